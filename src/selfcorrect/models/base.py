@@ -1,0 +1,189 @@
+"""What a model is to the rest of the house: conversations that can be extended, asked, branched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a transcript. ``parts`` are texts (images once a model takes them)."""
+
+    role: str
+    parts: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
+
+
+def message(role: str, text: str) -> Message:
+    """A message of one text."""
+    return Message(role, (text,))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where hidden states are read.
+
+    Attributes:
+        kind: the residual stream after a layer, or the output of its attention or MLP block.
+        layers: layer numbers from 0 (the first block's output).
+        at: ``before_answer`` is the last token before the reply (its prefill included),
+            ``first_answer`` the first token of the reply, ``end_of_message:k`` the last token of
+            message k of the transcript.
+    """
+
+    kind: Literal["residual", "attention", "mlp"]
+    layers: tuple[int, ...]
+    at: str = "before_answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is wanted from the model in one elicitation.
+
+    Attributes:
+        prefill: text that the reply starts with, put there by us.
+        max_tokens: at most this many tokens are generated.
+        temperature: 0 is greedy (ties to the lowest token id).
+        seed: seed of this dialogue's own sampling.
+        options: texts whose likelihood right after the prefill is wanted (letters, say). Where
+            each is one token they are read from the pass that starts the reply: no extra cost.
+        states: sites at which hidden states are read, in the pass that happens anyway.
+    """
+
+    prefill: str = ""
+    max_tokens: int = 64
+    temperature: float = 0.0
+    seed: int = 0
+    options: tuple[str, ...] = ()
+    states: tuple[Site, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextScore:
+    """The likelihood of a text as a continuation.
+
+    Attributes:
+        logp: Σ log p over its tokens, in nats.
+        tokens: how many tokens that sums over.
+        shared: how many leading tokens are the same in every text scored with it.
+        logp_shared: Σ log p over those.
+        encoded: tokens that went through the model for all texts of the call, on the first score.
+    """
+
+    logp: float
+    tokens: int
+    shared: int = 0
+    logp_shared: float = 0.0
+    encoded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One elicited message.
+
+    Attributes:
+        text: what was generated, without the prefill and without end tokens.
+        finish: ``stop`` (an end token), ``length`` (max_tokens), ``context`` (the transcript did
+            not fit the model's window: nothing was generated).
+        token_ids, token_logps: the generated tokens (end token included) and log p of each at
+            temperature 1.
+        options: one score per ``Request.options``.
+        prompt_tokens: length of the whole prompt in tokens.
+        encoded: tokens that went through the model for this reply (prompt and generated).
+        reused: tokens of the prompt taken from the cache.
+        generated: tokens generated.
+        drafted: tokens proposed ahead and checked in the same pass (kept or thrown away).
+        gap: smallest difference in logits between the best and the second best token over the
+            greedy decisions; ``None`` when sampling.
+        states: by site, an array [layers, hidden] in float32.
+        notes: what had to be done differently (a role folded, a cache re-encoded), a sentence each.
+    """
+
+    text: str
+    finish: Literal["stop", "length", "context"]
+    token_ids: tuple[int, ...] = ()
+    token_logps: tuple[float, ...] = ()
+    options: tuple[TextScore, ...] = ()
+    prompt_tokens: int = 0
+    encoded: int = 0
+    reused: int = 0
+    generated: int = 0
+    drafted: int = 0
+    gap: float | None = None
+    states: Mapping[Site, torch.Tensor] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Conversation(Protocol):
+    """A batch of dialogues open on a model. A dialogue keeps its index; ``None`` sits a step out.
+
+    A dialogue whose transcript no longer fits the context window gets replies with
+    ``finish="context"``; the others go on.
+    """
+
+    def say(self, messages: Sequence[Message | None]) -> None:
+        """Append a message to each dialogue. Role ``assistant`` injects a turn. Successive
+        messages of one role are one message, joined by a blank line."""
+        ...
+
+    def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
+        """Have the model speak. Right after another elicit it continues the same turn."""
+        ...
+
+    def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
+        """Likelihood of each text as what the model says next; doesn't advance.
+
+        After an assistant's turn the text would continue it, after a blank line."""
+        ...
+
+    def branch(self, copies: int = 1) -> Conversation:
+        """A conversation with each dialogue ``copies`` times in a row (index i → i·copies … ),
+        sharing what is encoded; nothing flows back."""
+        ...
+
+    def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
+        """Begin another transcript; what it has in common with the cached one is kept."""
+        ...
+
+    def render(self, index: int) -> str:
+        """The transcript of one dialogue exactly as the model is shown it, special tokens in place."""
+        ...
+
+    def close(self, which: Sequence[int]) -> None:
+        """Free the memory of these dialogues; the others keep their index."""
+        ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Who answers.
+
+    Attributes:
+        name: as the user wrote it.
+        fingerprint: changes when weights, tokenizer or template do.
+        dtype, device: resolved, never ``auto``.
+        context: the longest transcript in tokens.
+    """
+
+    name: str
+    fingerprint: str
+    dtype: str
+    device: str
+    context: int
+
+    def open(self, dialogues: int) -> Conversation:
+        """Begin that many empty dialogues."""
+        ...
+
+    def count(self, text: str) -> int:
+        """How many tokens a rendered transcript has."""
+        ...

@@ -1,0 +1,443 @@
+"""A batch of dialogues on a local model.
+
+At each step every transcript is rendered and tokenised whole; the longest common prefix of token
+ids with what is cached stays, and only the rest is encoded. Tokens that several dialogues begin
+with are encoded once and copied. Greedy replies are drafted ahead (a later round mostly repeats
+the earlier one) and checked in the pass that encodes the new message anyway, so the answer is
+the one that token-by-token decoding gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from selfcorrect.models.base import Message, Reply, Request, Site, TextScore, message
+from selfcorrect.models.packed import Cache, Segment
+from selfcorrect.models.states import Reader
+from selfcorrect.models.template import Rendered
+
+if TYPE_CHECKING:
+    from selfcorrect.models.local import LocalModel
+
+#: Shared beginnings shorter than this are encoded again: copying them would cost as much.
+_WORTH_COPYING = 8
+_TOO_LONG = "the transcript is longer than the model's context window"
+
+
+@dataclass
+class _Job:
+    """One reply in the making."""
+
+    row: int
+    request: Request
+    rendered: Rendered
+    turn: str
+    start: int = 0
+    copy: tuple[int, int, int] | None = None
+    option_ids: list[int] | None = None
+    draft: list[int] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    logps: list[float] = field(default_factory=list)
+    options: list[TextScore] = field(default_factory=list)
+    gap: float | None = None
+    finish: str = ""
+    encoded: int = 0
+    drafted: int = 0
+    states: dict[Site, torch.Tensor] = field(default_factory=dict)
+    generator: torch.Generator | None = None
+
+    @property
+    def kind(self) -> tuple[str, int]:
+        return self.request.prefill, self.request.max_tokens
+
+    @property
+    def cached(self) -> list[int]:
+        """What the cache holds of this dialogue: the token generated last isn't in it."""
+        return self.rendered.ids + self.tokens[:-1]
+
+
+class LocalConversation:
+    """See :class:`selfcorrect.models.base.Conversation`."""
+
+    def __init__(self, model: LocalModel, dialogues: int) -> None:
+        self.model = model
+        self.cache = Cache(dialogues)
+        self.ids: list[list[int]] = [[] for _ in range(dialogues)]
+        self.messages: list[list[Message]] = [[] for _ in range(dialogues)]
+        # Per dialogue the latest reply to each (prefill, length): the draft of the next one.
+        self.spoken: list[dict[tuple[str, int], list[int]]] = [{} for _ in range(dialogues)]
+
+    def say(self, messages: Sequence[Message | None]) -> None:
+        for mine, new in zip(self.messages, messages, strict=True):
+            if new is not None:
+                _append(mine, new)
+
+    def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
+        for row, new in enumerate(messages):
+            if new is not None:
+                self.messages[row] = []
+                for each in new:
+                    _append(self.messages[row], each)
+
+    def branch(self, copies: int = 1) -> LocalConversation:
+        rows = [row for row in range(len(self.ids)) for _ in range(copies)]
+        other = LocalConversation(self.model, len(rows))
+        other.cache = self.cache.branch(rows, max(map(len, self.ids), default=0))
+        other.ids = [list(self.ids[row]) for row in rows]
+        other.messages = [list(self.messages[row]) for row in rows]
+        other.spoken = [dict(self.spoken[row]) for row in rows]
+        return other
+
+    def close(self, which: Sequence[int]) -> None:
+        gone = set(which)
+        for row in gone:
+            self.ids[row], self.messages[row], self.spoken[row] = [], [], {}
+        if not any(self.ids):
+            self.cache = Cache(len(self.ids))
+
+    def render(self, index: int) -> str:
+        return self.model.template.render(self.messages[index], None).text
+
+    def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
+        replies: list[Reply | None] = [None] * len(self.ids)
+        jobs: list[_Job] = []
+        for row, request in enumerate(requests):
+            if request is None:
+                continue
+            earlier, turn = self._open_turn(row)
+            turn += request.prefill
+            rendered = self.model.template.render(earlier, turn)
+            if len(rendered.ids) + request.max_tokens > self.model.context:
+                replies[row] = _too_long(rendered)
+                continue
+            job = _Job(row, request, rendered, turn)
+            if request.options:
+                job.option_ids = self._single_tokens(earlier, job)
+            if request.temperature > 0:
+                job.generator = torch.Generator().manual_seed(request.seed)
+            jobs.append(job)
+        self._plan(jobs)
+        reader = Reader(self.model, [j.request.states for j in jobs])
+        going = jobs
+        with reader:
+            while going:
+                self._advance(going, reader)
+                going = [job for job in going if not job.finish]
+        longer = [job for job in jobs if job.request.options and job.option_ids is None]
+        scores = self._score(
+            [job.row for job in longer],
+            [job.turn for job in longer],
+            [job.request.options for job in longer],
+        )
+        for job, each in zip(longer, scores, strict=True):
+            job.options = each
+            job.encoded += each[0].encoded
+        for job in jobs:
+            replies[job.row] = self._reply(job)
+        return replies
+
+    def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
+        rows = [row for row, mine in enumerate(texts) if mine]
+        turns = [self._open_turn(row)[1] for row in rows]
+        scores = self._score(rows, turns, [texts[row] or () for row in rows])
+        result: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
+        for row, each in zip(rows, scores, strict=True):
+            result[row] = each
+        return result
+
+    # -- likelihood of texts ------------------------------------------------------------------
+
+    def _score(
+        self, rows: Sequence[int], turns: Sequence[str], texts: Sequence[Sequence[str]]
+    ) -> list[list[TextScore]]:
+        """Score texts after an open turn. What they share is encoded once and stays cached; the
+        rest of each overwrites the one before."""
+        items = [self._texts(*item) for item in zip(rows, turns, texts, strict=True)]
+        segments: list[Segment] = []
+        before: list[list[int]] = []
+        keys: list[tuple[int, int]] = []  # item, and 0 for the shared part or the text's number
+        for k, item in enumerate(items):
+            whole = item.whole[0]
+            # The state before the first scored token predicts it, so that token goes in again.
+            past = min(_common(self.ids[item.row], whole[: item.fork]), item.start - 1)
+            past = past if self.model.packed else 0
+            segments.append(Segment(item.row, whole[past : item.fork], past))
+            before.append(whole[: item.fork])
+            keys.append((k, 0))
+            self.ids[item.row] = whole[: item.fork]
+        # All first texts, then all second ones: a row stands once in a pack.
+        for t in range(max((len(item.whole) for item in items), default=0)):
+            for k, item in enumerate(items):
+                if t < len(item.whole) and len(item.whole[t]) - item.fork > 1:
+                    segments.append(Segment(item.row, item.whole[t][item.fork : -1], item.fork))
+                    before.append(item.whole[t])
+                    keys.append((k, t + 1))
+        hidden = self.model.encode(self.cache, segments, before)
+        states = dict(zip(keys, hidden, strict=True))
+        costs = [0] * len(items)
+        for (k, _), segment in zip(keys, segments, strict=True):
+            costs[k] += len(segment.ids) + (0 if self.model.packed else segment.past)
+        return self._likelihoods(items, states, costs)
+
+    def _texts(self, row: int, turn: str, texts: Sequence[str]) -> _Texts:
+        earlier = self.messages[row]
+        if earlier and earlier[-1].role == "assistant":
+            earlier = earlier[:-1]
+        prompt = self.model.template.render(earlier, turn).ids
+        whole = [self.model.template.render(earlier, turn + text).ids for text in texts]
+        # A text may merge with the prompt's last token: that token is scored with it.
+        start = min(_common(prompt, ids) for ids in whole)
+        fork = min(min(_common(whole[0], ids) for ids in whole), min(map(len, whole)) - 1)
+        return _Texts(row, whole, start, max(start, fork))
+
+    @torch.inference_mode()
+    def _likelihoods(
+        self,
+        items: Sequence[_Texts],
+        states: Mapping[tuple[int, int], torch.Tensor],
+        costs: Sequence[int],
+    ) -> list[list[TextScore]]:
+        hidden: list[torch.Tensor] = []
+        tokens: list[int] = []
+        for k, item in enumerate(items):
+            shared = states[k, 0][-(item.fork - item.start + 1) :]
+            hidden.append(shared[:-1])
+            tokens += item.whole[0][item.start : item.fork]
+            for t, ids in enumerate(item.whole, start=1):
+                hidden.append(shared[-1:])
+                if len(ids) - item.fork > 1:
+                    hidden.append(states[k, t])
+                tokens += ids[item.fork :]
+        if not tokens:
+            return [[TextScore(0.0, 0) for _ in item.whole] for item in items]
+        logps: list[float] = []
+        for start, logits in self.model.head.blocks(torch.cat(hidden), [[t] for t in tokens]):
+            norms = torch.logsumexp(logits, dim=-1)
+            mine = torch.tensor(tokens[start : start + len(logits)], device=logits.device)
+            logps += (logits.gather(1, mine[:, None])[:, 0] - norms).tolist()
+        result: list[list[TextScore]] = []
+        at = 0
+        for item, cost in zip(items, costs, strict=True):
+            shared_tokens = item.fork - item.start
+            shared_logp = sum(logps[at : at + shared_tokens])
+            at += shared_tokens
+            scores = []
+            for ids in item.whole:
+                own = len(ids) - item.fork
+                logp = shared_logp + sum(logps[at : at + own])
+                score = TextScore(logp, shared_tokens + own, shared_tokens, shared_logp, cost)
+                scores.append(score)
+                cost = 0
+                at += own
+            result.append(scores)
+        return result
+
+    # -- one reply ----------------------------------------------------------------------------
+
+    def _open_turn(self, row: int) -> tuple[list[Message], str]:
+        """The messages before the assistant's open turn, and what stands in it already."""
+        messages = self.messages[row]
+        if messages and messages[-1].role == "assistant":
+            return messages[:-1], messages[-1].text + "\n\n"
+        return messages, ""
+
+    def _single_tokens(self, earlier: Sequence[Message], job: _Job) -> list[int] | None:
+        """The options' tokens if each is one token after the very same prompt, else None."""
+        found: list[int] = []
+        for option in job.request.options:
+            ids = self.model.option_token(job.rendered.ids, job.turn, option)
+            if ids is None:
+                ids = self.model.template.render(earlier, job.turn + option).ids
+                if len(ids) != len(job.rendered.ids) + 1 or ids[:-1] != job.rendered.ids:
+                    return None
+                ids = ids[-1:]
+            if len(ids) != 1:
+                return None
+            found += ids
+        return found
+
+    def _plan(self, jobs: list[_Job]) -> None:
+        """Decide for each job where encoding starts, and from which other row it may copy."""
+        jobs.sort(key=lambda job: job.rendered.ids)
+        before: _Job | None = None
+        for job in jobs:
+            ids = job.rendered.ids
+            last = len(ids) - 1
+            job.start = min(_common(self.ids[job.row], ids), last) if self.model.packed else 0
+            if before is not None and self.model.packed:
+                shared = min(_common(before.rendered.ids, ids), last)
+                if shared - job.start >= _WORTH_COPYING:
+                    job.copy = (before.row, job.start, shared)
+                    job.start = shared
+            before = job
+            room = job.request.max_tokens - 1
+            if job.generator is None:
+                job.draft = self.spoken[job.row].get(job.kind, [])[:room]
+
+    def _advance(self, jobs: list[_Job], reader: Reader) -> None:
+        """One pass for all jobs: encode what is new, check drafts, decide the next tokens."""
+        segments, before = [], []
+        for job in jobs:
+            if not job.tokens:
+                new, past = job.rendered.ids[job.start :] + job.draft, job.start
+            else:
+                new, past = job.tokens[-1:] + job.draft, len(job.cached)
+            segments.append(Segment(job.row, new, past, None if job.tokens else job.copy))
+            before.append(job.cached if job.tokens else job.rendered.ids)
+            job.encoded += len(new) + (0 if self.model.packed else past)
+            job.drafted += len(job.draft)
+            # The rows that this pass overwrites are no longer what ids says, should it fail.
+            self.ids[job.row] = self.ids[job.row][:past] if job.copy is None else []
+        deciding = [1 + len(job.draft) for job in jobs]
+        reader.expect(jobs, segments, deciding)
+        hidden = self.model.encode(self.cache, segments, before)
+        wanted: list[Sequence[int]] = []
+        for job, n in zip(jobs, deciding, strict=True):
+            first = job.option_ids or [] if not job.tokens else []
+            wanted += [first, *[[]] * (n - 1)]
+        decisions = torch.cat([h[-n:] for h, n in zip(hidden, deciding, strict=True)])
+        self._decide(jobs, deciding, decisions, wanted)
+        reader.collect()
+        for job in jobs:
+            self.ids[job.row] = job.cached
+            room = job.request.max_tokens - len(job.tokens) - 1
+            job.draft = []
+            if not job.finish and job.generator is None and room > 0:
+                job.draft = _look_up(job.rendered.ids, job.tokens, room)
+
+    @torch.inference_mode()
+    def _decide(
+        self,
+        jobs: list[_Job],
+        deciding: list[int],
+        hidden: torch.Tensor,
+        wanted: Sequence[Sequence[int]],
+    ) -> None:
+        owners = [(job, k) for job, n in zip(jobs, deciding, strict=True) for k in range(n)]
+        diverged: set[int] = set()
+        for start, logits in self.model.head.blocks(hidden, wanted):
+            best = logits.argmax(-1)
+            two = logits.topk(2, dim=-1).values
+            gaps = (two[:, 0] - two[:, 1]).tolist()
+            norms = torch.logsumexp(logits, dim=-1)
+            logps = (two[:, 0] - norms).tolist()
+            ids = best.tolist()
+            for p in range(logits.shape[0]):
+                job, k = owners[start + p]
+                if job.row in diverged or job.finish:
+                    continue
+                if k == 0 and not job.tokens and job.option_ids:
+                    likelihoods = (logits[p, job.option_ids] - norms[p]).tolist()
+                    job.options = [TextScore(value, 1) for value in likelihoods]
+                token, logp = ids[p], logps[p]
+                if job.generator is not None:
+                    chances = torch.softmax(logits[p].cpu() / job.request.temperature, dim=-1)
+                    token = int(torch.multinomial(chances, 1, generator=job.generator))
+                    logp = float(logits[p, token] - norms[p])
+                else:
+                    job.gap = gaps[p] if job.gap is None else min(job.gap, gaps[p])
+                self._take(job, token, logp)
+                if k < len(job.draft) and token != job.draft[k]:
+                    diverged.add(job.row)
+
+    def _take(self, job: _Job, token: int, logp: float) -> None:
+        job.tokens.append(token)
+        job.logps.append(logp)
+        if token in self.model.ends or (
+            self.model.stops and self._text(job) != self._decoded(job)
+        ):
+            job.finish = "stop"
+        elif len(job.tokens) >= job.request.max_tokens:
+            job.finish = "length"
+
+    def _decoded(self, job: _Job) -> str:
+        ids = job.tokens[:-1] if job.tokens[-1] in self.model.ends else job.tokens
+        text: str = self.model.tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+    def _text(self, job: _Job) -> str:
+        text = self._decoded(job)
+        for stop in self.model.stops:
+            text = text.split(stop, 1)[0]
+        return text
+
+    def _reply(self, job: _Job) -> Reply:
+        self.spoken[job.row][job.kind] = list(job.tokens)
+        text = self._text(job)
+        messages = self.messages[job.row]
+        if messages and messages[-1].role == "assistant":
+            messages.pop()
+        messages.append(message("assistant", job.turn + text))
+        notes = job.rendered.notes
+        if not self.model.packed:
+            notes += ("this model's past can't be kept: the transcript was encoded again",)
+        return Reply(
+            text=text,
+            finish="stop" if job.finish == "stop" else "length",
+            token_ids=tuple(job.tokens),
+            token_logps=tuple(job.logps),
+            options=tuple(job.options),
+            prompt_tokens=len(job.rendered.ids),
+            encoded=job.encoded,
+            reused=job.start,
+            generated=len(job.tokens),
+            drafted=job.drafted,
+            gap=job.gap,
+            states=job.states,
+            notes=notes,
+        )
+
+
+@dataclass
+class _Texts:
+    """Texts to be scored as continuations of one dialogue.
+
+    ``whole[t]`` are the ids of transcript and text t; up to ``start`` they are the prompt's, up to
+    ``fork`` the same in all.
+    """
+
+    row: int
+    whole: list[list[int]]
+    start: int
+    fork: int
+
+
+def _append(messages: list[Message], new: Message) -> None:
+    if messages and messages[-1].role == new.role:
+        new = message(new.role, f"{messages.pop().text}\n\n{new.text}")
+    messages.append(new)
+
+
+def _too_long(rendered: Rendered) -> Reply:
+    return Reply("", "context", prompt_tokens=len(rendered.ids), notes=(_TOO_LONG,))
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    """Length of the longest common prefix."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _look_up(prompt: Sequence[int], tokens: Sequence[int], room: int) -> list[int]:
+    """Guess how a reply goes on: as the transcript did where its last two tokens last stood.
+
+    A lettered answer goes on with its option's text, which stands in the question.
+    """
+    text = [*prompt, *tokens]
+    if room <= 0 or not tokens or len(text) < 3:
+        return []
+    a, b = text[-2:]
+    for at in range(len(text) - 3, 0, -1):
+        if text[at] == b and text[at - 1] == a:
+            return text[at + 1 : at + 1 + room]
+    return []

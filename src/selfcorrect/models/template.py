@@ -1,0 +1,187 @@
+"""From messages to token ids, and nothing that a message holds can become a marker of the template.
+
+A chat template is a program we know nothing about: it may add a system prompt, trim contents or
+rewrite earlier turns. So a transcript is always rendered whole and tokenised whole, and reuse is
+decided afterwards, on token ids.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2.exceptions import TemplateError
+
+from selfcorrect.models.base import Message, message
+
+#: Unicode's private use area: no text of a data set should need it, no template knows it.
+_PRIVATE = 0xE000
+_PLAIN_TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistant", "tool": "Tool"}
+#: Text that ends a reply of a model without a template: the start of somebody else's turn.
+PLAIN_STOPS = tuple(f"\n{title}:" for title in _PLAIN_TITLES.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A transcript as shown: its text, its token ids, and what had to be done differently."""
+
+    text: str
+    ids: list[int]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Template:
+    """A tokenizer's chat template, or the stated plain rendering if it has none.
+
+    The plain rendering is ``Title: text`` for each message, a blank line between, where the
+    titles are Instruction, User, Assistant and Tool; a reply ends where another title begins.
+    """
+
+    tokenizer: Any
+    plain: bool = field(init=False)
+    takes_system: bool = field(init=False)
+    takes_tool: bool = field(init=False)
+    opening: str = field(init=False)
+    markers: tuple[str, ...] = field(init=False)
+    _special: re.Pattern[str] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        added = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
+        added |= set(self.tokenizer.all_special_tokens)
+        longest_first = sorted(filter(str.strip, added), key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, longest_first))) if added else None
+        self.plain = not self.tokenizer.chat_template
+        user, reply = message("user", "\ue100"), message("assistant", "\ue101")
+        again = message("user", "\ue102")
+        self.takes_system = self._takes([message("system", "\ue103"), user], "\ue103")
+        self.takes_tool = self._takes([user, reply, message("tool", "\ue103")], "\ue103")
+        probe = self._apply([user, reply, again], open_turn=True)
+        self.opening = probe[probe.rindex("\ue102") + 1 :] if "\ue102" in probe else ""
+        self.markers = self._plain_markers(probe)
+
+    def begins_special(self, text: str) -> bool:
+        """Whether the text begins with a special token, at which tokenisation starts afresh."""
+        return bool(self._special and self._special.match(text))
+
+    def _takes(self, messages: list[Message], sentinel: str) -> bool:
+        try:
+            return sentinel in self._apply(messages, open_turn=False)
+        except (TemplateError, TypeError, ValueError):
+            return False
+
+    def _plain_markers(self, probe: str) -> tuple[str, ...]:
+        """Markers that are ordinary text (``[INST]``): contents that hold them can't be escaped."""
+        found: set[str] = set()
+        for piece in re.split("[\ue100-\ue103]", probe)[1:]:
+            if not (self._special and self._special.search(piece)):
+                found |= {word for word in piece.split() if re.search(r"[\[\]<>|:]", word)}
+        return tuple(sorted(found))
+
+    def _apply(self, messages: Sequence[Message], *, open_turn: bool) -> str:
+        if self.plain:
+            turns = [f"{_PLAIN_TITLES.get(m.role, m.role)}: {m.text}" for m in messages]
+            return "\n\n".join([*turns, "Assistant:"] if open_turn else turns)
+        dicts = [{"role": m.role, "content": m.text} for m in messages]
+        text: str = self.tokenizer.apply_chat_template(
+            dicts, tokenize=False, add_generation_prompt=open_turn
+        )
+        return text
+
+    def render(self, messages: Sequence[Message], turn: str | None) -> Rendered:
+        """Render and tokenise a transcript.
+
+        Args:
+            messages: the messages so far; successive ones of one role are already one.
+            turn: what stands in the assistant's open turn (prefill, earlier replies of the same
+                turn), or ``None`` if no reply is asked for.
+        """
+        folded, notes = self._fold(messages)
+        safe, swaps = self._swap([m.text for m in folded] + ([turn] if turn else []))
+        shown = [message(m.role, text) for m, text in zip(folded, safe, strict=False)]
+        text = self._apply(shown, open_turn=turn is not None)
+        if turn:
+            # "Assistant:" wants a space before the words; a chat template's opening doesn't.
+            text += (" " if self.plain else "") + safe[-1]
+        forged = sum(any(marker in m.text for m in messages) for marker in self.markers)
+        if forged:
+            notes += (f"text holds {forged} plain-text markers of the chat template",)
+        if not swaps:
+            return Rendered(text, self.encode(text, template=True), notes)
+        ids: list[int] = []
+        plain_text = ""
+        pieces = re.split("([" + "".join(map(re.escape, swaps)) + "])", text)
+        for piece in pieces:
+            if piece in swaps:
+                ids += self._harmless(swaps[piece])
+                plain_text += swaps[piece]
+            elif piece:
+                ids += self.encode(piece, template=True, begins=not plain_text)
+                plain_text += piece
+        return Rendered(plain_text, ids, (*notes, "special tokens in the text were spelled out"))
+
+    def encode(self, text: str, *, template: bool = False, begins: bool = True) -> list[int]:
+        """Token ids of rendered text; only the plain rendering lets the tokenizer add its BOS."""
+        ids: list[int] = self.tokenizer(
+            text, add_special_tokens=template and self.plain and begins
+        )["input_ids"]
+        return ids
+
+    def _harmless(self, token: str) -> list[int]:
+        """Ids that spell a special token's text without being it."""
+        ids: list[int] = []
+        rest = token
+        while rest:
+            # Cut inside whatever special token starts first, so that none survives.
+            found = self._special.search(rest) if self._special else None
+            cut = found.start() + 1 if found else len(rest)
+            if found and found.end() - found.start() == 1:
+                ids += self.tokenizer(
+                    rest[: found.end()], add_special_tokens=False, split_special_tokens=True
+                )["input_ids"]
+                rest = rest[found.end() :]
+                continue
+            ids += self.tokenizer(rest[:cut], add_special_tokens=False)["input_ids"]
+            rest = rest[cut:]
+        return ids
+
+    def _swap(self, texts: list[str]) -> tuple[list[str], dict[str, str]]:
+        """Put a private-use character for every special token's text in contents."""
+        if self._special is None or not any(self._special.search(t) for t in texts):
+            return texts, {}
+        taken = set().union(*map(set, texts))
+        free = (chr(c) for c in range(_PRIVATE, _PRIVATE + 6400) if chr(c) not in taken)
+        by_token: dict[str, str] = {}
+
+        def placeholder(found: re.Match[str]) -> str:
+            if found[0] not in by_token:
+                by_token[found[0]] = next(free)
+            return by_token[found[0]]
+
+        swapped = [self._special.sub(placeholder, t) for t in texts]
+        return swapped, {char: token for token, char in by_token.items()}
+
+    def _fold(self, messages: Sequence[Message]) -> tuple[list[Message], tuple[str, ...]]:
+        """Give roles the template refuses to the user, joined to the neighbouring user turn."""
+        notes: list[str] = []
+        folded: list[Message] = []
+        pending = ""
+        for m in messages:
+            role, text = m.role, m.text
+            if role == "system" and not self.takes_system:
+                notes.append("the template has no system role: folded into the user's turn")
+                pending, role = (f"{pending}\n\n{text}" if pending else text), ""
+                continue
+            if role == "tool" and not self.takes_tool:
+                notes.append("the template has no tool role: folded into the user's turn")
+                role = "user"
+            if pending and role == "user":
+                text, pending = f"{pending}\n\n{text}", ""
+            if folded and folded[-1].role == role:
+                text = f"{folded.pop().text}\n\n{text}"
+            folded.append(message(role, text))
+        if pending:
+            folded.append(message("user", pending))
+        return folded, tuple(dict.fromkeys(notes))

@@ -1,0 +1,93 @@
+"""The record: one row, everything known about one round of one dialogue.
+
+Only what the spec determines is in it (no times, no hosts), so that records can be compared bit
+for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from selfcorrect.models.base import Message, message
+
+#: Bumped when a column changes its name or meaning; a folder of another version is refused.
+VERSION = 1
+
+#: A step as it happened. ``kind`` is ``say`` or what was elicited; ``text`` holds the prefill too.
+STEP = pl.Struct(
+    {
+        "kind": pl.String,
+        "role": pl.String,
+        "speaker": pl.String,  # "strategy", or the name of the model that spoke
+        "begin": pl.Boolean,  # a new transcript began here
+        "shown": pl.Boolean,  # stands in the run's own transcript (false: said to another model)
+        "text": pl.String,
+        "prefill": pl.String,
+        "finish": pl.String,  # stop, length, context, choice; null for say
+        "token_ids": pl.List(pl.Int32),
+        "token_logps": pl.List(pl.Float32),
+        "prompt_tokens": pl.Int32,
+        "encoded": pl.Int32,
+        "reused": pl.Int32,
+        "generated": pl.Int32,
+        "drafted": pl.Int32,
+        "gap": pl.Float32,  # smallest top-2 gap of the greedy decisions, in logits
+    }
+)
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "example": pl.String,
+    "cluster": pl.String,
+    "round": pl.Int32,
+    "choices": pl.List(pl.String),
+    "text": pl.String,  # the assistant's message, prefill included
+    "choice": pl.Int32,  # index into choices; null if the answer couldn't be read
+    "problem": pl.String,  # why not: empty, no option, several options, context
+    "correct": pl.Boolean,
+    "target": pl.Int32,
+    "option_logp": pl.List(pl.Float64),  # Σ log p per option over all its tokens, in nats
+    "option_tokens": pl.List(pl.Int32),
+    "option_p": pl.List(pl.Float64),  # normalised, over the tokens from where the options differ
+    "option_mass": pl.Float64,  # Σ P(option) before normalising
+    "likeliest": pl.Int32,  # argmax of option_p
+    "confidence": pl.Float64,  # option_p of the answer given
+    "entropy": pl.Float64,  # of option_p, in nats
+    "first_choice_p": pl.Float64,  # option_p of the choice of round 1
+    "prompt_tokens": pl.Int32,
+    "encoded": pl.Int32,  # tokens that went through the model in this round
+    "reused": pl.Int32,  # prompt tokens taken from the cache
+    "generated": pl.Int32,
+    "drafted": pl.Int32,
+    "oracle": pl.Boolean,
+    "notes": pl.List(pl.String),
+    "values": pl.List(pl.Struct({"name": pl.String, "value": pl.Float64})),  # the task's numbers
+    "steps": pl.List(STEP),
+}
+
+
+def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """Records as a data frame with exactly the columns of :data:`SCHEMA`."""
+    return pl.DataFrame([dict(r) for r in rows], schema=SCHEMA, strict=True)
+
+
+def transcript(dialogue: pl.DataFrame, round: int | None = None) -> list[Message]:
+    """Rebuild what the model had been shown, replies included, at the end of a round.
+
+    Args:
+        dialogue: the records of one dialogue.
+        round: up to and including this one; by default the last.
+    """
+    messages: list[Message] = []
+    rows = dialogue.sort("round").select("round", "steps").iter_rows()
+    for number, steps in rows:
+        if round is not None and number > round:
+            break
+        for step in steps:
+            if step["begin"]:
+                messages = []
+            if step["shown"]:
+                messages.append(message(step["role"], step["text"]))
+    return messages

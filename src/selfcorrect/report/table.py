@@ -1,0 +1,122 @@
+"""The table of a run in the terminal: one row a round, its controls beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+
+def table(summary: Mapping[str, Any]) -> RenderableType:
+    """A summary (see ``Run.summary``) as a rich renderable that fits 80 columns."""
+    rounds: Sequence[Mapping[str, Any]] = summary["rounds"]
+    controls: Mapping[str, Any] = summary.get("controls", {})
+    repeat = {r["round"]: r for r in controls.get("repeat", {}).get("rounds", ())}
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("round", "n", "K"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column("accuracy [95 %]", no_wrap=True)
+    if repeat:
+        grid.add_column("repeat", no_wrap=True, justify="right")
+    for name in ("parsed", "conf.", "entropy", "mass", "tokens"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for row in rounds:
+        m = row["measures"]
+        cells = [str(row["round"]), str(row["n"]), str(row["clusters"]), _interval(m["accuracy"])]
+        if repeat:
+            same = repeat.get(row["round"])
+            cells.append(_number(same["measures"]["accuracy"]) if same else "–")
+        cells += [
+            _number(m["parse_rate"]),
+            _number(m["confidence"]),
+            _number(m["entropy"]),
+            _number(m["option_mass"]) + ("*" if row["low_mass"] else ""),
+            _number(m["tokens"], "{:.0f}"),
+        ]
+        grid.add_row(*(Text(cell) for cell in cells))
+    return Group(grid, *(Text(line) for line in _notes(summary, rounds, controls)))
+
+
+def _notes(
+    summary: Mapping[str, Any],
+    rounds: Sequence[Mapping[str, Any]],
+    controls: Mapping[str, Any],
+) -> list[str]:
+    notes = []
+    if not rounds:
+        notes.append("No dialogue is finished yet.")
+    if not summary["complete"]:
+        notes.append(
+            f"Incomplete: {summary['dialogues']} of {summary['wanted']} dialogues; the same "
+            "command goes on."
+        )
+    for name in ("baseline", "repeat"):
+        of = controls.get(name, {}).get("rounds", ())
+        if of and (name == "baseline" or not rounds):
+            notes.append(f"{name}: accuracy {_interval(of[0]['measures']['accuracy'])} in round 1.")
+    if rounds and not controls:
+        notes.append("No control: a gain is not shown to come from the instruction.")
+    if unparsed := [f"{r['unparsed']} in round {r['round']}" for r in rounds if r["unparsed"]]:
+        notes.append(f"Answers that couldn't be read, counted as wrong: {_several(unparsed)}.")
+    if stopped := [f"{r['stopped']} by round {r['round']}" for r in rounds if r["stopped"]]:
+        notes.append(f"Dialogues that had stopped (their answer stands): {stopped[-1]}.")
+    if any(r["low_mass"] for r in rounds):
+        notes.append("* the options have less than half of the probability in the median dialogue.")
+    whys = {r["measures"][m]["why"] for r in rounds for m in _SHOWN if "why" in r["measures"][m]}
+    if whys:
+        notes.append(f"Where something is missing (–): {'; '.join(sorted(whys))}.")
+    for name in _own(rounds):
+        cells = [_interval(r["measures"][name]) for r in (rounds[0], rounds[-1])]
+        notes.append(
+            f"{name}: {cells[0]} in round 1"
+            + (f", {cells[1]} in round {rounds[-1]['round']}." if len(rounds) > 1 else ".")
+        )
+    if rounds:
+        notes.append(
+            "K: clusters, which the intervals count. entropy in nats, mass: of all options "
+            "together, tokens: encoded per dialogue."
+        )
+    return notes + list(summary.get("notes", ()))
+
+
+_SHOWN = ("accuracy", "parse_rate", "confidence", "entropy", "option_mass", "tokens")
+_COMMON = {
+    *_SHOWN,
+    "likeliest_differs",
+    "first_choice_p",
+    "encoded",
+    "generated",
+    "reused",
+}
+
+
+def _own(rounds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the task's own numbers."""
+    return [name for name in rounds[-1]["measures"] if name not in _COMMON] if rounds else []
+
+
+def _several(parts: Sequence[str]) -> str:
+    return ", ".join(parts) if len(parts) <= 4 else ", ".join([*parts[:3], "…", parts[-1]])
+
+
+def _number(measure: Mapping[str, Any], form: str = "{:.3f}") -> str:
+    value = measure["value"]
+    return "–" if value is None else _short(form.format(value))
+
+
+def _interval(measure: Mapping[str, Any]) -> str:
+    if measure["value"] is None:
+        return "–"
+    if measure["low"] is None:
+        return f"{_number(measure)} [–]"
+    ends = ", ".join(_short(f"{measure[end]:.3f}") for end in ("low", "high"))
+    return f"{_number(measure)} [{ends}]"
+
+
+def _short(number: str) -> str:
+    """``.512`` for ``0.512``: every figure here is to three places, and the width is scarce."""
+    return number.replace("0.", ".", 1) if number.startswith(("0.", "-0.")) else number

@@ -1,0 +1,19 @@
+"""Strategies: what is said in round 1 and in every later round, one TOML file each."""
+
+from selfcorrect.strategies.base import KINDS, MAX_TOKENS, Step, Stop, Strategy
+from selfcorrect.strategies.reading import check_names, load, names, parse
+from selfcorrect.strategies.templates import placeholders, render
+
+__all__ = [
+    "KINDS",
+    "MAX_TOKENS",
+    "Step",
+    "Stop",
+    "Strategy",
+    "check_names",
+    "load",
+    "names",
+    "parse",
+    "placeholders",
+    "render",
+]

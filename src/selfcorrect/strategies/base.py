@@ -1,0 +1,98 @@
+"""A strategy as data: what is said and what is elicited, in round 1 and in every later round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+#: What can be elicited. ``answer`` ends the round.
+KINDS = ("answer", "rationale", "critique", "feedback")
+
+#: Roles that a message said may have.
+ROLES = ("user", "assistant", "system", "tool")
+
+#: Tokens that a reply of each kind may have where its step doesn't say (``Step.max_tokens``).
+MAX_TOKENS: Mapping[str, int] = {"answer": 8, "critique": 64, "rationale": 256, "feedback": 256}
+
+#: What a parameter of a strategy may be; a tuple is a list of rounds.
+Parameter = tuple[int, ...] | int | float | str | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move in a round: exactly one of ``say`` and ``elicit`` is set.
+
+    Attributes:
+        say: template of a message that is put in.
+        elicit: what the model is asked for, one of ``KINDS``.
+        role: role of the message said (``user``, ``assistant``, ``system``, ``tool``).
+        rounds: only in these rounds (``None``: in all).
+        except_rounds: not in these.
+        when: earlier outcome of the same dialogue → required value, e.g. ``{"critique": "no"}``.
+        begin: this step begins another transcript: what was said before is no longer shown.
+        source: name of another model bound in the spec who speaks (``from`` in the file);
+            ``None`` is the run's own model.
+        prefill: template of the text the reply starts with.
+        choices: the reply is one of these (read from their likelihoods, the likeliest is taken).
+        max_tokens: at most so many tokens; ``None`` is the kind's default.
+        temperature: 0 is greedy.
+        samples: how many replies are drawn.
+        take: how one of several is chosen: ``first`` or ``majority``.
+        line: where the step stands in its file, for errors.
+    """
+
+    say: str | None = None
+    elicit: str | None = None
+    role: str = "user"
+    rounds: tuple[int, ...] | None = None
+    except_rounds: tuple[int, ...] = ()
+    when: Mapping[str, str] = field(default_factory=dict)
+    begin: bool = False
+    source: str | None = None
+    prefill: str = ""
+    choices: tuple[str, ...] = ()
+    max_tokens: int | None = None
+    temperature: float = 0.0
+    samples: int = 1
+    take: Literal["first", "majority"] = "first"
+    line: int = field(default=0, compare=False)  # equal steps are equal wherever they stand
+
+    def applies(self, round: int) -> bool:
+        """Whether the step belongs to this round (its ``when`` apart)."""
+        return round not in self.except_rounds and (self.rounds is None or round in self.rounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """When a dialogue ends before its last round: its answer was unchanged for so many rounds."""
+
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A strategy, read and checked, its parameters resolved.
+
+    Attributes:
+        first, again: the steps of round 1 and of every later round.
+        parameters: what its parameters were set to.
+        oracle: a controlled intervention that uses the truth; never ranked as a method.
+        max_rounds: the strategy has no more rounds than this (``baseline``: 1), or ``None``.
+        path: the file it was read from, for errors.
+    """
+
+    name: str
+    about: str
+    source: str
+    first: tuple[Step, ...]
+    again: tuple[Step, ...]
+    stop: Stop | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    oracle: bool = False
+    max_rounds: int | None = None
+    path: str = field(default="", compare=False)
+
+    def steps(self, round: int) -> tuple[Step, ...]:
+        """The steps of a round (from 1), those that don't apply in it left out."""
+        return tuple(s for s in (self.first if round == 1 else self.again) if s.applies(round))

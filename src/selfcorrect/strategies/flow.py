@@ -1,0 +1,137 @@
+"""Does a strategy hold together: every round ends with one answer, nothing is used too early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.strategies.base import KINDS, Step
+from selfcorrect.strategies.templates import placeholders
+
+#: (section, number of the step in it, key, sentence) → the error with its file and line
+Fail = Callable[[str, int, str, str], UserError]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the dialogues have elicited so far.
+
+    ``sure``: in every dialogue. ``some``: in some, with the values that ``choices`` allow (none
+    where it is free text). ``under``: in this round, where these outcomes hold.
+    """
+
+    sure: set[str] = field(default_factory=set)
+    some: dict[str, set[str]] = field(default_factory=dict)
+    under: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+
+    def has(self, name: str, when: Mapping[str, str]) -> bool:
+        return name in self.sure or any(
+            name == n and guards.items() <= when.items() for n, guards in self.under
+        )
+
+    def add(self, step: Step, name: str) -> None:
+        # what held under another critique says nothing of dialogues under this one
+        self.under = [(n, guards) for n, guards in self.under if name not in guards]
+        if step.when:
+            self.under.append((name, step.when))
+            self.some[name] = self.some.get(name, set()) | set(step.choices)
+        else:
+            self.sure.add(name)
+            self.some[name] = set(step.choices)
+
+
+def check_flow(
+    first: Sequence[Step], again: Sequence[Step], max_rounds: int | None, fail: Fail
+) -> None:
+    """Walk through every kind of round that a strategy has.
+
+    Raises:
+        UserError: from ``fail``, at the first step that can't work.
+    """
+    known = _Known()
+    for round in _rounds_to_walk(again, max_rounds):
+        section, steps = ("first", first) if round == 1 else ("again", again)
+        known.under.clear()
+        _walk(
+            round, section, [(n, s) for n, s in enumerate(steps) if s.applies(round)], known, fail
+        )
+
+
+def _rounds_to_walk(again: Iterable[Step], max_rounds: int | None) -> Iterator[int]:
+    """The rounds that differ from the one before them, and rounds 1 to 3: the others repeat."""
+    named = {r for s in again for r in (*(s.rounds or ()), *s.except_rounds)}
+    for round in sorted({1, 2, 3} | named | {r + 1 for r in named}):
+        if max_rounds is None or round <= max_rounds:
+            yield round
+
+
+def _walk(
+    round: int, section: str, steps: Sequence[tuple[int, Step]], known: _Known, fail: Fail
+) -> None:
+    if not steps:
+        raise fail(section, 0, "", f"no step applies in round {round}, which needs an answer")
+    answered: list[Mapping[str, str]] = []
+    for n, step in steps:
+        key = "say" if step.elicit is None else "elicit"
+        for guards in answered:
+            if not _exclude(guards, step.when):
+                raise fail(
+                    section,
+                    n,
+                    key,
+                    f"this step follows an answer, which ends round {round}: it needs a `when` "
+                    "that excludes the dialogues that have answered",
+                )
+        _check_when(round, section, n, step, known, fail)
+        for at, template in (("say", step.say or ""), ("prefill", step.prefill)):
+            for name in sorted(placeholders(template) & set(KINDS)):
+                if not known.has(name, step.when):
+                    raise fail(
+                        section,
+                        n,
+                        at,
+                        f"{{{name}}} is not there yet in round {round}: no earlier step elicits "
+                        f"it in every dialogue that comes to this step",
+                    )
+        if step.elicit is not None:
+            known.add(step, step.elicit)
+        if step.elicit == "answer":
+            answered.append(step.when)
+    n, last = steps[-1]
+    if last.elicit != "answer":
+        raise fail(
+            section,
+            n,
+            "say" if last.elicit is None else "elicit",
+            f'round {round} ends with this step, but must end with elicit = "answer"',
+        )
+    if round == 1 and last.when:
+        raise fail(section, n, "when", "round 1 must end with an answer in every dialogue")
+
+
+def _check_when(round: int, section: str, n: int, step: Step, known: _Known, fail: Fail) -> None:
+    for name, value in step.when.items():
+        if name not in KINDS:
+            raise fail(section, n, "when", f"{name!r} is nothing elicited: {nearest(name, KINDS)}")
+        if name not in known.some:
+            raise fail(
+                section, n, "when", f"no step before this one elicits a {name} by round {round}"
+            )
+        if not known.some[name]:
+            raise fail(
+                section, n, "when", f"the step that elicits the {name} must have `choices` for this"
+            )
+        if value not in known.some[name]:
+            raise fail(
+                section,
+                n,
+                "when",
+                f"{value!r} is not among the choices of the {name}: "
+                f"{nearest(value, known.some[name])}",
+            )
+
+
+def _exclude(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether no dialogue meets both."""
+    return any(name in other and other[name] != value for name, value in one.items())

@@ -1,0 +1,344 @@
+"""Reading a strategy from its TOML file: every mistake is told with its file and line."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.strategies.base import KINDS, Parameter, Step, Stop, Strategy
+from selfcorrect.strategies.flow import check_flow
+from selfcorrect.strategies.lines import Place, key_lines, line_of
+from selfcorrect.strategies.parameters import fill_in, read_defaults, referred, resolve
+from selfcorrect.strategies.schema import (
+    ELICIT,
+    NO_REFERENCE,
+    SAY,
+    STOP,
+    TOP,
+    Check,
+    File,
+    shown,
+)
+from selfcorrect.strategies.templates import placeholders
+
+FOLDER = Path(__file__).parent
+_REFERENCE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def names() -> dict[str, str]:
+    """The built-in strategies: name → what it says about itself."""
+    return {path.stem: load(path).about for path in sorted(FOLDER.glob("*.toml"))}
+
+
+def load(name_or_path: str | Path, parameters: Mapping[str, Any] | None = None) -> Strategy:
+    """Read and check a strategy.
+
+    Args:
+        name_or_path: a built-in strategy's name, or the path of a ``.toml`` file anywhere.
+        parameters: values for the strategy's parameters, each of its default's type.
+
+    Raises:
+        UserError: if there is no such strategy, or something in its file or in the parameters is
+            wrong; with file and line.
+    """
+    given = str(name_or_path)
+    if isinstance(name_or_path, Path) or given.endswith(".toml") or "/" in given or "\\" in given:
+        path = Path(os.path.expanduser(given))
+    else:
+        path = FOLDER / f"{given}.toml"
+        built_in = {p.stem for p in FOLDER.glob("*.toml")}
+        if given not in built_in:
+            raise UserError(
+                f"unknown strategy {given!r}: {nearest(given, built_in)}; "
+                "a strategy of your own is given as the path of its .toml file"
+            )
+    return parse(_text(path), path, parameters)
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"there is no strategy file {path}") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise UserError(f"cannot read the strategy file {path}: {error}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}:{line}: the file must be text in UTF-8") from None
+
+
+# --- the file ----------------------------------------------------------------------------------
+
+
+def parse(text: str, path: str | Path, parameters: Mapping[str, Any] | None = None) -> Strategy:
+    """Read and check the text of a strategy's file; ``path`` gives the name, and is for errors.
+
+    Raises:
+        UserError: if something in it or in the parameters is wrong; with file and line.
+    """
+    table = _toml(text, path)
+    file = File(str(path), key_lines(text))
+    name = Path(path).stem
+    used: set[str] = set()
+    defaults = read_defaults(file, table.get("parameters", {}))
+    resolved = resolve(name, defaults, parameters or {})
+
+    top = read_values(file, (), table, TOP, "at the top of a strategy", resolved, used)
+    for key in ("about", "first"):
+        if key not in top:
+            raise file.error((), f"a strategy needs {_needed(key)}")
+    max_rounds = top.get("max_rounds")
+    if max_rounds != 1 and "again" not in top:
+        raise file.error(
+            (), "a strategy needs [[again]] steps for the later rounds, or max_rounds = 1"
+        )
+    if max_rounds == 1 and "again" in top:
+        raise file.error(("again",), "[[again]] is never reached: max_rounds is 1")
+
+    first = _steps(file, "first", top, resolved, used)
+    again = _steps(file, "again", top, resolved, used)
+    if first[0].say is None:
+        raise file.error(
+            ("first", 0, "elicit"), "round 1 must begin with a step that says something"
+        )
+    stop = _stop(file, top, resolved, used)
+    if unused := sorted(set(resolved) - used):
+        raise file.error(("parameters", unused[0]), f"the parameter {unused[0]!r} is used nowhere")
+    check_flow(
+        first,
+        again,
+        max_rounds,
+        lambda section, n, key, sentence: file.error((section, n, key), sentence),
+    )
+    return Strategy(
+        name=name,
+        about=top["about"],
+        source=top.get("source", ""),
+        first=first,
+        again=again,
+        stop=stop,
+        parameters=resolved,
+        oracle=top.get("oracle", False),
+        max_rounds=max_rounds,
+        path=str(path),
+    )
+
+
+def _needed(key: str) -> str:
+    return "`about`, one sentence on what it does" if key == "about" else "[[first]] steps"
+
+
+def _toml(text: str, path: str | Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise UserError(
+            f"{path}:1: not a strategy: tables or lists are nested too deeply"
+        ) from None
+    except ValueError as error:  # TOMLDecodeError, and numbers too long for int()
+        found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
+        line = int(found[1]) if found and found[1] else text.count("\n") + 1 if found else 1
+        reason = str(error)[: found.start()] if found else str(error)
+        raise UserError(
+            f"{path}:{line}: not valid TOML: {reason[:1].lower()}{reason[1:]}"
+        ) from None
+
+
+def read_values(
+    file: File,
+    place: Place,
+    table: Mapping[str, Any],
+    checks: Mapping[str, Check],
+    where: str,
+    parameters: Mapping[str, Parameter],
+    used: set[str],
+) -> dict[str, Any]:
+    """The table's values, references to parameters replaced, every key and type checked."""
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in checks:
+            raise file.error((*place, key), f"unknown key {key!r} {where}: {nearest(key, checks)}")
+        said = ""
+        reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+        if reference and key not in NO_REFERENCE:
+            value, said = referred(file, (*place, key), reference[1], parameters, used)
+        expected, test = checks[key]
+        if not test(value):
+            raise file.error((*place, key), f"{key} must be {expected}, not {shown(value)}{said}")
+        values[key] = value
+    return values
+
+
+# --- steps -------------------------------------------------------------------------------------
+
+
+def _steps(
+    file: File,
+    section: str,
+    top: Mapping[str, Any],
+    parameters: Mapping[str, Parameter],
+    used: set[str],
+) -> tuple[Step, ...]:
+    return tuple(
+        _step(file, (section, n), table, top.get("max_rounds"), parameters, used)
+        for n, table in enumerate(top.get(section, ()))
+    )
+
+
+def _step(
+    file: File,
+    place: Place,
+    table: Mapping[str, Any],
+    max_rounds: int | None,
+    parameters: Mapping[str, Parameter],
+    used: set[str],
+) -> Step:
+    section = f"[[{place[0]}]]"
+    known = {**SAY, **ELICIT}
+    for key in table:
+        if key not in known:
+            raise file.error(
+                (*place, key), f"unknown key {key!r} in a step of {section}: {nearest(key, known)}"
+            )
+    if ("say" in table) == ("elicit" in table):
+        both = "not both" if "say" in table else "this one has neither"
+        raise file.error(place, f"a step of {section} has either `say` or `elicit`: {both}")
+    checks, kind = (SAY, "says something") if "say" in table else (ELICIT, "elicits something")
+    for key in table:
+        if key not in checks:
+            raise file.error((*place, key), f"`{key}` has no meaning in a step that {kind}")
+    if table.get("elicit") not in (None, *KINDS) and isinstance(table["elicit"], str):
+        hint = nearest(table["elicit"], KINDS)
+        raise file.error((*place, "elicit"), f"nothing is called {table['elicit']!r}: {hint}")
+
+    v = read_values(file, place, table, checks, f"in {section}", parameters, used)
+    for key in ("say", "prefill"):
+        if key in v:
+            v[key] = fill_in(file, (*place, key), v[key], parameters, used)
+            expected, test = checks[key]  # once more: a parameter has come into it
+            if not test(v[key]):
+                raise file.error((*place, key), f"{key} must be {expected}, not {shown(v[key])}")
+    _check_rounds(file, place, table, v, max_rounds)
+    _check_samples(file, place, v)
+    return Step(
+        say=v.get("say"),
+        elicit=v.get("elicit"),
+        role=v.get("role", "user"),
+        rounds=tuple(v["rounds"]) if "rounds" in v else None,
+        except_rounds=tuple(v.get("except_rounds", ())),
+        when=dict(v.get("when", {})),
+        begin=v.get("begin", False),
+        source=v.get("from"),
+        prefill=v.get("prefill", ""),
+        choices=tuple(v.get("choices", ())),
+        max_tokens=v.get("max_tokens"),
+        temperature=float(v.get("temperature", 0.0)),
+        samples=v.get("samples", 1),
+        take=v.get("take", "first"),
+        line=file.line(place),
+    )
+
+
+def _check_rounds(
+    file: File,
+    place: Place,
+    table: Mapping[str, Any],
+    v: Mapping[str, Any],
+    max_rounds: int | None,
+) -> None:
+    for key in ("rounds", "except_rounds"):
+        if key not in v:
+            continue
+        if place[0] == "first":
+            raise file.error((*place, key), f"`{key}` belongs to [[again]]: [[first]] is round 1")
+        if table[key] == []:
+            raise file.error((*place, key), f"{key} must name at least one round")
+        late = [r for r in v[key] if max_rounds is not None and r > max_rounds]
+        if late:
+            raise file.error(
+                (*place, key), f"round {late[0]} never comes: max_rounds is {max_rounds}"
+            )
+
+
+def _check_samples(file: File, place: Place, v: Mapping[str, Any]) -> None:
+    samples = v.get("samples", 1)
+    if "choices" in v:
+        for key in ("max_tokens", "temperature", "samples", "take"):
+            if key in v:
+                raise file.error(
+                    (*place, key),
+                    f"`{key}` has no meaning beside `choices`: the likeliest is taken",
+                )
+    if samples > 1 and not v.get("temperature"):
+        raise file.error(
+            (*place, "samples"),
+            f"{samples} samples at temperature 0 are all the same: set `temperature`",
+        )
+    if "take" in v and samples < 2:
+        raise file.error((*place, "take"), "`take` chooses among several samples: set `samples`")
+    if v.get("take") == "majority" and v["elicit"] != "answer":
+        raise file.error((*place, "take"), "a majority can only be taken of answers")
+
+
+def _stop(
+    file: File, top: Mapping[str, Any], parameters: Mapping[str, Parameter], used: set[str]
+) -> Stop | None:
+    if "stop" not in top:
+        return None
+    values = read_values(file, ("stop",), top["stop"], STOP, "in [stop]", parameters, used)
+    if "unchanged" not in values:
+        raise file.error(("stop",), "[stop] needs `unchanged`, a number of rounds")
+    return Stop(values["unchanged"])
+
+
+# --- what a task offers ------------------------------------------------------------------------
+
+
+def check_names(strategy: Strategy, known: set[str]) -> None:
+    """Check that the templates only use names which a task, or the strategy itself, offers.
+
+    Args:
+        strategy: as read by :func:`load`.
+        known: what the task's ``ask`` offers.
+
+    Raises:
+        UserError: at the first template with another name, and at a parameter that has the name
+            of something the task offers; with file and line.
+    """
+    for name in strategy.parameters:
+        if name in known:
+            raise _error_in(
+                strategy,
+                ("parameters", name),
+                f"the parameter {name!r} has the name of something that the task offers",
+            )
+    allowed = known | set(KINDS) | {"round"}
+    for section, steps in (("first", strategy.first), ("again", strategy.again)):
+        for n, step in enumerate(steps):
+            for key, template in (("say", step.say or ""), ("prefill", step.prefill)):
+                for name in sorted(placeholders(template) - allowed):
+                    raise _error_in(
+                        strategy,
+                        (section, n, key),
+                        f"{key} uses {{{name}}}, which neither the task offers nor an earlier "
+                        f"step: {nearest(name, allowed)}",
+                        step.line,
+                    )
+
+
+def _error_in(strategy: Strategy, place: Place, sentence: str, line: int = 1) -> UserError:
+    """An error in a strategy read earlier; the file is looked at again for the key's line."""
+    try:
+        text = _text(Path(strategy.path))
+        tomllib.loads(text)
+        line = line_of(key_lines(text), place)
+    except (UserError, ValueError, RecursionError):
+        pass  # it has gone or changed since: the step's own line will do
+    return UserError(f"{strategy.path}:{line}: {sentence}")

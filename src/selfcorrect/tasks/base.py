@@ -1,0 +1,113 @@
+"""What a task is: examples, how one is asked, how an answer is read and graded.
+
+Only a task knows the targets, and only :meth:`Task.grade` uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One item of a data set. Never holds its target.
+
+    Attributes:
+        id: unique within the task, stable between runs.
+        fields: the item's own texts (``context``, ``question``, …).
+        choices: the options' texts in the order shown; empty for generation tasks.
+        cluster: items of one cluster (template, occupation) are not independent.
+    """
+
+    id: str
+    fields: Mapping[str, str]
+    choices: tuple[str, ...]
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a dialogue answered in one round.
+
+    Attributes:
+        text: the assistant's whole message, prefill included.
+        choice: index into ``Example.choices``; ``None`` if the answer could not be read.
+        problem: why it could not be read: ``empty``, ``no option``, ``several options``.
+        probabilities: the options' normalised probabilities, or ``None``.
+    """
+
+    text: str
+    choice: int | None = None
+    problem: str | None = None
+    probabilities: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What the task says of an answer.
+
+    Attributes:
+        correct: whether it is right; ``None`` where the task has no right answer. An answer that
+            could not be read is not correct (``False``).
+        target: index of the right choice, or ``None``.
+        values: further numbers for the record, by name (``Task.values`` lists the names).
+    """
+
+    correct: bool | None
+    target: int | None = None
+    values: Mapping[str, float | None] = field(default_factory=dict)
+
+
+#: A number of one round from its records' columns (each an array of length n, NaN where missing):
+#: returns NaN where undefined. The columns are ``Task.values`` and ``correct``, ``choice``.
+Figure = Callable[[Mapping[str, np.ndarray]], float]
+
+
+@runtime_checkable
+class Task(Protocol):
+    """Where examples come from, how one is asked, how an answer is graded."""
+
+    name: str
+    #: names of the numbers that ``Grade.values`` may hold, with one sentence on each
+    values: Mapping[str, str]
+    #: names of the task's own figures per round (BBQ's bias scores, say)
+    figures: Mapping[str, Figure]
+    #: a named scorer that grades afterwards, or None
+    scorer: str | None
+    #: lines left out by skip_bad, one sentence each
+    skipped: Sequence[str]
+
+    def examples(self) -> Sequence[Example]:
+        """All examples, in the data's own order."""
+        ...
+
+    def ask(self, example: Example) -> Mapping[str, str]:
+        """What a strategy's templates may use.
+
+        Always ``question`` (the whole question as shown, options included), ``goal``,
+        ``reversed_goal``, ``review``, ``reversed_review``, ``repeat`` and ``answer_prefill``.
+        """
+        ...
+
+    def labels(self, example: Example) -> Sequence[str]:
+        """What follows ``answer_prefill`` for each choice: ``a``, ``b``, …; empty if there are none."""
+        ...
+
+    def read(self, example: Example, text: str) -> Answer:
+        """Read an assistant's message (prefill included) as an answer; ``probabilities`` unset."""
+        ...
+
+    def grade(self, pairs: Sequence[tuple[Example, Answer]]) -> Sequence[Grade]:
+        """Grade answers; the only place that looks at targets."""
+        ...
+
+    def check(self) -> Sequence[str]:
+        """What is wrong with the task itself, without a model: the right answer must score 1.
+
+        Empty when all is well.
+        """
+        ...

@@ -1,0 +1,125 @@
+"""Reading a reply as one of several lettered options, never by a mere substring."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from string import ascii_lowercase as LETTERS
+
+__all__ = ["LETTERS", "read", "tidy"]
+
+_EDGE = " \t\n.,;:!?\"'()[]{}*_`“”‘’«»"
+_JOIN = r"(?:\s*[,/&+]\s*(?:(?:and|or)\s+)?|\s+(?:and|or|and/or)\s+)"
+# What may stand before a letter, and what must follow it: a closing bracket, the end, a line
+# break, punctuation, a dash. Not a blank and a word: that is an article ("a person") or "I think".
+_OPEN = r"[\s\"'“‘*_(\[]*"
+_SHUT = r"(?:[*_]*[)\]}]|[*_]*\s*(?:$|\n|[.:;,!?\"'”’](?![^\W_])|[-–—=](?![^\W_])))"
+_ONE = re.compile(rf"{_OPEN}([a-z])({_SHUT})")
+_MANY = re.compile(rf"{_OPEN}([a-z])[)\]]?{_JOIN}[(\[]?([a-z])(?={_SHUT}|\s*(?:/|&|\+|and\b|or\b))")
+
+
+def tidy(text: str) -> str:
+    """The text as one sees it: composed, without control and format characters, blanks collapsed.
+
+    Marks that set the direction of writing, zero-width characters and the like are invisible and
+    must not make two options out of one.
+    """
+    return " ".join(_visible(unicodedata.normalize("NFC", text)).split())
+
+
+def read(text: str, choices: Sequence[str], prefill: str) -> tuple[int | None, str | None]:
+    """Which option a reply names.
+
+    A reply counts if, after the lead-in (or from its beginning, where it has none), there is an
+    option's letter that nothing but a bracket, punctuation, a line break or the end follows
+    (``b)``, ``(b) the text``, ``b.``), or if all the rest is one option's text. Capitals don't
+    matter. A letter or a text anywhere else is not an answer: ``(a)`` within a sentence, ``a`` as
+    in "a person".
+
+    Args:
+        text: the assistant's message, lead-in included.
+        choices: the options' texts.
+        prefill: the lead-in, which ends where the letter is expected.
+
+    Returns:
+        The option's index and ``None``, or ``None`` and the problem: ``empty`` (nothing after
+        the lead-in), ``several options`` (two letters, or a letter with another option's text),
+        ``no option``.
+    """
+    body = _visible(unicodedata.normalize("NFC", text))
+    lead = tidy(prefill).rstrip(" ([").casefold()
+    rests = _after(body, lead)
+    if not rests[0].strip(" \n(["):
+        return None, "empty"
+    for rest in rests:
+        found = _options(rest, choices)
+        if len(found) == 1:
+            return found.pop(), None
+        if found:
+            return None, "several options"
+    return None, "no option"
+
+
+def _after(body: str, lead: str) -> list[str]:
+    """What follows the lead-in, at each place where it stands; the likeliest place first."""
+    if not lead:
+        return [body]
+    pattern = r"\s+".join(re.escape(word) for word in lead.split())
+    if re.search(r"\w$", lead):
+        pattern += r"(?!\w)"
+    ends = [m.end() for m in re.finditer(rf"(?<!\w){pattern}", body, re.IGNORECASE)]
+    if not ends:
+        return [body]
+    # A message that begins with the lead-in was begun by us: what comes first is the answer. One
+    # that begins otherwise reasons before it answers: what comes last is.
+    begins = re.match(rf"\s*{pattern}", body, re.IGNORECASE) is not None
+    return [body[end:] for end in (ends if begins else ends[::-1])]
+
+
+def _options(rest: str, choices: Sequence[str]) -> set[int]:
+    """Every option that this text names, by its letter or by its whole text."""
+    labels = LETTERS[: len(choices)]
+    plain = unicodedata.normalize("NFKC", rest).casefold()  # full-width and encircled letters
+    found = _same_text(rest, choices)
+    two = _MANY.match(plain)
+    if two and two[1] != two[2] and two[1] in labels and two[2] in labels:
+        # "a and b" may be an option's whole text.
+        return found or {labels.index(two[1]), labels.index(two[2])}
+    one = _ONE.match(plain)
+    if one and one[1] in labels:
+        closed = one[2].strip("*_") in (")", "]", "}")
+        # "b)" is a letter even if some option reads "B"; a bare "b" then fits two.
+        tail = plain[one.end() :]
+        if closed and not tail.strip(_EDGE):
+            found = set()
+        found |= {labels.index(one[1])} | _same_text(tail, choices)
+    return found
+
+
+def _same_text(text: str, choices: Sequence[str]) -> set[int]:
+    """The options that the text is: to the letter, else but for capitals, else but for its edges."""
+    for form in (tidy, _folded, _bare):
+        wanted = form(text)
+        same = {i for i, choice in enumerate(choices) if wanted and form(choice) == wanted}
+        if same:
+            return same
+    return set()
+
+
+def _folded(text: str) -> str:
+    return tidy(text).casefold()
+
+
+def _bare(text: str) -> str:
+    return _folded(text).strip(_EDGE)
+
+
+def _visible(text: str) -> str:
+    """Line breaks as \\n, other white space as blanks, no control or format characters."""
+    text = re.sub(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", "\n", text)
+    return "".join(
+        c if c == "\n" else " " if c.isspace() else c
+        for c in text
+        if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf")
+    )

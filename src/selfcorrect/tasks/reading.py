@@ -1,0 +1,245 @@
+"""Reading data files line by line: whatever is wrong is said with file and line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from selfcorrect.errors import UserError
+
+T = TypeVar("T")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a file as named values; ``where`` is its ``file:line`` for errors."""
+
+    where: str
+    values: dict[str, Any]
+
+    def error(self, problem: str) -> UserError:
+        """An error about this line, for the caller to raise."""
+        return UserError(f"{self.where}: {problem}")
+
+    def get(self, name: str, kind: type[T], default: T | None = None) -> T:
+        """A field of the given type.
+
+        Raises:
+            UserError: if it is missing and has no default, or is of another type, or is a text
+                with half a surrogate pair (no file could be written with it).
+        """
+        if name not in self.values or self.values[name] is None:
+            if default is not None:
+                return default
+            raise self.error(f"the field {name!r} is missing")
+        value = self.values[name]
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise self.error(f"{name!r} must be {_word(kind)}, not {_short(value)}")
+        if isinstance(value, str):
+            self.writable(name, value)
+        return value
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text that isn't blank, as it stands.
+
+        Raises:
+            UserError: if it is missing, blank, or not a text.
+        """
+        value = self.get(name, str, default)
+        if not value.strip() and value != default:
+            raise self.error(f"{name!r} is empty")
+        return value
+
+    def texts(self, name: str, default: list[str] | None = None) -> list[str]:
+        """A list of texts.
+
+        Raises:
+            UserError: if it is missing, or not a list of texts.
+        """
+        values = self.get(name, list, default)
+        for value in values:
+            if not isinstance(value, str):
+                raise self.error(f"{name!r} must be a list of texts, and {_short(value)} is none")
+            self.writable(name, value)
+        return values
+
+    def word(self, name: str) -> str:
+        """A text or whole number, as text (data sets number things either way).
+
+        Raises:
+            UserError: if it is missing, blank, or something else.
+        """
+        if type(self.values.get(name)) is int:
+            return str(self.values[name])
+        return self.text(name)
+
+    def writable(self, name: str, value: str) -> None:
+        """Raise UserError if the text can't be stored as UTF-8."""
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise self.error(f"{name!r} holds bytes or escapes that are no Unicode text") from None
+
+
+def files(place: str | Path, suffix: str = ".jsonl") -> list[Path]:
+    """The file itself, or a folder's files with this suffix in sorted order.
+
+    Raises:
+        UserError: if there is nothing there, or no such file in the folder.
+    """
+    path = Path(place).expanduser()
+    try:
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.suffix == suffix and p.is_file())
+            if not found:
+                raise UserError(f"{path}: the folder holds no *{suffix} files")
+            return found
+        if path.is_file():
+            return [path]
+    except OSError as problem:
+        raise UserError(f"{path}: can't be read ({problem.strerror or problem})") from problem
+    raise UserError(f"{path}: no such file or folder")
+
+
+def jsonl(path: Path) -> Iterator[Row | UserError]:
+    """The objects of a JSONL file, a line each; blank lines are passed over.
+
+    Yields:
+        A row, or the error that a bad line is (so that the caller may go on with the next).
+
+    Raises:
+        UserError: if the file can't be opened or is empty.
+    """
+    for number, raw in _lines(path):
+        where = f"{path}:{number}"
+        try:
+            line = raw.decode()
+            if not line.strip():
+                continue
+            value = json.loads(line)
+        except UnicodeDecodeError as problem:
+            yield UserError(f"{where}: byte {problem.start + 1} of the line is not valid UTF-8")
+        except json.JSONDecodeError as problem:
+            yield UserError(f"{where}: not valid JSON ({problem.msg}, column {problem.colno})")
+        except (ValueError, RecursionError):  # a number of 5,000 digits; 10,000 brackets
+            yield UserError(f"{where}: JSON with numbers or nesting beyond reason")
+        else:
+            if isinstance(value, dict):
+                yield Row(where, value)
+            else:
+                yield UserError(f"{where}: expected a JSON object, found {_short(value)}")
+
+
+def table(path: Path, *, tabs: bool = False) -> Iterator[Row | UserError]:
+    """The rows of a CSV file (or one with tabs and no quoting), by the names in its first line.
+
+    Yields:
+        A row whose values are texts, or the error that a bad line is.
+
+    Raises:
+        UserError: if the file can't be opened, is empty, or its header names a column twice.
+    """
+    starts: list[int] = []
+
+    def lines() -> Iterator[str]:
+        for number, raw in _lines(path):
+            starts.append(number)
+            # Bad bytes survive as lone surrogates, which the row check below finds: the reader
+            # then goes on with the next line.
+            yield raw.decode(errors="surrogateescape")
+
+    reader = (
+        csv.reader(lines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+        if tabs
+        else csv.reader(lines(), strict=True)
+    )
+    header: list[str] | None = None
+    while True:
+        seen = len(starts)
+        try:
+            cells = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as problem:
+            where = starts[seen] if seen < len(starts) else starts[-1]
+            error = UserError(f"{path}:{where}: not a valid table row ({problem})")
+            if header is None:
+                raise error from problem
+            yield error
+            continue
+        where_row = f"{path}:{starts[seen]}"
+        if not any(cell.strip() for cell in cells):
+            continue
+        if any("\udc80" <= c <= "\udcff" for cell in cells for c in cell):
+            bad = UserError(f"{where_row}: the line is not valid UTF-8")
+            if header is None:
+                raise bad
+            yield bad
+        elif header is None:
+            header = [cell.strip() for cell in cells]
+            twice = sorted({name for name in header if header.count(name) > 1})
+            if twice:
+                raise UserError(f"{where_row}: the header names the column {twice[0]!r} twice")
+        elif len(cells) != len(header):
+            yield UserError(f"{where_row}: {len(cells)} cells where the header has {len(header)}")
+        else:
+            yield Row(where_row, dict(zip(header, cells, strict=True)))
+
+
+def build(
+    rows: Iterable[Row | UserError],
+    make: Callable[[Row], T | None],
+    skipped: list[str] | None,
+) -> list[T]:
+    """Make something of every row.
+
+    Args:
+        rows: from :func:`jsonl` or :func:`table`.
+        make: ``None`` leaves a row out without a word (another category, say).
+        skipped: where to list bad lines; ``None`` raises the first instead.
+
+    Raises:
+        UserError: for a bad row, unless they are listed.
+    """
+    made: list[T] = []
+    for row in rows:
+        try:
+            if isinstance(row, UserError):
+                raise row
+            value = make(row)
+        except UserError as problem:
+            if skipped is None:
+                raise
+            skipped.append(str(problem))
+            continue
+        if value is not None:
+            made.append(value)
+    return made
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines without a byte order mark (split at \\n alone: JSON may hold U+2028)."""
+    number = 0
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                yield number, raw.removeprefix(_BOM) if number == 1 else raw
+    except OSError as problem:
+        raise UserError(f"{path}: can't be read ({problem.strerror or problem})") from problem
+    if number == 0:
+        raise UserError(f"{path}: the file is empty")
+
+
+def _word(kind: type) -> str:
+    words = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
+    return words.get(kind, kind.__name__)
+
+
+def _short(value: object) -> str:
+    shown = json.dumps(value, default=str)
+    return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -1,0 +1,86 @@
+"""What a user said about a task: where its data are, and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from selfcorrect.errors import UserError, nearest
+
+T = TypeVar("T", bool, int, str)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The arguments of :func:`selfcorrect.tasks.make`, for a task's module to check."""
+
+    task: str
+    data: str | None = None
+    categories: tuple[str, ...] = ()
+    seed: int = 0
+    skip_bad: bool = False
+    options: Mapping[str, object] | None = None
+
+    def only(self, *, data: bool = True, categories: bool = False, options: tuple[str, ...]) -> None:
+        """Refuse what this task doesn't take.
+
+        Raises:
+            UserError: for an unknown option (with the nearest names), or for data or categories
+                where the task has none.
+        """
+        if self.data is not None and not data:
+            raise UserError(f"task {self.task!r} brings its own questions: leave out data {self.data!r}")
+        if self.categories and not categories:
+            raise UserError(
+                f"task {self.task!r} has no categories: leave out {', '.join(self.categories)!r}"
+            )
+        for name in self.options or {}:
+            if name not in options:
+                known = nearest(name, options) if options else "it has none"
+                raise UserError(f"task {self.task!r} has no option {name!r}: {known}")
+
+    def option(self, name: str, default: T) -> T:
+        """An option's value, of the default's type.
+
+        Raises:
+            UserError: for a value of another type.
+        """
+        value = (self.options or {}).get(name, default)
+        if type(value) is type(default):
+            return value
+        if isinstance(value, str) and isinstance(default, bool):
+            if value.casefold() in ("true", "false"):
+                return value.casefold() == "true"
+        elif isinstance(value, str) and isinstance(default, int):
+            try:
+                return int(value)
+            except ValueError:
+                pass
+        wanted = {bool: "true or false", int: "a whole number", str: "a word"}[type(default)]
+        raise UserError(f"option {name!r} of task {self.task!r} must be {wanted}, not {value!r}")
+
+    def one_of(self, name: str, default: str, known: tuple[str, ...]) -> str:
+        """An option that is one of a few words.
+
+        Raises:
+            UserError: for another word, with the nearest.
+        """
+        value = self.option(name, default)
+        if value not in known:
+            raise UserError(
+                f"option {name!r} of task {self.task!r} can't be {value!r}: {nearest(value, known)}"
+            )
+        return value
+
+    def at_least(self, name: str, default: int, low: int, high: int | None = None) -> int:
+        """An option that is a whole number within bounds.
+
+        Raises:
+            UserError: for a number outside of them.
+        """
+        value = self.option(name, default)
+        if value < low or (high is not None and value > high):
+            bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+            raise UserError(f"option {name!r} of task {self.task!r} must be {bounds}, not {value}")
+        return value

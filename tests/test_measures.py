@@ -1,0 +1,326 @@
+"""Measures against plain re-implementations, stated coverage, and hypothesis."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from scipy import stats
+
+from selfcorrect import records
+from selfcorrect.measures import figure, mean, proportion, summarize, wilson
+from selfcorrect.report.table import table
+
+Z = 1.959963984540054
+
+
+def plain_wilson(k: float, n: float) -> tuple[float, float]:
+    p = k / n
+    middle = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z / (1 + Z * Z / n) * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+# --- intervals -----------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_is_the_textbook_formula(kn: tuple[int, int]) -> None:
+    assert wilson(*kn) == pytest.approx(plain_wilson(*kn), abs=1e-12)
+
+
+def test_proportion_of_independent_records_is_wilson() -> None:
+    got = proportion([1, 1, 0, 1], ["a", "b", "c", "d"])
+    assert (got.low, got.high) == pytest.approx(plain_wilson(3, 4))
+    assert (got.value, got.n, got.clusters, got.why) == (0.75, 4, 4, None)
+
+
+def test_proportion_with_clusters_that_agree_counts_clusters() -> None:
+    # 20 clusters of 5 equal records carry what 20 records do, at t with 19 degrees of freedom
+    values = np.repeat([1.0] * 12 + [0.0] * 8, 5)
+    got = proportion(values, np.repeat(np.arange(20), 5))
+    p = 0.6
+    deff = (20 / 19 * 20 * p * (1 - p) * 25 / 100**2) / (p * (1 - p) / 100)
+    effective = 100 / deff * (Z / stats.t.ppf(0.975, 19)) ** 2
+    assert (got.low, got.high) == pytest.approx(plain_wilson(p * effective, effective))
+    assert effective < 20
+
+
+def test_proportion_without_variation_counts_clusters() -> None:
+    got = proportion(np.ones(100), np.repeat(np.arange(20), 5))
+    assert (got.low, got.high) == pytest.approx(plain_wilson(20, 20))
+
+
+def test_mean_of_few_equal_clusters_is_the_t_interval_of_their_means() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(12, 7)) + rng.normal(size=(12, 1))
+    got = mean(x.ravel(), np.repeat(np.arange(12), 7))
+    low, high = stats.t.interval(0.95, 11, x.mean(), stats.sem(x.mean(1)))
+    assert (got.low, got.high) == pytest.approx((low, high))
+
+
+def test_mean_of_many_clusters_is_a_cluster_bootstrap() -> None:
+    rng = np.random.default_rng(2)
+    x = [rng.normal(i % 3, 1, size=rng.integers(1, 6)) for i in range(80)]
+    got = mean(np.concatenate(x), np.repeat(np.arange(80), [len(c) for c in x]))
+    draws = []
+    for _ in range(4000):
+        chosen = [x[i] for i in rng.integers(0, 80, 80)]
+        draws.append(np.concatenate(chosen).mean())
+    assert got.value == pytest.approx(np.concatenate(x).mean())
+    assert (got.low, got.high) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=0.02)
+
+
+@pytest.mark.parametrize("clusters", [5, 60])
+def test_a_figure_that_is_a_mean_has_the_interval_of_a_mean(clusters: int) -> None:
+    rng = np.random.default_rng(3)
+    x, members = rng.normal(size=clusters * 4), np.repeat(np.arange(clusters), 4)
+    got, same = figure(lambda which: float(x[which].mean()), members), mean(x, members)
+    assert got.value == pytest.approx(same.value)
+    assert (got.low, got.high) == pytest.approx((same.low, same.high), abs=0.02)
+
+
+def test_undefined_figures_have_a_reason_and_no_nan() -> None:
+    nothing = figure(lambda which: float("nan"), [1, 2, 3])
+    assert nothing.value is None
+    assert nothing.why == "undefined for these records"
+    # defined only with record 0: no cluster can be left out, and every third resample lacks it
+    for k in (5, 60):
+        got = figure(lambda which: 1.0 if 0 in which else float("nan"), np.arange(k))
+        assert got.value == 1.0
+        assert got.low is None
+        assert "undefined" in (got.why or "")
+
+
+@pytest.mark.parametrize("of", [proportion, mean])
+def test_one_record_and_one_cluster_have_no_interval(of: Any) -> None:
+    assert of([1.0], ["a"]).table() == {
+        "value": 1.0,
+        "low": None,
+        "high": None,
+        "n": 1,
+        "clusters": 1,
+        "why": "one record: no interval",
+    }
+    assert of([1.0, 0.0], ["a", "a"]).why == "one cluster: no interval"
+    assert of([], []).value is None
+    assert of([float("nan"), float("inf")], ["a", "b"]).why == "no records"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 1.0, float("nan")]), st.integers(0, 70), st.floats(-1e6, 1e6)
+        ),
+        max_size=150,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_intervals_are_finite_hold_the_value_and_ignore_the_order(rows: Any, random: Any) -> None:
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    for of, column in ((proportion, 0), (mean, 2)):
+        got = of([r[column] for r in rows], [r[1] for r in rows])
+        again = of([r[column] for r in shuffled], [r[1] for r in shuffled])
+        for name in ("value", "low", "high"):
+            a, b = getattr(got, name), getattr(again, name)
+            assert (a is None) == (b is None)
+            if a is not None:
+                assert math.isfinite(a)
+                assert a == pytest.approx(b, rel=1e-9, abs=1e-6)
+        if got.low is not None and got.clusters < 50:  # a percentile interval need not hold it
+            assert got.low - 1e-6 <= got.value <= got.high + 1e-6
+        if of is proportion and got.low is not None:
+            assert 0 <= got.low <= got.high <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("clusters", "icc"), [(25, 0.4), (60, 0.2), (40, 0.0)])
+def test_a_clustered_share_is_covered(clusters: int, icc: float) -> None:
+    rng = np.random.default_rng(4)
+    share, size, covered = 0.7, 8, 0
+    spread = (1 - icc) / icc if icc else None
+    members = np.repeat(np.arange(clusters), size)
+    for _ in range(2000):
+        p = rng.beta(share * spread, (1 - share) * spread, clusters) if spread else share
+        got = proportion(rng.random(clusters * size) < np.repeat(p, size if spread else 1), members)
+        covered += got.low <= share <= got.high
+    assert covered / 2000 >= 0.935
+
+
+# --- rounds --------------------------------------------------------------------------------------
+
+
+def row(example: str, round: int, **values: Any) -> dict[str, Any]:
+    blank: dict[str, Any] = dict.fromkeys(records.SCHEMA)
+    given = {
+        "example": example,
+        "cluster": example,
+        "round": round,
+        "choices": ["x", "y"],
+        "choice": 0,
+        "likeliest": 0,
+        "correct": True,
+        "confidence": 0.8,
+        "entropy": 0.5,
+        "option_mass": 0.9,
+        "first_choice_p": 0.8,
+        "encoded": 10,
+        "reused": 5,
+        "generated": 2,
+        "values": [],
+    }
+    return blank | given | values
+
+
+def test_every_measure_against_a_plain_count() -> None:
+    rng = np.random.default_rng(5)
+    rows = []
+    for i in range(30):
+        for t in (1, 2):
+            read = rng.random() < 0.8
+            rows.append(
+                row(
+                    f"e{i}",
+                    t,
+                    cluster=f"c{i % 10}",
+                    choice=int(rng.integers(2)) if read else None,
+                    problem=None if read else "no option",
+                    likeliest=int(rng.integers(2)),
+                    correct=bool(read and rng.random() < 0.5),
+                    confidence=float(rng.random()) if read else None,
+                    entropy=float(rng.random()),
+                    option_mass=float(rng.random() * 0.6),
+                    encoded=int(rng.integers(1, 50)),
+                    values=[{"name": "score", "value": float(rng.random())}],
+                )
+            )
+    got = summarize(records.frame(rows))["rounds"]
+    assert [r["round"] for r in got] == [1, 2]
+    for r in got:
+        of = [x for x in rows if x["round"] == r["round"]]
+        read = [x for x in of if x["problem"] is None]
+        expected = {
+            "accuracy": np.mean([x["correct"] for x in of]),
+            "parse_rate": len(read) / 30,
+            "confidence": np.mean([x["confidence"] for x in read]),
+            "entropy": np.mean([x["entropy"] for x in of]),
+            "option_mass": np.mean([x["option_mass"] for x in of]),
+            "first_choice_p": 0.8,
+            "likeliest_differs": np.mean([x["choice"] != x["likeliest"] for x in read]),
+            "encoded": np.mean([x["encoded"] for x in of]),
+            "tokens": np.mean([x["encoded"] for x in of]),
+            "generated": 2,
+            "reused": 5,
+            "score": np.mean([x["values"][0]["value"] for x in of]),
+        }
+        assert {k: v["value"] for k, v in r["measures"].items()} == pytest.approx(expected)
+        assert (r["n"], r["clusters"], r["unparsed"]) == (30, 10, 30 - len(read))
+        assert r["measures"]["confidence"]["n"] == len(read)
+        assert r["measures"]["option_mass"]["median"] == pytest.approx(
+            np.median([x["option_mass"] for x in of])
+        )
+        assert r["low_mass"] is True
+
+
+def test_a_stopped_dialogue_keeps_its_answer_at_no_cost() -> None:
+    rows = [row("a", t, correct=True) for t in (1, 2)]
+    rows += [row("b", t, correct=False) for t in (1, 2, 3, 4)]
+    got = summarize(records.frame(rows))["rounds"]
+    assert [r["n"] for r in got] == [2, 2, 2, 2]
+    assert [r["stopped"] for r in got] == [0, 0, 1, 1]
+    assert [r["measures"]["accuracy"]["value"] for r in got] == [0.5] * 4
+    assert [r["measures"]["tokens"]["value"] for r in got] == [10, 10, 5, 5]
+
+
+def test_figures_see_columns_and_nan() -> None:
+    rows = [row(f"e{i}", 1, values=[{"name": "target", "value": i % 2}]) for i in range(60)]
+    rows[0]["values"] = []
+    rows[1]["choice"] = None
+
+    def bias(columns: Any) -> float:
+        assert set(columns) == {"target", "other", "correct", "choice"}
+        assert np.isnan(columns["other"]).all()
+        return float(2 * np.nanmean(columns["target"]) - 1)
+
+    def never(columns: Any) -> float:
+        return float(np.float64(0) / np.float64(0))
+
+    got = summarize(records.frame(rows), {"bias": bias, "never": never}, ["target", "other"])
+    measures = got["rounds"][0]["measures"]
+    assert measures["bias"]["value"] == pytest.approx(2 * 30 / 59 - 1)
+    assert measures["bias"]["low"] < measures["bias"]["value"] < measures["bias"]["high"]
+    assert measures["never"] == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "n": 60,
+        "clusters": 60,
+        "why": "undefined for these records",
+    }
+    assert measures["target"]["n"] == 59
+    assert measures["other"]["value"] is None
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.none(), st.integers(0, 1)),
+            st.one_of(st.none(), st.booleans()),
+            st.one_of(st.none(), st.floats()),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_the_summary_is_json_and_the_table_is_narrow(answers: Any) -> None:
+    rows = [
+        row(
+            f"e{i}", t, choice=c, correct=ok, confidence=x, entropy=x, option_mass=x,
+            problem=None if c is not None else "empty",
+        )  # fmt: skip
+        for i, (c, ok, x) in enumerate(answers)
+        for t in (1, 2)
+    ]
+    rounds = summarize(records.frame(rows))["rounds"]
+    json.dumps(rounds, allow_nan=False)
+    summary = {
+        "rounds": rounds,
+        "controls": {"repeat": {"rounds": rounds}, "baseline": {"rounds": rounds[:1]}},
+        "complete": True,
+    }
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(table(summary))
+    shown = console.export_text()
+    assert "…" not in shown
+    assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+def test_no_records_no_rounds() -> None:
+    assert summarize(pl.DataFrame(schema=records.SCHEMA)) == {"rounds": []}
+
+
+def test_the_table_escapes_markup_and_tells_what_matters() -> None:
+    rows = [row(f"e{i}", t, option_mass=0.2, problem="empty") for i in range(3) for t in (1, 2)]
+    summary = {
+        "rounds": summarize(records.frame(rows))["rounds"],
+        "controls": {},
+        "complete": False,
+        "dialogues": 3,
+        "wanted": 9,
+        "notes": ["[bold]not markup[/bold]"],
+    }
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(table(summary))
+    shown = console.export_text()
+    for part in ("[bold]not markup", "3 of 9", "No control", "less than half", ".200*"):
+        assert part in shown
