@@ -47,6 +47,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--max-new-tokens", type=int, required=True)
+    parser.add_argument("--dtype", default="bfloat16")
     return parser.parse_args()
 
 

@@ -1,0 +1,135 @@
+"""Multi-round self-correction of language models, measured.
+
+    import selfcorrect as sc
+
+    run = sc.run(model="smollm2", task="bbq", strategy="intrinsic", rounds=5, limit=200, data=...)
+    run.records      # a polars DataFrame, one row a round
+    run.summary()    # per round every measure with its interval
+
+Importing this loads no torch; a model's libraries are loaded when one is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfcorrect.errors import UserError
+
+if TYPE_CHECKING:
+    from selfcorrect.models.base import Model
+    from selfcorrect.runs import Run, RunSpec
+
+__version__ = "0.1.0"
+__all__ = ["UserError", "open_run", "read_spec", "run"]
+
+
+def run(
+    model: str | Model = "smollm2",
+    task: str = "sample",
+    strategy: str | Path = "intrinsic",
+    *,
+    rounds: int = 5,
+    limit: int | None = None,
+    data: str | Path | None = None,
+    categories: Sequence[str] = (),
+    task_options: Mapping[str, Any] | None = None,
+    strategy_parameters: Mapping[str, Any] | None = None,
+    models: Mapping[str, str] | None = None,
+    seed: int = 0,
+    system: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    chunk: int = 64,
+    skip_bad: bool = False,
+    spec: RunSpec | None = None,
+    out: str | Path = "runs",
+    baseline: bool = True,
+    progress: bool = True,
+) -> Run:
+    """Run multi-round self-correction, or continue or find the run that these arguments describe.
+
+    What ``selfcorrect run`` does, with the same defaults.
+
+    Args:
+        model: a name (``smollm2``, a folder, a GGUF file, a Hugging Face id, ``planted:chain``),
+            or a model that is open already: several runs can share it.
+        task: a task's name.
+        strategy: a strategy's name, or the path of its TOML file.
+        rounds: rounds of a dialogue, the first answer included.
+        limit: only so many examples, spread over the clusters; ``None`` is all.
+        data: where the task's data lie.
+        categories: only these parts of the data.
+        task_options: the task's own options.
+        strategy_parameters: the strategy's parameters.
+        models: further models, by the name that the strategy's ``from`` uses.
+        seed: of the order of the examples and of whatever is drawn.
+        system: a system message before everything else.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        chunk: dialogues that go through their rounds together.
+        skip_bad: leave out malformed lines of the data instead of stopping.
+        spec: a whole spec (see :func:`read_spec`) in place of everything above but an open model.
+        out: the folder in which the runs' folders lie.
+        baseline: run or find the controls ``repeat`` and ``baseline`` on the same examples.
+        progress: show how far it is on standard error (in a notebook, below the cell).
+
+    Returns:
+        The run: ``.records``, ``.summary()``, ``.folder``; in a notebook it shows its table.
+
+    Raises:
+        UserError: something named isn't there, doesn't fit, or can't be written.
+        KeyboardInterrupt: on Ctrl-C; the folder is kept, and the same call goes on from there.
+    """
+    from contextlib import nullcontext
+
+    from selfcorrect import runs
+    from selfcorrect.cli.display import shown
+
+    if spec is None:
+        table: dict[str, Any] = {
+            "task": {"name": task, "categories": categories, "options": dict(task_options or {})},
+            "strategy": {"name": str(strategy), "parameters": dict(strategy_parameters or {})},
+            "rounds": rounds,
+            "limit": limit,
+            "models": dict(models or {}),
+            "seed": seed,
+            "system": system,
+            "chunk": chunk,
+            "skip_bad": skip_bad,
+        }
+        if isinstance(model, str):
+            table["model"] = {"name": model, "dtype": dtype, "device": device}
+        if data is not None:
+            table["task"]["data"] = str(data)
+        spec = runs.make_spec(table)
+    opened = None if isinstance(model, str) else model
+    name = spec.model.name if opened is None else opened.name
+    with shown(name) if progress else nullcontext() as tell:
+        return runs.run(spec, out=out, baseline=baseline, model=opened, progress=tell)
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open the folder of a run, complete or not.
+
+    Raises:
+        UserError: there is no run, it is damaged, or it is of another version.
+    """
+    from selfcorrect.runs import open_run
+
+    return open_run(folder)
+
+
+def read_spec(
+    path: str | Path | None = None,
+    overrides: Sequence[str] = (),
+) -> RunSpec:
+    """Read a spec from a TOML file, then apply overrides such as ``model.dtype=float32``.
+
+    Raises:
+        UserError: the file can't be read, or a key or value in it is wrong; with file and line.
+    """
+    from selfcorrect.runs import read_spec
+
+    return read_spec(path, overrides)

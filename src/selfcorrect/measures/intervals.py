@@ -8,8 +8,9 @@ number that isn't finite: what can't be told is ``None``, with the reason.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -96,49 +97,85 @@ def proportion(values: ArrayLike, clusters: ArrayLike) -> Estimate:
 
 
 def mean(values: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> Estimate:
-    """A mean over records: K < 50 clusters with t_{K−1}, from 50 on a cluster bootstrap.
+    """The mean of one column; see :func:`means`."""
+    return means({"": values}, clusters, seed=seed)[""]
+
+
+def means(
+    columns: Mapping[str, ArrayLike], clusters: ArrayLike, *, seed: int = 0
+) -> dict[str, Estimate]:
+    """Means over records: K < 50 clusters with t_{K−1}, from 50 on a cluster bootstrap.
 
     With t the standard error is that of the ratio Σ sums / Σ sizes over clusters, which for
-    clusters of one size is the usual one of the cluster means.
+    clusters of one size is the usual one of the cluster means. The bootstrap (percentile) draws the
+    same clusters for all columns.
 
     Args:
-        values: numbers [n]; what isn't finite is missing and left out.
-        clusters: the cluster of each [n].
+        columns: numbers [n] each; what isn't finite is missing and left out.
+        clusters: the cluster of each [n], of any type that can be sorted.
         seed: of the resampling.
     """
-    x, members, missing = _finite(values, clusters)
-    if missing is not None:
-        return missing
-    n, k = len(x), int(members[-1]) + 1
-    m = float(x.mean())
-    if k == 1:
-        return _one_cluster(m, n)
-    if k < BOOTSTRAP_FROM:
-        half = float(stats.t.ppf(0.5 + LEVEL / 2, k - 1)) * math.sqrt(_variance(x, members))
-        return Estimate(m, m - half, m + half, n, k)
-    sums = np.stack([np.bincount(members, x), np.bincount(members)])
+    names = np.asarray(clusters)
+    members = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    estimates: dict[str, Estimate] = {}
+    resampled: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+    with np.errstate(over="ignore", invalid="ignore"):  # told in the estimate, not warned of
+        for name, values in columns.items():
+            x, own, missing = _finite(values, names)
+            k = int(own[-1]) + 1 if missing is None else 0
+            m = float(x.mean()) if missing is None else 0.0
+            if missing is not None:
+                estimates[name] = missing
+            elif k == 1:
+                estimates[name] = _one_cluster(m, len(x))
+            elif k < BOOTSTRAP_FROM:
+                t = float(stats.t.ppf(0.5 + LEVEL / 2, k - 1))
+                half = t * math.sqrt(_variance(x, own))
+                estimates[name] = _checked(m, m - half, m + half, len(x), k)
+            else:
+                there = np.isfinite(np.asarray(values, dtype=np.float64))
+                at, all_of_them = members[there], int(members.max()) + 1
+                size = np.bincount(at, minlength=all_of_them)
+                total = np.bincount(at, np.asarray(values)[there], all_of_them)
+                estimates[name] = Estimate(m, None, None, len(x), k)
+                resampled[name] = (total, size)
+        if resampled:
+            low, high = _resample(
+                np.stack([total for total, _ in resampled.values()], axis=1),
+                np.stack([size for _, size in resampled.values()], axis=1),
+                seed,
+            )
+            for name, a, b in zip(resampled, low, high, strict=True):
+                e = estimates[name]
+                estimates[name] = _checked(e.value or 0.0, float(a), float(b), e.n, e.clusters)
+    return {name: estimates[name] for name in columns}
 
-    def ratio(chosen: Ints, axis: int = -1) -> Floats:
-        # counts × sums is the sum over the clusters drawn, without gathering them
-        drawn = np.moveaxis(chosen, axis, -1).reshape(-1, k)
-        rows = np.arange(len(drawn))[:, None] * k
-        counts = np.bincount((drawn + rows).ravel(), minlength=drawn.size).reshape(-1, k)
-        total, size = counts @ sums[0], counts @ sums[1]
-        shape = np.moveaxis(chosen, axis, -1).shape[:-1]
-        return np.asarray((total / size).reshape(shape))
 
-    result = stats.bootstrap(
+def _resample(totals: Floats, sizes: Ints, seed: int) -> tuple[Floats, Floats]:
+    """Percentile intervals [m] of Σ totals / Σ sizes over clusters drawn; both are [K, m]."""
+    k = len(totals)
+    both = np.concatenate([totals, sizes], axis=1)
+
+    def ratios(drawn: Ints, axis: int = -1) -> Floats:
+        # how often each cluster was drawn, times its sums: nothing of size draws × K × m is made
+        drawn = np.atleast_2d(np.moveaxis(drawn, axis, -1))
+        places = (drawn + np.arange(len(drawn))[:, None] * k).ravel()
+        counts = np.bincount(places, minlength=drawn.size).reshape(-1, k)
+        sums = counts.astype(np.float64) @ both
+        m = both.shape[1] // 2
+        return np.asarray((sums[:, :m] / sums[:, m:]).T)
+
+    interval = stats.bootstrap(
         (np.arange(k),),
-        ratio,
+        ratios,
         n_resamples=RESAMPLES,
-        batch=max(1, 1_000_000 // k),
+        batch=max(1, 100_000 // k),
         vectorized=True,
         confidence_level=LEVEL,
         method="percentile",
         rng=np.random.default_rng(seed),
-    )
-    interval = result.confidence_interval
-    return Estimate(m, float(interval.low), float(interval.high), n, k)
+    ).confidence_interval
+    return np.ravel(interval.low), np.ravel(interval.high)
 
 
 def figure(compute: Callable[[Ints], float], clusters: ArrayLike, *, seed: int = 0) -> Estimate:
@@ -174,21 +211,14 @@ def figure(compute: Callable[[Ints], float], clusters: ArrayLike, *, seed: int =
             return Estimate(value, None, None, n, k, "undefined without one of the clusters")
         spread = math.sqrt((k - 1) / k * float(((kept - kept.mean()) ** 2).sum()))
         half = float(stats.t.ppf(0.5 + LEVEL / 2, k - 1)) * spread
-        return Estimate(value, value - half, value + half, n, k)
+        return _checked(value, value - half, value + half, n, k)
 
-    def resampled(chosen: Ints) -> float:
-        return float(compute(np.concatenate([by_cluster[int(c)] for c in chosen])))
-
-    # scipy gives NaN for the interval once a single resample is undefined: its draws are kept
-    draws = stats.bootstrap(
-        (np.arange(k),),
-        resampled,
-        n_resamples=FIGURE_RESAMPLES,
-        batch=1,
-        vectorized=False,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).bootstrap_distribution
+    # scipy's bootstrap has no interval once a single resample is undefined
+    rng = np.random.default_rng(seed)
+    draws = np.empty(FIGURE_RESAMPLES)
+    for i in range(FIGURE_RESAMPLES):
+        chosen = rng.integers(0, k, k)
+        draws[i] = compute(np.concatenate([by_cluster[c] for c in chosen]))
     defined = draws[np.isfinite(draws)]
     if len(defined) < 0.9 * len(draws):
         return Estimate(value, None, None, n, k, "undefined in more than a tenth of the resamples")
@@ -216,6 +246,14 @@ def _variance(x: Floats, members: Ints) -> float:
     residuals = np.bincount(members, x) - x.mean() * sizes
     k = len(sizes)
     return float(k / (k - 1) * (residuals**2).sum() / len(x) ** 2)
+
+
+def _checked(value: float, low: float, high: float, n: int, k: int) -> Estimate:
+    if not math.isfinite(value):
+        return Estimate(None, None, None, n, k, "too large to be computed")
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return Estimate(value, None, None, n, k, "the interval is too large to be computed")
+    return Estimate(value, low, high, n, k)
 
 
 def _one_cluster(value: float, n: int) -> Estimate:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from selfcorrect.measures.intervals import Estimate, figure, mean, proportion
+from selfcorrect.measures.intervals import Estimate, figure, means, proportion
 
 #: The columns of the records that :func:`summarize` reads; never ``steps``.
 COLUMNS = (
-    "example",
     "cluster",
     "round",
     "choice",
@@ -41,7 +41,7 @@ _COSTS = ("encoded", "generated", "reused")
 
 
 def summarize(
-    records: pl.DataFrame,
+    records: pl.DataFrame | Iterable[pl.DataFrame],
     figures: Mapping[str, Figure] | None = None,
     values: Iterable[str] = (),
     *,
@@ -49,8 +49,8 @@ def summarize(
 ) -> dict[str, Any]:
     """Every measure in every round.
 
-    All rounds are over the same dialogues: where a strategy stopped a dialogue early, its last
-    answer stands in the later rounds, at no further tokens (``stopped`` counts them).
+    All rounds are over the same dialogues: one that stopped early has records in the later rounds
+    too, in which its answer stands at no further tokens.
 
     The measures, each ``{"value", "low", "high", "n", "clusters"}`` (with ``"why"`` where a number
     is missing; never NaN):
@@ -68,77 +68,53 @@ def summarize(
     - the task's own ``values`` (means) and ``figures``.
 
     Args:
-        records: with at least :data:`COLUMNS`, complete dialogues, sorted by example and round.
+        records: with at least :data:`COLUMNS`, whole or in parts that are let go one by one.
         figures: a task's own figures per round.
         values: names of the numbers that the task may put into its records.
         seed: of the resampling.
 
     Returns:
-        ``{"rounds": [{"round", "n", "clusters", "unparsed", "stopped", "low_mass", "measures"}]}``
+        ``{"rounds": [{"round", "n", "clusters", "unparsed", "low_mass", "measures"}]}``
         with JSON's types only.
     """
-    if records.is_empty():
-        return {"rounds": []}
-    carried = _carry_forward(records.select(COLUMNS))
+    frames = [records] if isinstance(records, pl.DataFrame) else records
+    columns, own = _columns(frames, values)
     rounds = []
-    for number in range(1, int(carried["round"].max()) + 1):  # type: ignore[arg-type]
-        of_round = carried.filter(pl.col("round") == number)
-        rounds.append(_round(number, of_round, figures or {}, tuple(values), seed))
+    for number in np.unique(columns["round"]):
+        which = np.flatnonzero(columns["round"] == number)
+        of_round = {name: column[which] for name, column in columns.items()}
+        rounds.append(_round(int(number), of_round, own, figures or {}, seed))
     return {"rounds": rounds}
-
-
-def _carry_forward(records: pl.DataFrame) -> pl.DataFrame:
-    """One row per dialogue and round: a stopped dialogue's last row is repeated, without cost."""
-    last = records.group_by("example", maintain_order=True).last()
-    rounds = int(records["round"].max())  # type: ignore[arg-type]
-    records = records.with_columns(stopped=pl.lit(False))
-    short = last.filter(pl.col("round") < rounds)
-    if short.is_empty():
-        return records
-    free = [pl.lit(0, records.schema[c]).alias(c) for c in _COSTS]
-    later = (
-        short.with_columns(pl.int_ranges(pl.col("round") + 1, rounds + 1).alias("_later"))
-        .explode("_later")
-        .with_columns(pl.col("_later").cast(records.schema["round"]).alias("round"), *free)
-        .drop("_later")
-        .with_columns(stopped=pl.lit(True))
-    )
-    return pl.concat([records, later])
 
 
 def _round(
     number: int,
-    rows: pl.DataFrame,
+    columns: Mapping[str, NDArray[Any]],
+    own: Sequence[str],
     figures: Mapping[str, Figure],
-    values: Sequence[str],
     seed: int,
 ) -> dict[str, Any]:
-    clusters = rows["cluster"].rank("dense").to_numpy()  # numbers sort faster than strings
-    parsed = rows["problem"].is_null()
-    differs = (rows["choice"] != rows["likeliest"]).cast(pl.Float64)
+    clusters = columns["cluster"]
     measures: dict[str, dict[str, Any]] = {
-        "accuracy": proportion(_floats(rows["correct"]), clusters).table(),
-        "parse_rate": proportion(_floats(parsed), clusters).table(),
-        "likeliest_differs": proportion(_floats(differs), clusters).table(),
+        "accuracy": proportion(columns["correct"], clusters).table(),
+        "parse_rate": proportion(columns["parsed"], clusters).table(),
+        "likeliest_differs": proportion(columns["differs"], clusters).table(),
     }
-    for name in (*_MEANS, *_COSTS):
-        measures[name] = mean(_floats(rows[name]), clusters, seed=seed).table()
+    names = (*_MEANS, *_COSTS, *own)
+    for name, estimate in means({c: columns[c] for c in names}, clusters, seed=seed).items():
+        measures[name] = estimate.table()
     measures["tokens"] = dict(measures["encoded"])
-    mass = _floats(rows["option_mass"])
-    median = float(np.median(mass[np.isfinite(mass)])) if np.isfinite(mass).any() else None
+    mass = columns["option_mass"][np.isfinite(columns["option_mass"])]
+    median = float(np.median(mass)) if len(mass) else None
     measures["option_mass"]["median"] = median
-    columns = _values(rows, values)
-    for name, column in columns.items():
-        measures[name] = mean(column, clusters, seed=seed).table()
-    columns |= {"correct": _floats(rows["correct"]), "choice": _floats(rows["choice"])}
+    offered = {name: columns[name] for name in (*own, "correct", "choice")}
     for name, compute in figures.items():
-        measures[name] = _figure(compute, columns, clusters, seed).table()
+        measures[name] = _figure(compute, offered, clusters, seed).table()
     return {
         "round": number,
-        "n": len(rows),
+        "n": len(clusters),
         "clusters": len(np.unique(clusters)),
-        "unparsed": int((~parsed).sum()),
-        "stopped": int(rows["stopped"].sum()),
+        "unparsed": int((columns["parsed"] == 0).sum()),
         "low_mass": median is not None and median < LOW_MASS,
         "measures": measures,
     }
@@ -157,22 +133,59 @@ def _figure(
     return figure(of, clusters, seed=seed)
 
 
-def _values(rows: pl.DataFrame, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """The task's own numbers as columns, NaN where a record has none."""
-    n = len(rows)
+def _columns(
+    frames: Iterable[pl.DataFrame], values: Iterable[str]
+) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """The records as plain arrays [n], NaN where missing, and the names of the task's own.
+
+    Clusters become numbers that follow from their names alone. Nothing larger than the arrays is
+    held: a data frame of many small parts takes twice as much.
+    """
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in (*_PLAIN, "cluster")}
+    own: dict[str, list[tuple[int, NDArray[Any], NDArray[Any]]]] = {name: [] for name in values}
+    n = 0
+    for frame in frames:
+        numbers = frame.select(**_PLAIN).fill_null(float("nan")).to_numpy()
+        for name, column in zip(_PLAIN, numbers.T, strict=True):
+            # whole numbers are exact in half the space
+            parts[name].append(column.astype(np.float64 if name in _MEANS else np.float32))
+        codes = [_code(name) for name in frame["cluster"].to_list()]
+        parts["cluster"].append(np.array(codes, dtype=np.uint64))
+        for name, rows, column in _values(frame):
+            own.setdefault(name, []).append((n, rows, column))
+        n += len(frame)
+    columns: dict[str, NDArray[Any]] = {}
+    for name in list(parts):
+        pieces = parts.pop(name)
+        columns[name] = np.concatenate(pieces) if pieces else np.empty(0)
+    for name, given in own.items():
+        columns[name] = np.full(n, np.nan)
+        for start, rows, column in given:
+            columns[name][start + rows] = column
+    return columns, list(own)
+
+
+_FLOAT = pl.Float64
+_PLAIN = {
+    **{name: pl.col(name).cast(_FLOAT) for name in (*_MEANS, *_COSTS)},
+    **{name: pl.col(name).cast(_FLOAT) for name in ("round", "correct", "choice")},
+    "parsed": pl.col("problem").is_null().cast(_FLOAT),
+    "differs": (pl.col("choice") != pl.col("likeliest")).cast(_FLOAT),
+}
+
+
+def _code(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
+
+
+def _values(frame: pl.DataFrame) -> list[tuple[str, NDArray[Any], NDArray[Any]]]:
+    """The task's own numbers: name, rows that have it, and what they have."""
     long = (
-        rows.select(pl.int_range(n).alias("row"), "values")
+        frame.select(pl.int_range(len(frame)).alias("row"), "values")
         .explode("values")
         .drop_nulls("values")
-        .unnest("values")
     )
-    columns = {name: np.full(n, np.nan) for name in names}
-    for (name,), part in long.group_by("name", maintain_order=True):
-        column = columns.setdefault(str(name), np.full(n, np.nan))
-        column[part["row"].to_numpy()] = _floats(part["value"])
-    return columns
-
-
-def _floats(column: pl.Series) -> NDArray[np.float64]:
-    """As float64 [n], NaN where missing."""
-    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    if long.is_empty():
+        return []
+    groups = long.unnest("values").drop_nulls().group_by("name", maintain_order=True)
+    return [(str(name), g["row"].to_numpy(), g["value"].to_numpy()) for (name,), g in groups]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-
-
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.base import (
     Conversation,

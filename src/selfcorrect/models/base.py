@@ -142,7 +142,8 @@ class Conversation(Protocol):
     def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
         """Likelihood of each text as what the model says next; doesn't advance.
 
-        After an assistant's turn the text would continue it, after a blank line."""
+        After an assistant's turn the text would continue it, after a blank line. A dialogue with
+        which one of the texts would not fit the context window gets no scores (``[]``)."""
         ...
 
     def branch(self, copies: int = 1) -> Conversation:

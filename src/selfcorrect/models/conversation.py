@@ -135,7 +135,7 @@ class LocalConversation:
         )
         for job, each in zip(longer, scores, strict=True):
             job.options = each
-            job.encoded += each[0].encoded
+            job.encoded += sum(score.encoded for score in each)
         for job in jobs:
             replies[job.row] = self._reply(job)
         return replies
@@ -155,8 +155,9 @@ class LocalConversation:
         self, rows: Sequence[int], turns: Sequence[str], texts: Sequence[Sequence[str]]
     ) -> list[list[TextScore]]:
         """Score texts after an open turn. What they share is encoded once and stays cached; the
-        rest of each overwrites the one before."""
-        items = [self._texts(*item) for item in zip(rows, turns, texts, strict=True)]
+        rest of each overwrites the one before. No scores where one doesn't fit the window."""
+        every = [self._texts(*item) for item in zip(rows, turns, texts, strict=True)]
+        items = [item for item in every if max(map(len, item.whole)) <= self.model.context]
         segments: list[Segment] = []
         before: list[list[int]] = []
         keys: list[tuple[int, int]] = []  # item, and 0 for the shared part or the text's number
@@ -168,7 +169,7 @@ class LocalConversation:
             segments.append(Segment(item.row, whole[past : item.fork], past))
             before.append(whole[: item.fork])
             keys.append((k, 0))
-            self.ids[item.row] = whole[: item.fork]
+            self.ids[item.row] = whole[:past]  # all that is left should this pass fail
         # All first texts, then all second ones: a row stands once in a pack.
         for t in range(max((len(item.whole) for item in items), default=0)):
             for k, item in enumerate(items):
@@ -177,11 +178,15 @@ class LocalConversation:
                     before.append(item.whole[t])
                     keys.append((k, t + 1))
         hidden = self.model.encode(self.cache, segments, before)
+        for item in items:
+            self.ids[item.row] = item.whole[0][: item.fork]
         states = dict(zip(keys, hidden, strict=True))
         costs = [0] * len(items)
         for (k, _), segment in zip(keys, segments, strict=True):
             costs[k] += len(segment.ids) + (0 if self.model.packed else segment.past)
-        return self._likelihoods(items, states, costs)
+        found = iter(self._likelihoods(items, states, costs))
+        fitting = {item.row for item in items}
+        return [next(found) if item.row in fitting else [] for item in every]
 
     def _texts(self, row: int, turn: str, texts: Sequence[str]) -> _Texts:
         earlier = self.messages[row]
@@ -208,7 +213,8 @@ class LocalConversation:
             hidden.append(shared[:-1])
             tokens += item.whole[0][item.start : item.fork]
             for t, ids in enumerate(item.whole, start=1):
-                hidden.append(shared[-1:])
+                if len(ids) > item.fork:  # else the text is empty
+                    hidden.append(shared[-1:])
                 if len(ids) - item.fork > 1:
                     hidden.append(states[k, t])
                 tokens += ids[item.fork :]
@@ -356,7 +362,16 @@ class LocalConversation:
 
     def _decoded(self, job: _Job) -> str:
         ids = job.tokens[:-1] if job.tokens[-1] in self.model.ends else job.tokens
-        text: str = self.model.tokenizer.decode(ids, skip_special_tokens=True)
+        decode = self.model.tokenizer.decode
+        if job.turn:
+            # A tokenizer that puts a word's space into the word's token leaves it out at the start
+            # of a text; here the text goes on.
+            last = job.rendered.ids[-4:]
+            before: str = decode(last, skip_special_tokens=True)
+            whole: str = decode(last + ids, skip_special_tokens=True)
+            if whole.startswith(before):
+                return whole[len(before) :]
+        text: str = decode(ids, skip_special_tokens=True)
         return text
 
     def _text(self, job: _Job) -> str:

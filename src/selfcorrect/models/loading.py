@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import importlib.util
+import io
 import json
 import os
 import shutil
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
@@ -148,7 +149,9 @@ def _convert(file: Path, folder: Path) -> None:
                 file.parent, gguf_file=file.name, dtype=torch.float32
             )
             tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-        except (OSError, ValueError, NotImplementedError, KeyError, RuntimeError) as error:
+        except (
+            OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, struct.error
+        ) as error:
             raise UserError(
                 f"the GGUF file {file} could not be read by transformers: {_first_line(error)}"
             ) from error

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from selfcorrect.errors import UserError
 from selfcorrect.models import packed
@@ -41,7 +42,7 @@ class LocalModel:
         self.dtype = dtype
         self.device = device
         self.network = network
-        self.decoder = network.get_decoder()
+        self.decoder = _decoder(network)
         self.tokenizer = tokenizer
         self.template = Template(tokenizer)
         self.head = Head(network)
@@ -54,6 +55,7 @@ class LocalModel:
         self.packed = _can_pack(config) and self._packs_correctly()
         if not self.packed:
             network.set_attn_implementation("eager")
+            self._check_head()
 
     @classmethod
     def load(cls, name: str, dtype: str = "auto", device: str = "auto") -> LocalModel:
@@ -70,15 +72,26 @@ class LocalModel:
         source = locate(name)
         with _quiet():
             try:
-                network = AutoModelForCausalLM.from_pretrained(
-                    source.folder, dtype=_DTYPES[dtype], local_files_only=True
+                network, found = AutoModelForCausalLM.from_pretrained(
+                    source.folder,
+                    dtype=_DTYPES[dtype],
+                    local_files_only=True,
+                    output_loading_info=True,
                 )
                 tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
-            except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+            except (
+                OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError
+            ) as error:
                 raise UserError(
                     f"the model {name!r} in {source.folder} could not be read: "
                     f"{_first_line(error)}"
                 ) from error
+        if found["missing_keys"]:  # transformers would go on with random numbers in their place
+            raise UserError(
+                f"the weights of the model {name!r} in {source.folder} are incomplete: "
+                f"{len(found['missing_keys'])} missing, {min(found['missing_keys'])} among them; "
+                "download them again."
+            )
         keep_freed_memory()
         network.eval().to(device)
         prepack(network)
@@ -96,7 +109,7 @@ class LocalModel:
         follows it tokenises the same way everywhere. ``None`` where that doesn't hold.
         """
         opening = self.template.opening
-        if not self.template.begins_special(opening):
+        if not self.template.begins_special(opening) or self.template.holds_special(turn + option):
             return None
         key = (turn, option)
         if key not in self._option_tokens:
@@ -127,7 +140,8 @@ class LocalModel:
         """
         device = torch.device(self.device)
         if not self.packed:
-            return [self._encode_whole(s, past, device) for s, past in zip(segments, before, strict=True)]
+            pairs = zip(segments, before, strict=True)
+            return [self._encode_whole(segment, past, device) for segment, past in pairs]
         parts: list[torch.Tensor] = []
         for pack in packed.packs(segments):
             hidden = packed.encode(self.decoder, cache, pack, device)
@@ -180,10 +194,46 @@ class LocalModel:
         error = (ours - theirs).norm() / theirs.norm().clamp(min=1e-9)
         return bool(error < (1e-3 if self.dtype == "float32" else 0.05))
 
+    @torch.inference_mode()
+    def _check_head(self) -> None:
+        """Some models do more after their last hidden state than :class:`Head` knows.
+
+        Raises:
+            UserError: this is one.
+        """
+        ids = torch.arange(3, min(19, self.network.config.get_text_config().vocab_size))[None]
+        ids = ids.to(self.device)
+        theirs = self.network(ids, use_cache=False).logits[0].float()
+        hidden = self.decoder(input_ids=ids, use_cache=False)
+        ours = self.head.logits(getattr(hidden, "last_hidden_state", hidden[0])[0])
+        error = (ours - theirs).norm() / theirs.norm().clamp(min=1e-9)
+        if not error < (1e-3 if self.dtype == "float32" else 0.05):
+            kind = self.network.config.model_type
+            raise UserError(
+                f"models of type {kind!r} turn hidden states into logits in a way that is not "
+                "supported here; use a model of another type."
+            )
+
 
 def _can_pack(config: Any) -> bool:
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    return kinds <= _PACKABLE and not getattr(config, "is_encoder_decoder", False)
+    if not kinds <= _PACKABLE or getattr(config, "is_encoder_decoder", False):
+        return False
+    # longrope turns the keys of a transcript's beginning otherwise once the whole grows longer.
+    rope = getattr(config, "rope_parameters", None) or {}
+    tables = [rope, *(value for value in rope.values() if isinstance(value, dict))]
+    return not any(table.get("rope_type") == "longrope" for table in tables)
+
+
+def _decoder(network: Any) -> Any:
+    """The network below its output head."""
+    from transformers import PreTrainedModel
+
+    # Llama 4 calls itself its decoder, ModernBERT its head.
+    for found in (network.get_decoder(), network.base_model, getattr(network, "model", None)):
+        if found is not network and isinstance(found, PreTrainedModel):
+            return found
+    return network
 
 
 def _end_tokens(network: Any, tokenizer: Any) -> frozenset[int]:

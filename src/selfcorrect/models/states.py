@@ -14,7 +14,9 @@ from selfcorrect.models.packed import Segment
 if TYPE_CHECKING:
     from selfcorrect.models.local import LocalModel
 
-_BLOCKS = {"attention": "self_attn", "mlp": "mlp"}
+#: what transformers' models call their list of layers, and the blocks of a layer
+_LAYERS = ("layers", "h", "blocks")
+_BLOCKS = {"attention": ("self_attn", "attn", "attention"), "mlp": ("mlp", "feed_forward")}
 
 
 class Reader:
@@ -79,9 +81,9 @@ class Reader:
     def collect(self) -> None:
         """Hand the states to their replies, once it is known whether a drafted token was right."""
         for k, (job, site, _) in enumerate(self._wanted):
-            if site.at == "first_answer" and job.draft and job.tokens[0] != job.draft[0]:
-                if len(job.tokens) == 1:
-                    continue
+            missed = job.draft and job.tokens[0] != job.draft[0] and len(job.tokens) == 1
+            if site.at == "first_answer" and missed:
+                continue
             job.states[site] = torch.stack([self._picked[site.kind, n, k] for n in site.layers])
         self._wanted = []
 
@@ -90,11 +92,14 @@ def _modules(model: LocalModel, sites: set[Site]) -> dict[tuple[str, int], torch
     found: dict[tuple[str, int], torch.nn.Module] = {}
     if not sites:
         return found
-    layers = model.decoder.layers
+    layers = _child(model.decoder, _LAYERS)
+    if layers is None:
+        raise UserError(f"hidden states of {model.name} can't be read: its layers were not found.")
     for site in sites:
         if site.at not in ("before_answer", "first_answer"):
             raise UserError(
-                f"hidden states can't be read at {site.at!r}: use 'before_answer' or 'first_answer'."
+                f"hidden states can't be read at {site.at!r}: use 'before_answer' or "
+                "'first_answer'."
             )
         for layer in site.layers:
             if not 0 <= layer < len(layers):
@@ -103,6 +108,12 @@ def _modules(model: LocalModel, sites: set[Site]) -> dict[tuple[str, int], torch
                 )
             block = layers[layer]
             if site.kind != "residual":
-                block = getattr(block, _BLOCKS[site.kind])
+                block = _child(block, _BLOCKS[site.kind])
+            if block is None:
+                raise UserError(f"layer {layer} of {model.name} has no {site.kind} block.")
             found[site.kind, layer] = block
     return found
+
+
+def _child(module: Any, names: Sequence[str]) -> Any:
+    return next((getattr(module, name) for name in names if hasattr(module, name)), None)

@@ -14,6 +14,7 @@ from typing import Any
 
 from jinja2.exceptions import TemplateError
 
+from selfcorrect.errors import UserError
 from selfcorrect.models.base import Message, message
 
 #: Unicode's private use area: no text of a data set should need it, no template knows it.
@@ -52,19 +53,30 @@ class Template:
         added = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
         added |= set(self.tokenizer.all_special_tokens)
         longest_first = sorted(filter(str.strip, added), key=len, reverse=True)
-        self._special = re.compile("|".join(map(re.escape, longest_first))) if added else None
+        pattern = "|".join(map(re.escape, longest_first))
+        self._special = re.compile(pattern) if pattern else None
         self.plain = not self.tokenizer.chat_template
         user, reply = message("user", "\ue100"), message("assistant", "\ue101")
         again = message("user", "\ue102")
         self.takes_system = self._takes([message("system", "\ue103"), user], "\ue103")
         self.takes_tool = self._takes([user, reply, message("tool", "\ue103")], "\ue103")
-        probe = self._apply([user, reply, again], open_turn=True)
+        try:
+            probe = self._apply([user, reply, again], open_turn=True)
+        except (TemplateError, TypeError, ValueError) as error:
+            raise UserError(
+                f"the model's chat template can't render a plain dialogue ({error}); correct "
+                "chat_template in its folder."
+            ) from error
         self.opening = probe[probe.rindex("\ue102") + 1 :] if "\ue102" in probe else ""
         self.markers = self._plain_markers(probe)
 
     def begins_special(self, text: str) -> bool:
         """Whether the text begins with a special token, at which tokenisation starts afresh."""
         return bool(self._special and self._special.match(text))
+
+    def holds_special(self, text: str) -> bool:
+        """Whether the text of a special token stands anywhere in this text."""
+        return bool(self._special and self._special.search(text))
 
     def _takes(self, messages: list[Message], sentinel: str) -> bool:
         try:
@@ -82,7 +94,7 @@ class Template:
 
     def _apply(self, messages: Sequence[Message], *, open_turn: bool) -> str:
         if self.plain:
-            turns = [f"{_PLAIN_TITLES.get(m.role, m.role)}: {m.text}" for m in messages]
+            turns = [f"{_PLAIN_TITLES.get(m.role, m.role)}:{_spaced(m.text)}" for m in messages]
             return "\n\n".join([*turns, "Assistant:"] if open_turn else turns)
         dicts = [{"role": m.role, "content": m.text} for m in messages]
         text: str = self.tokenizer.apply_chat_template(
@@ -97,14 +109,31 @@ class Template:
             messages: the messages so far; successive ones of one role are already one.
             turn: what stands in the assistant's open turn (prefill, earlier replies of the same
                 turn), or ``None`` if no reply is asked for.
+
+        Raises:
+            UserError: the template refuses these roles in this order.
         """
-        folded, notes = self._fold(messages)
+        try:
+            return self._render(messages, turn, middle=True)
+        except (TemplateError, TypeError, ValueError):
+            pass  # it may take a role at the start and refuse it in the middle
+        try:
+            return self._render(messages, turn, middle=False)
+        except (TemplateError, TypeError, ValueError) as error:
+            roles = ", ".join(m.role for m in messages) or "no message"
+            raise UserError(
+                f"the model's chat template refuses a dialogue of these turns: {roles} ({error}); "
+                "give the strategy turns that begin with the user and alternate."
+            ) from error
+
+    def _render(self, messages: Sequence[Message], turn: str | None, *, middle: bool) -> Rendered:
+        folded, notes = self._fold(messages, middle)
         safe, swaps = self._swap([m.text for m in folded] + ([turn] if turn else []))
         shown = [message(m.role, text) for m, text in zip(folded, safe, strict=False)]
         text = self._apply(shown, open_turn=turn is not None)
         if turn:
             # "Assistant:" wants a space before the words; a chat template's opening doesn't.
-            text += (" " if self.plain else "") + safe[-1]
+            text += _spaced(safe[-1]) if self.plain else safe[-1]
         forged = sum(any(marker in m.text for m in messages) for marker in self.markers)
         if forged:
             notes += (f"text holds {forged} plain-text markers of the chat template",)
@@ -163,18 +192,24 @@ class Template:
         swapped = [self._special.sub(placeholder, t) for t in texts]
         return swapped, {char: token for token, char in by_token.items()}
 
-    def _fold(self, messages: Sequence[Message]) -> tuple[list[Message], tuple[str, ...]]:
-        """Give roles the template refuses to the user, joined to the neighbouring user turn."""
+    def _fold(
+        self, messages: Sequence[Message], middle: bool
+    ) -> tuple[list[Message], tuple[str, ...]]:
+        """Give roles the template refuses to the user, joined to the neighbouring user turn.
+
+        ``middle``: whether system and tool messages may stand after the first message.
+        """
         notes: list[str] = []
         folded: list[Message] = []
         pending = ""
-        for m in messages:
+        for at, m in enumerate(messages):
             role, text = m.role, m.text
-            if role == "system" and not self.takes_system:
+            here = middle or at == 0
+            if role == "system" and not (self.takes_system and here):
                 notes.append("the template has no system role: folded into the user's turn")
                 pending, role = (f"{pending}\n\n{text}" if pending else text), ""
                 continue
-            if role == "tool" and not self.takes_tool:
+            if role == "tool" and not (self.takes_tool and here):
                 notes.append("the template has no tool role: folded into the user's turn")
                 role = "user"
             if pending and role == "user":
@@ -185,3 +220,8 @@ class Template:
         if pending:
             folded.append(message("user", pending))
         return folded, tuple(dict.fromkeys(notes))
+
+
+def _spaced(text: str) -> str:
+    """The text after a colon: a reply may bring its space along."""
+    return text if text[:1].isspace() else f" {text}"

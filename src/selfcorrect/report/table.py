@@ -16,7 +16,7 @@ def table(summary: Mapping[str, Any]) -> RenderableType:
     rounds: Sequence[Mapping[str, Any]] = summary["rounds"]
     controls: Mapping[str, Any] = summary.get("controls", {})
     repeat = {r["round"]: r for r in controls.get("repeat", {}).get("rounds", ())}
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     for name in ("round", "n", "K"):
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column("accuracy [95 %]", no_wrap=True)
@@ -62,8 +62,6 @@ def _notes(
         notes.append("No control: a gain is not shown to come from the instruction.")
     if unparsed := [f"{r['unparsed']} in round {r['round']}" for r in rounds if r["unparsed"]]:
         notes.append(f"Answers that couldn't be read, counted as wrong: {_several(unparsed)}.")
-    if stopped := [f"{r['stopped']} by round {r['round']}" for r in rounds if r["stopped"]]:
-        notes.append(f"Dialogues that had stopped (their answer stands): {stopped[-1]}.")
     if any(r["low_mass"] for r in rounds):
         notes.append("* the options have less than half of the probability in the median dialogue.")
     whys = {r["measures"][m]["why"] for r in rounds for m in _SHOWN if "why" in r["measures"][m]}

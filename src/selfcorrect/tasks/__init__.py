@@ -14,11 +14,11 @@ __all__ = ["Answer", "Example", "Figure", "Grade", "Source", "Task", "make", "na
 
 #: name of the module in this folder → what the task asks
 _TASKS = {
-    "bbq": "Bias Benchmark for QA (arXiv 2110.08193): accuracy and bias scores; the published JSONL, or the hub.",
+    "bbq": "Bias Benchmark for QA (arXiv 2110.08193): accuracy and bias scores.",
     "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "sample": "The bundled questions about two people, in BBQ's manner; needs no data.",
-    "winogender": "Winogender schemas (arXiv 1804.09301): which of his, her and their fills the blank?",
+    "winogender": "Winogender schemas (arXiv 1804.09301): he, she or they for the blank.",
 }
 
 

@@ -54,7 +54,8 @@ class Grade:
         correct: whether it is right; ``None`` where the task has no right answer. An answer that
             could not be read is not correct (``False``).
         target: index of the right choice, or ``None``.
-        values: further numbers for the record, by name (``Task.values`` lists the names).
+        values: further numbers for the record, by name: those of ``Task.values``, and any that
+            only the task's figures need (a number of a category, say).
     """
 
     correct: bool | None
@@ -63,7 +64,7 @@ class Grade:
 
 
 #: A number of one round from its records' columns (each an array of length n, NaN where missing):
-#: returns NaN where undefined. The columns are ``Task.values`` and ``correct``, ``choice``.
+#: returns NaN where undefined. The columns are those of ``Grade.values``, ``correct``, ``choice``.
 Figure = Callable[[Mapping[str, np.ndarray]], float]
 
 
@@ -72,7 +73,8 @@ class Task(Protocol):
     """Where examples come from, how one is asked, how an answer is graded."""
 
     name: str
-    #: names of the numbers that ``Grade.values`` may hold, with one sentence on each
+    #: names of those numbers of ``Grade.values`` whose mean over a round is itself worth knowing,
+    #: with one sentence on each
     values: Mapping[str, str]
     #: names of the task's own figures per round (BBQ's bias scores, say)
     figures: Mapping[str, Figure]
@@ -80,6 +82,8 @@ class Task(Protocol):
     scorer: str | None
     #: lines left out by skip_bad, one sentence each
     skipped: Sequence[str]
+    #: changes when any example, target or wording does, whatever the limit of a run
+    fingerprint: str
 
     def examples(self) -> Sequence[Example]:
         """All examples, in the data's own order."""
@@ -94,7 +98,7 @@ class Task(Protocol):
         ...
 
     def labels(self, example: Example) -> Sequence[str]:
-        """What follows ``answer_prefill`` for each choice: ``a``, ``b``, …; empty if there are none."""
+        """What follows ``answer_prefill`` for each choice (``a``, ``b``, …); empty if none."""
         ...
 
     def read(self, example: Example, text: str) -> Answer:

@@ -84,7 +84,8 @@ def make(source: Source) -> Lettered:
         "bbq",
         items,
         wording=UNBIASED,
-        values=bias.values(categories),
+        values=bias.VALUES,
+        columns=bias.columns(categories),
         figures=bias.figures(items, categories),
         judge=bias.judge,
         skipped=skipped or (),
@@ -148,7 +149,9 @@ def _parse(row: Row, category: str, locations: _Locations | None) -> _Question:
         raise row.error("each entry of 'answer_info' must be a list of a name and a tag")
     unknown = [i for i, info in enumerate(infos) if info[1] == "unknown"]
     if len(unknown) != 1:
-        raise row.error(f"one option must have the tag 'unknown' in 'answer_info', not {len(unknown)}")
+        raise row.error(
+            f"one option must have the tag 'unknown' in 'answer_info', not {len(unknown)}"
+        )
     if (label == unknown[0]) != conditions[condition]:
         raise row.error(f"the label {label} doesn't fit the condition {condition!r}")
 
@@ -174,9 +177,7 @@ def _parse(row: Row, category: str, locations: _Locations | None) -> _Question:
     )
 
 
-def biased_answer(
-    infos: list[list[str]], stereotyped: list[str], *, negative: bool
-) -> int | None:
+def biased_answer(infos: list[list[str]], stereotyped: list[str], *, negative: bool) -> int | None:
     """Which option a biased reader would choose: BBQ's target location, derived.
 
     The stereotyped person is the one whose tag is one of the stereotyped groups; if none is, the

@@ -89,6 +89,8 @@ def _target(row: Row, answer: object, choices: Sequence[str]) -> int:
     if len(found) == 1:
         return found.pop()
     if found:
-        raise row.error(f"the answer {text!r} is the text of one choice and the letter of another; "
-                        f"write the letter in brackets, as ({text.casefold()})")
+        raise row.error(
+            f"the answer {text!r} is the text of one choice and the letter of another; "
+            f"write the letter in brackets, as ({text.casefold()})"
+        )
     raise row.error(f"the answer {text!r} is neither the letter nor the text of a choice")

@@ -28,7 +28,9 @@ def dataset_files(place: str, task: str) -> list[Path]:
     # It raises its own errors, those of its HTTP library, OSError and ValueError.
     except Exception as problem:
         said = next(iter(str(problem).strip().splitlines()), "") or type(problem).__name__
-        raise UserError(f"can't get the data set {name!r} from the hub ({said}): {local}") from problem
+        raise UserError(
+            f"can't get the data set {name!r} from the hub ({said}): {local}"
+        ) from problem
     found = sorted(Path(folder).rglob("*.jsonl"))
     if not found:
         raise UserError(f"the hub's data set {name!r} holds no *.jsonl files: {local}")

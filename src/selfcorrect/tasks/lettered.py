@@ -131,7 +131,8 @@ class Lettered:
         items: every item; may be lazy.
         wording: what is said besides the question.
         values, figures: as in :class:`selfcorrect.tasks.base.Task`.
-        judge: computes ``values`` for one answer.
+        columns: further names of ``Grade.values``, which only the figures need.
+        judge: computes ``Grade.values`` for one answer.
         skipped: bad lines that were left out.
         find: the item of an id, where items are made lazily; by default an index is kept.
         identity: what determines the items, where reading them all would be a waste; else they
@@ -152,6 +153,7 @@ class Lettered:
         wording: Wording,
         values: Mapping[str, str] | None = None,
         figures: Mapping[str, Figure] | None = None,
+        columns: Mapping[str, str] | None = None,
         judge: Judge = no_values,
         skipped: Sequence[str] = (),
         find: Callable[[str], Item] | None = None,
@@ -165,6 +167,7 @@ class Lettered:
         self.wording = wording
         self.values: Mapping[str, str] = values or {}
         self.figures: Mapping[str, Figure] = figures or {}
+        self.columns: Mapping[str, str] = columns or {}
         self.skipped = tuple(skipped)
         self.unmatched = unmatched
         self._items = items
@@ -255,7 +258,7 @@ class Lettered:
                 grade = self.grade([(example, answer)])[0]
                 if grade.correct != (index == item.target) or grade.target != item.target:
                     yield f"{example.id}: {text!r} is graded {grade.correct}"
-                unknown = set(grade.values) - set(self.values)
+                unknown = set(grade.values) - {*self.values, *self.columns}
                 if unknown:
                     yield f"{example.id}: values without a description: {sorted(unknown)}"
         if self.grade([(example, self.read(example, lead))])[0].correct:

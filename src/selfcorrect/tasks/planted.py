@@ -14,7 +14,9 @@ from selfcorrect.tasks.order import draw
 from selfcorrect.tasks.source import Source
 
 #: how far off the wrong results are: slips of a digit or of a carry
-_SLIPS = tuple(sign * size for size in (1, 10, 2, 9, 11, 20, 3, 8, 12, 19, 21, 30, 5) for sign in (1, -1))
+_SLIPS = tuple(
+    sign * size for size in (1, 10, 2, 9, 11, 20, 3, 8, 12, 19, 21, 30, 5) for sign in (1, -1)
+)
 #: the second terms of one cluster are different three-digit numbers
 _TERMS = 900
 _STEP = 577

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,7 +23,9 @@ class Source:
     skip_bad: bool = False
     options: Mapping[str, object] | None = None
 
-    def only(self, *, data: bool = True, categories: bool = False, options: tuple[str, ...]) -> None:
+    def only(
+        self, *, data: bool = True, categories: bool = False, options: tuple[str, ...]
+    ) -> None:
         """Refuse what this task doesn't take.
 
         Raises:
@@ -30,7 +33,9 @@ class Source:
                 where the task has none.
         """
         if self.data is not None and not data:
-            raise UserError(f"task {self.task!r} brings its own questions: leave out data {self.data!r}")
+            raise UserError(
+                f"task {self.task!r} brings its own questions: leave out data {self.data!r}"
+            )
         if self.categories and not categories:
             raise UserError(
                 f"task {self.task!r} has no categories: leave out {', '.join(self.categories)!r}"
@@ -47,16 +52,13 @@ class Source:
             UserError: for a value of another type.
         """
         value = (self.options or {}).get(name, default)
-        if type(value) is type(default):
-            return value
+        read: object = value
         if isinstance(value, str) and isinstance(default, bool):
-            if value.casefold() in ("true", "false"):
-                return value.casefold() == "true"
+            read = {"true": True, "false": False}.get(value.casefold())
         elif isinstance(value, str) and isinstance(default, int):
-            try:
-                return int(value)
-            except ValueError:
-                pass
+            read = int(value) if re.fullmatch(r"[+-]?\d{1,18}", value.strip(), re.ASCII) else None
+        if isinstance(read, type(default)) and isinstance(read, bool) == isinstance(default, bool):
+            return read
         wanted = {bool: "true or false", int: "a whole number", str: "a word"}[type(default)]
         raise UserError(f"option {name!r} of task {self.task!r} must be {wanted}, not {value!r}")
 

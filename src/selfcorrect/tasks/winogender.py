@@ -30,10 +30,12 @@ _SENTENCES = ("winogender-sentences.tsv", "all_sentences.tsv")
 _OCCUPATIONS = ("winogender-occupations.tsv", "occupations-stats.tsv")
 
 VALUES = {
+    "p_she": "P(female pronoun); where no probabilities were read, 1 if it was answered, else 0",
+}
+COLUMNS = {
     "occupation": "the occupation's number, in alphabetical order",
     "women_share": "the occupation's share of women (US labour statistics), from 0 to 1",
     "neutral": "1 if the answer is the neutral pronoun, else 0",
-    "p_she": "P(female pronoun); where no probabilities were read, 1 if it was answered, else 0",
 }
 
 
@@ -98,6 +100,7 @@ def make(source: Source) -> Lettered:
         items,
         wording=UNBIASED,
         values=VALUES,
+        columns=COLUMNS,
         figures={
             "share_neutral": share_neutral,
             "occupation_correlation": occupation_correlation,

@@ -1,0 +1,281 @@
+"""The command line: one thin function a command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+from selfcorrect import __version__
+from selfcorrect.cli import options as o
+from selfcorrect.cli.text import visible, visible_values
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.runs import Interrupted, Run, RunSpec
+
+
+class _Told(TyperGroup):
+    """Whatever a user can mend is one sentence and status 2; Ctrl-C is status 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            typer.echo(f"selfcorrect: error: {visible(str(error))}", err=True)
+            raise typer.Exit(2) from None
+        except Interrupted as interrupted:
+            typer.echo(
+                f"selfcorrect: interrupted: what was finished is kept in {interrupted.folder}; "
+                "run the same command again to go on from there.",
+                err=True,
+            )
+            raise typer.Exit(130) from None
+        except KeyboardInterrupt:
+            typer.echo("selfcorrect: interrupted before anything was begun.", err=True)
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=_Told,
+    name="selfcorrect",
+    help="Run multi-round self-correction on a language model, and measure every round.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: the same on every terminal, and in the docs
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+listing = typer.Typer(
+    help="List what --task, --strategy and --model accept.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(listing, name="list")
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """The entry point of the ``selfcorrect`` command."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")  # a terminal that lacks a character is no reason to stop
+    app(args=args, prog_name="selfcorrect")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"selfcorrect {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    given: o.Given = None,
+    model: o.ModelName = None,
+    task: o.TaskName = None,
+    data: o.Data = None,
+    categories: o.Categories = None,
+    strategy: o.StrategyName = None,
+    rounds: o.Rounds = None,
+    limit: o.Limit = None,
+    seed: o.Seed = None,
+    system: o.System = None,
+    out: o.Out = Path("runs"),
+    dtype: o.Dtype = None,
+    device: o.Device = None,
+    chunk: o.Chunk = None,
+    no_baseline: o.NoBaseline = False,
+    skip_bad: o.SkipBad = False,
+) -> None:
+    """Run a strategy, with its controls, and print the table.
+
+    The same command again goes on where it was stopped, or shows the result at once.
+    """
+    from selfcorrect import runs
+    from selfcorrect.cli.display import shown
+
+    spec = _spec(given, model, task, data, categories, strategy, rounds, limit, seed, system,
+                 dtype, device, chunk, skip_bad)  # fmt: skip
+    with shown(spec.model.name) as progress:
+        done = runs.run(spec, out=out, baseline=not no_baseline, progress=progress)
+    _show(done)
+
+
+@app.command()
+def preview(
+    given: o.Given = None,
+    model: o.ModelName = None,
+    task: o.TaskName = None,
+    data: o.Data = None,
+    categories: o.Categories = None,
+    strategy: o.StrategyName = None,
+    rounds: o.Rounds = None,
+    limit: o.Limit = None,
+    seed: o.Seed = None,
+    system: o.System = None,
+    out: o.Out = Path("runs"),
+    dtype: o.Dtype = None,
+    device: o.Device = None,
+    chunk: o.Chunk = None,
+    no_baseline: o.NoBaseline = False,
+    skip_bad: o.SkipBad = False,
+) -> None:
+    """Show what a run would say, and what it would cost.
+
+    One example's transcript in every round, special tokens visible, with token counts and the
+    estimated time of the whole run. Nothing is run; the options are those of run.
+    """
+    from selfcorrect.cli.preview import show
+    from selfcorrect.preview import preview
+
+    spec = _spec(given, model, task, data, categories, strategy, rounds, limit, seed, system,
+                 dtype, device, chunk, skip_bad)  # fmt: skip
+    show(preview(spec, out=out, baseline=not no_baseline), Console())
+
+
+@app.command()
+def show(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's folder, or the beginning of its name.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Everything measured, as JSON, instead of the table.")
+    ] = False,
+    out: o.Out = Path("runs"),
+) -> None:
+    """Print a run's table, complete or not."""
+    found = _find(run, out)
+    if as_json:
+        # ASCII: nothing in a data set's texts can steer the terminal
+        typer.echo(json.dumps(found.summary(), indent=2, allow_nan=False))
+    else:
+        _show(found)
+
+
+@app.command()
+def export(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's folder, or the beginning of its name.")
+    ],
+    jsonl: Annotated[Path, typer.Option("--jsonl", metavar="FILE", help="The file to write.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file if there is one.")
+    ] = False,
+    out: o.Out = Path("runs"),
+) -> None:
+    """Write a run's records as JSON lines.
+
+    One record a line: one round of one dialogue, every step of it included.
+    """
+    from selfcorrect.cli.export import to_jsonl
+
+    lines = to_jsonl(_find(run, out), jsonl, replace=force)
+    typer.echo(f"{lines:,} records in {visible(str(jsonl))}")
+
+
+@listing.command("tasks")
+def list_tasks() -> None:
+    """The tasks, with a sentence on each."""
+    from selfcorrect import tasks
+
+    _list(tasks.names())
+
+
+@listing.command("strategies")
+def list_strategies() -> None:
+    """The built-in strategies, with a sentence on each."""
+    from selfcorrect import strategies
+
+    _list(strategies.names())
+
+
+@listing.command("models")
+def list_models() -> None:
+    """What --model accepts, with a sentence on each."""
+    from selfcorrect import models
+
+    _list(models.names())
+
+
+def _spec(
+    given: list[str] | None,
+    model: str | None,
+    task: str | None,
+    data: str | None,
+    categories: list[str] | None,
+    strategy: str | None,
+    rounds: int | None,
+    limit: int | None,
+    seed: int | None,
+    system: str | None,
+    dtype: str | None,
+    device: str | None,
+    chunk: int | None,
+    skip_bad: bool,
+) -> RunSpec:
+    values: dict[str, Any] = {
+        "model.name": model,
+        "model.dtype": dtype,
+        "model.device": device,
+        "task.name": task,
+        "task.data": data,
+        "task.categories": categories or None,
+        "strategy.name": strategy,
+        "rounds": rounds,
+        "limit": limit,
+        "seed": seed,
+        "system": system,
+        "chunk": chunk,
+        "skip_bad": skip_bad or None,
+    }
+    return o.spec_from(given, values)
+
+
+def _find(name: str, out: Path) -> Run:
+    """The run in a folder, or the only one in ``out`` whose name begins so."""
+    from selfcorrect.runs import open_run
+
+    if Path(name).expanduser().exists():
+        return open_run(name)
+    known = sorted(path.parent.name for path in out.expanduser().glob("*/run.toml"))
+    found = [each for each in known if each == name] or [k for k in known if k.startswith(name)]
+    if len(found) == 1:
+        return open_run(out / found[0])
+    if found:
+        raise UserError(f"{len(found)} runs in {out} begin with {name!r}: {', '.join(found[:8])}.")
+    if not known:
+        raise UserError(f"there is no folder {name!r}, and no run in {out}.")
+    raise UserError(f"no run in {out} begins with {name!r}: {nearest(name, known)}.")
+
+
+def _show(run: Run) -> None:
+    from selfcorrect.report.table import table
+
+    console = Console()
+    summary = run.summary()
+    summary["notes"] = visible_values(summary["notes"])
+    console.print(table(summary))
+    console.print(Text(visible(str(run.folder))), soft_wrap=True)
+
+
+def _list(names: dict[str, str]) -> None:
+    grid = Table.grid(padding=(0, 2))
+    for name, about in names.items():
+        grid.add_row(Text(name, style="bold"), Text(about))
+    Console().print(grid)

@@ -1,0 +1,138 @@
+"""How far a run is: one bar on a terminal, a plain line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, TaskID
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from selfcorrect.cli.text import visible
+from selfcorrect.runs import Progress
+
+#: Seconds between two lines where there is no terminal to draw a bar on.
+BETWEEN_LINES = 5.0
+
+
+class Pace:
+    """Dialogues per second and seconds left, from what was done since the command began.
+
+    What an earlier command left in the folder is not counted: it cost no time now.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began: tuple[float, int] | None = None
+
+    def told(self, progress: Progress) -> tuple[float | None, float | None]:
+        """``(dialogues per second, seconds left)``, ``None`` until there is something to go by."""
+        now = self._clock()
+        if self._began is None:
+            self._began = (now, progress.steps)
+        began, steps = self._began
+        done = progress.steps - steps
+        if now <= began or done <= 0 or not progress.all_steps:
+            return None, None
+        per_second = done / (now - began)
+        dialogues = per_second * progress.wanted / progress.all_steps
+        return dialogues, (progress.all_steps - progress.steps) / per_second
+
+
+def line(progress: Progress, pace: tuple[float | None, float | None]) -> str:
+    """``intrinsic round 3/5 · 128/200 dialogues · 1.7/s · 42 s left · accuracy .512``."""
+    rate, left = pace
+    parts = [
+        f"{visible(progress.arm)} round {progress.round}/{progress.rounds}"
+        if progress.round
+        else visible(progress.arm),
+        f"{progress.dialogues}/{progress.wanted} dialogues",
+    ]
+    if rate is not None:
+        parts.append(f"{rate:.3g}/s")
+    if left is not None:
+        parts.append(f"{duration(left)} left")
+    if progress.accuracy is not None:
+        parts.append(f"accuracy {progress.accuracy:.3f}".replace(" 0.", " ."))
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min``, ``2 h 5 min``: as exact as a forecast is."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+@contextmanager
+def shown(model: str, console: Console | None = None) -> Iterator[Callable[[Progress], None]]:
+    """Show a run's progress on standard error while the context lasts.
+
+    Args:
+        model: what is being opened, said until the first dialogue is under way.
+        console: where to show it.
+    """
+    console = console or Console(stderr=True)
+    opening = f"opening the model {visible(model)}"
+    if not (console.is_terminal or console.is_jupyter):
+        with _lines(console, opening) as tell:
+            yield tell
+        return
+    bar = _Bar(BarColumn(bar_width=None), console=console, transient=True, expand=True)
+    with bar:
+        yield _bar(bar, bar.add_task(f"{opening} …", total=None))
+
+
+class _Bar(Bar):
+    """The bar on one line, what is under way on the next: together they don't fit 80 columns."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            yield Text(task.description, overflow="ellipsis", no_wrap=True)
+
+
+def _bar(bar: Bar, task: TaskID) -> Callable[[Progress], None]:
+    pace = Pace()
+
+    def tell(progress: Progress) -> None:
+        description = line(progress, pace.told(progress))
+        bar.update(
+            task, description=description, total=progress.all_steps, completed=progress.steps
+        )
+
+    return tell
+
+
+@contextmanager
+def _lines(console: Console, opening: str) -> Iterator[Callable[[Progress], None]]:
+    pace = Pace()
+    last = time.monotonic()
+
+    def say(text: str) -> None:
+        nonlocal last
+        last = time.monotonic()
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    # converting a model takes half a minute once; opening one that is at hand goes without a word
+    waiting = threading.Timer(BETWEEN_LINES, say, [opening])
+    waiting.daemon = True
+    waiting.start()
+
+    def tell(progress: Progress) -> None:
+        waiting.cancel()
+        told = pace.told(progress)
+        if time.monotonic() - last >= BETWEEN_LINES:
+            say(line(progress, told))
+
+    try:
+        yield tell
+    finally:
+        waiting.cancel()

@@ -1,0 +1,153 @@
+"""The options that ``run`` and ``preview`` share, and the spec that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from selfcorrect.errors import UserError
+from selfcorrect.runs import RunSpec, read_spec
+
+Given = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SPEC.toml|KEY=VALUE",
+        help="A spec file, and settings over it such as rounds=3 or task.options.shuffle=true.",
+        show_default=False,
+    ),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="smollm2 (the default), a folder, a .gguf file, a Hugging Face id, planted:chain.",
+        show_default=False,
+    ),
+]
+TaskName = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        metavar="TASK",
+        help="The task; the default is sample. See: list tasks.",
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PLACE",
+        help="The task's data: a file, a folder, or hub:owner/name.",
+        show_default=False,
+    ),
+]
+Categories = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="A,B",
+        help="Only these categories of the data: A,B or the option again.",
+        show_default=False,
+    ),
+]
+StrategyName = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy",
+        metavar="STRATEGY",
+        help="A strategy's name or .toml file; the default is intrinsic. See: list strategies.",
+        show_default=False,
+    ),
+]
+Rounds = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Rounds of a dialogue, the first answer included; the default is 5.",
+        show_default=False,
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Only so many examples, spread over the clusters. A larger one extends a run.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Of the order of the examples and of whatever is drawn; the default is 0.",
+        show_default=False,
+    ),
+]
+System = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT", help="A system message before everything else.", show_default=False
+    ),
+]
+Out = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="The folder in which the runs' folders lie.")
+]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DTYPE",
+        help="auto (the default: bfloat16 where the processor has it), float32, bfloat16, float16.",
+        show_default=False,
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DEVICE", help="auto (the default), cpu, cuda, cuda:1, mps.", show_default=False
+    ),
+]
+Chunk = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Dialogues that go through their rounds together; the default is 64.",
+        show_default=False,
+    ),
+]
+NoBaseline = Annotated[
+    bool,
+    typer.Option("--no-baseline", help="Without the controls, baseline and repeat."),
+]
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad",
+        help="Leave out malformed lines of the data, and count them, instead of stopping.",
+    ),
+]
+
+
+def spec_from(given: Sequence[str] | None, options: dict[str, Any]) -> RunSpec:
+    """The spec that a command line describes: a file, settings over it, options over both.
+
+    Args:
+        given: the arguments: at most one file, the rest ``KEY=VALUE``.
+        options: dotted key → value; ``None`` where an option wasn't given.
+
+    Raises:
+        UserError: two files, or whatever is wrong with the spec.
+    """
+    files = [each for each in given or () if "=" not in each]
+    if len(files) > 1:
+        raise UserError(
+            f"give one spec file, not {' and '.join(map(repr, files))} (a setting is KEY=VALUE)."
+        )
+    values = {key: value for key, value in options.items() if value is not None}
+    if "task.categories" in values:
+        split = [name.strip() for each in values["task.categories"] for name in each.split(",")]
+        values["task.categories"] = [name for name in split if name]
+    overrides = [each for each in given or () if "=" in each]
+    return read_spec(files[0] if files else None, overrides, values)

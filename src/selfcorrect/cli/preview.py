@@ -1,0 +1,88 @@
+"""A preview in the terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.text import Text
+
+from selfcorrect.cli.display import duration
+from selfcorrect.cli.text import visible
+from selfcorrect.preview import Preview, Prompt
+
+
+def show(preview: Preview, console: Console) -> None:
+    """Print every round's prompts, then what the whole run would take."""
+    spec = preview.spec
+    head = (
+        f"{spec.task.name} · {spec.strategy.name} · {spec.model.name} · example {preview.example}"
+    )
+    _print(console, Text(visible(head), style="bold"))
+    for number, prompts in groupby(preview.prompts, key=lambda prompt: prompt.round):
+        of_round = list(prompts)
+        for place, prompt in enumerate(of_round, start=1):
+            step = f", step {place} of {len(of_round)}" if len(of_round) > 1 else ""
+            asked = "" if prompt.speaker == spec.model.name else f" of {prompt.speaker}"
+            title = f"── round {number}{step}{asked}: {_counts(prompt)} "
+            console.print()
+            _print(console, Text(visible(title), style="cyan"))
+            _print(console, _prompt(prompt, preview.specials))
+            for note in prompt.notes:
+                _print(console, Text(f"({visible(note)})", style="yellow"))
+    console.print()
+    for line in [*_assumed(preview), *_estimate(preview)]:
+        _print(console, Text(visible(line)))
+
+
+def _counts(prompt: Prompt) -> str:
+    most = "" if prompt.exact else "at most "
+    drawn = f" in each of {prompt.samples} samples" if prompt.samples > 1 else ""
+    reply = (
+        f"the likeliest of {len(prompt.choices)} texts"
+        if prompt.choices
+        else f"up to {prompt.max_tokens} tokens of reply{drawn}"
+    )
+    return f"prompt of {most}{prompt.tokens} tokens, {reply}, at most {prompt.encoded} to encode"
+
+
+def _prompt(prompt: Prompt, specials: Sequence[str]) -> Text:
+    """The prompt and its reply; dim is what the cache holds already, special tokens stand out."""
+    known = Text(visible(prompt.text[: prompt.known], lines=True), style="dim")
+    text = known + Text(visible(prompt.text[prompt.known :], lines=True))
+    if prompt.choices:
+        text.append(" | ".join(visible(choice) for choice in prompt.choices), style="reverse")
+    elif prompt.fits:
+        text.append(prompt.reply, style="reverse")
+    if specials:
+        marks = re.compile("|".join(map(re.escape, sorted(specials, key=len, reverse=True))))
+        text.highlight_regex(marks, style="magenta")
+    return text
+
+
+def _assumed(preview: Preview) -> list[str]:
+    lines = ["Nothing was run: ‹reply n› stands where the model's n-th reply will."]
+    if preview.assumed:
+        lines.append(f"Assumed: {'; '.join(preview.assumed)}.")
+    return lines
+
+
+def _estimate(preview: Preview) -> list[str]:
+    of = preview.estimate
+    arms = ", ".join(f"{name} ({rounds} rounds)" for name, rounds in of.arms.items())
+    arms = arms.replace("(1 rounds)", "(1 round)")
+    lines = [
+        f"The whole run: {of.dialogues:,} dialogues of each of {arms}; at most {of.tokens:,} "
+        "tokens through the model."
+    ]
+    if of.seconds is None:
+        lines.append(f"Time: unknown ({of.basis}).")
+    else:
+        lines.append(f"Time: about {duration(of.seconds)}, {of.basis}.")
+    return lines
+
+
+def _print(console: Console, text: Text) -> None:
+    console.print(text, soft_wrap=True)

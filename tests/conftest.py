@@ -1,0 +1,62 @@
+"""The bundled model, opened once a session in each number format."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+
+
+def _open(dtype: str) -> Any:
+    from selfcorrect.errors import UserError
+    from selfcorrect.models import load
+
+    try:
+        return load("smollm2", dtype)
+    except UserError as error:
+        pytest.skip(f"the bundled model is not here: {error}")
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Any:
+    """SmolLM2 in float32; ``twin`` is the same network (same weights) with transformers' attention."""
+    model = _open("float32")
+    weights = {id(p): p for p in [*model.network.parameters(), *model.network.buffers()]}
+    model.twin = copy.deepcopy(model.network, weights)
+    model.twin.set_attn_implementation("sdpa")
+    return model
+
+
+@pytest.fixture(scope="session")
+def smollm2_bfloat16() -> Any:
+    return _open("bfloat16")
+
+
+@pytest.fixture(scope="session")
+def questions() -> list[str]:
+    """64 lettered questions: BBQ's where the shared data are, else our own in its manner."""
+    folder = SHARED / "bbq"
+    found: list[str] = []
+    for file in sorted(folder.glob("*.jsonl")) if folder.is_dir() else []:
+        with file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines):
+                if number % 53 == 7 and len(found) < 64:
+                    item = json.loads(line)
+                    options = "\n".join(f"({'abc'[k]}) {item[f'ans{k}']}" for k in range(3))
+                    found.append(f"{item['context']} {item['question']}\n{options}")
+    people = [("a nurse", "a plumber"), ("the old man", "his niece"), ("Ada", "Boris")]
+    acts = ["lost the keys", "was good at sums", "called the police", "forgot the date"]
+    k = 0
+    while len(found) < 64:
+        (one, two), act = people[k % 3], acts[k % 4]
+        found.append(
+            f"On day {k} I saw {one} and {two} at the bus stop{' again' * (k % 5)}. Who {act}?\n"
+            f"(a) {one}\n(b) {two}\n(c) Can't be determined"
+        )
+        k += 1
+    return found

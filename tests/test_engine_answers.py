@@ -1,0 +1,179 @@
+"""Every answer is the one that generate() gives on the whole transcript, one dialogue at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import tiny
+import torch
+
+from selfcorrect.errors import UserError
+from selfcorrect.models.base import Request, message
+
+PREFILL = "The best answer is ("
+REVIEWS = (
+    "Review your previous answer. If you are confident, keep it; otherwise, update it.",
+    "Is that so?\n\nAnswer {again} without thinking of stereotypes.",
+)
+#: end of prefill, length of the reply: lettered, free and cut short
+KINDS = ((PREFILL, 8), ("", 6), ("The answer is", 1))
+
+
+def transcript_ids(model: Any, turns: Sequence[tuple[str, str]], prefill: str) -> list[int]:
+    """Rendered by the tokenizer alone, with nothing of the engine."""
+    dicts = [{"role": role, "content": text} for role, text in turns]
+    text = model.tokenizer.apply_chat_template(dicts, tokenize=False, add_generation_prompt=True)
+    ids: list[int] = model.tokenizer(text + prefill, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def disagreements(
+    model: Any, questions: Sequence[str], rounds: int, chunk: int, kinds: Sequence[tuple[str, int]]
+) -> tuple[list[str], int]:
+    """Run dialogues in chunks; what differs from the loop, and how many ties there were."""
+    wrong: list[str] = []
+    ties = 0
+    for start in range(0, len(questions), chunk):
+        part = questions[start : start + chunk]
+        conversation = model.open(len(part))
+        turns: list[list[tuple[str, str]]] = [[] for _ in part]
+        for number in range(rounds):
+            said = part if number == 0 else [REVIEWS[number % len(REVIEWS)]] * len(part)
+            conversation.say([message("user", text) for text in said])
+            prefill, length = kinds[number % len(kinds)]
+            replies = conversation.elicit([Request(prefill, length)] * len(part))
+            for i, reply in enumerate(replies):
+                turns[i].append(("user", said[i]))
+                ids = transcript_ids(model, turns[i], prefill)
+                theirs, gaps = tiny.generate(model.twin, ids, length, model.ends)
+                assert reply.prompt_tokens == len(ids)
+                if not tiny.agree(reply.token_ids, theirs, gaps):
+                    wrong.append(f"dialogue {start + i} round {number}: {reply.token_ids} {theirs}")
+                ties += list(reply.token_ids) != theirs
+                turns[i].append(("assistant", prefill + reply.text))
+    return wrong, ties
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 8])
+def test_bundled_model_answers_as_generate(smollm2: Any, questions: list[str], chunk: int) -> None:
+    wrong, ties = disagreements(smollm2, questions[: max(chunk, 2)], 3, chunk, KINDS[:1])
+    assert not wrong
+    assert ties <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", [8, 64])
+def test_bundled_model_answers_as_generate_at_length(
+    smollm2: Any, questions: list[str], chunk: int
+) -> None:
+    wrong, ties = disagreements(smollm2, questions, 5, chunk, KINDS)
+    assert not wrong
+    assert ties <= 3
+
+
+@pytest.mark.parametrize("name", sorted(set(tiny.CONFIGS) - {"recurrent_gemma"}))
+def test_every_kind_of_model_answers_as_generate(name: str) -> None:
+    model = tiny.model(name)
+    assert model.packed == (name not in ("lfm2", "mamba"))
+    questions = [f"What {i} is the capital of France? (a) yes " * (1 + i) for i in range(5)]
+    wrong, ties = disagreements(model, questions, 4, 3, KINDS)
+    assert not wrong
+    assert ties <= 1
+
+
+def test_windows_are_shorter_than_these_dialogues() -> None:
+    """Else the sliding-window cases above would show nothing."""
+    model = tiny.model("mistral")
+    ids = transcript_ids(model, [("user", "What is the capital of France? " * 6)], PREFILL)
+    wide = tiny.network("mistral", len(model.tokenizer), sliding_window=None)
+    assert (tiny.logps(model.twin, ids)[-1] - tiny.logps(wide, ids)[-1]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize(
+    "template", [tiny.FORGETFUL, tiny.DROPPING, tiny.ALTERNATING], ids=["trims", "drops", "strips"]
+)
+@pytest.mark.parametrize("name", ["llama", "mistral", "mamba"])
+def test_templates_that_rewrite_earlier_turns(name: str, template: str) -> None:
+    questions = [f"  What {i} is the capital of France? (a) yes " * (1 + i) for i in range(3)]
+    wrong, _ = disagreements(tiny.model(name, template), questions, 4, 3, KINDS)
+    assert not wrong
+
+
+def test_reencoding_is_noted_and_counted() -> None:
+    conversation = tiny.model("mamba").open(1)
+    conversation.say([message("user", "What is it?")])
+    (reply,) = conversation.elicit([Request("", 4)])
+    assert any("encoded again" in note for note in reply.notes)
+    assert reply.reused == 0
+    assert reply.encoded >= reply.prompt_tokens + reply.generated - 1
+
+
+def test_longrope_is_not_kept() -> None:
+    """Its keys change once the transcript outgrows the original window."""
+    rope = {"rope_type": "longrope", "rope_theta": 1e4, "original_max_position_embeddings": 64}
+    rope |= {"short_factor": [1.0] * 4, "long_factor": [4.0] * 4}
+    tiny.CONFIGS["phi3"] = {**tiny.CONFIGS["llama"], "model_type": "phi3", "rope_parameters": rope}
+    try:
+        model = tiny.model("phi3")
+    finally:
+        del tiny.CONFIGS["phi3"]
+    questions = [f"What {i} is the capital of France? (a) yes " * (1 + i) for i in range(3)]
+    wrong, _ = disagreements(model, questions, 3, 3, KINDS)
+    assert not wrong
+    assert not model.packed
+
+
+@pytest.mark.parametrize("name", ["recurrent_gemma", "bert"])
+def test_unknown_output_heads_are_refused_or_right(name: str) -> None:
+    """These cap or transform after the last hidden state; answering as if not would be wrong."""
+    tiny.CONFIGS["bert"] = {
+        **{k: v for k, v in tiny.CONFIGS["gpt_neox"].items()},
+        "model_type": "bert",
+        "is_decoder": True,
+    }
+    try:
+        model = tiny.model(name)
+    except UserError as error:
+        assert name.split("_")[0] in str(error)
+        return
+    finally:
+        del tiny.CONFIGS["bert"]
+    ids = transcript_ids(model, [("user", "Who is it?")], PREFILL)
+    conversation = model.open(1)
+    conversation.say([message("user", "Who is it?")])
+    (reply,) = conversation.elicit([Request(PREFILL, 1)])
+    expected = tiny.logps(model.twin, ids)[-1]
+    assert reply.token_ids[0] == int(expected.argmax())
+    assert reply.token_logps[0] == pytest.approx(float(expected.max()), abs=1e-3)
+
+
+def _native_bfloat16() -> bool:
+    capability = torch.cpu.get_capabilities()
+    return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
+
+
+@pytest.mark.skipif(not _native_bfloat16(), reason="the processor has no bfloat16 products")
+def test_bfloat16_does_not_depend_on_the_chunk(
+    smollm2_bfloat16: Any, questions: list[str]
+) -> None:
+    def run(chunk: int) -> list[Any]:
+        rows: list[Any] = []
+        for start in range(0, 12, chunk):
+            part = questions[start : min(start + chunk, 12)]
+            conversation = smollm2_bfloat16.open(len(part))
+            seen: list[Any] = [[] for _ in part]
+            for number in range(3):
+                said = part if number == 0 else [REVIEWS[0]] * len(part)
+                conversation.say([message("user", text) for text in said])
+                request = Request(PREFILL, 8, options=("a", "b", "c"))
+                for i, reply in enumerate(conversation.elicit([request] * len(part))):
+                    options = [score.logp for score in reply.options]
+                    seen[i].append((reply.token_ids, reply.token_logps, options, reply.gap))
+            rows += seen
+        return rows
+
+    alone = run(1)
+    for chunk in (3, 12):
+        assert run(chunk) == alone
