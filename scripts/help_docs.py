@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import typer
+
 from selfcorrect.cli import app
 
 PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
 _BLOCK = re.compile(r"(<!-- help: (.+?) -->\n).*?(<!-- end of help -->)", re.DOTALL)
-_WIDTH = 80
+_WIDTH = 78  # what a terminal of 80 columns leaves for text
 
 
 def helps() -> dict[str, str]:
@@ -47,7 +48,9 @@ def filled(page: str) -> str:
     texts = helps()
     places = [found[2] for found in _BLOCK.finditer(page)]
     if sorted(places) != sorted(texts):
-        raise ValueError(f"{PAGE} has places for {sorted(places)}, the commands are {sorted(texts)}")
+        raise ValueError(
+            f"{PAGE} has places for {sorted(places)}, the commands are {sorted(texts)}"
+        )
     return _BLOCK.sub(lambda f: f"{f[1]}```text\n{texts[f[2]].rstrip()}\n```\n{f[3]}", page)
 
 

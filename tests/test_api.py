@@ -1,0 +1,103 @@
+"""The Python side, and that importing it is light."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import selfcorrect as sc
+from selfcorrect.models import planted
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("module", ["selfcorrect", "selfcorrect.cli", "selfcorrect.runs"])
+def test_importing_loads_no_torch(module: str) -> None:
+    code = (
+        f"import sys, {module};"
+        "heavy = {'torch', 'transformers', 'scipy', 'statsmodels'} & set(sys.modules);"
+        f"sys.exit(str(heavy) if {module!r} != 'selfcorrect.runs' and heavy else"
+        " ('torch' if 'torch' in sys.modules else 0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert sc.__version__ == project["version"]
+    assert f"## {sc.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_a_run_as_short_as_the_command_line(tmp_path: Path) -> None:
+    run = sc.run(
+        model="planted:chain",
+        task="planted",
+        strategy="injection",
+        rounds=3,
+        limit=20,
+        task_options={"n": 50, "choices_per": 4},
+        strategy_parameters={"injected": [3]},
+        out=tmp_path,
+        progress=False,
+    )
+    assert isinstance(run.records, pl.DataFrame)
+    assert run.records.shape[0] == 60
+    assert run.records["choices"].list.len().unique().to_list() == [4]
+    summary = run.summary()
+    assert [r["n"] for r in summary["rounds"]] == [20, 20, 20]
+    assert set(summary["controls"]) == {"repeat", "baseline"}
+    assert sc.open_run(run.folder).records.equals(run.records)
+
+
+def test_an_open_model_and_a_spec(tmp_path: Path) -> None:
+    chain = planted.load("planted:chain?accuracy=0.9")
+    run = sc.run(chain, "planted", rounds=2, limit=10, out=tmp_path, baseline=False, progress=False)
+    assert run.spec.model.name == "planted:chain?accuracy=0.9"
+    spec = sc.read_spec(None, ["task=planted", "model=planted:chain", "rounds=1", "limit=5"])
+    assert sc.run(spec=spec, out=tmp_path, progress=False).records.shape[0] == 5
+
+
+def test_bad_input_is_a_user_error() -> None:
+    with pytest.raises(sc.UserError, match="did you mean 'bbq'"):
+        sc.run(task="bqb", model="planted:chain", progress=False)
+    with pytest.raises(sc.UserError, match="rounds must be at least 1"):
+        sc.run(rounds=0, progress=False)
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        self.open.append(tag)
+        self.seen.add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_in_a_notebook_a_run_shows_itself(tmp_path: Path) -> None:
+    run = sc.run(
+        "planted:chain", "planted", rounds=2, limit=12, out=tmp_path / "<script>", progress=False
+    )
+    shown = _Tags()
+    shown.feed(run._repr_html_())
+    assert shown.open == []
+    assert shown.seen <= {"pre", "span"}
+    first, second = (r["measures"]["accuracy"]["value"] for r in run.summary()["rounds"])
+    for value in (first, second):
+        assert f"{value:.3f}".lstrip("0") in shown.text
+    assert "accuracy [95 %]" in shown.text

@@ -1,0 +1,105 @@
+"""The pages agree with the program, the measurements and one another."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+def script(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_help_texts_are_those_of_the_commands() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    assert script("help_docs").filled(page) == page, "run 'make help-docs'"
+
+
+def test_a_help_text_is_what_the_command_prints() -> None:
+    texts = script("help_docs").helps()
+    environment = {**os.environ, "COLUMNS": "80"}
+    for path in ("selfcorrect", "selfcorrect show", "selfcorrect list models"):
+        arguments = [*path.split()[1:], "--help"]
+        code = f"from selfcorrect.cli import main; main({arguments!r})"
+        printed = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+        ).stdout
+        assert printed.strip() == texts[path].strip()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith(("http://", "https://")):
+            continue
+        place, _, part = link.partition("#")
+        target = (page.parent / place) if place else page
+        assert target.exists(), f"{page.name}: {link}"
+        if part:
+            titles = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), flags=re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", t.lower()).replace(" ", "-") for t in titles}
+            assert part in slugs, f"{page.name}: {link}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    missing = [p.name for p in ROOT.glob("docs/*.md") if f"({p.name})" not in index]
+    assert missing == ["index.md"]
+
+
+def figures() -> list[tuple[str, str]]:
+    """The README's measured figures: what it says, and where that was measured."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    block = re.search(r"<!-- figures -->(.*?)<!-- end of figures -->", text, re.DOTALL)
+    assert block, "README.md has no block of figures"
+    return re.findall(r"^\|[^|]*\| *([^|]*?) *\| *`([^|`]+)` *\|$", block[1], re.MULTILINE)
+
+
+def test_the_readmes_figures_are_the_measured_ones() -> None:
+    rows = figures()
+    assert rows
+    for said, place in rows:
+        file, _, key = place.partition(": ")
+        path = ROOT / "benchmarks" / file
+        number = re.search(r"-?\d+(?:\.(\d+))?", said)
+        if not path.exists():
+            assert number is None, f"{place} is not measured yet, but README says {said}"
+            continue
+        value: Any = json.loads(path.read_text("utf-8"))
+        for part in key.split("."):
+            value = value[part]
+        assert number, f"{place} is measured ({value}), but README doesn't say it"
+        if said.rstrip().endswith("%"):
+            value *= 100
+        places = len(number[1] or "")
+        assert float(number[0]) == pytest.approx(round(value, places), abs=1e-9), place
+
+
+def test_constraints_cover_every_dependency() -> None:
+    pinned = {
+        line.partition("==")[0].strip().lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line and not line.startswith("#")
+    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[<>=!~ ]", each)[0].lower().replace("_", "-") for each in wanted}
+    assert names <= pinned

@@ -1,0 +1,217 @@
+"""Likelihoods and hidden states against plain forward passes, and what they cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tiny
+import torch
+
+from selfcorrect.errors import UserError
+from selfcorrect.models.base import Request, Site, message
+
+PREFILL = "The best answer is ("
+KINDS = ["llama", "mistral", "gemma3", "granite", "gpt2", "lfm2", "mamba"]
+
+
+def _open(model: Any, texts: tuple[str, ...] = ("What is it?", "Who is not it, then?")) -> Any:
+    conversation = model.open(len(texts))
+    conversation.say([message("user", text) for text in texts])
+    return conversation
+
+
+def _ids(model: Any, conversation: Any, row: int, turn: str) -> list[int]:
+    dicts = [{"role": m.role, "content": m.text} for m in conversation.messages[row]]
+    text = model.tokenizer.apply_chat_template(dicts, tokenize=False, add_generation_prompt=True)
+    ids: list[int] = model.tokenizer(text + turn, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def _plain_scores(
+    model: Any, prompt: list[int], wholes: list[list[int]]
+) -> list[tuple[float, int]]:
+    """Σ log p and tokens of each, from the first token of the prompt that any text changed."""
+    start = len(prompt)
+    for whole in wholes:
+        while whole[:start] != prompt[:start]:
+            start -= 1
+    found = []
+    for whole in wholes:
+        logps = tiny.logps(model.twin, whole)
+        total = sum(float(logps[k - 1, whole[k]]) for k in range(start, len(whole)))
+        found.append((total, len(whole) - start))
+    return found
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_letters_are_read_where_the_reply_starts(name: str) -> None:
+    model = tiny.model(name)
+    conversation = _open(model)
+    letters = ("a", "b", "c")
+    expected = []
+    for row in range(2):
+        logps = tiny.logps(model.twin, _ids(model, conversation, row, PREFILL))[-1]
+        expected.append(
+            [float(logps[model.tokenizer.encode(x, add_special_tokens=False)]) for x in letters]
+        )
+    replies = conversation.elicit([Request(PREFILL, 4, options=letters)] * 2)
+    for reply, logps in zip(replies, expected, strict=True):
+        assert [s.logp for s in reply.options] == pytest.approx(logps, abs=2e-3)
+        assert [s.tokens for s in reply.options] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_scores_equal_a_plain_pass(name: str) -> None:
+    model = tiny.model(name)
+    conversation = _open(model)
+    texts = [
+        ["yes", "no, nobody knows", "yes, it can't be determined"],
+        ["\n", "the grandfather", "the grandson", "the"],
+    ]
+    for _ in range(2):  # the second time from what the first left in the cache
+        prompts = [_ids(model, conversation, row, "") for row in range(2)]
+        scores = conversation.score(texts)
+        for row in range(2):
+            wholes = [_ids(model, conversation, row, text) for text in texts[row]]
+            expected = _plain_scores(model, prompts[row], wholes)
+            for score, (logp, tokens) in zip(scores[row], expected, strict=True):
+                assert score.logp == pytest.approx(logp, abs=5e-3)
+                assert score.tokens == tokens
+    # nothing has advanced
+    assert [m.role for m in conversation.messages[0]] == ["user"]
+
+
+def test_long_options_of_a_request_equal_score() -> None:
+    model = tiny.model()
+    options = ("a) the grandfather", "b) the grandson", "c")
+    (reply, _) = _open(model).elicit([Request(PREFILL, 3, options=options)] * 2)
+    (alone, _) = _open(model).score([[PREFILL + option for option in options]] * 2)
+    prefill = alone[0].logp_shared
+    shared = reply.options[0].logp_shared
+    for mine, whole in zip(reply.options, alone, strict=True):
+        assert mine.logp - shared == pytest.approx(whole.logp - prefill, abs=1e-3)
+    plain = _open(model)
+    assert plain.elicit([Request(PREFILL, 3)] * 2)[0].token_ids == reply.token_ids
+
+
+def test_a_text_that_merges_with_the_prompt() -> None:
+    """The prefill's last token becomes another one: it is scored anew, not left in."""
+    model = tiny.model()
+    conversation = _open(model, ("Who?",))
+    prompt = _ids(model, conversation, 0, "The ans")
+    wholes = [_ids(model, conversation, 0, f"The ans{text}") for text in ("wer", "x")]
+    assert wholes[0][: len(prompt)] != prompt
+    expected = _plain_scores(model, prompt, wholes)
+    (reply,) = conversation.elicit([Request("The ans", 2, options=("wer", "x"))])
+    for option, (logp, tokens) in zip(reply.options, expected, strict=True):
+        assert (option.tokens, option.logp) == (tokens, pytest.approx(logp, abs=1e-3))
+
+
+@pytest.mark.parametrize("texts", [["", "x"], ["x", ""], [""], ["ab", "ab"], ["x", "xy", "x"]])
+def test_empty_and_equal_texts(texts: list[str]) -> None:
+    model = tiny.model()
+    conversation = _open(model, ("Who?",))
+    (scores,) = conversation.score([texts])
+    prompt = _ids(model, conversation, 0, "")
+    wholes = [_ids(model, conversation, 0, text) for text in texts]
+    for score, (logp, tokens) in zip(scores, _plain_scores(model, prompt, wholes), strict=True):
+        assert (score.tokens, score.logp) == (tokens, pytest.approx(logp, abs=1e-3))
+
+
+def test_a_special_token_as_option_is_its_spelling() -> None:
+    """Else a data set could ask for the likelihood of the end of the turn."""
+    model = tiny.model()
+    (reply,) = _open(model, ("Who?",)).elicit([Request("", 2, options=("<|im_end|>", "a"))])
+    assert reply.options[0].tokens > 1
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral", "gemma3", "gpt2", "lfm2"])
+@pytest.mark.parametrize("tokens", [4, 2])
+def test_hidden_states_equal_a_plain_pass(name: str, tokens: int) -> None:
+    model = tiny.model(name)
+    layers = model.twin.config.num_hidden_layers
+    wanted = tuple(range(layers - 1))  # what transformers returns last is after the final norm
+    sites = (Site("residual", wanted), Site("residual", wanted, "first_answer"))
+    conversation = _open(model)
+    for _ in range(3):
+        prompts = [_ids(model, conversation, row, PREFILL) for row in range(2)]
+        replies = conversation.elicit([Request(PREFILL, tokens, states=sites)] * 2)
+        for prompt, reply in zip(prompts, replies, strict=True):
+            ids = [*prompt, reply.token_ids[0]]
+            with torch.inference_mode():
+                out = model.twin(torch.tensor([ids]), output_hidden_states=True).hidden_states
+            for site, at in zip(sites, (-2, -1), strict=True):
+                expected = torch.stack([out[layer + 1][0, at] for layer in wanted])
+                assert reply.states[site].shape == expected.shape
+                torch.testing.assert_close(reply.states[site], expected, atol=2e-3, rtol=1e-3)
+        conversation.say([message("user", "Again: who?")] * 2)
+
+
+@pytest.mark.parametrize("kind", ["attention", "mlp"])
+def test_block_outputs_equal_a_hook_on_a_plain_pass(kind: Any) -> None:
+    model = tiny.model("gemma3")
+    site = Site(kind, (0, 3))
+    conversation = _open(model)
+    prompt = _ids(model, conversation, 1, "")
+    caught = []
+    handles = [
+        getattr(model.twin.model.layers[n], "self_attn" if kind == "attention" else "mlp")
+        .register_forward_hook(
+            lambda _m, _i, o: caught.append((o[0] if isinstance(o, tuple) else o)[0, -1])
+        )
+        for n in site.layers
+    ]
+    with torch.inference_mode():
+        model.twin(torch.tensor([prompt]))
+    for handle in handles:
+        handle.remove()
+    reply = conversation.elicit([Request("", 3, states=(site,))] * 2)[1]
+    torch.testing.assert_close(reply.states[site], torch.stack(caught), atol=2e-3, rtol=1e-3)
+
+
+def test_states_where_a_model_has_none_are_refused() -> None:
+    for name, site, part in [
+        ("mamba", Site("attention", (0,)), "attention"),
+        ("llama", Site("residual", (9,)), "layer 9"),
+        ("llama", Site("residual", (0,), "somewhere"), "somewhere"),
+    ]:
+        with pytest.raises(UserError, match=part):
+            _open(tiny.model(name)).elicit([Request("", 2, states=(site,))] * 2)
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_letters_and_states_cost_no_pass_and_no_token(name: str) -> None:
+    model = tiny.model(name)
+    sites = (Site("residual", (0, 2)), Site("mlp", (1,), "first_answer"))
+    counts = []
+    for extra in ({}, {"options": ("a", "b", "c"), "states": sites}):
+        conversation = _open(model)
+        before = model.passes
+        cost = []
+        for _ in range(3):
+            replies = conversation.elicit([Request(PREFILL, 5, **extra)] * 2)
+            cost += [(r.encoded, r.reused, r.generated, r.drafted, r.token_ids) for r in replies]
+            conversation.say([message("user", "Again: who?")] * 2)
+        counts.append((model.passes - before, cost))
+        if extra:
+            assert all(reply.states and len(reply.options) == 3 for reply in replies)
+    assert counts[0] == counts[1]
+
+
+def test_tokens_encoded_are_counted_where_they_are_encoded() -> None:
+    """The sum over replies equals the tokens that the network saw."""
+    model = tiny.model()
+    seen = []
+    handle = model.decoder.register_forward_pre_hook(
+        lambda _m, _a, kwargs: seen.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    conversation = _open(model)
+    counted = 0
+    for options in ((), ("a", "b"), ("a long text", "another long one")):
+        replies = conversation.elicit([Request(PREFILL, 5, options=options)] * 2)
+        counted += sum(r.encoded for r in replies)
+        conversation.say([message("user", "Again: who?")] * 2)
+    counted += sum(s.encoded for row in conversation.score([["x", "yes yes"]] * 2) for s in row)
+    handle.remove()
+    assert counted == sum(seen)

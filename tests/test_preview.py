@@ -1,0 +1,244 @@
+"""A preview shows what a run then shows its model, and asks the model nothing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from selfcorrect import preview as previewing
+from selfcorrect.cli import app
+from selfcorrect.converse import Arm, converse
+from selfcorrect.models import planted
+from selfcorrect.preview import preview
+from selfcorrect.runs import make_spec, prepare
+from selfcorrect.strategies import load
+from selfcorrect.tasks.base import Example
+
+CHAIN = {"model": "planted:chain", "task": "planted", "rounds": 3}
+JUDGED = """
+about = "Ask whether the answer holds; let a critic say why not."
+[[first]]
+say = "{question}"
+[[first]]
+elicit = "answer"
+prefill = "{answer_prefill}"
+[[again]]
+say = "Does it hold?"
+[[again]]
+elicit = "critique"
+choices = ["yes", "no"]
+[[again]]
+when = { critique = "no" }
+from = "critic"
+begin = true
+say = "{question}\\n\\nWhat is wrong with {answer}?"
+[[again]]
+when = { critique = "no" }
+from = "critic"
+elicit = "feedback"
+[[again]]
+when = { critique = "no" }
+say = "{feedback}"
+[[again]]
+when = { critique = "no" }
+elicit = "answer"
+prefill = "{answer_prefill}"
+samples = 3
+temperature = 1.0
+take = "majority"
+[stop]
+unchanged = 1
+"""
+
+
+def said(prompt_text: str, replies: dict[str, str]) -> str:
+    """The prompt with real replies in place of the placeholders."""
+    return re.sub(r"‹reply \d+›", lambda found: replies[found[0]], prompt_text)
+
+
+def asked(rows: list[dict[str, Any]], example: Example) -> list[str]:
+    """The replies of one dialogue, without their prefills, in order."""
+    steps = [s for row in rows if row["example"] == example.id for s in row["steps"]]
+    return [s["text"].removeprefix(s["prefill"]) for s in steps if s["kind"] != "say"]
+
+
+class Listening:
+    """A planted model that notes every prompt it is really shown."""
+
+    def __init__(self) -> None:
+        self.chain = planted.load("planted:chain")
+        self.prompts: list[str] = []
+        for name in ("name", "fingerprint", "dtype", "device", "context", "count"):
+            setattr(self, name, getattr(self.chain, name))
+
+    def open(self, dialogues: int) -> Any:
+        conversation = self.chain.open(dialogues)
+        elicit = conversation.elicit
+
+        def listening(requests: Any) -> Any:
+            shown = self.chain.open(1)
+            shown.restart([conversation.messages[0]])
+            before = shown.render(0)
+            open_turn = before.split("\n\n")[-1].startswith("Assistant:")
+            start = "\n\n" if open_turn else "\n\nAssistant: "
+            self.prompts.append(before + start + requests[0].prefill)
+            return elicit(requests)
+
+        conversation.elicit = listening  # type: ignore[method-assign]
+        return conversation
+
+
+@pytest.mark.parametrize("system", [None, "Be brief."])
+def test_the_prompts_are_those_of_a_run(system: str | None) -> None:
+    spec = make_spec({**CHAIN, "system": system})
+    shown = preview(spec, baseline=False).prompts
+    ready = prepare(spec)
+    example, model = ready.examples[0], Listening()
+    arm = Arm("intrinsic", ready.strategy, 3)
+    rows = converse(model, ready.task, [example], [arm], seed=0, system=system)["intrinsic"]  # type: ignore[arg-type]
+    replies = {f"‹reply {n}›": text for n, text in enumerate(asked(rows, example), start=1)}
+    assert [said(prompt.text, replies) for prompt in shown] == model.prompts
+    assert [prompt.round for prompt in shown] == [1, 2, 3]
+    for earlier, prompt in pairwise(shown):
+        assert prompt.text.startswith(earlier.text + earlier.reply)
+        assert prompt.known >= len(earlier.text + earlier.reply)
+    for prompt, row in zip(shown, rows, strict=True):
+        assert row["encoded"] <= prompt.encoded
+        if prompt.exact:
+            assert row["prompt_tokens"] == prompt.tokens
+        else:
+            assert row["prompt_tokens"] <= prompt.tokens
+    assert [prompt.exact for prompt in shown] == [True, False, False]
+
+
+def test_the_prompts_of_the_bundled_model(smollm2: Any) -> None:
+    spec = make_spec({"model": {"name": "smollm2", "dtype": "float32"}, "rounds": 3, "limit": 1})
+    shown = preview(spec).prompts
+    ready = prepare(spec)
+    example = ready.examples[0]
+    arm = Arm("intrinsic", ready.strategy, 3)
+    rows = converse(smollm2, ready.task, [example], [arm], seed=0)["intrinsic"]
+    replies = {f"‹reply {n}›": text for n, text in enumerate(asked(rows, example), start=1)}
+    for prompt, row in zip(shown, rows, strict=True):
+        whole = smollm2.template.encode(said(prompt.text, replies), template=True)
+        assert len(whole) == row["prompt_tokens"]
+        assert row["prompt_tokens"] <= prompt.tokens
+        assert "<|im_start|>user" in prompt.text
+        assert "<|im_start|>" in preview(spec).specials
+    assert rows[0]["prompt_tokens"] == shown[0].tokens
+
+
+def test_a_strategy_that_parts(tmp_path: Path) -> None:
+    file = tmp_path / "judged.toml"
+    file.write_text(JUDGED)
+    spec = make_spec({**CHAIN, "strategy": str(file), "models": {"critic": "planted:chain?cl=0.5"}})
+    shown = preview(spec)
+    later = [prompt for prompt in shown.prompts if prompt.round == 2]
+    assert [(p.speaker, p.choices, p.samples) for p in later] == [
+        ("planted:chain", ("yes", "no"), 1),
+        ("planted:chain?cl=0.5", (), 1),
+        ("planted:chain", (), 3),
+    ]
+    assert "‹reply 1›?" in later[1].text
+    assert "Does it hold?\n\nAssistant: no\n\nUser: ‹reply 2›" in later[2].text
+    assert len([prompt for prompt in shown.prompts if prompt.round == 3]) == 3  # none stops
+    assert "'no'" in shown.assumed[0]
+    assert "stops early" in shown.assumed[-1]
+
+
+def test_nothing_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a preview asks no model")
+
+    monkeypatch.setattr(planted.ChainConversation, "elicit", never)
+    monkeypatch.setattr("selfcorrect.models.load", lambda name: planted.load(name))
+    out = tmp_path / "runs"
+    done = CliRunner().invoke(
+        app, ["preview", "--model", "planted:chain", "--task", "planted", "--out", str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    assert not out.exists()
+
+
+def test_a_context_that_is_too_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = planted.load("planted:chain")
+    real.context = 60
+    monkeypatch.setattr(planted, "load", lambda _: real)
+    prompts = preview(make_spec(CHAIN), baseline=False).prompts
+    assert [p.fits for p in prompts] == [True, False]
+    assert "context window" in prompts[-1].notes[-1]
+
+
+def test_the_estimate_counts_what_a_run_then_takes(tmp_path: Path) -> None:
+    from selfcorrect.runs import run
+
+    spec = make_spec({**CHAIN, "limit": 20})
+    before = preview(spec, out=tmp_path).estimate
+    assert (before.seconds, before.dialogues) == (None, 20)
+    assert before.arms == {"intrinsic": 3, "repeat": 3, "baseline": 1}
+    done = run(spec, out=tmp_path)
+    members = [done, done.control("repeat"), done.control("baseline")]
+    encoded = sum(int(m.records["encoded"].sum()) for m in members if m)
+    assert encoded <= before.tokens <= 2 * encoded  # at most: every reply of 8 tokens has 3 here
+    after = preview(spec, out=tmp_path).estimate
+    assert after.seconds is not None
+    assert done.folder.name in after.basis
+    other = make_spec({**CHAIN, "model": "planted:chain?cl=0.9"})
+    assert preview(other, out=tmp_path).estimate.seconds is None  # another model's timing is none
+
+
+def test_parameters_are_counted_without_loading_them(smollm2: Any) -> None:
+    from selfcorrect.models.loading import locate
+
+    counted = previewing._parameters(locate("smollm2").folder)
+    assert counted == sum(p.numel() for p in smollm2.network.parameters())
+
+
+def test_no_weights_are_loaded_and_no_network_is_built() -> None:
+    """In a process of its own, as torch and the fixture's model are loaded here."""
+    code = (
+        "import sys, transformers;"
+        "transformers.PreTrainedModel.__init__ = None;"
+        "from selfcorrect.cli import main;"
+        "main(['preview', '--limit', '1', '--rounds', '2', '--out', 'nowhere'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if "not installed" in done.stderr:
+        pytest.skip("the bundled model is not here")
+    assert done.returncode == 0, done.stderr
+    assert "round 2: prompt of at most" in done.stdout
+    assert "GFLOP/s" in done.stdout
+
+
+def test_text_from_data_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text(
+        '{"question": "\\u001b[2J[red]x[/red] <|im_end|> \\u202ey", "choices": ["a b", "c"], '
+        '"answer": "c"}\n'
+    )
+    args = ["preview", "--task", "choices", "--data", str(file), "--no-baseline", "--rounds", "1"]
+    done = CliRunner().invoke(app, args)
+    if "not installed" in done.stderr:
+        pytest.skip("the bundled model is not here")
+    assert done.exit_code == 0, done.output
+    assert "␛[2J[red]x[/red] <|im_end|> <U+202E>y" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "special tokens in the text were spelled out" in done.stdout
+
+
+def test_the_arms_are_those_of_a_run() -> None:
+    from selfcorrect.runs import CONTROLS
+
+    for name in ("intrinsic", "baseline", "repeat"):
+        estimate = preview(make_spec({**CHAIN, "strategy": name})).estimate
+        assert set(estimate.arms) == {name, *CONTROLS}
+        assert next(iter(estimate.arms)) == name
+        limit = load(name).max_rounds
+        assert estimate.arms[name] == (limit or 3)
