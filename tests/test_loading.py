@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 import torch
 from safetensors.torch import load_file, save_file
 
+import tiny
 from selfcorrect.errors import UserError
 from selfcorrect.models import describe, load, loading
 
@@ -139,7 +139,9 @@ def test_a_broken_gguf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content:
         load(str(file))
 
 
-@pytest.mark.parametrize("setting", [("HF_HUB_OFFLINE", "1"), ("HF_ENDPOINT", "http://127.0.0.1:9")])
+@pytest.mark.parametrize(
+    "setting", [("HF_HUB_OFFLINE", "1"), ("HF_ENDPOINT", "http://127.0.0.1:9")]
+)
 def test_an_unreachable_hub_says_how_to_go_on(setting: tuple[str, str], tmp_path: Path) -> None:
     """In a process of its own: the hub's client reads its settings when it is imported."""
     code = (

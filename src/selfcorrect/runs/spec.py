@@ -1,0 +1,239 @@
+"""What is to be run: the spec, read from TOML with dotted overrides and checked."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+
+from selfcorrect.errors import UserError, nearest
+
+#: Tables that may be given as a bare string: their ``name``.
+NAMED = ("model", "task", "strategy")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class ModelSpec(_Part):
+    """Which model, and how it is computed (``auto`` is resolved on the machine that runs it)."""
+
+    name: str = Field(default="smollm2", min_length=1)
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+
+
+class TaskSpec(_Part):
+    """Which task, and its data."""
+
+    name: str = Field(default="sample", min_length=1)
+    data: str | None = None
+    categories: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
+
+
+class StrategySpec(_Part):
+    """Which strategy (a built-in name or a path), and its parameters."""
+
+    name: str = Field(default="intrinsic", min_length=1)
+    parameters: dict[str, Any] = {}
+
+
+class RunSpec(_Part):
+    """One model × task × strategy × seed.
+
+    Attributes:
+        rounds: rounds of a dialogue, the first answer included; at least 1.
+        limit: only so many examples, spread over the clusters; ``None`` is all.
+        seed: of the order of the examples and of whatever is drawn.
+        system: a system message before everything else, or ``None``.
+        chunk: dialogues that go through their rounds together, and are saved together.
+        skip_bad: leave out malformed lines of the data (they are counted) instead of stopping.
+        models: further models, by the name that a strategy's ``from`` uses.
+    """
+
+    model: ModelSpec = ModelSpec()
+    task: TaskSpec = TaskSpec()
+    strategy: StrategySpec = StrategySpec()
+    rounds: int = Field(default=5, ge=1, le=1000)
+    limit: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0, lt=2**63)  # what a TOML integer holds
+    system: str | None = None
+    chunk: int = Field(default=64, ge=1, le=4096)
+    skip_bad: bool = False
+    models: dict[str, ModelSpec] = {}
+
+    @field_validator(*NAMED, mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _named_models(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {k: {"name": v} if isinstance(v, str) else v for k, v in value.items()}
+
+    def toml(self) -> dict[str, Any]:
+        """The spec as a table that TOML can hold (it has no null: such keys are left out)."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def read_spec(
+    path: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    values: Mapping[str, Any] | None = None,
+) -> RunSpec:
+    """Read a spec from a TOML file, then apply overrides.
+
+    Args:
+        path: the file; ``None`` starts from the defaults.
+        overrides: ``a.b=value`` each; the value is read as TOML, or else taken as a string. A
+            string for ``model``, ``task`` or ``strategy`` sets the name and leaves the rest.
+        values: the same with values that are typed already (``{"task.data": "x.jsonl"}``).
+            They win over ``overrides``.
+
+    Raises:
+        UserError: the file can't be read (with file and line), an unknown key (with the nearest
+            names), or a value out of range.
+    """
+    text, table = "", {}
+    if path is not None:
+        path = Path(path)
+        text = _text(path)
+        table = _table(text, path)
+        _check(table, str(path), text)  # before the overrides, so that the line is the file's
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key.strip():
+            raise UserError(f"an override is KEY=VALUE, such as rounds=3, not {override!r}.")
+        _set(table, key.strip(), _value(value.strip()), f"in the override {override!r}")
+    for key, value in (values or {}).items():
+        _set(table, key, value, f"in {key}")
+    return _check(table, None, "")
+
+
+def make_spec(table: Mapping[str, Any]) -> RunSpec:
+    """A spec from a table such as a spec file holds.
+
+    Raises:
+        UserError: an unknown key (with the nearest names), or a value out of range.
+    """
+    return _check(table, None, "")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"there is no spec file {path}.") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: a spec must be text in UTF-8.") from None
+    except OSError as error:
+        raise UserError(f"cannot read the spec {path}: {error.strerror}.") from None
+
+
+def _table(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
+        line = int(found[1]) if found and found[1] else text.count("\n") + 1
+        reason = str(error)[: found.start()] if found else str(error)
+        raise UserError(f"{path}:{line}: not valid TOML: {reason}.") from None
+
+
+def _value(text: str) -> Any:
+    """A TOML value, or else the text itself: ``3`` is a number, ``../data`` a string."""
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return table["value"] if len(table) == 1 else text
+
+
+def _set(table: dict[str, Any], key: str, value: Any, where: str) -> None:
+    *parents, last = key.split(".")
+    for depth, name in enumerate(parents):
+        inner = table.setdefault(name, {})
+        if isinstance(inner, str) and (name in NAMED or parents[:depth] == ["models"]):
+            inner = table[name] = {"name": inner}
+        if not isinstance(inner, dict):
+            raise UserError(f"{'.'.join(parents[: depth + 1])} is not a table {where}.")
+        table = inner
+    if isinstance(value, str) and isinstance(table.get(last), dict) and last in NAMED:
+        table[last]["name"] = value
+    else:
+        table[last] = value
+
+
+def _check(table: Mapping[str, Any], file: str | None, text: str) -> RunSpec:
+    try:
+        return RunSpec.model_validate(dict(table))
+    except ValidationError as error:
+        details = error.errors()[0]
+        place = [str(part) for part in details["loc"]]
+        line = f":{_line(text, place)}" if file else ""
+        raise UserError(
+            f"{file}{line}: {_sentence(details)}" if file else _sentence(details)
+        ) from (None)
+
+
+def _sentence(details: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in details["loc"])
+    given, limits = details["input"], details.get("ctx", {})
+    match details["type"]:
+        case "extra_forbidden":
+            *parents, last = (str(part) for part in details["loc"])
+            return f"there is no key {key!r}: {nearest(last, _keys(parents))}."
+        case "greater_than_equal":
+            return f"{key} must be at least {limits['ge']}, not {given}."
+        case "less_than_equal":
+            return f"{key} must be at most {limits['le']}, not {given}."
+        case "less_than":
+            return f"{key} must be below {limits['lt']}, not {given}."
+        case "literal_error":
+            known = ModelSpec.model_fields[str(details["loc"][-1])].annotation.__args__  # type: ignore[union-attr]
+            return (
+                f"there is no {details['loc'][-1]} {given!r} ({key}): {nearest(str(given), known)}."
+            )
+        case "string_pattern_mismatch":
+            return f"{key} must be auto, cpu, mps, cuda or cuda:NUMBER, not {given!r}."
+        case "string_too_short":
+            return f"{key} must not be empty."
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"{key} must be a table, not {given!r}."
+    message = details["msg"].removeprefix("Input ").rstrip(".")
+    return f"{key} {message[:1].lower()}{message[1:]}, not {given!r}."
+
+
+def _keys(parents: Sequence[str]) -> list[str]:
+    parts: dict[str, type[BaseModel]] = {
+        "model": ModelSpec,
+        "task": TaskSpec,
+        "strategy": StrategySpec,
+        "models": ModelSpec,
+    }
+    return list((parts[parents[0]] if parents else RunSpec).model_fields)
+
+
+def _line(text: str, place: Sequence[str]) -> int:
+    """The line on which the key at ``place`` is set (1 if it can't be told)."""
+    header: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if found := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
+            header = [p.strip(" \"'") for p in found[1].split(".")]
+            if header == list(place):
+                return number
+        elif found := re.match(r"\s*([\w.\"' -]+?)\s*=", line):
+            path = header + [p.strip(" \"'") for p in found[1].split(".")]
+            if path == list(place)[: len(path)]:
+                return number
+    return 1

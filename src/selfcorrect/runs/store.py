@@ -1,0 +1,149 @@
+"""Where a run's files are kept: four functions, here for a local folder.
+
+Everything above uses only ``put``, ``list``, ``read`` and ``lock``, none of which needs a rename
+or an append, so that a bucket could stand in for the folder.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from selfcorrect.errors import UserError
+
+_UNFINISHED = ".unfinished"
+_LOCK, _OWNER = ".lock", ".lock-owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Files under one folder, each there completely or not at all.
+
+    Names are relative and use ``/``. Every method raises :class:`UserError`, with the folder and
+    what to do, when the disk is full, the folder may not be written, or the machine refuses.
+    """
+
+    root: Path
+
+    def put(self, name: str, data: bytes, *, replace: bool = False) -> bool:
+        """Store a file if there is none of that name; when this returns it survives a power cut.
+
+        Args:
+            replace: put it in the place of an existing one, at once.
+
+        Returns:
+            Whether it was written (``False``: there was one already, and it was left alone).
+        """
+        path = self.root / name
+        if not replace and path.exists():
+            return False
+        unfinished = path.with_name(path.name + _UNFINISHED)
+        with _explained(self.root):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with unfinished.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                unfinished.replace(path)
+            except BaseException:  # Ctrl-C too: leave no half file behind
+                with suppress(OSError):
+                    unfinished.unlink()
+                raise
+            _sync_folder(path.parent)
+        return True
+
+    def list(self, under: str = "") -> builtins.list[str]:
+        """Names of the complete files in a sub-folder, sorted; empty if there is none."""
+        folder = self.root / under
+        with _explained(self.root):
+            if not folder.is_dir():
+                return []
+            names = [e.name for e in os.scandir(folder) if e.is_file(follow_symlinks=True)]
+        prefix = f"{under}/" if under else ""
+        return sorted(
+            prefix + n for n in names if not n.endswith(_UNFINISHED) and n not in (_LOCK, _OWNER)
+        )
+
+    def read(self, name: str) -> bytes:
+        """A file's content.
+
+        Raises:
+            UserError: also if there is no such file.
+        """
+        with _explained(self.root):
+            return (self.root / name).read_bytes()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only process that writes here; the system lifts it when the process dies.
+
+        What a killed process left unfinished is cleared away.
+        """
+        with _explained(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.root / _LOCK, timeout=0)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise UserError(
+                    f"another process{self._owner()} is writing to {self.root}; wait until it is "
+                    "done, or choose another output folder."
+                ) from None
+        try:
+            with _explained(self.root):
+                (self.root / _OWNER).write_text(str(os.getpid()))
+                for path in self.root.rglob(f"*{_UNFINISHED}"):
+                    path.unlink()
+            yield
+        finally:
+            with suppress(OSError):
+                (self.root / _OWNER).unlink()
+            lock.release()
+
+    def _owner(self) -> str:
+        with suppress(OSError, ValueError):
+            return f" (process {int((self.root / _OWNER).read_text())})"
+        return ""
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename itself survive a power cut (not possible, nor needed, on Windows)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_CAUSES = {
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EROFS: "it is on a read-only file system: choose another output folder",
+    errno.EACCES: "it may not be accessed: change its permissions or choose another output folder",
+    errno.EPERM: "it may not be changed: change its permissions or choose another output folder",
+    errno.ENOENT: "a file or folder in it is missing: it was moved or deleted meanwhile",
+    errno.ENOTDIR: "a part of its path is a file: choose another output folder",
+    errno.EEXIST: "a part of its path is a file: choose another output folder",
+}
+
+
+@contextmanager
+def _explained(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        cause = _CAUSES.get(error.errno or 0) or f"the system says: {error.strerror or error}"
+        raise UserError(
+            f"cannot use the run folder {root}: {cause}, and run the same command again; what was "
+            "finished is kept."
+        ) from error
