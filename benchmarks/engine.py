@@ -271,7 +271,8 @@ def agreement(dialogues: Dialogues, count: int, rounds: int) -> dict[str, Any]:
         reference = _loop_answers(part, rounds, dtype)
         for chunk in chunks:
             answers: list[list[Any]] = []
-            _dialogue(model, part, rounds, chunk, lambda _, replies: answers.append(list(replies)))
+            keep = answers.append
+            _dialogue(model, part, rounds, chunk, lambda _, r, keep=keep: keep(list(r)))
             by_round: list[list[Any]] = [[] for _ in range(rounds)]
             for k, replies in enumerate(answers):
                 by_round[k % rounds] += replies
@@ -310,9 +311,10 @@ def memory(data: Path, model: str, task: str, few: int, many: int) -> dict[str, 
     peaks = []
     for limit in (few, many):
         with tempfile.TemporaryDirectory() as out:
+            source = str(data) if task == "bbq" else None
             code = (
                 "import resource, selfcorrect as sc, sys;"
-                f"sc.run(model={model!r}, task={task!r}, data={str(data) if task == 'bbq' else None!r},"
+                f"sc.run(model={model!r}, task={task!r}, data={source!r},"
                 f" rounds=3, limit={limit}, out={out!r}, baseline=False,"
                 f" task_options={{'n': {many}}} if {task!r} == 'planted' else {{}});"
                 "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"

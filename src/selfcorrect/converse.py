@@ -133,7 +133,9 @@ def converse(
     return records
 
 
-def beginning(task: Task, example: Example, strategy: Strategy, system: str | None) -> list[Message]:
+def beginning(
+    task: Task, example: Example, strategy: Strategy, system: str | None
+) -> list[Message]:
     """The messages of round 1 up to its first reply."""
     dialogue = _open(task, example)
     messages = [message("system", system)] if system is not None else []
@@ -259,7 +261,7 @@ def _elicit(
     elif step.samples > 1:
         replies = _sample(conversation, step, place, state.dialogues, requests, setting)
     else:
-        replies = conversation.elicit(requests)
+        replies = list(conversation.elicit(requests))
     for dialogue, reply, prefill in zip(state.dialogues, replies, prefills, strict=True):
         if reply is None:
             continue

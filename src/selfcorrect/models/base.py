@@ -156,7 +156,7 @@ class Conversation(Protocol):
         ...
 
     def render(self, index: int) -> str:
-        """The transcript of one dialogue exactly as the model is shown it, special tokens in place."""
+        """The transcript of one dialogue exactly as the model is shown it."""
         ...
 
     def close(self, which: Sequence[int]) -> None:

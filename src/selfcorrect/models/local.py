@@ -146,7 +146,7 @@ class LocalModel:
         for pack in packed.packs(segments):
             hidden = packed.encode(self.decoder, cache, pack, device)
             self.passes += 1
-            parts += hidden.split([len(s.ids) for s in pack])
+            parts += torch.split(hidden, [len(s.ids) for s in pack])
         merged: list[torch.Tensor] = []
         for segment in segments:
             mine = [parts.pop(0)]

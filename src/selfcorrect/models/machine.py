@@ -35,7 +35,7 @@ def resolve(dtype: str, device: str) -> tuple[str, str]:
 
 def _native_bfloat16(device: str) -> bool:
     if device.startswith("cuda"):
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     if device != "cpu":
         return False
     capability = torch.cpu.get_capabilities()

@@ -21,13 +21,13 @@ def prepack(network: torch.nn.Module) -> int:
         How many layers were prepared: 0 where the model is large or this torch can't.
     """
     layers = [m for m in network.modules() if type(m) is torch.nn.Linear and _fits(m.weight)]
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return 0
     if sum(m.weight.nbytes for m in layers) > _LARGEST:
         return 0
     try:
         for layer in layers:
-            layer.forward = _prepared(layer)  # type: ignore[method-assign]
+            layer.forward = _prepared(layer)  # type: ignore[method-assign, assignment]
     except (RuntimeError, AttributeError):
         for layer in layers:
             layer.__dict__.pop("forward", None)
