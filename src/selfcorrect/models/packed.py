@@ -2,8 +2,8 @@
 
 The new tokens of all dialogues stand behind one another in one row (a *pack*); everything but
 attention treats tokens alike, so the matrix products see one tall matrix. Attention is done
-in groups of dialogues of like length, each on its own block of keys and values, which holds no holes: causality and sliding windows
-are plain arithmetic on positions, and dropping tokens is setting a length.
+in groups of dialogues of like length, each on its own keys and values, which hold no holes:
+causality and sliding windows are arithmetic on positions, and dropping tokens is setting a length.
 """
 
 from __future__ import annotations
