@@ -123,9 +123,6 @@ def test_the_transcript_is_rebuilt_from_the_records(
     assert frame(records).height == 9
 
 
-@pytest.mark.xfail(
-    strict=True, reason="records.transcript empties ours at a begin said to another model"
-)
 def test_a_fresh_transcript_for_the_critic_leaves_ours_alone(
     model: Any, task: Any, shown: list[Any]
 ) -> None:
@@ -135,7 +132,6 @@ def test_a_fresh_transcript_for_the_critic_leaves_ours_alone(
     assert _rebuilt(records, model) == own
 
 
-@pytest.mark.xfail(strict=True, reason="the unanswered prefill is rebuilt as an assistant's turn")
 @pytest.mark.parametrize("name", ["review", "critique", "continue"])
 def test_a_dialogue_that_outgrows_the_window(name: str, task: Any, shown: list[Any]) -> None:
     """It says so, keeps what it had, and its records rebuild exactly what the model was shown."""
@@ -148,7 +144,6 @@ def test_a_dialogue_that_outgrows_the_window(name: str, task: Any, shown: list[A
     assert _rebuilt(records, model) == next(m for who, m in shown if who is model)
 
 
-@pytest.mark.xfail(strict=True, reason="only the first such round has a note")
 def test_every_later_round_of_an_overgrown_dialogue_says_why(task: Any) -> None:
     model = tiny.model("llama", max_position_embeddings=170)
     records = _run(model, task, STRATEGIES["review"], rounds=5)
@@ -205,7 +200,6 @@ def test_a_shared_beginning_is_not_encoded_again(model: Any, task: Any) -> None:
     assert records["b"][0]["reused"] > 10
 
 
-@pytest.mark.xfail(strict=True, reason="round 1 has the first arm's flag")
 def test_the_oracle_flag_is_each_arms_own(model: Any, task: Any) -> None:
     """Round 1 is shared, the flag isn't: no comparison may rank an arm that knows the truth."""
     oracle = _strategy(FIRST + REVIEW.replace("{review}", "No."), HEAD + "oracle = true\n")
@@ -303,7 +297,6 @@ def test_when_takes_only_the_dialogues_it_names(task: Any) -> None:
     assert second[0]["steps"][0]["text"] == "Is it right? 2"
 
 
-@pytest.mark.xfail(strict=True, reason="prefills are rendered for dialogues that sit the step out")
 def test_a_prefill_that_only_some_dialogues_can_fill(task: Any) -> None:
     guarded = (
         '[[again]]\nwhen = { critique = "no" }\nelicit = "rationale"\n'
@@ -313,7 +306,6 @@ def test_a_prefill_that_only_some_dialogues_can_fill(task: Any) -> None:
     assert records[3]["text"] == "b) so: (b) so"
 
 
-@pytest.mark.xfail(strict=True, reason="option_p is that of the step's choices")
 def test_an_answer_from_choices_keeps_the_options_apart(task: Any) -> None:
     """Choices of a step aren't the example's options: no probability may be read off them."""
     text = FIRST + '[[again]]\nsay = "{review}"\n[[again]]\nelicit = "answer"\n'

@@ -22,6 +22,7 @@ OnRound = Callable[[str, int, Sequence[Mapping[str, Any]]], None]
 Record = dict[str, Any]
 
 _STOPPED = "stopped early: the answer had settled"
+_OUTGROWN = "the transcript outgrew the model's context window in an earlier round"
 _KEPT = "no new answer in this round: the earlier one stands"
 
 
@@ -113,9 +114,10 @@ def converse(
         state = _State([_copy(d) for d in fresh], {None: own})
         first = _round(state, group[0].strategy, 1, setting, system)
         for arm in group:
-            records[arm.name] += first
+            own_first = [{**row, "oracle": arm.strategy.oracle} for row in first]
+            records[arm.name] += own_first
             if on_round:
-                on_round(arm.name, 1, first)
+                on_round(arm.name, 1, own_first)
         if number == 0 and len(groups) > 1:
             root = own.branch()  # so that the next group finds this one's beginning encoded
         for k, arm in enumerate(group):
@@ -245,7 +247,10 @@ def _elicit(
     kind = str(step.elicit)
     conversation = state.conversations[step.source]
     speaker = setting.model if step.source is None else setting.others[step.source]
-    prefills = [render(step.prefill, _values(d, place[0])) for d in state.dialogues]
+    prefills = [
+        render(step.prefill, _values(dialogue, place[0])) if takes else ""
+        for dialogue, takes in zip(state.dialogues, taking, strict=True)
+    ]
     requests: list[Request | None] = [None] * len(taking)
     for i, dialogue in enumerate(state.dialogues):
         if taking[i]:
@@ -266,7 +271,11 @@ def _elicit(
         if reply is None:
             continue
         text = prefill + reply.text
-        step_record = _elicited(kind, speaker.name, text, prefill, reply, step.source is None)
+        # What didn't fit was never part of the transcript.
+        shown = step.source is None and reply.finish != "context"
+        step_record = _elicited(kind, speaker.name, text, prefill, reply, shown)
+        if step.choices and reply.finish != "context":
+            step_record["finish"] = "choice"
         dialogue.steps.append(step_record)
         dialogue.notes += reply.notes
         dialogue.outcomes[kind] = reply.text if step.choices else text
@@ -275,7 +284,8 @@ def _elicit(
             dialogue.answer, dialogue.scores = Answer("", None, "context"), ()
         elif kind == "answer":
             dialogue.answered = True
-            dialogue.scores = tuple(reply.options)
+            # A step's own choices aren't the example's options: they have no option_p.
+            dialogue.scores = () if step.choices else tuple(reply.options)
             earlier = dialogue.answer
             dialogue.answer = setting.task.read(dialogue.example, text)
             same = earlier is not None and _same(earlier, dialogue.answer)
@@ -368,6 +378,8 @@ def _seed(run: int, example: str, *place: int) -> int:
 def _settle(dialogue: _Dialogue, strategy: Strategy, number: int) -> None:
     if dialogue.over == "settled":
         dialogue.notes.append(_STOPPED)
+    elif dialogue.over == "context" and not dialogue.steps:
+        dialogue.notes.append(_OUTGROWN)
     elif dialogue.over is None and not dialogue.answered:
         dialogue.notes.append(_KEPT)
         dialogue.unchanged += 1

@@ -86,8 +86,9 @@ def transcript(dialogue: pl.DataFrame, round: int | None = None) -> list[Message
         if round is not None and number > round:
             break
         for step in steps:
+            if not step["shown"]:
+                continue
             if step["begin"]:
                 messages = []
-            if step["shown"]:
-                messages.append(message(step["role"], step["text"]))
+            messages.append(message(step["role"], step["text"]))
     return messages
