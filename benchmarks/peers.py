@@ -198,15 +198,9 @@ def _result(worker: Worker, ours: Worker | None) -> dict[str, Any]:
 
 def show(results: dict[str, Any], console: Console) -> None:
     """Print the results as a table."""
-    table = Table("side", "at a time", "dialogues/s (CPU)", "dialogues/s (wall)")
-    for heading in (
-        "ours faster (CPU)",
-        "range",
-        "ours faster (wall)",
-        "same answer",
-        "same letter",
-    ):
-        table.add_column(heading, justify="right")
+    table = Table(title="dialogues per second; how many times faster ours is")
+    for heading in ("side", "batch", "CPU", "wall", "× CPU (range)", "× wall", "same"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, result in results.items():
         row = [
             name,
@@ -217,11 +211,9 @@ def show(results: dict[str, Any], console: Console) -> None:
         if "same_answer" in result:
             low, high = result["ours_faster_cpu_seconds_range"]
             row += [
-                f"{result['ours_faster_cpu_seconds']:.2f}",
-                f"{low:.2f}-{high:.2f}",
+                f"{result['ours_faster_cpu_seconds']:.2f} ({low:.2f}-{high:.2f})",
                 f"{result['ours_faster_seconds']:.2f}",
                 f"{result['same_answer']:.1%}",
-                f"{result['same_letter']:.1%}",
             ]
         table.add_row(*row)
     console.print(table)

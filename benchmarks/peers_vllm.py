@@ -2,7 +2,7 @@
 
 Every round re-sends the whole dialogue; vLLM's prefix cache finds what it has seen. Chosen by
 measurement on this workload: blocks of 32 tokens (the smallest its CPU attention takes: of a
-dialogue only full blocks are found again; the default of 128 is a quarter slower), the offline
+dialogue only full blocks are found again; the default of 128 took a third longer), the offline
 engine in this process, rounds in lockstep (starting each dialogue's next round by itself, as its
 answer arrives, was as fast or slower), everything else at its default, compilation included.
 """

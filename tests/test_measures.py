@@ -204,7 +204,7 @@ def test_every_measure_against_a_plain_count() -> None:
                     values=[{"name": "score", "value": float(rng.random())}],
                 )
             )
-    got = summarize(records.frame(rows))["rounds"]
+    got = summarize(records.frame(rows), values=["score"])["rounds"]
     assert [r["round"] for r in got] == [1, 2]
     for r in got:
         of = [x for x in rows if x["round"] == r["round"]]

@@ -79,11 +79,12 @@ def summarize(
     """
     frames = [records] if isinstance(records, pl.DataFrame) else records
     columns, own = _columns(frames, values)
+    shown = list(values)
     rounds = []
     for number in np.unique(columns["round"]):
         which = np.flatnonzero(columns["round"] == number)
         of_round = {name: column[which] for name, column in columns.items()}
-        rounds.append(_round(int(number), of_round, own, figures or {}, seed))
+        rounds.append(_round(int(number), of_round, own, shown, figures or {}, seed))
     return {"rounds": rounds}
 
 
@@ -91,6 +92,7 @@ def _round(
     number: int,
     columns: Mapping[str, NDArray[Any]],
     own: Sequence[str],
+    shown: Sequence[str],
     figures: Mapping[str, Figure],
     seed: int,
 ) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def _round(
         "parse_rate": proportion(columns["parsed"], clusters).table(),
         "likeliest_differs": proportion(columns["differs"], clusters).table(),
     }
-    names = (*_MEANS, *_COSTS, *own)
+    names = (*_MEANS, *_COSTS, *shown)
     for name, estimate in means({c: columns[c] for c in names}, clusters, seed=seed).items():
         measures[name] = estimate.table()
     measures["tokens"] = dict(measures["encoded"])
@@ -109,7 +111,9 @@ def _round(
     measures["option_mass"]["median"] = median
     offered = {name: columns[name] for name in (*own, "correct", "choice")}
     for name, compute in figures.items():
-        measures[name] = _figure(compute, offered, clusters, seed).table()
+        # Figures of a part of the data (bias_ambiguous/Age) are many: see intervals.figure.
+        whole = "/" not in name
+        measures[name] = _figure(compute, offered, clusters, seed, whole).table()
     return {
         "round": number,
         "n": len(clusters),
@@ -125,12 +129,13 @@ def _figure(
     columns: Mapping[str, NDArray[np.float64]],
     clusters: NDArray[Any],
     seed: int,
+    resample: bool,
 ) -> Estimate:
     def of(positions: NDArray[np.int64]) -> float:
         with np.errstate(all="ignore"):  # 0/0 is NaN, which the figure's contract allows
             return compute({name: column[positions] for name, column in columns.items()})
 
-    return figure(of, clusters, seed=seed)
+    return figure(of, clusters, seed=seed, resample=resample)
 
 
 def _columns(

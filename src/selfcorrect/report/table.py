@@ -93,8 +93,10 @@ _COMMON = {
 
 
 def _own(rounds: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names of the task's own numbers."""
-    return [name for name in rounds[-1]["measures"] if name not in _COMMON] if rounds else []
+    """Names of the task's own numbers; those of a part (``bias/Age``) are in ``show --json``."""
+    if not rounds:
+        return []
+    return [n for n in rounds[-1]["measures"] if n not in _COMMON and "/" not in n]
 
 
 def _several(parts: Sequence[str]) -> str:
