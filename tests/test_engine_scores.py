@@ -216,3 +216,24 @@ def test_tokens_encoded_are_counted_where_they_are_encoded() -> None:
     counted += sum(s.encoded for row in conversation.score([["x", "yes yes"]] * 2) for s in row)
     handle.remove()
     assert counted == sum(seen)
+
+
+@torch.inference_mode()
+def test_sixteen_bit_logits_are_exact_where_it_matters(smollm2_bfloat16: Any) -> None:
+    """Against the float32 product over the whole vocabulary, on real hidden states."""
+    model = smollm2_bfloat16
+    text = "The nurse told the engineer that he or she was" * 6
+    ids = torch.tensor([model.template.encode(text)])
+    network, plain = model.network, model.network.config._attn_implementation
+    network.set_attn_implementation("sdpa")
+    try:
+        hidden = model.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
+    finally:
+        network.set_attn_implementation(plain)
+    ours = model.head.logits(hidden)
+    exact = hidden.float() @ model.head.weight.float().T
+    two = exact.topk(2, dim=-1)
+    torch.testing.assert_close(ours.gather(1, two.indices), two.values, atol=1e-4, rtol=1e-5)
+    assert torch.equal(ours.argmax(-1), exact.argmax(-1))
+    error = torch.logsumexp(ours, -1) - torch.logsumexp(exact, -1)
+    assert error.abs().max() < 0.01

@@ -255,15 +255,13 @@ class LocalConversation:
         """The options' tokens if each is one token after the very same prompt, else None."""
         found: list[int] = []
         for option in job.request.options:
-            ids = self.model.option_token(job.rendered.ids, job.turn, option)
-            if ids is None:
+            token = self.model.option_token(job.rendered.ids, job.turn, option)
+            if token is None:
                 ids = self.model.template.render(earlier, job.turn + option).ids
-                if len(ids) != len(job.rendered.ids) + 1 or ids[:-1] != job.rendered.ids:
+                if ids[:-1] != job.rendered.ids:
                     return None
-                ids = ids[-1:]
-            if len(ids) != 1:
-                return None
-            found += ids
+                token = ids[-1]
+            found.append(token)
         return found
 
     def _plan(self, jobs: list[_Job]) -> None:

@@ -39,7 +39,7 @@ class Head:
 
         Exact (float32 product) for every token that could be best or second best, and for
         ``wanted`` (position, token) pairs; the others are off by at most a 16-bit rounding, which
-        moves log Σ exp by less than .002 nats.
+        moves log Σ exp by less than .01 nats on the bundled model (tested).
 
         Args:
             hidden: [positions, hidden], in the model's dtype.

@@ -143,7 +143,7 @@ def _convert(file: Path, folder: Path) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     # The GGUF reader draws its own progress bar, which no setting of transformers turns off.
-    with _quiet(), redirect_stderr(io.StringIO()):
+    with quiet(), redirect_stderr(io.StringIO()):
         try:
             packed = AutoModelForCausalLM.from_pretrained(
                 file.parent, gguf_file=file.name, dtype=torch.float32
@@ -153,7 +153,7 @@ def _convert(file: Path, folder: Path) -> None:
             OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, struct.error
         ) as error:
             raise UserError(
-                f"the GGUF file {file} could not be read by transformers: {_first_line(error)}"
+                f"the GGUF file {file} could not be read by transformers: {first_line(error)}"
             ) from error
         settings: dict[str, Any] = packed.config.to_dict()
         settings.pop("quantization_config", None)
@@ -168,7 +168,7 @@ def _convert(file: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Progress bars of the loader would break ours."""
     from transformers.utils import logging
 
@@ -196,7 +196,7 @@ def _from_hub(name: str) -> Path:
         ) from error
     except (HfHubHTTPError, ValueError, OSError) as error:
         raise UserError(
-            f"the hub has no model {name!r} for you ({_first_line(error)}); check the name, or "
+            f"the hub has no model {name!r} for you ({first_line(error)}); check the name, or "
             "give a local folder with --model FOLDER."
         ) from error
 
@@ -218,6 +218,7 @@ def _check_folder(folder: Path, name: str) -> None:
         )
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of a library's error, for a sentence of ours."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -11,11 +11,14 @@ from safetensors import SafetensorError
 from selfcorrect.errors import UserError
 from selfcorrect.models import packed
 from selfcorrect.models.head import Head
-from selfcorrect.models.loading import locate
+from selfcorrect.models.loading import first_line, locate, quiet
 from selfcorrect.models.machine import keep_freed_memory, resolve
 from selfcorrect.models.packed import Cache, Segment
 from selfcorrect.models.prepack import prepack
 from selfcorrect.models.template import PLAIN_STOPS, Template
+
+if TYPE_CHECKING:
+    from selfcorrect.models.conversation import LocalConversation
 
 _DTYPES = {
     "float32": torch.float32,
@@ -51,7 +54,7 @@ class LocalModel:
         self.ends = _end_tokens(network, tokenizer)
         self.stops = PLAIN_STOPS if self.template.plain else ()
         self.passes = 0
-        self._option_tokens: dict[tuple[str, str], tuple[list[int], list[int] | None]] = {}
+        self._option_tokens: dict[tuple[str, str], tuple[list[int], int | None]] = {}
         self.packed = _can_pack(config) and self._packs_correctly()
         if not self.packed:
             network.set_attn_implementation("eager")
@@ -66,11 +69,9 @@ class LocalModel:
         """
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        from selfcorrect.models.loading import _first_line, _quiet
-
         dtype, device = resolve(dtype, device)
         source = locate(name)
-        with _quiet():
+        with quiet():
             try:
                 network, found = AutoModelForCausalLM.from_pretrained(
                     source.folder,
@@ -84,7 +85,7 @@ class LocalModel:
             ) as error:
                 raise UserError(
                     f"the model {name!r} in {source.folder} could not be read: "
-                    f"{_first_line(error)}"
+                    f"{first_line(error)}"
                 ) from error
         if found["missing_keys"]:  # transformers would go on with random numbers in their place
             raise UserError(
@@ -97,12 +98,12 @@ class LocalModel:
         prepack(network)
         return cls(name, source.fingerprint, network, tokenizer, dtype, device)
 
-    def open(self, dialogues: int) -> Any:
+    def open(self, dialogues: int) -> LocalConversation:
         from selfcorrect.models.conversation import LocalConversation
 
         return LocalConversation(self, dialogues)
 
-    def option_token(self, prompt: Sequence[int], turn: str, option: str) -> list[int] | None:
+    def option_token(self, prompt: Sequence[int], turn: str, option: str) -> int | None:
         """The token that an option is after this prompt, without tokenising the whole transcript.
 
         The assistant's opening begins with a special token, which no merge crosses, so what
@@ -116,7 +117,7 @@ class LocalModel:
             tail = self.template.encode(opening + turn)
             longer = self.template.encode(opening + turn + option)
             single = len(longer) == len(tail) + 1 and longer[:-1] == tail
-            self._option_tokens[key] = (tail, longer[-1:] if single else None)
+            self._option_tokens[key] = (tail, longer[-1] if single else None)
         tail, token = self._option_tokens[key]
         return token if list(prompt[-len(tail) :]) == tail else None
 

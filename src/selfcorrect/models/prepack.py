@@ -14,8 +14,8 @@ _LARGEST = 2 << 30
 def prepack(network: torch.nn.Module) -> int:
     """Give the 16-bit linear layers of a model on the CPU prepared weights.
 
-    oneDNN otherwise rearranges a weight at every call: 5 % of a pass over 512 tokens, half of a
-    pass over 16. The result is the same bit for bit. The weights in the ordinary layout stay, for
+    oneDNN otherwise rearranges a weight at every call, which is felt most in passes of few tokens.
+    The result is the same bit for bit. The weights in the ordinary layout stay, for
     whoever reads them.
 
     Returns:

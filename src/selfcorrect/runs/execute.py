@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from selfcorrect import models, strategies, tasks
+from selfcorrect import models, strategies
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.base import Model
 from selfcorrect.runs.folder import (
@@ -40,6 +40,7 @@ from selfcorrect.runs.identity import (
     folder_name,
     spec_hash,
     strategy_table,
+    task_of,
 )
 from selfcorrect.runs.spec import ModelSpec, RunSpec, StrategySpec
 from selfcorrect.runs.store import Store
@@ -133,14 +134,7 @@ def prepare(spec: RunSpec, model: Model | None = None) -> Prepared:
     # the cheap mistakes first: a strategy's file before the data, the data before a model
     strategy = strategies.load(spec.strategy.name, spec.strategy.parameters)
     _check_bound(strategy, spec)
-    task = tasks.make(
-        spec.task.name,
-        data=spec.task.data,
-        categories=spec.task.categories,
-        seed=spec.seed,
-        skip_bad=spec.skip_bad,
-        options=spec.task.options,
-    )
+    task = task_of(spec)
     examples = task.examples()
     if not examples:
         raise UserError(f"the task {spec.task.name} has no examples{_of(spec)}.")

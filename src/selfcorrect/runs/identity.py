@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+from selfcorrect import tasks
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Answer, Task
@@ -47,6 +48,22 @@ class Facts:
     model: ModelFacts
     data: str
     others: Mapping[str, ModelFacts] = field(default_factory=dict)
+
+
+def task_of(spec: RunSpec) -> Task:
+    """The task that a spec names.
+
+    Raises:
+        UserError: there is none, or its data or options are wrong.
+    """
+    return tasks.make(
+        spec.task.name,
+        data=spec.task.data,
+        categories=spec.task.categories,
+        seed=spec.seed,
+        skip_bad=spec.skip_bad,
+        options=spec.task.options,
+    )
 
 
 def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.measures.rounds import COLUMNS, summarize
+from selfcorrect.runs.identity import task_of
 
 if TYPE_CHECKING:
     from selfcorrect.runs.folder import Run
@@ -48,18 +49,9 @@ def _task(run: Run) -> tuple[Task | None, str]:
     """The run's task, for its own figures; the rest of a summary does without it."""
     if run.task is not None:
         return run.task, ""
-    from selfcorrect import tasks
-
     spec = run.header.spec
     try:
-        return tasks.make(
-            spec.task.name,
-            data=spec.task.data,
-            categories=spec.task.categories,
-            seed=spec.seed,
-            skip_bad=spec.skip_bad,
-            options=spec.task.options,
-        ), ""
+        return task_of(spec), ""
     except UserError as error:
         return None, f"the figures of the task {spec.task.name} itself are left out: {error}"
 
