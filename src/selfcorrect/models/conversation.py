@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from selfcorrect.models.base import Message, Reply, Request, Site, TextScore, message
-from selfcorrect.models.packed import Cache, Segment
+from selfcorrect.models.pages import Cache, Segment
 from selfcorrect.models.states import Reader
 from selfcorrect.models.template import Rendered
 
@@ -65,7 +65,7 @@ class LocalConversation:
 
     def __init__(self, model: LocalModel, dialogues: int) -> None:
         self.model = model
-        self.cache = Cache(dialogues)
+        self.cache = Cache(model.pool, dialogues)
         self.ids: list[list[int]] = [[] for _ in range(dialogues)]
         self.messages: list[list[Message]] = [[] for _ in range(dialogues)]
         # Per dialogue the latest reply to each (prefill, length): the draft of the next one.
@@ -86,7 +86,7 @@ class LocalConversation:
     def branch(self, copies: int = 1) -> LocalConversation:
         rows = [row for row in range(len(self.ids)) for _ in range(copies)]
         other = LocalConversation(self.model, len(rows))
-        other.cache = self.cache.branch(rows, max(map(len, self.ids), default=0))
+        other.cache = self.cache.branch(rows)
         other.ids = [list(self.ids[row]) for row in rows]
         other.messages = [list(self.messages[row]) for row in rows]
         other.spoken = [dict(self.spoken[row]) for row in rows]
@@ -96,8 +96,7 @@ class LocalConversation:
         gone = set(which)
         for row in gone:
             self.ids[row], self.messages[row], self.spoken[row] = [], [], {}
-        if not any(self.ids):
-            self.cache = Cache(len(self.ids))
+            self.cache.clear(row)
 
     def render(self, index: int) -> str:
         return self.model.template.render(self.messages[index], None).text

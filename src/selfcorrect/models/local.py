@@ -13,7 +13,7 @@ from selfcorrect.models import packed
 from selfcorrect.models.head import Head
 from selfcorrect.models.loading import first_line, locate, quiet
 from selfcorrect.models.machine import keep_freed_memory, resolve
-from selfcorrect.models.packed import Cache, Segment
+from selfcorrect.models.pages import Cache, Pool, Segment
 from selfcorrect.models.prepack import prepack
 from selfcorrect.models.template import PLAIN_STOPS, Template
 
@@ -54,6 +54,7 @@ class LocalModel:
         self.ends = _end_tokens(network, tokenizer)
         self.stops = PLAIN_STOPS if self.template.plain else ()
         self.passes = 0
+        self.pool = Pool()
         self._option_tokens: dict[tuple[str, str], tuple[list[int], int | None]] = {}
         self.packed = _can_pack(config) and self._packs_correctly()
         if not self.packed:
@@ -183,7 +184,7 @@ class LocalModel:
             self.network.set_attn_implementation("eager")
             plain = [self.network(torch.tensor([r], device=device)).logits[0].float() for r in rows]
             self.network.set_attn_implementation(packed.NAME)
-            cache = Cache(2)
+            cache = Cache(self.pool, 2)
             firsts = [Segment(i, r[: len(r) // 2], 0) for i, r in enumerate(rows)]
             packed.encode(self.decoder, cache, firsts, device)
             rest = [Segment(i, r[len(r) // 2 :], len(r) // 2) for i, r in enumerate(rows)]

@@ -2,13 +2,13 @@
 
 The new tokens of all dialogues stand behind one another in one row (a *pack*); everything but
 attention treats tokens alike, so the matrix products see one tall matrix. Attention is done
-in groups of dialogues of like length, each on its own keys and values, which hold no holes:
+in groups of dialogues of like length, on the pages (see ``pages.py``) that hold their past:
 causality and sliding windows are arithmetic on positions, and dropping tokens is setting a length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,81 +16,18 @@ import torch
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
+from selfcorrect.models.pages import PAGE, Cache, Plan, Segment, wide
+
 NAME = "selfcorrect_packed"
 
 #: Tokens per forward pass: beyond this the matrix products get no faster, only the memory grows.
 PACK = 1024
 
 # Attention is computed for several segments at once if their lengths differ by at most _SPREAD
-# columns and the scores of one head hold at most _AREA numbers. Columns are a multiple of _ALIGN:
+# columns and the scores of one head hold at most _AREA numbers. Columns are whole pages:
 # oneDNN compiles a kernel for every shape, and so there are few.
 _SPREAD = 64
 _AREA = 1 << 17
-_ALIGN = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """New tokens of one dialogue at consecutive positions.
-
-    Attributes:
-        row: whose cache they see and enter.
-        ids: the tokens.
-        past: how many tokens of the row's cache come before them.
-        copy: ``(source row, start, end)``: keys and values of these positions are first copied
-            from a row that encodes, or has encoded, the same tokens.
-    """
-
-    row: int
-    ids: Sequence[int]
-    past: int
-    copy: tuple[int, int, int] | None = None
-
-
-@dataclass
-class Cache:
-    """Keys and values of every layer, one block per dialogue; grown in steps, never per token.
-
-    A layer's tensors are [rows, kv heads, capacity, head size], made when the layer is first seen.
-    """
-
-    rows: int
-    capacity: int = 0
-    keys: dict[int, torch.Tensor] = field(default_factory=dict)
-    values: dict[int, torch.Tensor] = field(default_factory=dict)
-
-    def reserve(self, length: int) -> None:
-        """Make room for that many tokens a dialogue."""
-        if length <= self.capacity:
-            return
-        self.capacity = -(-max(length, self.capacity + self.capacity // 4) // 64) * 64
-        for store in (self.keys, self.values):
-            for layer, old in store.items():
-                new = old.new_zeros(old.shape[0], old.shape[1], self.capacity, old.shape[3])
-                new[:, :, : old.shape[2]] = old
-                store[layer] = new
-
-    def layer(self, index: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The layer's keys and values; ``like`` is [1, kv heads, tokens, head size]."""
-        if index not in self.keys:
-            shape = (self.rows, like.shape[1], self.capacity, like.shape[3])
-            # Zeros, not empty: padding is weighted by 0, and 0 times NaN is NaN.
-            self.keys[index] = like.new_zeros(shape)
-            self.values[index] = like.new_zeros(shape)
-        return self.keys[index], self.values[index]
-
-    def branch(self, rows: Sequence[int], length: int) -> Cache:
-        """A cache whose row i is a copy of ``rows[i]``, of the first ``length`` tokens."""
-        other = Cache(len(rows))
-        other.reserve(length)
-        index = torch.tensor(rows)
-        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
-            for layer, old in mine.items():
-                new = old.new_zeros(len(rows), old.shape[1], other.capacity, old.shape[3])
-                kept = min(length, old.shape[2])
-                new[:, :, :kept] = old[index.to(old.device), :, :kept]
-                theirs[layer] = new
-        return other
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,36 +35,66 @@ class _Group:
     """Segments of a pack whose attention is computed together, their keys padded to one length.
 
     Attributes:
-        rows: cache row of each.
-        starts: where each begins in the pack.
-        new: tokens of each; queries are padded to the longest.
-        low, high: the columns of the cache they look at.
-        first: column from which some query must not look everywhere.
-        mask: [segments, 1, 1, queries, high - first], 0 or -inf, to be added to the scores.
+        count: how many segments.
+        most: tokens of the longest; the others' queries are padded to as many.
+        columns: how many columns of the cache they look at.
+        pages: [segments, pages], which hold these columns; 0 where a dialogue is shorter.
+        tokens: [segments, most], where each query stands in the pack; ``past the end`` if padding.
+        first: the first of the columns that some query must not look at.
+        mask: [segments, 1, 1, most, columns - first], 0 or -inf, to be added to the scores.
     """
 
-    rows: list[int]
-    starts: list[int]
-    new: list[int]
-    low: int
-    high: int
+    count: int
+    most: int
+    columns: int
+    pages: torch.Tensor
+    tokens: torch.Tensor
     first: int
     mask: torch.Tensor
 
+    def blocks(self, kv_heads: int) -> torch.Tensor:
+        """The blocks of a layer with so many heads, by segment, head and column."""
+        heads = torch.arange(kv_heads, device=self.pages.device)
+        return (self.pages[:, None] * kv_heads + heads[None, :, None]).flatten()
+
+    def rows(self, heads: int, per_head: int, per_token: int, last: int) -> torch.Tensor:
+        """Rows of a flat [heads · tokens, size], by segment, head and query."""
+        every = torch.arange(heads, device=self.tokens.device) * per_head
+        tokens = self.tokens.clamp(max=last)
+        return (every[None, :, None] + tokens[:, None] * per_token).flatten()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """A pack that is being encoded, with what its layers have in common: made once, used in each.
+
+    Attributes:
+        groups: by sliding window, 0 for none.
+    """
+
+    cache: Cache
+    segments: Sequence[Segment]
+    plan: Plan
+    groups: dict[int, list[_Group]] = field(default_factory=dict)
+    indices: dict[tuple[Any, ...], torch.Tensor] = field(default_factory=dict)
+
+    def index(self, make: Callable[..., torch.Tensor], *given: int, of: Any = None) -> torch.Tensor:
+        """``make(*given)``, ``of`` what being told by a hashable."""
+        key = (make.__name__, of, *given)
+        if key not in self.indices:
+            self.indices[key] = make(*given)
+        return self.indices[key]
+
 
 class _Active:
-    """The pack that is being encoded: the attention function has no other way to know it."""
+    """The attention function has no other way to know the pass it is called in."""
 
-    cache: Cache | None = None
-    segments: Sequence[Segment] = ()
-    groups: dict[int, list[_Group]]
+    now: _Pass | None = None
 
 
-_active = _Active()
-
-
-def _groups(segments: Sequence[Segment], window: int, like: torch.Tensor) -> list[_Group]:
+def _groups(now: _Pass, window: int, like: torch.Tensor) -> list[_Group]:
     """Put segments of similar lengths together; ``like`` gives device and dtype."""
+    segments = now.segments
     starts = [0]
     for segment in segments:
         starts.append(starts[-1] + len(segment.ids))
@@ -147,45 +114,58 @@ def _groups(segments: Sequence[Segment], window: int, like: torch.Tensor) -> lis
                 mates.append(k)
                 continue
         bundles.append([k])
-    return [_group([segments[k] for k in b], [starts[k] for k in b], window, like) for b in bundles]
+    return [_group(now, b, [starts[k] for k in b], window, like) for b in bundles]
 
 
 def _group(
-    segments: Sequence[Segment], starts: list[int], window: int, like: torch.Tensor
+    now: _Pass, which: Sequence[int], starts: Sequence[int], window: int, like: torch.Tensor
 ) -> _Group:
+    segments = [now.segments[k] for k in which]
     new = [len(s.ids) for s in segments]
     most = max(new)
-    high = -(-max(s.past + len(s.ids) for s in segments) // _ALIGN) * _ALIGN
-    low = max(0, min(s.past for s in segments) + 1 - window) if window else 0
-    low = low // _ALIGN * _ALIGN
-    first = low if window else min(s.past for s in segments)
+    high = -(-max(s.past + len(s.ids) for s in segments) // PAGE)
+    low = max(0, min(s.past for s in segments) + 1 - window) // PAGE if window else 0
+    first = 0 if window else min(s.past for s in segments)
+    tables = [now.cache.tables[s.row][low:high] for s in segments]
+    pages = [table + [0] * (high - low - len(table)) for table in tables]
+    end = sum(len(s.ids) for s in now.segments)
+    tokens = [
+        [*range(start, start + n), *[end] * (most - n)]
+        for start, n in zip(starts, new, strict=True)
+    ]
     past = torch.tensor([s.past for s in segments], device=like.device)
     query = past[:, None, None] + torch.arange(most, device=like.device)[None, :, None]
-    column = torch.arange(first, high, device=like.device)[None, None]
+    column = torch.arange(low * PAGE + first, high * PAGE, device=like.device)[None, None]
     hidden = column > query
     if window:
         hidden |= column <= query - window
     mask = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device)
     mask = mask.masked_fill_(hidden, float("-inf"))[:, None, None]
-    return _Group([s.row for s in segments], starts, new, low, high, first, mask)
+    return _Group(
+        len(segments),
+        most,
+        (high - low) * PAGE,
+        torch.tensor(pages, device=like.device),
+        torch.tensor(tokens, device=like.device),
+        first,
+        mask,
+    )
 
 
-def _store(
-    cache: Cache, layer: int, key: torch.Tensor, value: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Enter a pack's keys and values, then what segments copy from one another."""
-    keys, values = cache.layer(layer, key)
-    start = 0
-    for segment in _active.segments:
-        row, past, new = segment.row, segment.past, len(segment.ids)
-        keys[row, :, past : past + new] = key[0, :, start : start + new]
-        values[row, :, past : past + new] = value[0, :, start : start + new]
-        if segment.copy is not None:
-            source, a, b = segment.copy
-            keys[row, :, a:b] = keys[source, :, a:b]
-            values[row, :, a:b] = values[source, :, a:b]
-        start += new
-    return keys, values
+def _flat(states: torch.Tensor) -> tuple[torch.Tensor, int, int]:
+    """[1, heads, tokens, size] as [heads · tokens, size], without a copy where it can be.
+
+    Also how many rows further the next head and the next token are.
+    """
+    heads, tokens, size = states.shape[1:]
+    by_token = states[0].transpose(0, 1)
+    if by_token.is_contiguous():
+        return by_token.reshape(-1, size), 1, heads
+    return states[0].reshape(-1, size), tokens, 1
+
+
+def _take(flat: torch.Tensor, index: torch.Tensor, *shape: int) -> torch.Tensor:
+    return wide(flat).index_select(0, index).view(flat.dtype).view(*shape)
 
 
 def attention(
@@ -206,30 +186,35 @@ def attention(
     ``query`` is [1, heads, tokens, head size], ``key`` and ``value`` [1, kv heads, tokens, …].
     Scores are in the model's dtype; the softmax is computed in float32 inside and rounded once.
     """
-    cache = _active.cache
-    if cache is None:
+    now = _Active.now
+    if now is None:
         raise RuntimeError("packed attention outside of a pack")
-    heads, kv_heads, size = query.shape[1], key.shape[1], query.shape[3]
+    heads, tokens, size = query.shape[1:]
+    kv_heads, width = value.shape[1], value.shape[3]
     per_kv = heads // kv_heads
-    scaled = query[0] * (size**-0.5 if scaling is None else scaling)
-    out = query.new_empty(query.shape[2], kv_heads, per_kv, value.shape[3])
-    keys, values = _store(cache, int(module.layer_idx), key, value)  # type: ignore[arg-type]
+    states, per_head, per_token = _flat(query * (size**-0.5 if scaling is None else scaling))
+    new = [_flat(key), _flat(value)]
+    slots = [now.index(now.plan.slots, kv_heads, h, t) for _, h, t in new]
+    flat = [rows for rows, _, _ in new]
+    keys, values = now.cache.store(int(module.layer_idx), now.plan, flat, slots)  # type: ignore[arg-type]
+    # One row more than there are tokens, for what padded queries give: it is never read.
+    out = query.new_empty((tokens + 1) * heads, width)
     window = sliding_window or 0
-    if window not in _active.groups:
-        _active.groups[window] = _groups(_active.segments, window, query)
-    for group in _active.groups[window]:
-        count, most, columns = len(group.rows), max(group.new), group.high - group.low
-        k = _gather(keys, group)
-        v = _gather(values, group)
-        # What stands in padded queries doesn't matter: their results are never read.
-        q = scaled.new_empty(count, heads, most, size)
-        for i, (start, new) in enumerate(zip(group.starts, group.new, strict=True)):
-            q[i, :, :new] = scaled[:, start : start + new]
-        q = q.view(count * kv_heads, per_kv * most, size)
+    if window not in now.groups:
+        now.groups[window] = _groups(now, window, query)
+    for n, group in enumerate(now.groups[window]):
+        count, most, columns = group.count, group.most, group.columns
+        which = (window, n)
+        rows = now.index(group.rows, heads, per_head, per_token, tokens - 1, of=which)
+        there = now.index(group.rows, heads, 1, heads, tokens, of=which)
+        blocks = now.index(group.blocks, kv_heads, of=which)
+        q = _take(states, rows, count * kv_heads, per_kv * most, size)
+        k = _take(keys, blocks, count * kv_heads, columns, size)
+        v = _take(values, blocks, count * kv_heads, columns, width)
         scores = torch.bmm(q, k.transpose(1, 2)).view(count, kv_heads, per_kv, most, columns)
         if softcap is not None:
             scores = torch.tanh(scores / softcap) * softcap
-        scores[..., group.first - group.low :] += group.mask
+        scores[..., group.first :] += group.mask
         if s_aux is not None:
             sink = s_aux.view(1, kv_heads, per_kv, 1, 1).expand(count, -1, -1, most, 1)
             scores = torch.cat([scores, sink.to(scores.dtype)], dim=-1)
@@ -237,19 +222,8 @@ def attention(
         if s_aux is not None:
             weights = weights[..., :-1].contiguous()
         mixed = torch.bmm(weights.view(count * kv_heads, per_kv * most, columns), v)
-        mixed = mixed.view(count, kv_heads, per_kv, most, -1)
-        for i, (start, new) in enumerate(zip(group.starts, group.new, strict=True)):
-            out[start : start + new] = mixed[i, :, :, :new].permute(2, 0, 1, 3)
-    return out.view(1, query.shape[2], heads, -1), None
-
-
-def _gather(store: torch.Tensor, group: _Group) -> torch.Tensor:
-    """The group's keys or values, [segments · kv heads, columns, head size]."""
-    _, kv_heads, _, size = store.shape
-    block = store.new_empty(len(group.rows), kv_heads, group.high - group.low, size)
-    for i, row in enumerate(group.rows):
-        block[i] = store[row, :, group.low : group.high]
-    return block.view(-1, group.high - group.low, size)
+        wide(out).index_copy_(0, there, wide(mixed.view(-1, width)))
+    return out[: tokens * heads].view(1, tokens, heads, width), None
 
 
 def _no_mask(*_: Any, **__: Any) -> None:
@@ -270,8 +244,7 @@ def encode(
     """
     ids = [token for segment in segments for token in segment.ids]
     positions = [p for s in segments for p in range(s.past, s.past + len(s.ids))]
-    cache.reserve(max(s.past + len(s.ids) for s in segments))
-    _active.cache, _active.segments, _active.groups = cache, segments, {}
+    _Active.now = _Pass(cache, segments, cache.prepare(segments, device))
     try:
         hidden: torch.Tensor = decoder(
             input_ids=torch.tensor([ids], device=device),
@@ -279,7 +252,7 @@ def encode(
             use_cache=False,
         ).last_hidden_state
     finally:
-        _active.cache, _active.segments = None, ()
+        _Active.now = None
     return hidden[0]
 
 

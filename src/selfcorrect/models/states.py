@@ -9,7 +9,7 @@ import torch
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Site
-from selfcorrect.models.packed import Segment
+from selfcorrect.models.pages import Segment
 
 if TYPE_CHECKING:
     from selfcorrect.models.local import LocalModel
