@@ -237,3 +237,31 @@ def test_sixteen_bit_logits_are_exact_where_it_matters(smollm2_bfloat16: Any) ->
     assert torch.equal(ours.argmax(-1), exact.argmax(-1))
     error = torch.logsumexp(ours, -1) - torch.logsumexp(exact, -1)
     assert error.abs().max() < 0.01
+
+
+def test_states_at_the_end_of_a_message_equal_a_plain_pass() -> None:
+    """Of the latest message in the pass that happens anyway; of an earlier one by going back."""
+    model = tiny.model()
+    conversation = _open(model)
+    sites = (Site("residual", (0, 1), "end_of_message:-1"), Site("residual", (1,)))
+    for _ in range(2):
+        replies = conversation.elicit([Request(PREFILL, 4, states=sites)] * 2)
+        conversation.say([message("user", "Again: who?")] * 2)
+    latest = replies[0].encoded
+    site = Site("residual", (0, 1), "end_of_message:0")
+    prompt = _ids(model, conversation, 0, PREFILL)
+    first = [{"role": "user", "content": "What is it?"}]
+    text = model.tokenizer.apply_chat_template(first, tokenize=False, add_generation_prompt=False)
+    end = len(model.tokenizer(text, add_special_tokens=False)["input_ids"])
+    with torch.inference_mode():
+        out = model.twin(torch.tensor([prompt]), output_hidden_states=True).hidden_states
+    reply = conversation.elicit([Request(PREFILL, 4, states=(site, *sites))] * 2)[0]
+    opening = len(model.tokenizer("<|im_start|>assistant\n" + PREFILL)["input_ids"])
+    for each, at in ((site, end - 1), (sites[0], len(prompt) - opening - 1), (sites[1], -1)):
+        expected = torch.stack([out[layer + 1][0, at] for layer in each.layers])
+        torch.testing.assert_close(reply.states[each], expected, atol=2e-3, rtol=1e-3)
+    assert reply.reused == end - 1
+    assert reply.encoded > latest
+    for at in ("end_of_message:9", "end_of_message:x", "end_of_message"):
+        with pytest.raises(UserError, match="end_of_message"):
+            _open(model).elicit([Request("", 2, states=(Site("residual", (0,), at),))] * 2)

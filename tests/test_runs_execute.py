@@ -18,6 +18,7 @@ import pytest
 
 from selfcorrect import models, records, runs
 from selfcorrect.errors import UserError
+from selfcorrect.models.base import OutOfMemoryError
 from selfcorrect.report.table import table
 from selfcorrect.runs import Interrupted, Progress, Run, RunSpec, make_spec, open_run, run
 from selfcorrect.runs.store import Store
@@ -380,6 +381,58 @@ def test_a_folder_in_use_is_told_and_a_complete_one_shared(tmp_path: Path, whole
             run(a_spec(), out=tmp_path)
         assert str(repeat) in str(caught.value)
     run(a_spec(), out=tmp_path)
+
+
+@pytest.mark.parametrize("room", [5, 1])
+def test_a_full_memory_halves_the_batch_and_changes_no_record(
+    tmp_path: Path, whole: Path, room: int
+) -> None:
+    model = models.load("planted:chain")
+    asked: list[int] = []
+
+    class Small:
+        """The same model on a device with room for so many dialogues."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(model, name)
+
+        def open(self, dialogues: int) -> Any:
+            asked.append(dialogues)
+            if dialogues > room:
+                raise OutOfMemoryError("full")
+            return model.open(dialogues)
+
+    told: list[Progress] = []
+    done = run(a_spec(), out=tmp_path, model=Small(), progress=told.append)  # type: ignore[arg-type]
+    assert contents(tmp_path) == contents(whole)
+    assert (told[-1].steps, told[-1].all_steps) == (SIZE * 7, SIZE * 7)
+    rounds = done.summary()["rounds"]
+    assert told[-1].round in (1, 3)
+    last = [t for t in told if t.arm == "intrinsic" and t.round == 3][-1]
+    assert last.accuracy == pytest.approx(rounds[2]["measures"]["accuracy"]["value"])
+    # once known, the smaller batch stays
+    assert sum(n > room and n > 1 for n in asked) <= 5
+    timing = json.loads(next(done.folder.glob("timing/*")).read_text())
+    assert 1 <= timing["device_batch"] <= room
+
+
+def test_a_memory_too_small_for_one_dialogue_stops_the_run(tmp_path: Path) -> None:
+    model = models.load("planted:chain")
+    asked: list[int] = []
+
+    class Full:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(model, name)
+
+        def open(self, dialogues: int) -> Any:
+            asked.append(dialogues)
+            if len(asked) <= 3:  # for what run.toml shows of each arm
+                return model.open(dialogues)
+            raise OutOfMemoryError(f"no room for {dialogues}")
+
+    with pytest.raises(OutOfMemoryError, match=r"no room for 1$"):
+        run(a_spec(), out=tmp_path, model=Full())  # type: ignore[arg-type]
+    assert asked == [1, 1, 1, 16, 8, 4, 2, 1]
 
 
 # --- bad input -----------------------------------------------------------------------------------

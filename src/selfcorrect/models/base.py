@@ -6,8 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from selfcorrect.errors import UserError
+
 if TYPE_CHECKING:
     import torch
+
+
+class OutOfMemoryError(UserError):
+    """The device's memory is full. What was open is lost; fewer dialogues at a time may fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,8 @@ class Site:
         layers: layer numbers from 0 (the first block's output).
         at: ``before_answer`` is the last token before the reply (its prefill included),
             ``first_answer`` the first token of the reply, ``end_of_message:k`` the last token of
-            message k of the transcript.
+            message k of the transcript, as the template closes it; -1 is the last message before
+            the reply. Tokens from there on are encoded again if they were cached.
     """
 
     kind: Literal["residual", "attention", "mlp"]

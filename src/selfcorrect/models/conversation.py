@@ -10,14 +10,17 @@ the one that token-by-token decoding gives.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
+from selfcorrect.errors import UserError
 from selfcorrect.models.base import Message, Reply, Request, Site, TextScore, message
+from selfcorrect.models.packed import PACK
 from selfcorrect.models.pages import Cache, Segment
-from selfcorrect.models.states import Reader
+from selfcorrect.models.states import Reader, message_number
 from selfcorrect.models.template import Rendered
 
 if TYPE_CHECKING:
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 
 #: Shared beginnings shorter than this are encoded again: copying them would cost as much.
 _WORTH_COPYING = 8
+
+#: Tokens drafted at first; then as many again as were right, so that a reply that goes its own
+#: way costs little, and one that repeats itself is checked in a few passes.
+_DRAFT, _MOST_DRAFTED = 16, 128
 _TOO_LONG = "the transcript is longer than the model's context window"
 
 
@@ -48,11 +55,23 @@ class _Job:
     encoded: int = 0
     drafted: int = 0
     states: dict[Site, torch.Tensor] = field(default_factory=dict)
+    marks: dict[Site, int] = field(default_factory=dict)  # positions of sites before the answer
+    trust: int = _DRAFT
     generator: torch.Generator | None = None
 
     @property
     def kind(self) -> tuple[str, int]:
         return self.request.prefill, self.request.max_tokens
+
+    @property
+    def new(self) -> list[int]:
+        """What the next pass encodes: the rest of the prompt or the latest token, and the draft."""
+        return (self.tokens[-1:] or self.rendered.ids[self.start :]) + self.draft
+
+    @property
+    def marked(self) -> list[int]:
+        """Places of the sites before the answer, in :attr:`new`."""
+        return [position - self.start for position in self.marks.values()]
 
     @property
     def cached(self) -> list[int]:
@@ -116,16 +135,20 @@ class LocalConversation:
             job = _Job(row, request, rendered, turn)
             if request.options:
                 job.option_ids = self._single_tokens(earlier, job)
+            for site in request.states:
+                self._mark(job, site, earlier)
             if request.temperature > 0:
                 job.generator = torch.Generator().manual_seed(request.seed)
             jobs.append(job)
         self._plan(jobs)
         reader = Reader(self.model, [j.request.states for j in jobs])
-        going = jobs
-        with reader:
-            while going:
-                self._advance(going, reader)
-                going = [job for job in going if not job.finish]
+        waiting = list(jobs)
+        with reader, self.model.within_memory():
+            while waiting:
+                # Who is in the middle of a reply goes first: thin passes cost more per token.
+                now = _fitting(waiting)
+                self._advance(now, reader)
+                waiting = [job for job in now if not job.finish] + waiting[len(now) :]
         longer = [job for job in jobs if job.request.options and job.option_ids is None]
         scores = self._score(
             [job.row for job in longer],
@@ -165,7 +188,8 @@ class LocalConversation:
             # The state before the first scored token predicts it, so that token goes in again.
             past = min(_common(self.ids[item.row], whole[: item.fork]), item.start - 1)
             past = past if self.model.packed else 0
-            segments.append(Segment(item.row, whole[past : item.fork], past))
+            scored = item.fork - item.start + 1
+            segments.append(Segment(item.row, whole[past : item.fork], past, read=scored))
             before.append(whole[: item.fork])
             keys.append((k, 0))
             self.ids[item.row] = whole[:past]  # all that is left should this pass fail
@@ -176,14 +200,15 @@ class LocalConversation:
                     segments.append(Segment(item.row, item.whole[t][item.fork : -1], item.fork))
                     before.append(item.whole[t])
                     keys.append((k, t + 1))
-        hidden = self.model.encode(self.cache, segments, before)
-        for item in items:
-            self.ids[item.row] = item.whole[0][: item.fork]
-        states = dict(zip(keys, hidden, strict=True))
         costs = [0] * len(items)
         for (k, _), segment in zip(keys, segments, strict=True):
             costs[k] += len(segment.ids) + (0 if self.model.packed else segment.past)
-        found = iter(self._likelihoods(items, states, costs))
+        with self.model.within_memory():
+            hidden = self.model.encode(self.cache, segments, before)
+            for item in items:
+                self.ids[item.row] = item.whole[0][: item.fork]
+            states = dict(zip(keys, hidden, strict=True))
+            found = iter(self._likelihoods(items, states, costs))
         fitting = {item.row for item in items}
         return [next(found) if item.row in fitting else [] for item in every]
 
@@ -206,38 +231,36 @@ class LocalConversation:
         costs: Sequence[int],
     ) -> list[list[TextScore]]:
         hidden: list[torch.Tensor] = []
-        tokens: list[int] = []
+        wanted: list[list[int]] = []  # per row of hidden, whose likelihoods are looked up there
         for k, item in enumerate(items):
-            shared = states[k, 0][-(item.fork - item.start + 1) :]
-            hidden.append(shared[:-1])
-            tokens += item.whole[0][item.start : item.fork]
+            first = item.whole[0]
+            hidden.append(states[k, 0])
+            wanted += [[token] for token in first[item.start : item.fork]]
+            wanted.append([ids[item.fork] for ids in item.whole if len(ids) > item.fork])
             for t, ids in enumerate(item.whole, start=1):
-                if len(ids) > item.fork:  # else the text is empty
-                    hidden.append(shared[-1:])
                 if len(ids) - item.fork > 1:
                     hidden.append(states[k, t])
-                tokens += ids[item.fork :]
-        if not tokens:
-            return [[TextScore(0.0, 0) for _ in item.whole] for item in items]
-        logps: list[float] = []
-        for start, logits in self.model.head.blocks(torch.cat(hidden), [[t] for t in tokens]):
-            norms = torch.logsumexp(logits, dim=-1)
-            mine = torch.tensor(tokens[start : start + len(logits)], device=logits.device)
-            logps += (logits.gather(1, mine[:, None])[:, 0] - norms).tolist()
+                    wanted += [[token] for token in ids[item.fork + 1 :]]
+        if not hidden:
+            return []
+        found: list[float] = []
+        for at in self.model.head.blocks(torch.cat(hidden), wanted):
+            here = wanted[at.start : at.start + len(at.norms)]
+            rows = [row for row, tokens in enumerate(here) for _ in tokens]
+            flat = [token for tokens in here for token in tokens]
+            found += (at.logits[rows, flat] - at.norms[rows]).tolist()
+        logps = iter(found)
         result: list[list[TextScore]] = []
-        at = 0
         for item, cost in zip(items, costs, strict=True):
-            shared_tokens = item.fork - item.start
-            shared_logp = sum(logps[at : at + shared_tokens])
-            at += shared_tokens
+            shared = item.fork - item.start
+            logp_shared = sum(next(logps) for _ in range(shared))
+            owns = [len(ids) - item.fork for ids in item.whole]
+            firsts = [next(logps) if own else 0.0 for own in owns]
             scores = []
-            for ids in item.whole:
-                own = len(ids) - item.fork
-                logp = shared_logp + sum(logps[at : at + own])
-                score = TextScore(logp, shared_tokens + own, shared_tokens, shared_logp, cost)
-                scores.append(score)
+            for own, first_logp in zip(owns, firsts, strict=True):
+                logp = logp_shared + first_logp + sum(next(logps) for _ in range(own - 1))
+                scores.append(TextScore(logp, shared + own, shared, logp_shared, cost))
                 cost = 0
-                at += own
             result.append(scores)
         return result
 
@@ -263,13 +286,26 @@ class LocalConversation:
             found.append(token)
         return found
 
+    def _mark(self, job: _Job, site: Site, earlier: Sequence[Message]) -> None:
+        """Find the token at which the message of an ``end_of_message`` site ends."""
+        number = message_number(site)
+        if number is None:
+            return
+        if not -len(earlier) <= number < len(earlier):
+            raise UserError(
+                f"hidden states can't be read at {site.at!r}: the transcript has "
+                f"{len(earlier)} messages, 0 to {len(earlier) - 1}."
+            )
+        upto = self.model.template.render(earlier[: number % len(earlier) + 1], None).ids
+        job.marks[site] = max(_common(upto, job.rendered.ids) - 1, 0)
+
     def _plan(self, jobs: list[_Job]) -> None:
         """Decide for each job where encoding starts, and from which other row it may copy."""
         jobs.sort(key=lambda job: job.rendered.ids)
         before: _Job | None = None
         for job in jobs:
             ids = job.rendered.ids
-            last = len(ids) - 1
+            last = min([len(ids) - 1, *job.marks.values()])
             job.start = min(_common(self.ids[job.row], ids), last) if self.model.packed else 0
             if before is not None and self.model.packed:
                 shared = min(_common(before.rendered.ids, ids), last)
@@ -277,40 +313,66 @@ class LocalConversation:
                     job.copy = (before.row, job.start, shared)
                     job.start = shared
             before = job
-            room = job.request.max_tokens - 1
             if job.generator is None:
+                room = min(job.request.max_tokens - 1, job.trust)
                 job.draft = self.spoken[job.row].get(job.kind, [])[:room]
+        if not any(job.copy for job in jobs):
+            # Dialogues of like length look at equally many keys, and are computed together.
+            jobs.sort(key=lambda job: len(job.rendered.ids))
 
     def _advance(self, jobs: list[_Job], reader: Reader) -> None:
         """One pass for all jobs: encode what is new, check drafts, decide the next tokens."""
         segments, before = [], []
-        for job in jobs:
-            if not job.tokens:
-                new, past = job.rendered.ids[job.start :] + job.draft, job.start
-            else:
-                new, past = job.tokens[-1:] + job.draft, len(job.cached)
-            segments.append(Segment(job.row, new, past, None if job.tokens else job.copy))
+        deciding = [1 + len(job.draft) for job in jobs]
+        for job, n in zip(jobs, deciding, strict=True):
+            past = len(job.cached) if job.tokens else job.start
+            ids = job.new
+            first = len(ids) - n if job.tokens else min([len(ids) - n, *job.marked])
+            copy = None if job.tokens else job.copy
+            segments.append(Segment(job.row, ids, past, copy, len(ids) - first))
             before.append(job.cached if job.tokens else job.rendered.ids)
-            job.encoded += len(new) + (0 if self.model.packed else past)
+            job.encoded += len(ids) + (0 if self.model.packed else past)
             job.drafted += len(job.draft)
             # The rows that this pass overwrites are no longer what ids says, should it fail.
             self.ids[job.row] = self.ids[job.row][:past] if job.copy is None else []
-        deciding = [1 + len(job.draft) for job in jobs]
         reader.expect(jobs, segments, deciding)
         hidden = self.model.encode(self.cache, segments, before)
         wanted: list[Sequence[int]] = []
         for job, n in zip(jobs, deciding, strict=True):
-            first = job.option_ids or [] if not job.tokens else []
-            wanted += [first, *[[]] * (n - 1)]
+            options = job.option_ids or [] if not job.tokens else []
+            wanted += [options, *[[]] * (n - 1)]
         decisions = torch.cat([h[-n:] for h, n in zip(hidden, deciding, strict=True)])
+        held = [len(job.tokens) for job in jobs]
         self._decide(jobs, deciding, decisions, wanted)
         reader.collect()
-        for job in jobs:
+        for job, known in zip(jobs, held, strict=True):
             self.ids[job.row] = job.cached
-            room = job.request.max_tokens - len(job.tokens) - 1
+            right = len(job.tokens) - known - 1
+            job.trust = min(2 * right + 1, _MOST_DRAFTED) if job.draft else job.trust
             job.draft = []
-            if not job.finish and job.generator is None and room > 0:
-                job.draft = _look_up(job.rendered.ids, job.tokens, room)
+            if not job.finish and job.generator is None:
+                room = min(job.request.max_tokens - len(job.tokens) - 1, job.trust)
+                job.draft = self._look_up(job, room)
+
+    def _look_up(self, job: _Job, room: int) -> list[int]:
+        """Guess how a reply goes on: as the transcript did where its last tokens last stood.
+
+        A lettered answer goes on with its option's text, which stands in the question; where the
+        line ends there, the reply probably does too.
+        """
+        if room <= 0:
+            return []
+        text = [*job.rendered.ids, *job.tokens]
+        at = _latest(text)
+        guess: list[int] = []
+        for token in text[at : at + room] if at else []:
+            if self.model.ends_line(token):
+                guess += self.model.full_stop
+                break
+            guess.append(token)
+            if token in self.model.ends:
+                break
+        return guess[:room]
 
     @torch.inference_mode()
     def _decide(
@@ -322,15 +384,13 @@ class LocalConversation:
     ) -> None:
         owners = [(job, k) for job, n in zip(jobs, deciding, strict=True) for k in range(n)]
         diverged: set[int] = set()
-        for start, logits in self.model.head.blocks(hidden, wanted):
-            best = logits.argmax(-1)
-            two = logits.topk(2, dim=-1).values
-            gaps = (two[:, 0] - two[:, 1]).tolist()
-            norms = torch.logsumexp(logits, dim=-1)
-            logps = (two[:, 0] - norms).tolist()
-            ids = best.tolist()
+        for at in self.model.head.blocks(hidden, wanted):
+            logits, norms = at.logits, at.norms
+            gaps = (at.top[:, 0] - at.top[:, 1]).tolist()
+            logps = (at.top[:, 0] - norms).tolist()
+            ids = at.best.tolist()
             for p in range(logits.shape[0]):
-                job, k = owners[start + p]
+                job, k = owners[at.start + p]
                 if job.row in diverged or job.finish:
                     continue
                 if k == 0 and not job.tokens and job.option_ids:
@@ -440,16 +500,25 @@ def _common(a: Sequence[int], b: Sequence[int]) -> int:
     return low
 
 
-def _look_up(prompt: Sequence[int], tokens: Sequence[int], room: int) -> list[int]:
-    """Guess how a reply goes on: as the transcript did where its last two tokens last stood.
+def _latest(text: Sequence[int]) -> int | None:
+    """What comes after the last two tokens where they last stood before, or after the last one."""
+    back = text[::-1]
+    once = None
+    at = 0
+    with suppress(ValueError):  # there is no further one
+        while True:
+            at = back.index(back[0], at + 1)
+            once = at if once is None else once
+            if back[at + 1 : at + 2] == back[1:2]:
+                return len(text) - at
+    return None if once is None else len(text) - once
 
-    A lettered answer goes on with its option's text, which stands in the question.
-    """
-    text = [*prompt, *tokens]
-    if room <= 0 or not tokens or len(text) < 3:
-        return []
-    a, b = text[-2:]
-    for at in range(len(text) - 3, 0, -1):
-        if text[at] == b and text[at - 1] == a:
-            return text[at + 1 : at + 1 + room]
-    return []
+
+def _fitting(jobs: Sequence[_Job]) -> list[_Job]:
+    """As many of the jobs as one pass takes, from the beginning; at least one."""
+    tokens = 0
+    for number, job in enumerate(jobs):
+        tokens += len(job.new)
+        if number and tokens > PACK:
+            return list(jobs[:number])
+    return list(jobs)

@@ -9,13 +9,37 @@ that can be among the best, and those, and the tokens asked for, are computed ag
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 
-#: Positions per block: 64 × a vocabulary of 50,000 in float32 are 13 MB.
-BLOCK = 64
+from selfcorrect.errors import UserError
+
+#: Positions per block: 256 × a vocabulary of 50,000 in float32 are 50 MB.
+BLOCK = 256
+
+#: Tokens of which only the largest logit is looked at first: a whole vocabulary is not sorted.
+_STRIPE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What can be decided at successive positions, float32.
+
+    Attributes:
+        start: number of the first position.
+        logits: [positions, vocabulary], exact where it matters (see :meth:`Head.logits`).
+        best: [positions], the tokens with the largest logits; ties go to the lowest id.
+        top: [positions, 2], the two largest logits.
+        norms: [positions], log Σ exp of the logits.
+    """
+
+    start: int
+    logits: torch.Tensor
+    best: torch.Tensor
+    top: torch.Tensor
+    norms: torch.Tensor
 
 
 class Head:
@@ -23,6 +47,7 @@ class Head:
 
     def __init__(self, model: Any) -> None:
         layer = model.get_output_embeddings()
+        self.layer: torch.nn.Module = layer
         self.weight: torch.Tensor = layer.weight
         self.bias: torch.Tensor | None = getattr(layer, "bias", None)
         text = model.config.get_text_config()
@@ -45,36 +70,81 @@ class Head:
             hidden: [positions, hidden], in the model's dtype.
             wanted: pairs to be exact in any case.
         """
-        logits = F.linear(hidden, self.weight, self.bias).float()
+        return self._logits(hidden, wanted)[0]
+
+    def _logits(
+        self, hidden: torch.Tensor, wanted: Sequence[tuple[int, int]]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """:meth:`logits`, and the rows and tokens that could be best or second best, in order."""
+        logits = self.layer(hidden).float()
+        rows, tokens = self._near(logits)
         if self.rounding:
-            top = logits.topk(2, dim=-1).values
-            slack = 2 * self.rounding * top.abs().amax(-1, keepdim=True).clamp(min=1.0)
-            near = (logits >= top[:, 1:] - slack).nonzero()
+            every, some = rows, tokens
             if wanted:
-                near = torch.cat([near, torch.tensor(wanted, device=near.device)])
-            rows, tokens = near[:, 0], near[:, 1]
-            exact = (hidden.float()[rows] * self.weight[tokens].float()).sum(-1)
+                more = torch.tensor(wanted, device=rows.device)
+                every, some = torch.cat([rows, more[:, 0]]), torch.cat([tokens, more[:, 1]])
+            exact = (hidden.float()[every] * self.weight[some].float()).sum(-1)
             if self.bias is not None:
-                exact += self.bias[tokens].float()
-            logits[rows, tokens] = exact
+                exact += self.bias[some].float()
+            logits[every, some] = exact
         if self.scale != 1.0:
             logits *= self.scale
         if self.cap is not None:
             logits = torch.tanh(logits / self.cap) * self.cap
-        return logits
+        return logits, rows, tokens
+
+    def _near(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows and tokens whose logits could be one of a row's two largest, before rounding."""
+        vocabulary = logits.shape[1]
+        width = _STRIPE if vocabulary >= 16 * _STRIPE else 1
+        even = vocabulary // width * width
+        largest = logits[:, :even].view(len(logits), -1, width).amax(-1)
+        if even < vocabulary:
+            largest = torch.cat([largest, logits[:, even:].amax(-1, keepdim=True)], dim=-1)
+        # The second largest of the stripes' largest is at most the second largest of all.
+        top = largest.topk(2, dim=-1).values
+        floor = top[:, 1:] - 2 * self.rounding * top.abs().amax(-1, keepdim=True).clamp(min=1.0)
+        rows, stripes = (largest >= floor).nonzero(as_tuple=True)
+        tokens = stripes[:, None] * width + torch.arange(width, device=logits.device)
+        inside = tokens < vocabulary
+        values = logits[rows[:, None], tokens.clamp(max=vocabulary - 1)]
+        which, place = (inside & (values >= floor[rows])).nonzero(as_tuple=True)
+        return rows[which], tokens[which, place]
+
+    def _decisions(
+        self, start: int, hidden: torch.Tensor, wanted: Sequence[tuple[int, int]]
+    ) -> Decisions:
+        logits, rows, tokens = self._logits(hidden, wanted)
+        counts = torch.bincount(rows, minlength=len(logits))
+        if not counts.all():  # nothing compares with NaN
+            raise UserError(
+                f"the model computed numbers that are not finite in {self.weight.dtype}; use "
+                "--dtype float32."
+            )
+        # The candidates of each position beside one another, by token.
+        place = torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts)[rows]
+        shape = (len(logits), int(counts.max()))
+        values = logits.new_full(shape, float("-inf"))
+        values[rows, place] = logits[rows, tokens]
+        ids = tokens.new_zeros(shape)
+        ids[rows, place] = tokens
+        best = ids.gather(1, values.argmax(-1, keepdim=True))
+        top = values.topk(2, dim=-1).values
+        # By way of log softmax, which is one pass over the vocabulary.
+        norms = top[:, 0] - torch.log_softmax(logits, dim=-1).gather(1, best)[:, 0]
+        return Decisions(start, logits, best[:, 0], top, norms)
 
     def blocks(
         self, hidden: torch.Tensor, wanted: Sequence[Sequence[int]]
-    ) -> Iterator[tuple[int, torch.Tensor]]:
-        """:meth:`logits` in blocks, each with the number of its first position.
+    ) -> Iterator[Decisions]:
+        """Decisions at every position, in blocks.
 
-        ``wanted[p]`` are the tokens that must be exact at position p.
+        ``wanted[p]`` are the tokens whose logits must be exact at position p.
+
+        Raises:
+            UserError: the hidden states are not finite.
         """
         for start in range(0, hidden.shape[0], BLOCK):
             part = hidden[start : start + BLOCK]
-            pairs = [
-                (p, token)
-                for p in range(part.shape[0])
-                for token in wanted[start + p]
-            ]
-            yield start, self.logits(part, pairs)
+            pairs = [(p, token) for p in range(part.shape[0]) for token in wanted[start + p]]
+            yield self._decisions(start, part, pairs)

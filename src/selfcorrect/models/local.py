@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,11 +11,13 @@ from safetensors import SafetensorError
 
 from selfcorrect.errors import UserError
 from selfcorrect.models import packed
+from selfcorrect.models.base import OutOfMemoryError
 from selfcorrect.models.head import Head
 from selfcorrect.models.loading import first_line, locate, quiet
 from selfcorrect.models.machine import keep_freed_memory, resolve
 from selfcorrect.models.pages import Cache, Pool, Segment
 from selfcorrect.models.prepack import prepack
+from selfcorrect.models.states import block, layers
 from selfcorrect.models.template import PLAIN_STOPS, Template
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+_CPU_FULL = "can't allocate memory"
 _PACKABLE = {"full_attention", "sliding_attention"}
 
 
@@ -55,6 +59,8 @@ class LocalModel:
         self.stops = PLAIN_STOPS if self.template.plain else ()
         self.passes = 0
         self.pool = Pool()
+        self.full_stop = _full_stop(tokenizer, self.ends)
+        self._line_ends: dict[int, bool] = {}
         self._option_tokens: dict[tuple[str, str], tuple[list[int], int | None]] = {}
         self.packed = _can_pack(config) and self._packs_correctly()
         if not self.packed:
@@ -104,6 +110,26 @@ class LocalModel:
 
         return LocalConversation(self, dialogues)
 
+    @contextmanager
+    def within_memory(self) -> Iterator[None]:
+        """Tell a full memory from other failures; all conversations are lost then.
+
+        Raises:
+            OutOfMemoryError: the device has no room for what was tried.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if not (isinstance(error, torch.OutOfMemoryError) or _CPU_FULL in str(error)):
+                raise
+            self.pool.keys.clear()
+            self.pool.values.clear()
+            self.pool = Pool()
+            raise OutOfMemoryError(
+                f"the memory of {self.device} has no room for {self.name} and one dialogue: use "
+                "a smaller model, --dtype bfloat16, fewer rounds, or another device."
+            ) from None
+
     def option_token(self, prompt: Sequence[int], turn: str, option: str) -> int | None:
         """The token that an option is after this prompt, without tokenising the whole transcript.
 
@@ -122,6 +148,12 @@ class LocalModel:
         tail, token = self._option_tokens[key]
         return token if list(prompt[-len(tail) :]) == tail else None
 
+    def ends_line(self, token: int) -> bool:
+        """Whether a token's text holds a line break."""
+        if token not in self._line_ends:
+            self._line_ends[token] = "\n" in self.tokenizer.decode([token])
+        return self._line_ends[token]
+
     def count(self, text: str) -> int:
         return len(self.template.encode(text, template=True))
 
@@ -138,23 +170,22 @@ class LocalModel:
                 can't be kept).
 
         Returns:
-            Per segment the last hidden states of its tokens, [tokens, hidden].
+            Per segment the last hidden states of the tokens that are read, [tokens, hidden].
         """
         device = torch.device(self.device)
         if not self.packed:
             pairs = zip(segments, before, strict=True)
             return [self._encode_whole(segment, past, device) for segment, past in pairs]
         parts: list[torch.Tensor] = []
-        for pack in packed.packs(segments):
+        for pack in packed.packs(segments, packed.PACK):
             hidden = packed.encode(self.decoder, cache, pack, device)
             self.passes += 1
-            parts += torch.split(hidden, [len(s.ids) for s in pack])
+            parts += torch.split(hidden, [piece.tail for piece in pack])
         merged: list[torch.Tensor] = []
         for segment in segments:
-            mine = [parts.pop(0)]
-            while sum(map(len, mine)) < len(segment.ids):
-                mine.append(parts.pop(0))
-            merged.append(mine[0] if len(mine) == 1 else torch.cat(mine))
+            pieces = -(-len(segment.ids) // packed.PACK)
+            mine, parts = parts[:pieces], parts[pieces:]
+            merged.append(mine[0] if pieces == 1 else torch.cat(mine))
         return merged
 
     def _encode_whole(
@@ -163,7 +194,7 @@ class LocalModel:
         ids = torch.tensor([[*before[: segment.past], *segment.ids]], device=device)
         self.passes += 1
         hidden: torch.Tensor = self.decoder(input_ids=ids, use_cache=False).last_hidden_state
-        return hidden[0, segment.past :]
+        return hidden[0, len(ids[0]) - segment.tail :]
 
     @torch.inference_mode()
     def _packs_correctly(self) -> bool:
@@ -179,22 +210,32 @@ class LocalModel:
             torch.randint(3, config.vocab_size, (n,), generator=generator).tolist()
             for n in (long, max(long - 9, 2))
         ]
+        reads = [max(1, len(r) // 4) for r in rows]  # fewer than there are: see packed.trim
         device = torch.device(self.device)
         try:
             self.network.set_attn_implementation("eager")
             plain = [self.network(torch.tensor([r], device=device)).logits[0].float() for r in rows]
             self.network.set_attn_implementation(packed.NAME)
+            self._trim(config.hidden_size)
             cache = Cache(self.pool, 2)
             firsts = [Segment(i, r[: len(r) // 2], 0) for i, r in enumerate(rows)]
             packed.encode(self.decoder, cache, firsts, device)
-            rest = [Segment(i, r[len(r) // 2 :], len(r) // 2) for i, r in enumerate(rows)]
+            rest = [
+                Segment(i, r[len(r) // 2 :], len(r) // 2, read=reads[i]) for i, r in enumerate(rows)
+            ]
             hidden = packed.encode(self.decoder, cache, rest, device)
         except (RuntimeError, ValueError, TypeError, AttributeError, KeyError):
             return False
         ours = self.head.logits(hidden)
-        theirs = torch.cat([p[len(r) // 2 :] for p, r in zip(plain, rows, strict=True)])
+        theirs = torch.cat([p[-n:] for p, n in zip(plain, reads, strict=True)])
         error = (ours - theirs).norm() / theirs.norm().clamp(min=1e-9)
         return bool(error < (1e-3 if self.dtype == "float32" else 0.05))
+
+    def _trim(self, size: int) -> None:
+        every = layers(self.decoder)
+        attention, mlp = (block(every[-1], k) if every else None for k in ("attention", "mlp"))
+        if attention is not None and mlp is not None:
+            packed.trim(attention, mlp, size)
 
     @torch.inference_mode()
     def _check_head(self) -> None:
@@ -244,3 +285,11 @@ def _end_tokens(network: Any, tokenizer: Any) -> frozenset[int]:
     if tokenizer.eos_token_id is not None:
         found.add(tokenizer.eos_token_id)
     return frozenset(found)
+
+
+def _full_stop(tokenizer: Any, ends: frozenset[int]) -> list[int]:
+    """The tokens with which a short reply usually ends."""
+    stop = tokenizer.convert_tokens_to_ids(".")
+    if not ends or stop is None or stop == tokenizer.unk_token_id:
+        return []
+    return [stop, tokenizer.eos_token_id if tokenizer.eos_token_id in ends else min(ends)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import AttentionInterface
@@ -28,6 +28,9 @@ PACK = 1024
 # oneDNN compiles a kernel for every shape, and so there are few.
 _SPREAD = 64
 _AREA = 1 << 17
+
+#: Marks the attention of a last layer that computes only what is read.
+_LAST = "_selfcorrect_last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,15 @@ class _Pass:
     """A pack that is being encoded, with what its layers have in common: made once, used in each.
 
     Attributes:
-        groups: by sliding window, 0 for none.
+        rows: the positions that are read after the last layer; ``None``: all.
+        groups: by sliding window (0 for none), and for all tokens or those that are read.
     """
 
     cache: Cache
     segments: Sequence[Segment]
     plan: Plan
-    groups: dict[int, list[_Group]] = field(default_factory=dict)
+    rows: torch.Tensor | None
+    groups: dict[tuple[int, bool], list[_Group]] = field(default_factory=dict)
     indices: dict[tuple[Any, ...], torch.Tensor] = field(default_factory=dict)
 
     def index(self, make: Callable[..., torch.Tensor], *given: int, of: Any = None) -> torch.Tensor:
@@ -92,48 +97,59 @@ class _Active:
     now: _Pass | None = None
 
 
-def _groups(now: _Pass, window: int, like: torch.Tensor) -> list[_Group]:
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The tokens of a segment that look at its keys: ``new`` from place ``start`` in the pack on,
+    with ``past`` tokens of the dialogue before them."""
+
+    row: int
+    start: int
+    new: int
+    past: int
+
+    @property
+    def total(self) -> int:
+        return self.past + self.new
+
+    @property
+    def size(self) -> int:
+        """Segments of one size are computed together."""
+        return -(-self.new // 8)
+
+
+def _groups(now: _Pass, window: int, only_read: bool, like: torch.Tensor) -> list[_Group]:
     """Put segments of similar lengths together; ``like`` gives device and dtype."""
-    segments = now.segments
-    starts = [0]
-    for segment in segments:
-        starts.append(starts[-1] + len(segment.ids))
-    order = sorted(
-        range(len(segments)),
-        key=lambda k: (-(-len(segments[k].ids) // 8), segments[k].past + len(segments[k].ids)),
-    )
-    bundles: list[list[int]] = []
-    for k in order:
-        new, total = len(segments[k].ids), segments[k].past + len(segments[k].ids)
+    asking, end = [], 0
+    for segment in now.segments:
+        end += len(segment.ids)
+        new = segment.tail if only_read else len(segment.ids)
+        if new:
+            past = segment.past + len(segment.ids) - new
+            asking.append(_Asking(segment.row, end - new, new, past))
+    bundles: list[list[_Asking]] = []
+    for each in sorted(asking, key=lambda a: (a.size, a.total)):
         if bundles:
             mates = bundles[-1]
-            first = segments[mates[0]]
-            alike = -(-len(first.ids) // 8) == -(-new // 8)
-            near = total - (first.past + len(first.ids)) <= _SPREAD
-            if alike and near and (len(mates) + 1) * new * total <= _AREA:
-                mates.append(k)
+            near = each.total - mates[0].total <= _SPREAD
+            small = (len(mates) + 1) * each.new * each.total <= _AREA
+            if each.size == mates[0].size and near and small:
+                mates.append(each)
                 continue
-        bundles.append([k])
-    return [_group(now, b, [starts[k] for k in b], window, like) for b in bundles]
+        bundles.append([each])
+    return [_group(now.cache, bundle, end, window, like) for bundle in bundles]
 
 
 def _group(
-    now: _Pass, which: Sequence[int], starts: Sequence[int], window: int, like: torch.Tensor
+    cache: Cache, asking: Sequence[_Asking], end: int, window: int, like: torch.Tensor
 ) -> _Group:
-    segments = [now.segments[k] for k in which]
-    new = [len(s.ids) for s in segments]
-    most = max(new)
-    high = -(-max(s.past + len(s.ids) for s in segments) // PAGE)
-    low = max(0, min(s.past for s in segments) + 1 - window) // PAGE if window else 0
-    first = 0 if window else min(s.past for s in segments)
-    tables = [now.cache.tables[s.row][low:high] for s in segments]
+    most = max(a.new for a in asking)
+    high = -(-max(a.total for a in asking) // PAGE)
+    low = max(0, min(a.past for a in asking) + 1 - window) // PAGE if window else 0
+    first = 0 if window else min(a.past for a in asking)
+    tables = [cache.tables[a.row][low:high] for a in asking]
     pages = [table + [0] * (high - low - len(table)) for table in tables]
-    end = sum(len(s.ids) for s in now.segments)
-    tokens = [
-        [*range(start, start + n), *[end] * (most - n)]
-        for start, n in zip(starts, new, strict=True)
-    ]
-    past = torch.tensor([s.past for s in segments], device=like.device)
+    tokens = [[*range(a.start, a.start + a.new), *[end] * (most - a.new)] for a in asking]
+    past = torch.tensor([a.past for a in asking], device=like.device)
     query = past[:, None, None] + torch.arange(most, device=like.device)[None, :, None]
     column = torch.arange(low * PAGE + first, high * PAGE, device=like.device)[None, None]
     hidden = column > query
@@ -142,7 +158,7 @@ def _group(
     mask = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device)
     mask = mask.masked_fill_(hidden, float("-inf"))[:, None, None]
     return _Group(
-        len(segments),
+        len(asking),
         most,
         (high - low) * PAGE,
         torch.tensor(pages, device=like.device),
@@ -199,12 +215,15 @@ def attention(
     keys, values = now.cache.store(int(module.layer_idx), now.plan, flat, slots)  # type: ignore[arg-type]
     # One row more than there are tokens, for what padded queries give: it is never read.
     out = query.new_empty((tokens + 1) * heads, width)
-    window = sliding_window or 0
-    if window not in now.groups:
-        now.groups[window] = _groups(now, window, query)
-    for n, group in enumerate(now.groups[window]):
+    only_read = now.rows is not None and getattr(module, _LAST, False)
+    if only_read:
+        out.zero_()  # the rest of the layer goes over all rows
+    kind = (sliding_window or 0, only_read)
+    if kind not in now.groups:
+        now.groups[kind] = _groups(now, *kind, query)
+    for n, group in enumerate(now.groups[kind]):
         count, most, columns = group.count, group.most, group.columns
-        which = (window, n)
+        which = (kind, n)
         rows = now.index(group.rows, heads, per_head, per_token, tokens - 1, of=which)
         there = now.index(group.rows, heads, 1, heads, tokens, of=which)
         blocks = now.index(group.blocks, kv_heads, of=which)
@@ -234,17 +253,50 @@ AttentionInterface.register(NAME, attention)
 AttentionMaskInterface.register(NAME, _no_mask)
 
 
+def trim(attention: torch.nn.Module, mlp: torch.nn.Module, size: int) -> None:
+    """Have the last layer compute only what is read: the rest of its output goes nowhere.
+
+    Args:
+        attention, mlp: its blocks. An MLP that treats tokens otherwise than one by one, or gives
+            more than a state for each, is left alone.
+        size: of the hidden states.
+    """
+    whole = mlp.forward
+    probe = next(mlp.parameters()).new_ones(1, 2, size)
+    out = whole(probe)
+    if not isinstance(out, torch.Tensor) or out.shape != probe.shape:
+        return
+
+    def forward(states: torch.Tensor) -> torch.Tensor:
+        rows = _Active.now.rows if _Active.now is not None else None
+        if rows is None:
+            return cast(torch.Tensor, whole(states))
+        out = torch.zeros_like(states)
+        if len(rows):
+            out[:, rows] = whole(states[:, rows])
+        return out
+
+    mlp.forward = forward
+    setattr(attention, _LAST, True)
+
+
 def encode(
     decoder: torch.nn.Module, cache: Cache, segments: Sequence[Segment], device: torch.device
 ) -> torch.Tensor:
     """Encode a pack.
 
     Returns:
-        The last hidden state (after the final norm) of its tokens, [tokens, hidden].
+        The last hidden state (after the final norm) of the tokens that are read, [tokens, hidden].
     """
     ids = [token for segment in segments for token in segment.ids]
     positions = [p for s in segments for p in range(s.past, s.past + len(s.ids))]
-    _Active.now = _Pass(cache, segments, cache.prepare(segments, device))
+    rows: list[int] = []
+    end = 0
+    for segment in segments:
+        end += len(segment.ids)
+        rows += range(end - segment.tail, end)
+    read = torch.tensor(rows, device=device, dtype=torch.long) if len(rows) < end else None
+    _Active.now = _Pass(cache, segments, cache.prepare(segments, device), read)
     try:
         hidden: torch.Tensor = decoder(
             input_ids=torch.tensor([ids], device=device),
@@ -253,10 +305,10 @@ def encode(
         ).last_hidden_state
     finally:
         _Active.now = None
-    return hidden[0]
+    return hidden[0] if read is None else hidden[0, read]
 
 
-def packs(segments: Sequence[Segment], size: int = PACK) -> list[list[Segment]]:
+def packs(segments: Sequence[Segment], size: int) -> list[list[Segment]]:
     """Segments in packs of at most ``size`` tokens, a row at most once in each.
 
     A longer segment is cut.
@@ -265,12 +317,15 @@ def packs(segments: Sequence[Segment], size: int = PACK) -> list[list[Segment]]:
     taken: set[int] = set()
     room = 0
     for segment in segments:
+        unread = len(segment.ids) - segment.tail
         for at in range(0, len(segment.ids), size):
+            ids = segment.ids[at : at + size]
             piece = Segment(
                 segment.row,
-                segment.ids[at : at + size],
+                ids,
                 segment.past + at,
                 segment.copy if at == 0 else None,
+                len(ids) - min(len(ids), max(0, unread - at)),
             )
             if len(piece.ids) > room or segment.row in taken:
                 result.append([])

@@ -29,12 +29,20 @@ class Segment:
         copy: ``(source row, start, end)`` with ``end`` = ``past``: the tokens before ``end`` are
             the source row's, which encodes, or has encoded, them; before ``start`` the row has
             them itself.
+        read: how many of the last tokens' states are read; of the others the last layer computes
+            only keys and values. ``None``: all.
     """
 
     row: int
     ids: Sequence[int]
     past: int
     copy: tuple[int, int, int] | None = None
+    read: int | None = None
+
+    @property
+    def tail(self) -> int:
+        """``read`` in tokens."""
+        return len(self.ids) if self.read is None else self.read
 
 
 class Pool:

@@ -14,6 +14,9 @@ from selfcorrect.models.pages import Segment
 if TYPE_CHECKING:
     from selfcorrect.models.local import LocalModel
 
+#: places at which hidden states are read, see :class:`selfcorrect.models.base.Site`
+BEFORE_ANSWER, FIRST_ANSWER, END_OF_MESSAGE = "before_answer", "first_answer", "end_of_message"
+
 #: what transformers' models call their list of layers, and the blocks of a layer
 _LAYERS = ("layers", "h", "blocks")
 _BLOCKS = {"attention": ("self_attn", "attn", "attention"), "mlp": ("mlp", "feed_forward")}
@@ -69,50 +72,77 @@ class Reader:
             return
         end = 0
         for job, segment, n in zip(jobs, segments, deciding, strict=True):
-            end += len(segment.ids)
+            start, end = end, end + len(segment.ids)
             for site in job.request.states:
-                if site.at == "before_answer" and not job.tokens:
+                if job.tokens:
+                    if site.at == FIRST_ANSWER and len(job.tokens) == 1:
+                        self._wanted.append((job, site, start))
+                elif site.at == BEFORE_ANSWER:
                     self._wanted.append((job, site, end - n))
-                elif site.at == "first_answer" and len(job.tokens) == 1:
-                    self._wanted.append((job, site, end - len(segment.ids)))
-                elif site.at == "first_answer" and not job.tokens and job.draft:
-                    self._wanted.append((job, site, end - n + 1))
+                elif site.at == FIRST_ANSWER:
+                    if job.draft:
+                        self._wanted.append((job, site, end - n + 1))
+                else:
+                    self._wanted.append((job, site, start + job.marks[site] - segment.past))
 
     def collect(self) -> None:
         """Hand the states to their replies, once it is known whether a drafted token was right."""
         for k, (job, site, _) in enumerate(self._wanted):
             missed = job.draft and job.tokens[0] != job.draft[0] and len(job.tokens) == 1
-            if site.at == "first_answer" and missed:
+            if site.at == FIRST_ANSWER and missed:
                 continue
             job.states[site] = torch.stack([self._picked[site.kind, n, k] for n in site.layers])
         self._wanted = []
+
+
+def message_number(site: Site) -> int | None:
+    """The k of ``end_of_message:k``; ``None`` for a site at the answer.
+
+    Raises:
+        UserError: the site is at no such place.
+    """
+    if site.at in (BEFORE_ANSWER, FIRST_ANSWER):
+        return None
+    name, _, number = site.at.partition(":")
+    if name != END_OF_MESSAGE or not number.removeprefix("-").isdecimal():
+        raise UserError(
+            f"hidden states can't be read at {site.at!r}: use {BEFORE_ANSWER!r}, "
+            f"{FIRST_ANSWER!r} or '{END_OF_MESSAGE}:NUMBER'."
+        )
+    return int(number)
 
 
 def _modules(model: LocalModel, sites: set[Site]) -> dict[tuple[str, int], torch.nn.Module]:
     found: dict[tuple[str, int], torch.nn.Module] = {}
     if not sites:
         return found
-    layers = _child(model.decoder, _LAYERS)
-    if layers is None:
+    every = layers(model.decoder)
+    if every is None:
         raise UserError(f"hidden states of {model.name} can't be read: its layers were not found.")
     for site in sites:
-        if site.at not in ("before_answer", "first_answer"):
-            raise UserError(
-                f"hidden states can't be read at {site.at!r}: use 'before_answer' or "
-                "'first_answer'."
-            )
-        for layer in site.layers:
-            if not 0 <= layer < len(layers):
+        message_number(site)
+        for number in site.layers:
+            if not 0 <= number < len(every):
                 raise UserError(
-                    f"{model.name} has layers 0 to {len(layers) - 1}; there is no layer {layer}."
+                    f"{model.name} has layers 0 to {len(every) - 1}; there is no layer {number}."
                 )
-            block = layers[layer]
+            module = every[number]
             if site.kind != "residual":
-                block = _child(block, _BLOCKS[site.kind])
-            if block is None:
-                raise UserError(f"layer {layer} of {model.name} has no {site.kind} block.")
-            found[site.kind, layer] = block
+                module = block(module, site.kind)
+            if module is None:
+                raise UserError(f"layer {number} of {model.name} has no {site.kind} block.")
+            found[site.kind, number] = module
     return found
+
+
+def layers(decoder: Any) -> Any:
+    """The list of a decoder's layers, ``None`` if it isn't found."""
+    return _child(decoder, _LAYERS)
+
+
+def block(layer: Any, kind: str) -> Any:
+    """The ``attention`` or ``mlp`` block of a layer, ``None`` if it isn't found."""
+    return _child(layer, _BLOCKS[kind])
 
 
 def _child(module: Any, names: Sequence[str]) -> Any:

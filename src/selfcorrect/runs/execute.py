@@ -17,7 +17,7 @@ from typing import Any
 
 from selfcorrect import models, strategies
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.models.base import Model
+from selfcorrect.models.base import Model, OutOfMemoryError
 from selfcorrect.runs.folder import (
     RUN,
     Header,
@@ -302,12 +302,13 @@ def _fill(
     others = {n: models.load(m.name, m.dtype, m.device) for n, m in ready.spec.models.items()}
     plans = _plans(ready, arms, missing, model)
     counter.start()
+    batch = _Batch(ready.spec.chunk)
     by_name = {arm.name: arm for arm in arms}
     for plan in plans:
         together = [by_name[name] for name in plan.arms if name in by_name]
         for piece in cut(plan.start, min(plan.end, ready.wanted), ready.spec.chunk):
             if any(gaps(pieces(a.store), piece.start, piece.end) for a in together):
-                _converse(piece, together, ready, model, others, counter)
+                _converse(piece, together, ready, model, others, counter, batch)
 
 
 def _check_held(arm: _ArmRun, ready: Prepared, counter: _Counter) -> None:
@@ -411,33 +412,55 @@ def _converse(
     model: Model,
     others: Mapping[str, Model],
     counter: _Counter,
+    batch: _Batch,
 ) -> None:
-    """Take a piece through all rounds in all of these arms, and store what is missing."""
+    """Take a piece through all rounds in all of these arms, and store what is missing.
+
+    Its dialogues go together as far as the device's memory allows: a full one halves the batch.
+    """
     from selfcorrect.converse import Arm, converse
 
     started = time.perf_counter()
     examples = list(ready.examples[piece.start : piece.end])
+    parts: list[Mapping[str, Sequence[Mapping[str, Any]]]] = []
+    done = 0
     lacking = {a.name: gaps(pieces(a.store), piece.start, piece.end) for a in arms}
 
     def on_round(arm: str, round: int, rows: Sequence[Mapping[str, Any]]) -> None:
         if lacking[arm]:
             counter.round(arm, round, _within(rows, examples, piece, lacking[arm]))
 
-    rows = converse(
-        model,
-        ready.task,
-        examples,
-        [Arm(a.name, a.strategy, a.spec.rounds) for a in arms],
-        seed=ready.spec.seed,
-        system=ready.spec.system,
-        others=others,
-        on_round=on_round,
-    )
+    while done < len(examples):
+        some = examples[done : done + batch.size]
+        before = counter.mark()
+        try:
+            parts.append(
+                converse(
+                    model,
+                    ready.task,
+                    some,
+                    [Arm(a.name, a.strategy, a.spec.rounds) for a in arms],
+                    seed=ready.spec.seed,
+                    system=ready.spec.system,
+                    others=others,
+                    on_round=on_round,
+                )
+            )
+            done += len(some)
+        except OutOfMemoryError:
+            if len(some) == 1:
+                raise
+            counter.back_to(before)
+            batch.size = -(-len(some) // 2)
+    rows = {a.name: [row for each in parts for row in each[a.name]] for a in arms}
     seconds = time.perf_counter() - started
     for arm in arms:
         for start, end in lacking[arm.name]:
             part = Piece(piece.chunk, start, end)
-            note = timing(seconds, len(examples)) | {"arms": [a.name for a in arms]}
+            note = timing(seconds, len(examples)) | {
+                "arms": [a.name for a in arms],
+                "device_batch": min(batch.size, len(examples)),
+            }
             arm.store.put(part.timing, json.dumps(note).encode(), replace=True)
             # last, so that a folder with all of its records has nothing unfinished
             write_piece(arm.store, part, _within(rows[arm.name], examples, piece, [(start, end)]))
@@ -455,6 +478,13 @@ def _within(
         return rows
     ids = {e.id for a, b in intervals for e in examples[a - piece.start : b - piece.start]}
     return [row for row in rows if row["example"] in ids]
+
+
+@dataclass
+class _Batch:
+    """How many dialogues go through the model at a time."""
+
+    size: int
 
 
 @dataclass
@@ -479,6 +509,14 @@ class _Counter:
         self.add(arm, rows)
         self.within += len(rows)
         self._say(arm, round)
+
+    def mark(self) -> tuple[dict[tuple[str, int], tuple[int, int]], int]:
+        """Where the counting stands."""
+        return dict(self.graded), self.within
+
+    def back_to(self, mark: tuple[dict[tuple[str, int], tuple[int, int]], int]) -> None:
+        """Forget what was counted since."""
+        self.graded, self.within = mark
 
     def finished(self, arm: str, dialogues: int, rounds: int) -> None:
         # by the plan, not by the rows: a dialogue that stopped early is finished all the same

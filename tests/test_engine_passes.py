@@ -1,0 +1,113 @@
+"""How replies are put into passes: drafts, batches, and what happens when memory is full."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tiny
+from selfcorrect.models import conversation as engine
+from selfcorrect.models import packed
+from selfcorrect.models.base import OutOfMemoryError, Reply, Request, message
+
+PREFILL = "The best answer is ("
+
+
+def _talk(model: Any, rounds: int = 3, length: int = 12) -> list[Reply]:
+    texts = [f"What {i} is the capital of France? (a) yes " * (1 + i % 4) for i in range(7)]
+    conversation = model.open(len(texts))
+    conversation.say([message("user", text) for text in texts])
+    replies: list[Reply] = []
+    for _ in range(rounds):
+        replies += conversation.elicit([Request(PREFILL, length, options=("a", "b"))] * len(texts))
+        conversation.say([message("user", "Review your answer.")] * len(texts))
+    return replies
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral", "gemma3"])
+@pytest.mark.parametrize("size", [1, 50, 90])
+def test_replies_do_not_depend_on_the_size_of_a_pass(
+    monkeypatch: Any, name: str, size: int
+) -> None:
+    """Few dialogues fit at a time, and long messages are cut."""
+    model = tiny.model(name)
+    expected = _talk(model)
+    passes = model.passes
+    seen: list[int] = []
+    handle = model.decoder.register_forward_pre_hook(
+        lambda _m, _a, kwargs: seen.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    monkeypatch.setattr(packed, "PACK", size)
+    monkeypatch.setattr(engine, "PACK", size)
+    replies = _talk(model)
+    handle.remove()
+    assert max(seen) <= size
+    assert len(seen) > passes
+    for mine, theirs in zip(replies, expected, strict=True):
+        assert tiny.agree(mine.token_ids, theirs.token_ids, [min(mine.gap or 0, theirs.gap or 0)])
+        assert [s.logp for s in mine.options] == pytest.approx(
+            [s.logp for s in theirs.options], abs=2e-3
+        )
+
+
+def test_a_reply_under_way_shares_the_pass_of_prompts_that_wait(monkeypatch: Any) -> None:
+    model = tiny.model()
+    monkeypatch.setattr(engine, "PACK", 60)
+    rows: list[set[int]] = []
+    encode = model.encode
+
+    def seen(cache: Any, segments: Any, before: Any) -> Any:
+        rows.append({s.past > 0 for s in segments if s.copy is None})
+        return encode(cache, segments, before)
+
+    monkeypatch.setattr(model, "encode", seen)
+    _talk(model, rounds=1)
+    assert {True, False} in rows
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=30))
+def test_what_came_after_these_tokens_before(text: list[int]) -> None:
+    slow = None
+    for length in (2, 1):
+        ends = [
+            k for k in range(length, len(text)) if text[k - length : k] == text[-length:]
+        ]
+        if len(text) > length and ends:
+            slow = ends[-1]
+            break
+    assert engine._latest(text) == slow
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_drafting_a_long_reply_wastes_little(seed: int) -> None:
+    """However wrong the guesses are, most of what is drafted was earned by guesses before."""
+    model = tiny.model(seed=seed)
+    for reply in _talk(model, length=60):
+        assert reply.drafted <= engine._DRAFT + 3 * reply.generated
+
+
+def test_a_full_memory_is_told_from_other_failures(monkeypatch: Any) -> None:
+    model = tiny.model()
+    expected = _talk(model)
+    encode = packed.encode
+
+    def full(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(packed, "encode", full)
+    for ask in (
+        lambda c: c.elicit([Request("", 4)]),
+        lambda c: c.score([["yes", "no it isn't"]]),
+    ):
+        conversation = model.open(1)
+        conversation.say([message("user", "Who?")])
+        with pytest.raises(OutOfMemoryError, match="one dialogue"):
+            ask(conversation)
+    monkeypatch.setattr(packed, "encode", encode)
+    again = _talk(model)
+    assert [r.token_ids for r in again] == [r.token_ids for r in expected]
+    assert [r.encoded for r in again] == [r.encoded for r in expected]
