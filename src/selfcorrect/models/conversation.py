@@ -176,39 +176,38 @@ class LocalConversation:
     def _score(
         self, rows: Sequence[int], turns: Sequence[str], texts: Sequence[Sequence[str]]
     ) -> list[list[TextScore]]:
-        """Score texts after an open turn. What they share is encoded once and stays cached; the
-        rest of each overwrites the one before. No scores where one doesn't fit the window."""
+        """Score texts after an open turn, all in one pass. What they share is encoded once and
+        stays cached. No scores where one doesn't fit the window."""
         every = [self._texts(*item) for item in zip(rows, turns, texts, strict=True)]
         items = [item for item in every if max(map(len, item.whole)) <= self.model.context]
+        longer = [
+            (k, ids) for k, item in enumerate(items) for ids in item.whole if len(ids) > item.end
+        ]
+        # Every text goes on from a row of its own, which holds the pages of what is shared.
+        aside = self.cache.branch([item.row for item in (*items, *(items[k] for k, _ in longer))])
         segments: list[Segment] = []
         before: list[list[int]] = []
-        keys: list[tuple[int, int]] = []  # item, and 0 for the shared part or the text's number
         for k, item in enumerate(items):
             whole = item.whole[0]
             # The state before the first scored token predicts it, so that token goes in again.
             past = min(_common(self.ids[item.row], whole[: item.fork]), item.start - 1)
             past = past if self.model.packed else 0
             scored = item.fork - item.start + 1
-            segments.append(Segment(item.row, whole[past : item.fork], past, read=scored))
+            segments.append(Segment(k, whole[past : item.fork], past, read=scored))
             before.append(whole[: item.fork])
-            keys.append((k, 0))
-            self.ids[item.row] = whole[:past]  # all that is left should this pass fail
-        # All first texts, then all second ones: a row stands once in a pack.
-        for t in range(max((len(item.whole) for item in items), default=0)):
-            for k, item in enumerate(items):
-                if t < len(item.whole) and len(item.whole[t]) - item.fork > 1:
-                    segments.append(Segment(item.row, item.whole[t][item.fork : -1], item.fork))
-                    before.append(item.whole[t])
-                    keys.append((k, t + 1))
+        for row, (k, ids) in enumerate(longer, start=len(items)):
+            fork = items[k].fork
+            segments.append(Segment(row, ids[fork:-1], fork, (k, segments[k].past, fork)))
+            before.append(ids)
         costs = [0] * len(items)
-        for (k, _), segment in zip(keys, segments, strict=True):
+        for k, segment in zip([*range(len(items)), *(k for k, _ in longer)], segments, strict=True):
             costs[k] += len(segment.ids) + (0 if self.model.packed else segment.past)
         with self.model.within_memory():
-            hidden = self.model.encode(self.cache, segments, before)
-            for item in items:
+            hidden = self.model.encode(aside, segments, before)
+            for k, item in enumerate(items):
+                self.cache.adopt(item.row, aside, k)
                 self.ids[item.row] = item.whole[0][: item.fork]
-            states = dict(zip(keys, hidden, strict=True))
-            found = iter(self._likelihoods(items, states, costs))
+            found = iter(self._likelihoods(items, hidden, costs))
         fitting = {item.row for item in items}
         return [next(found) if item.row in fitting else [] for item in every]
 
@@ -217,7 +216,7 @@ class LocalConversation:
         if earlier and earlier[-1].role == "assistant":
             earlier = earlier[:-1]
         prompt = self.model.template.render(earlier, turn).ids
-        whole = [self.model.template.render(earlier, turn + text).ids for text in texts]
+        whole = [self._continued(earlier, prompt, turn, text) for text in texts]
         # A text may merge with the prompt's last token: that token is scored with it.
         start = min(_common(prompt, ids) for ids in whole)
         fork = min(min(_common(whole[0], ids) for ids in whole), min(map(len, whole)) - 1)
@@ -225,22 +224,21 @@ class LocalConversation:
 
     @torch.inference_mode()
     def _likelihoods(
-        self,
-        items: Sequence[_Texts],
-        states: Mapping[tuple[int, int], torch.Tensor],
-        costs: Sequence[int],
+        self, items: Sequence[_Texts], states: Sequence[torch.Tensor], costs: Sequence[int]
     ) -> list[list[TextScore]]:
+        """``states`` are of what the texts of each item share, then of each longer text."""
+        own_states = iter(states[len(items) :])
         hidden: list[torch.Tensor] = []
         wanted: list[list[int]] = []  # per row of hidden, whose likelihoods are looked up there
-        for k, item in enumerate(items):
+        for item, shared_states in zip(items, states, strict=False):
             first = item.whole[0]
-            hidden.append(states[k, 0])
+            hidden.append(shared_states)
             wanted += [[token] for token in first[item.start : item.fork]]
             wanted.append([ids[item.fork] for ids in item.whole if len(ids) > item.fork])
-            for t, ids in enumerate(item.whole, start=1):
-                if len(ids) - item.fork > 1:
-                    hidden.append(states[k, t])
-                    wanted += [[token] for token in ids[item.fork + 1 :]]
+            for ids in item.whole:
+                if len(ids) > item.end:
+                    hidden.append(next(own_states))
+                    wanted += [[token] for token in ids[item.end :]]
         if not hidden:
             return []
         found: list[float] = []
@@ -277,14 +275,18 @@ class LocalConversation:
         """The options' tokens if each is one token after the very same prompt, else None."""
         found: list[int] = []
         for option in job.request.options:
-            token = self.model.option_token(job.rendered.ids, job.turn, option)
-            if token is None:
-                ids = self.model.template.render(earlier, job.turn + option).ids
-                if ids[:-1] != job.rendered.ids:
-                    return None
-                token = ids[-1]
-            found.append(token)
+            ids = self._continued(earlier, job.rendered.ids, job.turn, option)
+            if ids[:-1] != job.rendered.ids:
+                return None
+            found.append(ids[-1])
         return found
+
+    def _continued(
+        self, earlier: Sequence[Message], prompt: Sequence[int], turn: str, text: str
+    ) -> list[int]:
+        """The ids of the transcript with more text in its open turn."""
+        known = self.model.continued(prompt, turn, text)
+        return known or self.model.template.render(earlier, turn + text).ids
 
     def _mark(self, job: _Job, site: Site, earlier: Sequence[Message]) -> None:
         """Find the token at which the message of an ``end_of_message`` site ends."""
@@ -476,6 +478,11 @@ class _Texts:
     whole: list[list[int]]
     start: int
     fork: int
+
+    @property
+    def end(self) -> int:
+        """A text that is longer has tokens of its own to encode: the last one predicts nothing."""
+        return self.fork + 1
 
 
 def _append(messages: list[Message], new: Message) -> None:

@@ -16,8 +16,8 @@ import torch
 
 from selfcorrect.errors import UserError
 
-#: Positions per block: 256 × a vocabulary of 50,000 in float32 are 50 MB.
-BLOCK = 256
+#: Bytes of a block's logits: glibc maps anything from 32 MiB on anew each time.
+BLOCK = 24 << 20
 
 #: Tokens of which only the largest logit is looked at first: a whole vocabulary is not sorted.
 _STRIPE = 64
@@ -144,7 +144,8 @@ class Head:
         Raises:
             UserError: the hidden states are not finite.
         """
-        for start in range(0, hidden.shape[0], BLOCK):
-            part = hidden[start : start + BLOCK]
+        size = max(1, BLOCK // (4 * len(self.weight)))
+        for start in range(0, hidden.shape[0], size):
+            part = hidden[start : start + size]
             pairs = [(p, token) for p in range(part.shape[0]) for token in wanted[start + p]]
             yield self._decisions(start, part, pairs)

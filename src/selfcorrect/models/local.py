@@ -28,6 +28,7 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+_KNOWN_TAILS = 4096
 _CPU_FULL = "can't allocate memory"
 _PACKABLE = {"full_attention", "sliding_attention"}
 
@@ -61,7 +62,7 @@ class LocalModel:
         self.pool = Pool()
         self.full_stop = _full_stop(tokenizer, self.ends)
         self._line_ends: dict[int, bool] = {}
-        self._option_tokens: dict[tuple[str, str], tuple[list[int], int | None]] = {}
+        self._tails: dict[str, list[int]] = {}
         self.packed = _can_pack(config) and self._packs_correctly()
         if not self.packed:
             network.set_attn_implementation("eager")
@@ -130,23 +131,31 @@ class LocalModel:
                 "a smaller model, --dtype bfloat16, fewer rounds, or another device."
             ) from None
 
-    def option_token(self, prompt: Sequence[int], turn: str, option: str) -> int | None:
-        """The token that an option is after this prompt, without tokenising the whole transcript.
+    def continued(self, prompt: Sequence[int], turn: str, text: str) -> list[int]:
+        """The ids of a transcript with more text in its open turn; ``[]`` where it isn't known.
 
-        The assistant's opening begins with a special token, which no merge crosses, so what
-        follows it tokenises the same way everywhere. ``None`` where that doesn't hold.
+        Without tokenising the whole transcript: the assistant's opening begins with a special
+        token, which no merge crosses, so what follows it tokenises the same way everywhere.
+        Not where that doesn't hold.
+
+        Args:
+            prompt: the transcript's ids.
+            turn: what stands in the open turn.
+            text: what follows it.
         """
         opening = self.template.opening
-        if not self.template.begins_special(opening) or self.template.holds_special(turn + option):
-            return None
-        key = (turn, option)
-        if key not in self._option_tokens:
-            tail = self.template.encode(opening + turn)
-            longer = self.template.encode(opening + turn + option)
-            single = len(longer) == len(tail) + 1 and longer[:-1] == tail
-            self._option_tokens[key] = (tail, longer[-1] if single else None)
-        tail, token = self._option_tokens[key]
-        return token if list(prompt[-len(tail) :]) == tail else None
+        if not self.template.begins_special(opening) or self.template.holds_special(turn + text):
+            return []
+        known, longer = self._tail(turn), self._tail(turn + text)
+        start = len(prompt) - len(known)
+        return [*prompt[:start], *longer] if list(prompt[start:]) == known else []
+
+    def _tail(self, turn: str) -> list[int]:
+        if turn not in self._tails:
+            if len(self._tails) >= _KNOWN_TAILS:
+                self._tails.clear()
+            self._tails[turn] = self.template.encode(self.template.opening + turn)
+        return self._tails[turn]
 
     def ends_line(self, token: int) -> bool:
         """Whether a token's text holds a line break."""

@@ -10,7 +10,7 @@ arithmetic on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -93,26 +93,53 @@ class Pool:
         return store[index]
 
 
+#: ``(from, to, tokens)``: pages whose first tokens are copied to others.
+Copies = list[tuple[int, int, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Where a pack's new tokens go, and which beginnings of pages are copied for it.
 
     Attributes:
         pages, offsets: [tokens], page and place in the page of each new token.
-        before: ``(from, to, tokens)``: a page that others hold too and that is written to now.
-        after: the same for pages whose beginning another dialogue of the pack may be writing.
+        before: copies of pages that others hold too and that are written to now.
+        after: copies of pages whose beginning another dialogue of the pack may be writing.
     """
 
     pages: torch.Tensor
     offsets: torch.Tensor
-    before: list[tuple[int, int, int]]
-    after: list[tuple[int, int, int]]
+    before: Copies
+    after: Copies
+    _moves: dict[tuple[int, bool], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
     def slots(self, heads: int, per_head: int, per_token: int) -> torch.Tensor:
         """Rows of a layer's [pages · heads · PAGE, size] for flat new keys or values."""
-        every = torch.arange(heads, device=self.pages.device)
-        slots = (self.pages[:, None] * heads + every) * PAGE + self.offsets[:, None]
+        slots = _slots(self.pages, self.offsets, heads)
         return (slots if per_head < per_token else slots.t()).flatten()
+
+    def moves(self, heads: int, *, before: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """The copies before, or after, the new tokens are written: rows from and to."""
+        key = (heads, before)
+        if key not in self._moves:
+            copies = self.before if before else self.after
+            origin: dict[tuple[int, int], int] = {}  # a copy of a copy is taken from the first
+            for page, other, tokens in copies:
+                for at in range(tokens):
+                    origin[other, at] = origin.get((page, at), page)
+            flat = [(page, other, at) for (other, at), page in origin.items()]
+            source, to, places = torch.tensor(flat, device=self.pages.device).T
+            self._moves[key] = (
+                _slots(source, places, heads).flatten(),
+                _slots(to, places, heads).flatten(),
+            )
+        return self._moves[key]
+
+
+def _slots(pages: torch.Tensor, offsets: torch.Tensor, heads: int) -> torch.Tensor:
+    """[tokens, heads], rows of a layer's [pages · heads · PAGE, size]."""
+    every = torch.arange(heads, device=pages.device)
+    return (pages[:, None] * heads + every) * PAGE + offsets[:, None]
 
 
 class Cache:
@@ -139,10 +166,16 @@ class Cache:
             other.tables.append(list(self.tables[row]))
         return other
 
+    def adopt(self, row: int, other: Cache, theirs: int) -> None:
+        """Take over the past of a row of another cache of this pool; it keeps its own."""
+        self.pool.share(other.tables[theirs])
+        self.clear(row)
+        self.tables[row] = list(other.tables[theirs])
+
     def prepare(self, segments: Sequence[Segment], device: torch.device) -> Plan:
         """Give every segment pages of its own to write to, a row at most once."""
-        before: list[tuple[int, int, int]] = []
-        after: list[tuple[int, int, int]] = []
+        before: Copies = []
+        after: Copies = []
         pages: list[int] = []
         offsets: list[int] = []
         for segment in segments:
@@ -162,7 +195,7 @@ class Cache:
         places = torch.tensor([pages, offsets], device=device)
         return Plan(places[0], places[1], before, after)
 
-    def _cut(self, row: int, whole: int, rest: int, copies: list[tuple[int, int, int]]) -> None:
+    def _cut(self, row: int, whole: int, rest: int, copies: Copies) -> None:
         """Keep so many whole pages and the beginning of one that only this row writes to."""
         table = self.tables[row]
         kept = whole + (rest > 0)
@@ -181,7 +214,7 @@ class Cache:
         own: int,
         whole: int,
         rest: int,
-        copies: list[tuple[int, int, int]],
+        copies: Copies,
     ) -> None:
         """After ``own`` pages go on with another row's, up to the beginning of one."""
         table = self.tables[row]
@@ -216,12 +249,14 @@ class Cache:
         for store, flat, rows in zip(stores, new, slots, strict=True):
             heads = len(flat) // len(plan.pages)
             pages = self.pool.layer(store, layer, flat, heads)
-            tokens = pages.view(-1, heads, PAGE, flat.shape[1])
-            for source, to, n in plan.before:
-                tokens[to, :, :n] = tokens[source, :, :n]
-            wide(pages.view(-1, flat.shape[1])).index_copy_(0, rows, wide(flat))
-            for source, to, n in plan.after:
-                tokens[to, :, :n] = tokens[source, :, :n]
+            tokens = wide(pages.view(-1, flat.shape[1]))
+            if plan.before:
+                source, to = plan.moves(heads, before=True)
+                tokens.index_copy_(0, to, tokens.index_select(0, source))
+            tokens.index_copy_(0, rows, wide(flat))
+            if plan.after:
+                source, to = plan.moves(heads, before=False)
+                tokens.index_copy_(0, to, tokens.index_select(0, source))
             result.append(pages)
         return result
 
