@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -107,6 +108,13 @@ def speed(dialogues: Dialogues, rounds: int, turns: int, loops: int) -> dict[str
         "dialogues": len(dialogues["first"]),
         "loop_dialogues": loops,
     }
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it, else its architecture."""
+    about = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: *(.+)", about.read_text()) if about.exists() else None
+    return found[1] if found else platform.machine()
 
 
 def _alone() -> None:
@@ -315,11 +323,12 @@ def memory(data: Path, model: str, task: str, few: int, many: int) -> dict[str, 
         with tempfile.TemporaryDirectory() as out:
             source = str(data) if task == "bbq" else None
             code = (
-                "import resource, selfcorrect as sc, sys;"
+                "import re, selfcorrect as sc;"
                 f"sc.run(model={model!r}, task={task!r}, data={source!r},"
                 f" rounds=3, limit={limit}, out={out!r}, baseline=False,"
                 f" task_options={{'n': {many}}} if {task!r} == 'planted' else {{}});"
-                "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+                # ru_maxrss would be this process's own, which a child starts as
+                "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
             )
             done = subprocess.run(
                 [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
@@ -340,32 +349,34 @@ def main() -> None:
     file = ROOT / "benchmarks" / "latest.json"
     # What isn't measured now stays as it was.
     result: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    result["machine"] = platform.processor() or platform.machine()
-    everywhere = os.sched_getaffinity(0)
+
+    def keep(measured: dict[str, Any]) -> None:
+        result.update(measured)
+        file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+    keep({"machine": _processor()})
     for rounds, loops in ((5, 3), (10, 2)) if "speed" in given.parts else ():
         console.print(f"{rounds} rounds against the loop …")
         measured = speed(dialogues, rounds, given.turns, loops)
-        result[f"speedup_{rounds}_rounds"] = measured.pop("ratio")
-        result[f"at_{rounds}_rounds"] = measured
+        ratio = measured.pop("ratio")
+        keep({f"speedup_{rounds}_rounds": ratio, f"at_{rounds}_rounds": measured})
+    if "memory" in given.parts:
+        console.print("memory …")
+        keep(memory(given.data, "planted:chain", "planted", 200, 20_000))
+        keep(memory(given.data, BUNDLED, "bbq", 200, 1_000))
     _alone()
     if "cost" in given.parts:
         from selfcorrect.models import load
 
         model = load(BUNDLED, "bfloat16")
         console.print("cost per round …")
-        result |= linearity(model, dialogues)
+        keep(linearity(model, dialogues))
         console.print("letters, hidden states, option texts …")
-        result |= extras(model, first(dialogues, 32), 9)
-        result |= option_texts(model, dialogues, 9)
+        keep(extras(model, first(dialogues, 32), 9))
+        keep(option_texts(model, dialogues, 9))
     if "agreement" in given.parts:
         console.print("answers against the loop's …")
-        result |= agreement(dialogues, 24, 5)
-    if "memory" in given.parts:
-        console.print("memory …")
-        os.sched_setaffinity(0, everywhere)
-        result |= memory(given.data, "planted:chain", "planted", 200, 20_000)
-        result |= memory(given.data, BUNDLED, "bbq", 200, 1_000)
-    file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        keep(agreement(dialogues, 24, 5))
     table = Table("figure", "measured")
     for name, value in result.items():
         if isinstance(value, int | float):

@@ -12,9 +12,10 @@ def load(arguments: Any) -> tuple[Hold, dict[str, Any]]:
     """Open the model; the function returned holds dialogues, ``concurrency`` at a time."""
     import torch
 
-    torch.set_num_threads(1)
     from selfcorrect.models import Request, message
     from selfcorrect.models import load as open_model
+
+    torch.set_num_threads(1)
 
     model = open_model(arguments.model, "bfloat16")
     review = message("user", arguments.dialogues["review"])

@@ -150,8 +150,22 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 def test_bad_usage_is_status_2_too(args: list[str]) -> None:
     done = CliRunner().invoke(app, args)
     assert done.exit_code == 2
-    assert "Error: " in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("selfcorrect: error: ")
+    assert done.stderr.endswith("--help.\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_places_that_no_path_can_name(tmp_path: Path) -> None:
+    for args in (
+        ["show", "a" * 300],
+        ["show", "~nobody_of_that_name/x"],
+        ["run", "--model", "planted:chain", "--task", "winogender", "--data", "a" * 300],
+        ["run", *PLANTED, "--system", "a\udcff", "--out", str(tmp_path)],
+    ):
+        done = CliRunner().invoke(app, [str(a) for a in args])
+        assert done.exit_code == 2, args
+        assert done.stderr.startswith("selfcorrect: error: "), args
+        assert done.stderr.count("\n") == 1, args
 
 
 def test_as_a_process() -> None:

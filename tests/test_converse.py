@@ -11,6 +11,7 @@ import pytest
 import tiny
 from selfcorrect import strategies, tasks
 from selfcorrect.converse import Arm, converse
+from selfcorrect.errors import UserError
 from selfcorrect.models import load
 from selfcorrect.models.base import Message, Reply, Request, TextScore, message
 from selfcorrect.models.conversation import LocalConversation
@@ -291,6 +292,10 @@ def test_when_takes_only_the_dialogues_it_names(task: Any) -> None:
     second = [r for r in records if r["round"] == 2]
     assert [len(r["steps"]) for r in second] == [2, 4, 2, 4]
     assert [r["steps"][1]["text"] for r in second] == ["yes", "no", "yes", "no"]
+    for step in (r["steps"][1] for r in second):
+        assert step["choices"] == ["yes", "no"]
+        best = max(range(2), key=step["choice_logp"].__getitem__)
+        assert step["choices"][best] == step["text"]
     for record in (second[0], second[2]):
         assert any("earlier one stands" in note for note in record["notes"])
         assert record["text"] == "The best answer is (b) so"
@@ -304,6 +309,34 @@ def test_a_prefill_that_only_some_dialogues_can_fill(task: Any) -> None:
     )
     records = _run(_Scripted(_letter, _odd), task, FIRST + CRITIQUE + guarded, rounds=2, n=2)
     assert records[3]["text"] == "b) so: (b) so"
+
+
+def test_a_dialogue_answers_once_in_a_round(task: Any) -> None:
+    """Steps after its answer are for others, even where the answer itself meets their `when`."""
+    again = '[[again]]\nsay = "{review}"\n[[again]]\nelicit = "answer"\nchoices = ["a)", "c)"]\n'
+    twice = '[[again]]\nwhen = { answer = "c)" }\nelicit = "answer"\n'
+    with pytest.raises(UserError, match="follows an answer"):
+        _strategy(FIRST + again + twice)
+    guarded = (
+        '[[again]]\nwhen = { critique = "yes" }\nelicit = "answer"\n'
+        '[[again]]\nwhen = { critique = "no" }\nelicit = "critique"\nchoices = ["yes", "no"]\n'
+        '[[again]]\nwhen = { critique = "no" }\nelicit = "answer"\n'
+    )
+    text = FIRST + CRITIQUE + guarded
+    for record in _run(_Scripted(_letter, _odd), task, text, rounds=3, n=4):
+        assert sum(step["kind"] == "answer" for step in record["steps"]) <= 1
+
+
+def test_graders_get_the_options_probabilities(task: Any, model: Any, monkeypatch: Any) -> None:
+    """Winogender's P(she), say, is not whether the answer was she."""
+    seen: list[Any] = []
+    grade = task.grade
+    monkeypatch.setattr(task, "grade", lambda pairs: seen.extend(pairs) or grade(pairs))
+    rows = _run(model, task, FIRST + REVIEW, rounds=2, n=3)
+    told = {(e.id, a.text): a.probabilities for e, a in seen}
+    for row in rows:
+        assert list(told[row["example"], row["text"]]) == row["option_p"]
+        assert sum(row["option_p"]) == pytest.approx(1)
 
 
 def test_an_answer_from_choices_keeps_the_options_apart(task: Any) -> None:

@@ -112,7 +112,7 @@ def test_one_record_and_one_cluster_have_no_interval(of: Any) -> None:
     }
     assert of([1.0, 0.0], ["a", "a"]).why == "one cluster: no interval"
     assert of([], []).value is None
-    assert of([float("nan"), float("inf")], ["a", "b"]).why == "no records"
+    assert of([float("nan"), float("inf")], ["a", "b"]).why == "no record has it"
 
 
 @settings(max_examples=60, deadline=None)

@@ -68,7 +68,7 @@ def test_a_file_with_overrides(tmp_path: Path) -> None:
         ("model.dtpye = 'float32'", ":1", ["'model.dtpye'", "did you mean 'dtype'?"]),
         ("rouns = 3", ":1", ["'rouns'", "did you mean 'rounds'?"]),
         ("\n[tsk]\nname = 'bbq'", ":2", ["'tsk'", "'task'"]),
-        ("rounds = 'three'", ":1", ["rounds", "integer", "'three'"]),
+        ("rounds = 'three'", ":1", ["rounds", "whole number", "'three'"]),
         ("[model]\nname = ''", ":2", ["model.name must not be empty"]),
         ("model = 3", ":1", ["model must be a table"]),
         ("rounds = ", ":1", ["not valid TOML"]),

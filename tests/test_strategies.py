@@ -166,6 +166,7 @@ choices = ["yes", "no"]
 [[again]]
 when = { critique = "no" }
 say = "What is wrong with it?"
+from = "critic"
 [[again]]
 when = { critique = "no" }
 elicit = "feedback"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import subprocess
@@ -361,3 +362,38 @@ def test_importing_tasks_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert names()
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "said"),
+    [
+        ("question,choice_b,choice_c,answer", "Which?,x,y,b", "no 'choice_a'"),
+        ("question,choice_a,choice_c,answer", "Which?,x,y,a", "no 'choice_b'"),
+    ],
+)
+def test_choice_columns_leave_no_letter_out(
+    tmp_path: Path, header: str, line: str, said: str
+) -> None:
+    """Else the letters of the answers would stand for other columns."""
+    file = tmp_path / "mine.csv"
+    file.write_text(f"{header}\n{line}\n")
+    with pytest.raises(UserError, match=rf"mine\.csv:2: .*{said}"):
+        make("choices", data=str(file))
+
+
+@pytest.mark.parametrize(
+    ("choices", "answer", "target"),
+    [(["1", "2", "3"], 3, 2), (["7", "8"], 1, 1), (["7", "8"], 8, 1), (["1", "2"], 0, 0)],
+)
+def test_a_numbers_meaning_is_never_guessed(
+    tmp_path: Path, choices: list[str], answer: int, target: int
+) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text(json.dumps({"question": "Which?", "choices": choices, "answer": answer}))
+    task = make("choices", data=str(file))
+    example = task.examples()[0]
+    (grade,) = task.grade([(example, Answer("", target))])
+    assert grade.correct
+    file.write_text(json.dumps({"question": "Which?", "choices": ["1", "2", "3"], "answer": 1}))
+    with pytest.raises(UserError, match="text of one choice and the index of another"):
+        make("choices", data=str(file))

@@ -84,7 +84,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no examples"):
         make("choices", data=str(tmp_path / "blank.jsonl"))
     (tmp_path / "bad.jsonl").write_text("{\n")
-    with pytest.raises(UserError, match=r"all lines are bad.*bad\.jsonl:1"):
+    with pytest.raises(UserError, match=r"all lines of its data are bad.*bad\.jsonl:1"):
         make("choices", data=str(tmp_path / "bad.jsonl"), skip_bad=True)
 
 

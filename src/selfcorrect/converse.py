@@ -52,6 +52,17 @@ class _Dialogue:
     answered: bool = False
     over: str | None = None  # why no more steps are taken: "context" or "settled"
 
+    @property
+    def option_p(self) -> list[float]:
+        """The options' probabilities, from the first token at which they differ."""
+        return _normalised([s.logp - s.logp_shared for s in self.scores])
+
+    @property
+    def answered_with(self) -> Answer:
+        """The answer as it is graded."""
+        answer = self.answer or Answer("", None, "empty")
+        return replace(answer, probabilities=tuple(self.option_p) or None)
+
 
 @dataclass
 class _Setting:
@@ -137,15 +148,15 @@ def converse(
 
 def beginning(
     task: Task, example: Example, strategy: Strategy, system: str | None
-) -> list[Message]:
-    """The messages of round 1 up to its first reply."""
-    dialogue = _open(task, example)
+) -> tuple[list[Message], str]:
+    """The messages of round 1 up to its first reply, and what the reply starts with."""
+    values = {**_open(task, example).values, "round": "1"}
     messages = [message("system", system)] if system is not None else []
     for step in strategy.steps(1):
         if step.say is None:
-            break
-        messages.append(message(step.role, render(step.say, {**dialogue.values, "round": "1"})))
-    return messages
+            return messages, render(step.prefill, values)
+        messages.append(message(step.role, render(step.say, values)))
+    return messages, ""
 
 
 def _open(task: Task, example: Example) -> _Dialogue:
@@ -196,7 +207,7 @@ def _round(
         if number == 1 and system is not None:
             dialogue.steps.append(_said("system", system, begin=False, shown=True))
     for at, step in enumerate(strategy.steps(number)):
-        taking = [d.over is None and _meets(step, d) for d in state.dialogues]
+        taking = [d.over is None and not d.answered and _meets(step, d) for d in state.dialogues]
         if not any(taking):
             continue
         if step.source not in state.conversations:
@@ -208,7 +219,7 @@ def _round(
             _elicit(state, step, (number, at), setting, taking)
     for dialogue in state.dialogues:
         _settle(dialogue, strategy, number)
-    pairs = [(d.example, d.answer or Answer("", None, "empty")) for d in state.dialogues]
+    pairs = [(d.example, d.answered_with) for d in state.dialogues]
     grades = setting.task.grade(pairs)
     return [
         _record(dialogue, grade, number, strategy.oracle)
@@ -276,6 +287,8 @@ def _elicit(
         step_record = _elicited(kind, speaker.name, text, prefill, reply, shown)
         if step.choices and reply.finish != "context":
             step_record["finish"] = "choice"
+            step_record["choices"] = list(step.choices)
+            step_record["choice_logp"] = [s.logp for s in reply.options]
         dialogue.steps.append(step_record)
         dialogue.notes += reply.notes
         dialogue.outcomes[kind] = reply.text if step.choices else text
@@ -422,6 +435,8 @@ def _step(kind: str, role: str, speaker: str, text: str, *, begin: bool, shown: 
         "text": text,
         "prefill": None,
         "finish": None,
+        "choices": [],
+        "choice_logp": [],
         "token_ids": [],
         "token_logps": [],
         "prompt_tokens": 0,
@@ -434,10 +449,9 @@ def _step(kind: str, role: str, speaker: str, text: str, *, begin: bool, shown: 
 
 
 def _record(dialogue: _Dialogue, grade: Any, number: int, oracle: bool) -> Record:
-    answer = dialogue.answer or Answer("", None, "empty")
+    answer = dialogue.answered_with
     scores = dialogue.scores
-    # From the first token at which the options differ (statistics.md).
-    p = _normalised([s.logp - s.logp_shared for s in scores])
+    p = dialogue.option_p
     answers = [s for s in dialogue.steps if s["kind"] != "say"]
     total = {
         name: sum(step[name] for step in answers)

@@ -372,8 +372,8 @@ class _Stand:
             )
         return scores
 
-    def render(self, index: int) -> str:
-        return self.model.rendering.render(self.rows[index].messages, None)[0]
+    def render(self, index: int, turn: str | None = None) -> str:
+        return self.model.rendering.render(self.rows[index].messages, turn)[0]
 
     def close(self, which: Sequence[int]) -> None:
         for index in which:

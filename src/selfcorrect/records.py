@@ -14,7 +14,7 @@ import polars as pl
 from selfcorrect.models.base import Message, message
 
 #: Bumped when a column changes its name or meaning; a folder of another version is refused.
-VERSION = 1
+VERSION = 2
 
 #: A step as it happened. ``kind`` is ``say`` or what was elicited; ``text`` holds the prefill too.
 STEP = pl.Struct(
@@ -27,6 +27,8 @@ STEP = pl.Struct(
         "text": pl.String,
         "prefill": pl.String,
         "finish": pl.String,  # stop, length, context, choice; null for say
+        "choices": pl.List(pl.String),  # the step's own choices, where the reply is one of them
+        "choice_logp": pl.List(pl.Float64),  # Σ log p of each, prefill included, in nats
         "token_ids": pl.List(pl.Int32),
         "token_logps": pl.List(pl.Float32),
         "prompt_tokens": pl.Int32,

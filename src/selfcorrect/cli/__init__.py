@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -20,16 +21,35 @@ from selfcorrect.cli.text import visible, visible_values
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.runs import Interrupted, Run, RunSpec
 
+#: Of its errors about usage typer exports only the one under this.
+_UsageError: type[Any] = typer.BadParameter.__mro__[1]
+
 
 class _Told(TyperGroup):
     """Whatever a user can mend is one sentence and status 2; Ctrl-C is status 130."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
         except UserError as error:
-            typer.echo(f"selfcorrect: error: {visible(str(error))}", err=True)
-            raise typer.Exit(2) from None
+            sentence = str(error)
+        except _UsageError as error:
+            if not error.args:  # no command at all: the help is shown
+                raise
+            where = error.ctx.command_path if error.ctx else "selfcorrect"
+            sentence = f"{error.format_message().rstrip('.')}; see {where} --help."
+        except UnicodeEncodeError:
+            sentence = "a text or a name that was given is not valid UTF-8; write it in UTF-8."
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read our output has enough
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            reason = (error.strerror or str(error)).lower()
+            sentence = f"{place}{reason}; give another place, or change what stands in the way."
+        except RuntimeError as error:
+            if "home directory" not in str(error):
+                raise
+            sentence = "there is no such user as a path beginning with ~ names; write it out."
         except Interrupted as interrupted:
             typer.echo(
                 f"selfcorrect: interrupted: what was finished is kept in {interrupted.folder}; "
@@ -38,8 +58,12 @@ class _Told(TyperGroup):
             )
             raise typer.Exit(130) from None
         except KeyboardInterrupt:
-            typer.echo("selfcorrect: interrupted before anything was begun.", err=True)
+            typer.echo("selfcorrect: interrupted; nothing that was finished is lost.", err=True)
             raise typer.Exit(130) from None
+        else:
+            return result
+        typer.echo(f"selfcorrect: error: {visible(sentence)}", err=True)
+        raise typer.Exit(2)
 
 
 app = typer.Typer(

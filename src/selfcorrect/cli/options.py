@@ -41,7 +41,7 @@ Data = Annotated[
     str | None,
     typer.Option(
         metavar="PLACE",
-        help="The task's data: a file, a folder, or hub:owner/name.",
+        help="The task's data: a file, a folder, or (bbq) hub:owner/name.",
         show_default=False,
     ),
 ]

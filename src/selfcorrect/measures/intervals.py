@@ -241,7 +241,7 @@ def _finite(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints, Estim
     there = np.isfinite(x)
     x, names = x[there], names[there]
     if not len(x):
-        return x, np.empty(0, np.int64), Estimate(None, None, None, 0, 0, "no records")
+        return x, np.empty(0, np.int64), Estimate(None, None, None, 0, 0, "no record has it")
     _, members = np.unique(names, return_inverse=True)
     order = np.argsort(members, kind="stable")
     return x[order], members[order].astype(np.int64), None
@@ -260,7 +260,8 @@ def _checked(value: float, low: float, high: float, n: int, k: int) -> Estimate:
         return Estimate(None, None, None, n, k, "too large to be computed")
     if not (math.isfinite(low) and math.isfinite(high)):
         return Estimate(value, None, None, n, k, "the interval is too large to be computed")
-    return Estimate(value, low, high, n, k)
+    # equal values have sums that are rounded otherwise when resampled
+    return Estimate(value, min(low, value), max(high, value), n, k)
 
 
 def _one_cluster(value: float, n: int) -> Estimate:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.base import (
     Conversation,
@@ -29,6 +31,12 @@ __all__ = [
     "message",
     "names",
 ]
+
+# What torch's libraries read once, when they are loaded; a user's own settings stand.
+# Every shape of a matrix product is a compiled kernel of half a megabyte, and oneDNN keeps 1,024.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+# A thread waits for the others by spinning; on a busy machine it would take their core meanwhile.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 def names() -> dict[str, str]:

@@ -162,8 +162,9 @@ class Conversation(Protocol):
         """Begin another transcript; what it has in common with the cached one is kept."""
         ...
 
-    def render(self, index: int) -> str:
-        """The transcript of one dialogue exactly as the model is shown it."""
+    def render(self, index: int, turn: str | None = None) -> str:
+        """The transcript of one dialogue exactly as the model is shown it; with ``turn``, as it
+        is when a reply that starts so is asked for."""
         ...
 
     def close(self, which: Sequence[int]) -> None:

@@ -117,8 +117,11 @@ class LocalConversation:
             self.ids[row], self.messages[row], self.spoken[row] = [], [], {}
             self.cache.clear(row)
 
-    def render(self, index: int) -> str:
-        return self.model.template.render(self.messages[index], None).text
+    def render(self, index: int, turn: str | None = None) -> str:
+        if turn is None:
+            return self.model.template.render(self.messages[index], None).text
+        earlier, begun = self._open_turn(index)
+        return self.model.template.render(earlier, begun + turn).text
 
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
         replies: list[Reply | None] = [None] * len(self.ids)

@@ -7,11 +7,13 @@ import importlib.util
 import io
 import json
 import os
+import re
 import shutil
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin")
 _SAMPLE = 1 << 20
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def locate(name: str) -> Source:
         folder = _converted(file, file.stem)
     elif Path(name).expanduser().is_dir():
         folder = Path(name).expanduser()
-    elif name.startswith((".", "/", "~")) or name.count("/") != 1:
+    elif name.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(name):
         raise UserError(
             f"there is no model {name!r}: give 'smollm2', a local folder, a .gguf file, "
             "'planted:chain', or a Hugging Face id such as owner/name."
@@ -191,14 +194,19 @@ def _from_hub(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=patterns))
     except LocalEntryNotFoundError as error:
         raise UserError(
-            f"the model {name!r} is not on this machine and the hub can't be reached; download it "
-            "elsewhere and give its local folder with --model FOLDER."
+            f"the model {name!r} is not on this machine and the hub can't be reached"
+            f"{_meant(name)}; download it elsewhere and give its local folder with --model FOLDER."
         ) from error
     except (HfHubHTTPError, ValueError, OSError) as error:
         raise UserError(
-            f"the hub has no model {name!r} for you ({first_line(error)}); check the name, or "
-            "give a local folder with --model FOLDER."
+            f"the hub has no model {name!r} for you ({first_line(error)}){_meant(name)}; check the "
+            "name, or give a local folder with --model FOLDER."
         ) from error
+
+
+def _meant(name: str) -> str:
+    close = get_close_matches(name, [BUNDLED], cutoff=0.6)
+    return f": did you mean {close[0]!r}?" if close else ""
 
 
 def _check_folder(folder: Path, name: str) -> None:

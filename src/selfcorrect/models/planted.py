@@ -303,8 +303,9 @@ class ChainConversation:
         for row in which:
             self.messages[row], self._cached[row] = [], ()
 
-    def render(self, index: int) -> str:
-        return _render(self.messages[index])
+    def render(self, index: int, turn: str | None = None) -> str:
+        begun = [] if turn is None else [message("assistant", turn)]
+        return _render([*self.messages[index], *begun])
 
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
         rows = [row for row, request in enumerate(requests) if request is not None]

@@ -133,6 +133,7 @@ def prepare(spec: RunSpec, model: Model | None = None) -> Prepared:
     """
     # the cheap mistakes first: a strategy's file before the data, the data before a model
     strategy = strategies.load(spec.strategy.name, spec.strategy.parameters)
+    _check_name(strategy, spec.strategy.name)
     _check_bound(strategy, spec)
     task = task_of(spec)
     examples = task.examples()
@@ -187,6 +188,7 @@ def run(
     arms = _arms(ready, Path(out).expanduser(), baseline)
     main = arms[0]
     if not any(_missing(arm, ready.wanted) for arm in arms):
+        _check_held(main, ready)
         return _result(main, ready)
     try:
         with ExitStack() as locks:
@@ -229,13 +231,22 @@ def _resolved(given: ModelSpec, facts: ModelFacts) -> ModelSpec:
         return given.model_copy(update=named)
 
 
+def _check_name(strategy: Strategy, given: str) -> None:
+    name = strategy.name
+    if name in CONTROLS and given != name and strategy != strategies.load(name, {}):
+        raise UserError(
+            f"{strategy.path}: {name} is the name of a control that every run gets beside "
+            "it; give the file another name."
+        )
+
+
 def _check_bound(strategy: Strategy, spec: RunSpec) -> None:
     for step in (*strategy.first, *strategy.again):
         if step.source is not None and step.source not in spec.models:
             bound = f": {nearest(step.source, spec.models)}" if spec.models else ""
             raise UserError(
-                f"the strategy {strategy.name} asks a model called {step.source!r}; say which one "
-                f"that is with models.{step.source}=NAME{bound}."
+                f"{strategy.path}:{step.line}: this step asks a model called {step.source!r}; say "
+                f"which one that is with models.{step.source}=NAME{bound}."
             )
 
 
@@ -311,14 +322,16 @@ def _fill(
                 _converse(piece, together, ready, model, others, counter, batch)
 
 
-def _check_held(arm: _ArmRun, ready: Prepared, counter: _Counter) -> None:
+def _check_held(arm: _ArmRun, ready: Prepared, counter: _Counter | None = None) -> None:
     """Check what is there already, and count it."""
     for piece in pieces(arm.store):
         if piece.start < ready.wanted:
             ids = [e.id for e in ready.examples[piece.start : piece.end]]
-            counter.add(arm.name, check_piece(arm.store, piece, ids).iter_rows(named=True))
-            held = min(piece.end, ready.wanted) - piece.start
-            counter.finished(arm.name, held, arm.spec.rounds)
+            frame = check_piece(arm.store, piece, ids)
+            if counter is not None:
+                counter.add(arm.name, frame.iter_rows(named=True))
+                held = min(piece.end, ready.wanted) - piece.start
+                counter.finished(arm.name, held, arm.spec.rounds)
 
 
 def _plans(
@@ -399,8 +412,9 @@ def first_transcript(
     from selfcorrect.converse import beginning
 
     conversation = model.open(1)
-    conversation.restart([beginning(task, example, strategy, system)])
-    text = conversation.render(0)
+    messages, prefill = beginning(task, example, strategy, system)
+    conversation.restart([messages])
+    text = conversation.render(0, prefill)
     conversation.close([0])
     return text
 

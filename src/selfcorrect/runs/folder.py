@@ -153,7 +153,7 @@ def about(**tables: Mapping[str, Any]) -> dict[str, Any]:
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": platform.machine(),
             "system": platform.system(),
-            "threads": int(os.environ.get("OMP_NUM_THREADS", "0") or 0) or os.cpu_count() or 1,
+            "threads": os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1),
         },
         "versions": versions,
         **tables,
@@ -266,7 +266,7 @@ def _damaged(store: Store, piece: Piece, reason: str) -> UserError:
 # --- a run ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run as it lies in its folder, complete or not.
 
@@ -339,6 +339,9 @@ class Run:
         folder = self.folder.parent / self.header.controls[name]
         header = read_header(Store(folder)) if folder.is_dir() else None
         return Run(folder, header, self.wanted, self.task) if header else None
+
+    def __repr__(self) -> str:
+        return f"<Run {str(self.folder)!r}: {self.dialogues} of {self.wanted} dialogues>"
 
     def summary(self) -> dict[str, Any]:
         """Per round every measure with its interval, for the run and for its controls.

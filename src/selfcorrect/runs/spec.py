@@ -37,6 +37,12 @@ class TaskSpec(_Part):
     categories: tuple[str, ...] = ()
     options: dict[str, Any] = {}
 
+    @field_validator("categories", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """``Age`` and ``Age,Religion`` are lists, too."""
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
 
 class StrategySpec(_Part):
     """Which strategy (a built-in name or a path), and its parameters."""
@@ -61,12 +67,12 @@ class RunSpec(_Part):
     model: ModelSpec = ModelSpec()
     task: TaskSpec = TaskSpec()
     strategy: StrategySpec = StrategySpec()
-    rounds: int = Field(default=5, ge=1, le=1000)
-    limit: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0, lt=2**63)  # what a TOML integer holds
+    rounds: int = Field(default=5, ge=1, le=1000, strict=True)
+    limit: int | None = Field(default=None, ge=1, strict=True)
+    seed: int = Field(default=0, ge=0, lt=2**63, strict=True)  # what a TOML integer holds
     system: str | None = None
-    chunk: int = Field(default=64, ge=1, le=4096)
-    skip_bad: bool = False
+    chunk: int = Field(default=64, ge=1, le=4096, strict=True)
+    skip_bad: bool = Field(default=False, strict=True)
     models: dict[str, ModelSpec] = {}
 
     @field_validator(*NAMED, mode="before")
@@ -206,6 +212,9 @@ def _sentence(details: ErrorDetails) -> str:
             )
         case "string_pattern_mismatch":
             return f"{key} must be auto, cpu, mps, cuda or cuda:NUMBER, not {given!r}."
+        case "int_type" | "bool_type":
+            kind = "a whole number" if details["type"] == "int_type" else "true or false"
+            return f"{key} must be {kind}, not {given!r}."
         case "string_too_short":
             return f"{key} must not be empty."
         case "model_type" | "model_attributes_type" | "dict_type":

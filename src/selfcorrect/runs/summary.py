@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.measures.rounds import COLUMNS, summarize
-from selfcorrect.runs.identity import task_of
+from selfcorrect.runs.identity import data_fingerprint, task_of
 
 if TYPE_CHECKING:
     from selfcorrect.runs.folder import Run
@@ -25,7 +25,7 @@ def summary(run: Run) -> dict[str, Any]:
         "wanted": run.wanted,
         "rounds": _rounds(run, task),
         "controls": {},
-        "notes": [note] if note else [],
+        "notes": [*_skipped(run), *([note] if note else [])],
     }
     for name in run.header.controls:
         if control := run.control(name):
@@ -50,10 +50,23 @@ def _task(run: Run) -> tuple[Task | None, str]:
     if run.task is not None:
         return run.task, ""
     spec = run.header.spec
+    left_out = f"the figures of the task {spec.task.name} itself are left out"
     try:
-        return task_of(spec), ""
+        task = task_of(spec)
+        # with other data its numbers would stand for something else
+        if data_fingerprint(task) != run.header.about.get("fingerprints", {}).get("data"):
+            return None, f"{left_out}: the data at {spec.task.data} have changed since the run."
+        return task, ""
     except UserError as error:
-        return None, f"the figures of the task {spec.task.name} itself are left out: {error}"
+        return None, f"{left_out}: {error}"
+
+
+def _skipped(run: Run) -> list[str]:
+    lines = run.header.about.get("skipped", {}).get("lines", [])
+    if not lines:
+        return []
+    more = f", and {len(lines) - 1} more (see run.toml)" if len(lines) > 1 else ""
+    return [f"{len(lines)} lines of the data were left out as malformed: {lines[0]}{more}"]
 
 
 def html(run: Run) -> str:

@@ -18,11 +18,13 @@ class _Known:
     """What the dialogues have elicited so far.
 
     ``sure``: in every dialogue. ``some``: in some, with the values that ``choices`` allow (none
-    where it is free text). ``under``: in this round, where these outcomes hold.
+    where it is free text). ``under``: in this round, where these outcomes hold. ``told``: the
+    models to which something was said.
     """
 
     sure: set[str] = field(default_factory=set)
     some: dict[str, set[str]] = field(default_factory=dict)
+    told: set[str | None] = field(default_factory=lambda: {None})
     under: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
 
     def has(self, name: str, when: Mapping[str, str]) -> bool:
@@ -94,10 +96,21 @@ def _walk(
                         f"{{{name}}} is not there yet in round {round}: no earlier step elicits "
                         f"it in every dialogue that comes to this step",
                     )
+        if step.elicit is None:
+            known.told.add(step.source)
+        elif step.source not in known.told:
+            raise fail(
+                section,
+                n,
+                "from",
+                f"{step.source!r} is asked before anything was said to it: it sees only what a "
+                f"step says with from = {step.source!r}",
+            )
         if step.elicit is not None:
             known.add(step, step.elicit)
         if step.elicit == "answer":
-            answered.append(step.when)
+            # of the answer's own outcome only what it was before is known
+            answered.append({k: v for k, v in step.when.items() if k != "answer"})
     n, last = steps[-1]
     if last.elicit != "answer":
         raise fail(

@@ -63,7 +63,15 @@ def _item(row: Row) -> Item:
 
 
 def _columns(row: Row, columns: list[str]) -> list[str]:
-    """The choices in ``choice_a``, ``choice_b``, …, without the empty ones at the end."""
+    """The choices in ``choice_a``, ``choice_b``, …, without the empty ones at the end.
+
+    Raises:
+        UserError: a letter is left out, so that the letters of answers would be shifted.
+    """
+    wanted = [f"choice_{letter}" for letter in LETTERS[: len(columns)]]
+    if sorted(columns) != wanted:
+        missing = next(name for name in wanted if name not in columns)
+        raise row.error(f"there is a column {max(columns)!r} but no {missing!r}")
     cells = [str(row.values[name] or "") for name in sorted(columns)]
     while cells and not cells[-1].strip():
         cells.pop()
@@ -77,8 +85,15 @@ def _optional(row: Row, name: str) -> str:
 def _target(row: Row, answer: object, choices: Sequence[str]) -> int:
     """The index that the answer stands for: an index, a letter, or the text of a choice."""
     if isinstance(answer, int) and not isinstance(answer, bool):
-        if 0 <= answer < len(choices):
-            return answer
+        numbered = {i for i, choice in enumerate(choices) if tidy(choice) == str(answer)}
+        numbered |= {answer} & set(range(len(choices)))
+        if len(numbered) == 1:
+            return numbered.pop()
+        if numbered:
+            raise row.error(
+                f"the answer {answer} is the text of one choice and the index of another; "
+                f'write "{answer}" for the text, or the letter'
+            )
         raise row.error(f"the answer {answer} is none of the choices 0 to {len(choices) - 1}")
     text = tidy(row.text("answer"))
     found = {i for i, choice in enumerate(choices) if tidy(choice) == text}

@@ -161,8 +161,11 @@ class Lettered:
         unmatched: int = 0,
     ) -> None:
         if not items:
-            why = f" (all lines are bad; the first: {skipped[0]})" if skipped else ""
-            raise UserError(f"task {name!r} has no examples left{why}")
+            if skipped:
+                why = f"all lines of its data are bad; the first: {skipped[0]}"
+            else:
+                why = "its data hold no lines; give a file with an example on each line"
+            raise UserError(f"task {name!r} has no examples: {why}")
         self.name = name
         self.wording = wording
         self.values: Mapping[str, str] = values or {}
