@@ -377,6 +377,9 @@ def test_a_file_of_other_dialogues_is_told(tmp_path: Path, whole: Path) -> None:
         ('hash = "', 'hash = "0', "another spec"),
         ("[spec]", "[spec", "is damaged"),
         ("examples = ", "exampels = ", "is damaged"),
+        ("examples = 40", "examples = -3", "-3 is no count"),
+        ("examples = 40", 'examples = "a"', "examples is 'a'"),
+        ("start = 0", 'start = "a"', "'a' is no count"),
         ("rounds = 3", "rounds = 0", "is damaged .rounds must be at least 1"),
     ],
 )

@@ -174,8 +174,10 @@ def read_header(store: Store) -> Header | None:
     try:
         table = tomllib.loads(store.read(RUN).decode())
         version = table["record_version"]
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         raise UserError(f"{where} is damaged ({error}): {_MOVE}.") from None
+    except KeyError as error:
+        raise UserError(f"{where} is damaged (it has no {error}): {_MOVE}.") from None
     if version != records.VERSION:
         raise UserError(
             f"{where.parent} was written by another version of selfcorrect (records of version "
@@ -183,6 +185,8 @@ def read_header(store: Store) -> Header | None:
             "version that wrote it."
         )
     try:
+        plans = [(p["start"], p["end"], p["arms"]) for p in table.get("plan", ())]
+        _check_types(table, plans)
         return Header(
             spec=make_spec(table["spec"]),
             hash=table["hash"],
@@ -190,12 +194,28 @@ def read_header(store: Store) -> Header | None:
             about={k: table[k] for k in table if k not in _HEADER_KEYS},
             transcript=table["first_transcript"],
             controls=table["controls"],
-            plans=tuple(
-                Plan(p["start"], p["end"], tuple(p["arms"])) for p in table.get("plan", ())
-            ),
+            plans=tuple(Plan(start, end, tuple(arms)) for start, end, arms in plans),
         )
-    except (ValueError, KeyError, TypeError, UserError) as error:
-        raise UserError(f"{where} is damaged ({error}): {_MOVE}.") from None
+    except KeyError as error:
+        raise UserError(f"{where} is damaged (it has no {error}): {_MOVE}.") from None
+    except (ValueError, TypeError, UserError) as error:
+        raise UserError(f"{where} is damaged ({str(error).rstrip('.')}): {_MOVE}.") from None
+
+
+def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]) -> None:
+    """Raises TypeError where a value is of a kind that this program doesn't write."""
+    wanted = {"hash": str, "examples": int, "first_transcript": str, "controls": dict}
+    for key, kind in wanted.items():
+        if not isinstance(table[key], kind):
+            raise TypeError(f"{key} is {table[key]!r}")
+    texts = [*table["controls"].values(), *(arm for _, _, arms in plans for arm in arms)]
+    numbers = [table["examples"], *(n for start, end, _ in plans for n in (start, end))]
+    for text in texts:
+        if not isinstance(text, str):
+            raise TypeError(f"{text!r} is no name")
+    for number in numbers:
+        if not isinstance(number, int) or number < 0:
+            raise TypeError(f"{number!r} is no count")
 
 
 _MOVE = "move the folder away and run the command again"
