@@ -33,8 +33,8 @@ __all__ = [
 ]
 
 # What torch's libraries read once, when they are loaded; a user's own settings stand.
-# Every shape of a matrix product is a compiled kernel of half a megabyte, and oneDNN keeps 1,024.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+# Every shape of a matrix product is a compiled kernel of about a megabyte, and oneDNN keeps 1,024.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 # A thread waits for the others by spinning; on a busy machine it would take their core meanwhile.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
