@@ -3,9 +3,10 @@
     python -m benchmarks.peers --data ../shared/data/bbq
 
 Each peer lives in an environment of its own under ``.bench/``, made when missing. All sides load
-and warm up once, then hold the same dialogues from the beginning, in turn, again and again: every
-ratio is between neighbours in time, and the median over the turns is reported. Concurrency is
-chosen first, for every side by itself, the best of three. Writes ``benchmarks/peers.json``.
+and warm up once; concurrency is chosen, for every side by itself, the best of three. Then a peer
+and ours hold the same dialogues from the beginning, in turn, again and again: every ratio is
+between neighbours in time, and the median over the turns is reported. Writes
+``benchmarks/peers.json``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import venv
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,6 @@ class Worker:
     log: Path
     about: dict[str, Any]
     best: int = 0
-    turns: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def start(cls, name: str, python: Path, arguments: Sequence[str], folder: Path) -> Worker:
@@ -149,47 +149,53 @@ class Worker:
         return result
 
 
-def compare(workers: Sequence[Worker], repeats: int, console: Console) -> dict[str, Any]:
-    """Choose each side's concurrency, time the sides in turn, and put the results together.
+def choose(worker: Worker, console: Console) -> None:
+    """Have a side try its settings; it keeps the one that took the least CPU time."""
+    tried = {c: worker.hold(c) for c in SIDES[worker.name].concurrency}
+    worker.best = min(tried, key=lambda c: tried[c]["cpu_seconds"])
+    worker.about["tried"] = {c: round(t["cpu_seconds"], 2) for c, t in tried.items()}
+    console.print(f"{worker.name}: {worker.about}, best: {worker.best}", highlight=False)
+
+
+def compare(ours: Worker | None, peer: Worker, repeats: int, console: Console) -> dict[str, Any]:
+    """Time a peer and ours in turn.
 
     The ratios are medians over the turns of the peer's time by ours, in CPU time (the process and
-    its threads, the harder one for us: a peer's waiting doesn't count) and in wall time.
+    its threads, the harder one for us: a peer's waiting doesn't count) and in wall time. Who is
+    first changes with the turn: a machine that grows slower or faster favours nobody.
     """
-    for worker in workers:
-        tried = {c: worker.hold(c) for c in SIDES[worker.name].concurrency}
-        worker.best = min(tried, key=lambda c: tried[c]["cpu_seconds"])
-        worker.about["tried"] = {c: round(t["cpu_seconds"], 2) for c, t in tried.items()}
-        console.print(f"{worker.name}: {worker.about}, best: {worker.best}", highlight=False)
+    theirs: list[dict[str, Any]] = []
+    mine: list[dict[str, Any]] = []
     for turn in range(repeats):
-        # the order changes, so that none always comes after the same one
-        for worker in (*workers[turn % len(workers) :], *workers[: turn % len(workers)]):
-            worker.turns.append(worker.hold(worker.best))
+        pair = [(peer, theirs)] + ([(ours, mine)] if ours else [])
+        for worker, held in pair[:: -1 if turn % 2 else 1]:
+            held.append(worker.hold(worker.best))
         console.print(
-            f"turn {turn + 1} of {repeats}: "
-            + ", ".join(f"{w.name} {w.turns[-1]['cpu_seconds']:.1f} s" for w in workers)
+            f"turn {turn + 1} of {repeats}: {peer.name} {theirs[-1]['cpu_seconds']:.1f} s"
+            + (f", {OURS} {mine[-1]['cpu_seconds']:.1f} s" if ours else "")
         )
-    ours = next((w for w in workers if w.name == OURS), None)
-    return {w.name: _result(w, ours) for w in workers}
+    return _result(peer, theirs, mine)
 
 
-def _result(worker: Worker, ours: Worker | None) -> dict[str, Any]:
-    dialogues = worker.turns[0]["dialogues"]
-    result: dict[str, Any] = {**worker.about, "concurrency": worker.best}
+def _result(
+    peer: Worker, theirs: Sequence[dict[str, Any]], mine: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    result: dict[str, Any] = {**peer.about, "concurrency": peer.best}
     for key in ("cpu_seconds", "seconds"):
-        seconds = [turn[key] for turn in worker.turns]
+        seconds = [turn[key] for turn in theirs]
         result[key] = [round(s, 3) for s in seconds]
-        result[f"dialogues_per_{key.removesuffix('s')}"] = dialogues / statistics.median(seconds)
-        if ours is not None:
-            ratios = [s / turn[key] for s, turn in zip(seconds, ours.turns, strict=True)]
+        per = theirs[0]["dialogues"] / statistics.median(seconds)
+        result[f"dialogues_per_{key.removesuffix('s')}"] = per
+        if mine:
+            ratios = [s / turn[key] for s, turn in zip(seconds, mine, strict=True)]
+            result[f"ours_{key}"] = [round(turn[key], 3) for turn in mine]
             result[f"ours_faster_{key}"] = statistics.median(ratios)
             result[f"ours_faster_{key}_range"] = [min(ratios), max(ratios)]
-    if ours is not None:
+    if mine:
         pairs = [
-            (theirs, mine)
-            for there, here in zip(
-                worker.turns[0]["answers"], ours.turns[0]["answers"], strict=True
-            )
-            for theirs, mine in zip(there, here, strict=True)
+            answers
+            for both in zip(theirs[0]["answers"], mine[0]["answers"], strict=True)
+            for answers in zip(*both, strict=True)
         ]
         result["same_answer"] = sum(a == b for a, b in pairs) / len(pairs)
         result["same_letter"] = sum(a[:1] == b[:1] for a, b in pairs) / len(pairs)
@@ -238,6 +244,7 @@ def main() -> None:
     pythons = {name: environment(name, SIDES[name]) for name in args.only}
     os.sched_setaffinity(0, {args.core})  # every side inherits it
     workers: list[Worker] = []
+    results: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         dialogues = Path(scratch) / "dialogues.json"
         dialogues.write_text(json.dumps(texts), encoding="utf-8")
@@ -247,12 +254,22 @@ def main() -> None:
             for name, python in pythons.items():
                 console.print(f"loading {name}")
                 workers.append(Worker.start(name, python, arguments, Path(scratch)))
-            results = compare(workers, args.repeats, console)
+            for worker in workers:
+                choose(worker, console)
+            ours = next((w for w in workers if w.name == OURS), None)
+            for peer in workers:
+                if peer is not ours:
+                    results[peer.name] = compare(ours, peer, args.repeats, console)
+                    _write(args, results)
         finally:
             for worker in workers:
                 worker.process.kill()
                 worker.process.wait()
     show(results, console)
+
+
+def _write(args: argparse.Namespace, results: dict[str, dict[str, Any]]) -> None:
+    """Write what has been measured so far: a run that is broken off keeps it."""
     workload = {
         "model": args.model,
         "dtype": "bfloat16",

@@ -28,8 +28,7 @@ def call(*args: str | Path) -> Result:
 
 def command(*args: str | Path) -> list[str]:
     """The same as a process of its own."""
-    code = "from selfcorrect.cli import main; main()"
-    return [sys.executable, "-c", code, *map(str, args)]
+    return [sys.executable, "-m", "selfcorrect", *map(str, args)]
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +87,12 @@ def test_a_spec_overrides_and_options(tmp_path: Path) -> None:
     spec_used = shown["spec"]
     assert [spec_used[key] for key in ("rounds", "limit", "seed", "chunk")] == [2, 8, 4, 5]
     assert shown["controls"] == {}
+
+
+def test_rounds_that_a_strategy_has_not_are_told(tmp_path: Path) -> None:
+    args = ["run", *PLANTED, "--strategy", "baseline", "--limit", "8", "--out", tmp_path]
+    assert call(*args).stderr.count("at most") == 0
+    assert "at most 1 round, so 4 were not run" in call(*args, "--rounds", "4").stderr
 
 
 def test_a_larger_limit_extends_a_run(tmp_path: Path) -> None:

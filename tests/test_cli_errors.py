@@ -170,15 +170,26 @@ def test_places_that_no_path_can_name(tmp_path: Path) -> None:
 
 def test_as_a_process() -> None:
     """What the entry point itself does: no traceback, no stray output, the right status."""
-    code = "from selfcorrect.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "run", *PLANTED, "--rounds", "0"],
+        [sys.executable, "-m", "selfcorrect", "run", *PLANTED, "--rounds", "0"],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == "selfcorrect: error: rounds must be at least 1, not 0.\n"
+
+
+def test_ctrl_c_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from selfcorrect import __main__, cli
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        __main__.main()
+    assert stopped.value.code == 130
 
 
 # --- text that would steer the terminal ----------------------------------------------------------

@@ -73,9 +73,7 @@ def test_a_reply_under_way_shares_the_pass_of_prompts_that_wait(monkeypatch: Any
 def test_what_came_after_these_tokens_before(text: list[int]) -> None:
     slow = None
     for length in (2, 1):
-        ends = [
-            k for k in range(length, len(text)) if text[k - length : k] == text[-length:]
-        ]
+        ends = [k for k in range(length, len(text)) if text[k - length : k] == text[-length:]]
         if len(text) > length and ends:
             slow = ends[-1]
             break

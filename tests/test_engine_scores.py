@@ -69,11 +69,17 @@ def test_scores_equal_a_plain_pass(name: str) -> None:
         ["yes", "no, nobody knows", "yes, it can't be determined"],
         ["\n", "the grandfather", "the grandson", "the"],
     ]
-    for _ in range(2):  # the second time from what the first left in the cache
+    for again in range(2):  # the second time from what the first left in the cache
         prompts = [_ids(model, conversation, row, "") for row in range(2)]
         scores = conversation.score(texts)
         for row in range(2):
             wholes = [_ids(model, conversation, row, text) for text in texts[row]]
+            first = scores[row][0]
+            assert first.prompt_tokens == len(prompts[row])
+            # all but the last token, or two where a text merges with the last
+            kept = len(prompts[row]) - first.reused in (1, 2)
+            assert kept if again and model.packed else first.reused == 0
+            assert first.reused + first.encoded >= len(prompts[row])
             expected = _plain_scores(model, prompts[row], wholes)
             for score, (logp, tokens) in zip(scores[row], expected, strict=True):
                 assert score.logp == pytest.approx(logp, abs=5e-3)

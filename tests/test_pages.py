@@ -46,9 +46,7 @@ def common(a: list[int], b: list[int]) -> int:
 
 # Few different tokens, so that dialogues have beginnings in common; lengths around a page's.
 texts = st.lists(st.integers(1, 2), min_size=1, max_size=3).flatmap(
-    lambda blocks: st.integers(1, 30).map(
-        lambda n: [token for token in blocks for _ in range(n)]
-    )
+    lambda blocks: st.integers(1, 30).map(lambda n: [token for token in blocks for _ in range(n)])
 )
 move = st.one_of(
     st.tuples(st.just("encode"), st.lists(st.none() | texts, min_size=3, max_size=3)),

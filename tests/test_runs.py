@@ -74,6 +74,9 @@ def test_a_file_with_overrides(tmp_path: Path) -> None:
         ("rounds = ", ":1", ["not valid TOML"]),
         ("rounds = 1\nrounds = 2", ":2", ["not valid TOML"]),
         ("[models.critic]\ndtype = 'half'", ":2", ["no dtype 'half'", "models.critic.dtype"]),
+        ("seed = 1\ntask = 'bqb'", ":2", ["no task 'bqb'", "did you mean 'bbq'?"]),
+        ("[task]\ndata = 'x'\nname = 'bqb'", ":3", ["no task 'bqb'", "did you mean 'bbq'?"]),
+        ("\nstrategy.name = 'negatoin'", ":2", ["'negatoin'", "did you mean 'negation'?"]),
     ],
 )
 def test_a_bad_spec_is_told_with_its_line(
@@ -131,6 +134,8 @@ def test_the_hash_is_of_what_decides_the_records_only() -> None:
         {"skip_bad": True},
         {"model": {"device": "cuda:1"}},
     ]
+    written = [{"task": {"options": {"n": n, "shuffle": s}}} for n, s in ((9, True), ("9", "true"))]
+    assert len({a_hash(**changes) for changes in written}) == 1
     assert {a_hash(**changes) for changes in same} == {a_hash()}
     assert a_hash(Facts(ModelFacts("m", "f" * 16, "bfloat16", "cuda:1"), "d" * 16)) == a_hash()
     others = [

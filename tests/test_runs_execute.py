@@ -548,6 +548,21 @@ def test_a_bound_model_speaks_and_is_in_the_name(tmp_path: Path) -> None:
     assert len(folders) == 2
 
 
+def test_a_bound_model_that_is_never_asked_changes_nothing(tmp_path: Path, whole: Path) -> None:
+    again = run(a_spec(models={"critic": "planted:chain?seed=3"}), out=tmp_path)
+    assert again.folder.name == the_run(whole).folder.name
+    assert again.spec.models == {}
+
+
+def test_a_damaged_control_does_not_hide_the_run(tmp_path: Path) -> None:
+    done = run(a_spec(limit=8), out=tmp_path)
+    (file,) = next(tmp_path.glob("planted-repeat-*")).glob("records/*.parquet")
+    file.write_bytes(b"PAR1")
+    summary = done.summary()
+    assert set(summary["controls"]) == {"baseline"}
+    assert any("control repeat is left out" in note for note in summary["notes"])
+
+
 def test_import_stays_light() -> None:
     code = "import selfcorrect.runs, sys; assert not {'torch', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -235,9 +235,7 @@ def _values(dialogue: _Dialogue, number: int) -> dict[str, str]:
     return {**dialogue.values, **dialogue.outcomes, "round": str(number)}
 
 
-def _say(
-    state: _State, step: Step, template: str, number: int, taking: Sequence[bool]
-) -> None:
+def _say(state: _State, step: Step, template: str, number: int, taking: Sequence[bool]) -> None:
     conversation = state.conversations[step.source]
     messages: list[Message | None] = [None] * len(taking)
     for i, dialogue in enumerate(state.dialogues):
@@ -326,7 +324,12 @@ def _choose(
         best = max(range(len(choices)), key=lambda k: each[k].logp)
         messages[i] = message("assistant", request.prefill + choices[best])
         replies[i] = Reply(
-            choices[best], "stop", options=tuple(each), encoded=each[0].encoded
+            choices[best],
+            "stop",
+            options=tuple(each),
+            prompt_tokens=each[0].prompt_tokens,
+            encoded=each[0].encoded,
+            reused=each[0].reused,
         )
     conversation.say(messages)
     return replies

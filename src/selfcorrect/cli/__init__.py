@@ -139,6 +139,12 @@ def run(
     with shown(spec.model.name) as progress:
         done = runs.run(spec, out=out, baseline=not no_baseline, progress=progress)
     _show(done)
+    if "rounds" in spec.model_fields_set and done.spec.rounds < spec.rounds:
+        typer.echo(
+            f"selfcorrect: this strategy has at most {done.spec.rounds} "
+            f"{'round' if done.spec.rounds == 1 else 'rounds'}, so {spec.rounds} were not run.",
+            err=True,
+        )
 
 
 @app.command()

@@ -33,10 +33,12 @@ __all__ = [
 ]
 
 # What torch's libraries read once, when they are loaded; a user's own settings stand.
-# Every shape of a matrix product is a compiled kernel of about a megabyte, and oneDNN keeps 1,024.
+# Every shape of a matrix product is a compiled kernel of up to a megabyte. oneDNN keeps 1,024 of
+# them, and torch's layer above it (ideep) as many again; a pass over all layers uses a few dozen.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
 # A thread waits for the others by spinning; on a busy machine it would take their core meanwhile.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
 def names() -> dict[str, str]:

@@ -82,14 +82,17 @@ class TextScore:
         tokens: how many tokens that sums over.
         shared: how many leading tokens are the same in every text scored with it.
         logp_shared: Σ log p over those.
-        encoded: tokens that went through the model for all texts of the call, on the first score.
+        prompt_tokens, encoded, reused: as in :class:`Reply`, for all texts of the call together;
+            on the first score, 0 on the others.
     """
 
     logp: float
     tokens: int
     shared: int = 0
     logp_shared: float = 0.0
+    prompt_tokens: int = 0
     encoded: int = 0
+    reused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -202,9 +202,9 @@ class LocalConversation:
             fork = items[k].fork
             segments.append(Segment(row, ids[fork:-1], fork, (k, segments[k].past, fork)))
             before.append(ids)
-        costs = [0] * len(items)
+        costs = [_Cost(item.prompt, 0, segments[k].past) for k, item in enumerate(items)]
         for k, segment in zip([*range(len(items)), *(k for k, _ in longer)], segments, strict=True):
-            costs[k] += len(segment.ids) + (0 if self.model.packed else segment.past)
+            costs[k].encoded += len(segment.ids) + (0 if self.model.packed else segment.past)
         with self.model.within_memory():
             hidden = self.model.encode(aside, segments, before)
             for k, item in enumerate(items):
@@ -223,11 +223,11 @@ class LocalConversation:
         # A text may merge with the prompt's last token: that token is scored with it.
         start = min(_common(prompt, ids) for ids in whole)
         fork = min(min(_common(whole[0], ids) for ids in whole), min(map(len, whole)) - 1)
-        return _Texts(row, whole, start, max(start, fork))
+        return _Texts(row, whole, len(prompt), start, max(start, fork))
 
     @torch.inference_mode()
     def _likelihoods(
-        self, items: Sequence[_Texts], states: Sequence[torch.Tensor], costs: Sequence[int]
+        self, items: Sequence[_Texts], states: Sequence[torch.Tensor], costs: Sequence[_Cost]
     ) -> list[list[TextScore]]:
         """``states`` are of what the texts of each item share, then of each longer text."""
         own_states = iter(states[len(items) :])
@@ -260,8 +260,13 @@ class LocalConversation:
             scores = []
             for own, first_logp in zip(owns, firsts, strict=True):
                 logp = logp_shared + first_logp + sum(next(logps) for _ in range(own - 1))
-                scores.append(TextScore(logp, shared + own, shared, logp_shared, cost))
-                cost = 0
+                scores.append(TextScore(logp, shared + own, shared, logp_shared))
+            scores[0] = replace(
+                scores[0],
+                prompt_tokens=cost.prompt,
+                encoded=cost.encoded,
+                reused=cost.reused,
+            )
             result.append(scores)
         return result
 
@@ -415,9 +420,7 @@ class LocalConversation:
     def _take(self, job: _Job, token: int, logp: float) -> None:
         job.tokens.append(token)
         job.logps.append(logp)
-        if token in self.model.ends or (
-            self.model.stops and self._text(job) != self._decoded(job)
-        ):
+        if token in self.model.ends or (self.model.stops and self._text(job) != self._decoded(job)):
             job.finish = "stop"
         elif len(job.tokens) >= job.request.max_tokens:
             job.finish = "length"
@@ -473,12 +476,13 @@ class LocalConversation:
 class _Texts:
     """Texts to be scored as continuations of one dialogue.
 
-    ``whole[t]`` are the ids of transcript and text t; up to ``start`` they are the prompt's, up to
-    ``fork`` the same in all.
+    ``whole[t]`` are the ids of transcript and text t; up to ``start`` they are those of the prompt
+    (which has ``prompt`` tokens), up to ``fork`` the same in all.
     """
 
     row: int
     whole: list[list[int]]
+    prompt: int
     start: int
     fork: int
 
@@ -486,6 +490,15 @@ class _Texts:
     def end(self) -> int:
         """A text that is longer has tokens of its own to encode: the last one predicts nothing."""
         return self.fork + 1
+
+
+@dataclass(slots=True)
+class _Cost:
+    """What scoring the texts of one dialogue takes, in tokens."""
+
+    prompt: int
+    encoded: int
+    reused: int
 
 
 def _append(messages: list[Message], new: Message) -> None:

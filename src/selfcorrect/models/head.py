@@ -57,9 +57,7 @@ class Head:
         # Rounding to 16 bits moves a logit by at most half a unit in the last place.
         self.rounding = torch.finfo(self.weight.dtype).eps if self.weight.itemsize == 2 else 0.0
 
-    def logits(
-        self, hidden: torch.Tensor, wanted: Sequence[tuple[int, int]] = ()
-    ) -> torch.Tensor:
+    def logits(self, hidden: torch.Tensor, wanted: Sequence[tuple[int, int]] = ()) -> torch.Tensor:
         """Logits in float32, [positions, vocabulary].
 
         Exact (float32 product) for every token that could be best or second best, and for
@@ -134,9 +132,7 @@ class Head:
         norms = top[:, 0] - torch.log_softmax(logits, dim=-1).gather(1, best)[:, 0]
         return Decisions(start, logits, best[:, 0], top, norms)
 
-    def blocks(
-        self, hidden: torch.Tensor, wanted: Sequence[Sequence[int]]
-    ) -> Iterator[Decisions]:
+    def blocks(self, hidden: torch.Tensor, wanted: Sequence[Sequence[int]]) -> Iterator[Decisions]:
         """Decisions at every position, in blocks.
 
         ``wanted[p]`` are the tokens whose logits must be exact at position p.

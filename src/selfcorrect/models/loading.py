@@ -153,7 +153,13 @@ def _convert(file: Path, folder: Path) -> None:
             )
             tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
         except (
-            OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, struct.error
+            OSError,
+            ValueError,
+            RuntimeError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            struct.error,
         ) as error:
             raise UserError(
                 f"the GGUF file {file} could not be read by transformers: {first_line(error)}"

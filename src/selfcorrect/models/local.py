@@ -89,11 +89,15 @@ class LocalModel:
                 )
                 tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
             except (
-                OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError
+                OSError,
+                ValueError,
+                KeyError,
+                RuntimeError,
+                ImportError,
+                SafetensorError,
             ) as error:
                 raise UserError(
-                    f"the model {name!r} in {source.folder} could not be read: "
-                    f"{first_line(error)}"
+                    f"the model {name!r} in {source.folder} could not be read: {first_line(error)}"
                 ) from error
         if found["missing_keys"]:  # transformers would go on with random numbers in their place
             raise UserError(

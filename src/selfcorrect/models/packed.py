@@ -24,10 +24,12 @@ NAME = "selfcorrect_packed"
 PACK = 1024
 
 # Attention is computed for several segments at once if their lengths differ by at most _SPREAD
-# columns and the scores of one head hold at most _AREA numbers. Columns are whole pages:
-# oneDNN compiles a kernel for every shape, and so there are few.
+# columns, the scores of one head hold at most _AREA numbers, and the copied keys of one head at
+# most _KEYS tokens: what is copied should still be in the processor's cache when it is used.
+# Columns are whole pages: oneDNN compiles a kernel for every shape, and so there are few.
 _SPREAD = 64
 _AREA = 1 << 17
+_KEYS = 2048
 
 #: Marks the attention of a last layer that computes only what is read.
 _LAST = "_selfcorrect_last"
@@ -131,7 +133,8 @@ def _groups(now: _Pass, window: int, only_read: bool, like: torch.Tensor) -> lis
         if bundles:
             mates = bundles[-1]
             near = each.total - mates[0].total <= _SPREAD
-            small = (len(mates) + 1) * each.new * each.total <= _AREA
+            keys = (len(mates) + 1) * each.total
+            small = keys * each.new <= _AREA and keys <= _KEYS
             if each.size == mates[0].size and near and small:
                 mates.append(each)
                 continue

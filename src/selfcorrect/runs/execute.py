@@ -144,7 +144,7 @@ def prepare(spec: RunSpec, model: Model | None = None) -> Prepared:
     facts = Facts(
         model=main,
         data=data_fingerprint(task),
-        others={name: _facts(other) for name, other in sorted(spec.models.items())},
+        others={name: _facts(spec.models[name]) for name in sorted(_asked(strategy))},
     )
     resolved = spec.model_copy(
         update={
@@ -238,6 +238,11 @@ def _check_name(strategy: Strategy, given: str) -> None:
             f"{strategy.path}: {name} is the name of a control that every run gets beside "
             "it; give the file another name."
         )
+
+
+def _asked(strategy: Strategy) -> set[str]:
+    """The further models that a strategy asks; one that is bound and never asked isn't loaded."""
+    return {s.source for s in (*strategy.first, *strategy.again) if s.source is not None}
 
 
 def _check_bound(strategy: Strategy, spec: RunSpec) -> None:

@@ -78,7 +78,7 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
     deciding: dict[str, Any] = {
         "model": facts.model.deciding,
         "models": {name: other.deciding for name, other in facts.others.items()},
-        "task": {"name": spec.task.name, "options": spec.task.options, "data": facts.data},
+        "task": {"name": spec.task.name, "options": _written(spec), "data": facts.data},
         "strategy": strategy_table(strategy),
         "rounds": spec.rounds,
         "seed": spec.seed,
@@ -86,6 +86,13 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
         "chunk": spec.chunk,
     }
     return _digest(deciding)
+
+
+def _written(spec: RunSpec) -> dict[str, str]:
+    """The task's options as one would write them: ``"1000"`` is 1000, and ``"true"`` is true."""
+    return {
+        k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in spec.task.options.items()
+    }
 
 
 def strategy_table(strategy: Strategy) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from selfcorrect import strategies, tasks
 from selfcorrect.errors import UserError, nearest
 
 #: Tables that may be given as a bare string: their ``name``.
@@ -115,7 +116,8 @@ def read_spec(
         path = Path(path)
         text = _text(path)
         table = _table(text, path)
-        _check(table, str(path), text)  # before the overrides, so that the line is the file's
+        # before the overrides, so that the line is the file's
+        _check_names(_check(table, str(path), text), str(path), text)
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
@@ -190,6 +192,21 @@ def _check(table: Mapping[str, Any], file: str | None, text: str) -> RunSpec:
         raise UserError(
             f"{file}{line}: {_sentence(details)}" if file else _sentence(details)
         ) from (None)
+
+
+def _check_names(spec: RunSpec, file: str, text: str) -> None:
+    """Raises UserError with the line where a task or a built-in strategy is misnamed."""
+    try:
+        part = "task"
+        if spec.task.name not in tasks.names():
+            raise UserError(
+                f"there is no task {spec.task.name!r}: {nearest(spec.task.name, tasks.names())}"
+            )
+        part = "strategy"
+        strategies.path_of(spec.strategy.name)
+    except UserError as error:
+        line = max(_line(text, [part]), _line(text, [part, "name"]))
+        raise UserError(f"{file}:{line}: {error}") from None
 
 
 def _sentence(details: ErrorDetails) -> str:

@@ -28,12 +28,15 @@ def summary(run: Run) -> dict[str, Any]:
         "notes": [*_skipped(run), *([note] if note else [])],
     }
     for name in run.header.controls:
-        if control := run.control(name):
-            table["controls"][name] = {
-                "folder": str(control.folder),
-                "dialogues": control.dialogues,
-                "rounds": _rounds(control, task),
-            }
+        try:
+            if control := run.control(name):
+                table["controls"][name] = {
+                    "folder": str(control.folder),
+                    "dialogues": control.dialogues,
+                    "rounds": _rounds(control, task),
+                }
+        except UserError as error:  # what it was to be compared with is still worth showing
+            table["notes"].append(f"the control {name} is left out: {error}")
     return table
 
 

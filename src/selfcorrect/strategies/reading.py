@@ -46,18 +46,26 @@ def load(name_or_path: str | Path, parameters: Mapping[str, Any] | None = None) 
         UserError: if there is no such strategy, or something in its file or in the parameters is
             wrong; with file and line.
     """
+    path = path_of(name_or_path)
+    return parse(_text(path), path, parameters)
+
+
+def path_of(name_or_path: str | Path) -> Path:
+    """Where a strategy's file lies.
+
+    Raises:
+        UserError: there is no built-in strategy of that name.
+    """
     given = str(name_or_path)
     if isinstance(name_or_path, Path) or given.endswith(".toml") or "/" in given or "\\" in given:
-        path = Path(os.path.expanduser(given))
-    else:
-        path = FOLDER / f"{given}.toml"
-        built_in = {p.stem for p in FOLDER.glob("*.toml")}
-        if given not in built_in:
-            raise UserError(
-                f"unknown strategy {given!r}: {nearest(given, built_in)}; "
-                "a strategy of your own is given as the path of its .toml file"
-            )
-    return parse(_text(path), path, parameters)
+        return Path(os.path.expanduser(given))
+    built_in = {p.stem for p in FOLDER.glob("*.toml")}
+    if given not in built_in:
+        raise UserError(
+            f"unknown strategy {given!r}: {nearest(given, built_in)}; "
+            "a strategy of your own is given as the path of its .toml file"
+        )
+    return FOLDER / f"{given}.toml"
 
 
 def _text(path: Path) -> str:
