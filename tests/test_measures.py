@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from typing import Any
@@ -295,11 +296,14 @@ def test_the_summary_is_json_and_the_table_is_narrow(answers: Any) -> None:
         "controls": {"repeat": {"rounds": rounds}, "baseline": {"rounds": rounds[:1]}},
         "complete": True,
     }
-    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(table(summary))
-    shown = console.export_text()
-    assert "…" not in shown
-    assert all(len(line) <= 80 for line in shown.splitlines())
+    for width in (30, 50, 72, 80):
+        console = Console(width=width, record=True, file=io.StringIO())
+        console.print(table(summary, width))
+        shown = console.export_text()
+        assert "…" not in shown
+        assert all(len(line) <= width for line in shown.splitlines())
+        left_out = "Too narrow" in " ".join(shown.split())
+        assert left_out if width < 50 else not left_out if width == 80 else True
 
 
 def test_too_large_is_told_not_nan() -> None:
@@ -323,7 +327,7 @@ def test_the_table_escapes_markup_and_tells_what_matters() -> None:
         "wanted": 9,
         "notes": ["[bold]not markup[/bold]"],
     }
-    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=80, record=True, file=io.StringIO())
     console.print(table(summary))
     shown = console.export_text()
     for part in ("[bold]not markup", "3 of 9", "No control", "less than half", ".200*"):

@@ -300,7 +300,7 @@ def _show(run: Run) -> None:
     console = Console()
     summary = run.summary()
     summary["notes"] = visible_values(summary["notes"])
-    console.print(table(summary))
+    console.print(table(summary, console.width))
     console.print(Text(visible(str(run.folder))), soft_wrap=True)
 
 

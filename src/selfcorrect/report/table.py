@@ -6,39 +6,76 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+#: What is left out first where the terminal is too narrow; ``show --json`` has everything.
+_LEAST = ("K", "entropy", "mass", "tokens", "parsed", "n", "conf.", "repeat")
 
-def table(summary: Mapping[str, Any]) -> RenderableType:
-    """A summary (see ``Run.summary``) as a rich renderable that fits 80 columns."""
+
+def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
+    """A summary (see ``Run.summary``) as a rich renderable.
+
+    Args:
+        summary: what a run has measured.
+        width: columns of the terminal: in fewer than 73 some of the table's are left out.
+    """
     rounds: Sequence[Mapping[str, Any]] = summary["rounds"]
     controls: Mapping[str, Any] = summary.get("controls", {})
     repeat = {r["round"]: r for r in controls.get("repeat", {}).get("rounds", ())}
+    rows = [_cells(row, repeat) for row in rounds]
+    for fewer in range(len(_LEAST) + 1):
+        grid = _grid(rows, bool(repeat), _LEAST[:fewer])
+        if Console(width=10_000).measure(grid).maximum <= width:
+            break
+    notes = _notes(summary, rounds, controls)
+    if without := [name for name in _LEAST[:fewer] if repeat or name != "repeat"]:
+        notes.append(f"Too narrow for all columns: {', '.join(without)} left out.")
+    return Group(grid, *(Text(line) for line in notes))
+
+
+def _grid(rows: Sequence[Mapping[str, str]], repeat: bool, without: Sequence[str]) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    for name in ("round", "n", "K"):
-        grid.add_column(name, justify="right", no_wrap=True)
-    grid.add_column("accuracy [95 %]", no_wrap=True)
-    if repeat:
-        grid.add_column("repeat", no_wrap=True, justify="right")
-    for name in ("parsed", "conf.", "entropy", "mass", "tokens"):
-        grid.add_column(name, justify="right", no_wrap=True)
-    for row in rounds:
-        m = row["measures"]
-        cells = [str(row["round"]), str(row["n"]), str(row["clusters"]), _interval(m["accuracy"])]
-        if repeat:
-            same = repeat.get(row["round"])
-            cells.append(_number(same["measures"]["accuracy"]) if same else "–")
-        cells += [
-            _number(m["parse_rate"]),
-            _number(m["confidence"]),
-            _number(m["entropy"]),
-            _number(m["option_mass"]) + ("*" if row["low_mass"] else ""),
-            _number(m["tokens"], "{:.0f}"),
-        ]
-        grid.add_row(*(Text(cell) for cell in cells))
-    return Group(grid, *(Text(line) for line in _notes(summary, rounds, controls)))
+    shown = [name for name in _COLUMNS if name not in without and (repeat or name != "repeat")]
+    for name in shown:
+        left = name.startswith("accuracy")
+        grid.add_column(name, justify="left" if left else "right", no_wrap=True)
+    for row in rows:
+        grid.add_row(*(Text(row[name]) for name in shown))
+    return grid
+
+
+_COLUMNS = (
+    "round",
+    "n",
+    "K",
+    "accuracy [95 %]",
+    "repeat",
+    "parsed",
+    "conf.",
+    "entropy",
+    "mass",
+    "tokens",
+)
+
+
+def _cells(row: Mapping[str, Any], repeat: Mapping[int, Mapping[str, Any]]) -> dict[str, str]:
+    """The cells of a round, by column."""
+    m = row["measures"]
+    same = repeat.get(row["round"])
+    return {
+        "round": str(row["round"]),
+        "n": str(row["n"]),
+        "K": str(row["clusters"]),
+        "accuracy [95 %]": _interval(m["accuracy"]),
+        "repeat": _number(same["measures"]["accuracy"]) if same else "–",
+        "parsed": _number(m["parse_rate"]),
+        "conf.": _number(m["confidence"]),
+        "entropy": _number(m["entropy"]),
+        "mass": _number(m["option_mass"]) + ("*" if row["low_mass"] else ""),
+        "tokens": _number(m["tokens"], "{:.0f}"),
+    }
 
 
 def _notes(

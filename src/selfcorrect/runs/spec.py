@@ -198,10 +198,7 @@ def _check_names(spec: RunSpec, file: str, text: str) -> None:
     """Raises UserError with the line where a task or a built-in strategy is misnamed."""
     try:
         part = "task"
-        if spec.task.name not in tasks.names():
-            raise UserError(
-                f"there is no task {spec.task.name!r}: {nearest(spec.task.name, tasks.names())}"
-            )
+        tasks.check_name(spec.task.name)
         part = "strategy"
         strategies.path_of(spec.strategy.name)
     except UserError as error:

@@ -79,7 +79,7 @@ def html(run: Run) -> str:
     from selfcorrect.report.table import table
 
     console = Console(record=True, width=100, file=io.StringIO(), force_jupyter=False)
-    console.print(table(run.summary()))
+    console.print(table(run.summary(), console.width))
     return console.export_html(
         inline_styles=True, code_format='<pre style="line-height:1.2">{code}</pre>'
     )

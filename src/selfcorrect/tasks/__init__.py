@@ -10,7 +10,7 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.tasks.base import Answer, Example, Figure, Grade, Task
 from selfcorrect.tasks.source import Source
 
-__all__ = ["Answer", "Example", "Figure", "Grade", "Source", "Task", "make", "names"]
+__all__ = ["Answer", "Example", "Figure", "Grade", "Source", "Task", "check_name", "make", "names"]
 
 #: name of the module in this folder → what the task asks
 _TASKS = {
@@ -25,6 +25,12 @@ _TASKS = {
 def names() -> dict[str, str]:
     """Every task's name and one sentence on it."""
     return dict(_TASKS)
+
+
+def check_name(name: str) -> None:
+    """Raises UserError, with the nearest name, where no task is called so."""
+    if name not in _TASKS:
+        raise UserError(f"there is no task {name!r}: {nearest(name, _TASKS)}")
 
 
 def make(
@@ -50,8 +56,7 @@ def make(
     Raises:
         UserError: for an unknown name, option or category, and whatever is wrong with the data.
     """
-    if name not in _TASKS:
-        raise UserError(f"there is no task {name!r}: {nearest(name, _TASKS)}")
+    check_name(name)
     module = importlib.import_module(f"{__name__}.{name}")
     source = Source(name, data, tuple(categories), seed, skip_bad, dict(options or {}))
     return cast(Task, module.make(source))
