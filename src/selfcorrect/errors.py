@@ -18,5 +18,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """``did you mean 'bbq'? (known: bbq, choices)``, for errors about an unknown name."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-    return f"{hint}(known: {', '.join(names)})"
+    if not close:
+        return f"known are {', '.join(names)}" if names else "none is known"
+    return f"did you mean {' or '.join(map(repr, close))}? (known: {', '.join(names)})"
