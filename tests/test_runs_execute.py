@@ -301,16 +301,17 @@ def test_kill_9_changes_no_bit_of_the_bundled_models_records(tmp_path: Path) -> 
         pytest.skip("the bundled model is not here")
     command = [sys.executable, "-c", REAL]
     subprocess.run([*command, str(tmp_path / "first")], check=True)  # converts the model, too
-    started = time.perf_counter()
     subprocess.run([*command, str(tmp_path / "whole")], check=True)
-    seconds = time.perf_counter() - started
+    killed = tmp_path / "killed"
     unfinished = 0
-    for kill in range(5):
-        with subprocess.Popen([*command, str(tmp_path / "killed")]) as process:
-            time.sleep(seconds * (0.4 + 0.6 * random.Random(kill).random()))
+    for kill in range(5):  # each a little further, at any moment of a piece's work
+        with subprocess.Popen([*command, str(killed)]) as process:
+            while process.poll() is None and len(contents(killed)) < 2 * kill:
+                time.sleep(0.001)
+            time.sleep(random.Random(kill).random() * (3.0 if kill == 0 else 0.6))
             process.send_signal(signal.SIGKILL)
             unfinished += process.wait() != 0
-    assert unfinished
+    assert unfinished >= 3
     subprocess.run([*command, str(tmp_path / "killed")], check=True)
     assert len(contents(tmp_path / "whole")) == 12
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
