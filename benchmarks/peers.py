@@ -157,7 +157,7 @@ def choose(worker: Worker, console: Console) -> None:
     console.print(f"{worker.name}: {worker.about}, best: {worker.best}", highlight=False)
 
 
-def compare(ours: Worker | None, peer: Worker, repeats: int, console: Console) -> dict[str, Any]:
+def compare(ours: Worker, peer: Worker, repeats: int, console: Console) -> dict[str, Any]:
     """Time a peer and ours in turn.
 
     The ratios are medians over the turns of the peer's time by ours, in CPU time (the process and
@@ -167,12 +167,11 @@ def compare(ours: Worker | None, peer: Worker, repeats: int, console: Console) -
     theirs: list[dict[str, Any]] = []
     mine: list[dict[str, Any]] = []
     for turn in range(repeats):
-        pair = [(peer, theirs)] + ([(ours, mine)] if ours else [])
-        for worker, held in pair[:: -1 if turn % 2 else 1]:
+        for worker, held in ((peer, theirs), (ours, mine))[:: -1 if turn % 2 else 1]:
             held.append(worker.hold(worker.best))
         console.print(
             f"turn {turn + 1} of {repeats}: {peer.name} {theirs[-1]['cpu_seconds']:.1f} s"
-            + (f", {OURS} {mine[-1]['cpu_seconds']:.1f} s" if ours else "")
+            f", {OURS} {mine[-1]['cpu_seconds']:.1f} s"
         )
     return _result(peer, theirs, mine)
 
@@ -186,19 +185,17 @@ def _result(
         result[key] = [round(s, 3) for s in seconds]
         per = theirs[0]["dialogues"] / statistics.median(seconds)
         result[f"dialogues_per_{key.removesuffix('s')}"] = per
-        if mine:
-            ratios = [s / turn[key] for s, turn in zip(seconds, mine, strict=True)]
-            result[f"ours_{key}"] = [round(turn[key], 3) for turn in mine]
-            result[f"ours_faster_{key}"] = statistics.median(ratios)
-            result[f"ours_faster_{key}_range"] = [min(ratios), max(ratios)]
-    if mine:
-        pairs = [
-            answers
-            for both in zip(theirs[0]["answers"], mine[0]["answers"], strict=True)
-            for answers in zip(*both, strict=True)
-        ]
-        result["same_answer"] = sum(a == b for a, b in pairs) / len(pairs)
-        result["same_letter"] = sum(a[:1] == b[:1] for a, b in pairs) / len(pairs)
+        ratios = [s / turn[key] for s, turn in zip(seconds, mine, strict=True)]
+        result[f"ours_{key}"] = [round(turn[key], 3) for turn in mine]
+        result[f"ours_faster_{key}"] = statistics.median(ratios)
+        result[f"ours_faster_{key}_range"] = [min(ratios), max(ratios)]
+    pairs = [
+        answers
+        for both in zip(theirs[0]["answers"], mine[0]["answers"], strict=True)
+        for answers in zip(*both, strict=True)
+    ]
+    result["same_answer"] = sum(a == b for a, b in pairs) / len(pairs)
+    result["same_letter"] = sum(a[:1] == b[:1] for a, b in pairs) / len(pairs)
     return result
 
 
@@ -208,20 +205,16 @@ def show(results: dict[str, Any], console: Console) -> None:
     for heading in ("side", "batch", "CPU", "wall", "× CPU (range)", "× wall", "same"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, result in results.items():
-        row = [
+        low, high = result["ours_faster_cpu_seconds_range"]
+        table.add_row(
             name,
             str(result["concurrency"]),
             f"{result['dialogues_per_cpu_second']:.3f}",
             f"{result['dialogues_per_second']:.3f}",
-        ]
-        if "same_answer" in result:
-            low, high = result["ours_faster_cpu_seconds_range"]
-            row += [
-                f"{result['ours_faster_cpu_seconds']:.2f} ({low:.2f}-{high:.2f})",
-                f"{result['ours_faster_seconds']:.2f}",
-                f"{result['same_answer']:.1%}",
-            ]
-        table.add_row(*row)
+            f"{result['ours_faster_cpu_seconds']:.2f} ({low:.2f}-{high:.2f})",
+            f"{result['ours_faster_seconds']:.2f}",
+            f"{result['same_answer']:.1%}",
+        )
     console.print(table)
 
 
@@ -234,14 +227,15 @@ def main() -> None:
     parser.add_argument("--max-new-tokens", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=5, help="turns after the settings' choice")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
-    parser.add_argument("--only", nargs="+", choices=SIDES, default=list(SIDES))
+    peers = [name for name in SIDES if name != OURS]
+    parser.add_argument("--only", nargs="+", choices=peers, default=peers, help="these peers")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "peers.json")
     args = parser.parse_args()
 
     console = Console()
     texts = bbq_dialogues.make(args.data, args.dialogues)
     folder = locate(args.model).folder
-    pythons = {name: environment(name, SIDES[name]) for name in args.only}
+    pythons = {name: environment(name, SIDES[name]) for name in (OURS, *args.only)}
     os.sched_setaffinity(0, {args.core})  # every side inherits it
     workers: list[Worker] = []
     results: dict[str, dict[str, Any]] = {}
@@ -256,11 +250,10 @@ def main() -> None:
                 workers.append(Worker.start(name, python, arguments, Path(scratch)))
             for worker in workers:
                 choose(worker, console)
-            ours = next((w for w in workers if w.name == OURS), None)
-            for peer in workers:
-                if peer is not ours:
-                    results[peer.name] = compare(ours, peer, args.repeats, console)
-                    _write(args, results)
+            ours, *others = workers
+            for peer in others:
+                results[peer.name] = compare(ours, peer, args.repeats, console)
+                _write(args, results)
         finally:
             for worker in workers:
                 worker.process.kill()

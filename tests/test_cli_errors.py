@@ -181,12 +181,17 @@ def test_as_a_process() -> None:
 
 
 def test_ctrl_c_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    from selfcorrect import __main__, cli
+    import selfcorrect
+    from selfcorrect import __main__
 
-    def interrupted() -> None:
-        raise KeyboardInterrupt
+    class Interrupting:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "selfcorrect.cli":
+                raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "main", interrupted)
+    monkeypatch.delattr(selfcorrect, "cli")
+    monkeypatch.delitem(sys.modules, "selfcorrect.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
     with pytest.raises(SystemExit) as stopped:
         __main__.main()
     assert stopped.value.code == 130

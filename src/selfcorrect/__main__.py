@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from selfcorrect.errors import INTERRUPTED
+
 
 def main() -> None:
     """The entry point of the ``selfcorrect`` command, and of ``python -m selfcorrect``."""
@@ -12,7 +14,7 @@ def main() -> None:
 
         cli.main()
     except KeyboardInterrupt:
-        print("selfcorrect: interrupted; nothing that was finished is lost.", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         raise SystemExit(130) from None
 
 

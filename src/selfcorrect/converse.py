@@ -178,11 +178,11 @@ def _branch(state: _State) -> _State:
 def _check(strategy: Strategy, dialogues: Sequence[_Dialogue], setting: _Setting) -> None:
     if dialogues:
         check_names(strategy, set(dialogues[0].values))
-    for step in (*strategy.first, *strategy.again):
-        if step.source is not None and step.source not in setting.others:
+    for name, line in strategy.asked.items():
+        if name not in setting.others:
             raise UserError(
-                f"the strategy {strategy.name} lets {step.source!r} speak (line {step.line}), but "
-                f"no model is bound to that name: add models.{step.source}=MODEL to the spec."
+                f"the strategy {strategy.name} lets {name!r} speak (line {line}), but no model is "
+                f"bound to that name: add models.{name}=MODEL to the spec."
             )
 
 

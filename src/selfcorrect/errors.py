@@ -14,10 +14,14 @@ class UserError(Exception):
     """
 
 
+#: What Ctrl-C says where no run is under way.
+INTERRUPTED = "selfcorrect: interrupted; nothing that was finished is lost."
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """``did you mean 'bbq'? (known: bbq, choices)``, for errors about an unknown name."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
     if not close:
-        return f"known are {', '.join(names)}" if names else "none is known"
+        return f"known are {', '.join(names)}"
     return f"did you mean {' or '.join(map(repr, close))}? (known: {', '.join(names)})"

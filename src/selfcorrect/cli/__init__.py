@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli.text import visible, visible_values
-from selfcorrect.errors import UserError, nearest
+from selfcorrect.errors import INTERRUPTED, UserError, nearest
 from selfcorrect.runs import Interrupted, Run, RunSpec
 
 #: Of its errors about usage typer exports only the one under this.
@@ -58,7 +58,7 @@ class _Told(TyperGroup):
             )
             raise typer.Exit(130) from None
         except KeyboardInterrupt:
-            typer.echo("selfcorrect: interrupted; nothing that was finished is lost.", err=True)
+            typer.echo(INTERRUPTED, err=True)
             raise typer.Exit(130) from None
         else:
             return result

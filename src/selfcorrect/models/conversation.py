@@ -202,17 +202,22 @@ class LocalConversation:
             fork = items[k].fork
             segments.append(Segment(row, ids[fork:-1], fork, (k, segments[k].past, fork)))
             before.append(ids)
-        costs = [_Cost(item.prompt, 0, segments[k].past) for k, item in enumerate(items)]
+        encoded = [0] * len(items)
         for k, segment in zip([*range(len(items)), *(k for k, _ in longer)], segments, strict=True):
-            costs[k].encoded += len(segment.ids) + (0 if self.model.packed else segment.past)
+            encoded[k] += len(segment.ids) + (0 if self.model.packed else segment.past)
         with self.model.within_memory():
             hidden = self.model.encode(aside, segments, before)
             for k, item in enumerate(items):
                 self.cache.adopt(item.row, aside, k)
                 self.ids[item.row] = item.whole[0][: item.fork]
-            found = iter(self._likelihoods(items, hidden, costs))
-        fitting = {item.row for item in items}
-        return [next(found) if item.row in fitting else [] for item in every]
+            found = self._likelihoods(items, hidden)
+        scores: dict[int, list[TextScore]] = {}
+        for k, (item, (first, *others)) in enumerate(zip(items, found, strict=True)):
+            first = replace(
+                first, prompt_tokens=item.prompt, encoded=encoded[k], reused=segments[k].past
+            )
+            scores[item.row] = [first, *others]
+        return [scores.get(item.row, []) for item in every]
 
     def _texts(self, row: int, turn: str, texts: Sequence[str]) -> _Texts:
         earlier = self.messages[row]
@@ -227,7 +232,7 @@ class LocalConversation:
 
     @torch.inference_mode()
     def _likelihoods(
-        self, items: Sequence[_Texts], states: Sequence[torch.Tensor], costs: Sequence[_Cost]
+        self, items: Sequence[_Texts], states: Sequence[torch.Tensor]
     ) -> list[list[TextScore]]:
         """``states`` are of what the texts of each item share, then of each longer text."""
         own_states = iter(states[len(items) :])
@@ -252,7 +257,7 @@ class LocalConversation:
             found += (at.logits[rows, flat] - at.norms[rows]).tolist()
         logps = iter(found)
         result: list[list[TextScore]] = []
-        for item, cost in zip(items, costs, strict=True):
+        for item in items:
             shared = item.fork - item.start
             logp_shared = sum(next(logps) for _ in range(shared))
             owns = [len(ids) - item.fork for ids in item.whole]
@@ -261,12 +266,6 @@ class LocalConversation:
             for own, first_logp in zip(owns, firsts, strict=True):
                 logp = logp_shared + first_logp + sum(next(logps) for _ in range(own - 1))
                 scores.append(TextScore(logp, shared + own, shared, logp_shared))
-            scores[0] = replace(
-                scores[0],
-                prompt_tokens=cost.prompt,
-                encoded=cost.encoded,
-                reused=cost.reused,
-            )
             result.append(scores)
         return result
 
@@ -490,15 +489,6 @@ class _Texts:
     def end(self) -> int:
         """A text that is longer has tokens of its own to encode: the last one predicts nothing."""
         return self.fork + 1
-
-
-@dataclass(slots=True)
-class _Cost:
-    """What scoring the texts of one dialogue takes, in tokens."""
-
-    prompt: int
-    encoded: int
-    reused: int
 
 
 def _append(messages: list[Message], new: Message) -> None:

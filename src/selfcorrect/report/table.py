@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+#: A round of a summary.
+_Row = Mapping[str, Any]
 
 #: What is left out first where the terminal is too narrow; ``show --json`` has everything.
 _LEAST = ("K", "entropy", "mass", "tokens", "parsed", "n", "conf.", "repeat")
@@ -19,63 +22,32 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
 
     Args:
         summary: what a run has measured.
-        width: columns of the terminal: in fewer than 73 some of the table's are left out.
+        width: of the terminal, in characters: columns that don't fit are left out.
     """
-    rounds: Sequence[Mapping[str, Any]] = summary["rounds"]
+    rounds: Sequence[_Row] = summary["rounds"]
     controls: Mapping[str, Any] = summary.get("controls", {})
     repeat = {r["round"]: r for r in controls.get("repeat", {}).get("rounds", ())}
-    rows = [_cells(row, repeat) for row in rounds]
-    for fewer in range(len(_LEAST) + 1):
-        grid = _grid(rows, bool(repeat), _LEAST[:fewer])
-        if Console(width=10_000).measure(grid).maximum <= width:
+    without = list(_LEAST) if repeat else [name for name in _LEAST if name != "repeat"]
+    measuring = Console(width=10_000)
+    for fewer in range(len(without) + 1):
+        names = [n for n in _COLUMNS if n not in without[:fewer] and (repeat or n != "repeat")]
+        grid = _grid(names, rounds, repeat)
+        if measuring.measure(grid).maximum <= width:
             break
     notes = _notes(summary, rounds, controls)
-    if without := [name for name in _LEAST[:fewer] if repeat or name != "repeat"]:
-        notes.append(f"Too narrow for all columns: {', '.join(without)} left out.")
+    if fewer:
+        notes.append(f"Too narrow for all columns: {', '.join(without[:fewer])} left out.")
     return Group(grid, *(Text(line) for line in notes))
 
 
-def _grid(rows: Sequence[Mapping[str, str]], repeat: bool, without: Sequence[str]) -> Table:
+def _grid(names: Sequence[str], rounds: Sequence[_Row], repeat: Mapping[int, _Row]) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    shown = [name for name in _COLUMNS if name not in without and (repeat or name != "repeat")]
-    for name in shown:
+    for name in names:
         left = name.startswith("accuracy")
         grid.add_column(name, justify="left" if left else "right", no_wrap=True)
-    for row in rows:
-        grid.add_row(*(Text(row[name]) for name in shown))
+    for row in rounds:
+        grid.add_row(*(Text(_COLUMNS[name](row, repeat.get(row["round"]))) for name in names))
     return grid
-
-
-_COLUMNS = (
-    "round",
-    "n",
-    "K",
-    "accuracy [95 %]",
-    "repeat",
-    "parsed",
-    "conf.",
-    "entropy",
-    "mass",
-    "tokens",
-)
-
-
-def _cells(row: Mapping[str, Any], repeat: Mapping[int, Mapping[str, Any]]) -> dict[str, str]:
-    """The cells of a round, by column."""
-    m = row["measures"]
-    same = repeat.get(row["round"])
-    return {
-        "round": str(row["round"]),
-        "n": str(row["n"]),
-        "K": str(row["clusters"]),
-        "accuracy [95 %]": _interval(m["accuracy"]),
-        "repeat": _number(same["measures"]["accuracy"]) if same else "–",
-        "parsed": _number(m["parse_rate"]),
-        "conf.": _number(m["confidence"]),
-        "entropy": _number(m["entropy"]),
-        "mass": _number(m["option_mass"]) + ("*" if row["low_mass"] else ""),
-        "tokens": _number(m["tokens"], "{:.0f}"),
-    }
 
 
 def _notes(
@@ -157,3 +129,18 @@ def _interval(measure: Mapping[str, Any]) -> str:
 def _short(number: str) -> str:
     """``.512`` for ``0.512``: every figure here is to three places, and the width is scarce."""
     return number.replace("0.", ".", 1) if number.startswith(("0.", "-0.")) else number
+
+
+#: What stands in a column, of a row and of the control's same round.
+_COLUMNS: dict[str, Callable[[_Row, _Row | None], str]] = {
+    "round": lambda row, _: str(row["round"]),
+    "n": lambda row, _: str(row["n"]),
+    "K": lambda row, _: str(row["clusters"]),
+    "accuracy [95 %]": lambda row, _: _interval(row["measures"]["accuracy"]),
+    "repeat": lambda _, same: _number(same["measures"]["accuracy"]) if same else "–",
+    "parsed": lambda row, _: _number(row["measures"]["parse_rate"]),
+    "conf.": lambda row, _: _number(row["measures"]["confidence"]),
+    "entropy": lambda row, _: _number(row["measures"]["entropy"]),
+    "mass": lambda row, _: _number(row["measures"]["option_mass"]) + "*" * row["low_mass"],
+    "tokens": lambda row, _: _number(row["measures"]["tokens"], "{:.0f}"),
+}

@@ -144,7 +144,7 @@ def prepare(spec: RunSpec, model: Model | None = None) -> Prepared:
     facts = Facts(
         model=main,
         data=data_fingerprint(task),
-        others={name: _facts(spec.models[name]) for name in sorted(_asked(strategy))},
+        others={name: _facts(spec.models[name]) for name in sorted(strategy.asked)},
     )
     resolved = spec.model_copy(
         update={
@@ -240,18 +240,13 @@ def _check_name(strategy: Strategy, given: str) -> None:
         )
 
 
-def _asked(strategy: Strategy) -> set[str]:
-    """The further models that a strategy asks; one that is bound and never asked isn't loaded."""
-    return {s.source for s in (*strategy.first, *strategy.again) if s.source is not None}
-
-
 def _check_bound(strategy: Strategy, spec: RunSpec) -> None:
-    for step in (*strategy.first, *strategy.again):
-        if step.source is not None and step.source not in spec.models:
-            bound = f": {nearest(step.source, spec.models)}" if spec.models else ""
+    for name, line in strategy.asked.items():
+        if name not in spec.models:
+            bound = f": {nearest(name, spec.models)}" if spec.models else ""
             raise UserError(
-                f"{strategy.path}:{step.line}: this step asks a model called {step.source!r}; say "
-                f"which one that is with models.{step.source}=NAME{bound}."
+                f"{strategy.path}:{line}: this step asks a model called {name!r}; say which one "
+                f"that is with models.{name}=NAME{bound}."
             )
 
 

@@ -93,6 +93,12 @@ class Strategy:
     max_rounds: int | None = None
     path: str = field(default="", compare=False)
 
+    @property
+    def asked(self) -> dict[str, int]:
+        """Names of the further models that take part, with the line of the first such step."""
+        steps = reversed((*self.first, *self.again))
+        return {step.source: step.line for step in steps if step.source is not None}
+
     def steps(self, round: int) -> tuple[Step, ...]:
         """The steps of a round (from 1), those that don't apply in it left out."""
         return tuple(s for s in (self.first if round == 1 else self.again) if s.applies(round))
