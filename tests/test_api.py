@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
-from html.parser import HTMLParser
+from html import escape, unescape
 from pathlib import Path
 
 import polars as pl
@@ -71,33 +71,20 @@ def test_bad_input_is_a_user_error() -> None:
         sc.run(rounds=0, progress=False)
 
 
-class _Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: set[str] = set()
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
-        self.open.append(tag)
-        self.seen.add(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def test_in_a_notebook_a_run_shows_itself(tmp_path: Path) -> None:
+def test_in_a_notebook_a_run_shows_the_first_screen(tmp_path: Path) -> None:
     run = sc.run(
         "planted:chain", "planted", rounds=2, limit=12, out=tmp_path / "<script>", progress=False
     )
-    shown = _Tags()
-    shown.feed(run._repr_html_())
-    assert shown.open == []
-    assert shown.seen <= {"pre", "span"}
-    first, second = (r["measures"]["accuracy"]["value"] for r in run.summary()["rounds"])
-    for value in (first, second):
-        assert f"{value:.3f}".lstrip("0") in shown.text
-    assert "accuracy [95 %]" in shown.text
+    shown = run._repr_html_()
+    assert shown.startswith("<iframe ")
+    assert "<script" not in shown  # all of it stands, escaped, in srcdoc
+    assert escape(run.summary()["verdict"])[:40] in unescape(shown)
+
+
+def test_the_report_is_a_file_in_the_folder(tmp_path: Path) -> None:
+    run = sc.run("planted:chain", "planted", rounds=2, limit=12, out=tmp_path, progress=False)
+    assert run.report() == run.folder / "report.html"
+    text = (run.folder / "report.html").read_text("utf-8")
+    assert text.startswith("<!doctype html>")
+    assert run.folder.name in text
+    assert sc.open_run(run.folder / "report.html").folder == run.folder

@@ -45,12 +45,17 @@ def only(out: Path, strategy: str) -> Path:
     return folder
 
 
-def test_a_run_ends_with_the_table_and_the_path(out: Path) -> None:
+def test_a_run_ends_with_table_verdict_and_report(out: Path) -> None:
     done = call("run", *PLANTED, "--rounds", "3", "--limit", "40", "--chunk", "16", "--out", out)
     lines = done.stdout.splitlines()
-    assert lines[0].split()[:2] == ["round", "n"]
-    assert [row.split()[:2] for row in lines[2:5]] == [["1", "40"], ["2", "40"], ["3", "40"]]
-    assert lines[-1] == str(only(out, "intrinsic"))
+    assert lines[0].split()[:2] == ["round", "accuracy"]
+    assert [row.split()[0] for row in lines[2:5]] == ["1", "2", "3"]
+    folder = only(out, "intrinsic")
+    verdict = json.loads(call("show", folder, "--json").stdout)["verdict"]
+    assert verdict in " ".join(line.strip() for line in lines)
+    assert "n 40 in 40 clusters" in done.stdout
+    assert lines[-1] == str(folder / "report.html")
+    assert (folder / "report.html").stat().st_size > 100_000
 
 
 def test_the_same_command_opens_no_model(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +68,8 @@ def test_the_same_command_opens_no_model(out: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(models, "describe", lambda *_: _describe())
     again = call("run", *PLANTED, "--rounds", 3, "--limit", 40, "--chunk", 16, "--out", out)
     assert again.exit_code == 0
-    assert again.stdout == call("show", only(out, "intrinsic")).stdout
+    shown = call("show", only(out, "intrinsic")).stdout
+    assert again.stdout.splitlines()[:-1] == shown.splitlines()[:-1]
 
 
 def _describe() -> tuple[str, str, str]:
@@ -113,9 +119,14 @@ def test_show_json_has_the_promised_shape(out: Path) -> None:
     assert [r["round"] for r in whole["rounds"]] == [1, 2, 3]
     for each in whole["rounds"]:
         assert (each["n"], each["clusters"]) == (40, 40)
-        for name in ("accuracy", "confidence", "entropy", "option_mass", "parse_rate"):
+        for name in ("accuracy", "confidence", "entropy", "option_mass", "parse_rate", "brier",
+                     "ece_expected", "ece_excess", "calibration_gap", "auroc"):  # fmt: skip
             measure = each["measures"][name]
             assert measure["low"] <= measure["value"] <= measure["high"]
+        assert each["measures"]["ece"]["value"] > 0
+    assert whole["converged_at"] is None  # it would take four rounds
+    assert whole["verdict"].count(".") >= 2
+    assert whole["headline"] in ("better", "worse", "same", "undecided")
     assert set(whole["controls"]) == {"repeat", "baseline"}
     assert len(whole["controls"]["repeat"]["rounds"]) == 3
     assert len(whole["controls"]["baseline"]["rounds"]) == 1
@@ -131,6 +142,46 @@ def test_show_finds_a_run_by_the_beginning_of_its_name(out: Path) -> None:
     assert none.exit_code == 2
     assert "did you mean" in none.stderr
     assert call("show", "x", "--out", out / "nowhere").exit_code == 2
+
+
+def test_report_writes_it_anew(out: Path) -> None:
+    page = only(out, "intrinsic") / "report.html"
+    page.write_text("old")
+    done = call("report", "planted-intrinsic", "--out", out)
+    assert done.stdout.strip() == str(page)
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_margins_are_fixed_before_the_data_are_seen(out: Path) -> None:
+    args = ["run", *PLANTED, "--rounds", 3, "--limit", 40, "--chunk", 16, "--out", out]
+    other = call(*args, "margins.accuracy=0.3")
+    assert other.exit_code == 2
+    assert "give margins.accuracy=0.03, or choose another output folder" in other.stderr
+    assert "margins.accuracy must be above 0" in call(*args, "margins.accuracy=0").stderr
+    unknown = call(*args, "margins.acuracy=0.1")
+    assert "no key 'margins.acuracy': did you mean 'accuracy'" in unknown.stderr
+
+
+def test_a_plan_before_a_run(out: Path) -> None:
+    plain = call("plan", "--n", 480, "--per-cluster", 10, "--icc", 0.2)
+    assert plain.exit_code == 0
+    assert "To show a difference of 5 points: n 1,776 in 178 clusters." in plain.stdout
+    assert "n 480 in 48 clusters can show a difference of 9.8 points" in plain.stdout
+    assert "n 3 in 1 cluster can show nothing" in call("plan", "--n", 3, "--per-cluster", 4).stdout
+    table = json.loads(call("plan", "--json", "--power", 0.9).stdout)
+    assert table["n_for_difference"] > 626  # that of power .8
+    pilot = json.loads(call("plan", "--like", only(out, "intrinsic"), "--json").stdout)
+    assert 0 < pilot["changed"] < 0.5
+    for wrong, told in (
+        (["--difference", 0.5], "needs at least as many answers to change"),
+        (["--like", only(out, "baseline")], "it takes two rounds"),
+        (["--changed", 0], "--changed"),
+        (["--n", 1], "--n"),
+    ):
+        done = call("plan", *wrong)
+        assert done.exit_code == 2
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_export_writes_every_record(out: Path, tmp_path: Path) -> None:
@@ -271,7 +322,9 @@ def test_bundled_model_end_to_end(tmp_path: Path) -> None:
     done = subprocess.run(command(*args), capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    folder = Path(done.stdout.splitlines()[-1])
+    report = Path(done.stdout.splitlines()[-1])
+    assert report.name == "report.html"
+    folder = report.parent
     whole = json.loads(call("show", folder, "--json").stdout)
     assert whole["complete"]
     assert whole["spec"]["model"] == {"name": "smollm2", "dtype": "float32", "device": "cpu"}

@@ -15,10 +15,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy import stats
 
+import plain
 from selfcorrect import records
-from selfcorrect.measures import figure, mean, proportion, summarize, wilson
+from selfcorrect.measures import figure, mean, panel, proportion, summarize, wilson
+from selfcorrect.measures.rounds import against
 from selfcorrect.report.table import table
+from selfcorrect.report.verdict import verdict
 
+MARGINS = {"accuracy": 0.03, "entropy": 0.05, "calibration_gap": 0.03, "brier": 0.03}
 STRANGE = [math.nan, math.inf, -math.inf]
 Z = 1.959963984540054
 
@@ -68,16 +72,26 @@ def test_mean_of_few_equal_clusters_is_the_t_interval_of_their_means() -> None:
     assert (got.low, got.high) == pytest.approx((low, high))
 
 
-def test_mean_of_many_clusters_is_a_cluster_bootstrap() -> None:
+def test_mean_of_many_clusters_is_a_cluster_bootstrap_t() -> None:
     rng = np.random.default_rng(2)
-    x = [rng.normal(i % 3, 1, size=rng.integers(1, 6)) for i in range(80)]
+    x = [rng.gamma(1, i % 3 + 1, size=rng.integers(1, 6)) for i in range(80)]
     got = mean(np.concatenate(x), np.repeat(np.arange(80), [len(c) for c in x]))
-    draws = []
-    for _ in range(4000):
-        chosen = [x[i] for i in rng.integers(0, 80, 80)]
-        draws.append(np.concatenate(chosen).mean())
-    assert got.value == pytest.approx(np.concatenate(x).mean())
-    assert (got.low, got.high) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=0.02)
+
+    def of(sample: list[Any]) -> tuple[float, float]:
+        value, error, _, _ = plain.cluster_mean(
+            [float(v) for c in sample for v in c], [i for i, c in enumerate(sample) for _ in c]
+        )
+        return value, error
+
+    value, error = of(x)
+    ts = []
+    for _ in range(2000):
+        m, e = of([x[i] for i in rng.integers(0, 80, 80)])
+        ts.append((m - value) / e)
+    low, high = np.quantile(ts, [0.025, 0.975])
+    assert got.value == pytest.approx(value)
+    wanted = (value - high * error, value - low * error)
+    assert (got.low, got.high) == pytest.approx(wanted, abs=0.06)
 
 
 @pytest.mark.parametrize("clusters", [5, 60])
@@ -183,6 +197,23 @@ def row(example: str, round: int, **values: Any) -> dict[str, Any]:
     return blank | given | values
 
 
+def whole(rows: list[dict[str, Any]], *, controls: bool = True) -> dict[str, Any]:
+    """A run's summary as ``Run.summary`` makes it, its controls being runs with equal records."""
+    records_ = panel(records.frame(rows))
+    measured = summarize(records_, MARGINS)
+    beside = {"dialogues": 1, **measured, "against": against(records_, records_, MARGINS)}
+    summary = {
+        **measured,
+        "spec": {"strategy": {"name": "intrinsic"}, "margins": MARGINS},
+        "controls": {"repeat": beside, "baseline": beside} if controls else {},
+        "complete": True,
+        "dialogues": 3,
+        "wanted": 3,
+        "notes": [],
+    }
+    return summary | {"verdict": verdict(summary)}
+
+
 def test_every_measure_against_a_plain_count() -> None:
     rng = np.random.default_rng(5)
     rows = []
@@ -205,7 +236,7 @@ def test_every_measure_against_a_plain_count() -> None:
                     values=[{"name": "score", "value": float(rng.random())}],
                 )
             )
-    got = summarize(records.frame(rows), values=["score"])["rounds"]
+    got = summarize(panel(records.frame(rows), ["score"]), MARGINS, values=["score"])["rounds"]
     assert [r["round"] for r in got] == [1, 2]
     for r in got:
         of = [x for x in rows if x["round"] == r["round"]]
@@ -224,7 +255,7 @@ def test_every_measure_against_a_plain_count() -> None:
             "reused": 5,
             "score": np.mean([x["values"][0]["value"] for x in of]),
         }
-        assert {k: v["value"] for k, v in r["measures"].items()} == pytest.approx(expected)
+        assert {k: r["measures"][k]["value"] for k in expected} == pytest.approx(expected)
         assert (r["n"], r["clusters"], r["unparsed"]) == (30, 10, 30 - len(read))
         assert r["measures"]["confidence"]["n"] == len(read)
         assert r["measures"]["option_mass"]["median"] == pytest.approx(
@@ -239,14 +270,16 @@ def test_figures_see_columns_and_nan() -> None:
     rows[1]["choice"] = None
 
     def bias(columns: Any) -> float:
-        assert set(columns) == {"target", "other", "correct", "choice"}
+        assert {"target", "other", "correct", "choice"} <= set(columns)
         assert np.isnan(columns["other"]).all()
         return float(2 * np.nanmean(columns["target"]) - 1)
 
     def never(_: Any) -> float:
         return float(np.float64(0) / np.float64(0))
 
-    got = summarize(records.frame(rows), {"bias": bias, "never": never}, ["target", "other"])
+    own = ["target", "other"]
+    figures = {"bias": bias, "never": never}
+    got = summarize(panel(records.frame(rows), own), MARGINS, figures, own)
     measures = got["rounds"][0]["measures"]
     assert measures["bias"]["value"] == pytest.approx(2 * 30 / 59 - 1)
     assert measures["bias"]["low"] < measures["bias"]["value"] < measures["bias"]["high"]
@@ -289,22 +322,21 @@ def test_the_summary_is_json_and_the_table_is_narrow(answers: Any) -> None:
         for i, (c, ok, x) in enumerate(answers)
         for t in (1, 2)
     ]
-    rounds = summarize(records.frame(rows))["rounds"]
-    json.dumps(rounds, allow_nan=False)
-    summary = {
-        "rounds": rounds,
-        "controls": {"repeat": {"rounds": rounds}, "baseline": {"rounds": rounds[:1]}},
-        "complete": True,
-    }
-    for width in (30, 50, 72, 80):
+    summary = whole(rows)
+    json.dumps(summary, allow_nan=False)
+
+    def lines(width: int) -> list[str]:
         console = Console(width=width, record=True, file=io.StringIO())
         console.print(table(summary, width))
-        shown = console.export_text()
-        assert "…" not in shown
-        assert all(len(line) <= width for line in shown.splitlines())
-        told = "Too narrow for all columns: K, entropy" in " ".join(shown.split())
-        assert told == ("entropy" not in shown.splitlines()[0])
-        assert told or width > 50
+        return console.export_text().splitlines()
+
+    everything = lines(200)[0].split()
+    for width in (30, 50, 72, 80):
+        shown = lines(width)
+        assert "…" not in "".join(shown)
+        assert all(len(line) <= width for line in shown)
+        told = "Too narrow for all columns" in " ".join(shown)
+        assert told == (shown[0].split() != everything)
 
 
 def test_too_large_is_told_not_nan() -> None:
@@ -315,14 +347,14 @@ def test_too_large_is_told_not_nan() -> None:
 
 
 def test_no_records_no_rounds() -> None:
-    assert summarize(pl.DataFrame(schema=records.SCHEMA)) == {"rounds": []}
+    got = summarize(panel(pl.DataFrame(schema=records.SCHEMA)), MARGINS)
+    assert got["rounds"] == []
+    assert got["converged_at"] is None
 
 
 def test_the_table_escapes_markup_and_tells_what_matters() -> None:
     rows = [row(f"e{i}", t, option_mass=0.2, problem="empty") for i in range(3) for t in (1, 2)]
-    summary = {
-        "rounds": summarize(records.frame(rows))["rounds"],
-        "controls": {},
+    summary = whole(rows, controls=False) | {
         "complete": False,
         "dialogues": 3,
         "wanted": 9,
@@ -331,5 +363,5 @@ def test_the_table_escapes_markup_and_tells_what_matters() -> None:
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(table(summary))
     shown = console.export_text()
-    for part in ("[bold]not markup", "3 of 9", "No control", "less than half", ".200*"):
+    for part in ("[bold]not markup", "3 of 9", "less than half", ".200*", "3 in round 1"):
         assert part in shown

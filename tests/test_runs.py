@@ -66,7 +66,7 @@ def test_a_file_with_overrides(tmp_path: Path) -> None:
         ("[model]\ndtype = 'float64'", ":2", ["no dtype 'float64'", "'float16'"]),
         ("[model]\nname = 'x'\ndevice = 'tpu'", ":3", ["model.device must be", "'tpu'"]),
         ("model.dtpye = 'float32'", ":1", ["'model.dtpye'", "did you mean 'dtype'?"]),
-        ("rouns = 3", ":1", ["'rouns'", "did you mean 'rounds'?"]),
+        ("rouns = 3", ":1", ["'rouns'", "did you mean 'rounds'"]),
         ("\n[tsk]\nname = 'bbq'", ":2", ["'tsk'", "'task'"]),
         ("rounds = 'three'", ":1", ["rounds", "whole number", "'three'"]),
         ("[model]\nname = ''", ":2", ["model.name must not be empty"]),

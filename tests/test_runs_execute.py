@@ -123,7 +123,7 @@ def test_a_control_has_no_other_copy_of_itself(
 def test_no_baseline_then_with_it(tmp_path: Path, whole: Path) -> None:
     alone = run(a_spec(), out=tmp_path, baseline=False)
     assert len(list(tmp_path.iterdir())) == 1
-    assert "No control" in _shown(alone)
+    assert "There is no control" in alone.summary()["verdict"]
     with_them = run(a_spec(), out=tmp_path)
     assert set(with_them.summary()["controls"]) == {"repeat", "baseline"}
     assert [p.name for p in sorted(tmp_path.iterdir())] == [p.name for p in sorted(whole.iterdir())]

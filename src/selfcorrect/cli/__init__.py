@@ -6,6 +6,7 @@ import errno
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -127,18 +128,20 @@ def run(
     no_baseline: o.NoBaseline = False,
     skip_bad: o.SkipBad = False,
 ) -> None:
-    """Run a strategy, with its controls, and print the table.
+    """Run a strategy, with its controls, print table and verdict, and write report.html.
 
     The same command again goes on where it was stopped, or shows the result at once.
     """
     from selfcorrect import runs
     from selfcorrect.cli.display import shown
+    from selfcorrect.runs.report import write
 
     spec = _spec(given, model, task, data, categories, strategy, rounds, limit, seed, system,
                  dtype, device, chunk, skip_bad)  # fmt: skip
     with shown(spec.model.name) as progress:
         done = runs.run(spec, out=out, baseline=not no_baseline, progress=progress)
-    _show(done)
+    summary = done.summary()
+    _show(summary, write(done, summary))
     if "rounds" in spec.model_fields_set and done.spec.rounds < spec.rounds:
         typer.echo(
             f"selfcorrect: this strategy has at most {done.spec.rounds} "
@@ -189,13 +192,102 @@ def show(
     ] = False,
     out: o.Out = Path("runs"),
 ) -> None:
-    """Print a run's table, complete or not."""
+    """Print a run's table and verdict, complete or not."""
     found = _find(run, out)
     if as_json:
         # ASCII: nothing in a data set's texts can steer the terminal
         typer.echo(json.dumps(found.summary(), indent=2, allow_nan=False))
     else:
-        _show(found)
+        _show(found.summary(), found.folder)
+
+
+@app.command()
+def report(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's folder, or the beginning of its name.")
+    ],
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    out: o.Out = Path("runs"),
+) -> None:
+    """Write a run's report.html anew, complete or not.
+
+    One self-contained file: the verdict, the curves, and every dialogue that changed its answer.
+    """
+    path = _find(run, out).report()
+    typer.echo(visible(str(path)))
+    if open_it:
+        typer.launch(str(path))
+
+
+@app.command()
+def plan(
+    n: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="What can so many examples show?", min=2),
+    ] = None,
+    difference: Annotated[
+        float,
+        typer.Option(metavar="D", help="Of accuracy, to be shown; .05 is 5 points.", min=1e-4),
+    ] = 0.05,
+    margin: Annotated[
+        float,
+        typer.Option(metavar="M", help="Within which accuracy stays the same.", min=1e-4, max=0.99),
+    ] = 0.03,
+    changed: Annotated[
+        float | None,
+        typer.Option(
+            metavar="C",
+            help="Share of answers that change between right and wrong; the default is .2.",
+            show_default=False,
+            min=1e-4,
+            max=1,
+        ),
+    ] = None,
+    per_cluster: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Examples of a cluster; the default is 1.",
+            show_default=False,
+            min=1,
+        ),
+    ] = None,
+    icc: Annotated[
+        float | None,
+        typer.Option(
+            metavar="R",
+            help="How alike the changes of a cluster are, 0 to 1; the default is .1.",
+            show_default=False,
+            min=0,
+            max=1,
+        ),
+    ] = None,
+    power: Annotated[
+        float,
+        typer.Option(metavar="P", help="The chance of showing what is there.", min=0.5, max=0.999),
+    ] = 0.8,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Take those three from a run, a pilot say.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    out: o.Out = Path("runs"),
+) -> None:
+    """Say how many examples a question needs, and what a given number can show.
+
+    For accuracy in two rounds, or two runs, on the same examples. Nothing is run.
+    """
+    from selfcorrect.cli.plan import design_like, lines
+    from selfcorrect.cli.plan import plan as made
+    from selfcorrect.measures.power import Design
+
+    design = Design(0.2, 1.0, 0.1, power) if like is None else design_like(_find(like, out), power)
+    given = {"changed": changed, "size": per_cluster, "icc": icc}
+    design = replace(design, **{k: v for k, v in given.items() if v is not None})
+    table = made(design, n, difference, margin)
+    typer.echo(json.dumps(table, indent=2) if as_json else "\n".join(lines(table)))
 
 
 @app.command()
@@ -294,14 +386,13 @@ def _find(name: str, out: Path) -> Run:
     raise UserError(f"no run in {out} begins with {name!r}: {nearest(name, known)}.")
 
 
-def _show(run: Run) -> None:
+def _show(summary: dict[str, Any], where: Path) -> None:
     from selfcorrect.report.table import table
 
     console = Console()
-    summary = run.summary()
-    summary["notes"] = visible_values(summary["notes"])
-    console.print(table(summary, console.width))
-    console.print(Text(visible(str(run.folder))), soft_wrap=True)
+    shown = visible_values({key: summary[key] for key in ("notes", "verdict")})
+    console.print(table({**summary, **shown}, console.width))
+    console.print(Text(visible(str(where))), soft_wrap=True)
 
 
 def _list(names: dict[str, str]) -> None:

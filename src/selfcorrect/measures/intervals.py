@@ -8,25 +8,30 @@ number that isn't finite: what can't be told is ``None``, with the reason.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-#: All intervals are at this level.
+#: All intervals are at this level, unless another is asked for.
 LEVEL = 0.95
+#: Standard errors of a normal to each side.
+Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
 #: From so many clusters on, intervals of means and figures are cluster bootstraps.
 BOOTSTRAP_FROM = 50
-#: Resamples of a bootstrap; of a figure, which can't be computed for all resamples at once, fewer.
+#: Resamples of a bootstrap; of a figure that must be computed for one resample at a time, fewer.
 RESAMPLES = 2_000
 FIGURE_RESAMPLES = 999
 
 Floats = NDArray[np.float64]
+Floats32 = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,41 +64,54 @@ class Estimate:
         return table if self.why is None else {**table, "why": self.why}
 
 
-def wilson(successes: float, n: float) -> tuple[float, float]:
-    """Wilson's score interval of a proportion at :data:`LEVEL`; both may be effective numbers."""
-    low, high = proportion_confint(successes, n, alpha=1 - LEVEL, method="wilson")
+def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
+    """Wilson's score interval of a proportion; both numbers may be effective ones."""
+    low, high = proportion_confint(successes, n, alpha=1 - level, method="wilson")
     return max(0.0, float(low)), min(1.0, float(high))
 
 
-def proportion(values: ArrayLike, clusters: ArrayLike) -> Estimate:
-    """A share with Wilson's interval at the effective n.
+def proportion(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) -> Estimate:
+    """A share with Wilson's interval at the effective n (:func:`effective_n`).
 
-    n_eff = n / deff · (z / t_{K−1})², where deff ≥ 1 is the variance of the share between clusters
-    over that of n independent records, and the last factor is for deff being estimated from K
-    clusters (Korn & Graubard 1998, doi:10.2307/3109756). Where all records agree, nothing
-    tells how much those of a cluster are alike, and each cluster counts as one record. Where every
-    record is a cluster of its own this is Wilson's interval itself.
+    Where every record is a cluster of its own this is Wilson's interval itself.
 
     Args:
         values: zeros and ones [n]; NaN is missing and left out.
         clusters: the cluster of each [n], of any type that can be sorted.
+        level: of the interval.
     """
-    x, members, missing = _finite(values, clusters)
+    x, members, missing = finite(values, clusters)
     if missing is not None:
         return missing
     n, k = len(x), int(members[-1]) + 1
     p = float(x.mean())
-    if k == n and n > 1:
-        return Estimate(p, *wilson(x.sum(), n), n, k)
     if k == 1:
-        return _one_cluster(p, n)
-    if p in (0.0, 1.0):
-        effective: float = k
-    else:
-        deff = max(1.0, _variance(x, members) / (p * (1 - p) / n))
-        z, t = stats.norm.ppf(0.5 + LEVEL / 2), stats.t.ppf(0.5 + LEVEL / 2, k - 1)
-        effective = n / deff * float(z / t) ** 2
-    return Estimate(p, *wilson(p * effective, effective), n, k)
+        return one_cluster(p, n)
+    effective = effective_n(x, members, level)
+    return Estimate(p, *wilson(p * effective, effective, level), n, k)
+
+
+def effective_n(x: Floats, members: Ints, level: float = LEVEL) -> float:
+    """How many independent records tell as much about the mean as these of K ≥ 2 clusters.
+
+    n / deff · (z / t_{K−1})², where deff ≥ 1 is the variance of the mean between clusters over
+    that of n independent records, and the last factor is for deff being estimated from K clusters
+    (Korn & Graubard 1998, doi:10.2307/3109756). Where all values are alike, nothing tells how
+    much those of a cluster agree, and each cluster counts as one record.
+
+    Args:
+        x: values [n], sorted by cluster.
+        members: cluster numbers 0 … K−1 [n].
+        level: of the interval that is to be made.
+    """
+    n, k = len(x), int(members[-1]) + 1
+    if k == n:
+        return float(n)
+    independent = float(x.var()) / n
+    if independent == 0:
+        return float(k)
+    deff = max(1.0, variance(x, members) / independent)
+    return n / deff * (float(stats.norm.ppf(0.5 + level / 2)) / _t(k, level)) ** 2
 
 
 def mean(values: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> Estimate:
@@ -102,89 +120,172 @@ def mean(values: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> Estimate:
 
 
 def means(
-    columns: Mapping[str, ArrayLike], clusters: ArrayLike, *, seed: int = 0
-) -> dict[str, Estimate]:
-    """Means over records: K < 50 clusters with t_{K−1}, from 50 on a cluster bootstrap.
+    columns: Mapping[Name, ArrayLike],
+    clusters: ArrayLike,
+    *,
+    levels: Mapping[Name, float] | None = None,
+    seed: int = 0,
+) -> dict[Name, Estimate]:
+    """Means over records: K < 50 clusters with t_{K−1}, from 50 on a cluster bootstrap-t.
 
-    With t the standard error is that of the ratio Σ sums / Σ sizes over clusters, which for
-    clusters of one size is the usual one of the cluster means. The bootstrap (percentile) draws the
-    same clusters for all columns.
+    The standard error is that of the ratio Σ sums / Σ sizes over clusters, which for clusters of
+    one size is the usual one of the cluster means. The bootstrap draws the same clusters for all
+    columns and takes the quantiles of (mean* − mean) / error* in place of t's (Efron & Tibshirani
+    1993, ch. 12).
 
     Args:
         columns: numbers [n] each; what isn't finite is missing and left out.
         clusters: the cluster of each [n], of any type that can be sorted.
+        levels: of the intervals that aren't at :data:`LEVEL`, by column.
         seed: of the resampling.
     """
+    at = levels or {}
     names = np.asarray(clusters)
     members = np.unique(names, return_inverse=True)[1].astype(np.int64)
-    estimates: dict[str, Estimate] = {}
-    resampled: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+    estimates: dict[Name, Estimate] = {}
+    many: dict[Name, tuple[Floats, Floats]] = {}
     with np.errstate(over="ignore", invalid="ignore"):  # told in the estimate, not warned of
         for name, values in columns.items():
-            x, own, missing = _finite(values, names)
-            k = int(own[-1]) + 1 if missing is None else 0
-            m = float(x.mean()) if missing is None else 0.0
+            x, own, missing = finite(values, members)
             if missing is not None:
                 estimates[name] = missing
-            elif k == 1:
-                estimates[name] = _one_cluster(m, len(x))
-            elif k < BOOTSTRAP_FROM:
-                t = float(stats.t.ppf(0.5 + LEVEL / 2, k - 1))
-                half = t * math.sqrt(_variance(x, own))
-                estimates[name] = _checked(m, m - half, m + half, len(x), k)
-            else:
+                continue
+            k, m = int(own[-1]) + 1, float(x.mean())
+            if k == 1:
+                estimates[name] = one_cluster(m, len(x))
+                continue
+            half = _t(k, at.get(name, LEVEL)) * math.sqrt(variance(x, own))
+            estimates[name] = _checked(m, m - half, m + half, len(x), k)
+            if k >= BOOTSTRAP_FROM and half > 0 and math.isfinite(half):
                 there = np.isfinite(np.asarray(values, dtype=np.float64))
-                at, all_of_them = members[there], int(members.max()) + 1
-                size = np.bincount(at, minlength=all_of_them)
-                total = np.bincount(at, np.asarray(values)[there], all_of_them)
-                estimates[name] = Estimate(m, None, None, len(x), k)
-                resampled[name] = (total, size)
-        if resampled:
-            low, high = _resample(
-                np.stack([total for total, _ in resampled.values()], axis=1),
-                np.stack([size for _, size in resampled.values()], axis=1),
-                seed,
+                size = np.bincount(members[there], minlength=int(members.max()) + 1)
+                total = np.bincount(members[there], np.asarray(values)[there], len(size))
+                many[name] = (total - m * size, size.astype(np.float64))
+        for name, (low, high) in _bootstrap_t(many, at, seed).items():
+            e = estimates[name]
+            value, error = e.value or 0.0, math.sqrt(_between(*many[name]))
+            estimates[name] = _checked(
+                value, value - high * error, value - low * error, e.n, e.clusters
             )
-            for name, a, b in zip(resampled, low, high, strict=True):
-                e = estimates[name]
-                estimates[name] = _checked(e.value or 0.0, float(a), float(b), e.n, e.clusters)
     return {name: estimates[name] for name in columns}
 
 
-def _resample(totals: Floats, sizes: Ints, seed: int) -> tuple[Floats, Floats]:
-    """Percentile intervals [m] of Σ totals / Σ sizes over clusters drawn; both are [K, m]."""
-    k = len(totals)
-    both = np.concatenate([totals, sizes], axis=1)
+def _bootstrap_t(
+    many: Mapping[Name, tuple[Floats, Floats]], levels: Mapping[Name, float], seed: int
+) -> dict[Name, tuple[float, float]]:
+    """Quantiles of the studentised mean for each column, given as (residual sums, sizes) [K]."""
+    if not many:
+        return {}
+    # Σ over drawn clusters of r, n, r², rn, n² gives mean and error of every resample; columns
+    # that are alike (the sizes, mostly) go through the product once
+    distinct: dict[bytes, tuple[int, Floats32]] = {}
+    places = []
+    for r, n in many.values():
+        r, n = r / np.sqrt((r * r).sum()), n / n.mean()
+        for part in (r, n, r * r, r * n, n * n):
+            column = part.astype(np.float32)
+            places.append(distinct.setdefault(column.tobytes(), (len(distinct), column))[0])
+    table = np.stack([column for _, column in distinct.values()], axis=1)
+    k = len(table)
 
-    def ratios(drawn: Ints, axis: int = -1) -> Floats:
-        # how often each cluster was drawn, times its sums: nothing of size draws × K × m is made
+    def studentised(counts: Floats32) -> Floats:
+        sums = (counts @ table).astype(np.float64)[:, places].reshape(len(counts), -1, 5)
+        r, n, rr, rn, nn = np.moveaxis(sums, -1, 0)
+        m = r / n
+        variance = k / (k - 1) * (rr - 2 * m * rn + m * m * nn) / n**2
+        return np.where(variance > 0, m / np.sqrt(np.maximum(variance, 1e-300)), np.nan)
+
+    drawn = resampled(k, studentised, seed=seed)
+    quantiles = {}
+    for name, t in zip(many, drawn.T, strict=True):
+        t = t[np.isfinite(t)]
+        if len(t) > 0.9 * len(drawn):  # else too little varies: the t interval stands
+            half = levels.get(name, LEVEL) / 2
+            low, high = np.quantile(t, [0.5 - half, 0.5 + half])
+            quantiles[name] = (float(low), float(high))
+    return quantiles
+
+
+def resampled(
+    k: int,
+    statistics: Callable[[Floats32], Floats],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    width: int = 1,
+) -> Floats:
+    """Statistics of clusters drawn with replacement.
+
+    Args:
+        k: the number of clusters.
+        statistics: given how often each cluster was drawn [draws, k], the numbers [draws, m].
+        resamples, seed: of the drawing.
+        width: how many numbers ``statistics`` holds for each cluster of a draw, about.
+
+    Returns:
+        The statistics [resamples, m].
+    """
+
+    def of(drawn: Ints, axis: int = -1) -> Floats:
         drawn = np.atleast_2d(np.moveaxis(drawn, axis, -1))
         places = (drawn + np.arange(len(drawn))[:, None] * k).ravel()
         counts = np.bincount(places, minlength=drawn.size).reshape(-1, k)
-        sums = counts.astype(np.float64) @ both
-        m = both.shape[1] // 2
-        return np.asarray((sums[:, :m] / sums[:, m:]).T)
+        return np.asarray(statistics(counts.astype(np.float32)).T)
 
-    interval = stats.bootstrap(
-        (np.arange(k),),
-        ratios,
-        n_resamples=RESAMPLES,
-        batch=max(1, 100_000 // k),
-        vectorized=True,
-        confidence_level=LEVEL,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return np.ravel(interval.low), np.ravel(interval.high)
+    with warnings.catch_warnings():
+        # resamples that don't vary are for the caller to judge
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        drawn = stats.bootstrap(
+            (np.arange(k),),
+            of,
+            n_resamples=resamples,
+            batch=max(1, 1_000_000 // (k * width)),
+            vectorized=True,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).bootstrap_distribution
+    return np.asarray(drawn.reshape(-1, resamples).T)
 
 
-def figure(
-    compute: Callable[[Ints], float],
+def of_sums(
+    terms: Floats,
+    value: Callable[[Floats], Floats],
     clusters: ArrayLike,
     *,
+    bootstrap: bool = True,
     seed: int = 0,
-    resample: bool = True,
 ) -> Estimate:
+    """A number computed from sums over records, with an interval over clusters.
+
+    As :func:`figure`, at the cost of a matrix product.
+
+    Args:
+        terms: what is summed [n, m].
+        value: the number [...] from sums [..., m]; not finite where it is undefined.
+        clusters: the cluster of each record [n].
+        bootstrap: False takes the jackknife from 50 clusters on too, for figures that a bootstrap
+            would bias.
+        seed: of the resampling.
+    """
+    members = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
+    n, k = len(members), int(members.max()) + 1 if len(members) else 0
+    sums: Floats = np.stack([np.bincount(members, t, k) for t in np.asarray(terms).T], axis=1)
+
+    def numbers(totals: Floats) -> Floats:
+        with np.errstate(all="ignore"):  # 0/0 is NaN, which stands for undefined
+            return np.asarray(value(totals), dtype=np.float64)
+
+    return _figure(
+        n,
+        k,
+        lambda: float(numbers(sums.sum(axis=0))),
+        lambda: numbers(sums.sum(axis=0) - sums),
+        lambda: resampled(k, lambda counts: numbers(counts @ sums)[:, None], seed=seed)[:, 0],
+        bootstrap,
+    )
+
+
+def figure(compute: Callable[[Ints], float], clusters: ArrayLike, *, seed: int = 0) -> Estimate:
     """Any number computed from records, with an interval over clusters.
 
     From 50 clusters on a cluster bootstrap (percentile; resamples in which the figure is undefined
@@ -197,43 +298,58 @@ def figure(
             it is undefined.
         clusters: the cluster of each record [n].
         seed: of the resampling.
-        resample: False takes the jackknife from 50 clusters on too: K computations, not a thousand.
     """
-    names = np.asarray(clusters)
-    n = len(names)
+    members = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
+    n, k = len(members), int(members.max()) + 1 if len(members) else 0
+
+    def draws() -> Floats:
+        parts = np.split(np.argsort(members, kind="stable"), np.cumsum(np.bincount(members))[:-1])
+        rng = np.random.default_rng(seed)
+        chosen = (rng.integers(0, k, k) for _ in range(FIGURE_RESAMPLES))
+        return np.array([compute(np.concatenate([parts[c] for c in each])) for each in chosen])
+
+    return _figure(
+        n,
+        k,
+        lambda: float(compute(np.arange(n))),
+        lambda: np.array([float(compute(np.flatnonzero(members != c))) for c in range(k)]),
+        draws,
+        True,
+    )
+
+
+def _figure(
+    n: int,
+    k: int,
+    whole: Callable[[], float],
+    without: Callable[[], Floats],
+    draws: Callable[[], Floats],
+    bootstrap: bool,
+) -> Estimate:
+    """From the figure of all records, those without each cluster [K], those of resamples [R]."""
     if n == 0:
         return Estimate(None, None, None, 0, 0, "no records")
-    _, members = np.unique(names, return_inverse=True)
-    members = members.astype(np.int64)
-    k = int(members.max()) + 1
-    value = float(compute(np.arange(n)))
+    value = whole()
     if not math.isfinite(value):
         return Estimate(None, None, None, n, k, "undefined for these records")
     if k == 1:
-        return _one_cluster(value, n)
-    by_cluster = np.split(np.argsort(members, kind="stable"), np.cumsum(np.bincount(members))[:-1])
-    if k < BOOTSTRAP_FROM or not resample:
-        kept = np.array([float(compute(np.flatnonzero(members != c))) for c in range(k)])
+        return one_cluster(value, n)
+    if k < BOOTSTRAP_FROM or not bootstrap:
+        kept = without()
         if not np.isfinite(kept).all():
             return Estimate(value, None, None, n, k, "undefined without one of the clusters")
         spread = math.sqrt((k - 1) / k * float(((kept - kept.mean()) ** 2).sum()))
-        half = float(stats.t.ppf(0.5 + LEVEL / 2, k - 1)) * spread
+        half = _t(k, LEVEL) * spread
         return _checked(value, value - half, value + half, n, k)
-
-    # scipy's bootstrap has no interval once a single resample is undefined
-    rng = np.random.default_rng(seed)
-    draws = np.empty(FIGURE_RESAMPLES)
-    for i in range(FIGURE_RESAMPLES):
-        chosen = rng.integers(0, k, k)
-        draws[i] = compute(np.concatenate([by_cluster[c] for c in chosen]))
-    defined = draws[np.isfinite(draws)]
-    if len(defined) < 0.9 * len(draws):
+    drawn = draws()
+    defined = drawn[np.isfinite(drawn)]
+    if len(defined) < 0.9 * len(drawn):
         return Estimate(value, None, None, n, k, "undefined in more than a tenth of the resamples")
     low, high = np.quantile(defined, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return Estimate(value, float(low), float(high), n, k)
 
 
-def _finite(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints, Estimate | None]:
+def finite(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints, Estimate | None]:
     """The finite values sorted by cluster number 0 … K−1; an estimate if there are none."""
     x, names = np.asarray(values, dtype=np.float64), np.asarray(clusters)
     if x.shape != names.shape or x.ndim != 1:
@@ -247,12 +363,21 @@ def _finite(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints, Estim
     return x[order], members[order].astype(np.int64), None
 
 
-def _variance(x: Floats, members: Ints) -> float:
+def variance(x: Floats, members: Ints) -> float:
     """Variance of the mean, from the spread of the clusters' sums around it."""
-    sizes = np.bincount(members)
-    residuals = np.bincount(members, x) - x.mean() * sizes
-    k = len(sizes)
-    return float(k / (k - 1) * (residuals**2).sum() / len(x) ** 2)
+    sizes = np.bincount(members).astype(np.float64)
+    return _between(np.bincount(members, x) - x.mean() * sizes, sizes)
+
+
+def _between(residuals: Floats, sizes: Floats) -> float:
+    """The same from the residual sums [K] and sizes [K] of clusters, empty ones left out."""
+    k = np.count_nonzero(sizes)
+    return float(k / (k - 1) * (residuals**2).sum() / sizes.sum() ** 2)
+
+
+def _t(k: int, level: float) -> float:
+    """What a standard error is multiplied with: t's quantile for K clusters."""
+    return float(stats.t.ppf(0.5 + level / 2, k - 1))
 
 
 def _checked(value: float, low: float, high: float, n: int, k: int) -> Estimate:
@@ -264,6 +389,7 @@ def _checked(value: float, low: float, high: float, n: int, k: int) -> Estimate:
     return Estimate(value, min(low, value), max(high, value), n, k)
 
 
-def _one_cluster(value: float, n: int) -> Estimate:
+def one_cluster(value: float, n: int) -> Estimate:
+    """The estimate of a number whose records all are of one cluster."""
     why = "one record: no interval" if n == 1 else "one cluster: no interval"
     return Estimate(value, None, None, n, 1, why)

@@ -2,195 +2,267 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from selfcorrect.measures.intervals import Estimate, figure, means, proportion
-
-#: The columns of the records that :func:`summarize` reads; never ``steps``.
-COLUMNS = (
-    "cluster",
-    "round",
-    "choice",
-    "problem",
-    "correct",
-    "likeliest",
-    "option_mass",
-    "confidence",
-    "entropy",
-    "first_choice_p",
-    "encoded",
-    "reused",
-    "generated",
-    "values",
+from selfcorrect.measures import transitions
+from selfcorrect.measures.calibration import auroc_of, calibration, ece
+from selfcorrect.measures.compare import (
+    SCORES,
+    Figure,
+    compare,
+    convergence,
+    figure_of,
 )
+from selfcorrect.measures.intervals import Estimate, Floats, means, proportion
+from selfcorrect.measures.paired import holm, joint_level, share_difference, share_test
+from selfcorrect.measures.panel import Panel
 
 #: A round whose median option mass is below this is flagged: the options were hardly considered.
 LOW_MASS = 0.5
 
-#: A number of one round from its records' columns, NaN where undefined.
-Figure = Callable[[Mapping[str, NDArray[Any]]], float]
-
-_MEANS = ("confidence", "entropy", "option_mass", "first_choice_p")
-_COSTS = ("encoded", "generated", "reused")
+#: Measures that are means over records: the panel's column of each.
+_MEANS = SCORES | {
+    name: name for name in ("option_mass", "first_choice_p", "encoded", "generated", "reused")
+}
+#: Those that are shares.
+_SHARES = {"accuracy": "correct", "parse_rate": "parsed", "likeliest_differs": "differs"}
+#: Curves that are read as a whole have a simultaneous band as well.
+_BANDS = ("accuracy", "confidence", "entropy", "calibration_gap", "brier")
+#: The same with unread answers taken as wrong, with confidence 1/|options|.
+_ALL = {"calibration_gap_all": "gap_all", "brier_all": "brier_all"}
 
 
 def summarize(
-    records: pl.DataFrame | Iterable[pl.DataFrame],
+    panel: Panel,
+    margins: Mapping[str, float],
     figures: Mapping[str, Figure] | None = None,
     values: Iterable[str] = (),
     *,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Every measure in every round.
+    """Every measure in every round, what changed from the first to the last, and convergence.
 
     All rounds are over the same dialogues: one that stopped early has records in the later rounds
-    too, in which its answer stands at no further tokens.
-
-    The measures, each ``{"value", "low", "high", "n", "clusters"}`` (with ``"why"`` where a number
-    is missing; never NaN):
-
-    - ``accuracy``: share correct; an answer that couldn't be read is not correct;
-    - ``parse_rate``: share of answers that could be read;
-    - ``confidence``: mean p of the answer given, over the answers read;
-    - ``entropy``: mean entropy over the options, in nats;
-    - ``option_mass``: mean Σ P(option) before normalising, with its ``median``;
-    - ``first_choice_p``: mean p of the dialogue's choice in round 1;
-    - ``likeliest_differs``: share of answers read that are not the likeliest option;
-    - ``encoded``, ``generated``, ``reused``: mean tokens that went through the model (those
-      generated among them), that were generated, and that came from the cache;
-    - ``tokens``: as ``encoded``, the cost of a round;
-    - the task's own ``values`` (means) and ``figures``.
+    too, in which its answer stands at no further tokens. ``docs/measures.md`` says what each
+    measure is.
 
     Args:
-        records: with at least :data:`COLUMNS`, whole or in parts that are let go one by one.
+        panel: the records.
+        margins: by measure, up to what size a change counts as none.
         figures: a task's own figures per round.
-        values: names of the numbers that the task may put into its records.
+        values: names of the task's own numbers whose mean is worth knowing.
         seed: of the resampling.
 
     Returns:
-        ``{"rounds": [{"round", "n", "clusters", "unparsed", "low_mass", "measures"}]}``
-        with JSON's types only.
+        ``{"rounds": [{"round", "n", "clusters", "unparsed", "low_mass", "measures", "reliability",
+        "flow", "changed", "cl", "cs", "settled", "gain"}], "alternating", "changes",
+        "convergence", "converged_at"}`` with JSON's types only. A measure is ``{"value", "low",
+        "high", "n", "clusters"}``, with ``"why"`` where a number is missing (never NaN), and
+        ``"band"`` where there is a simultaneous one.
     """
-    frames = [records] if isinstance(records, pl.DataFrame) else records
-    columns, own = _columns(frames, values)
-    shown = list(values)
-    rounds = []
-    for number in np.unique(columns["round"]):
-        which = np.flatnonzero(columns["round"] == number)
-        of_round = {name: column[which] for name, column in columns.items()}
-        rounds.append(_round(int(number), of_round, own, shown, figures or {}, seed))
-    return {"rounds": rounds}
-
-
-def _round(
-    number: int,
-    columns: Mapping[str, NDArray[Any]],
-    own: Sequence[str],
-    shown: Sequence[str],
-    figures: Mapping[str, Figure],
-    seed: int,
-) -> dict[str, Any]:
-    clusters = columns["cluster"]
-    measures: dict[str, dict[str, Any]] = {
-        "accuracy": proportion(columns["correct"], clusters).table(),
-        "parse_rate": proportion(columns["parsed"], clusters).table(),
-        "likeliest_differs": proportion(columns["differs"], clusters).table(),
-    }
-    names = (*_MEANS, *_COSTS, *shown)
-    for name, estimate in means({c: columns[c] for c in names}, clusters, seed=seed).items():
-        measures[name] = estimate.table()
-    measures["tokens"] = dict(measures["encoded"])
-    mass = columns["option_mass"][np.isfinite(columns["option_mass"])]
-    median = float(np.median(mass)) if len(mass) else None
-    measures["option_mass"]["median"] = median
-    offered = {name: columns[name] for name in (*own, "correct", "choice")}
-    for name, compute in figures.items():
-        # Figures of a part of the data (bias_ambiguous/Age) are many: see intervals.figure.
-        whole = "/" not in name
-        measures[name] = _figure(compute, offered, clusters, seed, whole).table()
+    if not panel.rounds:
+        nobody = Estimate(None, None, None, 0, 0, "no records").table()
+        return {
+            "rounds": [],
+            "alternating": nobody,
+            "changes": {},
+            "convergence": {},
+            "converged_at": None,
+        }
+    last, first = panel.rounds[-1], panel.rounds[0]
+    converged = convergence(panel, margins, seed=seed)
     return {
-        "round": number,
-        "n": len(clusters),
-        "clusters": len(np.unique(clusters)),
-        "unparsed": int((columns["parsed"] == 0).sum()),
-        "low_mass": median is not None and median < LOW_MASS,
-        "measures": measures,
+        "rounds": _rounds(panel, figures or {}, tuple(values), seed),
+        "alternating": proportion(
+            transitions.alternating(panel.columns["answer"]), panel.clusters
+        ).table(),
+        "changes": compare(
+            panel.at(last),
+            panel.at(first),
+            panel.clusters,
+            margins,
+            figures=figures,
+            seed=seed,
+        )
+        if last > first
+        else {},
+        "convergence": converged,
+        "converged_at": converged["accuracy"]["round"] if "accuracy" in converged else None,
     }
 
 
-def _figure(
-    compute: Figure,
-    columns: Mapping[str, NDArray[np.float64]],
-    clusters: NDArray[Any],
-    seed: int,
-    resample: bool,
-) -> Estimate:
-    def of(positions: NDArray[np.int64]) -> float:
-        with np.errstate(all="ignore"):  # 0/0 is NaN, which the figure's contract allows
-            return compute({name: column[positions] for name, column in columns.items()})
-
-    return figure(of, clusters, seed=seed, resample=resample)
-
-
-def _columns(
-    frames: Iterable[pl.DataFrame], values: Iterable[str]
-) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """The records as plain arrays [n], NaN where missing, and the names of the task's own.
-
-    Clusters become numbers that follow from their names alone. Nothing larger than the arrays is
-    held: a data frame of many small parts takes twice as much.
-    """
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in (*_PLAIN, "cluster")}
-    own: dict[str, list[tuple[int, NDArray[Any], NDArray[Any]]]] = {name: [] for name in values}
-    n = 0
-    for frame in frames:
-        numbers = frame.select(**_PLAIN).fill_null(float("nan")).to_numpy()
-        for name, column in zip(_PLAIN, numbers.T, strict=True):
-            # whole numbers are exact in half the space
-            parts[name].append(column.astype(np.float64 if name in _MEANS else np.float32))
-        codes = [_code(name) for name in frame["cluster"].to_list()]
-        parts["cluster"].append(np.array(codes, dtype=np.uint64))
-        for name, rows, column in _values(frame):
-            own.setdefault(name, []).append((n, rows, column))
-        n += len(frame)
-    columns: dict[str, NDArray[Any]] = {}
-    for name in list(parts):
-        pieces = parts.pop(name)
-        columns[name] = np.concatenate(pieces) if pieces else np.empty(0)
-    for name, given in own.items():
-        columns[name] = np.full(n, np.nan)
-        for start, rows, column in given:
-            columns[name][start + rows] = column
-    return columns, list(own)
-
-
-_FLOAT = pl.Float64
-_PLAIN = {
-    **{name: pl.col(name).cast(_FLOAT) for name in (*_MEANS, *_COSTS)},
-    **{name: pl.col(name).cast(_FLOAT) for name in ("round", "correct", "choice")},
-    "parsed": pl.col("problem").is_null().cast(_FLOAT),
-    "differs": (pl.col("choice") != pl.col("likeliest")).cast(_FLOAT),
-}
-
-
-def _code(name: str) -> int:
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
-
-
-def _values(frame: pl.DataFrame) -> list[tuple[str, NDArray[Any], NDArray[Any]]]:
-    """The task's own numbers: name, rows that have it, and what they have."""
-    long = (
-        frame.select(pl.int_range(len(frame)).alias("row"), "values")
-        .explode("values")
-        .drop_nulls("values")
+def _rounds(
+    panel: Panel, figures: Mapping[str, Figure], values: tuple[str, ...], seed: int
+) -> list[dict[str, Any]]:
+    scores = _means(panel, values, seed)
+    aurocs, _ = auroc_of(
+        [(panel.at(t)["confidence"], panel.at(t)["correct"]) for t in panel.rounds],
+        panel.clusters,
+        seed=seed,
     )
-    if long.is_empty():
-        return []
-    groups = long.unnest("values").drop_nulls().group_by("name", maintain_order=True)
-    return [(str(name), g["row"].to_numpy(), g["value"].to_numpy()) for (name,), g in groups]
+    answers, correct = panel.columns["answer"], panel.columns["correct"]
+    level = joint_level(correct, panel.clusters)
+    flows = [None, *transitions.flow(answers, correct)]
+    shares = {
+        "changed": transitions.changed(answers),
+        "cl": transitions.stayed_right(correct),
+        "cs": transitions.became_right(correct),
+        "settled": transitions.settled(answers),
+    }
+    gains = _gains(panel)
+    rounds = []
+    for place, number in enumerate(panel.rounds):
+        there = panel.there[:, place]
+        clusters = panel.clusters[there]
+        columns = {name: c[there] for name, c in panel.at(number).items()}
+        measures: dict[str, dict[str, Any]] = {
+            name: proportion(columns[c], clusters).table() for name, c in _SHARES.items()
+        }
+        band = proportion(columns["correct"], clusters, level=level)
+        measures["accuracy"]["band"] = _band(band)
+        for name in (*_MEANS, *_ALL, *values):
+            measures[name] = scores[name, place].table()
+            if name in _BANDS:
+                measures[name]["band"] = _band(scores["band", name, place])
+        mass = columns["option_mass"][np.isfinite(columns["option_mass"])]
+        median = float(np.median(mass)) if len(mass) else None
+        measures["option_mass"]["median"] = median
+        measures["auroc"] = aurocs[place].table()
+        reliability = _calibration(columns, clusters, measures, seed)
+        for name, compute in figures.items():
+            measures[name] = figure_of(compute, columns, clusters, seed=seed).table()
+        rounds.append(
+            {
+                "round": number,
+                "n": len(clusters),
+                "clusters": len(np.unique(clusters)),
+                "unparsed": int((columns["parsed"] == 0).sum()),
+                "low_mass": median is not None and median < LOW_MASS,
+                "measures": measures,
+                "reliability": reliability,
+                "flow": flows[place],
+                **{
+                    name: proportion(c[:, place], panel.clusters).table()
+                    if place or name == "settled"
+                    else None
+                    for name, c in shares.items()
+                },
+                "gain": gains[place],
+            }
+        )
+    return rounds
+
+
+def _means(panel: Panel, values: tuple[str, ...], seed: int) -> dict[Any, Estimate]:
+    """The means of all rounds at once, so that their resamples are drawn once."""
+    columns: dict[Any, Floats] = {}
+    levels: dict[Any, float] = {}
+    wanted = {**_MEANS, **_ALL, **{name: name for name in values}}
+    for name, column in wanted.items():
+        x = panel.own[column] if name in values else panel.columns[column]
+        if name in _BANDS:
+            level = joint_level(x, panel.clusters)
+            levels |= {("band", name, t): level for t in range(x.shape[1])}
+        for place in range(x.shape[1]):
+            columns[name, place] = x[:, place]
+            if name in _BANDS:
+                columns["band", name, place] = x[:, place]
+    return means(columns, panel.clusters, levels=levels, seed=seed)
+
+
+def _calibration(
+    columns: Mapping[str, Floats],
+    clusters: NDArray[Any],
+    measures: dict[str, dict[str, Any]],
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Add the calibration measures of a round, and return its reliability diagram."""
+    of_read = calibration(columns["confidence"], columns["correct"], clusters, seed=seed)
+    measures["ece"] = of_read.ece.table()
+    measures["ece_expected"] = of_read.expected.table()
+    measures["ece_excess"] = of_read.excess.table()
+    measures["ece_debiased"] = of_read.debiased.table()
+    everything = ece(columns["confidence_all"], columns["correct"])
+    known = measures["calibration_gap_all"]
+    measures["ece_all"] = Estimate(
+        None if np.isnan(everything) else everything,
+        None,
+        None,
+        known["n"],
+        known["clusters"],
+        known.get("why") if np.isnan(everything) else None,
+    ).table()
+    return of_read.reliability
+
+
+def _gains(panel: Panel) -> list[dict[str, Any] | None]:
+    """Accuracy's difference of each later round from the first, with p adjusted for all of them."""
+    right = panel.columns["correct"]
+    later = range(1, len(panel.rounds))
+    ps = {t: share_test(right[:, t], right[:, 0], panel.clusters) for t in later}
+    known = {t: p for t, p in ps.items() if p is not None}
+    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    return [
+        None,
+        *(
+            {
+                **share_difference(right[:, t], right[:, 0], panel.clusters).table(),
+                "p": ps[t],
+                "p_holm": adjusted.get(t),
+            }
+            for t in later
+        ),
+    ]
+
+
+def _band(estimate: Estimate) -> list[float] | None:
+    if estimate.low is None or estimate.high is None:
+        return None
+    return [estimate.low, estimate.high]
+
+
+def against(
+    panel: Panel,
+    control: Panel,
+    margins: Mapping[str, float],
+    figures: Mapping[str, Figure] | None = None,
+    *,
+    seed: int = 0,
+) -> dict[str, Any] | None:
+    """A run minus its control, on the examples that both have; ``None`` if they share none.
+
+    Args:
+        panel, control: the records of both.
+        margins, figures, seed: as in :func:`summarize`.
+
+    Returns:
+        ``round`` and ``control_round``: the run's last, and the control's same or, if it has
+        fewer, its last; ``difference``: every measure's, see
+        :func:`selfcorrect.measures.compare.compare`; ``by_round``: accuracy's in every round, or
+        ``None`` for a round that the control doesn't have; ``tokens_ratio``: the tokens encoded by
+        a dialogue of the run, in all of its rounds, over those of the control's.
+    """
+    mine, theirs = panel.beside(control)
+    if not len(mine.examples):
+        return None
+    last = mine.rounds[-1]
+    of_control = min(last, theirs.rounds[-1])
+    totals = [float(np.nansum(each.columns["encoded"])) for each in (mine, theirs)]
+    return {
+        "round": last,
+        "control_round": of_control,
+        "difference": compare(
+            mine.at(last), theirs.at(of_control), mine.clusters, margins, figures=figures, seed=seed
+        ),
+        "by_round": [
+            share_difference(mine.at(t)["correct"], theirs.at(t)["correct"], mine.clusters).table()
+            if t in theirs.rounds
+            else None
+            for t in mine.rounds
+        ],
+        "tokens_ratio": totals[0] / totals[1] if totals[1] else None,
+    }

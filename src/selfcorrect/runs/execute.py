@@ -187,6 +187,7 @@ def run(
     ready = prepare(spec, model)
     arms = _arms(ready, Path(out).expanduser(), baseline)
     main = arms[0]
+    _check_margins(main)
     if not any(_missing(arm, ready.wanted) for arm in arms):
         _check_held(main, ready)
         return _result(main, ready)
@@ -276,6 +277,19 @@ def _arm(ready: Prepared, out: Path, spec: RunSpec, strategy: Strategy) -> _ArmR
     facts = ready.facts if spec.models else replace(ready.facts, others={})
     hash = spec_hash(spec, facts, strategy)
     return _ArmRun(strategy, spec, hash, Store(out / folder_name(spec, strategy, hash)))
+
+
+def _check_margins(arm: _ArmRun) -> None:
+    """Raises UserError where other margins are asked for than those fixed when the run began."""
+    header = read_header(arm.store)
+    if header is not None and header.spec.margins != arm.spec.margins:
+        fixed = header.spec.margins.model_dump()
+        given = arm.spec.margins.model_dump()
+        wanted = " ".join(f"margins.{k}={v}" for k, v in fixed.items() if v != given[k])
+        raise UserError(
+            f"the margins of {arm.store.root} were fixed before its data were seen: give {wanted}, "
+            "or choose another output folder."
+        )
 
 
 def _missing(arm: _ArmRun, wanted: int) -> list[tuple[int, int]]:

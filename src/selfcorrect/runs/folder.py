@@ -29,6 +29,7 @@ from selfcorrect.runs.store import Store
 from selfcorrect.tasks.base import Task
 
 RUN = "run.toml"
+REPORT = "report.html"
 _PIECE = re.compile(r"records/chunk-(\d+)\.(\d+)-(\d+)\.parquet")
 _LIBRARIES = ("selfcorrect", "torch", "transformers", "polars", "numpy", "safetensors")
 
@@ -364,21 +365,34 @@ class Run:
         return f"<Run {str(self.folder)!r}: {self.dialogues} of {self.wanted} dialogues>"
 
     def summary(self) -> dict[str, Any]:
-        """Per round every measure with its interval, for the run and for its controls.
+        """Everything measured on the run and on its controls, and what follows from it.
 
         Returns:
-            ``{"folder", "complete", "dialogues", "spec", "rounds": [...], "controls": {name:
-            {"folder", "dialogues", "rounds": [...]}}}``; the rounds as in
-            :func:`selfcorrect.measures.rounds.summarize`. Only JSON's types.
+            ``{"folder", "spec", "complete", "dialogues", "wanted", "rounds": [...], "changes",
+            "convergence", "converged_at", …, "controls": {name: {"folder", "dialogues",
+            "against": {...}, "rounds": [...], …}}, "headline", "verdict", "notes"}``; what stands
+            for a run and for a control is that of
+            :func:`selfcorrect.measures.rounds.summarize`, and ``against`` that of
+            :func:`selfcorrect.measures.rounds.against`. Only JSON's types.
         """
         from selfcorrect.runs.summary import summary
 
         return summary(self)
 
-    def _repr_html_(self) -> str:
-        from selfcorrect.runs.summary import html
+    def report(self) -> Path:
+        """Write ``report.html`` into the folder: one self-contained file. Returns its path.
 
-        return html(self)
+        Raises:
+            UserError: the folder can't be written to, or is used by another process.
+        """
+        from selfcorrect.runs.report import write
+
+        return write(self)
+
+    def _repr_html_(self) -> str:
+        from selfcorrect.report.page import first_screen
+
+        return first_screen(self.summary())
 
     @property
     def _store(self) -> Store:
@@ -392,7 +406,7 @@ def open_run(path: str | Path) -> Run:
         UserError: there is no run, it is damaged, or it is of another version.
     """
     folder = Path(path).expanduser()
-    if folder.name == RUN:
+    if folder.name in (RUN, REPORT):
         folder = folder.parent
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}.")

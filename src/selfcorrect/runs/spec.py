@@ -52,6 +52,15 @@ class StrategySpec(_Part):
     parameters: dict[str, Any] = {}
 
 
+class Margins(_Part):
+    """Changes up to which a measure counts as the same; fixed before a run, never from its data."""
+
+    accuracy: float = Field(default=0.03, gt=0, lt=1)
+    entropy: float = Field(default=0.05, gt=0)
+    calibration_gap: float = Field(default=0.03, gt=0, lt=1)
+    brier: float = Field(default=0.03, gt=0, lt=2)
+
+
 class RunSpec(_Part):
     """One model × task × strategy × seed.
 
@@ -63,6 +72,7 @@ class RunSpec(_Part):
         chunk: dialogues that go through their rounds together, and are saved together.
         skip_bad: leave out malformed lines of the data (they are counted) instead of stopping.
         models: further models, by the name that a strategy's ``from`` uses.
+        margins: what the verdict calls the same; they change no record.
     """
 
     model: ModelSpec = ModelSpec()
@@ -75,6 +85,7 @@ class RunSpec(_Part):
     chunk: int = Field(default=64, ge=1, le=4096, strict=True)
     skip_bad: bool = Field(default=False, strict=True)
     models: dict[str, ModelSpec] = {}
+    margins: Margins = Margins()
 
     @field_validator(*NAMED, mode="before")
     @classmethod
@@ -219,6 +230,8 @@ def _sentence(details: ErrorDetails) -> str:
             return f"{key} must be at most {limits['le']}, not {given}."
         case "less_than":
             return f"{key} must be below {limits['lt']}, not {given}."
+        case "greater_than":
+            return f"{key} must be above {limits['gt']}, not {given}."
         case "literal_error":
             known = ModelSpec.model_fields[str(details["loc"][-1])].annotation.__args__  # type: ignore[union-attr]
             return (
@@ -243,6 +256,7 @@ def _keys(parents: Sequence[str]) -> list[str]:
         "task": TaskSpec,
         "strategy": StrategySpec,
         "models": ModelSpec,
+        "margins": Margins,
     }
     return list((parts[parents[0]] if parents else RunSpec).model_fields)
 

@@ -1,12 +1,14 @@
-"""A run's summary, and how a run shows itself in a notebook."""
+"""A run's summary: everything measured on it and on its controls."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect.errors import UserError
-from selfcorrect.measures.rounds import COLUMNS, summarize
+from selfcorrect.measures.panel import COLUMNS, Panel, panel
+from selfcorrect.measures.rounds import against, summarize
+from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.identity import data_fingerprint, task_of
 
 if TYPE_CHECKING:
@@ -17,35 +19,56 @@ if TYPE_CHECKING:
 def summary(run: Run) -> dict[str, Any]:
     """See :meth:`selfcorrect.runs.folder.Run.summary`."""
     task, note = _task(run)
+    records = _panel(run, task)
+    spec = run.spec.model_dump(mode="json")
+    margins = spec["margins"]
     table: dict[str, Any] = {
         "folder": str(run.folder),
-        "spec": run.spec.model_dump(mode="json"),
+        "spec": spec,
         "complete": run.complete,
         "dialogues": run.dialogues,
         "wanted": run.wanted,
-        "rounds": _rounds(run, task),
+        **_measured(run, records, task, margins),
         "controls": {},
-        "notes": [*_skipped(run), *([note] if note else [])],
+        "notes": [*_skipped(run), *_lacking(records), *([note] if note else [])],
     }
     for name in run.header.controls:
         try:
             if control := run.control(name):
+                beside = _panel(control, task)
                 table["controls"][name] = {
                     "folder": str(control.folder),
                     "dialogues": control.dialogues,
-                    "rounds": _rounds(control, task),
+                    **_measured(control, beside, task, margins),
+                    "against": against(
+                        records, beside, margins, task.figures if task else {}, seed=run.spec.seed
+                    ),
                 }
         except UserError as error:  # what it was to be compared with is still worth showing
             table["notes"].append(f"the control {name} is left out: {error}")
-    return table
+    return {**table, "headline": headline(table), "verdict": verdict(table)}
 
 
-def _rounds(run: Run, task: Task | None) -> list[dict[str, Any]]:
+def _panel(run: Run, task: Task | None) -> Panel:
+    return panel(run.chunks(COLUMNS), tuple(task.values) if task else ())
+
+
+def _measured(
+    run: Run, records: Panel, task: Task | None, margins: Mapping[str, float]
+) -> dict[str, Any]:
     figures, values = (task.figures, tuple(task.values)) if task else ({}, ())
-    rounds: list[dict[str, Any]] = summarize(
-        run.chunks(COLUMNS), figures, values, seed=run.header.spec.seed
-    )["rounds"]
-    return rounds
+    return summarize(records, margins, figures, values, seed=run.spec.seed)
+
+
+def _lacking(records: Panel) -> list[str]:
+    """Dialogues that lack a round: they can't be paired there, and are missing in the others."""
+    lacking = int((~records.there.all(axis=1)).sum()) if records.rounds else 0
+    if not lacking:
+        return []
+    return [
+        f"{lacking} of {len(records.examples)} dialogues lack a round: they count in the rounds "
+        "they have, and comparisons leave them out."
+    ]
 
 
 def _task(run: Run) -> tuple[Task | None, str]:
@@ -70,16 +93,3 @@ def _skipped(run: Run) -> list[str]:
         return []
     more = f", and {len(lines) - 1} more (see run.toml)" if len(lines) > 1 else ""
     return [f"{len(lines)} lines of the data were left out as malformed: {lines[0]}{more}"]
-
-
-def html(run: Run) -> str:
-    """The table of the rounds as HTML; whatever comes from data or names is escaped."""
-    from rich.console import Console
-
-    from selfcorrect.report.table import table
-
-    console = Console(record=True, width=100, file=io.StringIO(), force_jupyter=False)
-    console.print(table(run.summary(), console.width))
-    return console.export_html(
-        inline_styles=True, code_format='<pre style="line-height:1.2">{code}</pre>'
-    )

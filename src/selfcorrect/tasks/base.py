@@ -68,6 +68,23 @@ class Grade:
 Figure = Callable[[Mapping[str, np.ndarray]], float]
 
 
+@dataclass(frozen=True)
+class Sums:
+    """A figure computed from sums over records, which makes its interval cheap.
+
+    Attributes:
+        terms: from the columns, what is summed: [n, m], no NaN.
+        value: from sums [..., m] the figure [...], NaN where undefined.
+    """
+
+    terms: Callable[[Mapping[str, np.ndarray]], np.ndarray]
+    value: Callable[[np.ndarray], np.ndarray]
+
+    def __call__(self, columns: Mapping[str, np.ndarray]) -> float:
+        with np.errstate(all="ignore"):  # 0/0 is NaN
+            return float(self.value(self.terms(columns).sum(axis=0)))
+
+
 @runtime_checkable
 class Task(Protocol):
     """Where examples come from, how one is asked, how an answer is graded."""

@@ -1,0 +1,189 @@
+"""Does a run find what was planted, and nothing where nothing was? Through ``run``, end to end.
+
+python -m benchmarks.planted               # 200 runs of each law; writes the JSON
+python -m benchmarks.planted --runs 20     # quick: prints, writes nothing
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import selfcorrect as sc
+from selfcorrect.measures.intervals import wilson
+from selfcorrect.models.planted import Law
+
+RESULTS = Path(__file__).with_name("planted.json")
+RUNS = 200
+
+Found = dict[str, bool | None]
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A law, the run on it, and what is looked for in the summary.
+
+    Attributes:
+        law: settings of planted:chain.
+        rounds, dialogues, per_cluster: of the run.
+        controls: whether the control is run too.
+        find: from a summary and the law, whether each thing was found.
+        goals: of each thing, between what the share of runs should lie.
+    """
+
+    law: Mapping[str, float]
+    rounds: int
+    dialogues: int
+    per_cluster: int
+    controls: bool
+    find: Callable[[Mapping[str, Any], Law], Found]
+    goals: Mapping[str, tuple[float, float]]
+
+
+def within(estimate: Mapping[str, Any], truth: float) -> bool | None:
+    if estimate["low"] is None:
+        return None
+    return bool(estimate["low"] <= truth <= estimate["high"])
+
+
+def stated(summary: Mapping[str, Any], law: Law) -> Found:
+    """What the law states, in the intervals? CL and CS from the second-last round to the last."""
+    last, rounds = summary["rounds"][-1], len(summary["rounds"])
+    cl, cs = law.transitions(rounds - 1)
+    keeps_wrong = (1 - law.cs) * (1 - law.wander)
+    movers = law.accuracy * law.cl ** (rounds - 1)
+    movers += (1 - law.accuracy) * keeps_wrong ** (rounds - 1)
+    unchanged = law.stay + (1 - law.stay) * movers
+    return {
+        "accuracy": within(last["measures"]["accuracy"], law.accuracy_at(rounds)),
+        "CL": within(last["cl"], cl),
+        "CS": within(last["cs"], cs),
+        "calibration gap": within(last["measures"]["calibration_gap"], law.gap),
+        "never changed": within(summary["rounds"][0]["settled"], unchanged),
+    }
+
+
+def drifting(summary: Mapping[str, Any], _: Law) -> Found:
+    return {"declared converged": summary["converged_at"] is not None}
+
+
+def nothing(summary: Mapping[str, Any], _: Law) -> Found:
+    against = summary["controls"]["repeat"]["against"]["difference"]["accuracy"]
+    ece = summary["rounds"][-1]["measures"]["ece_excess"]
+    return {
+        "a gain claimed": summary["headline"] == "better",
+        "a gain over repeat claimed": against["verdict"] == "better",
+        "an excess of ECE claimed": ece["low"] > 0,
+    }
+
+
+_HELD, _CLAIMED = (0.94, 1.0), (0.0, 0.025)
+
+PLANTS: Mapping[str, Plant] = {
+    "stated": Plant(
+        {"accuracy": 0.6, "cl": 0.9, "cs": 0.2, "stay": 0.4, "gap": 0.06},
+        rounds=5,
+        dialogues=400,
+        per_cluster=1,
+        controls=False,
+        find=stated,
+        goals=dict.fromkeys(("accuracy", "CL", "CS", "calibration gap", "never changed"), _HELD),
+    ),
+    "stated, clustered": Plant(
+        {"accuracy": 0.6, "cl": 0.9, "cs": 0.2, "stay": 0.4, "gap": 0.0},
+        rounds=4,
+        dialogues=400,
+        per_cluster=10,
+        controls=False,
+        find=stated,
+        goals=dict.fromkeys(("accuracy", "CL", "CS", "calibration gap", "never changed"), _HELD),
+    ),
+    "drift of 2 points a round": Plant(
+        {"accuracy": 0.4, "cl": 1.0, "cs": 0.035, "stay": 0.0},
+        rounds=8,
+        dialogues=400,
+        per_cluster=1,
+        controls=False,
+        find=drifting,
+        goals={"declared converged": (0.0, 0.05)},
+    ),
+    "nothing": Plant(
+        {"accuracy": 0.5, "cl": 0.9, "cs": 0.1, "stay": 0.0},
+        rounds=3,
+        dialogues=200,
+        per_cluster=1,
+        controls=True,
+        find=nothing,
+        goals={
+            "a gain claimed": _CLAIMED,
+            "a gain over repeat claimed": _CLAIMED,
+            "an excess of ECE claimed": _CLAIMED,
+        },
+    ),
+}
+
+
+def once(name: str, seed: int) -> Found:
+    """One run."""
+    plant = PLANTS[name]
+    settings = {**plant.law, "seed": seed}
+    with tempfile.TemporaryDirectory() as out:
+        run = sc.run(
+            model="planted:chain?" + ",".join(f"{k}={v}" for k, v in settings.items()),
+            task="planted",
+            rounds=plant.rounds,
+            limit=plant.dialogues,
+            task_options={"n": plant.dialogues, "cluster_size": plant.per_cluster},
+            chunk=1024,
+            out=out,
+            baseline=plant.controls,
+            progress=False,
+        )
+        return plant.find(run.summary(), Law(**settings))  # type: ignore[arg-type]
+
+
+def table(name: str, found: list[Found]) -> dict[str, Any]:
+    """Of each thing the share of runs, with Wilson's interval."""
+    rows = {}
+    for thing, goal in PLANTS[name].goals.items():
+        told = [f[thing] for f in found if f[thing] is not None]
+        low, high = wilson(sum(map(bool, told)), len(told))
+        share = sum(map(bool, told)) / len(told)
+        rows[thing] = {
+            "runs": len(told), "share": share, "low": low, "high": high, "goal": list(goal)
+        }  # fmt: skip
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--only", nargs="*", choices=list(PLANTS), default=list(PLANTS))
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args()
+    started, tables = time.time(), {}
+    with ProcessPoolExecutor(given.processes) as pool:
+        for name in given.only:
+            seeds = range(given.runs)
+            found = list(pool.map(once, [name] * given.runs, seeds, chunksize=5))
+            tables[name] = table(name, found)
+            for thing, row in tables[name].items():
+                low, high = row["goal"]
+                outside = "" if low <= row["share"] <= high else "  OUTSIDE"
+                print(f"{name:28} {thing:28} {100 * row['share']:5.1f} % of {row['runs']} runs, "
+                      f"goal {100 * low:.1f}-{100 * high:.1f}{outside}", flush=True)  # fmt: skip
+    print(f"{time.time() - started:.0f} s")
+    if given.runs >= RUNS:
+        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        RESULTS.write_text(json.dumps({**kept, **tables}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

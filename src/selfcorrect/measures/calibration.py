@@ -1,0 +1,310 @@
+"""How far confidence is from accuracy: ECE with what chance makes of it, reliability, AUROC.
+
+A record's confidence is the probability of the answer given. ECE is biased upwards, by more the
+fewer records there are and the less sharp the confidences; so it is never shown without the ECE
+that a perfectly calibrated model would have had with these very confidences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special, stats
+
+from selfcorrect.measures.intervals import (
+    FIGURE_RESAMPLES,
+    LEVEL,
+    Estimate,
+    Floats,
+    Floats32,
+    Ints,
+    of_sums,
+    one_cluster,
+    proportion,
+    resampled,
+    wilson,
+)
+
+BINS = 10
+#: Draws of the answers of a perfectly calibrated model.
+DRAWS = 1_000
+#: AUROC is undefined with fewer right, or fewer wrong, answers than this.
+LEAST_OF_A_CLASS = 5
+
+_ENDS = (0.5 - LEVEL / 2, 0.5 + LEVEL / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What :func:`calibration` gives.
+
+    Attributes:
+        ece: Σ_b n_b/n · |accuracy_b − mean confidence_b| over ten bins [a, b), the last closed;
+            without interval (no resampling gives a valid one: the null band stands in its place).
+        expected: the mean ECE of a perfectly calibrated model, with its 95 % null band.
+        excess: ECE − expected; the ends are those of the null band, taken off the ECE, so they hold
+            0 just where the ECE lies inside the band.
+        debiased: root of the debiased ℓ2 calibration error (Kumar, Liang & Ma 2019,
+            arXiv 1909.10155) over ten bins of equal mass, 0 where the debiased square is negative;
+            jackknife over clusters on the square.
+        gap: mean confidence − accuracy.
+        reliability: for each bin with records its edges, ``n``, mean ``confidence``, ``accuracy``
+            with its interval, and between what 95 % of a perfectly calibrated model's would lie.
+    """
+
+    ece: Estimate
+    expected: Estimate
+    excess: Estimate
+    debiased: Estimate
+    reliability: list[dict[str, Any]]
+
+
+def calibration(
+    confidence: ArrayLike, correct: ArrayLike, clusters: ArrayLike, *, seed: int = 0
+) -> Calibration:
+    """Calibration of some answers.
+
+    Args:
+        confidence: in [0, 1], [n]; a record with a NaN in either is left out.
+        correct: zeros and ones [n].
+        clusters: the cluster of each [n].
+        seed: of the null's 1,000 draws.
+    """
+    c, y, members = _kept(confidence, correct, clusters)
+    if not len(c):
+        nothing = Estimate(None, None, None, 0, 0, "no record has it")
+        return Calibration(nothing, nothing, nothing, nothing, [])
+    n, k = len(c), len(np.unique(members))
+    bins = _equal_width(c)
+    size, said, right = (np.bincount(bins, w, BINS).astype(float) for w in (np.ones(n), c, y))
+    null = _null(c, bins, seed)
+    value = float(np.abs(right - said).sum() / n)
+    errors = np.abs(null - said).sum(axis=1) / n
+    expected, (low, high) = float(errors.mean()), np.quantile(errors, _ENDS)
+    return Calibration(
+        ece=Estimate(value, None, None, n, k),
+        expected=Estimate(expected, float(low), float(high), n, k),
+        excess=Estimate(value - expected, value - float(high), value - float(low), n, k),
+        debiased=_debiased(c, y, members),
+        reliability=_reliability(bins, size, said, null, y, members),
+    )
+
+
+def ece(confidence: ArrayLike, correct: ArrayLike) -> float:
+    """Expected calibration error alone: ten bins [a, b), the last closed; NaN of no record."""
+    c, y, _ = _kept(confidence, correct, np.zeros(np.shape(confidence)))
+    if not len(c):
+        return math.nan
+    bins = _equal_width(c)
+    return float(np.abs(np.bincount(bins, y) - np.bincount(bins, c)).sum() / len(c))
+
+
+def equal_mass(values: ArrayLike, bins: int) -> Ints:
+    """The bin of each value [n], numbered from 0: bins of about n/bins, equal values in one bin.
+
+    Equal values all go where the first of them in the sorted order belongs, so fewer bins may be
+    used than asked for.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    first = stats.rankdata(x, method="min").astype(np.int64) - 1
+    return np.unique(first * bins // max(1, len(x)), return_inverse=True)[1].astype(np.int64)
+
+
+def _equal_width(c: Floats) -> Ints:
+    return np.searchsorted(np.arange(1, BINS) / BINS, c, side="right").astype(np.int64)
+
+
+def _null(c: Floats, bins: Ints, seed: int) -> Floats:
+    """Right answers per bin [DRAWS, BINS] of models for which each is right with its confidence."""
+    rng = np.random.default_rng(seed)
+    order = np.argsort(bins, kind="stable")
+    sorted_c = c[order].astype(np.float32)
+    starts = np.searchsorted(bins[order], np.arange(BINS))
+    inside = starts < np.append(starts[1:], len(c))
+    sums = np.zeros((DRAWS, BINS))
+    at_a_time = max(1, 4_000_000 // len(c))
+    for i in range(0, DRAWS, at_a_time):
+        drawn = rng.random((min(at_a_time, DRAWS - i), len(c)), dtype=np.float32) < sorted_c
+        # only bins with records: reduceat has no empty sums
+        sums[i : i + len(drawn), inside] = np.add.reduceat(
+            drawn, starts[inside], axis=1, dtype=np.int32
+        )
+    return sums
+
+
+def _debiased(c: Floats, y: Floats, members: Ints) -> Estimate:
+    bins = _merged(equal_mass(c, BINS))
+    if np.bincount(bins)[0] < 2:
+        return Estimate(None, None, None, len(c), 1, "one record")
+    one_hot = np.eye(int(bins.max()) + 1)[bins]
+    width = one_hot.shape[1]
+
+    def square(sums: Floats) -> Floats:
+        n, right, said = (sums[..., i * width : (i + 1) * width] for i in range(3))
+        accuracy = right / n
+        each = (accuracy - said / n) ** 2 - accuracy * (1 - accuracy) / (n - 1)
+        # a bin that a jackknife leaves without two records says nothing
+        weighted = np.where(n >= 2, n * each, 0.0).sum(axis=-1) / n.sum(axis=-1)
+        return np.asarray(weighted, dtype=np.float64)
+
+    terms = np.concatenate([one_hot, one_hot * y[:, None], one_hot * c[:, None]], axis=1)
+    e = of_sums(terms, square, members, bootstrap=False)
+    value, low, high = (
+        None if v is None else math.sqrt(max(0.0, v)) for v in (e.value, e.low, e.high)
+    )
+    return Estimate(value, low, high, e.n, e.clusters, e.why)
+
+
+def _merged(bins: Ints) -> Ints:
+    """Bins of one record joined to the one on the left, or the first to the one on its right."""
+    size = np.bincount(bins)
+    own = (size > 1).astype(np.int64)
+    own[0] = 1
+    number = np.cumsum(own) - 1
+    if len(size) > 1 and size[0] == 1 and own[1]:
+        number[1:] -= 1
+    return number[bins]
+
+
+def _reliability(
+    bins: Ints, size: Floats, said: Floats, null: Floats, y: Floats, members: Ints
+) -> list[dict[str, Any]]:
+    rows = []
+    for b in np.flatnonzero(size):
+        share = proportion(y[bins == b], members[bins == b])
+        low, high = np.quantile(null[:, b] / size[b], _ENDS)
+        rows.append(
+            {
+                "low": int(b) / BINS,
+                "high": (int(b) + 1) / BINS,
+                "n": int(size[b]),
+                "confidence": float(said[b] / size[b]),
+                "accuracy": share.value,
+                "accuracy_low": share.low,
+                "accuracy_high": share.high,
+                "null_low": float(low),
+                "null_high": float(high),
+            }
+        )
+    return rows
+
+
+# --- AUROC ---------------------------------------------------------------------------------------
+
+
+def auroc(
+    confidence: ArrayLike, correct: ArrayLike, clusters: ArrayLike, *, seed: int = 0
+) -> Estimate:
+    """The probability that a right answer has a higher confidence than a wrong one (ties ½).
+
+    Its interval is that of its logit, with the standard error of a cluster bootstrap (carried to
+    the logit by the delta method) and t_{K−1}. Undefined with fewer than five right or five wrong
+    answers. Where right and wrong are told apart perfectly no resample varies, and the interval is
+    Wilson's, of as many as the rarer class or the clusters, whichever are fewer.
+
+    Args:
+        confidence: [n]; a record with a NaN in either is left out.
+        correct: zeros and ones [n].
+        clusters: the cluster of each [n].
+        seed: of the resampling.
+    """
+    return auroc_of([(confidence, correct)], clusters, seed=seed)[0][0]
+
+
+def auroc_difference(
+    after: tuple[ArrayLike, ArrayLike],
+    before: tuple[ArrayLike, ArrayLike],
+    clusters: ArrayLike,
+    *,
+    seed: int = 0,
+) -> Estimate:
+    """AUROC after − before, each given as (confidence [n], correct [n]), by a paired bootstrap."""
+    (a, b), draws = auroc_of([after, before], clusters, seed=seed)
+    n, k = min(a.n, b.n), min(a.clusters, b.clusters)
+    if a.value is None or b.value is None:
+        return Estimate(None, None, None, n, k, a.why or b.why)
+    if k == 1:
+        return one_cluster(a.value - b.value, n)
+    value, change = a.value - b.value, draws[:, 0] - draws[:, 1]
+    change = change[np.isfinite(change)]
+    if len(change) < 0.9 * len(draws):
+        return Estimate(value, None, None, n, k, "undefined in more than a tenth of the resamples")
+    half = float(stats.t.ppf(0.5 + LEVEL / 2, k - 1) * change.std(ddof=1))
+    return Estimate(value, value - half, value + half, n, k)
+
+
+def auroc_of(
+    pairs: Sequence[tuple[ArrayLike, ArrayLike]], clusters: ArrayLike, *, seed: int = 0
+) -> tuple[list[Estimate], Floats]:
+    """AUROC of several (confidence [n], correct [n]), with its resamples [999, m]: the same
+    clusters are drawn for all."""
+    members = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
+    k = int(members.max()) + 1 if len(members) else 0
+    draws = np.full((FIGURE_RESAMPLES, len(pairs)), np.nan)
+    estimates = []
+    for i, (confidence, correct) in enumerate(pairs):
+        c, y, own = _kept(confidence, correct, members)
+        n, present = len(c), len(np.unique(own))
+        right, wrong = int(y.sum()), int(n - y.sum())
+        if min(right, wrong) < LEAST_OF_A_CLASS:
+            why = f"fewer than {LEAST_OF_A_CLASS} right or wrong answers with a confidence"
+            estimates.append(Estimate(None, None, None, n, present, why))
+            continue
+        order = np.argsort(c, kind="stable")
+        starts = np.flatnonzero(np.append(True, np.diff(c[order]) > 0))
+        value = float(_auroc(np.ones((1, n), np.float32), y[order], starts)[0])
+        if present == 1:
+            estimates.append(one_cluster(value, n))
+            continue
+        own, y = own[order], y[order]
+        draws[:, i] = resampled(
+            k,
+            lambda counts, own=own, y=y, starts=starts: _auroc(  # type: ignore[misc]
+                counts[:, own], y, starts
+            )[:, None],
+            resamples=FIGURE_RESAMPLES,
+            seed=seed,
+            width=-(-n // k),
+        )[:, 0]
+        low, high = _logit_interval(value, draws[:, i], present, min(right, wrong, present))
+        estimates.append(Estimate(value, low, high, n, present))
+    return estimates, draws
+
+
+def _auroc(weights: Floats32, y: Floats, starts: Ints) -> Floats:
+    """AUROC [draws] of records sorted by confidence, weighted [draws, n]; NaN without a class.
+
+    Args:
+        weights: of each record in each draw.
+        y: zeros and ones [n].
+        starts: where each group of equal confidences begins.
+    """
+    positive = np.add.reduceat(weights * y.astype(np.float32), starts, axis=1)
+    negative = np.add.reduceat(weights, starts, axis=1) - positive
+    below = np.cumsum(negative, axis=1, dtype=np.float64)
+    pairs = (positive * (below - negative / 2)).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(pairs / (positive.sum(axis=1, dtype=np.float64) * below[:, -1]))
+
+
+def _logit_interval(value: float, draws: Floats, k: int, fewest: int) -> tuple[float, float]:
+    if value in (0.0, 1.0):
+        return wilson(value * fewest, fewest)
+    # the error of the logit by that of the value: resamples told apart perfectly have no logit
+    spread = draws[np.isfinite(draws)].std(ddof=1) / (value * (1 - value))
+    half = stats.t.ppf(0.5 + LEVEL / 2, k - 1) * spread
+    low, high = special.expit(special.logit(value) + np.array([-half, half]))
+    return float(low), float(high)
+
+
+def _kept(
+    confidence: ArrayLike, correct: ArrayLike, clusters: ArrayLike
+) -> tuple[Floats, Floats, Ints]:
+    c, y = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
+    there = np.isfinite(c) & np.isfinite(y)
+    return c[there], y[there], np.asarray(clusters)[there]

@@ -1,0 +1,269 @@
+"""Rounds, or runs, compared on the same examples: differences, their verdicts, convergence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfcorrect.measures.calibration import auroc_difference
+from selfcorrect.measures.intervals import (
+    Estimate,
+    Floats,
+    Z,
+    figure,
+    means,
+    of_sums,
+)
+from selfcorrect.measures.paired import share_difference, share_test
+from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.power import difference_n, margin_n
+
+#: A number of one round from its records' columns, NaN where undefined.
+Figure = Callable[[Mapping[str, NDArray[Any]]], float]
+
+
+@runtime_checkable
+class Sums(Protocol):
+    """A figure computed from sums over records: resampled at the cost of a matrix product."""
+
+    def terms(self, columns: Mapping[str, NDArray[Any]]) -> Floats:
+        """What is summed [n, m]."""
+        ...
+
+    def value(self, sums: Floats) -> Floats:
+        """The figure [...] from sums [..., m]."""
+        ...
+
+
+#: Measures that are means over records, and the panel's column of each.
+SCORES = {
+    "confidence": "confidence",
+    "entropy": "entropy",
+    "calibration_gap": "gap",
+    "brier": "brier",
+    "tokens": "encoded",
+}
+
+#: +1: more is better, −1: less is better; of the others more or less is neither.
+_BETTER = {"accuracy": 1, "auroc": 1, "brier": -1}
+
+#: A run has converged at round t if it stays within the margin for at least so many more rounds.
+LATER = 3
+
+
+def compare(
+    after: Mapping[str, Floats],
+    before: Mapping[str, Floats],
+    clusters: NDArray[Any],
+    margins: Mapping[str, float],
+    *,
+    figures: Mapping[str, Figure] | None = None,
+    seed: int = 0,
+) -> dict[str, dict[str, Any]]:
+    """Every measure's difference, after − before, on the same examples.
+
+    Args:
+        after, before: a panel's columns in a round [D] each (:meth:`Panel.at`), rows in one order.
+        clusters: the cluster of each row [D].
+        margins: by measure, up to what size a change counts as none; a measure without one can't
+            be called the same.
+        figures: the task's own; those of a part of the data (``bias_ambiguous/Age``) are left out.
+        seed: of the resampling.
+
+    Returns:
+        measure → its estimate's table with ``p`` (of no difference; ``None`` where no test is
+        made), ``margin``, ``verdict`` (see :func:`verdict`), and ``n_needed``: about how many
+        examples would decide, 4 times of 5, on which side of 0 it lies or that it lies within
+        the margin, if it is as seen.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        scores = {name: after[c] - before[c] for name, c in SCORES.items()}
+    estimates = {
+        "accuracy": share_difference(after["correct"], before["correct"], clusters),
+        **means(scores, clusters, seed=seed),
+        "auroc": auroc_difference(
+            (after["confidence"], after["correct"]),
+            (before["confidence"], before["correct"]),
+            clusters,
+            seed=seed,
+        ),
+    }
+    for name, compute in (figures or {}).items():
+        if "/" not in name:
+            estimates[name] = figure_of(compute, after, clusters, seed=seed, less=before)
+    table = {}
+    for name, estimate in estimates.items():
+        p = None
+        if name == "accuracy":
+            p = share_test(after["correct"], before["correct"], clusters)
+        margin = margins.get(name)
+        table[name] = {
+            **estimate.table(),
+            "p": p,
+            "margin": margin,
+            "verdict": verdict(estimate, margin, _BETTER.get(name, 0)),
+            "n_needed": None if margin is None else _to_decide(estimate, margin),
+        }
+    return table
+
+
+def verdict(estimate: Estimate, margin: float | None, better: int) -> str | None:
+    """What a difference's interval says.
+
+    Args:
+        estimate: of the difference.
+        margin: differences up to ± this count as none.
+        better: +1 if more is better, −1 if less is, 0 if neither.
+
+    Returns:
+        ``better`` or ``worse`` (``higher`` or ``lower``, of a measure of which neither is
+        better) where the interval lies on one side of 0; ``same`` where it lies within the
+        margin; else ``undecided``. ``None`` without an interval.
+    """
+    low, high = estimate.low, estimate.high
+    if low is None or high is None:
+        return None
+    if low > 0 or high < 0:
+        sign = 1 if low > 0 else -1
+        if better:
+            return "better" if sign == better else "worse"
+        return "higher" if sign > 0 else "lower"
+    if margin is not None and -margin <= low and high <= margin:
+        return "same"
+    return "undecided"
+
+
+def figure_of(
+    compute: Figure,
+    columns: Mapping[str, Floats],
+    clusters: NDArray[Any],
+    *,
+    seed: int = 0,
+    less: Mapping[str, Floats] | None = None,
+) -> Estimate:
+    """A task's figure in one round, or its difference from another round's on the same examples.
+
+    Args:
+        compute: the figure; one that is :class:`Sums` is resampled by its sums.
+        columns: the round's columns [D].
+        clusters: the cluster of each [D].
+        seed: of the resampling.
+        less: the columns of the round that is taken off.
+    """
+    if isinstance(compute, Sums):
+        terms, value = compute.terms(columns), compute.value
+        if less is None:
+            return of_sums(terms, value, clusters, seed=seed)
+        both = np.concatenate([terms, compute.terms(less)], axis=1)
+        m = terms.shape[1]
+        return of_sums(both, lambda s: value(s[..., :m]) - value(s[..., m:]), clusters, seed=seed)
+
+    def at(which: NDArray[np.int64]) -> float:
+        with np.errstate(all="ignore"):  # 0/0 is NaN, which the figure's contract allows
+            number = compute({name: column[which] for name, column in columns.items()})
+            if less is not None:
+                number -= compute({name: column[which] for name, column in less.items()})
+        return number
+
+    return figure(at, clusters, seed=seed)
+
+
+def convergence(
+    panel: Panel, margins: Mapping[str, float], *, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """For each measure with a margin the round from which it stays within it.
+
+    Converged at round t: the 95 % interval of round s − round t lies within ± margin for every
+    later round s, of which there are at least three. (Two one-sided tests at 2.5 % each, all of
+    which must pass, so nothing need be adjusted.) Tested backwards from the third-last round and
+    stopped at the first failure: looking for t costs nothing.
+
+    Returns:
+        measure → ``round`` (or ``None``), ``margin``, ``why`` where there is no such round,
+        ``smallest_margin`` that the third-last round would have passed, and ``n_needed``: about
+        how many examples would show the margin 4 times of 5, if the differences are as seen
+        (``None`` where one is larger than the margin).
+    """
+    rounds = panel.rounds
+    found: dict[str, dict[str, Any]] = {}
+    open_ = {name: margin for name, margin in margins.items() if name in _CONVERGING}
+    for name, margin in open_.items():
+        found[name] = {"round": None, "margin": margin, "smallest_margin": None, "n_needed": None}
+        if len(rounds) <= LATER:
+            found[name]["why"] = f"needs at least {LATER + 1} rounds"
+    for place in range(len(rounds) - 1 - LATER, -1, -1):
+        later = _later(panel, place, list(open_), seed)
+        for name, estimates in later.items():
+            first = place == len(rounds) - 1 - LATER
+            ends = [end for e in estimates for end in (e.low, e.high)]
+            known = [abs(end) for end in ends if end is not None]
+            if first and len(known) == len(ends):
+                found[name] |= {"smallest_margin": max(known)}
+                found[name] |= {"n_needed": _to_show(estimates, open_[name])}
+            if len(known) == len(ends) and max(known) <= open_[name]:
+                found[name]["round"] = rounds[place]
+                continue
+            if first:
+                whys = [e.why for e in estimates if e.low is None]
+                found[name]["why"] = whys[0] if whys else "not shown to stay within the margin"
+            del open_[name]
+        if not open_:
+            break
+    return found
+
+
+_CONVERGING = ("accuracy", *(name for name in SCORES if name != "tokens"))
+
+
+def _later(panel: Panel, place: int, names: Sequence[str], seed: int) -> dict[str, list[Estimate]]:
+    """Of each measure the differences of all later rounds from the one at ``place``."""
+    later = range(place + 1, len(panel.rounds))
+    columns: dict[tuple[str, int], Floats] = {}
+    with np.errstate(over="ignore", invalid="ignore"):
+        for name in names:
+            if name in SCORES:
+                x = panel.columns[SCORES[name]]
+                columns |= {(name, s): x[:, s] - x[:, place] for s in later}
+    scores = means(columns, panel.clusters, seed=seed)
+    right = panel.columns["correct"]
+    return {
+        name: [
+            scores[name, s]
+            if name in SCORES
+            else share_difference(right[:, s], right[:, place], panel.clusters)
+            for s in later
+        ]
+        for name in names
+    }
+
+
+def _to_decide(e: Estimate, margin: float) -> int | None:
+    variance = _variance(e)
+    if variance is None:
+        return None
+    difference = abs(e.value or 0.0)
+    ways = [margin_n(variance, margin, difference=difference)] if difference < margin else []
+    ways += [difference_n(variance, difference)] if difference else []
+    return math.ceil(min(ways))
+
+
+def _to_show(estimates: Sequence[Estimate], margin: float) -> int | None:
+    """Examples that would show the margin for each of these, were their true values as seen."""
+    most = 0.0
+    for e in estimates:
+        variance = _variance(e)
+        if variance is None or abs(e.value or 0.0) >= margin:
+            return None
+        most = max(most, margin_n(variance, margin, difference=e.value or 0.0))
+    return math.ceil(most)
+
+
+def _variance(e: Estimate) -> float | None:
+    """Of one pair's difference, the clusters' share in it included; ``None`` if it isn't known."""
+    if e.low is None or e.high is None or e.low == e.high:
+        return None
+    return e.n * ((e.high - e.low) / 2 / Z) ** 2

@@ -1,0 +1,171 @@
+"""Two rounds, or two runs, compared on the same examples: intervals of differences, and tests.
+
+Shares (an answer is right or not) have Tango's score interval, and McNemar's test at mid-p where
+each cluster has one record; otherwise both work on clusters. Differences of any other numbers are
+means of differences: :func:`selfcorrect.measures.intervals.means`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, stats
+from statsmodels.stats.multitest import multipletests
+
+from selfcorrect.measures.intervals import (
+    LEVEL,
+    Estimate,
+    Floats,
+    effective_n,
+    finite,
+    one_cluster,
+)
+
+#: Sign flips drawn where not all of them can be tried.
+FLIPS = 9_999
+
+
+def tango(gained: float, lost: float, n: float, level: float = LEVEL) -> tuple[float, float]:
+    """Tango's score interval of a difference of paired proportions, (gained − lost) / n.
+
+    Where nothing was gained or lost it is ± z² / (n + z²), not [0, 0].
+
+    Args:
+        gained, lost: discordant pairs of either kind; these and n may be effective numbers.
+        n: all pairs.
+        level: of the interval.
+
+    Source: Tango 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B, with
+    the closed form of the constrained maximum likelihood estimate from its section 2.
+    """
+    z = float(stats.norm.ppf(0.5 + level / 2))
+    if gained == lost == 0:
+        half = z * z / (n + z * z)
+        return -half, half
+
+    def score(difference: float) -> float:
+        a = 2 * n
+        b = (2 * n - gained + lost) * difference - gained - lost
+        c = -lost * difference * (1 - difference)
+        q = (math.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
+        variance = n * (2 * q + difference * (1 - difference))
+        return (gained - lost - n * difference) / math.sqrt(max(variance, 1e-300))
+
+    value, edge = (gained - lost) / n, 1 - 1e-12
+    low = -1.0 if value <= -edge else optimize.brentq(lambda d: score(d) - z, -edge, value)
+    high = 1.0 if value >= edge else optimize.brentq(lambda d: score(d) + z, value, edge)
+    return float(low), float(high)
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Two-sided mid-p of McNemar's exact test; 1 where nothing was gained or lost.
+
+    Source: Fagerland, Lydersen & Laake 2013, doi:10.1186/1471-2288-13-91.
+    """
+    fewer, both = min(gained, lost), gained + lost
+    law = stats.binom(both, 0.5)
+    return min(1.0, float(2 * law.cdf(fewer) - law.pmf(fewer)))
+
+
+def share_difference(
+    after: ArrayLike, before: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL
+) -> Estimate:
+    """The difference of two paired shares with Tango's interval at the effective n.
+
+    Where every record is a cluster of its own this is Tango's interval itself. Otherwise the pairs
+    count as many as :func:`effective_n` says of their differences; a t interval or a bootstrap
+    of clusters covers too little where few answers changed (docs/statistics.md has the figures).
+
+    Args:
+        after, before: zeros and ones [n]; a pair with a NaN is left out.
+        clusters: the cluster of each pair [n].
+        level: of the interval.
+    """
+    difference = np.asarray(after, np.float64) - np.asarray(before, np.float64)
+    d, members, missing = finite(difference, clusters)
+    if missing is not None:
+        return missing
+    n, k = len(d), int(members[-1]) + 1
+    value = float(d.mean())
+    if k == 1:
+        return one_cluster(value, n)
+    effective = effective_n(d, members, level)
+    weight = effective / n
+    gained, lost = float((d > 0).sum()) * weight, float((d < 0).sum()) * weight
+    return Estimate(value, *tango(gained, lost, effective, level), n, k)
+
+
+def share_test(after: ArrayLike, before: ArrayLike, clusters: ArrayLike) -> float | None:
+    """p of no difference: McNemar's mid-p, or a sign-flip test where clusters hold several pairs.
+
+    ``None`` with fewer than two clusters.
+    """
+    difference = np.asarray(after, np.float64) - np.asarray(before, np.float64)
+    d, members, missing = finite(difference, clusters)
+    if missing is not None or members[-1] == 0:
+        return None
+    if members[-1] + 1 == len(d):
+        return mcnemar(int((d > 0).sum()), int((d < 0).sum()))
+    return sign_flip(np.bincount(members, d))
+
+
+def sign_flip(sums: ArrayLike, *, seed: int = 0) -> float:
+    """Two-sided p that the clusters' sums [K] lie evenly around 0: all 2^K flips, or 9,999 drawn.
+
+    A cluster whose sum is 0 is the same either way. Source: the one-sample permutation test.
+    """
+    moved = np.asarray(sums, dtype=np.float64)
+    moved = moved[moved != 0]
+    if len(moved) < 2:
+        return 1.0
+    tested = stats.permutation_test(
+        (moved,),
+        lambda x, axis=-1: x.sum(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=FLIPS,
+        batch=max(1, 2_000_000 // len(moved)),
+        rng=np.random.default_rng(seed),
+    )
+    return min(1.0, float(tested.pvalue))
+
+
+def holm(p: ArrayLike) -> Floats:
+    """Holm's adjustment of several tests' p [m], so that all of them hold at one level."""
+    given = np.asarray(p, dtype=np.float64)
+    return np.asarray(multipletests(given, method="holm")[1]) if len(given) else given
+
+
+def joint_level(columns: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> float:
+    """The pointwise level at which intervals of several means hold *together* at :data:`LEVEL`.
+
+    The largest |t| of means that vary together over clusters: the quantile of max |t| under a
+    multivariate t with K−1 degrees of freedom and the means' correlation, turned into the level
+    of a single t interval. Intervals made at that level are the simultaneous band of a curve.
+
+    Args:
+        columns: numbers [n, m], one column a point of the curve; NaN is missing.
+        clusters: the cluster of each row [n].
+        seed: of the 20,000 draws.
+
+    Returns:
+        Between :data:`LEVEL` (one point, or points that move as one) and 1.
+    """
+    x = np.asarray(columns, dtype=np.float64)
+    members = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    k = int(members.max()) + 1 if len(members) else 0
+    there = np.isfinite(x)
+    with np.errstate(all="ignore"):
+        middle = np.where(there, x, 0.0).sum(axis=0) / there.sum(axis=0)
+        residuals = np.where(there, x - middle, 0.0)
+        sums = np.stack([np.bincount(members, r, k) for r in residuals.T], axis=1)
+        spread = np.sqrt((sums**2).sum(axis=0))
+    sums, spread = sums[:, spread > 0], spread[spread > 0]
+    if k < 2 or sums.shape[1] < 2 or not np.isfinite(spread).all():
+        return LEVEL
+    correlation = (sums.T @ sums) / np.outer(spread, spread)
+    law = stats.multivariate_t(shape=correlation, df=k - 1, allow_singular=True, seed=seed)
+    largest = np.abs(law.rvs(20_000).reshape(20_000, -1)).max(axis=1)
+    return max(LEVEL, float(2 * stats.t.cdf(np.quantile(largest, LEVEL), k - 1) - 1))

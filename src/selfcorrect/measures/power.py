@@ -1,0 +1,154 @@
+"""How many examples a question needs, and what a given number of them can show.
+
+For paired shares: the same examples before and after, a share of whose answers changes between
+right and wrong. Tests are two-sided at 5 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, stats
+
+from selfcorrect.measures.intervals import LEVEL, Z, finite, variance
+
+#: The chance of showing what is there.
+POWER = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What decides how much n examples can show.
+
+    Attributes:
+        changed: the share of answers that turn from right to wrong or back, in (0, 1].
+        size: examples of a cluster.
+        icc: how alike the changes of one cluster are (intraclass correlation), 0 to 1.
+        power: the chance of showing what is there.
+    """
+
+    changed: float
+    size: float = 1.0
+    icc: float = 0.0
+    power: float = POWER
+
+    def independent(self, n: float) -> float:
+        """How many independent examples n of these are worth, t for few clusters included."""
+        deff = 1 + (self.size - 1) * self.icc
+        clusters = n / self.size
+        if self.size == 1:
+            return n / deff
+        if clusters <= 1.5:
+            return 0.0
+        ratio = float(Z / stats.t.ppf(0.5 + LEVEL / 2, clusters - 1))
+        return n / deff * ratio**2
+
+
+_MOST = 1e15
+_LEAST = 1e-5
+
+
+def design_of(
+    after: ArrayLike, before: ArrayLike, clusters: ArrayLike, power: float = POWER
+) -> Design | None:
+    """The design that a pilot's records stand for; ``None`` if none of its answers changes.
+
+    Args:
+        after, before: zeros and ones [n]; a pair with a NaN is left out.
+        clusters: the cluster of each pair [n], of which there are at least two.
+        power: of the design.
+    """
+    difference = np.asarray(after, np.float64) - np.asarray(before, np.float64)
+    d, members, missing = finite(difference, clusters)
+    if missing is not None or not d.any():
+        return None
+    n, k = len(d), int(members[-1]) + 1
+    changed, size = float((d != 0).mean()), n / k
+    if k == n:
+        return Design(changed, 1.0, 0.0, power)
+    deff = variance(d, members) / (max(float(d.var()), 1e-300) / n)
+    return Design(changed, size, min(1.0, max(0.0, (deff - 1) / (size - 1))), power)
+
+
+def n_for_difference(difference: float, design: Design) -> int | None:
+    """Examples needed to show a difference of two paired shares; ``None`` for a difference of 0.
+
+    Raises:
+        ValueError: the difference is larger than the share of answers that change.
+
+    Source: Connor 1987, doi:10.2307/2531961, formula for McNemar's test (after Miettinen 1968).
+    """
+    if abs(difference) > design.changed:
+        raise ValueError("a difference can't be larger than the share of answers that change")
+    if difference == 0:
+        return None
+    null = Z * math.sqrt(design.changed)
+    other = math.sqrt(max(0.0, design.changed - difference**2))
+    wanted = ((null + _quantile(design.power) * other) / difference) ** 2
+    return _examples(wanted, design)
+
+
+def n_for_margin(margin: float, design: Design) -> int:
+    """Examples needed to show that nothing changed by more than ± margin, if nothing does.
+
+    Two one-sided tests at 2.5 % each, as the interval at 95 % lying inside the margin.
+    """
+    return _examples(margin_n(design.changed, margin, design.power), design)
+
+
+def margin_n(spread: float, margin: float, power: float = POWER, difference: float = 0.0) -> float:
+    """The same for independent pairs, given the variance of one pair's difference.
+
+    Args:
+        spread: the variance of one pair's difference.
+        margin, power: as above.
+        difference: the true one; smaller than the margin.
+    """
+    room, more = margin - abs(difference), margin + abs(difference)
+
+    def lacking(error: float) -> float:
+        inside = stats.norm.cdf(room / error - Z) + stats.norm.cdf(more / error - Z) - 1
+        return float(inside) - power
+
+    # with one side alone the error could be this large; with both it is smaller
+    most = room / (Z + _quantile(power))
+    error = optimize.brentq(lacking, most / 4, most * (1 + 1e-9))
+    return spread / float(error) ** 2
+
+
+def difference_n(spread: float, difference: float, power: float = POWER) -> float:
+    """Independent pairs that show a mean difference to be on its side of 0, for any measure."""
+    return spread * ((Z + _quantile(power)) / difference) ** 2
+
+
+def difference_of(n: int, design: Design) -> float | None:
+    """The smallest difference that n examples show; ``None`` if none that is possible."""
+    return _smallest(n, design, lambda d: n_for_difference(d, design) or 0, design.changed)
+
+
+def margin_of(n: int, design: Design) -> float | None:
+    """The smallest margin that n examples show; ``None`` if none below 1."""
+    return _smallest(n, design, lambda m: n_for_margin(m, design), 1.0)
+
+
+def _smallest(n: int, design: Design, needed: Callable[[float], int], most: float) -> float | None:
+    if design.independent(n) <= 0 or needed(most) > n:
+        return None
+    return float(optimize.brentq(lambda size: needed(size) - n - 0.5, _LEAST, most, xtol=1e-6))
+
+
+def _quantile(power: float) -> float:
+    return float(stats.norm.ppf(power))
+
+
+def _examples(independent: float, design: Design) -> int:
+    """Examples that are worth so many independent ones."""
+    low = max(independent, 2 * design.size)
+    if design.independent(low) >= independent:
+        return math.ceil(low)
+    n = optimize.brentq(lambda n: design.independent(n) - independent, low, _MOST, xtol=0.01)
+    return math.ceil(float(n))

@@ -1,0 +1,137 @@
+"""The dialogues that a report lets its reader look into: which ones, and what of them.
+
+A run can have far more than a page can hold, so those with a flip come first, and the text is
+compressed; the browser takes it apart again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+#: At most so many dialogues are embedded, …
+MOST = 2_000
+#: … and so many compressed bytes: with the charts' library a page stays under 8 MB.
+BYTES = 4_000_000
+
+_COLUMNS = ("example", "cluster", "round", "choices", "choice", "problem", "correct", "target")
+_STEP = ("kind", "role", "speaker", "begin", "shown", "text", "prefill", "finish")
+_PLACES = 4  # of a probability: what a bar and its number can show
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The dialogues to embed.
+
+    Attributes:
+        examples: their ids, in the order in which they are shown.
+        total: how many dialogues the run has.
+        flipped: how many of those have a flip, an answer that differs from the previous round's.
+    """
+
+    examples: tuple[str, ...]
+    total: int
+    flipped: int
+
+
+def choose(light: pl.DataFrame, most: int = MOST) -> Chosen:
+    """All dialogues with flips first, then the rest in order, at most ``most``.
+
+    Args:
+        light: all records, with ``example``, ``round`` and ``choice``; rounds in order. An answer
+            that couldn't be read differs from one that could.
+        most: how many to choose.
+    """
+    before = pl.col("choice").shift(1).over("example")
+    later = pl.col("round") > pl.col("round").min().over("example")
+    flips = (
+        light.select("example", flip=later & pl.col("choice").ne_missing(before))
+        .group_by("example", maintain_order=True)
+        .agg(pl.col("flip").any())
+    )
+    first = flips.sort("flip", descending=True, maintain_order=True)["example"].head(most)
+    return Chosen(tuple(first.to_list()), len(flips), int(flips["flip"].sum()))
+
+
+def embed(frames: Iterable[pl.DataFrame], chosen: Chosen, limit: int = BYTES) -> dict[str, Any]:
+    """The chosen dialogues as the page holds them.
+
+    Args:
+        frames: full records, read and let go one by one; a dialogue's rounds in order.
+        chosen: from :func:`choose`.
+        limit: compressed bytes; dialogues that would go beyond it are left out, from the end.
+
+    Returns:
+        ``{"data", "embedded", "chosen", "total", "flipped"}``: data is base64 of gzip of one line
+        of JSON a dialogue, the others are counts of dialogues.
+    """
+    wanted = pl.Series(chosen.examples, dtype=pl.String)
+    steps = pl.col("steps").list.eval(pl.struct(pl.element().struct.field(*_STEP)))
+    columns = (*_COLUMNS, "option_p", "option_mass", "notes", steps)
+    dialogues: dict[str, dict[str, Any]] = {}
+    for frame in frames:
+        kept = frame.filter(pl.col("example").is_in(wanted.implode())).select(columns)
+        for row in kept.iter_rows(named=True):
+            dialogue = dialogues.setdefault(row["example"], _dialogue(row))
+            dialogue["rounds"].append(_round(row))
+
+    packer = zlib.compressobj(9, wbits=31)  # 31: as gzip, which browsers unpack
+    packed, size, embedded = [], 0, 0
+    for dialogue in (dialogues[name] for name in chosen.examples if name in dialogues):
+        line = json.dumps(dialogue, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        further = packer.copy()
+        part = further.compress(line)
+        if size + len(part) > limit:
+            break
+        packer, size, embedded = further, size + len(part), embedded + 1
+        packed.append(part)
+    packed.append(packer.flush())
+    return {
+        "data": base64.b64encode(b"".join(packed)).decode("ascii"),
+        "embedded": embedded,
+        "chosen": len(chosen.examples),
+        "total": chosen.total,
+        "flipped": chosen.flipped,
+    }
+
+
+def _dialogue(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "example": row["example"],
+        "cluster": row["cluster"],
+        "choices": row["choices"] or [],
+        "target": row["target"],
+        "rounds": [],
+    }
+
+
+def _round(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "round": row["round"],
+        "choice": row["choice"],
+        "problem": row["problem"],
+        "correct": row["correct"],
+        "p": [_short(p) for p in row["option_p"] or ()],
+        "mass": _short(row["option_mass"], 6),  # a filter asks whether it is under .5
+        "notes": row["notes"] or [],
+        "steps": [_step(step) for step in row["steps"] or ()],
+    }
+
+
+def _step(step: Mapping[str, Any]) -> dict[str, Any]:
+    """A step without what is usual: nothing begins, all is shown, nothing was prefilled."""
+    usual = {"begin": False, "shown": True, "prefill": None, "finish": None}
+    return {k: v for k, v in step.items() if k not in usual or v != usual[k]}
+
+
+def _short(number: float | None, places: int = _PLACES) -> float | None:
+    if number is None or not math.isfinite(number):
+        return None
+    return round(number, places)

@@ -1,0 +1,421 @@
+"use strict";
+// The report's script: definitions, charts, dialogues. Text from a run becomes text nodes only;
+// nothing here makes HTML from a string.
+(() => {
+  const root = document.documentElement;
+  const byId = (id) => document.getElementById(id);
+  const read = (id) => JSON.parse(byId(id).textContent);
+
+  /** An element with classes, and children that are elements or text. */
+  function make(name, classes, ...children) {
+    const made = document.createElement(name);
+    if (classes) made.className = classes;
+    made.append(...children.filter((child) => child !== null));
+    return made;
+  }
+
+  /** What a block of base64 of gzip in the page holds, as text. */
+  async function unpack(id) {
+    const coded = byId(id).textContent;
+    const bytes = Uint8Array.fromBase64
+      ? Uint8Array.fromBase64(coded)
+      : Uint8Array.from(atob(coded), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  }
+
+  // ---- Definitions: on hovering, on focus, on a tap
+
+  const terms = read("terms");
+  const tip = byId("tip");
+  let shownFor = null;
+
+  function showTip(target) {
+    const definition = terms[target.dataset.term];
+    if (!definition || !tip.showPopover) return;
+    const [label, text] = definition;
+    tip.replaceChildren(make("b", "", label), text);
+    const note = target.dataset.note;
+    if (note) tip.append(make("span", "", note));
+    hideTip(false);
+    shownFor = target;
+    target.setAttribute("aria-describedby", "tip");
+    tip.showPopover();
+    const at = target.getBoundingClientRect();
+    const { width, height } = tip.getBoundingClientRect();
+    const below = at.bottom + 6 + height <= innerHeight || at.top < height + 6;
+    tip.style.left = `${Math.max(8, Math.min(at.left, innerWidth - width - 8))}px`;
+    tip.style.top = `${below ? at.bottom + 6 : at.top - height - 6}px`;
+  }
+
+  function hideTip(closed = true) {
+    if (shownFor) shownFor.removeAttribute("aria-describedby");
+    if (closed && tip.matches(":popover-open")) tip.hidePopover();
+    shownFor = null;
+  }
+
+  const termAt = (event) => event.target.closest?.("[data-term]");
+  document.addEventListener("pointerover", (event) => {
+    if (event.pointerType !== "mouse") return;
+    const target = termAt(event);
+    if (target && target !== shownFor) showTip(target);
+    else if (!target && shownFor && shownFor !== document.activeElement) hideTip();
+  });
+  document.addEventListener("focusin", (event) => {
+    const target = termAt(event);
+    if (target && event.target.matches(":focus-visible")) showTip(target);
+    else hideTip();
+  });
+  document.addEventListener("click", (event) => {
+    const target = termAt(event);
+    if (!target) return hideTip();
+    if (target.matches("a.term")) event.preventDefault();
+    if (!target.matches("button")) showTip(target);
+  });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
+  document.addEventListener("scroll", () => hideTip(), { passive: true, capture: true });
+
+  // ---- Charts
+
+  const charts = read("charts");
+  const drawn = new Set();
+  const picked = {}; // which view of a chart is shown
+
+  const colour = (name, percent) => {
+    const hex = getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+    const full = hex.length === 4 ? hex.replace(/[^#]/g, "$&$&") : hex;
+    const parts = [1, 3, 5].map((k) => parseInt(full.slice(k, k + 2), 16));
+    return `rgba(${parts}, ${(percent ?? 100) / 100})`;
+  };
+
+  /** A figure with the theme's colours in place of their names. */
+  function themed(value) {
+    if (typeof value === "string") {
+      const named = /^@(\w+)(?:\/(\d+))?$/.exec(value);
+      return named ? colour(named[1], named[2]) : value;
+    }
+    if (Array.isArray(value)) return value.map(themed);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, themed(each)]));
+  }
+
+  function layout(box, own) {
+    const axis = {
+      fixedrange: true, zeroline: false, ticks: "outside", ticklen: 4,
+      gridcolor: "@rule", linecolor: "@soft", tickcolor: "@soft", tickfont: { color: "@soft" },
+    };
+    const axes = {};
+    for (const name of ["xaxis", "yaxis", "yaxis2"]) {
+      if (own[name] || name !== "yaxis2") {
+        const title = own[name]?.title ? { ...own[name].title, font: { color: "@soft", size: 13 }, standoff: 6 } : undefined;
+        axes[name] = { ...axis, ...own[name], title };
+      }
+    }
+    return themed({
+      margin: { l: 44, r: 8, t: 8, b: 44 },
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: "@ink" },
+            hoverlabel: { bgcolor: "@paper", bordercolor: "@soft", font: { color: "@ink" } },
+      dragmode: false,
+      ...own,
+      ...axes,
+      legend: {
+        orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemclick: false,
+        itemdoubleclick: false, ...own.legend,
+      },
+      width: box.clientWidth,
+      height: own.height ?? box.clientHeight,
+    });
+  }
+
+  function draw(box) {
+    const name = box.dataset.chart;
+    const views = charts[name].views;
+    const view = views[picked[name] ?? 0];
+    drawn.add(box);
+    if (view.layout.height) box.style.setProperty("--height", `${view.layout.height}px`);
+    if (view.data.length) {
+      window.Plotly.react(box, themed(view.data), layout(box, view.layout), { displayModeBar: false });
+      return;
+    }
+    window.Plotly.purge(box);
+    box.replaceChildren(make("p", "none", `Nothing to draw for ${view.name}.`));
+  }
+
+  const redraw = () => window.Plotly && drawn.forEach(draw);
+  const boxes = [...document.querySelectorAll("[data-chart]")];
+
+  async function openCharts(unpacking, painted) {
+    if (!boxes.length) return;
+    try {
+      const script = document.createElement("script");
+      script.textContent = await unpacking;
+      await painted;
+      document.head.append(script);
+      if (!window.Plotly) throw new Error("plotly didn't start");
+    } catch (error) {
+      console.error(error);
+      for (const box of boxes) {
+        const why = "The charts need a browser of 2023 or later. The numbers are in the tables.";
+        box.replaceChildren(make("p", "failed", why));
+      }
+      return;
+    }
+    boxes.filter((box) => box.closest(".screen")).forEach(draw);
+    const seen = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (!isIntersecting) continue;
+        seen.unobserve(target);
+        if (!drawn.has(target)) draw(target);
+      }
+    }, { rootMargin: "400px" });
+    boxes.filter((box) => !drawn.has(box)).forEach((box) => seen.observe(box));
+    let width = innerWidth;
+    addEventListener("resize", () => {
+      if (innerWidth !== width) requestAnimationFrame(redraw); // not when a phone hides its bars
+      width = innerWidth;
+    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    addEventListener("beforeprint", () => {
+      root.classList.add("printing");
+      boxes.forEach(draw);
+    });
+    addEventListener("afterprint", () => {
+      root.classList.remove("printing");
+      redraw();
+    });
+  }
+
+  // a list or a slider that picks a chart's view
+  for (const control of document.querySelectorAll("[data-views]")) {
+    const name = control.dataset.views;
+    const box = boxes.find((each) => each.dataset.chart === name);
+    const pick = () => {
+      const view = charts[name].views[control.value];
+      picked[name] = Number(control.value);
+      if (control.type === "range") {
+        control.setAttribute("aria-valuetext", view.name);
+        control.parentElement.querySelector("output").value = view.name;
+      } else {
+        byId("explained").textContent = terms[view.term]?.[1] ?? "";
+      }
+      box.setAttribute("aria-label", `${charts[name].alt} Shown: ${view.name}.`);
+      if (drawn.has(box)) draw(box);
+    };
+    control.addEventListener("input", pick);
+    pick();
+  }
+
+  // ---- Dialogues
+
+  const PAGE = 50;
+  const letter = (k) => (k < 26 ? String.fromCharCode(97 + k) : String(k + 1));
+  // Control, bidirectional and otherwise invisible characters, but line ends, tabs and joiners.
+  const HIDDEN = /(?![\n\t])([\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_C}\u200b\u2060-\u2064\ufeff\u{e0000}-\u{e007f}])\1*/gu;
+
+  /** Text as text nodes, its hidden characters as marked codes. */
+  function* visible(text) {
+    let end = 0;
+    for (const found of text.matchAll(HIDDEN)) {
+      if (found.index > end) yield text.slice(end, found.index);
+      const code = found[1].codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+      const times = found[0].length / found[1].length;
+      yield make("span", "code", `U+${code}${times > 1 ? ` × ${times}` : ""}`);
+      end = found.index + found[0].length;
+    }
+    if (end < text.length) yield text.slice(end);
+  }
+
+  const isolated = (classes, text) => {
+    const made = make("bdi", classes, ...visible(text));
+    made.dir = "auto";
+    return made;
+  };
+
+  const filters = {
+    flipped: ({ rounds }) => rounds.some((r, k) => k > 0 && r.choice !== rounds[k - 1].choice),
+    got_worse: ({ rounds }) => rounds[0].correct === true && rounds.at(-1).correct === false,
+    got_better: ({ rounds }) => rounds[0].correct === false && rounds.at(-1).correct === true,
+    unparsed: ({ rounds }) => rounds.some((r) => r.problem !== null),
+    low_mass: ({ rounds }) => rounds.some((r) => r.mass !== null && r.mass < 0.5),
+  };
+
+  const outcome = (round) =>
+    round.problem !== null ? "unread" : round.correct === null ? "" : round.correct ? "yes" : "no";
+  const SIGNS = { yes: "✓", no: "✗", unread: "", "": "" };
+  const SAID = { yes: "right", no: "wrong", unread: "unread", "": "not judged" };
+
+  function trail(rounds) {
+    const marks = rounds.map((round) => {
+      const kind = outcome(round);
+      const given = round.choice === null ? "?" : letter(round.choice);
+      const mark = make("span", kind, `${given} ${SIGNS[kind]}`.trim());
+      mark.title = `round ${round.round}: ${SAID[kind]}`;
+      return mark;
+    });
+    const made = make("span", "trail", ...marks);
+    made.setAttribute("role", "img");
+    made.setAttribute("aria-label", marks.map((mark) => mark.title).join(", "));
+    return made;
+  }
+
+  /** The options' probabilities: a row of bars an option, a column a round. */
+  function options({ choices, target, rounds }) {
+    const made = make("div", "options", make("h4", "", "Options by round"));
+    if (!choices.length) return null;
+    const head = make("tr", "", ...rounds.map((r) => make("th", "", String(r.round))));
+    head.childNodes.forEach((th) => th.setAttribute("scope", "col"));
+    const body = make("tbody", "");
+    choices.forEach((choice, k) => {
+      const right = k === target;
+      const name = make("th", "", `(${letter(k)}) `, isolated("", choice), right ? " ✓ right" : "");
+      name.colSpan = rounds.length;
+      name.setAttribute("scope", "rowgroup");
+      const cells = rounds.map((round) => {
+        const p = round.p[k] ?? null;
+        const fill = make("i", "");
+        fill.style.width = `${100 * Math.min(1, Math.max(0, p ?? 0))}%`;
+        const number = p === null ? "–" : p.toFixed(3).replace(/^0/, "");
+        const cell = make("td", "", make("span", "bar", fill), make("span", "p", number));
+        if (round.choice === k) {
+          cell.className = "given";
+          cell.title = "the answer given";
+        }
+        return cell;
+      });
+      body.append(make("tr", right ? "choice right" : "choice", name), make("tr", "", ...cells));
+    });
+    const table = make("table", "", make("thead", "", head), body);
+    const wide = make("div", "wide", table);
+    wide.tabIndex = 0;
+    wide.setAttribute("role", "region");
+    wide.setAttribute("aria-label", "Options by round");
+    wide.style.setProperty("--rounds", rounds.length);
+    const none = rounds.every((round) => !round.p.length) ? ", no probabilities" : "";
+    made.append(wide, make("p", "caption", `● the answer given, ✓ the right one${none}.`));
+    return made;
+  }
+
+  function stepShown(step) {
+    const said = step.kind === "say";
+    const who = make("p", "who", step.role ?? "");
+    if (!said) who.append(" · ", step.kind);
+    if (step.speaker && step.speaker !== "strategy") who.append(" · ", isolated("", step.speaker));
+    if (step.shown === false) who.append(" · said to another model");
+    if (step.finish === "length") who.append(" · cut at its length");
+    if (step.finish === "context") who.append(" · the context window was full");
+    const words = make("div", "words");
+    words.dir = "auto";
+    const text = step.text ?? "";
+    if (step.prefill && text.startsWith(step.prefill)) {
+      const prefill = make("span", "prefill", ...visible(step.prefill));
+      prefill.title = "prefilled: the reply had to begin so";
+      words.append(prefill, ...visible(text.slice(step.prefill.length)));
+    } else {
+      words.append(...visible(text));
+    }
+    const classes = `step ${step.role === "assistant" ? "assistant" : ""} ${step.shown === false ? "aside" : ""}`;
+    const made = make("div", classes, who, words);
+    return step.begin ? [make("p", "begins", "A new transcript begins here."), made] : [made];
+  }
+
+  function conversation(dialogue) {
+    const said = make("div", "conversation");
+    for (const round of dialogue.rounds) {
+      said.append(make("h4", "", `Round ${round.round}`), ...round.steps.flatMap(stepShown));
+      const kind = outcome(round);
+      const result = make("p", "outcome", make("b", "", `${SIGNS[kind]} ${SAID[kind]}`.trim()));
+      if (round.choice !== null) result.append(`: (${letter(round.choice)}) `, isolated("", dialogue.choices[round.choice] ?? ""));
+      if (round.problem !== null) result.append(": ", isolated("", round.problem));
+      if (round.mass !== null && round.mass < 0.5) result.append(` · option mass ${round.mass.toFixed(3).replace(/^0/, "")}`);
+      said.append(result, ...round.notes.map((note) => make("p", "who", "Note: ", isolated("", note))));
+    }
+    return make("div", "open", options(dialogue), said);
+  }
+
+  function item(dialogue) {
+    const summary = make(
+      "summary", "",
+      isolated("id", dialogue.example),
+      dialogue.cluster === dialogue.example ? null : isolated("cluster", dialogue.cluster ?? ""),
+      trail(dialogue.rounds),
+    );
+    const details = make("details", "", summary);
+    details.addEventListener("toggle", () => {
+      if (details.open && !details.querySelector(".open")) details.append(conversation(dialogue));
+    });
+    return make("li", "", details);
+  }
+
+  /** All text of a dialogue, for searching. */
+  function haystack(dialogue) {
+    const said = dialogue.rounds.flatMap((round) => round.steps.map((step) => step.text ?? ""));
+    return [dialogue.example, dialogue.cluster ?? "", ...dialogue.choices, ...said].join("\n").toLowerCase();
+  }
+
+  async function openDialogues() {
+    const count = byId("count");
+    let all;
+    try {
+      const lines = (await unpack("packed")).split("\n");
+      all = lines.filter(Boolean).map((line) => JSON.parse(line));
+    } catch (error) {
+      console.error(error);
+      count.textContent = "The dialogues need a browser of 2023 or later.";
+      return;
+    }
+    const [list, more, search] = [byId("list"), byId("more"), byId("search")];
+    const chips = [...document.querySelectorAll("[data-filter]")];
+    const passes = new Map(all.map((d) => [d, new Set(Object.keys(filters).filter((f) => filters[f](d)))]));
+    const texts = new Map();
+    let found = all;
+
+    const show = () => {
+      const from = list.children.length;
+      list.append(...found.slice(from, from + PAGE).map(item));
+      more.hidden = list.children.length >= found.length;
+      return list.children[from];
+    };
+    const find = () => {
+      const words = search.value.toLowerCase();
+      const on = chips.filter((c) => c.getAttribute("aria-pressed") === "true").map((c) => c.dataset.filter);
+      found = all.filter((dialogue) => {
+        if (!on.every((name) => passes.get(dialogue).has(name))) return false;
+        if (!words) return true;
+        if (!texts.has(dialogue)) texts.set(dialogue, haystack(dialogue));
+        return texts.get(dialogue).includes(words);
+      });
+      list.replaceChildren();
+      const n = found.length.toLocaleString("en");
+      count.textContent = found.length === 1 ? "1 dialogue." : found.length ? `${n} dialogues.` : "No dialogue fits.";
+      show();
+    };
+    for (const chip of chips) {
+      const fit = all.filter((d) => passes.get(d).has(chip.dataset.filter)).length;
+      chip.querySelector(".count").textContent = fit.toLocaleString("en");
+      chip.disabled = false;
+      chip.addEventListener("click", () => {
+        chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true"));
+        find();
+      });
+    }
+    let soon;
+    search.disabled = false;
+    search.addEventListener("input", () => {
+      clearTimeout(soon);
+      soon = setTimeout(find, 120);
+    });
+    search.form.addEventListener("submit", (event) => event.preventDefault());
+    more.addEventListener("click", () => show()?.querySelector("summary").focus());
+    find();
+  }
+
+  (async () => {
+    // the words are there before plotly, which takes most of the time, is begun
+    const painted = new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    await openCharts(boxes.length && unpack("library"), painted);
+    requestAnimationFrame(() => setTimeout(() => performance.mark("first-screen")));
+    if (byId("packed")) (window.requestIdleCallback ?? setTimeout)(openDialogues);
+  })();
+})();
