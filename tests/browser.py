@@ -97,35 +97,24 @@ def opened(
     height: int = 900,
     dark: bool = False,
     touch: bool = False,
-    fresh: bool = False,
 ) -> Iterator[Opened]:
-    """Open an HTML file and wait until its charts and its dialogues are there.
-
-    A tab that was used before is faster, as the browser remembers plotly; ``fresh`` takes a new one.
-    """
-    fresh = fresh or touch
-    if fresh or not browser.contexts:
-        context = browser.new_context(has_touch=touch)
-        context.new_page()
-    else:
-        context = browser.contexts[0]
-    page = context.pages[0]
-    page.set_viewport_size({"width": width, "height": height})
-    page.emulate_media(color_scheme="dark" if dark else "light", media="screen")
+    """Open an HTML file and wait until its charts and its dialogues are there."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        has_touch=touch,
+    )
+    context.set_default_timeout(_WAIT)
+    page = context.new_page()
     it = Opened(page)
-    told = {
-        "console": lambda m: it.complaints.append(m.text) if m.type != "log" else None,
-        "pageerror": lambda error: it.complaints.append(str(error)),
-        "request": lambda request: it.requests.append(request.url),
-    }
-    for event, tell in told.items():
-        page.on(event, tell)
-    page.goto(file.as_uri(), timeout=_WAIT)
+    page.on("console", lambda m: it.complaints.append(m.text) if m.type != "log" else None)
+    page.on("pageerror", lambda error: it.complaints.append(str(error)))
+    page.on("request", lambda request: it.requests.append(request.url))
+    page.goto(file.as_uri())
     it.wait_for("performance.getEntriesByName('first-screen').length > 0")
     if page.locator("#list").count():
-        page.wait_for_selector("#search:enabled", timeout=_WAIT)
-    yield it
-    for event, tell in told.items():
-        page.remove_listener(event, tell)
-    if fresh:
+        page.wait_for_selector("#search:enabled")
+    try:
+        yield it
+    finally:
         context.close()
