@@ -21,6 +21,7 @@ from selfcorrect.measures.intervals import wilson
 from selfcorrect.models.planted import Law
 
 RESULTS = Path(__file__).with_name("planted.json")
+PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
 RUNS = 200
 
 Found = dict[str, bool | None]
@@ -162,6 +163,24 @@ def table(name: str, found: list[Found]) -> dict[str, Any]:
     return rows
 
 
+def document(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """The docs page with its table as it was measured."""
+    lines = ["| law | looked for | goal | found |", "|---|---|---|---|"]
+    for name, rows in tables.items():
+        settings = ", ".join(f"{k} {v:g}" for k, v in PLANTS[name].law.items())
+        for thing, row in rows.items():
+            low, high = (f"{100 * each:.1f}".removesuffix(".0") for each in row["goal"])
+            goal = f"at most {high} %" if low == "0" else f"at least {low} %"
+            found = f"{100 * row['share']:.1f} %"
+            if not row["goal"][0] <= row["share"] <= row["goal"][1]:
+                found += " (outside)"
+            lines.append(f"| {name}: {settings} | {thing} | {goal} | {found} |")
+    before, _, rest = PAGE.read_text("utf-8").partition("<!-- planted -->\n")
+    after = rest.partition("<!-- end of planted -->")[2]
+    table = "\n".join(lines)
+    return f"{before}<!-- planted -->\n{table}\n<!-- end of planted -->{after}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=RUNS)
@@ -182,7 +201,9 @@ def main() -> None:
     print(f"{time.time() - started:.0f} s")
     if given.runs >= RUNS:
         kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        RESULTS.write_text(json.dumps({**kept, **tables}, indent=1) + "\n")
+        merged = {**kept, **tables}
+        RESULTS.write_text(json.dumps(merged, indent=1) + "\n")
+        PAGE.write_text(document(merged), "utf-8")
 
 
 if __name__ == "__main__":

@@ -379,7 +379,7 @@ def with_texts(texts: list[str]) -> str:
     rows = []
     for k, text in enumerate(texts):
         steps = [step("say", text, speaker=text[:400]), step("answer", text, prefill=text[:1])]
-        more = {"cluster": text[:400], "choices": [text, text, "c"], "notes": [text]}
+        more = {"cluster": text[:400], "choices": [text[:400], "b", "c"], "notes": [text[:400]]}
         rows.append(record(f"{k} {text[:400]}", 1, 0, steps, **more))
         rows.append(record(f"{k} {text[:400]}", 2, None, steps, **more, problem=text[:400]))
     summary = made_summary(2)
@@ -764,14 +764,13 @@ def test_a_measure_of_the_tasks_own_shows_by_its_name() -> None:
 
 # Size and speed
 
-FIVE_ROUNDS = {"rounds": 5, "words": 200}  # about 1.5 kB of new text a round
-
 
 @pytest.fixture(scope="session")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("large")
-    records = made_records(2_000, **FIVE_ROUNDS)
-    return written_to(folder, made_summary(), embedded(records))
+    dialogues = embedded(made_records(2_000, rounds=5, words=170))  # 1.1 kB of noise a round
+    assert dialogues["embedded"] == 2_000
+    return written_to(folder, made_summary(), dialogues)
 
 
 def opening(browser: Any, file: Path) -> float:

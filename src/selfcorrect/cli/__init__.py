@@ -390,7 +390,10 @@ def _show(summary: dict[str, Any], where: Path) -> None:
     from selfcorrect.report.table import table
 
     console = Console()
-    shown = visible_values({key: summary[key] for key in ("notes", "verdict")})
+    shown = {
+        "notes": visible_values(summary["notes"]),
+        "verdict": visible(summary["verdict"], lines=True),
+    }
     console.print(table({**summary, **shown}, console.width))
     console.print(Text(visible(str(where))), soft_wrap=True)
 

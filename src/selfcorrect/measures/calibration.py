@@ -284,12 +284,17 @@ def _auroc(weights: Floats32, y: Floats, starts: Ints) -> Floats:
         y: zeros and ones [n].
         starts: where each group of equal confidences begins.
     """
-    positive = np.add.reduceat(weights * y.astype(np.float32), starts, axis=1)
-    negative = np.add.reduceat(weights, starts, axis=1) - positive
-    below = np.cumsum(negative, axis=1, dtype=np.float64)
-    pairs = (positive * (below - negative / 2)).sum(axis=1)
+    positive = weights * y.astype(np.float32)
+    negative = weights - positive
+    if len(starts) < len(y):
+        positive, negative = (np.add.reduceat(w, starts, axis=1) for w in (positive, negative))
+    # sums of whole numbers, exact in float32 up to 2^24
+    below = np.cumsum(negative, axis=1)
+    both = positive.sum(axis=1, dtype=np.float64) * below[:, -1]
+    below -= negative / 2
+    pairs = np.einsum("ij,ij->i", positive, below)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(pairs / (positive.sum(axis=1, dtype=np.float64) * below[:, -1]))
+        return np.asarray(pairs / both)
 
 
 def _logit_interval(value: float, draws: Floats, k: int, fewest: int) -> tuple[float, float]:

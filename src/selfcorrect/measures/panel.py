@@ -149,8 +149,7 @@ def panel(records: pl.DataFrame | Iterable[pl.DataFrame], values: Iterable[str] 
     n = 0
     for frame in frames:
         numbers = frame.select(**_FROM, round=pl.col("round").cast(_FLOAT))
-        for name in parts:
-            column = numbers[name].fill_null(float("nan")).to_numpy()
+        for name, column in zip(parts, numbers.fill_null(float("nan")).to_numpy().T, strict=True):
             # whole numbers are exact in half the space
             parts[name].append(column.astype(np.float32 if name in _WHOLE else np.float64))
         for name, of in codes.items():

@@ -64,9 +64,9 @@ def charts(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         made[f"parts/{whole}"] = _chart(
             _parts(rounds, whole), f"{label} in the first round and the last."
         )
-    return {
-        name: chart for name, chart in made.items() if any(view["data"] for view in chart["views"])
-    }
+    drawn = {n: chart for n, chart in made.items() if any(v["data"] for v in chart["views"])}
+    rounded: dict[str, dict[str, Any]] = _rounded(drawn)
+    return rounded
 
 
 def measures(rounds: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -95,6 +95,15 @@ def interval(e: Estimate, form: str) -> str:
     if e.get("low") is None or e.get("high") is None:
         return ""
     return f"[{written(e['low'], form)}, {written(e['high'], form)}]"
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers to as many places as can be seen: a third of the page's size."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list) else value
 
 
 def _chart(figure: tuple[list[Trace], dict[str, Any]], alt: str) -> dict[str, Any]:

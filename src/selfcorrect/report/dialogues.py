@@ -19,7 +19,7 @@ import polars as pl
 #: At most so many dialogues are embedded, …
 MOST = 2_000
 #: … and so many compressed bytes: with the charts' library a page stays under 8 MB.
-BYTES = 4_000_000
+BYTES = 3_800_000
 
 _COLUMNS = ("example", "cluster", "round", "choices", "choice", "problem", "correct", "target")
 _STEP = ("kind", "role", "speaker", "begin", "shown", "text", "prefill", "finish")

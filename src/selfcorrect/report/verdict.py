@@ -20,7 +20,7 @@ def headline(summary: _Table) -> str | None:
 
 
 def verdict(summary: _Table) -> str:
-    """The verdict on a run as plain text, most important thing first.
+    """The verdict on a run as plain text, a sentence a line, most important thing first.
 
     Args:
         summary: as ``Run.summary`` makes it, ``verdict`` itself apart.
@@ -31,10 +31,9 @@ def verdict(summary: _Table) -> str:
     if rounds[-1]["measures"]["accuracy"]["value"] is None:
         return "This task has no right answers, so there is no accuracy to compare."
     sentences = [_surer(summary), *_change(summary), _convergence(summary), *_cause(summary)]
-    said = " ".join(sentence for sentence in sentences if sentence)
     if not summary["complete"]:
-        said = f"So far, after {summary['dialogues']} of {summary['wanted']} dialogues: {said}"
-    return said
+        sentences.insert(0, f"So far, {summary['dialogues']} of {summary['wanted']} dialogues:")
+    return "\n".join(sentence for sentence in sentences if sentence)
 
 
 def _surer(summary: _Table) -> str:

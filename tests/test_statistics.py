@@ -1,0 +1,47 @@
+"""The quick version of benchmarks.statistics and benchmarks.planted; the docs have the full one."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import planted, statistics  # noqa: E402
+
+SIMULATIONS, RUNS = 150, 12
+
+
+@pytest.mark.parametrize("name", statistics.SCENARIOS)
+def test_as_often_as_it_says(name: str) -> None:
+    row = statistics.simulate(name, SIMULATIONS)
+    low, high = row["goal"]
+    # what 10,000 simulations found may lie outside the goal: then that is what's expected
+    found = json.loads(statistics.RESULTS.read_text("utf-8"))[name]["share"]
+    low, high = min(low, found), max(high, found)
+    slack = 3.5 / math.sqrt(row["simulations"])
+    assert low - slack * math.sqrt(low * (1 - low)) <= row["share"]
+    assert row["share"] <= high + slack * math.sqrt(high * (1 - high)) + 1e-9
+
+
+@pytest.mark.parametrize("name", planted.PLANTS)
+def test_what_was_planted_is_found(name: str) -> None:
+    rows = planted.table(name, [planted.once(name, 1000 + seed) for seed in range(RUNS)])
+    for row in rows.values():
+        if row["goal"][1] == 1:
+            assert row["share"] >= 0.75
+        else:
+            assert row["share"] <= 2 / RUNS
+
+
+def test_the_docs_tables_are_the_measured_ones() -> None:
+    page = statistics.PAGE.read_text("utf-8")
+    assert statistics.document(json.loads(statistics.RESULTS.read_text("utf-8"))) == page
+    assert planted.document(json.loads(planted.RESULTS.read_text("utf-8"))) == page
+    # every interval and test that the docs promise is there
+    assert set(json.loads(statistics.RESULTS.read_text("utf-8"))) == set(statistics.SCENARIOS)
