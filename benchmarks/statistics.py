@@ -28,7 +28,7 @@ from selfcorrect.measures.intervals import (
     Estimate,
     figure,
     mean,
-    means,
+    mean_t,
     of_sums,
     proportion,
     wilson,
@@ -209,9 +209,7 @@ def band(k: int, rounds: int) -> Callable[[Rng], bool]:
     def once(rng: Rng) -> bool:
         x = np.cumsum(rng.normal(size=(k, rounds)), axis=1) + rng.normal(size=(k, 1))
         level = joint_level(x, np.arange(k))
-        columns = {t: x[:, t] for t in range(rounds)}
-        found = means(columns, np.arange(k), levels=dict.fromkeys(columns, level))
-        return all(held(e, 0.0) for e in found.values())
+        return all(held(mean_t(each, np.arange(k), level=level), 0.0) for each in x.T)
 
     return once
 

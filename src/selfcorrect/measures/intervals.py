@@ -119,11 +119,24 @@ def mean(values: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> Estimate:
     return means({"": values}, clusters, seed=seed)[""]
 
 
+def mean_t(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) -> Estimate:
+    """The mean with t_{K−1}, however many clusters there are; see :func:`means`."""
+    x, members, missing = finite(values, clusters)
+    if missing is not None:
+        return missing
+    n, k = len(x), int(members[-1]) + 1
+    with np.errstate(over="ignore", invalid="ignore"):  # told in the estimate, not warned of
+        m = float(x.mean())
+        if k == 1:
+            return one_cluster(m, n)
+        half = _t(k, level) * math.sqrt(variance(x, members))
+        return _checked(m, m - half, m + half, n, k)
+
+
 def means(
     columns: Mapping[Name, ArrayLike],
     clusters: ArrayLike,
     *,
-    levels: Mapping[Name, float] | None = None,
     seed: int = 0,
 ) -> dict[Name, Estimate]:
     """Means over records: K < 50 clusters with t_{K−1}, from 50 on a cluster bootstrap-t.
@@ -136,32 +149,20 @@ def means(
     Args:
         columns: numbers [n] each; what isn't finite is missing and left out.
         clusters: the cluster of each [n], of any type that can be sorted.
-        levels: of the intervals that aren't at :data:`LEVEL`, by column.
         seed: of the resampling.
     """
-    at = levels or {}
-    names = np.asarray(clusters)
-    members = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    members = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
     estimates: dict[Name, Estimate] = {}
     many: dict[Name, tuple[Floats, Floats]] = {}
-    with np.errstate(over="ignore", invalid="ignore"):  # told in the estimate, not warned of
+    with np.errstate(over="ignore", invalid="ignore"):
         for name, values in columns.items():
-            x, own, missing = finite(values, members)
-            if missing is not None:
-                estimates[name] = missing
-                continue
-            k, m = int(own[-1]) + 1, float(x.mean())
-            if k == 1:
-                estimates[name] = one_cluster(m, len(x))
-                continue
-            half = _t(k, at.get(name, LEVEL)) * math.sqrt(variance(x, own))
-            estimates[name] = _checked(m, m - half, m + half, len(x), k)
-            if k >= BOOTSTRAP_FROM and half > 0 and math.isfinite(half):
+            e = estimates[name] = mean_t(values, members)
+            if e.clusters >= BOOTSTRAP_FROM and e.low is not None and e.low != e.high:
                 there = np.isfinite(np.asarray(values, dtype=np.float64))
                 size = np.bincount(members[there], minlength=int(members.max()) + 1)
                 total = np.bincount(members[there], np.asarray(values)[there], len(size))
-                many[name] = (total - m * size, size.astype(np.float64))
-        for name, (low, high) in _bootstrap_t(many, at, seed).items():
+                many[name] = (total - (e.value or 0.0) * size, size.astype(np.float64))
+        for name, (low, high) in _bootstrap_t(many, seed).items():
             e = estimates[name]
             value, error = e.value or 0.0, math.sqrt(_between(*many[name]))
             estimates[name] = _checked(
@@ -171,7 +172,7 @@ def means(
 
 
 def _bootstrap_t(
-    many: Mapping[Name, tuple[Floats, Floats]], levels: Mapping[Name, float], seed: int
+    many: Mapping[Name, tuple[Floats, Floats]], seed: int
 ) -> dict[Name, tuple[float, float]]:
     """Quantiles of the studentised mean for each column, given as (residual sums, sizes) [K]."""
     if not many:
@@ -200,8 +201,7 @@ def _bootstrap_t(
     for name, t in zip(many, drawn.T, strict=True):
         t = t[np.isfinite(t)]
         if len(t) > 0.9 * len(drawn):  # else too little varies: the t interval stands
-            half = levels.get(name, LEVEL) / 2
-            low, high = np.quantile(t, [0.5 - half, 0.5 + half])
+            low, high = np.quantile(t, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
             quantiles[name] = (float(low), float(high))
     return quantiles
 

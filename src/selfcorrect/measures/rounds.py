@@ -17,7 +17,7 @@ from selfcorrect.measures.compare import (
     convergence,
     figure_of,
 )
-from selfcorrect.measures.intervals import Estimate, Floats, means, proportion
+from selfcorrect.measures.intervals import Estimate, Floats, mean_t, means, proportion
 from selfcorrect.measures.paired import holm, joint_level, share_difference, share_test
 from selfcorrect.measures.panel import Panel
 
@@ -105,7 +105,10 @@ def _rounds(
         seed=seed,
     )
     answers, correct = panel.columns["answer"], panel.columns["correct"]
-    level = joint_level(correct, panel.clusters)
+    levels = {
+        name: joint_level(panel.columns[{**_MEANS, **_SHARES}[name]], panel.clusters)
+        for name in _BANDS
+    }
     flows = [None, *transitions.flow(answers, correct)]
     shares = {
         "changed": transitions.changed(answers),
@@ -122,12 +125,14 @@ def _rounds(
         measures: dict[str, dict[str, Any]] = {
             name: proportion(columns[c], clusters).table() for name, c in _SHARES.items()
         }
-        band = proportion(columns["correct"], clusters, level=level)
+        band = proportion(columns["correct"], clusters, level=levels["accuracy"])
         measures["accuracy"]["band"] = _band(band)
         for name in (*_MEANS, *_ALL, *values):
             measures[name] = scores[name, place].table()
             if name in _BANDS:
-                measures[name]["band"] = _band(scores["band", name, place])
+                level = levels[name]
+                band = mean_t(panel.columns[_MEANS[name]][:, place], panel.clusters, level=level)
+                measures[name]["band"] = _band(band)
         mass = columns["option_mass"][np.isfinite(columns["option_mass"])]
         median = float(np.median(mass)) if len(mass) else None
         measures["option_mass"]["median"] = median
@@ -157,21 +162,16 @@ def _rounds(
     return rounds
 
 
-def _means(panel: Panel, values: tuple[str, ...], seed: int) -> dict[Any, Estimate]:
+def _means(panel: Panel, values: tuple[str, ...], seed: int) -> dict[tuple[str, int], Estimate]:
     """The means of all rounds at once, so that their resamples are drawn once."""
-    columns: dict[Any, Floats] = {}
-    levels: dict[Any, float] = {}
     wanted = {**_MEANS, **_ALL, **{name: name for name in values}}
-    for name, column in wanted.items():
-        x = panel.own[column] if name in values else panel.columns[column]
-        if name in _BANDS:
-            level = joint_level(x, panel.clusters)
-            levels |= {("band", name, t): level for t in range(x.shape[1])}
-        for place in range(x.shape[1]):
-            columns[name, place] = x[:, place]
-            if name in _BANDS:
-                columns["band", name, place] = x[:, place]
-    return means(columns, panel.clusters, levels=levels, seed=seed)
+    columns = {
+        (name, place): x[:, place]
+        for name, column in wanted.items()
+        for x in [(panel.own if name in values else panel.columns)[column]]
+        for place in range(x.shape[1])
+    }
+    return means(columns, panel.clusters, seed=seed)
 
 
 def _calibration(
