@@ -22,7 +22,6 @@ from selfcorrect.models.planted import Law
 
 RESULTS = Path(__file__).with_name("planted.json")
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
-RUNS = 200
 
 Found = dict[str, bool | None]
 
@@ -37,6 +36,7 @@ class Plant:
         controls: whether the control is run too.
         find: from a summary and the law, whether each thing was found.
         goals: of each thing, between what the share of runs should lie.
+        runs: how many; what should happen in 2.5 % takes more than what should in 95 %.
     """
 
     law: Mapping[str, float]
@@ -46,6 +46,7 @@ class Plant:
     controls: bool
     find: Callable[[Mapping[str, Any], Law], Found]
     goals: Mapping[str, tuple[float, float]]
+    runs: int = 200
 
 
 def within(estimate: Mapping[str, Any], truth: float) -> bool | None:
@@ -125,8 +126,9 @@ PLANTS: Mapping[str, Plant] = {
         goals={
             "a gain claimed": _CLAIMED,
             "a gain over repeat claimed": _CLAIMED,
-            "an excess of ECE claimed": _CLAIMED,
+            "an excess of ECE claimed": (0.0, 0.03),
         },
+        runs=1000,
     ),
 }
 
@@ -183,15 +185,15 @@ def document(tables: Mapping[str, Mapping[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--runs", type=int)
     parser.add_argument("--only", nargs="*", choices=list(PLANTS), default=list(PLANTS))
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     started, tables = time.time(), {}
     with ProcessPoolExecutor(given.processes) as pool:
         for name in given.only:
-            seeds = range(given.runs)
-            found = list(pool.map(once, [name] * given.runs, seeds, chunksize=5))
+            seeds = range(given.runs or PLANTS[name].runs)
+            found = list(pool.map(once, [name] * len(seeds), seeds, chunksize=5))
             tables[name] = table(name, found)
             for thing, row in tables[name].items():
                 low, high = row["goal"]
@@ -199,7 +201,7 @@ def main() -> None:
                 print(f"{name:28} {thing:28} {100 * row['share']:5.1f} % of {row['runs']} runs, "
                       f"goal {100 * low:.1f}-{100 * high:.1f}{outside}", flush=True)  # fmt: skip
     print(f"{time.time() - started:.0f} s")
-    if given.runs >= RUNS:
+    if given.runs is None:
         kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         merged = {**kept, **tables}
         RESULTS.write_text(json.dumps(merged, indent=1) + "\n")

@@ -395,3 +395,40 @@ def test_a_round_that_some_lack() -> None:
     assert [r["n"] for r in got["rounds"]] == [60, 59]
     assert got["changes"]["accuracy"]["n"] == 59
     json.dumps(got, allow_nan=False)
+
+
+# --- a task's own figures ------------------------------------------------------------------------
+
+
+def test_a_share_of_some_records_has_a_shares_interval() -> None:
+    from selfcorrect.measures.compare import figure_of
+    from selfcorrect.tasks.base import Share
+
+    part = Share(lambda c: np.where(c["part"] == 1, c["correct"], np.nan))
+    columns = {"part": np.arange(40) % 2.0, "correct": np.zeros(40)}
+    got = figure_of(part, columns, np.arange(40))
+    assert (got.low, got.high) == pytest.approx(plain.wilson(0, 20, plain.Z), abs=1e-9)
+    after = {**columns, "correct": np.ones(40)}
+    change = figure_of(part, after, np.arange(40), less=columns)
+    assert (change.low, change.high) == pytest.approx(plain.tango(20, 0, 20), abs=1e-6)
+    # where the records differ, the shares are not paired
+    others = {**columns, "part": (np.arange(40) < 30) * 1.0}
+    change = figure_of(
+        part, {**others, "correct": np.arange(40) % 3 / 2}, np.arange(40), less=after
+    )
+    assert change.value == pytest.approx(np.mean(np.arange(30) % 3 / 2) - 1)
+
+
+def test_a_score_stays_within_its_bounds_and_claims_no_certainty() -> None:
+    from selfcorrect.measures.compare import figure_of
+
+    def value(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 2 * sums[..., 0] / sums[..., 1] - 1
+
+    lean = Sums(lambda c: np.stack([c["x"], np.ones(6)], axis=1), value, bounds=(-1, 1))
+    got = figure_of(lean, {"x": np.array([1.0, 1, 1, 1, 0, 1])}, np.arange(6))
+    assert got.high == 1
+    assert got.low is not None
+    got = figure_of(lean, {"x": np.ones(6)}, np.arange(6))
+    assert (got.value, got.low) == (1, None)
+    assert "nothing tells how far" in (got.why or "")

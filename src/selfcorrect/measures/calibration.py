@@ -19,6 +19,7 @@ from scipy import special, stats
 from selfcorrect.measures.intervals import (
     FIGURE_RESAMPLES,
     LEVEL,
+    UNVARYING,
     Estimate,
     Floats,
     Floats32,
@@ -235,6 +236,8 @@ def auroc_difference(
     if len(change) < 0.9 * len(draws):
         return Estimate(value, None, None, n, k, "undefined in more than a tenth of the resamples")
     half = float(stats.t.ppf(0.5 + LEVEL / 2, k - 1) * change.std(ddof=1))
+    if half == 0:
+        return Estimate(value, None, None, n, k, UNVARYING)
     return Estimate(value, value - half, value + half, n, k)
 
 
@@ -254,6 +257,9 @@ def auroc_of(
         if min(right, wrong) < LEAST_OF_A_CLASS:
             why = f"fewer than {LEAST_OF_A_CLASS} right or wrong answers with a confidence"
             estimates.append(Estimate(None, None, None, n, present, why))
+            continue
+        if np.ptp(c) == 0:
+            estimates.append(Estimate(None, None, None, n, present, "all confidences are equal"))
             continue
         order = np.argsort(c, kind="stable")
         starts = np.flatnonzero(np.append(True, np.diff(c[order]) > 0))

@@ -17,6 +17,7 @@ from selfcorrect.measures.intervals import (
     figure,
     means,
     of_sums,
+    proportion,
 )
 from selfcorrect.measures.paired import share_difference, share_test
 from selfcorrect.measures.panel import Panel
@@ -27,8 +28,19 @@ Figure = Callable[[Mapping[str, NDArray[Any]]], float]
 
 
 @runtime_checkable
+class Share(Protocol):
+    """A figure that is the share of ones among some of the records."""
+
+    def values(self, columns: Mapping[str, NDArray[Any]]) -> Floats:
+        """1, 0, or NaN for a record that isn't among them [n]."""
+        ...
+
+
+@runtime_checkable
 class Sums(Protocol):
     """A figure computed from sums over records: resampled at the cost of a matrix product."""
+
+    bounds: tuple[float, float]
 
     def terms(self, columns: Mapping[str, NDArray[Any]]) -> Floats:
         """What is summed [n, m]."""
@@ -148,19 +160,30 @@ def figure_of(
     """A task's figure in one round, or its difference from another round's on the same examples.
 
     Args:
-        compute: the figure; one that is :class:`Sums` is resampled by its sums.
+        compute: the figure; a :class:`Share` has a share's interval, :class:`Sums` are resampled
+            by their sums, any other is computed anew for every resample.
         columns: the round's columns [D].
         clusters: the cluster of each [D].
         seed: of the resampling.
         less: the columns of the round that is taken off.
     """
-    if isinstance(compute, Sums):
-        terms, value = compute.terms(columns), compute.value
+    if isinstance(compute, Share):
+        after = compute.values(columns)
         if less is None:
-            return of_sums(terms, value, clusters, seed=seed)
-        both = np.concatenate([terms, compute.terms(less)], axis=1)
-        m = terms.shape[1]
-        return of_sums(both, lambda s: value(s[..., :m]) - value(s[..., m:]), clusters, seed=seed)
+            return proportion(after, clusters)
+        return _between_shares(after, compute.values(less), clusters, seed)
+    if isinstance(compute, Sums):
+        terms, value, (low, high) = compute.terms(columns), compute.value, compute.bounds
+        if less is None:
+            return of_sums(terms, value, clusters, bounds=(low, high), seed=seed)
+        both, m = np.concatenate([terms, compute.terms(less)], axis=1), terms.shape[1]
+        return of_sums(
+            both,
+            lambda s: value(s[..., :m]) - value(s[..., m:]),
+            clusters,
+            bounds=(low - high, high - low),
+            seed=seed,
+        )
 
     def at(which: NDArray[np.int64]) -> float:
         with np.errstate(all="ignore"):  # 0/0 is NaN, which the figure's contract allows
@@ -170,6 +193,21 @@ def figure_of(
         return number
 
     return figure(at, clusters, seed=seed)
+
+
+def _between_shares(after: Floats, before: Floats, clusters: NDArray[Any], seed: int) -> Estimate:
+    """The difference of two shares, which need not be of the same records."""
+    there = [np.isfinite(each) for each in (after, before)]
+    if (there[0] == there[1]).all():
+        return share_difference(after, before, clusters)
+    parts = [np.nan_to_num(after), there[0], np.nan_to_num(before), there[1]]
+    return of_sums(
+        np.stack(parts, axis=1),
+        lambda s: s[..., 0] / s[..., 1] - s[..., 2] / s[..., 3],
+        clusters,
+        bounds=(-1, 1),
+        seed=seed,
+    )
 
 
 def convergence(

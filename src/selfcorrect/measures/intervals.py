@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +27,11 @@ BOOTSTRAP_FROM = 50
 #: Resamples of a bootstrap; of a figure that must be computed for one resample at a time, fewer.
 RESAMPLES = 2_000
 FIGURE_RESAMPLES = 999
+
+#: Why there is no interval of no width: it would claim a certainty that nobody has.
+UNVARYING = "the clusters don't differ, so nothing tells how far it would vary"
+
+_ROUNDING = 1e-12
 
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
@@ -130,6 +135,8 @@ def mean_t(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) -> E
         if k == 1:
             return one_cluster(m, n)
         half = _t(k, level) * math.sqrt(variance(x, members))
+        if math.isfinite(m) and half <= _ROUNDING * abs(m):
+            return Estimate(m, None, None, n, k, UNVARYING)
         return _checked(m, m - half, m + half, n, k)
 
 
@@ -252,6 +259,7 @@ def of_sums(
     value: Callable[[Floats], Floats],
     clusters: ArrayLike,
     *,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
     bootstrap: bool = True,
     seed: int = 0,
 ) -> Estimate:
@@ -263,6 +271,7 @@ def of_sums(
         terms: what is summed [n, m].
         value: the number [...] from sums [..., m]; not finite where it is undefined.
         clusters: the cluster of each record [n].
+        bounds: between what it can lie; its interval is cut there.
         bootstrap: False takes the jackknife from 50 clusters on too, for figures that a bootstrap
             would bias.
         seed: of the resampling.
@@ -275,7 +284,7 @@ def of_sums(
         with np.errstate(all="ignore"):  # 0/0 is NaN, which stands for undefined
             return np.asarray(value(totals), dtype=np.float64)
 
-    return _figure(
+    e = _figure(
         n,
         k,
         lambda: float(numbers(sums.sum(axis=0))),
@@ -283,6 +292,9 @@ def of_sums(
         lambda: resampled(k, lambda counts: numbers(counts @ sums)[:, None], seed=seed)[:, 0],
         bootstrap,
     )
+    if e.low is None or e.high is None:
+        return e
+    return replace(e, low=max(e.low, bounds[0]), high=min(e.high, bounds[1]))
 
 
 def figure(compute: Callable[[Ints], float], clusters: ArrayLike, *, seed: int = 0) -> Estimate:
@@ -339,6 +351,8 @@ def _figure(
         if not np.isfinite(kept).all():
             return Estimate(value, None, None, n, k, "undefined without one of the clusters")
         spread = math.sqrt((k - 1) / k * float(((kept - kept.mean()) ** 2).sum()))
+        if spread <= _ROUNDING * abs(value):
+            return Estimate(value, None, None, n, k, UNVARYING)
         half = _t(k, LEVEL) * spread
         return _checked(value, value - half, value + half, n, k)
     drawn = draws()
@@ -346,6 +360,8 @@ def _figure(
     if len(defined) < 0.9 * len(drawn):
         return Estimate(value, None, None, n, k, "undefined in more than a tenth of the resamples")
     low, high = np.quantile(defined, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+    if high - low <= _ROUNDING * abs(value):
+        return Estimate(value, None, None, n, k, UNVARYING)
     return Estimate(value, float(low), float(high), n, k)
 
 

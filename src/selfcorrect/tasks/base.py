@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf, nan
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -69,16 +70,34 @@ Figure = Callable[[Mapping[str, np.ndarray]], float]
 
 
 @dataclass(frozen=True)
+class Share:
+    """A figure that is the share of ones among some of the records, with a share's interval.
+
+    Attributes:
+        values: from the columns, 1, 0, or NaN for a record that isn't among them: [n].
+    """
+
+    values: Callable[[Mapping[str, np.ndarray]], np.ndarray]
+
+    def __call__(self, columns: Mapping[str, np.ndarray]) -> float:
+        values = self.values(columns)
+        values = values[~np.isnan(values)]
+        return float(values.mean()) if len(values) else nan
+
+
+@dataclass(frozen=True)
 class Sums:
     """A figure computed from sums over records, which makes its interval cheap.
 
     Attributes:
         terms: from the columns, what is summed: [n, m], no NaN.
         value: from sums [..., m] the figure [...], NaN where undefined.
+        bounds: between what it can lie.
     """
 
     terms: Callable[[Mapping[str, np.ndarray]], np.ndarray]
     value: Callable[[np.ndarray], np.ndarray]
+    bounds: tuple[float, float] = (-inf, inf)
 
     def __call__(self, columns: Mapping[str, np.ndarray]) -> float:
         with np.errstate(all="ignore"):  # 0/0 is NaN

@@ -17,7 +17,7 @@ from random import Random
 import numpy as np
 
 from selfcorrect.errors import UserError
-from selfcorrect.tasks.base import Answer, Example
+from selfcorrect.tasks.base import Answer, Example, Share
 from selfcorrect.tasks.lettered import UNBIASED, Item, Lettered, problem_with
 from selfcorrect.tasks.order import draw
 from selfcorrect.tasks.reading import Row, build, table
@@ -102,19 +102,13 @@ def make(source: Source) -> Lettered:
         values=VALUES,
         columns=COLUMNS,
         figures={
-            "share_neutral": share_neutral,
+            # of the answers that could be read
+            "share_neutral": Share(lambda columns: columns["neutral"]),
             "occupation_correlation": occupation_correlation,
         },
         judge=_judge,
         skipped=skipped or (),
     )
-
-
-def share_neutral(columns: Mapping[str, np.ndarray]) -> float:
-    """The share of neutral pronouns among the answers that could be read; NaN if there are none."""
-    neutral = np.asarray(columns["neutral"], float)
-    neutral = neutral[~np.isnan(neutral)]
-    return float(neutral.mean()) if len(neutral) else nan
 
 
 def occupation_correlation(columns: Mapping[str, np.ndarray]) -> float:
