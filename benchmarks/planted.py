@@ -23,7 +23,7 @@ from selfcorrect.models.planted import Law
 RESULTS = Path(__file__).with_name("planted.json")
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
 
-Found = dict[str, bool | None]
+Found = dict[str, bool]
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,8 @@ class Plant:
     runs: int = 200
 
 
-def within(estimate: Mapping[str, Any], truth: float) -> bool | None:
-    if estimate["low"] is None:
-        return None
-    return bool(estimate["low"] <= truth <= estimate["high"])
+def within(estimate: Mapping[str, Any], truth: float) -> bool:
+    return estimate["low"] is not None and bool(estimate["low"] <= truth <= estimate["high"])
 
 
 def stated(summary: Mapping[str, Any], law: Law) -> Found:
@@ -98,7 +96,7 @@ PLANTS: Mapping[str, Plant] = {
         find=stated,
         goals=dict.fromkeys(("accuracy", "CL", "CS", "calibration gap", "never changed"), _HELD),
     ),
-    "stated, clustered": Plant(
+    "stated, ten to a cluster": Plant(
         {"accuracy": 0.6, "cl": 0.9, "cs": 0.2, "stay": 0.4, "gap": 0.0},
         rounds=4,
         dialogues=400,
@@ -156,9 +154,9 @@ def table(name: str, found: list[Found]) -> dict[str, Any]:
     """Of each thing the share of runs, with Wilson's interval."""
     rows = {}
     for thing, goal in PLANTS[name].goals.items():
-        told = [f[thing] for f in found if f[thing] is not None]
-        low, high = wilson(sum(map(bool, told)), len(told))
-        share = sum(map(bool, told)) / len(told)
+        told = [f[thing] for f in found]
+        low, high = wilson(sum(told), len(told))
+        share = sum(told) / len(told)
         rows[thing] = {
             "runs": len(told), "share": share, "low": low, "high": high, "goal": list(goal)
         }  # fmt: skip
@@ -201,11 +199,9 @@ def main() -> None:
                 print(f"{name:28} {thing:28} {100 * row['share']:5.1f} % of {row['runs']} runs, "
                       f"goal {100 * low:.1f}-{100 * high:.1f}{outside}", flush=True)  # fmt: skip
     print(f"{time.time() - started:.0f} s")
-    if given.runs is None:
-        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        merged = {**kept, **tables}
-        RESULTS.write_text(json.dumps(merged, indent=1) + "\n")
-        PAGE.write_text(document(merged), "utf-8")
+    if given.runs is None and set(tables) == set(PLANTS):
+        RESULTS.write_text(json.dumps(tables, indent=1) + "\n")
+        PAGE.write_text(document(tables), "utf-8")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python -m benchmarks.statistics                    # 10,000 simulations each; writes the JSON
     python -m benchmarks.statistics --simulations 400  # quick: prints, writes nothing
+    python -m benchmarks.statistics --only AUROC band  # some: the same
 
 A row is one scenario: the share of simulations in which something held (an interval its truth) or
 happened (a test rejected what is true), with Wilson's interval, and between what it should lie.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -119,8 +121,8 @@ def no_difference(changed: float, k: int, size: int = 1, icc: float = 0.0) -> Ca
 
 def claims(changed: float, k: int, size: int, icc: float) -> Callable[[Rng], bool]:
     def once(rng: Rng) -> bool:
-        e = share_difference(*pairs(rng, changed / 2, changed / 2, k, size, icc))
-        return verdict(e, 0.03, 1) == "better"
+        data = pairs(rng, changed / 2, changed / 2, k, size, icc)
+        return verdict(share_difference(*data), 0.03, 1, share_test(*data)) == "better"
 
     return once
 
@@ -132,6 +134,17 @@ def scores(k: int, size: int, *, skewed: bool) -> Callable[[Rng], bool]:
             x = rng.gamma(1.0, 1.0, k)[of] + rng.gamma(1.0, 1.0, k * size)
             return held(mean(x, of), 2.0)
         return held(mean(rng.normal(size=k)[of] + rng.normal(size=k * size), of), 0.0)
+
+    return once
+
+
+def sparse(k: int, moved: float) -> Callable[[Rng], bool]:
+    """Differences that are mostly exactly 0, as those of a model that mostly copies itself."""
+
+    def once(rng: Rng) -> bool:
+        x = np.where(rng.random(k) < moved, rng.uniform(-1, 1, k), 0.0)
+        e = mean(x, np.arange(k))
+        return e.low is not None and not held(e, 0.0)
 
     return once
 
@@ -180,6 +193,19 @@ def excess(n: int, sharp: float) -> Callable[[Rng], bool]:
     def once(rng: Rng) -> bool:
         c, y = _said(rng, sharp, n, 1, 0.0)
         e = calibration(c, y, np.arange(n), seed=int(rng.integers(1e9))).excess
+        return e.low is not None and e.low > 0
+
+    return once
+
+
+def clustered_excess(k: int, size: int, icc: float) -> Callable[[Rng], bool]:
+    """Perfectly calibrated, P(right | c) = c, but records of one cluster err together."""
+
+    def once(rng: Rng) -> bool:
+        c = rng.beta(0.65 * 3, 0.35 * 3, k * size)
+        common = math.sqrt(icc) * rng.normal(size=k)[clusters(k, size)]
+        luck = stats.norm.cdf(common + math.sqrt(1 - icc) * rng.normal(size=k * size))
+        e = calibration(c, (luck < c).astype(float), clusters(k, size)).excess
         return e.low is not None and e.low > 0
 
     return once
@@ -350,14 +376,28 @@ SCENARIOS: Mapping[str, Scenario] = {
         "verdict", "no difference, 2 % change, 50 clusters of 8, icc .1", "called better",
         ONE_SIDE, claims(0.02, 50, 8, 0.1),
     ),
+    "better, five clusters": Scenario(
+        "verdict", "no difference, 20 % change, 5 clusters of 40, icc .1", "called better",
+        ONE_SIDE, claims(0.2, 5, 40, 0.1),
+    ),
     "mean, t": Scenario("mean", "normal, 25 clusters of 4", HOLDS, COVERAGE,
                         scores(25, 4, skewed=False)),
     "mean, t, skewed": Scenario("mean", "gamma, 40 clusters of 4", HOLDS, COVERAGE,
                                 scores(40, 4, skewed=True)),
-    "mean, bootstrap-t": Scenario("mean", "normal, 60 clusters of 4", HOLDS, COVERAGE,
-                                  scores(60, 4, skewed=False)),
-    "mean, bootstrap-t, skewed": Scenario("mean", "gamma, 60 clusters of 4", HOLDS, COVERAGE,
-                                          scores(60, 4, skewed=True)),
+    "mean, bootstrap-t": Scenario(
+        "mean", "normal, 200 clusters of 4", HOLDS, COVERAGE, scores(200, 4, skewed=False)
+    ),
+    "mean, bootstrap-t, skewed": Scenario(
+        "mean", "gamma, 500 clusters of 4", HOLDS, COVERAGE, scores(500, 4, skewed=True)
+    ),
+    "mean, mostly 0": Scenario(
+        "mean", "3 % of 200 differences not 0, of either sign", "0 is excluded", ERRORS,
+        sparse(200, 0.03),
+    ),
+    "mean, often 0": Scenario(
+        "mean", "20 % of 500 differences not 0, of either sign", "0 is excluded", ERRORS,
+        sparse(500, 0.2),
+    ),
     "band": Scenario(
         "joint_level", "6 rounds, a random walk, n = 60", "all six intervals hold", COVERAGE,
         band(60, 6),
@@ -382,8 +422,13 @@ SCENARIOS: Mapping[str, Scenario] = {
         "calibration.excess", "perfectly calibrated and sharp, n = 200", "an excess is claimed",
         ONE_SIDE, excess(200, 0.3),
     ),
+    "ECE, clustered": Scenario(
+        "calibration.excess", "perfectly calibrated, 25 clusters of 8, icc .25",
+        "an excess is claimed", ONE_SIDE, clustered_excess(25, 8, 0.25),
+    ),
     "debiased ECE": Scenario(
-        "calibration.debiased", "overconfident by .3 of what lacks, n = 400", HOLDS, COVERAGE,
+        "calibration.debiased", "overconfident by .3 of what lacks, n = 400; error over ten bins",
+        HOLDS, COVERAGE,
         debiased(400, 0.3),
     ),
     "figure, jackknife": Scenario(
@@ -399,6 +444,10 @@ SCENARIOS: Mapping[str, Scenario] = {
         "convergence", "2 points a round, margin 3, n = 1,000", "a round is called converged",
         (0.0, 0.05), drifting(0.02, 1000),
     ),
+    "drift at the margin": Scenario(
+        "convergence", "1 point a round: 3 points from the last candidate to the end, n = 1,000",
+        "a round is called converged", ONE_SIDE, drifting(0.01, 1000),
+    ),
     "plan, difference": Scenario(
         "n_for_difference", "5 points, 20 % change, power .8", "shown", (0.78, 0.84),
         planned(0.05, Design(0.2)),
@@ -406,6 +455,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     "plan, difference, clustered": Scenario(
         "n_for_difference", "5 points, 20 % change, clusters of 10, icc .2, power .8", "shown",
         (0.78, 0.84), planned(0.05, Design(0.2, 10, 0.2)),
+    ),
+    "plan, margin, rare change": Scenario(
+        "n_for_margin", "±3 points, .5 % change, power .8: at least", "shown", (0.78, 1.0),
+        planned_margin(0.03, Design(0.005)),
     ),
     "plan, margin": Scenario(
         "n_for_margin", "±3 points, 20 % change, power .8", "shown", (0.78, 0.84),
@@ -470,12 +523,10 @@ def main() -> None:
             print(f"{name:32} {100 * row['share']:6.2f} %  goal {100 * low:.1f}-{100 * high:.1f}"
                   f"  ({row['what']}: {row['counted']}){outside}", flush=True)  # fmt: skip
     print(f"{time.time() - started:.0f} s")
-    if given.simulations >= SIMULATIONS:
-        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        merged = {**kept, **found}
-        table = {name: merged[name] for name in SCENARIOS if name in merged}
-        RESULTS.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n")
-        PAGE.write_text(document(table), "utf-8")
+    # the table is of one state of the code
+    if given.simulations >= SIMULATIONS and set(found) == set(SCENARIOS):
+        RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        PAGE.write_text(document(found), "utf-8")
 
 
 if __name__ == "__main__":

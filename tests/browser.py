@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +16,34 @@ from typing import Any
 import pytest
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_WAIT = 30_000  # milliseconds; a shared machine can be slow
+_WAIT = 20_000  # milliseconds for one action; a shared machine can be slow
+_HUNG = 120.0  # seconds for a whole test
+
+
+@dataclass(frozen=True)
+class Chromium:
+    """A browser that has been started, and its process."""
+
+    browser: Any
+    pid: int
+
+    @contextmanager
+    def watched(self, seconds: float = _HUNG) -> Iterator[None]:
+        """End the browser if this takes longer, so that whoever waits for it fails.
+
+        Playwright waits for some things without limit: a script, a printed page.
+        """
+        timer = threading.Timer(seconds, os.kill, (self.pid, signal.SIGKILL))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
+def chromium() -> Iterator[Chromium]:
     """A browser of playwright's; without one the tests are skipped, but fail where CI is set."""
     try:
         from playwright.sync_api import Error, sync_playwright
@@ -27,10 +52,14 @@ def chromium() -> Iterator[Any]:
     installed = next((path for name in _NAMES if (path := shutil.which(name))), None)
     with sync_playwright() as play:
         try:
-            browser = play.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+            browser = play.chromium.launch(
+                executable_path=installed, args=["--no-sandbox"], timeout=_WAIT
+            )
         except Error as error:
             _without(f"no Chromium starts here: {str(error).splitlines()[0]}")
-        yield browser
+        told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+        (pid,) = (p["id"] for p in told["processInfo"] if p["type"] == "browser")
+        yield Chromium(browser, pid)
         browser.close()
 
 
@@ -58,13 +87,10 @@ class Opened:
             assert time.monotonic() < deadline, f"not so after a long wait: {what}"
             self.page.wait_for_timeout(20)
 
-    def fits(self) -> bool:
-        """Whether the page is no wider than the window."""
-        return bool(
-            self.page.evaluate(
-                "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-            )
-        )
+    def fits(self, selector: str = "html") -> bool:
+        """Whether the page, or a part of it, need not be scrolled sideways."""
+        wider = "(all) => all.some((e) => e.scrollWidth > e.clientWidth)"
+        return not self.page.locator(selector).evaluate_all(wider)
 
     def words(self) -> str:
         """All that the page says, shown at the moment or not."""
@@ -76,45 +102,51 @@ class Opened:
         )
 
     def draw_all(self) -> None:
-        """Scroll through the page, so that every chart is drawn."""
-        self.page.evaluate(
-            """async () => {
-                for (let y = 0; y < document.body.scrollHeight; y += 1000) {
-                    scrollTo({ top: y, behavior: 'instant' });
-                    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-                }
-                scrollTo({ top: 0, behavior: 'instant' });
-            }"""
-        )
+        """Scroll from chart to chart, so that each is drawn."""
+        for k in range(self.page.locator("[data-chart]").count()):
+            chart = f"document.querySelectorAll('[data-chart]')[{k}]"
+            self.page.evaluate(f"{chart}.scrollIntoView({{ behavior: 'instant' }})")
+            self.wait_for(f"{chart}.childElementCount > 0")
+        self.page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
 
 
 @contextmanager
 def opened(
-    browser: Any,
+    started: Chromium,
     file: Path,
     *,
     width: int = 1280,
     height: int = 900,
     dark: bool = False,
     touch: bool = False,
+    until: str = "performance.getEntriesByName('first-screen').length > 0",
 ) -> Iterator[Opened]:
-    """Open an HTML file and wait until its charts and its dialogues are there."""
-    context = browser.new_context(
+    """Open an HTML file in a tab of its own and wait until it is there, and its dialogues too.
+
+    Args:
+        started: the browser.
+        file: what to open.
+        width, height, dark, touch: of the screen.
+        until: what the page must say yes to; at first, that its first charts are drawn.
+    """
+    context = started.browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",
         has_touch=touch,
     )
-    context.set_default_timeout(_WAIT)
-    page = context.new_page()
-    it = Opened(page)
-    page.on("console", lambda m: it.complaints.append(m.text) if m.type != "log" else None)
-    page.on("pageerror", lambda error: it.complaints.append(str(error)))
-    page.on("request", lambda request: it.requests.append(request.url))
-    page.goto(file.as_uri())
-    it.wait_for("performance.getEntriesByName('first-screen').length > 0")
-    if page.locator("#list").count():
-        page.wait_for_selector("#search:enabled")
     try:
+        with started.watched():
+            page = context.new_page()
+            page.set_default_timeout(_WAIT)
+            it = Opened(page)
+            page.on("console", lambda m: it.complaints.append(m.text) if m.type != "log" else None)
+            page.on("pageerror", lambda error: it.complaints.append(str(error)))
+            page.on("request", lambda request: it.requests.append(request.url))
+            page.goto(file.as_uri())
+            it.wait_for(until)
+            if page.locator("#list").count():
+                page.wait_for_selector("#search:enabled")
         yield it
     finally:
-        context.close()
+        with started.watched():
+            context.close()

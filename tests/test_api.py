@@ -88,3 +88,20 @@ def test_the_report_is_a_file_in_the_folder(tmp_path: Path) -> None:
     assert text.startswith("<!doctype html>")
     assert run.folder.name in text
     assert sc.open_run(run.folder / "report.html").folder == run.folder
+
+
+def test_margins_are_part_of_the_spec_and_of_the_verdict(tmp_path: Path) -> None:
+    run = sc.run(
+        "planted:chain",
+        "planted",
+        rounds=4,
+        limit=60,
+        margins={"accuracy": 0.5},
+        out=tmp_path,
+        progress=False,
+    )
+    summary = run.summary()
+    assert summary["convergence"]["accuracy"]["margin"] == 0.5
+    assert summary["converged_at"] == 1
+    assert "stays within ±50 points" in summary["verdict"]
+    assert sc.open_run(run.folder).summary()["verdict"] == summary["verdict"]

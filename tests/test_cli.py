@@ -119,7 +119,7 @@ def test_show_json_has_the_promised_shape(out: Path) -> None:
     assert [r["round"] for r in whole["rounds"]] == [1, 2, 3]
     for each in whole["rounds"]:
         assert (each["n"], each["clusters"]) == (40, 40)
-        for name in ("accuracy", "confidence", "entropy", "option_mass", "parse_rate", "brier",
+        for name in ("accuracy", "confidence", "entropy", "parse_rate", "brier",
                      "ece_expected", "ece_excess", "calibration_gap", "auroc"):  # fmt: skip
             measure = each["measures"][name]
             assert measure["low"] <= measure["value"] <= measure["high"]
@@ -170,10 +170,13 @@ def test_a_plan_before_a_run(out: Path) -> None:
     assert "n 3 in 1 cluster can show nothing" in call("plan", "--n", 3, "--per-cluster", 4).stdout
     table = json.loads(call("plan", "--json", "--power", 0.9).stdout)
     assert table["n_for_difference"] > 626  # that of power .8
+    rare = call("plan", "--changed", 0.01)
+    assert (
+        "To show a difference of 5 points: not possible where fewer answers change." in rare.stdout
+    )
     pilot = json.loads(call("plan", "--like", only(out, "intrinsic"), "--json").stdout)
     assert 0 < pilot["changed"] < 0.5
     for wrong, told in (
-        (["--difference", 0.5], "needs at least as many answers to change"),
         (["--like", only(out, "baseline")], "it takes two rounds"),
         (["--changed", 0], "--changed"),
         (["--n", 1], "--n"),

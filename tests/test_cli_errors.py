@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from selfcorrect.cli import app
-from selfcorrect.cli.text import visible, visible_values
+from selfcorrect.text import visible, visible_values
 
 PLANTED = ["--model", "planted:chain", "--task", "planted"]
 GOOD = {"question": "Which?", "choices": ["red", "green"], "answer": "red"}

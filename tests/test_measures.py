@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,29 @@ def test_proportion_with_clusters_that_agree_counts_clusters() -> None:
 
 def test_proportion_without_variation_counts_clusters() -> None:
     got = proportion(np.ones(100), np.repeat(np.arange(20), 5))
-    assert (got.low, got.high) == pytest.approx(plain_wilson(20, 20))
+    n = 20 * (Z / stats.t.ppf(0.975, 19)) ** 2
+    assert (got.low, got.high) == pytest.approx(plain_wilson(n, n))
+
+
+def test_a_first_flip_doesnt_make_the_rest_certain() -> None:
+    # one answer of 1,000 tells no more of how alike clusters are than none
+    clusters, widths = np.repeat(np.arange(50), 20), []
+    for flips in range(8):
+        values = np.zeros(1000)
+        values[:: 1000 // 8][:flips] = 1
+        got = proportion(values, clusters)
+        widths.append(got.high - got.low)
+    assert widths[1] > 0.7 * widths[0]
+    assert all(b > 0.7 * a for a, b in pairwise(widths))
+
+
+@pytest.mark.parametrize(("n", "moved"), [(60, 3), (60, 1), (200, 6), (200, 20)])
+def test_a_mean_of_mostly_zeros_keeps_its_t_interval(n: int, moved: int) -> None:
+    values = np.zeros(n)
+    values[:moved] = 0.3
+    got = mean(values, np.arange(n))
+    low, high = stats.t.interval(0.95, n - 1, values.mean(), stats.sem(values))
+    assert (got.low, got.high) == pytest.approx((low, high))
 
 
 def test_mean_of_few_equal_clusters_is_the_t_interval_of_their_means() -> None:
@@ -74,8 +97,8 @@ def test_mean_of_few_equal_clusters_is_the_t_interval_of_their_means() -> None:
 
 def test_mean_of_many_clusters_is_a_cluster_bootstrap_t() -> None:
     rng = np.random.default_rng(2)
-    x = [rng.gamma(1, i % 3 + 1, size=rng.integers(1, 6)) for i in range(80)]
-    got = mean(np.concatenate(x), np.repeat(np.arange(80), [len(c) for c in x]))
+    x = [rng.normal(i % 3, 1, size=rng.integers(1, 6)) for i in range(240)]
+    got = mean(np.concatenate(x), np.repeat(np.arange(240), [len(c) for c in x]))
 
     def of(sample: list[Any]) -> tuple[float, float]:
         value, error, _, _ = plain.cluster_mean(
@@ -85,13 +108,13 @@ def test_mean_of_many_clusters_is_a_cluster_bootstrap_t() -> None:
 
     value, error = of(x)
     ts = []
-    for _ in range(2000):
-        m, e = of([x[i] for i in rng.integers(0, 80, 80)])
+    for _ in range(1000):
+        m, e = of([x[i] for i in rng.integers(0, 240, 240)])
         ts.append((m - value) / e)
     low, high = np.quantile(ts, [0.025, 0.975])
     assert got.value == pytest.approx(value)
     wanted = (value - high * error, value - low * error)
-    assert (got.low, got.high) == pytest.approx(wanted, abs=0.06)
+    assert (got.low, got.high) == pytest.approx(wanted, abs=0.03)
 
 
 @pytest.mark.parametrize("clusters", [5, 60])

@@ -44,9 +44,28 @@ def test_spearman_and_risk_coverage(rows: list[tuple[int, float]]) -> None:
     assert area.value == pytest.approx(plain.risk_coverage_area(u, [1 - x for x in a]))
     rank = spearman(u, a, np.arange(len(u)))
     if len(set(u)) == 1 or len(set(a)) == 1:
-        assert rank.why == "undefined for these records"
+        assert rank.value is None
     else:
         assert rank.value == pytest.approx(plain.spearman(u, a))
+
+
+def test_their_intervals_are_those_of_resampled_clusters() -> None:
+    rng = np.random.default_rng(3)
+    clusters = np.repeat(np.arange(60), 4)
+    u = rng.random(240) + rng.random(60)[clusters]
+    a = (rng.random(240) < 0.9 - 0.4 * u).astype(float)
+    drawn = []
+    for _ in range(300):
+        rows = np.concatenate([np.arange(4 * k, 4 * k + 4) for k in rng.integers(0, 60, 60)])
+        uu, aa = u[rows].tolist(), a[rows].tolist()
+        drawn.append((plain.spearman(uu, aa), plain.risk_coverage_area(uu, [1 - x for x in aa])))
+    for got, values in zip(
+        (spearman(u, a, clusters), risk_coverage(u, a, clusters)),
+        zip(*drawn, strict=True),
+        strict=True,
+    ):
+        low, high = np.quantile(values, [0.025, 0.975])
+        assert got.high - got.low == pytest.approx(high - low, rel=0.25)
 
 
 def made(n: int, *, of_u: bool, seed: int = 1) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

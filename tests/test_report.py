@@ -16,20 +16,53 @@ import numpy as np
 import polars as pl
 import pytest
 
-from browser import Opened, chromium, opened
+from browser import Chromium, Opened, chromium, opened
 from selfcorrect.records import frame
 from selfcorrect.report.charts import charts
-from selfcorrect.report.definitions import define, written
+from selfcorrect.report.definitions import define
 from selfcorrect.report.dialogues import Chosen, choose, embed
+from selfcorrect.report.numbers import written
 from selfcorrect.report.page import first_screen, page
+from selfcorrect.report.verdict import headline, verdict
 
 EMPTY: dict[str, Any] = {"embedded": 0, "total": 0, "flipped": 0, "chosen": 0, "data": ""}
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    with chromium() as started:
+@pytest.fixture(scope="module")
+def started() -> Iterator[Chromium]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(started: Chromium) -> Iterator[Chromium]:
+    """The browser, ended if the test doesn't."""
+    with started.watched():
         yield started
+
+
+@pytest.fixture(scope="module")
+def screens(
+    started: Chromium, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Opened, Opened]]:
+    """One report on a dark phone and on a wide screen, for tests that leave it as it is."""
+    folder = tmp_path_factory.mktemp("report")
+    file = written_to(folder, made_summary(), embedded(made_records(70)))
+    with (
+        opened(started, file, width=380, dark=True, touch=True) as phone,
+        opened(started, file, width=1600) as wide,
+    ):
+        yield phone, wide
+
+
+@pytest.fixture
+def phone(screens: tuple[Opened, Opened], browser: Chromium) -> Opened:  # noqa: ARG001
+    return screens[0]
+
+
+@pytest.fixture
+def wide(screens: tuple[Opened, Opened], browser: Chromium) -> Opened:  # noqa: ARG001
+    return screens[1]
 
 
 # What a report is made of
@@ -132,7 +165,7 @@ def made_summary(rounds: int = 5, n: int = 200, seed: int = 0) -> dict[str, Any]
     """A summary as a BBQ run with both controls has it."""
     rng = np.random.default_rng(seed)
     curve = [0.55 + 0.09 * (1 - 0.5**k) for k in range(rounds)]
-    gained = {"p": 0.012, "margin": 0.03, "verdict": "better"}
+    gained = {"p": 0.012, "margin": 0.03, "verdict": "better", "n_needed": None}
     changes = {
         "accuracy": estimate(0.08, 0.035, n, **gained),
         "confidence": estimate(0.16, 0.04, n, p=0.0001, margin=None, verdict=None),
@@ -145,7 +178,9 @@ def made_summary(rounds: int = 5, n: int = 200, seed: int = 0) -> dict[str, Any]
 
     def against(at: int, ratio: float) -> dict[str, Any]:
         difference = {
-            "accuracy": estimate(0.05, 0.06, n, p=0.12, margin=0.03, verdict="undecided"),
+            "accuracy": estimate(
+                0.05, 0.06, n, p=0.12, margin=0.03, verdict="undecided", n_needed=900
+            ),
             "entropy": estimate(-0.02, 0.02, n, p=0.06, margin=0.05, verdict="same"),
         }
         return {"round": at, "difference": difference, "tokens_ratio": ratio}
@@ -158,7 +193,7 @@ def made_summary(rounds: int = 5, n: int = 200, seed: int = 0) -> dict[str, Any]
             "against": against(len(curve), ratio),
         }
 
-    return {
+    summary = {
         "folder": "runs/bbq-intrinsic-smollm2-057e3582",
         "complete": True,
         "dialogues": n,
@@ -194,12 +229,14 @@ def made_summary(rounds: int = 5, n: int = 200, seed: int = 0) -> dict[str, Any]
             "repeat": arm([a - 0.04 * k / rounds for k, a in enumerate(curve)], 1.18),
             "baseline": arm([0.53], 3.1),
         },
-        "verdict": "Accuracy rises from .550 in round 1 to .634 in round 5 (+.080 [.045, .115]). "
-        "Against repeat at the same round the difference is +.050 [−.010, .110]: it is undecided "
-        "whether the gain comes from the instruction. Accuracy converges at round 2.",
-        "headline": "better" if rounds > 1 else None,
         "notes": [],
     }
+    return in_words(summary)
+
+
+def in_words(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary with what is concluded from its numbers."""
+    return {**summary, "verdict": verdict(summary), "headline": headline(summary)}
 
 
 def step(kind: str, text: str, **more: Any) -> dict[str, Any]:
@@ -273,6 +310,11 @@ def embedded(records: pl.DataFrame) -> dict[str, Any]:
     return embed([records], choose(records))
 
 
+def no_charts() -> dict[str, Any]:
+    """A summary whose page is there at once, for tests of other things."""
+    return no_dialogue()
+
+
 def written_to(folder: Path, summary: Mapping[str, Any], dialogues: Any = None) -> Path:
     file = folder / "report.html"
     file.write_text(page(summary, dialogues), encoding="utf-8")
@@ -304,12 +346,12 @@ def test_choosing_agrees_with_plain_python() -> None:
     assert choose(records, 150) == Chosen(tuple([*flipped, *rest][:150]), 200, len(flipped))
 
 
-def test_what_does_not_fit_is_left_out_and_counted(tmp_path: Path, browser: Any) -> None:
+def test_what_does_not_fit_is_left_out_and_counted(tmp_path: Path, browser: Chromium) -> None:
     records = made_records(300, words=200)
     some = embed([records], choose(records), limit=60_000)
     assert 0 < some["embedded"] < 300
     assert len(some["data"]) < 60_000 * 4 / 3 + 100_000
-    with opened(browser, written_to(tmp_path, made_summary(), some)) as it:
+    with opened(browser, written_to(tmp_path, no_charts(), some)) as it:
         assert f"{some['embedded']} dialogues." in it.text("#count")
         assert f"{some['embedded']} of " in it.text("#dialogues > .caption")
 
@@ -317,34 +359,43 @@ def test_what_does_not_fit_is_left_out_and_counted(tmp_path: Path, browser: Any)
 # The page
 
 
-@pytest.mark.parametrize(("width", "dark"), [(380, True), (1600, False)])
+@pytest.mark.parametrize("screen", ["phone", "wide"])
 def test_it_opens_without_complaint_network_or_sideways_scrolling(
-    tmp_path: Path, browser: Any, width: int, dark: bool
+    request: pytest.FixtureRequest, screen: str
 ) -> None:
-    file = written_to(tmp_path, made_summary(), embedded(made_records(60)))
-    with opened(browser, file, width=width, dark=dark) as it:
-        it.draw_all()
-        it.page.locator("#list summary").first.click()
-        assert it.fits()
-        assert it.complaints == []
-        assert it.requests == [file.as_uri()]
-        boxes = it.page.locator("[data-chart]").count()
-        assert it.page.locator("[data-chart]:has(.main-svg)").count() == boxes == 8
-        for text in (
-            "Accuracy rises from .550",
-            "better",
-            "tokens, all rounds",
-            "this run − repeat",
-        ):
-            assert text in it.text(".verdict")
-        it.page.set_viewport_size({"width": 800, "height": 900})
-        assert it.fits()
-        background = it.page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert (background == "rgb(255, 255, 255)") is not dark
+    it: Opened = request.getfixturevalue(screen)
+    it.draw_all()
+    it.page.locator("#list summary").first.click()
+    assert it.fits()
+    assert it.page.locator("[data-chart]").count() == 8
+    assert it.page.locator("[data-chart]:has(.main-svg)").count() == 8
+    for text in ("better", "tokens, all rounds", "this run − repeat"):
+        assert text in it.text(".verdict")
+    size = it.page.viewport_size
+    it.page.set_viewport_size({"width": 800, "height": 900})
+    assert it.fits()
+    it.page.set_viewport_size(size)
+    background = it.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(255, 255, 255)") is (screen == "wide")
+    assert it.complaints == []
+    assert [url.rpartition("/")[2] for url in it.requests] == ["report.html"]
 
 
-def test_the_policy_lets_no_other_script_run(tmp_path: Path, browser: Any) -> None:
-    with opened(browser, written_to(tmp_path, made_summary())) as it:
+def test_the_verdict_is_a_paragraph_a_sentence_the_first_one_stronger(wide: Opened) -> None:
+    said = wide.page.locator(".said p")
+    assert said.all_inner_texts() == made_summary()["verdict"].splitlines()
+    weights = said.evaluate_all("(all) => all.map((p) => getComputedStyle(p).fontWeight)")
+    assert weights == ["600", "400", "400"]
+
+
+def test_the_flow_of_answers_fits_on_a_usual_screen(wide: Opened) -> None:
+    wide.page.set_viewport_size({"width": 1400, "height": 900})
+    assert wide.fits("#flow .wide")
+    wide.page.set_viewport_size({"width": 1600, "height": 900})
+
+
+def test_the_policy_lets_no_other_script_run(tmp_path: Path, browser: Chromium) -> None:
+    with opened(browser, written_to(tmp_path, no_charts())) as it:
         it.page.evaluate(
             """() => {
                 const script = document.createElement("script");
@@ -399,7 +450,7 @@ SKELETON = """[...document.querySelectorAll("body *:not(.code):not(svg *)")]
     .map((e) => `${e.tagName}.${e.getAttribute("class")}`).join(" ")"""
 
 
-def test_hostile_text_changes_nothing_but_its_own_text(tmp_path: Path, browser: Any) -> None:
+def test_hostile_text_changes_nothing_but_its_own_text(tmp_path: Path, browser: Chromium) -> None:
     seen = []
     for texts in (HOSTILE, [f"plain {k}" for k in range(len(HOSTILE))]):
         file = tmp_path / "report.html"
@@ -428,7 +479,7 @@ def test_hostile_text_changes_nothing_but_its_own_text(tmp_path: Path, browser: 
 def test_text_that_is_no_unicode_can_be_written() -> None:
     summary = made_summary(2)
     summary["folder"], summary["notes"] = "runs/\udcff", ["\ud800"]
-    assert "⟨U+DCFF⟩" in page(summary).encode("utf-8").decode("utf-8")
+    assert "&lt;U+DCFF&gt;" in page(summary).encode("utf-8").decode("utf-8")
 
 
 def ids(it: Opened) -> list[str]:
@@ -437,8 +488,8 @@ def ids(it: Opened) -> list[str]:
     return it.page.locator("#list .id").all_text_contents()
 
 
-def test_search_and_filters_find_what_plain_python_finds(tmp_path: Path, browser: Any) -> None:
-    records = made_records(120)
+def test_search_and_filters_find_what_plain_python_finds(tmp_path: Path, browser: Chromium) -> None:
+    records = made_records(60)
     order = choose(records).examples
     dialogues = {n: d.to_dicts() for (n,), d in records.group_by("example")}
     plain = {
@@ -448,7 +499,7 @@ def test_search_and_filters_find_what_plain_python_finds(tmp_path: Path, browser
         "unparsed": lambda d: any(r["problem"] for r in d),
         "low_mass": lambda d: any(r["option_mass"] < 0.5 for r in d),
     }
-    with opened(browser, written_to(tmp_path, made_summary(), embedded(records))) as it:
+    with opened(browser, written_to(tmp_path, no_charts(), embedded(records))) as it:
         for names in (*((n,) for n in plain), ("flipped", "unparsed"), ("got_worse", "low_mass")):
             chips = [it.page.locator(f"[data-filter={name}]") for name in names]
             for chip in chips:
@@ -475,7 +526,7 @@ def test_search_and_filters_find_what_plain_python_finds(tmp_path: Path, browser
             assert ids(it) == fit
 
 
-def test_a_dialogue_stands_as_it_was_said(tmp_path: Path, browser: Any) -> None:
+def test_a_dialogue_stands_as_it_was_said(tmp_path: Path, browser: Chromium) -> None:
     first = [
         step("say", "Who was it?"),
         step("answer", "The best answer is (c)", prefill="The best answer is ("),
@@ -490,7 +541,7 @@ def test_a_dialogue_stands_as_it_was_said(tmp_path: Path, browser: Any) -> None:
         record("one", 1, 2, first, option_p=[0.125, 0.25, 0.625]),
         record("one", 2, 0, second, option_mass=0.4, notes=["a note"]),
     ]
-    with opened(browser, written_to(tmp_path, made_summary(2), embedded(frame(rows)))) as it:
+    with opened(browser, written_to(tmp_path, no_charts(), embedded(frame(rows)))) as it:
         assert (
             it.page.locator(".trail").get_attribute("aria-label")
             == "round 1: right, round 2: wrong"
@@ -512,74 +563,72 @@ def test_a_dialogue_stands_as_it_was_said(tmp_path: Path, browser: Any) -> None:
         assert "option mass .400" in it.text(".conversation")
 
 
-def test_everything_works_by_keyboard(tmp_path: Path, browser: Any) -> None:
-    file = written_to(tmp_path, made_summary(), embedded(made_records(70)))
-    with opened(browser, file) as it:
-        keys, page = it.page.keyboard, it.page
-        keys.press("Tab")
-        assert page.evaluate("document.activeElement.className") == "skip"
-        page.locator(".figures .term").first.focus()
-        keys.press("Shift+Tab")
-        keys.press("Tab")
-        assert "Share of right answers" in it.text("#tip")
-        assert page.evaluate("document.activeElement.getAttribute('aria-describedby')") == "tip"
-        keys.press("Escape")
-        assert not page.locator("#tip").is_visible()
-        page.locator("#round").focus()
-        keys.press("ArrowLeft")
-        assert it.text("output") == "round 4"
-        assert page.locator("#round").get_attribute("aria-valuetext") == "round 4"
-        page.locator("#measure").focus()
-        before = it.text("#explained")
-        keys.press("ArrowDown")
-        assert it.text("#explained") != before
-        page.locator("#search").focus()
-        keys.press("Tab")
-        keys.press("Space")
-        assert page.locator("[data-filter=flipped]").get_attribute("aria-pressed") == "true"
-        keys.press("Space")
-        page.locator("#list summary").first.focus()
-        keys.press("Enter")
-        assert page.locator("#list details[open]").count() == 1
-        page.locator("#more").focus()
-        keys.press("Enter")
-        assert page.evaluate("document.activeElement.querySelector('.id').textContent") == (
-            page.locator("#list .id").nth(50).text_content()
-        )
+def test_everything_works_by_keyboard(wide: Opened) -> None:
+    keys, page = wide.page.keyboard, wide.page
+    page.evaluate("scrollTo(0, 0)")
+    page.mouse.click(1, 1)  # the keyboard goes on from there
+    keys.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.locator(".figures .term").first.focus()
+    keys.press("Shift+Tab")
+    keys.press("Tab")
+    assert "Share of right answers" in wide.text("#tip")
+    assert page.evaluate("document.activeElement.getAttribute('aria-describedby')") == "tip"
+    keys.press("Escape")
+    assert not page.locator("#tip").is_visible()
+    page.locator("#round").focus()
+    keys.press("ArrowLeft")
+    assert wide.text("output") == "round 4"
+    assert page.locator("#round").get_attribute("aria-valuetext") == "round 4"
+    page.locator("#measure").focus()
+    before = wide.text("#explained")
+    keys.press("ArrowDown")
+    assert wide.text("#explained") != before
+    page.locator("#search").focus()
+    keys.press("Tab")
+    keys.press("Space")
+    assert page.locator("[data-filter=flipped]").get_attribute("aria-pressed") == "true"
+    keys.press("Space")
+    page.locator("#list summary").first.focus()
+    keys.press("Enter")
+    assert page.locator("#list details[open]").count() == 1
+    page.locator("#more").focus()
+    keys.press("Enter")
+    assert page.evaluate("document.activeElement.querySelector('.id').textContent") == (
+        page.locator("#list .id").nth(50).text_content()
+    )
 
 
-def test_names_and_headings_are_in_order(tmp_path: Path, browser: Any) -> None:
-    with opened(browser, written_to(tmp_path, made_summary(), embedded(made_records(3)))) as it:
-        levels = it.page.evaluate(
-            "[...document.querySelectorAll('h1,h2,h3,h4')].map((h) => Number(h.tagName[1]))"
-        )
-        assert levels[0] == 1
-        assert levels.count(1) == 1
-        assert all(b <= a + 1 for a, b in pairwise(levels))
-        unnamed = it.page.evaluate(
-            """[...document.querySelectorAll("input, select, button, [role=img], [role=region]")]
-                .filter((e) => !(e.labels?.length || e.ariaLabel || e.textContent.trim())).length"""
-        )
-        assert unnamed == 0
-        double = it.page.evaluate(
-            "(() => { const ids = [...document.querySelectorAll('[id]')].map((e) => e.id);"
-            " return ids.filter((id, k) => ids.indexOf(id) !== k); })()"
-        )
-        assert [name for name in double if "-" not in name] == []  # plotly's own have dashes
+def test_names_and_headings_are_in_order(wide: Opened) -> None:
+    levels = wide.page.evaluate(
+        "[...document.querySelectorAll('h1,h2,h3,h4')].map((h) => Number(h.tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in pairwise(levels))
+    unnamed = wide.page.evaluate(
+        """[...document.querySelectorAll("input, select, button, [role=img], [role=region]")]
+            .filter((e) => !(e.labels?.length || e.ariaLabel || e.textContent.trim())).length"""
+    )
+    assert unnamed == 0
+    double = wide.page.evaluate(
+        "(() => { const ids = [...document.querySelectorAll('[id]')].map((e) => e.id);"
+        " return ids.filter((id, k) => ids.indexOf(id) !== k); })()"
+    )
+    assert [name for name in double if "-" not in name] == []  # plotly's own have dashes
 
 
-def test_a_tap_and_hovering_show_what_a_number_is(tmp_path: Path, browser: Any) -> None:
-    with opened(browser, written_to(tmp_path, made_summary()), touch=True, width=380) as it:
-        it.page.locator(".figures .number").first.tap()
-        assert "Share of right answers" in it.text("#tip")
-        assert "200 dialogues; 40 clusters" in it.text("#tip")
-        it.page.locator("h1").tap()
-        assert not it.page.locator("#tip").is_visible()
-        it.page.locator("#numbers .number[data-term=brier]").first.hover()
-        assert "Squared distance" in it.text("#tip")
+def test_a_tap_and_hovering_show_what_a_number_is(phone: Opened) -> None:
+    phone.page.locator(".figures .number").first.tap()
+    assert "Share of right answers" in phone.text("#tip")
+    assert "200 dialogues; 40 clusters" in phone.text("#tip")
+    phone.page.locator("h1").tap()
+    assert not phone.page.locator("#tip").is_visible()
+    phone.page.locator("#numbers .number[data-term=brier]").first.hover()
+    assert "Squared distance" in phone.text("#tip")
 
 
-def test_it_follows_the_theme_and_prints_black_on_white(tmp_path: Path, browser: Any) -> None:
+def test_it_follows_the_theme_and_prints_black_on_white(tmp_path: Path, browser: Chromium) -> None:
     file = written_to(tmp_path, made_summary(), embedded(made_records(5)))
     colour = "document.querySelector('.curves .legendlines path')?.style.stroke"
     with opened(browser, file, dark=True) as it:
@@ -595,6 +644,8 @@ def test_it_follows_the_theme_and_prints_black_on_white(tmp_path: Path, browser:
         it.page.emulate_media(media="print")
         assert light != dark
         assert not it.page.locator(".browser").is_visible()
+        numbers = "getComputedStyle(document.getElementById('numbers')).contentVisibility"
+        assert it.page.evaluate(numbers) == "visible"
         assert "not printed" in it.text("#dialogues")
         assert (
             it.page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -602,22 +653,19 @@ def test_it_follows_the_theme_and_prints_black_on_white(tmp_path: Path, browser:
         )
 
 
-def test_a_notebook_shows_the_first_screen(tmp_path: Path, browser: Any) -> None:
+def test_a_notebook_shows_the_first_screen(tmp_path: Path, browser: Chromium) -> None:
     shown = first_screen(made_summary())
     assert len(shown) < 2_300_000
     file = tmp_path / "notebook.html"
     file.write_text(f"<!doctype html><meta charset=utf-8><p>Out[1]:{shown}", encoding="utf-8")
-    tab = browser.new_page()
-    complaints: list[str] = []
-    tab.on("console", lambda m: complaints.append(m.text))
-    tab.goto(file.as_uri())
-    inside = tab.frame_locator("iframe")
-    inside.locator(".cost .main-svg").first.wait_for()
-    assert "Accuracy rises" in inside.locator(".verdict").inner_text()
-    assert inside.locator(".curves .main-svg").count()
-    assert inside.locator("#dialogues, #numbers").count() == 0
-    assert complaints == []
-    tab.close()
+    with opened(browser, file, until="document.querySelector('iframe')") as it:
+        inside = it.page.frame_locator("iframe")
+        inside.locator(".cost .main-svg").first.wait_for()
+        said = inside.locator(".said p").all_inner_texts()
+        assert said == made_summary()["verdict"].splitlines()
+        assert inside.locator(".curves .main-svg").count()
+        assert inside.locator("#dialogues, #numbers").count() == 0
+        assert it.complaints == []
 
 
 # Bad input
@@ -632,11 +680,17 @@ def without(summary: dict[str, Any], *names: str, why: str = "no record has it")
 
 
 def no_dialogue() -> dict[str, Any]:
-    summary = made_summary(1, 0 + 200)
-    nothing = {"rounds": [], "changes": {}, "convergence": {}, "controls": {}, "headline": None}
-    return summary | nothing | {
-        "complete": False, "dialogues": 0, "alternating": estimate(None, why="no records"),
-    }  # fmt: skip
+    summary = made_summary(1)
+    nothing = {"rounds": [], "changes": {}, "convergence": {}, "controls": {}}
+    return in_words(
+        {
+            **summary,
+            **nothing,
+            "complete": False,
+            "dialogues": 0,
+            "alternating": estimate(None, why="no records"),
+        }
+    )
 
 
 def no_control() -> dict[str, Any]:
@@ -673,7 +727,7 @@ def no_right_answers() -> dict[str, Any]:
                 "cs": estimate(None),
             }
     summary["changes"]["accuracy"] = estimate(None, p=None, margin=0.03, verdict=None, why="none")
-    return summary | {"headline": None}
+    return summary
 
 
 def one_cluster() -> dict[str, Any]:
@@ -703,14 +757,14 @@ def all_the_same(accuracy: float, unparsed: int) -> dict[str, Any]:
 BAD = {
     "no dialogue": (no_dialogue, "No dialogue is finished yet."),
     "one round": (lambda: made_summary(1), "One round only"),
-    "many rounds": (lambda: made_summary(23), "Accuracy rises"),
-    "one example": (one_cluster, "One cluster only"),
+    "many rounds": (lambda: made_summary(23), "Accuracy rose"),
+    "one example": (one_cluster, "one record: no interval (accuracy, confidence)"),
     "all right": (lambda: all_the_same(1.0, 0), "1.000"),
     "all unread": (lambda: without(all_the_same(0.0, 200), "confidence"), "200 in round 1"),
     "no option probabilities": (no_option_probabilities, "no record has it"),
     "no right answers": (no_right_answers, "this task has no right answers"),
-    "no control": (no_control, "No control: a gain is not shown"),
-    "no common example": (no_common_example, "Accuracy rises"),
+    "no control": (no_control, "no control on the same examples"),
+    "no common example": (no_common_example, "Accuracy rose"),
 }
 
 
@@ -725,7 +779,7 @@ def complete(text: str) -> bool:
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_said_in_words(name: str) -> None:
     make, said = BAD[name]
-    summary = make()
+    summary = in_words(make())
     json.dumps(charts(summary) if summary["rounds"] else {}, allow_nan=False)
     shown = re.sub(r"<(script|style)\b.*?</\1>", "", page(summary, EMPTY), flags=re.DOTALL)
     text = html.unescape(re.sub(r"<[^>]*>", " ", shown))
@@ -736,8 +790,8 @@ def test_bad_input_is_said_in_words(name: str) -> None:
 @pytest.mark.parametrize(
     "name", [n if n in ALWAYS else pytest.param(n, marks=pytest.mark.slow) for n in BAD]
 )
-def test_bad_input_is_drawn(tmp_path: Path, browser: Any, name: str) -> None:
-    with opened(browser, written_to(tmp_path, BAD[name][0](), EMPTY), width=380) as it:
+def test_bad_input_is_drawn(tmp_path: Path, browser: Chromium, name: str) -> None:
+    with opened(browser, written_to(tmp_path, in_words(BAD[name][0]()), EMPTY), width=380) as it:
         it.draw_all()
         assert complete(it.words())
         assert it.fits()
@@ -765,7 +819,7 @@ def test_a_measure_of_the_tasks_own_shows_by_its_name() -> None:
 # Size and speed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("large")
     dialogues = embedded(made_records(2_000, rounds=5, words=170))  # 1.1 kB of noise a round
@@ -773,19 +827,19 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written_to(folder, made_summary(), dialogues)
 
 
-def opening(browser: Any, file: Path) -> float:
+def opening(browser: Chromium, file: Path) -> float:
     """Seconds until the first screen's charts are drawn."""
     with opened(browser, file) as it:
         mark = "performance.getEntriesByName('first-screen')[0].startTime / 1000"
         return float(it.page.evaluate(mark))
 
 
-def test_two_thousand_dialogues_are_small_and_open_soon(large: Path, browser: Any) -> None:
+def test_two_thousand_dialogues_are_small_and_open_soon(large: Path, browser: Chromium) -> None:
     assert large.stat().st_size < 8_000_000
     assert opening(browser, large) < 5
 
 
 @pytest.mark.slow
-def test_two_thousand_dialogues_open_in_a_second(large: Path, browser: Any) -> None:
+def test_two_thousand_dialogues_open_in_a_second(large: Path, browser: Chromium) -> None:
     times = [opening(browser, large) for _ in range(9)]
     assert statistics.median(times) < 1.3, times  # 1 s with some room for a busy machine

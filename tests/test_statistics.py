@@ -17,13 +17,15 @@ from benchmarks import planted, statistics  # noqa: E402
 SIMULATIONS, RUNS = 150, 12
 
 
+#: Found outside their goals by 10,000 simulations, and why: docs/statistics.md.
+CAUTIOUS = {"difference, mostly no flip", "difference, clustered and rare", "AUROC, few"}
+
+
 @pytest.mark.parametrize("name", statistics.SCENARIOS)
 def test_as_often_as_it_says(name: str) -> None:
     row = statistics.simulate(name, SIMULATIONS)
     low, high = row["goal"]
-    # what 10,000 simulations found may lie outside the goal: then that is what's expected
-    found = json.loads(statistics.RESULTS.read_text("utf-8"))[name]["share"]
-    low, high = min(low, found), max(high, found)
+    high = 1.0 if name in CAUTIOUS else high
     slack = 3.5 / math.sqrt(row["simulations"])
     assert low - slack * math.sqrt(low * (1 - low)) <= row["share"]
     assert row["share"] <= high + slack * math.sqrt(high * (1 - high)) + 1e-9
@@ -43,5 +45,7 @@ def test_the_docs_tables_are_the_measured_ones() -> None:
     page = statistics.PAGE.read_text("utf-8")
     assert statistics.document(json.loads(statistics.RESULTS.read_text("utf-8"))) == page
     assert planted.document(json.loads(planted.RESULTS.read_text("utf-8"))) == page
-    # every interval and test that the docs promise is there
-    assert set(json.loads(statistics.RESULTS.read_text("utf-8"))) == set(statistics.SCENARIOS)
+    table = json.loads(statistics.RESULTS.read_text("utf-8"))
+    assert list(table) == list(statistics.SCENARIOS)
+    outside = {n for n, r in table.items() if not r["goal"][0] <= r["share"] <= r["goal"][1]}
+    assert outside <= CAUTIOUS

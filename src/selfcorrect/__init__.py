@@ -4,7 +4,8 @@
 
     run = sc.run(model="smollm2", task="bbq", strategy="intrinsic", rounds=5, limit=200, data=...)
     run.records      # a polars DataFrame, one row a round
-    run.summary()    # per round every measure with its interval
+    run.summary()    # every measure with its interval, comparisons, convergence, the verdict
+    run.report()     # writes report.html
 
 Importing this loads no torch; a model's libraries are loaded when one is opened.
 """
@@ -37,6 +38,7 @@ def run(
     task_options: Mapping[str, Any] | None = None,
     strategy_parameters: Mapping[str, Any] | None = None,
     models: Mapping[str, str] | None = None,
+    margins: Mapping[str, float] | None = None,
     seed: int = 0,
     system: str | None = None,
     dtype: str = "auto",
@@ -64,6 +66,7 @@ def run(
         task_options: the task's own options.
         strategy_parameters: the strategy's parameters.
         models: further models, by the name that the strategy's ``from`` uses.
+        margins: changes up to which a measure counts as the same, where they aren't the defaults.
         seed: of the order of the examples and of whatever is drawn.
         system: a system message before everything else.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
@@ -76,7 +79,8 @@ def run(
         progress: show how far it is on standard error (in a notebook, below the cell).
 
     Returns:
-        The run: ``.records``, ``.summary()``, ``.folder``; in a notebook it shows its table.
+        The run: ``.records``, ``.summary()``, ``.report()``, ``.folder``; in a notebook it shows
+        the report's first screen.
 
     Raises:
         UserError: something named isn't there, doesn't fit, or can't be written.
@@ -94,6 +98,7 @@ def run(
             "rounds": rounds,
             "limit": limit,
             "models": dict(models or {}),
+            "margins": dict(margins or {}),
             "seed": seed,
             "system": system,
             "chunk": chunk,

@@ -18,9 +18,9 @@ from typer.core import TyperGroup
 
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
-from selfcorrect.cli.text import visible, visible_values
 from selfcorrect.errors import INTERRUPTED, UserError, nearest
 from selfcorrect.runs import Interrupted, Run, RunSpec
+from selfcorrect.text import visible, visible_values
 
 #: Of its errors about usage typer exports only the one under this.
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, TaskID
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from selfcorrect.cli.text import visible
 from selfcorrect.runs import Progress
+from selfcorrect.text import visible
 
 #: Seconds between two lines where there is no terminal to draw a bar on.
 BETWEEN_LINES = 5.0

@@ -36,8 +36,8 @@ def design_like(run: Run, power: float) -> Design:
     design = design_of(right[:, -1], right[:, 0], records.clusters, power)
     if design is None:
         raise UserError(
-            f"no answer in {run.folder} changes between right and wrong from the first round to "
-            "the last; give --changed instead."
+            f"{run.folder} has no answer that changes between right and wrong from the first round "
+            "to the last; give --changed instead."
         )
     return design
 
@@ -45,16 +45,7 @@ def design_like(run: Run, power: float) -> Design:
 def plan(
     design: Design, n: int | None, difference: float, margin: float
 ) -> dict[str, int | float | None]:
-    """All figures of a plan, as ``--json`` prints them.
-
-    Raises:
-        UserError: the difference is larger than the share of answers that change.
-    """
-    if difference > design.changed:
-        raise UserError(
-            f"a difference of {percent(difference)} points needs at least as many answers to "
-            f"change, and --changed is {short(design.changed, 3)}."
-        )
+    """All figures of a plan, as ``--json`` prints them."""
     table: dict[str, int | float | None] = {
         "changed": design.changed,
         "per_cluster": design.size,
@@ -91,7 +82,11 @@ def lines(table: dict[str, Any]) -> list[str]:
         f"Assumed: {percent(table['changed'])} % of the answers change between right and wrong"
         f"{clusters}; chance of showing what is there {percent(table['power'])} %.",
         f"To show a difference of {percent(table['difference'])} points: "
-        f"{of(table['n_for_difference'])}.",
+        + (
+            f"{of(table['n_for_difference'])}."
+            if table["n_for_difference"] is not None
+            else "not possible where fewer answers change."
+        ),
         f"To show that nothing changes by more than ±{percent(table['margin'])} points, if nothing "
         f"does: {of(table['n_for_margin'])}.",
     ]

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from selfcorrect.cli.display import duration
-from selfcorrect.cli.text import visible
 from selfcorrect.preview import Preview, Prompt
+from selfcorrect.text import visible
 
 
 def show(preview: Preview, console: Console) -> None:

@@ -19,6 +19,7 @@ from scipy import special, stats
 from selfcorrect.measures.intervals import (
     FIGURE_RESAMPLES,
     LEVEL,
+    TOO_FEW,
     UNVARYING,
     Estimate,
     Floats,
@@ -47,13 +48,14 @@ class Calibration:
     Attributes:
         ece: Σ_b n_b/n · |accuracy_b − mean confidence_b| over ten bins [a, b), the last closed;
             without interval (no resampling gives a valid one: the null band stands in its place).
-        expected: the mean ECE of a perfectly calibrated model, with its 95 % null band.
+        expected: the mean ECE of a perfectly calibrated model, with its 95 % null band. Records of
+            one cluster need not err independently: where clusters hold several, the draws vary
+            with the clusters' residuals as these do.
         excess: ECE − expected; the ends are those of the null band, taken off the ECE, so they hold
             0 just where the ECE lies inside the band.
         debiased: root of the debiased ℓ2 calibration error (Kumar, Liang & Ma 2019,
             arXiv 1909.10155) over ten bins of equal mass, 0 where the debiased square is negative;
             jackknife over clusters on the square.
-        gap: mean confidence − accuracy.
         reliability: for each bin with records its edges, ``n``, mean ``confidence``, ``accuracy``
             with its interval, and between what 95 % of a perfectly calibrated model's would lie.
     """
@@ -80,17 +82,24 @@ def calibration(
     if not len(c):
         nothing = Estimate(None, None, None, 0, 0, "no record has it")
         return Calibration(nothing, nothing, nothing, nothing, [])
-    n, k = len(c), len(np.unique(members))
+    members = np.unique(members, return_inverse=True)[1].astype(np.int64)
+    n, k = len(c), int(members.max()) + 1
     bins = _equal_width(c)
     size, said, right = (np.bincount(bins, w, BINS).astype(float) for w in (np.ones(n), c, y))
-    null = _null(c, bins, seed)
+    null = _null(c, bins, seed) if k == n else _clustered_null(c, y, bins, members, seed)
     value = float(np.abs(right - said).sum() / n)
     errors = np.abs(null - said).sum(axis=1) / n
-    expected, (low, high) = float(errors.mean()), np.quantile(errors, _ENDS)
+    expected, (low, high) = float(errors.mean()), map(float, np.quantile(errors, _ENDS))
+    if k == 1:
+        one = one_cluster(value - expected, n)
+        of_null, excess = Estimate(expected, None, None, n, k, one.why), one
+    else:
+        of_null = Estimate(expected, low, high, n, k)
+        excess = Estimate(value - expected, value - high, value - low, n, k)
     return Calibration(
         ece=Estimate(value, None, None, n, k),
-        expected=Estimate(expected, float(low), float(high), n, k),
-        excess=Estimate(value - expected, value - float(high), value - float(low), n, k),
+        expected=of_null,
+        excess=excess,
         debiased=_debiased(c, y, members),
         reliability=_reliability(bins, size, said, null, y, members),
     )
@@ -136,6 +145,29 @@ def _null(c: Floats, bins: Ints, seed: int) -> Floats:
             drawn, starts[inside], axis=1, dtype=np.int32
         )
     return sums
+
+
+def _clustered_null(c: Floats, y: Floats, bins: Ints, members: Ints, seed: int) -> Floats:
+    """The same [DRAWS, BINS] for clusters of several records, whose errors may go together.
+
+    A normal draw for each bin: as much spread as independent answers would have, or as the
+    clusters' residuals around their bin's mean show, whichever is more; correlated between bins
+    as those are; with t's tails for K clusters.
+    """
+    rng = np.random.default_rng(seed)
+    size, said, right = (np.bincount(bins, w, BINS) for w in (np.ones(len(c)), c, y))
+    independent = np.bincount(bins, c * (1 - c), BINS)
+    centred = (y - c) - ((right - said) / np.maximum(size, 1))[bins]
+    k = int(members.max()) + 1
+    sums = np.bincount(members * BINS + bins, centred, k * BINS).reshape(k, BINS)
+    covariance = sums.T @ sums * (k / max(1, k - 1))
+    spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    wanted = np.sqrt(np.maximum(independent, np.diag(covariance)))
+    correlation = covariance / np.outer(spread, spread)
+    np.fill_diagonal(correlation, 1.0)
+    law = stats.multivariate_t(shape=correlation, df=max(1, k - 1), allow_singular=True)
+    drawn = law.rvs(DRAWS, random_state=rng).reshape(DRAWS, BINS) * wanted
+    return np.asarray(np.clip(said + drawn, 0, size), dtype=np.float64)
 
 
 def _debiased(c: Floats, y: Floats, members: Ints) -> Estimate:
@@ -234,9 +266,9 @@ def auroc_difference(
     value, change = a.value - b.value, draws[:, 0] - draws[:, 1]
     change = change[np.isfinite(change)]
     if len(change) < 0.9 * len(draws):
-        return Estimate(value, None, None, n, k, "undefined in more than a tenth of the resamples")
+        return Estimate(value, None, None, n, k, TOO_FEW)
     half = float(stats.t.ppf(0.5 + LEVEL / 2, k - 1) * change.std(ddof=1))
-    if half == 0:
+    if half < 1e-6:
         return Estimate(value, None, None, n, k, UNVARYING)
     return Estimate(value, value - half, value + half, n, k)
 
@@ -277,8 +309,7 @@ def auroc_of(
             seed=seed,
             width=-(-n // k),
         )[:, 0]
-        low, high = _logit_interval(value, draws[:, i], present, min(right, wrong, present))
-        estimates.append(Estimate(value, low, high, n, present))
+        estimates.append(_logit_interval(value, draws[:, i], n, present, min(right, wrong)))
     return estimates, draws
 
 
@@ -303,14 +334,20 @@ def _auroc(weights: Floats32, y: Floats, starts: Ints) -> Floats:
         return np.asarray(pairs / both)
 
 
-def _logit_interval(value: float, draws: Floats, k: int, fewest: int) -> tuple[float, float]:
+def _logit_interval(value: float, draws: Floats, n: int, k: int, rarer: int) -> Estimate:
     if value in (0.0, 1.0):
-        return wilson(value * fewest, fewest)
+        fewest = min(rarer, k)
+        return Estimate(value, *wilson(value * fewest, fewest), n, k)
+    inside = draws[np.isfinite(draws)]
+    if len(inside) < 0.9 * len(draws):
+        return Estimate(value, None, None, n, k, TOO_FEW)
     # the error of the logit by that of the value: resamples told apart perfectly have no logit
-    spread = draws[np.isfinite(draws)].std(ddof=1) / (value * (1 - value))
+    spread = inside.std(ddof=1) / (value * (1 - value))
+    if spread < 1e-6:
+        return Estimate(value, None, None, n, k, UNVARYING)
     half = stats.t.ppf(0.5 + LEVEL / 2, k - 1) * spread
     low, high = special.expit(special.logit(value) + np.array([-half, half]))
-    return float(low), float(high)
+    return Estimate(value, float(low), float(high), n, k)
 
 
 def _kept(

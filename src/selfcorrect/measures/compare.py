@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.measures.calibration import auroc_difference
 from selfcorrect.measures.intervals import (
+    LEVEL,
     Estimate,
     Floats,
     Z,
@@ -21,7 +22,7 @@ from selfcorrect.measures.intervals import (
 )
 from selfcorrect.measures.paired import share_difference, share_test
 from selfcorrect.measures.panel import Panel
-from selfcorrect.measures.power import difference_n, margin_n
+from selfcorrect.measures.power import POWER, difference_n, least_n, margin_n
 
 #: A number of one round from its records' columns, NaN where undefined.
 Figure = Callable[[Mapping[str, NDArray[Any]]], float]
@@ -88,9 +89,10 @@ def compare(
 
     Returns:
         measure → its estimate's table with ``p`` (of no difference; ``None`` where no test is
-        made), ``margin``, ``verdict`` (see :func:`verdict`), and ``n_needed``: about how many
-        examples would decide, 4 times of 5, on which side of 0 it lies or that it lies within
-        the margin, if it is as seen.
+        made), ``margin``, ``verdict`` (see :func:`verdict`), and, where that is undecided,
+        ``n_needed``: about how many examples would decide, 4 times of 5, on which side of 0 it lies
+        or that it lies within the margin, if it is as seen. Means also have ``after`` and
+        ``before``, over the same rows as their difference.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         scores = {name: after[c] - before[c] for name, c in SCORES.items()}
@@ -108,38 +110,46 @@ def compare(
         if "/" not in name:
             estimates[name] = figure_of(compute, after, clusters, seed=seed, less=before)
     table = {}
-    for name, estimate in estimates.items():
-        p = None
+    for name, e in estimates.items():
+        margin, p = margins.get(name), None
         if name == "accuracy":
             p = share_test(after["correct"], before["correct"], clusters)
-        margin = margins.get(name)
+        # a part of the accuracy is as much better the higher it is
+        told = verdict(e, margin, _BETTER.get(name.partition("_")[0], 0), p)
         table[name] = {
-            **estimate.table(),
+            **e.table(),
             "p": p,
             "margin": margin,
-            "verdict": verdict(estimate, margin, _BETTER.get(name, 0)),
-            "n_needed": None if margin is None else _to_decide(estimate, margin),
+            "verdict": told,
+            "n_needed": _to_decide(e, margin) if told == "undecided" else None,
         }
+        if column := {"accuracy": "correct", **SCORES}.get(name):
+            both = np.isfinite(after[column]) & np.isfinite(before[column])
+            for when, columns in (("after", after), ("before", before)):
+                table[name][when] = float(columns[column][both].mean()) if both.any() else None
     return table
 
 
-def verdict(estimate: Estimate, margin: float | None, better: int) -> str | None:
+def verdict(
+    estimate: Estimate, margin: float | None, better: int, p: float | None = None
+) -> str | None:
     """What a difference's interval says.
 
     Args:
         estimate: of the difference.
         margin: differences up to ± this count as none.
         better: +1 if more is better, −1 if less is, 0 if neither.
+        p: of no difference, where a test is made: it has to agree.
 
     Returns:
         ``better`` or ``worse`` (``higher`` or ``lower``, of a measure of which neither is
-        better) where the interval lies on one side of 0; ``same`` where it lies within the
-        margin; else ``undecided``. ``None`` without an interval.
+        better) where the interval lies on one side of 0 and p isn't above .05; ``same`` where it
+        lies within the margin; else ``undecided``. ``None`` without an interval.
     """
     low, high = estimate.low, estimate.high
     if low is None or high is None:
         return None
-    if low > 0 or high < 0:
+    if (low > 0 or high < 0) and (p is None or p <= 1 - LEVEL):
         sign = 1 if low > 0 else -1
         if better:
             return "better" if sign == better else "worse"
@@ -222,15 +232,22 @@ def convergence(
 
     Returns:
         measure → ``round`` (or ``None``), ``margin``, ``why`` where there is no such round,
-        ``smallest_margin`` that the third-last round would have passed, and ``n_needed``: about
-        how many examples would show the margin 4 times of 5, if the differences are as seen
-        (``None`` where one is larger than the margin).
+        ``smallest_margin`` that the third-last round would have passed, ``moved``: whether a later
+        round is shown to differ from it by more than the margin, and ``n_needed``: about how many
+        examples would show the margin 4 times of 5, if nothing moves (``None`` where this run
+        has as many already).
     """
     rounds = panel.rounds
     found: dict[str, dict[str, Any]] = {}
     open_ = {name: margin for name, margin in margins.items() if name in _CONVERGING}
     for name, margin in open_.items():
-        found[name] = {"round": None, "margin": margin, "smallest_margin": None, "n_needed": None}
+        found[name] = {
+            "round": None,
+            "margin": margin,
+            "smallest_margin": None,
+            "moved": False,
+            "n_needed": None,
+        }
         if len(rounds) <= LATER:
             found[name]["why"] = f"needs at least {LATER + 1} rounds"
     for place in range(len(rounds) - 1 - LATER, -1, -1):
@@ -240,14 +257,12 @@ def convergence(
             ends = [end for e in estimates for end in (e.low, e.high)]
             known = [abs(end) for end in ends if end is not None]
             if first and len(known) == len(ends):
-                found[name] |= {"smallest_margin": max(known)}
-                found[name] |= {"n_needed": _to_show(estimates, open_[name])}
+                found[name]["smallest_margin"] = max(known)
             if len(known) == len(ends) and max(known) <= open_[name]:
                 found[name]["round"] = rounds[place]
                 continue
             if first:
-                whys = [e.why for e in estimates if e.low is None]
-                found[name]["why"] = whys[0] if whys else "not shown to stay within the margin"
+                found[name] |= _not_shown(estimates, open_[name])
             del open_[name]
         if not open_:
             break
@@ -279,29 +294,38 @@ def _later(panel: Panel, place: int, names: Sequence[str], seed: int) -> dict[st
     }
 
 
-def _to_decide(e: Estimate, margin: float) -> int | None:
-    variance = _variance(e)
-    if variance is None:
-        return None
+def _not_shown(estimates: Sequence[Estimate], margin: float) -> dict[str, Any]:
+    """Why the third-last round isn't shown to be within the margin of the later ones."""
+    whys = [e.why for e in estimates if e.low is None]
+    if whys:
+        return {"why": whys[0]}
+    moved = any((e.low or 0) > margin or (e.high or 0) < -margin for e in estimates)
+    # all of them must be shown: each fails with its part of the chance that one does
+    power = 1 - (1 - POWER) / len(estimates)
+    needed = max(_n_for_margin(e, margin, 0.0, power) for e in estimates)
+    return {
+        "why": "moved by more than the margin" if moved else "not shown to be within the margin",
+        "moved": moved,
+        "n_needed": None if moved or needed <= max(e.n for e in estimates) else math.ceil(needed),
+    }
+
+
+def _to_decide(e: Estimate, margin: float | None) -> int | None:
+    """Examples that would show on which side of 0 it lies, or that it lies within the margin."""
     difference = abs(e.value or 0.0)
-    ways = [margin_n(variance, margin, difference=difference)] if difference < margin else []
-    ways += [difference_n(variance, difference)] if difference else []
-    return math.ceil(min(ways))
+    ways = [difference_n(_spread(e), difference)] if difference else []
+    if margin is not None and difference < margin:
+        ways.append(_n_for_margin(e, margin, difference, POWER))
+    return math.ceil(min(ways)) if ways else None
 
 
-def _to_show(estimates: Sequence[Estimate], margin: float) -> int | None:
-    """Examples that would show the margin for each of these, were their true values as seen."""
-    most = 0.0
-    for e in estimates:
-        variance = _variance(e)
-        if variance is None or abs(e.value or 0.0) >= margin:
-            return None
-        most = max(most, margin_n(variance, margin, difference=e.value or 0.0))
-    return math.ceil(most)
+def _n_for_margin(e: Estimate, margin: float, difference: float, power: float) -> float:
+    n = margin_n(_spread(e), margin, power, difference)
+    # a share's interval has a width even where nothing changed
+    return max(n, least_n(margin) * e.n / e.worth) if e.worth else n
 
 
-def _variance(e: Estimate) -> float | None:
-    """Of one pair's difference, the clusters' share in it included; ``None`` if it isn't known."""
-    if e.low is None or e.high is None or e.low == e.high:
-        return None
-    return e.n * ((e.high - e.low) / 2 / Z) ** 2
+def _spread(e: Estimate) -> float:
+    if e.spread is not None:
+        return e.spread
+    return e.n * (((e.high or 0.0) - (e.low or 0.0)) / 2 / Z) ** 2

@@ -24,6 +24,9 @@ LEVEL = 0.95
 Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
 #: From so many clusters on, intervals of means and figures are cluster bootstraps.
 BOOTSTRAP_FROM = 50
+#: … unless (Σ r²)² / Σ r⁴ of the clusters' residual sums, about how many of them carry the
+#: spread, is less than this.
+LEAST_SPREAD = 50
 #: Resamples of a bootstrap; of a figure that must be computed for one resample at a time, fewer.
 RESAMPLES = 2_000
 FIGURE_RESAMPLES = 999
@@ -31,6 +34,7 @@ FIGURE_RESAMPLES = 999
 #: Why there is no interval of no width: it would claim a certainty that nobody has.
 UNVARYING = "the clusters don't differ, so nothing tells how far it would vary"
 
+TOO_FEW = "undefined in more than a tenth of the resamples"
 _ROUNDING = 1e-12
 
 Floats = NDArray[np.float64]
@@ -48,6 +52,9 @@ class Estimate:
         low, high: ends of the interval at :data:`LEVEL`; ``None`` where there is none.
         n, clusters: how many records and clusters it comes from.
         why: why ``value``, or else the interval, is missing.
+        spread: n times the squared standard error, the clusters' part in it included: what n
+            records more or fewer would do to the interval. ``None`` where it isn't known.
+        worth: of a share, how many independent records these are worth.
     """
 
     value: float | None
@@ -56,9 +63,11 @@ class Estimate:
     n: int
     clusters: int
     why: str | None = None
+    spread: float | None = None
+    worth: float | None = None
 
     def table(self) -> dict[str, float | int | str | None]:
-        """As JSON has it; ``why`` only where there is something to say."""
+        """As JSON has it: without ``spread`` and ``worth``, ``why`` only where there is one."""
         table: dict[str, float | int | str | None] = {
             "value": self.value,
             "low": self.low,
@@ -99,10 +108,8 @@ def proportion(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) 
 def effective_n(x: Floats, members: Ints, level: float = LEVEL) -> float:
     """How many independent records tell as much about the mean as these of K ≥ 2 clusters.
 
-    n / deff · (z / t_{K−1})², where deff ≥ 1 is the variance of the mean between clusters over
-    that of n independent records, and the last factor is for deff being estimated from K clusters
-    (Korn & Graubard 1998, doi:10.2307/3109756). Where all values are alike, nothing tells how
-    much those of a cluster agree, and each cluster counts as one record.
+    n / deff · (z / t_{K−1})²: see :func:`design_effect`; the last factor is for deff being
+    estimated from K clusters (Korn & Graubard 1998, doi:10.2307/3109756).
 
     Args:
         x: values [n], sorted by cluster.
@@ -112,11 +119,32 @@ def effective_n(x: Floats, members: Ints, level: float = LEVEL) -> float:
     n, k = len(x), int(members[-1]) + 1
     if k == n:
         return float(n)
+    ratio = float(stats.norm.ppf(0.5 + level / 2)) / _t(k, level)
+    return n / design_effect(x, members) * ratio**2
+
+
+def design_effect(x: Floats, members: Ints) -> float:
+    """The variance of the mean between clusters over that of n independent records, at least 1.
+
+    Where all values are alike nothing tells how much those of a cluster agree, and each cluster
+    counts as one record (n / K). Where a few clusters hold a value that isn't the usual one, that
+    is told in part: the effect lies between n / K and what it seems to be.
+    """
+    n, k = len(x), int(members[-1]) + 1
+    if k == n:
+        return 1.0
     independent = float(x.var()) / n
     if independent == 0:
-        return float(k)
-    deff = max(1.0, variance(x, members) / independent)
-    return n / deff * (float(stats.norm.ppf(0.5 + level / 2)) / _t(k, level)) ** 2
+        return n / k
+    seems = max(1.0, variance(x, members) / independent)
+    values, counts = np.unique(x, return_counts=True)
+    unusual = len(np.unique(members[x != values[counts.argmax()]]))
+    told = min(1.0, unusual / _TELLING)
+    return float(seems**told * (n / k) ** (1 - told))
+
+
+#: From so many clusters with a value that isn't the usual one on, they tell how alike they are.
+_TELLING = 8
 
 
 def mean(values: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> Estimate:
@@ -134,10 +162,11 @@ def mean_t(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) -> E
         m = float(x.mean())
         if k == 1:
             return one_cluster(m, n)
-        half = _t(k, level) * math.sqrt(variance(x, members))
+        squared = variance(x, members)
+        half = _t(k, level) * math.sqrt(squared)
         if math.isfinite(m) and half <= _ROUNDING * abs(m):
             return Estimate(m, None, None, n, k, UNVARYING)
-        return _checked(m, m - half, m + half, n, k)
+        return replace(_checked(m, m - half, m + half, n, k), spread=n * squared)
 
 
 def means(
@@ -151,7 +180,8 @@ def means(
     The standard error is that of the ratio Σ sums / Σ sizes over clusters, which for clusters of
     one size is the usual one of the cluster means. The bootstrap draws the same clusters for all
     columns and takes the quantiles of (mean* − mean) / error* in place of t's (Efron & Tibshirani
-    1993, ch. 12).
+    1993, ch. 12), unless few clusters carry the spread, as when most differences are exactly 0:
+    then resamples that miss them all have no error, and t stands.
 
     Args:
         columns: numbers [n] each; what isn't finite is missing and left out.
@@ -164,17 +194,20 @@ def means(
     with np.errstate(over="ignore", invalid="ignore"):
         for name, values in columns.items():
             e = estimates[name] = mean_t(values, members)
-            if e.clusters >= BOOTSTRAP_FROM and e.low is not None and e.low != e.high:
+            if e.clusters >= BOOTSTRAP_FROM and e.low is not None:
                 there = np.isfinite(np.asarray(values, dtype=np.float64))
                 size = np.bincount(members[there], minlength=int(members.max()) + 1)
                 total = np.bincount(members[there], np.asarray(values)[there], len(size))
-                many[name] = (total - (e.value or 0.0) * size, size.astype(np.float64))
+                r = total - (e.value or 0.0) * size
+                r = r / np.abs(r).max()
+                if (r**2).sum() ** 2 / (r**4).sum() >= LEAST_SPREAD:
+                    many[name] = (r, size.astype(np.float64))
         for name, (low, high) in _bootstrap_t(many, seed).items():
             e = estimates[name]
-            value, error = e.value or 0.0, math.sqrt(_between(*many[name]))
-            estimates[name] = _checked(
-                value, value - high * error, value - low * error, e.n, e.clusters
-            )
+            value, half = e.value or 0.0, (e.high or 0.0) - (e.value or 0.0)
+            error = half / _t(e.clusters, LEVEL)
+            ends = (value - high * error, value - low * error)
+            estimates[name] = replace(_checked(value, *ends, e.n, e.clusters), spread=e.spread)
     return {name: estimates[name] for name in columns}
 
 
@@ -201,7 +234,8 @@ def _bootstrap_t(
         r, n, rr, rn, nn = np.moveaxis(sums, -1, 0)
         m = r / n
         variance = k / (k - 1) * (rr - 2 * m * rn + m * m * nn) / n**2
-        return np.where(variance > 0, m / np.sqrt(np.maximum(variance, 1e-300)), np.nan)
+        # float32: less than this is what rounding leaves of nothing (Σ r² is 1)
+        return np.where(variance > 1e-4 / k**2, m / np.sqrt(np.abs(variance)), np.nan)
 
     drawn = resampled(k, studentised, seed=seed)
     quantiles = {}
@@ -358,7 +392,7 @@ def _figure(
     drawn = draws()
     defined = drawn[np.isfinite(drawn)]
     if len(defined) < 0.9 * len(drawn):
-        return Estimate(value, None, None, n, k, "undefined in more than a tenth of the resamples")
+        return Estimate(value, None, None, n, k, TOO_FEW)
     low, high = np.quantile(defined, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     if high - low <= _ROUNDING * abs(value):
         return Estimate(value, None, None, n, k, UNVARYING)

@@ -94,7 +94,8 @@ def share_difference(
     effective = effective_n(d, members, level)
     weight = effective / n
     gained, lost = float((d > 0).sum()) * weight, float((d < 0).sum()) * weight
-    return Estimate(value, *tango(gained, lost, effective, level), n, k)
+    ends = tango(gained, lost, effective, level)
+    return Estimate(value, *ends, n, k, spread=float(d.var()) / weight, worth=effective)
 
 
 def share_test(after: ArrayLike, before: ArrayLike, clusters: ArrayLike) -> float | None:

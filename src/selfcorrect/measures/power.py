@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from selfcorrect.measures.intervals import LEVEL, Z, finite, variance
+from selfcorrect.measures.paired import tango
 
 #: The chance of showing what is there.
 POWER = 0.8
@@ -75,16 +76,13 @@ def design_of(
 
 
 def n_for_difference(difference: float, design: Design) -> int | None:
-    """Examples needed to show a difference of two paired shares; ``None`` for a difference of 0.
+    """Examples needed to show a difference of two paired shares.
 
-    Raises:
-        ValueError: the difference is larger than the share of answers that change.
+    ``None`` for a difference of 0, and one larger than the share of answers that change.
 
     Source: Connor 1987, doi:10.2307/2531961, formula for McNemar's test (after Miettinen 1968).
     """
-    if abs(difference) > design.changed:
-        raise ValueError("a difference can't be larger than the share of answers that change")
-    if difference == 0:
+    if difference == 0 or abs(difference) > design.changed:
         return None
     null = Z * math.sqrt(design.changed)
     other = math.sqrt(max(0.0, design.changed - difference**2))
@@ -95,13 +93,26 @@ def n_for_difference(difference: float, design: Design) -> int | None:
 def n_for_margin(margin: float, design: Design) -> int:
     """Examples needed to show that nothing changed by more than ± margin, if nothing does.
 
-    Two one-sided tests at 2.5 % each, as the interval at 95 % lying inside the margin.
+    So many that Tango's interval, its centre off by what chance exceeds only one time in
+    1 / (1 − power), still ends at the margin.
     """
-    return _examples(margin_n(design.changed, margin, design.power), design)
+    off = _quantile(0.5 + design.power / 2)
+
+    def beyond(n: float) -> float:
+        changed = n * design.changed
+        difference = min(n, off * math.sqrt(changed))
+        changed = max(changed, difference)
+        return tango((changed + difference) / 2, (changed - difference) / 2, n)[1] - margin
+
+    least = least_n(margin)
+    most = optimize.brentq(beyond, least, _MOST, xtol=1e-3) if beyond(least) > 0 else least
+    return _examples(most, design)
 
 
 def margin_n(spread: float, margin: float, power: float = POWER, difference: float = 0.0) -> float:
-    """The same for independent pairs, given the variance of one pair's difference.
+    """The same for independent pairs of any measure, by the variance of a pair's difference.
+
+    Two one-sided tests at 2.5 % each, as the interval at 95 % lying inside the margin.
 
     Args:
         spread: the variance of one pair's difference.
@@ -120,6 +131,14 @@ def margin_n(spread: float, margin: float, power: float = POWER, difference: flo
     return spread / float(error) ** 2
 
 
+def least_n(margin: float) -> float:
+    """Independent pairs below which Tango's interval of a share can't lie within ± margin.
+
+    Where nothing changed its half-width is z² / (n + z²).
+    """
+    return Z**2 * (1 - margin) / margin
+
+
 def difference_n(spread: float, difference: float, power: float = POWER) -> float:
     """Independent pairs that show a mean difference to be on its side of 0, for any measure."""
     return spread * ((Z + _quantile(power)) / difference) ** 2
@@ -131,8 +150,8 @@ def difference_of(n: int, design: Design) -> float | None:
 
 
 def margin_of(n: int, design: Design) -> float | None:
-    """The smallest margin that n examples show; ``None`` if none below 1."""
-    return _smallest(n, design, lambda m: n_for_margin(m, design), 1.0)
+    """The smallest margin that n examples show; ``None`` if none below .99."""
+    return _smallest(n, design, lambda m: n_for_margin(m, design), 0.99)
 
 
 def _smallest(n: int, design: Design, needed: Callable[[float], int], most: float) -> float | None:

@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from selfcorrect.measures.calibration import equal_mass
-from selfcorrect.measures.intervals import LEVEL, Estimate, Floats, Ints, figure
+from selfcorrect.measures.intervals import LEVEL, Estimate, Floats, Ints, mean, of_sums
 
 BINS = 20
 #: Draws behind ``shuffled`` and ``isotonic``.
-DRAWS = 400
+DRAWS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,12 @@ def rank_calibration(
         nothing = Estimate(None, None, None, n, n, why)
         return RankCalibration(nothing, nothing, nothing, None, used)
     rng = np.random.default_rng(seed)
-    fit = np.asarray(optimize.isotonic_regression(a[np.argsort(u)], increasing=False).x)
-    fit = fit[np.argsort(np.argsort(u))]
+    _, group = np.unique(u, return_inverse=True)
+    size = np.bincount(group).astype(np.float64)
+    levels = optimize.isotonic_regression(
+        np.bincount(group, a) / size, weights=size, increasing=False
+    )
+    fit = np.asarray(levels.x)[group]
     binary = bool(np.isin(a, (0.0, 1.0)).all())
 
     def fitted() -> Floats:
@@ -76,12 +80,21 @@ def rank_calibration(
             return (rng.random(n) < fit).astype(np.float64)
         return np.asarray(fit + rng.permutation(a - fit))
 
-    value = _rce(u, a, bin_of)
-    shuffled = _drawn(lambda: _rce(u, rng.permutation(a), bin_of), n)
+    in_bin = np.bincount(bin_of)
+    surer = stats.rankdata(np.round(np.bincount(bin_of, u) / in_bin, 12)) - 1
+
+    def rce(quality: Floats) -> float:
+        mean = np.round(np.bincount(bin_of, quality) / in_bin, 12)
+        # other bins that are better, and half of those alike (itself not among them)
+        better = stats.rankdata(-mean) - 1
+        return float(np.abs(better - surer).mean() / (used - 1))
+
+    value = rce(a)
+    shuffled = _drawn(lambda: rce(rng.permutation(a)), n)
     return RankCalibration(
         rce=Estimate(value, None, None, n, n),
         shuffled=shuffled,
-        isotonic=_drawn(lambda: _rce(u, fitted(), bin_of), n),
+        isotonic=_drawn(lambda: rce(fitted()), n),
         skill=1 - value / shuffled.value if shuffled.value else None,
         bins=used,
     )
@@ -114,8 +127,23 @@ def reference_rce(uncertainty: ArrayLike, quality: ArrayLike, *, bins: int = BIN
 def spearman(
     uncertainty: ArrayLike, quality: ArrayLike, clusters: ArrayLike, *, seed: int = 0
 ) -> Estimate:
-    """Spearman's rank correlation of uncertainty and quality: −1 is what one hopes for."""
-    return _over_clusters(uncertainty, quality, clusters, _spearman, seed)
+    """Spearman's rank correlation of uncertainty and quality: −1 is what one hopes for.
+
+    Its interval takes each record's ranks as they are among all of them.
+    """
+    u, a, members = _kept(uncertainty, quality, clusters)
+    if not len(u):
+        return Estimate(None, None, None, 0, 0, "no record has it")
+    x, y = (stats.rankdata(each) / len(u) - 0.5 for each in (u, a))
+    terms = np.stack([np.ones(len(u)), x, y, x * x, y * y, x * y], axis=1)
+
+    def correlation(sums: Floats) -> Floats:
+        n, sx, sy, xx, yy, xy = np.moveaxis(sums, -1, 0)
+        vx, vy = xx - sx**2 / n, yy - sy**2 / n
+        varies = (vx > 1e-9) & (vy > 1e-9)
+        return np.where(varies, (xy - sx * sy / n) / np.sqrt(np.abs(vx * vy)), np.nan)
+
+    return of_sums(terms, correlation, members, bounds=(-1, 1), seed=seed)
 
 
 def risk_coverage(
@@ -123,48 +151,26 @@ def risk_coverage(
 ) -> Estimate:
     """Area under the risk-coverage curve, 1 − quality being the risk: smaller is better.
 
-    The mean over k of the mean risk of the k surest records; equal uncertainties in any order.
+    The mean over k of the mean risk of the k surest records; equal uncertainties in any order. It
+    is a weighted sum of the risks, and its interval takes the weights as they are.
     """
-    return _over_clusters(uncertainty, quality, clusters, _area, seed)
-
-
-def _rce(u: Floats, a: Floats, bin_of: Ints) -> float:
-    size = np.bincount(bin_of)
-    mean_a, mean_u = np.bincount(bin_of, a) / size, np.bincount(bin_of, u) / size
-    # other bins that are better, and half of those alike (itself not among them)
-    better = stats.rankdata(-np.round(mean_a, 12)) - 1
-    surer = stats.rankdata(np.round(mean_u, 12)) - 1
-    return float(np.abs(better - surer).mean() / (len(size) - 1))
+    u, a, members = _kept(uncertainty, quality, clusters)
+    if not len(u):
+        return Estimate(None, None, None, 0, 0, "no record has it")
+    _, group = np.unique(u, return_inverse=True)
+    risk = (np.bincount(group, 1 - a) / np.bincount(group))[group]
+    order = np.argsort(u, kind="stable")
+    # record i is in the means of the first k for all k ≥ i
+    weight = np.cumsum(1 / np.arange(len(u), 0, -1))[::-1]
+    part = np.empty(len(u))
+    part[order] = risk[order] * weight
+    return mean(part, members, seed=seed)
 
 
 def _drawn(draw: Callable[[], float], n: int) -> Estimate:
     values = np.array([draw() for _ in range(DRAWS)])
     low, high = np.quantile(values, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return Estimate(float(values.mean()), float(low), float(high), n, n)
-
-
-def _spearman(u: Floats, a: Floats) -> float:
-    if np.ptp(u) == 0 or np.ptp(a) == 0:
-        return math.nan
-    return float(stats.spearmanr(u, a).statistic)
-
-
-def _area(u: Floats, a: Floats) -> float:
-    _, group = np.unique(u, return_inverse=True)
-    risk = np.bincount(group, 1 - a) / np.bincount(group)
-    sorted_risk = np.repeat(risk, np.bincount(group))
-    return float((np.cumsum(sorted_risk) / np.arange(1, len(u) + 1)).mean())
-
-
-def _over_clusters(
-    uncertainty: ArrayLike,
-    quality: ArrayLike,
-    clusters: ArrayLike,
-    compute: Callable[[Floats, Floats], float],
-    seed: int,
-) -> Estimate:
-    u, a, members = _kept(uncertainty, quality, clusters)
-    return figure(lambda which: compute(u[which], a[which]), members, seed=seed)
 
 
 def _kept(

@@ -20,6 +20,7 @@ from selfcorrect.measures.compare import (
 from selfcorrect.measures.intervals import Estimate, Floats, mean_t, means, proportion
 from selfcorrect.measures.paired import holm, joint_level, share_difference, share_test
 from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.quality import rank_calibration, risk_coverage, spearman
 
 #: A round whose median option mass is below this is flagged: the options were hardly considered.
 LOW_MASS = 0.5
@@ -126,18 +127,19 @@ def _rounds(
             name: proportion(columns[c], clusters).table() for name, c in _SHARES.items()
         }
         band = proportion(columns["correct"], clusters, level=levels["accuracy"])
-        measures["accuracy"]["band"] = _band(band)
+        measures["accuracy"]["band"] = _band(band, measures["accuracy"])
         for name in (*_MEANS, *_ALL, *values):
             measures[name] = scores[name, place].table()
             if name in _BANDS:
                 level = levels[name]
                 band = mean_t(panel.columns[_MEANS[name]][:, place], panel.clusters, level=level)
-                measures[name]["band"] = _band(band)
+                measures[name]["band"] = _band(band, measures[name])
         mass = columns["option_mass"][np.isfinite(columns["option_mass"])]
         median = float(np.median(mass)) if len(mass) else None
         measures["option_mass"]["median"] = median
         measures["auroc"] = aurocs[place].table()
         reliability = _calibration(columns, clusters, measures, seed)
+        _quality(columns, clusters, measures, seed)
         for name, compute in figures.items():
             measures[name] = figure_of(compute, columns, clusters, seed=seed).table()
         rounds.append(
@@ -199,6 +201,22 @@ def _calibration(
     return of_read.reliability
 
 
+def _quality(
+    columns: Mapping[str, Floats],
+    clusters: NDArray[Any],
+    measures: dict[str, dict[str, Any]],
+    seed: int,
+) -> None:
+    """Add how a round's uncertainty (entropy) goes with its quality (right or wrong)."""
+    u, a = columns["entropy"], columns["correct"]
+    ranks = rank_calibration(u, a, seed=seed)
+    measures["rce"] = {**ranks.rce.table(), "skill": ranks.skill, "bins": ranks.bins}
+    measures["rce_shuffled"] = ranks.shuffled.table()
+    measures["rce_isotonic"] = ranks.isotonic.table()
+    measures["spearman"] = spearman(u, a, clusters, seed=seed).table()
+    measures["risk_coverage"] = risk_coverage(u, a, clusters, seed=seed).table()
+
+
 def _gains(panel: Panel) -> list[dict[str, Any] | None]:
     """Accuracy's difference of each later round from the first, with p adjusted for all of them."""
     right = panel.columns["correct"]
@@ -219,10 +237,11 @@ def _gains(panel: Panel) -> list[dict[str, Any] | None]:
     ]
 
 
-def _band(estimate: Estimate) -> list[float] | None:
-    if estimate.low is None or estimate.high is None:
+def _band(band: Estimate, point: Mapping[str, Any]) -> list[float] | None:
+    """The band's ends in a round; a bootstrap's skewed interval may reach further than t's."""
+    if band.low is None or band.high is None or point["low"] is None:
         return None
-    return [estimate.low, estimate.high]
+    return [min(band.low, point["low"]), max(band.high, point["high"])]
 
 
 def against(
@@ -240,18 +259,18 @@ def against(
         margins, figures, seed: as in :func:`summarize`.
 
     Returns:
-        ``round`` and ``control_round``: the run's last, and the control's same or, if it has
-        fewer, its last; ``difference``: every measure's, see
+        ``round`` and ``control_round``: the last that both have, but a control of one round is
+        compared with the run's last; ``difference``: every measure's, see
         :func:`selfcorrect.measures.compare.compare`; ``by_round``: accuracy's in every round, or
         ``None`` for a round that the control doesn't have; ``tokens_ratio``: the tokens encoded by
-        a dialogue of the run, in all of its rounds, over those of the control's.
+        a dialogue of the run up to that round, over those of the control's.
     """
     mine, theirs = panel.beside(control)
     if not len(mine.examples):
         return None
-    last = mine.rounds[-1]
-    of_control = min(last, theirs.rounds[-1])
-    totals = [float(np.nansum(each.columns["encoded"])) for each in (mine, theirs)]
+    of_control = theirs.rounds[-1] if len(theirs.rounds) == 1 else _last_of(mine, theirs)
+    last = mine.rounds[-1] if len(theirs.rounds) == 1 else of_control
+    tokens, others = _tokens(mine, last), _tokens(theirs, of_control)
     return {
         "round": last,
         "control_round": of_control,
@@ -264,5 +283,14 @@ def against(
             else None
             for t in mine.rounds
         ],
-        "tokens_ratio": totals[0] / totals[1] if totals[1] else None,
+        "tokens_ratio": tokens / others if others else None,
     }
+
+
+def _last_of(mine: Panel, theirs: Panel) -> int:
+    return max(set(mine.rounds) & set(theirs.rounds))
+
+
+def _tokens(panel: Panel, last: int) -> float:
+    """All tokens encoded up to a round."""
+    return float(np.nansum(panel.columns["encoded"][:, np.array(panel.rounds) <= last]))

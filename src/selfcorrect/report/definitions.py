@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from selfcorrect.report.numbers import short
-
-#: What stands where a number is missing.
-MISSING = "–"
-
-#: Characters that would be invisible, reorder text, or can't be written as UTF-8.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
+from selfcorrect.text import visible
 
 
 class Definition(NamedTuple):
@@ -144,6 +134,34 @@ DEFINITIONS: Mapping[str, Definition] = {
         "Brier, all answers",
         "Brier score with the unread answers counted as wrong at confidence 1/options.",
         "score",
+    ),
+    # does uncertainty rank quality
+    "rce": Definition(
+        "RCE",
+        "Rank-calibration error: how far bins of equal entropy are from ranking by accuracy. It is "
+        "above 0 even for a perfect ranking, so read it between the next two lines.",
+        "share",
+    ),
+    "rce_shuffled": Definition(
+        "RCE if shuffled",
+        "The RCE where right and wrong are shuffled over the entropies: nothing to rank.",
+        "share",
+    ),
+    "rce_isotonic": Definition(
+        "RCE if ranked",
+        "The RCE where accuracy truly falls with entropy, as the best falling fit says.",
+        "share",
+    ),
+    "spearman": Definition(
+        "Spearman",
+        "Rank correlation of entropy and being right: −1 is what one hopes for.",
+        "score",
+    ),
+    "risk_coverage": Definition(
+        "risk-coverage",
+        "Area under the risk-coverage curve: the share wrong among the k surest answers, averaged "
+        "over all k. Smaller is better.",
+        "share",
     ),
     # cost
     "tokens": Definition(
@@ -283,18 +301,3 @@ def define(name: str) -> Definition:
     return Definition(
         visible(name), "A measure of the task's own; its documentation says more.", "score"
     )
-
-
-def visible(text: str) -> str:
-    """The text with what is invisible or reorders text as a code: ``⟨U+202E⟩``."""
-    return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
-
-
-def written(value: float | None, form: str = "score", *, signed: bool = False) -> str:
-    """A number as a report shows it: ``.512``, ``−.040``, ``1,204``; :data:`MISSING` for none."""
-    if value is None:
-        return MISSING
-    if form == "count" or (form == "tokens" and (value == 0 or abs(value) >= 100)):
-        sign = "−" if value < 0 else "+" if signed and value > 0 else ""
-        return f"{sign}{abs(value):,.0f}"
-    return short(value, 1 if form == "tokens" else 3, signed=signed)

@@ -102,6 +102,28 @@ def embed(frames: Iterable[pl.DataFrame], chosen: Chosen, limit: int = BYTES) ->
     }
 
 
+def which(embedded: Mapping[str, Any]) -> str:
+    """Which dialogues are embedded, in a sentence.
+
+    Args:
+        embedded: from :func:`embed`.
+    """
+    there, total, flipped = (embedded[key] for key in ("embedded", "total", "flipped"))
+    if not total:
+        return "No dialogue is finished yet."
+    if there == total:
+        return f"All {total:,} dialogues, those with a flip first ({flipped:,})."
+    if there <= flipped:
+        return (
+            f"{there:,} of the {flipped:,} dialogues with a flip; the run has {total:,} dialogues, "
+            "and the rest are left out here."
+        )
+    return (
+        f"{there:,} of {total:,} dialogues: all {flipped:,} with a flip first, then others in the "
+        "order of the run. The rest are left out here."
+    )
+
+
 def _dialogue(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "example": row["example"],

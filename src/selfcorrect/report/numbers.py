@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
+
+#: What stands where a number is missing.
+MISSING = "–"
 
 
 def short(value: float, places: int = 2, *, signed: bool = False) -> str:
@@ -23,15 +27,26 @@ def percent(share: float, places: int = 1) -> str:
 def interval(estimate: Mapping[str, Any], places: int = 2) -> str:
     """``[.25, .33]``, or ``[–]`` where there is none."""
     if estimate["low"] is None or estimate["high"] is None:
-        return "[–]"
+        return f"[{MISSING}]"
     return f"[{short(estimate['low'], places)}, {short(estimate['high'], places)}]"
 
 
-def points(difference: Mapping[str, Any], *, turned: bool = False) -> str:
-    """``+4.1 points [1.2, 7.0]``; turned round (a loss of 4.1 [1.2, 7.0]) without its sign."""
+def at_least(share: float) -> str:
+    """The same rounded up, where rounding down would turn "not within it" into "within it"."""
+    return percent(math.ceil(1000 * share - 1e-9) / 1000)
+
+
+def points(difference: Mapping[str, Any], *, signed: bool = True, turned: bool = False) -> str:
+    """``+4.1 points [1.2, 7.0]``.
+
+    Args:
+        difference: an estimate of a difference of shares.
+        signed: with a plus.
+        turned: as the loss that it is: −4.1 as ``4.1 points [1.2, 7.0]``.
+    """
     sign = -100 if turned else 100
     value, ends = difference["value"], [difference["low"], difference["high"]]
-    text = f"{_one(sign * value)} points" if turned else f"{_one(sign * value, '+')} points"
+    text = f"{_one(sign * value, '+' if signed and not turned else '')} points"
     if None in ends:
         return text
     low, high = sorted(sign * end for end in ends)
@@ -41,6 +56,29 @@ def points(difference: Mapping[str, Any], *, turned: bool = False) -> str:
 def count(n: int, thing: str) -> str:
     """``1 cluster``, ``50 clusters``."""
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
+def written(value: float | None, form: str = "score", *, signed: bool = False) -> str:
+    """A number in the HTML report: ``.512``, ``−.040``, ``1,204``; :data:`MISSING` for none.
+
+    Args:
+        value: the number.
+        form: its kind, see :class:`selfcorrect.report.definitions.Definition`.
+        signed: with a plus too.
+    """
+    if value is None:
+        return MISSING
+    if form == "count" or (form == "tokens" and (value == 0 or abs(value) >= 100)):
+        sign = "−" if value < 0 else "+" if signed and value > 0 else ""
+        return f"{sign}{abs(value):,.0f}"
+    return short(value, 1 if form == "tokens" else 3, signed=signed)
+
+
+def written_interval(estimate: Mapping[str, Any], form: str) -> str:
+    """``[.401, .520]`` in the HTML report, or nothing where there is none."""
+    if estimate.get("low") is None or estimate.get("high") is None:
+        return ""
+    return f"[{written(estimate['low'], form)}, {written(estimate['high'], form)}]"
 
 
 def _one(value: float, plus: str = "") -> str:

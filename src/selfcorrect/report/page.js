@@ -116,7 +116,7 @@
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: "@ink" },
-            hoverlabel: { bgcolor: "@paper", bordercolor: "@soft", font: { color: "@ink" } },
+      hoverlabel: { bgcolor: "@paper", bordercolor: "@soft", font: { color: "@ink" } },
       dragmode: false,
       ...own,
       ...axes,
@@ -262,7 +262,7 @@
 
   /** The options' probabilities: a row of bars an option, a column a round. */
   function options({ choices, target, rounds }) {
-    const made = make("div", "options", make("h4", "", "Options by round"));
+    const made = make("div", "options", make("h3", "", "Options by round"));
     if (!choices.length) return null;
     const head = make("tr", "", ...rounds.map((r) => make("th", "", String(r.round))));
     head.childNodes.forEach((th) => th.setAttribute("scope", "col"));
@@ -323,7 +323,7 @@
   function conversation(dialogue) {
     const said = make("div", "conversation");
     for (const round of dialogue.rounds) {
-      said.append(make("h4", "", `Round ${round.round}`), ...round.steps.flatMap(stepShown));
+      said.append(make("h3", "", `Round ${round.round}`), ...round.steps.flatMap(stepShown));
       const kind = outcome(round);
       const result = make("p", "outcome", make("b", "", `${SIGNS[kind]} ${SAID[kind]}`.trim()));
       if (round.choice !== null) result.append(`: (${letter(round.choice)}) `, isolated("", dialogue.choices[round.choice] ?? ""));

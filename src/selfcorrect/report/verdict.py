@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from selfcorrect.report.numbers import count, interval, percent, points, short
+from selfcorrect.report.numbers import at_least, count, interval, percent, points, short
 
 _Table = Mapping[str, Any]
 
 #: So large a share of answers still changing is worth a word beside "converged".
 _STILL = 0.05
+_TO = "merely repeating the question"
 
 
 def headline(summary: _Table) -> str | None:
@@ -28,72 +29,80 @@ def verdict(summary: _Table) -> str:
     rounds = summary["rounds"]
     if not rounds:
         return "No dialogue is finished yet, so there is nothing to say."
-    if rounds[-1]["measures"]["accuracy"]["value"] is None:
+    if all(row["measures"]["accuracy"]["value"] is None for row in rounds):
         return "This task has no right answers, so there is no accuracy to compare."
-    sentences = [_surer(summary), *_change(summary), _convergence(summary), *_cause(summary)]
+    sentences = [_surer(summary), _change(summary), _convergence(summary), _cause(summary)]
+    said = "\n".join(sentence for sentence in sentences if sentence)
     if not summary["complete"]:
-        sentences.insert(0, f"So far, {summary['dialogues']} of {summary['wanted']} dialogues:")
-    return "\n".join(sentence for sentence in sentences if sentence)
+        return f"So far ({summary['dialogues']} of {summary['wanted']} dialogues): {said}"
+    return said
 
 
 def _surer(summary: _Table) -> str:
     """Growing surer without growing better is what most curves can't tell from success."""
-    confidence, accuracy = (summary["changes"].get(m) for m in ("confidence", "accuracy"))
-    margin = summary["spec"]["margins"]["calibration_gap"]
-    if not confidence or confidence["verdict"] != "higher" or confidence["value"] < margin:
-        return ""
-    if accuracy is None or accuracy["verdict"] in ("better", None):
-        return ""
-    how = {"worse": "surer and worse", "same": "surer, not better"}.get(
-        accuracy["verdict"], "surer without being shown to grow better"
+    changes = summary["changes"]
+    confidence, gap, accuracy = (
+        changes.get(name, {}) for name in ("confidence", "calibration_gap", "accuracy")
     )
-    said = f"It grew {how}: mean confidence went {_span(summary['rounds'])}, "
-    said += f"{short(confidence['value'], signed=True)} {interval(confidence)}"
-    repeat = summary["controls"].get("repeat")
-    if not repeat or not repeat["against"] or not repeat["changes"]:
+    margin = summary["spec"]["margins"]["calibration_gap"]
+    if confidence.get("verdict") != "higher" or gap.get("verdict") != "higher":
+        return ""
+    if gap["value"] < margin or accuracy["verdict"] is None:
+        return ""
+    how = {
+        "better": "surer by more than it grew better",
+        "worse": "surer and worse",
+        "same": "surer, not better",
+    }.get(accuracy["verdict"], "surer without being shown to grow better")
+    said = (
+        f"It grew {how}: mean confidence went {_span(confidence)}, "
+        f"{short(confidence['value'], signed=True)} {interval(confidence)}"
+    )
+    repeat = summary["controls"].get("repeat", {})
+    again = repeat.get("changes", {}).get("confidence")
+    if not again or again["value"] is None:
         return f"{said}."
-    alike = repeat["against"]["difference"]["confidence"]["value"]
-    much = "does much the same," if alike is not None and abs(alike) <= margin else "takes it"
-    return f"{said}; merely repeating the question {much} {_span(repeat['rounds'])}."
+    apart = (repeat["against"] or {}).get("difference", {}).get("confidence", {})
+    alike = apart.get("low") is not None and max(-apart["low"], apart["high"]) <= margin
+    much = "does the same," if alike else "takes it"
+    return f"{said}; {_TO} {much} {_span(again)}."
 
 
-def _span(rounds: Sequence[_Table]) -> str:
-    values = (rounds[i]["measures"]["confidence"]["value"] for i in (0, -1))
-    before, after = ("–" if value is None else short(value) for value in values)
-    return f"from {before} to {after}"
+def _span(change: _Table) -> str:
+    return f"from {short(change['before'])} to {short(change['after'])}"
 
 
-def _change(summary: _Table) -> list[str]:
+def _change(summary: _Table) -> str:
     rounds, change = summary["rounds"], summary["changes"].get("accuracy")
-    of = f"n {rounds[-1]['n']:,}, {count(rounds[-1]['clusters'], 'cluster')}"
+    last = rounds[-1]
     if change is None:
-        measured = rounds[0]["measures"]["accuracy"]
+        measured = last["measures"]["accuracy"]
         why = f" ({measured['why']})" if measured.get("why") else f" {interval(measured)}"
-        return [
-            f"One round, so nothing to compare: accuracy {short(measured['value'])}{why}, {of}."
-        ]
-    span = f"from round {rounds[0]['round']} to round {rounds[-1]['round']}"
+        of = _of(last["n"], last["clusters"])
+        return f"One round, so nothing to compare: accuracy {short(measured['value'])}{why}, {of}."
+    span = f"from round {rounds[0]['round']} to round {last['round']}"
+    if change["value"] is None:
+        return f"Accuracy can't be compared {span}: no dialogue has a graded answer in both."
+    of = _of(change["n"], change["clusters"])
     match change["verdict"]:
         case "better":
-            said = f"Accuracy rose by {points(change)} {span} ({of})."
+            return f"Accuracy rose by {points(change, signed=False)} {span} ({of})."
         case "worse":
-            said = f"Accuracy fell by {points(change, turned=True)} {span} ({of})."
+            return f"Accuracy fell by {points(change, turned=True)} {span} ({of})."
         case "same":
-            said = (
+            return (
                 f"Accuracy stayed the same within ±{percent(change['margin'])} points {span}: "
                 f"{points(change)} ({of})."
             )
         case "undecided":
-            said = (
-                f"Whether accuracy changed {span} is undecided: {points(change)} "
+            return (
+                f"Whether accuracy changed {span} is undecided: {points(change)}{_p(change)} "
                 f"({of}){_more(change)}."
             )
-        case _:
-            said = (
-                f"Accuracy changed by {points(change)} {span}, but that says nothing of other "
-                f"data: {change.get('why', 'there is no interval')} ({of})."
-            )
-    return [said]
+    return (
+        f"Accuracy changed by {points(change)} {span}, but that says nothing of other data: "
+        f"{change.get('why', 'there is no interval')} ({of})."
+    )
 
 
 def _convergence(summary: _Table) -> str:
@@ -112,48 +121,76 @@ def _convergence(summary: _Table) -> str:
             said += f" and {percent(turning, 0)} % of the dialogues go back and forth"
         return f"{said}."
     if told["smallest_margin"] is None:
-        return f"Whether it has converged can't be said: {told['why']}."
-    said = f"It isn't shown to have converged: ±{percent(told['smallest_margin'])} points is the "
-    said += "smallest margin this run could show"
-    if told["n_needed"] is None:
-        return f"{said}, and accuracy still moved by more than ±{margin}."
-    return f"{said}; about {told['n_needed']:,} examples would show ±{margin}, moving as seen."
+        return f"Whether accuracy has converged can't be said: {_needs(told['why'])}."
+    if told["moved"]:
+        after = rounds[-4]["round"]
+        return f"It hasn't converged: accuracy moved over ±{margin} points after round {after}."
+    said = (
+        f"It isn't shown to have converged: ±{at_least(told['smallest_margin'])} points is the "
+        "smallest margin this run could show"
+    )
+    if told["n_needed"] is not None:
+        return f"{said}; about {told['n_needed']:,} examples would show ±{margin} if nothing moves."
+    return f"{said}, and if nothing moved ±{margin} would most likely have been shown."
 
 
-def _cause(summary: _Table) -> list[str]:
-    strategy = summary["spec"]["strategy"]["name"].rsplit("/", 1)[-1].removesuffix(".toml")
-    controls = summary["controls"]
-    if len(summary["rounds"]) < 2:
-        return []
-    if strategy == "repeat":
-        return ["This run is itself the control that merely repeats the question."]
-    repeat = controls.get("repeat")
-    against = repeat["against"] if repeat else None
-    if not against:
-        return [
+def _needs(why: str) -> str:
+    return f"that {why}" if why.startswith("needs") else why
+
+
+def _cause(summary: _Table) -> str:
+    name = summary["spec"]["strategy"]["name"].rsplit("/", 1)[-1].removesuffix(".toml")
+    rounds = summary["rounds"]
+    if len(rounds) < 2:
+        return ""
+    if name == "repeat":
+        return f"This run is itself the control: {_TO}."
+    against = summary["controls"].get("repeat", {}).get("against")
+    difference: _Table = against["difference"]["accuracy"] if against else {"value": None}
+    if difference["value"] is None:
+        return (
             "There is no control on the same examples, so nothing shows that a change comes from "
             "the instruction."
-        ]
-    difference = against["difference"]["accuracy"]
+        )
+    notes = []
+    if difference["n"] != rounds[-1]["n"]:
+        notes.append(_of(difference["n"], difference["clusters"]))
+    if against["round"] != rounds[-1]["round"]:
+        notes.append(f"at round {against['round']}")
+    of = f" ({', '.join(notes)})" if notes else ""
     ratio = against["tokens_ratio"]
     cost = f", at {ratio:.1f} times the tokens" if ratio is not None else ""
-    to = "merely repeating the question"
     match difference["verdict"]:
         case "better":
-            return [f"{strategy} gained {points(difference)} over {to}{cost}."]
+            return f"{name} gained {points(difference, signed=False)} over {_TO}{of}{cost}."
         case "worse":
-            return [f"{strategy} lost {points(difference, turned=True)} to {to}{cost}."]
+            return f"{name} lost {points(difference, turned=True)} to {_TO}{of}{cost}."
         case "same":
-            return [
-                f"{strategy} adds nothing to {to}, within ±{percent(difference['margin'])} points: "
-                f"{points(difference)}{cost}."
-            ]
+            margin = percent(difference["margin"])
+            return (
+                f"{name} adds nothing to {_TO}, within ±{margin} points: "
+                f"{points(difference)}{of}{cost}."
+            )
         case "undecided":
-            return [
-                f"Whether {strategy} gains anything over {to}{cost}, is undecided: "
-                f"{points(difference)}{_more(difference)}."
-            ]
-    return []
+            return (
+                f"Whether {name} gains anything over {_TO}{cost}, is undecided: "
+                f"{points(difference)}{_p(difference)}{of}{_more(difference)}."
+            )
+    return (
+        f"Against {_TO} {name} stands at {points(difference)}{of}{cost}, but that says nothing of "
+        f"other data: {difference.get('why', 'there is no interval')}."
+    )
+
+
+def _of(n: int, clusters: int) -> str:
+    return f"n {n:,}, {count(clusters, 'cluster')}"
+
+
+def _p(change: _Table) -> str:
+    """Where the interval alone would have said more."""
+    if change["p"] is None or change["low"] <= 0 <= change["high"]:
+        return ""
+    return f", p {short(change['p'], 3)}"
 
 
 def _more(change: _Table) -> str:

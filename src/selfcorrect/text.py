@@ -1,26 +1,28 @@
-"""Text from data, models and files made fit to print: nothing in it can steer the terminal."""
+"""Text from data, models and files made fit to show: nothing in it can hide, reorder or steer."""
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from typing import Any
 
-#: Characters that reorder the text around them (Unicode's bidirectional controls).
-_REORDERING = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+#: Control characters, lone surrogates, line and paragraph separators, and characters that are
+#: invisible or reorder the text around them; but not the joiners, which scripts and emoji need.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
 _DELETE = 0x7F
 _PICTURES = 0x2400  # ␀, ␁, … stand for the control characters 0, 1, …
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """The text with its control characters, ANSI escapes and right-to-left marks made visible.
+    """The text with what is invisible, reorders text or steers a terminal as a picture or a code.
 
     Args:
         text: any text.
         lines: keep line ends and tabs; else a line end becomes a space, so that one line stays one.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_shown(character, lines) for character in text)
+    return _HIDDEN.sub(lambda found: _shown(found[0], lines), text)
 
 
 def visible_values(value: Any) -> Any:
@@ -42,6 +44,4 @@ def _shown(character: str, lines: bool) -> str:
         return chr(_PICTURES + code)
     if code == _DELETE:
         return "␡"
-    if code in _REORDERING or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
-        return f"<U+{code:04X}>"
-    return character
+    return f"<U+{code:04X}>"

@@ -1,0 +1,107 @@
+"""What a large run's summary and report cost: 20,000 dialogues of 5 rounds, 100,000 records.
+
+    python -m benchmarks.report     # prints, and writes report.json
+
+Each time is that of a process of its own, the import of libraries included. Opening is from the
+start of navigation to the last chart of the first screen, in headless Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import selfcorrect as sc
+
+RESULTS = Path(__file__).with_name("report.json")
+DIALOGUES, ROUNDS = 20_000, 5
+TIMES = 5
+OPENINGS = 9
+
+_MEASURED = """
+import json, re, sys, time
+started = time.perf_counter()
+import selfcorrect as sc
+from selfcorrect.runs.report import write
+run = sc.open_run(sys.argv[1])
+summary = run.summary()
+summarized = time.perf_counter()
+path = write(run, summary)
+written = time.perf_counter()
+peak = int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1024**2
+print(json.dumps({
+    "summary_seconds": summarized - started,
+    "report_seconds": written - summarized,
+    "peak_gib": peak,
+    "report_megabytes": path.stat().st_size / 1e6,
+}))
+"""
+
+
+def measured(folder: Path) -> dict[str, float]:
+    """Medians over several processes."""
+    rows = []
+    for _ in range(TIMES):
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURED, str(folder)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        rows.append(json.loads(done.stdout))
+    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+
+
+def opening(report: Path) -> float | None:
+    """Median seconds to open it; ``None`` without a browser."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        return None
+    from playwright.sync_api import sync_playwright
+
+    times = []
+    with sync_playwright() as play:
+        started = play.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        for _ in range(OPENINGS):
+            page = started.new_page()
+            page.goto(report.as_uri())
+            seen = "performance.getEntriesByName('first-screen')[0]?.startTime"
+            while not (at := page.evaluate(seen)):
+                page.wait_for_timeout(20)
+            times.append(at / 1000)
+            page.close()
+        started.close()
+    return statistics.median(times)
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0]).parse_args()
+    with tempfile.TemporaryDirectory() as out:
+        run = sc.run(
+            model="planted:chain",
+            task="planted",
+            rounds=ROUNDS,
+            limit=DIALOGUES,
+            task_options={"n": DIALOGUES},
+            out=out,
+            baseline=False,
+        )
+        figures: dict[str, Any] = {"records": DIALOGUES * ROUNDS, **measured(run.folder)}
+        report = run.folder / "report.html"
+        figures["opening_seconds"] = opening(report)
+    for name, value in figures.items():
+        print(f"{name:20} {value if value is None else round(value, 2)}")
+    RESULTS.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,282 @@
+"""What the report's page says: a summary's numbers as the cells and rows of its tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from selfcorrect.report.definitions import DEFINITIONS, define
+from selfcorrect.report.estimates import (
+    GROUPS,
+    Estimate,
+    Round,
+    Rounds,
+    ends,
+    estimates,
+    known,
+    own,
+    parts,
+    wholes,
+)
+from selfcorrect.report.numbers import count, written, written_interval
+
+#: Rounds that stand side by side in a table; more go into the next one.
+_ABREAST = 8
+
+#: What the first screen is about: it says why one of these is missing, the tables of the others.
+FOREMOST = ("accuracy", "confidence")
+
+#: What stands before a verdict, for those who don't see its colour.
+SIGNS = {
+    "better": "▲",
+    "worse": "▼",
+    "higher": "↑",
+    "lower": "↓",
+    "same": "=",
+    "undecided": "?",
+}
+
+_Summary = Mapping[str, Any]
+
+
+class Cell(NamedTuple):
+    """A number in the page: what it is, as written, its interval, and what else is to be said."""
+
+    name: str
+    text: str
+    interval: str = ""
+    note: str = ""
+
+
+class KeyFigure(NamedTuple):
+    """A number beside the verdict, what was concluded from it, or a word on what it means."""
+
+    label: str
+    cell: Cell
+    verdict: str | None = None
+    margin: float | None = None
+    said: str = ""
+
+
+class Comparison(NamedTuple):
+    """A row of a table of differences; ``why`` is told where there is no verdict."""
+
+    name: str
+    cell: Cell
+    p: str
+    verdict: str | None
+    margin: float | None
+    why: str
+
+
+def cell(name: str, e: Estimate, *, signed: bool = False) -> Cell:
+    """An estimate as a cell; hovering shows what it comes from."""
+    form = define(name).form
+    note = [count(e[key], thing) for key, thing in _COUNTED if e.get(key) is not None]
+    if "why" in e:
+        note.append(e["why"])
+    text = written(e.get("value"), form, signed=signed)
+    return Cell(name, text, written_interval(e, form), "; ".join(note))
+
+
+_COUNTED = (("n", "dialogue"), ("clusters", "cluster"))
+
+
+# The head, the foot, and words for those who can't see the charts
+
+
+def title(summary: _Summary) -> dict[str, str]:
+    """What was run on what."""
+    spec = summary["spec"]
+    names = {key: str(spec[key]["name"]) for key in ("model", "task", "strategy")}
+    return {"run": Path(summary["folder"]).name or "run", **names}
+
+
+def about(summary: _Summary) -> list[tuple[str, str]]:
+    """The settings that say what was run, as they stand in the spec."""
+    lines = [("folder", str(summary["folder"]))]
+    for key, value in summary["spec"].items():
+        for name, each in value.items() if isinstance(value, Mapping) else [("", value)]:
+            if each not in (None, "", [], {}):
+                text = each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)
+                lines.append((f"{key} {name}".strip(), text))
+    return lines
+
+
+def terms(rounds: Rounds) -> dict[str, tuple[str, str]]:
+    """Label and text of every definition, of the task's own measures too."""
+    return {name: define(name)[:2] for name in (*DEFINITIONS, *own(rounds))}
+
+
+def alt(name: str, what: str, rounds: Rounds) -> str:
+    """A chart in words; the numbers of the curves are said, the others stand in tables."""
+    said = [what]
+    for measure in {"curves": FOREMOST, "cost": ("tokens",)}.get(name, ()):
+        values = [cell(measure, row["measures"].get(measure, {})).text for row in rounds]
+        said.append(f"{define(measure).label.capitalize()}: {', '.join(values)}.")
+    return " ".join([*said, "The numbers are in the tables below."])
+
+
+# Beside the verdict
+
+
+def key_figures(summary: _Summary) -> list[KeyFigure]:
+    """The few numbers that a run is about."""
+    if not summary["rounds"]:
+        return []
+    return [
+        *_accuracies(summary),
+        *_differences(summary),
+        *_converged(summary),
+        *_cost(summary),
+    ]
+
+
+def _accuracies(summary: _Summary) -> list[KeyFigure]:
+    return [
+        KeyFigure(f"accuracy, round {row['round']}", cell("accuracy", row["measures"]["accuracy"]))
+        for row in ends(summary["rounds"])
+    ]
+
+
+def _differences(summary: _Summary) -> list[KeyFigure]:
+    found = [("last round − first", "change", summary["changes"].get("accuracy"))]
+    for name, control in summary["controls"].items():
+        if control["against"]:
+            difference = control["against"]["difference"].get("accuracy")
+            found.append((f"this run − {name}", name, difference))
+    return [
+        KeyFigure(
+            label,
+            cell("accuracy", e, signed=True)._replace(name=term),
+            e.get("verdict"),
+            e.get("margin"),
+        )
+        for label, term, e in found
+        if e
+    ]
+
+
+def _converged(summary: _Summary) -> list[KeyFigure]:
+    if len(summary["rounds"]) < 2:
+        return []
+    return [KeyFigure("converged", Cell("converged", _from_round(summary["converged_at"])))]
+
+
+def _from_round(at: int | None) -> str:
+    return "not shown" if at is None else f"round {at}"
+
+
+def _cost(summary: _Summary) -> list[KeyFigure]:
+    costs = [row["measures"].get("tokens", {}).get("value") for row in summary["rounds"]]
+    if None in costs:
+        return []
+    baseline = summary["controls"].get("baseline")
+    ratio = (baseline["against"] or {}).get("tokens_ratio") if baseline else None
+    beside = "" if ratio is None else f"{ratio:.2f} × baseline"
+    cost = Cell("tokens", written(sum(costs), "tokens"))
+    return [KeyFigure("tokens, all rounds", cost, said=beside)]
+
+
+# Differences, convergence, flow
+
+
+def comparisons(compared: Mapping[str, Estimate]) -> list[Comparison]:
+    """A row a measure; ``p`` as it is usually written."""
+    return [
+        Comparison(
+            name,
+            cell(name, e, signed=True),
+            "< .001" if e.get("p") is not None and e["p"] < 0.001 else written(e.get("p")),
+            e.get("verdict"),
+            e.get("margin"),
+            e.get("why", ""),
+        )
+        for name, e in compared.items()
+    ]
+
+
+def controls(summary: _Summary) -> list[dict[str, Any]]:
+    """The run minus each control with which it shares examples."""
+    return [
+        {
+            "name": name,
+            "round": against["round"],
+            "rows": comparisons(against["difference"]),
+            "ratio": against["tokens_ratio"],
+        }
+        for name, control in summary["controls"].items()
+        if (against := control["against"])
+    ]
+
+
+def convergence(summary: _Summary) -> list[dict[str, Any]]:
+    """From which round on each measure stays the same, and what it would take to show it."""
+    return [
+        {
+            "name": name,
+            "round": "not shown" if of["round"] is None else str(of["round"]),
+            "margin": of["margin"],
+            "smallest": written(of["smallest_margin"]),
+            "needed": written(of["n_needed"], "count"),
+            "why": of.get("why", ""),
+        }
+        for name, of in summary["convergence"].items()
+    ]
+
+
+def flow(rounds: Rounds) -> list[dict[str, Any]]:
+    """How many answers went where, a row from each round to the next."""
+    return [
+        {
+            "from": a["round"],
+            "to": b["round"],
+            "counts": b["flow"],
+            "cells": [cell(name, b[name] or {}) for name in ("cl", "cs", "changed")],
+        }
+        for a, b in pairwise(rounds)
+        if b["flow"]
+    ]
+
+
+# Every number of every round
+
+
+def tables(rounds: Rounds) -> list[dict[str, Any]]:
+    """A group of measures each, in as many tables as the rounds need."""
+    cut = [rounds[start : start + _ABREAST] for start in range(0, len(rounds), _ABREAST)]
+    return [
+        {"title": title, "rounds": abreast, "rows": _rows(title, names, abreast)}
+        for title, names in _groups(rounds).items()
+        if names
+        for abreast in cut
+    ]
+
+
+def _groups(rounds: Rounds) -> dict[str, Sequence[str]]:
+    there = {*known(rounds), *(name for row in rounds for name in row["measures"])}
+    groups = {title: [n for n in names if n in there] for title, names in GROUPS.items()}
+    by_part = {f"{define(whole).label}, by part": parts(rounds, whole) for whole in wholes(rounds)}
+    return {**groups, "The task's own": own(rounds), **by_part}
+
+
+def _rows(title: str, names: Sequence[str], rounds: Rounds) -> list[tuple[str, list[Cell]]]:
+    rows = [(name, [cell(name, estimates(row).get(name, {})) for row in rounds]) for name in names]
+    if title == "Answers":
+        rows += [(n, [_counted(n, row) for row in rounds]) for n in ("unparsed", "n", "clusters")]
+    if "option_mass" in names:
+        at = names.index("option_mass") + 1
+        rows.insert(at, ("option_mass_median", [_median_mass(row) for row in rounds]))
+    return rows
+
+
+def _counted(name: str, row: Round) -> Cell:
+    return Cell(name, written(row[name], "count"))
+
+
+def _median_mass(row: Round) -> Cell:
+    median = row["measures"]["option_mass"].get("median")
+    return Cell("option_mass_median", written(median, "share"), "low" if row["low_mass"] else "")

@@ -1,0 +1,58 @@
+"""What a reader has to know before believing the numbers, a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from selfcorrect.report.definitions import define
+from selfcorrect.report.estimates import Rounds, estimates
+
+
+def incomplete(summary: Mapping[str, Any]) -> list[str]:
+    """That the run isn't finished, or nothing."""
+    if summary["complete"]:
+        return []
+    done, wanted = summary["dialogues"], summary["wanted"]
+    return [f"Incomplete: {done:,} of {wanted:,} dialogues; the same command goes on."]
+
+
+def notes(summary: Mapping[str, Any], shown: Collection[str]) -> list[str]:
+    """Unread answers, low option mass, what is missing, and what the run itself has to say.
+
+    Args:
+        summary: of a run.
+        shown: names of the measures that the reader sees: those that may be missed.
+    """
+    rounds = summary["rounds"]
+    found = []
+    if unread := [f"{r['unparsed']:,} in round {r['round']}" for r in rounds if r["unparsed"]]:
+        found.append(f"Answers that couldn't be read, counted as wrong: {several(unread)}.")
+    if low := [str(r["round"]) for r in rounds if r["low_mass"]]:
+        found.append(
+            "The options have less than half of the probability in the median dialogue of round "
+            f"{several(low)}."
+        )
+    if gone := [f"{why} ({', '.join(names)})" for why, names in missing(rounds, shown)]:
+        found.append(f"Where a number or its interval is missing: {'; '.join(gone)}.")
+    return [*found, *summary["notes"]]
+
+
+def missing(rounds: Rounds, shown: Collection[str] | None = None) -> list[tuple[str, list[str]]]:
+    """Why numbers or intervals are missing: each reason once, with the measures it concerns.
+
+    Args:
+        rounds: of a summary.
+        shown: names of the measures to look at; without, all but the parts.
+    """
+    reasons: dict[str, dict[str, None]] = {}
+    for row in rounds:
+        for name, e in estimates(row).items():
+            if "why" in e and (name in shown if shown is not None else "/" not in name):
+                reasons.setdefault(e["why"], {})[define(name).label] = None
+    return [(why, list(labels)) for why, labels in reasons.items()]
+
+
+def several(words: Sequence[str]) -> str:
+    """``a, b, c, d``; of more than four, the first three and the last."""
+    return ", ".join(words) if len(words) <= 4 else ", ".join([*words[:3], "…", words[-1]])

@@ -1,0 +1,24 @@
+"""Text made fit to show."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+from selfcorrect.text import visible
+
+INVISIBLE = {0x200B, *range(0x2060, 0x2065), 0xFEFF, *range(0xE0000, 0xE0080)}
+REORDERING = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+
+
+def test_those_characters_that_hide_or_steer_are_replaced_and_no_others() -> None:
+    every = [chr(code) for code in range(sys.maxunicode + 1)]
+    hidden = {c for c in every if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")}
+    hidden |= {chr(code) for code in INVISIBLE | REORDERING}
+    others = "".join(c for c in every if c not in hidden)
+    assert visible(others) == others
+    for character in hidden:
+        shown = visible(character)
+        assert shown != character
+        assert shown.isprintable()
+        assert (visible(character, lines=True) == character) is (character in "\n\t")
