@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import documented
+
 import selfcorrect as sc
 from selfcorrect.measures.intervals import wilson
 from selfcorrect.models.planted import Law
 
 RESULTS = Path(__file__).with_name("planted.json")
-PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
+PAGE = documented.DOCS / "statistics.md"
 
 Found = dict[str, bool]
 
@@ -84,7 +86,8 @@ def nothing(summary: Mapping[str, Any], _: Law) -> Found:
     }
 
 
-_HELD, _CLAIMED = (0.94, 1.0), (0.0, 0.025)
+_STATED = dict.fromkeys(("accuracy", "CL", "CS", "calibration gap", "never changed"), (0.94, 1.0))
+_CLAIMED = (0.0, 0.025)
 
 PLANTS: Mapping[str, Plant] = {
     "stated": Plant(
@@ -94,7 +97,7 @@ PLANTS: Mapping[str, Plant] = {
         per_cluster=1,
         controls=False,
         find=stated,
-        goals=dict.fromkeys(("accuracy", "CL", "CS", "calibration gap", "never changed"), _HELD),
+        goals=_STATED,
     ),
     "stated, ten to a cluster": Plant(
         {"accuracy": 0.6, "cl": 0.9, "cs": 0.2, "stay": 0.4, "gap": 0.0},
@@ -103,7 +106,7 @@ PLANTS: Mapping[str, Plant] = {
         per_cluster=10,
         controls=False,
         find=stated,
-        goals=dict.fromkeys(("accuracy", "CL", "CS", "calibration gap", "never changed"), _HELD),
+        goals=_STATED,
     ),
     "drift of 2 points a round": Plant(
         {"accuracy": 0.4, "cl": 1.0, "cs": 0.035, "stay": 0.0},
@@ -165,20 +168,13 @@ def table(name: str, found: list[Found]) -> dict[str, Any]:
 
 def document(tables: Mapping[str, Mapping[str, Any]]) -> str:
     """The docs page with its table as it was measured."""
-    lines = ["| law | looked for | goal | found |", "|---|---|---|---|"]
-    for name, rows in tables.items():
-        settings = ", ".join(f"{k} {v:g}" for k, v in PLANTS[name].law.items())
-        for thing, row in rows.items():
-            low, high = (f"{100 * each:.1f}".removesuffix(".0") for each in row["goal"])
-            goal = f"at most {high} %" if low == "0" else f"at least {low} %"
-            found = f"{100 * row['share']:.1f} %"
-            if not row["goal"][0] <= row["share"] <= row["goal"][1]:
-                found += " (outside)"
-            lines.append(f"| {name}: {settings} | {thing} | {goal} | {found} |")
-    before, _, rest = PAGE.read_text("utf-8").partition("<!-- planted -->\n")
-    after = rest.partition("<!-- end of planted -->")[2]
-    table = "\n".join(lines)
-    return f"{before}<!-- planted -->\n{table}\n<!-- end of planted -->{after}"
+    rows = []
+    for name, things in tables.items():
+        law = ", ".join(f"{k} {v:g}" for k, v in PLANTS[name].law.items())
+        for thing, row in things.items():
+            told = documented.found(row["share"], *row["goal"])
+            rows.append((f"{name}: {law}", thing, documented.goal(*row["goal"]), told))
+    return documented.filled(PAGE, "planted", ("law", "looked for", "goal", "found"), rows)
 
 
 def main() -> None:
@@ -194,10 +190,9 @@ def main() -> None:
             found = list(pool.map(once, [name] * len(seeds), seeds, chunksize=5))
             tables[name] = table(name, found)
             for thing, row in tables[name].items():
-                low, high = row["goal"]
-                outside = "" if low <= row["share"] <= high else "  OUTSIDE"
-                print(f"{name:28} {thing:28} {100 * row['share']:5.1f} % of {row['runs']} runs, "
-                      f"goal {100 * low:.1f}-{100 * high:.1f}{outside}", flush=True)  # fmt: skip
+                told = documented.found(row["share"], *row["goal"])
+                print(f"{name:28} {thing:28} {told} of {row['runs']} runs, "
+                      f"goal {documented.goal(*row['goal'])}", flush=True)  # fmt: skip
     print(f"{time.time() - started:.0f} s")
     if given.runs is None and set(tables) == set(PLANTS):
         RESULTS.write_text(json.dumps(tables, indent=1) + "\n")

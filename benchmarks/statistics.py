@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks import documented
 from numpy.typing import NDArray
 from scipy import special, stats
 
@@ -40,7 +41,7 @@ from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import Design, n_for_difference, n_for_margin
 
 RESULTS = Path(__file__).with_name("statistics.json")
-PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
+PAGE = documented.DOCS / "statistics.md"
 SIMULATIONS = 10_000
 #: An interval at 95 %; a test at 5 %; one side of either.
 COVERAGE, ERRORS, ONE_SIDE = (0.94, 0.97), (0.0, 0.055), (0.0, 0.03)
@@ -486,25 +487,19 @@ def simulate(name: str, simulations: int, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def rows(table: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The table as the docs page has it."""
-    lines = ["| of | data | counted | goal | found |", "|---|---|---|---|---|"]
-    for row in table.values():
-        low, high = (f"{100 * each:.1f}".removesuffix(".0") for each in row["goal"])
-        goal = f"at most {high} %" if low == "0" else f"{low}-{high} %"
-        found = f"{100 * row['share']:.1f} %"
-        if not row["goal"][0] <= row["share"] <= row["goal"][1]:
-            found += " (outside)"
-        lines.append(f"| `{row['of']}` | {row['what']} | {row['counted']} | {goal} | {found} |")
-    return lines
-
-
 def document(table: Mapping[str, Mapping[str, Any]]) -> str:
     """The docs page with its table as it was measured."""
-    before, _, rest = PAGE.read_text("utf-8").partition("<!-- simulated -->\n")
-    after = rest.partition("<!-- end of simulated -->")[2]
-    lines = "\n".join(rows(table))
-    return f"{before}<!-- simulated -->\n{lines}\n<!-- end of simulated -->{after}"
+    rows = [
+        (
+            f"`{row['of']}`",
+            row["what"],
+            row["counted"],
+            documented.goal(*row["goal"]),
+            documented.found(row["share"], *row["goal"]),
+        )
+        for row in table.values()
+    ]
+    return documented.filled(PAGE, "simulated", ("of", "data", "counted", "goal", "found"), rows)
 
 
 def main() -> None:
@@ -518,10 +513,9 @@ def main() -> None:
         waiting = {n: pool.submit(simulate, n, given.simulations) for n in given.only}
         for name, future in waiting.items():
             row = found[name] = future.result()
-            low, high = row["goal"]
-            outside = "" if low <= row["share"] <= high else "  OUTSIDE"
-            print(f"{name:32} {100 * row['share']:6.2f} %  goal {100 * low:.1f}-{100 * high:.1f}"
-                  f"  ({row['what']}: {row['counted']}){outside}", flush=True)  # fmt: skip
+            told = documented.found(row["share"], *row["goal"])
+            print(f"{name:32} {told:>18}, goal {documented.goal(*row['goal'])}: {row['counted']} "
+                  f"({row['what']})", flush=True)  # fmt: skip
     print(f"{time.time() - started:.0f} s")
     # the table is of one state of the code
     if given.simulations >= SIMULATIONS and set(found) == set(SCENARIOS):

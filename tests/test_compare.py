@@ -225,7 +225,7 @@ def test_n_for_a_difference_is_connors(changed: float, part: float, power: float
     assert n_for_difference(d, Design(changed, power=power)) == max(2, math.ceil(wanted - 1e-9))
 
 
-@settings(deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.floats(0.05, 0.5), st.integers(1, 12), st.floats(0, 0.5))
 def test_what_n_shows_needs_n(changed: float, size: int, icc: float) -> None:
     design = Design(changed, size, icc)

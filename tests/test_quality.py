@@ -26,7 +26,7 @@ pairs = st.lists(st.tuples(st.integers(0, 9), st.booleans().map(float)), min_siz
 @given(pairs, st.integers(2, 8))
 def test_rce_counts_bins(rows: list[tuple[int, float]], bins: int) -> None:
     u, a = [r[0] for r in rows], [r[1] for r in rows]
-    got, wanted = rank_calibration(u, a, bins=bins), plain.rce(u, a, bins)
+    got, wanted = rank_calibration(u, a, np.arange(len(u)), bins=bins), plain.rce(u, a, bins)
     assert got.bins == len(plain.equal_mass(u, bins))
     if wanted is None:
         assert got.rce.value is None
@@ -75,7 +75,7 @@ def made(n: int, *, of_u: bool, seed: int = 1) -> tuple[NDArray[np.float64], NDA
 
 
 def test_chance_is_a_third_and_not_one() -> None:
-    got = rank_calibration(*made(2000, of_u=False))
+    got = rank_calibration(*made(2000, of_u=False), np.arange(2000))
     assert got.shuffled.value == pytest.approx(0.35, abs=0.02)
     assert got.shuffled.low < got.rce.value < got.shuffled.high
     assert abs(got.skill) < 0.4
@@ -83,9 +83,11 @@ def test_chance_is_a_third_and_not_one() -> None:
 
 @pytest.mark.parametrize(("n", "shown"), [(100, 0.26), (2000, 0.09)])
 def test_a_true_zero_shows_as_what_n_allows(n: int, shown: float) -> None:
-    drawn = [rank_calibration(*made(n, of_u=True, seed=s)).rce.value for s in range(20)]
+    drawn = [
+        rank_calibration(*made(n, of_u=True, seed=s), np.arange(n)).rce.value for s in range(20)
+    ]
     assert np.mean(drawn) == pytest.approx(shown, abs=0.05)
-    got = rank_calibration(*made(n, of_u=True))
+    got = rank_calibration(*made(n, of_u=True), np.arange(n))
     # the fit is steeper than the truth, by more the fewer records there are
     assert got.isotonic.value == pytest.approx(shown, abs=0.1)
     assert got.isotonic.value < got.shuffled.low
@@ -93,7 +95,8 @@ def test_a_true_zero_shows_as_what_n_allows(n: int, shown: float) -> None:
 
 def test_any_quality_will_do() -> None:
     u = np.linspace(0, 1, 200)
-    got = rank_calibration(u, -(u**2))
+    got = rank_calibration(u, -(u**2), np.arange(200) // 4)
+    assert (got.rce.n, got.rce.clusters) == (200, 50)
     assert got.rce.value == 0
     assert got.skill == 1
     assert spearman(u, -(u**2), np.arange(200)).value == pytest.approx(-1)
@@ -122,5 +125,7 @@ def test_the_authors_estimator_differs_from_ours() -> None:
     u = rng.random(90)
     a = (rng.random(90) < 1 - u).astype(float)
     assert reference_rce(u, a) == pytest.approx(slow_reference(list(u), list(a), 20))
-    assert reference_rce(u, a) != pytest.approx(rank_calibration(u, a).rce.value, abs=1e-3)
+    assert reference_rce(u, a) != pytest.approx(
+        rank_calibration(u, a, np.arange(90)).rce.value, abs=1e-3
+    )
     assert math.isnan(reference_rce([1.0], [1.0]))

@@ -184,12 +184,8 @@ def preview(
 
 @app.command()
 def show(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's folder, or the beginning of its name.")
-    ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Everything measured, as JSON, instead of the table.")
-    ] = False,
+    run: o.RunName,
+    as_json: o.AsJson = False,
     out: o.Out = Path("runs"),
 ) -> None:
     """Print a run's table and verdict, complete or not."""
@@ -203,9 +199,7 @@ def show(
 
 @app.command()
 def report(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's folder, or the beginning of its name.")
-    ],
+    run: o.RunName,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     out: o.Out = Path("runs"),
 ) -> None:
@@ -221,58 +215,15 @@ def report(
 
 @app.command()
 def plan(
-    n: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="What can so many examples show?", min=2),
-    ] = None,
-    difference: Annotated[
-        float,
-        typer.Option(metavar="D", help="Of accuracy, to be shown; .05 is 5 points.", min=1e-4),
-    ] = 0.05,
-    margin: Annotated[
-        float,
-        typer.Option(metavar="M", help="Within which accuracy stays the same.", min=1e-4, max=0.99),
-    ] = 0.03,
-    changed: Annotated[
-        float | None,
-        typer.Option(
-            metavar="C",
-            help="Share of answers that change between right and wrong; the default is .2.",
-            show_default=False,
-            min=1e-4,
-            max=1,
-        ),
-    ] = None,
-    per_cluster: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S",
-            help="Examples of a cluster; the default is 1.",
-            show_default=False,
-            min=1,
-        ),
-    ] = None,
-    icc: Annotated[
-        float | None,
-        typer.Option(
-            metavar="R",
-            help="How alike the changes of a cluster are, 0 to 1; the default is .1.",
-            show_default=False,
-            min=0,
-            max=1,
-        ),
-    ] = None,
-    power: Annotated[
-        float,
-        typer.Option(metavar="P", help="The chance of showing what is there.", min=0.5, max=0.999),
-    ] = 0.8,
-    like: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN", help="Take those three from a run, a pilot say.", show_default=False
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    n: o.Examples = None,
+    difference: o.Difference = 0.05,
+    margin: o.Margin = 0.03,
+    changed: o.Changed = None,
+    per_cluster: o.PerCluster = None,
+    icc: o.Icc = None,
+    power: o.Power = 0.8,
+    like: o.Like = None,
+    as_json: o.AsJson = False,
     out: o.Out = Path("runs"),
 ) -> None:
     """Say how many examples a question needs, and what a given number can show.
@@ -292,9 +243,7 @@ def plan(
 
 @app.command()
 def export(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's folder, or the beginning of its name.")
-    ],
+    run: o.RunName,
     jsonl: Annotated[Path, typer.Option("--jsonl", metavar="FILE", help="The file to write.")],
     force: Annotated[
         bool, typer.Option("--force", help="Replace the file if there is one.")

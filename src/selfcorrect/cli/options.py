@@ -1,4 +1,4 @@
-"""The options that ``run`` and ``preview`` share, and the spec that they make."""
+"""The commands' arguments and options, and the spec that those of ``run`` make."""
 
 from __future__ import annotations
 
@@ -126,6 +126,60 @@ SkipBad = Annotated[
     typer.Option(
         "--skip-bad",
         help="Leave out malformed lines of the data, and count them, instead of stopping.",
+    ),
+]
+
+
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's folder, or the beginning of its name.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]
+Examples = Annotated[
+    int | None,
+    typer.Option("--n", metavar="N", help="What can so many examples show?", min=2),
+]
+Difference = Annotated[
+    float,
+    typer.Option(metavar="D", help="Of accuracy, to be shown; .05 is 5 points.", min=1e-4, max=1),
+]
+Margin = Annotated[
+    float,
+    typer.Option(metavar="M", help="Within which accuracy stays the same.", min=1e-4, max=0.99),
+]
+Changed = Annotated[
+    float | None,
+    typer.Option(
+        metavar="C",
+        help="Share of answers that change between right and wrong; the default is .2.",
+        show_default=False,
+        min=1e-4,
+        max=1,
+    ),
+]
+PerCluster = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S", help="Examples of a cluster; the default is 1.", show_default=False, min=1
+    ),
+]
+Icc = Annotated[
+    float | None,
+    typer.Option(
+        metavar="R",
+        help="How alike the changes of a cluster are, 0 to 1; the default is .1.",
+        show_default=False,
+        min=0,
+        max=1,
+    ),
+]
+Power = Annotated[
+    float,
+    typer.Option(metavar="P", help="The chance of showing what is there.", min=0.5, max=0.999),
+]
+Like = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN", help="Take those three from a run, a pilot say.", show_default=False
     ),
 ]
 

@@ -30,6 +30,7 @@ from selfcorrect.measures.intervals import (
     proportion,
     resampled,
     wilson,
+    with_both,
 )
 
 BINS = 10
@@ -78,7 +79,7 @@ def calibration(
         clusters: the cluster of each [n].
         seed: of the null's 1,000 draws.
     """
-    c, y, members = _kept(confidence, correct, clusters)
+    c, y, members = with_both(confidence, correct, clusters)
     if not len(c):
         nothing = Estimate(None, None, None, 0, 0, "no record has it")
         return Calibration(nothing, nothing, nothing, nothing, [])
@@ -107,7 +108,7 @@ def calibration(
 
 def ece(confidence: ArrayLike, correct: ArrayLike) -> float:
     """Expected calibration error alone: ten bins [a, b), the last closed; NaN of no record."""
-    c, y, _ = _kept(confidence, correct, np.zeros(np.shape(confidence)))
+    c, y, _ = with_both(confidence, correct, np.zeros(np.shape(confidence)))
     if not len(c):
         return math.nan
     bins = _equal_width(c)
@@ -283,7 +284,7 @@ def auroc_of(
     draws = np.full((FIGURE_RESAMPLES, len(pairs)), np.nan)
     estimates = []
     for i, (confidence, correct) in enumerate(pairs):
-        c, y, own = _kept(confidence, correct, members)
+        c, y, own = with_both(confidence, correct, members)
         n, present = len(c), len(np.unique(own))
         right, wrong = int(y.sum()), int(n - y.sum())
         if min(right, wrong) < LEAST_OF_A_CLASS:
@@ -348,11 +349,3 @@ def _logit_interval(value: float, draws: Floats, n: int, k: int, rarer: int) -> 
     half = stats.t.ppf(0.5 + LEVEL / 2, k - 1) * spread
     low, high = special.expit(special.logit(value) + np.array([-half, half]))
     return Estimate(value, float(low), float(high), n, k)
-
-
-def _kept(
-    confidence: ArrayLike, correct: ArrayLike, clusters: ArrayLike
-) -> tuple[Floats, Floats, Ints]:
-    c, y = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
-    there = np.isfinite(c) & np.isfinite(y)
-    return c[there], y[there], np.asarray(clusters)[there]

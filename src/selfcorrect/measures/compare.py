@@ -227,14 +227,14 @@ def convergence(
 
     Converged at round t: the 95 % interval of round s − round t lies within ± margin for every
     later round s, of which there are at least three. (Two one-sided tests at 2.5 % each, all of
-    which must pass, so nothing need be adjusted.) Tested backwards from the third-last round and
-    stopped at the first failure: looking for t costs nothing.
+    which must pass, so nothing need be adjusted.) Tested backwards from the last round that has
+    three after it and stopped at the first failure: looking for t costs nothing.
 
     Returns:
         measure → ``round`` (or ``None``), ``margin``, ``why`` where there is no such round,
-        ``smallest_margin`` that the third-last round would have passed, ``moved``: whether a later
-        round is shown to differ from it by more than the margin, and ``n_needed``: about how many
-        examples would show the margin 4 times of 5, if nothing moves (``None`` where this run
+        ``smallest_margin`` that the round tested first would have passed, ``moved``: whether a
+        later round is shown to differ from it by more than the margin, and ``n_needed``: about how
+        many examples would show the margin 4 times of 5, if nothing moves (``None`` where this run
         has as many already).
     """
     rounds = panel.rounds
@@ -295,7 +295,7 @@ def _later(panel: Panel, place: int, names: Sequence[str], seed: int) -> dict[st
 
 
 def _not_shown(estimates: Sequence[Estimate], margin: float) -> dict[str, Any]:
-    """Why the third-last round isn't shown to be within the margin of the later ones."""
+    """Why the round tested first isn't shown to be within the margin of the later ones."""
     whys = [e.why for e in estimates if e.low is None]
     if whys:
         return {"why": whys[0]}

@@ -11,7 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -138,7 +138,8 @@ def design_effect(x: Floats, members: Ints) -> float:
         return n / k
     seems = max(1.0, variance(x, members) / independent)
     values, counts = np.unique(x, return_counts=True)
-    unusual = len(np.unique(members[x != values[counts.argmax()]]))
+    usual = values[counts == counts.max()]
+    unusual = min(len(np.unique(members[x != each])) for each in usual)
     told = min(1.0, unusual / _TELLING)
     return float(seems**told * (n / k) ** (1 - told))
 
@@ -411,6 +412,15 @@ def finite(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints, Estima
     _, members = np.unique(names, return_inverse=True)
     order = np.argsort(members, kind="stable")
     return x[order], members[order].astype(np.int64), None
+
+
+def with_both(
+    x: ArrayLike, y: ArrayLike, clusters: ArrayLike
+) -> tuple[Floats, Floats, NDArray[Any]]:
+    """The records [n] that have both numbers, with their clusters."""
+    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    there = np.isfinite(a) & np.isfinite(b)
+    return a[there], b[there], np.asarray(clusters)[there]
 
 
 def variance(x: Floats, members: Ints) -> float:

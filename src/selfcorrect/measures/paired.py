@@ -18,6 +18,7 @@ from selfcorrect.measures.intervals import (
     LEVEL,
     Estimate,
     Floats,
+    Ints,
     effective_n,
     finite,
     one_cluster,
@@ -59,6 +60,14 @@ def tango(gained: float, lost: float, n: float, level: float = LEVEL) -> tuple[f
     return float(low), float(high)
 
 
+def differences(
+    after: ArrayLike, before: ArrayLike, clusters: ArrayLike
+) -> tuple[Floats, Ints, Estimate | None]:
+    """after − before of the pairs that have both, as :func:`selfcorrect.measures.intervals.finite`
+    gives them."""
+    return finite(np.asarray(after, np.float64) - np.asarray(before, np.float64), clusters)
+
+
 def mcnemar(gained: int, lost: int) -> float:
     """Two-sided mid-p of McNemar's exact test; 1 where nothing was gained or lost.
 
@@ -83,8 +92,7 @@ def share_difference(
         clusters: the cluster of each pair [n].
         level: of the interval.
     """
-    difference = np.asarray(after, np.float64) - np.asarray(before, np.float64)
-    d, members, missing = finite(difference, clusters)
+    d, members, missing = differences(after, before, clusters)
     if missing is not None:
         return missing
     n, k = len(d), int(members[-1]) + 1
@@ -103,8 +111,7 @@ def share_test(after: ArrayLike, before: ArrayLike, clusters: ArrayLike) -> floa
 
     ``None`` with fewer than two clusters.
     """
-    difference = np.asarray(after, np.float64) - np.asarray(before, np.float64)
-    d, members, missing = finite(difference, clusters)
+    d, members, missing = differences(after, before, clusters)
     if missing is not None or members[-1] == 0:
         return None
     if members[-1] + 1 == len(d):

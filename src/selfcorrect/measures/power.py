@@ -10,12 +10,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from selfcorrect.measures.intervals import LEVEL, Z, finite, variance
-from selfcorrect.measures.paired import tango
+from selfcorrect.measures.intervals import LEVEL, Z, variance
+from selfcorrect.measures.paired import differences, tango
 
 #: The chance of showing what is there.
 POWER = 0.8
@@ -63,8 +62,7 @@ def design_of(
         clusters: the cluster of each pair [n], of which there are at least two.
         power: of the design.
     """
-    difference = np.asarray(after, np.float64) - np.asarray(before, np.float64)
-    d, members, missing = finite(difference, clusters)
+    d, members, missing = differences(after, before, clusters)
     if missing is not None or not d.any():
         return None
     n, k = len(d), int(members[-1]) + 1

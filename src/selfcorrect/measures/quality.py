@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from selfcorrect.measures.calibration import equal_mass
-from selfcorrect.measures.intervals import LEVEL, Estimate, Floats, Ints, mean, of_sums
+from selfcorrect.measures.intervals import LEVEL, Estimate, Floats, mean, of_sums, with_both
 
 BINS = 20
 #: Draws behind ``shuffled`` and ``isotonic``.
@@ -44,7 +44,12 @@ class RankCalibration:
 
 
 def rank_calibration(
-    uncertainty: ArrayLike, quality: ArrayLike, *, bins: int = BINS, seed: int = 0
+    uncertainty: ArrayLike,
+    quality: ArrayLike,
+    clusters: ArrayLike,
+    *,
+    bins: int = BINS,
+    seed: int = 0,
 ) -> RankCalibration:
     """RCE with what it must be read beside.
 
@@ -55,16 +60,18 @@ def rank_calibration(
     Args:
         uncertainty: any numbers, more is less sure [n]; what isn't finite is left out.
         quality: any numbers, more is better [n].
+        clusters: the cluster of each [n]: they are counted, but the draws take the records as
+            independent.
         bins: wanted; fewer are used where uncertainties are equal.
         seed: of the draws.
     """
-    u, a, _ = _kept(uncertainty, quality, np.zeros(np.shape(uncertainty)))
-    n = len(u)
+    u, a, members = with_both(uncertainty, quality, clusters)
+    n, k = len(u), len(np.unique(members))
     bin_of = equal_mass(u, bins)
     used = int(bin_of.max()) + 1 if n else 0
     if used < 2 or np.ptp(a) == 0:
         why = "no records" if n == 0 else "all uncertainties or all qualities are equal"
-        nothing = Estimate(None, None, None, n, n, why)
+        nothing = Estimate(None, None, None, n, k, why)
         return RankCalibration(nothing, nothing, nothing, None, used)
     rng = np.random.default_rng(seed)
     _, group = np.unique(u, return_inverse=True)
@@ -90,11 +97,11 @@ def rank_calibration(
         return float(np.abs(better - surer).mean() / (used - 1))
 
     value = rce(a)
-    shuffled = _drawn(lambda: rce(rng.permutation(a)), n)
+    shuffled = _drawn(lambda: rce(rng.permutation(a)), n, k)
     return RankCalibration(
-        rce=Estimate(value, None, None, n, n),
+        rce=Estimate(value, None, None, n, k),
         shuffled=shuffled,
-        isotonic=_drawn(lambda: rce(fitted()), n),
+        isotonic=_drawn(lambda: rce(fitted()), n, k),
         skill=1 - value / shuffled.value if shuffled.value else None,
         bins=used,
     )
@@ -109,7 +116,7 @@ def reference_rce(uncertainty: ArrayLike, quality: ArrayLike, *, bins: int = BIN
 
     Source: github.com/shuoli90/Rank-Calibration, ``metrics/calibration.py`` (plug-in, p = 1).
     """
-    u, a, _ = _kept(uncertainty, quality, np.zeros(np.shape(uncertainty)))
+    u, a, _ = with_both(uncertainty, quality, np.zeros(np.shape(uncertainty)))
     n = len(u)
     if n < 2:
         return math.nan
@@ -131,7 +138,7 @@ def spearman(
 
     Its interval takes each record's ranks as they are among all of them.
     """
-    u, a, members = _kept(uncertainty, quality, clusters)
+    u, a, members = with_both(uncertainty, quality, clusters)
     if not len(u):
         return Estimate(None, None, None, 0, 0, "no record has it")
     x, y = (stats.rankdata(each) / len(u) - 0.5 for each in (u, a))
@@ -154,7 +161,7 @@ def risk_coverage(
     The mean over k of the mean risk of the k surest records; equal uncertainties in any order. It
     is a weighted sum of the risks, and its interval takes the weights as they are.
     """
-    u, a, members = _kept(uncertainty, quality, clusters)
+    u, a, members = with_both(uncertainty, quality, clusters)
     if not len(u):
         return Estimate(None, None, None, 0, 0, "no record has it")
     _, group = np.unique(u, return_inverse=True)
@@ -167,15 +174,7 @@ def risk_coverage(
     return mean(part, members, seed=seed)
 
 
-def _drawn(draw: Callable[[], float], n: int) -> Estimate:
+def _drawn(draw: Callable[[], float], n: int, k: int) -> Estimate:
     values = np.array([draw() for _ in range(DRAWS)])
     low, high = np.quantile(values, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-    return Estimate(float(values.mean()), float(low), float(high), n, n)
-
-
-def _kept(
-    uncertainty: ArrayLike, quality: ArrayLike, clusters: ArrayLike
-) -> tuple[Floats, Floats, Ints]:
-    u, a = np.asarray(uncertainty, np.float64), np.asarray(quality, np.float64)
-    there = np.isfinite(u) & np.isfinite(a)
-    return u[there], a[there], np.asarray(clusters)[there]
+    return Estimate(float(values.mean()), float(low), float(high), n, k)

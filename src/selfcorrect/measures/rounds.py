@@ -209,7 +209,7 @@ def _quality(
 ) -> None:
     """Add how a round's uncertainty (entropy) goes with its quality (right or wrong)."""
     u, a = columns["entropy"], columns["correct"]
-    ranks = rank_calibration(u, a, seed=seed)
+    ranks = rank_calibration(u, a, clusters, seed=seed)
     measures["rce"] = {**ranks.rce.table(), "skill": ranks.skill, "bins": ranks.bins}
     measures["rce_shuffled"] = ranks.shuffled.table()
     measures["rce_isotonic"] = ranks.isotonic.table()

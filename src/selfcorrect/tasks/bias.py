@@ -11,7 +11,7 @@ the scores, the accuracy within s included.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import nan
+from math import inf, nan
 
 import numpy as np
 
@@ -86,6 +86,7 @@ def figures(items: Iterable[Item], categories: Sequence[str]) -> dict[str, Figur
         made["bias_undetermined"] = Sums(
             lambda columns: (columns["undetermined"] == 1).astype(float)[:, None],
             lambda sums: sums[..., 0],
+            bounds=(0, inf),
         )
     return made
 
