@@ -69,6 +69,7 @@ def test_many_sign_flips_are_drawn() -> None:
     assert sign_flip(sums) == sign_flip(sums)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=8))
 def test_holm(p: list[float]) -> None:
     assert list(holm(p)) == pytest.approx(plain.holm(p))
