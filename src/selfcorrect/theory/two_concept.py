@@ -1,0 +1,206 @@
+"""The two-concept model, fitted to measured distributions; and the forecasts it has to beat.
+
+A model that is unsure which of two concepts governs a dialogue answers with a mixture. With p+ what
+it would answer were it sure of the wanted concept, and p− were it sure of the other,
+
+    p_t = (1 − ε_t) p+ + ε_t p−,        ε_t = P(other concept | the dialogue up to round t).
+
+By Bayes' rule each round multiplies the odds ε/(1 − ε) by a likelihood ratio ρ_t. If every round
+brings the same evidence ρ_t = ρ, and logit ε_t = a + b t with ρ = e^b: a line, which two rounds
+determine, a third can contradict, and later ones test. Source: arXiv 2406.02378, whose derivation
+misapplies Bayes' rule in one step; this is the corrected form.
+
+Here ε_t is what least squares over all records says: it minimises Σ_i ‖p_ti − p̂_ti‖², so
+
+    ε_t = Σ_i ⟨p_ti − p+_i, d_i⟩ / Σ_i ‖d_i‖²,        d_i = p−_i − p+_i.
+
+Everything is a ratio of sums over records, so that it can be resampled at the cost of a matrix
+product: the ``…_terms`` are what is summed, and their companions compute the figure from the sums.
+Distributions have a row a record and a column an option; a record with fewer options has zeros in
+the rest. A figure that is undefined is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def total_variation(plus: ArrayLike, minus: ArrayLike) -> Floats:
+    """½ Σ_o |p+_o − p−_o| of each record [n], from distributions [n, K]: from 0 to 1."""
+    difference = np.asarray(plus, dtype=np.float64) - np.asarray(minus, dtype=np.float64)
+    return np.asarray(np.abs(difference).sum(axis=-1) / 2)
+
+
+def epsilon_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:
+    """What ε is computed from, see :func:`epsilon`.
+
+    Args:
+        p: distributions in each round [T, n, K].
+        plus, minus: p+ and p− of each record [n, K].
+
+    Returns:
+        ⟨p_t − p+, d⟩ in the first T columns, ‖d‖² in the last: [n, T + 1].
+    """
+    away, d = _away(p, plus, minus)
+    return np.column_stack([*(away * d).sum(axis=-1), (d * d).sum(axis=-1)])
+
+
+def epsilon(sums: ArrayLike) -> Floats:
+    """ε_t [..., T] from sums [..., T + 1] of :func:`epsilon_terms`.
+
+    Outside (0, 1) where the distributions don't lie between the anchors.
+    """
+    s = np.asarray(sums, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(s[..., :-1] / s[..., -1:])
+
+
+def residual_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:
+    """What :func:`residual` is computed from: [n, T + 3]; arguments as :func:`epsilon_terms`."""
+    away, _ = _away(p, plus, minus)
+    x = np.asarray(p, dtype=np.float64)
+    varies = ((x - x.mean(axis=1, keepdims=True)) ** 2).sum(axis=(0, 2))
+    return np.column_stack([(away**2).sum(axis=(0, 2)), varies, epsilon_terms(p, plus, minus)])
+
+
+def residual(sums: ArrayLike) -> Floats:
+    """The share of what differs between records that the mixture leaves unexplained.
+
+    Σ_t Σ_i ‖p_ti − p̂_ti‖² / Σ_t Σ_i ‖p_ti − p̄_t‖², each round with its own ε_t: 0 where every
+    distribution is a mixture of its own two anchors, 1 where the mean distribution does as well.
+
+    Args:
+        sums: [..., T + 3] of :func:`residual_terms`.
+    """
+    s = np.asarray(sums, dtype=np.float64)
+    away, varies, along, length = s[..., 0], s[..., 1], s[..., 2:-1], s[..., -1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((away - (along**2).sum(axis=-1) / length) / varies)
+
+
+def spread_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:
+    """What :func:`spread` is computed from, for one round p [n, K]: [n, 3]."""
+    c, length = epsilon_terms(np.asarray(p)[None], plus, minus).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squared = np.where(length > 0, c * c / length, 0.0)
+    return np.column_stack([squared, c, length])
+
+
+def spread(sums: ArrayLike) -> Floats:
+    """The standard deviation of the records' own ε around the pooled one, each weighted by ‖d‖².
+
+    Noise in the distributions spreads it too, so it bounds how much the records truly differ.
+
+    Args:
+        sums: [..., 3] of :func:`spread_terms`.
+    """
+    s = np.asarray(sums, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = s[..., 1] / s[..., 2]
+        return np.asarray(np.sqrt(np.maximum(s[..., 0] / s[..., 2] - mean**2, 0.0)))
+
+
+def logit(share: ArrayLike) -> Floats:
+    """log(ε / (1 − ε)); NaN outside (0, 1)."""
+    x = np.asarray(share, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((x > 0) & (x < 1), np.log(x) - np.log1p(-x), np.nan)
+
+
+def odds_line(shares: ArrayLike, rounds: Sequence[int]) -> tuple[Floats, Floats]:
+    """a and b [...] of logit ε_t = a + b t by least squares; NaN where an ε is outside (0, 1).
+
+    Args:
+        shares: ε [..., R].
+        rounds: the R rounds t they are of.
+    """
+    t, y = np.asarray(rounds, dtype=np.float64), logit(shares)
+    centred = t - t.mean()
+    b = (y * centred).sum(axis=-1) / (centred**2).sum()
+    return y.mean(axis=-1) - b * t.mean(), b
+
+
+def odds_ratio(shares: ArrayLike, rounds: Sequence[int]) -> Floats:
+    """ρ = e^b [...]: what a round multiplies the odds of the other concept by."""
+    return np.exp(odds_line(shares, rounds)[1])
+
+
+def bend(shares: ArrayLike) -> Floats:
+    """log(ρ_3 / ρ_2) from ε in rounds 1-3 [..., 3]: 0 where both rounds bring equal evidence."""
+    y = logit(shares)
+    return np.asarray(y[..., 2] - 2 * y[..., 1] + y[..., 0])
+
+
+def on_line(a: float, b: float, rounds: Sequence[int]) -> Floats:
+    """ε_t [R] = 1 / (1 + e^−(a + b t))."""
+    x = a + b * np.asarray(rounds, dtype=np.float64)
+    return np.asarray(np.exp(-np.logaddexp(0.0, -x)))
+
+
+def mixture(shares: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:
+    """(1 − ε_t) p+ + ε_t p−: [R, n, K] from ε [R] and distributions [n, K]."""
+    e = np.asarray(shares, dtype=np.float64)[:, None, None]
+    return np.asarray((1 - e) * np.asarray(plus)[None] + e * np.asarray(minus)[None])
+
+
+def exponential(means: Sequence[float], start: float, ahead: int) -> Floats | None:
+    """A free exponential m_t = L + A k^t through three means, gone on with from another start.
+
+    k is their second step over their first, kept within [−1, 1]: beyond, it would leave every
+    bound. What is forecast is kept within [0, 1].
+
+    Args:
+        means: of three successive rounds.
+        start: where to go on from, in the last of them.
+        ahead: how many rounds further.
+
+    Returns:
+        The forecasts [ahead], or ``None`` where the first step is 0, so that no k fits.
+    """
+    first, second = means[1] - means[0], means[2] - means[1]
+    if first == 0:
+        return None
+    k = min(1.0, max(-1.0, second / first))
+    return np.clip(start + second * np.cumsum(k ** np.arange(1, ahead + 1)), 0.0, 1.0)
+
+
+def chain(correct: ArrayLike, start: float, ahead: int) -> Floats | None:
+    """A homogeneous first-order chain, Acc' = Acc · CL + (1 − Acc) · CS (arXiv 2412.19513).
+
+    Args:
+        correct: 1 and 0 in successive rounds [R, n], of which CL and CS are taken, all rounds
+            together.
+        start: the accuracy to go on from.
+        ahead: how many rounds further.
+
+    Returns:
+        The forecasts [ahead], or ``None`` where no answer was right, or none wrong, so that one
+        of the rates is undefined.
+    """
+    y = np.asarray(correct, dtype=np.float64)
+    before, after = y[:-1], y[1:]
+    if not 0 < before.sum() < before.size:
+        return None
+    cl, cs = after[before == 1].mean(), after[before == 0].mean()
+    path = []
+    for _ in range(ahead):
+        start = start * cl + (1 - start) * cs
+        path.append(start)
+    return np.array(path)
+
+
+def _away(p: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> tuple[Floats, Floats]:
+    """p_t − p+ [T, n, K] and d = p− − p+ [n, K].
+
+    Raises:
+        ValueError: the shapes don't fit.
+    """
+    x, one, other = (np.asarray(each, dtype=np.float64) for each in (p, plus, minus))
+    if x.ndim != 3 or x.shape[1:] != one.shape or one.shape != other.shape:
+        raise ValueError(f"p {x.shape} must be [T, n, K], and p± {one.shape}, {other.shape} [n, K]")
+    return x - one, other - one
