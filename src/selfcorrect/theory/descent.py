@@ -1,0 +1,172 @@
+"""What descent on the ranking loss reaches in a context, and what other readings of it reach.
+
+A trained transformer's prediction after n triples is compared with these, for each n. All are
+computed for every context and prefix at once.
+
+- **descent**: a fresh linear map W per context and prefix, Adam on the Plackett-Luce loss
+  (arXiv 2405.18634, section 5: 50 steps at .1).
+- **floor**: the exact minimiser in the prediction. With the cosine score the loss depends on
+  the direction of f only, and any direction is some W x: this bounds every policy, linear or not.
+- readings that use the context otherwise: copy the best response, their mean, weights e^{βr}, and
+  the least-squares line y = a + b r read off at r = 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from selfcorrect.theory.contexts import Contexts
+from selfcorrect.theory.preferences import Score, loss_and_gradient, prefixes
+
+#: Of the exponential weights, as the specification has them.
+BETA = 5.0
+#: Steps of the search for the floor, and its largest step on the unit sphere.
+_FLOOR_STEPS, _FLOOR_RATE = 100, 0.2
+
+
+def descent(
+    contexts: Contexts,
+    sizes: Tensor,
+    *,
+    score: Score = "cosine",
+    steps: int = 50,
+    rate: float = 0.1,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Descend from a random linear map, each context and prefix by itself.
+
+    Args:
+        contexts: B of them.
+        sizes: how many triples each prefix has [P].
+        score: of the loss.
+        steps, rate: of Adam.
+        generator: of the first maps, uniform within ±1/√d.
+
+    Returns:
+        The predictions W x [B, P, d] and the norms of the maps [B, P].
+    """
+    b, d = contexts.query.shape
+    x = contexts.query[:, None]
+    limit = d**-0.5
+    drawn = torch.rand(b, len(sizes), d, d, generator=generator, dtype=x.dtype, device=x.device)
+    w = (2 * drawn - 1) * limit
+    step = _adam(w, rate)
+    evaluate = _loss(contexts, sizes, score)
+    for _ in range(steps):
+        _, gradient = evaluate((w @ x.unsqueeze(-1)).squeeze(-1))
+        step(gradient.unsqueeze(-1) * x.unsqueeze(-2))
+    return (w @ x.unsqueeze(-1)).squeeze(-1), w.flatten(-2).norm(dim=-1)
+
+
+def floor(contexts: Contexts, sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """The least Plackett-Luce loss with cosine scores, and the direction that has it.
+
+    Descent on the unit sphere from two starts, the best response and the mean, of which the lower
+    end is taken.
+
+    Args:
+        contexts: B of them.
+        sizes: how many triples each prefix has [P].
+
+    Returns:
+        The losses [B, P] and unit directions [B, P, d].
+    """
+    evaluate = _loss(contexts, sizes, "cosine")
+    starts = (best_copy(contexts, sizes), mean(contexts, sizes))
+    losses, ends = zip(*(_on_sphere(evaluate, start) for start in starts), strict=True)
+    least, which = torch.stack(losses).min(0)
+    chosen = which[None, ..., None].expand(1, *ends[0].shape)
+    return least, torch.stack(ends).gather(0, chosen)[0]
+
+
+def best_copy(contexts: Contexts, sizes: Tensor) -> Tensor:
+    """The response with the largest reward among the first n: [B, P, d]."""
+    seen = contexts.rewards[:, None].masked_fill(~_mask(contexts, sizes), -torch.inf)
+    best = seen.argmax(-1)
+    return torch.take_along_dim(contexts.responses, best.unsqueeze(-1), 1)
+
+
+def mean(contexts: Contexts, sizes: Tensor) -> Tensor:
+    """The mean of the first n responses: [B, P, d]."""
+    return _weighted(contexts, sizes, torch.zeros_like(contexts.rewards))
+
+
+def exponential(contexts: Contexts, sizes: Tensor) -> Tensor:
+    """Their mean with weights e^{βr}, which uses the rewards' values: [B, P, d]."""
+    return _weighted(contexts, sizes, BETA * contexts.rewards)
+
+
+def least_squares(contexts: Contexts, sizes: Tensor) -> Tensor:
+    """The line y = a + b r through the first n responses, at r = 1: [B, P, d]."""
+    mask = _mask(contexts, sizes).to(contexts.rewards.dtype)
+    n = mask.sum(-1, keepdim=True)
+    r = contexts.rewards[:, None]
+    apart = (r - (mask * r).sum(-1, keepdim=True) / n) * mask
+    level = mask @ contexts.responses / n
+    slope = apart @ contexts.responses / apart.square().sum(-1, keepdim=True)
+    middle = (mask * r).sum(-1, keepdim=True) / n
+    return level + slope * (1 - middle)
+
+
+#: The readings by name.
+READINGS: dict[str, Callable[[Contexts, Tensor], Tensor]] = {
+    "best copy": best_copy,
+    "mean": mean,
+    "exponential weights": exponential,
+    "least squares": least_squares,
+}
+
+
+def distance(predictions: Tensor, target: Tensor) -> Tensor:
+    """1 − cos of predictions [B, P, d] and targets, [B, d] or [B, P, d]: [B, P]."""
+    if target.dim() < predictions.dim():
+        target = target.unsqueeze(-2)
+    return 1 - torch.cosine_similarity(predictions, target, dim=-1)
+
+
+def _mask(contexts: Contexts, sizes: Tensor) -> Tensor:
+    mask = prefixes(contexts.rewards.shape[-1], sizes)
+    return mask.expand(len(contexts.rewards), *mask.shape)
+
+
+def _loss(
+    contexts: Contexts, sizes: Tensor, score: Score
+) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    mask = prefixes(contexts.rewards.shape[-1], sizes)
+    y, r = contexts.responses[:, None], contexts.rewards[:, None]
+    return lambda f: loss_and_gradient(f, y, r, score, mask)
+
+
+def _weighted(contexts: Contexts, sizes: Tensor, logits: Tensor) -> Tensor:
+    mask = _mask(contexts, sizes)
+    weights = logits[:, None].masked_fill(~mask, -torch.inf).softmax(-1)
+    return weights @ contexts.responses
+
+
+def _on_sphere(
+    evaluate: Callable[[Tensor], tuple[Tensor, Tensor]], start: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Descend over directions, with steps that fall to nothing."""
+    f = torch.nn.functional.normalize(start, dim=-1)
+    step = _adam(f, _FLOOR_RATE)
+    for k in range(_FLOOR_STEPS):
+        _, gradient = evaluate(f)
+        step(gradient, (1 - k / _FLOOR_STEPS) ** 2)
+        f /= torch.linalg.vector_norm(f, dim=-1, keepdim=True)
+    return evaluate(f)[0], f
+
+
+def _adam(values: Tensor, rate: float) -> Callable[..., None]:
+    """A step of Adam in place, given the gradient and what to multiply the rate with."""
+    parameter = torch.nn.Parameter(values, requires_grad=True)
+    optimizer = torch.optim.Adam([parameter], lr=rate)
+
+    def step(gradient: Tensor, times: float = 1.0) -> None:
+        parameter.grad = gradient
+        optimizer.param_groups[0]["lr"] = rate * times
+        optimizer.step()
+
+    return step
