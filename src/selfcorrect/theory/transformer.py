@@ -1,0 +1,154 @@
+"""A small causal transformer that reads contexts, every part of it a setting.
+
+An ablation changes one thing: each variant keeps the causal mask and the residual stream, so none
+sees the future and none loses its input (the released variants lose both).
+
+- **one-token format**: a triple is one token (x, y, r), of which y and r are hidden in the query's;
+  token k holds triple k, and the prediction read there has seen k triples.
+- **interleaved format**: x, y and r are tokens of their own, three a triple, as in
+  arXiv 2405.18634; the prediction is read at the x that follows n triples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from selfcorrect.errors import UserError
+from selfcorrect.theory.contexts import Contexts
+
+Format = Literal["one-token", "interleaved"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a transformer is made of.
+
+    Attributes:
+        layers, heads, width: of the residual stream; heads divide the width.
+        attention: ``softmax``, or ``linear`` (the same without the softmax, divided by the number
+            of tokens attended to).
+        ffn: with a feed-forward part of four times the width.
+        format: of the tokens, see the module.
+        d: of queries and responses.
+        responses: N of each context.
+
+    Raises:
+        UserError: more heads than width, heads that don't divide it, or fewer than one layer.
+    """
+
+    layers: int = 3
+    heads: int = 3
+    width: int = 48
+    attention: Literal["softmax", "linear"] = "softmax"
+    ffn: bool = True
+    format: Format = "one-token"
+    d: int = 5
+    responses: int = 20
+
+    def __post_init__(self) -> None:
+        if min(self.layers, self.heads, self.width) < 1:
+            raise UserError("a transformer needs at least one layer, one head and width 1.")
+        if self.heads > self.width:
+            raise UserError(
+                f"{self.heads} heads don't fit a width of {self.width}: give fewer heads."
+            )
+        if self.width % self.heads:
+            raise UserError(
+                f"a width of {self.width} can't be shared by {self.heads} heads: give a multiple."
+            )
+
+    @property
+    def tokens(self) -> int:
+        """Of a context: every triple, or every part of one."""
+        return self.responses * (1 if self.format == "one-token" else 3)
+
+
+class Transformer(nn.Module):
+    """Contexts in, a prediction after each triple out."""
+
+    def __init__(self, shape: Shape, generator: torch.Generator) -> None:
+        super().__init__()
+        self.shape = shape
+        d, width = shape.d, shape.width
+        parts = {"one-token": [2 * d + 1], "interleaved": [d, d, 1]}[shape.format]
+        self.read = nn.ModuleList(nn.Linear(k, width) for k in parts)
+        self.place = nn.Parameter(torch.zeros(shape.tokens, width))
+        self.blocks = nn.ModuleList(_Block(shape) for _ in range(shape.layers))
+        self.norm = nn.LayerNorm(width)
+        self.write = nn.Linear(width, d, bias=False)
+        self._begin(generator)
+
+    def forward(self, contexts: Contexts) -> Tensor:
+        """The predictions [B, N, d].
+
+        In the one-token format the k-th (from 0) has seen triples 0 … k; in the interleaved one it
+        is read at the query of triple k and has seen those before it.
+        """
+        x, y, r = contexts.query, contexts.responses, contexts.rewards.unsqueeze(-1)
+        x = x.unsqueeze(1).expand(-1, y.shape[1], -1)
+        if self.shape.format == "one-token":
+            h = self.read[0](torch.cat([x, y, r], -1))
+        else:
+            each = [read(part) for read, part in zip(self.read, (x, y, r), strict=True)]
+            h = torch.stack(each, 2).flatten(1, 2)
+        h = h + self.place
+        for block in self.blocks:
+            h = block(h)
+        if self.shape.format == "interleaved":
+            h = h[:, ::3]
+        predictions: Tensor = self.write(self.norm(h))
+        return predictions
+
+    def _begin(self, generator: torch.Generator) -> None:
+        """Weights N(0, 1/fan-in), biases 0; an interleaved token's place is the sum of a code of
+        its triple and one of its part, without which the format is learnt much more slowly."""
+        with torch.no_grad():
+            for module in self.modules():
+                if isinstance(module, nn.Linear):
+                    module.weight.normal_(0, module.in_features**-0.5, generator=generator)
+                    if module.bias is not None:
+                        module.bias.zero_()
+            n, width = self.shape.responses, self.shape.width
+            of_triple = torch.empty(n, 1, width).normal_(0, 0.5, generator=generator)
+            of_part = torch.empty(1, self.shape.tokens // n, width)
+            of_part.normal_(0, 0.5, generator=generator)
+            self.place.copy_((of_triple + of_part).flatten(0, 1))
+
+
+class _Block(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        width = shape.width
+        self.heads, self.softmax = shape.heads, shape.attention == "softmax"
+        self.before = nn.LayerNorm(width)
+        self.attend = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        self.ffn = (
+            nn.Sequential(
+                nn.LayerNorm(width),
+                nn.Linear(width, 4 * width),
+                nn.GELU(),
+                nn.Linear(4 * width, width),
+            )
+            if shape.ffn
+            else None
+        )
+
+    def forward(self, h: Tensor) -> Tensor:
+        b, t, width = h.shape
+        q, k, v = (
+            part.view(b, t, self.heads, -1).transpose(1, 2)
+            for part in self.attend(self.before(h)).chunk(3, -1)
+        )
+        if self.softmax:
+            mixed = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            logits = (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).tril()
+            seen = torch.arange(1, t + 1, device=h.device, dtype=h.dtype).unsqueeze(-1)
+            mixed = (logits / seen) @ v
+        h = h + self.out(mixed.transpose(1, 2).reshape(b, t, width))
+        return h if self.ffn is None else h + self.ffn(h)
