@@ -27,6 +27,7 @@ OFFERED = {
     "reversed_review",
     "repeat",
     "answer_prefill",
+    "specific_goal",
 }
 
 FIRST = """about = "a strategy of one's own"
@@ -96,7 +97,7 @@ def test_numbers_can_be_inserted() -> None:
 
 def test_the_folder_is_the_list() -> None:
     assert set(names()) == {p.stem for p in FOLDER.glob("*.toml")}
-    assert {"baseline", "intrinsic", "negation", "injection", "repeat"} <= set(names())
+    assert {"anchor", "baseline", "intrinsic", "negation", "injection", "repeat"} <= set(names())
     assert all(names().values())
 
 

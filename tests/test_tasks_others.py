@@ -28,6 +28,7 @@ ASKED = {
     "review",
     "reversed_review",
     "answer_prefill",
+    "specific_goal",
 }
 
 
@@ -52,7 +53,7 @@ def test_what_is_asked(task: Task) -> None:
         assert said["question"].count("\n(") == len(example.choices)
         for label, choice in zip(task.labels(example), example.choices, strict=True):
             assert f"\n({label}) {choice}" in said["question"]
-            for name in ("goal", "reversed_goal", "review", "reversed_review"):
+            for name in ("goal", "reversed_goal", "review", "reversed_review", "specific_goal"):
                 assert not re.search(rf"\b{re.escape(choice)}\b", said[name], re.IGNORECASE)
         assert said["goal"] not in said["question"]
 

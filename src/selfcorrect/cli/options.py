@@ -24,7 +24,8 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         metavar="MODEL",
-        help="smollm2 (the default), a folder, a .gguf file, a Hugging Face id, planted:chain.",
+        help="smollm2 (the default), a folder, a .gguf file, a Hugging Face id, planted:chain, "
+        "planted:two-concept.",
         show_default=False,
     ),
 ]

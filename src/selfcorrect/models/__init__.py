@@ -49,6 +49,7 @@ def names() -> dict[str, str]:
         "FILE.gguf": "a GGUF file, converted once",
         "OWNER/NAME": "a model of the Hugging Face hub",
         "planted:chain": "a model with stated behaviour, for the task 'planted'",
+        "planted:two-concept": "the same: it mixes two concepts, and instructions move the odds",
     }
 
 

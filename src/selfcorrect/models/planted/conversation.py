@@ -1,0 +1,211 @@
+"""The model that every planted law makes: messages, replies, and tokens counted as words."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from selfcorrect.models.base import Message, Reply, Request, TextScore, message
+from selfcorrect.models.planted.questions import Question
+
+_DRAWN_CHOICE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a model is about to answer.
+
+    Attributes:
+        question: which is asked.
+        given: the option answered.
+        p: the probability of each option, in their order; they sum to 1.
+        choice: a uniform draw, for likelihoods of texts that aren't options.
+    """
+
+    question: Question
+    given: int
+    p: tuple[float, ...]
+    choice: float
+
+
+class PlantedLaw(Protocol):
+    """What a planted model does: a dataclass, whose fields are the model's settings.
+
+    Attributes:
+        KIND: the model's name.
+        VERSION: part of the fingerprint: bumped when the law or its draws change.
+        mass: the probability of all options together.
+    """
+
+    KIND: ClassVar[str]
+    VERSION: ClassVar[int]
+
+    @property
+    def mass(self) -> float: ...
+
+    def turns(
+        self, dialogues: Sequence[Sequence[Message]], samples: Sequence[int | None]
+    ) -> list[Turn]:
+        """What comes next in each transcript: a function of it, and of the seed of a sample."""
+        ...
+
+
+L = TypeVar("L", bound=PlantedLaw)
+
+
+@dataclass
+class Planted(Generic[L]):
+    """A model that obeys a law: see :class:`selfcorrect.models.base.Model`."""
+
+    name: str
+    law: L
+    context: int = 1_000_000
+    dtype: str = "float64"
+    device: str = "cpu"
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        stated = f"{self.law.KIND} {self.law.VERSION} {sorted(vars(self.law).items())}"
+        self.fingerprint = hashlib.blake2b(stated.encode(), digest_size=16).hexdigest()
+
+    def open(self, dialogues: int) -> PlantedConversation:
+        return PlantedConversation(self, [[] for _ in range(dialogues)], [()] * dialogues)
+
+    def count(self, text: str) -> int:
+        return len(text.split())
+
+
+class PlantedConversation:
+    """See :class:`selfcorrect.models.base.Conversation`."""
+
+    def __init__(
+        self, model: Planted[Any], messages: list[list[Message]], cached: list[tuple[str, ...]]
+    ) -> None:
+        self.model = model
+        self.messages = messages
+        self._cached = cached  # words of each dialogue that a model would hold in its cache
+
+    def say(self, messages: Sequence[Message | None]) -> None:
+        for mine, new in zip(self.messages, messages, strict=True):
+            if new is not None:
+                _append(mine, new)
+
+    def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
+        for row, new in enumerate(messages):
+            if new is not None:
+                self.messages[row] = []
+                for each in new:
+                    _append(self.messages[row], each)
+
+    def branch(self, copies: int = 1) -> PlantedConversation:
+        rows = [row for row in range(len(self.messages)) for _ in range(copies)]
+        return PlantedConversation(
+            self.model,
+            [list(self.messages[row]) for row in rows],
+            [self._cached[row] for row in rows],
+        )
+
+    def close(self, which: Sequence[int]) -> None:
+        for row in which:
+            self.messages[row], self._cached[row] = [], ()
+
+    def render(self, index: int, turn: str | None = None) -> str:
+        begun = [] if turn is None else [message("assistant", turn)]
+        return _render([*self.messages[index], *begun])
+
+    def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
+        rows = [row for row, request in enumerate(requests) if request is not None]
+        asked = [request for request in requests if request is not None]
+        turns = self.model.law.turns(
+            [self.messages[row] for row in rows],
+            [request.seed if request.temperature else None for request in asked],
+        )
+        replies: list[Reply | None] = [None] * len(requests)
+        for row, request, turn in zip(rows, asked, turns, strict=True):
+            replies[row] = self._reply(row, request, turn)
+        return replies
+
+    def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
+        rows = [row for row, mine in enumerate(texts) if mine]
+        turns = self.model.law.turns([self.messages[row] for row in rows], [None] * len(rows))
+        scores: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
+        for row, turn in zip(rows, turns, strict=True):
+            mine = texts[row] or ()
+            logps = _likelihoods(turn, mine, self.model.law.mass)
+            scores[row] = [
+                TextScore(logp, max(1, len(text.split())))
+                for logp, text in zip(logps, mine, strict=True)
+            ]
+        return scores
+
+    def _reply(self, row: int, request: Request, turn: Turn) -> Reply:
+        messages = self.messages[row]
+        earlier, opened = messages, request.prefill
+        if messages and messages[-1].role == "assistant":
+            earlier, opened = messages[:-1], f"{messages[-1].text}\n\n{request.prefill}"
+        start = _render([*earlier, message("assistant", opened)])
+        prompt = start.split()
+        if len(prompt) + request.max_tokens > self.model.context:
+            notes = ("the transcript is longer than the model's context window",)
+            return Reply("", "context", prompt_tokens=len(prompt), notes=notes)
+        logps = _likelihoods(turn, request.options, self.model.law.mass)
+        words = _words(turn, request.options, logps)
+        text = " ".join(words[: request.max_tokens])
+        if opened.endswith("("):
+            text = text.removeprefix("(")
+        elif text and opened and not opened[-1].isspace():
+            text = f" {text}"
+        messages[:] = [*earlier, message("assistant", opened + text)]
+        reused = min(_common(self._cached[row], prompt), len(prompt) - 1)
+        self._cached[row] = tuple((start + text).split())
+        generated = min(len(words) + 1, request.max_tokens)  # one for the end of the reply
+        return Reply(
+            text=text,
+            finish="stop" if len(words) < request.max_tokens else "length",
+            options=tuple(TextScore(logp, 1) for logp in logps),
+            prompt_tokens=len(prompt),
+            encoded=len(prompt) - reused + generated,
+            reused=reused,
+            generated=generated,
+        )
+
+
+def _likelihoods(turn: Turn, texts: Sequence[str], mass: float) -> list[float]:
+    """log p of each text as the reply, in nats."""
+    options = [turn.question.option(text) for text in texts]
+    if not any(option is not None for option in options):
+        drawn = int(turn.choice * len(texts))
+        rest = (1 - _DRAWN_CHOICE) / max(1, len(texts) - 1)
+        return [math.log(_DRAWN_CHOICE if n == drawn else rest) for n in range(len(texts))]
+    return [
+        math.log((1 - mass) / len(texts) if option is None else mass * turn.p[option])
+        for option in options
+    ]
+
+
+def _words(turn: Turn, texts: Sequence[str], logps: Sequence[float]) -> list[str]:
+    """The whole reply in words: the answer, or the drawn one of texts that aren't options."""
+    if texts and all(turn.question.option(text) is None for text in texts):
+        return texts[max(range(len(texts)), key=logps.__getitem__)].split()
+    return [f"({turn.question.labels[turn.given]})", turn.question.numbers[turn.given]]
+
+
+def _append(messages: list[Message], new: Message) -> None:
+    if messages and messages[-1].role == new.role:
+        new = message(new.role, f"{messages.pop().text}\n\n{new.text}")
+    messages.append(new)
+
+
+def _render(messages: Sequence[Message]) -> str:
+    return "\n\n".join(f"{m.role.capitalize()}: {m.text}" for m in messages)
+
+
+def _common(a: Sequence[str], b: Sequence[str]) -> int:
+    """Length of the longest common prefix."""
+    if tuple(b[: len(a)]) == tuple(a):  # the usual case, and quick
+        return len(a)
+    pairs = zip(a, b, strict=False)
+    return next((n for n, (x, y) in enumerate(pairs) if x != y), min(len(a), len(b)))
