@@ -7,9 +7,16 @@ is then shown on a terminal (:mod:`selfcorrect.cli.sheet`) or written as one HTM
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
+
+from selfcorrect.report.document import document
+from selfcorrect.report.numbers import MISSING
+from selfcorrect.text import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,9 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Chart:
     """A plotly figure in plain data, with colours as in :mod:`selfcorrect.report.charts`.
+
+    Its texts are plain: of plotly's markup there are only ``<br>``, a line end, and a hover
+    template's ``<extra>``.
 
     Attributes:
         name: unique within the sheet: letters, digits, hyphens. Names its file in the docs.
@@ -79,3 +89,79 @@ class Sheet:
     findings: Sequence[str]
     sections: Sequence[Section]
     settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def page(sheet: Sheet) -> str:
+    """The sheet as one HTML file, to be written as UTF-8.
+
+    Raises:
+        ValueError: a chart's name is not one, or there twice; a table's row is too long or too
+            short; a chart holds a number that is not finite, which JSON has no way to write.
+    """
+    drawn: dict[str, Any] = {}
+    for chart in (part for s in sheet.sections for part in s.parts if isinstance(part, Chart)):
+        if not _NAME.fullmatch(chart.name) or chart.name in drawn:
+            raise ValueError(f"{chart.name!r} can't name a chart, or names two")
+        drawn[chart.name] = _chart(chart)
+    return document(
+        "sheet.html",
+        charts=drawn,
+        styles=["sheet.css"],
+        images=True,
+        sheet=sheet,
+        numeric=numeric,
+        names=_names,
+        is_table=lambda part: isinstance(part, Table),
+    )
+
+
+def numeric(table: Table) -> list[bool]:
+    """Which columns hold numbers, to be set to the right; never the first, which names the row.
+
+    Raises:
+        ValueError: a row has not as many texts as there are columns.
+    """
+    columns = list(zip(table.columns, *table.rows, strict=True))[1:]
+    return [False, *(all(map(_number, cells)) for _, *cells in columns)][: len(table.columns)]
+
+
+def _number(text: str) -> bool:
+    """Whether a cell is a number, perhaps with its interval and one word; or has none to show."""
+    missing = text.strip() in ("", MISSING)
+    return missing or (bool(_BEGINS.match(text)) and len(_WORD.findall(text)) <= 1)
+
+
+_NAME = re.compile(r"[A-Za-z0-9-]+")
+_BEGINS = re.compile(r"[\s(\[<≤>≥≈~+±−-]*(\.?\d|∞)")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+def _chart(chart: Chart) -> dict[str, Any]:
+    """A chart as the page's script takes it."""
+    try:
+        view = {"data": _plain(chart.data), "layout": _plain(chart.layout)}
+    except ValueError as error:
+        raise ValueError(f"chart {chart.name!r}: {error}") from None
+    return {"alt": chart.alt, "views": [view]}
+
+
+def _names(chart: Chart) -> int:
+    """How many names the legend has."""
+    told = [trace for trace in chart.data if trace.get("name") and trace.get("showlegend", True)]
+    return len(told) if chart.layout.get("showlegend", True) else 0
+
+
+def _plain(value: Any) -> Any:
+    """A figure's part: texts that plotly takes for no markup, numbers to as many places as show."""
+    if isinstance(value, str):
+        return _KEPT.sub(lambda found: f"<{found[1]}>", escape(visible(value), quote=False))
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} can't be drawn; leave it out, or put None for a gap")
+        return float(f"{value:.6g}")
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+_KEPT = re.compile(r"&lt;(br|/?extra)&gt;")

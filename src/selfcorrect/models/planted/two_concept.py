@@ -60,8 +60,8 @@ from selfcorrect.models.planted.conversation import Turn
 from selfcorrect.models.planted.questions import Dialogue, Question, read, uniform
 
 _MENTION = re.compile(r"\b(in)?correct\w*", re.IGNORECASE)
-_LEAST = 1e-6  # that every option keeps a likelihood
-_WIDEST = 100.0  # a standard deviation of log odds: beyond it nothing changes any more
+_LEAST = 1e-6  # so that every option keeps a likelihood
+_WIDEST = 100.0  # a standard deviation of log odds: far beyond what a real one could be
 
 Floats = NDArray[np.float64]
 
@@ -88,7 +88,13 @@ class TwoConcept:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("plus", "minus", "prior", "mass"):
+        for name in ("plus", "minus"):
+            if not _LEAST <= getattr(self, name) <= 1 - _LEAST:
+                raise UserError(
+                    f"{self.KIND}: {name} is a probability between 0 and 1, no nearer to either "
+                    f"than {_LEAST:g}"
+                )
+        for name in ("prior", "mass"):
             if not 0 < getattr(self, name) < 1:
                 raise UserError(f"{self.KIND}: {name} is between 0 and 1, neither of them included")
         if not 0 < self.rho < math.inf:
@@ -171,7 +177,7 @@ class TwoConcept:
 @lru_cache(maxsize=4096)  # a review is the same text in every round of every dialogue
 def count_mentions(text: str) -> int:
     """How many words begin with ``correct``, less those that begin with ``incorrect``."""
-    return sum(-1 if reversed_ else 1 for reversed_ in _MENTION.findall(text))
+    return sum(-1 if prefix else 1 for prefix in _MENTION.findall(text))
 
 
 def _turn(law: TwoConcept, messages: Sequence[Message], sample: int | None) -> Turn:

@@ -21,7 +21,7 @@ from selfcorrect.theory.construction.tokens import (
 
 #: Responses of the large size, and of the example that is drawn.
 LARGE, EXAMPLE = 20, 5
-#: Contexts that the example is chosen from: in most, nearly all weight is on one response.
+#: Contexts that the example is chosen from.
 EXAMPLES = 50
 #: Tasks of a quick run.
 QUICK_TASKS = 20

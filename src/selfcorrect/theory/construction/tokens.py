@@ -173,10 +173,11 @@ def stable_rate(contexts: Contexts) -> float:
 
     L is convex in f with a Hessian of at most (N − 1) D², D being the largest distance between two
     responses; so η = 2 / max ‖x‖² (N − 1) D². Below it rounding errors add up; above, they may be
-    multiplied in every step, by the construction and by descent alike.
+    multiplied in every step, by the construction and by descent alike. A D below 1 counts as 1, as
+    a loss that flat would allow steps by which f leaves for where scores have no digits to spare.
     """
     n = contexts.r.shape[1]
-    distance = torch.cdist(contexts.y, contexts.y).amax((1, 2))
+    distance = torch.cdist(contexts.y, contexts.y).amax((1, 2)).clamp(min=1)
     return 2 / float((contexts.scale[:, 0] * (n - 1) * distance**2).max())
 
 

@@ -1,0 +1,331 @@
+"""Sheets, on a page in a real browser, on a terminal, and as figures for the docs."""
+
+from __future__ import annotations
+
+import io
+import json
+import runpy
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from browser import Chromium, chromium, opened
+from selfcorrect.cli.sheet import show
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table, numeric, page
+from selfcorrect.text import visible
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "docs_figures.py"
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Chromium]:
+    with chromium() as browser:
+        yield browser
+
+
+def lines(name: str, *traces: str, **layout: Any) -> Chart:
+    """A line as theory and markers as what was measured, for each name."""
+    data = []
+    for k, trace in enumerate(traces):
+        y = [(k + 1) * 0.8**x for x in range(8)]
+        usual = {"type": "scatter", "name": trace, "x": list(range(8)), "y": y}
+        bars = {"type": "data", "array": [0.1] * 8, "color": "@confidence"}
+        data += [
+            {**usual, "mode": "lines", "line": {"color": "@accuracy", "dash": "dash"}},
+            {**usual, "mode": "markers", "marker": {"color": "@confidence"}, "error_y": bars},
+        ]
+    axes = {"xaxis": {"title": {"text": "steps"}}, "yaxis": {"title": {"text": "excess"}}}
+    return Chart(name, f"Chart {name}", f"What {name} shows.", data, axes | layout, "Bars: 95 %.")
+
+
+def heatmap(name: str, text: str) -> Chart:
+    data = {
+        "type": "heatmap",
+        "x": ["1", "2"],
+        "y": [text, "the rest"],
+        "z": [[0, 0.5], [0.5, 1]],
+        "colorscale": [[0, "@accuracy/0"], [1, "@accuracy/60"]],
+        "showscale": False,
+    }
+    return Chart(name, "Attention", "Weights.", [data], {"yaxis": {"automargin": True}})
+
+
+def made(text: str = "a text") -> Sheet:
+    """A sheet in which this text stands wherever a text can."""
+    wide = Table(
+        text,
+        [text, *(f"column {k}" for k in range(9))],
+        [[text, *(f"{k}.{k}×10⁻¹⁵" for k in range(9))], ["other", *"123456789"]],
+        text,
+    )
+    table = Table(text, [text, text, "n"], [[text, text, "1"], ["b", text, "–"]], text)
+    hidden = replace(table, title="for the page alone", terminal=False)
+    chart = replace(lines("curves", text, "exact floor"), title=text, alt=text, caption=text)
+    chart = replace(chart, layout={**chart.layout, "xaxis": {"title": {"text": text}}})
+    two = lines("two", "a", grid={"rows": 1, "columns": 2}, xaxis2={"title": {"text": text}})
+    two.data[1] |= {"xaxis": "x2", "yaxis": "y2"}  # type: ignore[operator]
+    return Sheet(
+        title=text,
+        question=text,
+        findings=[text, text],
+        sections=[
+            Section(text, [text, text], [table, chart, wide, heatmap("weights", text)]),
+            Section("Text alone", [text]),
+            Section("No text", [], [two, hidden]),
+        ],
+        settings={"seed": text, "command": f"selfcorrect theory {text}", text: "0"},
+    )
+
+
+# Texts are texts
+
+HOSTILE = [
+    "<script>window.planted = 1</script><img src=x onerror='window.planted = 2'>",
+    "</script></style><style>* { display: none }</style><b onclick=planted=3> {{7*7}} {% raw %}",
+    "<a href='javascript:planted=4'>a</a><sup>b</sup> %{y} &lt;b&gt; &#60;i&#62; @nothing",
+    "a\u202eb\u2066c\u200fd\x00e\x1b[31mf\u2028g\x85h\ufeffi\U000e0041j",
+    "x" * 3_000,
+    "א ב ג " * 50,
+]
+texts = st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=40)).filter(
+    lambda text: text not in ("seed", "command")
+)
+
+
+class Skeleton(HTMLParser):
+    """A page's tags with the names of their attributes; its data and its words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, ...]] = []
+        self.words: list[str] = []
+        self.scripts: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, *sorted(name for name, _ in attrs if name != "class")))
+
+    def handle_data(self, data: str) -> None:
+        inside = self.tags[-1][0] if self.tags else ""
+        (self.scripts if inside == "script" else self.words).append(data)
+
+
+def strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from strings(each)
+
+
+PLAIN = Skeleton(page(made("plain")))
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts)
+def test_a_text_is_never_markup(text: str) -> None:
+    written = page(made(text))
+    written.encode("utf-8")
+    found = Skeleton(written)
+    assert found.tags == PLAIN.tags
+    assert visible(text, lines=True) in "\n".join(found.words)
+    assert visible(written, lines=True) == written
+    drawn = json.loads(next(s for s in found.scripts if s.startswith("{")))
+    said = [each for chart in drawn.values() for each in strings(chart["views"])]
+    assert not any("<" in each for each in said)
+
+
+def test_line_ends_in_a_chart_are_kept() -> None:
+    chart = lines("a", "one<br>two<b>", hovertemplate="%{y}<extra></extra>")
+    written = page(Sheet("a", "b?", [], [Section("c", [], [chart])]))
+    assert r"one\u003cbr\u003etwo\u0026lt;b\u0026gt;" in written
+    assert r"%{y}\u003cextra\u003e\u003c/extra\u003e" in written
+
+
+# The page
+
+
+@pytest.mark.parametrize(("width", "dark"), [(380, True), (1400, False)])
+def test_it_opens_without_complaint_network_or_sideways_scrolling(
+    tmp_path: Path, started: Chromium, width: int, dark: bool
+) -> None:
+    file = tmp_path / "sheet.html"
+    skeletons = []
+    for text in ("plain", "".join(HOSTILE[:5])):
+        file.write_text(page(made(text)), encoding="utf-8")
+        with opened(started, file, width=width, dark=dark) as it:
+            it.draw_all()
+            assert it.page.locator("[data-chart]:has(.main-svg)").count() == 3
+            assert it.page.locator("[data-chart=weights] image").count() == 1
+            assert it.page.locator("[data-chart=two] .cartesianlayer .subplot").count() == 2
+            assert it.fits()
+            assert it.complaints == []
+            assert [url for url in it.requests if not url.startswith("data:")] == [file.as_uri()]
+            assert it.page.evaluate("typeof window.planted") == "undefined"
+            background = it.page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert (background == "rgb(255, 255, 255)") is not dark
+            legend = it.page.locator("[data-chart=curves] .legendtext").first.text_content()
+            assert (legend or "").split() == visible(text).split()
+            skeletons.append(it.page.evaluate(TAGS))
+    assert skeletons[0] == skeletons[1]
+
+
+#: of the page without what plotly draws
+TAGS = "[...document.querySelectorAll('body *:not(svg *)')].map((e) => e.tagName).join()"
+
+
+def test_findings_tables_and_settings_stand(tmp_path: Path, started: Chromium) -> None:
+    file = tmp_path / "sheet.html"
+    file.write_text(page(made()), encoding="utf-8")
+    with opened(started, file) as it:
+        weights = it.page.locator(".said p").evaluate_all(
+            "(all) => all.map((p) => getComputedStyle(p).fontWeight)"
+        )
+        assert weights == ["600", "400"]
+        it.page.keyboard.press("Tab")
+        assert it.page.evaluate("document.activeElement.className") == "skip"
+        targets = it.page.locator("nav a").evaluate_all(
+            "(all) => all.map((a) => document.querySelector(a.getAttribute('href')).innerText)"
+        )
+        heads = [*(section.title for section in made().sections), "What was run"]
+        assert [target.splitlines()[0] for target in targets] == heads
+        aligned = "(all) => all.map((c) => getComputedStyle(c).textAlign)"
+        row = it.page.locator("table").first.locator("tbody tr").first.locator("th, td")
+        assert row.evaluate_all(aligned) == ["left", "left", "right"]
+        assert row.first.get_attribute("scope") == "row"
+        assert it.text("#about code") == "selfcorrect theory a text"
+        printed = it.page.pdf(format="A4", print_background=True)
+        assert printed.startswith(b"%PDF-")
+        assert it.page.locator("[data-chart]:has(.main-svg)").count() == 3
+        it.page.emulate_media(media="print")
+        assert not it.page.locator("nav").is_visible()
+        assert it.complaints == []
+
+
+def test_without_scripts_all_but_the_charts_is_there(tmp_path: Path, started: Chromium) -> None:
+    file = tmp_path / "sheet.html"
+    file.write_text(page(made()), encoding="utf-8")
+    context = started.browser.new_context(java_script_enabled=False)
+    with started.watched():
+        tab = context.new_page()
+        tab.goto(file.as_uri())
+        assert tab.locator(".said p").all_inner_texts() == ["a text", "a text"]
+        assert tab.locator("table").count() == 3
+        assert "What two shows." in tab.locator("main").inner_text()
+        assert not tab.locator("[data-chart]").first.is_visible()
+        context.close()
+
+
+# What can't be shown
+
+
+def test_what_makes_no_page_is_said() -> None:
+    def with_parts(*parts: Table | Chart) -> Sheet:
+        return Sheet("a", "b?", ["c"], [Section("d", [], parts)])
+
+    chart = lines("curves", "a")
+    for parts, said in (
+        ([chart, chart], "'curves'"),
+        ([replace(chart, name="../a")], "'../a'"),
+        ([replace(chart, data=[{"x": [0.0], "y": [float("nan")]}])], "chart 'curves': nan"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            page(with_parts(*parts))
+    short = with_parts(Table("t", ["a", "b"], [["1"]]))
+    for shown in (page, lambda sheet: show(sheet, Console(file=io.StringIO()))):
+        with pytest.raises(ValueError, match="shorter"):
+            shown(short)
+    assert "<h1>a</h1>" in page(with_parts())
+    assert 'id="library"' not in page(with_parts())  # no chart, no plotly
+
+
+def test_columns_of_numbers() -> None:
+    numbers = [
+        "−.03 [−.05, .01]",
+        "7.1×10⁻¹⁵",
+        "<.001",
+        "–",
+        "",
+        "12.3 %",
+        "3 + 1",
+        "[.1, .2]",
+        "∞",
+    ]
+    others = ["no", "3 of 5 folds", "e⁻⁴⁵", "better"]
+    rows = [[str(k), n, o] for k, (n, o) in enumerate(zip(numbers, others * 3, strict=False))]
+    assert numeric(Table("t", ["1", "2", "3"], rows)) == [False, True, False]
+    for cell in others:
+        assert numeric(Table("t", ["", "a"], [["a", "1"], ["b", cell]])) == [False, False]
+    assert numeric(Table("t", ["a"], [])) == [False]
+
+
+# The terminal
+
+
+def terminal(sheet: Sheet, width: int = 80) -> str:
+    file = io.StringIO()
+    show(sheet, Console(file=file, width=width, force_terminal=False))
+    return file.getvalue()
+
+
+cells = st.one_of(
+    st.sampled_from(["–", "1.2 [1.0, 1.4]", "7.1×10⁻¹⁵", "104,320", "select and eliminate"]),
+    st.sampled_from(HOSTILE),
+    st.text(max_size=60),
+)
+tables = st.integers(1, 12).flatmap(
+    lambda n: st.lists(st.lists(cells, min_size=n, max_size=n), min_size=1, max_size=4)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables, st.sampled_from([40, 80, 120]))
+def test_it_fits_and_nothing_is_cut(rows: list[list[str]], width: int) -> None:
+    table = Table("t", rows[0], rows[1:], "note")
+    written = terminal(Sheet("a", "b?", [], [Section("c", [], [table])]), width)
+    assert all(cell_len(line) <= width for line in written.splitlines())
+    assert visible(written, lines=True) == written
+    wanted = Counter(c for row in rows for cell in row for c in visible(cell) if not c.isspace())
+    assert wanted <= Counter(written)
+
+
+def test_what_a_terminal_shows() -> None:
+    written = terminal(made())
+    assert all(len(line) <= 80 for line in written.splitlines())
+    assert written.splitlines()[:5] == ["a text", "a text", "", "a text", "a text"]
+    assert "for the page alone" not in written
+    assert "steps" not in written
+    for k in range(9):
+        assert f"{k}.{k}×10⁻¹⁵" in written  # no number is broken
+    assert written.count("other") == 2  # nine such columns need two tables
+
+
+# Figures for the docs
+
+
+def test_figures_are_small_pictures_and_the_same_every_time(started: Chromium) -> None:
+    figures = runpy.run_path(str(SCRIPT))["figures"]
+    with started.watched():
+        first, again = (figures(made("a & <b>"), started.browser) for _ in range(2))
+    assert first == again
+    assert list(first) == ["curves", "weights", "two"]
+    for svg in first.values():
+        root = ElementTree.fromstring(svg)
+        assert root.attrib["width"] == "760"
+        assert int(root.attrib["height"]) >= 420
+        assert "<script" not in svg
+        assert "@" not in svg  # every colour is written out
+        assert len(svg) < 150_000
+    assert "a & <b>" in "".join(ElementTree.fromstring(first["curves"]).itertext())
+    assert "rgb(0, 114, 178)" in first["curves"]
