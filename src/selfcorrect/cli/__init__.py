@@ -18,8 +18,9 @@ from typer.core import TyperGroup
 
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
-from selfcorrect.errors import INTERRUPTED, UserError, nearest
-from selfcorrect.runs import Interrupted, Run, RunSpec
+from selfcorrect.cli.theory import theory
+from selfcorrect.errors import INTERRUPTED, UserError
+from selfcorrect.runs import Interrupted, RunSpec, find_run
 from selfcorrect.text import visible, visible_values
 
 #: Of its errors about usage typer exports only the one under this.
@@ -83,6 +84,7 @@ listing = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(listing, name="list")
+app.add_typer(theory, name="theory")
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -189,7 +191,7 @@ def show(
     out: o.Out = Path("runs"),
 ) -> None:
     """Print a run's table and verdict, complete or not."""
-    found = _find(run, out)
+    found = find_run(run, out)
     if as_json:
         # ASCII: nothing in a data set's texts can steer the terminal
         typer.echo(json.dumps(found.summary(), indent=2, allow_nan=False))
@@ -207,7 +209,7 @@ def report(
 
     One self-contained file: the verdict, the curves, and every dialogue that changed its answer.
     """
-    path = _find(run, out).report()
+    path = find_run(run, out).report()
     typer.echo(visible(str(path)))
     if open_it:
         typer.launch(str(path))
@@ -234,7 +236,9 @@ def plan(
     from selfcorrect.cli.plan import plan as made
     from selfcorrect.measures.power import Design
 
-    design = Design(0.2, 1.0, 0.1, power) if like is None else design_like(_find(like, out), power)
+    design = (
+        Design(0.2, 1.0, 0.1, power) if like is None else design_like(find_run(like, out), power)
+    )
     given = {"changed": changed, "size": per_cluster, "icc": icc}
     design = replace(design, **{k: v for k, v in given.items() if v is not None})
     table = made(design, n, difference, margin)
@@ -256,7 +260,7 @@ def export(
     """
     from selfcorrect.cli.export import to_jsonl
 
-    lines = to_jsonl(_find(run, out), jsonl, replace=force)
+    lines = to_jsonl(find_run(run, out), jsonl, replace=force)
     typer.echo(f"{lines:,} records in {visible(str(jsonl))}")
 
 
@@ -316,23 +320,6 @@ def _spec(
         "skip_bad": skip_bad or None,
     }
     return o.spec_from(given, values)
-
-
-def _find(name: str, out: Path) -> Run:
-    """The run in a folder, or the only one in ``out`` whose name begins so."""
-    from selfcorrect.runs import open_run
-
-    if Path(name).expanduser().exists():
-        return open_run(name)
-    known = sorted(path.parent.name for path in out.expanduser().glob("*/run.toml"))
-    found = [each for each in known if each == name] or [k for k in known if k.startswith(name)]
-    if len(found) == 1:
-        return open_run(out / found[0])
-    if found:
-        raise UserError(f"{len(found)} runs in {out} begin with {name!r}: {', '.join(found[:8])}.")
-    if not known:
-        raise UserError(f"there is no folder {name!r}, and no run in {out}.")
-    raise UserError(f"no run in {out} begins with {name!r}: {nearest(name, known)}.")
 
 
 def _show(summary: dict[str, Any], where: Path) -> None:

@@ -23,7 +23,7 @@ import polars as pl
 import tomli_w
 
 from selfcorrect import records
-from selfcorrect.errors import UserError
+from selfcorrect.errors import UserError, nearest
 from selfcorrect.runs.spec import RunSpec, make_spec
 from selfcorrect.runs.store import Store
 from selfcorrect.tasks.base import Task
@@ -416,6 +416,25 @@ def open_run(path: str | Path) -> Run:
         hint = f"; did you mean one of the runs in it, such as {inside[0]}?" if inside else "."
         raise UserError(f"{folder} is not the folder of a run (it has no {RUN}){hint}")
     return Run(folder, header)
+
+
+def find_run(name: str, out: Path) -> Run:
+    """The run in a folder, or the only one in ``out`` whose name begins so.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    if Path(name).expanduser().exists():
+        return open_run(name)
+    known = sorted(path.parent.name for path in out.expanduser().glob(f"*/{RUN}"))
+    found = [each for each in known if each == name] or [k for k in known if k.startswith(name)]
+    if len(found) == 1:
+        return open_run(out / found[0])
+    if found:
+        raise UserError(f"{len(found)} runs in {out} begin with {name!r}: {', '.join(found[:8])}.")
+    if not known:
+        raise UserError(f"there is no folder {name!r}, and no run in {out}.")
+    raise UserError(f"no run in {out} begins with {name!r}: {nearest(name, known)}.")
 
 
 def timing(seconds: float, dialogues: int) -> dict[str, Any]:

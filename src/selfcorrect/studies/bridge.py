@@ -110,6 +110,8 @@ def bridge(
     """
     negation = _checked(run, negation, "negation") if negation else beside(run, "negation")
     anchor = _checked(run, anchor, "anchor") if anchor else beside(run, "anchor")
+    if run.folder.resolve() in (negation.folder.resolve(), anchor.folder.resolve()):
+        raise UserError(f"{run.folder} can't be its own anchor: give a run of another strategy.")
     data = aligned(run, negation, anchor)
     used = len(data.target)
     return {

@@ -28,8 +28,7 @@ class Wording:
     review: str
     reversed_review: str
     answer_prefill: str = "The best answer is ("
-    # not in the repr, which the fingerprint hashes: a run that doesn't say it is not another run
-    specific_goal: str = field(default="", repr=False)
+    specific_goal: str = ""
 
 
 _REVIEW = (
