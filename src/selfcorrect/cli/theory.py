@@ -52,6 +52,61 @@ def construct(
 
 
 @theory.command()
+def train(
+    preset: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="What to train; repeatable. formats, ablations, warped, objectives; released, "
+            "the paper's recipe, and released-mask, -norm, -width, -depth and -checkpoint, each a "
+            "thing its code does otherwise than the paper says. By default all.",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Of each arm. By default 4, or 2 with --quick.", show_default=False
+        ),
+    ] = None,
+    released_size: Annotated[
+        bool,
+        typer.Option(
+            "--released-size",
+            help="The presets released… at the paper's own size: hours a seed without a GPU.",
+        ),
+    ] = False,
+    quick: Quick = False,
+    as_json: o.AsJson = False,
+    out: Folder = Path("theory"),
+) -> None:
+    """Train transformers on the ranking loss, and hold them against descent and its floor.
+
+    Every ablation with its causal mask and residual stream, on several seeds; reward noise; and the
+    curves that need no training. Uses a GPU if there is one. Stopped, it goes on where it was.
+    """
+    from selfcorrect.cli import parts
+    from selfcorrect.runs.store import Store
+    from selfcorrect.theory.train import train
+
+    store, folder = Store(out.expanduser()), "train-parts"
+    with parts.counted("trained") as progress:
+        result = train(
+            preset or [],
+            seeds=seeds,
+            quick=quick,
+            released_size=released_size,
+            done=parts.kept(store, folder),
+            keep=lambda key, found: parts.keep(store, folder, key, found),
+            progress=progress,
+        )
+    given = [*(f"--preset {shlex.quote(name)}" for name in preset or [])]
+    given += [f"--seeds {seeds}"] * (seeds is not None) + ["--released-size"] * released_size
+    _tell("train", result, " ".join([_command("train", {}, quick), *given]), out, as_json)
+    parts.drop(store, folder)
+
+
+@theory.command()
 def concepts(
     rounds: Annotated[int, typer.Option(metavar="N", help="Of the curves over rounds.")] = 12,
     quick: Quick = False,

@@ -1,28 +1,38 @@
-"""Training a transformer on the ranking loss, and judging it by that loss's floor.
+"""Training a transformer on rewarded contexts, and judging it by the ranking loss's floor.
 
 The model is never shown the truth W* x: its loss is the Plackett-Luce loss of the triples it has
 seen, averaged over prefixes, as in arXiv 2405.18634. So what it can reach is the floor of that
 objective (:func:`selfcorrect.theory.descent.floor`), and it is judged by its excess over it.
+
+Objectives:
+
+- **ranking**: the Plackett-Luce loss with cosine scores, as in the paper's experiments.
+- **ranking, squared**: the same with scores −‖f − y‖², as in its theorem.
+- **weighted**: Σ_i w_i ‖f − y_i‖² with w the softmax of 5 r over the triples seen. It uses the
+  rewards' values, and its minimiser is the mean with exponential weights.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from selfcorrect.theory.contexts import Contexts, Kind, sample
-from selfcorrect.theory.descent import distance, floor
-from selfcorrect.theory.preferences import (
-    cosine_score,
-    loss_and_gradient,
-    plackett_luce,
-    prefixes,
-)
-from selfcorrect.theory.transformer import Shape, Transformer
+from selfcorrect.theory.descent import BETA, distance, floor
+from selfcorrect.theory.preferences import SCORES, loss_and_gradient, plackett_luce, prefixes
+from selfcorrect.theory.transformer import Shape, Start, Transformer
+
+Objective = Literal["ranking", "ranking, squared", "weighted"]
+#: The probabilities with which rewards are replaced at test time.
+NOISE = (0.0, 0.25, 0.5, 0.75, 1.0)
+#: The seed of the contexts that judge, far from any that trains.
+TEST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -31,18 +41,24 @@ class Recipe:
 
     Attributes:
         kind: of the contexts.
+        objective: see the module.
         steps, batch: of the optimiser.
-        matrices: the rate of Muon, which moves the blocks' matrices.
-        others: the rate of AdamW, which moves everything else.
-        warm_up: steps in which the rates rise; then they fall to 0 along a cosine.
+        optimizer: ``muon`` for the blocks' matrices, with AdamW for everything else, at rates that
+            rise for 50 steps and then fall to 0 along a cosine; or ``adam`` for everything at a
+            constant rate, as in the paper.
+        matrices: the rate of Muon.
+        others: the rate of Adam.
+        start: of the weights.
     """
 
     kind: Kind = "original"
+    objective: Objective = "ranking"
     steps: int = 1000
     batch: int = 64
+    optimizer: Literal["muon", "adam"] = "muon"
     matrices: float = 0.02
     others: float = 3e-3
-    warm_up: int = 50
+    start: Start = "scaled"
 
 
 def sizes_of(responses: int) -> Tensor:
@@ -57,18 +73,18 @@ def predictions(model: Transformer, contexts: Contexts) -> Tensor:
     return every[:, first : first + model.shape.responses - 2]
 
 
-def trained(shape: Shape, recipe: Recipe, seed: int) -> Transformer:
+def trained(
+    shape: Shape, recipe: Recipe, seed: int, device: torch.device | str = "cpu"
+) -> Transformer:
     """A transformer trained from scratch; the seed decides weights and contexts."""
-    generator = torch.Generator().manual_seed(seed)
-    model = Transformer(shape, generator)
+    generator = torch.Generator(device).manual_seed(seed)
+    model = Transformer(shape, generator, recipe.start)
     optimizers = _optimizers(model, recipe)
-    sizes = sizes_of(shape.responses)
-    mask = prefixes(shape.responses, sizes)
+    objective = _objective(recipe.objective, shape.responses, device)
     for step in range(recipe.steps):
         rate = _schedule(step, recipe)
         contexts = _drawn(shape, recipe.kind, recipe.batch, generator)
-        scores = cosine_score(predictions(model, contexts), contexts.responses[:, None])
-        loss = plackett_luce(scores, contexts.rewards[:, None], mask).mean()
+        loss = objective(predictions(model, contexts), contexts)
         model.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         for optimizer, highest in optimizers:
@@ -77,31 +93,69 @@ def trained(shape: Shape, recipe: Recipe, seed: int) -> Transformer:
     return model
 
 
-def judged(
-    model: Transformer, kind: Kind = "original", *, contexts: int = 1024, seed: int = 1_000_000
-) -> dict[str, Any]:
-    """A model on contexts that it was not trained on.
+def judged(model: Transformer, kind: Kind = "original", *, contexts: int = 1024) -> dict[str, Any]:
+    """A model on contexts that it was not trained on, the same for every model of its N and d.
 
     Returns:
-        ``excess`` over the floor, in nats, averaged over contexts and prefixes; by prefix, from 2
-        triples on: ``excess_by_n``, ``cosine_with_optimum`` and ``distance``, which is
-        1 − cos(prediction, W* x).
+        ``excess`` over the floor of the ranking loss with cosine scores, in nats, averaged over
+        contexts and prefixes, and the ``norm`` of predictions; by prefix, from 2 triples on:
+        ``excess_by_n``, ``cosine_with_optimum`` and ``distance``, which is
+        1 − cos(prediction, W* x); and ``noise``, the distance by prefix for each p of NOISE.
     """
-    generator = torch.Generator().manual_seed(seed)
-    drawn = _drawn(model.shape, kind, contexts, generator)
-    sizes = sizes_of(model.shape.responses)
-    least, optimum = floor(drawn, sizes)
+    device = model.place.device
+    drawn, least, optimum = held_out(kind, contexts, model.shape.responses, model.shape.d, device)
+    sizes = sizes_of(model.shape.responses).to(device)
+    mask = prefixes(model.shape.responses, sizes)
     with torch.no_grad():
         f = predictions(model, drawn)
-    mask = prefixes(model.shape.responses, sizes)
+        noise = {
+            f"{p:g}": distance(predictions(model, noisy(drawn, p)), drawn.truth).mean(0).tolist()
+            for p in NOISE
+        }
     loss, _ = loss_and_gradient(f, drawn.responses[:, None], drawn.rewards[:, None], "cosine", mask)
     excess = (loss - least).mean(0)
     return {
         "excess": float(excess.mean()),
+        "norm": float(f.norm(dim=-1).mean()),
         "excess_by_n": excess.tolist(),
         "cosine_with_optimum": (1 - distance(f, optimum)).mean(0).tolist(),
         "distance": distance(f, drawn.truth).mean(0).tolist(),
+        "noise": noise,
     }
+
+
+@lru_cache(maxsize=4)
+def held_out(
+    kind: Kind, contexts: int, responses: int, d: int, device: torch.device
+) -> tuple[Contexts, Tensor, Tensor]:
+    """The contexts that judge, with their floor [B, P] and its directions [B, P, d]."""
+    generator = torch.Generator(device).manual_seed(TEST)
+    drawn = sample(contexts, kind=kind, responses=responses, d=d, generator=generator)
+    return drawn, *floor(drawn, sizes_of(responses).to(device))
+
+
+def noisy(drawn: Contexts, p: float) -> Contexts:
+    """The contexts that judge, with reward noise; the same for every model."""
+    return drawn.noisy(p, torch.Generator(drawn.rewards.device).manual_seed(TEST + 1))
+
+
+def _objective(
+    name: Objective, responses: int, device: torch.device | str
+) -> Callable[[Tensor, Contexts], Tensor]:
+    """The loss of predictions [B, P, d] for contexts, averaged over both."""
+    mask = prefixes(responses, sizes_of(responses).to(device))
+
+    def ranking(f: Tensor, contexts: Contexts) -> Tensor:
+        score = SCORES["cosine" if name == "ranking" else "squared"]
+        scores = score(f, contexts.responses[:, None])
+        return plackett_luce(scores, contexts.rewards[:, None], mask).mean()
+
+    def weighted(f: Tensor, contexts: Contexts) -> Tensor:
+        logits = (BETA * contexts.rewards[:, None]).masked_fill(~mask, -torch.inf)
+        apart = (f[..., None, :] - contexts.responses[:, None]).square().sum(-1)
+        return (logits.softmax(-1) * apart).sum(-1).mean()
+
+    return weighted if name == "weighted" else ranking
 
 
 def _drawn(shape: Shape, kind: Kind, n: int, generator: torch.Generator) -> Contexts:
@@ -109,7 +163,10 @@ def _drawn(shape: Shape, kind: Kind, n: int, generator: torch.Generator) -> Cont
 
 
 def _optimizers(model: Transformer, recipe: Recipe) -> list[tuple[torch.optim.Optimizer, float]]:
-    """Muon is for matrices between hidden states; what reads tokens or writes predictions isn't."""
+    """Each with its highest rate. Muon is for matrices between hidden states; what reads tokens or
+    writes predictions isn't."""
+    if recipe.optimizer == "adam":
+        return [(torch.optim.Adam(model.parameters(), lr=recipe.others), recipe.others)]
     matrices = [p for p in model.blocks.parameters() if p.dim() == 2]
     ours = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in ours]
@@ -120,5 +177,11 @@ def _optimizers(model: Transformer, recipe: Recipe) -> list[tuple[torch.optim.Op
 
 
 def _schedule(step: int, recipe: Recipe) -> float:
-    rise = min(1.0, (step + 1) / recipe.warm_up)
+    """What the highest rate is multiplied with."""
+    if recipe.optimizer == "adam":
+        return 1.0
+    rise = min(1.0, (step + 1) / _WARM_UP)
     return rise * (1 + math.cos(math.pi * step / recipe.steps)) / 2
+
+
+_WARM_UP = 50

@@ -1,7 +1,8 @@
 """A small causal transformer that reads contexts, every part of it a setting.
 
 An ablation changes one thing: each variant keeps the causal mask and the residual stream, so none
-sees the future and none loses its input (the released variants lose both).
+sees the future and none loses its input. What the paper's released variants do instead can be
+asked for: ``causal=False``, ``renormalised=True``.
 
 - **one-token format**: a triple is one token (x, y, r), of which y and r are hidden in the query's;
   token k holds triple k, and the prediction read there has seen k triples.
@@ -12,7 +13,7 @@ sees the future and none loses its input (the released variants lose both).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.theory.contexts import Contexts
 
 Format = Literal["one-token", "interleaved"]
+Start = Literal["scaled", "gpt2"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Shape:
             of tokens attended to).
         ffn: with a feed-forward part of four times the width.
         format: of the tokens, see the module.
+        causal: a token attends to itself and those before it; otherwise to all, and a prediction
+            has seen the whole context.
+        renormalised: the stream itself goes through a layer norm after each block, so that what
+            came in fades.
         d: of queries and responses.
         responses: N of each context.
 
@@ -46,6 +52,8 @@ class Shape:
     attention: Literal["softmax", "linear"] = "softmax"
     ffn: bool = True
     format: Format = "one-token"
+    causal: bool = True
+    renormalised: bool = False
     d: int = 5
     responses: int = 20
 
@@ -70,7 +78,7 @@ class Shape:
 class Transformer(nn.Module):
     """Contexts in, a prediction after each triple out."""
 
-    def __init__(self, shape: Shape, generator: torch.Generator) -> None:
+    def __init__(self, shape: Shape, generator: torch.Generator, start: Start = "scaled") -> None:
         super().__init__()
         self.shape = shape
         d, width = shape.d, shape.width
@@ -80,7 +88,9 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(_Block(shape) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(width)
         self.write = nn.Linear(width, d, bias=False)
-        self._begin(generator)
+        self.to(generator.device)
+        with torch.no_grad():
+            {"scaled": _scaled, "gpt2": _as_gpt2}[start](self, generator)
 
     def forward(self, contexts: Contexts) -> Tensor:
         """The predictions [B, N, d].
@@ -88,7 +98,9 @@ class Transformer(nn.Module):
         In the one-token format the k-th (from 0) has seen triples 0 … k; in the interleaved one it
         is read at the query of triple k and has seen those before it.
         """
-        x, y, r = contexts.query, contexts.responses, contexts.rewards.unsqueeze(-1)
+        x, y = contexts.query, contexts.responses
+        # as of mean 0 and variance 1, like the coordinates beside it
+        r = (contexts.rewards.unsqueeze(-1) - 0.5) * 12**0.5
         x = x.unsqueeze(1).expand(-1, y.shape[1], -1)
         if self.shape.format == "one-token":
             h = self.read[0](torch.cat([x, y, r], -1))
@@ -103,20 +115,37 @@ class Transformer(nn.Module):
         predictions: Tensor = self.write(self.norm(h))
         return predictions
 
-    def _begin(self, generator: torch.Generator) -> None:
-        """Weights N(0, 1/fan-in), biases 0; an interleaved token's place is the sum of a code of
-        its triple and one of its part, without which the format is learnt much more slowly."""
-        with torch.no_grad():
-            for module in self.modules():
-                if isinstance(module, nn.Linear):
-                    module.weight.normal_(0, module.in_features**-0.5, generator=generator)
-                    if module.bias is not None:
-                        module.bias.zero_()
-            n, width = self.shape.responses, self.shape.width
-            of_triple = torch.empty(n, 1, width).normal_(0, 0.5, generator=generator)
-            of_part = torch.empty(1, self.shape.tokens // n, width)
-            of_part.normal_(0, 0.5, generator=generator)
-            self.place.copy_((of_triple + of_part).flatten(0, 1))
+
+def _scaled(model: Transformer, generator: torch.Generator) -> None:
+    """Weights N(0, 1/fan-in), biases 0; an interleaved token's place is the sum of a code of its
+    triple and one of its part, without which the format is learnt much more slowly."""
+    for module in _linear(model):
+        module.weight.normal_(0, module.in_features**-0.5, generator=generator)
+    n, width = model.shape.responses, model.shape.width
+    of: dict[str, Any] = {"generator": generator}
+    of_triple = model.place.new_empty(n, 1, width).normal_(0, 0.5, **of)
+    of_part = model.place.new_empty(1, model.shape.tokens // n, width).normal_(0, 0.5, **of)
+    model.place.copy_((of_triple + of_part).flatten(0, 1))
+
+
+def _as_gpt2(model: Transformer, generator: torch.Generator) -> None:
+    """As GPT-2 starts: weights and places N(0, .02²), biases 0; what reads tokens and writes
+    predictions isn't part of GPT-2, and starts uniform within ±1/√fan-in."""
+    for module in _linear(model):
+        module.weight.normal_(0, 0.02, generator=generator)
+    for module in (*model.read, model.write):
+        limit = module.in_features**-0.5
+        module.weight.uniform_(-limit, limit, generator=generator)
+    model.place.normal_(0, 0.02, generator=generator)
+
+
+def _linear(model: Transformer) -> list[nn.Linear]:
+    """Every linear map, with its bias set to 0."""
+    found = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    for module in found:
+        if module.bias is not None:
+            module.bias.zero_()
+    return found
 
 
 class _Block(nn.Module):
@@ -124,6 +153,7 @@ class _Block(nn.Module):
         super().__init__()
         width = shape.width
         self.heads, self.softmax = shape.heads, shape.attention == "softmax"
+        self.causal = shape.causal
         self.before = nn.LayerNorm(width)
         self.attend = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
@@ -137,6 +167,7 @@ class _Block(nn.Module):
             if shape.ffn
             else None
         )
+        self.after = nn.LayerNorm(width) if shape.renormalised else None
 
     def forward(self, h: Tensor) -> Tensor:
         b, t, width = h.shape
@@ -145,10 +176,13 @@ class _Block(nn.Module):
             for part in self.attend(self.before(h)).chunk(3, -1)
         )
         if self.softmax:
-            mixed = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            mixed = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
         else:
-            logits = (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).tril()
-            seen = torch.arange(1, t + 1, device=h.device, dtype=h.dtype).unsqueeze(-1)
+            logits = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+            seen = torch.full_like(h[0, :, :1], t)
+            if self.causal:
+                logits, seen = logits.tril(), seen.new_ones(t, 1).cumsum(0)
             mixed = (logits / seen) @ v
         h = h + self.out(mixed.transpose(1, 2).reshape(b, t, width))
-        return h if self.ffn is None else h + self.ffn(h)
+        h = h if self.ffn is None else h + self.ffn(h)
+        return h if self.after is None else self.after(h)

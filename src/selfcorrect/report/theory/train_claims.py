@@ -1,0 +1,131 @@
+"""What was published, and whether it is seen here: decided by intervals, by rules that are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from selfcorrect.report.numbers import interval, percent, short
+from selfcorrect.report.sheet import Table
+
+Result = Mapping[str, Any]
+
+#: Of what lies between random directions and the floor, this share counts as nothing.
+MARGIN = 0.01
+_YES, _NO, _OPEN = "reproduces", "does not reproduce", "can't tell"
+
+
+def margin(result: Result, kind: str) -> float:
+    """Up to which difference in loss arms count as the same, in nats."""
+    return MARGIN * float(result["random"][kind]["mean"] - result["floor"][kind]["mean"])
+
+
+def arm(result: Result, preset: str, name: str) -> Result | None:
+    """An arm, if it was trained."""
+    return next((a for a in result["arms"] if (a["preset"], a["name"]) == (preset, name)), None)
+
+
+def claims(result: Result) -> Table:
+    """The claims that what was trained can decide."""
+    rows = [*_descends(result), *_needed(result), *_noise(result), _plateau(result)]
+    return Table(
+        "Published claims",
+        ["claim", "verdict", "seen here", "control"],
+        rows,
+        f"A part is needed if leaving it out costs more than {percent(MARGIN)} % of what lies "
+        f"between random directions and the floor ({short(margin(result, 'original'), 3)} nats), "
+        "with the whole interval of the paired difference; it isn't, if the whole interval lies "
+        "below; otherwise nothing can be told.",
+    )
+
+
+def _descends(result: Result) -> list[list[str]]:
+    rows = []
+    for name in ("one-token", "interleaved"):
+        found = arm(result, "formats", name)
+        if found is None:
+            continue
+        e, most = found["excess"], margin(result, "original")
+        verdict = _OPEN if e["high"] is None else _YES if e["high"] < most else _NO
+        if verdict == _NO and e["low"] < most:
+            verdict = _OPEN
+        rows.append(
+            [
+                f"A trained transformer does what descent on the loss does ({name})",
+                verdict,
+                f"excess over the floor {short(e['mean'], 4)} {interval(e, 4)}, n = {e['n']}",
+                "the exact minimiser of each context and prefix",
+            ]
+        )
+    return rows
+
+
+def _needed(result: Result) -> list[list[str]]:
+    rows = []
+    for claim, name in (
+        ("Softmax attention is needed", "linear attention"),
+        ("The feed-forward is needed", "no FFN"),
+        ("Several heads are needed", "1 head"),
+        ("Depth is needed", "1 layer"),
+    ):
+        for preset, kind in (("ablations", "original"), ("warped", "warped")):
+            found = arm(result, preset, name)
+            if found is None or found["excess_difference"] is None:
+                continue
+            e, most = found["excess_difference"], margin(result, kind)
+            data = "the paper's data" if kind == "original" else "warped data, ours"
+            rows.append(
+                [
+                    f"{claim} ({data})",
+                    _against(e, most),
+                    f"{name}: {short(e['mean'], 3, signed=True)} {interval(e, 3)} nats after "
+                    f"{found['recipe']['steps']:,} steps, n = {e['n']}",
+                    "causal mask, residual stream, width and recipe as in the arm beside it",
+                ]
+            )
+    return rows
+
+
+def _against(e: Result, most: float) -> str:
+    if e["low"] is None:
+        return _OPEN
+    return _YES if e["low"] > most else _NO if e["high"] < most else _OPEN
+
+
+def _noise(result: Result) -> list[list[str]]:
+    found = arm(result, "formats", "one-token")
+    if found is None:
+        return []
+    at = result["n"].index(15)
+    steps = [(p, {k: c[k] if k == "n" or c[k] is None else c[k][at] for k in c})
+             for p, c in found["noise"].items()]  # fmt: skip
+    pairs = list(pairwise(steps))
+    if any(a["low"] is None for _, a in steps):
+        verdict = _OPEN
+    elif all(b["low"] > a["high"] for (_, a), (_, b) in pairs):
+        verdict = _YES
+    else:
+        verdict = _NO if any(b["high"] < a["low"] for (_, a), (_, b) in pairs) else _OPEN
+    return [
+        [
+            "The worse the critic, the worse the answer",
+            verdict,
+            "1 − cos at n = 15: "
+            + ", ".join(f"{short(a['mean'])} (p = {short(float(p))})" for p, a in steps),
+            "descent and the floor's direction under the same noise",
+        ]
+    ]
+
+
+def _plateau(result: Result) -> list[str]:
+    of, at = result["references"]["original"], result["n"].index(15)
+    low, copy = of["floor"], of["best copy"]
+    no = copy["high"] is not None and copy["high"][at] < low["low"][at]
+    return [
+        "The plateau of 1 − cos near .297 is what the context allows",
+        _NO if no else _OPEN,
+        f"the objective's exact minimiser has {short(low['mean'][at], 3)} at n = 15, the best "
+        f"response of the context {short(copy['mean'][at], 3)}",
+        "readings of the same triples that need no training",
+    ]

@@ -1,0 +1,224 @@
+"""What is trained: arms, each one shape and one recipe, gathered into presets.
+
+An arm differs from the one it is compared with in what its name says, and in nothing else. The
+preset ``released`` is the recipe of arXiv 2405.18634's code; each ``released-…`` is one thing which
+that code does differently from what the paper says, beside what it says, so that one can see what
+the difference makes of the published curves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from selfcorrect.errors import UserError
+from selfcorrect.theory.training import Objective, Recipe
+from selfcorrect.theory.transformer import Shape
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One thing to train, on as many seeds as asked for.
+
+    Attributes:
+        name: unique within its preset.
+        versus: the arm of the preset that it is compared with, or none.
+    """
+
+    preset: str
+    name: str
+    shape: Shape
+    recipe: Recipe
+    versus: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+BASE = Shape()
+#: Of the published ablations: heads and the widths that the released code gave them.
+HEADS = {1: 32, 3: 96, 4: 128, 6: 192}
+DEPTHS = (1, 5, 10, 20)
+
+_ABLATED = Recipe(steps=600)
+_WARPED = Recipe(kind="warped", steps=800)
+
+
+def _formats() -> list[Arm]:
+    return [
+        Arm("formats", "one-token", BASE, Recipe(steps=1000)),
+        Arm("formats", "interleaved", replace(BASE, format="interleaved"), Recipe(steps=2500)),
+    ]
+
+
+def _ablations() -> list[Arm]:
+    def arm(name: str, versus: str | None = "base", **changed: Any) -> Arm:
+        return Arm("ablations", name, replace(BASE, **changed), _ABLATED, versus)
+
+    first, *wider = HEADS.items()
+    return [
+        arm("base", None),
+        arm("linear attention", attention="linear"),
+        arm("no FFN", ffn=False),
+        arm("linear attention, no FFN", attention="linear", ffn=False),
+        *(arm(_heads(h), heads=h) for h in HEADS if h != BASE.heads),
+        arm(_heads(*first), None, heads=first[0], width=first[1]),
+        *(arm(_heads(h, w), _heads(*first), heads=h, width=w) for h, w in wider),
+        *(arm("1 layer" if n == 1 else f"{n} layers", layers=n) for n in DEPTHS),
+    ]
+
+
+def _warped() -> list[Arm]:
+    def arm(name: str, versus: str | None = "base", **changed: Any) -> Arm:
+        return Arm("warped", name, replace(BASE, **changed), _WARPED, versus)
+
+    return [
+        arm("base", None),
+        Arm("warped", "3,000 steps", BASE, replace(_WARPED, steps=3000), "base"),
+        arm("linear attention", attention="linear"),
+        arm("no FFN", ffn=False),
+        arm("1 head", heads=1),
+        arm("1 layer", layers=1),
+    ]
+
+
+def _objectives() -> list[Arm]:
+    names: tuple[Objective, ...] = ("ranking", "ranking, squared", "weighted")
+    return [
+        Arm(
+            "objectives",
+            name,
+            BASE,
+            Recipe(objective=name, steps=1000),
+            None if name == "ranking" else "ranking",
+        )
+        for name in names
+    ]
+
+
+def _released(full: bool) -> dict[str, list[Arm]]:
+    """The paper's recipe and its quirks, at the paper's size or one that a CPU can train.
+
+    The small size keeps the optimiser and the start, at ten times the rate for fewer and smaller
+    steps, and reads triples as one token each.
+    """
+    shape = (
+        Shape(layers=20, heads=3, width=96, format="interleaved")
+        if full
+        else Shape(layers=4, heads=3, width=48)
+    )
+    recipe = Recipe(
+        optimizer="adam",
+        start="gpt2",
+        steps=3000 if full else 1200,
+        batch=256 if full else 64,
+        others=1e-4 if full else 1e-3,
+    )
+    few, many = (5, 10) if full else (2, 4)
+    narrow = {1: 32, 6: 192} if full else {1: 16, 6: 96}
+
+    def pair(quirk: str, *arms: tuple[str, Shape, Recipe]) -> list[Arm]:
+        """Every arm against the first."""
+        first = arms[0][0]
+        of = f"released-{quirk}"
+        return [Arm(of, name, s, r, None if name == first else first) for name, s, r in arms]
+
+    linear, bare = replace(shape, attention="linear"), replace(shape, ffn=False)
+    short = replace(recipe, steps=recipe.steps * 5 // 6)
+    return {
+        "released": [Arm("released", "released", shape, recipe)],
+        "released-mask": [
+            Arm("released-mask", "linear attention", linear, recipe),
+            Arm(
+                "released-mask",
+                "linear attention, sees all",
+                replace(linear, causal=False),
+                recipe,
+                "linear attention",
+            ),
+            Arm("released-mask", "no FFN", bare, recipe),
+            Arm("released-mask", "no FFN, sees all", replace(bare, causal=False), recipe, "no FFN"),
+        ],
+        "released-norm": pair(
+            "norm",
+            ("no FFN", bare, recipe),
+            ("no FFN, stream renormalised", replace(bare, renormalised=True), recipe),
+        ),
+        "released-width": pair(
+            "width",
+            *(
+                (_heads(h, w), replace(shape, heads=h, width=w), recipe)
+                for h, w in ((1, shape.width), *narrow.items(), (6, shape.width))
+            ),
+        ),
+        "released-depth": pair(
+            "depth",
+            (f"{few} layers", replace(shape, layers=few), recipe),
+            (f"{many} layers, said to be {few}", replace(shape, layers=many), recipe),
+        ),
+        "released-checkpoint": pair(
+            "checkpoint",
+            (f"{recipe.steps:,} steps", shape, recipe),
+            (f"{short.steps:,} steps, said to be {recipe.steps:,}", shape, short),
+        ),
+    }
+
+
+def presets(released_size: bool = False) -> dict[str, list[Arm]]:
+    """Every preset by name.
+
+    Args:
+        released_size: of the presets ``released…``: the paper's own, hours a seed on a CPU.
+    """
+    return {
+        "formats": _formats(),
+        "ablations": _ablations(),
+        "warped": _warped(),
+        "objectives": _objectives(),
+        **_released(released_size),
+    }
+
+
+def chosen(names: list[str], *, quick: bool, released_size: bool) -> list[Arm]:
+    """The arms of these presets, or of all.
+
+    Args:
+        names: of presets; none for all.
+        quick: few arms and, but for the one-token format, a fifth of the steps; for a first look.
+        released_size: see :func:`presets`.
+
+    Raises:
+        UserError: a preset that isn't there.
+    """
+    every = presets(released_size)
+    for name in names:
+        if name not in every:
+            raise UserError(f"there is no preset {name!r}: give {', '.join(every)}.")
+    arms = [arm for name in names or every for arm in every[name]]
+    if not quick:
+        return arms
+    arms = [arm for arm in arms if names or (arm.preset, arm.name) in _QUICK]
+    return [arm if arm.name == "one-token" else _shorter(arm) for arm in arms]
+
+
+#: What is trained for a first look.
+_QUICK = {
+    ("formats", "one-token"),
+    ("formats", "interleaved"),
+    ("ablations", "base"),
+    ("ablations", "linear attention"),
+    ("ablations", "no FFN"),
+    ("warped", "base"),
+    ("warped", "linear attention"),
+    ("released-mask", "no FFN"),
+    ("released-mask", "no FFN, sees all"),
+}
+
+
+def _shorter(arm: Arm) -> Arm:
+    return replace(arm, recipe=replace(arm.recipe, steps=max(arm.recipe.steps // 5, 1)))
+
+
+def _heads(heads: int, width: int | None = None) -> str:
+    said = "1 head" if heads == 1 else f"{heads} heads"
+    return said if width is None else f"{said}, width {width}"

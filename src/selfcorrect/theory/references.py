@@ -1,0 +1,160 @@
+"""The curves beside which a trained transformer's stands: no training, one context at a time.
+
+Distances are 1 − cos(prediction, W* x), by the number n of triples seen, averaged over contexts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from selfcorrect.theory.contexts import KINDS
+from selfcorrect.theory.descent import READINGS, descent, distance, floor
+from selfcorrect.theory.preferences import loss_and_gradient, prefixes
+from selfcorrect.theory.training import NOISE, TEST, held_out, noisy, sizes_of
+
+#: arXiv 2405.18634, its figure on reward noise: distances at n = 2, 5, 10, 15, by p.
+PUBLISHED = {
+    "transformer": {
+        "0": (0.519, 0.336, 0.307, 0.297),
+        "0.25": (0.647, 0.477, 0.422, 0.399),
+        "0.5": (0.781, 0.665, 0.620, 0.624),
+        "0.75": (0.924, 0.922, 0.867, 0.837),
+        "1": (1.022, 1.067, 1.065, 1.083),
+    },
+    "gradient descent": {
+        "0": (0.385, 0.328, 0.306, 0.298),
+        "0.25": (0.563, 0.436, 0.336, 0.313),
+        "0.5": (0.708, 0.630, 0.525, 0.467),
+        "0.75": (0.885, 0.837, 0.717, 0.701),
+        "1": (0.989, 1.018, 1.095, 1.074),
+    },
+}
+PUBLISHED_N = (2, 5, 10, 15)
+#: Steps of descent on the squared score's loss, of which no number is enough.
+GROWING = (50, 200, 800, 3200)
+STEPS, _RATE = 50, 0.01
+_RESPONSES, _D = 20, 5
+
+
+def published() -> dict[str, dict[str, dict[str, float]]]:
+    """The published distances by curve, p and n."""
+    return {
+        curve: {
+            p: {str(n): value for n, value in zip(PUBLISHED_N, found, strict=True)}
+            for p, found in by_p.items()
+        }
+        for curve, by_p in PUBLISHED.items()
+    }
+
+
+def references(contexts: int, device: torch.device, *, quick: bool = False) -> dict[str, Any]:
+    """Descent, the floor and other readings of the contexts that judge, of both kinds.
+
+    Args:
+        contexts: how many.
+        device: where they are computed.
+        quick: fewer steps on the squared score.
+
+    Returns:
+        ``references`` (by kind and reading), ``floor`` and ``random`` (the loss, averaged over
+        prefixes, of the best directions and of random ones, by kind), ``noise`` (descent, descent
+        stopped early and the floor's direction, by p) and ``squared``
+        (:func:`on_squared_scores`).
+    """
+    found: dict[str, Any] = {"references": {}, "floor": {}, "random": {}}
+    sizes = sizes_of(_RESPONSES).to(device)
+    mask = prefixes(_RESPONSES, sizes)
+    for kind in KINDS:
+        drawn, least, optimum = held_out(kind, contexts, _RESPONSES, _D, device)
+        fell, _ = descent(drawn, sizes, steps=STEPS, generator=_generator(device))
+        read = {name: reading(drawn, sizes) for name, reading in READINGS.items()}
+        found["references"][kind] = {
+            name: curve(distance(f, drawn.truth))
+            for name, f in {"descent": fell, "floor": optimum, **read}.items()
+        }
+        f = torch.randn(optimum.shape, generator=_generator(device), device=device)
+        y, r = drawn.responses[:, None], drawn.rewards[:, None]
+        loss, _ = loss_and_gradient(f, y, r, "cosine", mask)
+        found["floor"][kind] = estimate(least.mean(-1).tolist())
+        found["random"][kind] = estimate(loss.mean(-1).tolist())
+    growing = on_squared_scores(device, steps=GROWING[:-1] if quick else GROWING)
+    return {**found, "noise": _noise(contexts, device), "squared": growing}
+
+
+def _noise(contexts: int, device: torch.device) -> dict[str, Any]:
+    """Descent under reward noise; the released code stops it at ⌊50 − 25 p⌋ steps."""
+    sizes = sizes_of(_RESPONSES).to(device)
+    drawn, *_ = held_out("original", contexts, _RESPONSES, _D, device)
+    found: dict[str, Any] = {"descent": {}, "descent stopped early": {}, "floor": {}}
+    for p in NOISE:
+        hit = noisy(drawn, p)
+        for name, steps in (("descent", STEPS), ("descent stopped early", int(STEPS - 25 * p))):
+            f, _ = descent(hit, sizes, steps=steps, generator=_generator(device))
+            found[name][f"{p:g}"] = curve(distance(f, drawn.truth))
+        found["floor"][f"{p:g}"] = curve(distance(floor(hit, sizes)[1], drawn.truth))
+    return found
+
+
+def on_squared_scores(
+    device: torch.device, contexts: int = 128, steps: Sequence[int] = GROWING
+) -> dict[str, Any]:
+    """Gradient descent from W = 0 on the Plackett-Luce loss with scores −‖Wx − y‖².
+
+    A context's responses lie on one line, so that every gradient points along it, the direction of
+    Wx never changes, and the loss keeps falling as Wx goes out: no finite W has the least. From 0
+    W = f xᵀ/‖x‖² at each step, so it is f = Wx that descends here, at the rate _RATE.
+
+    Returns:
+        ``steps`` [S]; by n, for each of them, the ``norm`` of W and the ``distance``.
+    """
+    sizes = torch.tensor(PUBLISHED_N, device=device)
+    mask = prefixes(_RESPONSES, sizes)
+    drawn = held_out("original", contexts, _RESPONSES, _D, device)[0]
+    y, r = drawn.responses[:, None], drawn.rewards[:, None]
+    found: dict[str, dict[str, list[Any]]] = {
+        what: {str(n): [] for n in PUBLISHED_N} for what in ("norm", "distance")
+    }
+    f = drawn.query.new_zeros(contexts, len(PUBLISHED_N), drawn.query.shape[-1])
+    for step in range(1, steps[-1] + 1):
+        f -= _RATE * loss_and_gradient(f, y, r, "squared", mask)[1]
+        if step in steps:
+            norm = f.norm(dim=-1) / drawn.query.norm(dim=-1, keepdim=True)
+            for what, of in (("norm", norm), ("distance", distance(f, drawn.truth))):
+                for k, values in enumerate(found[what].values()):
+                    values.append(estimate(of[:, k].tolist()))
+    return {"steps": list(steps), "rate": _RATE, "contexts": contexts, **found}
+
+
+def estimate(values: Sequence[float]) -> dict[str, Any]:
+    """Their mean with Student's t interval at 95 %, which one value doesn't have."""
+    of = curve(torch.tensor(values, dtype=torch.float64).unsqueeze(-1))
+    return {
+        "mean": of["mean"][0],
+        **{end: None if of[end] is None else of[end][0] for end in ("low", "high")},
+        "n": of["n"],
+    }
+
+
+def curve(values: Tensor | Sequence[Sequence[float]]) -> dict[str, Any]:
+    """The same for each column of [B, P]."""
+    found = np.asarray(values.cpu() if isinstance(values, Tensor) else values, dtype=np.float64)
+    n, middle = len(found), found.mean(0)
+    if n == 1:
+        return {"mean": middle.tolist(), "low": None, "high": None, "n": n}
+    half = stats.t.ppf(0.975, n - 1) * found.std(0, ddof=1) / n**0.5
+    return {
+        "mean": middle.tolist(),
+        "low": (middle - half).tolist(),
+        "high": (middle + half).tolist(),
+        "n": n,
+    }
+
+
+def _generator(device: torch.device) -> torch.Generator:
+    return torch.Generator(device).manual_seed(TEST + 2)
