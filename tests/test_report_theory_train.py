@@ -123,7 +123,7 @@ def test_a_page_of_any_presets() -> None:
         )
     )  # fmt: skip
     assert any("clearly worse: no FFN" in each for each in every.findings)
-    assert "train-released-mask" in page(every)
+    assert "released-mask" in page(every)
     for arms in ((), (base,), (arm("released", "released", 0.4),)):
         page(sheet(result(*arms)))
     quick = result()

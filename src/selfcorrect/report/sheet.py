@@ -110,6 +110,7 @@ def page(sheet: Sheet) -> str:
         images=True,
         sheet=sheet,
         numeric=numeric,
+        broad=_broad,
         names=_names,
         is_table=lambda part: isinstance(part, Table),
     )
@@ -123,6 +124,12 @@ def numeric(table: Table) -> list[bool]:
     """
     columns = list(zip(table.columns, *table.rows, strict=True))[1:]
     return [False, *(all(map(_number, cells)) for _, *cells in columns)][: len(table.columns)]
+
+
+def _broad(table: Table) -> bool:
+    """Whether half a page is too narrow for it."""
+    longest = max((sum(map(len, row)) for row in table.rows), default=0)
+    return len(table.columns) > 5 or longest > 95
 
 
 def _number(text: str) -> bool:

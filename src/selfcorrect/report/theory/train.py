@@ -191,7 +191,7 @@ def _ablations(result: Result) -> list[Section]:
         if arms:
             caption = f"On the {kind}; intervals at 95 % over {arms[0]['excess']['n']} seeds."
             title = f"Ablations, {kind}"
-            parts.append(charts.excess(arms, f"train-{preset}", title, caption))
+            parts.append(charts.excess(arms, preset, title, caption))
             parts.append(_table(arms, f"{title}: excess and differences", _PAIRED))
     if not parts:
         return []
@@ -232,7 +232,7 @@ def _objectives(result: Result) -> Section:
     arms = _of(result, "objectives")
     if arms:
         title = "Trained on other objectives"
-        parts.append(charts.curves(result, arms, "train-objectives", title))
+        parts.append(charts.curves(result, arms, "objectives", title))
         rows = [
             [a["name"], *_cells(result, a["curves"]["distance"]), short(a["norm"]["mean"], 1)]
             for a in arms
@@ -266,7 +266,7 @@ def _released(result: Result) -> list[Section]:
         mine = _of(result, name)
         if any(a in pairs for a in mine):
             title = f"Distances, {name}"
-            parts.append(charts.curves(result, mine, f"train-{name}", title))
+            parts.append(charts.curves(result, mine, name, title))
     return [Section("The released recipe, and where its code differs", _RELEASED, parts)]
 
 

@@ -40,7 +40,7 @@ def references(result: Result) -> Chart:
         at = [int(k) for k in points]
         drawn.append(markers(f"published {name}", at, list(points.values()), "@soft", symbol))
     return Chart(
-        "train-references",
+        "references",
         "What the triples seen are used for",
         "Trained transformers lie on the floor's and descent's curve; copying the best response "
         "and least squares lie far below.",
@@ -99,7 +99,7 @@ def noise(result: Result, arm: Result) -> Chart:
         drawn.append(line(f"descent, p = {p}", n, low["mean"], colour))
         drawn.append(_measured(f"trained, p = {p}", n, found, symbol, colour))
     return Chart(
-        "train-noise",
+        "noise",
         "Reward noise",
         "The distance rises with the probability that a reward is replaced; trained and descent "
         "rise together.",
@@ -123,7 +123,7 @@ def squared(result: Result) -> Chart:
              "mode": "lines+markers"}
         )  # fmt: skip
     return Chart(
-        "train-squared",
+        "squared",
         "On the squared score the map grows without end",
         "‖W‖ rises with every fourfold number of steps, for each n.",
         drawn,
