@@ -235,6 +235,52 @@ def test_a_run_beyond_its_anchors() -> None:
     assert "ε in round 1 is −0.200" in found["why"]
 
 
+def test_a_run_about_at_an_anchor() -> None:
+    data = made(100)
+    p = tc.mixture([1.003] * 8, data.plus, data.minus)
+    p += data.p - tc.mixture(shares(data), data.plus, data.minus)  # records differ
+    found = bridged(replace(data, p=p))
+    assert "isn't shown to lie between its anchors: ε in round 1 is 1.003 [0.99" in found["why"]
+
+
+def test_a_run_that_is_no_mixture() -> None:
+    data = made()
+    aside = np.array([0.9, 0.05, 0.05])  # every record moves the same way, whatever its anchors
+    found = bridged(replace(data, p=data.p / 10 + 0.9 * aside))
+    assert found["residual"]["low"] > 1
+    assert f"by {found['residual']['value']:.1f} times what these differ by" in found["why"]
+    assert found["why"].endswith("another model, task or wording may.")
+    lines = [row for row in measured_rows(found) if row[0].startswith("unexplained")]
+    assert lines[0][-1] == "at most .50 (not met)"
+
+
+def measured_rows(found: dict[str, Any]) -> list[Any]:
+    return [list(row) for row in sheet(found).sections[1].parts[0].rows]  # type: ignore[union-attr]
+
+
+def test_anchors_that_have_not_settled_are_told() -> None:
+    data = made()
+    assert bridged(data)["last_steps"] is None
+    still = bridged(replace(data, sooner=np.stack([data.plus, data.minus])))
+    assert [e["value"] for e in still["last_steps"].values()] == pytest.approx([0, 0])
+    assert not any("settled" in line for line in sheet(still).findings)
+    sooner = tc.mixture([0.07, 0.9], data.plus, data.minus)
+    found = bridged(replace(data, sooner=sooner))
+    assert [e["value"] for e in found["last_steps"].values()] == pytest.approx([-0.07, 0.1])
+    told = next(line for line in sheet(found).findings if "settled" in line)
+    assert "in the anchor run and by" in told
+    assert "ρ is nearer to 1 than it seems" in told
+
+
+def test_anchors_that_do_not_differ_in_being_right_are_told() -> None:
+    data = made()
+    assert not any("The right option" in line for line in sheet(bridged(data)).findings)
+    swapped = bridged(replace(data, plus=data.minus, minus=data.plus))
+    assert any("The right option is less likely under p₊" in x for x in sheet(swapped).findings)
+    elsewhere = bridged(replace(data, target=(data.target + 2) % 3))
+    assert abs(elsewhere["anchors"]["difference"]["value"]) < 0.05
+
+
 def test_records_that_differ_are_told() -> None:
     found = bridged(made(differ=2.0))
     # each record's odds go by .6; the pooled ones by less
@@ -383,6 +429,23 @@ def test_records_that_say_too_little(runs: dict[str, Run]) -> None:
         bridge(run)
 
 
+def test_what_can_not_be_an_anchor(runs: dict[str, Run]) -> None:
+    run, negation = runs["intrinsic"], runs["negation"]
+    with pytest.raises(UserError, match="can't be its own anchor"):
+        bridge(run, negation=run)
+    with pytest.raises(UserError, match="can't be both ends of the scale"):
+        bridge(run, negation=negation, anchor=negation)
+    header = replace(run.header, spec=run.spec.model_copy(update={"rounds": 3}))
+    short = replace(run, header=header)
+    with pytest.raises(UserError, match="the run has 3 rounds, and three are fitted"):
+        bridge(short)
+
+
+def test_the_steps_of_the_anchors_are_read(runs: dict[str, Run]) -> None:
+    steps = bridge(runs["intrinsic"])["last_steps"]  # both rounds of an anchor are the same
+    assert [e["value"] for e in steps.values()] == pytest.approx([0, 0])
+
+
 def test_no_shared_example(runs: dict[str, Run]) -> None:
     for file in (runs["anchor"].folder / "records").glob("*.parquet"):
         frame = pl.read_parquet(file)
@@ -415,6 +478,13 @@ def test_the_planted_odds_ratio_is_found(tmp_path: Path) -> None:
     assert found["identified"]
     assert found["rho"]["low"] < 0.6 < found["rho"]["high"]
     assert found["skill"]["two_concept"]["probability"]["low"] > 0
+
+
+def test_planted_anchors_of_too_few_rounds_are_told(tmp_path: Path) -> None:
+    found = bridge(planted(tmp_path, "rho=0.9"))
+    assert found["rho"]["high"] < 0.9
+    assert found["last_steps"]["anchor"]["high"] < -0.01
+    assert any("anchors haven't settled" in line for line in sheet(found).findings)
 
 
 def test_the_planted_null_is_not_taken_for_skill(tmp_path: Path) -> None:

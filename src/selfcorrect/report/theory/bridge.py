@@ -53,7 +53,9 @@ _MODEL = (
 _WRONG = (
     "The anchors needn't be pure. If the negation run holds some of the wanted concept, or the "
     "anchor run some of the other, ε is measured on a scale that is shifted and stretched, and its "
-    "logit is no line. Noise in the anchors pulls every ε towards ½, and ρ towards 1.",
+    "logit is no line; ρ comes out farther from 1 than it is. So it is where the anchors' own runs "
+    "have too few rounds to come to their ends. Noise in the anchors pulls every ε towards ½, and "
+    "ρ towards 1.",
     "Answers are evidence, too. Where the model's own answers are drawn from its mixture, they "
     "leave the probability of either concept unchanged on average; greedy answers don't, and then "
     "a round's ρ isn't the instruction's alone.",
@@ -95,11 +97,19 @@ def sheet(result: Result) -> Sheet:
 
 def _findings(result: Result) -> list[str]:
     if not result["identified"]:
-        return [f"Not identified here: {result['why']}", "So nothing is predicted.", *_used(result)]
+        return [
+            f"Not identified here: {result['why']}",
+            "So nothing is predicted.",
+            *_aimless(result),
+            *_unsettled(result),
+            *_used(result),
+        ]
     return [
         _headline(result),
         *_rivals(result),
         _odds(result),
+        *_aimless(result),
+        *_unsettled(result),
         *_doubts(result),
         *_used(result),
     ]
@@ -140,13 +150,52 @@ def _rivals(result: Result) -> list[str]:
 
 def _odds(result: Result) -> str:
     e = result["rho"]
-    said = f"ρ = {_said(e)}"
+    said = f"ρ = {_said(e, 3)}"
     if e["low"] is None:
         return f"Over rounds 1-3 {said}; it has no interval: {e.get('why')}."
     if e["low"] <= 1 <= e["high"]:
         return f"Over rounds 1-3 the odds of the other concept aren't shown to change: {said}."
     way = "shrinks" if e["value"] < 1 else "raises"
     return f"Over rounds 1-3 each round {way} the odds of the other concept: {said}."
+
+
+def _aimless(result: Result) -> list[str]:
+    """Of anchors that differ, but not in how likely the right option is."""
+    e = result["anchors"]["difference"]
+    if e["low"] is None or e["low"] > 0:
+        return []
+    less = e["high"] < 0
+    how = "is less likely" if less else "isn't shown to be likelier"
+    then = "the anchors don't" if less else "nothing shows that the anchors"
+    return [
+        f"The right option {how} under p₊ than under p₋: {_said(e, 3, signed=True)}; so {then} "
+        "differ in what the goal asks for."
+    ]
+
+
+def _unsettled(result: Result) -> list[str]:
+    """Of anchors that were still on their way in their last round."""
+    most = result["settings"]["most_last_step"]
+    moved = [
+        f"by {_said(e, 3, signed=True)} in the {name} run"
+        for name, e in (result["last_steps"] or {}).items()
+        if _beyond(e, most)
+    ]
+    if not moved:
+        return []
+    farther = "If they were on their way still, ρ is nearer to 1 than it seems. "
+    farther = farther if result["identified"] else ""
+    return [
+        f"The anchors haven't settled: in their last round ε still changed {' and '.join(moved)}. "
+        f"{farther}Run negation and anchor again for more rounds (a larger --rounds); the longer "
+        "runs are then taken."
+    ]
+
+
+def _beyond(e: Estimate, most: float) -> bool:
+    """Whether a figure is shown to be farther from 0; if it has no interval, whether it is."""
+    low, high = (e["value"] if e[end] is None else e[end] for end in ("low", "high"))
+    return low is not None and bool(low > most or high < -most)
 
 
 def _doubts(result: Result) -> list[str]:
@@ -191,13 +240,10 @@ def _used(result: Result) -> list[str]:
 
 def _between(result: Result) -> list[str]:
     anchors = result["anchors"]
-    lines = [
+    return [
         "The mean probability of the right option is "
         f"{_said(anchors['anchor'])} under p₊ and {_said(anchors['negation'])} under p₋."
     ]
-    if not result["identified"]:
-        lines.append(f"Not identified here: {result['why']}")
-    return lines
 
 
 def _said(e: Estimate, places: int = 2, *, signed: bool = False) -> str:
@@ -212,28 +258,58 @@ def _said(e: Estimate, places: int = 2, *, signed: bool = False) -> str:
 
 def _measured(result: Result) -> Table:
     settings = result["settings"]
-    most = percent(settings["most_residual"])
+    least, most, step = (settings[key] for key in ("least_tv", "most_residual", "most_last_step"))
+    inside = {e["round"]: "between 0 and 1" for e in result["epsilon"][:3]}
     rows = [
-        ("total variation of p₊ and p₋", result["tv"], f"at least {short(settings['least_tv'])}"),
-        ("unexplained in rounds 1-3", result["residual"], f"at most {most} %"),
+        (
+            "total variation of p₊ and p₋",
+            result["tv"],
+            _need(f"at least {short(least)}", _within(result["tv"], least, 1)),
+        ),
+        (
+            "unexplained in rounds 1-3",
+            result["residual"],
+            _need(f"at most {short(most)}", _within(result["residual"], 0, most)),
+        ),
         *(
-            (f"ε in round {row['round']}", row, "between 0 and 1" if row["round"] <= 3 else "")
-            for row in result["epsilon"]
+            (
+                f"ε in round {e['round']}",
+                e,
+                _need(inside[e["round"]], _within(e, 0, 1)) if e["round"] in inside else "",
+            )
+            for e in result["epsilon"]
+        ),
+        *(
+            (
+                f"step of ε, last round of {name}",
+                e,
+                _need(f"within ±{short(step)}", not _beyond(e, step)),
+            )
+            for name, e in (result["last_steps"] or {}).items()
         ),
         ("ρ, rounds 1-3", result["rho"], ""),
-        ("log(ρ₃/ρ₂)", result["bend"], "0 if every round says the same"),
-        ("spread of ε between records, round 3", result["spread"][2], ""),
+        ("log(ρ₃/ρ₂)", result["bend"], "0 if rounds say the same"),
+        ("spread of ε, round 3", result["spread"][2], ""),
     ]
     return Table(
         title="Measured",
         columns=["", "value [95 %]", "what the model needs"],
-        rows=[[name, _said(e), wanted] for name, e, wanted in rows],
+        rows=[[name, _said(e, 3), wanted] for name, e, wanted in rows],
         note=(
             f"n {result['n']:,}, {count(result['clusters'], 'cluster')}; intervals are over "
-            "clusters. Unexplained is the share of what differs between records that no mixture of "
-            "their anchors gives."
+            "clusters. On ε's scale p₊ is 0 and p₋ is 1. Unexplained is the records' squared "
+            "distance from the nearest mixtures of their anchors over that from the round's mean: "
+            "0 is a mixture, 1 no better than the mean."
         ),
     )
+
+
+def _need(text: str, met: bool) -> str:
+    return text if met else f"{text} (not met)"
+
+
+def _within(e: Estimate, low: float, high: float) -> bool:
+    return e["value"] is None or bool(low <= e["value"] <= high)
 
 
 def _forecast(result: Result) -> Section:
@@ -314,10 +390,16 @@ _NONE: Estimate = {"value": None, "low": None, "high": None}
 
 def _epsilon(result: Result) -> Chart:
     rows = result["epsilon"]
-    traces = []
+    ends = [rows[0], rows[-1]]
+    traces = [
+        _line("p₋, ε = 1", _x(ends), [1, 1], "@baseline", "dash"),
+        _line("p₊, ε = 0", _x(ends), [0, 0], "@baseline", "dot"),
+    ]
+    theory = "No line is fitted, as the model isn't identified. "
     if result["identified"]:
+        theory = "Theory: a logistic line through rounds 1-3, dashed where it is a forecast. "
         fitted, beyond = rows[:3], rows[2:]
-        traces = [
+        traces += [
             _line("line through rounds 1-3", _x(fitted), [r["line"] for r in fitted], "@accuracy"),
             _line(
                 "the same, gone on", _x(beyond), [r["line"] for r in beyond], "@accuracy", "dash"
@@ -327,12 +409,13 @@ def _epsilon(result: Result) -> Chart:
     return Chart(
         name="epsilon",
         title="How much of the other concept is in each round",
-        alt="ε by round, measured with intervals, beside the line fitted to rounds 1-3.",
+        alt="ε by round, measured with intervals, between the anchors at 0 and 1"
+        + (", beside the line fitted to rounds 1-3." if result["identified"] else "."),
         data=traces,
         layout={"xaxis": rounds_axis(result["actual"]), "yaxis": {"title": {"text": "ε"}}},
         caption=(
-            "Theory: a logistic line through rounds 1-3, dashed where it is a forecast. Measured: "
-            "ε by least squares over all records, bars are 95 % intervals over clusters."
+            f"{theory}Measured: ε by least squares over all records, bars are 95 % intervals over "
+            "clusters."
         ),
     )
 

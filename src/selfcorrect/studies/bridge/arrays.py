@@ -1,0 +1,143 @@
+"""What three runs say, as arrays, on the examples that all of them have whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from selfcorrect.errors import UserError
+from selfcorrect.measures.intervals import Floats
+from selfcorrect.runs.folder import Run
+
+#: Answers that are the likeliest option in so large a share of records count as greedy.
+GREEDY_FROM = 0.95
+
+#: What is foretold of each record.
+QUANTITIES = ("probability", "accuracy")
+
+_COLUMNS = (
+    "example", "cluster", "round", "choices", "choice", "likeliest", "target", "correct", "option_p"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """What is needed of the three runs, on the examples that they share.
+
+    Attributes:
+        p: distributions over the options in each round [T, n, K]; options that an example doesn't
+            have are 0.
+        plus, minus: p+ and p− [n, K].
+        target: the right option [n].
+        correct: 1 where the answer given was right, else 0 [T, n].
+        clusters: a number for each record's cluster [n].
+        greedy: whether the answers count as the likeliest option, else as drawn.
+        likeliest: the share of answers read that are the likeliest option.
+        sooner: p+ and p− [2, n, K] as they were one round earlier; ``None`` where an anchor has
+            only one round.
+    """
+
+    p: Floats
+    plus: Floats
+    minus: Floats
+    target: NDArray[np.int64]
+    correct: Floats
+    clusters: NDArray[np.int64]
+    greedy: bool = True
+    likeliest: float = 1.0
+    sooner: Floats | None = None
+
+    @property
+    def quantities(self) -> dict[str, Floats]:
+        """What is foretold of each record, by :data:`QUANTITIES`, as measured [T, n]."""
+        return {"probability": self.of_target(self.p), "accuracy": self.correct}
+
+    def of_target(self, p: Floats) -> Floats:
+        """The probability of the right option [..., n] in distributions [..., n, K]."""
+        return np.asarray(p[..., np.arange(len(self.target)), self.target])
+
+    def accuracy(self, p: Floats) -> Floats:
+        """The accuracy [..., n] to be expected of answers from distributions [..., n, K]."""
+        if self.greedy:
+            return np.asarray(p.argmax(axis=-1) == self.target, dtype=np.float64)
+        return self.of_target(p)
+
+
+def aligned(run: Run, negation: Run, anchor: Run) -> Aligned:
+    """Read the three runs and reduce them to the examples that all of them have whole.
+
+    Raises:
+        UserError: no options' probabilities, no shared examples, or different options of one.
+    """
+    own = _records(run)
+    rounds = run.spec.rounds
+    whole = own.group_by("example").len().filter(pl.col("len") == rounds).select("example")
+    anchors = [_ends(each) for each in (negation, anchor)]
+    shared = whole
+    for each in anchors:
+        shared = shared.join(each, on="example", how="semi")
+    if shared.is_empty():
+        raise UserError(
+            f"{run.folder}, {negation.folder} and {anchor.folder} share no example that all of "
+            "them have whole: give runs on the same data, with the same limit and seed."
+        )
+    own = own.join(shared, on="example", how="semi").sort("example", "round")
+    first = own.filter(pl.col("round") == own["round"].min())
+    ends = [first.select("example").join(e, on="example", how="left") for e in anchors]
+    for other, end in zip((negation, anchor), ends, strict=True):
+        differ = first.filter(first["choices"] != end["choices"])
+        if len(differ):
+            raise UserError(
+                f"{other.folder} asks example {differ['example'][0]!r} with other options, or in "
+                f"another order, than {run.folder}: give a run on the same data and seed."
+            )
+    sooner = all(each.spec.rounds > 1 for each in (negation, anchor))
+    n, width = len(first), int(own["option_p"].list.len().to_numpy().max())
+    read = own.filter(pl.col("choice").is_not_null())
+    likeliest = float((read["choice"] == read["likeliest"]).to_numpy().mean()) if len(read) else 0.0
+    return Aligned(
+        p=_padded(own["option_p"], width).reshape(n, rounds, width).swapaxes(0, 1),
+        plus=_padded(ends[1]["option_p"], width),
+        minus=_padded(ends[0]["option_p"], width),
+        target=first["target"].to_numpy().astype(np.int64),
+        correct=own["correct"].cast(pl.Float64).to_numpy().reshape(n, rounds).T,
+        clusters=np.unique(first["cluster"].to_numpy(), return_inverse=True)[1].astype(np.int64),
+        greedy=likeliest >= GREEDY_FROM,
+        likeliest=likeliest,
+        sooner=np.stack([_padded(end["sooner"], width) for end in ends[::-1]]) if sooner else None,
+    )
+
+
+def _records(run: Run) -> pl.DataFrame:
+    """The graded records that have the options' probabilities."""
+    frame = run.read(_COLUMNS).filter(
+        pl.col("option_p").is_not_null()
+        & pl.col("target").is_not_null()
+        & pl.col("correct").is_not_null()
+    )
+    if frame.is_empty():
+        raise UserError(
+            f"{run.folder} has no record with the probabilities of lettered options: give a run "
+            "on a task with options, such as bbq, choices or planted."
+        )
+    return frame
+
+
+def _ends(run: Run) -> pl.DataFrame:
+    """The last round's distributions, and those before (the same where there are none)."""
+    frame = _records(run).select("example", "round", "choices", "option_p")
+    last, before = (frame.filter(pl.col("round") == run.spec.rounds - back) for back in (0, 1))
+    sooner = before.select("example", sooner="option_p")
+    return last.join(sooner, on="example", how="left").with_columns(
+        pl.coalesce("sooner", "option_p").alias("sooner")
+    )
+
+
+def _padded(rows: pl.Series, width: int) -> Floats:
+    table = np.zeros((len(rows), width))
+    there = np.arange(width) < rows.list.len().to_numpy()[:, None]
+    table[there] = rows.explode().to_numpy()
+    return table

@@ -1,0 +1,91 @@
+"""Whether the two-concept model is identified, from the anchors and rounds 1-3 alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from selfcorrect.measures.intervals import Estimate
+
+#: The rounds that are fitted; those after them are predicted.
+FITTED = (1, 2, 3)
+#: Anchors nearer to each other than this identify nothing (specification).
+LEAST_TV = 0.05
+#: A mixture that leaves more of the differences between records unexplained is no description.
+MOST_RESIDUAL = 0.5
+#: Anchors whose ε changed by more in their own last round haven't settled: p± aren't their ends.
+MOST_LAST_STEP = 0.01
+
+
+def unidentified(tv: Estimate, residual: Estimate, epsilon: Sequence[Estimate]) -> str | None:
+    """Why the model isn't identified here, and what to do; ``None`` if it is.
+
+    Args:
+        tv: of the total variation between p+ and p−.
+        residual: the share left unexplained in rounds 1-3.
+        epsilon: of ε in rounds 1-3.
+    """
+    if tv.value is None or tv.value < LEAST_TV:
+        return (
+            "the anchors say nearly the same: the total variation between p+ and p− is "
+            f"{tv.value or 0:.3f}, under {LEAST_TV:g}; look for a model or a task on which the "
+            "instruction changes the answers."
+        )
+    if tv.low is not None and tv.low < LEAST_TV:
+        return (
+            "the anchors aren't shown to differ: the interval of the total variation between p+ "
+            f"and p− reaches down to {tv.low:.3f}, under {LEAST_TV:g}; run all three on more "
+            "examples (a larger --limit)."
+        )
+    if residual.value is None or residual.value > MOST_RESIDUAL:
+        return _no_mixture(residual)
+    for round, e in zip(FITTED, epsilon, strict=True):
+        if e.value is not None and not 0 < e.value < 1:
+            return _outside(round, e.value, e.low, e.high)
+    return None
+
+
+def _no_mixture(residual: Estimate) -> str:
+    """Told before ε is: of a run that is no mixture, ε says nothing."""
+    if residual.value is None:
+        return (
+            "the records don't differ, so nothing shows whether they are mixtures of their "
+            "anchors; run all three on other examples."
+        )
+    most = f"over {100 * MOST_RESIDUAL:.0f} %"
+    stays = "of what differs between records in rounds 1-3 stays unexplained"
+    if residual.low is not None and residual.low <= MOST_RESIDUAL:
+        ends = ", ".join(f"{100 * end:.0f}" for end in (residual.low, residual.high or 0.0))
+        return (
+            f"the run isn't shown to be a mixture of its anchors: {100 * residual.value:.0f} % "
+            f"[{ends}] {stays}, {most}; run all three on more examples (a larger --limit)."
+        )
+    if residual.value <= 1:
+        missed = f"{100 * residual.value:.0f} % {stays}, {most}"
+    else:
+        missed = (
+            f"the nearest mixtures miss the records of rounds 1-3 by {residual.value:.1f} times "
+            "what these differ by (in squares), so none describes them"
+        )
+    return (
+        f"the run isn't a mixture of its anchors: {missed}; more examples won't change that, "
+        "another model, task or wording may."
+    )
+
+
+def _outside(round: int, value: float, low: float | None, high: float | None) -> str:
+    said = _number(value)
+    if low is None or high is None or low >= 1 or high <= 0:
+        return (
+            f"the run doesn't lie between its anchors: ε in round {round} is {said}, and a "
+            "probability is between 0 and 1; anchors of more rounds, or other words for the "
+            "goal, may reach further."
+        )
+    return (
+        f"the run isn't shown to lie between its anchors: ε in round {round} is {said} "
+        f"[{_number(low)}, {_number(high)}], and its logit needs a value between 0 and 1; run "
+        "all three on more examples (a larger --limit)."
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
