@@ -45,7 +45,7 @@ def squared_score(prediction: Tensor, responses: Tensor) -> Tensor:
 
 def cosine_score(prediction: Tensor, responses: Tensor) -> Tensor:
     """cos(f, y) for predictions [..., d] and responses [..., N, d]: [..., N]."""
-    return (_unit(responses) @ _unit(prediction).unsqueeze(-1)).squeeze(-1)
+    return _dots(_unit(prediction), _unit(responses))
 
 
 SCORES = {"squared": squared_score, "cosine": cosine_score}

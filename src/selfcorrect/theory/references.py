@@ -146,14 +146,19 @@ def curve(values: Tensor | Sequence[Sequence[float]]) -> dict[str, Any]:
     found = np.asarray(values.cpu() if isinstance(values, Tensor) else values, dtype=np.float64)
     n, middle = len(found), found.mean(0)
     if n == 1:
-        return {"mean": middle.tolist(), "low": None, "high": None, "n": n}
+        return {"mean": _short(middle), "low": None, "high": None, "n": n}
     half = stats.t.ppf(0.975, n - 1) * found.std(0, ddof=1) / n**0.5
     return {
-        "mean": middle.tolist(),
-        "low": (middle - half).tolist(),
-        "high": (middle + half).tolist(),
+        "mean": _short(middle),
+        "low": _short(middle - half),
+        "high": _short(middle + half),
         "n": n,
     }
+
+
+def _short(values: Any) -> list[float]:
+    """To six digits: more would be noise, and a third of the file."""
+    return [float(f"{value:.6g}") for value in values]
 
 
 def _generator(device: torch.device) -> torch.Generator:
