@@ -93,6 +93,25 @@ def test_the_readmes_figures_are_the_measured_ones() -> None:
         assert float(number[0]) == pytest.approx(round(value, places), abs=1e-9), place
 
 
+def test_the_theory_pages_tables_are_the_measured_ones() -> None:
+    from selfcorrect.report.sheet import Table
+    from selfcorrect.report.theory import train
+
+    page = (ROOT / "docs" / "theory.md").read_text("utf-8")
+    result = json.loads((ROOT / "benchmarks" / "theory" / "train.json").read_text("utf-8"))
+    shown = " ".join(page.split())
+    parts = [part for section in train.sheet(result).sections for part in section.parts]
+    [readings] = [p for p in parts if p.title.startswith("1 − cos(prediction")]
+    assert isinstance(readings, Table)
+    for name, *cells in readings.rows:
+        if name not in ("floor", "best copy", "least squares") and "published" not in name:
+            assert f"| {name} | {' | '.join(cells)} |" in page, name
+    for preset, name in (("warped", "1 head"), ("warped", "1 layer"), ("ablations", "no FFN")):
+        [arm] = [a for a in result["arms"] if (a["preset"], a["name"]) == (preset, name)]
+        ends = [f"{arm['excess_difference'][end]:.3f}".lstrip("0") for end in ("mean", "high")]
+        assert all(end.replace("-0", "−") in shown for end in ends), name
+
+
 def test_constraints_cover_every_dependency() -> None:
     pinned = {
         line.partition("==")[0].strip().lower().replace("_", "-")

@@ -35,7 +35,7 @@ from selfcorrect.theory.posteriors import (
 _SMALL = 1e-5
 #: … on all paths with an ε below this.
 _LARGEST = 1e-3
-_SHOWN_PATHS = 40
+_SHOWN_PATHS = 12
 #: A rate is measured where it brings so many nats: then what the prior adds is a small part.
 _TELLING = 10.0
 

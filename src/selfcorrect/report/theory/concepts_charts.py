@@ -72,7 +72,7 @@ def typical(c: Curves) -> Chart:
     t, n = c["round"], c["n"]
     exact = [(a, b) for a, b in zip(t, c["exact"], strict=True) if b is not None]
     return Chart(
-        "concepts-typical",
+        "typical",
         "The typical rate",
         f"−(1/t) log ε falls or rises to {c['predicted']:.3f} over {t[-1]} rounds.",
         [
@@ -102,7 +102,7 @@ def average(c: Curves) -> Chart:
         traces.append(line("exp(−KL · t), the typical path", *_columns(shown), "@baseline", "dot"))
     traces.append(markers("sampled", t, c["sampled"], "@confidence", "circle", c["error"]))
     return Chart(
-        "concepts-mean",
+        "mean",
         "The mean falls more slowly",
         "E[ε] over rounds on a log scale lies far above exp(−KL · t) and on the curve with the "
         "Chernoff rate.",
@@ -124,7 +124,7 @@ def pathwise(c: Curves) -> Chart:
         ratio = [y / (e * c[f"{kind}_slope"]) for y, e in zip(c[kind], x, strict=True)]
         traces.append(markers(name, x, ratio, colour, symbol))
     return Chart(
-        "concepts-pathwise",
+        "pathwise",
         "What the prediction owes to ε",
         "Measured over predicted distance: 1 where ε is small, off where it is large.",
         traces,
@@ -164,7 +164,7 @@ def calibration(rows: Sequence[Curves], n: int, *, fixed: bool) -> Chart:
         "gives at these confidences, so it has no bars"
     )
     return Chart(
-        f"concepts-calibration-{'fixed' if fixed else 'prior'}",
+        f"calibration-{'fixed' if fixed else 'prior'}",
         "Calibration, instructions from C+" if fixed else "Calibration, concept from the prior",
         "Calibration error over rounds."
         if fixed
@@ -178,7 +178,7 @@ def calibration(rows: Sequence[Curves], n: int, *, fixed: bool) -> Chart:
 def drift(c: Curves) -> Chart:
     """Drift of the log-odds against the share of wrong instructions."""
     return Chart(
-        "concepts-drift",
+        "drift",
         "Wrong instructions",
         f"The drift falls in a straight line and is 0 at q* = {c['threshold']:.3f}.",
         [
@@ -206,7 +206,7 @@ def sides(c: Mapping[str, Curves], n: int) -> Chart:
             markers(f"{name}, sampled", t, y, colour, symbol, error),
         ]
     return Chart(
-        "concepts-sides",
+        "sides",
         "On both sides of the threshold, and at it",
         "The mean posterior rises to 1 below q*, falls to 0 above, and stays near its start at q*.",
         traces,
@@ -233,7 +233,7 @@ def answers(c: Mapping[str, Curves]) -> Chart:
             ]
     n = c["answers"]["n"]
     return Chart(
-        "concepts-answers",
+        "answers",
         "Own answers carry no information",
         "The mean posterior stays at the prior with own answers alone and rises with instructions.",
         traces,
@@ -245,7 +245,7 @@ def answers(c: Mapping[str, Curves]) -> Chart:
 def locked(c: Curves) -> Chart:
     """The share of paths that end at C+ against the prior."""
     return Chart(
-        "concepts-locked",
+        "locked",
         "Where own answers lead",
         "The share of paths that end at C+ equals the prior.",
         [
@@ -263,7 +263,7 @@ def lengths(c: Curves) -> Chart:
     """KL a token against the length of an instruction."""
     m = c["length"]
     return Chart(
-        "concepts-lengths",
+        "lengths",
         "Order tells, not frequency",
         "The divergence a token is 0 for one token and rises with the instruction's length.",
         [
@@ -279,7 +279,7 @@ def lengths(c: Curves) -> Chart:
 def markov(c: Curves) -> Chart:
     """E[ε_t] of the hidden-Markov concepts."""
     return Chart(
-        "concepts-markov",
+        "markov",
         "Hidden-Markov concepts",
         "The mean of ε over rounds, enumerated and sampled, agree.",
         [
@@ -298,7 +298,7 @@ def scores(comparisons: Sequence[Curves]) -> Chart:
     expected = [_half_normal((k + 0.5) / len(z)) for k in range(len(z))]
     top = max(3.5, z[-1])
     return Chart(
-        "concepts-scores",
+        "scores",
         "Exact against sampled",
         f"Sorted sizes of {len(z)} z-scores against those of a normal; the largest is {z[-1]:.2f}.",
         [
