@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from selfcorrect import records, strategies
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, make_spec, open_run, read_spec
-from selfcorrect.runs.folder import Piece, cut, gaps, read_piece, write_piece
+from selfcorrect.runs.folder import Piece, cut, gaps, piece_bytes, read_piece
 from selfcorrect.runs.identity import Facts, ModelFacts, folder_name, spec_hash
 from selfcorrect.runs.store import Store
 
@@ -348,7 +348,7 @@ def rows(n: int) -> list[dict[str, Any]]:
 def test_a_piece_is_read_as_written_and_its_bytes_are_stable(tmp_path: Path) -> None:
     piece = Piece(3, 192, 200)
     for name in ("a", "b"):
-        write_piece(Store(tmp_path / name), piece, rows(8))
+        Store(tmp_path / name).put(piece.name, piece_bytes(rows(8)))
     assert read_piece(Store(tmp_path / "a"), piece).equals(records.frame(rows(8)))
     assert Store(tmp_path / "a").read(piece.name) == Store(tmp_path / "b").read(piece.name)
 
@@ -356,7 +356,7 @@ def test_a_piece_is_read_as_written_and_its_bytes_are_stable(tmp_path: Path) -> 
 @pytest.mark.parametrize("keep", [0, 3, 500, -9, -1])
 def test_a_damaged_piece_is_told(tmp_path: Path, keep: int) -> None:
     store, piece = Store(tmp_path), Piece(0, 0, 50)
-    write_piece(store, piece, rows(50))
+    store.put(piece.name, piece_bytes(rows(50)))
     file = tmp_path / piece.name
     file.write_bytes(file.read_bytes()[:keep])
     with pytest.raises(UserError, match=r"is damaged .*delete that file and run") as caught:

@@ -45,6 +45,10 @@ def run(
     device: str = "auto",
     chunk: int = 64,
     skip_bad: bool = False,
+    base_url: str | None = None,
+    in_flight: int | None = None,
+    workers: int | None = None,
+    ray: str | None = None,
     spec: RunSpec | None = None,
     out: str | Path = "runs",
     baseline: bool = True,
@@ -73,6 +77,11 @@ def run(
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         chunk: dialogues that go through their rounds together.
         skip_bad: leave out malformed lines of the data instead of stopping.
+        base_url: of the server of ``openai:NAME``; its key is taken from the environment variable
+            ``OPENAI_API_KEY``.
+        in_flight: so many dialogues a server is asked for at the same time; 64 by default.
+        workers: processes that each hold the model. A script needs ``if __name__ == "__main__":``.
+        ray: address of a Ray cluster: ``auto``, ``ray://host:port``, or ``local`` to start one.
         spec: a whole spec (see :func:`read_spec`) in place of everything above but an open model.
         out: the folder in which the runs' folders lie.
         baseline: run or find the controls ``repeat`` and ``baseline`` on the same examples.
@@ -105,14 +114,24 @@ def run(
             "skip_bad": skip_bad,
         }
         if isinstance(model, str):
-            table["model"] = {"name": model, "dtype": dtype, "device": device}
+            asked = {"base_url": base_url, "in_flight": in_flight}
+            table["model"] = {"name": model, "dtype": dtype, "device": device} | {
+                key: value for key, value in asked.items() if value is not None
+            }
         if data is not None:
             table["task"]["data"] = str(data)
         spec = runs.make_spec(table)
     opened = None if isinstance(model, str) else model
     name = spec.model.name if opened is None else opened.name
     with shown(name) if progress else nullcontext() as tell:
-        return runs.run(spec, out=out, baseline=baseline, model=opened, progress=tell)
+        return runs.run(
+            spec,
+            out=out,
+            baseline=baseline,
+            model=opened,
+            progress=tell,
+            where=runs.Where(workers, ray),
+        )
 
 
 def open_run(folder: str | Path) -> Run:

@@ -129,6 +129,15 @@ def run(
     chunk: o.Chunk = None,
     no_baseline: o.NoBaseline = False,
     skip_bad: o.SkipBad = False,
+    base_url: o.BaseUrl = None,
+    in_flight: o.InFlight = None,
+    price: o.Price = None,
+    budget_tokens: o.BudgetTokens = None,
+    budget_money: o.BudgetMoney = None,
+    workers: o.Workers = None,
+    ray: o.Ray = None,
+    worker_cpus: o.WorkerCpus = 1,
+    worker_gpus: o.WorkerGpus = 0,
 ) -> None:
     """Run a strategy, with its controls, print table and verdict, and write report.html.
 
@@ -139,9 +148,11 @@ def run(
     from selfcorrect.runs.report import write
 
     spec = _spec(given, model, task, data, categories, strategy, rounds, limit, seed, system,
-                 dtype, device, chunk, skip_bad)  # fmt: skip
+                 dtype, device, chunk, skip_bad, base_url, in_flight, price, budget_tokens,
+                 budget_money)  # fmt: skip
+    where = runs.Where(workers, ray, worker_cpus, worker_gpus)
     with shown(spec.model.name) as progress:
-        done = runs.run(spec, out=out, baseline=not no_baseline, progress=progress)
+        done = runs.run(spec, out=out, baseline=not no_baseline, progress=progress, where=where)
     summary = done.summary()
     _show(summary, write(done, summary))
     if "rounds" in spec.model_fields_set and done.spec.rounds < spec.rounds:
@@ -170,6 +181,11 @@ def preview(
     chunk: o.Chunk = None,
     no_baseline: o.NoBaseline = False,
     skip_bad: o.SkipBad = False,
+    base_url: o.BaseUrl = None,
+    in_flight: o.InFlight = None,
+    price: o.Price = None,
+    budget_tokens: o.BudgetTokens = None,
+    budget_money: o.BudgetMoney = None,
 ) -> None:
     """Show what a run would say, and what it would cost.
 
@@ -180,7 +196,8 @@ def preview(
     from selfcorrect.preview import preview
 
     spec = _spec(given, model, task, data, categories, strategy, rounds, limit, seed, system,
-                 dtype, device, chunk, skip_bad)  # fmt: skip
+                 dtype, device, chunk, skip_bad, base_url, in_flight, price, budget_tokens,
+                 budget_money)  # fmt: skip
     show(preview(spec, out=out, baseline=not no_baseline), Console())
 
 
@@ -303,6 +320,11 @@ def _spec(
     device: str | None,
     chunk: int | None,
     skip_bad: bool,
+    base_url: str | None,
+    in_flight: int | None,
+    price: str | None,
+    budget_tokens: int | None,
+    budget_money: float | None,
 ) -> RunSpec:
     values: dict[str, Any] = {
         "model.name": model,
@@ -318,6 +340,11 @@ def _spec(
         "system": system,
         "chunk": chunk,
         "skip_bad": skip_bad or None,
+        "model.base_url": base_url,
+        "model.in_flight": in_flight,
+        "model.price": price,
+        "model.budget_tokens": budget_tokens,
+        "model.budget_money": budget_money,
     }
     return o.spec_from(given, values)
 

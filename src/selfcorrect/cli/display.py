@@ -58,6 +58,8 @@ def line(progress: Progress, pace: tuple[float | None, float | None]) -> str:
         parts.append(f"{duration(left)} left")
     if progress.accuracy is not None:
         parts.append(f"accuracy {progress.accuracy:.3f}".replace(" 0.", " ."))
+    if progress.spent:
+        parts.append(progress.spent)
     return " · ".join(parts)
 
 

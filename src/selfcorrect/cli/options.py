@@ -24,8 +24,8 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         metavar="MODEL",
-        help="smollm2 (the default), a folder, a .gguf file, a Hugging Face id, planted:chain, "
-        "planted:two-concept.",
+        help="smollm2 (the default), a folder, a .gguf file, a Hugging Face id, openai:NAME behind "
+        "a server, planted:chain, planted:two-concept.",
         show_default=False,
     ),
 ]
@@ -116,6 +116,73 @@ Chunk = Annotated[
         metavar="N",
         help="Dialogues that go through their rounds together; the default is 64.",
         show_default=False,
+    ),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        help="Of the server of openai:NAME, such as http://localhost:8000/v1. Its key is taken "
+        "from the environment variable OPENAI_API_KEY.",
+        show_default=False,
+    ),
+]
+InFlight = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Dialogues that a server is asked for at the same time; the default is 64.",
+        show_default=False,
+    ),
+]
+Price = Annotated[
+    str | None,
+    typer.Option(
+        metavar="P,G",
+        help="A server's price of a million prompt tokens and of a million generated ones.",
+        show_default=False,
+    ),
+]
+BudgetTokens = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Stop before a server has used so many tokens.", show_default=False
+    ),
+]
+BudgetMoney = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="Stop before a server has cost so much; needs --price.",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Processes that each hold the model; with --ray, actors (by default as many as fit).",
+        show_default=False,
+        min=1,
+    ),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on a Ray cluster: auto, ray://HOST:PORT, or local to start one here.",
+        show_default=False,
+    ),
+]
+WorkerCpus = Annotated[
+    float,
+    typer.Option(metavar="X", help="CPUs that a worker takes of the Ray cluster.", min=0),
+]
+WorkerGpus = Annotated[
+    float,
+    typer.Option(
+        metavar="X", help="GPUs that a worker takes of the Ray cluster; .5 shares one.", min=0
     ),
 ]
 NoBaseline = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.base import (
@@ -13,6 +14,7 @@ from selfcorrect.models.base import (
     Request,
     Site,
     TextScore,
+    in_flight,
     message,
 )
 from selfcorrect.models.loading import BUNDLED, DTYPES
@@ -27,6 +29,7 @@ __all__ = [
     "Site",
     "TextScore",
     "describe",
+    "in_flight",
     "load",
     "message",
     "names",
@@ -48,6 +51,7 @@ def names() -> dict[str, str]:
         "FOLDER": "a folder in the format of Hugging Face transformers",
         "FILE.gguf": "a GGUF file, converted once",
         "OWNER/NAME": "a model of the Hugging Face hub",
+        "openai:NAME": "a model behind an OpenAI-compatible server: give --base-url",
         "planted:chain": "a model with stated behaviour, for the task 'planted'",
         "planted:two-concept": "the same: it mixes two concepts, and instructions move the odds",
     }
@@ -55,6 +59,8 @@ def names() -> dict[str, str]:
 
 def describe(name: str, dtype: str = "auto", device: str = "auto") -> tuple[str, str, str]:
     """``(fingerprint, dtype, device)`` as :func:`load` would resolve them, without loading weights.
+
+    Not of a model behind a server: that has to be opened.
 
     Raises:
         UserError: an unknown dtype or device, or a model that can't be found.
@@ -69,19 +75,32 @@ def describe(name: str, dtype: str = "auto", device: str = "auto") -> tuple[str,
     return locate(name).fingerprint, dtype, device
 
 
-def load(name: str, dtype: str = "auto", device: str = "auto") -> Model:
+def load(name: str, dtype: str = "auto", device: str = "auto", **served: Any) -> Model:
     """Open a model.
 
     Args:
         name: see :func:`names`.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        served: how a model behind a server is asked: see :func:`selfcorrect.models.endpoint.load`,
+            and for its budget ``price``, ``budget_tokens`` and ``budget_money``.
 
     Raises:
         UserError: the model can't be found or loaded.
     """
     if dtype not in DTYPES:
         raise UserError(f"there is no dtype {dtype!r}: {nearest(dtype, DTYPES)}.")
+    if name.startswith("openai:"):
+        from selfcorrect.models import endpoint
+
+        prompt_price, completion_price = served.pop("price", None) or (0.0, 0.0)
+        budget = endpoint.Budget(
+            tokens=served.pop("budget_tokens", None),
+            money=served.pop("budget_money", None),
+            prompt_price=prompt_price,
+            completion_price=completion_price,
+        )
+        return endpoint.load(name, budget=budget, **served)
     if name.startswith("planted:"):
         from selfcorrect.models import planted
 

@@ -199,3 +199,12 @@ class Model(Protocol):
     def count(self, text: str) -> int:
         """How many tokens a rendered transcript has."""
         ...
+
+
+def in_flight(model: Model) -> int:
+    """How many dialogues of a model go on by themselves at a time, each from its own thread.
+
+    0, as for all models without an ``in_flight`` of their own: the dialogues of a chunk take each
+    step together.
+    """
+    return int(getattr(model, "in_flight", 0))

@@ -1,7 +1,8 @@
 """Runs: one model × task × strategy × seed, in a folder that explains itself."""
 
-from selfcorrect.runs.execute import CONTROLS, Interrupted, Prepared, Progress, prepare, run
+from selfcorrect.runs.execute import CONTROLS, Interrupted, Prepared, Where, prepare, run
 from selfcorrect.runs.folder import Run, find_run, open_run
+from selfcorrect.runs.progress import Progress
 from selfcorrect.runs.spec import ModelSpec, RunSpec, StrategySpec, TaskSpec, make_spec, read_spec
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "RunSpec",
     "StrategySpec",
     "TaskSpec",
+    "Where",
     "find_run",
     "make_spec",
     "open_run",

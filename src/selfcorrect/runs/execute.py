@@ -8,16 +8,17 @@ stored plan, never those that happen to be missing: only the writing skips what 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from selfcorrect import models, strategies
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.models.base import Model, OutOfMemoryError
+from selfcorrect.models.base import Model
+from selfcorrect.runs import independent
+from selfcorrect.runs.chunk import Bench, Crew, Done, Job, Setup, open_model
 from selfcorrect.runs.folder import (
     RUN,
     Header,
@@ -30,8 +31,6 @@ from selfcorrect.runs.folder import (
     gaps,
     pieces,
     read_header,
-    timing,
-    write_piece,
 )
 from selfcorrect.runs.identity import (
     Facts,
@@ -42,6 +41,7 @@ from selfcorrect.runs.identity import (
     strategy_table,
     task_of,
 )
+from selfcorrect.runs.progress import Counter, Progress
 from selfcorrect.runs.spec import ModelSpec, RunSpec, StrategySpec
 from selfcorrect.runs.store import Store
 from selfcorrect.strategies.base import Strategy
@@ -66,26 +66,23 @@ class Interrupted(KeyboardInterrupt):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a command is, told after each round of each arm.
+class Where:
+    """Who takes the pieces of a run through their rounds.
 
     Attributes:
-        arm, round: what was just finished; ``round`` is 0 when a run starts or continues.
-        rounds: how many rounds the arm has.
-        dialogues, wanted: finished in every arm, and wanted.
-        steps, all_steps: the same in rounds of dialogues over all arms, for an even bar.
-        accuracy: share correct of this arm at this round, over the finished pieces and the
-            present one; ``None`` where nothing was graded.
+        workers: processes, or with ``ray`` actors, that each hold the models; ``None``: this
+            process, or with ``ray`` as many as the cluster has room for.
+        ray: the address of a Ray cluster.
+        cpus, gpus: what each actor takes of it.
     """
 
-    arm: str
-    round: int
-    rounds: int
-    dialogues: int
-    wanted: int
-    steps: int
-    all_steps: int
-    accuracy: float | None
+    workers: int | None = None
+    ray: str | None = None
+    cpus: float = 1
+    gpus: float = 0
+
+
+HERE = Where()
 
 
 @dataclass(frozen=True)
@@ -111,6 +108,7 @@ class Prepared:
         examples: all of the task's, in the order of the run.
         wanted: how many of them the limit leaves.
         facts: fingerprints, and the models as resolved.
+        opened: the models behind servers, which are known once they are asked; "" is the main one.
     """
 
     spec: RunSpec
@@ -119,6 +117,12 @@ class Prepared:
     wanted: int
     strategy: Strategy
     facts: Facts
+    opened: Mapping[str, Model] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Close the connections to servers."""
+        for model in self.opened.values():
+            model.close()  # type: ignore[attr-defined]
 
 
 def prepare(spec: RunSpec, model: Model | None = None) -> Prepared:
@@ -140,11 +144,14 @@ def prepare(spec: RunSpec, model: Model | None = None) -> Prepared:
     if not examples:
         raise UserError(f"the task {spec.task.name} has no examples{_of(spec)}.")
     strategies.check_names(strategy, set(task.ask(examples[0])))
-    main = _facts(spec.model, model)
+    named = {name: spec.models[name] for name in sorted(strategy.asked)}
+    given = {} if model is not None else {"": spec.model}
+    opened = _opened({**given, **named})
+    main = _facts(spec.model, model or opened.get(""))
     facts = Facts(
         model=main,
         data=data_fingerprint(task),
-        others={name: _facts(spec.models[name]) for name in sorted(strategy.asked)},
+        others={name: _facts(other, opened.get(name)) for name, other in named.items()},
     )
     resolved = spec.model_copy(
         update={
@@ -157,7 +164,7 @@ def prepare(spec: RunSpec, model: Model | None = None) -> Prepared:
     )
     ordered = order(examples, spec.seed)
     wanted = min(spec.limit or len(ordered), len(ordered))
-    return Prepared(resolved, task, ordered, wanted, strategy, facts)
+    return Prepared(resolved, task, ordered, wanted, strategy, facts, opened)
 
 
 def run(
@@ -167,6 +174,7 @@ def run(
     baseline: bool = True,
     model: Model | None = None,
     progress: Callable[[Progress], None] | None = None,
+    where: Where = HERE,
 ) -> Run:
     """Run a spec, or what is missing of it, with its controls; each arm in its own folder.
 
@@ -179,27 +187,30 @@ def run(
         baseline: run or find the controls (:data:`CONTROLS`) on the same examples.
         model: an open model to use instead of opening ``spec.model``.
         progress: told after each round of each arm.
+        where: who takes the dialogues through their rounds.
 
     Raises:
         UserError: bad input, a folder of another version or in use by another process, a full disk.
         Interrupted: on Ctrl-C.
     """
+    _check_where(where, spec, model)
     ready = prepare(spec, model)
-    arms = _arms(ready, Path(out).expanduser(), baseline)
-    main = arms[0]
-    _check_margins(main)
-    if not any(_missing(arm, ready.wanted) for arm in arms):
-        _check_held(main, ready)
-        return _result(main, ready)
-    try:
-        with ExitStack() as locks:
+    with ExitStack() as held:
+        held.callback(ready.close)
+        arms = _arms(ready, Path(out).expanduser(), baseline)
+        main = arms[0]
+        _check_margins(main)
+        if not any(_missing(arm, ready.wanted) for arm in arms):
+            _check_held(main, ready)
+            return _result(main, ready)
+        try:
             for arm in arms:
                 # a control that is complete is only read, so that many runs can share it
                 if arm is main or _missing(arm, ready.wanted):
-                    locks.enter_context(arm.store.lock())
-            _fill(ready, arms, model, progress)
-    except KeyboardInterrupt:
-        raise Interrupted(main.store.root) from None
+                    held.enter_context(arm.store.lock())
+            _fill(ready, arms, model, progress, where)
+        except KeyboardInterrupt:
+            raise Interrupted(main.store.root) from None
     return _result(main, ready)
 
 
@@ -215,6 +226,33 @@ def _result(main: _ArmRun, ready: Prepared) -> Run:
 def _of(spec: RunSpec) -> str:
     where = f" in {spec.task.data}" if spec.task.data else ""
     return where + (f" of {', '.join(spec.task.categories)}" if spec.task.categories else "")
+
+
+def _check_where(where: Where, spec: RunSpec, model: Model | None) -> None:
+    many = where.ray is not None or (where.workers or 1) > 1
+    if where.workers is not None and where.workers < 1:
+        raise UserError(f"workers must be at least 1, not {where.workers}.")
+    if many and model is not None:
+        raise UserError("workers open the model for themselves: give its name, not an open one.")
+    if many and (spec.model.is_served or any(m.is_served for m in spec.models.values())):
+        raise UserError(
+            "the work is done by the model's server, so more workers don't help: give "
+            "model.in_flight=N for more dialogues at a time."
+        )
+
+
+def _opened(specs: Mapping[str, ModelSpec]) -> dict[str, Model]:
+    """Those of the models that are behind servers, opened."""
+    opened: dict[str, Model] = {}
+    try:
+        for name, spec in specs.items():
+            if spec.is_served:
+                opened[name] = open_model(spec)
+    except BaseException:
+        for model in opened.values():
+            model.close()  # type: ignore[attr-defined]
+        raise
+    return opened
 
 
 def _facts(spec: ModelSpec, model: Model | None = None) -> ModelFacts:
@@ -313,46 +351,102 @@ def _fill(
     arms: Sequence[_ArmRun],
     model: Model | None,
     progress: Callable[[Progress], None] | None,
+    where: Where,
 ) -> None:
     # only now, under the locks, is it certain what is missing
     missing = {arm.name: _missing(arm, ready.wanted) for arm in arms}
     if not any(missing.values()):
         return
-    counter = _Counter(arms, ready.wanted, progress)
-    for arm in arms:
-        _check_held(arm, ready, counter)
-    if model is None:
-        s = ready.spec.model
-        model = models.load(s.name, s.dtype, s.device)
-    others = {n: models.load(m.name, m.dtype, m.device) for n, m in ready.spec.models.items()}
-    plans = _plans(ready, arms, missing, model)
-    counter.start()
-    batch = _Batch(ready.spec.chunk)
-    by_name = {arm.name: arm for arm in arms}
+    counter = Counter({a.name: a.spec.rounds for a in arms}, ready.wanted, progress)
+    held = {arm.name: _Held(_check_held(arm, ready, counter)) for arm in arms}
+    stores = {arm.name: arm.store for arm in arms}
+    with _crew(ready, arms, model, counter, where) as crew:
+        plans = _plans(ready, arms, missing, crew)
+        counter.start()
+        for done in crew.work(_jobs(ready, plans, held)):
+            _store(done, stores, held)
+            counter.done(done)
+
+
+def _crew(
+    ready: Prepared, arms: Sequence[_ArmRun], model: Model | None, counter: Counter, where: Where
+) -> AbstractContextManager[Crew]:
+    """Whoever does the work."""
+    strategies = {arm.name: (arm.strategy, arm.spec.rounds) for arm in arms}
+    setup = Setup(ready.spec, ready.task, strategies, ready.examples[0])
+    if where.ray is not None:
+        from selfcorrect.runs import cluster
+
+        return cluster.crew(setup, where.ray, where.workers, where.cpus, where.gpus)
+    if (where.workers or 1) > 1:
+        from selfcorrect.runs import workers
+
+        return workers.crew(setup, where.workers or 1)
+    bench = Bench.open(setup, model, ready.opened)
+    counter.spent = bench.spent
+    if independent.together(bench.models):
+        return nullcontext(independent.crew(bench, arms[0].store, counter))
+    return nullcontext(
+        Crew(
+            bench.transcripts(),
+            bench.about(),
+            lambda jobs: (bench.take(job, counter) for job in jobs),
+        )
+    )
+
+
+class _Held:
+    """Which pieces of an arm there are, by chunk: asked for every piece of a run."""
+
+    def __init__(self, there: Sequence[Piece]) -> None:
+        self._chunks: dict[int, list[Piece]] = {}
+        for piece in there:
+            self.add(piece)
+
+    def add(self, piece: Piece) -> None:
+        self._chunks.setdefault(piece.chunk, []).append(piece)
+
+    def lacking(self, piece: Piece) -> list[tuple[int, int]]:
+        """The intervals of a piece that aren't there."""
+        return gaps(self._chunks.get(piece.chunk, ()), piece.start, piece.end)
+
+
+def _jobs(ready: Prepared, plans: Sequence[Plan], held: Mapping[str, _Held]) -> Iterator[Job]:
+    """What is to be done, in order; made as it is asked for."""
     for plan in plans:
-        together = [by_name[name] for name in plan.arms if name in by_name]
+        together = tuple(name for name in plan.arms if name in held)
         for piece in cut(plan.start, min(plan.end, ready.wanted), ready.spec.chunk):
-            if any(gaps(pieces(a.store), piece.start, piece.end) for a in together):
-                _converse(piece, together, ready, model, others, counter, batch)
+            lacking = {name: held[name].lacking(piece) for name in together}
+            if any(lacking.values()):
+                yield Job(piece, list(ready.examples[piece.start : piece.end]), together, lacking)
 
 
-def _check_held(arm: _ArmRun, ready: Prepared, counter: _Counter | None = None) -> None:
+def _store(done: Done, stores: Mapping[str, Store], held: Mapping[str, _Held]) -> None:
+    for name, piece, data in done.files:
+        stores[name].put(piece.timing, json.dumps(done.note).encode(), replace=True)
+        # last, so that a folder with all of its records has nothing unfinished
+        stores[name].put(piece.name, data)
+        held[name].add(piece)
+
+
+def _check_held(arm: _ArmRun, ready: Prepared, counter: Counter | None = None) -> Sequence[Piece]:
     """Check what is there already, and count it."""
-    for piece in pieces(arm.store):
+    there = pieces(arm.store)
+    for piece in there:
         if piece.start < ready.wanted:
             ids = [e.id for e in ready.examples[piece.start : piece.end]]
             frame = check_piece(arm.store, piece, ids)
             if counter is not None:
-                counter.add(arm.name, frame.iter_rows(named=True))
-                held = min(piece.end, ready.wanted) - piece.start
-                counter.finished(arm.name, held, arm.spec.rounds)
+                dialogues = min(piece.end, ready.wanted) - piece.start
+                counter.held(arm.name, frame.iter_rows(named=True), dialogues)
+    return there
 
 
 def _plans(
     ready: Prepared,
     arms: Sequence[_ArmRun],
     missing: Mapping[str, Sequence[tuple[int, int]]],
-    model: Model,
+    crew: Crew,
 ) -> Sequence[Plan]:
     """The plans, with a new one for what none of them covers; all stored when this returns."""
     main = arms[0]
@@ -368,14 +462,14 @@ def _plans(
         plans.append(Plan(start, ready.wanted, tuple(name for name, _ in open_ended)))
     for arm in arms:
         if arm is main or missing[arm.name]:
-            _write_header(arm, ready, model, arms, tuple(plans) if arm is main else None)
+            _write_header(arm, ready, crew, arms, tuple(plans) if arm is main else None)
     return plans
 
 
 def _write_header(
     arm: _ArmRun,
     ready: Prepared,
-    model: Model,
+    crew: Crew,
     arms: Sequence[_ArmRun],
     plans: tuple[Plan, ...] | None,
 ) -> None:
@@ -387,10 +481,8 @@ def _write_header(
             spec=arm.spec.model_copy(update={"limit": limit}),
             hash=arm.hash,
             examples=len(ready.examples),
-            about=_about(arm, ready),
-            transcript=first_transcript(
-                model, ready.task, ready.examples[0], arm.strategy, arm.spec.system
-            ),
+            about=_about(arm, ready, crew),
+            transcript=crew.transcripts[arm.name],
             controls={},
         )
     else:
@@ -406,7 +498,7 @@ def _write_header(
         arm.store.put(RUN, header.toml(), replace=True)
 
 
-def _about(arm: _ArmRun, ready: Prepared) -> dict[str, Any]:
+def _about(arm: _ArmRun, ready: Prepared, crew: Crew) -> dict[str, Any]:
     facts = ready.facts
     return about(
         fingerprints={
@@ -416,159 +508,5 @@ def _about(arm: _ArmRun, ready: Prepared) -> dict[str, Any]:
         },
         strategy=strategy_table(arm.strategy),
         skipped={"lines": list(ready.task.skipped)},
+        **({"served": crew.about} if crew.about else {}),
     )
-
-
-def first_transcript(
-    model: Model, task: Task, example: Example, strategy: Strategy, system: str | None
-) -> str:
-    """What the model is shown before it first speaks, special tokens in place."""
-    from selfcorrect.converse import beginning
-
-    conversation = model.open(1)
-    messages, prefill = beginning(task, example, strategy, system)
-    conversation.restart([messages])
-    text = conversation.render(0, prefill)
-    conversation.close([0])
-    return text
-
-
-def _converse(
-    piece: Piece,
-    arms: Sequence[_ArmRun],
-    ready: Prepared,
-    model: Model,
-    others: Mapping[str, Model],
-    counter: _Counter,
-    batch: _Batch,
-) -> None:
-    """Take a piece through all rounds in all of these arms, and store what is missing.
-
-    Its dialogues go together as far as the device's memory allows: a full one halves the batch.
-    """
-    from selfcorrect.converse import Arm, converse
-
-    started = time.perf_counter()
-    examples = list(ready.examples[piece.start : piece.end])
-    parts: list[Mapping[str, Sequence[Mapping[str, Any]]]] = []
-    done = 0
-    lacking = {a.name: gaps(pieces(a.store), piece.start, piece.end) for a in arms}
-
-    def on_round(arm: str, round: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        if lacking[arm]:
-            counter.round(arm, round, _within(rows, examples, piece, lacking[arm]))
-
-    while done < len(examples):
-        some = examples[done : done + batch.size]
-        before = counter.mark()
-        try:
-            parts.append(
-                converse(
-                    model,
-                    ready.task,
-                    some,
-                    [Arm(a.name, a.strategy, a.spec.rounds) for a in arms],
-                    seed=ready.spec.seed,
-                    system=ready.spec.system,
-                    others=others,
-                    on_round=on_round,
-                )
-            )
-            done += len(some)
-        except OutOfMemoryError:
-            if len(some) == 1:
-                raise
-            counter.back_to(before)
-            batch.size = -(-len(some) // 2)
-    rows = {a.name: [row for each in parts for row in each[a.name]] for a in arms}
-    seconds = time.perf_counter() - started
-    for arm in arms:
-        for start, end in lacking[arm.name]:
-            part = Piece(piece.chunk, start, end)
-            note = timing(seconds, len(examples)) | {
-                "arms": [a.name for a in arms],
-                "device_batch": min(batch.size, len(examples)),
-            }
-            arm.store.put(part.timing, json.dumps(note).encode(), replace=True)
-            # last, so that a folder with all of its records has nothing unfinished
-            write_piece(arm.store, part, _within(rows[arm.name], examples, piece, [(start, end)]))
-            counter.finished(arm.name, end - start, arm.spec.rounds)
-
-
-def _within(
-    rows: Sequence[Mapping[str, Any]],
-    examples: Sequence[Example],
-    piece: Piece,
-    intervals: Sequence[tuple[int, int]],
-) -> Sequence[Mapping[str, Any]]:
-    """The rows of the dialogues at these positions."""
-    if list(intervals) == [(piece.start, piece.end)]:
-        return rows
-    ids = {e.id for a, b in intervals for e in examples[a - piece.start : b - piece.start]}
-    return [row for row in rows if row["example"] in ids]
-
-
-@dataclass
-class _Batch:
-    """How many dialogues go through the model at a time."""
-
-    size: int
-
-
-@dataclass
-class _Counter:
-    """Running totals: what is told of the progress doesn't grow with the run."""
-
-    arms: Sequence[_ArmRun]
-    wanted: int
-    tell: Callable[[Progress], None] | None
-    graded: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
-    dialogues: dict[str, int] = field(default_factory=dict)
-    steps: int = 0  # of finished pieces
-    within: int = 0  # of the present one
-
-    def add(self, arm: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        for row in rows:
-            if row["correct"] is not None:
-                right, of = self.graded.get((arm, row["round"]), (0, 0))
-                self.graded[arm, row["round"]] = (right + row["correct"], of + 1)
-
-    def round(self, arm: str, round: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        self.add(arm, rows)
-        self.within += len(rows)
-        self._say(arm, round)
-
-    def mark(self) -> tuple[dict[tuple[str, int], tuple[int, int]], int]:
-        """Where the counting stands."""
-        return dict(self.graded), self.within
-
-    def back_to(self, mark: tuple[dict[tuple[str, int], tuple[int, int]], int]) -> None:
-        """Forget what was counted since."""
-        self.graded, self.within = mark
-
-    def finished(self, arm: str, dialogues: int, rounds: int) -> None:
-        # by the plan, not by the rows: a dialogue that stopped early is finished all the same
-        self.dialogues[arm] = self.dialogues.get(arm, 0) + dialogues
-        self.steps += dialogues * rounds
-        self.within = 0
-
-    def start(self) -> None:
-        self._say(self.arms[0].name, 0)
-
-    def _say(self, arm: str, round: int) -> None:
-        if self.tell is None:
-            return
-        right, of = self.graded.get((arm, round), (0, 0))
-        rounds = {a.name: a.spec.rounds for a in self.arms}
-        self.tell(
-            Progress(
-                arm=arm,
-                round=round,
-                rounds=rounds[arm],
-                dialogues=min(self.dialogues.get(a.name, 0) for a in self.arms),
-                wanted=self.wanted,
-                steps=self.steps + self.within,
-                all_steps=self.wanted * sum(rounds.values()),
-                accuracy=right / of if of else None,
-            )
-        )

@@ -243,11 +243,11 @@ def pieces(store: Store) -> list[Piece]:
     return sorted(held, key=lambda p: p.start)
 
 
-def write_piece(store: Store, piece: Piece, rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Store the records of a piece. The same rows give the same bytes."""
+def piece_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """The records of a piece as a file. The same rows give the same bytes."""
     buffer = io.BytesIO()
     records.frame(rows).write_parquet(buffer, compression="zstd", compression_level=3)
-    return store.put(piece.name, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def read_piece(store: Store, piece: Piece, columns: Sequence[str] | None = None) -> pl.DataFrame:

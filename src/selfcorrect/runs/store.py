@@ -1,7 +1,7 @@
-"""Where a run's files are kept: four functions, here for a local folder.
+"""Where a run's files are kept: five functions, here for a local folder.
 
-Everything above uses only ``put``, ``list``, ``read`` and ``lock``, none of which needs a rename
-or an append, so that a bucket could stand in for the folder.
+Everything above uses only ``put``, ``list``, ``read``, ``remove`` and ``lock``, none of which needs
+a rename or an append, so that a bucket could stand in for the folder.
 """
 
 from __future__ import annotations
@@ -71,6 +71,11 @@ class Store:
         return sorted(
             prefix + n for n in names if not n.endswith(_UNFINISHED) and n not in (_LOCK, _OWNER)
         )
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with _explained(self.root):
+            (self.root / name).unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes:
         """A file's content.

@@ -1,0 +1,86 @@
+"""Models behind an OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, a cloud.
+
+What a server can do is found out by asking it (:mod:`.probing`); what it can't is done in the next
+best way, and the reply notes it. The client library's import waits until a model is opened.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING
+
+from selfcorrect.errors import UserError
+from selfcorrect.models.endpoint.address import address
+from selfcorrect.models.endpoint.budget import Budget, BudgetError, Meter
+from selfcorrect.models.endpoint.capabilities import Capabilities
+
+if TYPE_CHECKING:
+    from selfcorrect.models.endpoint.conversation import EndpointConversation
+    from selfcorrect.models.endpoint.model import EndpointModel
+
+__all__ = [
+    "KEY",
+    "PREFIX",
+    "Budget",
+    "BudgetError",
+    "Capabilities",
+    "EndpointConversation",
+    "EndpointModel",
+    "Meter",
+    "load",
+]
+
+#: What a model's name begins with, and the environment variable of the key.
+PREFIX, KEY = "openai:", "OPENAI_API_KEY"
+
+
+def load(
+    name: str,
+    base_url: str | None = None,
+    *,
+    concurrency: int = 64,
+    timeout: float = 600.0,
+    wait: float = 600.0,
+    draws: int = 20,
+    budget: Budget | None = None,
+) -> EndpointModel:
+    """Open a served model, and find out what its server can do.
+
+    Args:
+        name: ``openai:NAME``.
+        base_url: of the server; by default the environment's OPENAI_BASE_URL, else OpenAI's.
+        concurrency: so many requests at most are under way at a time.
+        timeout: seconds after which a request counts as failed.
+        wait: for so many seconds a server may give no answer before the run stops.
+        draws: so many replies are drawn where likelihoods can only be estimated.
+        budget: at most so much may be spent; by default there is no limit.
+
+    Raises:
+        UserError: a bad argument, no such server or model, or a key that isn't taken.
+    """
+    if not name.startswith(PREFIX) or len(name) == len(PREFIX):
+        raise UserError(f"a served model is named openai:NAME, not {name!r}; give its name.")
+    for what, value in (("concurrency", concurrency), ("draws", draws)):
+        if value < 1:
+            raise UserError(f"{what} must be at least 1, not {value}.")
+    for what, seconds in (("timeout", timeout), ("wait", wait)):
+        if not 0 < seconds < math.inf:
+            raise UserError(f"{what} must be a number of seconds above 0, not {seconds}.")
+    where = address(base_url or os.environ.get("OPENAI_BASE_URL"))
+    from selfcorrect.models.endpoint.model import connect
+    from selfcorrect.models.endpoint.server import Server
+
+    server = Server(
+        where,
+        os.environ.get(KEY, "").strip(),
+        concurrency=concurrency,
+        timeout=timeout,
+        wait=wait,
+        budget=budget or Budget(),
+    )
+    try:
+        return connect(name, server, draws)
+    except BaseException:
+        server.close()
+        raise

@@ -1,0 +1,70 @@
+"""Where a server is, and what may be shown of what it says: nothing that holds a key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from selfcorrect.errors import UserError
+from selfcorrect.text import visible
+
+DEFAULT = "https://api.openai.com/v1"
+_PORTS = {"http": 80, "https": 443}
+_LOOKS_SECRET = re.compile(r"\b(sk|key|pk)[-_][\w*.-]+|Bearer\s+\S+", re.IGNORECASE)
+_LONGEST = 240
+_PART = 8  # so many characters of a key in a row are too many
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A server's address.
+
+    Attributes:
+        url: the base of its routes, without a slash at the end (``http://localhost:8000/v1``).
+        place: its host and port, for people.
+    """
+
+    url: str
+    place: str
+
+    @property
+    def root(self) -> str:
+        """The base of the routes that stand beside ``/v1``."""
+        return self.url.removesuffix("/v1")
+
+
+def address(base_url: str | None) -> Address:
+    """Read a base URL.
+
+    Raises:
+        UserError: it isn't one, or holds credentials or a query (the message shows neither).
+    """
+    written = (base_url or DEFAULT).strip()
+    try:
+        parts = urlsplit(written)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if not parts.hostname or port is None:
+        raise UserError(
+            "the base URL is not an http address; give one like http://localhost:8000/v1."
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise UserError(
+            f"the base URL of {parts.hostname} holds more than an address; give it without user, "
+            "password, '?' and '#', and the key in the environment variable OPENAI_API_KEY."
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    path = parts.path.rstrip("/")
+    return Address(f"{parts.scheme}://{host}:{port}{path}", f"{host}:{port}")
+
+
+def without_key(text: str, key: str) -> str:
+    """A server's words on one line, fit to be shown: short, and without any part of the key."""
+    line = _LOOKS_SECRET.sub("***", text.replace(key, "***") if key else text)
+    parts = {key[at : at + _PART] for at in range(len(key) - _PART + 1)}
+    if any(part in line for part in parts):
+        return "a message that holds a part of the key and so isn't shown"
+    line = visible(" ".join(line.split()))
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

@@ -1,0 +1,123 @@
+"""What has been spent, and a limit that no request may pass."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from selfcorrect.errors import UserError
+
+_MILLION = 1_000_000
+
+
+class BudgetError(UserError):
+    """The next request could exceed the budget. What was finished is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits, each ``None`` if there is none.
+
+    Counted is what the server reports with its answers. What it charges for answers that were lost
+    on the way isn't known here.
+
+    Attributes:
+        tokens: at most so many, prompts and replies together.
+        money: at most so much, in the currency of the prices.
+        prompt_price, completion_price: of a million tokens. A server's discount for cached
+            prompts isn't counted.
+    """
+
+    tokens: int | None = None
+    money: float | None = None
+    prompt_price: float = 0.0
+    completion_price: float = 0.0
+
+    def __post_init__(self) -> None:
+        prices = (self.prompt_price, self.completion_price)
+        if self.money is not None and not any(prices):
+            raise UserError(
+                "a budget in money needs prices; give those of a million prompt and completion "
+                "tokens."
+            )
+        if min(*prices, self.tokens or 0, self.money or 0) < 0:
+            raise UserError("a budget or a price is below 0; give numbers from 0.")
+
+
+@dataclass(slots=True)
+class Meter:
+    """What the requests of one model have used, as its server reports it.
+
+    Attributes:
+        budget: the limits.
+        prompt, cached, completion: tokens; ``cached`` are the prompts' that the server had.
+        requests: answered ones.
+    """
+
+    budget: Budget
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+    requests: int = 0
+    _held: list[int] = field(default_factory=lambda: [0, 0])
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt + self.completion
+
+    @property
+    def money(self) -> float:
+        """Spent, in the currency of the prices; 0 without prices."""
+        return self._price(self.prompt, self.completion)
+
+    def _price(self, prompt: int, completion: int) -> float:
+        b = self.budget
+        return (prompt * b.prompt_price + completion * b.completion_price) / _MILLION
+
+    def _exceeded(self, prompt: int, completion: int) -> str:
+        """Which limit that much in all would pass, in words."""
+        b = self.budget
+        if b.tokens is not None and prompt + completion > b.tokens:
+            return f"of {b.tokens:,} tokens ({self.tokens:,} are spent)"
+        if b.money is not None and self._price(prompt, completion) > b.money:
+            return f"of {b.money:g} ({self.money:.4g} are spent)"
+        return ""
+
+    async def hold(self, prompt: int, completion: int) -> None:
+        """Set aside what a request may use at most. Waits while requests under way hold what it
+        needs: they rarely use all of it.
+
+        Raises:
+            BudgetError: not even an end of those would make room.
+        """
+        async with self._changed:
+            while True:
+                held, spoken = self._held
+                if not self._exceeded(
+                    self.prompt + held + prompt, self.completion + spoken + completion
+                ):
+                    break
+                limit = self._exceeded(self.prompt + prompt, self.completion + completion)
+                if limit:
+                    raise BudgetError(
+                        f"the next request could exceed the budget {limit}, so the run stopped; "
+                        "the same command with a larger budget goes on."
+                    )
+                await self._changed.wait()
+            self._held[0] += prompt
+            self._held[1] += completion
+
+    async def release(self, prompt: int, completion: int) -> None:
+        """Give back what was held."""
+        async with self._changed:
+            self._held[0] -= prompt
+            self._held[1] -= completion
+            self._changed.notify_all()
+
+    def count(self, prompt: int, cached: int, completion: int) -> None:
+        """Enter what a request used."""
+        self.prompt += prompt
+        self.cached += cached
+        self.completion += completion
+        self.requests += 1

@@ -1,0 +1,186 @@
+"""A batch of dialogues on a server. All of a step's requests are under way at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from selfcorrect.errors import UserError
+from selfcorrect.models.base import Message, Reply, Request, TextScore, message
+from selfcorrect.models.endpoint.options import Scores, score
+from selfcorrect.models.endpoint.server import TooLongError
+from selfcorrect.models.endpoint.wire import Ask, estimate, render
+
+if TYPE_CHECKING:
+    from selfcorrect.models.endpoint.model import EndpointModel
+
+T = TypeVar("T")
+_TOO_LONG = "the transcript is longer than the model's context window"
+
+
+class EndpointConversation:
+    """See :class:`selfcorrect.models.base.Conversation`.
+
+    A step that fails leaves the dialogues as they were before it.
+
+    Attributes:
+        score_notes: per dialogue, what had to be done differently in the latest :meth:`score`; the
+            dialogue's next reply notes it too.
+    """
+
+    def __init__(self, model: EndpointModel, messages: list[list[Message]]) -> None:
+        self.model = model
+        self.messages = messages
+        self.score_notes: list[tuple[str, ...]] = [()] * len(messages)
+
+    def say(self, messages: Sequence[Message | None]) -> None:
+        for mine, new in zip(self.messages, messages, strict=True):
+            if new is not None:
+                _append(mine, new)
+
+    def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
+        for row, new in enumerate(messages):
+            if new is not None:
+                self.messages[row] = []
+                for each in new:
+                    _append(self.messages[row], each)
+
+    def branch(self, copies: int = 1) -> EndpointConversation:
+        rows = [row for row in range(len(self.messages)) for _ in range(copies)]
+        return EndpointConversation(self.model, [list(self.messages[row]) for row in rows])
+
+    def close(self, which: Sequence[int]) -> None:
+        for row in which:
+            self.messages[row], self.score_notes[row] = [], ()
+
+    def render(self, index: int, turn: str | None = None) -> str:
+        """In the plain rendering: the server doesn't tell its template."""
+        if turn is None:
+            return render(self.messages[index], None)
+        earlier, spoken = self._open_turn(index)
+        return render(earlier, spoken + turn)
+
+    def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
+        if any(request is not None and request.states for request in requests):
+            raise UserError(
+                "hidden states can't be read from a server; use a local model, or no states."
+            )
+        asked = {
+            row: self._ask(row, request)
+            for row, request in enumerate(requests)
+            if request is not None
+        }
+        work = [_reply(self.model, ask, requests[row]) for row, ask in asked.items()]
+        found = self.model.server.run(_together(work))
+        replies: list[Reply | None] = [None] * len(requests)
+        for (row, ask), reply in zip(asked.items(), found, strict=True):
+            notes = tuple(dict.fromkeys((*self.score_notes[row], *reply.notes)))
+            self.score_notes[row] = ()
+            replies[row] = replace(reply, notes=notes)
+            if reply.finish != "context":
+                self.messages[row] = [*ask.messages, message("assistant", ask.turn + reply.text)]
+        return replies
+
+    def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
+        rows = [row for row, mine in enumerate(texts) if mine]
+        work = [self._score(row, texts[row] or ()) for row in rows]
+        found = self.model.server.run(_together(work))
+        scores: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
+        for row, each in zip(rows, found, strict=True):
+            scores[row], self.score_notes[row] = each.scores, each.notes
+        return scores
+
+    async def _score(self, row: int, texts: Sequence[str]) -> Scores:
+        earlier, spoken = self._open_turn(row)
+        begun = "" if self.model.capabilities.prompt else _beginning(texts)
+        rests = [text[len(begun) :] for text in texts]
+        seed = hashlib.blake2b(render(earlier, spoken + begun).encode(), digest_size=4).digest()
+        ask = Ask(tuple(earlier), spoken, begun, seed=int.from_bytes(seed))
+        try:
+            return await score(self.model, ask, rests, must=True)
+        except TooLongError:
+            return Scores((), (_TOO_LONG,))
+
+    def _open_turn(self, row: int) -> tuple[list[Message], str]:
+        """The messages before the assistant's open turn, and what stands in it already."""
+        messages = self.messages[row]
+        if messages and messages[-1].role == "assistant":
+            return messages[:-1], messages[-1].text + "\n\n"
+        return messages, ""
+
+    def _ask(self, row: int, request: Request) -> Ask:
+        earlier, spoken = self._open_turn(row)
+        return Ask(
+            tuple(earlier),
+            spoken,
+            request.prefill,
+            request.max_tokens,
+            request.temperature,
+            request.seed,
+            likely=bool(request.options),
+        )
+
+
+async def _reply(model: EndpointModel, ask: Ask, request: Request | None) -> Reply:
+    """One reply, with the scores of its options."""
+    options = request.options if request else ()
+    try:
+        said, notes, used = await model.ask(ask)
+        # Where a server cuts a reply short at the window's end, another would refuse to begin it.
+        if used.prompt + ask.max_tokens > model.context:
+            raise TooLongError(used.prompt, model.context)
+        scored = await score(model, ask, options, said) if options else Scores(())
+    except TooLongError as error:
+        model.context = error.limit or model.context
+        tokens = error.tokens or estimate(render(ask.messages, ask.turn))
+        return Reply("", "context", prompt_tokens=tokens, notes=(_TOO_LONG,))
+    first = said[0]
+    return Reply(
+        text=first.text,
+        finish="length" if first.finish == "length" else "stop",
+        token_ids=tuple(token.id for token in first.tokens if token.id is not None),
+        token_logps=tuple(token.logp for token in first.tokens),
+        options=scored.scores,
+        prompt_tokens=used.prompt,
+        encoded=used.encoded + sum(usage.encoded for usage in scored.used),
+        reused=used.cached,
+        generated=used.completion,
+        notes=tuple(dict.fromkeys((*notes, *first.notes, *scored.notes))),
+    )
+
+
+async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results, in order. What fails first ends the others."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+def _append(messages: list[Message], new: Message) -> None:
+    if messages and messages[-1].role == new.role:
+        new = message(new.role, f"{messages.pop().text}\n\n{new.text}")
+    messages.append(new)
+
+
+def _beginning(texts: Sequence[str]) -> str:
+    """What all texts begin with: up to the end of a word, without a space after it, and less than
+    the whole of any."""
+    length = next(
+        (n for n, letters in enumerate(zip(*texts, strict=False)) if len(set(letters)) > 1), None
+    )
+    begun = min(texts, key=len)[:length]
+    while begun and (
+        begun[-1].isspace()
+        or begun in texts
+        or any(begun[-1].isalnum() and t[len(begun)].isalnum() for t in texts)
+    ):
+        begun = begun[:-1]
+    return begun

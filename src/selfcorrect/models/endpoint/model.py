@@ -1,0 +1,173 @@
+"""A model behind an OpenAI-compatible server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.models.endpoint import probing
+from selfcorrect.models.endpoint.capabilities import Capabilities
+from selfcorrect.models.endpoint.conversation import EndpointConversation
+from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
+from selfcorrect.models.endpoint.wire import (
+    Ask,
+    Said,
+    Token,
+    Usage,
+    body,
+    estimate,
+    given,
+    guessed,
+    most_tokens,
+    replies,
+    route,
+    usage,
+)
+
+#: Where a server doesn't say how long a transcript may be: until it refuses one.
+UNKNOWN_CONTEXT = 1 << 20
+_NOT_FOUND = 404
+#: What a server says of a model and what stays the same when it is started again.
+_LASTING = ("id", "root", "owned_by", "max_model_len", "parent")
+_LASTING_META = ("n_ctx", "n_params", "size", "ftype", "n_vocab")
+
+
+@dataclass(repr=False)
+class EndpointModel:
+    """A model that a server serves: see :class:`selfcorrect.models.base.Model`.
+
+    Attributes:
+        name: as the user wrote it, ``openai:NAME``.
+        served: what the server calls the model.
+        fingerprint: of name, place, and what the server says of the model and can do.
+        context: as the server says; learned from its first refusal where it doesn't.
+        capabilities: what the server can do.
+        server: the client.
+        draws: how many replies an estimate by sampling draws.
+        dtype, device: ``served``, and the server's host and port.
+    """
+
+    name: str
+    served: str
+    fingerprint: str
+    context: int
+    capabilities: Capabilities
+    server: Server
+    draws: int
+    dtype: str = "served"
+    device: str = ""
+
+    def __repr__(self) -> str:
+        return f"EndpointModel({self.name!r}, {self.device!r})"
+
+    def open(self, dialogues: int) -> EndpointConversation:
+        return EndpointConversation(self, [[] for _ in range(dialogues)])
+
+    def count(self, text: str) -> int:
+        """As the server counts it, else about: four characters a token."""
+        if not self.capabilities.tokenizer:
+            return estimate(text)
+        counted = self.server.run(probing.count(self.server, self.served, text))
+        return estimate(text) if counted is None else counted
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.server.close()
+
+    async def ask(self, ask: Ask) -> tuple[list[Said], tuple[str, ...], Usage]:
+        """Replies, notes on how they were asked for, and what they cost.
+
+        Raises:
+            TooLongError, UserError: as :meth:`Server.post`.
+        """
+        sent, notes = body(self.served, self.capabilities, ask)
+        data = await self._post(sent, ask)
+        said = replies(data, self.capabilities, ask)
+        return said, notes + guessed(data), usage(data, sent, said)
+
+    async def given(self, ask: Ask) -> tuple[list[Token], Usage]:
+        """The tokens of a transcript with an open turn, each with its likelihood."""
+        sent, _ = body(self.served, self.capabilities, ask)
+        way = self.capabilities.prompt
+        sent |= {"prompt_logprobs": 1} if way == "prompt_logprobs" else {"echo": True}
+        data = await self._post(sent, ask)
+        return given(data, way), usage(data, sent, ())
+
+    async def _post(self, sent: Mapping[str, Any], ask: Ask) -> dict[str, Any]:
+        able = self.capabilities
+        prompt, completion = most_tokens(sent, able.length)
+        return await self.server.post(
+            route(able),
+            sent,
+            prompt=prompt,
+            completion=completion,
+            check=lambda data: replies(data, able, ask),
+        )
+
+
+def connect(name: str, server: Server, draws: int) -> EndpointModel:
+    """Ask a server for what it serves and can do.
+
+    Raises:
+        UserError: there is no such model, or the server can't be asked.
+    """
+    return server.run(_connect(name, server, draws))
+
+
+async def _connect(name: str, server: Server, draws: int) -> EndpointModel:
+    wanted = name.removeprefix("openai:")
+    listed = await _listed(server)
+    place = server.address.place
+    try:
+        able, answer = await probing.probe(server, wanted)
+    except TooLongError:
+        raise UserError(
+            f"the context window of {wanted!r} at {place} has no room for a word; serve it with a "
+            "longer one."
+        ) from None
+    except RefusedError as refusal:
+        if refusal.status == _NOT_FOUND and wanted not in listed:
+            known = f": {nearest(wanted, listed)}" if listed else ""
+            raise UserError(
+                f"the server at {place} has no model {wanted!r}, or no such address{known}; give "
+                "a model that it serves, and a base URL that ends as its documents say (/v1)."
+            ) from None
+        raise
+    served = str(answer.get("model") or wanted)
+    facts = listed.get(wanted) or listed.get(served) or {}
+    told = facts.get("meta")
+    meta: dict[str, Any] = told if isinstance(told, dict) else {}
+    stated = {
+        "name": wanted,
+        "url": server.address.url,
+        "served": served,
+        "model": {key: facts[key] for key in _LASTING if key in facts},
+        "meta": {key: meta[key] for key in _LASTING_META if key in meta},
+        "able": able.decisive,
+    }
+    digest = hashlib.blake2b(json.dumps(stated, sort_keys=True).encode(), digest_size=8)
+    window = facts.get("max_model_len") or meta.get("n_ctx")
+    return EndpointModel(
+        name=name,
+        served=wanted,
+        fingerprint=digest.hexdigest(),
+        context=window if isinstance(window, int) and window > 0 else UNKNOWN_CONTEXT,
+        capabilities=able,
+        server=server,
+        draws=draws,
+        device=place,
+    )
+
+
+async def _listed(server: Server) -> dict[str, dict[str, Any]]:
+    """What the server says of its models, by name; nothing where it doesn't."""
+    try:
+        told = (await server.get("/models")).get("data")
+    except RefusedError:
+        return {}
+    models = told if isinstance(told, list) else []
+    return {str(m.get("id")): m for m in models if isinstance(m, dict)}

@@ -1,0 +1,219 @@
+"""Likelihoods of texts as what the model says next, by the best way that a server has.
+
+Given text with its likelihoods is exact. The likeliest first tokens are exact for texts of one
+token that are among them. Sampling is always possible, and a rough estimate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from selfcorrect.models.base import TextScore
+from selfcorrect.models.endpoint.wire import Ask, Said, Token, Usage
+
+if TYPE_CHECKING:
+    from selfcorrect.models.endpoint.model import EndpointModel
+
+#: A text that is drawn may be longer than its first token.
+_DRAWN_TOKENS = 8
+_UNSHOWN = 1e-6  # mass below the likeliest tokens that rounding alone can make
+_NONE_LIKELY = "no option is among the {} likeliest first tokens: there are no likelihoods of them"
+_NO_WAY = "the server reports nothing that likelihoods of the options could be read from"
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of some texts (none if there is no way), notes on them, and what they cost."""
+
+    scores: tuple[TextScore, ...]
+    notes: tuple[str, ...] = ()
+    used: tuple[Usage, ...] = ()
+
+
+async def score(
+    model: EndpointModel,
+    ask: Ask,
+    texts: Sequence[str],
+    seen: Sequence[Said] = (),
+    *,
+    must: bool = False,
+) -> Scores:
+    """Score texts as continuations of an open turn.
+
+    Args:
+        model: who would say them.
+        ask: its transcript, prefill and seed.
+        texts: what would be said.
+        seen: a reply to the same, if there is one: the first tokens may be read from it.
+        must: estimate by drawing rather than have no scores.
+
+    Raises:
+        TooLongError: one doesn't fit the window.
+    """
+    able = model.capabilities
+    first = first_token(seen[0]) if seen else None
+    if first is not None:
+        read = read_likeliest(first, texts)
+        if read is not None and read.exact:
+            return Scores(read.scores)
+    if able.prompt:
+        return await _given(model, ask, texts)
+    if not able.top:
+        return await _drawn(model, ask, texts)
+    used: tuple[Usage, ...] = ()
+    if first is None:
+        one = replace(ask, max_tokens=1, temperature=0.0, n=1, likely=True)
+        said, _, usage = await model.ask(one)
+        used = (usage,)
+        first = first_token(said[0])
+    read = read_likeliest(first, texts) if first else None
+    if read is None and must:
+        drawn = await _drawn(model, ask, texts)
+        return replace(drawn, used=used + drawn.used)
+    if read is None:
+        return Scores((), (_NONE_LIKELY.format(able.top) if first else _NO_WAY,), used)
+    return Scores(read.scores, read.notes, used)
+
+
+@dataclass(frozen=True, slots=True)
+class Likeliest:
+    """What the likeliest tokens say of some texts. ``exact``: each text is one of them."""
+
+    scores: tuple[TextScore, ...]
+    exact: bool
+    notes: tuple[str, ...]
+
+
+def first_token(said: Said) -> Token | None:
+    """The token with which a reply begins, if its likeliest alternatives are known."""
+    return said.tokens[0] if said.tokens and said.tokens[0].top else None
+
+
+def read_likeliest(first: Token, texts: Sequence[str]) -> Likeliest | None:
+    """Read the texts' likelihoods from the likeliest tokens in a place; ``None`` if none is there.
+
+    A token counts for a text if it is the text, or a beginning of it that no other text has, or
+    begins with it and goes on with no letter or digit. A text that isn't there gets the most that
+    it can have, and a note says so.
+    """
+    top = dict(first.top)
+    masses = [
+        math.fsum(math.exp(logp) for token, logp in top.items() if _counts(token, text, texts))
+        for text in texts
+    ]
+    if not any(masses):
+        return None
+    exact = all(text in top for text in texts)
+    if exact:
+        return Likeliest(tuple(TextScore(top[text], 1) for text in texts), True, ())
+    rest = max(1.0 - math.fsum(map(math.exp, top.values())), _UNSHOWN)
+    most = min(rest, math.exp(min(top.values())))
+    notes = [f"options were read from the {len(top)} likeliest first tokens"]
+    missing = [text for text, mass in zip(texts, masses, strict=True) if not mass]
+    if missing:
+        notes.append(
+            f"not among the {len(top)} likeliest first tokens, below which the mass is "
+            f"{rest:.2g}: {', '.join(missing)}; it got the most that it can have"
+        )
+    scores = tuple(TextScore(min(0.0, math.log(mass or most)), 1) for mass in masses)
+    return Likeliest(scores, False, tuple(notes))
+
+
+def _counts(token: str, text: str, texts: Sequence[str]) -> bool:
+    token, text = token.strip(), text.strip()
+    if not token or not text:
+        return False
+    if token.startswith(text):
+        return token == text or not (token[len(text)].isalnum() and text[-1].isalnum())
+    return text.startswith(token) and sum(t.strip().startswith(token) for t in texts) == 1
+
+
+async def _given(model: EndpointModel, ask: Ask, texts: Sequence[str]) -> Scores:
+    """Give the server each text and have it report the likelihoods."""
+    wholes = [replace(ask, prefill=ask.prefill + text, max_tokens=1, n=1) for text in texts]
+    asked = await asyncio.gather(*(model.given(whole) for whole in wholes))
+    found = [tokens for tokens, _ in asked]
+    used = tuple(usage for _, usage in asked)
+    scores = spread(found, texts)
+    if not scores:
+        return Scores((), (_NO_WAY,), used)
+    prompt = used[0].prompt - scores[0].tokens
+    encoded = sum(usage.encoded for usage in used)
+    reused = sum(usage.cached for usage in used)
+    first = replace(scores[0], prompt_tokens=prompt, encoded=encoded, reused=reused)
+    return Scores((first, *scores[1:]), (), used)
+
+
+def spread(found: Sequence[Sequence[Token]], texts: Sequence[str]) -> list[TextScore]:
+    """Scores from whole transcripts' tokens, each of which ends with its text.
+
+    A text whose first token is merged with what stands before is scored with it. [] if a text
+    can't be found at the end of its tokens.
+    """
+    starts = [_start(tokens, text) for tokens, text in zip(found, texts, strict=True)]
+    known = [at for at in starts if at is not None]
+    if len(known) < len(texts):
+        return []
+    start = min(known)
+    keys = [[(token.id, token.text) for token in tokens] for tokens in found]
+    shared = 0
+    shortest = min(map(len, keys)) - 1
+    while start + shared < shortest and len({key[start + shared] for key in keys}) == 1:
+        shared += 1
+    logp_shared = math.fsum(token.logp for token in found[0][start : start + shared])
+    return [
+        TextScore(
+            math.fsum(token.logp for token in tokens[start:]),
+            len(tokens) - start,
+            shared,
+            logp_shared,
+        )
+        for tokens in found
+    ]
+
+
+def _start(tokens: Sequence[Token], text: str) -> int | None:
+    """Where the last tokens begin that hold all of a text."""
+    end = ""
+    for at in range(len(tokens) - 1, -1, -1):
+        end = tokens[at].text + end
+        if end.endswith(text):
+            return at
+        if len(end) > 4 * len(text) + 64:
+            break
+    return None
+
+
+async def _drawn(model: EndpointModel, ask: Ask, texts: Sequence[str]) -> Scores:
+    """Estimate by drawing replies: the share that begins with each text, half a reply added to
+    each, so that none is impossible."""
+    draws = model.draws
+    one = replace(ask, max_tokens=_DRAWN_TOKENS, temperature=1.0, likely=False)
+    if model.capabilities.n:
+        asks = [replace(one, n=draws)]
+    else:
+        asks = [replace(one, seed=ask.seed + 1 + k) for k in range(draws)]
+    asked = await asyncio.gather(*(model.ask(each) for each in asks))
+    drawn = [said for replies, _, _ in asked for said in replies]
+    counts = [0] * len(texts)
+    for said in drawn:
+        begins = [k for k, text in enumerate(texts) if _counts_whole(said.text, text)]
+        if begins:
+            counts[max(begins, key=lambda k: len(texts[k]))] += 1
+    seen = ", ".join(f"{text} {count}" for text, count in zip(texts, counts, strict=True))
+    note = f"options were estimated from {len(drawn)} drawn replies: {seen}"
+    whole = len(drawn) + (len(texts) + 1) / 2
+    scores = tuple(TextScore(math.log((count + 0.5) / whole), 1) for count in counts)
+    return Scores(scores, (note,), tuple(usage for _, _, usage in asked))
+
+
+def _counts_whole(reply: str, text: str) -> bool:
+    reply, text = reply.lstrip(), text.strip()
+    if not text or not reply.startswith(text):
+        return False
+    after = reply[len(text) : len(text) + 1]
+    return not (after.isalnum() and text[-1].isalnum())

@@ -1,0 +1,189 @@
+"""Finding out what a server can do: a few tiny requests, once, judged by what comes back.
+
+That a server doesn't complain says little: many ignore what they don't know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from selfcorrect.models.base import message
+from selfcorrect.models.endpoint.capabilities import Capabilities
+from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
+from selfcorrect.models.endpoint.wire import (
+    CONTINUE,
+    NEUTRAL,
+    Ask,
+    body,
+    given,
+    most_tokens,
+    replies,
+    route,
+    tokens,
+)
+
+#: Tried in this order: llama.cpp and vLLM take them all, others only the standard's top_p.
+_SETTINGS: tuple[tuple[str, ...], ...] = (tuple(NEUTRAL), ("top_p",), ())
+_MOST_LIKELY = (20, 5)
+_ANY = Ask((message("user", "Say yes."),))
+# Cut in the middle of a word: no new turn begins with its second half. And too long to be said
+# again in the two tokens that are allowed, so that a reply which begins with it echoes it.
+_CUT = "Of course. Here is the word that you have been looking for: {}"
+_WORDS = (("encyclop", "edia"), ("Missis", "sippi"), ("chocol", "ate"))
+_DRAW = Ask(
+    (message("user", "Write down ten random words."),), max_tokens=12, temperature=1.0, seed=1
+)
+
+
+async def probe(server: Server, model: str) -> tuple[Capabilities, dict[str, Any]]:
+    """What the server can do with this model, and its first answer.
+
+    Raises:
+        UserError: it can't be asked at all.
+    """
+    able, answer = await _basic(server, model)
+    system, (logprobs, top), (prefill, echoes), n, seeds, tokenizer = await asyncio.gather(
+        _system(server, model, able),
+        _logprobs(server, model, able),
+        _prefill(server, model, able),
+        _several(server, model, able),
+        _seeds(server, model, able),
+        _tokenizer(server, model),
+    )
+    able = replace(
+        able,
+        system=system,
+        logprobs=logprobs,
+        top=top,
+        prefill=prefill,
+        echoes=echoes,
+        n=n,
+        seeds=seeds,
+        tokenizer=tokenizer,
+    )
+    return replace(able, prompt=await _prompt(server, model, able)), answer
+
+
+async def _basic(server: Server, model: str) -> tuple[Capabilities, dict[str, Any]]:
+    """The first form of a request that the server takes."""
+    forms = [Capabilities(chat=True, settings=settings) for settings in _SETTINGS]
+    newer = replace(forms[-1], length="max_completion_tokens")
+    forms += [newer, replace(newer, temperature=False)]
+    forms += [Capabilities(chat=False, settings=settings) for settings in _SETTINGS]
+    refusals: list[RefusedError] = []
+    for able in forms:
+        try:
+            # A model that thinks first may refuse a limit of one token.
+            return able, await _try(server, model, able, replace(_ANY, max_tokens=16))
+        except RefusedError as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
+
+
+async def _try(server: Server, model: str, able: Capabilities, ask: Ask, **more: Any) -> Any:
+    sent = {**body(model, able, ask)[0], **more}
+    prompt, completion = most_tokens(sent, able.length)
+    return await server.post(route(able), sent, prompt=prompt, completion=completion, probe=True)
+
+
+async def _said(
+    server: Server, model: str, able: Capabilities, ask: Ask, **more: Any
+) -> Mapping[str, Any] | None:
+    """The answer, or ``None`` where the server refuses."""
+    try:
+        data: Mapping[str, Any] = await _try(server, model, able, ask, **more)
+        replies(data, able, ask)
+    except (RefusedError, TooLongError, ValueError):
+        return None
+    return data
+
+
+async def _system(server: Server, model: str, able: Capabilities) -> bool:
+    with_system = Ask((message("system", "Be brief."), *_ANY.messages), max_tokens=16)
+    return not able.chat or await _said(server, model, able, with_system) is not None
+
+
+async def _logprobs(server: Server, model: str, able: Capabilities) -> tuple[bool, int]:
+    """Whether likelihoods come back, and of how many of the likeliest tokens."""
+    ask = replace(_ANY, max_tokens=16)
+    for most in (*_MOST_LIKELY, 0):
+        wish: dict[str, Any] = {"logprobs": most or 1}
+        if able.chat:
+            wish = {"logprobs": True} | ({"top_logprobs": most} if most else {})
+        data = await _said(server, model, able, ask, **wish)
+        found = tokens(data["choices"][0].get("logprobs")) if data else ()
+        if found and any(token.logp < 0 for token in found):
+            top = found[0].top
+            return True, min(len(top), most) if len(top) > 1 else 0
+    return False, 0
+
+
+async def _prefill(server: Server, model: str, able: Capabilities) -> tuple[Any, bool]:
+    """How a reply is begun, and whether it repeats its beginning."""
+    if not able.chat:
+        return "text", False
+    for way, wish in (("continue", CONTINUE), ("last", {})):
+        for begun, rest in _WORDS:
+            cut = _CUT.format(begun)
+            asked = message("user", f"Say the word {begun}{rest}.")
+            ask = Ask((asked, message("assistant", cut)), max_tokens=2)
+            data = await _said(server, model, able, ask, **wish)
+            if data is None:
+                break
+            text = data["choices"][0]["message"].get("content") or ""
+            echoes = text.startswith(cut)
+            text = text[len(cut) :] if echoes else text
+            if text and (text.startswith(rest) or rest.startswith(text)):
+                return way, echoes
+    return "", False
+
+
+async def _several(server: Server, model: str, able: Capabilities) -> bool:
+    data = await _said(server, model, able, replace(_DRAW, n=2, max_tokens=2))
+    return data is not None and len(data["choices"]) == 2
+
+
+async def _seeds(server: Server, model: str, able: Capabilities) -> bool:
+    """Whether a seed's reply comes again; not where every seed has the same one, either."""
+
+    def text(data: Mapping[str, Any] | None, ask: Ask) -> str:
+        return replies(data, able, ask)[0].text if data else ""
+
+    asks = [replace(_DRAW, seed=seed) for seed in (1, 1, 2, 3)]
+    answers = await asyncio.gather(*(_said(server, model, able, ask) for ask in asks))
+    first, again, *others = map(text, answers, asks)
+    return first == again != "" and any(other != first for other in others)
+
+
+async def _tokenizer(server: Server, model: str) -> bool:
+    return await count(server, model, "one two") is not None
+
+
+async def count(server: Server, model: str, text: str) -> int | None:
+    """How many tokens the server counts (vLLM's and llama.cpp's ``/tokenize``); ``None`` where it
+    doesn't."""
+    wish = {"model": model, "prompt": text, "content": text}
+    try:
+        told = await server.post(f"{server.address.root}/tokenize", wish, probe=True)
+    except (RefusedError, TooLongError):
+        return None
+    found = told.get("tokens")
+    number = told.get("count", len(found) if isinstance(found, list) else None)
+    return number if isinstance(number, int) else None
+
+
+async def _prompt(server: Server, model: str, able: Capabilities) -> Any:
+    """How the server reports likelihoods of what it is given."""
+    if able.chat and able.prefill != "continue":
+        return ""
+    way = "prompt_logprobs" if able.chat else "echo"
+    if not able.chat and not able.logprobs:
+        return ""
+    ask = replace(_ANY, prefill="Yes, I can.")
+    wish: dict[str, Any] = {"prompt_logprobs": 1} if able.chat else {"echo": True, "logprobs": 1}
+    data = await _said(server, model, able, ask, **wish)
+    found = given(data, way) if data else []
+    return way if "".join(token.text for token in found[-8:]).endswith("I can.") else ""

@@ -1,0 +1,134 @@
+"""How far a command is: running totals that don't grow with the run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from selfcorrect.runs.chunk import Done, Graded, Job, Rows, tally, within
+from selfcorrect.runs.folder import Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a command is, told after each round of each arm, or after each piece of a worker.
+
+    Attributes:
+        arm, round: what was just finished; ``round`` is 0 when a run starts or continues.
+        rounds: how many rounds the arm has.
+        dialogues, wanted: finished in every arm, and wanted.
+        steps, all_steps: the same in rounds of dialogues over all arms, for an even bar.
+        accuracy: share correct of this arm at this round, over what is finished or under way;
+            ``None`` where nothing was graded.
+        spent: what the models' servers have used so far, in words; empty for local models.
+    """
+
+    arm: str
+    round: int
+    rounds: int
+    dialogues: int
+    wanted: int
+    steps: int
+    all_steps: int
+    accuracy: float | None
+    spent: str = ""
+
+
+@dataclass
+class _Live:
+    """What a piece under way has shown; ``kept`` is that of its batches that are through."""
+
+    graded: Graded = field(default_factory=dict)
+    steps: int = 0
+    kept: tuple[Graded, int] = field(default_factory=lambda: ({}, 0))
+
+
+@dataclass
+class Counter:
+    """Counts what is finished and what is under way; may be told from many threads.
+
+    Attributes:
+        rounds: arm → how many rounds it has.
+        wanted: dialogues of each arm.
+        tell: told of the progress.
+        spent: says what was spent so far.
+    """
+
+    rounds: Mapping[str, int]
+    wanted: int
+    tell: Callable[[Progress], None] | None
+    spent: Callable[[], str] = lambda: ""
+    _graded: Graded = field(default_factory=dict)
+    _dialogues: dict[str, int] = field(default_factory=dict)
+    _steps: int = 0
+    _live: dict[Piece, _Live] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def held(self, arm: str, rows: Iterable[Mapping[str, Any]], dialogues: int) -> None:
+        """Count what an earlier command left."""
+        tally(self._graded, arm, rows)
+        self._finished(arm, dialogues)
+
+    def start(self) -> None:
+        self._say(next(iter(self.rounds)), 0)
+
+    def round(self, job: Job, arm: str, round: int, rows: Rows) -> None:
+        """See :class:`selfcorrect.runs.chunk.Watch`."""
+        if not job.lacking[arm]:
+            return
+        mine = within(rows, job, job.lacking[arm])
+        with self._lock:
+            live = self._live.setdefault(job.piece, _Live())
+            tally(live.graded, arm, mine)
+            live.steps += len(mine)
+            self._say(arm, round)
+
+    def keep(self, job: Job) -> None:
+        with self._lock:
+            live = self._live.setdefault(job.piece, _Live())
+            live.kept = (dict(live.graded), live.steps)
+
+    def again(self, job: Job) -> None:
+        with self._lock:
+            live = self._live.setdefault(job.piece, _Live())
+            live.graded, live.steps = dict(live.kept[0]), live.kept[1]
+
+    def done(self, done: Done) -> None:
+        """A piece is stored."""
+        with self._lock:
+            told = self._live.pop(done.job.piece, None)
+            for place, (right, of) in done.graded.items():
+                before = self._graded.get(place, (0, 0))
+                self._graded[place] = (before[0] + right, before[1] + of)
+            for arm, piece, _ in done.files:
+                self._finished(arm, piece.end - piece.start)
+            if told is None and done.files:  # a worker's: nothing was told of its rounds
+                arm = done.files[0][0]
+                self._say(arm, self.rounds[arm])
+
+    def _finished(self, arm: str, dialogues: int) -> None:
+        # by the plan, not by the rows: a dialogue that stopped early is finished all the same
+        self._dialogues[arm] = self._dialogues.get(arm, 0) + dialogues
+        self._steps += dialogues * self.rounds[arm]
+
+    def _say(self, arm: str, round: int) -> None:
+        if self.tell is None:
+            return
+        parts = [self._graded, *(live.graded for live in self._live.values())]
+        found = [part.get((arm, round), (0, 0)) for part in parts]
+        right, of = sum(r for r, _ in found), sum(n for _, n in found)
+        self.tell(
+            Progress(
+                arm=arm,
+                round=round,
+                rounds=self.rounds[arm],
+                dialogues=min(self._dialogues.get(name, 0) for name in self.rounds),
+                wanted=self.wanted,
+                steps=self._steps + sum(live.steps for live in self._live.values()),
+                all_steps=self.wanted * sum(self.rounds.values()),
+                accuracy=right / of if of else None,
+                spent=self.spent(),
+            )
+        )

@@ -1,0 +1,163 @@
+"""Pieces on several processes of this machine, each of which holds the models.
+
+A process that dies, whatever killed it, costs the piece it had: it is replaced, and the piece is
+begun anew. One that outlives this process ends with the next thing it wants to say.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+import cloudpickle
+
+from selfcorrect.errors import UserError
+from selfcorrect.runs.chunk import Bench, Crew, Done, Job, Setup
+
+#: So often a piece may be under way when its process dies, before that is taken to be its fault.
+DEATHS = 3
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection
+    ready: bool = False
+    job: Job | None = None
+
+    def send(self, job: Job) -> None:
+        self.job = job
+        with suppress(OSError):  # it has died: that is seen where its answer is awaited
+            self.pipe.send(job)
+
+
+@contextmanager
+def crew(setup: Setup, number: int) -> Iterator[Crew]:
+    """Processes that take pieces through their rounds.
+
+    Args:
+        setup: what each of them is given; each opens the models for itself.
+        number: how many.
+
+    Raises:
+        UserError: what a process raised; or one piece's processes died again and again.
+    """
+    threads = max(1, (os.cpu_count() or 1) // number)
+    packed = cloudpickle.dumps(setup)  # plain pickle refuses what a task defines within itself
+    workers = [_start(packed, threads) for _ in range(number)]
+    try:
+        try:
+            transcripts, about = _heard(workers[0])
+        except EOFError:
+            raise UserError(
+                f"a worker died while it opened the models{_how(workers[0])}: give fewer workers."
+            ) from None
+        workers[0].ready = True
+        yield Crew(transcripts, about, lambda jobs: _work(jobs, workers, packed, threads))
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.pipe.close()
+
+
+def _work(
+    jobs: Iterable[Job], workers: list[_Worker], setup: bytes, threads: int
+) -> Iterator[Done]:
+    queue, again = iter(jobs), deque[Job]()
+    deaths: Counter[str] = Counter()
+    while True:
+        for worker in workers:
+            if worker.ready and worker.job is None:
+                job = again.popleft() if again else next(queue, None)
+                if job is None:
+                    break
+                worker.send(job)
+        busy = [worker for worker in workers if worker.job or not worker.ready]
+        if not any(worker.job for worker in workers) and not again:
+            return  # those that are still starting find nothing to do
+        for pipe in wait([worker.pipe for worker in busy]):
+            at = next(k for k, worker in enumerate(workers) if worker.pipe is pipe)
+            worker = workers[at]
+            try:
+                heard = _heard(worker)
+            except (EOFError, OSError):
+                name = worker.job.piece.name if worker.job else "its models"
+                deaths[name] += 1
+                if deaths[name] >= DEATHS:
+                    raise UserError(
+                        f"{DEATHS} workers died while at {name}{_how(worker)}: give fewer workers, "
+                        "or a smaller chunk, and run the same command again."
+                    ) from None
+                if worker.job:
+                    again.append(worker.job)
+                worker.pipe.close()
+                workers[at] = _start(setup, threads)
+                continue
+            if worker.ready:
+                worker.job = None
+                yield heard
+            worker.ready = True
+
+
+def _start(setup: bytes, threads: int) -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_main, args=(theirs, threads), daemon=True)
+    process.start()
+    theirs.close()  # so that its death is the end of the pipe
+    with suppress(OSError):
+        ours.send_bytes(setup)
+    return _Worker(process, ours)
+
+
+def _heard(worker: _Worker) -> Any:
+    """What a worker says next; what it raised is raised here."""
+    kind, said = worker.pipe.recv()
+    if kind == "refused":
+        raise UserError(said)
+    if kind == "failed":
+        raise RuntimeError(f"a worker failed:\n{said}")
+    return said
+
+
+def _how(worker: _Worker) -> str:
+    worker.process.join(1)
+    code = worker.process.exitcode
+    return " (killed: the memory may be full)" if code == -signal.SIGKILL else ""
+
+
+def _main(pipe: Connection, threads: int) -> None:
+    """A worker: opens the models, then takes piece after piece."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to tell
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    with suppress(EOFError, OSError):  # the driver is gone
+        setup = pipe.recv_bytes()
+        kind, said = _attempt(lambda: Bench.open(cloudpickle.loads(setup)))
+        if kind == "done":
+            bench: Bench = said
+            kind, said = _attempt(lambda: (bench.transcripts(), bench.about()))
+        pipe.send((kind, said))
+        while kind == "done":
+            job: Job = pipe.recv()
+            kind, said = _attempt(partial(bench.take, job))
+            pipe.send((kind, said))
+
+
+def _attempt(what: Callable[[], Any]) -> tuple[str, Any]:
+    """What comes of it, and whether it is that, a sentence for the user, or a fault of ours."""
+    try:
+        return "done", what()
+    except UserError as error:
+        return "refused", str(error)
+    except Exception:
+        return "failed", traceback.format_exc()

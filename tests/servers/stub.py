@@ -1,0 +1,286 @@
+"""A stated language model behind the OpenAI API, with any combination of capabilities.
+
+Its next token depends on the transcript's text alone, through a hash: so any two ways of asking
+can be compared, and what is asked again comes out the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import random
+import re
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from servers.loopback import Loopback, Request, Response, answer, failure
+
+END = "<end>"
+_TOKEN = re.compile(r"\s?[A-Za-z]+|\s?[0-9]|\s?[^\sA-Za-z0-9]|\s")
+_CUT = {"encyclop": "edia", "Missis": "sippi", "chocol": "ate"}
+_WISH = "Begin your reply with exactly: "
+_KNOWN = {
+    "model", "messages", "prompt", "max_tokens", "max_completion_tokens", "temperature", "top_p",
+    "seed", "n", "stop", "logprobs", "top_logprobs", "echo",
+}  # fmt: skip
+_VLLM = {"prompt_logprobs", "continue_final_message", "add_generation_prompt"}
+
+
+@dataclass(frozen=True)
+class Able:
+    """What the stub can do; the defaults are everything, as vLLM can."""
+
+    chat: bool = True
+    completions: bool = False
+    system: bool = True
+    top: int = 20
+    prompt_logprobs: bool = True
+    echo: bool = False
+    n: bool = True
+    prefill: str = "continue"
+    echoes: bool = False
+    seeds: bool = True
+    usage: bool = True
+    tokenize: bool = True
+    listed: bool = True
+    strict: bool = False
+    length: str = "max_tokens"
+    temperature: bool = True
+    context: int = 4096
+    key: str = ""
+
+
+VLLM = Able()
+LLAMA_CPP = Able(prompt_logprobs=False, prefill="last", echoes=True)
+CLOUD = Able(prompt_logprobs=False, prefill="", tokenize=False, strict=True)
+BARE = Able(
+    top=0, prompt_logprobs=False, n=False, prefill="", seeds=False, usage=False, tokenize=False,
+    listed=False, system=False,
+)  # fmt: skip
+TEXT = Able(chat=False, completions=True, echo=True, prompt_logprobs=False)
+
+
+def split(text: str) -> list[str]:
+    """The stub's tokens."""
+    return _TOKEN.findall(text)
+
+
+def following(context: str, turn: str) -> dict[str, float]:
+    """The distribution of the next token after what the assistant has said in its turn."""
+    for begun, rest in _CUT.items():
+        if turn.endswith(begun):
+            return {rest: 0.97, "x": 0.03}
+    wished = context.rpartition(_WISH)[2].partition("<assistant>")[0] if _WISH in context else ""
+    if wished and wished.startswith(turn) and turn != wished:
+        return {split(wished[len(turn) :])[0]: 0.98, " no": 0.02}
+    draw = random.Random(hashlib.blake2b(f"{context}\x1f{turn}".encode()).digest())
+    if turn.endswith("("):
+        odds = [draw.uniform(0.05, 1.0) for _ in "abc"]
+        letters = {letter: 0.9 * o / sum(odds) for letter, o in zip("abc", odds, strict=True)}
+        return {**letters, "z": 0.06, "d": 0.04}
+    if re.search(r"\([a-z]$", turn):
+        return {")": 0.99, ",": 0.01}
+    if turn.endswith(")") or len(split(turn)) > 14:
+        return {END: 0.9, " indeed": 0.1}
+    words = draw.sample(["one", "two", "red", "blue", "stone", "river", "cloud", "bread"], 5)
+    odds = [draw.uniform(0.1, 1.0) for _ in range(6)]
+    texts = [f" {word}" if turn else word for word in words] + [END if turn else "I"]
+    return {text: o / sum(odds) for text, o in zip(texts, odds, strict=True)}
+
+
+def speak(
+    context: str, turn: str, most: int, temperature: float, seed: int
+) -> tuple[list[str], str]:
+    """Tokens of a reply, and why it ended."""
+    said: list[str] = []
+    draw = random.Random(f"{seed}|{context}|{turn}")
+    while len(said) < most:
+        p = following(context, turn + "".join(said))
+        token = max(sorted(p), key=p.__getitem__)
+        if temperature > 0:
+            weights = [value ** (1 / temperature) for value in p.values()]
+            token = draw.choices(list(p), weights)[0]
+        if token == END:
+            return said, "stop"
+        said.append(token)
+    return said, "length"
+
+
+def text_logp(context: str, turn: str, text: str) -> float:
+    """log p of a text of whole tokens as what the assistant says next."""
+    total = 0.0
+    for token in split(text):
+        total += math.log(following(context, turn).get(token, 1e-9))
+        turn += token
+    return total
+
+
+class Stub:
+    """The server.
+
+    Attributes:
+        able: what it can do.
+        requests: what it answered, in the order of arrival (JSON, without probes' and lists').
+    """
+
+    def __init__(self, able: Able = VLLM, name: str = "stub") -> None:
+        self.able = able
+        self.name = name
+        self.requests: list[dict[str, Any]] = []
+        self.delay = 0.0
+        self.running, self.most_running = 0, 0
+        self._lock = threading.Lock()
+        self._count = itertools.count()
+        self.loopback = Loopback(self._respond)
+        self.url = self.loopback.url
+
+    def stop(self) -> None:
+        self.loopback.stop()
+
+    def start(self) -> None:
+        self.loopback.start()
+
+    def _respond(self, request: Request) -> Response:
+        with self._lock:
+            self.running += 1
+            self.most_running = max(self.most_running, self.running)
+        try:
+            if self.delay:
+                threading.Event().wait(self.delay)
+            return self._route(request)
+        finally:
+            with self._lock:
+                self.running -= 1
+
+    def _route(self, request: Request) -> Response:
+        able = self.able
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if able.key and given != able.key:
+            return failure(401, f"Incorrect API key provided: {given[:12]}***.")
+        if request.path == "/v1/models" and able.listed:
+            return answer({"data": [{"id": self.name, "max_model_len": able.context}]})
+        if request.path == "/tokenize" and able.tokenize:
+            return answer({"tokens": split(request.json["content"])})
+        if request.path == "/v1/chat/completions" and able.chat:
+            return self._complete(request.json, chat=True)
+        if request.path == "/v1/completions" and able.completions:
+            return self._complete(request.json, chat=False)
+        return failure(404, "no such route")
+
+    def _complete(self, sent: dict[str, Any], *, chat: bool) -> Response:
+        able = self.able
+        if sent["model"] != self.name:
+            return failure(404, f"The model `{sent['model']}` does not exist.")
+        known = _KNOWN | (set() if able.strict else _VLLM)
+        unknown = sorted(set(sent) - known) if able.strict else []
+        other = {"max_tokens", "max_completion_tokens"} - {able.length}
+        if unknown or (other & set(sent)):
+            return failure(400, f"Unrecognized argument: {(unknown or sorted(other))[0]}")
+        if not able.temperature and "temperature" in sent:
+            return failure(400, "Unsupported value: 'temperature'")
+        if chat:
+            messages = sent["messages"]
+            if not able.system and any(m["role"] == "system" for m in messages):
+                return failure(400, "System role not supported")
+            begun = self._begun(sent)
+            earlier = messages[:-1] if begun else messages
+            context = "".join(f"<{m['role']}>{m['content']}" for m in earlier) + "<assistant>"
+        else:
+            context, _, begun = sent["prompt"].rpartition("Assistant:")
+        prompt = split(context + begun)
+        most = sent.get(able.length, 16)
+        if len(prompt) + most > able.context:
+            return failure(
+                400,
+                f"This model's maximum context length is {able.context} tokens. However, you "
+                f"requested {len(prompt) + most} tokens.",
+            )
+        with self._lock:
+            self.requests.append(sent)
+        return answer(self._reply(sent, context, begun, prompt, chat=chat))
+
+    def _begun(self, sent: dict[str, Any]) -> str:
+        """What stands in the assistant's open turn, if this server leaves one open."""
+        last = sent["messages"][-1]
+        asked = self.able.prefill == "last" or (
+            self.able.prefill == "continue" and sent.get("continue_final_message")
+        )
+        return last["content"] if asked and last["role"] == "assistant" else ""
+
+    def _reply(
+        self, sent: dict[str, Any], context: str, begun: str, prompt: list[str], *, chat: bool
+    ) -> dict[str, Any]:
+        able = self.able
+        choices, generated = [], 0
+        for index in range(sent.get("n", 1) if able.n else 1):
+            seed = sent.get("seed", 0) + index if able.seeds else next(self._count)
+            temperature = sent.get("temperature", 1.0)
+            said, finish = speak(context, begun, sent[able.length], temperature, seed)
+            generated += len(said) + (finish == "stop")
+            text = (begun if able.echoes else "") + "".join(said)
+            choice: dict[str, Any] = {"index": index, "finish_reason": finish}
+            choice |= {"message": {"role": "assistant", "content": text}} if chat else {}
+            echo = not chat and able.echo and sent.get("echo")
+            choice |= {} if chat else {"text": "".join(prompt) + text if echo else text}
+            if sent.get("logprobs") and able.top:
+                most = min(sent.get("top_logprobs", 0) if chat else sent["logprobs"], able.top)
+                told = _told(context, begun, said, most)
+                choice["logprobs"] = told if chat else _classic(told, prompt if echo else [])
+            choices.append(choice)
+        data: dict[str, Any] = {"model": self.name, "choices": choices}
+        if able.usage:
+            data["usage"] = {"prompt_tokens": len(prompt), "completion_tokens": generated}
+        if able.prompt_logprobs and sent.get("prompt_logprobs") is not None:
+            data["prompt_logprobs"] = _given(context, begun)
+        return data
+
+
+def _told(context: str, turn: str, said: list[str], most: int) -> dict[str, Any]:
+    content = []
+    for token in said:
+        p = following(context, turn)
+        best = sorted(p, key=lambda t: -p[t])[:most]
+        top = [{"token": t, "logprob": math.log(p[t])} for t in best]
+        content.append({"token": token, "logprob": math.log(p[token]), "top_logprobs": top})
+        turn += token
+    return {"content": content}
+
+
+def _classic(told: dict[str, Any], prompt: list[str]) -> dict[str, Any]:
+    content = told["content"]
+    given = _given("".join(prompt).rpartition("Assistant:")[0], _turn(prompt)) if prompt else []
+    logps = [next(iter(p.values()))["logprob"] if p else None for p in given]
+    tops = [{t["token"]: t["logprob"] for t in each["top_logprobs"]} for each in content]
+    return {
+        "tokens": [*prompt, *(each["token"] for each in content)],
+        "token_logprobs": [*([None] * (len(prompt) - len(logps))), *logps]
+        + [each["logprob"] for each in content],
+        "top_logprobs": [*([None] * len(prompt)), *tops],
+    }
+
+
+def _turn(prompt: list[str]) -> str:
+    return "".join(prompt).rpartition("Assistant:")[2]
+
+
+def _given(context: str, turn: str) -> list[dict[str, Any] | None]:
+    """As vLLM reports given tokens: in each place the one that stands there, then the likeliest."""
+    places: list[dict[str, Any] | None] = [None]
+    places += [_place(token, -1.0, "?", -0.5) for token in split(context)[1:]]
+    begun = ""
+    for token in split(turn):
+        p = following(context, begun)
+        best = max(p, key=p.__getitem__)
+        places.append(_place(token, math.log(p.get(token, 1e-9)), best, math.log(p[best])))
+        begun += token
+    return places
+
+
+def _place(token: str, logp: float, best: str, best_logp: float) -> dict[str, Any]:
+    def number(text: str) -> str:
+        return str(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=3).digest()))
+
+    place = {number(token): {"logprob": logp, "decoded_token": token}}
+    return place | ({} if best == token else {number(best): {"logprob": best_logp}})
