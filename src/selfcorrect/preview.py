@@ -24,6 +24,7 @@ from selfcorrect.converse import Arm, converse
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Message, Reply, Request, TextScore, message
 from selfcorrect.runs import CONTROLS, Prepared, Run, RunSpec, open_run, prepare
+from selfcorrect.runs.place import place
 from selfcorrect.strategies.base import Strategy
 
 #: Examples whose prompts are counted for the estimate.
@@ -152,7 +153,7 @@ def preview(spec: RunSpec, *, out: str | Path = "runs", baseline: bool = True) -
     rows = through(counted, arms)
     encoded = sum(row["encoded"] for records in rows.values() for row in records)
     tokens = math.ceil(encoded / counted * ready.wanted)
-    seconds, basis = _seconds(ready, tokens, Path(out).expanduser())
+    seconds, basis = _seconds(ready, tokens, place(out))
     return Preview(
         spec=ready.spec,
         example=ready.examples[0].id,

@@ -10,6 +10,7 @@ import typer
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, read_spec
+from selfcorrect.runs.place import place
 
 Given = Annotated[
     list[str] | None,
@@ -94,7 +95,12 @@ System = Annotated[
     ),
 ]
 Out = Annotated[
-    Path, typer.Option(metavar="FOLDER", help="The folder in which the runs' folders lie.")
+    Path,
+    typer.Option(
+        metavar="FOLDER",
+        parser=place,
+        help="The folder in which the runs' folders lie, or an address such as s3://bucket/runs.",
+    ),
 ]
 Dtype = Annotated[
     str | None,

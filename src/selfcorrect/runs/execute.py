@@ -41,6 +41,7 @@ from selfcorrect.runs.identity import (
     strategy_table,
     task_of,
 )
+from selfcorrect.runs.place import place
 from selfcorrect.runs.progress import Counter, Progress
 from selfcorrect.runs.spec import ModelSpec, RunSpec, StrategySpec
 from selfcorrect.runs.store import Store
@@ -197,7 +198,7 @@ def run(
     ready = prepare(spec, model)
     with ExitStack() as held:
         held.callback(ready.close)
-        arms = _arms(ready, Path(out).expanduser(), baseline)
+        arms = _arms(ready, place(out), baseline)
         main = arms[0]
         _check_margins(main)
         if not any(_missing(arm, ready.wanted) for arm in arms):

@@ -24,6 +24,7 @@ import tomli_w
 
 from selfcorrect import records
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.runs.place import place
 from selfcorrect.runs.spec import RunSpec, make_spec
 from selfcorrect.runs.store import Store
 from selfcorrect.tasks.base import Task
@@ -167,7 +168,7 @@ def read_header(store: Store) -> Header | None:
     Raises:
         UserError: the file is damaged, or the records are of another version.
     """
-    if not (store.root / RUN).is_file():
+    if not store.has(RUN):
         if store.list("records"):
             raise UserError(f"{store.root} has records but no {RUN}: {_MOVE}.")
         return None
@@ -405,7 +406,7 @@ def open_run(path: str | Path) -> Run:
     Raises:
         UserError: there is no run, it is damaged, or it is of another version.
     """
-    folder = Path(path).expanduser()
+    folder = place(path)
     if folder.name in (RUN, REPORT):
         folder = folder.parent
     if not folder.is_dir():
@@ -424,12 +425,12 @@ def find_run(name: str, out: Path) -> Run:
     Raises:
         UserError: there is none, or more than one.
     """
-    if Path(name).expanduser().exists():
+    if "://" in name or place(name).exists():
         return open_run(name)
-    known = sorted(path.parent.name for path in out.expanduser().glob(f"*/{RUN}"))
+    known = sorted(path.parent.name for path in place(out).glob(f"*/{RUN}"))
     found = [each for each in known if each == name] or [k for k in known if k.startswith(name)]
     if len(found) == 1:
-        return open_run(out / found[0])
+        return open_run(place(out) / found[0])
     if found:
         raise UserError(f"{len(found)} runs in {out} begin with {name!r}: {', '.join(found[:8])}.")
     if not known:

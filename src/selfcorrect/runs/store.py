@@ -1,7 +1,8 @@
-"""Where a run's files are kept: five functions, here for a local folder.
+"""Where a run's files are kept: five functions, for a local folder and for a bucket.
 
 Everything above uses only ``put``, ``list``, ``read``, ``remove`` and ``lock``, none of which needs
-a rename or an append, so that a bucket could stand in for the folder.
+a rename or an append. A bucket has neither, nor locks, and stores a file whole or not at all. Two
+commands that work on one run in a bucket do the same work twice, and store the same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from selfcorrect.errors import UserError
+from selfcorrect.runs.place import is_local
 
 _UNFINISHED = ".unfinished"
 _LOCK, _OWNER = ".lock", ".lock-owner"
@@ -42,8 +44,13 @@ class Store:
             Whether it was written (``False``: there was one already, and it was left alone).
         """
         path = self.root / name
-        if not replace and path.exists():
-            return False
+        with _explained(self.root):
+            if not replace and path.exists():
+                return False
+        if not is_local(self.root):
+            with _explained(self.root):
+                path.write_bytes(data)
+            return True
         unfinished = path.with_name(path.name + _UNFINISHED)
         with _explained(self.root):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,11 +73,19 @@ class Store:
         with _explained(self.root):
             if not folder.is_dir():
                 return []
-            names = [e.name for e in os.scandir(folder) if e.is_file(follow_symlinks=True)]
+            if is_local(folder):
+                names = [e.name for e in os.scandir(folder) if e.is_file(follow_symlinks=True)]
+            else:
+                names = [path.name for path in folder.iterdir()]
         prefix = f"{under}/" if under else ""
         return sorted(
             prefix + n for n in names if not n.endswith(_UNFINISHED) and n not in (_LOCK, _OWNER)
         )
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        with _explained(self.root):
+            return (self.root / name).is_file()
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -90,8 +105,11 @@ class Store:
     def lock(self) -> Iterator[None]:
         """Be the only process that writes here; the system lifts it when the process dies.
 
-        What a killed process left unfinished is cleared away.
+        What a killed process left unfinished is cleared away. A bucket has no lock.
         """
+        if not is_local(self.root):
+            yield
+            return
         with _explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.root / _LOCK, timeout=0)
@@ -146,8 +164,14 @@ _CAUSES = {
 def _explained(root: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        cause = _CAUSES.get(error.errno or 0) or f"the system says: {error.strerror or error}"
+    except UserError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and is_local(root):
+            raise
+        number = getattr(error, "errno", None)
+        said = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), repr(error))
+        cause = _CAUSES.get(number or 0) or f"the system says: {said}"
         raise UserError(
             f"cannot use the run folder {root}: {cause}, and run the same command again; what was "
             "finished is kept."
