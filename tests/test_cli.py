@@ -304,7 +304,7 @@ def test_ctrl_c_leaves_a_folder_from_which_the_same_command_goes_on(tmp_path: Pa
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     (folder,) = tmp_path.iterdir()
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert f"kept in {folder}; run the same command again" in errors
     assert "Traceback" not in errors
     assert "Incomplete" in call("show", folder).stdout

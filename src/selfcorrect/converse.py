@@ -21,9 +21,11 @@ from selfcorrect.tasks.base import Answer, Example, Task
 OnRound = Callable[[str, int, Sequence[Mapping[str, Any]]], None]
 Record = dict[str, Any]
 
+#: Notes of the loop itself; others tell what a model did differently than it was asked to.
 _STOPPED = "stopped early: the answer had settled"
 _OUTGROWN = "the transcript outgrew the model's context window in an earlier round"
 _KEPT = "no new answer in this round: the earlier one stands"
+OWN_NOTES = frozenset((_STOPPED, _OUTGROWN, _KEPT))
 
 
 @dataclass(frozen=True, slots=True)

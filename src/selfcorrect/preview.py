@@ -22,7 +22,7 @@ from typing import Any
 from selfcorrect import strategies
 from selfcorrect.converse import Arm, converse
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message, Reply, Request, TextScore, message
+from selfcorrect.models.base import Message, Model, Reply, Request, TextScore, message
 from selfcorrect.runs import CONTROLS, Prepared, Run, RunSpec, open_run, prepare
 from selfcorrect.runs.place import place
 from selfcorrect.strategies.base import Strategy
@@ -85,6 +85,7 @@ class Estimate:
         dialogues: of each arm.
         tokens: that go through the model, over all arms and dialogues, at most.
         arms: name → rounds.
+        money: what a server's stated prices make of that at most; ``None`` without prices.
     """
 
     seconds: float | None
@@ -92,6 +93,7 @@ class Estimate:
     dialogues: int
     tokens: int
     arms: Mapping[str, int]
+    money: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,16 @@ def preview(spec: RunSpec, *, out: str | Path = "runs", baseline: bool = True) -
         UserError: as :func:`selfcorrect.runs.run` would, of whatever the spec names.
     """
     ready = prepare(spec)
+    try:
+        return _preview(ready, out, baseline)
+    finally:
+        ready.close()
+
+
+def _preview(ready: Prepared, out: str | Path, baseline: bool) -> Preview:
     trace: list[Prompt] = []
     reading = _Reading(trace, _preferred(ready.strategy))
-    open_model = _opener(reading)
+    open_model = _opener(reading, ready.opened)
     main = open_model(ready.facts.model.name)
     others = {name: open_model(facts.name) for name, facts in ready.facts.others.items()}
     main_arm = Arm(ready.strategy.name, ready.strategy, ready.spec.rounds)
@@ -161,7 +170,12 @@ def preview(spec: RunSpec, *, out: str | Path = "runs", baseline: bool = True) -
         assumed=assumed,
         specials=main.rendering.specials,
         estimate=Estimate(
-            seconds, basis, ready.wanted, tokens, {arm.name: arm.rounds for arm in arms}
+            seconds,
+            basis,
+            ready.wanted,
+            tokens,
+            {arm.name: arm.rounds for arm in arms},
+            _money(ready, rows, counted),
         ),
     )
 
@@ -211,13 +225,17 @@ class _Reading:
         self.round = round
 
 
-def _opener(reading: _Reading) -> Callable[[str], _StandIn]:
+def _opener(reading: _Reading, served: Mapping[str, Model]) -> Callable[[str], _StandIn]:
     opened: dict[str, _StandIn] = {}
+    servers = {model.name: model for model in served.values()}
 
     def open_model(name: str) -> _StandIn:
         if name not in opened:
-            planted = name.startswith("planted:")
-            opened[name] = _StandIn(name, _planted(name) if planted else _local(name), reading)
+            if name in servers:
+                rendering = _served(servers[name])
+            else:
+                rendering = _planted(name) if name.startswith("planted:") else _local(name)
+            opened[name] = _StandIn(name, rendering, reading)
         return opened[name]
 
     return open_model
@@ -268,6 +286,20 @@ def _planted(name: str) -> _Rendering:
         conversation.restart([[*messages, *open_turn]])
         text = conversation.render(0)
         return text, text.split(), ()
+
+    return _Rendering(model.fingerprint, model.context, (), render)
+
+
+def _served(model: Model) -> _Rendering:
+    """As the plain rendering shows it: a server doesn't tell its template."""
+    from selfcorrect.models.endpoint.wire import CHARACTERS
+    from selfcorrect.models.endpoint.wire import render as plain
+
+    def render(
+        messages: Sequence[Message], turn: str | None
+    ) -> tuple[str, Sequence[Any], tuple[str, ...]]:
+        text = plain(messages, turn)
+        return text, [text[k : k + CHARACTERS] for k in range(0, len(text), CHARACTERS)], ()
 
     return _Rendering(model.fingerprint, model.context, (), render)
 
@@ -446,8 +478,20 @@ def _common(a: Sequence[Any], b: Sequence[Any]) -> int:
 # --- how long it will take -----------------------------------------------------------------------
 
 
+def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], counted: int) -> float | None:
+    """What a server would charge, all of every prompt paid for."""
+    if ready.spec.model.price is None:
+        return None
+    steps = [step for records in rows.values() for row in records for step in row["steps"]]
+    prompt, generated = ready.spec.model.price
+    each = sum(step["prompt_tokens"] * prompt + step["generated"] * generated for step in steps)
+    return float(each / 1e6 / counted * ready.wanted)
+
+
 def _seconds(ready: Prepared, tokens: int, out: Path) -> tuple[float | None, str]:
     """An estimate of the time that so many tokens take, and what it is based on."""
+    if ready.spec.model.is_served:
+        return None, "how fast a server is, a small run of it tells"
     if earlier := _earlier(ready, out):
         folder, per_token = earlier
         return tokens * per_token, f"from the timing of the earlier run {folder}"

@@ -81,6 +81,8 @@ def _estimate(preview: Preview) -> list[str]:
         lines.append(f"Time: unknown ({of.basis}).")
     else:
         lines.append(f"Time: about {duration(of.seconds)}, {of.basis}.")
+    if of.money is not None:
+        lines.append(f"Cost at the stated price: at most {of.money:.3g}, tokens estimated.")
     return lines
 
 

@@ -10,9 +10,12 @@ import io
 import os
 import platform
 import re
+import signal
 import socket
+import threading
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -247,8 +250,26 @@ def pieces(store: Store) -> list[Piece]:
 def piece_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """The records of a piece as a file. The same rows give the same bytes."""
     buffer = io.BytesIO()
-    records.frame(rows).write_parquet(buffer, compression="zstd", compression_level=3)
+    with _undisturbed():
+        records.frame(rows).write_parquet(buffer, compression="zstd", compression_level=3)
     return buffer.getvalue()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Have Ctrl-C wait for the end: within polars it would turn up as some other error."""
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    seen: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if seen:
+        raise KeyboardInterrupt
 
 
 def read_piece(store: Store, piece: Piece, columns: Sequence[str] | None = None) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from selfcorrect.runs.folder import Piece
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a command is, told after each round of each arm, or after each piece of a worker.
+    """How far a command is, told after each round of each arm, and after each piece.
 
     Attributes:
         arm, round: what was just finished; ``round`` is 0 when a run starts or continues.
@@ -98,15 +98,14 @@ class Counter:
     def done(self, done: Done) -> None:
         """A piece is stored."""
         with self._lock:
-            told = self._live.pop(done.job.piece, None)
+            self._live.pop(done.job.piece, None)
             for place, (right, of) in done.graded.items():
                 before = self._graded.get(place, (0, 0))
                 self._graded[place] = (before[0] + right, before[1] + of)
             for arm, piece, _ in done.files:
                 self._finished(arm, piece.end - piece.start)
-            if told is None and done.files:  # a worker's: nothing was told of its rounds
-                arm = done.files[0][0]
-                self._say(arm, self.rounds[arm])
+            arm = done.job.arms[0]
+            self._say(arm, self.rounds[arm])
 
     def _finished(self, arm: str, dialogues: int) -> None:
         # by the plan, not by the rows: a dialogue that stopped early is finished all the same

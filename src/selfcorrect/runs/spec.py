@@ -64,7 +64,7 @@ class ModelSpec(_Part):
     base_url: str | None = None
     in_flight: int = Field(default=64, ge=1, le=4096, strict=True)
     timeout: float = Field(default=600, gt=0, le=86_400)
-    wait: float = Field(default=600, gt=0, le=604_800)
+    wait: float = Field(default=900, gt=0, le=604_800)
     draws: int = Field(default=20, ge=1, le=10_000, strict=True)
     price: tuple[float, float] | None = None
     budget_tokens: int | None = Field(default=None, ge=1, strict=True)

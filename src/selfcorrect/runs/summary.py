@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from selfcorrect.converse import OWN_NOTES
 from selfcorrect.errors import UserError
 from selfcorrect.measures.panel import COLUMNS, Panel, panel
 from selfcorrect.measures.rounds import against, summarize
@@ -14,6 +17,11 @@ from selfcorrect.runs.identity import data_fingerprint, task_of
 if TYPE_CHECKING:
     from selfcorrect.runs.folder import Run
     from selfcorrect.tasks.base import Task
+
+
+_MOST = 8
+#: What of a note is of one record alone: numbers after a colon.
+_COUNTS = re.compile(r": [^:]*\d.*$")
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -30,7 +38,12 @@ def summary(run: Run) -> dict[str, Any]:
         "wanted": run.wanted,
         **_measured(run, records, task, margins),
         "controls": {},
-        "notes": [*_skipped(run), *_lacking(records), *([note] if note else [])],
+        "notes": [
+            *_skipped(run),
+            *_lacking(records),
+            *_differently(run),
+            *([note] if note else []),
+        ],
     }
     for name in run.header.controls:
         try:
@@ -58,6 +71,19 @@ def _measured(
 ) -> dict[str, Any]:
     figures, values = (task.figures, tuple(task.values)) if task else ({}, ())
     return summarize(records, margins, figures, values, seed=run.spec.seed)
+
+
+def _differently(run: Run) -> list[str]:
+    """What models did differently than they were asked to, and in how many records."""
+    counts: Counter[str] = Counter()
+    records = 0
+    for frame in run.chunks(["notes"]):
+        records += frame.height
+        for row in frame["notes"].to_list():
+            counts.update({_COUNTS.sub("", n) for n in row or () if n not in OWN_NOTES})
+    return [
+        f"in {count:,} of {records:,} records {note}." for note, count in counts.most_common(_MOST)
+    ]
 
 
 def _lacking(records: Panel) -> list[str]:

@@ -39,9 +39,9 @@ def load(
     name: str,
     base_url: str | None = None,
     *,
-    concurrency: int = 64,
+    in_flight: int = 64,
     timeout: float = 600.0,
-    wait: float = 600.0,
+    wait: float = 900.0,
     draws: int = 20,
     budget: Budget | None = None,
 ) -> EndpointModel:
@@ -50,7 +50,7 @@ def load(
     Args:
         name: ``openai:NAME``.
         base_url: of the server; by default the environment's OPENAI_BASE_URL, else OpenAI's.
-        concurrency: so many requests at most are under way at a time.
+        in_flight: so many dialogues, and requests, at most are under way at a time.
         timeout: seconds after which a request counts as failed.
         wait: for so many seconds a server may give no answer before the run stops.
         draws: so many replies are drawn where likelihoods can only be estimated.
@@ -61,7 +61,7 @@ def load(
     """
     if not name.startswith(PREFIX) or len(name) == len(PREFIX):
         raise UserError(f"a served model is named openai:NAME, not {name!r}; give its name.")
-    for what, value in (("concurrency", concurrency), ("draws", draws)):
+    for what, value in (("in_flight", in_flight), ("draws", draws)):
         if value < 1:
             raise UserError(f"{what} must be at least 1, not {value}.")
     for what, seconds in (("timeout", timeout), ("wait", wait)):
@@ -74,7 +74,7 @@ def load(
     server = Server(
         where,
         os.environ.get(KEY, "").strip(),
-        concurrency=concurrency,
+        in_flight=in_flight,
         timeout=timeout,
         wait=wait,
         budget=budget or Budget(),

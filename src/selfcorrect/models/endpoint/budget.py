@@ -84,6 +84,16 @@ class Meter:
             return f"of {b.money:g} ({self.money:.4g} are spent)"
         return ""
 
+    def spent(self) -> str:
+        """In words: ``12,340 tokens``, with prices ``12,340 tokens, .0123``; empty before any."""
+        if not self.requests:
+            return ""
+        b = self.budget
+        said = f"{self.tokens:,} tokens"
+        if b.prompt_price or b.completion_price:
+            said += f", {self.money:.3g}" + (f" of {b.money:g}" if b.money is not None else "")
+        return said
+
     async def hold(self, prompt: int, completion: int) -> None:
         """Set aside what a request may use at most. Waits while requests under way hold what it
         needs: they rarely use all of it.

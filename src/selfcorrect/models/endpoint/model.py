@@ -48,6 +48,7 @@ class EndpointModel:
         capabilities: what the server can do.
         server: the client.
         draws: how many replies an estimate by sampling draws.
+        in_flight: how many dialogues go on by themselves at a time.
         dtype, device: ``served``, and the server's host and port.
     """
 
@@ -58,6 +59,7 @@ class EndpointModel:
     capabilities: Capabilities
     server: Server
     draws: int
+    in_flight: int
     dtype: str = "served"
     device: str = ""
 
@@ -77,6 +79,23 @@ class EndpointModel:
     def close(self) -> None:
         """Close the connections."""
         self.server.close()
+
+    def cancel(self) -> None:
+        """End all requests under way; the model can't be used after that."""
+        self.server.cancel()
+
+    def spent(self) -> str:
+        """What was used so far, in words; empty before anything was."""
+        return self.server.meter.spent()
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the server is and can do, for ``run.toml``."""
+        return {
+            "served": self.served,
+            "url": self.server.address.url,
+            "can": self.capabilities.sentences(),
+        }
 
     async def ask(self, ask: Ask) -> tuple[list[Said], tuple[str, ...], Usage]:
         """Replies, notes on how they were asked for, and what they cost.
@@ -148,6 +167,8 @@ async def _connect(name: str, server: Server, draws: int) -> EndpointModel:
         "model": {key: facts[key] for key in _LASTING if key in facts},
         "meta": {key: meta[key] for key in _LASTING_META if key in meta},
         "able": able.decisive,
+        # the record depends on it where likelihoods are estimated
+        "draws": None if able.prompt or able.top else draws,
     }
     digest = hashlib.blake2b(json.dumps(stated, sort_keys=True).encode(), digest_size=8)
     window = facts.get("max_model_len") or meta.get("n_ctx")
@@ -159,6 +180,7 @@ async def _connect(name: str, server: Server, draws: int) -> EndpointModel:
         capabilities=able,
         server=server,
         draws=draws,
+        in_flight=server.in_flight,
         device=place,
     )
 

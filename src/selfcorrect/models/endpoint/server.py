@@ -10,6 +10,8 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import httpx2
@@ -24,7 +26,7 @@ T = TypeVar("T")
 #: How often the client library asks again by itself, before our own patience begins.
 RETRIES = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
-_CONNECT = 10.0
+_CONNECT, _CLOSING = 10.0, 5.0
 _TRANSIENT = (408, 409, 429)
 _NOT_IMPLEMENTED = 501
 _NO_KEY = "none"  # servers without a key take any
@@ -69,6 +71,7 @@ class Server:
 
     Attributes:
         address: where it is.
+        in_flight: so many requests at most are under way at a time.
         meter: what it has been asked for.
         waiting_since: since when it gives no answer (:func:`time.monotonic`), or ``None``.
     """
@@ -78,27 +81,28 @@ class Server:
         address: Address,
         key: str,
         *,
-        concurrency: int,
+        in_flight: int,
         timeout: float,
         wait: float,
         budget: Budget,
     ) -> None:
         self.address = address
+        self.in_flight = in_flight
         self.meter = Meter(budget)
         self.waiting_since: float | None = None
         self._key = key
         self._wait = wait
-        self._answered = -1.0
-        self._slots = asyncio.Semaphore(concurrency)
+        self._answered = False
+        self._cancelled = False
+        self._running: set[Future[Any]] = set()
+        self._slots = asyncio.Semaphore(in_flight)
         self._client = openai.AsyncOpenAI(
             api_key=key or _NO_KEY,
             base_url=address.url,
             max_retries=RETRIES,
             timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT), pool=None),
             http_client=openai.DefaultAsyncHttpxClient(
-                limits=httpx2.Limits(
-                    max_connections=concurrency, max_keepalive_connections=concurrency
-                )
+                limits=httpx2.Limits(max_connections=in_flight, max_keepalive_connections=in_flight)
             ),
         )
         self._loop = asyncio.new_event_loop()
@@ -109,18 +113,35 @@ class Server:
         return f"Server({self.address.place!r})"
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the work on the server's thread. An interruption here cancels it there."""
+        """Do the work on the server's thread. An interruption here cancels it there.
+
+        Raises:
+            CancelledError: of :mod:`concurrent.futures`, after :meth:`cancel`.
+        """
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        self._running.add(future)
+        if self._cancelled:
+            future.cancel()
         try:
             return future.result()
         except BaseException:
             future.cancel()
             raise
+        finally:
+            self._running.discard(future)
+
+    def cancel(self) -> None:
+        """End all work under way, in whatever threads wait for it, and refuse any more."""
+        self._cancelled = True
+        for future in list(self._running):
+            future.cancel()
 
     def close(self) -> None:
         """Close the connections; the server can't be asked after that."""
         if self._end.alive:
-            self.run(self._client.close())
+            closed = asyncio.run_coroutine_threadsafe(self._client.close(), self._loop)
+            with suppress(Exception):  # what is left of a connection is the server's to end
+                closed.result(_CLOSING)
             self._end()
 
     async def get(self, path: str) -> dict[str, Any]:
@@ -191,20 +212,19 @@ class Server:
         while True:
             data, failure = await self._once(ask, check)
             if data is not None:
-                self._answered, self.waiting_since = time.monotonic(), None
+                self._answered, self.waiting_since = True, None
                 return data
             problem = self._problem(failure, probe)
             if problem is not None:
                 raise problem
-            if self._answered < 0 and isinstance(failure, openai.APIConnectionError):
+            if not self._answered and isinstance(failure, openai.APIConnectionError):
                 raise UserError(
                     f"there is no server at {self.address.place} ({self._seen(failure)}); start "
                     "it, or correct the base URL."
                 )
             now = time.monotonic()
             began = now if began is None else began
-            # As long as the server answers others it lives, and only makes this one wait.
-            silent = now - max(began, self._answered)
+            silent = now - began
             self.waiting_since = self.waiting_since or now - silent
             pause = min(_FIRST_PAUSE * 2.0**tries, _LONGEST_PAUSE) * random.uniform(0.75, 1.0)
             pause = max(pause, _retry_after(failure))

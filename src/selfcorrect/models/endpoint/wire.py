@@ -23,6 +23,8 @@ NEUTRAL: Mapping[str, float] = {
     "repetition_penalty": 1.0,
     "repeat_penalty": 1.0,
 }
+#: Of a token, about, where nobody counts them.
+CHARACTERS = 4
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 
 _TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistant", "tool": "Tool"}
@@ -226,8 +228,8 @@ def guessed(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def estimate(text: str) -> int:
-    """About how many tokens a text has: four characters each."""
-    return -(-len(text) // 4)
+    """About how many tokens a text has."""
+    return -(-len(text) // CHARACTERS)
 
 
 def tokens(told: Any) -> tuple[Token, ...]:
@@ -305,10 +307,14 @@ def overlap(prefill: str, text: str) -> int:
     start = len(text) - len(text.lstrip())
     wanted = prefill.lstrip()
     for at in range(len(wanted)):
-        # Not the end of a word: any word might begin so.
-        inside = at > 0 and wanted[at].isalnum() and wanted[at - 1].isalnum()
-        if wanted[at:].strip() and not inside and text.startswith(wanted[at:], start):
-            return start + len(wanted) - at
+        part, after = wanted[at:], text[start + len(wanted) - at :][:1]
+        # Not a part of a word, on either side: any word might begin so.
+        inside = at > 0 and (
+            (part[0].isalnum() and wanted[at - 1].isalnum())
+            or (part[-1].isalnum() and after.isalnum())
+        )
+        if part.strip() and not inside and text.startswith(part, start):
+            return start + len(part)
     return 0
 
 

@@ -1,0 +1,296 @@
+"""Runs on a model behind a server: whatever becomes of its requests, no dialogue is lost."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from selfcorrect import runs
+from selfcorrect.errors import UserError
+from selfcorrect.runs import RunSpec, read_spec
+from servers.proxy import FAULTS, Proxy, every
+from servers.stub import BARE, CLOUD, LLAMA_CPP, TEXT, VLLM, Able, Stub
+
+KEY = "sk-proj-Nothing0Like1A2Real3Key4"
+
+
+@pytest.fixture
+def stub(request: pytest.FixtureRequest) -> Iterator[Stub]:
+    server = Stub(getattr(request, "param", VLLM))
+    yield server
+    server.stop()
+
+
+def spec(url: str, **more: Any) -> RunSpec:
+    values = {"model": "openai:stub", "model.base_url": url, "task": "sample", "rounds": 3}
+    return read_spec(values={**values, "limit": 48, "chunk": 16, **more})
+
+
+def records(folder: Path) -> pl.DataFrame:
+    """All records below a folder, in order."""
+    frames = [pl.read_parquet(path) for path in sorted(folder.rglob("*.parquet"))]
+    return pl.concat(frames)
+
+
+def nothing_is_left(folder: Path) -> bool:
+    return not list(folder.rglob("journal/*")) and not list(folder.rglob("*.unfinished"))
+
+
+ABLE = {"vllm": VLLM, "llama.cpp": LLAMA_CPP, "cloud": CLOUD, "text": TEXT}
+
+
+@pytest.mark.parametrize("stub", ABLE.values(), ids=ABLE.keys(), indirect=True)
+def test_every_kind_of_server_gives_a_whole_run(stub: Stub, tmp_path: Path) -> None:
+    told: list[runs.Progress] = []
+    run = runs.run(spec(stub.url), out=tmp_path, progress=told.append)
+    assert run.complete
+    assert run.records["option_p"].list.len().to_list() == [3] * 48 * 3
+    assert run.records["option_mass"].is_between(0.5, 1).all()
+    assert nothing_is_left(tmp_path)
+    assert told[-1].dialogues == 48
+    assert told[-1].steps == told[-1].all_steps
+    assert told[-1].spent.endswith(" tokens")
+    served = run.header.about["served"]["model"]
+    assert served["served"] == "stub"
+    assert run.header.transcript.startswith("User: ")
+
+
+@pytest.mark.parametrize("stub", [BARE], indirect=True)
+def test_what_a_server_lacks_is_said_in_every_record(stub: Stub, tmp_path: Path) -> None:
+    run = runs.run(spec(stub.url, limit=6, rounds=2), out=tmp_path, baseline=False)
+    for notes in run.records["notes"]:
+        said = " ".join(notes)
+        assert "it was asked for in words" in said
+        assert "options were estimated from 20 drawn replies" in said
+        assert "the server reports no usage" in said
+    assert "estimated by sampling" in " ".join(run.header.about["served"]["model"]["can"])
+
+
+def test_the_order_of_answers_changes_nothing(stub: Stub, tmp_path: Path) -> None:
+    runs.run(spec(stub.url), out=tmp_path / "a")
+    proxy = Proxy(stub.url, itertools.cycle(["", "slow", "slow", "", "", "slow", ""]))
+    try:
+        runs.run(spec(proxy.url, **{"model.in_flight": 7}), out=tmp_path / "b")
+    finally:
+        proxy.stop()
+    assert records(tmp_path / "a").equals(records(tmp_path / "b"))
+
+
+def test_a_thousand_faults_lose_nothing_and_double_nothing(stub: Stub, tmp_path: Path) -> None:
+    more = {"task": "planted", "limit": 200, "chunk": 64, "rounds": 4}
+    runs.run(spec(stub.url, **more), out=tmp_path / "a")
+    asked = len(stub.requests)
+    proxy = Proxy(stub.url, every(FAULTS, 1000, after=20, share=0.45))
+    try:
+        run = runs.run(spec(proxy.url, **more), out=tmp_path / "b")
+    finally:
+        proxy.stop()
+    assert sum(proxy.broken.values()) == 1000
+    assert run.complete
+    assert records(tmp_path / "a").equals(records(tmp_path / "b"))
+    assert run.records.select("example", "round").unique().height == run.records.height == 800
+    assert nothing_is_left(tmp_path / "b")
+    # answers that were lost on the way were asked for again, and nothing else was
+    lost = sum(proxy.broken[fault] for fault in ("truncate", "half", "lost"))
+    assert len(stub.requests) - asked <= asked + lost
+
+
+def test_a_server_that_dies_and_returns_is_waited_for(stub: Stub, tmp_path: Path) -> None:
+    stub.delay = 0.01
+
+    def die_and_return() -> None:
+        while len(stub.requests) < 100:
+            time.sleep(0.01)
+        stub.stop()
+        time.sleep(3)
+        stub.start()
+
+    thread = threading.Thread(target=die_and_return)
+    thread.start()
+    run = runs.run(spec(stub.url, **{"model.in_flight": 4}), out=tmp_path / "a")
+    thread.join()
+    assert run.complete
+    stub.delay = 0
+    runs.run(spec(stub.url), out=tmp_path / "b")
+    assert records(tmp_path / "a").equals(records(tmp_path / "b"))
+
+
+def test_one_that_stays_away_stops_the_run_which_then_goes_on(stub: Stub, tmp_path: Path) -> None:
+    stub.delay = 0.005
+
+    def die() -> None:
+        while len(stub.requests) < 150:
+            time.sleep(0.005)
+        stub.stop()
+
+    thread = threading.Thread(target=die)
+    thread.start()
+    settings = {"model.in_flight": 8, "model.wait": 1.0}
+    with pytest.raises(UserError, match=r"gave no answer for .*the same command goes on"):
+        runs.run(spec(stub.url, **settings), out=tmp_path / "a")
+    thread.join()
+    kept = len(list(tmp_path.rglob("journal/*.json")))
+    assert kept
+    stub.start()
+    stub.delay = 0
+    before = len(stub.requests)
+    assert runs.run(spec(stub.url, **settings), out=tmp_path / "a").complete
+    whole = 48 * 7  # three rounds of two arms that share the first, one of the baseline; probes
+    assert len(stub.requests) - before < whole + 20 - 6 * kept
+    runs.run(spec(stub.url), out=tmp_path / "b")
+    assert records(tmp_path / "a").equals(records(tmp_path / "b"))
+    assert nothing_is_left(tmp_path / "a")
+
+
+def test_a_journal_of_something_else_is_not_believed(stub: Stub, tmp_path: Path) -> None:
+    run = runs.run(spec(stub.url), out=tmp_path / "a")
+    whole = records(tmp_path / "a")
+    for path in tmp_path.rglob("*.parquet"):
+        path.unlink()
+    for place, text in ((0, "{"), (1, "[]"), (2, '{"intrinsic": []}'), (3, '{"x": [{}]}')):
+        (run.folder / "journal" / f"{place:07}.json").write_text(text)
+    runs.run(spec(stub.url), out=tmp_path / "a")
+    assert records(tmp_path / "a").equals(whole)
+
+
+def test_a_budget_stops_a_run_before_it_is_exceeded(stub: Stub, tmp_path: Path) -> None:
+    said = r"could exceed the budget of 30,000 tokens .*the same command with a larger budget"
+    with pytest.raises(UserError, match=said):
+        runs.run(spec(stub.url, **{"model.budget_tokens": 30_000}), out=tmp_path / "a")
+    spent = sum(_used(request) for request in stub.requests)
+    assert spent < 30_000
+    assert list((tmp_path / "a").rglob("journal/*.json"))
+    told: list[runs.Progress] = []
+    run = runs.run(
+        spec(stub.url, **{"model.price": (10.0, 20.0), "model.budget_money": 50.0}),
+        out=tmp_path / "a",
+        progress=told.append,
+    )
+    assert run.complete
+    assert told[-1].spent.endswith(" of 50")
+
+
+def _used(sent: dict[str, Any]) -> int:
+    return sum(len(m["content"]) for m in sent["messages"]) // 8
+
+
+@pytest.mark.parametrize("stub", [Able(key=KEY)], indirect=True)
+def test_a_key_is_written_nowhere(
+    stub: Stub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("openai", "httpx2", "httpcore2", "asyncio"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    proxy = Proxy(stub.url, every(FAULTS, 60, after=5, share=0.3))
+    errors = []
+    try:
+        run = runs.run(spec(proxy.url), out=tmp_path, baseline=False)
+        run.report()
+        monkeypatch.setenv("OPENAI_API_KEY", KEY[:-1] + "X")
+        with pytest.raises(UserError, match="refuses the key in the environment") as refused:
+            runs.run(spec(proxy.url, seed=1), out=tmp_path)
+        errors.append(refused)
+    finally:
+        proxy.stop()
+    out = capfd.readouterr()
+    seen = [caplog.text, out.out, out.err, *(repr(e) + str(e.value) for e in errors)]
+    seen += [p.read_bytes().decode("latin-1") for p in tmp_path.rglob("*") if p.is_file()]
+    seen.append(json.dumps(run.summary()) + repr(run))
+    records_text = run.records.write_json()
+    parts = [KEY[at : at + 8] for at in range(len(KEY) - 8)]
+    for text in [*seen, records_text]:
+        assert not any(part in text for part in parts)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+def test_stopped_at_any_time_it_goes_on(stub: Stub, tmp_path: Path, number: int) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "selfcorrect",
+        "run",
+        "--model",
+        "openai:stub",
+        "--chunk",
+        "48",
+    ]
+    command += [
+        "--base-url",
+        stub.url,
+        "--rounds",
+        "3",
+        "--limit",
+        "48",
+        "--out",
+        str(tmp_path / "a"),
+    ]
+    command += ["--in-flight", "8"]
+    stub.delay = 0.02
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while len(stub.requests) < 140:
+        time.sleep(0.01)
+    asked = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert time.monotonic() - asked < 10
+    if number == signal.SIGINT:
+        assert process.returncode == 130, said.decode()
+        assert b"run the same command again" in said
+        assert b"Traceback" not in said
+    assert list(tmp_path.rglob("journal/*.json"))
+    stub.delay = 0
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    runs.run(spec(stub.url, chunk=48), out=tmp_path / "b")
+    assert records(tmp_path / "a").equals(records(tmp_path / "b"))
+
+
+def test_no_server_no_model_and_no_place_are_told(stub: Stub, tmp_path: Path) -> None:
+    for settings, said in (
+        ({"model": "openai:stubb"}, "no model 'stubb'.*did you mean 'stub'"),
+        ({"model.base_url": "http://127.0.0.1:9/v1"}, "no server at 127.0.0.1:9"),
+        ({"model.base_url": "localhost:8000"}, "give one like http://localhost:8000/v1"),
+        ({"model.base_url": "http://me:pw@localhost/v1"}, "without user, password"),
+    ):
+        with pytest.raises(UserError, match=said) as told:
+            runs.run(spec(stub.url, **settings), out=tmp_path)
+        assert "pw" not in str(told.value).replace("password", "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"model": "smollm2"}, "base_url is for a model behind a server"),
+        ({"model.dtype": "float32"}, "dtype and device are the server's"),
+        ({"model.budget_money": 3.0}, "budget_money needs a price"),
+        ({"model.price": "1"}, "price is two numbers, such as 0.15,0.6"),
+        ({"model.in_flight": 0}, "model.in_flight must be at least 1, not 0"),
+        ({"model.wait": "long"}, "model.wait must be a number, not 'long'"),
+    ],
+)
+def test_settings_that_can_not_be_are_told(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        spec("http://localhost:1/v1", **settings)
+
+
+def test_workers_are_the_servers(stub: Stub, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the work is done by the model's server"):
+        runs.run(spec(stub.url), out=tmp_path, where=runs.Where(workers=2))
