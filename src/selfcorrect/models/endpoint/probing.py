@@ -126,7 +126,6 @@ async def _prefill(server: Server, model: str, able: Capabilities) -> tuple[Any,
     if not able.chat:
         return "text", False
     for way, wish in (("continue", CONTINUE), ("last", {})):
-        lower = 0
         for begun, rest in _WORDS:
             cut = _CUT.format(begun)
             asked = message("user", f"Say the word {begun}{rest}.")
@@ -136,13 +135,9 @@ async def _prefill(server: Server, model: str, able: Capabilities) -> tuple[Any,
                 break
             text = data["choices"][0]["message"].get("content") or ""
             if text.startswith(cut) and text != cut:
-                return way, True
+                return way, True  # whatever the end of the word: a weak model may not know it
             if text and (text.startswith(rest) or rest.startswith(text)):
                 return way, False
-            lower += text[:1].islower()
-        # A weak model may go on with another end of the word; a new turn begins with a capital.
-        if lower == len(_WORDS):
-            return way, False
     return "", False
 
 
