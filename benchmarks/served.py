@@ -3,8 +3,8 @@
     python -m benchmarks.served
 
 The bare loop holds the same dialogues with as many under way at a time, by the client library
-alone: the same messages, the same fields, no reading, no grading, no files. A turn is one side after
-the other, each on a server whose prefix cache was emptied; which goes first alternates. The figure
+alone: the same messages, the same fields, no reading, no grading, no files. A turn is one side
+after the other, each on a server whose prefix cache was emptied; which goes first alternates. The figure
 is bare seconds over the runner's, the median over the turns: 1 is as fast. The server has one core,
 both sides have the other. Writes ``benchmarks/served.json``. Needs the environment that
 ``python -m benchmarks.peers`` makes.
@@ -79,7 +79,7 @@ def bare(url: str, dialogues: int) -> float:
     return time.perf_counter() - began
 
 
-def ours(url: str, dialogues: int, model: Any) -> float:
+def ours(dialogues: int, model: Any) -> float:
     """Seconds of a run, all of it but finding out what the server can do."""
     folder = Path(tempfile.mkdtemp(prefix="served-"))
     spec = read_spec(values={"task": "sample", "rounds": ROUNDS, "limit": dialogues})
@@ -113,7 +113,7 @@ def main(arguments: list[str]) -> int:
         os.sched_setaffinity(0, cores[1:] or cores)
         model = models.load(f"openai:{NAME}", base_url=url, in_flight=IN_FLIGHT)
         bare(url, 8)
-        ours(url, 8, model)
+        ours(8, model)
         for turn in range(given.turns):
             one: dict[str, float] = {}
             for side in ("bare", "ours") if turn % 2 == 0 else ("ours", "bare"):
@@ -121,7 +121,7 @@ def main(arguments: list[str]) -> int:
                 if side == "bare":
                     one["bare"] = bare(url, given.dialogues)
                 else:
-                    one["ours"] = ours(url, given.dialogues, model)
+                    one["ours"] = ours(given.dialogues, model)
             turns.append(one)
             print(f"turn {turn + 1}: {one['bare'] / one['ours']:.3f}", file=sys.stderr)
     share = statistics.median(one["bare"] / one["ours"] for one in turns)
