@@ -4,9 +4,9 @@
 
 The bare loop holds the same dialogues with as many under way at a time, by the client library
 alone: the same messages, the same fields, no reading, no grading, no files. A turn is one side
-after the other, each on a server whose prefix cache was emptied; which goes first alternates. The figure
-is bare seconds over the runner's, the median over the turns: 1 is as fast. The server has one core,
-both sides have the other. Writes ``benchmarks/served.json``. Needs the environment that
+after the other, each on a server whose prefix cache was emptied; which goes first alternates. The
+figure is bare seconds over the runner's, the median over the turns: 1 is as fast. The server has
+one core, both sides have the other. Writes ``benchmarks/served.json``. Needs the environment that
 ``python -m benchmarks.peers`` makes.
 """
 
