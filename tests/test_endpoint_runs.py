@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,29 @@ def test_what_a_server_lacks_is_said_in_every_record(stub: Stub, tmp_path: Path)
         assert "options were estimated from 20 drawn replies" in said
         assert "the server reports no usage" in said
     assert "estimated by sampling" in " ".join(run.header.about["served"]["model"]["can"])
+
+
+@pytest.mark.parametrize(
+    ("able", "begun"),
+    [
+        (VLLM, True),
+        (LLAMA_CPP, True),
+        (CLOUD, False),
+        (TEXT, True),
+        # a model too weak to end the word: told from a new turn where the beginning is repeated
+        (replace(VLLM, knows=False, repeats=True), True),
+        (replace(VLLM, knows=False), False),
+        (replace(VLLM, prefill="", repeats=True), False),
+    ],
+)
+def test_whether_a_reply_can_be_begun_is_found_out(able: Able, begun: bool, tmp_path: Path) -> None:
+    server = Stub(able)
+    try:
+        run = runs.run(spec(server.url, limit=2, rounds=1), out=tmp_path, baseline=False)
+    finally:
+        server.stop()
+    in_words = any("asked for in words" in note for notes in run.records["notes"] for note in notes)
+    assert in_words != begun
 
 
 def test_the_order_of_answers_changes_nothing(stub: Stub, tmp_path: Path) -> None:

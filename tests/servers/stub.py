@@ -41,6 +41,8 @@ class Able:
     n: bool = True
     prefill: str = "continue"
     echoes: bool = False
+    knows: bool = True  # how a word that was cut in the middle ends
+    repeats: bool = False  # the last message of the assistant, where "echo" asks for it
     seeds: bool = True
     usage: bool = True
     tokenize: bool = True
@@ -86,7 +88,7 @@ def following(context: str, turn: str) -> dict[str, float]:
         return {END: 0.9, " indeed": 0.1}
     words = draw.sample(["one", "two", "red", "blue", "stone", "river", "cloud", "bread"], 5)
     odds = [draw.uniform(0.1, 1.0) for _ in range(6)]
-    texts = [f" {word}" if turn else word for word in words] + [END if turn else "I"]
+    texts = [f" {word}" if turn else word.capitalize() for word in words] + [END if turn else "I"]
     return {text: o / sum(odds) for text, o in zip(texts, odds, strict=True)}
 
 
@@ -219,7 +221,11 @@ class Stub:
             temperature = sent.get("temperature", 1.0)
             said, finish = speak(context, begun, sent[able.length], temperature, seed)
             generated += len(said) + (finish == "stop")
+            if not able.knows and begun.endswith(tuple(_CUT)):
+                said = ["arium"]
             text = (begun if able.echoes else "") + "".join(said)
+            if chat and able.repeats and sent.get("echo"):
+                text = sent["messages"][-1]["content"] + text
             choice: dict[str, Any] = {"index": index, "finish_reason": finish}
             choice |= {"message": {"role": "assistant", "content": text}} if chat else {}
             echo = not chat and able.echo and sent.get("echo")

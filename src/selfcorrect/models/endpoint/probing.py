@@ -127,18 +127,49 @@ async def _prefill(server: Server, model: str, able: Capabilities) -> tuple[Any,
         return "text", False
     for way, wish in (("continue", CONTINUE), ("last", {})):
         for begun, rest in _WORDS:
-            cut = _CUT.format(begun)
-            asked = message("user", f"Say the word {begun}{rest}.")
-            ask = Ask((asked, message("assistant", cut)), max_tokens=2)
-            data = await _said(server, model, able, ask, **wish)
-            if data is None:
+            text = await _continued(server, model, able, begun, rest, wish)
+            if text is None:
                 break
-            text = data["choices"][0]["message"].get("content") or ""
-            if text.startswith(cut) and text != cut:
+            if text.startswith(cut := _CUT.format(begun)) and text != cut:
                 return way, True  # whatever the end of the word: a weak model may not know it
             if text and (text.startswith(rest) or rest.startswith(text)):
                 return way, False
+        if way == "continue" and await _repeats(server, model, able):
+            return way, False
     return "", False
+
+
+async def _continued(
+    server: Server,
+    model: str,
+    able: Capabilities,
+    begun: str,
+    rest: str,
+    wish: Mapping[str, Any],
+) -> str | None:
+    """What comes after the first half of a word; ``None`` where the server refuses."""
+    asked = message("user", f"Say the word {begun}{rest}.")
+    ask = Ask((asked, message("assistant", _CUT.format(begun))), max_tokens=2)
+    data = await _said(server, model, able, ask, **wish)
+    if data is None:
+        return None
+    return str(data["choices"][0]["message"].get("content") or "")
+
+
+async def _repeats(server: Server, model: str, able: Capabilities) -> bool:
+    """Whether a reply that is asked to repeat its beginning does, and goes on in the middle of the
+    word, for a model too weak to know how the word ends: in small letters, and not with the word
+    said again, as a new turn would."""
+    going = 0
+    for begun, rest in _WORDS:
+        wish = {**CONTINUE, "echo": True}
+        text = await _continued(server, model, able, begun, rest, wish)
+        cut = _CUT.format(begun)
+        if text is None or not text.startswith(cut):
+            return False
+        after = text[len(cut) :]
+        going += after[:1].islower() and not after.casefold().startswith(begun.casefold())
+    return 2 * going > len(_WORDS)
 
 
 async def _several(server: Server, model: str, able: Capabilities) -> bool:
