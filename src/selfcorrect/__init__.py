@@ -20,10 +20,10 @@ from selfcorrect.errors import UserError
 
 if TYPE_CHECKING:
     from selfcorrect.models.base import Model
-    from selfcorrect.runs import Run, RunSpec
+    from selfcorrect.runs import Run, RunSpec, Where
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "open_run", "read_spec", "run"]
+__all__ = ["UserError", "open_run", "read_spec", "run", "score"]
 
 
 def run(
@@ -95,10 +95,7 @@ def run(
         UserError: something named isn't there, doesn't fit, or can't be written.
         KeyboardInterrupt: on Ctrl-C; the folder is kept, and the same call goes on from there.
     """
-    from contextlib import nullcontext
-
     from selfcorrect import runs
-    from selfcorrect.cli.display import shown
 
     if spec is None:
         table: dict[str, Any] = {
@@ -121,17 +118,90 @@ def run(
         if data is not None:
             table["task"]["data"] = str(data)
         spec = runs.make_spec(table)
+    where = runs.Where(workers, ray)
+    return _run(spec, model, out=out, baseline=baseline, progress=progress, where=where)
+
+
+def score(
+    data: str | Path,
+    model: str | Model = "smollm2",
+    *,
+    rounds: int | None = None,
+    limit: int | None = None,
+    lead_in: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    chunk: int = 64,
+    skip_bad: bool = False,
+    base_url: str | None = None,
+    in_flight: int | None = None,
+    workers: int | None = None,
+    ray: str | None = None,
+    out: str | Path = "runs",
+    progress: bool = True,
+) -> Run:
+    """Measure dialogues that exist already: the answers as they are, the options by the model.
+
+    What ``selfcorrect score`` does, with the same defaults.
+
+    Args:
+        data: a ``.jsonl`` file of dialogues, or a folder of them.
+        model: reads the options where each answer's letter stands; the one that held the dialogues
+            or another. As in :func:`run`.
+        rounds: only so many; ``None`` is as many as the longest dialogue has.
+        limit: only so many dialogues, spread over the clusters; ``None`` is all.
+        lead_in: the text after which an answer's letter stands.
+        dtype, device, chunk, skip_bad, base_url, in_flight, workers, ray, out, progress: as in
+            :func:`run`.
+
+    Returns:
+        The run, as any other; each record's ``steps`` have the speaker ``given``.
+
+    Raises:
+        UserError: as :func:`run`; and whatever is wrong with the data, with file and line.
+        KeyboardInterrupt: as in :func:`run`.
+    """
+    from selfcorrect import runs
+
+    values = {
+        "rounds": rounds,
+        "limit": limit,
+        "chunk": chunk,
+        "skip_bad": skip_bad,
+        "task.options.lead_in": lead_in,
+    }
+    if isinstance(model, str):
+        values |= {
+            "model.name": model,
+            "model.dtype": dtype,
+            "model.device": device,
+            "model.base_url": base_url,
+            "model.in_flight": in_flight,
+        }
+    given = {key: value for key, value in values.items() if value is not None}
+    spec = runs.given_spec(str(data), given)
+    where = runs.Where(workers, ray)
+    return _run(spec, model, out=out, baseline=False, progress=progress, where=where)
+
+
+def _run(
+    spec: RunSpec,
+    model: str | Model,
+    *,
+    out: str | Path,
+    baseline: bool,
+    progress: bool,
+    where: Where,
+) -> Run:
+    from contextlib import nullcontext
+
+    from selfcorrect import runs
+    from selfcorrect.cli.display import shown
+
     opened = None if isinstance(model, str) else model
     name = spec.model.name if opened is None else opened.name
     with shown(name) if progress else nullcontext() as tell:
-        return runs.run(
-            spec,
-            out=out,
-            baseline=baseline,
-            model=opened,
-            progress=tell,
-            where=runs.Where(workers, ray),
-        )
+        return runs.run(spec, out=out, baseline=baseline, model=opened, progress=tell, where=where)
 
 
 def open_run(folder: str | Path) -> Run:

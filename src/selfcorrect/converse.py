@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfcorrect.errors import UserError
+from selfcorrect.given import Entry, entry
 from selfcorrect.models.base import Conversation, Message, Model, Reply, Request, TextScore, message
-from selfcorrect.strategies import MAX_TOKENS, Step, Strategy, check_names, render
+from selfcorrect.strategies import MAX_TOKENS, Step, Strategy, check_given, check_names, render
 from selfcorrect.tasks.base import Answer, Example, Task
 
 #: Called as each arm finishes each round, with that round's records.
@@ -25,7 +26,9 @@ Record = dict[str, Any]
 _STOPPED = "stopped early: the answer had settled"
 _OUTGROWN = "the transcript outgrew the model's context window in an earlier round"
 _KEPT = "no new answer in this round: the earlier one stands"
-OWN_NOTES = frozenset((_STOPPED, _OUTGROWN, _KEPT))
+_ENDED = "the dialogue holds no such round: its last answer stands"
+OWN_NOTES = frozenset((_STOPPED, _OUTGROWN, _KEPT, _ENDED))
+_UNMEASURED = "the transcript is longer than the model's context window: no options were read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class _Dialogue:
     first_choice: int | None = None
     unchanged: int = 0
     answered: bool = False
-    over: str | None = None  # why no more steps are taken: "context" or "settled"
+    over: str | None = None  # why no more steps are taken: "context", "settled" or "ended"
 
     @property
     def option_p(self) -> list[float]:
@@ -155,6 +158,9 @@ def beginning(
     values = {**_open(task, example).values, "round": "1"}
     messages = [message("system", system)] if system is not None else []
     for step in strategy.steps(1):
+        if step.given:
+            first = entry(example.turns, 1, messages)
+            return list(first.shown), first.request.prefill
         if step.say is None:
             return messages, render(step.prefill, values)
         messages.append(message(step.role, render(step.say, values)))
@@ -180,6 +186,7 @@ def _branch(state: _State) -> _State:
 def _check(strategy: Strategy, dialogues: Sequence[_Dialogue], setting: _Setting) -> None:
     if dialogues:
         check_names(strategy, set(dialogues[0].values))
+        check_given(strategy, len(dialogues[0].example.turns), setting.task.name)
     for name, line in strategy.asked.items():
         if name not in setting.others:
             raise UserError(
@@ -215,7 +222,9 @@ def _round(
         if step.source not in state.conversations:
             opened = setting.others[str(step.source)].open(len(state.dialogues))
             state.conversations[step.source] = opened
-        if step.say is not None:
+        if step.given:
+            _enter(state, number, setting, system)
+        elif step.say is not None:
             _say(state, step, step.say, number, taking)
         else:
             _elicit(state, step, (number, at), setting, taking)
@@ -249,6 +258,53 @@ def _say(state: _State, step: Step, template: str, number: int, taking: Sequence
     if step.begin:
         conversation.restart([[] if m is not None else None for m in messages])
     conversation.say(messages)
+
+
+def _enter(state: _State, number: int, setting: _Setting, system: str | None) -> None:
+    """A round that exists already: its options are read, then its answer is entered."""
+    conversation = state.conversations[None]
+    start = [message("system", system)] if system is not None else []
+    entries: list[Entry | None] = []
+    for dialogue in state.dialogues:
+        if dialogue.over is None and number > len(dialogue.example.turns):
+            dialogue.over = "ended"
+        over = dialogue.over is not None
+        entries.append(None if over else entry(dialogue.example.turns, number, start))
+    conversation.restart([None if e is None else e.shown for e in entries])
+    replies = conversation.elicit([None if e is None else e.request for e in entries])
+    conversation.restart([None if e is None else e.after for e in entries])
+    for dialogue, each, reply in zip(state.dialogues, entries, replies, strict=True):
+        if each is None or reply is None:
+            continue
+        for said in each.said:
+            dialogue.steps.append(
+                {**_said(said.role, said.text, begin=False, shown=True), "speaker": "given"}
+            )
+        text = each.after[-1].text
+        prefill = each.request.prefill if each.shown != each.after else None
+        dialogue.steps.append(
+            {
+                **_elicited("answer", "given", text, prefill, reply, True),
+                "finish": "given",
+                "token_ids": [],
+                "token_logps": [],
+                "gap": None,
+            }
+        )
+        dialogue.outcomes["answer"] = text
+        fits = reply.finish != "context"
+        dialogue.notes += [*reply.notes, *(each.notes if fits else (_UNMEASURED,))]
+        _answer(dialogue, setting.task, text, reply.options if fits else ())
+
+
+def _answer(dialogue: _Dialogue, task: Task, text: str, scores: Sequence[TextScore]) -> None:
+    """The answer ends the dialogue's round."""
+    dialogue.answered = True
+    dialogue.scores = tuple(scores)
+    earlier = dialogue.answer
+    dialogue.answer = task.read(dialogue.example, text)
+    same = earlier is not None and _same(earlier, dialogue.answer)
+    dialogue.unchanged = dialogue.unchanged + 1 if same else 0
 
 
 def _elicit(
@@ -296,13 +352,9 @@ def _elicit(
             dialogue.over = "context"
             dialogue.answer, dialogue.scores = Answer("", None, "context"), ()
         elif kind == "answer":
-            dialogue.answered = True
             # A step's own choices aren't the example's options: they have no option_p.
-            dialogue.scores = () if step.choices else tuple(reply.options)
-            earlier = dialogue.answer
-            dialogue.answer = setting.task.read(dialogue.example, text)
-            same = earlier is not None and _same(earlier, dialogue.answer)
-            dialogue.unchanged = dialogue.unchanged + 1 if same else 0
+            scores = () if step.choices else reply.options
+            _answer(dialogue, setting.task, text, scores)
 
 
 def _same(a: Answer, b: Answer) -> bool:
@@ -396,6 +448,8 @@ def _seed(run: int, example: str, *place: int) -> int:
 def _settle(dialogue: _Dialogue, strategy: Strategy, number: int) -> None:
     if dialogue.over == "settled":
         dialogue.notes.append(_STOPPED)
+    elif dialogue.over == "ended":
+        dialogue.notes.append(_ENDED)
     elif dialogue.over == "context" and not dialogue.steps:
         dialogue.notes.append(_OUTGROWN)
     elif dialogue.over is None and not dialogue.answered:
@@ -413,7 +467,7 @@ def _said(role: str, text: str, *, begin: bool, shown: bool) -> Record:
 
 
 def _elicited(
-    kind: str, speaker: str, text: str, prefill: str, reply: Reply, shown: bool
+    kind: str, speaker: str, text: str, prefill: str | None, reply: Reply, shown: bool
 ) -> Record:
     return {
         **_step(kind, "assistant", speaker, text, begin=False, shown=shown),

@@ -21,12 +21,12 @@ STEP = pl.Struct(
     {
         "kind": pl.String,
         "role": pl.String,
-        "speaker": pl.String,  # "strategy", or the name of the model that spoke
+        "speaker": pl.String,  # "strategy", the name of the model that spoke, or "given"
         "begin": pl.Boolean,  # a new transcript began here
         "shown": pl.Boolean,  # stands in the run's own transcript (false: said to another model)
         "text": pl.String,
         "prefill": pl.String,
-        "finish": pl.String,  # stop, length, context, choice; null for say
+        "finish": pl.String,  # stop, length, context, choice, given; null for say
         "choices": pl.List(pl.String),  # the step's own choices, where the reply is one of them
         "choice_logp": pl.List(pl.Float64),  # Σ log p of each, prefill included, in nats
         "token_ids": pl.List(pl.Int32),

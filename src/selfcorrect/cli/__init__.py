@@ -20,7 +20,7 @@ from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli.theory import theory
 from selfcorrect.errors import INTERRUPTED, UserError
-from selfcorrect.runs import Interrupted, RunSpec, find_run
+from selfcorrect.runs import Interrupted, Run, RunSpec, Where, find_run
 from selfcorrect.text import visible, visible_values
 
 #: Of its errors about usage typer exports only the one under this.
@@ -144,23 +144,60 @@ def run(
     The same command again goes on where it was stopped, or shows the result at once.
     """
     from selfcorrect import runs
-    from selfcorrect.cli.display import shown
-    from selfcorrect.runs.report import write
 
     spec = _spec(given, model, task, data, categories, strategy, rounds, limit, seed, system,
                  dtype, device, chunk, skip_bad, base_url, in_flight, price, budget_tokens,
                  budget_money)  # fmt: skip
     where = runs.Where(workers, ray, worker_cpus, worker_gpus)
-    with shown(spec.model.name) as progress:
-        done = runs.run(spec, out=out, baseline=not no_baseline, progress=progress, where=where)
-    summary = done.summary()
-    _show(summary, write(done, summary))
+    done = _run(spec, out, where, controls=not no_baseline)
     if "rounds" in spec.model_fields_set and done.spec.rounds < spec.rounds:
         typer.echo(
             f"selfcorrect: this strategy has at most {done.spec.rounds} "
             f"{'round' if done.spec.rounds == 1 else 'rounds'}, so {spec.rounds} were not run.",
             err=True,
         )
+
+
+@app.command()
+def score(
+    file: o.Dialogues,
+    model: o.ModelName = None,
+    lead_in: o.LeadIn = None,
+    rounds: o.UpTo = None,
+    limit: o.Limit = None,
+    out: o.Out = Path("runs"),
+    dtype: o.Dtype = None,
+    device: o.Device = None,
+    chunk: o.Chunk = None,
+    skip_bad: o.SkipBad = False,
+    base_url: o.BaseUrl = None,
+    in_flight: o.InFlight = None,
+    price: o.Price = None,
+    budget_tokens: o.BudgetTokens = None,
+    budget_money: o.BudgetMoney = None,
+    workers: o.Workers = None,
+    ray: o.Ray = None,
+    worker_cpus: o.WorkerCpus = 1,
+    worker_gpus: o.WorkerGpus = 0,
+) -> None:
+    """Measure dialogues that exist already: the answers as they are, the options by the model.
+
+    One dialogue a line: messages, choices, and if known the right answer. The result is a run as
+    any other: table, verdict, report.html.
+    """
+    from selfcorrect import runs
+
+    spec = runs.given_spec(
+        file,
+        _given({
+            "model.name": model, "model.dtype": dtype, "model.device": device,
+            "task.options.lead_in": lead_in, "rounds": rounds, "limit": limit, "chunk": chunk,
+            "skip_bad": skip_bad or None, "model.base_url": base_url,
+            "model.in_flight": in_flight, "model.price": price,
+            "model.budget_tokens": budget_tokens, "model.budget_money": budget_money,
+        }),
+    )  # fmt: skip
+    _run(spec, out, runs.Where(workers, ray, worker_cpus, worker_gpus), controls=False)
 
 
 @app.command()
@@ -269,6 +306,9 @@ def export(
     force: Annotated[
         bool, typer.Option("--force", help="Replace the file if there is one.")
     ] = False,
+    dialogues: Annotated[
+        bool, typer.Option("--dialogues", help="One dialogue a line, as score reads it.")
+    ] = False,
     out: o.Out = Path("runs"),
 ) -> None:
     """Write a run's records as JSON lines.
@@ -277,8 +317,9 @@ def export(
     """
     from selfcorrect.cli.export import to_jsonl
 
-    lines = to_jsonl(find_run(run, out), jsonl, replace=force)
-    typer.echo(f"{lines:,} records in {visible(str(jsonl))}")
+    lines = to_jsonl(find_run(run, out), jsonl, replace=force, dialogues=dialogues)
+    what = "dialogues" if dialogues else "records"
+    typer.echo(f"{lines:,} {what} in {visible(str(jsonl))}")
 
 
 @listing.command("tasks")
@@ -347,6 +388,23 @@ def _spec(
         "model.budget_money": budget_money,
     }
     return o.spec_from(given, values)
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _run(spec: RunSpec, out: Path, where: Where, *, controls: bool) -> Run:
+    """Run, and print table, verdict and the report's place."""
+    from selfcorrect import runs
+    from selfcorrect.cli.display import shown
+    from selfcorrect.runs.report import write
+
+    with shown(spec.model.name) as progress:
+        done = runs.run(spec, out=out, baseline=controls, progress=progress, where=where)
+    summary = done.summary()
+    _show(summary, write(done, summary))
+    return done
 
 
 def _show(summary: dict[str, Any], where: Path) -> None:

@@ -1,28 +1,38 @@
-"""A run's records as a file of JSON lines."""
+"""A run's records, or its dialogues, as a file of JSON lines."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, BinaryIO
+
+import polars as pl
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs import Run
+from selfcorrect.tasks.letters import LETTERS
+
+_HELD = ("example", "cluster", "round", "choices", "target", "steps")
 
 
-def to_jsonl(run: Run, path: Path, *, replace: bool) -> int:
+def to_jsonl(run: Run, path: Path, *, replace: bool, dialogues: bool = False) -> int:
     """Write one record a line; the file is there completely, or not at all.
 
     Args:
         run: complete or not.
         path: the file.
         replace: put it in the place of an existing one.
+        dialogues: one dialogue a line instead, as the task ``dialogues`` reads it.
 
     Returns:
         The number of lines.
 
     Raises:
-        UserError: the file is there already, or can't be written.
+        UserError: the file is there already, or can't be written; a dialogue that isn't one list
+            of messages with an answer in every round.
     """
     path = path.expanduser()
     if path.exists() and not replace:
@@ -33,9 +43,8 @@ def to_jsonl(run: Run, path: Path, *, replace: bool) -> int:
     lines = 0
     try:
         with unfinished.open("wb") as file:
-            for frame in run.chunks():
-                frame.write_ndjson(file)
-                lines += len(frame)
+            for frame in run.chunks(_HELD if dialogues else None):
+                lines += _write_dialogues(frame, file) if dialogues else _write(frame, file)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -45,3 +54,44 @@ def to_jsonl(run: Run, path: Path, *, replace: bool) -> int:
         with suppress(OSError):
             unfinished.unlink()
     return lines
+
+
+def _write(frame: pl.DataFrame, file: BinaryIO) -> int:
+    frame.write_ndjson(file)
+    return len(frame)
+
+
+def _write_dialogues(frame: pl.DataFrame, file: BinaryIO) -> int:
+    groups = frame.sort("round").partition_by("example", maintain_order=True)
+    for group in groups:
+        line = json.dumps(_dialogue(group.rows(named=True)), ensure_ascii=False)
+        file.write(line.encode() + b"\n")
+    return len(groups)
+
+
+def _dialogue(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One dialogue as the task ``dialogues`` reads it."""
+    first = rows[0]
+    messages = list(_messages(rows))
+    rounds = [each["round"] for each in messages if "round" in each]
+    if rounds != list(range(1, len(rounds) + 1)):
+        raise UserError(
+            f"the dialogue {first['example']!r} has no new answer in some round before its last: "
+            "it can't be written as rounds of messages; leave out --dialogues."
+        )
+    answer = {} if first["target"] is None else {"answer": f"({LETTERS[first['target']]})"}
+    about = {"id": first["example"], "cluster": first["cluster"], "choices": first["choices"]}
+    return {**about, **answer, "messages": messages}
+
+
+def _messages(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        for at, step in enumerate(row["steps"]):
+            if step["begin"] and (at or row["round"] > 1):
+                raise UserError(
+                    f"the dialogue {row['example']!r} begins anew in round {row['round']}: it is "
+                    "not one list of messages; leave out --dialogues."
+                )
+            if step["shown"]:
+                mark = {"round": row["round"]} if step["kind"] == "answer" else {}
+                yield {"role": step["role"], "content": step["text"], **mark}

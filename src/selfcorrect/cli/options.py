@@ -142,6 +142,26 @@ InFlight = Annotated[
         show_default=False,
     ),
 ]
+Dialogues = Annotated[
+    str, typer.Argument(metavar="FILE", help="The dialogues, as JSON lines.", show_default=False)
+]
+UpTo = Annotated[
+    int | None,
+    typer.Option(
+        "--rounds",
+        metavar="N",
+        help="Only so many rounds; by default as many as the longest dialogue has.",
+        show_default=False,
+    ),
+]
+LeadIn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help='After which an answer\'s letter stands; the default is "The best answer is (".',
+        show_default=False,
+    ),
+]
 Price = Annotated[
     str | None,
     typer.Option(

@@ -145,6 +145,7 @@ def prepare(spec: RunSpec, model: Model | None = None) -> Prepared:
     if not examples:
         raise UserError(f"the task {spec.task.name} has no examples{_of(spec)}.")
     strategies.check_names(strategy, set(task.ask(examples[0])))
+    strategies.check_given(strategy, len(examples[0].turns), task.name)
     named = {name: spec.models[name] for name in sorted(strategy.asked)}
     given = {} if model is not None else {"": spec.model}
     opened = _opened({**given, **named})

@@ -1,7 +1,7 @@
 """Strategies: what is said in round 1 and in every later round, one TOML file each."""
 
 from selfcorrect.strategies.base import KINDS, MAX_TOKENS, Step, Stop, Strategy
-from selfcorrect.strategies.reading import check_names, load, names, parse, path_of
+from selfcorrect.strategies.reading import check_given, check_names, load, names, parse, path_of
 from selfcorrect.strategies.templates import placeholders, render
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Step",
     "Stop",
     "Strategy",
+    "check_given",
     "check_names",
     "load",
     "names",

@@ -21,11 +21,13 @@ Parameter = tuple[int, ...] | int | float | str | bool
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One move in a round: exactly one of ``say`` and ``elicit`` is set.
+    """One move in a round: exactly one of ``say``, ``elicit`` and ``given`` is set.
 
     Attributes:
         say: template of a message that is put in.
         elicit: what the model is asked for, one of ``KINDS``.
+        given: the round is what the example's own dialogue holds of it: its messages are said, its
+            answer is entered, and the options' likelihoods are read where its letter stands.
         role: role of the message said (``user``, ``assistant``, ``system``, ``tool``).
         rounds: only in these rounds (``None``: in all).
         except_rounds: not in these.
@@ -44,6 +46,7 @@ class Step:
 
     say: str | None = None
     elicit: str | None = None
+    given: bool = False
     role: str = "user"
     rounds: tuple[int, ...] | None = None
     except_rounds: tuple[int, ...] = ()

@@ -19,12 +19,13 @@ class _Known:
 
     ``sure``: in every dialogue. ``some``: in some, with the values that ``choices`` allow (none
     where it is free text). ``under``: in this round, where these outcomes hold. ``told``: the
-    models to which something was said.
+    models to which something was said. ``given``: every round so far was.
     """
 
     sure: set[str] = field(default_factory=set)
     some: dict[str, set[str]] = field(default_factory=dict)
     told: set[str | None] = field(default_factory=lambda: {None})
+    given: bool = True
     under: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
 
     def has(self, name: str, when: Mapping[str, str]) -> bool:
@@ -73,6 +74,10 @@ def _walk(
 ) -> None:
     if not steps:
         raise fail(section, 0, "", f"no step applies in round {round}, which needs an answer")
+    if given := [n for n, step in steps if step.given]:
+        _check_given(round, section, given[0], len(steps), known, fail)
+        return
+    known.given = False
     answered: list[Mapping[str, str]] = []
     for n, step in steps:
         key = "say" if step.elicit is None else "elicit"
@@ -121,6 +126,23 @@ def _walk(
         )
     if round == 1 and last.when:
         raise fail(section, n, "when", "round 1 must end with an answer in every dialogue")
+
+
+def _check_given(round: int, section: str, n: int, steps: int, known: _Known, fail: Fail) -> None:
+    if steps > 1:
+        raise fail(
+            section, n, "given", f"given = true is all of round {round}: no other step may apply"
+        )
+    if not known.given:
+        raise fail(
+            section,
+            n,
+            "given",
+            f"round {round} can't be taken as it is given: an earlier round isn't, and what the "
+            "dialogue holds answers something else",
+        )
+    known.sure.add("answer")
+    known.some["answer"] = set()
 
 
 def _check_when(round: int, section: str, n: int, step: Step, known: _Known, fail: Fail) -> None:

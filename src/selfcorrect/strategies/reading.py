@@ -15,9 +15,8 @@ from selfcorrect.strategies.flow import check_flow
 from selfcorrect.strategies.lines import Place, key_lines, line_of
 from selfcorrect.strategies.parameters import fill_in, read_defaults, referred, resolve
 from selfcorrect.strategies.schema import (
-    ELICIT,
+    FORMS,
     NO_REFERENCE,
-    SAY,
     STOP,
     TOP,
     Check,
@@ -112,7 +111,7 @@ def parse(text: str, path: str | Path, parameters: Mapping[str, Any] | None = No
 
     first = _steps(file, "first", top, resolved, used)
     again = _steps(file, "again", top, resolved, used)
-    if first[0].say is None:
+    if first[0].say is None and not first[0].given:
         raise file.error(
             ("first", 0, "elicit"), "round 1 must begin with a step that says something"
         )
@@ -209,16 +208,19 @@ def _step(
     used: set[str],
 ) -> Step:
     section = f"[[{place[0]}]]"
-    known = {**SAY, **ELICIT}
+    known = {key for _, checks in FORMS.values() for key in checks}
     for key in table:
         if key not in known:
             raise file.error(
                 (*place, key), f"unknown key {key!r} in a step of {section}: {nearest(key, known)}"
             )
-    if ("say" in table) == ("elicit" in table):
-        both = "not both" if "say" in table else "this one has neither"
-        raise file.error(place, f"a step of {section} has either `say` or `elicit`: {both}")
-    checks, kind = (SAY, "says something") if "say" in table else (ELICIT, "elicits something")
+    forms = [form for form in FORMS if form in table]
+    if len(forms) != 1:
+        has = " and ".join(f"`{form}`" for form in forms) or "none of them"
+        raise file.error(
+            place, f"a step of {section} has one of `say`, `elicit` and `given`: this one has {has}"
+        )
+    kind, checks = FORMS[forms[0]]
     for key in table:
         if key not in checks:
             raise file.error((*place, key), f"`{key}` has no meaning in a step that {kind}")
@@ -238,6 +240,7 @@ def _step(
     return Step(
         say=v.get("say"),
         elicit=v.get("elicit"),
+        given=v.get("given", False),
         role=v.get("role", "user"),
         rounds=tuple(v["rounds"]) if "rounds" in v else None,
         except_rounds=tuple(v.get("except_rounds", ())),
@@ -339,6 +342,25 @@ def check_names(strategy: Strategy, known: set[str]) -> None:
                         f"step: {nearest(name, allowed)}",
                         step.line,
                     )
+
+
+def check_given(strategy: Strategy, turns: int, task: str) -> None:
+    """Check that a strategy which takes rounds as they are given finds some.
+
+    Args:
+        strategy: as read by :func:`load`.
+        turns: how many rounds the task's first example holds.
+        task: the task's name.
+
+    Raises:
+        UserError: it holds none; with file and line.
+    """
+    given = [step.line for step in (*strategy.first, *strategy.again) if step.given]
+    if given and not turns:
+        raise UserError(
+            f"{strategy.path}:{given[0]}: this step takes a round as it is given, and the examples "
+            f"of the task {task!r} hold no dialogues: use the task 'dialogues'"
+        )
 
 
 def _error_in(strategy: Strategy, place: Place, sentence: str, line: int = 1) -> UserError:

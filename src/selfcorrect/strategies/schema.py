@@ -105,10 +105,21 @@ ELICIT: Mapping[str, Check] = {
     "take": ("first or majority", lambda v: v in ("first", "majority")),
     **_ANY_STEP,
 }
+GIVEN: Mapping[str, Check] = {
+    "given": ("true", lambda v: v is True),
+    "rounds": _LATER,
+    "except_rounds": _LATER,
+}
+#: the keys of which a step has exactly one: what it then does, and what else it may hold
+FORMS: Mapping[str, tuple[str, Mapping[str, Check]]] = {
+    "say": ("says something", SAY),
+    "elicit": ("elicits something", ELICIT),
+    "given": ("takes a round as it is given", GIVEN),
+}
 STOP: Mapping[str, Check] = {"unchanged": _COUNT}
 
 #: Keys for which no parameter stands: texts, and what the checks of the flow rest on.
-NO_REFERENCE = {"about", "source", "say", "prefill", "elicit", "choices", "when"}
+NO_REFERENCE = {"about", "source", "say", "prefill", "elicit", "given", "choices", "when"}
 
 
 def _tables(value: Any) -> bool:

@@ -16,6 +16,7 @@ __all__ = ["Answer", "Example", "Figure", "Grade", "Source", "Task", "check_name
 _TASKS = {
     "bbq": "Bias Benchmark for QA (arXiv 2110.08193): accuracy and bias scores.",
     "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
+    "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect score.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "sample": "The bundled questions about two people, in BBQ's manner; needs no data.",
     "winogender": "Winogender schemas (arXiv 1804.09301): he, she or they for the blank.",

@@ -14,6 +14,25 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """One round of a dialogue that exists already.
+
+    Attributes:
+        messages: role and text of what stands before the answer.
+        text: the answer, as it stands.
+        prefix: what comes before its letter.
+        labels: what may stand in the letter's place, for each choice.
+        apart: it has no letter; the prefix comes after all of it.
+    """
+
+    messages: tuple[tuple[str, str], ...]
+    text: str
+    prefix: str
+    labels: tuple[str, ...]
+    apart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One item of a data set. Never holds its target.
 
@@ -22,12 +41,14 @@ class Example:
         fields: the item's own texts (``context``, ``question``, …).
         choices: the options' texts in the order shown; empty for generation tasks.
         cluster: items of one cluster (template, occupation) are not independent.
+        turns: the rounds of a dialogue that exists already; empty where the model has yet to speak.
     """
 
     id: str
     fields: Mapping[str, str]
     choices: tuple[str, ...]
     cluster: str
+    turns: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

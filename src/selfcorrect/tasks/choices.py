@@ -9,15 +9,16 @@ empty) and the answer as letter or text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from selfcorrect.errors import UserError
 from selfcorrect.tasks.base import Example
 from selfcorrect.tasks.lettered import CORRECT, Item, Lettered, problem_with, unique
-from selfcorrect.tasks.letters import LETTERS, tidy
+from selfcorrect.tasks.letters import LETTERS
 from selfcorrect.tasks.reading import Row, build, files, jsonl, table
 from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.targets import target_of
 
 
 def make(source: Source) -> Lettered:
@@ -48,18 +49,17 @@ def _item(row: Row) -> Item:
     problem = problem_with(choices)
     if problem:
         raise row.error(problem)
-    answer = row.values.get("answer")
-    if answer is None or answer == "":
+    if row.values.get("answer") in (None, ""):
         raise row.error("the field 'answer' is missing")
-    target = _target(row, answer, choices)
+    target = target_of(row, choices)
     path, _, line = row.where.rpartition(":")
     # Not row.where: the same file must have the same ids wherever it lies.
-    name = _optional(row, "id") or f"{Path(path).name}:{line}"
+    name = row.optional("id") or f"{Path(path).name}:{line}"
     fields = {"question": question}
-    context = _optional(row, "context")
+    context = row.optional("context")
     if context:
         fields["context"] = context
-    return Item(Example(name, fields, tuple(choices), _optional(row, "cluster") or name), target)
+    return Item(Example(name, fields, tuple(choices), row.optional("cluster") or name), target)
 
 
 def _columns(row: Row, columns: list[str]) -> list[str]:
@@ -76,40 +76,3 @@ def _columns(row: Row, columns: list[str]) -> list[str]:
     while cells and not cells[-1].strip():
         cells.pop()
     return cells
-
-
-def _optional(row: Row, name: str) -> str:
-    return "" if row.values.get(name) in (None, "") else row.word(name)
-
-
-def _target(row: Row, answer: object, choices: Sequence[str]) -> int:
-    """The index that the answer stands for: an index, a letter, or the text of a choice."""
-    if isinstance(answer, int) and not isinstance(answer, bool):
-        numbered = {i for i, choice in enumerate(choices) if tidy(choice) == str(answer)}
-        numbered |= {answer} & set(range(len(choices)))
-        return _only(
-            row,
-            numbered,
-            f"the answer {answer} is the text of one choice and the index of another; "
-            f'write "{answer}" for the text, or the letter',
-            f"the answer {answer} is none of the choices 0 to {len(choices) - 1}",
-        )
-    text = tidy(row.text("answer"))
-    found = {i for i, choice in enumerate(choices) if tidy(choice) == text}
-    letter = re.fullmatch(r"(\()?([a-z])(?(1)\))", text.casefold())
-    if letter and letter[2] in LETTERS[: len(choices)]:
-        index = LETTERS.index(letter[2])
-        found = found | {index} if not letter[1] else {index}
-    return _only(
-        row,
-        found,
-        f"the answer {text!r} is the text of one choice and the letter of another; "
-        f"write the letter in brackets, as ({text.casefold()})",
-        f"the answer {text!r} is neither the letter nor the text of a choice",
-    )
-
-
-def _only(row: Row, found: set[int], several: str, none: str) -> int:
-    if len(found) != 1:
-        raise row.error(several if found else none)
-    return found.pop()

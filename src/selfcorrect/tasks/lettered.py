@@ -73,12 +73,12 @@ class Item:
     """An example with what only its task may know.
 
     Attributes:
-        target: index of the right choice among those shown.
+        target: index of the right choice among those shown; ``None`` where nobody said which.
         facts: what the task's judge needs besides, by name.
     """
 
     example: Example
-    target: int
+    target: int | None
     facts: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -110,7 +110,13 @@ def problem_with(choices: Sequence[str]) -> str | None:
 
 
 def question(example: Example) -> str:
-    """The question as shown: context if there is one, question, a line for each lettered option."""
+    """The question as shown: context if there is one, question, a line for each lettered option.
+
+    That of a dialogue which exists already is what its user said before the first answer.
+    """
+    if example.turns:
+        said = [text for role, text in example.turns[0].messages if role == "user"]
+        return "\n\n".join(said)
     context = example.fields.get("context", "")
     # A line break within an option would let it look like two.
     options = (
@@ -235,7 +241,8 @@ class Lettered:
         return Answer(text, choice, problem)
 
     def grade(self, pairs: Sequence[tuple[Example, Answer]]) -> Sequence[Grade]:
-        """Right if the choice is the target; an answer that couldn't be read is not.
+        """Right if the choice is the target; an answer that couldn't be read is not. Without a
+        target nothing is right or wrong.
 
         Raises:
             KeyError: for an example that isn't this task's.
@@ -243,7 +250,7 @@ class Lettered:
         grades = []
         for example, answer in pairs:
             item = self._find(example.id)
-            correct = answer.choice == item.target
+            correct = None if item.target is None else answer.choice == item.target
             grades.append(Grade(correct, item.target, self._judge(item, answer)))
         return grades
 
@@ -261,7 +268,7 @@ class Lettered:
             if not example.cluster:
                 problems.append(f"{example.id}: it has no cluster")
             wrong = problem_with(example.choices)
-            if wrong is not None or not 0 <= item.target < len(example.choices):
+            if wrong is not None or not 0 <= (item.target or 0) < len(example.choices):
                 problems.append(f"{example.id}: {wrong or 'the target is none of the choices'}")
                 continue
             problems.extend(self._check_answers(item))
@@ -280,7 +287,8 @@ class Lettered:
                 if answer.choice != index:
                     yield f"{example.id}: {text!r} is not read as choice {index}"
                 grade = self.grade([(example, answer)])[0]
-                if grade.correct != (index == item.target) or grade.target != item.target:
+                right = None if item.target is None else index == item.target
+                if grade.correct != right or grade.target != item.target:
                     yield f"{example.id}: {text!r} is graded {grade.correct}"
                 unknown = set(grade.values) - {*self.values, *self.columns}
                 if unknown:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from string import ascii_lowercase as LETTERS
 
-__all__ = ["LETTERS", "read", "tidy"]
+__all__ = ["LETTERS", "place", "read", "tidy"]
 
 _EDGE = " \t\n.,;:!?\"'()[]{}*_`“”‘’«»"
 _JOIN = r"(?:\s*[,/&+]\s*(?:(?:and|or)\s+)?|\s+(?:and|or|and/or)\s+)"
@@ -47,34 +47,58 @@ def read(text: str, choices: Sequence[str], prefill: str) -> tuple[int | None, s
         the lead-in), ``several options`` (two letters, or a letter with another option's text),
         ``no option``.
     """
-    body = _visible(unicodedata.normalize("NFC", text))
+    choice, problem, _ = _found(_body(text), choices, prefill)
+    return choice, problem
+
+
+def place(text: str, choices: Sequence[str], prefill: str) -> int | None:
+    """Where in a reply the letter stands that :func:`read` read; ``None`` if it read none."""
+    body = _body(text)
+    choice, _, start = _found(body, choices, prefill)
+    if choice is None or body != text:
+        return None
+    plain = unicodedata.normalize("NFKC", text[start:]).casefold()
+    one = _ONE.match(plain)
+    if one is None or LETTERS.index(one[1]) != choice:
+        return None
+    at = start + one.start(1)
+    same = text[start : at + 1].casefold() == plain[: one.end(1)]
+    return at if same else None  # not where what stands there is a sign that means a letter
+
+
+def _body(text: str) -> str:
+    return _visible(unicodedata.normalize("NFC", text))
+
+
+def _found(body: str, choices: Sequence[str], prefill: str) -> tuple[int | None, str | None, int]:
+    """The option or the problem, and the start of what it was read from."""
     lead = tidy(prefill).rstrip(" ([").casefold()
-    rests = _after(body, lead)
-    if not rests[0].strip(" \n(["):
-        return None, "empty"
-    for rest in rests:
-        found = _options(rest, choices)
+    starts = _after(body, lead)
+    if not body[starts[0] :].strip(" \n(["):
+        return None, "empty", starts[0]
+    for start in starts:
+        found = _options(body[start:], choices)
         if len(found) == 1:
-            return found.pop(), None
+            return found.pop(), None, start
         if found:
-            return None, "several options"
-    return None, "no option"
+            return None, "several options", start
+    return None, "no option", starts[0]
 
 
-def _after(body: str, lead: str) -> list[str]:
-    """What follows the lead-in, at each place where it stands; the likeliest place first."""
+def _after(body: str, lead: str) -> list[int]:
+    """The end of the lead-in, at each place where it stands; the likeliest place first."""
     if not lead:
-        return [body]
+        return [0]
     pattern = r"\s+".join(re.escape(word) for word in lead.split())
     if re.search(r"\w$", lead):
         pattern += r"(?!\w)"
     ends = [m.end() for m in re.finditer(rf"(?<!\w){pattern}", body, re.IGNORECASE)]
     if not ends:
-        return [body]
+        return [0]
     # A message that begins with the lead-in was begun by us: what comes first is the answer. One
     # that begins otherwise reasons before it answers: what comes last is.
     begins = re.match(rf"\s*{pattern}", body, re.IGNORECASE) is not None
-    return [body[end:] for end in (ends if begins else ends[::-1])]
+    return ends if begins else ends[::-1]
 
 
 def _options(rest: str, choices: Sequence[str]) -> set[int]:

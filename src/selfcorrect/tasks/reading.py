@@ -78,6 +78,14 @@ class Row:
             return str(self.values[name])
         return self.text(name)
 
+    def optional(self, name: str) -> str:
+        """A text or whole number, as text; empty where it is missing.
+
+        Raises:
+            UserError: if it is something else.
+        """
+        return "" if self.values.get(name) in (None, "") else self.word(name)
+
     def writable(self, name: str, value: str) -> None:
         """Raise UserError if the text can't be stored as UTF-8."""
         try:

@@ -1,0 +1,160 @@
+"""Dialogues that exist already, from JSONL: whoever held them, a model now measures their options.
+
+An object a line: ``messages`` (``role`` and ``content``), ``choices`` (the options' texts, in the
+order of their letters), and if wanted ``answer`` (the right choice's index from 0, letter, or
+text), ``id`` and ``cluster``. Every message of the assistant is a round's answer; or, where any has
+a ``round``, the last one of each round is, and those without are no answers.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.tasks.base import Example, Turn
+from selfcorrect.tasks.lettered import CORRECT, Item, Lettered, Wording, problem_with, unique
+from selfcorrect.tasks.letters import LETTERS, place
+from selfcorrect.tasks.reading import Row, build, files, jsonl
+from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.targets import target_of
+
+# OpenAI's newer name of the role, too
+_ROLES = {each: each for each in ("system", "user", "assistant", "tool")} | {"developer": "system"}
+
+
+def make(source: Source) -> Lettered:
+    """The task ``dialogues``: see the module.
+
+    ``data`` is a ``.jsonl`` file or a folder of them. The option ``lead_in`` is the text after
+    which an answer's letter stands.
+
+    Raises:
+        UserError: for a missing file and bad lines, with file and line; where some dialogues have a
+            right answer and others don't.
+    """
+    source.only(options=("lead_in",))
+    if source.data is None:
+        raise UserError("task 'dialogues' needs data: a .jsonl file of your dialogues")
+    wording = _wording(source.option("lead_in", CORRECT.answer_prefill))
+    skipped: list[str] | None = [] if source.skip_bad else None
+    items: list[tuple[str, Item]] = []
+    for path in files(source.data):
+        items += build(jsonl(path), lambda row: (row.where, _item(row, wording)), skipped)
+    _check_answers(items)
+    return Lettered("dialogues", unique(items, skipped), wording=wording, skipped=skipped or ())
+
+
+def _wording(lead_in: str) -> Wording:
+    if not lead_in.strip():
+        raise UserError("option 'lead_in' of task 'dialogues' is empty: leave it out")
+    return replace(CORRECT, answer_prefill=lead_in.rstrip())
+
+
+def _check_answers(items: list[tuple[str, Item]]) -> None:
+    """Raises UserError where a right answer is missing that other dialogues have."""
+    without = [where for where, item in items if item.target is None]
+    if without and len(without) < len(items):
+        raise UserError(
+            f"{without[0]}: the field 'answer' is missing, which other dialogues have: give it in "
+            "all of them, or in none"
+        )
+
+
+def _item(row: Row, wording: Wording) -> Item:
+    choices = row.texts("choices")
+    if problem := problem_with(choices):
+        raise row.error(problem)
+    target = None if row.values.get("answer") in (None, "") else target_of(row, choices)
+    path, _, line = row.where.rpartition(":")
+    # Not row.where: the same file must have the same ids wherever it lies.
+    name = row.optional("id") or f"{Path(path).name}:{line}"
+    turns = _turns(row, choices, wording)
+    example = Example(name, {}, tuple(choices), row.optional("cluster") or name, turns)
+    return Item(example, target)
+
+
+def _turns(row: Row, choices: list[str], wording: Wording) -> tuple[Turn, ...]:
+    given = row.get("messages", list)
+    messages = [_message(row, number, each) for number, each in enumerate(given, 1)]
+    answers = _answers(row, messages)
+    turns, begin = [], 0
+    for at in answers:
+        before = tuple((role, text) for role, text, _ in messages[begin:at])
+        turns.append(_turn(before, messages[at][1], choices, wording))
+        begin = at + 1
+    if not turns[0].messages:
+        raise row.error("message 1 is an answer already: the question must stand before it")
+    if begin < len(messages):
+        raise row.error(
+            f"message {begin + 1} comes after the last answer and belongs to no round: leave it out"
+        )
+    return tuple(turns)
+
+
+def _message(row: Row, number: int, given: object) -> tuple[str, str, int | None]:
+    """Role, text, and the round that it is marked with."""
+    if not isinstance(given, Mapping):
+        raise row.error(f"message {number} must be an object with 'role' and 'content'")
+    role, content, mark = given.get("role"), given.get("content"), given.get("round")
+    if role not in _ROLES:
+        raise row.error(f"message {number} has the role {role!r}: {nearest(str(role), _ROLES)}")
+    if mark is not None and (not isinstance(mark, int) or isinstance(mark, bool) or mark < 1):
+        raise row.error(f"the round of message {number} must be a whole number, not {mark!r}")
+    text = "".join(_part(row, number, part) for part in _parts(content))
+    row.writable(f"message {number}", text)
+    return _ROLES[str(role)], text, mark
+
+
+def _parts(content: object) -> list[Any]:
+    return content if isinstance(content, list) else [content]
+
+
+def _part(row: Row, number: int, part: object) -> str:
+    if isinstance(part, Mapping) and part.get("type") in ("text", "input_text", "output_text"):
+        part = part.get("text")
+    if isinstance(part, str):
+        return part
+    kind = part.get("type", "something else") if isinstance(part, Mapping) else "no text"
+    raise row.error(f"message {number} holds {kind!r}: its content must be text")
+
+
+def _answers(row: Row, messages: list[tuple[str, str, int | None]]) -> list[int]:
+    """Where the rounds' answers stand among the messages."""
+    spoken = [at for at, (role, _, _) in enumerate(messages) if role == "assistant"]
+    marks = {at: mark for at in spoken if (mark := messages[at][2]) is not None}
+    if not spoken:
+        raise row.error("none of the messages is the assistant's: there is no answer to measure")
+    if not marks:
+        return spoken
+    rounds = list(marks.values())
+    last = {mark: at for at, mark in marks.items()}
+    if rounds != sorted(rounds) or list(last) != list(range(1, len(last) + 1)):
+        raise row.error(
+            f"the answers' rounds are {', '.join(map(str, rounds))}: they must begin with 1 and "
+            "leave none out"
+        )
+    return list(last.values())
+
+
+def _turn(
+    messages: tuple[tuple[str, str], ...], text: str, choices: list[str], wording: Wording
+) -> Turn:
+    lead = wording.answer_prefill
+    at = place(text, choices, lead)
+    if at is None:
+        # A letter may stand right behind an opening bracket, but not behind a word or colon.
+        space = "" if unicodedata.category(lead[-1]) == "Ps" else " "
+        apart = not text.startswith(lead)  # else it is clear where the letter would stand
+        return Turn(messages, text, lead, _labels(space, LETTERS, choices), apart)
+    prefix = text[:at].rstrip()
+    # the space belongs to the letter's token
+    space, letters = text[len(prefix) : at], LETTERS.upper() if text[at].isupper() else LETTERS
+    return Turn(messages, text, prefix, _labels(space, letters, choices))
+
+
+def _labels(space: str, letters: str, choices: list[str]) -> tuple[str, ...]:
+    return tuple(space + letter for letter in letters[: len(choices)])

@@ -1,0 +1,399 @@
+"""Dialogues that exist already: `selfcorrect score`, the task `dialogues`, the step `given`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import selfcorrect as sc
+from selfcorrect.cli import app
+from selfcorrect.cli.export import to_jsonl
+from selfcorrect.errors import UserError
+from selfcorrect.given import NO_LETTER
+from selfcorrect.strategies import parse
+from selfcorrect.tasks import Turn, make
+from selfcorrect.tasks.letters import LETTERS, place, read
+from servers.stub import BARE, CLOUD, VLLM, Stub
+from test_cli_errors import refused
+
+LEAD = "The best answer is ("
+CHOICES = ["red", "green", "blue"]
+ASK = {"role": "user", "content": "Which colour?\n(a) red\n(b) green\n(c) blue"}
+AGAIN = {"role": "user", "content": "Please look at it again."}
+
+
+def said(text: str, **more: Any) -> dict[str, Any]:
+    return {"role": "assistant", "content": text, **more}
+
+
+def dialogue(*messages: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"choices": CHOICES, "messages": list(messages), **more}
+
+
+TWO = dialogue(ASK, said(f"{LEAD}a) red."), AGAIN, said(f"{LEAD}b) green."), answer="green")
+
+
+def written(folder: Path, *rows: Any) -> Path:
+    file = folder / "d.jsonl"
+    file.write_text("".join(f"{r if isinstance(r, str) else json.dumps(r)}\n" for r in rows))
+    return file
+
+
+def scored(folder: Path, *rows: Any, model: Any = "planted:chain", **more: Any) -> sc.runs.Run:
+    return sc.score(written(folder, *rows), model, out=folder / "runs", progress=False, **more)
+
+
+def turns(folder: Path, *messages: dict[str, Any], lead_in: str = LEAD) -> tuple[Turn, ...]:
+    file = written(folder, dialogue(*messages))
+    (example,) = make("dialogues", data=str(file), options={"lead_in": lead_in}).examples()
+    return example.turns
+
+
+@pytest.fixture
+def stub(request: pytest.FixtureRequest) -> Iterator[Stub]:
+    server = Stub(getattr(request, "param", VLLM))
+    yield server
+    server.stop()
+
+
+# the same dialogues, measured by the model that held them
+
+
+@pytest.mark.parametrize("strategy", ["intrinsic", "cot", "feedback-cot"])
+def test_it_finds_what_the_run_that_held_them_found(
+    smollm2: Any, strategy: str, tmp_path: Path
+) -> None:
+    held = sc.run(
+        smollm2, "sample", strategy, rounds=3, limit=4, out=tmp_path, baseline=False, progress=False
+    )
+    file = tmp_path / "d.jsonl"
+    assert to_jsonl(held, file, replace=False, dialogues=True) == 4
+    found = sc.score(file, smollm2, out=tmp_path / "scored", progress=False)
+    a = held.records.sort("example", "round")
+    b = found.records.sort("example", "round")
+    same = ["example", "cluster", "round", "choices", "text", "choice", "problem", "correct"]
+    assert a.select(*same, "target", "likeliest").equals(b.select(*same, "target", "likeliest"))
+    # what follows the lead-in is read where it first stood, which for an answer that reasons first
+    # is where the lead-in was put in
+    for name in ("option_p", "confidence", "entropy", "first_choice_p"):
+        mine, its = (np.array(frame[name].to_list(), dtype=float) for frame in (a, b))
+        np.testing.assert_allclose(its, mine, atol=2e-5)
+    assert b["generated"].to_list() == [1] * len(b)
+    measured = ("accuracy", "confidence", "entropy", "ece", "brier")
+    for mine, its in zip(held.summary()["rounds"], found.summary()["rounds"], strict=True):
+        for name in measured:
+            assert its[name]["value"] == pytest.approx(mine[name]["value"], abs=2e-5)
+
+
+def test_the_options_likelihoods_against_the_network(smollm2: Any, tmp_path: Path) -> None:
+    run = scored(tmp_path, TWO, model=smollm2)
+    for row in run.records.rows(named=True):
+        end = 2 * row["round"] - 1
+        chat = smollm2.tokenizer.apply_chat_template(
+            TWO["messages"][:end], tokenize=False, add_generation_prompt=True
+        )
+        ids = smollm2.tokenizer(chat + LEAD, return_tensors="pt", add_special_tokens=False)
+        with torch.no_grad():
+            logp = smollm2.twin(**ids).logits[0, -1].log_softmax(-1)
+        letters = [smollm2.tokenizer.encode(x, add_special_tokens=False) for x in "abc"]
+        slow = [float(logp[each[0]]) for each in letters]
+        np.testing.assert_allclose(row["option_logp"], slow, atol=1e-4)
+
+
+# on a server
+
+
+def test_it_is_measured_on_a_server(stub: Stub, tmp_path: Path) -> None:
+    run = scored(tmp_path, TWO, model="openai:stub", base_url=stub.url)
+    assert run.records["choice"].to_list() == [0, 1]
+    assert run.records["option_mass"].is_between(0.5, 1).all()
+    assert run.records["notes"].explode().drop_nulls().to_list() == []
+    sent = [r for r in stub.requests if "continue_final_message" in json.dumps(r)]
+    assert sent
+
+
+@pytest.mark.parametrize("stub", [CLOUD, BARE], indirect=True)
+def test_what_a_server_lacks_is_said(stub: Stub, tmp_path: Path) -> None:
+    run = scored(tmp_path, TWO, model="openai:stub", base_url=stub.url)
+    for notes in run.records["notes"]:
+        assert "asked for in words" in " ".join(notes)
+    assert run.records["text"].to_list() == [f"{LEAD}a) red.", f"{LEAD}b) green."]
+
+
+# the dialogues' forms
+
+
+def test_a_round_with_a_critique_has_one_answer(tmp_path: Path) -> None:
+    first, critique, second = (
+        said("(a)", round=1), said("I forgot the sky."), said(f"{LEAD}c)", round=2)
+    )  # fmt: skip
+    one, two = turns(tmp_path, ASK, first, AGAIN, critique, AGAIN, second)
+    assert one.messages == (("user", ASK["content"]),)
+    assert [role for role, _ in two.messages] == ["user", "assistant", "user"]
+    assert two.text == f"{LEAD}c)"
+    # where a round is marked more than once, what it ends with is its answer
+    one, two = turns(tmp_path, ASK, first, AGAIN, said("(b)", round=2), AGAIN, second)
+    assert (one.text, two.text) == ("(a)", f"{LEAD}c)")
+
+
+def test_a_system_message_and_parts(tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": "Which "}, {"type": "text", "text": "colour?"}]
+    (turn,) = turns(
+        tmp_path,
+        {"role": "developer", "content": "Be brief."},
+        {"role": "user", "content": parts},
+        said("(b)"),
+    )
+    assert turn.messages == (("system", "Be brief."), ("user", "Which colour?"))
+
+
+@pytest.mark.parametrize(
+    ("text", "lead_in", "prefix", "labels"),
+    [
+        (f"{LEAD}b) green", LEAD, LEAD, "abc"),
+        ("It is blue, so: Answer: B", "Answer:", "It is blue, so: Answer:", (" A", " B", " C")),
+        ("(c) blue", LEAD, "(", "abc"),
+        ("C", LEAD, "", "ABC"),
+        ("**b**", LEAD, "**", "abc"),
+        # no letter, but clear where it would stand
+        (f"{LEAD}purple", LEAD, LEAD, "abc"),
+        ("Answer: purple", "Answer:", "Answer:", (" a", " b", " c")),
+    ],
+)
+def test_where_the_letter_stands(
+    text: str, lead_in: str, prefix: str, labels: Any, tmp_path: Path
+) -> None:
+    (turn,) = turns(tmp_path, ASK, said(text), lead_in=lead_in)
+    assert (turn.prefix, turn.labels, turn.apart) == (prefix, tuple(labels), False)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(
+        st.sampled_from(
+            [*"abcABC", *CHOICES, LEAD, "(", ")", " ", "\n", "*", "no", "or", "\x1b", "é", "(ｂ)"]
+        ),
+        max_size=8,
+    ).map("".join)
+)
+def test_the_letter_that_was_read_is_the_one_found(text: str) -> None:
+    choice, _ = read(text, CHOICES, LEAD)
+    at = place(text, CHOICES, LEAD)
+    if at is not None:
+        assert choice == LETTERS.index(text[at].casefold())
+        rest = text[at + 1 : at + 2]
+        assert not rest.isalpha() or rest in "éｂ"
+
+
+def test_an_answer_without_a_letter(tmp_path: Path) -> None:
+    run = scored(tmp_path, dialogue(ASK, said("green, surely"), AGAIN, said("")))
+    assert run.records["choice"].to_list() == [1, None]
+    assert run.records["option_p"].list.len().to_list() == [3, 3]
+    assert [NO_LETTER in notes for notes in run.records["notes"]] == [True, True]
+
+
+def test_dialogues_of_unlike_length(tmp_path: Path) -> None:
+    run = scored(
+        tmp_path, {**TWO, "id": "long"}, dialogue(ASK, said("(c)"), answer="a", id="short")
+    )
+    assert run.spec.rounds == 2
+    short = run.records.filter(pl.col("example") == "short").sort("round")
+    assert short["choice"].to_list() == [2, 2]
+    assert short["notes"].to_list()[1] == ["the dialogue holds no such round: its last answer stands"]
+    assert scored(tmp_path, {**TWO, "id": "long"}, rounds=1).spec.rounds == 1
+
+
+def test_without_a_right_answer(tmp_path: Path) -> None:
+    rows = [
+        dialogue(ASK, said(f"{LEAD}{a})"), AGAIN, said(f"{LEAD}{b})"), id=f"{a}{b}{n}")
+        for a in "abc"
+        for b in "abc"
+        for n in range(3)
+    ]
+    run = scored(tmp_path, *rows)
+    assert run.records["correct"].null_count() == len(run.records) == 54
+    summary = run.summary()
+    for each in summary["rounds"]:
+        assert each["accuracy"]["value"] is None
+        assert each["confidence"]["n"] == 27
+        assert each["entropy"]["value"] > 0
+    report = run.report().read_text("utf-8")
+    assert "Which colour?" in report
+    done = CliRunner().invoke(app, ["show", str(run.folder)])
+    assert done.exit_code == 0
+    assert "accuracy" in done.stdout
+
+
+def test_a_rounds_transcript_is_the_dialogue(tmp_path: Path) -> None:
+    run = scored(tmp_path, TWO)
+    steps = [s for row in run.records.sort("round").rows(named=True) for s in row["steps"]]
+    assert [{"role": s["role"], "content": s["text"]} for s in steps] == TWO["messages"]
+    assert {s["speaker"] for s in steps} == {"given"}
+    file = tmp_path / "again.jsonl"
+    to_jsonl(run, file, replace=False, dialogues=True)
+    again = json.loads(file.read_text())
+    marked = [{k: v for k, v in m.items() if k != "round"} for m in again["messages"]]
+    assert (marked, again["answer"]) == (TWO["messages"], "(b)")
+
+
+def test_a_transcript_that_does_not_fit(smollm2: Any, tmp_path: Path) -> None:
+    long = {"role": "user", "content": "word " * 9000}
+    run = scored(tmp_path, dialogue(ASK, said("(a)"), long, said("(b)"), answer="a"), model=smollm2)
+    one, two = run.records.sort("round").rows(named=True)
+    assert (one["choice"], two["choice"]) == (0, 1)
+    assert (len(one["option_p"]), two["option_p"]) == (3, [])
+    assert any("no options were read" in note for note in two["notes"])
+
+
+# the step `given`
+
+GOES_ON = """about = "x"
+[[first]]
+given = true
+[[again]]
+say = "Please think again."
+[[again]]
+elicit = "answer"
+prefill = "{answer_prefill}"
+"""
+
+
+def test_a_dialogue_that_exists_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "on.toml"
+    path.write_text(GOES_ON)
+    file = written(tmp_path, TWO)
+    run = sc.run(
+        "planted:chain", "dialogues", path, data=file, rounds=2, out=tmp_path, baseline=False,
+        progress=False,
+    )  # fmt: skip
+    one, two = run.records.sort("round").rows(named=True)
+    assert one["text"] == f"{LEAD}a) red."
+    assert two["steps"][0]["text"] == "Please think again."
+    assert two["steps"][-1]["speaker"] == "planted:chain"
+
+
+@pytest.mark.parametrize(
+    ("toml", "line", "says"),
+    [
+        (GOES_ON.replace("[[again]]\ns", 'say = "x"\n[[again]]\ns'), 2, "has `say` and `given`"),
+        (GOES_ON.replace("given = true", "given = false"), 3, "given must be true"),
+        (GOES_ON.replace("given = true", 'given = true\nprefill = "x"'), 4, "has no meaning"),
+        (
+            GOES_ON.replace('say = "Please think again."', "given = true"),
+            5,
+            "is all of round 2: no other step may apply",
+        ),
+        (
+            GOES_ON.replace("[[again]]\ns", "[[again]]\nrounds = [2]\ns")
+            .replace('elicit = "answer"', 'elicit = "answer"\nrounds = [2]')
+            + "[[again]]\nexcept_rounds = [2]\ngiven = true\n",
+            13,
+            "round 3 can't be taken as it is given",
+        ),
+    ],
+)
+def test_where_given_does_not_fit(toml: str, line: int, says: str) -> None:
+    with pytest.raises(UserError, match=f"on.toml:{line}: .*{says}"):
+        parse(toml, "on.toml")
+
+
+# wrong input
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"choices": CHOICES}, "'messages'"),
+        (dialogue(), "none of the messages is the assistant's"),
+        (dialogue(ASK), "none of the messages is the assistant's"),
+        (dialogue(said("(a)")), "message 1 is an answer already"),
+        (dialogue(ASK, said("(a)"), AGAIN), "message 3 comes after the last answer"),
+        (dialogue({"role": "asistant", "content": "x"}), "did you mean 'assistant'"),
+        (dialogue("Which?"), "message 1 must be an object"),
+        (dialogue(ASK, {"role": "assistant"}), "message 2"),
+        (dialogue(ASK, {"role": "assistant", "content": 3}), "its content must be text"),
+        (dialogue(ASK, said("(a)", round=0)), "the round of message 2"),
+        (dialogue(ASK, said("(a)", round=True)), "the round of message 2"),
+        (dialogue(ASK, said("(a)", round=2)), "must begin with 1"),
+        (
+            dialogue(ASK, said("(a)", round=2), AGAIN, said("(a)", round=1)),
+            "the answers' rounds are 2, 1",
+        ),
+        (dialogue(ASK, said("(a)"), answer="purple"), "the answer 'purple'"),
+        (dialogue(ASK, said("(a)"), choices=["x"]), ""),
+        (dialogue(ASK, said("\ud800")), "message 2"),
+        ('{"messages": ', "not valid JSON"),
+        ("[]", ""),
+    ],
+)
+def test_a_bad_line(row: Any, says: str, tmp_path: Path) -> None:
+    good = dialogue(ASK, said("(a)"))
+    if isinstance(row, dict) and "answer" in row:
+        good["answer"] = "red"
+    if isinstance(row, dict):
+        row = json.dumps({"choices": CHOICES, **row})
+    file = written(tmp_path, good, row)
+    sentence = refused("score", file, "--model", "planted:chain", "--out", tmp_path)
+    assert sentence.startswith(f"{file}:2: ")
+    assert says in sentence
+    options = ["--skip-bad", "--model", "planted:chain", "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, ["score", str(file), *options])
+    assert done.exit_code == 0, done.output
+
+
+def test_other_wrong_commands(tmp_path: Path) -> None:
+    command = ["--model", "planted:chain", "--out", tmp_path]
+    file = written(tmp_path, dialogue(ASK, said("(a)"), answer="a"), dialogue(ASK, said("(a)")))
+    assert "d.jsonl:2: the field 'answer' is missing, which other" in refused(
+        "score", file, *command
+    )
+    assert "no such file" in refused("score", tmp_path / "none.jsonl", *command)
+    assert "is empty" in refused("score", written(tmp_path), *command)
+    file = written(tmp_path, TWO)
+    assert "lead_in" in refused("score", file, "--lead-in", " ", *command)
+    assert "rounds must be at least 1" in refused("score", file, "--rounds", "0", *command)
+    assert "FILE" in refused("score", *command)
+    assert "needs data" in refused("run", "--task", "dialogues", *command)
+    assert "hold no dialogues: use the task 'dialogues'" in refused(
+        "run", "--task", "planted", "--strategy", "given", *command
+    )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "says"), [("majority", "has no new answer"), ("negation", "begins anew")]
+)
+def test_what_is_no_one_list_of_messages_is_not_exported(
+    strategy: str, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "anew.toml"
+    path.write_text(
+        'about = "x"\n[[first]]\nsay = "{question}"\n[[first]]\nelicit = "answer"\n'
+        'prefill = "{answer_prefill}"\n'
+    )
+    if strategy == "negation":
+        path.write_text(
+            path.read_text() + '[[again]]\nsay = "{question}"\nbegin = true\n[[again]]\n'
+            'elicit = "answer"\nprefill = "{answer_prefill}"\n'
+        )
+    else:
+        path.write_text(
+            path.read_text() + '[[again]]\nsay = "Well?"\n[[again]]\nelicit = "answer"\n'
+            'rounds = [3]\nprefill = "{answer_prefill}"\n'
+        )
+    run = sc.run(
+        "planted:chain", "planted", path, rounds=3, limit=3, out=tmp_path, baseline=False,
+        progress=False,
+    )  # fmt: skip
+    sentence = refused("export", run.folder, "--jsonl", tmp_path / "x.jsonl", "--dialogues")
+    assert says in sentence
+    assert list(tmp_path.glob("x.jsonl*")) == []
