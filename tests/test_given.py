@@ -20,6 +20,7 @@ from selfcorrect.cli import app
 from selfcorrect.cli.export import to_jsonl
 from selfcorrect.errors import UserError
 from selfcorrect.given import NO_LETTER
+from selfcorrect.runs import Run
 from selfcorrect.strategies import parse
 from selfcorrect.tasks import Turn, make
 from selfcorrect.tasks.letters import LETTERS, place, read
@@ -49,7 +50,7 @@ def written(folder: Path, *rows: Any) -> Path:
     return file
 
 
-def scored(folder: Path, *rows: Any, model: Any = "planted:chain", **more: Any) -> sc.runs.Run:
+def scored(folder: Path, *rows: Any, model: Any, **more: Any) -> Run:
     return sc.score(written(folder, *rows), model, out=folder / "runs", progress=False, **more)
 
 
@@ -69,10 +70,39 @@ def stub(request: pytest.FixtureRequest) -> Iterator[Stub]:
 # the same dialogues, measured by the model that held them
 
 
-@pytest.mark.parametrize("strategy", ["intrinsic", "cot", "feedback-cot"])
+REASONS = r"""about = "x"
+[[first]]
+say = "{question}\n\n{goal}"
+[[first]]
+elicit = "rationale"
+max_tokens = 12
+[[first]]
+say = "So what is it?"
+[[first]]
+elicit = "answer"
+max_tokens = 12
+prefill = "So {answer_prefill}"
+[[again]]
+say = "What could be better?"
+[[again]]
+elicit = "feedback"
+max_tokens = 12
+[[again]]
+say = "{review}"
+[[again]]
+elicit = "answer"
+prefill = "{answer_prefill}"
+"""
+
+
+@pytest.mark.parametrize("strategy", ["intrinsic", "reasons"])
 def test_it_finds_what_the_run_that_held_them_found(
     smollm2: Any, strategy: str, tmp_path: Path
 ) -> None:
+    if strategy == "reasons":
+        path = tmp_path / "reasons.toml"
+        path.write_text(REASONS)
+        strategy = str(path)
     held = sc.run(
         smollm2, "sample", strategy, rounds=3, limit=4, out=tmp_path, baseline=False, progress=False
     )
@@ -83,16 +113,16 @@ def test_it_finds_what_the_run_that_held_them_found(
     b = found.records.sort("example", "round")
     same = ["example", "cluster", "round", "choices", "text", "choice", "problem", "correct"]
     assert a.select(*same, "target", "likeliest").equals(b.select(*same, "target", "likeliest"))
-    # what follows the lead-in is read where it first stood, which for an answer that reasons first
-    # is where the lead-in was put in
     for name in ("option_p", "confidence", "entropy", "first_choice_p"):
         mine, its = (np.array(frame[name].to_list(), dtype=float) for frame in (a, b))
         np.testing.assert_allclose(its, mine, atol=2e-5)
     assert b["generated"].to_list() == [1] * len(b)
-    measured = ("accuracy", "confidence", "entropy", "ece", "brier")
+    measured = ("accuracy", "confidence", "entropy", "calibration_gap", "brier")
     for mine, its in zip(held.summary()["rounds"], found.summary()["rounds"], strict=True):
         for name in measured:
-            assert its[name]["value"] == pytest.approx(mine[name]["value"], abs=2e-5)
+            assert its["measures"][name]["value"] == pytest.approx(
+                mine["measures"][name]["value"], abs=2e-5
+            )
 
 
 def test_the_options_likelihoods_against_the_network(smollm2: Any, tmp_path: Path) -> None:
@@ -118,8 +148,10 @@ def test_it_is_measured_on_a_server(stub: Stub, tmp_path: Path) -> None:
     assert run.records["choice"].to_list() == [0, 1]
     assert run.records["option_mass"].is_between(0.5, 1).all()
     assert run.records["notes"].explode().drop_nulls().to_list() == []
-    sent = [r for r in stub.requests if "continue_final_message" in json.dumps(r)]
-    assert sent
+    sent = [r["messages"] for r in stub.requests if r.get("continue_final_message")]
+    begun = [{"role": "assistant", "content": LEAD}]
+    assert [TWO["messages"][0], *begun] in sent
+    assert [*TWO["messages"][:3], *begun] in sent
 
 
 @pytest.mark.parametrize("stub", [CLOUD, BARE], indirect=True)
@@ -165,6 +197,16 @@ def test_a_system_message_and_parts(tmp_path: Path) -> None:
         ("(c) blue", LEAD, "(", "abc"),
         ("C", LEAD, "", "ABC"),
         ("**b**", LEAD, "**", "abc"),
+        ("Sorry. The correct answer is (c) blue.", LEAD, "Sorry. The correct answer is (", "abc"),
+        ("The answer is: b", LEAD, "The answer is:", (" a", " b", " c")),
+        ("**Answer:** B", LEAD, "**Answer:**", (" A", " B", " C")),
+        (
+            "The answer is hard. So: ANSWER: c",
+            "So:",
+            "The answer is hard. So: ANSWER:",
+            (" a", " b", " c"),
+        ),
+        (r"It is \boxed{B}", "\\boxed{", r"It is \boxed{", "ABC"),
         # no letter, but clear where it would stand
         (f"{LEAD}purple", LEAD, LEAD, "abc"),
         ("Answer: purple", "Answer:", "Answer:", (" a", " b", " c")),
@@ -195,47 +237,49 @@ def test_the_letter_that_was_read_is_the_one_found(text: str) -> None:
         assert not rest.isalpha() or rest in "éｂ"
 
 
-def test_an_answer_without_a_letter(tmp_path: Path) -> None:
-    run = scored(tmp_path, dialogue(ASK, said("green, surely"), AGAIN, said("")))
+def test_an_answer_without_a_letter(smollm2: Any, tmp_path: Path) -> None:
+    run = scored(tmp_path, dialogue(ASK, said("green"), AGAIN, said("")), model=smollm2)
     assert run.records["choice"].to_list() == [1, None]
     assert run.records["option_p"].list.len().to_list() == [3, 3]
     assert [NO_LETTER in notes for notes in run.records["notes"]] == [True, True]
 
 
-def test_dialogues_of_unlike_length(tmp_path: Path) -> None:
-    run = scored(
-        tmp_path, {**TWO, "id": "long"}, dialogue(ASK, said("(c)"), answer="a", id="short")
-    )
+def test_dialogues_of_unlike_length(smollm2: Any, tmp_path: Path) -> None:
+    long = {**TWO, "id": "long"}
+    short = dialogue(ASK, said("(c)"), answer="a", id="short")
+    run = scored(tmp_path, long, short, model=smollm2)
     assert run.spec.rounds == 2
-    short = run.records.filter(pl.col("example") == "short").sort("round")
-    assert short["choice"].to_list() == [2, 2]
-    assert short["notes"].to_list()[1] == ["the dialogue holds no such round: its last answer stands"]
-    assert scored(tmp_path, {**TWO, "id": "long"}, rounds=1).spec.rounds == 1
+    rows = run.records.filter(pl.col("example") == "short").sort("round")
+    assert rows["choice"].to_list() == [2, 2]
+    assert rows["notes"].to_list()[1] == [
+        "the dialogue holds no such round: its last answer stands"
+    ]
+    assert scored(tmp_path, long, rounds=1, model=smollm2).spec.rounds == 1
 
 
-def test_without_a_right_answer(tmp_path: Path) -> None:
+def test_without_a_right_answer(smollm2: Any, tmp_path: Path) -> None:
     rows = [
         dialogue(ASK, said(f"{LEAD}{a})"), AGAIN, said(f"{LEAD}{b})"), id=f"{a}{b}{n}")
         for a in "abc"
         for b in "abc"
         for n in range(3)
     ]
-    run = scored(tmp_path, *rows)
+    run = scored(tmp_path, *rows, model=smollm2)
     assert run.records["correct"].null_count() == len(run.records) == 54
     summary = run.summary()
     for each in summary["rounds"]:
-        assert each["accuracy"]["value"] is None
-        assert each["confidence"]["n"] == 27
-        assert each["entropy"]["value"] > 0
-    report = run.report().read_text("utf-8")
-    assert "Which colour?" in report
+        accuracy = each["measures"]["accuracy"]
+        assert (accuracy["value"], accuracy["n"]) == (None, 0)
+        assert each["measures"]["confidence"]["n"] == 27
+        assert each["measures"]["entropy"]["value"] > 0
+    assert run.report().stat().st_size > 10_000
     done = CliRunner().invoke(app, ["show", str(run.folder)])
     assert done.exit_code == 0
     assert "accuracy" in done.stdout
 
 
-def test_a_rounds_transcript_is_the_dialogue(tmp_path: Path) -> None:
-    run = scored(tmp_path, TWO)
+def test_a_rounds_transcript_is_the_dialogue(smollm2: Any, tmp_path: Path) -> None:
+    run = scored(tmp_path, TWO, model=smollm2)
     steps = [s for row in run.records.sort("round").rows(named=True) for s in row["steps"]]
     assert [{"role": s["role"], "content": s["text"]} for s in steps] == TWO["messages"]
     assert {s["speaker"] for s in steps} == {"given"}
@@ -268,18 +312,18 @@ prefill = "{answer_prefill}"
 """
 
 
-def test_a_dialogue_that_exists_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_dialogue_that_exists_is_gone_on_with(smollm2: Any, tmp_path: Path) -> None:
     path = tmp_path / "on.toml"
     path.write_text(GOES_ON)
     file = written(tmp_path, TWO)
     run = sc.run(
-        "planted:chain", "dialogues", path, data=file, rounds=2, out=tmp_path, baseline=False,
+        smollm2, "dialogues", path, data=file, rounds=2, out=tmp_path, baseline=False,
         progress=False,
     )  # fmt: skip
     one, two = run.records.sort("round").rows(named=True)
     assert one["text"] == f"{LEAD}a) red."
     assert two["steps"][0]["text"] == "Please think again."
-    assert two["steps"][-1]["speaker"] == "planted:chain"
+    assert two["steps"][-1]["speaker"] == smollm2.name
 
 
 @pytest.mark.parametrize(
@@ -294,8 +338,9 @@ def test_a_dialogue_that_exists_is_gone_on_with(tmp_path: Path) -> None:
             "is all of round 2: no other step may apply",
         ),
         (
-            GOES_ON.replace("[[again]]\ns", "[[again]]\nrounds = [2]\ns")
-            .replace('elicit = "answer"', 'elicit = "answer"\nrounds = [2]')
+            GOES_ON.replace("[[again]]\ns", "[[again]]\nrounds = [2]\ns").replace(
+                'elicit = "answer"', 'elicit = "answer"\nrounds = [2]'
+            )
             + "[[again]]\nexcept_rounds = [2]\ngiven = true\n",
             13,
             "round 3 can't be taken as it is given",
@@ -336,7 +381,7 @@ def test_where_given_does_not_fit(toml: str, line: int, says: str) -> None:
         ("[]", ""),
     ],
 )
-def test_a_bad_line(row: Any, says: str, tmp_path: Path) -> None:
+def test_a_bad_line(row: Any, says: str, stub: Stub, tmp_path: Path) -> None:
     good = dialogue(ASK, said("(a)"))
     if isinstance(row, dict) and "answer" in row:
         good["answer"] = "red"
@@ -346,8 +391,8 @@ def test_a_bad_line(row: Any, says: str, tmp_path: Path) -> None:
     sentence = refused("score", file, "--model", "planted:chain", "--out", tmp_path)
     assert sentence.startswith(f"{file}:2: ")
     assert says in sentence
-    options = ["--skip-bad", "--model", "planted:chain", "--out", str(tmp_path)]
-    done = CliRunner().invoke(app, ["score", str(file), *options])
+    options = ["--skip-bad", "--model", "openai:stub", "--base-url", stub.url]
+    done = CliRunner().invoke(app, ["score", str(file), *options, "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
 
 
@@ -369,31 +414,52 @@ def test_other_wrong_commands(tmp_path: Path) -> None:
     )
 
 
+BEGIN = """about = "x"
+[[first]]
+say = "{question}"
+[[first]]
+elicit = "answer"
+prefill = "{answer_prefill}"
+"""
+ANEW = f"""{BEGIN}
+[[again]]
+say = "{{question}}"
+begin = true
+[[again]]
+elicit = "answer"
+prefill = "{{answer_prefill}}"
+"""
+# the bundled model says no: round 2 has no new answer, and round 3 has one
+KEPT = f"""{BEGIN}
+[[again]]
+say = "Does it hold?"
+[[again]]
+elicit = "critique"
+choices = ["yes", "no"]
+[[again]]
+when = {{ critique = "yes" }}
+rounds = [2]
+elicit = "answer"
+[[again]]
+when = {{ critique = "no" }}
+except_rounds = [2]
+elicit = "answer"
+prefill = "{{answer_prefill}}"
+"""
+
+
 @pytest.mark.parametrize(
-    ("strategy", "says"), [("majority", "has no new answer"), ("negation", "begins anew")]
+    ("strategy", "says"),
+    [(ANEW, "begins anew in round 2"), (KEPT, "has no new answer in some round")],
 )
 def test_what_is_no_one_list_of_messages_is_not_exported(
-    strategy: str, says: str, tmp_path: Path
+    smollm2: Any, strategy: str, says: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "anew.toml"
-    path.write_text(
-        'about = "x"\n[[first]]\nsay = "{question}"\n[[first]]\nelicit = "answer"\n'
-        'prefill = "{answer_prefill}"\n'
-    )
-    if strategy == "negation":
-        path.write_text(
-            path.read_text() + '[[again]]\nsay = "{question}"\nbegin = true\n[[again]]\n'
-            'elicit = "answer"\nprefill = "{answer_prefill}"\n'
-        )
-    else:
-        path.write_text(
-            path.read_text() + '[[again]]\nsay = "Well?"\n[[again]]\nelicit = "answer"\n'
-            'rounds = [3]\nprefill = "{answer_prefill}"\n'
-        )
+    path = tmp_path / "own.toml"
+    path.write_text(strategy)
     run = sc.run(
-        "planted:chain", "planted", path, rounds=3, limit=3, out=tmp_path, baseline=False,
-        progress=False,
-    )  # fmt: skip
+        smollm2, "sample", path, rounds=3, limit=3, out=tmp_path, baseline=False, progress=False
+    )
     sentence = refused("export", run.folder, "--jsonl", tmp_path / "x.jsonl", "--dialogues")
     assert says in sentence
-    assert list(tmp_path.glob("x.jsonl*")) == []
+    assert list(tmp_path.glob("*x.jsonl*")) == []

@@ -27,7 +27,9 @@ def notes(summary: Mapping[str, Any], shown: Collection[str]) -> list[str]:
     rounds = summary["rounds"]
     found = []
     if unread := [f"{r['unparsed']:,} in round {r['round']}" for r in rounds if r["unparsed"]]:
-        found.append(f"Answers that couldn't be read, counted as wrong: {several(unread)}.")
+        graded = any(row["measures"]["accuracy"]["n"] for row in rounds)
+        counted = ", counted as wrong" if graded else ""
+        found.append(f"Answers that couldn't be read{counted}: {several(unread)}.")
     if low := [str(r["round"]) for r in rounds if r["low_mass"]]:
         found.append(
             "The options have less than half of the probability in the median dialogue of round "

@@ -7,10 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.tasks.base import Answer, Example, Figure, Grade, Task
+from selfcorrect.tasks.base import Answer, Example, Figure, Grade, Task, Turn
 from selfcorrect.tasks.source import Source
 
-__all__ = ["Answer", "Example", "Figure", "Grade", "Source", "Task", "check_name", "make", "names"]
+__all__ = [
+    "Answer",
+    "Example",
+    "Figure",
+    "Grade",
+    "Source",
+    "Task",
+    "Turn",
+    "check_name",
+    "make",
+    "names",
+]
 
 #: name of the module in this folder → what the task asks
 _TASKS = {

@@ -24,13 +24,15 @@ from selfcorrect.tasks.targets import target_of
 
 # OpenAI's newer name of the role, too
 _ROLES = {each: each for each in ("system", "user", "assistant", "tool")} | {"developer": "system"}
+#: what commonly leads to a letter: "the correct answer is B", "**Answer:** (b)"
+_HEARD = ("answer is", "answer:")
 
 
 def make(source: Source) -> Lettered:
     """The task ``dialogues``: see the module.
 
     ``data`` is a ``.jsonl`` file or a folder of them. The option ``lead_in`` is the text after
-    which an answer's letter stands.
+    which an answer's letter stands, besides "answer is" and "answer:".
 
     Raises:
         UserError: for a missing file and bad lines, with file and line; where some dialogues have a
@@ -51,7 +53,7 @@ def make(source: Source) -> Lettered:
 def _wording(lead_in: str) -> Wording:
     if not lead_in.strip():
         raise UserError("option 'lead_in' of task 'dialogues' is empty: leave it out")
-    return replace(CORRECT, answer_prefill=lead_in.rstrip())
+    return replace(CORRECT, answer_prefill=lead_in.rstrip(), heard=_HEARD)
 
 
 def _check_answers(items: list[tuple[str, Item]]) -> None:
@@ -144,7 +146,7 @@ def _turn(
     messages: tuple[tuple[str, str], ...], text: str, choices: list[str], wording: Wording
 ) -> Turn:
     lead = wording.answer_prefill
-    at = place(text, choices, lead)
+    at = place(text, choices, lead, wording.heard)
     if at is None:
         # A letter may stand right behind an opening bracket, but not behind a word or colon.
         space = "" if unicodedata.category(lead[-1]) == "Ps" else " "

@@ -20,7 +20,8 @@ class Wording:
     The goal says what a good answer is, the review asks for a second look with that goal in mind
     and never says what might be wrong; the reversed ones ask for the opposite in as many words. The
     specific goal says at length how to come to a good answer, and nothing about any one answer;
-    without it (empty) the task offers none.
+    without it (empty) the task offers none. In answers that we haven't begun, what is ``heard``
+    leads in as well as ``answer_prefill`` does.
     """
 
     goal: str
@@ -29,6 +30,7 @@ class Wording:
     reversed_review: str
     answer_prefill: str = "The best answer is ("
     specific_goal: str = ""
+    heard: tuple[str, ...] = ()
 
 
 _REVIEW = (
@@ -237,7 +239,8 @@ class Lettered:
 
     def read(self, example: Example, text: str) -> Answer:
         """See :func:`selfcorrect.tasks.letters.read`."""
-        choice, problem = read(text, example.choices, self.wording.answer_prefill)
+        wording = self.wording
+        choice, problem = read(text, example.choices, wording.answer_prefill, wording.heard)
         return Answer(text, choice, problem)
 
     def grade(self, pairs: Sequence[tuple[Example, Answer]]) -> Sequence[Grade]:

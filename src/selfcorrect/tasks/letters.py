@@ -28,33 +28,36 @@ def tidy(text: str) -> str:
     return " ".join(_visible(unicodedata.normalize("NFC", text)).split())
 
 
-def read(text: str, choices: Sequence[str], prefill: str) -> tuple[int | None, str | None]:
+def read(
+    text: str, choices: Sequence[str], prefill: str, heard: Sequence[str] = ()
+) -> tuple[int | None, str | None]:
     """Which option a reply names.
 
-    A reply counts if, after the lead-in (or from its beginning, where it has none), there is an
-    option's letter that nothing but a bracket, punctuation, a line break or the end follows
-    (``b)``, ``(b) the text``, ``b.``), or if all the rest is one option's text. Capitals don't
-    matter. A letter or a text anywhere else is not an answer: ``(a)`` within a sentence, ``a`` as
-    in "a person".
+    A reply counts if, after the lead-in and a colon, if there is one (or from its beginning, where
+    it has no lead-in), there is an option's letter that nothing but a bracket, punctuation, a line
+    break or the end follows (``b)``, ``(b) the text``, ``b.``), or if all the rest is one option's
+    text. Capitals don't matter. A letter or a text anywhere else is not an answer: ``(a)`` within a
+    sentence, ``a`` as in "a person".
 
     Args:
         text: the assistant's message, lead-in included.
         choices: the options' texts.
         prefill: the lead-in, which ends where the letter is expected.
+        heard: other lead-ins that count as much, for replies that we haven't begun.
 
     Returns:
         The option's index and ``None``, or ``None`` and the problem: ``empty`` (nothing after
         the lead-in), ``several options`` (two letters, or a letter with another option's text),
         ``no option``.
     """
-    choice, problem, _ = _found(_body(text), choices, prefill)
+    choice, problem, _ = _found(_body(text), choices, (prefill, *heard))
     return choice, problem
 
 
-def place(text: str, choices: Sequence[str], prefill: str) -> int | None:
+def place(text: str, choices: Sequence[str], prefill: str, heard: Sequence[str] = ()) -> int | None:
     """Where in a reply the letter stands that :func:`read` read; ``None`` if it read none."""
     body = _body(text)
-    choice, _, start = _found(body, choices, prefill)
+    choice, _, start = _found(body, choices, (prefill, *heard))
     if choice is None or body != text:
         return None
     plain = unicodedata.normalize("NFKC", text[start:]).casefold()
@@ -70,10 +73,11 @@ def _body(text: str) -> str:
     return _visible(unicodedata.normalize("NFC", text))
 
 
-def _found(body: str, choices: Sequence[str], prefill: str) -> tuple[int | None, str | None, int]:
+def _found(
+    body: str, choices: Sequence[str], leads: Sequence[str]
+) -> tuple[int | None, str | None, int]:
     """The option or the problem, and the start of what it was read from."""
-    lead = tidy(prefill).rstrip(" ([").casefold()
-    starts = _after(body, lead)
+    starts = _after(body, [tidy(lead).rstrip(" ([").casefold() for lead in leads])
     if not body[starts[0] :].strip(" \n(["):
         return None, "empty", starts[0]
     for start in starts:
@@ -85,13 +89,12 @@ def _found(body: str, choices: Sequence[str], prefill: str) -> tuple[int | None,
     return None, "no option", starts[0]
 
 
-def _after(body: str, lead: str) -> list[int]:
-    """The end of the lead-in, at each place where it stands; the likeliest place first."""
-    if not lead:
+def _after(body: str, leads: Sequence[str]) -> list[int]:
+    """The end of a lead-in, at each place where one stands; the likeliest place first."""
+    if not all(leads):
         return [0]
-    pattern = r"\s+".join(re.escape(word) for word in lead.split())
-    if re.search(r"\w$", lead):
-        pattern += r"(?!\w)"
+    pattern = "|".join(map(_pattern, sorted(leads, key=len, reverse=True)))
+    pattern = rf"(?:{pattern})(?:\s*:)?"
     ends = [m.end() for m in re.finditer(rf"(?<!\w){pattern}", body, re.IGNORECASE)]
     if not ends:
         return [0]
@@ -99,6 +102,11 @@ def _after(body: str, lead: str) -> list[int]:
     # that begins otherwise reasons before it answers: what comes last is.
     begins = re.match(rf"\s*{pattern}", body, re.IGNORECASE) is not None
     return ends if begins else ends[::-1]
+
+
+def _pattern(lead: str) -> str:
+    words = r"\s+".join(re.escape(word) for word in lead.split())
+    return words + (r"(?!\w)" if re.search(r"\w$", lead) else "")
 
 
 def _options(rest: str, choices: Sequence[str]) -> set[int]:
