@@ -170,7 +170,7 @@ def test_a_round_with_a_critique_has_one_answer(tmp_path: Path) -> None:
         said("(a)", round=1), said("I forgot the sky."), said(f"{LEAD}c)", round=2)
     )  # fmt: skip
     one, two = turns(tmp_path, ASK, first, AGAIN, critique, AGAIN, second)
-    assert one.messages == (("user", ASK["content"]),)
+    assert one.messages == (("user", (ASK["content"],)),)
     assert [role for role, _ in two.messages] == ["user", "assistant", "user"]
     assert two.text == f"{LEAD}c)"
     # where a round is marked more than once, what it ends with is its answer
@@ -186,7 +186,7 @@ def test_a_system_message_and_parts(tmp_path: Path) -> None:
         {"role": "user", "content": parts},
         said("(b)"),
     )
-    assert turn.messages == (("system", "Be brief."), ("user", "Which colour?"))
+    assert turn.messages == (("system", ("Be brief.",)), ("user", ("Which colour?",)))
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,7 @@ def step(kind: str, text: str, **more: Any) -> dict[str, Any]:
         "begin": False,
         "shown": True,
         "text": text,
+        "images": [],
         "prefill": None,
         "finish": None if said else "stop",
         "choices": [],

@@ -15,7 +15,15 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.given import Entry, entry
 from selfcorrect.models.base import Conversation, Message, Model, Reply, Request, TextScore, message
-from selfcorrect.strategies import MAX_TOKENS, Step, Strategy, check_given, check_names, render
+from selfcorrect.strategies import (
+    MAX_TOKENS,
+    Step,
+    Strategy,
+    check_given,
+    check_names,
+    placeholders,
+    render,
+)
 from selfcorrect.tasks.base import Answer, Example, Task
 
 #: Called as each arm finishes each round, with that round's records.
@@ -28,6 +36,8 @@ _OUTGROWN = "the transcript outgrew the model's context window in an earlier rou
 _KEPT = "no new answer in this round: the earlier one stands"
 _ENDED = "the dialogue holds no such round: its last answer stands"
 OWN_NOTES = frozenset((_STOPPED, _OUTGROWN, _KEPT, _ENDED))
+#: Values of which the example's images are a part.
+_WITH_IMAGES = {"question", "repeat"}
 _UNMEASURED = "the transcript is longer than the model's context window: no options were read"
 
 
@@ -163,7 +173,7 @@ def beginning(
             return list(first.shown), first.request.prefill
         if step.say is None:
             return messages, render(step.prefill, values)
-        messages.append(message(step.role, render(step.say, values)))
+        messages.append(_message(step.role, step.say, values, example))
     return messages, ""
 
 
@@ -214,7 +224,7 @@ def _round(
     for dialogue in state.dialogues:
         dialogue.steps, dialogue.notes, dialogue.answered = [], [], False
         if number == 1 and system is not None:
-            dialogue.steps.append(_said("system", system, begin=False, shown=True))
+            dialogue.steps.append(_said(message("system", system), begin=False, shown=True))
     for at, step in enumerate(strategy.steps(number)):
         taking = [d.over is None and not d.answered and _meets(step, d) for d in state.dialogues]
         if not any(taking):
@@ -251,13 +261,19 @@ def _say(state: _State, step: Step, template: str, number: int, taking: Sequence
     messages: list[Message | None] = [None] * len(taking)
     for i, dialogue in enumerate(state.dialogues):
         if taking[i]:
-            text = render(template, _values(dialogue, number))
-            messages[i] = message(step.role, text)
+            said = _message(step.role, template, _values(dialogue, number), dialogue.example)
+            messages[i] = said
             shown = step.source is None
-            dialogue.steps.append(_said(step.role, text, begin=step.begin, shown=shown))
+            dialogue.steps.append(_said(said, begin=step.begin, shown=shown))
     if step.begin:
         conversation.restart([[] if m is not None else None for m in messages])
     conversation.say(messages)
+
+
+def _message(role: str, template: str, values: Mapping[str, str], example: Example) -> Message:
+    """The example's images come with its question, wherever that is said."""
+    images = example.images if placeholders(template) & _WITH_IMAGES else ()
+    return Message(role, (*images, render(template, values)))
 
 
 def _enter(state: _State, number: int, setting: _Setting, system: str | None) -> None:
@@ -277,9 +293,7 @@ def _enter(state: _State, number: int, setting: _Setting, system: str | None) ->
         if each is None or reply is None:
             continue
         for said in each.said:
-            dialogue.steps.append(
-                {**_said(said.role, said.text, begin=False, shown=True), "speaker": "given"}
-            )
+            dialogue.steps.append({**_said(said, begin=False, shown=True), "speaker": "given"})
         text = each.after[-1].text
         prefill = each.request.prefill if each.shown != each.after else None
         dialogue.steps.append(
@@ -462,8 +476,10 @@ def _settle(dialogue: _Dialogue, strategy: Strategy, number: int) -> None:
         dialogue.over = "settled"
 
 
-def _said(role: str, text: str, *, begin: bool, shown: bool) -> Record:
-    return _step("say", role, "strategy", text, begin=begin, shown=shown)
+def _said(message: Message, *, begin: bool, shown: bool) -> Record:
+    text = "".join(part for part in message.parts if isinstance(part, str))
+    step = _step("say", message.role, "strategy", text, begin=begin, shown=shown)
+    return {**step, "images": [image.name for image in message.images]}
 
 
 def _elicited(
@@ -492,6 +508,7 @@ def _step(kind: str, role: str, speaker: str, text: str, *, begin: bool, shown: 
         "begin": begin,
         "shown": shown,
         "text": text,
+        "images": [],
         "prefill": None,
         "finish": None,
         "choices": [],

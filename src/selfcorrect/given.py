@@ -51,4 +51,4 @@ def entry(turns: Sequence[Turn], round: int, start: Sequence[Message]) -> Entry:
 
 
 def _said(turn: Turn) -> tuple[Message, ...]:
-    return tuple(message(role, text) for role, text in turn.messages)
+    return tuple(Message(role, parts) for role, parts in turn.messages)

@@ -22,7 +22,7 @@ from typing import Any
 from selfcorrect import strategies
 from selfcorrect.converse import Arm, converse
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message, Model, Reply, Request, TextScore, message
+from selfcorrect.models.base import Message, Model, Reply, Request, TextScore, joined, message
 from selfcorrect.runs import CONTROLS, Prepared, Run, RunSpec, open_run, prepare
 from selfcorrect.runs.place import place
 from selfcorrect.strategies.base import Strategy
@@ -339,7 +339,7 @@ class _Row:
 
     def say(self, new: Message) -> None:
         if self.messages and self.messages[-1].role == new.role:
-            new = message(new.role, f"{self.messages.pop().text}\n\n{new.text}")
+            new = joined(new.role, [self.messages.pop(), new])
         self.messages.append(new)
 
     def open_turn(self) -> tuple[list[Message], str]:

@@ -11,10 +11,11 @@ from typing import Any
 
 import polars as pl
 
-from selfcorrect.models.base import Message, message
+from selfcorrect.images import Image
+from selfcorrect.models.base import Message
 
 #: Bumped when a column changes its name or meaning; a folder of another version is refused.
-VERSION = 2
+VERSION = 3
 
 #: A step as it happened. ``kind`` is ``say`` or what was elicited; ``text`` holds the prefill too.
 STEP = pl.Struct(
@@ -25,6 +26,7 @@ STEP = pl.Struct(
         "begin": pl.Boolean,  # a new transcript began here
         "shown": pl.Boolean,  # stands in the run's own transcript (false: said to another model)
         "text": pl.String,
+        "images": pl.List(pl.String),  # shown with it, by path or address as the data give it
         "prefill": pl.String,
         "finish": pl.String,  # stop, length, context, choice, given; null for say
         "choices": pl.List(pl.String),  # the step's own choices, where the reply is one of them
@@ -78,6 +80,8 @@ def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
 def transcript(dialogue: pl.DataFrame, round: int | None = None) -> list[Message]:
     """Rebuild what the model had been shown, replies included, at the end of a round.
 
+    Images have their names only, and stand before the text.
+
     Args:
         dialogue: the records of one dialogue.
         round: up to and including this one; by default the last.
@@ -92,5 +96,6 @@ def transcript(dialogue: pl.DataFrame, round: int | None = None) -> list[Message
                 continue
             if step["begin"]:
                 messages = []
-            messages.append(message(step["role"], step["text"]))
+            images = [Image(name, "", name) for name in step["images"]]
+            messages.append(Message(step["role"], (*images, step["text"])))
     return messages

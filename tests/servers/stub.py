@@ -49,6 +49,7 @@ class Able:
     listed: bool = True
     strict: bool = False
     length: str = "max_tokens"
+    images: str = "no"  # or "yes", or "ignored": taken, and left out in silence
     temperature: bool = True
     context: int = 4096
     key: str = ""
@@ -188,7 +189,11 @@ class Stub:
                 return failure(400, "System role not supported")
             begun = self._begun(sent)
             earlier = messages[:-1] if begun else messages
-            context = "".join(f"<{m['role']}>{m['content']}" for m in earlier) + "<assistant>"
+            texts = [_text(m["content"], able.images) for m in earlier]
+            if None in texts:
+                return failure(400, "At most 0 image(s) may be provided in one prompt.")
+            said = zip(earlier, texts, strict=True)
+            context = "".join(f"<{m['role']}>{text}" for m, text in said) + "<assistant>"
         else:
             context, _, begun = sent["prompt"].rpartition("Assistant:")
         prompt = split(context + begun)
@@ -241,6 +246,21 @@ class Stub:
         if able.prompt_logprobs and sent.get("prompt_logprobs") is not None:
             data["prompt_logprobs"] = _given(context, begun)
         return data
+
+
+def _text(content: Any, images: str) -> str | None:
+    """A message's content as this model sees it: of an image, a digest of its bytes in words."""
+    if isinstance(content, str):
+        return content
+    seen = ""
+    for part in content:
+        if part["type"] == "text":
+            seen += part["text"]
+        elif images == "no":
+            return None
+        elif images == "yes":
+            seen += f"<image {hashlib.blake2b(part['image_url']['url'].encode()).hexdigest()}>"
+    return seen
 
 
 def _told(context: str, turn: str, said: list[str], most: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from selfcorrect.errors import UserError
+from selfcorrect.images import inline
 from selfcorrect.runs import Run
 from selfcorrect.tasks.letters import LETTERS
 
@@ -94,4 +95,17 @@ def _messages(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 )
             if step["shown"]:
                 mark = {"round": row["round"]} if step["kind"] == "answer" else {}
-                yield {"role": step["role"], "content": step["text"], **mark}
+                yield {"role": step["role"], "content": _content(row["example"], step), **mark}
+
+
+def _content(example: str, step: dict[str, Any]) -> str | list[dict[str, Any]]:
+    if not step["images"]:
+        return str(step["text"])
+    for name in step["images"]:
+        if inline(name):
+            raise UserError(
+                f"the dialogue {example!r} holds an image that the data gave as a data: URL, and "
+                "records hold none; put such images in files, or leave out --dialogues."
+            )
+    images = [{"type": "image_url", "image_url": {"url": name}} for name in step["images"]]
+    return [*images, {"type": "text", "text": step["text"]}]

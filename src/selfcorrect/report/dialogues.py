@@ -22,7 +22,7 @@ MOST = 2_000
 BYTES = 3_800_000
 
 _COLUMNS = ("example", "cluster", "round", "choices", "choice", "problem", "correct", "target")
-_STEP = ("kind", "role", "speaker", "begin", "shown", "text", "prefill", "finish")
+_STEP = ("kind", "role", "speaker", "begin", "shown", "text", "images", "prefill", "finish")
 _PLACES = 4  # of a probability: what a bar and its number can show
 
 
@@ -149,7 +149,7 @@ def _round(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     """A step without what is usual: nothing begins, all is shown, nothing was prefilled."""
-    usual = {"begin": False, "shown": True, "prefill": None, "finish": None}
+    usual = {"begin": False, "shown": True, "images": [], "prefill": None, "finish": None}
     return {k: v for k, v in step.items() if k not in usual or v != usual[k]}
 
 

@@ -168,6 +168,7 @@
     if (step.shown === false) who.append(" · said to another model");
     if (step.finish === "length") who.append(" · cut at its length");
     if (step.finish === "context") who.append(" · the context window was full");
+    for (const image of step.images ?? []) who.append(" · with the image ", isolated("", image));
     const words = make("div", "words");
     words.dir = "auto";
     const text = step.text ?? "";
@@ -213,7 +214,7 @@
 
   /** All text of a dialogue, for searching. */
   function haystack(dialogue) {
-    const said = dialogue.rounds.flatMap((round) => round.steps.map((step) => step.text ?? ""));
+    const said = dialogue.rounds.flatMap((round) => round.steps.flatMap((step) => [step.text ?? "", ...(step.images ?? [])]));
     return [dialogue.example, dialogue.cluster ?? "", ...dialogue.choices, ...said].join("\n").toLowerCase();
   }
 

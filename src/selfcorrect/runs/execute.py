@@ -16,7 +16,7 @@ from typing import Any
 
 from selfcorrect import models, strategies
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.models.base import Model
+from selfcorrect.models.base import Model, blind
 from selfcorrect.runs import independent
 from selfcorrect.runs.chunk import Bench, Crew, Done, Job, Setup, open_model
 from selfcorrect.runs.folder import (
@@ -149,6 +149,7 @@ def prepare(spec: RunSpec, model: Model | None = None) -> Prepared:
     named = {name: spec.models[name] for name in sorted(strategy.asked)}
     given = {} if model is not None else {"": spec.model}
     opened = _opened({**given, **named})
+    _check_sees(examples[0], model or opened.get(""))
     main = _facts(spec.model, model or opened.get(""))
     facts = Facts(
         model=main,
@@ -167,6 +168,16 @@ def prepare(spec: RunSpec, model: Model | None = None) -> Prepared:
     ordered = order(examples, spec.seed)
     wanted = min(spec.limit or len(ordered), len(ordered))
     return Prepared(resolved, task, ordered, wanted, strategy, facts, opened)
+
+
+def _check_sees(example: Example, model: Model | None) -> None:
+    """Refuse images that the model can't see before there are folders; those of later examples it
+    refuses itself."""
+    if images := example.all_images:
+        check = getattr(model, "check_sees", None)
+        if check is None:
+            raise blind(images[0])
+        check(images)
 
 
 def run(

@@ -12,20 +12,22 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from selfcorrect.images import Image
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One round of a dialogue that exists already.
 
     Attributes:
-        messages: role and text of what stands before the answer.
+        messages: role and parts (texts and images) of what stands before the answer.
         text: the answer, as it stands.
         prefix: what comes before its letter.
         labels: what may stand in the letter's place, for each choice.
         apart: it has no letter; the prefix comes after all of it.
     """
 
-    messages: tuple[tuple[str, str], ...]
+    messages: tuple[tuple[str, tuple[str | Image, ...]], ...]
     text: str
     prefix: str
     labels: tuple[str, ...]
@@ -41,6 +43,7 @@ class Example:
         fields: the item's own texts (``context``, ``question``, …).
         choices: the options' texts in the order shown; empty for generation tasks.
         cluster: items of one cluster (template, occupation) are not independent.
+        images: shown with the question, before its text.
         turns: the rounds of a dialogue that exists already; empty where the model has yet to speak.
     """
 
@@ -48,7 +51,14 @@ class Example:
     fields: Mapping[str, str]
     choices: tuple[str, ...]
     cluster: str
+    images: tuple[Image, ...] = ()
     turns: tuple[Turn, ...] = ()
+
+    @property
+    def all_images(self) -> tuple[Image, ...]:
+        """Those of its turns, too."""
+        parts = (part for turn in self.turns for _, parts in turn.messages for part in parts)
+        return (*self.images, *(part for part in parts if isinstance(part, Image)))
 
 
 @dataclass(frozen=True, slots=True)

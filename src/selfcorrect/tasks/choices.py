@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from selfcorrect.errors import UserError
+from selfcorrect.images import Image
 from selfcorrect.tasks.base import Example
 from selfcorrect.tasks.lettered import CORRECT, Item, Lettered, problem_with, unique
 from selfcorrect.tasks.letters import LETTERS
@@ -59,7 +60,16 @@ def _item(row: Row) -> Item:
     context = row.optional("context")
     if context:
         fields["context"] = context
-    return Item(Example(name, fields, tuple(choices), row.optional("cluster") or name), target)
+    cluster = row.optional("cluster") or name
+    return Item(Example(name, fields, tuple(choices), cluster, _images(row)), target)
+
+
+def _images(row: Row) -> tuple[Image, ...]:
+    given = row.values.get("image")
+    if given in (None, "", []):
+        return ()
+    places = given if isinstance(given, list) else [given]
+    return tuple(row.image("the image", place) for place in places)
 
 
 def _columns(row: Row, columns: list[str]) -> list[str]:

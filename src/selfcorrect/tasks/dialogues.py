@@ -12,15 +12,18 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.images import Image
 from selfcorrect.tasks.base import Example, Turn
 from selfcorrect.tasks.lettered import CORRECT, Item, Lettered, Wording, problem_with, unique
 from selfcorrect.tasks.letters import LETTERS, place
 from selfcorrect.tasks.reading import Row, build, files, jsonl
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.targets import target_of
+
+#: Role, parts, and the round that it is marked with.
+_Message = tuple[str, tuple[str | Image, ...], int | None]
 
 # OpenAI's newer name of the role, too
 _ROLES = {each: each for each in ("system", "user", "assistant", "tool")} | {"developer": "system"}
@@ -75,7 +78,7 @@ def _item(row: Row, wording: Wording) -> Item:
     # Not row.where: the same file must have the same ids wherever it lies.
     name = row.optional("id") or f"{Path(path).name}:{line}"
     turns = _turns(row, choices, wording)
-    example = Example(name, {}, tuple(choices), row.optional("cluster") or name, turns)
+    example = Example(name, {}, tuple(choices), row.optional("cluster") or name, turns=turns)
     return Item(example, target)
 
 
@@ -85,8 +88,8 @@ def _turns(row: Row, choices: list[str], wording: Wording) -> tuple[Turn, ...]:
     answers = _answers(row, messages)
     turns, begin = [], 0
     for at in answers:
-        before = tuple((role, text) for role, text, _ in messages[begin:at])
-        turns.append(_turn(before, messages[at][1], choices, wording))
+        before = tuple((role, parts) for role, parts, _ in messages[begin:at])
+        turns.append(_turn(before, "".join(map(str, messages[at][1])), choices, wording))
         begin = at + 1
     if not turns[0].messages:
         raise row.error("message 1 is an answer already: the question must stand before it")
@@ -97,8 +100,7 @@ def _turns(row: Row, choices: list[str], wording: Wording) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def _message(row: Row, number: int, given: object) -> tuple[str, str, int | None]:
-    """Role, text, and the round that it is marked with."""
+def _message(row: Row, number: int, given: object) -> _Message:
     if not isinstance(given, Mapping):
         raise row.error(f"message {number} must be an object with 'role' and 'content'")
     role, content, mark = given.get("role"), given.get("content"), given.get("round")
@@ -106,25 +108,34 @@ def _message(row: Row, number: int, given: object) -> tuple[str, str, int | None
         raise row.error(f"message {number} has the role {role!r}: {nearest(str(role), _ROLES)}")
     if mark is not None and (not isinstance(mark, int) or isinstance(mark, bool) or mark < 1):
         raise row.error(f"the round of message {number} must be a whole number, not {mark!r}")
-    text = "".join(_part(row, number, part) for part in _parts(content))
-    row.writable(f"message {number}", text)
-    return _ROLES[str(role)], text, mark
+    parts: list[str | Image] = []
+    for each in content if isinstance(content, list) else [content]:
+        part = _part(row, number, str(role), each)
+        last = parts[-1] if parts else None
+        if isinstance(part, str) and isinstance(last, str):
+            parts[-1] = last + part
+        else:
+            parts.append(part)
+    return _ROLES[str(role)], tuple(parts), mark
 
 
-def _parts(content: object) -> list[Any]:
-    return content if isinstance(content, list) else [content]
-
-
-def _part(row: Row, number: int, part: object) -> str:
-    if isinstance(part, Mapping) and part.get("type") in ("text", "input_text", "output_text"):
+def _part(row: Row, number: int, role: str, part: object) -> str | Image:
+    name = f"message {number}"
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    if isinstance(part, Mapping) and kind in ("text", "input_text", "output_text"):
         part = part.get("text")
     if isinstance(part, str):
+        row.writable(name, part)
         return part
-    kind = part.get("type", "something else") if isinstance(part, Mapping) else "no text"
-    raise row.error(f"message {number} holds {kind!r}: its content must be text")
+    if isinstance(part, Mapping) and kind in ("image_url", "input_image") and role != "assistant":
+        place = part.get("image_url")
+        return row.image(name, place.get("url") if isinstance(place, Mapping) else place)
+    what = repr(kind or "something else") if isinstance(part, Mapping) else "no text"
+    also = "" if role == "assistant" else ", or parts of text and images"
+    raise row.error(f"{name} holds {what}: its content must be text{also}")
 
 
-def _answers(row: Row, messages: list[tuple[str, str, int | None]]) -> list[int]:
+def _answers(row: Row, messages: list[_Message]) -> list[int]:
     """Where the rounds' answers stand among the messages."""
     spoken = [at for at, (role, _, _) in enumerate(messages) if role == "assistant"]
     marks = {at: mark for at in spoken if (mark := messages[at][2]) is not None}
@@ -143,7 +154,10 @@ def _answers(row: Row, messages: list[tuple[str, str, int | None]]) -> list[int]
 
 
 def _turn(
-    messages: tuple[tuple[str, str], ...], text: str, choices: list[str], wording: Wording
+    messages: tuple[tuple[str, tuple[str | Image, ...]], ...],
+    text: str,
+    choices: list[str],
+    wording: Wording,
 ) -> Turn:
     lead = wording.answer_prefill
     at = place(text, choices, lead, wording.heard)

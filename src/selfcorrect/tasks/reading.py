@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from selfcorrect.errors import UserError
+from selfcorrect.images import Image, image
 
 T = TypeVar("T")
 _BOM = b"\xef\xbb\xbf"
@@ -85,6 +86,21 @@ class Row:
             UserError: if it is something else.
         """
         return "" if self.values.get(name) in (None, "") else self.word(name)
+
+    def image(self, name: str, place: object) -> Image:
+        """The image at a place; a path counts from the data's own folder.
+
+        Raises:
+            UserError: it isn't named, or isn't there.
+        """
+        if not isinstance(place, str) or not place.strip():
+            raise self.error(f"{name} must be a path or an address, not {_short(place)}")
+        self.writable(name, place)
+        path, _, _ = self.where.rpartition(":")
+        try:
+            return image(place, Path(path).parent)
+        except UserError as error:
+            raise self.error(f"{name}: {error}") from None
 
     def writable(self, name: str, value: str) -> None:
         """Raise UserError if the text can't be stored as UTF-8."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message, Reply, Request, TextScore, message
+from selfcorrect.models.base import Message, Reply, Request, TextScore, joined, message
 from selfcorrect.models.endpoint.options import Scores, score
 from selfcorrect.models.endpoint.server import TooLongError
 from selfcorrect.models.endpoint.wire import Ask, estimate, render
@@ -39,14 +39,14 @@ class EndpointConversation:
     def say(self, messages: Sequence[Message | None]) -> None:
         for mine, new in zip(self.messages, messages, strict=True):
             if new is not None:
-                _append(mine, new)
+                self._append(mine, new)
 
     def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
         for row, new in enumerate(messages):
             if new is not None:
                 self.messages[row] = []
                 for each in new:
-                    _append(self.messages[row], each)
+                    self._append(self.messages[row], each)
 
     def branch(self, copies: int = 1) -> EndpointConversation:
         rows = [row for row in range(len(self.messages)) for _ in range(copies)]
@@ -103,6 +103,13 @@ class EndpointConversation:
             return await score(self.model, ask, rests, must=True)
         except TooLongError:
             return Scores((), (_TOO_LONG,))
+
+    def _append(self, messages: list[Message], new: Message) -> None:
+        if new.images:
+            self.model.check_sees(new.images)
+        if messages and messages[-1].role == new.role:
+            new = joined(new.role, [messages.pop(), new])
+        messages.append(new)
 
     def _open_turn(self, row: int) -> tuple[list[Message], str]:
         """The messages before the assistant's open turn, and what stands in it already."""
@@ -162,12 +169,6 @@ async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-
-
-def _append(messages: list[Message], new: Message) -> None:
-    if messages and messages[-1].role == new.role:
-        new = message(new.role, f"{messages.pop().text}\n\n{new.text}")
-    messages.append(new)
 
 
 def _beginning(texts: Sequence[str]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.images import Image
 from selfcorrect.models.endpoint import probing
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.conversation import EndpointConversation
@@ -62,6 +64,8 @@ class EndpointModel:
     in_flight: int
     dtype: str = "served"
     device: str = ""
+    _sees: bool | None = None
+    _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def __repr__(self) -> str:
         return f"EndpointModel({self.name!r}, {self.device!r})"
@@ -75,6 +79,22 @@ class EndpointModel:
             return estimate(text)
         counted = self.server.run(probing.count(self.server, self.served, text))
         return estimate(text) if counted is None else counted
+
+    def check_sees(self, images: Sequence[Image]) -> None:
+        """Check that the server takes images; it is asked once.
+
+        Raises:
+            UserError: it doesn't.
+        """
+        with self._asking:
+            if self._sees is None:
+                work = probing.sees(self.server, self.served, self.capabilities)
+                self._sees = self.server.run(work)
+        if not self._sees:
+            raise UserError(
+                f"{self.served!r} at {self.device} takes no images, and it is to be shown "
+                f"{images[0].name}; serve a model that sees, or leave out examples with images."
+            )
 
     def close(self) -> None:
         """Close the connections."""

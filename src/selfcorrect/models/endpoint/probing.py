@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from selfcorrect.models.base import message
+from selfcorrect.images import Image
+from selfcorrect.models.base import Message, message
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
 from selfcorrect.models.endpoint.wire import (
@@ -35,6 +36,14 @@ _CUT = "Of course. Here is the word that you have been looking for: {}"
 _WORDS = (("encyclop", "edia"), ("Missis", "sippi"), ("chocol", "ate"))
 _DRAW = Ask(
     (message("user", "Write down ten random words."),), max_tokens=12, temperature=1.0, seed=1
+)
+
+# A red square of 64 pixels: some models take no smaller image.
+_SQUARE = (
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAT0lEQVR42u3PQQkAAAgEsEty/aMYywi+hcEKLNO+"
+    "FgEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQGBywLKp0DxvxLbjwAAAABJRU5E"
+    "rkJggg=="
 )
 
 
@@ -204,6 +213,21 @@ async def count(server: Server, model: str, text: str) -> int | None:
     found = told.get("tokens")
     number = told.get("count", len(found) if isinstance(found, list) else None)
     return number if isinstance(number, int) else None
+
+
+async def sees(server: Server, model: str, able: Capabilities) -> bool:
+    """Whether the server takes images: it doesn't refuse one, and the prompt is longer by it (where
+    it says how long that is), so that it isn't left out in silence."""
+    if not able.chat:
+        return False
+    ask = replace(_ANY, max_tokens=16)
+    square = Message("user", (Image("a red square", "", _SQUARE), *_ANY.messages[0].parts))
+    seen = await _said(server, model, able, replace(ask, messages=(square,)))
+    if seen is None:
+        return False
+    without = await _said(server, model, able, ask) or {}
+    longer, shorter = ((each.get("usage") or {}).get("prompt_tokens") for each in (seen, without))
+    return longer is None or shorter is None or bool(longer > shorter)
 
 
 async def _prompt(server: Server, model: str, able: Capabilities) -> Any:

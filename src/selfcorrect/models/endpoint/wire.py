@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selfcorrect.models.base import Message, message
+from selfcorrect.images import Image
+from selfcorrect.models.base import Message, joined, message
 from selfcorrect.models.endpoint.capabilities import Capabilities
 
 #: Settings at which nothing but the temperature shapes what is drawn. Servers have defaults of
@@ -25,6 +26,8 @@ NEUTRAL: Mapping[str, float] = {
 }
 #: Of a token, about, where nobody counts them.
 CHARACTERS = 4
+#: Tokens of an image: about, where nobody counts them; and the most that common models make of one.
+_IMAGE, _LARGEST_IMAGE = 1024, 16_384
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 
 _TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistant", "tool": "Tool"}
@@ -112,8 +115,9 @@ class Usage:
 
 
 def render(messages: Sequence[Message], turn: str | None) -> str:
-    """The stated plain rendering: ``Title: text`` for each message, a blank line between."""
-    shown = [f"{_TITLES.get(m.role, m.role)}:{_spaced(m.text)}" for m in messages]
+    """The stated plain rendering: ``Title: text`` for each message, a blank line between; an image
+    is its name in brackets."""
+    shown = [f"{_TITLES.get(m.role, m.role)}:{_spaced(_plain(m))}" for m in messages]
     if turn is not None:
         shown.append(f"Assistant:{_spaced(turn) if turn else ''}")
     return "\n\n".join(shown)
@@ -157,15 +161,16 @@ def body(model: str, able: Capabilities, ask: Ask) -> tuple[dict[str, Any], tupl
         notes += asked
         if ask.prefill:
             sent[able.length] += len(ask.prefill) // 2 + 8  # the model has to say it first
-    sent["messages"] = [{"role": m.role, "content": m.text} for m in messages]
+    sent["messages"] = [{"role": m.role, "content": _content(m)} for m in messages]
     return sent, tuple(notes)
 
 
 def most_tokens(sent: Mapping[str, Any], length: str) -> tuple[int, int]:
     """The most tokens that a request's prompt and replies can have: no token is shorter than a
     byte, and what a template adds is short."""
-    texts = [str(m["content"]) for m in sent.get("messages", ())] or [str(sent.get("prompt", ""))]
+    texts, images = _sent(sent)
     prompt = sum(len(text.encode(errors="surrogatepass")) + 16 for text in texts) + 64
+    prompt += images * _LARGEST_IMAGE
     return prompt, int(sent[length]) * int(sent.get("n", 1))
 
 
@@ -173,24 +178,24 @@ def fold(messages: Sequence[Message], *, system: bool) -> tuple[list[Message], t
     """Give what the server wouldn't take to the user, joined to the neighbouring user turn."""
     notes: list[str] = []
     folded: list[Message] = []
-    pending: list[str] = []
+    pending: list[Message] = []
     for at, each in enumerate(messages):
-        role, texts = each.role, [each.text]
+        role, mine = each.role, [each]
         if role == "system" and (at or not system):
             notes.append(_NO_SYSTEM)
-            pending.append(each.text)
+            pending.append(each)
             continue
         if role == "tool":
             notes.append(_NO_TOOL)
             role = "user"
         if role == "user":
-            texts, pending = [*pending, *texts], []
+            mine, pending = [*pending, *mine], []
         if folded and folded[-1].role == role:
-            texts.insert(0, folded.pop().text)
-        folded.append(message(role, "\n\n".join(texts)))
+            mine.insert(0, folded.pop())
+        folded.append(joined(role, mine))
     if pending:
-        before = [folded.pop().text] if folded and folded[-1].role == "user" else []
-        folded.append(message("user", "\n\n".join([*before, *pending])))
+        before = [folded.pop()] if folded and folded[-1].role == "user" else []
+        folded.append(joined("user", [*before, *pending]))
     return folded, tuple(dict.fromkeys(notes))
 
 
@@ -211,9 +216,9 @@ def usage(data: Mapping[str, Any], sent: Mapping[str, Any], said: Sequence[Said]
     """What the request used; estimated where the server doesn't say (:func:`guessed`)."""
     told = data.get("usage")
     if not isinstance(told, dict):
-        texts = [str(m["content"]) for m in sent.get("messages", ())] or [str(sent.get("prompt"))]
+        texts, images = _sent(sent)
         replied = sum(len(each.tokens) or estimate(each.text) for each in said)
-        return Usage(sum(map(estimate, texts)), 0, replied)
+        return Usage(sum(map(estimate, texts)) + images * _IMAGE, 0, replied)
     details = told.get("prompt_tokens_details") or {}
     return Usage(
         int(told.get("prompt_tokens") or 0),
@@ -330,9 +335,37 @@ def _in_words(messages: list[Message], ask: Ask) -> tuple[list[Message], list[st
         wishes.append(f"Begin your reply with exactly: {ask.prefill}")
         notes.append(_NO_PREFILL)
     if wishes:
-        last = [messages.pop().text] if messages and messages[-1].role == "user" else []
-        messages = [*messages, message("user", "\n\n".join([*last, *wishes]))]
+        last = [messages.pop()] if messages and messages[-1].role == "user" else []
+        wished = message("user", "\n\n".join(wishes))
+        messages = [*messages, joined("user", [*last, wished])]
     return messages, notes
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """A message's content: a text, or parts where it holds an image."""
+    if not message.images:
+        return message.text
+    return [
+        {"type": "image_url", "image_url": {"url": part.url()}}
+        if isinstance(part, Image)
+        else {"type": "text", "text": part}
+        for part in message.parts
+        if part
+    ]
+
+
+def _sent(sent: Mapping[str, Any]) -> tuple[list[str], int]:
+    """The texts of a request, and how many images it holds."""
+    contents = [m["content"] for m in sent.get("messages", ())] or [str(sent.get("prompt", ""))]
+    parts = [part for each in contents if isinstance(each, list) for part in each]
+    texts = [each for each in contents if isinstance(each, str)]
+    texts += [part["text"] for part in parts if part["type"] == "text"]
+    return texts, sum(part["type"] == "image_url" for part in parts)
+
+
+def _plain(message: Message) -> str:
+    shown = [f"[image: {p.name}]" if isinstance(p, Image) else p for p in message.parts]
+    return "\n\n".join(filter(None, shown)) if message.images else message.text
 
 
 def _spaced(text: str) -> str:

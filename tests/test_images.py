@@ -1,0 +1,292 @@
+"""Images of examples and of dialogues: read, sent, recorded, and refused by who can't see."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import selfcorrect as sc
+from selfcorrect.cli.export import to_jsonl
+from selfcorrect.errors import UserError
+from selfcorrect.images import Image, image
+from selfcorrect.models.base import Message, joined, message
+from selfcorrect.models.endpoint.wire import fold, render
+from selfcorrect.records import transcript
+from selfcorrect.tasks import make
+from servers.stub import CLOUD, LLAMA_CPP, TEXT, VLLM, Stub
+from test_cli_errors import refused
+
+WORDS = {"question": "What is it?", "choices": ["a cat", "a dog"], "answer": "a cat"}
+
+
+def png(folder: Path, name: str, tone: int = 0) -> bytes:
+    """A file of one pixel, written and given back."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        whole = kind + data
+        return len(data).to_bytes(4, "big") + whole + zlib.crc32(whole).to_bytes(4, "big")
+
+    size = (1).to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
+    pixel = chunk(b"IDAT", zlib.compress(bytes([0, tone])))
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + pixel + chunk(b"IEND", b"")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(data)
+    return data
+
+
+def written(folder: Path, *rows: Any) -> Path:
+    file = folder / "q.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Stub]]:
+    started: list[Stub] = []
+
+    def start(able: Any) -> Stub:
+        started.append(Stub(able))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+def run(server: Stub, file: Path, folder: Path, strategy: Any = "intrinsic", **more: Any) -> Any:
+    return sc.run(
+        "openai:stub", more.pop("task", "choices"), strategy, rounds=2, data=file, out=folder,
+        base_url=server.url, baseline=False, progress=False, **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("able", [VLLM, LLAMA_CPP, CLOUD])
+def test_an_examples_image_goes_with_its_question(
+    able: Any, serve: Callable[..., Stub], tmp_path: Path
+) -> None:
+    server = serve(replace(able, images="yes"))
+    data = png(tmp_path, "pictures/cat.png")
+    elsewhere = "https://example.org/dog.png"
+    file = written(
+        tmp_path,
+        {**WORDS, "image": "pictures/cat.png", "id": "one"},
+        {**WORDS, "image": ["pictures/cat.png", elsewhere], "id": "two"},
+        {**WORDS, "id": "none"},
+    )
+    found = run(server, file, tmp_path / "runs")
+    url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    begun = {json.dumps(r["messages"][0]["content"]) for r in server.requests}
+    parts = [{"type": "image_url", "image_url": {"url": place}} for place in (url, elsewhere)]
+    for shown in ([parts[0]], parts):
+        (content,) = (
+            c for c in map(json.loads, begun)
+            if c[:-1] == shown and not c[-1]["text"].endswith("exactly: The best answer is (")
+        )  # fmt: skip
+        assert content[-1]["text"].startswith("What is it?\n(a) a cat")
+    steps = found.records.filter(pl.col("round") == 1).sort("example")["steps"].to_list()
+    assert [mine[0]["images"] for mine in steps] == [
+        [],
+        ["pictures/cat.png"],
+        ["pictures/cat.png", elsewhere],
+    ]
+    later = found.records.filter(pl.col("round") == 2)["steps"].to_list()
+    assert all(step["images"] == [] for mine in later for step in mine)
+    (last,) = found.records.filter(pl.col("example") == "one").sort("round")[-1:].rows(named=True)
+    shown = transcript(found.records.filter(pl.col("example") == "one"))
+    assert [part.name for part in shown[0].images] == ["pictures/cat.png"]
+    assert last["steps"][-1]["text"] == shown[-1].text
+    assert "cat.png" not in found.report().read_text("utf-8")  # it is packed
+
+
+def test_answers_depend_on_the_image(serve: Callable[..., Stub], tmp_path: Path) -> None:
+    server = serve(replace(VLLM, images="yes"))
+    for tone in range(4):
+        png(tmp_path, f"{tone}.png", tone)
+    file = written(
+        tmp_path, *({**WORDS, "image": f"{tone}.png", "id": str(tone)} for tone in range(4))
+    )
+    found = run(server, file, tmp_path / "runs").records.filter(pl.col("round") == 1)
+    assert len({tuple(p) for p in found["option_p"].to_list()}) == 4
+
+
+def test_the_image_decides_which_run_it_is_and_its_place_does_not(tmp_path: Path) -> None:
+    def fingerprint(folder: str, tone: int) -> str:
+        (tmp_path / folder).mkdir()
+        png(tmp_path / folder, "a.png", tone)
+        file = written(tmp_path / folder, {**WORDS, "image": "a.png"})
+        task = make("choices", data=str(file))
+        assert task.check() == []
+        return task.fingerprint
+
+    assert fingerprint("here", 0) == fingerprint("there", 0) != fingerprint("other", 1)
+
+
+def test_a_dialogues_images_are_passed_on(serve: Callable[..., Stub], tmp_path: Path) -> None:
+    server = serve(replace(VLLM, images="yes"))
+    png(tmp_path, "cat.png")
+    parts = [
+        {"type": "image_url", "image_url": {"url": "cat.png"}},
+        {"type": "text", "text": "What is it?"},
+    ]
+    again = [{"type": "input_text", "text": "And "}, {"type": "text", "text": "this? "}]
+    again.append({"type": "input_image", "image_url": "http://example.org/x.jpg"})
+    row = {
+        "choices": ["a cat", "a dog"],
+        "messages": [
+            {"role": "user", "content": parts},
+            {"role": "assistant", "content": "The answer is (b)."},
+            {"role": "user", "content": again},
+            {"role": "assistant", "content": "The answer is (a)."},
+        ],
+    }
+    found = sc.score(
+        written(tmp_path, row), "openai:stub", base_url=server.url, out=tmp_path / "runs",
+        progress=False,
+    )  # fmt: skip
+    one, two = found.records.sort("round").rows(named=True)
+    assert (one["steps"][0]["images"], one["steps"][0]["text"]) == (["cat.png"], "What is it?")
+    assert two["steps"][0]["images"] == ["http://example.org/x.jpg"]
+    longest = max(server.requests, key=lambda r: len(r["messages"]))["messages"]
+    kinds = [
+        [p["type"] for p in m["content"]] for m in longest if not isinstance(m["content"], str)
+    ]
+    assert kinds == [["image_url", "text"], ["text", "image_url"]]
+    file = tmp_path / "again.jsonl"
+    assert to_jsonl(found, file, replace=False, dialogues=True) == 1
+    (example,) = make("dialogues", data=str(file)).examples()
+    (given,) = make("dialogues", data=str(tmp_path / "q.jsonl")).examples()
+    images = [[m[1][0] for m in e.turns[0].messages] for e in (example, given)]
+    assert images[0] == images[1]
+
+
+@pytest.mark.parametrize("able", [VLLM, replace(VLLM, images="ignored"), TEXT])
+def test_a_server_that_cannot_see_is_told_apart(
+    able: Any, serve: Callable[..., Stub], tmp_path: Path
+) -> None:
+    server = serve(able)
+    png(tmp_path, "cat.png")
+    with pytest.raises(UserError, match=r"takes no images, and it is to be shown cat\.png"):
+        run(server, written(tmp_path, {**WORDS, "image": "cat.png"}), tmp_path / "runs")
+
+
+def test_a_server_without_usage_is_believed(serve: Callable[..., Stub], tmp_path: Path) -> None:
+    server = serve(replace(VLLM, images="yes", usage=False))
+    png(tmp_path, "cat.png")
+    found = run(server, written(tmp_path, {**WORDS, "image": "cat.png"}), tmp_path / "runs")
+    assert found.records["prompt_tokens"].min() > 1000  # an estimate, the image in it
+
+
+@pytest.mark.parametrize("model", ["smollm2", "planted:chain"])
+def test_a_model_that_reads_text_only_says_so(model: str, tmp_path: Path) -> None:
+    png(tmp_path, "cat.png")
+    file = written(tmp_path, {**WORDS, "image": "cat.png"})
+    words = ["--task", "choices", "--data", file, "--model", model, "--out", tmp_path / "runs"]
+    for command in ("run", "preview"):
+        assert "reads text only, and it is to be shown the image cat.png" in refused(
+            command, *words
+        )
+
+
+def test_preview_names_the_image(serve: Callable[..., Stub], tmp_path: Path) -> None:
+    from selfcorrect.preview import preview
+    from selfcorrect.runs import read_spec
+
+    server = serve(replace(VLLM, images="yes"))
+    png(tmp_path, "cat.png")
+    file = written(tmp_path, {**WORDS, "image": "cat.png"})
+    values = {"task.name": "choices", "task.data": str(file), "model.name": "openai:stub"}
+    spec = read_spec(values={**values, "model.base_url": server.url})
+    assert "[image: cat.png]\n\nWhat is it?" in preview(spec).prompts[0].text
+
+
+def test_the_budget_counts_images(serve: Callable[..., Stub], tmp_path: Path) -> None:
+    server = serve(replace(VLLM, images="yes"))
+    png(tmp_path, "cat.png")
+    file = written(tmp_path, {**WORDS, "image": "cat.png"})
+    options = ["--model", "openai:stub", "--base-url", server.url, "--out", tmp_path / "runs"]
+    sentence = refused(
+        "run", "--task", "choices", "--data", file, "--budget-tokens", "15000", *options
+    )
+    assert "budget" in sentence
+    assert server.requests == [] or all(
+        isinstance(m["content"], str) for r in server.requests for m in r["messages"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("none.png", "none.png can't be read: no such file"),
+        ("q.jsonl", "q.jsonl is no PNG, JPEG, GIF or WebP image"),
+        (3, "the image must be a path or an address, not 3"),
+        ([""], "the image must be a path or an address"),
+        ("data:text/plain;base64,AAAA", "must be data:image/…;base64"),
+        ("data:image/png;base64,AA A", "must be data:image/…;base64"),
+        ("data:image/png;base64,", "must be data:image/…;base64"),
+        ("a\x00b.png", "can't be read"),
+        (".", "can't be read: is a directory"),
+    ],
+)
+def test_a_bad_image(given: Any, says: str, tmp_path: Path) -> None:
+    file = written(tmp_path, {**WORDS}, {**WORDS, "image": given})
+    sentence = refused(
+        "run", "--task", "choices", "--data", file, "--model", "planted:chain", "--out", tmp_path
+    )
+    assert sentence.startswith(f"{file}:2: ")
+    assert says in sentence
+
+
+def test_an_assistants_image_is_refused(tmp_path: Path) -> None:
+    png(tmp_path, "cat.png")
+    row = {
+        "choices": ["a cat", "a dog"],
+        "messages": [
+            {"role": "user", "content": "Draw a cat."},
+            {"role": "assistant", "content": [{"type": "image_url", "image_url": "cat.png"}]},
+        ],
+    }
+    sentence = refused("score", written(tmp_path, row), "--model", "planted:chain")
+    assert sentence.endswith("message 2 holds 'image_url': its content must be text")
+
+
+def test_an_image_that_changes_under_way_is_noticed(tmp_path: Path) -> None:
+    png(tmp_path, "cat.png")
+    found = image("cat.png", tmp_path)
+    assert found.url().startswith("data:image/png;base64,")
+    png(tmp_path, "cat.png", 9)
+    with pytest.raises(UserError, match="has changed since the run began"):
+        found.url()
+
+
+def test_data_urls(serve: Callable[..., Stub], tmp_path: Path) -> None:
+    server = serve(replace(VLLM, images="yes"))
+    data = base64.b64encode(png(tmp_path, "cat.png")).decode()
+    file = written(tmp_path, {**WORDS, "image": f"data:image/png;base64,{data}"})
+    found = run(server, file, tmp_path / "runs")
+    (name,) = found.records.sort("round")["steps"].to_list()[0][0]["images"]
+    assert name == f"image/png:{image('cat.png', tmp_path).digest}"
+    sentence = refused("export", found.folder, "--jsonl", tmp_path / "x.jsonl", "--dialogues")
+    assert "holds an image that the data gave as a data: URL" in sentence
+
+
+CAT, DOG = Image("cat", "1", "http://c"), Image("dog", "2", "http://d")
+
+
+def test_messages_that_are_joined_keep_their_images() -> None:
+    one, two = Message("user", (CAT, "what?")), Message("user", ("and", DOG))
+    assert joined("user", [one, two]).parts == (CAT, "what?\n\nand", DOG)
+    assert joined("user", [two, one]).parts == ("and", DOG, "\n\n", CAT, "what?")
+    folded, notes = fold([message("system", "Be brief."), one, two], system=False)
+    assert [m.parts for m in folded] == [("Be brief.\n\n", CAT, "what?\n\nand", DOG)]
+    assert len(notes) == 1
+    assert render([one], None) == "User: [image: cat]\n\nwhat?"
+    with pytest.raises(UserError, match="reads text only, and it is to be shown the image cat"):
+        _ = one.text
