@@ -11,6 +11,7 @@ from rich.text import Text
 
 from selfcorrect.cli.display import duration
 from selfcorrect.preview import Preview, Prompt
+from selfcorrect.report.numbers import count
 from selfcorrect.text import visible
 
 
@@ -43,9 +44,10 @@ def _counts(prompt: Prompt) -> str:
     reply = (
         f"the likeliest of {len(prompt.choices)} texts"
         if prompt.choices
-        else f"up to {prompt.max_tokens} tokens of reply{drawn}"
+        else f"up to {count(prompt.max_tokens, 'token')} of reply{drawn}"
     )
-    return f"prompt of {most}{prompt.tokens} tokens, {reply}, at most {prompt.encoded} to encode"
+    shown = count(prompt.tokens, "token")
+    return f"prompt of {most}{shown}, {reply}, at most {prompt.encoded:,} to encode"
 
 
 def _prompt(prompt: Prompt, specials: Sequence[str]) -> Text:
