@@ -6,8 +6,10 @@ can be compared, and what is asked again comes out the same.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
+import json
 import math
 import random
 import re
@@ -15,9 +17,13 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import zstandard
+
 from servers.loopback import Loopback, Request, Response, answer, failure
 
 END = "<end>"
+LAYERS = 4
 _TOKEN = re.compile(r"\s?[A-Za-z]+|\s?[0-9]|\s?[^\sA-Za-z0-9]|\s")
 _CUT = {"encyclop": "edia", "Missis": "sippi", "chocol": "ate"}
 _WISH = "Begin your reply with exactly: "
@@ -25,7 +31,7 @@ _KNOWN = {
     "model", "messages", "prompt", "max_tokens", "max_completion_tokens", "temperature", "top_p",
     "seed", "n", "stop", "logprobs", "top_logprobs", "echo",
 }  # fmt: skip
-_VLLM = {"prompt_logprobs", "continue_final_message", "add_generation_prompt"}
+_VLLM = {"prompt_logprobs", "continue_final_message", "add_generation_prompt", "vllm_xargs"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Able:
     strict: bool = False
     length: str = "max_tokens"
     images: str = "no"  # or "yes", or "ignored": taken, and left out in silence
+    states: str = ""  # or the dtype of the hidden states that it sends, as vllm-lens does
     temperature: bool = True
     context: int = 4096
     key: str = ""
@@ -165,7 +172,7 @@ class Stub:
         if request.path == "/v1/models" and able.listed:
             return answer({"data": [{"id": self.name, "max_model_len": able.context}]})
         if request.path == "/tokenize" and able.tokenize:
-            return answer({"tokens": split(request.json["content"])})
+            return answer({"tokens": [number(token) for token in self._split(request.json)]})
         if request.path == "/v1/chat/completions" and able.chat:
             return self._complete(request.json, chat=True)
         if request.path == "/v1/completions" and able.completions:
@@ -208,6 +215,17 @@ class Stub:
             self.requests.append(sent)
         return answer(self._reply(sent, context, begun, prompt, chat=chat))
 
+    def _split(self, sent: dict[str, Any]) -> list[str]:
+        """The tokens of a text, or of a transcript."""
+        if "messages" not in sent:
+            context, _, begun = sent["prompt"].rpartition("Assistant:")
+            return split(context + begun)
+        begun = self._begun(sent)
+        earlier = sent["messages"][:-1] if begun else sent["messages"]
+        context = "".join(f"<{m['role']}>{m['content']}" for m in earlier)
+        due = begun or sent.get("add_generation_prompt", True)
+        return split(context + ("<assistant>" if due else "") + begun)
+
     def _begun(self, sent: dict[str, Any]) -> str:
         """What stands in the assistant's open turn, if this server leaves one open."""
         last = sent["messages"][-1]
@@ -245,7 +263,32 @@ class Stub:
             data["usage"] = {"prompt_tokens": len(prompt), "completion_tokens": generated}
         if able.prompt_logprobs and sent.get("prompt_logprobs") is not None:
             data["prompt_logprobs"] = _given(context, begun)
+        if able.states and "vllm_xargs" in sent:
+            wanted = json.loads(sent["vllm_xargs"]["output_residual_stream"])
+            passed = [*prompt, *said][: len(prompt) + generated - 1]
+            data["activations"] = _packed(passed, [n for n in wanted if n < LAYERS], able.states)
         return data
+
+
+def state(layer: int, place: int, token: str) -> list[float]:
+    """The hidden state of a token, in numbers that bfloat16 holds."""
+    return [layer, place, number(token) % 128]
+
+
+def number(token: str) -> int:
+    return int.from_bytes(hashlib.blake2b(token.encode(), digest_size=3).digest())
+
+
+def _packed(passed: list[str], layers: list[int], dtype: str) -> dict[str, Any]:
+    stream = [[state(n, place, each) for place, each in enumerate(passed)] for n in layers]
+    if not layers:
+        return {}
+    numbers = np.array(stream, np.float32)
+    packed = numbers if dtype == "float32" else (numbers.view(np.int32) >> 16).astype(np.int16)
+    data = base64.b64encode(zstandard.compress(packed.tobytes())).decode()
+    about = {"dtype": str(packed.dtype), "original_dtype": f"torch.{dtype}"}
+    told = {"data": data, "shape": list(numbers.shape), "compression": "zstd", **about}
+    return {"residual_stream": told}
 
 
 def _text(content: Any, images: str) -> str | None:
@@ -305,8 +348,5 @@ def _given(context: str, turn: str) -> list[dict[str, Any] | None]:
 
 
 def _place(token: str, logp: float, best: str, best_logp: float) -> dict[str, Any]:
-    def number(text: str) -> str:
-        return str(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=3).digest()))
-
-    place = {number(token): {"logprob": logp, "decoded_token": token}}
-    return place | ({} if best == token else {number(best): {"logprob": best_logp}})
+    place = {str(number(token)): {"logprob": logp, "decoded_token": token}}
+    return place | ({} if best == token else {str(number(best)): {"logprob": best_logp}})

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from selfcorrect.errors import UserError
 from selfcorrect.models.base import Message, Reply, Request, Site, TextScore, message
 from selfcorrect.models.packed import PACK
 from selfcorrect.models.pages import Cache, Segment
-from selfcorrect.models.states import Reader, message_number
+from selfcorrect.models.sites import message_index
+from selfcorrect.models.states import Reader
 from selfcorrect.models.template import Rendered
 
 if TYPE_CHECKING:
@@ -297,15 +297,10 @@ class LocalConversation:
 
     def _mark(self, job: _Job, site: Site, earlier: Sequence[Message]) -> None:
         """Find the token at which the message of an ``end_of_message`` site ends."""
-        number = message_number(site)
+        number = message_index(site, len(earlier))
         if number is None:
             return
-        if not -len(earlier) <= number < len(earlier):
-            raise UserError(
-                f"hidden states can't be read at {site.at!r}: the transcript has "
-                f"{len(earlier)} messages, 0 to {len(earlier) - 1}."
-            )
-        upto = self.model.template.render(earlier[: number % len(earlier) + 1], None).ids
+        upto = self.model.template.render(earlier[: number + 1], None).ids
         job.marks[site] = max(_common(upto, job.rendered.ids) - 1, 0)
 
     def _plan(self, jobs: list[_Job]) -> None:

@@ -10,12 +10,10 @@ import torch
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Site
 from selfcorrect.models.pages import Segment
+from selfcorrect.models.sites import BEFORE_ANSWER, FIRST_ANSWER, message_number
 
 if TYPE_CHECKING:
     from selfcorrect.models.local import LocalModel
-
-#: places at which hidden states are read, see :class:`selfcorrect.models.base.Site`
-BEFORE_ANSWER, FIRST_ANSWER, END_OF_MESSAGE = "before_answer", "first_answer", "end_of_message"
 
 #: what transformers' models call their list of layers, and the blocks of a layer
 _LAYERS = ("layers", "h", "blocks")
@@ -93,23 +91,6 @@ class Reader:
                 continue
             job.states[site] = torch.stack([self._picked[site.kind, n, k] for n in site.layers])
         self._wanted = []
-
-
-def message_number(site: Site) -> int | None:
-    """The k of ``end_of_message:k``; ``None`` for a site at the answer.
-
-    Raises:
-        UserError: the site is at no such place.
-    """
-    if site.at in (BEFORE_ANSWER, FIRST_ANSWER):
-        return None
-    name, _, number = site.at.partition(":")
-    if name != END_OF_MESSAGE or not number.removeprefix("-").isdecimal():
-        raise UserError(
-            f"hidden states can't be read at {site.at!r}: use {BEFORE_ANSWER!r}, "
-            f"{FIRST_ANSWER!r} or '{END_OF_MESSAGE}:NUMBER'."
-        )
-    return int(number)
 
 
 def _modules(model: LocalModel, sites: set[Site]) -> dict[tuple[str, int], torch.nn.Module]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message, Reply, Request, TextScore, joined, message
+from selfcorrect.models.base import Message, Reply, Request, Site, TextScore, joined, message
+from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.options import Scores, score
 from selfcorrect.models.endpoint.server import TooLongError
-from selfcorrect.models.endpoint.wire import Ask, estimate, render
+from selfcorrect.models.endpoint.wire import GUESSED, Ask, Said, estimate, render
+from selfcorrect.models.sites import message_index
 
 if TYPE_CHECKING:
+    import torch
+
     from selfcorrect.models.endpoint.model import EndpointModel
 
 T = TypeVar("T")
@@ -65,9 +69,7 @@ class EndpointConversation:
 
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
         if any(request is not None and request.states for request in requests):
-            raise UserError(
-                "hidden states can't be read from a server; use a local model, or no states."
-            )
+            self.model.check_tells_states()
         asked = {
             row: self._ask(row, request)
             for row, request in enumerate(requests)
@@ -128,18 +130,21 @@ class EndpointConversation:
             request.temperature,
             request.seed,
             likely=bool(request.options),
+            layers=states.layers(request.states, len(earlier)),
         )
 
 
 async def _reply(model: EndpointModel, ask: Ask, request: Request | None) -> Reply:
     """One reply, with the scores of its options."""
     options = request.options if request else ()
+    wanted = request.states if request else ()
     try:
         said, notes, used = await model.ask(ask)
         # Where a server cuts a reply short at the window's end, another would refuse to begin it.
         if used.prompt + ask.max_tokens > model.context:
             raise TooLongError(used.prompt, model.context)
-        scored = await score(model, ask, options, said) if options else Scores(())
+        plain = replace(ask, layers=())
+        scored = await score(model, plain, options, said) if options else Scores(())
     except TooLongError as error:
         model.context = error.limit or model.context
         tokens = error.tokens or estimate(render(ask.messages, ask.turn))
@@ -155,8 +160,38 @@ async def _reply(model: EndpointModel, ask: Ask, request: Request | None) -> Rep
         encoded=used.encoded + sum(usage.encoded for usage in scored.used),
         reused=used.cached,
         generated=used.completion,
+        states=await _states(model, ask, wanted, first, used.prompt, notes) if wanted else {},
         notes=tuple(dict.fromkeys((*notes, *first.notes, *scored.notes))),
     )
+
+
+async def _states(
+    model: EndpointModel,
+    ask: Ask,
+    sites: Sequence[Site],
+    said: Said,
+    prompt: int,
+    notes: Sequence[str],
+) -> Mapping[Site, torch.Tensor]:
+    """The hidden states that came with a reply, at the sites that are wanted."""
+    if GUESSED in notes:
+        raise UserError(
+            "the server reports no usage, so which of its hidden states are the reply's isn't "
+            "known; have it report usage, or use a local model."
+        )
+    numbers = {site: message_index(site, len(ask.messages)) for site in sites}
+    inner = {site: number for site, number in numbers.items() if number is not None}
+    ends: Mapping[Site, int] = {}
+    if inner:
+        places, length = await model.ends(ask, list(inner.values()))
+        if length != prompt:
+            raise UserError(
+                f"the server counts {prompt} tokens in a prompt that it tokenises into {length}, "
+                "so where a message ends isn't known; read hidden states at before_answer or "
+                "first_answer."
+            )
+        ends = dict(zip(inner, places, strict=True))
+    return states.pick(said.stream, ask.layers, sites, prompt, ends)
 
 
 async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,7 +65,7 @@ class EndpointModel:
     in_flight: int
     dtype: str = "served"
     device: str = ""
-    _sees: bool | None = None
+    _found: dict[str, bool] = field(default_factory=dict)
     _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def __repr__(self) -> str:
@@ -86,15 +87,31 @@ class EndpointModel:
         Raises:
             UserError: it doesn't.
         """
-        with self._asking:
-            if self._sees is None:
-                work = probing.sees(self.server, self.served, self.capabilities)
-                self._sees = self.server.run(work)
-        if not self._sees:
+        if not self._once("images", probing.sees):
             raise UserError(
                 f"{self.served!r} at {self.device} takes no images, and it is to be shown "
                 f"{images[0].name}; serve a model that sees, or leave out examples with images."
             )
+
+    def check_tells_states(self) -> None:
+        """Check that the server sends hidden states; it is asked once.
+
+        Raises:
+            UserError: it doesn't.
+        """
+        if not self._once("states", probing.tells_states):
+            raise UserError(
+                f"hidden states can't be read from {self.served!r} at {self.device}; serve it by "
+                "vLLM with the plugin vllm-lens, use a local model, or ask for no states."
+            )
+
+    def _once(self, what: str, probe: Callable[..., Coroutine[Any, Any, bool]]) -> bool:
+        """What a probe finds out, the first time."""
+        with self._asking:
+            if what not in self._found:
+                work = probe(self.server, self.served, self.capabilities)
+                self._found[what] = self.server.run(work)
+        return self._found[what]
 
     def close(self) -> None:
         """Close the connections."""
@@ -127,6 +144,24 @@ class EndpointModel:
         data = await self._post(sent, ask)
         said = replies(data, self.capabilities, ask)
         return said, notes + guessed(data), usage(data, sent, said)
+
+    async def ends(self, ask: Ask, messages: Sequence[int]) -> tuple[list[int], int]:
+        """At which tokens of a transcript with an open turn some of its messages end, and how many
+        tokens it has.
+
+        Raises:
+            UserError: the server doesn't tell its tokens.
+        """
+        able = self.capabilities
+        whole = await probing.token_ids(self.server, self.served, able, ask.messages, ask.turn)
+        found = []
+        for number in messages:
+            earlier = ask.messages[: number + 1]
+            upto = await probing.token_ids(self.server, self.served, able, earlier, None)
+            pairs = zip(upto, whole, strict=False)
+            shared = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+            found.append(max(shared - 1, 0))
+        return found, len(whole)
 
     async def given(self, ask: Ask) -> tuple[list[Token], Usage]:
         """The tokens of a transcript with an open turn, each with its likelihood."""

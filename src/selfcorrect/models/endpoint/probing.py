@@ -6,12 +6,14 @@ That a server doesn't complain says little: many ignore what they don't know.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from selfcorrect.errors import UserError
 from selfcorrect.images import Image
 from selfcorrect.models.base import Message, message
+from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
 from selfcorrect.models.endpoint.wire import (
@@ -21,6 +23,7 @@ from selfcorrect.models.endpoint.wire import (
     body,
     given,
     most_tokens,
+    render,
     replies,
     route,
     tokens,
@@ -215,6 +218,36 @@ async def count(server: Server, model: str, text: str) -> int | None:
     return number if isinstance(number, int) else None
 
 
+async def token_ids(
+    server: Server, model: str, able: Capabilities, messages: Sequence[Message], turn: str | None
+) -> list[int]:
+    """The tokens of a transcript (vLLM's ``/tokenize``).
+
+    Args:
+        turn: what stands in the assistant's open turn; ``None``: none is open.
+
+    Raises:
+        UserError: the server doesn't tell them.
+    """
+    wish: dict[str, Any] = {"model": model}
+    if not able.chat:
+        wish["prompt"] = render(messages, turn)
+    else:
+        sent, _ = body(model, able, Ask(tuple(messages), prefill=turn or ""))
+        wish |= {name: sent[name] for name in ("messages", *CONTINUE) if name in sent}
+        wish |= {"add_generation_prompt": False} if turn is None else {}
+    try:
+        told = (await server.post(f"{server.address.root}/tokenize", wish, probe=True))["tokens"]
+    except (RefusedError, TooLongError, KeyError):
+        told = None
+    if not isinstance(told, list):
+        raise UserError(
+            f"the server at {server.address.place} doesn't tell the tokens of a transcript, so "
+            "where a message ends isn't known; read hidden states at before_answer or first_answer."
+        )
+    return told
+
+
 async def sees(server: Server, model: str, able: Capabilities) -> bool:
     """Whether the server takes images: it doesn't refuse one, and the prompt is longer by it (where
     it says how long that is), so that it isn't left out in silence."""
@@ -228,6 +261,12 @@ async def sees(server: Server, model: str, able: Capabilities) -> bool:
     without = await _said(server, model, able, ask) or {}
     longer, shorter = ((each.get("usage") or {}).get("prompt_tokens") for each in (seen, without))
     return longer is None or shorter is None or bool(longer > shorter)
+
+
+async def tells_states(server: Server, model: str, able: Capabilities) -> bool:
+    """Whether the server sends hidden states along with a reply."""
+    data = await _said(server, model, able, replace(_ANY, max_tokens=16, layers=(0,)))
+    return data is not None and states.stream(data) is not None
 
 
 async def _prompt(server: Server, model: str, able: Capabilities) -> Any:

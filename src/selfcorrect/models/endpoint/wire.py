@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from selfcorrect.images import Image
 from selfcorrect.models.base import Message, joined, message
+from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.capabilities import Capabilities
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Settings at which nothing but the temperature shapes what is drawn. Servers have defaults of
 #: their own (llama.cpp a top-k of 40; vLLM what the model's folder says, penalties included).
@@ -42,7 +46,7 @@ _NO_SETTINGS = "the server takes no sampling settings: the reply is drawn with i
 _NO_SEED = "the server keeps no seeds: the reply can't be drawn again"
 _FILTERED = "the server's content filter ended the reply"
 _THOUGHT = "the model thought before it replied: that text is not in the record"
-_GUESSED = "the server reports no usage: numbers of tokens are estimates"
+GUESSED = "the server reports no usage: numbers of tokens are estimates"
 _OVERWRITTEN = "the server did not keep the beginning of the reply"
 
 
@@ -57,6 +61,7 @@ class Ask:
         max_tokens, temperature, seed: of the reply.
         n: how many replies are drawn.
         likely: whether the likeliest tokens are wanted.
+        layers: whose hidden states are to be sent.
     """
 
     messages: tuple[Message, ...]
@@ -67,6 +72,7 @@ class Ask:
     seed: int = 0
     n: int = 1
     likely: bool = False
+    layers: tuple[int, ...] = ()
 
     @property
     def turn(self) -> str:
@@ -93,12 +99,14 @@ class Said:
         finish: ``stop`` or ``length``.
         tokens: those of the text, as far as the server reports them.
         notes: a sentence each.
+        stream: hidden states, [layers, tokens of prompt and reply, hidden], float32.
     """
 
     text: str
     finish: str
     tokens: tuple[Token, ...] = ()
     notes: tuple[str, ...] = ()
+    stream: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,8 @@ def body(model: str, able: Capabilities, ask: Ask) -> tuple[dict[str, Any], tupl
         notes += [] if able.settings else [_NO_SETTINGS]
     if ask.n > 1:
         sent["n"] = ask.n
+    if ask.layers:
+        sent |= states.wish(ask.layers)
     if not able.chat:
         if able.logprobs:
             sent["logprobs"] = able.top if ask.likely else 1
@@ -209,7 +219,10 @@ def replies(data: Mapping[str, Any], able: Capabilities, ask: Ask) -> list[Said]
     if not isinstance(found, list) or not found:
         raise ValueError("an answer without choices")
     found = sorted(found, key=lambda choice: choice.get("index") or 0)
-    return [_reply(choice, able, ask) for choice in found]
+    said = [_reply(choice, able, ask) for choice in found]
+    if ask.layers:
+        said[0] = replace(said[0], stream=states.stream(data))
+    return said
 
 
 def usage(data: Mapping[str, Any], sent: Mapping[str, Any], said: Sequence[Said]) -> Usage:
@@ -229,7 +242,7 @@ def usage(data: Mapping[str, Any], sent: Mapping[str, Any], said: Sequence[Said]
 
 def guessed(data: Mapping[str, Any]) -> tuple[str, ...]:
     """A note where :func:`usage` estimates."""
-    return () if isinstance(data.get("usage"), dict) else (_GUESSED,)
+    return () if isinstance(data.get("usage"), dict) else (GUESSED,)
 
 
 def estimate(text: str) -> int:
