@@ -1,4 +1,4 @@
-"""Hidden states from a server, as vLLM's plugin sends them; the real one: test_served_vllm."""
+"""Hidden states from a server, as vLLM's plugin sends them; the real one: test_served_states."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """vLLM's own server on the processor, with the bundled model, from an environment of its own.
 
 The environment is that of ``python -m benchmarks.peers`` (``.bench/vllm``); another one's Python
-may be named in ``SELFCORRECT_VLLM``.
+may be named in ``SELFCORRECT_VLLM``. With the plugin vllm-lens it is ``.bench/vllm-lens``, made as
+docs/models.md says, or what ``SELFCORRECT_VLLM_LENS`` names.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from selfcorrect.models.loading import BUNDLED, locate
 
-PYTHON = Path(__file__).parents[2] / ".bench" / "vllm" / "bin" / "python"
+_BENCH = Path(__file__).parents[2] / ".bench"
 NAME = "smollm2"
 #: The smallest block of its processor's attention: of a dialogue only whole blocks are found again.
 _BLOCK = 32
@@ -28,20 +29,32 @@ _PATIENCE = 400.0
 
 def python() -> Path | None:
     """The Python of vLLM's environment, if there is one."""
-    found = Path(os.environ.get("SELFCORRECT_VLLM", PYTHON))
+    return _python("SELFCORRECT_VLLM", "vllm")
+
+
+def python_with_lens() -> Path | None:
+    """The Python of an environment that has the plugin vllm-lens too, if there is one."""
+    return _python("SELFCORRECT_VLLM_LENS", "vllm-lens")
+
+
+def _python(variable: str, folder: str) -> Path | None:
+    found = Path(os.environ.get(variable, _BENCH / folder / "bin" / "python"))
     return found if found.is_file() else None
 
 
 @contextmanager
-def served(dtype: str, log: Path, core: int | None = None) -> Iterator[str]:
+def served(
+    dtype: str, log: Path, core: int | None = None, there: Path | None = None
+) -> Iterator[str]:
     """A server while the context lasts; its base URL.
 
     Args:
         dtype: ``float32`` or ``bfloat16``.
         log: what it says goes there.
         core: of the processor, which it has to itself if the rest keeps away.
+        there: the Python that runs it; that of :func:`python`.
     """
-    there = python()
+    there = there or python()
     assert there is not None
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
