@@ -30,7 +30,7 @@ TIE = 1e-4
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     there = python_with_lens()
     if there is None:
-        pytest.skip("needs vLLM with vllm-lens in .bench/vllm-lens, see docs/models.md")
+        pytest.skip("needs vLLM with vllm-lens in .bench/vllm-lens, see CONTRIBUTING.md")
     log = tmp_path_factory.mktemp("vllm-lens") / "log.txt"
     with served("float32", log, there=there) as address:
         yield address

@@ -2,7 +2,7 @@
 
 The environment is that of ``python -m benchmarks.peers`` (``.bench/vllm``); another one's Python
 may be named in ``SELFCORRECT_VLLM``. With the plugin vllm-lens it is ``.bench/vllm-lens``, made as
-docs/models.md says, or what ``SELFCORRECT_VLLM_LENS`` names.
+CONTRIBUTING.md says, or what ``SELFCORRECT_VLLM_LENS`` names.
 """
 
 from __future__ import annotations
