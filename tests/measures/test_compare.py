@@ -453,16 +453,18 @@ def test_all_right_and_all_wrong_and_all_unread() -> None:
 
 
 def test_two_records_of_one_round_are_refused() -> None:
-    from selfcorrect import records
     from test_measures import row
+
+    from selfcorrect import records
 
     with pytest.raises(UserError, match="two records of one round"):
         panel(records.frame([row("a", 1), row("a", 2), row("a", 1)]))
 
 
 def test_a_round_that_some_lack() -> None:
-    from selfcorrect import records
     from test_measures import row
+
+    from selfcorrect import records
 
     rows = [row(f"e{i}", t) for i in range(60) for t in (1, 2) if (i, t) != (7, 2)]
     got = summarize(panel(records.frame(rows)), MARGINS)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import selfcorrect as sc
+from commands import refused
 from selfcorrect.cli import app
 from selfcorrect.cli.export import to_jsonl
 from selfcorrect.errors import UserError
@@ -25,7 +26,6 @@ from selfcorrect.strategies import parse
 from selfcorrect.tasks import Turn, make
 from selfcorrect.tasks.letters import LETTERS, place, read
 from servers.stub import BARE, CLOUD, VLLM, Stub
-from test_cli_errors import refused
 
 LEAD = "The best answer is ("
 CHOICES = ["red", "green", "blue"]

@@ -14,7 +14,7 @@ import pytest
 from selfcorrect.errors import UserError
 from selfcorrect.tasks import Answer, Task, make
 
-SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 needs_data = pytest.mark.skipif(not (SHARED / "bbq").is_dir(), reason="the real data are not here")
 
 

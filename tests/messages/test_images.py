@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 import selfcorrect as sc
+from commands import refused
 from selfcorrect.cli.export import to_jsonl
 from selfcorrect.errors import UserError
 from selfcorrect.images import Image, image
@@ -22,7 +23,6 @@ from selfcorrect.models.endpoint.wire import fold, render
 from selfcorrect.records import transcript
 from selfcorrect.tasks import make
 from servers.stub import CLOUD, LLAMA_CPP, TEXT, VLLM, Stub
-from test_cli_errors import refused
 
 WORDS = {"question": "What is it?", "choices": ["a cat", "a dog"], "answer": "a cat"}
 

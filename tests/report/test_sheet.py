@@ -24,7 +24,7 @@ from selfcorrect.cli.sheet import show
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table, numeric, page
 from selfcorrect.text import visible
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "docs_figures.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "docs_figures.py"
 
 
 @pytest.fixture(scope="module")

@@ -534,7 +534,7 @@ def test_lines_of_keys_are_those_they_were_written_on(
 
 # --- the documentation -------------------------------------------------------------------------
 
-DOCS = Path(__file__).parents[1] / "docs" / "strategies.md"
+DOCS = Path(__file__).parents[2] / "docs" / "strategies.md"
 
 
 def test_examples_in_the_docs_are_strategies() -> None:

@@ -19,7 +19,7 @@ from selfcorrect.models.base import Request
 from selfcorrect.runs import read_spec
 
 pytestmark = pytest.mark.slow
-SCRIPT = Path(__file__).parent / "servers" / "llama_cpp.py"
+SCRIPT = Path(__file__).parents[2] / "servers" / "llama_cpp.py"
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.tasks import Answer, Example, Task, make, names
 from selfcorrect.tasks.order import order
 
-SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 ASKED = {
     "question",
     "repeat",

@@ -10,22 +10,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from commands import refused
 from selfcorrect.cli import app
 from selfcorrect.text import visible, visible_values
 
 PLANTED = ["--model", "planted:chain", "--task", "planted"]
 GOOD = {"question": "Which?", "choices": ["red", "green"], "answer": "red"}
-
-
-def refused(*args: str | Path) -> str:
-    """The sentence that a command is refused with."""
-    done = CliRunner().invoke(app, [str(arg) for arg in args], catch_exceptions=False)
-    assert done.exit_code == 2, done.output
-    assert done.stdout == ""
-    (sentence,) = done.stderr.splitlines()
-    assert sentence.startswith("selfcorrect: error: ")
-    assert "Traceback" not in sentence
-    return sentence.removeprefix("selfcorrect: error: ")
 
 
 def questions(folder: Path, *rows: object) -> Path:

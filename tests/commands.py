@@ -1,0 +1,20 @@
+"""The command line, called in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from selfcorrect.cli import app
+
+
+def refused(*args: str | Path) -> str:
+    """The sentence that a command is refused with."""
+    done = CliRunner().invoke(app, [str(arg) for arg in args], catch_exceptions=False)
+    assert done.exit_code == 2, done.output
+    assert done.stdout == ""
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("selfcorrect: error: ")
+    assert "Traceback" not in sentence
+    return sentence.removeprefix("selfcorrect: error: ")
