@@ -285,7 +285,13 @@ def drifting(step: float, n: int) -> Callable[[Rng], bool]:
             up = (step + 0.02 * level) / (1 - level)
             right.append((right[-1] & ~lost) | (wrong & (rng.random(n) < up)))
         y = np.stack(right, axis=1).astype(float)
-        panel = Panel(tuple(range(1, 9)), np.arange(n), np.arange(n), {"correct": y}, {})  # type: ignore[arg-type]
+        panel = Panel(
+            tuple(range(1, 9)),
+            np.arange(n),
+            np.arange(n),
+            {"correct": y, "parsed": np.ones_like(y)},
+            {},
+        )  # type: ignore[arg-type]
         return convergence(panel, {"accuracy": 0.03})["accuracy"]["round"] is not None
 
     return once

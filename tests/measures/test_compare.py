@@ -131,7 +131,7 @@ def test_a_figure_of_sums_and_one_that_isnt_are_compared_alike() -> None:
         lambda columns: np.stack([columns["correct"], np.ones(200)], axis=1),
         lambda sums: sums[..., 0] / sums[..., 1],
     )
-    names = ("correct", "confidence", "entropy", "gap", "brier", "encoded")
+    names = ("correct", "parsed", "confidence", "entropy", "gap", "brier", "encoded")
     after, before = (dict.fromkeys(names, each) for each in x)
     got = compare(
         after,

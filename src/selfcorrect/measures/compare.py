@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -92,12 +93,15 @@ def compare(
         made), ``margin``, ``verdict`` (see :func:`verdict`), and, where that is undecided,
         ``n_needed``: about how many examples would decide, 4 times of 5, on which side of 0 it lies
         or that it lies within the margin, if it is as seen. Means also have ``after`` and
-        ``before``, over the same rows as their difference.
+        ``before``, over the same rows as their difference. Where a verdict would depend on how
+        unread answers are counted it is ``undecided``, and ``unread`` holds the lowest and the
+        highest difference that they allow.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         scores = {name: after[c] - before[c] for name, c in SCORES.items()}
+    graded = _graded(after, before, clusters, figures, seed)
     estimates = {
-        "accuracy": share_difference(after["correct"], before["correct"], clusters),
+        "accuracy": graded.pop("accuracy"),
         **means(scores, clusters, seed=seed),
         "auroc": auroc_difference(
             (after["confidence"], after["correct"]),
@@ -105,29 +109,75 @@ def compare(
             clusters,
             seed=seed,
         ),
+        **graded,
     }
-    for name, compute in (figures or {}).items():
-        if "/" not in name:
-            estimates[name] = figure_of(compute, after, clusters, seed=seed, less=before)
-    table = {}
+    # the same, had the unread answers counted in the other ways
+    others = [_graded(*way, clusters, figures, seed) for way in _other_counts(after, before)]
+    table: dict[str, dict[str, Any]] = {}
     for name, e in estimates.items():
         margin, p = margins.get(name), None
         if name == "accuracy":
             p = share_test(after["correct"], before["correct"], clusters)
         # a part of the accuracy is as much better the higher it is
-        told = verdict(e, margin, _BETTER.get(name.partition("_")[0], 0), p)
+        better = _BETTER.get(name.partition("_")[0], 0)
+        told = verdict(e, margin, better, p)
+        counted = [other[name] for other in others if name in other]
+        hangs = told not in (None, "undecided") and any(
+            verdict(other, margin, better) != told for other in counted
+        )
+        told = "undecided" if hangs else told
         table[name] = {
             **e.table(),
             "p": p,
             "margin": margin,
             "verdict": told,
-            "n_needed": _to_decide(e, margin) if told == "undecided" else None,
+            "n_needed": _to_decide(e, margin) if told == "undecided" and not hangs else None,
         }
+        if hangs:
+            values = [other.value for other in counted if other.value is not None]
+            table[name]["unread"] = [min(values), max(values)] if values else [None, None]
         if column := {"accuracy": "correct", **SCORES}.get(name):
             both = np.isfinite(after[column]) & np.isfinite(before[column])
             for when, columns in (("after", after), ("before", before)):
                 table[name][when] = float(columns[column][both].mean()) if both.any() else None
     return table
+
+
+def _graded(
+    after: Mapping[str, Floats],
+    before: Mapping[str, Floats],
+    clusters: NDArray[Any],
+    figures: Mapping[str, Figure] | None,
+    seed: int,
+) -> dict[str, Estimate]:
+    """The differences that depend on right and wrong of unread answers."""
+    found = {"accuracy": share_difference(after["correct"], before["correct"], clusters)}
+    for name, compute in (figures or {}).items():
+        if "/" not in name:
+            found[name] = figure_of(compute, after, clusters, seed=seed, less=before)
+    return found
+
+
+def _other_counts(
+    after: Mapping[str, Floats], before: Mapping[str, Floats]
+) -> list[tuple[dict[str, Floats], dict[str, Floats]]]:
+    """The columns with unread answers counted all for a rise, and all for a fall.
+
+    An unread answer is recorded as wrong, though nobody knows what it is. Whatever is true of both
+    extremes and of the record itself doesn't hang on that. Nothing where all answers were read.
+    """
+    if not any((columns["parsed"] == 0).any() for columns in (after, before)):
+        return []
+    ways = []
+    for late, early in ((1.0, 0.0), (0.0, 1.0)):
+        ways.append((_counted(after, late), _counted(before, early)))
+    return ways
+
+
+def _counted(columns: Mapping[str, Floats], unread: float) -> dict[str, Floats]:
+    right = columns["correct"]
+    known = (columns["parsed"] == 0) & np.isfinite(right)
+    return {**columns, "correct": np.where(known, unread, right)}
 
 
 def verdict(
@@ -282,16 +332,25 @@ def _later(panel: Panel, place: int, names: Sequence[str], seed: int) -> dict[st
                 x = panel.columns[SCORES[name]]
                 columns |= {(name, s): x[:, s] - x[:, place] for s in later}
     scores = means(columns, panel.clusters, seed=seed)
-    right = panel.columns["correct"]
     return {
-        name: [
-            scores[name, s]
-            if name in SCORES
-            else share_difference(right[:, s], right[:, place], panel.clusters)
-            for s in later
-        ]
+        name: [scores[name, s] if name in SCORES else _widest(panel, s, place) for s in later]
         for name in names
     }
+
+
+def _widest(panel: Panel, s: int, place: int) -> Estimate:
+    """Accuracy's difference of two rounds, its interval wide enough for any count of the unread."""
+    after, before = (
+        {name: panel.columns[name][:, at] for name in ("correct", "parsed")} for at in (s, place)
+    )
+    e = share_difference(after["correct"], before["correct"], panel.clusters)
+    others = [
+        share_difference(late["correct"], early["correct"], panel.clusters)
+        for late, early in _other_counts(after, before)
+    ]
+    ends = [(each.low, each.high) for each in (e, *others)]
+    lows, highs = ([x for x in side if x is not None] for side in zip(*ends, strict=True))
+    return replace(e, low=min(lows), high=max(highs)) if len(lows) == len(ends) else e
 
 
 def _not_shown(estimates: Sequence[Estimate], margin: float) -> dict[str, Any]:

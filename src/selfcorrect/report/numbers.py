@@ -36,6 +36,14 @@ def at_least(share: float) -> str:
     return percent(math.ceil(1000 * share - 1e-9) / 1000)
 
 
+def tenths(value: float, plus: str = "") -> str:
+    """A number to one place with the sign of minus: ``−4.1``; ``plus`` stands before others."""
+    text = f"{abs(value):.1f}"
+    if float(text) == 0:
+        return text
+    return ("−" if value < 0 else plus) + text
+
+
 def points(difference: Mapping[str, Any], *, signed: bool = True, turned: bool = False) -> str:
     """``+4.1 points [1.2, 7.0]``.
 
@@ -46,11 +54,11 @@ def points(difference: Mapping[str, Any], *, signed: bool = True, turned: bool =
     """
     sign = -100 if turned else 100
     value, ends = difference["value"], [difference["low"], difference["high"]]
-    text = f"{_one(sign * value, '+' if signed and not turned else '')} points"
+    text = f"{tenths(sign * value, '+' if signed and not turned else '')} points"
     if None in ends:
         return text
     low, high = sorted(sign * end for end in ends)
-    return f"{text} [{_one(low)}, {_one(high)}]"
+    return f"{text} [{tenths(low)}, {tenths(high)}]"
 
 
 def count(n: int, thing: str) -> str:
@@ -79,10 +87,3 @@ def written_interval(estimate: Mapping[str, Any], form: str) -> str:
     if estimate.get("low") is None or estimate.get("high") is None:
         return ""
     return f"[{written(estimate['low'], form)}, {written(estimate['high'], form)}]"
-
-
-def _one(value: float, plus: str = "") -> str:
-    text = f"{abs(value):.1f}"
-    if float(text) == 0:
-        return text
-    return ("−" if value < 0 else plus) + text

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfcorrect.report.numbers import at_least, count, interval, percent, points, short
+from selfcorrect.report.numbers import at_least, count, interval, percent, points, short, tenths
 
 _Table = Mapping[str, Any]
 
@@ -31,11 +31,37 @@ def verdict(summary: _Table) -> str:
         return "No dialogue is finished yet, so there is nothing to say."
     if all(row["measures"]["accuracy"]["value"] is None for row in rounds):
         return "This task has no right answers, so there is no accuracy to compare."
-    sentences = [_surer(summary), _change(summary), _convergence(summary), _cause(summary)]
+    sentences = [
+        _unread(summary),
+        _surer(summary),
+        _change(summary),
+        _convergence(summary),
+        _cause(summary),
+    ]
     said = "\n".join(sentence for sentence in sentences if sentence)
     if not summary["complete"]:
         return f"So far ({summary['dialogues']} of {summary['wanted']} dialogues): {said}"
     return said
+
+
+def _unread(summary: _Table) -> str:
+    """Where the answer hangs on answers that nobody could read, that comes before all else."""
+    change = summary["changes"].get("accuracy", {})
+    if "unread" not in change:
+        return ""
+    rounds = summary["rounds"]
+    ends = [
+        f"{r['unparsed']:,} of {r['n']:,} in round {r['round']}" for r in (rounds[0], rounds[-1])
+    ]
+    return (
+        "Whether accuracy changed can't be said, because answers couldn't be read: "
+        f"{' and '.join(ends)}. Counted as wrong, they make it {points(change)}; counted "
+        f"otherwise, anything from {_between(change['unread'])} points. Look at them first."
+    )
+
+
+def _between(ends: Sequence[float]) -> str:
+    return " to ".join(tenths(100 * end, "+") for end in ends)
 
 
 def _surer(summary: _Table) -> str:
@@ -81,6 +107,8 @@ def _change(summary: _Table) -> str:
         of = _of(last["n"], last["clusters"])
         return f"One round, so nothing to compare: accuracy {short(measured['value'])}{why}, {of}."
     span = f"from round {rounds[0]['round']} to round {last['round']}"
+    if "unread" in change:
+        return ""  # said already
     if change["value"] is None:
         return f"Accuracy can't be compared {span}: no dialogue has a graded answer in both."
     of = _of(change["n"], change["clusters"])
@@ -160,6 +188,11 @@ def _cause(summary: _Table) -> str:
     of = f" ({', '.join(notes)})" if notes else ""
     ratio = against["tokens_ratio"]
     cost = f", at {ratio:.1f} times the tokens" if ratio is not None else ""
+    if "unread" in difference:
+        return (
+            f"Whether {name} gains anything over {_TO}{cost} can't be said: it depends on how "
+            f"unread answers are counted, from {_between(difference['unread'])} points{of}."
+        )
     match difference["verdict"]:
         case "better":
             return f"{name} gained {points(difference, signed=False)} over {_TO}{of}{cost}."
