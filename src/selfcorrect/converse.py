@@ -428,19 +428,26 @@ def _sample(
         if request is None or not mine:
             continue
         taken = mine[0]
-        if step.take == "majority" and taken.finish != "context":
+        if step.take == "majority":
             answers = [setting.task.read(dialogue.example, request.prefill + r.text) for r in mine]
-            votes = Counter(a.choice if a.choice is not None else a.text for a in answers)
-            winner = votes.most_common(1)[0][0]
-            for reply, answer in zip(mine, answers, strict=True):
-                if winner in (answer.choice, answer.text):
-                    taken = reply
-                    break
+            taken = mine[_elected(answers)]
         replies[i] = _sum(taken, mine)
         if taken.finish != "context":
             messages[i] = message("assistant", request.prefill + taken.text)
     conversation.say(messages)
     return replies
+
+
+def _elected(answers: Sequence[Answer]) -> int:
+    """Which of several answers most of them agree with: the first of those that do.
+
+    Answers that couldn't be read have no vote; of as many votes, those of the earliest count.
+    """
+    votes = Counter(answer.choice for answer in answers if answer.choice is not None)
+    if not votes:
+        return 0
+    winner = max(votes, key=votes.__getitem__)  # the first of the largest: as they were drawn
+    return next(at for at, answer in enumerate(answers) if answer.choice == winner)
 
 
 def _sum(taken: Reply, all_of_them: Sequence[Reply]) -> Reply:

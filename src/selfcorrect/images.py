@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,12 @@ _KINDS = {
     b"RIFF": "image/webp",
 }
 _DATA = re.compile(r"data:(image/[\w.+-]+);base64,", re.IGNORECASE)
+_SCHEME = re.compile(r"file:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+#: No image may have more bytes.
+MOST_BYTES = 20 * 2**20
+_TOO_LARGE = f"is larger than {MOST_BYTES // 2**20} MiB: make the image smaller"
+#: Never wait for a pipe, and never follow a link that was put there after the path was checked.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +62,16 @@ class Image:
 def image(place: str, folder: Path) -> Image:
     """The image at a place.
 
+    Data are strangers' text, and an image is sent to a server. So a path never leads out of the
+    data's folder, and is taken as it is written: nothing in it is expanded or decoded.
+
     Args:
         place: a path, an ``http(s)`` address, or a ``data:`` URL of base64.
-        folder: from which a path counts.
+        folder: from which a path counts, and within which its file must lie, links followed.
 
     Raises:
-        UserError: there is none; it is no PNG, JPEG, GIF or WebP.
+        UserError: there is no such file in the folder; it is no regular file, has more than
+            ``MOST_BYTES``, or is no PNG, JPEG, GIF or WebP.
     """
     if _elsewhere(place):
         return Image(place, _digest(place.encode()), place)
@@ -71,11 +83,39 @@ def image(place: str, folder: Path) -> Image:
             data = b""
         if not found or not data:
             raise UserError("a data: URL must be data:image/…;base64, and then base64")
+        if len(data) > MOST_BYTES:
+            raise UserError(f"a data: URL {_TOO_LARGE}")
         digest = _digest(data)
         return Image(f"{found[1].lower()}:{digest}", digest, place)
-    path = folder / Path(place).expanduser()
+    path = _within(place, folder)
     data, _ = _read(path)
-    return Image(place, _digest(data), str(path.absolute()))
+    return Image(place, _digest(data), str(path))
+
+
+def _within(place: str, folder: Path) -> Path:
+    """Where the file lies, all links followed.
+
+    Raises:
+        UserError: outside of the folder, or the path isn't one.
+    """
+    if _SCHEME.match(place):
+        raise UserError(
+            f"{place!r} is an address of another kind: give a path from the data's folder, an "
+            "http address, or a data: URL"
+        )
+    if re.match(r"~[^/]*/", place):
+        raise UserError(f"{place!r} begins with ~, which isn't expanded: {_PUT_IT_THERE}")
+    try:
+        home = folder.resolve()
+        path = (home / place).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreadable(place, error) from error
+    if not path.is_relative_to(home):
+        raise UserError(f"{place!r} lies outside of the data's folder {home}: {_PUT_IT_THERE}")
+    return path
+
+
+_PUT_IT_THERE = "put the image into that folder and give its path from there"
 
 
 def inline(name: str) -> bool:
@@ -93,11 +133,25 @@ def _digest(data: bytes) -> str:
 
 def _read(path: Path) -> tuple[bytes, str]:
     try:
-        data = path.read_bytes()
+        _refuse_special(os.lstat(path).st_mode)  # opening some devices does something
+        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
+            _refuse_special(os.fstat(file.fileno()).st_mode)
+            data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"the image {path} can't be read: {reason.lower()}") from error
+        raise _unreadable(str(path), error) from error
+    if len(data) > MOST_BYTES:
+        raise UserError(f"{path} {_TOO_LARGE}")
     kind = next((kind for start, kind in _KINDS.items() if data.startswith(start)), None)
     if kind is None or (kind == "image/webp" and data[8:12] != b"WEBP"):
         raise UserError(f"{path} is no PNG, JPEG, GIF or WebP image")
     return data, kind
+
+
+def _refuse_special(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise OSError(None, "is a directory" if stat.S_ISDIR(mode) else "it is no regular file")
+
+
+def _unreadable(name: str, error: Exception) -> UserError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return UserError(f"the image {name} can't be read: {reason.lower()}")

@@ -7,6 +7,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tiny
 from selfcorrect import strategies, tasks
@@ -369,6 +371,51 @@ def test_the_majority_of_samples_is_taken(task: Any) -> None:
         assert [r["encoded"] for r in records] == [10, 10]
     assert taken["majority"] == ["(c) y"] * 2
     assert taken["first"] == ["(c) y"] * 2 or taken["first"] == ["(a) x"] * 2
+
+
+SAMPLED = """
+[[first]]
+say = "{question}"
+[[first]]
+elicit = "answer"
+samples = 7
+temperature = 1.0
+take = "majority"
+"""
+READ = {"(a) x": 0, "a": 0, "(b) y": 1, "b.": 1, "(c)": 2, "no": None, "": None, "a or b": None}
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.sampled_from(sorted(READ)), min_size=2, max_size=7))
+def test_answers_that_cannot_be_read_have_no_vote(drawn: list[str]) -> None:
+    """Against a count by hand: most votes win, then the earliest, and the first of its kind."""
+    task = tasks.make("planted", options={"n": 1})
+    replies = iter(drawn)
+    text = SAMPLED.replace("samples = 7", f"samples = {len(drawn)}")
+    model = _Scripted(lambda _messages, _seed: next(replies), _odd)
+    (record,) = _run(model, task, text, 1, 1, HEAD + "max_rounds = 1\n")
+    best, wins = 0, 0
+    for at, reply in enumerate(drawn):
+        votes = 0
+        for other in drawn:
+            votes += READ[reply] is not None and READ[other] == READ[reply]
+        if votes > wins:
+            best, wins = at, votes
+    assert record["text"] == drawn[best]
+    assert record["choice"] == READ[drawn[best]]
+
+
+def test_three_unreadable_samples_do_not_outvote_two_that_agree(task: Any) -> None:
+    for drawn, taken in (
+        (["no", "(b) y", "no", "b.", "no"], "(b) y"),
+        (["no", "(c)", "(b) y", "b.", "(c)"], "(c)"),
+        (["no", "", "no", "", "well"], "no"),
+    ):
+        replies = iter(drawn)
+        model = _Scripted(lambda _messages, _seed, replies=replies: next(replies), _odd)
+        text = SAMPLED.replace("samples = 7", "samples = 5")
+        (record,) = _run(model, task, text, 1, 1, HEAD + "max_rounds = 1\n")
+        assert record["text"] == taken
 
 
 def test_stop_ends_a_dialogue_whose_answer_settled(task: Any) -> None:

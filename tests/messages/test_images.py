@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,7 +19,7 @@ import selfcorrect as sc
 from commands import refused
 from selfcorrect.cli.export import to_jsonl
 from selfcorrect.errors import UserError
-from selfcorrect.images import Image, image
+from selfcorrect.images import MOST_BYTES, Image, image
 from selfcorrect.models.base import Message, joined, message
 from selfcorrect.models.endpoint.wire import fold, render
 from selfcorrect.records import transcript
@@ -242,6 +244,118 @@ def test_a_bad_image(given: Any, says: str, tmp_path: Path) -> None:
     )
     assert sentence.startswith(f"{file}:2: ")
     assert says in sentence
+
+
+# a path never leads out of the data's folder
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """The data's folder, with ways out of it; every file that they lead to is a good image."""
+    data = tmp_path / "data"
+    data.mkdir()
+    png(data, "in.png")
+    png(data, "sub/in.png")
+    png(tmp_path, "out.png")
+    png(tmp_path, "elsewhere/out.png")
+    png(tmp_path, "data-too/out.png")
+    (data / "link.png").symlink_to(tmp_path / "out.png")
+    (data / "relative.png").symlink_to("../out.png")
+    (data / "twice.png").symlink_to("link.png")
+    (data / "linked").symlink_to(tmp_path / "elsewhere")
+    (data / "dangling.png").symlink_to(tmp_path / "none.png")
+    (data / "loop.png").symlink_to("loop.png")
+    (data / "zero.png").symlink_to("/dev/zero")
+    (data / "kept.png").symlink_to("sub/in.png")
+    (data / "a%2Fb.png").write_bytes((data / "in.png").read_bytes())
+    os.mkfifo(data / "pipe.png")
+    with (data / "huge.png").open("wb") as file:
+        file.write((data / "in.png").read_bytes())
+        file.truncate(MOST_BYTES + 1)
+    return data
+
+
+OUTSIDE = "lies outside of the data's folder"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("../out.png", OUTSIDE),
+        ("sub/../../out.png", OUTSIDE),
+        ("../data-too/out.png", OUTSIDE),
+        ("{top}/out.png", OUTSIDE),
+        ("{top}/data/../out.png", OUTSIDE),
+        ("/dev/zero", OUTSIDE),
+        ("/etc/hostname", OUTSIDE),
+        ("link.png", OUTSIDE),
+        ("relative.png", OUTSIDE),
+        ("twice.png", OUTSIDE),
+        ("linked/out.png", OUTSIDE),
+        ("dangling.png", OUTSIDE),
+        ("zero.png", OUTSIDE),
+        ("~/out.png", "begins with ~, which isn't expanded"),
+        ("~root/out.png", "begins with ~, which isn't expanded"),
+        ("file://{top}/out.png", "is an address of another kind"),
+        ("FILE:{top}/out.png", "is an address of another kind"),
+        ("file:in.png", "is an address of another kind"),
+        ("ftp://example.org/x.png", "is an address of another kind"),
+        ("%2e%2e/out.png", "can't be read: no such file"),
+        ("..%2fout.png", "can't be read: no such file"),
+        ("sub%2Fin.png", "can't be read: no such file"),
+        ("loop.png", "can't be read: "),
+        ("pipe.png", "can't be read: it is no regular file"),
+        ("sub", "can't be read: is a directory"),
+        ("huge.png", "huge.png is larger than 20 MiB"),
+        ("x" * 5000, "can't be read: "),
+    ],
+)
+@pytest.mark.parametrize("task", ["choices", "dialogues"])
+def test_a_path_out_of_the_datas_folder(task: str, given: str, says: str, house: Path) -> None:
+    given = given.replace("{top}", str(house.parent))
+    url = {"type": "image_url", "image_url": {"url": given}}
+    spoken = [{"role": "user", "content": [url]}, {"role": "assistant", "content": "(a)"}]
+    row = {"choices": ["a cat", "a dog"], "messages": spoken}
+    file = written(house, {**WORDS, "image": given} if task == "choices" else row)
+    begun = time.monotonic()
+    with pytest.raises(UserError) as error:
+        make(task, data=str(file))
+    assert time.monotonic() - begun < 5
+    assert str(error.value).startswith(f"{file}:1: ")
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["in.png", "sub/in.png", "./sub/../in.png", "kept.png", "{top}/data/in.png", "a%2Fb.png"],
+)
+def test_a_path_within_the_datas_folder(
+    given: str, house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = image(given.replace("{top}", str(house.parent)), house)
+    assert found.url().endswith(base64.b64encode((house / "in.png").read_bytes()).decode())
+    monkeypatch.chdir(house.parent)
+    assert image("in.png", Path("data")).url() == found.url()
+    (house.parent / "way").symlink_to(house)
+    assert image("in.png", house.parent / "way").url() == found.url()
+
+
+def test_an_image_that_becomes_a_way_out_is_not_sent(house: Path) -> None:
+    """Checked once more when it is sent: the bytes by their digest, the file by its kind."""
+    for number, swap in enumerate(("link", "pipe")):
+        png(house, f"{number}.png")
+        found = image(f"{number}.png", house)
+        (house / f"{number}.png").unlink()
+        (house / f"{swap}.png").rename(house / f"{number}.png")
+        with pytest.raises(UserError, match=r"can't be read"):
+            found.url()
+
+
+def test_a_data_url_is_bounded(tmp_path: Path) -> None:
+    large = base64.b64encode(b"x" * (MOST_BYTES + 1)).decode()
+    with pytest.raises(UserError, match=r"a data: URL is larger than 20 MiB"):
+        image(f"data:image/png;base64,{large}", tmp_path)
 
 
 def test_an_assistants_image_is_refused(tmp_path: Path) -> None:
