@@ -24,7 +24,7 @@ from selfcorrect.strategies import (
     placeholders,
     render,
 )
-from selfcorrect.tasks.base import Answer, Example, Task
+from selfcorrect.tasks.base import Answer, Example, Grade, Task
 
 #: Called as each arm finishes each round, with that round's records.
 OnRound = Callable[[str, int, Sequence[Mapping[str, Any]]], None]
@@ -35,7 +35,9 @@ _STOPPED = "stopped early: the answer had settled"
 _OUTGROWN = "the transcript outgrew the model's context window in an earlier round"
 _KEPT = "no new answer in this round: the earlier one stands"
 _ENDED = "the dialogue holds no such round: its last answer stands"
-OWN_NOTES = frozenset((_STOPPED, _OUTGROWN, _KEPT, _ENDED))
+_CODES = {_STOPPED: "settled", _OUTGROWN: "outgrown", _KEPT: "kept", _ENDED: "ended"}
+#: The code of a note that tells what a model did differently than it was asked to.
+OF_MODEL = "model"
 #: Values of which the example's images are a part.
 _WITH_IMAGES = {"question", "repeat"}
 _UNMEASURED = "the transcript is longer than the model's context window: no options were read"
@@ -75,7 +77,7 @@ class _Dialogue:
     @property
     def answered_with(self) -> Answer:
         """The answer as it is graded."""
-        answer = self.answer or Answer("", None, "empty")
+        answer = self.answer or Answer("", problem="empty")
         return replace(answer, probabilities=tuple(self.option_p) or None)
 
 
@@ -242,10 +244,28 @@ def _round(
         _settle(dialogue, strategy, number)
     pairs = [(d.example, d.answered_with) for d in state.dialogues]
     grades = setting.task.grade(pairs)
+    _check_outcomes(setting.task, pairs, grades, number)
     return [
         _record(dialogue, grade, number, strategy.oracle)
         for dialogue, grade in zip(state.dialogues, grades, strict=True)
     ]
+
+
+def _check_outcomes(
+    task: Task, pairs: Sequence[tuple[Example, Answer]], grades: Sequence[Grade], number: int
+) -> None:
+    """Raises UserError for an outcome or a key that isn't what the task has stated."""
+    if len(grades) != len(pairs):
+        raise UserError(f"the task {task.name} graded {len(pairs)} answers {len(grades)} times.")
+    for (example, answer), grade in zip(pairs, grades, strict=True):
+        where = f"the task {task.name}, example {example.id!r} in round {number}"
+        if problem := task.outcome.problem_with(grade.outcome):
+            raise UserError(f"{where}: its {task.outcome.name} {problem}; correct Task.grade.")
+        if answer.key is not None and not isinstance(answer.key, str):
+            raise UserError(
+                f"{where}: the key of an answer is {answer.key!r}, and must be text or None; "
+                "correct Task.read."
+            )
 
 
 def _meets(step: Step, dialogue: _Dialogue) -> bool:
@@ -337,7 +357,7 @@ def _elicit(
         if taking[i]:
             requests[i] = Request(
                 prefill=prefills[i],
-                max_tokens=step.max_tokens or MAX_TOKENS[kind],
+                max_tokens=step.max_tokens or setting.task.max_tokens.get(kind, MAX_TOKENS[kind]),
                 temperature=step.temperature,
                 seed=_seed(setting.seed, dialogue.example.id, *place, 0),
                 options=dialogue.labels if kind == "answer" else (),
@@ -364,7 +384,7 @@ def _elicit(
         dialogue.outcomes[kind] = reply.text if step.choices else text
         if reply.finish == "context":
             dialogue.over = "context"
-            dialogue.answer, dialogue.scores = Answer("", None, "context"), ()
+            dialogue.answer, dialogue.scores = Answer("", problem="context"), ()
         elif kind == "answer":
             # A step's own choices aren't the example's options: they have no option_p.
             scores = () if step.choices else reply.options
@@ -372,7 +392,7 @@ def _elicit(
 
 
 def _same(a: Answer, b: Answer) -> bool:
-    return a.choice == b.choice if a.choice is not None else a.text.strip() == b.text.strip()
+    return a.key == b.key if a.key is not None else a.text.strip() == b.text.strip()
 
 
 def _choose(
@@ -443,11 +463,11 @@ def _elected(answers: Sequence[Answer]) -> int:
 
     Answers that couldn't be read have no vote; of as many votes, those of the earliest count.
     """
-    votes = Counter(answer.choice for answer in answers if answer.choice is not None)
+    votes = Counter(answer.key for answer in answers if answer.key is not None)
     if not votes:
         return 0
     winner = max(votes, key=votes.__getitem__)  # the first of the largest: as they were drawn
-    return next(at for at, answer in enumerate(answers) if answer.choice == winner)
+    return next(at for at, answer in enumerate(answers) if answer.key == winner)
 
 
 def _sum(taken: Reply, all_of_them: Sequence[Reply]) -> Reply:
@@ -531,7 +551,7 @@ def _step(kind: str, role: str, speaker: str, text: str, *, begin: bool, shown: 
     }
 
 
-def _record(dialogue: _Dialogue, grade: Any, number: int, oracle: bool) -> Record:
+def _record(dialogue: _Dialogue, grade: Grade, number: int, oracle: bool) -> Record:
     answer = dialogue.answered_with
     scores = dialogue.scores
     p = dialogue.option_p
@@ -547,9 +567,11 @@ def _record(dialogue: _Dialogue, grade: Any, number: int, oracle: bool) -> Recor
         "round": number,
         "choices": list(dialogue.example.choices),
         "text": answer.text,
+        "key": answer.key,
         "choice": answer.choice,
         "problem": answer.problem,
-        "correct": grade.correct,
+        "cut": any(s["kind"] == "answer" and s["finish"] == "length" for s in answers),
+        "outcome": None if grade.outcome is None else float(grade.outcome),
         "target": grade.target,
         "option_logp": [s.logp for s in scores],
         "option_tokens": [s.tokens for s in scores],
@@ -562,7 +584,10 @@ def _record(dialogue: _Dialogue, grade: Any, number: int, oracle: bool) -> Recor
         "prompt_tokens": max((step["prompt_tokens"] for step in answers), default=0),
         **total,
         "oracle": oracle,
-        "notes": list(dict.fromkeys(dialogue.notes)),
+        "notes": [
+            {"code": _CODES.get(note, OF_MODEL), "text": note}
+            for note in dict.fromkeys(dialogue.notes)
+        ],
         "values": [
             {"name": name, "value": None if value is None else float(value)}
             for name, value in grade.values.items()

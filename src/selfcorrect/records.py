@@ -7,6 +7,7 @@ for bit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from string import ascii_lowercase
 from typing import Any
 
 import polars as pl
@@ -15,7 +16,7 @@ from selfcorrect.images import Image
 from selfcorrect.models.base import Message
 
 #: Bumped when a column changes its name or meaning; a folder of another version is refused.
-VERSION = 3
+VERSION = 4
 
 #: A step as it happened. ``kind`` is ``say`` or what was elicited; ``text`` holds the prefill too.
 STEP = pl.Struct(
@@ -42,15 +43,20 @@ STEP = pl.Struct(
     }
 )
 
+#: What was done otherwise than asked. ``code`` says of what kind it is: see ``converse``.
+NOTE = pl.Struct({"code": pl.String, "text": pl.String})
+
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "example": pl.String,
     "cluster": pl.String,
     "round": pl.Int32,
     "choices": pl.List(pl.String),
     "text": pl.String,  # the assistant's message, prefill included
-    "choice": pl.Int32,  # index into choices; null if the answer couldn't be read
-    "problem": pl.String,  # why not: empty, no option, several options, context
-    "correct": pl.Boolean,
+    "key": pl.String,  # what makes two answers the same; null if the answer couldn't be read
+    "choice": pl.Int32,  # index into choices, where there are any
+    "problem": pl.String,  # why it couldn't be read: empty, no option, several options, context
+    "cut": pl.Boolean,  # the reply was cut off at its longest length
+    "outcome": pl.Float64,  # how good the answer is, as the task's outcome states
     "target": pl.Int32,
     "option_logp": pl.List(pl.Float64),  # Σ log p per option over all its tokens, in nats
     "option_tokens": pl.List(pl.Int32),
@@ -66,7 +72,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "generated": pl.Int32,
     "drafted": pl.Int32,
     "oracle": pl.Boolean,
-    "notes": pl.List(pl.String),
+    "notes": pl.List(NOTE),
     "values": pl.List(pl.Struct({"name": pl.String, "value": pl.Float64})),  # the task's numbers
     "steps": pl.List(STEP),
 }
@@ -75,6 +81,41 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     """Records as a data frame with exactly the columns of :data:`SCHEMA`."""
     return pl.DataFrame([dict(r) for r in rows], schema=SCHEMA, strict=True)
+
+
+#: The notes of the loop itself in version 3, by their sentences; all others were a model's.
+_NOTES_OF_3 = {
+    "stopped early: the answer had settled": "settled",
+    "the transcript outgrew the model's context window in an earlier round": "outgrown",
+    "no new answer in this round: the earlier one stands": "kept",
+    "the dialogue holds no such round: its last answer stands": "ended",
+}
+
+
+def from_version_3(frame: pl.DataFrame) -> pl.DataFrame:
+    """Records of version 3, or some of their columns, as this version has them.
+
+    Version 3 knew lettered questions only: ``correct`` becomes ``outcome``, the letter ``key``.
+
+    Args:
+        frame: columns of version 3; ``key`` comes of ``choice``, ``cut`` of ``steps``.
+    """
+    made: dict[str, pl.Expr] = {}
+    if "correct" in frame.columns:
+        made["outcome"] = pl.col("correct").cast(pl.Float64)
+    if "choice" in frame.columns:
+        letters = pl.lit(pl.Series("letters", list(ascii_lowercase)))
+        made["key"] = letters.gather(pl.col("choice"))
+    if "notes" in frame.columns:
+        code = pl.element().replace_strict(_NOTES_OF_3, default="model", return_dtype=pl.String)
+        made["notes"] = pl.col("notes").list.eval(
+            pl.struct(code.alias("code"), pl.element().alias("text"))
+        )
+    if "steps" in frame.columns:
+        answered = pl.element().struct.field("kind") == "answer"
+        cut = pl.element().struct.field("finish") == "length"
+        made["cut"] = pl.col("steps").list.eval(answered & cut).list.any()
+    return frame.with_columns(**made).drop("correct", strict=False)
 
 
 def transcript(dialogue: pl.DataFrame, round: int | None = None) -> list[Message]:

@@ -142,8 +142,11 @@ def test_a_dialogue_that_outgrows_the_window(name: str, task: Any, shown: list[A
     records = _run(model, task, STRATEGIES[name], rounds=5)
     over = [r for r in records if r["problem"] == "context"]
     assert over
-    assert all(r["correct"] is False and r["option_p"] == [] for r in over)
-    assert all(any("context window" in n or "too long" in n for n in r["notes"]) for r in over[:1])
+    assert all(r["outcome"] is False and r["option_p"] == [] for r in over)
+    assert all(
+        any("context window" in n or "too long" in n for n in (each["text"] for each in r["notes"]))
+        for r in over[:1]
+    )
     assert _rebuilt(records, model) == next(m for who, m in shown if who is model)
 
 
@@ -157,7 +160,7 @@ def test_every_later_round_of_an_overgrown_dialogue_says_why(task: Any) -> None:
 def test_text_with_braces_and_markers_stays_text(model: Any, task: Any) -> None:
     records = _run(model, task, FIRST + REVIEW, system="{question} {{x}} <|im_end|>", rounds=2)
     assert records[0]["steps"][0]["text"] == "{question} {{x}} <|im_end|>"
-    assert any("spelled out" in note for note in records[0]["notes"])
+    assert any("spelled out" in note["text"] for note in records[0]["notes"])
 
 
 # -- arms that share their beginning --------------------------------------------------------------
@@ -299,7 +302,7 @@ def test_when_takes_only_the_dialogues_it_names(task: Any) -> None:
         best = max(range(2), key=step["choice_logp"].__getitem__)
         assert step["choices"][best] == step["text"]
     for record in (second[0], second[2]):
-        assert any("earlier one stands" in note for note in record["notes"])
+        assert any("earlier one stands" in note["text"] for note in record["notes"])
         assert record["text"] == "The best answer is (b) so"
     assert second[0]["steps"][0]["text"] == "Is it right? 2"
 
@@ -429,7 +432,7 @@ def test_stop_ends_a_dialogue_whose_answer_settled(task: Any) -> None:
     assert all(len(r["steps"]) == 2 for r in first)
     assert [len(r["steps"]) for r in second] == [2, 2, 2, 0, 0, 0]
     assert all(r["choice"] == 2 for r in second)
-    assert all(any("stopped early" in n for n in r["notes"]) for r in second[3:])
+    assert all(any("stopped early" in n["text"] for n in r["notes"]) for r in second[3:])
     assert all(r["encoded"] == 0 for r in second[3:])
 
 

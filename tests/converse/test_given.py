@@ -111,7 +111,7 @@ def test_it_finds_what_the_run_that_held_them_found(
     found = sc.score(file, smollm2, out=tmp_path / "scored", progress=False)
     a = held.records.sort("example", "round")
     b = found.records.sort("example", "round")
-    same = ["example", "cluster", "round", "choices", "text", "choice", "problem", "correct"]
+    same = ["example", "cluster", "round", "choices", "text", "choice", "problem", "outcome"]
     assert a.select(*same, "target", "likeliest").equals(b.select(*same, "target", "likeliest"))
     for name in ("option_p", "confidence", "entropy", "first_choice_p"):
         mine, its = (np.array(frame[name].to_list(), dtype=float) for frame in (a, b))
@@ -158,7 +158,7 @@ def test_it_is_measured_on_a_server(stub: Stub, tmp_path: Path) -> None:
 def test_what_a_server_lacks_is_said(stub: Stub, tmp_path: Path) -> None:
     run = scored(tmp_path, TWO, model="openai:stub", base_url=stub.url)
     for notes in run.records["notes"]:
-        assert "asked for in words" in " ".join(notes)
+        assert "asked for in words" in " ".join(note["text"] for note in notes)
     assert run.records["text"].to_list() == [f"{LEAD}a) red.", f"{LEAD}b) green."]
 
 
@@ -241,7 +241,10 @@ def test_an_answer_without_a_letter(smollm2: Any, tmp_path: Path) -> None:
     run = scored(tmp_path, dialogue(ASK, said("green"), AGAIN, said("")), model=smollm2)
     assert run.records["choice"].to_list() == [1, None]
     assert run.records["option_p"].list.len().to_list() == [3, 3]
-    assert [NO_LETTER in notes for notes in run.records["notes"]] == [True, True]
+    assert [NO_LETTER in [n["text"] for n in notes] for notes in run.records["notes"]] == [
+        True,
+        True,
+    ]
 
 
 def test_dialogues_of_unlike_length(smollm2: Any, tmp_path: Path) -> None:
@@ -252,7 +255,7 @@ def test_dialogues_of_unlike_length(smollm2: Any, tmp_path: Path) -> None:
     rows = run.records.filter(pl.col("example") == "short").sort("round")
     assert rows["choice"].to_list() == [2, 2]
     assert rows["notes"].to_list()[1] == [
-        "the dialogue holds no such round: its last answer stands"
+        {"code": "ended", "text": "the dialogue holds no such round: its last answer stands"}
     ]
     assert scored(tmp_path, long, rounds=1, model=smollm2).spec.rounds == 1
 
@@ -265,7 +268,7 @@ def test_without_a_right_answer(smollm2: Any, tmp_path: Path) -> None:
         for n in range(3)
     ]
     run = scored(tmp_path, *rows, model=smollm2)
-    assert run.records["correct"].null_count() == len(run.records) == 54
+    assert run.records["outcome"].null_count() == len(run.records) == 54
     summary = run.summary()
     for each in summary["rounds"]:
         accuracy = each["measures"]["accuracy"]
@@ -296,7 +299,7 @@ def test_a_transcript_that_does_not_fit(smollm2: Any, tmp_path: Path) -> None:
     one, two = run.records.sort("round").rows(named=True)
     assert (one["choice"], two["choice"]) == (0, 1)
     assert (len(one["option_p"]), two["option_p"]) == (3, [])
-    assert any("no options were read" in note for note in two["notes"])
+    assert any("no options were read" in note["text"] for note in two["notes"])
 
 
 # the step `given`

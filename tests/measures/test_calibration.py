@@ -184,7 +184,7 @@ def test_brier_and_what_unread_answers_do_to_it() -> None:
                 "choice": int(p.argmax()) if read else None,
                 "problem": None if read else "empty",
                 "target": i % 3,
-                "correct": read and int(p.argmax()) == i % 3,
+                "outcome": float(read and int(p.argmax()) == i % 3),
                 "option_p": list(p),
                 "confidence": float(p.max()) if read else None,
                 "values": [],
@@ -202,6 +202,6 @@ def test_brier_and_what_unread_answers_do_to_it() -> None:
     ]
     assert np.sort(got.columns["brier_all"][:, 0]) == pytest.approx(sorted(everything))
     gaps = [
-        (r["confidence"] if r["problem"] is None else 1 / 3) - r["correct"] for r in by_id.values()
+        (r["confidence"] if r["problem"] is None else 1 / 3) - r["outcome"] for r in by_id.values()
     ]
     assert np.sort(got.columns["gap_all"][:, 0]) == pytest.approx(sorted(gaps))

@@ -30,8 +30,8 @@ from selfcorrect.measures.power import (
     n_for_margin,
 )
 from selfcorrect.measures.rounds import against
+from selfcorrect.outcome import Sums
 from selfcorrect.report.verdict import verdict as words
-from selfcorrect.tasks.base import Sums
 
 MARGINS = {"accuracy": 0.03, "entropy": 0.05, "calibration_gap": 0.03, "brier": 0.03}
 
@@ -51,7 +51,7 @@ def made(right: NDArray[Any], **columns: NDArray[Any]) -> Panel:
     y = np.asarray(right, dtype=float)
     d, t = y.shape
     blank = {name: np.full((d, t), np.nan) for name in panel_columns()}
-    given = {"correct": y, "answer": y, "choice": y, "parsed": np.ones((d, t)), "encoded": y + 20}
+    given = {"outcome": y, "answer": y, "choice": y, "parsed": np.ones((d, t)), "encoded": y + 20}
     numbers = np.arange(d, dtype=np.uint64)
     return Panel(tuple(range(1, t + 1)), numbers, numbers, {**blank, **given, **columns}, {})
 
@@ -128,10 +128,10 @@ def test_a_figure_of_sums_and_one_that_isnt_are_compared_alike() -> None:
     rng = np.random.default_rng(1)
     x, clusters = rng.random((2, 200)), np.repeat(np.arange(20), 10)
     share = Sums(
-        lambda columns: np.stack([columns["correct"], np.ones(200)], axis=1),
+        lambda columns: np.stack([columns["outcome"], np.ones(200)], axis=1),
         lambda sums: sums[..., 0] / sums[..., 1],
     )
-    names = ("correct", "parsed", "confidence", "entropy", "gap", "brier", "encoded")
+    names = ("outcome", "parsed", "confidence", "entropy", "gap", "brier", "encoded")
     after, before = (dict.fromkeys(names, each) for each in x)
     got = compare(
         after,
@@ -140,7 +140,7 @@ def test_a_figure_of_sums_and_one_that_isnt_are_compared_alike() -> None:
         MARGINS,
         figures={
             "sums": share,
-            "plain": lambda c: float(c["correct"].mean()),
+            "plain": lambda c: float(c["outcome"].mean()),
             "part/of": share,
         },
     )
@@ -160,7 +160,7 @@ def test_against_a_control_only_shared_examples_count() -> None:
     got = against(mine, part, MARGINS)
     assert got is not None
     assert (got["round"], got["control_round"]) == (2, 2)
-    y, x = mine.columns["correct"][20:, 1], theirs.columns["correct"][20:, 1]
+    y, x = mine.columns["outcome"][20:, 1], theirs.columns["outcome"][20:, 1]
     wanted = share_difference(y, x, np.arange(30))
     difference = got["difference"]["accuracy"]
     assert (difference["value"], difference["low"]) == pytest.approx((wanted.value, wanted.low))
@@ -189,7 +189,7 @@ def test_convergence_is_the_earliest_round_by_backward_search(
         right.append(right[-1] ^ (rng.random(300) < churn * right[-1] + up * ~right[-1]))
     p = made(np.stack(right, axis=1))
     got = convergence(p, {"accuracy": 0.08})["accuracy"]
-    y = p.columns["correct"]
+    y = p.columns["outcome"]
 
     def interval(s: int, t: int) -> tuple[float, float]:
         e = share_difference(y[:, s - 1], y[:, t - 1], p.clusters)
@@ -305,7 +305,7 @@ def test_better_than_the_control() -> None:
 
 def test_worse_and_a_loss_has_no_minus() -> None:
     p = chain(0.1)
-    turned = made(1 - p.columns["correct"])
+    turned = made(1 - p.columns["outcome"])
     said = words(summary(turned, chain(0.0)))
     assert "Accuracy fell by " in said
     assert "fell by −" not in said
@@ -313,7 +313,7 @@ def test_worse_and_a_loss_has_no_minus() -> None:
 
 
 def test_the_same_and_converged_and_what_churns_beneath() -> None:
-    y = chain(0.0, n=4000).columns["correct"]
+    y = chain(0.0, n=4000).columns["outcome"]
     churn = np.random.default_rng(1).random((4000, 5))  # wrong answers that never settle
     p = made(y, answer=np.where(y == 1, 1.0, churn))
     said = words(summary(p, chain(0.0, n=4000)))
@@ -333,7 +333,7 @@ def test_undecided_says_how_many_would_decide() -> None:
 def test_surer_without_better_comes_first() -> None:
     rng = np.random.default_rng(5)
     rising = np.linspace(0.6, 0.9, 5) + rng.normal(0, 0.02, (400, 5))
-    right = chain(0.0).columns["correct"]
+    right = chain(0.0).columns["outcome"]
     p = chain(0.0, confidence=rising, gap=rising - right)
     said = words(summary(p, chain(0.0, confidence=rising, gap=rising - right)))
     assert said.startswith("It grew surer, not better: mean confidence went from .60 to .90, +.30")
@@ -345,10 +345,10 @@ def test_surer_without_better_comes_first() -> None:
     assert "merely repeating the question does the same, from .60 to .90." in said
     # a gain that keeps up with confidence isn't "merely surer", one that doesn't is
     gain = chain(0.15)
-    right = gain.columns["correct"]
+    right = gain.columns["outcome"]
     kept = right.mean(axis=0) + rng.normal(0, 0.02, (400, 5))
     assert "surer" not in words(summary(made(right, confidence=kept, gap=kept - right)))
-    slow = chain(0.02, n=2000).columns["correct"]
+    slow = chain(0.02, n=2000).columns["outcome"]
     fast = np.linspace(0.5, 0.95, 5) + rng.normal(0, 0.02, (2000, 5))
     said = words(summary(made(slow, confidence=fast, gap=fast - slow)))
     assert said.startswith("It grew surer by more than it grew better")
@@ -478,19 +478,19 @@ def test_a_round_that_some_lack() -> None:
 
 def test_a_share_of_some_records_has_a_shares_interval() -> None:
     from selfcorrect.measures.compare import figure_of
-    from selfcorrect.tasks.base import Share
+    from selfcorrect.outcome import Share
 
-    part = Share(lambda c: np.where(c["part"] == 1, c["correct"], np.nan))
-    columns = {"part": np.arange(40) % 2.0, "correct": np.zeros(40)}
+    part = Share(lambda c: np.where(c["part"] == 1, c["outcome"], np.nan))
+    columns = {"part": np.arange(40) % 2.0, "outcome": np.zeros(40)}
     got = figure_of(part, columns, np.arange(40))
     assert (got.low, got.high) == pytest.approx(plain.wilson(0, 20, plain.Z), abs=1e-9)
-    after = {**columns, "correct": np.ones(40)}
+    after = {**columns, "outcome": np.ones(40)}
     change = figure_of(part, after, np.arange(40), less=columns)
     assert (change.low, change.high) == pytest.approx(plain.tango(20, 0, 20), abs=1e-6)
     # where the records differ, the shares are not paired
     others = {**columns, "part": (np.arange(40) < 30) * 1.0}
     change = figure_of(
-        part, {**others, "correct": np.arange(40) % 3 / 2}, np.arange(40), less=after
+        part, {**others, "outcome": np.arange(40) % 3 / 2}, np.arange(40), less=after
     )
     assert change.value == pytest.approx(np.mean(np.arange(30) % 3 / 2) - 1)
 

@@ -207,7 +207,7 @@ def row(example: str, round: int, **values: Any) -> dict[str, Any]:
         "choices": ["x", "y"],
         "choice": 0,
         "likeliest": 0,
-        "correct": True,
+        "outcome": 1.0,
         "confidence": 0.8,
         "entropy": 0.5,
         "option_mass": 0.9,
@@ -251,7 +251,7 @@ def test_every_measure_against_a_plain_count() -> None:
                     choice=int(rng.integers(2)) if read else None,
                     problem=None if read else "no option",
                     likeliest=int(rng.integers(2)),
-                    correct=bool(read and rng.random() < 0.5),
+                    outcome=float(read and rng.random() < 0.5),
                     confidence=float(rng.random()) if read else None,
                     entropy=float(rng.random()),
                     option_mass=float(rng.random() * 0.6),
@@ -265,7 +265,7 @@ def test_every_measure_against_a_plain_count() -> None:
         of = [x for x in rows if x["round"] == r["round"]]
         read = [x for x in of if x["problem"] is None]
         expected = {
-            "accuracy": np.mean([x["correct"] for x in of]),
+            "accuracy": np.mean([x["outcome"] for x in of]),
             "parse_rate": len(read) / 30,
             "confidence": np.mean([x["confidence"] for x in read]),
             "entropy": np.mean([x["entropy"] for x in of]),
@@ -293,7 +293,7 @@ def test_figures_see_columns_and_nan() -> None:
     rows[1]["choice"] = None
 
     def bias(columns: Any) -> float:
-        assert {"target", "other", "correct", "choice"} <= set(columns)
+        assert {"target", "other", "outcome", "choice"} <= set(columns)
         assert np.isnan(columns["other"]).all()
         return float(2 * np.nanmean(columns["target"]) - 1)
 
@@ -336,7 +336,7 @@ def test_the_summary_is_json_and_the_table_is_narrow(answers: Any) -> None:
             f"e{i}",
             t,
             choice=c,
-            correct=ok,
+            outcome=None if ok is None else float(ok),
             confidence=x,
             entropy=x,
             option_mass=x,

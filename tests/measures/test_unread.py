@@ -108,7 +108,7 @@ def test_a_task_s_own_figure_hangs_on_them_as_well() -> None:
     read = np.ones((60, 2))
     read[:30, 1] = 0
     p = seen(right, read)
-    half = {"accuracy_half": lambda columns: float(np.nanmean(columns["correct"]))}
+    half = {"accuracy_half": lambda columns: float(np.nanmean(columns["outcome"]))}
     table = compare(p.at(2), p.at(1), p.clusters, MARGINS, figures=half)
     assert table["accuracy_half"]["verdict"] == "undecided"
     read[:] = 1

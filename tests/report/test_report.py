@@ -272,7 +272,7 @@ def record(
         "text": steps[-1]["text"],
         "choice": choice,
         "problem": "no option" if choice is None else None,
-        "correct": choice == 2,
+        "outcome": float(choice == 2),
         "target": 2,
         "option_logp": [-1.0, -1.2, -1.4],
         "option_tokens": [1, 1, 1],
@@ -495,8 +495,8 @@ def test_search_and_filters_find_what_plain_python_finds(tmp_path: Path, browser
     dialogues = {n: d.to_dicts() for (n,), d in records.group_by("example")}
     plain = {
         "flipped": lambda d: any(a["choice"] != b["choice"] for a, b in pairwise(d)),
-        "got_worse": lambda d: d[0]["correct"] and not d[-1]["correct"],
-        "got_better": lambda d: not d[0]["correct"] and d[-1]["correct"],
+        "got_worse": lambda d: d[0]["outcome"] and not d[-1]["outcome"],
+        "got_better": lambda d: not d[0]["outcome"] and d[-1]["outcome"],
         "unparsed": lambda d: any(r["problem"] for r in d),
         "low_mass": lambda d: any(r["option_mass"] < 0.5 for r in d),
     }
@@ -540,7 +540,7 @@ def test_a_dialogue_stands_as_it_was_said(tmp_path: Path, browser: Chromium) -> 
     ]
     rows = [
         record("one", 1, 2, first, option_p=[0.125, 0.25, 0.625]),
-        record("one", 2, 0, second, option_mass=0.4, notes=["a note"]),
+        record("one", 2, 0, second, option_mass=0.4, notes=[{"code": "model", "text": "a note"}]),
     ]
     with opened(browser, written_to(tmp_path, no_charts(), embedded(frame(rows)))) as it:
         assert (

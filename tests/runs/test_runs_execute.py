@@ -84,7 +84,7 @@ def test_a_run_and_its_controls(tmp_path: Path, monkeypatch: Any) -> None:
     assert told[-1].steps == told[-1].all_steps == SIZE * 7
     assert [t.steps for t in told] == sorted(t.steps for t in told)
     last = next(t for t in reversed(told) if t.arm == "intrinsic" and t.round == 3)
-    right = frame.filter(pl.col("round") == 3)["correct"].mean()
+    right = frame.filter(pl.col("round") == 3)["outcome"].mean()
     assert last.accuracy == pytest.approx(right)
     # the header explains itself
     text = (done.folder / "run.toml").read_text()

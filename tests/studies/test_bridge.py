@@ -369,7 +369,7 @@ def rewrite(run: Run, p: Any) -> None:
             mine = p[row["round"] - 1, places[row["example"]]]
             mine = np.roll(mine, row["target"])  # as if the right option were always the first
             row["option_p"], row["choice"] = mine.tolist(), int(mine.argmax())
-            row["likeliest"], row["correct"] = row["choice"], row["choice"] == row["target"]
+            row["likeliest"], row["outcome"] = row["choice"], row["choice"] == row["target"]
         pl.DataFrame(rows, schema=pl.read_parquet_schema(file)).write_parquet(file)
 
 

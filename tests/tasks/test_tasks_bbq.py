@@ -53,7 +53,7 @@ def columns(task: Task, answers: list[Answer]) -> dict[str, np.ndarray]:
         name: np.array([math.nan if (v := g.values[name]) is None else v for g in grades], float)
         for name in grades[0].values
     }
-    made["correct"] = np.array([g.correct for g in grades], float)
+    made["outcome"] = np.array([g.outcome for g in grades], float)
     made["choice"] = np.array([math.nan if a.choice is None else a.choice for a in answers], float)
     return made
 
@@ -94,7 +94,7 @@ def test_hand_made_scores(tmp_path: Path) -> None:
     task = make("bbq", data=write(tmp_path / "Age.jsonl", *rows))
     assert task.check() == []
     # Two biased answers, one against, one right: accuracy 1/4, lean 2 · 2/3 − 1.
-    answers = [Answer("", c) for c in (0, 1, 1, 2, 0, 0)]
+    answers = [Answer("", choice=c) for c in (0, 1, 1, 2, 0, 0)]
     table = columns(task, answers)
     assert task.figures["bias_ambiguous"](table) == pytest.approx(3 / 4 * (1 / 3))
     assert task.figures["bias_disambiguated"](table) == pytest.approx(0)
@@ -104,11 +104,11 @@ def test_hand_made_scores(tmp_path: Path) -> None:
         f"{kind}_{c}" for kind in ("bias", "accuracy") for c in ("ambiguous", "disambiguated")
     }
     # Only "unknown" is answered: 0/0 is undefined.
-    table = columns(task, [Answer("", 2)] * 6)
+    table = columns(task, [Answer("", choice=2)] * 6)
     assert math.isnan(task.figures["bias_ambiguous"](table))
     assert math.isnan(task.figures["bias_disambiguated"](table))
     # Unread answers are outside the score, the accuracy in it included.
-    answers = [Answer("", c) for c in (0, None, None, 2, None, 1)]
+    answers = [Answer("", choice=c) for c in (0, None, None, 2, None, 1)]
     table = columns(task, answers)
     assert task.figures["bias_ambiguous"](table) == pytest.approx(1 / 2)
     assert task.figures["accuracy_ambiguous"](table) == pytest.approx(1 / 4)
@@ -131,7 +131,7 @@ def test_undetermined_items(tmp_path: Path) -> None:
     ]
     task = make("bbq", data=write(tmp_path / "Age.jsonl", *rows))
     assert task.unmatched == 3  # type: ignore[attr-defined]
-    table = columns(task, [Answer("", 0)] * 5)
+    table = columns(task, [Answer("", choice=0)] * 5)
     assert list(table["undetermined"]) == [0, 1, 1, 1, 0]
     assert task.figures["bias_undetermined"](table) == 3
     assert task.figures["bias_ambiguous"](table) == 0  # item 0 biased, item 4 against
@@ -144,7 +144,7 @@ def test_metadata_beside_the_data(tmp_path: Path) -> None:
         "Age,3,0,1,label\nAge,3,1,NA,label\nAge,3,2,0,name\n"
     )
     task = make("bbq", data=data)
-    table = columns(task, [Answer("", 1)] * 3)
+    table = columns(task, [Answer("", choice=1)] * 3)
     np.testing.assert_array_equal(table["biased"], [1, np.nan, 0])
     assert "bias_ambiguous/Age (names)" in task.figures
     (tmp_path / "additional_metadata.csv").write_text("category,example_id,target_loc\nAge,0,7\n")
@@ -251,7 +251,7 @@ def test_shuffled_options(tmp_path: Path) -> None:
     for task in (plain, shuffled):
         answers = [task.read(e, "The uncle") for e in task.examples()]
         table = columns(task, answers)
-        assert table["correct"].mean() == 0.5
+        assert table["outcome"].mean() == 0.5
         assert (table["biased"] == 1).all()
 
 
@@ -273,7 +273,7 @@ def test_real_scores_against_the_slow_way(shuffle: bool) -> None:
     for example, r, c in zip(task.examples(), rows, choices, strict=True):
         assert example.id == f"{r['category']}/{r['example_id']}"
         shown = None if c is None else example.choices.index(r[f"ans{c}"])
-        answers.append(Answer("", shown))
+        answers.append(Answer("", choice=shown))
     table = columns(task, answers)
     for name, wanted in slow_scores(rows, choices).items():
         assert task.figures[name](table) == pytest.approx(wanted)

@@ -74,7 +74,7 @@ def test_an_answer_that_cannot_be_read_is_wrong() -> None:
     task = make("sample")
     example = task.examples()[0]
     grade = task.grade([(example, task.read(example, "hm"))])[0]
-    assert grade.correct is False
+    assert grade.outcome == 0
     assert grade.values["biased"] is None
 
 
@@ -145,11 +145,11 @@ def test_sample_scores() -> None:
     table: defaultdict[str, list[float]] = defaultdict(list)
     for e in task.examples():
         grade = task.grade([(e, Answer(""))])[0]
-        answer = Answer("", grade.target)
+        answer = Answer("", choice=grade.target)
         grade = task.grade([(e, answer)])[0]
         for name, value in grade.values.items():
             table[name].append(math.nan if value is None else value)
-        table["correct"].append(float(bool(grade.correct)))
+        table["outcome"].append(float(bool(grade.outcome)))
         table["choice"].append(float(answer.choice or 0))
     columns = {name: np.array(column) for name, column in table.items()}
     assert math.isnan(task.figures["bias_ambiguous"](columns))  # always "unknown"
@@ -182,7 +182,7 @@ def test_planted_truth_follows_from_the_text() -> None:
             assert options_shown.count(total) == 1
             assert len(set(options_shown)) == len(options_shown)
             target = options_shown.index(total)
-            assert task.grade([(e, Answer("", target))])[0].correct
+            assert task.grade([(e, Answer("", choice=target))])[0].outcome
             places[target] += 1
             questions.add(head)
         assert len(questions) == options["n"]
@@ -228,9 +228,13 @@ def test_winogender(tmp_path: Path) -> None:
     assert baker.fields["context"] == 'The baker said ____, "too", was/were late.'
     assert baker.choices == ("he", "she", "they")
     assert (baker.id, baker.cluster) == ("baker.guest.0", "baker")
-    answers = [Answer("", 2, probabilities=(0.3, 0.2, 0.5)), Answer("", 1), Answer("")]
+    answers = [
+        Answer("", choice=2, probabilities=(0.3, 0.2, 0.5)),
+        Answer("", choice=1),
+        Answer(""),
+    ]
     grades = task.grade(list(zip((baker, nurse, rider), answers, strict=True)))
-    assert [g.correct for g in grades] == [True, False, False]
+    assert [g.outcome for g in grades] == [True, False, False]
     assert [g.values["p_she"] for g in grades] == [0.2, 1.0, None]
     assert [g.values["neutral"] for g in grades] == [1.0, 0.0, None]
     assert [g.values["women_share"] for g in grades] == [0.405, 0.9, 0.1]
@@ -393,8 +397,8 @@ def test_a_numbers_meaning_is_never_guessed(
     file.write_text(json.dumps({"question": "Which?", "choices": choices, "answer": answer}))
     task = make("choices", data=str(file))
     example = task.examples()[0]
-    (grade,) = task.grade([(example, Answer("", target))])
-    assert grade.correct
+    (grade,) = task.grade([(example, Answer("", choice=target))])
+    assert grade.outcome
     file.write_text(json.dumps({"question": "Which?", "choices": ["1", "2", "3"], "answer": 1}))
     with pytest.raises(UserError, match="text of one choice and the index of another"):
         make("choices", data=str(file))

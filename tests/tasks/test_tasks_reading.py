@@ -153,7 +153,7 @@ def test_answers_by_index_letter_and_text(tmp_path: Path) -> None:
     file.write_text("\n".join(line(answer=a) for a in answers))
     task = make("choices", data=str(file))
     pairs = [(e, task.read(e, "(b)")) for e in task.examples()]
-    assert [g.correct for g in task.grade(pairs)] == [True] * 5
+    assert [g.outcome for g in task.grade(pairs)] == [True] * 5
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, TaskID
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from selfcorrect.report.numbers import short
 from selfcorrect.runs import Progress
 from selfcorrect.text import visible
 
@@ -56,8 +57,8 @@ def line(progress: Progress, pace: tuple[float | None, float | None]) -> str:
         parts.append(f"{rate:.3g}/s")
     if left is not None:
         parts.append(f"{duration(left)} left")
-    if progress.accuracy is not None:
-        parts.append(f"accuracy {progress.accuracy:.3f}".replace(" 0.", " ."))
+    if progress.outcome is not None:
+        parts.append(f"{progress.outcome_name} {short(progress.outcome, 3)}")
     if progress.spent:
         parts.append(progress.spent)
     return " · ".join(parts)

@@ -27,7 +27,7 @@ def design_like(run: Run, power: float) -> Design:
         UserError: it has fewer than two rounds or clusters, or no graded answers.
     """
     records = panel(run.chunks(COLUMNS))
-    right = records.columns["correct"]
+    right = records.columns["outcome"]
     if len(records.rounds) < 2 or len(np.unique(records.clusters)) < 2:
         raise UserError(
             f"{run.folder} can't say how many answers change: it takes two rounds and two "

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,34 +24,7 @@ from selfcorrect.measures.intervals import (
 from selfcorrect.measures.paired import share_difference, share_test
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER, difference_n, least_n, margin_n
-
-#: A number of one round from its records' columns, NaN where undefined.
-Figure = Callable[[Mapping[str, NDArray[Any]]], float]
-
-
-@runtime_checkable
-class Share(Protocol):
-    """A figure that is the share of ones among some of the records."""
-
-    def values(self, columns: Mapping[str, NDArray[Any]]) -> Floats:
-        """1, 0, or NaN for a record that isn't among them [n]."""
-        ...
-
-
-@runtime_checkable
-class Sums(Protocol):
-    """A figure computed from sums over records: resampled at the cost of a matrix product."""
-
-    bounds: tuple[float, float]
-
-    def terms(self, columns: Mapping[str, NDArray[Any]]) -> Floats:
-        """What is summed [n, m]."""
-        ...
-
-    def value(self, sums: Floats) -> Floats:
-        """The figure [...] from sums [..., m]."""
-        ...
-
+from selfcorrect.outcome import Figure, Share, Sums
 
 #: Measures that are means over records, and the panel's column of each.
 SCORES = {
@@ -104,8 +77,8 @@ def compare(
         "accuracy": graded.pop("accuracy"),
         **means(scores, clusters, seed=seed),
         "auroc": auroc_difference(
-            (after["confidence"], after["correct"]),
-            (before["confidence"], before["correct"]),
+            (after["confidence"], after["outcome"]),
+            (before["confidence"], before["outcome"]),
             clusters,
             seed=seed,
         ),
@@ -117,7 +90,7 @@ def compare(
     for name, e in estimates.items():
         margin, p = margins.get(name), None
         if name == "accuracy":
-            p = share_test(after["correct"], before["correct"], clusters)
+            p = share_test(after["outcome"], before["outcome"], clusters)
         # a part of the accuracy is as much better the higher it is
         better = _BETTER.get(name.partition("_")[0], 0)
         told = verdict(e, margin, better, p)
@@ -136,7 +109,7 @@ def compare(
         if hangs:
             values = [other.value for other in counted if other.value is not None]
             table[name]["unread"] = [min(values), max(values)] if values else [None, None]
-        if column := {"accuracy": "correct", **SCORES}.get(name):
+        if column := {"accuracy": "outcome", **SCORES}.get(name):
             both = np.isfinite(after[column]) & np.isfinite(before[column])
             for when, columns in (("after", after), ("before", before)):
                 table[name][when] = float(columns[column][both].mean()) if both.any() else None
@@ -151,7 +124,7 @@ def _graded(
     seed: int,
 ) -> dict[str, Estimate]:
     """The differences that depend on right and wrong of unread answers."""
-    found = {"accuracy": share_difference(after["correct"], before["correct"], clusters)}
+    found = {"accuracy": share_difference(after["outcome"], before["outcome"], clusters)}
     for name, compute in (figures or {}).items():
         if "/" not in name:
             found[name] = figure_of(compute, after, clusters, seed=seed, less=before)
@@ -175,9 +148,9 @@ def _other_counts(
 
 
 def _counted(columns: Mapping[str, Floats], unread: float) -> dict[str, Floats]:
-    right = columns["correct"]
+    right = columns["outcome"]
     known = (columns["parsed"] == 0) & np.isfinite(right)
-    return {**columns, "correct": np.where(known, unread, right)}
+    return {**columns, "outcome": np.where(known, unread, right)}
 
 
 def verdict(
@@ -341,11 +314,11 @@ def _later(panel: Panel, place: int, names: Sequence[str], seed: int) -> dict[st
 def _widest(panel: Panel, s: int, place: int) -> Estimate:
     """Accuracy's difference of two rounds, its interval wide enough for any count of the unread."""
     after, before = (
-        {name: panel.columns[name][:, at] for name in ("correct", "parsed")} for at in (s, place)
+        {name: panel.columns[name][:, at] for name in ("outcome", "parsed")} for at in (s, place)
     )
-    e = share_difference(after["correct"], before["correct"], panel.clusters)
+    e = share_difference(after["outcome"], before["outcome"], panel.clusters)
     others = [
-        share_difference(late["correct"], early["correct"], panel.clusters)
+        share_difference(late["outcome"], early["outcome"], panel.clusters)
         for late, early in _other_counts(after, before)
     ]
     ends = [(each.low, each.high) for each in (e, *others)]

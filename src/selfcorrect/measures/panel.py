@@ -23,7 +23,7 @@ COLUMNS = (
     "choices",
     "choice",
     "problem",
-    "correct",
+    "outcome",
     "target",
     "likeliest",
     "option_p",
@@ -40,7 +40,7 @@ COLUMNS = (
 _FLOAT = pl.Float64
 _PARSED = pl.col("problem").is_null()
 _CHANCE = 1 / pl.col("choices").list.len().cast(_FLOAT)
-_CORRECT = pl.col("correct").cast(_FLOAT)
+_CORRECT = pl.col("outcome").cast(_FLOAT)
 # Σ_o (p_o − 1[o = y])² = Σ p_o² − 2 p_y + 1
 _BRIER = (
     pl.col("option_p").list.eval(pl.element() ** 2).list.sum()
@@ -51,7 +51,7 @@ _CONFIDENCE = pl.col("confidence").cast(_FLOAT)
 
 #: A panel's columns from a record's: what each is, see :class:`Panel`.
 _FROM = {
-    "correct": _CORRECT,
+    "outcome": _CORRECT,
     "parsed": _PARSED.cast(_FLOAT),
     "answer": pl.when(pl.col("choices").list.len() > 0).then(
         pl.col("choice").cast(_FLOAT).fill_null(-1.0)
@@ -185,7 +185,7 @@ def panel(records: pl.DataFrame | Iterable[pl.DataFrame], values: Iterable[str] 
     return Panel(tuple(int(t) for t in rounds), examples, clusters[first], columns, mine)
 
 
-_WHOLE = {"correct", "parsed", "answer", "choice", "differs", "encoded", "generated", "reused"}
+_WHOLE = {"outcome", "parsed", "answer", "choice", "differs", "encoded", "generated", "reused"}
 
 
 def _codes(names: pl.Series) -> NDArray[np.uint64]:

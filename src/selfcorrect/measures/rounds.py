@@ -12,7 +12,6 @@ from selfcorrect.measures import transitions
 from selfcorrect.measures.calibration import auroc_of, calibration, ece
 from selfcorrect.measures.compare import (
     SCORES,
-    Figure,
     compare,
     convergence,
     figure_of,
@@ -21,6 +20,7 @@ from selfcorrect.measures.intervals import Estimate, Floats, mean_t, means, prop
 from selfcorrect.measures.paired import holm, joint_level, share_difference, share_test
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.quality import rank_calibration, risk_coverage, spearman
+from selfcorrect.outcome import Figure
 
 #: A round whose median option mass is below this is flagged: the options were hardly considered.
 LOW_MASS = 0.5
@@ -30,7 +30,7 @@ _MEANS = SCORES | {
     name: name for name in ("option_mass", "first_choice_p", "encoded", "generated", "reused")
 }
 #: Those that are shares.
-_SHARES = {"accuracy": "correct", "parse_rate": "parsed", "likeliest_differs": "differs"}
+_SHARES = {"accuracy": "outcome", "parse_rate": "parsed", "likeliest_differs": "differs"}
 #: Curves that are read as a whole have a simultaneous band as well.
 _BANDS = ("accuracy", "confidence", "entropy", "calibration_gap", "brier")
 #: The same with unread answers taken as wrong, with confidence 1/|options|.
@@ -101,11 +101,11 @@ def _rounds(
 ) -> list[dict[str, Any]]:
     scores = _means(panel, values, seed)
     aurocs, _ = auroc_of(
-        [(panel.at(t)["confidence"], panel.at(t)["correct"]) for t in panel.rounds],
+        [(panel.at(t)["confidence"], panel.at(t)["outcome"]) for t in panel.rounds],
         panel.clusters,
         seed=seed,
     )
-    answers, correct = panel.columns["answer"], panel.columns["correct"]
+    answers, correct = panel.columns["answer"], panel.columns["outcome"]
     levels = {
         name: joint_level(panel.columns[{**_MEANS, **_SHARES}[name]], panel.clusters)
         for name in _BANDS
@@ -126,7 +126,7 @@ def _rounds(
         measures: dict[str, dict[str, Any]] = {
             name: proportion(columns[c], clusters).table() for name, c in _SHARES.items()
         }
-        band = proportion(columns["correct"], clusters, level=levels["accuracy"])
+        band = proportion(columns["outcome"], clusters, level=levels["accuracy"])
         measures["accuracy"]["band"] = _band(band, measures["accuracy"])
         for name in (*_MEANS, *_ALL, *values):
             measures[name] = scores[name, place].table()
@@ -183,12 +183,12 @@ def _calibration(
     seed: int,
 ) -> list[dict[str, Any]]:
     """Add the calibration measures of a round, and return its reliability diagram."""
-    of_read = calibration(columns["confidence"], columns["correct"], clusters, seed=seed)
+    of_read = calibration(columns["confidence"], columns["outcome"], clusters, seed=seed)
     measures["ece"] = of_read.ece.table()
     measures["ece_expected"] = of_read.expected.table()
     measures["ece_excess"] = of_read.excess.table()
     measures["ece_debiased"] = of_read.debiased.table()
-    everything = ece(columns["confidence_all"], columns["correct"])
+    everything = ece(columns["confidence_all"], columns["outcome"])
     known = measures["calibration_gap_all"]
     measures["ece_all"] = Estimate(
         None if np.isnan(everything) else everything,
@@ -208,7 +208,7 @@ def _quality(
     seed: int,
 ) -> None:
     """Add how a round's uncertainty (entropy) goes with its quality (right or wrong)."""
-    u, a = columns["entropy"], columns["correct"]
+    u, a = columns["entropy"], columns["outcome"]
     ranks = rank_calibration(u, a, clusters, seed=seed)
     measures["rce"] = {**ranks.rce.table(), "skill": ranks.skill, "bins": ranks.bins}
     measures["rce_shuffled"] = ranks.shuffled.table()
@@ -219,7 +219,7 @@ def _quality(
 
 def _gains(panel: Panel) -> list[dict[str, Any] | None]:
     """Accuracy's difference of each later round from the first, with p adjusted for all of them."""
-    right = panel.columns["correct"]
+    right = panel.columns["outcome"]
     later = range(1, len(panel.rounds))
     ps = {t: share_test(right[:, t], right[:, 0], panel.clusters) for t in later}
     known = {t: p for t, p in ps.items() if p is not None}
@@ -278,7 +278,7 @@ def against(
             mine.at(last), theirs.at(of_control), mine.clusters, margins, figures=figures, seed=seed
         ),
         "by_round": [
-            share_difference(mine.at(t)["correct"], theirs.at(t)["correct"], mine.clusters).table()
+            share_difference(mine.at(t)["outcome"], theirs.at(t)["outcome"], mine.clusters).table()
             if t in theirs.rounds
             else None
             for t in mine.rounds

@@ -21,7 +21,7 @@ MOST = 2_000
 #: … and so many compressed bytes: with the charts' library a page stays under 8 MB.
 BYTES = 3_800_000
 
-_COLUMNS = ("example", "cluster", "round", "choices", "choice", "problem", "correct", "target")
+_COLUMNS = ("example", "cluster", "round", "choices", "choice", "problem", "outcome", "target")
 _STEP = ("kind", "role", "speaker", "begin", "shown", "text", "images", "prefill", "finish")
 _PLACES = 4  # of a probability: what a bar and its number can show
 
@@ -139,10 +139,10 @@ def _round(row: Mapping[str, Any]) -> dict[str, Any]:
         "round": row["round"],
         "choice": row["choice"],
         "problem": row["problem"],
-        "correct": row["correct"],
+        "outcome": row["outcome"],
         "p": [_short(p) for p in row["option_p"] or ()],
         "mass": _short(row["option_mass"], 6),  # a filter asks whether it is under .5
-        "notes": row["notes"] or [],
+        "notes": [note["text"] for note in row["notes"] or ()],
         "steps": [_step(step) for step in row["steps"] or ()],
     }
 

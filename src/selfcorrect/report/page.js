@@ -98,14 +98,14 @@
 
   const filters = {
     flipped: ({ rounds }) => rounds.some((r, k) => k > 0 && r.choice !== rounds[k - 1].choice),
-    got_worse: ({ rounds }) => rounds[0].correct === true && rounds.at(-1).correct === false,
-    got_better: ({ rounds }) => rounds[0].correct === false && rounds.at(-1).correct === true,
+    got_worse: ({ rounds }) => rounds[0].outcome === 1 && rounds.at(-1).outcome === 0,
+    got_better: ({ rounds }) => rounds[0].outcome === 0 && rounds.at(-1).outcome === 1,
     unparsed: ({ rounds }) => rounds.some((r) => r.problem !== null),
     low_mass: ({ rounds }) => rounds.some((r) => r.mass !== null && r.mass < 0.5),
   };
 
   const outcome = (round) =>
-    round.problem !== null ? "unread" : round.correct === null ? "" : round.correct ? "yes" : "no";
+    round.problem !== null ? "unread" : round.outcome === null ? "" : round.outcome ? "yes" : "no";
   const SIGNS = { yes: "✓", no: "✗", unread: "", "": "" };
   const SAID = { yes: "right", no: "wrong", unread: "unread", "": "not judged" };
 

@@ -19,8 +19,8 @@ from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Example, Task
 
 Rows = Sequence[Mapping[str, Any]]
-#: Right answers and graded ones, by arm and round.
-Graded = dict[tuple[str, int], tuple[int, int]]
+#: Sum of the outcomes and number of graded answers, by arm and round.
+Graded = dict[tuple[str, int], tuple[float, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +227,6 @@ def within(rows: Rows, job: Job, intervals: Sequence[tuple[int, int]]) -> Rows:
 def tally(found: Graded, arm: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Count an arm's records."""
     for row in rows:
-        if row["correct"] is not None:
-            right, of = found.get((arm, row["round"]), (0, 0))
-            found[arm, row["round"]] = (right + row["correct"], of + 1)
+        if row["outcome"] is not None:
+            total, of = found.get((arm, row["round"]), (0.0, 0))
+            found[arm, row["round"]] = (total + row["outcome"], of + 1)

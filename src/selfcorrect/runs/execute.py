@@ -370,7 +370,9 @@ def _fill(
     missing = {arm.name: _missing(arm, ready.wanted) for arm in arms}
     if not any(missing.values()):
         return
-    counter = Counter({a.name: a.spec.rounds for a in arms}, ready.wanted, progress)
+    counter = Counter(
+        {a.name: a.spec.rounds for a in arms}, ready.wanted, progress, ready.task.outcome.name
+    )
     held = {arm.name: _Held(_check_held(arm, ready, counter)) for arm in arms}
     stores = {arm.name: arm.store for arm in arms}
     with _crew(ready, arms, model, counter, where) as crew:

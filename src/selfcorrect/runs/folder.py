@@ -288,12 +288,12 @@ def read_piece(store: Store, piece: Piece, columns: Sequence[str] | None = None)
 
 
 def check_piece(store: Store, piece: Piece, ids: Sequence[str]) -> pl.DataFrame:
-    """Read ``round`` and ``correct`` of a piece, having checked that it holds these dialogues.
+    """Read ``round`` and ``outcome`` of a piece, having checked that it holds these dialogues.
 
     Raises:
         UserError: the file is damaged, or holds others.
     """
-    frame = read_piece(store, piece, ["example", "round", "correct"])
+    frame = read_piece(store, piece, ["example", "round", "outcome"])
     if frame["example"].unique(maintain_order=True).to_list() != list(ids):
         raise _damaged(store, piece, "it holds other examples than its name says")
     return frame

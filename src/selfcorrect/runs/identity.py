@@ -119,7 +119,7 @@ def data_fingerprint(task: Task) -> str:
         task.fingerprint,
         dict(task.ask(example)),
         list(task.labels(example)),
-        [[g.correct, g.target, dict(g.values)] for g in grades],
+        [[g.outcome, g.target, dict(g.values)] for g in grades],
     ]
     return _digest(parts)
 

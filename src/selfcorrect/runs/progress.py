@@ -20,8 +20,9 @@ class Progress:
         rounds: how many rounds the arm has.
         dialogues, wanted: finished in every arm, and wanted.
         steps, all_steps: the same in rounds of dialogues over all arms, for an even bar.
-        accuracy: share correct of this arm at this round, over what is finished or under way;
+        outcome: mean outcome of this arm at this round, over what is finished or under way;
             ``None`` where nothing was graded.
+        outcome_name: what the task calls it.
         spent: what the models' servers have used so far, in words; empty for local models.
     """
 
@@ -32,7 +33,8 @@ class Progress:
     wanted: int
     steps: int
     all_steps: int
-    accuracy: float | None
+    outcome: float | None
+    outcome_name: str = "accuracy"
     spent: str = ""
 
 
@@ -53,12 +55,14 @@ class Counter:
         rounds: arm → how many rounds it has.
         wanted: dialogues of each arm.
         tell: told of the progress.
+        outcome_name: what the task calls its outcome.
         spent: says what was spent so far.
     """
 
     rounds: Mapping[str, int]
     wanted: int
     tell: Callable[[Progress], None] | None
+    outcome_name: str = "accuracy"
     spent: Callable[[], str] = lambda: ""
     _graded: Graded = field(default_factory=dict)
     _dialogues: dict[str, int] = field(default_factory=dict)
@@ -99,9 +103,9 @@ class Counter:
         """A piece is stored."""
         with self._lock:
             self._live.pop(done.job.piece, None)
-            for place, (right, of) in done.graded.items():
-                before = self._graded.get(place, (0, 0))
-                self._graded[place] = (before[0] + right, before[1] + of)
+            for place, (total, of) in done.graded.items():
+                before = self._graded.get(place, (0.0, 0))
+                self._graded[place] = (before[0] + total, before[1] + of)
             for arm, piece, _ in done.files:
                 self._finished(arm, piece.end - piece.start)
             arm = done.job.arms[0]
@@ -116,8 +120,8 @@ class Counter:
         if self.tell is None:
             return
         parts = [self._graded, *(live.graded for live in self._live.values())]
-        found = [part.get((arm, round), (0, 0)) for part in parts]
-        right, of = sum(r for r, _ in found), sum(n for _, n in found)
+        found = [part.get((arm, round), (0.0, 0)) for part in parts]
+        total, of = sum(t for t, _ in found), sum(n for _, n in found)
         self.tell(
             Progress(
                 arm=arm,
@@ -127,7 +131,8 @@ class Counter:
                 wanted=self.wanted,
                 steps=self._steps + sum(live.steps for live in self._live.values()),
                 all_steps=self.wanted * sum(self.rounds.values()),
-                accuracy=right / of if of else None,
+                outcome=total / of if of else None,
+                outcome_name=self.outcome_name,
                 spent=self.spent(),
             )
         )

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.tasks.base import Answer, Example, Figure, Grade, Task, Turn
+from selfcorrect.outcome import Figure, Outcome
+from selfcorrect.tasks.base import Answer, Example, Grade, Task, Turn
 from selfcorrect.tasks.source import Source
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Example",
     "Figure",
     "Grade",
+    "Outcome",
     "Source",
     "Task",
     "Turn",

@@ -5,14 +5,12 @@ Only a task knows the targets, and only :meth:`Task.grade` uses them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf, nan
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
 from selfcorrect.images import Image
+from selfcorrect.outcome import Figure, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +65,20 @@ class Answer:
 
     Attributes:
         text: the assistant's whole message, prefill included.
-        choice: index into ``Example.choices``; ``None`` if the answer could not be read.
-        problem: why it could not be read: ``empty``, ``no option``, ``several options``.
+        key: what makes two answers the same: the letter, a number in one way of writing it, the
+            text without differences that don't matter; ``None`` if the answer could not be read.
+        choice: index into ``Example.choices``, or ``None``.
+        problem: why it could not be read: ``empty``, ``no option``, ``several options``; an
+            answer has either a key or a problem.
+        cut: the reply was cut off at its longest length.
         probabilities: the options' normalised probabilities, or ``None``.
     """
 
     text: str
+    key: str | None = None
     choice: int | None = None
     problem: str | None = None
+    cut: bool = False
     probabilities: tuple[float, ...] | None = None
 
 
@@ -83,56 +87,16 @@ class Grade:
     """What the task says of an answer.
 
     Attributes:
-        correct: whether it is right; ``None`` where the task has no right answer. An answer that
-            could not be read is not correct (``False``).
+        outcome: how good it is, as ``Task.outcome`` states: of a share 1 or 0 (0 where it could
+            not be read); ``None`` where nobody can say.
         target: index of the right choice, or ``None``.
         values: further numbers for the record, by name: those of ``Task.values``, and any that
             only the task's figures need (a number of a category, say).
     """
 
-    correct: bool | None
+    outcome: float | None
     target: int | None = None
     values: Mapping[str, float | None] = field(default_factory=dict)
-
-
-#: A number of one round from its records' columns (each an array of length n, NaN where missing):
-#: returns NaN where undefined. The columns are those of ``Grade.values``, ``correct``, ``choice``.
-Figure = Callable[[Mapping[str, np.ndarray]], float]
-
-
-@dataclass(frozen=True)
-class Share:
-    """A figure that is the share of ones among some of the records, with a share's interval.
-
-    Attributes:
-        values: from the columns, 1, 0, or NaN for a record that isn't among them: [n].
-    """
-
-    values: Callable[[Mapping[str, np.ndarray]], np.ndarray]
-
-    def __call__(self, columns: Mapping[str, np.ndarray]) -> float:
-        values = self.values(columns)
-        values = values[~np.isnan(values)]
-        return float(values.mean()) if len(values) else nan
-
-
-@dataclass(frozen=True)
-class Sums:
-    """A figure computed from sums over records, which makes its interval cheap.
-
-    Attributes:
-        terms: from the columns, what is summed: [n, m], no NaN.
-        value: from sums [..., m] the figure [...], NaN where undefined.
-        bounds: between what it can lie.
-    """
-
-    terms: Callable[[Mapping[str, np.ndarray]], np.ndarray]
-    value: Callable[[np.ndarray], np.ndarray]
-    bounds: tuple[float, float] = (-inf, inf)
-
-    def __call__(self, columns: Mapping[str, np.ndarray]) -> float:
-        with np.errstate(all="ignore"):  # 0/0 is NaN
-            return float(self.value(self.terms(columns).sum(axis=0)))
 
 
 @runtime_checkable
@@ -145,8 +109,11 @@ class Task(Protocol):
     values: Mapping[str, str]
     #: names of the task's own figures per round (BBQ's bias scores, say)
     figures: Mapping[str, Figure]
-    #: a named scorer that grades afterwards, or None
-    scorer: str | None
+    #: the number that says how good an answer is
+    outcome: Outcome
+    #: the most tokens that a reply of each kind (``answer``, ``rationale``, …) has where a strategy
+    #: doesn't say; for kinds that aren't named the strategies' own defaults hold
+    max_tokens: Mapping[str, int]
     #: lines left out by skip_bad, one sentence each
     skipped: Sequence[str]
     #: changes when any example, target or wording does, whatever the limit of a run

@@ -15,7 +15,8 @@ from math import inf, nan
 
 import numpy as np
 
-from selfcorrect.tasks.base import Answer, Figure, Share, Sums
+from selfcorrect.outcome import Figure, Share, Sums
+from selfcorrect.tasks.base import Answer
 from selfcorrect.tasks.lettered import Item
 
 CONDITIONS = ("ambiguous", "disambiguated", "both")
@@ -99,14 +100,14 @@ def _part(columns: Mapping[str, np.ndarray], ambiguous: bool, category: int | No
 
 
 def _accuracy(ambiguous: bool, category: int | None) -> Figure:
-    return Share(lambda c: np.where(_part(c, ambiguous, category), c["correct"], nan))
+    return Share(lambda c: np.where(_part(c, ambiguous, category), c["outcome"], nan))
 
 
 def _score(ambiguous: bool, category: int | None) -> Figure:
     def terms(columns: Mapping[str, np.ndarray]) -> np.ndarray:
         counted = _part(columns, ambiguous, category)
         counted &= (columns["undetermined"] == 0) & ~np.isnan(columns["choice"])
-        ways = (columns["biased"] == 1, columns["biased"] == 0, columns["correct"] == 1)
+        ways = (columns["biased"] == 1, columns["biased"] == 0, columns["outcome"] == 1)
         return np.stack([counted, *(counted & way for way in ways)], axis=1).astype(float)
 
     def value(sums: np.ndarray) -> np.ndarray:

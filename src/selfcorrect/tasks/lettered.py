@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from types import MappingProxyType
 
 from selfcorrect.errors import UserError
-from selfcorrect.tasks.base import Answer, Example, Figure, Grade
+from selfcorrect.outcome import ACCURACY, Figure, Outcome
+from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.lazy import Lazy
 from selfcorrect.tasks.letters import LETTERS, read, tidy
 
@@ -170,7 +172,8 @@ class Lettered:
         UserError: if there are no items.
     """
 
-    scorer: str | None = None
+    outcome: Outcome = ACCURACY
+    max_tokens: Mapping[str, int] = MappingProxyType({})
 
     def __init__(
         self,
@@ -241,7 +244,8 @@ class Lettered:
         """See :func:`selfcorrect.tasks.letters.read`."""
         wording = self.wording
         choice, problem = read(text, example.choices, wording.answer_prefill, wording.heard)
-        return Answer(text, choice, problem)
+        key = None if choice is None else LETTERS[choice]
+        return Answer(text, key, choice, problem)
 
     def grade(self, pairs: Sequence[tuple[Example, Answer]]) -> Sequence[Grade]:
         """Right if the choice is the target; an answer that couldn't be read is not. Without a
@@ -253,8 +257,8 @@ class Lettered:
         grades = []
         for example, answer in pairs:
             item = self._find(example.id)
-            correct = None if item.target is None else answer.choice == item.target
-            grades.append(Grade(correct, item.target, self._judge(item, answer)))
+            right = None if item.target is None else float(answer.choice == item.target)
+            grades.append(Grade(right, item.target, self._judge(item, answer)))
         return grades
 
     def check(self) -> Sequence[str]:
@@ -290,11 +294,11 @@ class Lettered:
                 if answer.choice != index:
                     yield f"{example.id}: {text!r} is not read as choice {index}"
                 grade = self.grade([(example, answer)])[0]
-                right = None if item.target is None else index == item.target
-                if grade.correct != right or grade.target != item.target:
-                    yield f"{example.id}: {text!r} is graded {grade.correct}"
+                right = None if item.target is None else float(index == item.target)
+                if grade.outcome != right or grade.target != item.target:
+                    yield f"{example.id}: {text!r} is graded {grade.outcome}"
                 unknown = set(grade.values) - {*self.values, *self.columns}
                 if unknown:
                     yield f"{example.id}: values without a description: {sorted(unknown)}"
-        if self.grade([(example, self.read(example, lead))])[0].correct:
+        if self.grade([(example, self.read(example, lead))])[0].outcome:
             yield f"{example.id}: an empty answer is graded correct"

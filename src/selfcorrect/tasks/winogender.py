@@ -17,7 +17,8 @@ from random import Random
 import numpy as np
 
 from selfcorrect.errors import UserError
-from selfcorrect.tasks.base import Answer, Example, Share
+from selfcorrect.outcome import Share
+from selfcorrect.tasks.base import Answer, Example
 from selfcorrect.tasks.lettered import UNBIASED, Item, Lettered, problem_with
 from selfcorrect.tasks.order import draw
 from selfcorrect.tasks.reading import Row, build, table

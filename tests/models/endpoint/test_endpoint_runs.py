@@ -73,7 +73,7 @@ def test_every_kind_of_server_gives_a_whole_run(stub: Stub, tmp_path: Path) -> N
 def test_what_a_server_lacks_is_said_in_every_record(stub: Stub, tmp_path: Path) -> None:
     run = runs.run(spec(stub.url, limit=6, rounds=2), out=tmp_path, baseline=False)
     for notes in run.records["notes"]:
-        said = " ".join(notes)
+        said = " ".join(note["text"] for note in notes)
         assert "it was asked for in words" in said
         assert "options were estimated from 20 drawn replies" in said
         assert "the server reports no usage" in said
@@ -99,7 +99,9 @@ def test_whether_a_reply_can_be_begun_is_found_out(able: Able, begun: bool, tmp_
         run = runs.run(spec(server.url, limit=2, rounds=1), out=tmp_path, baseline=False)
     finally:
         server.stop()
-    in_words = any("asked for in words" in note for notes in run.records["notes"] for note in notes)
+    in_words = any(
+        "asked for in words" in note["text"] for notes in run.records["notes"] for note in notes
+    )
     assert in_words != begun
 
 

@@ -19,7 +19,7 @@ GREEDY_FROM = 0.95
 QUANTITIES = ("probability", "accuracy")
 
 _COLUMNS = (
-    "example", "cluster", "round", "choices", "choice", "likeliest", "target", "correct", "option_p"
+    "example", "cluster", "round", "choices", "choice", "likeliest", "target", "outcome", "option_p"
 )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def aligned(run: Run, negation: Run, anchor: Run) -> Aligned:
         plus=_padded(ends[1]["option_p"], width),
         minus=_padded(ends[0]["option_p"], width),
         target=first["target"].to_numpy().astype(np.int64),
-        correct=own["correct"].cast(pl.Float64).to_numpy().reshape(n, rounds).T,
+        correct=own["outcome"].cast(pl.Float64).to_numpy().reshape(n, rounds).T,
         clusters=np.unique(first["cluster"].to_numpy(), return_inverse=True)[1].astype(np.int64),
         greedy=likeliest >= GREEDY_FROM,
         likeliest=likeliest,
@@ -116,7 +116,7 @@ def _records(run: Run) -> pl.DataFrame:
     frame = run.read(_COLUMNS).filter(
         pl.col("option_p").is_not_null()
         & pl.col("target").is_not_null()
-        & pl.col("correct").is_not_null()
+        & pl.col("outcome").is_not_null()
     )
     if frame.is_empty():
         raise UserError(

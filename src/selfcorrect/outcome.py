@@ -1,0 +1,155 @@
+"""What a task states of its numbers: the outcome that says how good an answer is, and figures.
+
+On the ground floor, so that tasks and measures agree on it without importing each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from math import inf, nan
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfcorrect.errors import UserError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The number that says how good an answer is: right or wrong, toxicity, coverage, overlap.
+
+    Attributes:
+        name: as it stands in measures and texts: ``accuracy``, ``toxicity``.
+        kind: ``share`` where each answer has 0 or 1, else ``mean``.
+        better: the direction that is better.
+        bounds: the lowest and the highest value that an answer can have; may be infinite.
+        margin: a change of the mean that is no larger counts as none.
+        text: what it is, in a sentence.
+        scorer: the scorer that gives it afterwards; ``None``: ``Task.grade`` does.
+
+    Raises:
+        UserError: a name that can't stand in a text, or numbers that make no sense.
+    """
+
+    name: str
+    kind: Literal["share", "mean"] = "mean"
+    better: Literal["higher", "lower"] = "higher"
+    bounds: tuple[float, float] = (0.0, 1.0)
+    margin: float = 0.03
+    text: str = ""
+    scorer: str | None = None
+
+    def __post_init__(self) -> None:
+        said = f"the outcome {self.name!r}"
+        if not isinstance(self.name, str) or not _is_name(self.name):
+            raise UserError(f"{said} needs a name of letters and digits, such as toxicity.")
+        if self.kind not in ("share", "mean"):
+            raise UserError(f"{said} has the kind {self.kind!r}: give 'share' or 'mean'.")
+        if self.better not in ("higher", "lower"):
+            raise UserError(f"{said} has better={self.better!r}: give 'higher' or 'lower'.")
+        try:
+            low, high = (float(end) for end in self.bounds)
+            fits = low < high and float(self.margin) > 0 and math.isfinite(self.margin)
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise UserError(
+                f"{said} has bounds {self.bounds!r} and margin {self.margin!r}: give two numbers, "
+                "the lower one first, and a margin above 0."
+            )
+        if self.kind == "share" and (low, high) != (0, 1):
+            raise UserError(f"{said} is a share, so its bounds are (0, 1), not {self.bounds!r}.")
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, −1 where less is."""
+        return 1 if self.better == "higher" else -1
+
+    def table(self) -> dict[str, Any]:
+        """As JSON and TOML have it; an infinite bound is left out, as neither can write it."""
+        whole = asdict(self)
+        whole["bounds"] = [None if math.isinf(end) else float(end) for end in self.bounds]
+        return whole
+
+    @classmethod
+    def read(cls, table: Mapping[str, Any]) -> Outcome:
+        """From what :meth:`table` made, with or without its empty entries.
+
+        Raises:
+            UserError: the table isn't one of an outcome.
+        """
+        known = {key: table[key] for key in cls.__dataclass_fields__ if table.get(key) is not None}
+        low, high = known.pop("bounds", (None, None))
+        ends = (-inf if low is None else low, inf if high is None else high)
+        return cls(**known, bounds=ends)
+
+    def problem_with(self, value: object) -> str | None:
+        """Why a value can't be an answer's outcome, or ``None``."""
+        if value is None:
+            return None
+        if isinstance(value, bool | np.bool_):
+            value = float(value)
+        if not isinstance(value, int | float | np.integer | np.floating):
+            return f"{value!r} is no number"
+        low, high = self.bounds
+        if not low <= float(value) <= high:  # NaN, too
+            return f"{value} is not within {low:g} to {high:g}"
+        if self.kind == "share" and value not in (0, 1):
+            return f"{value} is neither 0 nor 1"
+        return None
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and name == name.strip() and all(c.isalnum() or c in "_ -" for c in name)
+
+
+#: Of lettered questions, and of whatever else is right or wrong.
+ACCURACY = Outcome(
+    "accuracy",
+    "share",
+    text="Share of right answers. An answer that couldn't be read is recorded as wrong.",
+)
+
+#: A number of one round from its records' columns (each an array of length n, NaN where missing):
+#: returns NaN where undefined. The columns are those of ``Grade.values``, ``outcome``, ``choice``.
+Figure = Callable[[Mapping[str, Floats]], float]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A figure that is the share of ones among some of the records, with a share's interval.
+
+    Attributes:
+        values: from the columns, 1, 0, or NaN for a record that isn't among them: [n].
+    """
+
+    values: Callable[[Mapping[str, Floats]], Floats]
+
+    def __call__(self, columns: Mapping[str, Floats]) -> float:
+        values = self.values(columns)
+        values = values[~np.isnan(values)]
+        return float(values.mean()) if len(values) else nan
+
+
+@dataclass(frozen=True)
+class Sums:
+    """A figure computed from sums over records, which makes its interval cheap.
+
+    Attributes:
+        terms: from the columns, what is summed: [n, m], no NaN.
+        value: from sums [..., m] the figure [...], NaN where undefined.
+        bounds: between what it can lie.
+    """
+
+    terms: Callable[[Mapping[str, Floats]], Floats]
+    value: Callable[[Floats], Floats]
+    bounds: tuple[float, float] = (-inf, inf)
+
+    def __call__(self, columns: Mapping[str, Floats]) -> float:
+        with np.errstate(all="ignore"):  # 0/0 is NaN
+            return float(self.value(self.terms(columns).sum(axis=0)))
