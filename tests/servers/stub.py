@@ -256,7 +256,7 @@ class Stub:
             if sent.get("logprobs") and able.top:
                 most = min(sent.get("top_logprobs", 0) if chat else sent["logprobs"], able.top)
                 told = _told(context, begun, said, most)
-                choice["logprobs"] = told if chat else _classic(told, prompt if echo else [])
+                choice["logprobs"] = told if chat else _classic(told, context, begun, bool(echo))
             choices.append(choice)
         data: dict[str, Any] = {"model": self.name, "choices": choices}
         if able.usage:
@@ -317,21 +317,17 @@ def _told(context: str, turn: str, said: list[str], most: int) -> dict[str, Any]
     return {"content": content}
 
 
-def _classic(told: dict[str, Any], prompt: list[str]) -> dict[str, Any]:
+def _classic(told: dict[str, Any], context: str, turn: str, echo: bool) -> dict[str, Any]:
     content = told["content"]
-    given = _given("".join(prompt).rpartition("Assistant:")[0], _turn(prompt)) if prompt else []
+    given = _given(context, turn) if echo else []
+    prompt = [*split(context), *split(turn)] if echo else []
     logps = [next(iter(p.values()))["logprob"] if p else None for p in given]
     tops = [{t["token"]: t["logprob"] for t in each["top_logprobs"]} for each in content]
     return {
         "tokens": [*prompt, *(each["token"] for each in content)],
-        "token_logprobs": [*([None] * (len(prompt) - len(logps))), *logps]
-        + [each["logprob"] for each in content],
+        "token_logprobs": [*logps, *(each["logprob"] for each in content)],
         "top_logprobs": [*([None] * len(prompt)), *tops],
     }
-
-
-def _turn(prompt: list[str]) -> str:
-    return "".join(prompt).rpartition("Assistant:")[2]
 
 
 def _given(context: str, turn: str) -> list[dict[str, Any] | None]:

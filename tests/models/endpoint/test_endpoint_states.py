@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from selfcorrect import models
 from selfcorrect.errors import UserError
 from selfcorrect.models import Request, Site, message
+from selfcorrect.models.endpoint.checked import BrokenError
 from selfcorrect.models.endpoint.states import stream
 from servers.stub import LAYERS, TEXT, VLLM, Able, Stub, split, state
 
@@ -150,8 +151,12 @@ def test_bfloat16_comes_back_bit_for_bit(halves: list[int]) -> None:
     packed = np.array(halves, np.int16)
     told = {"dtype": "int16", "shape": [1, len(halves), 1], "compression": "zstd"}
     told["data"] = base64.b64encode(zstandard.compress(packed.tobytes())).decode()
-    read = stream({"activations": {"residual_stream": told}})
     expected = torch.from_numpy(packed).view(torch.bfloat16).float().numpy()
+    if not np.isfinite(expected).all():
+        with pytest.raises(BrokenError, match="finite"):
+            stream({"activations": {"residual_stream": told}}, 1, 12)
+        return
+    read = stream({"activations": {"residual_stream": told}}, 1, 12)
     np.testing.assert_array_equal(read[0, :, 0], expected)  # type: ignore[index]
 
 
@@ -165,13 +170,41 @@ def test_bfloat16_comes_back_bit_for_bit(halves: list[int]) -> None:
         {"shape": [2]},
         {"shape": None},
         {"dtype": "object"},
+        {"dtype": ["float32"]},
+        {"shape": [1, -2, -1]},
+        {"shape": [True, 2, 1]},
+        {"shape": [1, 2.0, 1]},
+        {"shape": [1, 2, 2**62]},
+        {"shape": [2, 1, 1]},  # more layers than were asked for
+        {"shape": [1, 1, 2], "dtype": "float16"},
+        {"data": base64.b64encode(zstandard.compress(bytes(12))).decode()},
+        {"data": base64.b64encode(zstandard.compress(b"\x00\x00\xc0\x7f" * 2)).decode()},  # NaN
+        {"data": base64.b64encode(zstandard.compress(b"\x00\x00\x80\xff" * 2)).decode()},  # -inf
+        {
+            "dtype": "float64",
+            "shape": [1, 1, 1],
+            "data": base64.b64encode(zstandard.compress(np.array([1e300]).tobytes())).decode(),
+        },
+        {"compression": None},
     ],
 )
 def test_broken_states_are_broken_answers(change: dict[str, Any]) -> None:
     told: dict[str, Any] = {"dtype": "float32", "shape": [1, 2, 1], "compression": "zstd"}
     told["data"] = base64.b64encode(zstandard.compress(bytes(8))).decode()
-    assert stream({"activations": {"residual_stream": told}}) is not None
-    assert stream({}) is None
+    assert stream({"activations": {"residual_stream": told}}, 1, 2) is not None
+    assert stream({}, 1, 2) is None
     for broken in ({"residual_stream": told | change}, {"other": 1}, [1]):
-        with pytest.raises(ValueError):
-            stream({"activations": broken})
+        with pytest.raises(BrokenError):
+            stream({"activations": broken}, 1, 2)
+
+
+def test_states_of_more_tokens_than_there_are_and_bombs_are_broken() -> None:
+    def told(shape: list[int], raw: bytes) -> dict[str, Any]:
+        data = base64.b64encode(zstandard.compress(raw)).decode()
+        about = {"dtype": "float32", "shape": shape, "compression": "zstd", "data": data}
+        return {"activations": {"residual_stream": about}}
+
+    with pytest.raises(BrokenError, match="a size of the hidden states is 3"):
+        stream(told([1, 3, 1], bytes(12)), 1, 2)
+    with pytest.raises(BrokenError, match="bytes that would be"):
+        stream(told([1, 2000, 2**15], bytes(8)), 1, 2000)

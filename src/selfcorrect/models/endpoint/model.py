@@ -14,9 +14,11 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.images import Image
 from selfcorrect.models.endpoint import probing
 from selfcorrect.models.endpoint.capabilities import Capabilities
+from selfcorrect.models.endpoint.checked import window
 from selfcorrect.models.endpoint.conversation import EndpointConversation
 from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
 from selfcorrect.models.endpoint.wire import (
+    GUESSED,
     Ask,
     Said,
     Token,
@@ -24,10 +26,10 @@ from selfcorrect.models.endpoint.wire import (
     body,
     estimate,
     given,
-    guessed,
     most_tokens,
     replies,
     route,
+    told_usage,
     usage,
 )
 
@@ -142,8 +144,10 @@ class EndpointModel:
         """
         sent, notes = body(self.served, self.capabilities, ask)
         data = await self._post(sent, ask)
-        said = replies(data, self.capabilities, ask)
-        return said, notes + guessed(data), usage(data, sent, said)
+        said = replies(data, self.capabilities, ask, sent)
+        told = told_usage(data, most_tokens(sent, self.capabilities.length)) is not None
+        used = usage(data, sent, self.capabilities.length, said)
+        return said, notes if told else (*notes, GUESSED), used
 
     async def ends(self, ask: Ask, messages: Sequence[int]) -> tuple[list[int], int]:
         """At which tokens of a transcript with an open turn some of its messages end, and how many
@@ -168,18 +172,31 @@ class EndpointModel:
         sent, _ = body(self.served, self.capabilities, ask)
         way = self.capabilities.prompt
         sent |= {"prompt_logprobs": 1} if way == "prompt_logprobs" else {"echo": True}
-        data = await self._post(sent, ask)
-        return given(data, way), usage(data, sent, ())
+        data = await self._post(sent, ask, way)
+        return given(data, way), usage(data, sent, self.capabilities.length, ())
 
-    async def _post(self, sent: Mapping[str, Any], ask: Ask) -> dict[str, Any]:
+    async def _post(self, sent: Mapping[str, Any], ask: Ask, way: str = "") -> dict[str, Any]:
+        """The answer.
+
+        Args:
+            sent: the request.
+            ask: what it asks for.
+            way: how likelihoods of what is given are reported, where they are wanted.
+        """
         able = self.capabilities
         prompt, completion = most_tokens(sent, able.length)
+
+        def check(data: dict[str, Any]) -> None:
+            usage(data, sent, able.length, replies(data, able, ask, sent))
+            if way:
+                given(data, way)
+
         return await self.server.post(
             route(able),
             sent,
             prompt=prompt,
             completion=completion,
-            check=lambda data: replies(data, able, ask),
+            check=check,
         )
 
 
@@ -226,12 +243,12 @@ async def _connect(name: str, server: Server, draws: int) -> EndpointModel:
         "draws": None if able.prompt or able.top else draws,
     }
     digest = hashlib.blake2b(json.dumps(stated, sort_keys=True).encode(), digest_size=8)
-    window = facts.get("max_model_len") or meta.get("n_ctx")
+    context = window(facts.get("max_model_len")) or window(meta.get("n_ctx"))
     return EndpointModel(
         name=name,
         served=wanted,
         fingerprint=digest.hexdigest(),
-        context=window if isinstance(window, int) and window > 0 else UNKNOWN_CONTEXT,
+        context=context or UNKNOWN_CONTEXT,
         capabilities=able,
         server=server,
         draws=draws,

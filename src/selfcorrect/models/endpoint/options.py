@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _DRAWN_TOKENS = 8
 _UNSHOWN = 1e-6  # mass below the likeliest tokens that rounding alone can make
 _NONE_LIKELY = "no option is among the {} likeliest first tokens: there are no likelihoods of them"
+_NONE_POSSIBLE = "the server gives none of the options a likelihood above 0"
 _NO_WAY = "the server reports nothing that likelihoods of the options could be read from"
 
 
@@ -111,7 +112,8 @@ def read_likeliest(first: Token, texts: Sequence[str]) -> Likeliest | None:
     if exact:
         return Likeliest(tuple(TextScore(top[text], 1) for text in texts), True, ())
     rest = max(1.0 - math.fsum(map(math.exp, top.values())), _UNSHOWN)
-    most = min(rest, math.exp(min(top.values())))
+    # in logs: what a server says of a token may be too small for its probability
+    most = min(math.log(rest), min(logp for logp in top.values() if logp > -math.inf))
     notes = [f"options were read from the {len(top)} likeliest first tokens"]
     missing = [text for text, mass in zip(texts, masses, strict=True) if not mass]
     if missing:
@@ -119,7 +121,8 @@ def read_likeliest(first: Token, texts: Sequence[str]) -> Likeliest | None:
             f"not among the {len(top)} likeliest first tokens, below which the mass is "
             f"{rest:.2g}: {', '.join(missing)}; it got the most that it can have"
         )
-    scores = tuple(TextScore(min(0.0, math.log(mass or most)), 1) for mass in masses)
+    logps = (math.log(mass) if mass else most for mass in masses)
+    scores = tuple(TextScore(min(0.0, logp), 1) for logp in logps)
     return Likeliest(scores, False, tuple(notes))
 
 
@@ -141,6 +144,8 @@ async def _given(model: EndpointModel, ask: Ask, texts: Sequence[str]) -> Scores
     scores = spread(found, texts)
     if not scores:
         return Scores((), (_NO_WAY,), used)
+    if not any(math.isfinite(s.logp) for s in scores):
+        return Scores((), (_NONE_POSSIBLE,), used)
     prompt = used[0].prompt - scores[0].tokens
     encoded = sum(usage.encoded for usage in used)
     reused = sum(usage.cached for usage in used)

@@ -13,8 +13,9 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.images import Image
 from selfcorrect.models.base import Message, message
-from selfcorrect.models.endpoint import states
+from selfcorrect.models.endpoint import checked
 from selfcorrect.models.endpoint.capabilities import Capabilities
+from selfcorrect.models.endpoint.checked import BrokenError
 from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
 from selfcorrect.models.endpoint.wire import (
     CONTINUE,
@@ -27,6 +28,8 @@ from selfcorrect.models.endpoint.wire import (
     replies,
     route,
     tokens,
+    told_usage,
+    usage,
 )
 
 #: Tried in this order: llama.cpp and vLLM take them all, others only the standard's top_p.
@@ -107,7 +110,8 @@ async def _said(
     """The answer, or ``None`` where the server refuses."""
     try:
         data: Mapping[str, Any] = await _try(server, model, able, ask, **more)
-        replies(data, able, ask)
+        sent, _ = body(model, able, ask)
+        usage(data, sent, able.length, replies(data, able, ask, sent))
     except (RefusedError, TooLongError, ValueError):
         return None
     return data
@@ -193,7 +197,7 @@ async def _seeds(server: Server, model: str, able: Capabilities) -> bool:
     """Whether a seed's reply comes again; not where every seed has the same one, either."""
 
     def text(data: Mapping[str, Any] | None, ask: Ask) -> str:
-        return replies(data, able, ask)[0].text if data else ""
+        return replies(data, able, ask, body(model, able, ask)[0])[0].text if data else ""
 
     asks = [replace(_DRAW, seed=seed) for seed in (1, 1, 2, 3)]
     answers = await asyncio.gather(*(_said(server, model, able, ask) for ask in asks))
@@ -215,7 +219,10 @@ async def count(server: Server, model: str, text: str) -> int | None:
         return None
     found = told.get("tokens")
     number = told.get("count", len(found) if isinstance(found, list) else None)
-    return number if isinstance(number, int) else None
+    try:
+        return number if number is None else checked.count(number, "the number of tokens")
+    except BrokenError:
+        return None
 
 
 async def token_ids(
@@ -259,14 +266,18 @@ async def sees(server: Server, model: str, able: Capabilities) -> bool:
     if seen is None:
         return False
     without = await _said(server, model, able, ask) or {}
-    longer, shorter = ((each.get("usage") or {}).get("prompt_tokens") for each in (seen, without))
-    return longer is None or shorter is None or bool(longer > shorter)
+    most = most_tokens(body(model, able, replace(ask, messages=(square,)))[0], able.length)
+    longer, shorter = (told_usage(each, most) for each in (seen, without))
+    return longer is None or shorter is None or longer.prompt > shorter.prompt
 
 
 async def tells_states(server: Server, model: str, able: Capabilities) -> bool:
     """Whether the server sends hidden states along with a reply."""
-    data = await _said(server, model, able, replace(_ANY, max_tokens=16, layers=(0,)))
-    return data is not None and states.stream(data) is not None
+    ask = replace(_ANY, max_tokens=16, layers=(0,))
+    data = await _said(server, model, able, ask)
+    if data is None:
+        return False
+    return replies(data, able, ask, body(model, able, ask)[0])[0].stream is not None
 
 
 async def _prompt(server: Server, model: str, able: Capabilities) -> Any:
@@ -279,5 +290,8 @@ async def _prompt(server: Server, model: str, able: Capabilities) -> Any:
     ask = replace(_ANY, prefill="Yes, I can.")
     wish: dict[str, Any] = {"prompt_logprobs": 1} if able.chat else {"echo": True, "logprobs": 1}
     data = await _said(server, model, able, ask, **wish)
-    found = given(data, way) if data else []
+    try:
+        found = given(data, way) if data else []
+    except (ValueError, KeyError, TypeError, AttributeError):  # what can't be is of no use
+        return ""
     return way if "".join(token.text for token in found[-8:]).endswith("I can.") else ""

@@ -20,6 +20,8 @@ import openai
 from selfcorrect.errors import UserError
 from selfcorrect.models.endpoint.address import Address, without_key
 from selfcorrect.models.endpoint.budget import Budget, Meter
+from selfcorrect.models.endpoint.checked import BrokenError, window
+from selfcorrect.models.endpoint.wire import Usage, told_usage
 
 T = TypeVar("T")
 
@@ -33,7 +35,7 @@ _NO_KEY = "none"  # servers without a key take any
 
 _TOO_LONG_KINDS = {"context_length_exceeded", "exceed_context_size_error"}
 _TOO_LONG_WORDS = re.compile(r"context (length|size|window)|longer than the model", re.IGNORECASE)
-_LIMIT = re.compile(r"context (?:length|size|window)\D{0,20}(\d[\d,]*)", re.IGNORECASE)
+_LIMIT = re.compile(r"context (?:length|size|window)\D{0,20}(\d[\d,]{0,20})", re.IGNORECASE)
 
 
 class RefusedError(UserError):
@@ -188,16 +190,10 @@ class Server:
 
     def _count(self, data: Mapping[str, Any], prompt: int, completion: int) -> None:
         """Enter what was used; the most that it can be, where the server doesn't say."""
-        usage = data.get("usage")
-        if completion and not isinstance(usage, dict):
-            self.meter.count(prompt, 0, completion)
-        if isinstance(usage, dict):
-            details = usage.get("prompt_tokens_details") or {}
-            self.meter.count(
-                int(usage.get("prompt_tokens") or 0),
-                int(details.get("cached_tokens") or 0),
-                int(usage.get("completion_tokens") or 0),
-            )
+        if not completion:
+            return
+        used = told_usage(data, (prompt, completion)) or Usage(prompt, 0, completion)
+        self.meter.count(used.prompt, used.cached, used.completion)
 
     async def _patiently(
         self,
@@ -279,9 +275,8 @@ class Server:
         why = str(said.get("message") or said.get("detail") or failure.message)
         if kinds & _TOO_LONG_KINDS or _TOO_LONG_WORDS.search(why):
             found = _LIMIT.search(why)
-            limit = said.get("n_ctx") or (found and found[1].replace(",", ""))
-            tokens = said.get("n_prompt_tokens")
-            return TooLongError(int(tokens) if tokens else None, int(limit) if limit else None)
+            limit = said.get("n_ctx") or (found and int(found[1].replace(",", "")))
+            return TooLongError(window(said.get("n_prompt_tokens")), window(limit))
         return RefusedError(place, status, without_key(why, self._key))
 
     def _seen(self, failure: Exception) -> str:
@@ -290,7 +285,10 @@ class Server:
             return f"status {failure.status_code}"
         if isinstance(failure, openai.APITimeoutError):
             return "requests timed out"
-        return "no connection" if isinstance(failure, openai.APIError) else "broken answers"
+        if isinstance(failure, openai.APIError):
+            return "no connection"
+        why = f": {failure}" if isinstance(failure, BrokenError) else ""
+        return f"broken answers{why}"
 
 
 def _retry_after(failure: Exception) -> float:

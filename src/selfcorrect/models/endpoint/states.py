@@ -15,13 +15,17 @@ import numpy as np
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Site
+from selfcorrect.models.endpoint.checked import BrokenError, count
 from selfcorrect.models.sites import BEFORE_ANSWER, message_index
 
 if TYPE_CHECKING:
     import torch
 
 #: How numbers are packed; bfloat16, which numpy doesn't know, as the halves that they are.
-_PACKED = {"int16", "float16", "float32", "float64"}
+_PACKED = ("int16", "float16", "float32", "float64")
+_WIDEST = 1 << 17  # no model has so many hidden dimensions
+#: Hidden states hardly compress, so bytes that unpack to many times their number are no such thing.
+_DENSEST, _SMALL = 16, 1 << 26
 
 
 def layers(sites: Sequence[Site], messages: int) -> tuple[int, ...]:
@@ -47,29 +51,48 @@ def wish(wanted: Sequence[int]) -> dict[str, Any]:
     return {"vllm_xargs": {"output_residual_stream": json.dumps(list(wanted))}}
 
 
-def stream(data: Mapping[str, Any]) -> np.ndarray | None:
+def stream(data: Mapping[str, Any], wanted: int, most: int) -> np.ndarray | None:
     """The residual stream in an answer: [layers, tokens, hidden], float32; ``None`` without one.
 
+    Args:
+        data: the answer.
+        wanted: so many layers were asked for; there may be fewer, as a model may have no such one.
+        most: the most tokens that prompt and reply can have.
+
     Raises:
-        ValueError: it can't be read.
+        BrokenError: it can't be read, has a shape that it can't have, or holds infinities or NaN.
     """
     if not data.get("activations"):
         return None
     zstd = _zstd()
     try:
         told = data["activations"]["residual_stream"]
-        shape, kind, raw = tuple(told["shape"]), told["dtype"], base64.b64decode(told["data"])
+        shape, kind, packed = tuple(told["shape"]), told["dtype"], told["data"]
         if kind not in _PACKED or len(shape) != 3:
-            raise ValueError(f"hidden states of {kind} in {len(shape)} dimensions")
+            raise BrokenError(f"hidden states of {len(shape)} dimensions or an unknown dtype")
+        for size, limit in zip(shape, (wanted, most, _WIDEST), strict=True):
+            count(size, "a size of the hidden states", limit)
+        raw = base64.b64decode(packed)
+        size = math.prod(shape) * np.dtype(kind).itemsize
         if told.get("compression") == "zstd":
-            size = math.prod(shape) * np.dtype(kind).itemsize
-            raw = zstd.ZstdDecompressor().decompress(raw, max_output_size=size)
+            if size > max(_SMALL, _DENSEST * len(raw)):
+                raise BrokenError(f"{len(raw)} bytes that would be {size} of hidden states")
+            with zstd.ZstdDecompressor().stream_reader(raw) as reader:
+                raw = reader.read(size + 1)
+        if len(raw) != size:
+            raise BrokenError(f"hidden states of another size than {shape}")
         values = np.frombuffer(raw, kind).reshape(shape)
-    except (KeyError, TypeError, AttributeError, zstd.ZstdError) as error:
-        raise ValueError("hidden states that can't be read") from error
+    except (KeyError, TypeError, AttributeError, ValueError, zstd.ZstdError) as error:
+        if isinstance(error, BrokenError):
+            raise
+        raise BrokenError("hidden states that can't be read") from error
     if kind == "int16":
         values = (values.astype(np.int32) << 16).view(np.float32)
-    return values.astype(np.float32)
+    with np.errstate(over="ignore"):  # a float64 too large is seen just below
+        found = values.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise BrokenError("hidden states that aren't finite")
+    return found
 
 
 def pick(

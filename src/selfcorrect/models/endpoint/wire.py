@@ -7,7 +7,7 @@ that complete text): none is a template, and none is looked at for markers.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from selfcorrect.images import Image
 from selfcorrect.models.base import Message, joined, message
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.capabilities import Capabilities
+from selfcorrect.models.endpoint.checked import BrokenError, count, likeliest, logp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,9 @@ NEUTRAL: Mapping[str, float] = {
 CHARACTERS = 4
 #: Tokens of an image: about, where nobody counts them; and the most that common models make of one.
 _IMAGE, _LARGEST_IMAGE = 1024, 16_384
+#: Tokens that a server may count beyond what a request can have: of its own system prompt, or of
+#: a reply that it didn't end where it was asked to.
+_OWN = 1 << 17
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 
 _TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistant", "tool": "Tool"}
@@ -209,8 +213,10 @@ def fold(messages: Sequence[Message], *, system: bool) -> tuple[list[Message], t
     return folded, tuple(dict.fromkeys(notes))
 
 
-def replies(data: Mapping[str, Any], able: Capabilities, ask: Ask) -> list[Said]:
-    """The replies of an answer.
+def replies(
+    data: Mapping[str, Any], able: Capabilities, ask: Ask, sent: Mapping[str, Any]
+) -> list[Said]:
+    """The replies of an answer to what was sent.
 
     Raises:
         ValueError: it isn't one.
@@ -221,28 +227,52 @@ def replies(data: Mapping[str, Any], able: Capabilities, ask: Ask) -> list[Said]
     found = sorted(found, key=lambda choice: choice.get("index") or 0)
     said = [_reply(choice, able, ask) for choice in found]
     if ask.layers:
-        said[0] = replace(said[0], stream=states.stream(data))
+        used = told_usage(data, most_tokens(sent, able.length))
+        most = used.prompt + used.completion if used else sum(most_tokens(sent, able.length))
+        said[0] = replace(said[0], stream=states.stream(data, len(ask.layers), most))
     return said
 
 
-def usage(data: Mapping[str, Any], sent: Mapping[str, Any], said: Sequence[Said]) -> Usage:
-    """What the request used; estimated where the server doesn't say (:func:`guessed`)."""
+def usage(
+    data: Mapping[str, Any], sent: Mapping[str, Any], length: str, said: Sequence[Said]
+) -> Usage:
+    """What the request used; estimated where the server doesn't say (:func:`told_usage`).
+
+    Raises:
+        BrokenError: it says what can't be.
+    """
+    told = told_usage(data, most_tokens(sent, length))
+    if told is not None:
+        return told
+    texts, images = _sent(sent)
+    replied = sum(len(each.tokens) or estimate(each.text) for each in said)
+    return Usage(sum(map(estimate, texts)) + images * _IMAGE, 0, replied)
+
+
+def told_usage(data: Mapping[str, Any], most: tuple[int, int]) -> Usage | None:
+    """What the server says that the request used; ``None`` where it doesn't.
+
+    Args:
+        data: the answer.
+        most: as :func:`most_tokens`.
+
+    Raises:
+        BrokenError: it says what can't be.
+    """
     told = data.get("usage")
     if not isinstance(told, dict):
-        texts, images = _sent(sent)
-        replied = sum(len(each.tokens) or estimate(each.text) for each in said)
-        return Usage(sum(map(estimate, texts)) + images * _IMAGE, 0, replied)
-    details = told.get("prompt_tokens_details") or {}
+        return None
+    prompt, completion = told.get("prompt_tokens"), told.get("completion_tokens")
+    if prompt is None or completion is None:
+        return None
+    details = told.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    prompt = count(prompt, "usage.prompt_tokens", most[0] + _OWN)
     return Usage(
-        int(told.get("prompt_tokens") or 0),
-        int(details.get("cached_tokens") or 0),
-        int(told.get("completion_tokens") or 0),
+        prompt,
+        0 if cached is None else count(cached, "the number of cached prompt tokens", prompt),
+        count(completion, "usage.completion_tokens", most[1] + _OWN),
     )
-
-
-def guessed(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """A note where :func:`usage` estimates."""
-    return () if isinstance(data.get("usage"), dict) else (GUESSED,)
 
 
 def estimate(text: str) -> int:
@@ -258,9 +288,13 @@ def tokens(told: Any) -> tuple[Token, ...]:
         return tuple(_token(each) for each in told["content"])
     texts, logps = told.get("tokens") or [], told.get("token_logprobs") or []
     tops = told.get("top_logprobs") or [None] * len(texts)
+    if not len(texts) == len(logps) == len(tops):
+        raise BrokenError(f"{len(texts)} tokens with {len(logps)} log-probabilities")
+    if logps and logps[0] is None:  # the first token follows nothing
+        logps = [0.0, *logps[1:]]
     return tuple(
-        Token(text, 0.0 if logp is None else float(logp), None, tuple((top or {}).items()))
-        for text, logp, top in zip(texts, logps, tops, strict=False)
+        Token(text, logp(value), None, _likeliest((top or {}).items()))
+        for text, value, top in zip(texts, logps, tops, strict=True)
     )
 
 
@@ -269,22 +303,32 @@ def given(data: Mapping[str, Any], way: str) -> list[Token]:
     choice = data["choices"][0]
     if way == "echo":
         told = tokens(choice.get("logprobs"))
-        usage = data.get("usage") or {}
-        return list(told[: len(told) - int(usage.get("completion_tokens") or 0)])
+        spoken = (data.get("usage") or {}).get("completion_tokens")
+        of_reply = 0 if spoken is None else count(spoken, "usage.completion_tokens", len(told))
+        return list(told[: len(told) - of_reply])
     found: list[Token] = []
     for place in data.get("prompt_logprobs") or choice.get("prompt_logprobs") or ():
         # Of each place the token that stands there comes first, then the likeliest.
         if not place:
             continue  # the first token follows nothing
+        logps = [logp(each["logprob"]) for each in place.values()]
         ident, each = next(iter(place.items()))
-        number = int(ident) if ident.isdigit() else None
-        found.append(Token(each.get("decoded_token") or "", each.get("logprob", 0.0), number))
+        number = int(ident) if ident.isdecimal() else None
+        text = each.get("decoded_token") or ""
+        found.append(Token(text, logps[0], number))
     return found
 
 
 def _token(told: Mapping[str, Any]) -> Token:
-    top = tuple((t["token"], float(t["logprob"])) for t in told.get("top_logprobs") or ())
-    return Token(told["token"], float(told["logprob"]), told.get("id"), top)
+    top = _likeliest((t["token"], t["logprob"]) for t in told.get("top_logprobs") or ())
+    number = told.get("id")
+    if number is not None:
+        count(number, "the number of a token")
+    return Token(told["token"], logp(told["logprob"]), number, top)
+
+
+def _likeliest(top: Iterable[tuple[str, Any]]) -> tuple[tuple[str, float], ...]:
+    return likeliest(tuple((text, logp(value)) for text, value in top))
 
 
 def _reply(choice: Mapping[str, Any], able: Capabilities, ask: Ask) -> Said:

@@ -1,0 +1,86 @@
+"""Numbers in a server's answer, checked. What can't be makes the answer a broken one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+#: Above 0 by no more than this is rounding: the sum under a softmax is rounded too, and in 16-bit
+#: arithmetic the log of a certain token comes out a little above 0. It is taken as 0.
+ROUNDING = 1e-3
+#: No context window has so many tokens, and records hold numbers of 32 bits.
+LARGEST = 10**9
+#: The probabilities of a place's likeliest tokens sum to 1 at most, but for the rounding of each.
+_MOST_MASS = 1.05
+#: Below this, servers mean "never": some write the smallest number of 32 bits for -inf.
+_NEVER = -1e30
+_SHOWN = 40
+
+
+class BrokenError(ValueError):
+    """An answer that isn't whole or holds what can't be: it is asked for again."""
+
+
+def logp(value: Any, what: str = "a log-probability") -> float:
+    """A log-probability: at most 0, -inf for what can't be said.
+
+    Raises:
+        BrokenError: it is none (NaN, above 0, no number).
+    """
+    try:
+        number = float(value) if _is_number(value) else math.nan
+    except OverflowError:  # an integer of hundreds of digits
+        number = math.nan
+    if not number <= ROUNDING:  # NaN is no smaller, either
+        raise BrokenError(f"{what} is {shown(value)}, not a number up to 0")
+    return min(number, 0.0) if number > _NEVER else -math.inf
+
+
+def count(value: Any, what: str, most: int = LARGEST) -> int:
+    """How many there are of something: a whole number from 0 to ``most``.
+
+    Raises:
+        BrokenError: it is none.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise BrokenError(f"{what} is {shown(value)}, not a whole number from 0 to {most}")
+    return value
+
+
+def likeliest(top: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
+    """The likeliest tokens in a place.
+
+    Raises:
+        BrokenError: together they are more than certain.
+    """
+    mass = math.fsum(math.exp(each) for _, each in top)
+    if mass > _MOST_MASS:
+        raise BrokenError(f"the likeliest tokens in a place have a probability of {mass:.3g}")
+    return top
+
+
+def window(value: Any) -> int | None:
+    """A context window in tokens; ``None`` where that isn't a number that one can have."""
+    try:
+        return count(value, "a context window") or None
+    except BrokenError:
+        return None
+
+
+def shown(value: Any) -> str:
+    """A value in a sentence: numbers as they are, of everything else its kind."""
+    if value is None:
+        return "null"
+    if _is_number(value):
+        written = f"{value:.6g}" if isinstance(value, float) else _digits(value)
+        return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}…"
+    kinds = {bool: "true or false", str: "a text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "something else")
+
+
+def _digits(value: int) -> str:
+    return str(value) if abs(value) < 10**_SHOWN else "a number of many digits"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
