@@ -242,20 +242,12 @@ def _opener(reading: _Reading, served: Mapping[str, Model]) -> Callable[[str], _
 
 
 def _local(name: str) -> _Rendering:
-    from transformers import AutoConfig, AutoTokenizer
-
-    from selfcorrect.models.loading import locate
+    from selfcorrect.models.loading import locate, read_config, read_tokenizer
     from selfcorrect.models.template import Template
 
     source = locate(name)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
-        config = AutoConfig.from_pretrained(source.folder, local_files_only=True).get_text_config()
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise UserError(
-            f"the tokenizer of the model {name!r} in {source.folder} could not be read: {reason}"
-        ) from error
+    config = read_config(source).get_text_config()
+    tokenizer = read_tokenizer(source)
     template = Template(tokenizer)
 
     def render(
