@@ -22,7 +22,8 @@ from typing import Any
 from selfcorrect import strategies
 from selfcorrect.converse import Arm, converse
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message, Model, Reply, Request, TextScore, joined, message
+from selfcorrect.messages import Message, joined, message
+from selfcorrect.models.base import Model, Reply, Request, TextScore
 from selfcorrect.runs import CONTROLS, Prepared, Run, RunSpec, open_run, prepare
 from selfcorrect.runs.place import place
 from selfcorrect.strategies.base import Strategy

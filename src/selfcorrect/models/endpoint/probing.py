@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from selfcorrect.errors import UserError
-from selfcorrect.images import Image
-from selfcorrect.models.base import Message, message
+from selfcorrect.messages import Image, Message, message
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
