@@ -19,9 +19,11 @@ def load(arguments: Any) -> tuple[Hold, dict[str, Any]]:
 
     torch.set_num_threads(1)
     network: Any = transformers.AutoModelForCausalLM.from_pretrained(
-        arguments.model, dtype=getattr(torch, arguments.dtype)
+        arguments.model, dtype=getattr(torch, arguments.dtype), trust_remote_code=False
     ).eval()
-    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(arguments.model)
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(
+        arguments.model, trust_remote_code=False
+    )
     prefill, review = arguments.dialogues["prefill"], arguments.dialogues["review"]
 
     @torch.inference_mode()

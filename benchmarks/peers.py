@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.loading import BUNDLED, locate
+from selfcorrect.models.loading import BUNDLED, locate, read_config, read_tokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".bench"
@@ -234,7 +234,10 @@ def main() -> None:
 
     console = Console()
     texts = bbq_dialogues.make(args.data, args.dialogues)
-    folder = locate(args.model).folder
+    source = locate(args.model)
+    folder = source.folder
+    # The other sides load it in their own ways: refuse a folder that needs code of its own first.
+    read_config(source), read_tokenizer(source)
     pythons = {name: environment(name, SIDES[name]) for name in (OURS, *args.only)}
     os.sched_setaffinity(0, {args.core})  # every side inherits it
     workers: list[Worker] = []

@@ -32,7 +32,8 @@ def main() -> None:
         from inspect_ai.solver import Generate, Solver, TaskState, solver
         from transformers import AutoTokenizer
 
-        template = AutoTokenizer.from_pretrained(args.model).chat_template
+        tokenizer = AutoTokenizer.from_pretrained(args.model, trust_remote_code=False)
+        template = tokenizer.chat_template
         if template.count(OPENING) != 1:
             raise SystemExit(f"{args.model}: the chat template opens its turn in another way")
         model = get_model(

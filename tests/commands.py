@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 from selfcorrect.cli import app
 
 
-def refused(*args: str | Path) -> str:
+def refused(*args: str | Path, stdin: str | None = None) -> str:
     """The sentence that a command is refused with."""
-    done = CliRunner().invoke(app, [str(arg) for arg in args], catch_exceptions=False)
+    words = [str(arg) for arg in args]
+    done = CliRunner().invoke(app, words, input=stdin, catch_exceptions=False)
     assert done.exit_code == 2, done.output
     assert done.stdout == ""
     (sentence,) = done.stderr.splitlines()

@@ -205,7 +205,7 @@ def network(
     torch.manual_seed(seed)
     config = AutoConfig.for_model(**settings)
     made = AutoModelForCausalLM.from_config(
-        config, dtype=torch.float32, attn_implementation="eager"
+        config, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False
     )
     return made.to(dtype).eval()
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.given import Entry, entry
-from selfcorrect.models.base import Conversation, Message, Model, Reply, Request, TextScore, message
+from selfcorrect.messages import Message, message
+from selfcorrect.models.base import Conversation, Model, Reply, Request, TextScore
 from selfcorrect.strategies import (
     MAX_TOKENS,
     Step,

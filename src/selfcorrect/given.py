@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selfcorrect.models.base import Message, Request, message
+from selfcorrect.messages import Message, message
+from selfcorrect.models.base import Request
 from selfcorrect.tasks.base import Turn
 
 #: What the record says where an answer has no letter.
@@ -40,15 +41,11 @@ def entry(turns: Sequence[Turn], round: int, start: Sequence[Message]) -> Entry:
     """
     before = list(start)
     for turn in turns[: round - 1]:
-        before += [*_said(turn), message("assistant", turn.text)]
+        before += [*turn.messages, message("assistant", turn.text)]
     turn = turns[round - 1]
-    said = _said(turn)
+    said = turn.messages
     after = (*before, *said, message("assistant", turn.text))
     # an answer that is empty is no turn that could be gone on with
     shown = after if turn.apart and turn.text.strip() else after[:-1]
     request = Request(prefill=turn.prefix, max_tokens=1, options=turn.labels)
     return Entry(said, shown, request, after, (NO_LETTER,) if turn.apart else ())
-
-
-def _said(turn: Turn) -> tuple[Message, ...]:
-    return tuple(Message(role, parts) for role, parts in turn.messages)

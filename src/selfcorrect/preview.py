@@ -22,7 +22,8 @@ from typing import Any
 from selfcorrect import strategies
 from selfcorrect.converse import Arm, converse
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message, Model, Reply, Request, TextScore, joined, message
+from selfcorrect.messages import Message, joined, message
+from selfcorrect.models.base import Model, Reply, Request, TextScore
 from selfcorrect.runs import CONTROLS, Prepared, Run, RunSpec, open_run, prepare
 from selfcorrect.runs.place import place
 from selfcorrect.strategies.base import Strategy
@@ -242,20 +243,12 @@ def _opener(reading: _Reading, served: Mapping[str, Model]) -> Callable[[str], _
 
 
 def _local(name: str) -> _Rendering:
-    from transformers import AutoConfig, AutoTokenizer
-
-    from selfcorrect.models.loading import locate
+    from selfcorrect.models.loading import locate, read_config, read_tokenizer
     from selfcorrect.models.template import Template
 
     source = locate(name)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
-        config = AutoConfig.from_pretrained(source.folder, local_files_only=True).get_text_config()
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise UserError(
-            f"the tokenizer of the model {name!r} in {source.folder} could not be read: {reason}"
-        ) from error
+    config = read_config(source).get_text_config()
+    tokenizer = read_tokenizer(source)
     template = Template(tokenizer)
 
     def render(

@@ -12,8 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from selfcorrect.images import Image
-from selfcorrect.models.base import Message
+from selfcorrect.messages import Image, Message
 
 #: Bumped when a column changes its name or meaning; a folder of another version is refused.
 VERSION = 4

@@ -14,8 +14,9 @@ import tiny
 from selfcorrect import strategies, tasks
 from selfcorrect.converse import Arm, converse
 from selfcorrect.errors import UserError
+from selfcorrect.messages import Message, message
 from selfcorrect.models import load
-from selfcorrect.models.base import Message, Reply, Request, TextScore, message
+from selfcorrect.models.base import Reply, Request, TextScore
 from selfcorrect.models.conversation import LocalConversation
 from selfcorrect.records import frame, transcript
 
@@ -65,7 +66,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, list[list[Message]
     close = LocalConversation.close
 
     def spy(self: Any, which: Sequence[int]) -> None:
-        seen.append((self.model, [list(m) for m in self.messages]))
+        seen.append((self.model, [list(t.messages) for t in self.transcripts]))
         close(self, which)
 
     monkeypatch.setattr(LocalConversation, "close", spy)
@@ -86,7 +87,7 @@ def _rebuilt(records: list[dict[str, Any]], model: Any) -> list[list[Message]]:
     for example in dict.fromkeys(r["example"] for r in records):
         conversation = model.open(1)
         conversation.restart([transcript(table.filter(pl.col("example") == example))])
-        found.append(list(conversation.messages[0]))
+        found.append(list(conversation.transcripts[0].messages))
     return found
 
 

@@ -21,6 +21,7 @@ from selfcorrect.cli import app
 from selfcorrect.cli.export import to_jsonl
 from selfcorrect.errors import UserError
 from selfcorrect.given import NO_LETTER
+from selfcorrect.messages import message
 from selfcorrect.runs import Run
 from selfcorrect.strategies import parse
 from selfcorrect.tasks import Turn, make
@@ -170,8 +171,8 @@ def test_a_round_with_a_critique_has_one_answer(tmp_path: Path) -> None:
         said("(a)", round=1), said("I forgot the sky."), said(f"{LEAD}c)", round=2)
     )  # fmt: skip
     one, two = turns(tmp_path, ASK, first, AGAIN, critique, AGAIN, second)
-    assert one.messages == (("user", (ASK["content"],)),)
-    assert [role for role, _ in two.messages] == ["user", "assistant", "user"]
+    assert one.messages == (message("user", ASK["content"]),)
+    assert [each.role for each in two.messages] == ["user", "assistant", "user"]
     assert two.text == f"{LEAD}c)"
     # where a round is marked more than once, what it ends with is its answer
     one, two = turns(tmp_path, ASK, first, AGAIN, said("(b)", round=2), AGAIN, second)
@@ -186,7 +187,7 @@ def test_a_system_message_and_parts(tmp_path: Path) -> None:
         {"role": "user", "content": parts},
         said("(b)"),
     )
-    assert turn.messages == (("system", ("Be brief.",)), ("user", ("Which colour?",)))
+    assert turn.messages == (message("system", "Be brief."), message("user", "Which colour?"))
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ import selfcorrect as sc
 from commands import refused
 from selfcorrect.cli.export import to_jsonl
 from selfcorrect.errors import UserError
-from selfcorrect.images import MOST_BYTES, Image, image
-from selfcorrect.models.base import Message, joined, message
+from selfcorrect.messages import Image, Message, image, joined, message
+from selfcorrect.messages.images import MOST_BYTES
 from selfcorrect.models.endpoint.wire import fold, render
 from selfcorrect.records import transcript
 from selfcorrect.tasks import make
@@ -165,7 +165,7 @@ def test_a_dialogues_images_are_passed_on(serve: Callable[..., Stub], tmp_path: 
     assert to_jsonl(found, file, replace=False, dialogues=True) == 1
     (example,) = make("dialogues", data=str(file)).examples()
     (given,) = make("dialogues", data=str(tmp_path / "q.jsonl")).examples()
-    images = [[m[1][0] for m in e.turns[0].messages] for e in (example, given)]
+    images = [[m.parts[0] for m in e.turns[0].messages] for e in (example, given)]
     assert images[0] == images[1]
 
 

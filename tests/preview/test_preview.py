@@ -84,7 +84,7 @@ class Listening:
 
         def listening(requests: Any) -> Any:
             shown = self.chain.open(1)
-            shown.restart([conversation.messages[0]])
+            shown.restart([conversation.transcripts[0].messages])
             before = shown.render(0)
             open_turn = before.split("\n\n")[-1].startswith("Assistant:")
             start = "\n\n" if open_turn else "\n\nAssistant: "

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from selfcorrect.errors import UserError
-from selfcorrect.images import inline
+from selfcorrect.messages import inline
 from selfcorrect.runs import Run
 from selfcorrect.tasks.letters import LETTERS
 

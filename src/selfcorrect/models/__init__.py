@@ -6,17 +6,8 @@ import os
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.models.base import (
-    Conversation,
-    Message,
-    Model,
-    Reply,
-    Request,
-    Site,
-    TextScore,
-    in_flight,
-    message,
-)
+from selfcorrect.messages import Message, message
+from selfcorrect.models.base import Conversation, Model, Reply, Request, Site, TextScore, in_flight
 from selfcorrect.models.loading import BUNDLED, DTYPES
 
 __all__ = [

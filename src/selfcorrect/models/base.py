@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from selfcorrect.errors import UserError
-from selfcorrect.images import Image
+from selfcorrect.messages import Message
 
 if TYPE_CHECKING:
     import torch
@@ -15,57 +15,6 @@ if TYPE_CHECKING:
 
 class OutOfMemoryError(UserError):
     """The device's memory is full. What was open is lost; fewer dialogues at a time may fit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a transcript: texts, and images where a model takes them."""
-
-    role: str
-    parts: tuple[str | Image, ...]
-
-    @property
-    def text(self) -> str:
-        """All of it, for who reads nothing but text.
-
-        Raises:
-            UserError: it holds an image.
-        """
-        if self.images:
-            raise blind(self.images[0])
-        return "".join(part for part in self.parts if isinstance(part, str))
-
-    @property
-    def images(self) -> tuple[Image, ...]:
-        return tuple(part for part in self.parts if isinstance(part, Image))
-
-
-def message(role: str, text: str) -> Message:
-    """A message of one text."""
-    return Message(role, (text,))
-
-
-def blind(image: Image) -> UserError:
-    """What a model that takes no images says of one."""
-    return UserError(
-        f"this model reads text only, and it is to be shown the image {image.name}; use a model "
-        "behind a server that takes images (openai:NAME)."
-    )
-
-
-def joined(role: str, messages: Sequence[Message]) -> Message:
-    """Several messages as one: their parts, with a blank line between two texts."""
-    parts: list[str | Image] = []
-    for each in messages:
-        if parts and each.parts:
-            parts.append("\n\n")
-        parts += each.parts
-    texts: list[str | Image] = []
-    for part in parts:
-        if texts and isinstance(part, str) and isinstance(texts[-1], str):
-            part = str(texts.pop()) + part
-        texts.append(part)
-    return Message(role, tuple(texts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from selfcorrect.models.base import Message, Reply, Request, Site, TextScore, message
+from selfcorrect.messages import Message, Transcript, restart_all, say_all
+from selfcorrect.models.base import Reply, Request, Site, TextScore
 from selfcorrect.models.packed import PACK
 from selfcorrect.models.pages import Cache, Segment
 from selfcorrect.models.sites import message_index
@@ -86,41 +87,35 @@ class LocalConversation:
         self.model = model
         self.cache = Cache(model.pool, dialogues)
         self.ids: list[list[int]] = [[] for _ in range(dialogues)]
-        self.messages: list[list[Message]] = [[] for _ in range(dialogues)]
+        self.transcripts = [Transcript() for _ in range(dialogues)]
         # Per dialogue the latest reply to each (prefill, length): the draft of the next one.
         self.spoken: list[dict[tuple[str, int], list[int]]] = [{} for _ in range(dialogues)]
 
     def say(self, messages: Sequence[Message | None]) -> None:
-        for mine, new in zip(self.messages, messages, strict=True):
-            if new is not None:
-                _append(mine, new)
+        say_all(self.transcripts, messages)
 
     def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
-        for row, new in enumerate(messages):
-            if new is not None:
-                self.messages[row] = []
-                for each in new:
-                    _append(self.messages[row], each)
+        restart_all(self.transcripts, messages)
 
     def branch(self, copies: int = 1) -> LocalConversation:
         rows = [row for row in range(len(self.ids)) for _ in range(copies)]
         other = LocalConversation(self.model, len(rows))
         other.cache = self.cache.branch(rows)
         other.ids = [list(self.ids[row]) for row in rows]
-        other.messages = [list(self.messages[row]) for row in rows]
+        other.transcripts = [self.transcripts[row].branch() for row in rows]
         other.spoken = [dict(self.spoken[row]) for row in rows]
         return other
 
     def close(self, which: Sequence[int]) -> None:
         gone = set(which)
         for row in gone:
-            self.ids[row], self.messages[row], self.spoken[row] = [], [], {}
+            self.ids[row], self.transcripts[row], self.spoken[row] = [], Transcript(), {}
             self.cache.clear(row)
 
     def render(self, index: int, turn: str | None = None) -> str:
         if turn is None:
-            return self.model.template.render(self.messages[index], None).text
-        earlier, begun = self._open_turn(index)
+            return self.model.template.render(self.transcripts[index].messages, None).text
+        earlier, begun = self.transcripts[index].open_turn()
         return self.model.template.render(earlier, begun + turn).text
 
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
@@ -129,7 +124,7 @@ class LocalConversation:
         for row, request in enumerate(requests):
             if request is None:
                 continue
-            earlier, turn = self._open_turn(row)
+            earlier, turn = self.transcripts[row].open_turn()
             turn += request.prefill
             rendered = self.model.template.render(earlier, turn)
             if len(rendered.ids) + request.max_tokens > self.model.context:
@@ -167,7 +162,7 @@ class LocalConversation:
 
     def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
         rows = [row for row, mine in enumerate(texts) if mine]
-        turns = [self._open_turn(row)[1] for row in rows]
+        turns = [self.transcripts[row].open_turn()[1] for row in rows]
         scores = self._score(rows, turns, [texts[row] or () for row in rows])
         result: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
         for row, each in zip(rows, scores, strict=True):
@@ -220,9 +215,7 @@ class LocalConversation:
         return [scores.get(item.row, []) for item in every]
 
     def _texts(self, row: int, turn: str, texts: Sequence[str]) -> _Texts:
-        earlier = self.messages[row]
-        if earlier and earlier[-1].role == "assistant":
-            earlier = earlier[:-1]
+        earlier, _ = self.transcripts[row].open_turn()
         prompt = self.model.template.render(earlier, turn).ids
         whole = [self._continued(earlier, prompt, turn, text) for text in texts]
         # A text may merge with the prompt's last token: that token is scored with it.
@@ -270,13 +263,6 @@ class LocalConversation:
         return result
 
     # -- one reply ----------------------------------------------------------------------------
-
-    def _open_turn(self, row: int) -> tuple[list[Message], str]:
-        """The messages before the assistant's open turn, and what stands in it already."""
-        messages = self.messages[row]
-        if messages and messages[-1].role == "assistant":
-            return messages[:-1], messages[-1].text + "\n\n"
-        return messages, ""
 
     def _single_tokens(self, earlier: Sequence[Message], job: _Job) -> list[int] | None:
         """The options' tokens if each is one token after the very same prompt, else None."""
@@ -442,10 +428,7 @@ class LocalConversation:
     def _reply(self, job: _Job) -> Reply:
         self.spoken[job.row][job.kind] = list(job.tokens)
         text = self._text(job)
-        messages = self.messages[job.row]
-        if messages and messages[-1].role == "assistant":
-            messages.pop()
-        messages.append(message("assistant", job.turn + text))
+        self.transcripts[job.row].close_turn(job.turn + text)
         notes = job.rendered.notes
         if not self.model.packed:
             notes += ("this model's past can't be kept: the transcript was encoded again",)
@@ -484,12 +467,6 @@ class _Texts:
     def end(self) -> int:
         """A text that is longer has tokens of its own to encode: the last one predicts nothing."""
         return self.fork + 1
-
-
-def _append(messages: list[Message], new: Message) -> None:
-    if messages and messages[-1].role == new.role:
-        new = message(new.role, f"{messages.pop().text}\n\n{new.text}")
-    messages.append(new)
 
 
 def _too_long(rendered: Rendered) -> Reply:

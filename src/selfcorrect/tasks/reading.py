@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from selfcorrect.errors import UserError
-from selfcorrect.images import Image, image
+from selfcorrect.messages import Image, image
 
 T = TypeVar("T")
 _BOM = b"\xef\xbb\xbf"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import message
+from selfcorrect.messages import Transcript, message
 from selfcorrect.models.endpoint import Budget, BudgetError, Capabilities, Meter, load
 from selfcorrect.models.endpoint.address import address, without_key
 from selfcorrect.models.endpoint.conversation import EndpointConversation, _beginning
@@ -214,9 +214,9 @@ def test_a_text_merged_with_what_stands_before_is_scored_with_it() -> None:
 def test_dialogues_are_kept_as_by_every_other_model(data: Any) -> None:
     """say, restart, branch and close leave the messages that the planted model's leave."""
     reference: Any = planted("planted:chain").open(2)
-    ours: Any = EndpointConversation(None, [[], []])  # type: ignore[arg-type]
+    ours: Any = EndpointConversation(None, [Transcript(), Transcript()])  # type: ignore[arg-type]
     for _ in range(data.draw(st.integers(1, 6))):
-        size = len(ours.messages)
+        size = len(ours.transcripts)
         step = data.draw(st.sampled_from(["say", "say", "restart", "branch", "close"]))
         if step == "branch" and size <= 4:
             copies = data.draw(st.integers(1, 2))
@@ -237,7 +237,7 @@ def test_dialogues_are_kept_as_by_every_other_model(data: Any) -> None:
             new = data.draw(st.lists(one, min_size=size, max_size=size))
             reference.say(new)
             ours.say(new)
-        assert ours.messages == reference.messages
+        assert ours.transcripts == reference.transcripts
 
 
 def test_the_plain_rendering() -> None:

@@ -10,7 +10,8 @@ import torch
 
 import tiny
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Request, message
+from selfcorrect.messages import message
+from selfcorrect.models.base import Request
 from selfcorrect.models.states import layers
 
 PREFILL = "The best answer is ("

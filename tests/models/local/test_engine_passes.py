@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny
+from selfcorrect.messages import message
 from selfcorrect.models import conversation as engine
 from selfcorrect.models import packed
-from selfcorrect.models.base import OutOfMemoryError, Reply, Request, message
+from selfcorrect.models.base import OutOfMemoryError, Reply, Request
 
 PREFILL = "The best answer is ("
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
 
 import tiny
-from selfcorrect.models.base import Reply, Request, message
+from selfcorrect.messages import message
+from selfcorrect.models.base import Reply, Request
 
 TEXTS = st.sampled_from(
     [
@@ -80,9 +81,11 @@ class _Machine(RuleBasedStateMachine):
         seed: int,
     ) -> None:
         request = Request(prefill, length, temperature, seed, options)
-        wanted = [request if on and c.messages[k] else None for k, on in enumerate(rows)]
+        wanted = [
+            request if on and c.transcripts[k].messages else None for k, on in enumerate(rows)
+        ]
         expected = [
-            None if r is None else _fresh(self.model, list(c.messages[k]), r)
+            None if r is None else _fresh(self.model, c.transcripts[k].messages, r)
             for k, r in enumerate(wanted)
         ]
         for mine, fresh in zip(c.elicit(wanted), expected, strict=True):
@@ -102,23 +105,23 @@ class _Machine(RuleBasedStateMachine):
 
     @rule(c=conversations, texts=st.lists(TEXTS, min_size=1, max_size=3))
     def score(self, c: Any, texts: list[str]) -> None:
-        rows = [texts if c.messages[k] else None for k in range(3)]
+        rows = [texts if c.transcripts[k].messages else None for k in range(3)]
         for k, scores in enumerate(c.score(rows)):
             if scores is None:
                 continue
             other = self.model.open(1)
-            other.restart([list(c.messages[k])])
+            other.restart([c.transcripts[k].messages])
             for mine, fresh in zip(scores, other.score([texts])[0], strict=True):
                 assert mine.tokens == fresh.tokens
                 assert mine.logp == pytest.approx(fresh.logp, abs=1e-2)
 
     @rule(target=conversations, c=conversations)
     def branch(self, c: Any) -> Any:
-        before = [list(m) for m in c.messages]
+        before = [m.messages for m in c.transcripts]
         other = c.branch()
         other.say([message("user", "only in the branch")] * 3)
         other.elicit([Request("", 3)] * 3)
-        assert [list(m) for m in c.messages] == before  # nothing flows back
+        assert [m.messages for m in c.transcripts] == before  # nothing flows back
         return other
 
     @rule(c=conversations, texts=st.lists(TEXTS, min_size=3, max_size=3))
@@ -155,7 +158,7 @@ def test_a_branch_of_copies_samples_as_each_alone() -> None:
     requests = [Request("I", 5, 1.0, seed) for seed in range(8)]
     drawn = branch.elicit(requests)
     for k, reply in enumerate(drawn):
-        fresh = _fresh(model, list(conversation.messages[k // 4]), requests[k])
+        fresh = _fresh(model, conversation.transcripts[k // 4].messages, requests[k])
         assert reply.token_ids == fresh.token_ids
     assert len({reply.token_ids for reply in drawn}) > 4
     assert drawn[0].gap is None
@@ -170,7 +173,7 @@ def test_samples_follow_the_softmax() -> None:
     n, temperature = 600, 1.5
     branch = conversation.branch(n)
     drawn = branch.elicit([Request("", 1, temperature, seed) for seed in range(n)])
-    ids = model.template.render(conversation.messages[0], "").ids
+    ids = model.template.render(conversation.transcripts[0].messages, "").ids
     with torch.inference_mode():
         logits = model.twin(torch.tensor([ids])).logits[0, -1]
     p = torch.softmax(logits.double() / temperature, -1)
@@ -225,7 +228,7 @@ def test_only_the_dialogue_that_is_too_long_stops(name: str) -> None:
     assert len(scores[0]) == 2
     assert scores[1] == []
     assert scores[2] is None
-    assert [m.role for m in conversation.messages[1]] == ["user"]
+    assert [m.role for m in conversation.transcripts[1].messages] == ["user"]
     alone = model.open(1)
     alone.say([message("user", "Who?")])
     (reply,) = alone.elicit([Request("", 4)])
@@ -236,7 +239,7 @@ def test_the_last_token_that_fits() -> None:
     model = tiny.model("gpt2", n_positions=64)
     conversation = model.open(1)
     conversation.say([message("user", "Who?")])
-    prompt = len(model.template.render(conversation.messages[0], "").ids)
+    prompt = len(model.template.render(conversation.transcripts[0].messages, "").ids)
     (reply,) = conversation.elicit([Request("", 64 - prompt)])
     assert reply.finish in ("length", "stop")
     conversation = model.open(1)
@@ -272,13 +275,13 @@ def test_an_end_token_at_once_is_an_empty_reply() -> None:
     model = tiny.model()
     conversation = model.open(1)
     conversation.say([message("user", "Who?")])
-    ids = model.template.render(conversation.messages[0], "").ids
+    ids = model.template.render(conversation.transcripts[0].messages, "").ids
     first = int(tiny.logps(model.twin, ids)[-1].argmax())
     model.ends = frozenset({*model.ends, first})
     (reply,) = conversation.elicit([Request("", 5)])
     assert (reply.text, reply.finish, reply.token_ids) == ("", "stop", (first,))
     conversation.say([message("user", "Well?")])
-    again = _fresh(model, list(conversation.messages[0]), Request("", 5))
+    again = _fresh(model, conversation.transcripts[0].messages, Request("", 5))
     assert conversation.elicit([Request("", 5)])[0].token_ids == again.token_ids
 
 
@@ -307,7 +310,7 @@ def test_prefill_and_reply_read_as_their_tokens_do(seed: int, kind: str) -> None
     model = _MODELS[key]
     conversation = model.open(1)
     conversation.say([message("user", "who is it")])
-    ids = model.template.render(conversation.messages[0], "the best answer").ids
+    ids = model.template.render(conversation.transcripts[0].messages, "the best answer").ids
     (reply,) = conversation.elicit([Request("the best answer", 4, 2.0, seed)])
     own = [t for t in reply.token_ids if t >= len(tiny.SPECIAL)]
     whole = model.tokenizer.decode([*ids, *own], skip_special_tokens=True)
@@ -322,7 +325,7 @@ def test_plain_rendering_shows_a_reply_as_it_was_generated(seed: int, prefill: s
     model = _MODELS["plain"]
     conversation = model.open(1)
     conversation.say([message("user", "who is it")])
-    asked = model.template.render(conversation.messages[0], prefill).text
+    asked = model.template.render(conversation.transcripts[0].messages, prefill).text
     (reply,) = conversation.elicit([Request(prefill, 4, 2.0, seed)])
     shown = conversation.render(0)
     if reply.text[:1].isspace() or prefill:

@@ -9,7 +9,8 @@ import torch
 
 import tiny
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Request, Site, message
+from selfcorrect.messages import message
+from selfcorrect.models.base import Request, Site
 
 PREFILL = "The best answer is ("
 KINDS = ["llama", "mistral", "gemma3", "granite", "gpt2", "lfm2", "mamba"]
@@ -22,7 +23,7 @@ def _open(model: Any, texts: tuple[str, ...] = ("What is it?", "Who is not it, t
 
 
 def _ids(model: Any, conversation: Any, row: int, turn: str) -> list[int]:
-    dicts = [{"role": m.role, "content": m.text} for m in conversation.messages[row]]
+    dicts = [{"role": m.role, "content": m.text} for m in conversation.transcripts[row].messages]
     text = model.tokenizer.apply_chat_template(dicts, tokenize=False, add_generation_prompt=True)
     ids: list[int] = model.tokenizer(text + turn, add_special_tokens=False)["input_ids"]
     return ids
@@ -85,7 +86,7 @@ def test_scores_equal_a_plain_pass(name: str) -> None:
                 assert score.logp == pytest.approx(logp, abs=5e-3)
                 assert score.tokens == tokens
     # nothing has advanced
-    assert [m.role for m in conversation.messages[0]] == ["user"]
+    assert [m.role for m in conversation.transcripts[0].messages] == ["user"]
 
 
 def test_long_options_of_a_request_equal_score() -> None:

@@ -15,7 +15,8 @@ from tokenizers import AddedToken
 
 import tiny
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message, Request, message
+from selfcorrect.messages import Message, message
+from selfcorrect.models.base import Request
 from selfcorrect.models.template import PLAIN_STOPS, Template
 
 SYSTEM_FIRST = (
@@ -237,7 +238,7 @@ def test_a_plain_reply_stops_where_another_begins() -> None:
     words = model.tokenizer(" It is me.\n\nUser: and you?", add_special_tokens=False)["input_ids"]
     conversation = model.open(1)
     conversation.say([message("user", "Who?")])
-    prompt = model.template.render(conversation.messages[0], "").ids
+    prompt = model.template.render(conversation.transcripts[0].messages, "").ids
     head = model.head.blocks
 
     def scripted(hidden: Any, wanted: Any) -> Any:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Conversation, Message, Model, Reply, Request, message
+from selfcorrect.messages import Message, message
+from selfcorrect.models.base import Conversation, Model, Reply, Request
 from selfcorrect.models.planted import Chain, Law, load
 
 LABELS = "abc"

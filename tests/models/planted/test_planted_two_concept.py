@@ -19,8 +19,9 @@ from scipy.integrate import quad
 import selfcorrect as sc
 from selfcorrect import strategies, tasks
 from selfcorrect.errors import UserError
+from selfcorrect.messages import Message, message
 from selfcorrect.models import names
-from selfcorrect.models.base import Message, Model, Request, message
+from selfcorrect.models.base import Model, Request
 from selfcorrect.models.planted import Law, TwoConcept, load
 from selfcorrect.models.planted.questions import read
 from selfcorrect.models.planted.two_concept import count_mentions

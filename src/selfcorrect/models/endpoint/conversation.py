@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message, Reply, Request, Site, TextScore, joined, message
+from selfcorrect.messages import Message, Transcript, restart_all, say_all
+from selfcorrect.models.base import Reply, Request, Site, TextScore
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.options import Scores, score
 from selfcorrect.models.endpoint.server import TooLongError
@@ -35,36 +36,32 @@ class EndpointConversation:
             dialogue's next reply notes it too.
     """
 
-    def __init__(self, model: EndpointModel, messages: list[list[Message]]) -> None:
+    def __init__(self, model: EndpointModel, transcripts: list[Transcript]) -> None:
         self.model = model
-        self.messages = messages
-        self.score_notes: list[tuple[str, ...]] = [()] * len(messages)
+        self.transcripts = transcripts
+        self.score_notes: list[tuple[str, ...]] = [()] * len(transcripts)
 
     def say(self, messages: Sequence[Message | None]) -> None:
-        for mine, new in zip(self.messages, messages, strict=True):
-            if new is not None:
-                self._append(mine, new)
+        self._check_images(new for new in messages if new is not None)
+        say_all(self.transcripts, messages)
 
     def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
-        for row, new in enumerate(messages):
-            if new is not None:
-                self.messages[row] = []
-                for each in new:
-                    self._append(self.messages[row], each)
+        self._check_images(each for new in messages for each in new or ())
+        restart_all(self.transcripts, messages)
 
     def branch(self, copies: int = 1) -> EndpointConversation:
-        rows = [row for row in range(len(self.messages)) for _ in range(copies)]
-        return EndpointConversation(self.model, [list(self.messages[row]) for row in rows])
+        copied = [mine.branch() for mine in self.transcripts for _ in range(copies)]
+        return EndpointConversation(self.model, copied)
 
     def close(self, which: Sequence[int]) -> None:
         for row in which:
-            self.messages[row], self.score_notes[row] = [], ()
+            self.transcripts[row], self.score_notes[row] = Transcript(), ()
 
     def render(self, index: int, turn: str | None = None) -> str:
         """In the plain rendering: the server doesn't tell its template."""
         if turn is None:
-            return render(self.messages[index], None)
-        earlier, spoken = self._open_turn(index)
+            return render(self.transcripts[index].messages, None)
+        earlier, spoken = self.transcripts[index].open_turn()
         return render(earlier, spoken + turn)
 
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
@@ -83,7 +80,7 @@ class EndpointConversation:
             self.score_notes[row] = ()
             replies[row] = replace(reply, notes=notes)
             if reply.finish != "context":
-                self.messages[row] = [*ask.messages, message("assistant", ask.turn + reply.text)]
+                self.transcripts[row].close_turn(ask.turn + reply.text)
         return replies
 
     def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
@@ -96,34 +93,25 @@ class EndpointConversation:
         return scores
 
     async def _score(self, row: int, texts: Sequence[str]) -> Scores:
-        earlier, spoken = self._open_turn(row)
+        earlier, spoken = self.transcripts[row].open_turn()
         begun = "" if self.model.capabilities.prompt else _beginning(texts)
         rests = [text[len(begun) :] for text in texts]
         seed = hashlib.blake2b(render(earlier, spoken + begun).encode(), digest_size=4).digest()
-        ask = Ask(tuple(earlier), spoken, begun, seed=int.from_bytes(seed))
+        ask = Ask(earlier, spoken, begun, seed=int.from_bytes(seed))
         try:
             return await score(self.model, ask, rests, must=True)
         except TooLongError:
             return Scores((), (_TOO_LONG,))
 
-    def _append(self, messages: list[Message], new: Message) -> None:
-        if new.images:
-            self.model.check_sees(new.images)
-        if messages and messages[-1].role == new.role:
-            new = joined(new.role, [messages.pop(), new])
-        messages.append(new)
-
-    def _open_turn(self, row: int) -> tuple[list[Message], str]:
-        """The messages before the assistant's open turn, and what stands in it already."""
-        messages = self.messages[row]
-        if messages and messages[-1].role == "assistant":
-            return messages[:-1], messages[-1].text + "\n\n"
-        return messages, ""
+    def _check_images(self, messages: Iterable[Message]) -> None:
+        for each in messages:
+            if each.images:
+                self.model.check_sees(each.images)
 
     def _ask(self, row: int, request: Request) -> Ask:
-        earlier, spoken = self._open_turn(row)
+        earlier, spoken = self.transcripts[row].open_turn()
         return Ask(
-            tuple(earlier),
+            earlier,
             spoken,
             request.prefill,
             request.max_tokens,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.images import Image
+from selfcorrect.messages import Image, Transcript
 from selfcorrect.models.endpoint import probing
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.checked import window
@@ -74,7 +74,7 @@ class EndpointModel:
         return f"EndpointModel({self.name!r}, {self.device!r})"
 
     def open(self, dialogues: int) -> EndpointConversation:
-        return EndpointConversation(self, [[] for _ in range(dialogues)])
+        return EndpointConversation(self, [Transcript() for _ in range(dialogues)])
 
     def count(self, text: str) -> int:
         """As the server counts it, else about: four characters a token."""

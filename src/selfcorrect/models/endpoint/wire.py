@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from selfcorrect.images import Image
-from selfcorrect.models.base import Message, joined, message
+from selfcorrect.messages import Image, Message, joined, message
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.checked import BrokenError, count, likeliest, logp

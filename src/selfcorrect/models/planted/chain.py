@@ -67,7 +67,7 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message
+from selfcorrect.messages import Message
 from selfcorrect.models.planted.conversation import Planted, Turn
 from selfcorrect.models.planted.questions import Question, read, uniform
 

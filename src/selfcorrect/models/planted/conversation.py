@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from selfcorrect.models.base import Message, Reply, Request, TextScore, message
+from selfcorrect.messages import Message, Transcript, message, restart_all, say_all
+from selfcorrect.models.base import Reply, Request, TextScore
 from selfcorrect.models.planted.questions import Question
 
 _DRAWN_CHOICE = 0.9
@@ -72,7 +73,7 @@ class Planted(Generic[L]):
         self.fingerprint = hashlib.blake2b(stated.encode(), digest_size=16).hexdigest()
 
     def open(self, dialogues: int) -> PlantedConversation:
-        return PlantedConversation(self, [[] for _ in range(dialogues)], [()] * dialogues)
+        return PlantedConversation(self, [Transcript() for _ in range(dialogues)])
 
     def count(self, text: str) -> int:
         return len(text.split())
@@ -81,46 +82,37 @@ class Planted(Generic[L]):
 class PlantedConversation:
     """See :class:`selfcorrect.models.base.Conversation`."""
 
-    def __init__(
-        self, model: Planted[Any], messages: list[list[Message]], cached: list[tuple[str, ...]]
-    ) -> None:
+    def __init__(self, model: Planted[Any], transcripts: list[Transcript]) -> None:
         self.model = model
-        self.messages = messages
-        self._cached = cached  # words of each dialogue that a model would hold in its cache
+        self.transcripts = transcripts
+        # words of each dialogue that a model would hold in its cache
+        self._cached: list[tuple[str, ...]] = [()] * len(transcripts)
 
     def say(self, messages: Sequence[Message | None]) -> None:
-        for mine, new in zip(self.messages, messages, strict=True):
-            if new is not None:
-                _append(mine, new)
+        say_all(self.transcripts, messages)
 
     def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
-        for row, new in enumerate(messages):
-            if new is not None:
-                self.messages[row] = []
-                for each in new:
-                    _append(self.messages[row], each)
+        restart_all(self.transcripts, messages)
 
     def branch(self, copies: int = 1) -> PlantedConversation:
-        rows = [row for row in range(len(self.messages)) for _ in range(copies)]
-        return PlantedConversation(
-            self.model,
-            [list(self.messages[row]) for row in rows],
-            [self._cached[row] for row in rows],
-        )
+        rows = [row for row in range(len(self.transcripts)) for _ in range(copies)]
+        other = PlantedConversation(self.model, [self.transcripts[row].branch() for row in rows])
+        other._cached = [self._cached[row] for row in rows]
+        return other
 
     def close(self, which: Sequence[int]) -> None:
         for row in which:
-            self.messages[row], self._cached[row] = [], ()
+            self.transcripts[row], self._cached[row] = Transcript(), ()
 
     def render(self, index: int, turn: str | None = None) -> str:
         begun = [] if turn is None else [message("assistant", turn)]
-        return _render([*self.messages[index], *begun])
+        return _render([*self.transcripts[index].messages, *begun])
 
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
         rows = [row for row, request in enumerate(requests) if request is not None]
         asked = [request for request in requests if request is not None]
         turns = self.model.law.turns(
-            [self.messages[row] for row in rows],
+            [self.transcripts[row].messages for row in rows],
             [request.seed if request.temperature else None for request in asked],
         )
         replies: list[Reply | None] = [None] * len(requests)
@@ -130,7 +122,9 @@ class PlantedConversation:
 
     def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
         rows = [row for row, mine in enumerate(texts) if mine]
-        turns = self.model.law.turns([self.messages[row] for row in rows], [None] * len(rows))
+        turns = self.model.law.turns(
+            [self.transcripts[row].messages for row in rows], [None] * len(rows)
+        )
         scores: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
         for row, turn in zip(rows, turns, strict=True):
             mine = texts[row] or ()
@@ -142,10 +136,8 @@ class PlantedConversation:
         return scores
 
     def _reply(self, row: int, request: Request, turn: Turn) -> Reply:
-        messages = self.messages[row]
-        earlier, opened = messages, request.prefill
-        if messages and messages[-1].role == "assistant":
-            earlier, opened = messages[:-1], f"{messages[-1].text}\n\n{request.prefill}"
+        earlier, opened = self.transcripts[row].open_turn()
+        opened += request.prefill
         start = _render([*earlier, message("assistant", opened)])
         prompt = start.split()
         if len(prompt) + request.max_tokens > self.model.context:
@@ -158,7 +150,7 @@ class PlantedConversation:
             text = text.removeprefix("(")
         elif text and opened and not opened[-1].isspace():
             text = f" {text}"
-        messages[:] = [*earlier, message("assistant", opened + text)]
+        self.transcripts[row].close_turn(opened + text)
         reused = min(_common(self._cached[row], prompt), len(prompt) - 1)
         self._cached[row] = tuple((start + text).split())
         generated = min(len(words) + 1, request.max_tokens)  # one for the end of the reply
@@ -191,12 +183,6 @@ def _words(turn: Turn, texts: Sequence[str], logps: Sequence[float]) -> list[str
     if texts and all(turn.question.option(text) is None for text in texts):
         return texts[max(range(len(texts)), key=logps.__getitem__)].split()
     return [f"({turn.question.labels[turn.given]})", turn.question.numbers[turn.given]]
-
-
-def _append(messages: list[Message], new: Message) -> None:
-    if messages and messages[-1].role == new.role:
-        new = message(new.role, f"{messages.pop().text}\n\n{new.text}")
-    messages.append(new)
 
 
 def _render(messages: Sequence[Message]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message
+from selfcorrect.messages import Message
 
 _QUESTION = re.compile(
     r"What is (-?\d{1,18}) \+ (-?\d{1,18})\?((?:\s*\n[ \t]*\([a-z]\) -?\d{1,19}(?!\S))+)"

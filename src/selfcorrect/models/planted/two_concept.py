@@ -55,7 +55,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Message
+from selfcorrect.messages import Message
 from selfcorrect.models.planted.conversation import Turn
 from selfcorrect.models.planted.questions import Dialogue, Question, read, uniform
 

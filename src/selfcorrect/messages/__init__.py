@@ -1,0 +1,21 @@
+"""What a model is shown: messages, their images, and the transcripts that they make up."""
+
+from __future__ import annotations
+
+from selfcorrect.messages.images import Image, image, inline
+from selfcorrect.messages.message import Message, joined, message, reads_text_only
+from selfcorrect.messages.transcript import Transcript, fold, restart_all, say_all
+
+__all__ = [
+    "Image",
+    "Message",
+    "Transcript",
+    "fold",
+    "image",
+    "inline",
+    "joined",
+    "message",
+    "reads_text_only",
+    "restart_all",
+    "say_all",
+]

@@ -1,0 +1,98 @@
+"""What a model is shown of a dialogue: its messages, no two neighbours of one role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from selfcorrect.messages.message import BETWEEN, Message, joined, message
+
+
+@dataclass(slots=True)
+class Transcript:
+    """The messages of one dialogue. Successive ones of one role are one message.
+
+    Attributes:
+        messages: in order.
+    """
+
+    messages: tuple[Message, ...] = ()
+
+    def say(self, new: Message) -> None:
+        """Append a message."""
+        earlier = self.messages
+        if earlier and earlier[-1].role == new.role:
+            earlier, new = earlier[:-1], joined(new.role, [earlier[-1], new])
+        self.messages = (*earlier, new)
+
+    def restart(self, messages: Iterable[Message]) -> None:
+        """Begin anew with these messages."""
+        self.messages = ()
+        for each in messages:
+            self.say(each)
+
+    def branch(self) -> Transcript:
+        """A copy that goes its own way."""
+        return Transcript(self.messages)
+
+    def open_turn(self) -> tuple[tuple[Message, ...], str]:
+        """What stands before the assistant's next words: the messages before its turn, and the
+        beginning of the turn, which is empty unless the assistant spoke last."""
+        if self.messages and self.messages[-1].role == "assistant":
+            return self.messages[:-1], self.messages[-1].text + BETWEEN
+        return self.messages, ""
+
+    def close_turn(self, turn: str) -> None:
+        """Enter the assistant's whole turn, in the place of what :meth:`open_turn` gave of it."""
+        earlier, _ = self.open_turn()
+        self.messages = (*earlier, message("assistant", turn))
+
+
+def say_all(transcripts: Sequence[Transcript], messages: Sequence[Message | None]) -> None:
+    """Append a message to each transcript; ``None`` leaves one as it is."""
+    for mine, new in zip(transcripts, messages, strict=True):
+        if new is not None:
+            mine.say(new)
+
+
+def restart_all(
+    transcripts: Sequence[Transcript], messages: Sequence[Sequence[Message] | None]
+) -> None:
+    """Begin each transcript anew; ``None`` leaves one as it is."""
+    for mine, new in zip(transcripts, messages, strict=True):
+        if new is not None:
+            mine.restart(new)
+
+
+def fold(
+    messages: Iterable[Message], refused: Callable[[int, Message], bool]
+) -> tuple[list[Message], list[str]]:
+    """Give messages whose role is refused to the user.
+
+    A system message is joined to the next user message, or, where none follows, to the one before.
+    Any other becomes a user message where it stands. Neighbours of one role are joined.
+
+    Args:
+        messages: in order.
+        refused: whether a message, at its index, can't keep its role.
+
+    Returns:
+        The messages, and the roles that were given to the user.
+    """
+    roles: list[str] = []
+    folded = Transcript()
+    pending: list[Message] = []
+    for at, each in enumerate(messages):
+        mine = each
+        if refused(at, each):
+            roles.append(each.role)
+            if each.role == "system":
+                pending += [each] if any(each.parts) else []
+                continue
+            mine = Message("user", each.parts)
+        if mine.role == "user" and pending:
+            mine, pending = joined("user", [*pending, mine]), []
+        folded.say(mine)
+    if pending:
+        folded.say(joined("user", pending))
+    return list(folded.messages), list(dict.fromkeys(roles))
