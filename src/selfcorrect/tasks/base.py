@@ -9,14 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-<<<<<<< HEAD
-from selfcorrect.images import Image
-from selfcorrect.outcome import Figure, Outcome
-=======
-import numpy as np
-
 from selfcorrect.messages import Image, Message
->>>>>>> models
+from selfcorrect.outcome import Figure, Outcome
 
 
 @dataclass(frozen=True, slots=True)

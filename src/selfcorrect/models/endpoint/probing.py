@@ -11,14 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from selfcorrect.errors import UserError
-<<<<<<< HEAD
-from selfcorrect.images import Image
-from selfcorrect.models.base import Message, message
-from selfcorrect.models.endpoint import checked
-=======
 from selfcorrect.messages import Image, Message, message
-from selfcorrect.models.endpoint import states
->>>>>>> models
+from selfcorrect.models.endpoint import checked
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.checked import BrokenError
 from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
