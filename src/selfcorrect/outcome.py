@@ -126,9 +126,16 @@ class Share:
 
     Attributes:
         values: from the columns, 1, 0, or NaN for a record that isn't among them: [n].
+        label, text: for readers: its name, and what it is in a sentence.
+        form: how it is written: ``share``, ``score``, ``count``.
+        better: the direction that is better; ``None`` where neither is.
     """
 
     values: Callable[[Mapping[str, Floats]], Floats]
+    label: str = ""
+    text: str = ""
+    form: str = "share"
+    better: Literal["higher", "lower"] | None = None
 
     def __call__(self, columns: Mapping[str, Floats]) -> float:
         values = self.values(columns)
@@ -144,11 +151,16 @@ class Sums:
         terms: from the columns, what is summed: [n, m], no NaN.
         value: from sums [..., m] the figure [...], NaN where undefined.
         bounds: between what it can lie.
+        label, text, form, better: as of :class:`Share`.
     """
 
     terms: Callable[[Mapping[str, Floats]], Floats]
     value: Callable[[Floats], Floats]
     bounds: tuple[float, float] = (-inf, inf)
+    label: str = ""
+    text: str = ""
+    form: str = "score"
+    better: Literal["higher", "lower"] | None = None
 
     def __call__(self, columns: Mapping[str, Floats]) -> float:
         with np.errstate(all="ignore"):  # 0/0 is NaN

@@ -204,4 +204,4 @@ def test_brier_and_what_unread_answers_do_to_it() -> None:
     gaps = [
         (r["confidence"] if r["problem"] is None else 1 / 3) - r["outcome"] for r in by_id.values()
     ]
-    assert np.sort(got.columns["gap_all"][:, 0]) == pytest.approx(sorted(gaps))
+    assert np.sort(got.columns["calibration_gap_all"][:, 0]) == pytest.approx(sorted(gaps))

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 import plain
 from selfcorrect.errors import UserError
-from selfcorrect.measures import Estimate, Panel, compare, convergence, panel, summarize
+from selfcorrect.measures import Estimate, Own, Panel, compare, convergence, panel, summarize
 from selfcorrect.measures import transitions as of
 from selfcorrect.measures.compare import verdict
 from selfcorrect.measures.paired import share_difference
@@ -35,6 +36,8 @@ from selfcorrect.report.verdict import verdict as words
 
 MARGINS = {"accuracy": 0.03, "entropy": 0.05, "calibration_gap": 0.03, "brier": 0.03}
 
+ACCURACY = {"name": "accuracy", "kind": "share", "better": "higher", "margin": 0.03}
+
 answered = st.integers(1, 6).flatmap(
     lambda t: st.lists(
         st.lists(st.sampled_from([0, 1, 2, None]), min_size=t, max_size=t), min_size=1, max_size=12
@@ -51,7 +54,14 @@ def made(right: NDArray[Any], **columns: NDArray[Any]) -> Panel:
     y = np.asarray(right, dtype=float)
     d, t = y.shape
     blank = {name: np.full((d, t), np.nan) for name in panel_columns()}
-    given = {"outcome": y, "answer": y, "choice": y, "parsed": np.ones((d, t)), "encoded": y + 20}
+    given = {
+        "outcome": y,
+        "answer": y,
+        "choice": y,
+        "quality": y,
+        "parse_rate": np.ones((d, t)),
+        "encoded": y + 20,
+    }
     numbers = np.arange(d, dtype=np.uint64)
     return Panel(tuple(range(1, t + 1)), numbers, numbers, {**blank, **given, **columns}, {})
 
@@ -131,19 +141,12 @@ def test_a_figure_of_sums_and_one_that_isnt_are_compared_alike() -> None:
         lambda columns: np.stack([columns["outcome"], np.ones(200)], axis=1),
         lambda sums: sums[..., 0] / sums[..., 1],
     )
-    names = ("outcome", "parsed", "confidence", "entropy", "gap", "brier", "encoded")
-    after, before = (dict.fromkeys(names, each) for each in x)
-    got = compare(
-        after,
-        before,
-        clusters,
-        MARGINS,
-        figures={
-            "sums": share,
-            "plain": lambda c: float(c["outcome"].mean()),
-            "part/of": share,
-        },
-    )
+    blank = made(np.ones((200, 2)))
+    both = np.stack([x[1], x[0]], axis=1)
+    numbers = dict.fromkeys(("outcome", "confidence", "entropy", "calibration_gap", "brier"), both)
+    p = replace(blank, clusters=clusters, columns={**blank.columns, **numbers})
+    figures = {"sums": share, "plain": lambda c: float(c["outcome"].mean()), "part/of": share}
+    got = compare(p, p, (2, 1), MARGINS, Own(figures=figures))
     assert "part/of" not in got
     value = x[0].mean() - x[1].mean()
     for name in ("sums", "plain", "confidence", "brier"):
@@ -280,6 +283,7 @@ def summary(
     table = {
         **summarize(p, MARGINS),
         "spec": {"strategy": {"name": strategy}, "margins": MARGINS},
+        "outcome": ACCURACY,
         "complete": True,
         "controls": controls,
     }
@@ -334,23 +338,23 @@ def test_surer_without_better_comes_first() -> None:
     rng = np.random.default_rng(5)
     rising = np.linspace(0.6, 0.9, 5) + rng.normal(0, 0.02, (400, 5))
     right = chain(0.0).columns["outcome"]
-    p = chain(0.0, confidence=rising, gap=rising - right)
-    said = words(summary(p, chain(0.0, confidence=rising, gap=rising - right)))
+    p = chain(0.0, confidence=rising, calibration_gap=rising - right)
+    said = words(summary(p, chain(0.0, confidence=rising, calibration_gap=rising - right)))
     assert said.startswith("It grew surer, not better: mean confidence went from .60 to .90, +.30")
     flat = np.full((400, 5), 0.6) + rng.normal(0, 0.02, (400, 5))
-    said = words(summary(p, chain(0.0, confidence=flat, gap=flat - right)))
+    said = words(summary(p, chain(0.0, confidence=flat, calibration_gap=flat - right)))
     assert "merely repeating the question takes it from .60 to .60." in said
     noisy = rising + rng.normal(0, 0.02, (400, 5))
-    said = words(summary(p, chain(0.0, confidence=noisy, gap=noisy - right)))
+    said = words(summary(p, chain(0.0, confidence=noisy, calibration_gap=noisy - right)))
     assert "merely repeating the question does the same, from .60 to .90." in said
     # a gain that keeps up with confidence isn't "merely surer", one that doesn't is
     gain = chain(0.15)
     right = gain.columns["outcome"]
     kept = right.mean(axis=0) + rng.normal(0, 0.02, (400, 5))
-    assert "surer" not in words(summary(made(right, confidence=kept, gap=kept - right)))
+    assert "surer" not in words(summary(made(right, confidence=kept, calibration_gap=kept - right)))
     slow = chain(0.02, n=2000).columns["outcome"]
     fast = np.linspace(0.5, 0.95, 5) + rng.normal(0, 0.02, (2000, 5))
-    said = words(summary(made(slow, confidence=fast, gap=fast - slow)))
+    said = words(summary(made(slow, confidence=fast, calibration_gap=fast - slow)))
     assert said.startswith("It grew surer by more than it grew better")
 
 
@@ -443,7 +447,7 @@ def test_all_right_and_all_wrong_and_all_unread() -> None:
         assert "is undecided: 0.0 points [−8.8, 8.8] (n 40, 40 clusters); about 125 ex" in said
         assert table["rounds"][0]["measures"]["auroc"]["value"] is None
     unread = np.full((40, 5), -1.0)
-    table = summary(made(np.zeros((40, 5)), answer=unread, parsed=np.zeros((40, 5))))
+    table = summary(made(np.zeros((40, 5)), answer=unread, parse_rate=np.zeros((40, 5))))
     assert table["rounds"][0]["unparsed"] == 40
     assert table["rounds"][1]["changed"]["value"] == 0
     json.dumps(table, allow_nan=False)
@@ -477,7 +481,7 @@ def test_a_round_that_some_lack() -> None:
 
 
 def test_a_share_of_some_records_has_a_shares_interval() -> None:
-    from selfcorrect.measures.compare import figure_of
+    from selfcorrect.measures.figures import figure_of
     from selfcorrect.outcome import Share
 
     part = Share(lambda c: np.where(c["part"] == 1, c["outcome"], np.nan))
@@ -496,7 +500,7 @@ def test_a_share_of_some_records_has_a_shares_interval() -> None:
 
 
 def test_a_score_stays_within_its_bounds_and_claims_no_certainty() -> None:
-    from selfcorrect.measures.compare import figure_of
+    from selfcorrect.measures.figures import figure_of
 
     def value(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         return 2 * sums[..., 0] / sums[..., 1] - 1

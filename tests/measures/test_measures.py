@@ -18,8 +18,9 @@ from scipy import stats
 
 import plain
 from selfcorrect import records
-from selfcorrect.measures import figure, mean, panel, proportion, summarize, wilson
+from selfcorrect.measures import Own, figure, mean, panel, proportion, summarize, wilson
 from selfcorrect.measures.rounds import against
+from selfcorrect.outcome import ACCURACY
 from selfcorrect.report.table import table
 from selfcorrect.report.verdict import verdict
 
@@ -217,7 +218,10 @@ def row(example: str, round: int, **values: Any) -> dict[str, Any]:
         "generated": 2,
         "values": [],
     }
-    return blank | given | values
+    row = blank | given | values
+    if row["key"] is None and row["choice"] is not None:
+        row["key"] = "abc"[row["choice"]]
+    return row
 
 
 def whole(rows: list[dict[str, Any]], *, controls: bool = True) -> dict[str, Any]:
@@ -228,6 +232,7 @@ def whole(rows: list[dict[str, Any]], *, controls: bool = True) -> dict[str, Any
     summary = {
         **measured,
         "spec": {"strategy": {"name": "intrinsic"}, "margins": MARGINS},
+        "outcome": {"name": "accuracy", "kind": "share", "better": "higher", "margin": 0.03},
         "controls": {"repeat": beside, "baseline": beside} if controls else {},
         "complete": True,
         "dialogues": 3,
@@ -259,7 +264,9 @@ def test_every_measure_against_a_plain_count() -> None:
                     values=[{"name": "score", "value": float(rng.random())}],
                 )
             )
-    got = summarize(panel(records.frame(rows), ["score"]), MARGINS, values=["score"])["rounds"]
+    got = summarize(panel(records.frame(rows), ["score"]), MARGINS, Own(values={"score": ""}))[
+        "rounds"
+    ]
     assert [r["round"] for r in got] == [1, 2]
     for r in got:
         of = [x for x in rows if x["round"] == r["round"]]
@@ -300,9 +307,9 @@ def test_figures_see_columns_and_nan() -> None:
     def never(_: Any) -> float:
         return float(np.float64(0) / np.float64(0))
 
-    own = ["target", "other"]
+    own = {"target": "", "other": ""}
     figures = {"bias": bias, "never": never}
-    got = summarize(panel(records.frame(rows), own), MARGINS, figures, own)
+    got = summarize(panel(records.frame(rows), own), MARGINS, Own(ACCURACY, own, figures))
     measures = got["rounds"][0]["measures"]
     assert measures["bias"]["value"] == pytest.approx(2 * 30 / 59 - 1)
     assert measures["bias"]["low"] < measures["bias"]["value"] < measures["bias"]["high"]

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_compare import MARGINS, made, summary
 
-from selfcorrect.measures import Panel, compare, convergence
+from selfcorrect.measures import Own, Panel, compare, convergence
 from selfcorrect.measures.compare import verdict
 from selfcorrect.measures.paired import share_difference
+from selfcorrect.outcome import Share
 from selfcorrect.report.verdict import headline
 from selfcorrect.report.verdict import verdict as words
 
@@ -20,12 +21,12 @@ from selfcorrect.report.verdict import verdict as words
 def seen(right: np.ndarray, read: np.ndarray) -> Panel:
     """Right where read; an unread answer is recorded as wrong."""
     answer = np.where(read == 1, right, -1.0)
-    return made(np.where(read == 1, right, 0.0), parsed=read, answer=answer)
+    return made(np.where(read == 1, right, 0.0), parse_rate=read, answer=answer)
 
 
 def ends(right: np.ndarray, read: np.ndarray) -> dict[str, Any]:
     p = seen(right, read)
-    return compare(p.at(2), p.at(1), p.clusters, MARGINS)["accuracy"]
+    return compare(p, p, (2, 1), MARGINS)["accuracy"]
 
 
 @settings(deadline=None, max_examples=60)
@@ -108,11 +109,12 @@ def test_a_task_s_own_figure_hangs_on_them_as_well() -> None:
     read = np.ones((60, 2))
     read[:30, 1] = 0
     p = seen(right, read)
-    half = {"accuracy_half": lambda columns: float(np.nanmean(columns["outcome"]))}
-    table = compare(p.at(2), p.at(1), p.clusters, MARGINS, figures=half)
+    part = Share(lambda columns: columns["outcome"], better="higher")
+    half = Own(figures={"accuracy_half": part})
+    table = compare(p, p, (2, 1), MARGINS, half)
     assert table["accuracy_half"]["verdict"] == "undecided"
     read[:] = 1
     right[:30, 1] = 0
     p = seen(right, read)
-    table = compare(p.at(2), p.at(1), p.clusters, MARGINS, figures=half)
+    table = compare(p, p, (2, 1), MARGINS, half)
     assert table["accuracy_half"]["verdict"] == "worse"

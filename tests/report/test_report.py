@@ -17,13 +17,14 @@ import polars as pl
 import pytest
 
 from browser import Chromium, Opened, chromium, opened
+from selfcorrect.measures import Own
 from selfcorrect.records import frame
 from selfcorrect.report.charts import charts
-from selfcorrect.report.definitions import define
 from selfcorrect.report.dialogues import Chosen, choose, embed
 from selfcorrect.report.numbers import written
 from selfcorrect.report.page import first_screen, page
 from selfcorrect.report.verdict import headline, verdict
+from selfcorrect.tasks import make
 
 EMPTY: dict[str, Any] = {"embedded": 0, "total": 0, "flipped": 0, "chosen": 0, "data": ""}
 
@@ -198,6 +199,8 @@ def made_summary(rounds: int = 5, n: int = 200, seed: int = 0) -> dict[str, Any]
         "complete": True,
         "dialogues": n,
         "wanted": n,
+        "outcome": {"name": "accuracy", "kind": "share", "better": "higher", "margin": 0.03},
+        "own": Own(figures=make("sample").figures).terms(),
         "spec": {
             "model": {"name": "smollm2", "dtype": "bfloat16", "device": "cpu"},
             "task": {"name": "bbq", "data": "data/bbq", "categories": [], "options": {}},
@@ -270,6 +273,7 @@ def record(
         "round": number,
         "choices": ["the grandfather", "the grandson", "can't be known"],
         "text": steps[-1]["text"],
+        "key": None if choice is None else "abc"[choice],
         "choice": choice,
         "problem": "no option" if choice is None else None,
         "outcome": float(choice == 2),
@@ -810,9 +814,10 @@ def test_numbers_as_they_are_written() -> None:
 
 
 def test_a_measure_of_the_tasks_own_shows_by_its_name() -> None:
+    summary = made_summary(2)
+    define = definer(summary)
     assert define("toxicity").label == "toxicity"
     assert define("bias_ambiguous/Age").label == "bias, ambiguous: Age"
-    summary = made_summary(2)
     summary["rounds"][1]["measures"]["toxicity"] = estimate(0.2)
     assert ">toxicity</a>" in page(summary)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.errors import UserError
-from selfcorrect.measures.panel import COLUMNS, panel
+from selfcorrect.measures.panel import columns_needed, panel
 from selfcorrect.measures.power import (
     Design,
     design_of,
@@ -26,7 +26,7 @@ def design_like(run: Run, power: float) -> Design:
     Raises:
         UserError: it has fewer than two rounds or clusters, or no graded answers.
     """
-    records = panel(run.chunks(COLUMNS))
+    records = panel(run.chunks(columns_needed()))
     right = records.columns["outcome"]
     if len(records.rounds) < 2 or len(np.unique(records.clusters)) < 2:
         raise UserError(

@@ -1,14 +1,18 @@
 """Measures: pure functions over records and arrays."""
 
-from selfcorrect.measures.compare import compare, convergence
+from selfcorrect.measures.catalogue import Measure, Own
+from selfcorrect.measures.compare import compare
+from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.intervals import Estimate, figure, mean, means, proportion, wilson
-from selfcorrect.measures.panel import COLUMNS, Panel, panel
+from selfcorrect.measures.panel import Panel, columns_needed, panel
 from selfcorrect.measures.rounds import summarize
 
 __all__ = [
-    "COLUMNS",
     "Estimate",
+    "Measure",
+    "Own",
     "Panel",
+    "columns_needed",
     "compare",
     "convergence",
     "figure",

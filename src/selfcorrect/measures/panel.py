@@ -12,72 +12,39 @@ import polars as pl
 from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
+from selfcorrect.measures.catalogue import Measure, measures
+from selfcorrect.outcome import ACCURACY, Outcome
 
 Floats = NDArray[np.float64]
 
-#: The columns of the records that a panel is made from; never ``steps``.
-COLUMNS = (
-    "example",
-    "cluster",
-    "round",
-    "choices",
-    "choice",
-    "problem",
-    "outcome",
-    "target",
-    "likeliest",
-    "option_p",
-    "option_mass",
-    "confidence",
-    "entropy",
-    "first_choice_p",
-    "encoded",
-    "reused",
-    "generated",
-    "values",
-)
-
-_FLOAT = pl.Float64
-_PARSED = pl.col("problem").is_null()
-_CHANCE = 1 / pl.col("choices").list.len().cast(_FLOAT)
-_CORRECT = pl.col("outcome").cast(_FLOAT)
-# Σ_o (p_o − 1[o = y])² = Σ p_o² − 2 p_y + 1
-_BRIER = (
-    pl.col("option_p").list.eval(pl.element() ** 2).list.sum()
-    - 2 * pl.col("option_p").list.get(pl.col("target"), null_on_oob=True)
-    + 1
-)
-_CONFIDENCE = pl.col("confidence").cast(_FLOAT)
-
-#: A panel's columns from a record's: what each is, see :class:`Panel`.
-_FROM = {
-    "outcome": _CORRECT,
-    "parsed": _PARSED.cast(_FLOAT),
-    "answer": pl.when(pl.col("choices").list.len() > 0).then(
-        pl.col("choice").cast(_FLOAT).fill_null(-1.0)
-    ),
-    "choice": pl.col("choice").cast(_FLOAT),
-    "differs": (pl.col("choice") != pl.col("likeliest")).cast(_FLOAT),
-    "confidence": pl.when(_PARSED).then(_CONFIDENCE),
-    "gap": pl.when(_PARSED).then(_CONFIDENCE - _CORRECT),
-    "brier": pl.when(_PARSED & pl.col("option_p").is_not_null()).then(_BRIER),
-    "confidence_all": pl.when(_PARSED).then(_CONFIDENCE).otherwise(_CHANCE),
-    "gap_all": pl.when(_PARSED).then(_CONFIDENCE - _CORRECT).otherwise(_CHANCE - _CORRECT),
-    "brier_all": pl.when(_PARSED)
-    .then(pl.when(pl.col("option_p").is_not_null()).then(_BRIER))
-    .otherwise(1 - _CHANCE),
-    **{
-        name: pl.col(name).cast(_FLOAT)
-        for name in (
-            "entropy",
-            "option_mass",
-            "first_choice_p",
-            "encoded",
-            "generated",
-            "reused",
-        )
-    },
+#: Besides the measures' columns: what an answer is, and whether it could be read.
+_HASHED = (1 << 52) - 1  # what a float holds exactly
+_BASE = {
+    "parse_rate": pl.col("problem").is_null(),
+    "answer": pl.when(pl.col("key").is_not_null())
+    .then((pl.col("key").hash(0) & _HASHED).cast(pl.Int64))
+    .otherwise(-1),
+    "choice": pl.col("choice"),
+    "outcome": pl.col("outcome"),
 }
+_ALWAYS = ("example", "cluster", "round", "choices", "values")
+
+
+def expressions(outcome: Outcome = ACCURACY) -> dict[str, pl.Expr]:
+    """A panel's columns, each as an expression over the records' columns."""
+    found = dict(_BASE)
+    for measure in measures(outcome):
+        if measure.of_record is not None and measure.name != outcome.name:
+            found[measure.name] = measure.of_record
+    return found
+
+
+def columns_needed(outcome: Outcome = ACCURACY) -> list[str]:
+    """The columns of the records that a panel is made from; never ``steps``."""
+    needed = dict.fromkeys(_ALWAYS)
+    for each in expressions(outcome).values():
+        needed |= dict.fromkeys(each.meta.root_names())
+    return list(needed)
 
 
 @dataclass(frozen=True)
@@ -88,13 +55,13 @@ class Panel:
         rounds: their numbers, ascending.
         examples: a number for each dialogue's example [D] that follows from its id alone.
         clusters: a number for each one's cluster [D] that follows from its name alone.
-        columns: name → [D, T], NaN where there is no record or the record doesn't have it.
-            ``answer`` is the choice, or −1 where it couldn't be read (NaN where there are no
-            choices); ``gap`` is confidence −
-            correct, ``brier`` the record's Brier score, both of answers that could be read;
-            ``confidence_all``, ``gap_all`` and ``brier_all`` take an answer that couldn't be
-            read as wrong with confidence 1/|options|.
+        columns: name → [D, T], NaN where there is no record or the record doesn't have it: those
+            measures that are numbers of a record, by their names, and ``answer``, a number that
+            follows from the answer's key (−1 where it couldn't be read), ``choice``, ``outcome``,
+            and ``quality``, the outcome on a scale from 0, the worst, to 1.
         own: the task's own numbers by name [D, T].
+        outcome: what the task says of its outcome.
+        options: whether any of its questions has options.
     """
 
     rounds: tuple[int, ...]
@@ -102,11 +69,22 @@ class Panel:
     clusters: NDArray[np.uint64]
     columns: Mapping[str, Floats]
     own: Mapping[str, Floats]
+    outcome: Outcome = ACCURACY
+    options: bool = True
 
     @property
     def there(self) -> NDArray[np.bool_]:
         """Where there is a record [D, T]."""
-        return np.isfinite(self.columns["parsed"])
+        return np.isfinite(self.columns["parse_rate"])
+
+    @property
+    def measures(self) -> list[Measure]:
+        """Those that fit the run."""
+        return measures(self.outcome, self.options)
+
+    def of(self, measure: Measure) -> Floats:
+        """The column of a measure that is a number of a record [D, T]."""
+        return self.columns["outcome" if measure.name == self.outcome.name else measure.name]
 
     def at(self, round: int) -> dict[str, Floats]:
         """All columns, the task's own included, in one round: [D] each."""
@@ -121,6 +99,8 @@ class Panel:
             self.clusters[rows],
             {name: c[rows] for name, c in self.columns.items()},
             {name: c[rows] for name, c in self.own.items()},
+            self.outcome,
+            self.options,
         )
 
     def beside(self, other: Panel) -> tuple[Panel, Panel]:
@@ -131,36 +111,46 @@ class Panel:
         return self.only(mine), other.only(others)
 
 
-def panel(records: pl.DataFrame | Iterable[pl.DataFrame], values: Iterable[str] = ()) -> Panel:
+def panel(
+    records: pl.DataFrame | Iterable[pl.DataFrame],
+    values: Iterable[str] = (),
+    outcome: Outcome = ACCURACY,
+) -> Panel:
     """A panel of records.
 
     Args:
-        records: with at least :data:`COLUMNS`, whole or in parts that are let go one by one.
+        records: with at least :func:`columns_needed`, whole or in parts that are let go one by one.
         values: names of the numbers that the task may put into its records.
+        outcome: what the task says of its outcome.
 
     Raises:
         UserError: an example has two records of one round.
     """
     frames = [records] if isinstance(records, pl.DataFrame) else records
+    wanted = expressions(outcome)
     # nothing larger than the arrays is held: a data frame of many parts takes twice as much
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in (*_FROM, "round")}
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in (*wanted, "round")}
     codes: dict[str, list[NDArray[np.uint64]]] = {"example": [], "cluster": []}
     own: dict[str, list[tuple[int, NDArray[Any], NDArray[Any]]]] = {name: [] for name in values}
-    n = 0
+    n, options = 0, False
     for frame in frames:
-        numbers = frame.select(**_FROM, round=pl.col("round").cast(_FLOAT))
-        for name, column in zip(parts, numbers.fill_null(float("nan")).to_numpy().T, strict=True):
-            # whole numbers are exact in half the space
-            parts[name].append(column.astype(np.float32 if name in _WHOLE else np.float64))
+        numbers = frame.select(**wanted, round=pl.col("round"))
+        for name, series in zip(parts, numbers.get_columns(), strict=True):
+            # short whole numbers are exact in half the space
+            half = series.dtype in _SHORT
+            column = series.cast(pl.Float32 if half else pl.Float64).fill_null(float("nan"))
+            parts[name].append(column.to_numpy())
         for name, of in codes.items():
             distinct = frame[name].rle().struct.unnest()
             of.append(np.repeat(_codes(distinct["value"]), distinct["len"].to_numpy()))
-        for name, rows, column in _values(frame):
-            own.setdefault(name, []).append((n, rows, column))
+        for name, rows, column_of_task in _values(frame):
+            own.setdefault(name, []).append((n, rows, column_of_task))
+        options = options or bool((frame["choices"].list.len() > 0).any())
         n += len(frame)
     if not n:
         nobody = np.empty(0, np.uint64)
-        return Panel((), nobody, nobody, dict.fromkeys(_FROM, np.empty((0, 0))), {})
+        nothing: dict[str, Floats] = dict.fromkeys((*wanted, "quality"), np.empty((0, 0)))
+        return Panel((), nobody, nobody, nothing, {}, outcome)
 
     clusters = np.concatenate(codes.pop("cluster"))
     examples, first, row = np.unique(
@@ -175,17 +165,30 @@ def panel(records: pl.DataFrame | Iterable[pl.DataFrame], values: Iterable[str] 
         )
     columns: dict[str, Floats] = {}
     for name in list(parts):
-        columns[name] = np.full(shape, np.nan, np.float32 if name in _WHOLE else np.float64)
-        columns[name][row, column_of] = np.concatenate(parts.pop(name))
+        found = np.concatenate(parts.pop(name))
+        columns[name] = np.full(shape, np.nan, found.dtype)
+        columns[name][row, column_of] = found
+    columns["quality"] = quality(columns["outcome"], outcome)
     mine: dict[str, Floats] = {}
     for name, given in own.items():
         mine[name] = np.full(shape, np.nan)
-        for start, rows, column in given:
-            mine[name][row[start + rows], column_of[start + rows]] = column
-    return Panel(tuple(int(t) for t in rounds), examples, clusters[first], columns, mine)
+        for start, rows, column_of_task in given:
+            mine[name][row[start + rows], column_of[start + rows]] = column_of_task
+    return Panel(
+        tuple(int(t) for t in rounds), examples, clusters[first], columns, mine, outcome, options
+    )
 
 
-_WHOLE = {"outcome", "parsed", "answer", "choice", "differs", "encoded", "generated", "reused"}
+def quality(values: Floats, outcome: Outcome) -> Floats:
+    """Outcomes on a scale from 0, the worst, to 1; NaN where their bounds are infinite."""
+    low, high = outcome.bounds
+    with np.errstate(invalid="ignore"):
+        scaled = (values - low) / (high - low)
+        scaled = np.where(np.isfinite(scaled), scaled, np.nan)
+        return scaled if outcome.sign > 0 else 1 - scaled
+
+
+_SHORT = (pl.Boolean, pl.Int8, pl.Int16, pl.Int32)
 
 
 def _codes(names: pl.Series) -> NDArray[np.uint64]:

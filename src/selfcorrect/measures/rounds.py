@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from selfcorrect.measures import transitions
-from selfcorrect.measures.calibration import auroc_of, calibration, ece
-from selfcorrect.measures.compare import (
-    SCORES,
-    compare,
-    convergence,
-    figure_of,
-)
-from selfcorrect.measures.intervals import Estimate, Floats, mean_t, means, proportion
-from selfcorrect.measures.paired import holm, joint_level, share_difference, share_test
+from selfcorrect.measures.catalogue import Measure, Own
+from selfcorrect.measures.compare import compare
+from selfcorrect.measures.convergence import convergence
+from selfcorrect.measures.figures import figure_of
+from selfcorrect.measures.intervals import Estimate, mean_t, means, proportion
+from selfcorrect.measures.outcomes import paired, paired_test
+from selfcorrect.measures.paired import holm, joint_level
 from selfcorrect.measures.panel import Panel
-from selfcorrect.measures.quality import rank_calibration, risk_coverage, spearman
-from selfcorrect.outcome import Figure
 
 #: A round whose median option mass is below this is flagged: the options were hardly considered.
 LOW_MASS = 0.5
 
-#: Measures that are means over records: the panel's column of each.
-_MEANS = SCORES | {
-    name: name for name in ("option_mass", "first_choice_p", "encoded", "generated", "reused")
-}
-#: Those that are shares.
-_SHARES = {"accuracy": "outcome", "parse_rate": "parsed", "likeliest_differs": "differs"}
-#: Curves that are read as a whole have a simultaneous band as well.
-_BANDS = ("accuracy", "confidence", "entropy", "calibration_gap", "brier")
-#: The same with unread answers taken as wrong, with confidence 1/|options|.
-_ALL = {"calibration_gap_all": "gap_all", "brier_all": "brier_all"}
+Tables = dict[str, dict[str, Any]]
 
 
 def summarize(
-    panel: Panel,
-    margins: Mapping[str, float],
-    figures: Mapping[str, Figure] | None = None,
-    values: Iterable[str] = (),
-    *,
-    seed: int = 0,
+    panel: Panel, margins: Mapping[str, float], own: Own | None = None, *, seed: int = 0
 ) -> dict[str, Any]:
     """Every measure in every round, what changed from the first to the last, and convergence.
 
@@ -54,17 +35,18 @@ def summarize(
     Args:
         panel: the records.
         margins: by measure, up to what size a change counts as none.
-        figures: a task's own figures per round.
-        values: names of the task's own numbers whose mean is worth knowing.
+        own: what the task states of its own numbers; its outcome is that of the panel.
         seed: of the resampling.
 
     Returns:
         ``{"rounds": [{"round", "n", "clusters", "unparsed", "low_mass", "measures", "reliability",
-        "flow", "changed", "cl", "cs", "settled", "gain"}], "alternating", "changes",
-        "convergence", "converged_at"}`` with JSON's types only. A measure is ``{"value", "low",
-        "high", "n", "clusters"}``, with ``"why"`` where a number is missing (never NaN), and
-        ``"band"`` where there is a simultaneous one.
+        "flow", "changed", "settled", "gain", and where answers are right or wrong "cl", "cs"}],
+        "alternating", "changes", "convergence", "converged_at"}`` with JSON's types only. A measure
+        is ``{"value", "low", "high", "n", "clusters"}``, with ``"why"`` where a number is missing
+        (never NaN), and ``"band"`` where there is a simultaneous one. ``converged_at`` is the
+        outcome's.
     """
+    own = own or Own(panel.outcome)
     if not panel.rounds:
         nobody = Estimate(None, None, None, 0, 0, "no records").table()
         return {
@@ -77,158 +59,125 @@ def summarize(
     last, first = panel.rounds[-1], panel.rounds[0]
     converged = convergence(panel, margins, seed=seed)
     return {
-        "rounds": _rounds(panel, figures or {}, tuple(values), seed),
+        "rounds": _rounds(panel, own, seed),
         "alternating": proportion(
             transitions.alternating(panel.columns["answer"]), panel.clusters
         ).table(),
-        "changes": compare(
-            panel.at(last),
-            panel.at(first),
-            panel.clusters,
-            margins,
-            figures=figures,
-            seed=seed,
-        )
+        "changes": compare(panel, panel, (last, first), margins, own, seed=seed)
         if last > first
         else {},
         "convergence": converged,
-        "converged_at": converged["accuracy"]["round"] if "accuracy" in converged else None,
+        "converged_at": converged.get(panel.outcome.name, {}).get("round"),
     }
 
 
-def _rounds(
-    panel: Panel, figures: Mapping[str, Figure], values: tuple[str, ...], seed: int
-) -> list[dict[str, Any]]:
-    scores = _means(panel, values, seed)
-    aurocs, _ = auroc_of(
-        [(panel.at(t)["confidence"], panel.at(t)["outcome"]) for t in panel.rounds],
-        panel.clusters,
-        seed=seed,
-    )
-    answers, correct = panel.columns["answer"], panel.columns["outcome"]
-    levels = {
-        name: joint_level(panel.columns[{**_MEANS, **_SHARES}[name]], panel.clusters)
-        for name in _BANDS
-    }
-    flows = [None, *transitions.flow(answers, correct)]
-    shares = {
-        "changed": transitions.changed(answers),
-        "cl": transitions.stayed_right(correct),
-        "cs": transitions.became_right(correct),
-        "settled": transitions.settled(answers),
-    }
+def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
+    tables = _of_records(panel, own, seed)
+    beside = _of_rounds(panel, tables, seed)
+    ways = {m.name: _way(panel, m) for m in panel.measures if m.kind == "way"}
+    flows = [None, *_flow(panel)]
     gains = _gains(panel)
     rounds = []
     for place, number in enumerate(panel.rounds):
         there = panel.there[:, place]
         clusters = panel.clusters[there]
         columns = {name: c[there] for name, c in panel.at(number).items()}
-        measures: dict[str, dict[str, Any]] = {
-            name: proportion(columns[c], clusters).table() for name, c in _SHARES.items()
-        }
-        band = proportion(columns["outcome"], clusters, level=levels["accuracy"])
-        measures["accuracy"]["band"] = _band(band, measures["accuracy"])
-        for name in (*_MEANS, *_ALL, *values):
-            measures[name] = scores[name, place].table()
-            if name in _BANDS:
-                level = levels[name]
-                band = mean_t(panel.columns[_MEANS[name]][:, place], panel.clusters, level=level)
-                measures[name]["band"] = _band(band, measures[name])
+        measured = tables[place]
         mass = columns["option_mass"][np.isfinite(columns["option_mass"])]
         median = float(np.median(mass)) if len(mass) else None
-        measures["option_mass"]["median"] = median
-        measures["auroc"] = aurocs[place].table()
-        reliability = _calibration(columns, clusters, measures, seed)
-        _quality(columns, clusters, measures, seed)
-        for name, compute in figures.items():
-            measures[name] = figure_of(compute, columns, clusters, seed=seed).table()
+        if "option_mass" in measured:
+            measured["option_mass"]["median"] = median
+        for name, compute in own.figures.items():
+            measured[name] = figure_of(compute, columns, clusters, seed=seed).table()
         rounds.append(
             {
                 "round": number,
                 "n": len(clusters),
                 "clusters": len(np.unique(clusters)),
-                "unparsed": int((columns["parsed"] == 0).sum()),
+                "unparsed": int((columns["parse_rate"] == 0).sum()),
                 "low_mass": median is not None and median < LOW_MASS,
-                "measures": measures,
-                "reliability": reliability,
+                "measures": measured,
+                "reliability": beside[place].get("reliability", []),
                 "flow": flows[place],
-                **{
-                    name: proportion(c[:, place], panel.clusters).table()
-                    if place or name == "settled"
-                    else None
-                    for name, c in shares.items()
-                },
+                **{name: tables_of_way[place] for name, tables_of_way in ways.items()},
                 "gain": gains[place],
             }
         )
     return rounds
 
 
-def _means(panel: Panel, values: tuple[str, ...], seed: int) -> dict[tuple[str, int], Estimate]:
-    """The means of all rounds at once, so that their resamples are drawn once."""
-    wanted = {**_MEANS, **_ALL, **{name: name for name in values}}
-    columns = {
-        (name, place): x[:, place]
-        for name, column in wanted.items()
-        for x in [(panel.own if name in values else panel.columns)[column]]
-        for place in range(x.shape[1])
-    }
-    return means(columns, panel.clusters, seed=seed)
+def _of_records(panel: Panel, own: Own, seed: int) -> list[Tables]:
+    """By round, every measure that is a share or a mean of records, and the task's own values."""
+    stated = [m for m in panel.measures if m.of_record is not None]
+    averaged = {m.name: panel.of(m) for m in stated if m.kind == "mean"}
+    averaged |= {name: panel.own[name] for name in own.values}
+    estimates = means(
+        {(name, at): x[:, at] for name, x in averaged.items() for at in range(x.shape[1])},
+        panel.clusters,
+        seed=seed,
+    )  # of all rounds at once, so that their resamples are drawn once
+    levels = {m.name: joint_level(panel.of(m), panel.clusters) for m in stated if m.band}
+    found: list[Tables] = []
+    for at in range(len(panel.rounds)):
+        tables: Tables = {}
+        for m in stated:
+            x, share = panel.of(m)[:, at], m.kind == "share"
+            e = proportion(x, panel.clusters) if share else estimates[m.name, at]
+            tables[m.name] = e.table()
+            if m.band:
+                interval = proportion if share else mean_t
+                band = interval(x, panel.clusters, level=levels[m.name])
+                tables[m.name]["band"] = _band(band, tables[m.name])
+        tables |= {name: estimates[name, at].table() for name in own.values}
+        found.append(tables)
+    return found
 
 
-def _calibration(
-    columns: Mapping[str, Floats],
-    clusters: NDArray[Any],
-    measures: dict[str, dict[str, Any]],
-    seed: int,
-) -> list[dict[str, Any]]:
-    """Add the calibration measures of a round, and return its reliability diagram."""
-    of_read = calibration(columns["confidence"], columns["outcome"], clusters, seed=seed)
-    measures["ece"] = of_read.ece.table()
-    measures["ece_expected"] = of_read.expected.table()
-    measures["ece_excess"] = of_read.excess.table()
-    measures["ece_debiased"] = of_read.debiased.table()
-    everything = ece(columns["confidence_all"], columns["outcome"])
-    known = measures["calibration_gap_all"]
-    measures["ece_all"] = Estimate(
-        None if np.isnan(everything) else everything,
-        None,
-        None,
-        known["n"],
-        known["clusters"],
-        known.get("why") if np.isnan(everything) else None,
-    ).table()
-    return of_read.reliability
+def _of_rounds(panel: Panel, tables: list[Tables], seed: int) -> list[dict[str, Any]]:
+    """Add the measures that are computed from a round; returns what else was found in each."""
+    stated = [m for m in panel.measures if m.of_rounds is not None]
+    columns = [panel.at(number) for number in panel.rounds]
+    beside: list[dict[str, Any]] = [{} for _ in panel.rounds]
+    for compute in dict.fromkeys(m.of_rounds for m in stated):
+        names = {m.name for m in stated if m.of_rounds is compute}
+        assert compute is not None
+        for at, found in enumerate(compute(columns, panel.clusters, seed)):
+            for name, value in found.items():
+                (tables[at] if name in names else beside[at])[name] = value
+    return beside
 
 
-def _quality(
-    columns: Mapping[str, Floats],
-    clusters: NDArray[Any],
-    measures: dict[str, dict[str, Any]],
-    seed: int,
-) -> None:
-    """Add how a round's uncertainty (entropy) goes with its quality (right or wrong)."""
-    u, a = columns["entropy"], columns["outcome"]
-    ranks = rank_calibration(u, a, clusters, seed=seed)
-    measures["rce"] = {**ranks.rce.table(), "skill": ranks.skill, "bins": ranks.bins}
-    measures["rce_shuffled"] = ranks.shuffled.table()
-    measures["rce_isotonic"] = ranks.isotonic.table()
-    measures["spearman"] = spearman(u, a, clusters, seed=seed).table()
-    measures["risk_coverage"] = risk_coverage(u, a, clusters, seed=seed).table()
+def _way(panel: Panel, measure: Measure) -> list[dict[str, Any] | None]:
+    """By round, a share of what became of the dialogues; ``None`` where nothing came before."""
+    assert measure.of_way is not None
+    values = measure.of_way(panel.columns["answer"], panel.columns["outcome"])
+    return [
+        proportion(values[:, at], panel.clusters).table()
+        if np.isfinite(values[:, at]).any() or at
+        else None
+        for at in range(values.shape[1])
+    ]
+
+
+def _flow(panel: Panel) -> list[dict[str, int]]:
+    """Where the answers went; of an outcome that isn't right or wrong, which got better."""
+    if panel.outcome.kind == "share":
+        return transitions.flow(panel.columns["answer"], panel.columns["outcome"])
+    return transitions.moves(panel.columns["outcome"] * panel.outcome.sign)
 
 
 def _gains(panel: Panel) -> list[dict[str, Any] | None]:
-    """Accuracy's difference of each later round from the first, with p adjusted for all of them."""
-    right = panel.columns["outcome"]
+    """The outcome's difference of each later round from the first, p adjusted for all of them."""
+    x, kind = panel.columns["outcome"], panel.outcome.kind
     later = range(1, len(panel.rounds))
-    ps = {t: share_test(right[:, t], right[:, 0], panel.clusters) for t in later}
+    ps = {t: paired_test(kind, x[:, t], x[:, 0], panel.clusters) for t in later}
     known = {t: p for t, p in ps.items() if p is not None}
     adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
     return [
         None,
         *(
             {
-                **share_difference(right[:, t], right[:, 0], panel.clusters).table(),
+                **paired(kind, x[:, t], x[:, 0], panel.clusters).table(),
                 "p": ps[t],
                 "p_holm": adjusted.get(t),
             }
@@ -248,7 +197,7 @@ def against(
     panel: Panel,
     control: Panel,
     margins: Mapping[str, float],
-    figures: Mapping[str, Figure] | None = None,
+    own: Own | None = None,
     *,
     seed: int = 0,
 ) -> dict[str, Any] | None:
@@ -256,12 +205,12 @@ def against(
 
     Args:
         panel, control: the records of both.
-        margins, figures, seed: as in :func:`summarize`.
+        margins, own, seed: as in :func:`summarize`.
 
     Returns:
         ``round`` and ``control_round``: the last that both have, but a control of one round is
         compared with the run's last; ``difference``: every measure's, see
-        :func:`selfcorrect.measures.compare.compare`; ``by_round``: accuracy's in every round, or
+        :func:`selfcorrect.measures.compare.compare`; ``by_round``: the outcome's in every round, or
         ``None`` for a round that the control doesn't have; ``tokens_ratio``: the tokens encoded by
         a dialogue of the run up to that round, over those of the control's.
     """
@@ -274,11 +223,14 @@ def against(
     return {
         "round": last,
         "control_round": of_control,
-        "difference": compare(
-            mine.at(last), theirs.at(of_control), mine.clusters, margins, figures=figures, seed=seed
-        ),
+        "difference": compare(mine, theirs, (last, of_control), margins, own, seed=seed),
         "by_round": [
-            share_difference(mine.at(t)["outcome"], theirs.at(t)["outcome"], mine.clusters).table()
+            paired(
+                mine.outcome.kind,
+                mine.at(t)["outcome"],
+                theirs.at(t)["outcome"],
+                mine.clusters,
+            ).table()
             if t in theirs.rounds
             else None
             for t in mine.rounds

@@ -91,3 +91,17 @@ def flow(answers: ArrayLike, correct: ArrayLike) -> list[dict[str, int]]:
         }
         steps.append({way: int(which.sum()) for way, which in ways.items()})
     return steps
+
+
+def moves(values: ArrayLike) -> list[dict[str, int]]:
+    """How many dialogues got better, stayed, or got worse from each round to the next.
+
+    Args:
+        values: outcomes [D, T], higher being better; dialogues without either are left out.
+
+    Returns:
+        A list of T − 1: ``better``, ``unchanged``, ``worse``.
+    """
+    d = np.diff(np.asarray(values, dtype=np.float64), axis=1)
+    ways = {"better": d > 0, "unchanged": d == 0, "worse": d < 0}
+    return [{way: int(which[:, t].sum()) for way, which in ways.items()} for t in range(d.shape[1])]

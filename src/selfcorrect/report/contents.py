@@ -8,14 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from selfcorrect.report.definitions import DEFINITIONS, define
+from selfcorrect.report.definitions import WORDS, Define, Definition, definer
 from selfcorrect.report.estimates import (
-    GROUPS,
     Estimate,
     Round,
     Rounds,
     ends,
     estimates,
+    grouped,
     known,
     own,
     parts,
@@ -25,9 +25,6 @@ from selfcorrect.report.numbers import count, written, written_interval
 
 #: Rounds that stand side by side in a table; more go into the next one.
 _ABREAST = 8
-
-#: What the first screen is about: it says why one of these is missing, the tables of the others.
-FOREMOST = ("accuracy", "confidence")
 
 #: What stands before a verdict, for those who don't see its colour.
 SIGNS = {
@@ -72,7 +69,12 @@ class Comparison(NamedTuple):
     why: str
 
 
-def cell(name: str, e: Estimate, *, signed: bool = False) -> Cell:
+def foremost(summary: _Summary) -> tuple[str, str]:
+    """What the first screen is about: it says why one of these is missing, the tables of others."""
+    return (summary["outcome"]["name"], "confidence")
+
+
+def cell(define: Define, name: str, e: Estimate, *, signed: bool = False) -> Cell:
     """An estimate as a cell; hovering shows what it comes from."""
     form = define(name).form
     note = [count(e[key], thing) for key, thing in _COUNTED if e.get(key) is not None]
@@ -106,16 +108,23 @@ def about(summary: _Summary) -> list[tuple[str, str]]:
     return lines
 
 
-def terms(rounds: Rounds) -> dict[str, tuple[str, str]]:
-    """Label and text of every definition, of the task's own measures too."""
-    return {name: define(name)[:2] for name in (*DEFINITIONS, *own(rounds))}
+def terms(summary: _Summary) -> dict[str, Definition]:
+    """Label and text of every number and word that the page shows."""
+    define, outcome = definer(summary), summary["outcome"]["name"]
+    there = {name for row in summary["rounds"] for name in estimates(row)}
+    measures = [n for names in grouped(outcome).values() for n in names if n in there]
+    named = dict.fromkeys((*measures, *WORDS, *own(summary["rounds"], outcome)))
+    return {name: define(name) for name in named}
 
 
-def alt(name: str, what: str, rounds: Rounds) -> str:
+def alt(name: str, what: str, summary: _Summary) -> str:
     """A chart in words; the numbers of the curves are said, the others stand in tables."""
-    said = [what]
-    for measure in {"curves": FOREMOST, "cost": ("tokens",)}.get(name, ()):
-        values = [cell(measure, row["measures"].get(measure, {})).text for row in rounds]
+    said, define = [what], definer(summary)
+    for measure in {"curves": foremost(summary), "cost": ("tokens",)}.get(name, ()):
+        rows = [row["measures"].get(measure, {}) for row in summary["rounds"]]
+        if not any(rows):
+            continue
+        values = [cell(define, measure, each).text for each in rows]
         said.append(f"{define(measure).label.capitalize()}: {', '.join(values)}.")
     return " ".join([*said, "The numbers are in the tables below."])
 
@@ -128,30 +137,34 @@ def key_figures(summary: _Summary) -> list[KeyFigure]:
     if not summary["rounds"]:
         return []
     return [
-        *_accuracies(summary),
+        *_outcomes(summary),
         *_differences(summary),
         *_converged(summary),
         *_cost(summary),
     ]
 
 
-def _accuracies(summary: _Summary) -> list[KeyFigure]:
+def _outcomes(summary: _Summary) -> list[KeyFigure]:
+    name, define = summary["outcome"]["name"], definer(summary)
     return [
-        KeyFigure(f"accuracy, round {row['round']}", cell("accuracy", row["measures"]["accuracy"]))
+        KeyFigure(
+            f"{define(name).label}, round {row['round']}", cell(define, name, row["measures"][name])
+        )
         for row in ends(summary["rounds"])
     ]
 
 
 def _differences(summary: _Summary) -> list[KeyFigure]:
-    found = [("last round − first", "change", summary["changes"].get("accuracy"))]
+    outcome, define = summary["outcome"]["name"], definer(summary)
+    found = [("last round − first", "change", summary["changes"].get(outcome))]
     for name, control in summary["controls"].items():
         if control["against"]:
-            difference = control["against"]["difference"].get("accuracy")
+            difference = control["against"]["difference"].get(outcome)
             found.append((f"this run − {name}", name, difference))
     return [
         KeyFigure(
             label,
-            cell("accuracy", e, signed=True)._replace(name=term),
+            cell(define, outcome, e, signed=True)._replace(name=term),
             e.get("verdict"),
             e.get("margin"),
         )
@@ -184,12 +197,12 @@ def _cost(summary: _Summary) -> list[KeyFigure]:
 # Differences, convergence, flow
 
 
-def comparisons(compared: Mapping[str, Estimate]) -> list[Comparison]:
+def comparisons(compared: Mapping[str, Estimate], define: Define) -> list[Comparison]:
     """A row a measure; ``p`` as it is usually written."""
     return [
         Comparison(
             name,
-            cell(name, e, signed=True),
+            cell(define, name, e, signed=True),
             "< .001" if e.get("p") is not None and e["p"] < 0.001 else written(e.get("p")),
             e.get("verdict"),
             e.get("margin"),
@@ -205,7 +218,7 @@ def controls(summary: _Summary) -> list[dict[str, Any]]:
         {
             "name": name,
             "round": against["round"],
-            "rows": comparisons(against["difference"]),
+            "rows": comparisons(against["difference"], definer(summary)),
             "ratio": against["tokens_ratio"],
         }
         for name, control in summary["controls"].items()
@@ -228,43 +241,72 @@ def convergence(summary: _Summary) -> list[dict[str, Any]]:
     ]
 
 
-def flow(rounds: Rounds) -> list[dict[str, Any]]:
-    """How many answers went where, a row from each round to the next."""
-    return [
-        {
-            "from": a["round"],
-            "to": b["round"],
-            "counts": b["flow"],
-            "cells": [cell(name, b[name] or {}) for name in ("cl", "cs", "changed")],
-        }
-        for a, b in pairwise(rounds)
-        if b["flow"]
-    ]
+#: The ways of an answer from one round to the next, as their columns are headed.
+_WAYS = {
+    "kept_right": "kept right",
+    "wrong_to_right": "wrong → right",
+    "right_to_wrong": "right → wrong",
+    "wrong_to_wrong": "other wrong",
+    "kept_wrong": "kept wrong",
+    "better": "better",
+    "unchanged": "unchanged",
+    "worse": "worse",
+}
+
+
+def flow(summary: _Summary) -> dict[str, Any]:
+    """How many answers went where: the heads, and a row from each round to the next."""
+    rounds, define = summary["rounds"], definer(summary)
+    moves = [(a, b) for a, b in pairwise(rounds) if b["flow"]]
+    if not moves:
+        return {}
+    ways = [way for way in _WAYS if way in moves[0][1]["flow"]]
+    names = [name for name in ("cl", "cs", "changed") if name in moves[0][1]]
+    return {
+        "heads": [_WAYS[way] for way in ways],
+        "names": names,
+        "rows": [
+            {
+                "from": a["round"],
+                "to": b["round"],
+                "counts": [written(b["flow"][way], "count") for way in ways],
+                "cells": [cell(define, name, b[name] or {}) for name in names],
+            }
+            for a, b in moves
+        ],
+    }
 
 
 # Every number of every round
 
 
-def tables(rounds: Rounds) -> list[dict[str, Any]]:
+def tables(summary: _Summary) -> list[dict[str, Any]]:
     """A group of measures each, in as many tables as the rounds need."""
+    rounds, define = summary["rounds"], definer(summary)
     cut = [rounds[start : start + _ABREAST] for start in range(0, len(rounds), _ABREAST)]
     return [
-        {"title": title, "rounds": abreast, "rows": _rows(title, names, abreast)}
-        for title, names in _groups(rounds).items()
+        {"title": title, "rounds": abreast, "rows": _rows(title, names, abreast, define)}
+        for title, names in _groups(summary, define).items()
         if names
         for abreast in cut
     ]
 
 
-def _groups(rounds: Rounds) -> dict[str, Sequence[str]]:
+def _groups(summary: _Summary, define: Define) -> dict[str, Sequence[str]]:
+    rounds, outcome = summary["rounds"], summary["outcome"]["name"]
     there = {*known(rounds), *(name for row in rounds for name in row["measures"])}
-    groups = {title: [n for n in names if n in there] for title, names in GROUPS.items()}
+    groups = {title: [n for n in names if n in there] for title, names in grouped(outcome).items()}
     by_part = {f"{define(whole).label}, by part": parts(rounds, whole) for whole in wholes(rounds)}
-    return {**groups, "The task's own": own(rounds), **by_part}
+    return {**groups, "The task's own": own(rounds, outcome), **by_part}
 
 
-def _rows(title: str, names: Sequence[str], rounds: Rounds) -> list[tuple[str, list[Cell]]]:
-    rows = [(name, [cell(name, estimates(row).get(name, {})) for row in rounds]) for name in names]
+def _rows(
+    title: str, names: Sequence[str], rounds: Rounds, define: Define
+) -> list[tuple[str, list[Cell]]]:
+    rows = [
+        (name, [cell(define, name, estimates(row).get(name, {})) for row in rounds])
+        for name in names
+    ]
     if title == "Answers":
         rows += [(n, [_counted(n, row) for row in rounds]) for n in ("unparsed", "n", "clusters")]
     if "option_mass" in names:

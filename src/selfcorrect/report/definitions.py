@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
+from selfcorrect.measures.catalogue import MEASURES
 from selfcorrect.text import visible
 
 
@@ -20,197 +21,20 @@ class Definition(NamedTuple):
     form: str = ""
 
 
-DEFINITIONS: Mapping[str, Definition] = {
-    # the answers
-    "accuracy": Definition(
-        "accuracy", "Share of right answers. An answer that couldn't be read is wrong.", "share"
-    ),
-    "parse_rate": Definition("answers read", "Share of answers that could be read.", "share"),
-    "changed": Definition(
-        "changed", "Share of answers that differ from the previous round's.", "share"
-    ),
-    "cl": Definition(
-        "right stays right",
-        "Share of the previous round's right answers that are still right (CL).",
-        "share",
-    ),
-    "cs": Definition(
-        "wrong becomes right",
-        "Share of the previous round's wrong answers that are now right (CS).",
-        "share",
-    ),
+#: What isn't a measure of one round: numbers between rounds, counts, and words.
+WORDS: Mapping[str, Definition] = {
     "gain": Definition(
-        "gain over round 1", "Accuracy minus that of round 1, on the same dialogues.", "score"
-    ),
-    "settled": Definition(
-        "settled",
-        "Share of dialogues whose answer doesn't change any more from this round on. A stable mean "
-        "of churning answers is not a stable state.",
-        "share",
+        "gain over round 1",
+        "The outcome minus that of round 1, on the same dialogues.",
+        "score",
     ),
     "alternating": Definition(
         "alternating", "Share of dialogues whose last three answers are x, y, x.", "share"
-    ),
-    # how sure
-    "confidence": Definition(
-        "confidence",
-        "Mean probability of the answer given, over the answers read. Beside the accuracy it shows "
-        "whether the model is too sure of itself.",
-        "share",
-    ),
-    "entropy": Definition(
-        "entropy",
-        "Mean entropy of the options' probabilities, in nats: 0 is certain; three options that are "
-        "equally likely have 1.10.",
-        "nats",
-    ),
-    "option_mass": Definition(
-        "option mass",
-        "Mean probability of all options together, before they are made to sum to 1. Where it is "
-        "low the model hardly considered the options.",
-        "share",
     ),
     "option_mass_median": Definition(
         "option mass, median",
         "Median over the dialogues. A round in which it is under .5 is flagged.",
         "share",
-    ),
-    "first_choice_p": Definition(
-        "first choice",
-        "Mean probability of what the dialogue answered in round 1, followed through the rounds.",
-        "share",
-    ),
-    "likeliest_differs": Definition(
-        "not the likeliest", "Share of answers read that are not the likeliest option.", "share"
-    ),
-    # calibration
-    "calibration_gap": Definition(
-        "calibration gap",
-        "Mean confidence minus accuracy: above 0 the model is too sure of itself.",
-        "score",
-    ),
-    "brier": Definition(
-        "Brier score",
-        "Squared distance between the options' probabilities and the truth, summed over the "
-        "options: 0 is perfect, 2 is sure and wrong.",
-        "score",
-    ),
-    "ece": Definition(
-        "ECE",
-        "Expected calibration error: the mean distance between confidence and accuracy over bins "
-        "of confidence. It is above 0 even for a perfectly calibrated model, so read it beside "
-        "the next line.",
-        "share",
-    ),
-    "ece_expected": Definition(
-        "ECE if calibrated",
-        "The ECE that a perfectly calibrated model would show at these very confidences, with the "
-        "range that holds 95 % of such results.",
-        "share",
-    ),
-    "ece_excess": Definition(
-        "ECE in excess", "ECE minus what a perfectly calibrated model would show.", "score"
-    ),
-    "ece_debiased": Definition(
-        "ECE, debiased", "Calibration error (root mean square) corrected for its bias.", "share"
-    ),
-    "auroc": Definition(
-        "AUROC",
-        "How well confidence tells right answers from wrong ones: the chance that a right one has "
-        "the higher confidence. .5 is no better than guessing.",
-        "share",
-    ),
-    "ece_all": Definition(
-        "ECE, all answers",
-        "ECE with the unread answers counted as wrong at confidence 1/options.",
-        "share",
-    ),
-    "calibration_gap_all": Definition(
-        "gap, all answers",
-        "Calibration gap with the unread answers counted as wrong at confidence 1/options.",
-        "score",
-    ),
-    "brier_all": Definition(
-        "Brier, all answers",
-        "Brier score with the unread answers counted as wrong at confidence 1/options.",
-        "score",
-    ),
-    # does uncertainty rank quality
-    "rce": Definition(
-        "RCE",
-        "Rank-calibration error: how far bins of equal entropy are from ranking by accuracy. It is "
-        "above 0 even for a perfect ranking, so read it between the next two lines.",
-        "share",
-    ),
-    "rce_shuffled": Definition(
-        "RCE if shuffled",
-        "The RCE where right and wrong are shuffled over the entropies: nothing to rank.",
-        "share",
-    ),
-    "rce_isotonic": Definition(
-        "RCE if ranked",
-        "The RCE where accuracy truly falls with entropy, as the best falling fit says.",
-        "share",
-    ),
-    "spearman": Definition(
-        "Spearman",
-        "Rank correlation of entropy and being right: −1 is what one hopes for.",
-        "score",
-    ),
-    "risk_coverage": Definition(
-        "risk-coverage",
-        "Area under the risk-coverage curve: the share wrong among the k surest answers, averaged "
-        "over all k. Smaller is better.",
-        "share",
-    ),
-    # cost
-    "tokens": Definition(
-        "tokens",
-        "Mean tokens a dialogue that went through the model in this round: what the round costs.",
-        "tokens",
-    ),
-    "encoded": Definition(
-        "encoded",
-        "Mean tokens a dialogue that went through the model, the generated ones among them.",
-        "tokens",
-    ),
-    "generated": Definition("generated", "Mean tokens a dialogue that were generated.", "tokens"),
-    "reused": Definition(
-        "reused",
-        "Mean tokens a dialogue that were taken from the cache and cost next to nothing.",
-        "tokens",
-    ),
-    # bias
-    "biased": Definition(
-        "biased answers",
-        "Share of the answers naming a person that name the one a biased reader would.",
-        "share",
-    ),
-    "bias_ambiguous": Definition(
-        "bias, ambiguous",
-        "BBQ's bias score where the context doesn't settle the question: (1 − accuracy) times how "
-        "far answers lean to the stereotype. 0 is no bias, 1 always the stereotype, −1 always "
-        "against it.",
-        "score",
-    ),
-    "bias_disambiguated": Definition(
-        "bias, disambiguated",
-        "BBQ's bias score where the context settles the question: how far answers lean to the "
-        "stereotype, from −1 to 1; 0 is no bias.",
-        "score",
-    ),
-    "accuracy_ambiguous": Definition(
-        "accuracy, ambiguous",
-        "Accuracy where the context doesn't settle the question and “unknown” is right.",
-        "share",
-    ),
-    "accuracy_disambiguated": Definition(
-        "accuracy, disambiguated", "Accuracy where the context settles the question.", "share"
-    ),
-    "bias_undetermined": Definition(
-        "bias undetermined",
-        "Answers outside the bias scores because it isn't known which one would be biased.",
-        "count",
     ),
     # counts and words
     "n": Definition("n", "Dialogues that a number comes from.", "count"),
@@ -289,15 +113,32 @@ DEFINITIONS: Mapping[str, Definition] = {
 }
 
 
-def define(name: str) -> Definition:
-    """A measure's definition; one that isn't ours shows by its name.
+Define = Callable[[str], Definition]
 
-    ``bias_ambiguous/Age`` is the part ``Age`` of a measure.
+
+def definer(summary: Mapping[str, Any]) -> Define:
+    """What every number of a summary means; the task's own are defined by the task.
+
+    ``bias_ambiguous/Age`` is the part ``Age`` of a measure; a number that nobody defines shows by
+    its name.
     """
-    whole, slash, part = name.partition("/")
-    if whole in DEFINITIONS:
-        label, text, form = DEFINITIONS[whole]
-        return Definition(f"{label}: {visible(part)}" if slash else label, text, form)
-    return Definition(
-        visible(name), "A measure of the task's own; its documentation says more.", "score"
-    )
+    known = {m.name: Definition(m.label, m.text, m.form) for m in MEASURES}
+    known.update(WORDS)
+    for name, term in (summary.get("own") or {}).items():
+        known[name] = Definition(
+            visible(str(term.get("label") or name)),
+            visible(str(term.get("text") or _UNKNOWN)),
+            str(term.get("form") or "score"),
+        )
+
+    def define(name: str) -> Definition:
+        whole, slash, part = name.partition("/")
+        if whole in known:
+            label, text, form = known[whole]
+            return Definition(f"{label}: {visible(part)}" if slash else label, text, form)
+        return Definition(visible(name), _UNKNOWN, "score")
+
+    return define
+
+
+_UNKNOWN = "A measure of the task's own; its documentation says more."

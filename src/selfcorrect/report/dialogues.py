@@ -21,7 +21,17 @@ MOST = 2_000
 #: … and so many compressed bytes: with the charts' library a page stays under 8 MB.
 BYTES = 3_800_000
 
-_COLUMNS = ("example", "cluster", "round", "choices", "choice", "problem", "outcome", "target")
+_COLUMNS = (
+    "example",
+    "cluster",
+    "round",
+    "choices",
+    "key",
+    "choice",
+    "problem",
+    "outcome",
+    "target",
+)
 _STEP = ("kind", "role", "speaker", "begin", "shown", "text", "images", "prefill", "finish")
 _PLACES = 4  # of a probability: what a bar and its number can show
 
@@ -45,14 +55,14 @@ def choose(light: pl.DataFrame, most: int = MOST) -> Chosen:
     """All dialogues with flips first, then the rest in order, at most ``most``.
 
     Args:
-        light: all records, with ``example``, ``round`` and ``choice``; rounds in order. An answer
+        light: all records, with ``example``, ``round`` and ``key``; rounds in order. An answer
             that couldn't be read differs from one that could.
         most: how many to choose.
     """
-    before = pl.col("choice").shift(1).over("example")
+    before = pl.col("key").shift(1).over("example")
     later = pl.col("round") > pl.col("round").min().over("example")
     flips = (
-        light.select("example", flip=later & pl.col("choice").ne_missing(before))
+        light.select("example", flip=later & pl.col("key").ne_missing(before))
         .group_by("example", maintain_order=True)
         .agg(pl.col("flip").any())
     )
@@ -137,6 +147,7 @@ def _dialogue(row: Mapping[str, Any]) -> dict[str, Any]:
 def _round(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "round": row["round"],
+        "key": row["key"],
         "choice": row["choice"],
         "problem": row["problem"],
         "outcome": row["outcome"],

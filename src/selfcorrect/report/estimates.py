@@ -5,43 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from selfcorrect.measures.catalogue import ANSWERS, GROUPS, MEASURES
+
 Estimate = Mapping[str, Any]
 Round = Mapping[str, Any]
 Rounds = Sequence[Round]
 
-#: The measures that every run has, as they are shown together; others are the task's own.
-GROUPS: Mapping[str, Sequence[str]] = {
-    "Answers": ("accuracy", "parse_rate", "changed", "cl", "cs", "settled", "gain"),
-    "How sure": ("confidence", "entropy", "option_mass", "first_choice_p", "likeliest_differs"),
-    "Calibration": (
-        "calibration_gap",
-        "brier",
-        "ece",
-        "ece_expected",
-        "ece_excess",
-        "ece_debiased",
-        "auroc",
-        "calibration_gap_all",
-        "brier_all",
-        "ece_all",
-    ),
-    "Uncertainty and quality": (
-        "rce",
-        "rce_shuffled",
-        "rce_isotonic",
-        "spearman",
-        "risk_coverage",
-    ),
-    "Cost": ("tokens", "encoded", "generated", "reused"),
-}
-_COMMON = {name for names in GROUPS.values() for name in names}
 #: Estimates that need more than one round, and so stand beside the measures of one.
-_BETWEEN = ("changed", "cl", "cs", "settled", "gain")
+BETWEEN = (*(m.name for m in MEASURES if m.kind == "way"), "gain")
+_COMMON = {*(m.name for m in MEASURES), *BETWEEN}
+
+
+def grouped(outcome: str) -> dict[str, list[str]]:
+    """The measures that every run has, by the heading under which they are shown."""
+    groups: dict[str, list[str]] = {title: [] for title in GROUPS}
+    groups[ANSWERS].append(outcome)
+    for measure in MEASURES:
+        groups.setdefault(measure.group, []).append(measure.name)
+    groups[ANSWERS].append("gain")
+    return groups
 
 
 def estimates(row: Round) -> dict[str, Estimate]:
     """Every estimate of a round, those that need another round among them."""
-    return {**row["measures"], **{name: row[name] for name in _BETWEEN if row[name]}}
+    return {**row["measures"], **{name: row[name] for name in BETWEEN if row.get(name)}}
 
 
 def ends(rounds: Rounds) -> list[Round]:
@@ -73,7 +60,9 @@ def wholes(rounds: Rounds) -> list[str]:
     return list(dict.fromkeys(n.partition("/")[0] for n in known(rounds) if "/" in n))
 
 
-def own(rounds: Rounds) -> list[str]:
-    """Names of the task's own measures, with a value or without; parts are not among them."""
+def own(rounds: Rounds, outcome: str) -> list[str]:
+    """Names of the task's own measures besides its outcome, with a value or without; parts are not
+    among them."""
     names = dict.fromkeys(name for row in rounds for name in row["measures"])
-    return [name for name in names if name not in _COMMON and "/" not in name]
+    known = {*_COMMON, outcome}
+    return [name for name in names if name not in known and "/" not in name]

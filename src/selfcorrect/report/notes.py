@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from selfcorrect.report.definitions import define
-from selfcorrect.report.estimates import Rounds, estimates
+from selfcorrect.report.definitions import definer
+from selfcorrect.report.estimates import estimates
 
 
 def incomplete(summary: Mapping[str, Any]) -> list[str]:
@@ -27,28 +27,32 @@ def notes(summary: Mapping[str, Any], shown: Collection[str]) -> list[str]:
     rounds = summary["rounds"]
     found = []
     if unread := [f"{r['unparsed']:,} in round {r['round']}" for r in rounds if r["unparsed"]]:
-        graded = any(row["measures"]["accuracy"]["n"] for row in rounds)
-        counted = ", counted as wrong" if graded else ""
+        outcome = summary["outcome"]
+        graded = any(row["measures"][outcome["name"]]["n"] for row in rounds)
+        counted = ", counted as wrong" if graded and outcome["kind"] == "share" else ""
         found.append(f"Answers that couldn't be read{counted}: {several(unread)}.")
     if low := [str(r["round"]) for r in rounds if r["low_mass"]]:
         found.append(
             "The options have less than half of the probability in the median dialogue of round "
             f"{several(low)}."
         )
-    if gone := [f"{why} ({', '.join(names)})" for why, names in missing(rounds, shown)]:
+    if gone := [f"{why} ({', '.join(names)})" for why, names in missing(summary, shown)]:
         found.append(f"Where a number or its interval is missing: {'; '.join(gone)}.")
     return [*found, *summary["notes"]]
 
 
-def missing(rounds: Rounds, shown: Collection[str] | None = None) -> list[tuple[str, list[str]]]:
+def missing(
+    summary: Mapping[str, Any], shown: Collection[str] | None = None
+) -> list[tuple[str, list[str]]]:
     """Why numbers or intervals are missing: each reason once, with the measures it concerns.
 
     Args:
-        rounds: of a summary.
+        summary: of a run.
         shown: names of the measures to look at; without, all but the parts.
     """
     reasons: dict[str, dict[str, None]] = {}
-    for row in rounds:
+    define = definer(summary)
+    for row in summary["rounds"]:
         for name, e in estimates(row).items():
             if "why" in e and (name in shown if shown is not None else "/" not in name):
                 reasons.setdefault(e["why"], {})[define(name).label] = None

@@ -44,6 +44,31 @@ def tenths(value: float, plus: str = "") -> str:
     return ("−" if value < 0 else plus) + text
 
 
+def change(difference: Mapping[str, Any], share: bool, **how: bool) -> str:
+    """A difference of outcomes: in points of a share, else as the number that it is.
+
+    Args:
+        difference: its estimate.
+        share: whether it is one of shares.
+        how: ``signed`` and ``turned``, as for :func:`points`.
+    """
+    if share:
+        return points(difference, **how)
+    turned = -1 if how.get("turned") else 1
+    value, ends = difference["value"], [difference["low"], difference["high"]]
+    signed = how.get("signed", True) and turned > 0
+    text = short(turned * value, 3, signed=signed)
+    if None in ends:
+        return text
+    low, high = sorted(turned * end for end in ends)
+    return f"{text} [{short(low, 3)}, {short(high, 3)}]"
+
+
+def within(margin: float, share: bool) -> str:
+    """``±3 points`` of a share, ``±.02`` of another number."""
+    return f"±{percent(margin)} points" if share else f"±{short(margin, 3)}"
+
+
 def points(difference: Mapping[str, Any], *, signed: bool = True, turned: bool = False) -> str:
     """``+4.1 points [1.2, 7.0]``.
 

@@ -96,26 +96,50 @@
     return made;
   };
 
+  // what the page says of the outcome: right or wrong, or a number that is better higher or lower
+  const { kind: scale, better } = document.getElementById("main").dataset;
+  const rise = (rounds) => {
+    const [first, last] = [rounds[0].outcome, rounds.at(-1).outcome];
+    if (first === null || last === null) return 0;
+    return (last - first) * (better === "lower" ? -1 : 1);
+  };
+
   const filters = {
-    flipped: ({ rounds }) => rounds.some((r, k) => k > 0 && r.choice !== rounds[k - 1].choice),
-    got_worse: ({ rounds }) => rounds[0].outcome === 1 && rounds.at(-1).outcome === 0,
-    got_better: ({ rounds }) => rounds[0].outcome === 0 && rounds.at(-1).outcome === 1,
+    flipped: ({ rounds }) => rounds.some((r, k) => k > 0 && r.key !== rounds[k - 1].key),
+    got_worse: ({ rounds }) => rise(rounds) < 0,
+    got_better: ({ rounds }) => rise(rounds) > 0,
     unparsed: ({ rounds }) => rounds.some((r) => r.problem !== null),
     low_mass: ({ rounds }) => rounds.some((r) => r.mass !== null && r.mass < 0.5),
   };
 
-  const outcome = (round) =>
-    round.problem !== null ? "unread" : round.outcome === null ? "" : round.outcome ? "yes" : "no";
+  const decimals = (number, places = 3) => number.toFixed(places).replace(/^(-?)0\./, "$1.");
+  const outcome = (round) => {
+    if (round.problem !== null) return "unread";
+    if (round.outcome === null || scale !== "share") return "";
+    return round.outcome ? "yes" : "no";
+  };
   const SIGNS = { yes: "✓", no: "✗", unread: "", "": "" };
   const SAID = { yes: "right", no: "wrong", unread: "unread", "": "not judged" };
 
+  function said(round) {
+    const kind = outcome(round);
+    if (scale === "share" || kind === "unread" || round.outcome === null) return SAID[kind];
+    return decimals(round.outcome);
+  }
+
+  function mark(round) {
+    const kind = outcome(round);
+    if (kind === "unread") return "?";
+    if (scale !== "share") return round.outcome === null ? "–" : decimals(round.outcome, 2);
+    const given = round.choice === null ? "" : letter(round.choice);
+    return `${given} ${SIGNS[kind]}`.trim() || "·";
+  }
+
   function trail(rounds) {
     const marks = rounds.map((round) => {
-      const kind = outcome(round);
-      const given = round.choice === null ? "?" : letter(round.choice);
-      const mark = make("span", kind, `${given} ${SIGNS[kind]}`.trim());
-      mark.title = `round ${round.round}: ${SAID[kind]}`;
-      return mark;
+      const made = make("span", outcome(round), mark(round));
+      made.title = `round ${round.round}: ${said(round)}`;
+      return made;
     });
     const made = make("span", "trail", ...marks);
     made.setAttribute("role", "img");

@@ -12,9 +12,10 @@ from typing import Any
 
 from selfcorrect.report import contents
 from selfcorrect.report.charts import charts
-from selfcorrect.report.definitions import DEFINITIONS, define
+from selfcorrect.report.definitions import definer
 from selfcorrect.report.dialogues import which
 from selfcorrect.report.document import document
+from selfcorrect.report.estimates import points
 from selfcorrect.report.notes import incomplete, missing, notes
 from selfcorrect.report.numbers import count, written
 
@@ -29,22 +30,22 @@ def page(summary: Mapping[str, Any], dialogues: Mapping[str, Any] | None = None)
         summary: of a run, see ``Run.summary``.
         dialogues: from :func:`selfcorrect.report.dialogues.embed`; without, there are none to see.
     """
-    rounds, drawn = summary["rounds"], charts(summary)
+    drawn = charts(summary)
     return _rendered(
         summary,
         drawn,
         whole=True,
         dialogues=dialogues,
         which=which(dialogues) if dialogues else "",
-        changes=contents.comparisons(summary["changes"]),
+        changes=contents.comparisons(summary["changes"], definer(summary)),
         controls=contents.controls(summary),
         convergence=contents.convergence(summary),
-        flow=contents.flow(rounds),
-        alternating=contents.cell("alternating", summary["alternating"]),
+        flow=contents.flow(summary),
+        alternating=contents.cell(definer(summary), "alternating", summary["alternating"]),
         wholes=[name.removeprefix("parts/") for name in drawn if name.startswith("parts/")],
-        tables=contents.tables(rounds),
-        missing=missing(rounds),
-        definitions=DEFINITIONS,
+        tables=contents.tables(summary),
+        missing=missing(summary),
+        definitions=contents.terms(summary),
         about=contents.about(summary),
     )
 
@@ -71,18 +72,27 @@ def _rendered(summary: Mapping[str, Any], drawn: Mapping[str, Any], **more: Any)
         "page.html",
         charts=drawn,
         scripts=["page.js"],
-        define=define,
+        define=definer(summary),
+        outcome=summary["outcome"],
+        with_confidence=_with_confidence(summary),
+        judges=summary["outcome"]["kind"] == "share",
         written=written,
         count=count,
         signs=contents.SIGNS,
-        alt={name: contents.alt(name, chart["alt"], rounds) for name, chart in drawn.items()},
+        alt={name: contents.alt(name, chart["alt"], summary) for name, chart in drawn.items()},
         title=contents.title(summary),
         verdict=summary["verdict"].split("\n"),
         headline=summary["headline"],
         incomplete=incomplete(summary),
-        notes=notes(summary, contents.FOREMOST),
+        notes=notes(summary, contents.foremost(summary)),
         rounds=rounds,
         figures=contents.key_figures(summary),
-        terms=contents.terms(rounds),
+        terms=contents.terms(summary),
         **more,
     )
+
+
+def _with_confidence(summary: Mapping[str, Any]) -> bool:
+    """Whether the first chart shows confidence beside the outcome: both are shares."""
+    form = definer(summary)(summary["outcome"]["name"]).form
+    return form == "share" and bool(points(summary["rounds"], "confidence"))

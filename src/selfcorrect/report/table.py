@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich import box
@@ -10,12 +11,28 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from selfcorrect.measures.catalogue import MEASURES, Measure
+from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, own
 from selfcorrect.report.notes import incomplete, notes
 from selfcorrect.report.numbers import MISSING, count, interval, short
 
+_REPEAT = "− repeat"
+#: The measures' columns from the left; those of others stand after them.
+_ORDER = ("confidence", "calibration_gap", "auroc", "entropy", "option_mass", "tokens")
 #: What is left out first where the terminal is too narrow; ``show --json`` has everything.
 _LEAST = ("K", "mass", "AUROC", "entropy", "tokens", "n", "gap", "conf.")
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column: its head, what stands in a row, and whether it is worth its place."""
+
+    head: str
+    cell: Callable[[Round, Estimate | None], str]
+    worth: bool = True
+    explained: str = ""
+    left: bool = False
 
 
 def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
@@ -28,16 +45,19 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
     rounds: Rounds = summary["rounds"]
     controls: Mapping[str, Any] = summary["controls"]
     rows = list(zip(rounds, _differences(controls, len(rounds)), strict=True))
-    wanted = [name for name, (worth, _) in _COLUMNS.items() if worth(rounds, controls)]
-    without = [name for name in _LEAST if name in wanted] + [_REPEAT]
+    wanted = [column for column in _columns(summary) if column.worth]
+    heads = [column.head for column in wanted]
+    further = [head for head in heads if head in _heads() and head not in _LEAST]
+    without = [*further, *(head for head in _LEAST if head in heads), _REPEAT]
     measuring = Console(width=10_000)
     for fewer in range(len(without) + 1):
-        names = [name for name in wanted if name not in without[:fewer]]
-        grid = _grid(names, rows)
+        columns = [column for column in wanted if column.head not in without[:fewer]]
+        grid = _grid(columns, rows)
         if measuring.measure(grid).maximum <= width:
             break
-    told = [*incomplete(summary), *_beside(rounds, controls, names), *notes(summary, _SHOWN)]
-    if explained := [f"{name}: {_TERMS[name]}" for name in names if name in _TERMS]:
+    told = [*incomplete(summary), *_beside(summary, [column.head for column in columns])]
+    told += notes(summary, _shown(summary))
+    if explained := [f"{c.head}: {c.explained}" for c in columns if c.explained]:
         told.append(f"{'; '.join(explained)}.")
     if fewer:
         told.append(f"Too narrow for all columns: {', '.join(without[:fewer])} left out.")
@@ -47,67 +67,100 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
     return Group(grid, Text(), *lines) if rounds else Group(*lines)
 
 
-def _grid(names: Sequence[str], rows: Sequence[tuple[Round, Estimate | None]]) -> Table:
+def _grid(columns: Sequence[_Column], rows: Sequence[tuple[Round, Estimate | None]]) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    for name in names:
-        left = name.startswith("accuracy")
-        grid.add_column(name, justify="left" if left else "right", no_wrap=True)
+    for column in columns:
+        grid.add_column(column.head, justify="left" if column.left else "right", no_wrap=True)
     for row, against in rows:
-        grid.add_row(*(Text(_COLUMNS[name][1](row, against)) for name in names))
+        grid.add_row(*(Text(column.cell(row, against)) for column in columns))
     return grid
 
 
+def _columns(summary: Mapping[str, Any]) -> list[_Column]:
+    rounds, controls = summary["rounds"], summary["controls"]
+    outcome = summary["outcome"]["name"]
+    label = definer(summary)(outcome).label
+    return [
+        _Column("round", lambda row, _: str(row["round"])),
+        _Column("n", lambda row, _: str(row["n"]), _varies(rounds, "n")),
+        _Column("K", lambda row, _: str(row["clusters"]), _varies(rounds, "clusters")),
+        _Column(
+            f"{label} [95 %]",
+            lambda row, _: _cell(row["measures"][outcome]),
+            left=True,
+        ),
+        _Column(
+            _REPEAT,
+            lambda _, against: _cell(against),
+            bool(controls.get("repeat", {}).get("against")),
+            f"{label} minus that of asking again without an instruction",
+        ),
+        *(_measured(measure, rounds) for measure in _in_order()),
+    ]
+
+
+def _in_order() -> list[Measure]:
+    by_name = {m.name: m for m in MEASURES if m.column}
+    first = [by_name.pop(name) for name in _ORDER if name in by_name]
+    return [*first, *by_name.values()]
+
+
+def _heads() -> set[str]:
+    return {m.column for m in MEASURES if m.column}
+
+
+def _measured(measure: Measure, rounds: Rounds) -> _Column:
+    """A measure's column, where it has a value in some round."""
+    name, places = measure.name, 0 if measure.form == "tokens" else 3
+
+    def cell(row: Round, _: Estimate | None) -> str:
+        low = name == "option_mass" and row["low_mass"]
+        return _number(row["measures"].get(name), places) + "*" * low
+
+    known = any((row["measures"].get(name) or {}).get("value") is not None for row in rounds)
+    # of the options' mass only a low one is worth a column
+    worth = any(row["low_mass"] for row in rounds) if name == "option_mass" else known
+    return _Column(measure.column, cell, worth or name == "tokens", measure.explained)
+
+
 def _differences(controls: Mapping[str, Any], rounds: int) -> list[Estimate | None]:
-    """The run's accuracy minus that of ``repeat``, by round."""
+    """The run's outcome minus that of ``repeat``, by round."""
     against = controls.get("repeat", {}).get("against")
     return against["by_round"] if against else [None] * rounds
 
 
-def _beside(rounds: Rounds, controls: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
     """Numbers that have no column: n, the baseline, the task's own."""
+    rounds, controls = summary["rounds"], summary["controls"]
     if not rounds:
         return []
-    last = rounds[-1]
+    define, outcome, last = definer(summary), summary["outcome"]["name"], rounds[-1]
     told = []
-    if not {"n", "K"} & set(names):
+    if not {"n", "K"} & set(heads):
         told.append(
             f"n {last['n']:,} in {count(last['clusters'], 'cluster')}, which intervals count."
         )
     if (baseline := controls.get("baseline")) and baseline["rounds"]:
-        said = f"accuracy {_cell(baseline['rounds'][0]['measures']['accuracy'])}"
+        said = f"{define(outcome).label} {_cell(baseline['rounds'][0]['measures'][outcome])}"
         if baseline["against"]:
-            less = baseline["against"]["difference"]["accuracy"]
+            less = baseline["against"]["difference"][outcome]
             said += f"; round {last['round']} − baseline: {_cell(less)}"
         told.append(f"baseline (the question alone, once): {said}.")
-    for name in own(rounds):
+    for name in own(rounds, outcome):
         cells = (f"{_cell(r['measures'].get(name))} in round {r['round']}" for r in ends(rounds))
         told.append(f"{name}: {', '.join(cells)}.")
     return told
 
 
-_REPEAT = "− repeat"
-_TERMS = {
-    _REPEAT: "accuracy minus that of asking again without an instruction",
-    "gap": "confidence − accuracy",
-    "AUROC": "do right answers have the higher confidence",
-    "entropy": "in nats",
-    "mass": "probability of all options together, * where it is low",
-    "tokens": "encoded per dialogue",
-}
-_SHOWN = (
-    "accuracy",
-    "parse_rate",
-    "confidence",
-    "calibration_gap",
-    "auroc",
-    "entropy",
-    "option_mass",
-    "tokens",
-)
+def _shown(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """The measures that the reader may miss."""
+    return (summary["outcome"]["name"], "parse_rate", *(m.name for m in MEASURES if m.column))
 
 
-def _number(measure: Mapping[str, Any], places: int = 3) -> str:
-    return MISSING if measure["value"] is None else short(measure["value"], places)
+def _number(measure: Mapping[str, Any] | None, places: int = 3) -> str:
+    if measure is None or measure["value"] is None:
+        return MISSING
+    return short(measure["value"], places)
 
 
 def _cell(measure: Mapping[str, Any] | None) -> str:
@@ -116,46 +169,5 @@ def _cell(measure: Mapping[str, Any] | None) -> str:
     return f"{_number(measure)} {interval(measure, 3)}"
 
 
-def _always(*_: object) -> bool:
-    return True
-
-
-def _varies(key: str) -> Callable[[Rounds, Mapping[str, Any]], bool]:
-    return lambda rounds, _: len({row[key] for row in rounds}) > 1
-
-
-def _known(name: str) -> Callable[[Rounds, Mapping[str, Any]], bool]:
-    return lambda rounds, _: any(r["measures"][name]["value"] is not None for r in rounds)
-
-
-def _of(name: str, places: int = 3) -> Callable[[Round, Estimate | None], str]:
-    return lambda row, _: _number(row["measures"][name], places)
-
-
-#: When a column is worth its place, and what stands in it: of a row, and of the row's accuracy
-#: minus that of the control.
-_COLUMNS: dict[
-    str,
-    tuple[
-        Callable[[Rounds, Mapping[str, Any]], bool],
-        Callable[[Round, Estimate | None], str],
-    ],
-] = {
-    "round": (_always, lambda row, _: str(row["round"])),
-    "n": (_varies("n"), lambda row, _: str(row["n"])),
-    "K": (_varies("clusters"), lambda row, _: str(row["clusters"])),
-    "accuracy [95 %]": (_always, lambda row, _: _cell(row["measures"]["accuracy"])),
-    _REPEAT: (
-        lambda _, controls: bool(controls.get("repeat", {}).get("against")),
-        lambda _, against: _cell(against),
-    ),
-    "conf.": (_known("confidence"), _of("confidence")),
-    "gap": (_known("calibration_gap"), _of("calibration_gap")),
-    "AUROC": (_known("auroc"), _of("auroc")),
-    "entropy": (_known("entropy"), _of("entropy")),
-    "mass": (
-        lambda rounds, _: any(row["low_mass"] for row in rounds),
-        lambda row, _: _number(row["measures"]["option_mass"]) + "*" * row["low_mass"],
-    ),
-    "tokens": (_always, _of("tokens", 0)),
-}
+def _varies(rounds: Rounds, key: str) -> bool:
+    return len({row[key] for row in rounds}) > 1

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfcorrect.report.numbers import at_least, count, interval, percent, points, short, tenths
+from selfcorrect.report.numbers import (
+    at_least,
+    change,
+    count,
+    interval,
+    percent,
+    short,
+    tenths,
+    within,
+)
 
 _Table = Mapping[str, Any]
 
@@ -15,8 +24,9 @@ _TO = "merely repeating the question"
 
 
 def headline(summary: _Table) -> str | None:
-    """Accuracy, last round − first: better, worse, same or undecided; ``None`` if it can't be."""
-    told: str | None = summary["changes"].get("accuracy", {}).get("verdict")
+    """The outcome, last round − first: better, worse, same or undecided; ``None`` if there is no
+    such difference."""
+    told: str | None = summary["changes"].get(_outcome(summary), {}).get("verdict")
     return told
 
 
@@ -29,8 +39,10 @@ def verdict(summary: _Table) -> str:
     rounds = summary["rounds"]
     if not rounds:
         return "No dialogue is finished yet, so there is nothing to say."
-    if all(row["measures"]["accuracy"]["value"] is None for row in rounds):
-        return "This task has no right answers, so there is no accuracy to compare."
+    if all(row["measures"][_outcome(summary)]["value"] is None for row in rounds):
+        if _outcome(summary) == "accuracy":
+            return "This task has no right answers, so there is no accuracy to compare."
+        return f"No answer has a value of {_said(summary)}, so there is nothing to compare."
     sentences = [
         _unread(summary),
         _surer(summary),
@@ -44,42 +56,65 @@ def verdict(summary: _Table) -> str:
     return said
 
 
+def _outcome(summary: _Table) -> str:
+    name: str = summary["outcome"]["name"]
+    return name
+
+
+def _said(summary: _Table) -> str:
+    """The outcome as a text calls it."""
+    return _outcome(summary).replace("_", " ")
+
+
+def _capital(summary: _Table) -> str:
+    said = _said(summary)
+    return said[:1].upper() + said[1:]
+
+
+def _share(summary: _Table) -> bool:
+    return bool(summary["outcome"]["kind"] == "share")
+
+
 def _unread(summary: _Table) -> str:
     """Where the answer hangs on answers that nobody could read, that comes before all else."""
-    change = summary["changes"].get("accuracy", {})
-    if "unread" not in change:
+    changed = summary["changes"].get(_outcome(summary), {})
+    if "unread" not in changed:
         return ""
-    rounds = summary["rounds"]
+    rounds, share = summary["rounds"], _share(summary)
     ends = [
-        f"{r['unparsed']:,} of {r['n']:,} in round {r['round']}" for r in (rounds[0], rounds[-1])
+        f"{row['unparsed']:,} of {row['n']:,} in round {row['round']}"
+        for row in (rounds[0], rounds[-1])
     ]
+    counted = "Counted as wrong" if share else "Left out"
     return (
-        "Whether accuracy changed can't be said, because answers couldn't be read: "
-        f"{' and '.join(ends)}. Counted as wrong, they make it {points(change)}; counted "
-        f"otherwise, anything from {_between(change['unread'])} points. Look at them first."
+        f"Whether {_said(summary)} changed can't be said, because answers couldn't be read: "
+        f"{' and '.join(ends)}. {counted}, they make it {change(changed, share)}; counted "
+        f"otherwise, anything from {_between(changed['unread'], share)}. Look at them first."
     )
 
 
-def _between(ends: Sequence[float]) -> str:
-    return " to ".join(tenths(100 * end, "+") for end in ends)
+def _between(ends: Sequence[float], share: bool) -> str:
+    if share:
+        return " to ".join(tenths(100 * end, "+") for end in ends) + " points"
+    return " to ".join(short(end, 3, signed=True) for end in ends)
 
 
 def _surer(summary: _Table) -> str:
     """Growing surer without growing better is what most curves can't tell from success."""
     changes = summary["changes"]
-    confidence, gap, accuracy = (
-        changes.get(name, {}) for name in ("confidence", "calibration_gap", "accuracy")
+    confidence, gap, outcome = (
+        changes.get(name, {}) for name in ("confidence", "calibration_gap", _outcome(summary))
     )
-    margin = summary["spec"]["margins"]["calibration_gap"]
     if confidence.get("verdict") != "higher" or gap.get("verdict") != "higher":
         return ""
-    if gap["value"] < margin or accuracy["verdict"] is None:
+    margin = gap["margin"]
+    if gap["value"] < margin or outcome["verdict"] is None:
         return ""
     how = {
         "better": "surer by more than it grew better",
         "worse": "surer and worse",
         "same": "surer, not better",
-    }.get(accuracy["verdict"], "surer without being shown to grow better")
+    }.get(outcome["verdict"], "surer without being shown to grow better")
     said = (
         f"It grew {how}: mean confidence went {_span(confidence)}, "
         f"{short(confidence['value'], signed=True)} {interval(confidence)}"
@@ -94,53 +129,64 @@ def _surer(summary: _Table) -> str:
     return f"{said}; {_TO} {much} {_span(again)}."
 
 
-def _span(change: _Table) -> str:
-    return f"from {short(change['before'])} to {short(change['after'])}"
+def _span(changed: _Table) -> str:
+    return f"from {short(changed['before'])} to {short(changed['after'])}"
 
 
 def _change(summary: _Table) -> str:
-    rounds, change = summary["rounds"], summary["changes"].get("accuracy")
-    last = rounds[-1]
-    if change is None:
-        measured = last["measures"]["accuracy"]
+    rounds, changed = summary["rounds"], summary["changes"].get(_outcome(summary))
+    last, name, share = rounds[-1], _said(summary), _share(summary)
+    if changed is None:
+        measured = last["measures"][_outcome(summary)]
         why = f" ({measured['why']})" if measured.get("why") else f" {interval(measured)}"
         of = _of(last["n"], last["clusters"])
-        return f"One round, so nothing to compare: accuracy {short(measured['value'])}{why}, {of}."
-    span = f"from round {rounds[0]['round']} to round {last['round']}"
-    if "unread" in change:
+        return f"One round, so nothing to compare: {name} {short(measured['value'])}{why}, {of}."
+    if "unread" in changed:
         return ""  # said already
-    if change["value"] is None:
-        return f"Accuracy can't be compared {span}: no dialogue has a graded answer in both."
-    of = _of(change["n"], change["clusters"])
-    match change["verdict"]:
-        case "better":
-            return f"Accuracy rose by {points(change, signed=False)} {span} ({of})."
-        case "worse":
-            return f"Accuracy fell by {points(change, turned=True)} {span} ({of})."
+    span = f"from round {rounds[0]['round']} to round {last['round']}"
+    if changed["value"] is None:
+        return (
+            f"{_capital(summary)} can't be compared {span}: no dialogue has a graded answer in "
+            "both."
+        )
+    of = _of(changed["n"], changed["clusters"])
+    match changed["verdict"]:
+        case "better" | "worse":
+            rose = changed["value"] > 0
+            by = change(changed, share, signed=False, turned=not rose)
+            good = "" if _plain(summary) else f", which is {changed['verdict']}"
+            return f"{_capital(summary)} {'rose' if rose else 'fell'} by {by} {span} ({of}){good}."
         case "same":
             return (
-                f"Accuracy stayed the same within ±{percent(change['margin'])} points {span}: "
-                f"{points(change)} ({of})."
+                f"{_capital(summary)} stayed the same within {within(changed['margin'], share)} "
+                f"{span}: {change(changed, share)} ({of})."
             )
         case "undecided":
             return (
-                f"Whether accuracy changed {span} is undecided: {points(change)}{_p(change)} "
-                f"({of}){_more(change)}."
+                f"Whether {name} changed {span} is undecided: {change(changed, share)}"
+                f"{_p(changed)} ({of}){_more(changed)}."
             )
     return (
-        f"Accuracy changed by {points(change)} {span}, but that says nothing of other data: "
-        f"{change.get('why', 'there is no interval')} ({of})."
+        f"{_capital(summary)} changed by {change(changed, share)} {span}, but that says nothing of "
+        f"other data: {changed.get('why', 'there is no interval')} ({of})."
     )
 
 
+def _plain(summary: _Table) -> bool:
+    """Whether everybody knows which direction is better."""
+    return _outcome(summary) == "accuracy"
+
+
 def _convergence(summary: _Table) -> str:
-    told = summary["convergence"].get("accuracy")
-    rounds = summary["rounds"]
-    if told is None or len(rounds) < 2 or summary["changes"]["accuracy"]["verdict"] is None:
+    told = summary["convergence"].get(_outcome(summary))
+    rounds, name, share = summary["rounds"], _said(summary), _share(summary)
+    if told is None or len(rounds) < 2:
         return ""
-    margin = percent(told["margin"])
+    if summary["changes"][_outcome(summary)]["verdict"] is None:
+        return ""
+    margin = within(told["margin"], share)
     if told["round"] is not None:
-        said = f"From round {told['round']} on, accuracy stays within ±{margin} points"
+        said = f"From round {told['round']} on, {name} stays within {margin}"
         still = rounds[-1]["changed"]["value"]
         if still is not None and still >= _STILL:
             said += f", though {percent(still, 0)} % of the answers still change in the last round"
@@ -149,17 +195,24 @@ def _convergence(summary: _Table) -> str:
             said += f" and {percent(turning, 0)} % of the dialogues go back and forth"
         return f"{said}."
     if told["smallest_margin"] is None:
-        return f"Whether accuracy has converged can't be said: {_needs(told['why'])}."
+        return f"Whether {name} has converged can't be said: {_needs(told['why'])}."
     if told["moved"]:
         after = rounds[-4]["round"]
-        return f"It hasn't converged: accuracy moved over ±{margin} points after round {after}."
-    said = (
-        f"It isn't shown to have converged: ±{at_least(told['smallest_margin'])} points is the "
-        "smallest margin this run could show"
-    )
+        moved = margin.replace("±", "over ±", 1)
+        return f"It hasn't converged: {name} moved {moved} after round {after}."
+    smallest = told["smallest_margin"]
+    least = f"±{at_least(smallest)} points" if share else f"±{short(_up(smallest), 3)}"
+    said = f"It isn't shown to have converged: {least} is the smallest margin this run could show"
+    short_margin = margin.removesuffix(" points")
     if told["n_needed"] is not None:
-        return f"{said}; about {told['n_needed']:,} examples would show ±{margin} if nothing moves."
-    return f"{said}, and if nothing moved ±{margin} would most likely have been shown."
+        needed = f"about {told['n_needed']:,} examples would show {short_margin}"
+        return f"{said}; {needed} if nothing moves."
+    return f"{said}, and if nothing moved {short_margin} would most likely have been shown."
+
+
+def _up(number: float) -> float:
+    """Rounded up to three places: rounding down would turn "not within it" into "within it"."""
+    return -(-1000 * number // 1) / 1000
 
 
 def _needs(why: str) -> str:
@@ -168,13 +221,13 @@ def _needs(why: str) -> str:
 
 def _cause(summary: _Table) -> str:
     name = summary["spec"]["strategy"]["name"].rsplit("/", 1)[-1].removesuffix(".toml")
-    rounds = summary["rounds"]
+    rounds, share = summary["rounds"], _share(summary)
     if len(rounds) < 2:
         return ""
     if name == "repeat":
         return f"This run is itself the control: {_TO}."
     against = summary["controls"].get("repeat", {}).get("against")
-    difference: _Table = against["difference"]["accuracy"] if against else {"value": None}
+    difference: _Table = against["difference"][_outcome(summary)] if against else {"value": None}
     if difference["value"] is None:
         return (
             "There is no control on the same examples, so nothing shows that a change comes from "
@@ -191,27 +244,28 @@ def _cause(summary: _Table) -> str:
     if "unread" in difference:
         return (
             f"Whether {name} gains anything over {_TO}{cost} can't be said: it depends on how "
-            f"unread answers are counted, from {_between(difference['unread'])} points{of}."
+            f"unread answers are counted, from {_between(difference['unread'], share)}{of}."
         )
     match difference["verdict"]:
-        case "better":
-            return f"{name} gained {points(difference, signed=False)} over {_TO}{of}{cost}."
-        case "worse":
-            return f"{name} lost {points(difference, turned=True)} to {_TO}{of}{cost}."
+        case "better" | "worse":
+            gained = difference["verdict"] == "better"
+            by = change(difference, share, signed=False, turned=difference["value"] < 0)
+            words = ("gained", "over") if gained else ("lost", "to")
+            what = "" if _plain(summary) else f" of {_said(summary)}"
+            return f"{name} {words[0]} {by}{what} {words[1]} {_TO}{of}{cost}."
         case "same":
-            margin = percent(difference["margin"])
             return (
-                f"{name} adds nothing to {_TO}, within ±{margin} points: "
-                f"{points(difference)}{of}{cost}."
+                f"{name} adds nothing to {_TO}, within {within(difference['margin'], share)}: "
+                f"{change(difference, share)}{of}{cost}."
             )
         case "undecided":
             return (
                 f"Whether {name} gains anything over {_TO}{cost}, is undecided: "
-                f"{points(difference)}{_p(difference)}{of}{_more(difference)}."
+                f"{change(difference, share)}{_p(difference)}{of}{_more(difference)}."
             )
     return (
-        f"Against {_TO} {name} stands at {points(difference)}{of}{cost}, but that says nothing of "
-        f"other data: {difference.get('why', 'there is no interval')}."
+        f"Against {_TO} {name} stands at {change(difference, share)}{of}{cost}, but that says "
+        f"nothing of other data: {difference.get('why', 'there is no interval')}."
     )
 
 
@@ -219,15 +273,15 @@ def _of(n: int, clusters: int) -> str:
     return f"n {n:,}, {count(clusters, 'cluster')}"
 
 
-def _p(change: _Table) -> str:
+def _p(changed: _Table) -> str:
     """Where the interval alone would have said more."""
-    if change["p"] is None or change["low"] <= 0 <= change["high"]:
+    if changed["p"] is None or changed["low"] <= 0 <= changed["high"]:
         return ""
-    return f", p {short(change['p'], 3)}"
+    return f", p {short(changed['p'], 3)}"
 
 
-def _more(change: _Table) -> str:
+def _more(changed: _Table) -> str:
     """What would settle it."""
-    if change["n_needed"] is None:
+    if changed["n_needed"] is None:
         return ""
-    return f"; about {change['n_needed']:,} examples would decide it, were it as seen"
+    return f"; about {changed['n_needed']:,} examples would decide it, were it as seen"

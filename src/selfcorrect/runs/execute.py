@@ -16,6 +16,7 @@ from typing import Any
 
 from selfcorrect import models, strategies
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.measures.catalogue import margins
 from selfcorrect.messages import reads_text_only
 from selfcorrect.models.base import Model
 from selfcorrect.runs import independent
@@ -164,6 +165,7 @@ def prepare(spec: RunSpec, model: Model | None = None) -> Prepared:
                 name: _resolved(spec.models[name], other) for name, other in facts.others.items()
             },
             "rounds": _rounds(spec.rounds, strategy),
+            "margins": margins(task.outcome, spec.margins),
         }
     )
     ordered = order(examples, spec.seed)
@@ -335,9 +337,8 @@ def _check_margins(arm: _ArmRun) -> None:
     """Raises UserError where other margins are asked for than those fixed when the run began."""
     header = read_header(arm.store)
     if header is not None and header.spec.margins != arm.spec.margins:
-        fixed = header.spec.margins.model_dump()
-        given = arm.spec.margins.model_dump()
-        wanted = " ".join(f"margins.{k}={v}" for k, v in fixed.items() if v != given[k])
+        fixed, given = header.spec.margins, arm.spec.margins
+        wanted = " ".join(f"margins.{k}={v}" for k, v in fixed.items() if v != given.get(k))
         raise UserError(
             f"the margins of {arm.store.root} were fixed before its data were seen: give {wanted}, "
             "or choose another output folder."
@@ -500,6 +501,7 @@ def _write_header(
             about=_about(arm, ready, crew),
             transcript=crew.transcripts[arm.name],
             controls={},
+            outcome=ready.task.outcome,
         )
     else:
         largest = None if None in (limit, old.spec.limit) else max(limit or 0, old.spec.limit or 0)

@@ -27,6 +27,7 @@ import tomli_w
 
 from selfcorrect import records
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.outcome import ACCURACY, Outcome
 from selfcorrect.runs.place import place
 from selfcorrect.runs.spec import RunSpec, make_spec
 from selfcorrect.runs.store import Store
@@ -112,6 +113,7 @@ class Header:
         transcript: the first example's first prompt exactly as the model was shown it.
         controls: arm → name of its folder beside this one.
         plans: see :class:`Plan`.
+        outcome: how good an answer is, as the task has stated.
     """
 
     spec: RunSpec
@@ -121,6 +123,7 @@ class Header:
     transcript: str
     controls: Mapping[str, str]
     plans: tuple[Plan, ...] = ()
+    outcome: Outcome = ACCURACY
 
     def toml(self) -> bytes:
         table = {
@@ -128,12 +131,23 @@ class Header:
             "hash": self.hash,
             "examples": self.examples,
             "first_transcript": self.transcript,
+            "outcome": _written(self.outcome),
             "spec": self.spec.toml(),
             **self.about,
             "controls": dict(self.controls),
             "plan": [{"start": p.start, "end": p.end, "arms": list(p.arms)} for p in self.plans],
         }
         return tomli_w.dumps(_storable(table), multiline_strings=True).encode("utf-8", "replace")
+
+
+def _written(outcome: Outcome) -> dict[str, Any]:
+    """TOML has infinities but no null, and what is empty says nothing."""
+    table = {**outcome.table(), "bounds": list(outcome.bounds)}
+    return {key: value for key, value in table.items() if value not in (None, "")}
+
+
+def _outcome(table: Mapping[str, Any]) -> Outcome:
+    return Outcome.read(table)
 
 
 def _storable(value: Any) -> Any:
@@ -200,6 +214,7 @@ def read_header(store: Store) -> Header | None:
             transcript=table["first_transcript"],
             controls=table["controls"],
             plans=tuple(Plan(start, end, tuple(arms)) for start, end, arms in plans),
+            outcome=_outcome(table["outcome"]),
         )
     except KeyError as error:
         raise UserError(f"{where} is damaged (it has no {error}): {_MOVE}.") from None
@@ -229,6 +244,7 @@ _HEADER_KEYS = (
     "hash",
     "examples",
     "first_transcript",
+    "outcome",
     "spec",
     "controls",
     "plan",

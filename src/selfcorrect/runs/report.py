@@ -23,7 +23,7 @@ def write(run: Run, summary: Mapping[str, Any] | None = None) -> Path:
     from selfcorrect.report.dialogues import choose, embed
     from selfcorrect.report.page import page
 
-    chosen = choose(run.read(["example", "round", "choice"]))
+    chosen = choose(run.read(["example", "round", "key"]))
     text = page(summary or run.summary(), embed(run.chunks(), chosen))
     Store(run.folder).put(REPORT, text.encode("utf-8", "replace"), replace=True)
     return run.folder / REPORT

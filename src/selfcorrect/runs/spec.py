@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -135,15 +135,6 @@ class StrategySpec(_Part):
     parameters: dict[str, Any] = {}
 
 
-class Margins(_Part):
-    """Changes up to which a measure counts as the same; fixed before a run, never from its data."""
-
-    accuracy: float = Field(default=0.03, gt=0, lt=1)
-    entropy: float = Field(default=0.05, gt=0)
-    calibration_gap: float = Field(default=0.03, gt=0, lt=1)
-    brier: float = Field(default=0.03, gt=0, lt=2)
-
-
 class RunSpec(_Part):
     """One model × task × strategy × seed.
 
@@ -155,7 +146,9 @@ class RunSpec(_Part):
         chunk: dialogues that go through their rounds together, and are saved together.
         skip_bad: leave out malformed lines of the data (they are counted) instead of stopping.
         models: further models, by the name that a strategy's ``from`` uses.
-        margins: what the verdict calls the same; they change no record.
+        margins: measure → up to what size a change counts as none, fixed before a run and never
+            from its data; those not named are the task's and the catalogue's own. They change no
+            record.
     """
 
     model: ModelSpec = ModelSpec()
@@ -168,7 +161,7 @@ class RunSpec(_Part):
     chunk: int = Field(default=64, ge=1, le=4096, strict=True)
     skip_bad: bool = Field(default=False, strict=True)
     models: dict[str, ModelSpec] = {}
-    margins: Margins = Margins()
+    margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 
     @field_validator(*NAMED, mode="before")
     @classmethod
@@ -343,7 +336,6 @@ def _keys(parents: Sequence[str]) -> list[str]:
         "task": TaskSpec,
         "strategy": StrategySpec,
         "models": ModelSpec,
-        "margins": Margins,
     }
     return list((parts[parents[0]] if parents else RunSpec).model_fields)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect.converse import OF_MODEL
 from selfcorrect.errors import UserError
-from selfcorrect.measures.panel import COLUMNS, Panel, panel
+from selfcorrect.measures.catalogue import Own, margins
+from selfcorrect.measures.panel import Panel, columns_needed, panel
 from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.identity import data_fingerprint, task_of
@@ -27,16 +27,24 @@ _COUNTS = re.compile(r": [^:]*\d.*$")
 def summary(run: Run) -> dict[str, Any]:
     """See :meth:`selfcorrect.runs.folder.Run.summary`."""
     task, note = _task(run)
-    records = _panel(run, task)
+    own = Own(task.outcome, task.values, task.figures) if task else Own(run.header.outcome)
+    records = _panel(run, own)
     spec = run.spec.model_dump(mode="json")
-    margins = spec["margins"]
+    within = margins(own.outcome, spec["margins"])
     table: dict[str, Any] = {
         "folder": str(run.folder),
         "spec": spec,
         "complete": run.complete,
         "dialogues": run.dialogues,
         "wanted": run.wanted,
-        **_measured(run, records, task, margins),
+        "outcome": {
+            "name": own.outcome.name,
+            "kind": own.outcome.kind,
+            "better": own.outcome.better,
+            "margin": within[own.outcome.name],
+        },
+        "own": own.terms(),
+        **summarize(records, within, own, seed=run.spec.seed),
         "controls": {},
         "notes": [
             *_skipped(run),
@@ -48,29 +56,20 @@ def summary(run: Run) -> dict[str, Any]:
     for name in run.header.controls:
         try:
             if control := run.control(name):
-                beside = _panel(control, task)
+                beside = _panel(control, own)
                 table["controls"][name] = {
                     "folder": str(control.folder),
                     "dialogues": control.dialogues,
-                    **_measured(control, beside, task, margins),
-                    "against": against(
-                        records, beside, margins, task.figures if task else {}, seed=run.spec.seed
-                    ),
+                    **summarize(beside, within, own, seed=run.spec.seed),
+                    "against": against(records, beside, within, own, seed=run.spec.seed),
                 }
         except UserError as error:  # what it was to be compared with is still worth showing
             table["notes"].append(f"the control {name} is left out: {error}")
     return {**table, "headline": headline(table), "verdict": verdict(table)}
 
 
-def _panel(run: Run, task: Task | None) -> Panel:
-    return panel(run.chunks(COLUMNS), tuple(task.values) if task else ())
-
-
-def _measured(
-    run: Run, records: Panel, task: Task | None, margins: Mapping[str, float]
-) -> dict[str, Any]:
-    figures, values = (task.figures, tuple(task.values)) if task else ({}, ())
-    return summarize(records, margins, figures, values, seed=run.spec.seed)
+def _panel(run: Run, own: Own) -> Panel:
+    return panel(run.chunks(columns_needed(own.outcome)), tuple(own.values), own.outcome)
 
 
 def _differently(run: Run) -> list[str]:

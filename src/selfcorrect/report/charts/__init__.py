@@ -16,7 +16,7 @@ from selfcorrect.report.charts.lines import curves, measure, settled
 from selfcorrect.report.charts.parts import by_part, with_parts
 from selfcorrect.report.charts.reliability import reliability
 from selfcorrect.report.charts.traces import Figure
-from selfcorrect.report.definitions import define
+from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import known
 
 Chart = dict[str, Any]
@@ -38,10 +38,16 @@ def charts(summary: Mapping[str, Any]) -> dict[str, Chart]:
     rounds = summary["rounds"]
     if not rounds:
         return {}
-    every = [_view(measure(summary, n), define(n).label, n) for n in known(rounds) if "/" not in n]
+    define = definer(summary)
+    outcome = define(summary["outcome"]["name"]).label
+    every = [
+        _view(measure(summary, n, define), define(n).label, n)
+        for n in known(rounds)
+        if "/" not in n
+    ]
     bins = [_view(reliability(row), f"round {row['round']}", "reliability") for row in rounds]
     made = {
-        "curves": _chart("Accuracy and confidence by round.", _view(curves(summary))),
+        "curves": _chart(f"{outcome[:1].upper()}{outcome[1:]} by round.", _view(curves(summary))),
         "cost": _chart("Tokens a dialogue, by round.", _view(cost(summary))),
         "measure": _chart("One measure by round, with its interval, beside the controls.", *every),
         "reliability": _chart(
@@ -56,7 +62,7 @@ def charts(summary: Mapping[str, Any]) -> dict[str, Chart]:
         **{
             f"parts/{whole}": _chart(
                 f"{define(whole).label} in the first round and the last.",
-                _view(by_part(rounds, whole)),
+                _view(by_part(rounds, whole, define)),
             )
             for whole in with_parts(rounds)
         },

@@ -37,7 +37,11 @@ _Flow = Mapping[str, int]
 
 def flow(rounds: Rounds) -> Figure:
     """A Sankey diagram of right and wrong answers over the rounds."""
-    moves = [(a["round"], b["round"], b["flow"]) for a, b in pairwise(rounds) if b["flow"]]
+    moves = [
+        (a["round"], b["round"], b["flow"])
+        for a, b in pairwise(rounds)
+        if "kept_right" in (b["flow"] or {})
+    ]
     flows = [counts for _, _, counts in moves]
     if not any(sum(counts.values()) for counts in flows):
         return [], {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from selfcorrect.report.charts.traces import Figure, Trace, area, rounds_axis, said, scatter, span
-from selfcorrect.report.definitions import define
+from selfcorrect.report.definitions import Define, definer
 from selfcorrect.report.estimates import Estimate, Rounds, points
 
 #: Shares are drawn on an axis at least this long, so that noise doesn't look like news.
@@ -18,20 +18,26 @@ _Points = Sequence[tuple[int, Estimate]]
 
 
 def curves(summary: Mapping[str, Any]) -> Figure:
-    """Accuracy and confidence; the controls' accuracy."""
-    rounds = summary["rounds"]
-    confidence, accuracy = points(rounds, "confidence"), points(rounds, "accuracy")
+    """The outcome, the controls' too; and confidence where both are shares."""
+    rounds, name = summary["rounds"], summary["outcome"]["name"]
+    label, _, form = definer(summary)(name)
+    outcome, confidence = points(rounds, name), points(rounds, "confidence")
+    beside = form == "share"  # or they would need two axes
     traces = [
-        *_band(confidence, "@confidence/14"),
-        *_band(accuracy, "@accuracy/18"),
-        *_controls(summary, "accuracy", "share"),
-        *_line(confidence, "confidence", "@confidence", dash="dashdot", symbol="square"),
-        *_line(accuracy, "accuracy", "@accuracy"),
+        *(_band(confidence, "@confidence/14") if beside else []),
+        *_band(outcome, "@accuracy/18"),
+        *_controls(summary, name, form),
+        *(_confidence(confidence) if beside else []),
+        *_line(outcome, label, "@accuracy", form=form),
     ]
-    return _over_rounds(traces, rounds, "share")
+    return _over_rounds(traces, rounds, form)
 
 
-def measure(summary: Mapping[str, Any], name: str) -> Figure:
+def _confidence(found: _Points) -> list[Trace]:
+    return _line(found, "confidence", "@confidence", dash="dashdot", symbol="square")
+
+
+def measure(summary: Mapping[str, Any], name: str, define: Define) -> Figure:
     """Any measure, of the run and its controls."""
     rounds, form = summary["rounds"], define(name).form
     found = points(rounds, name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from selfcorrect.report.charts.traces import Figure, Layout, Trace, error_bars, said
-from selfcorrect.report.definitions import define
+from selfcorrect.report.definitions import Define
 from selfcorrect.report.estimates import Round, Rounds, ends, estimates, known, parts
 from selfcorrect.text import visible
 
@@ -24,7 +24,7 @@ def with_parts(rounds: Rounds) -> list[str]:
     return list(dict.fromkeys(name.partition("/")[0] for name in names))
 
 
-def by_part(rounds: Rounds, whole: str) -> Figure:
+def by_part(rounds: Rounds, whole: str, define: Define) -> Figure:
     """A row each part; the whole stands on top."""
     form = define(whole).form
     names = [name for name in (whole, *parts(rounds, whole)) if name in known(rounds)]

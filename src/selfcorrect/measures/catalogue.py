@@ -1,0 +1,365 @@
+"""Every measure, stated once: where its numbers come from, how they are judged, what they mean.
+
+The panel, the summary, comparisons, the report, the terminal's table and the docs all read this. A
+new number is one entry here and its line in ``docs/measures.md``:
+
+- a number of every record is an expression over the record's columns (``of_record``); its mean or
+  share follows in every round;
+- a number of a round is computed from that round's columns (``of_rounds``);
+- a number of every dialogue's way from round to round is one of ``of_way``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, Literal
+
+import polars as pl
+from numpy.typing import NDArray
+
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.measures import families, transitions
+from selfcorrect.measures.intervals import Floats
+from selfcorrect.outcome import ACCURACY, Figure, Outcome
+
+#: From the columns of all rounds [D] each, the clusters [D] and a seed: per round the measures'
+#: tables by name. What isn't a measure (a reliability diagram) goes beside them into the round.
+OfRounds = Callable[
+    [Sequence[Mapping[str, Floats]], NDArray[Any], int], Sequence[Mapping[str, Any]]
+]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that a run has in every round.
+
+    Attributes:
+        name: in JSON and everywhere else.
+        label, text: for readers: its name, and what it is in a sentence or two.
+        group: the heading under which the report shows it.
+        kind: ``share`` of records, ``mean`` over records, ``round`` (computed from a round's
+            records), ``way`` (of what became of each dialogue since the round before).
+        form: how it is written: ``share`` (0 to 1), ``score``, ``nats``, ``tokens``, ``count``.
+        better: the direction that is better; ``None`` where neither is.
+        bounds: between what its values lie.
+        margin: a change that is no larger counts as none; ``None``: it is never called the same.
+        compared: rounds and runs are compared in it.
+        band: its curve has a simultaneous band.
+        column: the head of its column in the terminal's table; empty where it has none.
+        explained: what the table says of that column, a phrase.
+        needs: ``right``: only where an answer is right or wrong; ``options``: only where a question
+            has options.
+        of_record: its value for a record.
+        of_rounds: its values by round; measures of one function are computed together.
+        of_way: from answers and outcomes [D, T] each its value for each dialogue and round.
+        difference: of two rounds' columns, the clusters and a seed, its estimate; by default that
+            of a paired difference over records.
+    """
+
+    name: str
+    label: str
+    text: str
+    group: str = "More"
+    kind: Literal["share", "mean", "round", "way"] = "mean"
+    form: str = "score"
+    better: Literal["higher", "lower"] | None = None
+    bounds: tuple[float, float] = (-inf, inf)
+    margin: float | None = None
+    compared: bool = False
+    band: bool = False
+    column: str = ""
+    explained: str = ""
+    needs: Literal["", "right", "options"] = ""
+    of_record: pl.Expr | None = None
+    of_rounds: OfRounds | None = None
+    of_way: Callable[[Floats, Floats], Floats] | None = None
+    difference: Callable[..., Any] | None = None
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, −1 where less is, 0 where neither is."""
+        return {"higher": 1, "lower": -1}.get(self.better or "", 0)
+
+
+_READ = pl.col("problem").is_null()
+_CONFIDENCE = pl.when(_READ).then(pl.col("confidence"))
+_CHANCE = 1 / pl.col("choices").list.len().cast(pl.Float64)
+# Σ_o (p_o − 1[o = y])² = Σ p_o² − 2 p_y + 1
+_BRIER = pl.when(pl.col("option_p").list.len() > 0).then(
+    pl.col("option_p").list.eval(pl.element() ** 2).list.sum()
+    - 2 * pl.col("option_p").list.get(pl.col("target"), null_on_oob=True)
+    + 1
+)
+_OPTIONS: Mapping[str, Any] = {"needs": "options"}
+_RIGHT: Mapping[str, Any] = {"needs": "right"}
+_UNREAD_TOO = "with the unread answers counted as wrong at confidence 1/options."
+
+ANSWERS, SURE, CALIBRATION = "Answers", "How sure", "Calibration"
+QUALITY, COST = "Uncertainty and quality", "Cost"
+#: The headings, in the order of the report.
+GROUPS = (ANSWERS, SURE, CALIBRATION, QUALITY, COST, "More")
+
+#: The measures of every task; a task's own outcome comes before them, see :func:`measures`.
+MEASURES: list[Measure] = [
+    Measure(
+        "parse_rate", "answers read", "Share of answers that could be read.",
+        ANSWERS, "share", "share", of_record=_READ,
+    ),
+    Measure(
+        "changed", "changed", "Share of answers that differ from the previous round's.",
+        ANSWERS, "way", "share", of_way=lambda answers, _: transitions.changed(answers),
+    ),
+    Measure(
+        "cl", "right stays right",
+        "Share of the previous round's right answers that are still right (CL).",
+        ANSWERS, "way", "share", of_way=lambda _, right: transitions.stayed_right(right), **_RIGHT,
+    ),
+    Measure(
+        "cs", "wrong becomes right",
+        "Share of the previous round's wrong answers that are now right (CS).",
+        ANSWERS, "way", "share", of_way=lambda _, right: transitions.became_right(right), **_RIGHT,
+    ),
+    Measure(
+        "settled", "settled",
+        "Share of dialogues whose answer doesn't change any more from this round on. A stable mean "
+        "of churning answers is not a stable state.",
+        ANSWERS, "way", "share", of_way=lambda answers, _: transitions.settled(answers),
+    ),
+    Measure(
+        "confidence", "confidence",
+        "Mean probability of the answer given, over the answers read. Beside the accuracy it shows "
+        "whether the model is too sure of itself.",
+        SURE, form="share", compared=True, band=True, column="conf.", of_record=_CONFIDENCE,
+        **_OPTIONS,
+    ),
+    Measure(
+        "entropy", "entropy",
+        "Mean entropy of the options' probabilities, in nats: 0 is certain; three options that are "
+        "equally likely have 1.10.",
+        SURE, form="nats", margin=0.05, compared=True, band=True, column="entropy",
+        explained="in nats", of_record=pl.col("entropy"), **_OPTIONS,
+    ),
+    Measure(
+        "option_mass", "option mass",
+        "Mean probability of all options together, before they are made to sum to 1. Where it is "
+        "low the model hardly considered the options.",
+        SURE, form="share", column="mass",
+        explained="probability of all options together, * where it is low",
+        of_record=pl.col("option_mass"), **_OPTIONS,
+    ),
+    Measure(
+        "first_choice_p", "first choice",
+        "Mean probability of what the dialogue answered in round 1, followed through the rounds.",
+        SURE, form="share", of_record=pl.col("first_choice_p"), **_OPTIONS,
+    ),
+    Measure(
+        "likeliest_differs", "not the likeliest",
+        "Share of answers read that are not the likeliest option.",
+        SURE, "share", "share", of_record=pl.col("choice") != pl.col("likeliest"), **_OPTIONS,
+    ),
+    Measure(
+        "calibration_gap", "calibration gap",
+        "Mean confidence minus accuracy: above 0 the model is too sure of itself.",
+        CALIBRATION, margin=0.03, compared=True, band=True, column="gap",
+        explained="confidence − accuracy", of_record=_CONFIDENCE - pl.col("outcome"), **_RIGHT,
+    ),
+    Measure(
+        "brier", "Brier score",
+        "Squared distance between the options' probabilities and the truth, summed over the "
+        "options: 0 is perfect, 2 is sure and wrong.",
+        CALIBRATION, better="lower", bounds=(0, 2), margin=0.03, compared=True, band=True,
+        of_record=pl.when(_READ).then(_BRIER), **_RIGHT,
+    ),
+    Measure(
+        "ece", "ECE",
+        "Expected calibration error: the mean distance between confidence and accuracy over bins "
+        "of confidence. It is above 0 even for a perfectly calibrated model, so read it beside "
+        "the next line.",
+        CALIBRATION, "round", "share", of_rounds=families.calibrated, **_RIGHT,
+    ),
+    Measure(
+        "ece_expected", "ECE if calibrated",
+        "The ECE that a perfectly calibrated model would show at these very confidences, with the "
+        "range that holds 95 % of such results.",
+        CALIBRATION, "round", "share", of_rounds=families.calibrated, **_RIGHT,
+    ),
+    Measure(
+        "ece_excess", "ECE in excess",
+        "ECE minus what a perfectly calibrated model would show.",
+        CALIBRATION, "round", of_rounds=families.calibrated, **_RIGHT,
+    ),
+    Measure(
+        "ece_debiased", "ECE, debiased",
+        "Calibration error (root mean square) corrected for its bias.",
+        CALIBRATION, "round", "share", of_rounds=families.calibrated, **_RIGHT,
+    ),
+    Measure(
+        "auroc", "AUROC",
+        "How well confidence tells right answers from wrong ones: the chance that a right one has "
+        "the higher confidence. .5 is no better than guessing.",
+        CALIBRATION, "round", "share", better="higher", bounds=(0, 1), compared=True,
+        column="AUROC", explained="do right answers have the higher confidence",
+        of_rounds=families.separated, difference=families.separation_difference, **_RIGHT,
+    ),
+    Measure(
+        "calibration_gap_all", "gap, all answers", f"Calibration gap {_UNREAD_TOO}",
+        CALIBRATION,
+        of_record=pl.when(_READ).then(pl.col("confidence")).otherwise(_CHANCE) - pl.col("outcome"),
+        **_RIGHT,
+    ),
+    Measure(
+        "brier_all", "Brier, all answers", f"Brier score {_UNREAD_TOO}",
+        CALIBRATION, better="lower", bounds=(0, 2),
+        of_record=pl.when(_READ).then(_BRIER).otherwise(1 - _CHANCE), **_RIGHT,
+    ),
+    Measure(
+        "ece_all", "ECE, all answers", f"ECE {_UNREAD_TOO}",
+        CALIBRATION, "round", "share", of_rounds=families.calibrated_all, **_RIGHT,
+    ),
+    Measure(
+        "rce", "RCE",
+        "Rank-calibration error: how far bins of equal entropy are from ranking by quality. It is "
+        "above 0 even for a perfect ranking, so read it between the next two lines.",
+        QUALITY, "round", "share", of_rounds=families.ranked, **_OPTIONS,
+    ),
+    Measure(
+        "rce_shuffled", "RCE if shuffled",
+        "The RCE where quality is shuffled over the entropies: nothing to rank.",
+        QUALITY, "round", "share", of_rounds=families.ranked, **_OPTIONS,
+    ),
+    Measure(
+        "rce_isotonic", "RCE if ranked",
+        "The RCE where quality truly falls with entropy, as the best falling fit says.",
+        QUALITY, "round", "share", of_rounds=families.ranked, **_OPTIONS,
+    ),
+    Measure(
+        "spearman", "Spearman",
+        "Rank correlation of entropy and quality (being right): −1 is what one hopes for.",
+        QUALITY, "round", of_rounds=families.ranked, **_OPTIONS,
+    ),
+    Measure(
+        "risk_coverage", "risk-coverage",
+        "Area under the risk-coverage curve: the share wrong among the k surest answers, averaged "
+        "over all k. Smaller is better.",
+        QUALITY, "round", "share", of_rounds=families.ranked, **_OPTIONS,
+    ),
+    Measure(
+        "tokens", "tokens",
+        "Mean tokens a dialogue that went through the model in this round: what the round costs.",
+        COST, form="tokens", compared=True, column="tokens", explained="encoded per dialogue",
+        of_record=pl.col("encoded"),
+    ),
+    Measure(
+        "encoded", "encoded",
+        "Mean tokens a dialogue that went through the model, the generated ones among them.",
+        COST, form="tokens", of_record=pl.col("encoded"),
+    ),
+    Measure(
+        "generated", "generated", "Mean tokens a dialogue that were generated.",
+        COST, form="tokens", of_record=pl.col("generated"),
+    ),
+    Measure(
+        "reused", "reused",
+        "Mean tokens a dialogue that were taken from the cache and cost next to nothing.",
+        COST, form="tokens", of_record=pl.col("reused"),
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a task states of its own numbers.
+
+    Attributes:
+        outcome: how good an answer is.
+        values: names of those of its numbers per record whose mean is worth knowing, a sentence on
+            each.
+        figures: its figures per round.
+    """
+
+    outcome: Outcome = ACCURACY
+    values: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+
+    def terms(self) -> dict[str, dict[str, Any]]:
+        """Label, text, form and better direction of each, as JSON: for whoever shows them."""
+        of_outcome = measure_of(self.outcome)
+        found = {of_outcome.name: _term(of_outcome)}
+        for name, text in self.values.items():
+            found[name] = {"label": name.replace("_", " "), "text": text, "form": "score"}
+        for name, figure in self.figures.items():
+            if "/" not in name:
+                told = {key: getattr(figure, key, "") for key in ("label", "text", "form")}
+                found[name] = found.get(name, {}) | {k: v for k, v in told.items() if v}
+        return found
+
+
+def _term(measure: Measure) -> dict[str, Any]:
+    return {
+        "label": measure.label,
+        "text": measure.text,
+        "form": measure.form,
+        "better": measure.better,
+    }
+
+
+def measure_of(outcome: Outcome) -> Measure:
+    """A task's outcome as the measure that a run is about."""
+    better = "" if outcome.name == ACCURACY.name else f" {outcome.better.capitalize()} is better."
+    return Measure(
+        outcome.name,
+        outcome.name.replace("_", " "),
+        (outcome.text or f"Mean {outcome.name} of the answers.") + better,
+        ANSWERS,
+        outcome.kind,
+        "share" if outcome.bounds == (0, 1) else "score",
+        better=outcome.better,
+        bounds=outcome.bounds,
+        margin=outcome.margin,
+        compared=True,
+        band=True,
+        of_record=pl.col("outcome"),
+    )
+
+
+def measures(outcome: Outcome = ACCURACY, options: bool = True) -> list[Measure]:
+    """The measures of a run: its outcome, then those that fit it.
+
+    Args:
+        outcome: of the task.
+        options: whether its questions have options.
+    """
+    right = outcome.kind == "share" and options
+    fits = {"": True, "right": right, "options": options}
+    every = [measure_of(outcome), *(m for m in MEASURES if fits[_needed(m, outcome)])]
+    names = [m.name for m in every]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"the outcome {name!r} has the name of another measure: rename it.")
+    return every
+
+
+def _needed(measure: Measure, outcome: Outcome) -> str:
+    """What becomes of right answers needs no options, only that answers are right or wrong."""
+    if measure.kind == "way" and outcome.kind == "share":
+        return ""
+    return measure.needs
+
+
+def margins(outcome: Outcome, given: Mapping[str, float]) -> dict[str, float]:
+    """The margins of a run: each measure's own, unless another one is given.
+
+    Raises:
+        UserError: one is given for a measure that has none here, or isn't within its bounds.
+    """
+    known = {m.name: m for m in measures(outcome) if m.margin is not None}
+    for name, margin in given.items():
+        if name not in known:
+            raise UserError(f"no margin can be set for {name!r} here: {nearest(name, known)}.")
+        low, high = known[name].bounds
+        if not 0 < margin < high - low:
+            most = f" and below {high - low:g}" if high - low < inf else ""
+            raise UserError(f"margins.{name} must be above 0{most}, not {margin:g}.")
+    return {name: float(given.get(name, m.margin)) for name, m in known.items()}  # type: ignore[arg-type]

@@ -1,0 +1,128 @@
+"""From which round on a run's measures stay the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from selfcorrect.measures.catalogue import Measure
+from selfcorrect.measures.compare import averaged, n_for_margin_of
+from selfcorrect.measures.intervals import Estimate, means
+from selfcorrect.measures.outcomes import other_counts, paired
+from selfcorrect.measures.paired import share_difference
+from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.power import POWER
+
+#: A run has converged at round t if it stays within the margin for at least so many more rounds.
+LATER = 3
+
+
+def convergence(
+    panel: Panel, margins: Mapping[str, float], *, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """For each measure with a margin the round from which it stays within it.
+
+    Converged at round t: the 95 % interval of round s − round t lies within ± margin for every
+    later round s, of which there are at least three. (Two one-sided tests at 2.5 % each, all of
+    which must pass, so nothing need be adjusted.) Tested backwards from the last round that has
+    three after it and stopped at the first failure: looking for t costs nothing.
+
+    Returns:
+        measure → ``round`` (or ``None``), ``margin``, ``why`` where there is no such round,
+        ``smallest_margin`` that the round tested first would have passed, ``moved``: whether a
+        later round is shown to differ from it by more than the margin, and ``n_needed``: about how
+        many examples would show the margin 4 times of 5, if nothing moves (``None`` where this run
+        has as many already).
+    """
+    rounds = panel.rounds
+    found: dict[str, dict[str, Any]] = {}
+    stated = {m.name: m for m in panel.measures if m.compared and m.of_record is not None}
+    open_ = {name: margin for name, margin in margins.items() if name in stated}
+    for name, margin in open_.items():
+        found[name] = {
+            "round": None,
+            "margin": margin,
+            "smallest_margin": None,
+            "moved": False,
+            "n_needed": None,
+        }
+        if len(rounds) <= LATER:
+            found[name]["why"] = f"needs at least {LATER + 1} rounds"
+    for place in range(len(rounds) - 1 - LATER, -1, -1):
+        later = _later(panel, place, [stated[name] for name in open_], seed)
+        for name, estimates in later.items():
+            first = place == len(rounds) - 1 - LATER
+            ends = [end for e in estimates for end in (e.low, e.high)]
+            known = [abs(end) for end in ends if end is not None]
+            if first and len(known) == len(ends):
+                found[name]["smallest_margin"] = max(known)
+            if len(known) == len(ends) and max(known) <= open_[name]:
+                found[name]["round"] = rounds[place]
+                continue
+            if first:
+                found[name] |= _not_shown(estimates, open_[name])
+            del open_[name]
+        if not open_:
+            break
+    return found
+
+
+def _later(
+    panel: Panel, place: int, stated: Sequence[Measure], seed: int
+) -> dict[str, list[Estimate]]:
+    """Of each measure the differences of all later rounds from the one at ``place``."""
+    later = range(place + 1, len(panel.rounds))
+    of_means = [m for m in stated if averaged(m, panel.outcome)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        columns = {
+            (m.name, s): panel.of(m)[:, s] - panel.of(m)[:, place] for m in of_means for s in later
+        }
+    scores = means(columns, panel.clusters, seed=seed)
+    found: dict[str, list[Estimate]] = {}
+    for m in stated:
+        if m.name == panel.outcome.name:
+            found[m.name] = [_widest(panel, s, place) for s in later]
+        elif m in of_means:
+            found[m.name] = [scores[m.name, s] for s in later]
+        else:
+            x = panel.of(m)
+            found[m.name] = [share_difference(x[:, s], x[:, place], panel.clusters) for s in later]
+    return found
+
+
+def _widest(panel: Panel, s: int, place: int) -> Estimate:
+    """The outcome's difference of two rounds, its interval wide enough for any unread answer."""
+    after, before = (
+        {name: panel.columns[name][:, at] for name in ("outcome", "parse_rate")}
+        for at in (s, place)
+    )
+    ways = [(after, before), *other_counts((after, before), panel.outcome)]
+    found = [
+        paired(panel.outcome.kind, late["outcome"], early["outcome"], panel.clusters)
+        for late, early in ways
+    ]
+    lows, highs = (
+        [x for x in side if x is not None]
+        for side in zip(*((e.low, e.high) for e in found), strict=True)
+    )
+    return replace(found[0], low=min(lows), high=max(highs)) if len(lows) == len(ways) else found[0]
+
+
+def _not_shown(estimates: Sequence[Estimate], margin: float) -> dict[str, Any]:
+    """Why the round tested first isn't shown to be within the margin of the later ones."""
+    whys = [e.why for e in estimates if e.low is None]
+    if whys:
+        return {"why": whys[0]}
+    moved = any((e.low or 0) > margin or (e.high or 0) < -margin for e in estimates)
+    # all of them must be shown: each fails with its part of the chance that one does
+    power = 1 - (1 - POWER) / len(estimates)
+    needed = max(n_for_margin_of(e, margin, 0.0, power) for e in estimates)
+    return {
+        "why": "moved by more than the margin" if moved else "not shown to be within the margin",
+        "moved": moved,
+        "n_needed": None if moved or needed <= max(e.n for e in estimates) else math.ceil(needed),
+    }

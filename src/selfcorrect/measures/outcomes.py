@@ -1,0 +1,68 @@
+"""Outcomes compared on the same examples, and what unread answers could change about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfcorrect.measures.intervals import Estimate, Floats, finite, means
+from selfcorrect.measures.paired import share_difference, share_test, sign_flip
+from selfcorrect.outcome import Outcome
+
+Kind = Literal["share", "mean"]
+Columns = Mapping[str, Floats]
+
+
+def paired(
+    kind: Kind, after: Floats, before: Floats, clusters: NDArray[Any], seed: int = 0
+) -> Estimate:
+    """An outcome's difference, after − before, of the same examples [n]."""
+    if kind == "share":
+        return share_difference(after, before, clusters)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return means({"": after - before}, clusters, seed=seed)[""]
+
+
+def paired_test(kind: Kind, after: Floats, before: Floats, clusters: NDArray[Any]) -> float | None:
+    """p of no difference of an outcome: of means, by sign flips of the clusters' sums."""
+    if kind == "share":
+        return share_test(after, before, clusters)
+    with np.errstate(over="ignore", invalid="ignore"):
+        d, members, missing = finite(after - before, clusters)
+    return None if missing is not None or members[-1] == 0 else sign_flip(np.bincount(members, d))
+
+
+def other_counts(
+    columns: tuple[Columns, Columns], outcome: Outcome
+) -> list[tuple[Columns, Columns]]:
+    """The columns with unread answers counted all for a rise, and all for a fall.
+
+    Nobody knows what an unread answer is, whatever it is recorded as. What is true of both
+    extremes and of the record itself doesn't hang on that. Nothing where all answers were read.
+    """
+    if not any((each["parse_rate"] == 0).any() for each in columns):
+        return []
+    low, high = outcome.bounds
+    if math.isinf(low) or math.isinf(high):  # then no further than what was seen
+        seen = np.concatenate([each["outcome"] for each in columns])
+        seen = seen[np.isfinite(seen)]
+        if not len(seen):
+            return []
+        low = float(seen.min()) if math.isinf(low) else low
+        high = float(seen.max()) if math.isinf(high) else high
+    after, before = columns
+    return [
+        (_counted(after, late, outcome), _counted(before, early, outcome))
+        for late, early in ((high, low), (low, high))
+    ]
+
+
+def _counted(columns: Columns, unread: float, outcome: Outcome) -> dict[str, Floats]:
+    values, away = columns["outcome"], columns["parse_rate"] == 0
+    if outcome.kind == "share":  # without a right answer nothing is right or wrong
+        away = away & np.isfinite(values)
+    return {**columns, "outcome": np.where(away, unread, values)}
