@@ -170,11 +170,20 @@ class Model(Protocol):
         context: the longest transcript in tokens.
     """
 
-    name: str
-    fingerprint: str
-    dtype: str
-    device: str
-    context: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def dtype(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def context(self) -> int: ...
 
     def open(self, dialogues: int) -> Conversation:
         """Begin that many empty dialogues."""

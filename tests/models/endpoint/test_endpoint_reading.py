@@ -16,9 +16,11 @@ from selfcorrect.errors import UserError
 from selfcorrect.messages import Transcript, message
 from selfcorrect.models.endpoint import Budget, BudgetError, Capabilities, Meter, load
 from selfcorrect.models.endpoint.address import address, without_key
+from selfcorrect.models.endpoint.answers import Token
+from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.conversation import EndpointConversation, _beginning
 from selfcorrect.models.endpoint.options import read_likeliest, spread
-from selfcorrect.models.endpoint.wire import Ask, Token, body, fold, overlap, render
+from selfcorrect.models.endpoint.wire import Ask, body, fold, overlap, render
 from selfcorrect.models.planted import load as planted
 
 KEY = "sk-proj-Zx81kd02jfQpLm7749"
@@ -264,7 +266,7 @@ def test_a_budget_is_never_exceeded(requests: list[Any], money: bool) -> None:
             refused += 1
             return
         await asyncio.sleep(0)
-        meter.count(int(prompt * share), 0, int(completion * share))
+        meter.count(Usage(int(prompt * share), 0, int(completion * share)))
         await meter.release(prompt, completion)
 
     async def every() -> None:

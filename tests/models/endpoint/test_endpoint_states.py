@@ -154,9 +154,9 @@ def test_bfloat16_comes_back_bit_for_bit(halves: list[int]) -> None:
     expected = torch.from_numpy(packed).view(torch.bfloat16).float().numpy()
     if not np.isfinite(expected).all():
         with pytest.raises(BrokenError, match="finite"):
-            stream({"activations": {"residual_stream": told}}, 1, 12)
+            stream({"residual_stream": told}, 1, 12)
         return
-    read = stream({"activations": {"residual_stream": told}}, 1, 12)
+    read = stream({"residual_stream": told}, 1, 12)
     np.testing.assert_array_equal(read[0, :, 0], expected)  # type: ignore[index]
 
 
@@ -191,18 +191,17 @@ def test_bfloat16_comes_back_bit_for_bit(halves: list[int]) -> None:
 def test_broken_states_are_broken_answers(change: dict[str, Any]) -> None:
     told: dict[str, Any] = {"dtype": "float32", "shape": [1, 2, 1], "compression": "zstd"}
     told["data"] = base64.b64encode(zstandard.compress(bytes(8))).decode()
-    assert stream({"activations": {"residual_stream": told}}, 1, 2) is not None
-    assert stream({}, 1, 2) is None
+    assert stream({"residual_stream": told}, 1, 2) is not None
     for broken in ({"residual_stream": told | change}, {"other": 1}, [1]):
         with pytest.raises(BrokenError):
-            stream({"activations": broken}, 1, 2)
+            stream(broken, 1, 2)
 
 
 def test_states_of_more_tokens_than_there_are_and_bombs_are_broken() -> None:
     def told(shape: list[int], raw: bytes) -> dict[str, Any]:
         data = base64.b64encode(zstandard.compress(raw)).decode()
         about = {"dtype": "float32", "shape": shape, "compression": "zstd", "data": data}
-        return {"activations": {"residual_stream": about}}
+        return {"residual_stream": about}
 
     with pytest.raises(BrokenError, match="a size of the hidden states is 3"):
         stream(told([1, 3, 1], bytes(12)), 1, 2)

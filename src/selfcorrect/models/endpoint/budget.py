@@ -10,6 +10,19 @@ from selfcorrect.errors import UserError
 _MILLION = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of a request: of its prompt, of those the cached ones, and generated ones."""
+
+    prompt: int
+    cached: int
+    completion: int
+
+    @property
+    def encoded(self) -> int:
+        return self.prompt - self.cached + self.completion
+
+
 class BudgetError(UserError):
     """The next request could exceed the budget. What was finished is kept."""
 
@@ -125,9 +138,9 @@ class Meter:
             self._held[1] -= completion
             self._changed.notify_all()
 
-    def count(self, prompt: int, cached: int, completion: int) -> None:
+    def count(self, used: Usage) -> None:
         """Enter what a request used."""
-        self.prompt += prompt
-        self.cached += cached
-        self.completion += completion
+        self.prompt += used.prompt
+        self.cached += used.cached
+        self.completion += used.completion
         self.requests += 1

@@ -1,9 +1,15 @@
-"""Numbers in a server's answer, checked. What can't be makes the answer a broken one."""
+"""What a server's JSON holds, read with a check at every step: what isn't as expected, or can't be,
+makes the answer a broken one. Nothing else here raises, whatever the server sends."""
 
 from __future__ import annotations
 
+import json
 import math
-from typing import Any
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 #: Above 0 by no more than this is rounding: the sum under a softmax is rounded too, and in 16-bit
 #: arithmetic the log of a certain token comes out a little above 0. It is taken as 0.
@@ -15,10 +21,71 @@ _MOST_MASS = 1.05
 #: Below this, servers mean "never": some write the smallest number of 32 bits for -inf.
 _NEVER = -1e30
 _SHOWN = 40
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class BrokenError(ValueError):
     """An answer that isn't whole or holds what can't be: it is asked for again."""
+
+
+class CutOffError(BrokenError):
+    """No JSON: an answer that was cut off, or a gateway's page in its place."""
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """The JSON object that an answer is.
+
+    Raises:
+        CutOffError: it is no JSON.
+        BrokenError: it is something else than an object.
+    """
+    try:
+        data = json.loads(raw.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):  # nested too deeply, or a number of too many digits
+        raise CutOffError("no JSON, or cut off") from None
+    return fields(data, "the answer")
+
+
+def fields(value: Any, what: str) -> dict[str, Any]:
+    """An object's fields.
+
+    Raises:
+        BrokenError: it is none.
+    """
+    if not isinstance(value, dict):
+        raise BrokenError(f"{what} is {shown(value)}, not an object")
+    return value
+
+
+def items(value: Any, what: str) -> list[Any]:
+    """A list's items.
+
+    Raises:
+        BrokenError: it is none.
+    """
+    if not isinstance(value, list):
+        raise BrokenError(f"{what} is {shown(value)}, not a list")
+    return value
+
+
+def text(value: Any, what: str) -> str:
+    """A text. Halves of characters, which JSON can hold and no file, are replaced by U+FFFD.
+
+    Raises:
+        BrokenError: it is none.
+    """
+    if not isinstance(value, str):
+        raise BrokenError(f"{what} is {shown(value)}, not a text")
+    return value if value.isascii() else _HALF.sub("\ufffd", value)
+
+
+def optional(read: Callable[[Any, str], T], value: Any, what: str) -> T | None:
+    """What may be missing or null.
+
+    Raises:
+        BrokenError: it is there, and not what it should be.
+    """
+    return None if value is None else read(value, what)
 
 
 def logp(value: Any, what: str = "a log-probability") -> float:

@@ -12,9 +12,11 @@ from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, Transcript, restart_all, say_all
 from selfcorrect.models.base import Reply, Request, Site, TextScore
 from selfcorrect.models.endpoint import states
+from selfcorrect.models.endpoint.answers import Completion
 from selfcorrect.models.endpoint.options import Scores, score
+from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.server import TooLongError
-from selfcorrect.models.endpoint.wire import GUESSED, Ask, Said, estimate, render
+from selfcorrect.models.endpoint.wire import Ask, estimate, render
 from selfcorrect.models.sites import message_index
 
 if TYPE_CHECKING:
@@ -72,8 +74,8 @@ class EndpointConversation:
             for row, request in enumerate(requests)
             if request is not None
         }
-        work = [_reply(self.model, ask, requests[row]) for row, ask in asked.items()]
-        found = self.model.server.run(_together(work))
+        work = [_reply(self.model.served, ask, requests[row]) for row, ask in asked.items()]
+        found = self.model.served.server.run(_together(work))
         replies: list[Reply | None] = [None] * len(requests)
         for (row, ask), reply in zip(asked.items(), found, strict=True):
             notes = tuple(dict.fromkeys((*self.score_notes[row], *reply.notes)))
@@ -86,7 +88,7 @@ class EndpointConversation:
     def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
         rows = [row for row, mine in enumerate(texts) if mine]
         work = [self._score(row, texts[row] or ()) for row in rows]
-        found = self.model.server.run(_together(work))
+        found = self.model.served.server.run(_together(work))
         scores: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
         for row, each in zip(rows, found, strict=True):
             scores[row], self.score_notes[row] = each.scores, each.notes
@@ -94,12 +96,13 @@ class EndpointConversation:
 
     async def _score(self, row: int, texts: Sequence[str]) -> Scores:
         earlier, spoken = self.transcripts[row].open_turn()
-        begun = "" if self.model.capabilities.prompt else _beginning(texts)
+        begun = "" if self.model.served.able.prompt else _beginning(texts)
         rests = [text[len(begun) :] for text in texts]
-        seed = hashlib.blake2b(render(earlier, spoken + begun).encode(), digest_size=4).digest()
+        shown = render(earlier, spoken + begun).encode(errors="surrogatepass")
+        seed = hashlib.blake2b(shown, digest_size=4).digest()
         ask = Ask(earlier, spoken, begun, seed=int.from_bytes(seed))
         try:
-            return await score(self.model, ask, rests, must=True)
+            return await score(self.model.served, ask, rests, must=True)
         except TooLongError:
             return Scores((), (_TOO_LONG,))
 
@@ -122,22 +125,23 @@ class EndpointConversation:
         )
 
 
-async def _reply(model: EndpointModel, ask: Ask, request: Request | None) -> Reply:
+async def _reply(served: Served, ask: Ask, request: Request | None) -> Reply:
     """One reply, with the scores of its options."""
     options = request.options if request else ()
     wanted = request.states if request else ()
     try:
-        said, notes, used = await model.ask(ask)
+        found, notes = await served.ask(ask)
+        used = found.usage
         # Where a server cuts a reply short at the window's end, another would refuse to begin it.
-        if used.prompt + ask.max_tokens > model.context:
-            raise TooLongError(used.prompt, model.context)
+        if used.prompt + ask.max_tokens > served.context:
+            raise TooLongError(used.prompt, served.context)
         plain = replace(ask, layers=())
-        scored = await score(model, plain, options, said) if options else Scores(())
+        scored = await score(served, plain, options, found.said) if options else Scores(())
     except TooLongError as error:
-        model.context = error.limit or model.context
+        served.context = error.limit or served.context
         tokens = error.tokens or estimate(render(ask.messages, ask.turn))
         return Reply("", "context", prompt_tokens=tokens, notes=(_TOO_LONG,))
-    first = said[0]
+    first = found.said[0]
     return Reply(
         text=first.text,
         finish="length" if first.finish == "length" else "stop",
@@ -148,21 +152,17 @@ async def _reply(model: EndpointModel, ask: Ask, request: Request | None) -> Rep
         encoded=used.encoded + sum(usage.encoded for usage in scored.used),
         reused=used.cached,
         generated=used.completion,
-        states=await _states(model, ask, wanted, first, used.prompt, notes) if wanted else {},
+        states=await _states(served, ask, wanted, found) if wanted else {},
         notes=tuple(dict.fromkeys((*notes, *first.notes, *scored.notes))),
     )
 
 
 async def _states(
-    model: EndpointModel,
-    ask: Ask,
-    sites: Sequence[Site],
-    said: Said,
-    prompt: int,
-    notes: Sequence[str],
+    served: Served, ask: Ask, sites: Sequence[Site], found: Completion
 ) -> Mapping[Site, torch.Tensor]:
     """The hidden states that came with a reply, at the sites that are wanted."""
-    if GUESSED in notes:
+    prompt = found.usage.prompt
+    if not found.told:
         raise UserError(
             "the server reports no usage, so which of its hidden states are the reply's isn't "
             "known; have it report usage, or use a local model."
@@ -171,7 +171,7 @@ async def _states(
     inner = {site: number for site, number in numbers.items() if number is not None}
     ends: Mapping[Site, int] = {}
     if inner:
-        places, length = await model.ends(ask, list(inner.values()))
+        places, length = await served.ends(ask, list(inner.values()))
         if length != prompt:
             raise UserError(
                 f"the server counts {prompt} tokens in a prompt that it tokenises into {length}, "
@@ -179,7 +179,7 @@ async def _states(
                 "first_answer."
             )
         ends = dict(zip(inner, places, strict=True))
-    return states.pick(said.stream, ask.layers, sites, prompt, ends)
+    return states.pick(found.stream, ask.layers, sites, prompt, ends)
 
 
 async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

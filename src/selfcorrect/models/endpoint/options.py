@@ -10,13 +10,12 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from selfcorrect.models.base import TextScore
-from selfcorrect.models.endpoint.wire import Ask, Said, Token, Usage
-
-if TYPE_CHECKING:
-    from selfcorrect.models.endpoint.model import EndpointModel
+from selfcorrect.models.endpoint.answers import Said, Token
+from selfcorrect.models.endpoint.budget import Usage
+from selfcorrect.models.endpoint.served import Served
+from selfcorrect.models.endpoint.wire import Ask
 
 #: A text that is drawn may be longer than its first token.
 _DRAWN_TOKENS = 8
@@ -36,7 +35,7 @@ class Scores:
 
 
 async def score(
-    model: EndpointModel,
+    served: Served,
     ask: Ask,
     texts: Sequence[str],
     seen: Sequence[Said] = (),
@@ -46,7 +45,7 @@ async def score(
     """Score texts as continuations of an open turn.
 
     Args:
-        model: who would say them.
+        served: who would say them.
         ask: its transcript, prefill and seed.
         texts: what would be said.
         seen: a reply to the same, if there is one: the first tokens may be read from it.
@@ -55,25 +54,25 @@ async def score(
     Raises:
         TooLongError: one doesn't fit the window.
     """
-    able = model.capabilities
+    able = served.able
     first = first_token(seen[0]) if seen else None
     if first is not None:
         read = read_likeliest(first, texts)
         if read is not None and read.exact:
             return Scores(read.scores)
     if able.prompt:
-        return await _given(model, ask, texts)
+        return await _given(served, ask, texts)
     if not able.top:
-        return await _drawn(model, ask, texts)
+        return await _drawn(served, ask, texts)
     used: tuple[Usage, ...] = ()
     if first is None:
         one = replace(ask, max_tokens=1, temperature=0.0, n=1, likely=True)
-        said, _, usage = await model.ask(one)
-        used = (usage,)
-        first = first_token(said[0])
+        found, _ = await served.ask(one)
+        used = (found.usage,)
+        first = first_token(found.said[0])
     read = read_likeliest(first, texts) if first else None
     if read is None and must:
-        drawn = await _drawn(model, ask, texts)
+        drawn = await _drawn(served, ask, texts)
         return replace(drawn, used=used + drawn.used)
     if read is None:
         return Scores((), (_NONE_LIKELY.format(able.top) if first else _NO_WAY,), used)
@@ -135,13 +134,13 @@ def _counts(token: str, text: str, texts: Sequence[str]) -> bool:
     return text.startswith(token) and sum(t.strip().startswith(token) for t in texts) == 1
 
 
-async def _given(model: EndpointModel, ask: Ask, texts: Sequence[str]) -> Scores:
+async def _given(served: Served, ask: Ask, texts: Sequence[str]) -> Scores:
     """Give the server each text and have it report the likelihoods."""
-    wholes = [replace(ask, prefill=ask.prefill + text, max_tokens=1, n=1) for text in texts]
-    asked = await asyncio.gather(*(model.given(whole) for whole in wholes))
-    found = [tokens for tokens, _ in asked]
-    used = tuple(usage for _, usage in asked)
-    scores = spread(found, texts)
+    one = replace(ask, max_tokens=1, n=1, given=True)
+    wholes = [replace(one, prefill=ask.prefill + text) for text in texts]
+    asked = await asyncio.gather(*(served.ask(whole) for whole in wholes))
+    used = tuple(found.usage for found, _ in asked)
+    scores = spread([found.given for found, _ in asked], texts)
     if not scores:
         return Scores((), (_NO_WAY,), used)
     if not any(math.isfinite(s.logp) for s in scores):
@@ -193,17 +192,17 @@ def _start(tokens: Sequence[Token], text: str) -> int | None:
     return None
 
 
-async def _drawn(model: EndpointModel, ask: Ask, texts: Sequence[str]) -> Scores:
+async def _drawn(served: Served, ask: Ask, texts: Sequence[str]) -> Scores:
     """Estimate by drawing replies: the share that begins with each text, half a reply added to
     each, so that none is impossible."""
-    draws = model.draws
+    draws = served.draws
     one = replace(ask, max_tokens=_DRAWN_TOKENS, temperature=1.0, likely=False)
-    if model.capabilities.n:
+    if served.able.n:
         asks = [replace(one, n=draws)]
     else:
         asks = [replace(one, seed=ask.seed + 1 + k) for k in range(draws)]
-    asked = await asyncio.gather(*(model.ask(each) for each in asks))
-    drawn = [said for replies, _, _ in asked for said in replies]
+    asked = await asyncio.gather(*(served.ask(each) for each in asks))
+    drawn = [said for found, _ in asked for said in found.said]
     counts = [0] * len(texts)
     for said in drawn:
         begins = [k for k, text in enumerate(texts) if _counts_whole(said.text, text)]
@@ -213,7 +212,7 @@ async def _drawn(model: EndpointModel, ask: Ask, texts: Sequence[str]) -> Scores
     note = f"options were estimated from {len(drawn)} drawn replies: {seen}"
     whole = len(drawn) + (len(texts) + 1) / 2
     scores = tuple(TextScore(math.log((count + 0.5) / whole), 1) for count in counts)
-    return Scores(scores, (note,), tuple(usage for _, _, usage in asked))
+    return Scores(scores, (note,), tuple(found.usage for found, _ in asked))
 
 
 def _counts_whole(reply: str, text: str) -> bool:

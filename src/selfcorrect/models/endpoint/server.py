@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import re
 import threading
@@ -12,16 +11,16 @@ import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx2
 import openai
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.endpoint.address import Address, without_key
-from selfcorrect.models.endpoint.budget import Budget, Meter
-from selfcorrect.models.endpoint.checked import BrokenError, window
-from selfcorrect.models.endpoint.wire import Usage, told_usage
+from selfcorrect.models.endpoint.answers import refusal
+from selfcorrect.models.endpoint.budget import Budget, Meter, Usage
+from selfcorrect.models.endpoint.checked import BrokenError, CutOffError, parse, window
 
 T = TypeVar("T")
 
@@ -146,73 +145,79 @@ class Server:
                 closed.result(_CLOSING)
             self._end()
 
-    async def get(self, path: str) -> dict[str, Any]:
+    async def get(self, path: str, read: Callable[[Mapping[str, Any]], T]) -> T:
         """What a route says; as :meth:`post`."""
-        return await self._patiently(lambda: self._client.get(path, cast_to=str), probe=True)
+        return await self._patiently(
+            lambda: self._client.get(path, cast_to=httpx2.Response), read, probe=True
+        )
 
     async def post(
         self,
         path: str,
         body: Mapping[str, Any],
+        read: Callable[[Mapping[str, Any]], T],
         *,
-        prompt: int = 0,
-        completion: int = 0,
+        most: tuple[int, int] = (0, 0),
+        cost: Callable[[T], Usage] | None = None,
         probe: bool = False,
-        check: Callable[[dict[str, Any]], object] | None = None,
-    ) -> dict[str, Any]:
+        attempts: int | None = None,
+    ) -> T:
         """Ask, and go on asking while the server fails.
 
         Args:
             path: of the route, or its whole URL.
             body: of the request.
-            prompt, completion: the most tokens that it can use.
+            read: reads an answer, the only one to look at it; raises BrokenError, nothing else.
+            most: the most tokens of the prompt and of replies that it can use.
+            cost: what it used; ``None``: it costs nothing.
             probe: a server that always fails at it (500, 501) is taken to refuse it.
-            check: raises ValueError, KeyError or TypeError for an answer that isn't whole.
+            attempts: so many answers that can't be read are enough to give up; by default they are
+                sat out as all failures.
 
         Raises:
             RefusedError: the server says no.
             TooLongError: the transcript doesn't fit.
+            BrokenError: so many answers couldn't be read.
             BudgetError: it could exceed the budget.
             UserError: the key is refused, or the server gave no answer for too long.
         """
         async with self._slots:
-            await self.meter.hold(prompt, completion)
+            await self.meter.hold(*most)
             try:
-                data = await self._patiently(
-                    lambda: self._client.post(path, cast_to=str, body=dict(body)),
+                answer = await self._patiently(
+                    lambda: self._client.post(path, cast_to=httpx2.Response, body=dict(body)),
+                    read,
                     probe=probe,
-                    check=check,
+                    attempts=attempts,
                 )
-                self._count(data, prompt, completion)
-                return data
+                if cost is not None:
+                    self.meter.count(cost(answer))
+                return answer
             finally:
-                await self.meter.release(prompt, completion)
-
-    def _count(self, data: Mapping[str, Any], prompt: int, completion: int) -> None:
-        """Enter what was used; the most that it can be, where the server doesn't say."""
-        if not completion:
-            return
-        used = told_usage(data, (prompt, completion)) or Usage(prompt, 0, completion)
-        self.meter.count(used.prompt, used.cached, used.completion)
+                await self.meter.release(*most)
 
     async def _patiently(
         self,
-        ask: Callable[[], Coroutine[Any, Any, str]],
+        ask: Callable[[], Coroutine[Any, Any, httpx2.Response]],
+        read: Callable[[Mapping[str, Any]], T],
         *,
         probe: bool,
-        check: Callable[[dict[str, Any]], object] | None = None,
-    ) -> dict[str, Any]:
-        """The answer as JSON; failures that may pass are sat out."""
+        attempts: int | None = None,
+    ) -> T:
+        """What was read from the answer; failures that may pass are sat out."""
         began: float | None = None
-        tries = 0
+        tries = unread = 0
         while True:
-            data, failure = await self._once(ask, check)
-            if data is not None:
+            answer, failure = await _once(ask, read)
+            if failure is None:
                 self._answered, self.waiting_since = True, None
-                return data
+                return cast(T, answer)
             problem = self._problem(failure, probe)
             if problem is not None:
                 raise problem
+            unread += isinstance(failure, BrokenError) and not isinstance(failure, CutOffError)
+            if attempts is not None and unread >= attempts:
+                raise failure
             if not self._answered and isinstance(failure, openai.APIConnectionError):
                 raise UserError(
                     f"there is no server at {self.address.place} ({self._seen(failure)}); start "
@@ -233,37 +238,19 @@ class Server:
             await asyncio.sleep(pause)
             tries += 1
 
-    async def _once(
-        self,
-        ask: Callable[[], Coroutine[Any, Any, str]],
-        check: Callable[[dict[str, Any]], object] | None,
-    ) -> tuple[dict[str, Any] | None, Exception]:
-        try:
-            data = json.loads(await ask())
-            if not isinstance(data, dict) or (data.get("error") and "choices" not in data):
-                raise ValueError("no answer in it")
-            if check is not None:
-                check(data)
-        except (openai.APIError, httpx2.HTTPError, OSError) as error:
-            return None, error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return None, error  # an answer that is cut off, or none
-        return data, ValueError()
-
     def _problem(self, failure: Exception, probe: bool) -> Exception | None:
         """What to raise at once, or ``None`` where it may pass."""
         if not isinstance(failure, openai.APIStatusError):
             return None
         status, place = failure.status_code, self.address.place
-        said = failure.body if isinstance(failure.body, dict) else {}
-        kinds = {str(said.get("code")), str(said.get("type"))}
+        said = refusal(failure.body)
         if status in (401, 403):
             said_key = "refuses the key in" if self._key else "wants a key in"
             return UserError(
                 f"the server at {place} {said_key} the environment variable OPENAI_API_KEY "
                 f"({status}); set it to a key that may use this model."
             )
-        if "insufficient_quota" in kinds:
+        if "insufficient_quota" in said.kinds:
             return UserError(
                 f"the account at {place} has no quota left, so the run stopped; the same command "
                 "goes on once it has."
@@ -272,11 +259,11 @@ class Server:
             return (
                 None if status != _NOT_IMPLEMENTED else RefusedError(place, status, "no such thing")
             )
-        why = str(said.get("message") or said.get("detail") or failure.message)
-        if kinds & _TOO_LONG_KINDS or _TOO_LONG_WORDS.search(why):
+        why = said.why or failure.message
+        if said.kinds & _TOO_LONG_KINDS or _TOO_LONG_WORDS.search(why):
             found = _LIMIT.search(why)
-            limit = said.get("n_ctx") or (found and int(found[1].replace(",", "")))
-            return TooLongError(window(said.get("n_prompt_tokens")), window(limit))
+            limit = said.limit or (window(int(found[1].replace(",", ""))) if found else None)
+            return TooLongError(said.tokens, limit)
         return RefusedError(place, status, without_key(why, self._key))
 
     def _seen(self, failure: Exception) -> str:
@@ -285,10 +272,45 @@ class Server:
             return f"status {failure.status_code}"
         if isinstance(failure, openai.APITimeoutError):
             return "requests timed out"
-        if isinstance(failure, openai.APIError):
-            return "no connection"
-        why = f": {failure}" if isinstance(failure, BrokenError) else ""
-        return f"broken answers{why}"
+        if isinstance(failure, BrokenError):
+            return f"broken answers: {failure}"
+        return "no connection" if isinstance(failure, openai.APIError) else "broken answers"
+
+
+async def _once(
+    ask: Callable[[], Coroutine[Any, Any, httpx2.Response]],
+    read: Callable[[Mapping[str, Any]], T],
+) -> tuple[T | None, Exception | None]:
+    """What was read from one answer, or what went wrong.
+
+    Raises:
+        UserError: a text can't be sent.
+    """
+    try:
+        raw = (await ask()).content
+    except UnicodeEncodeError:
+        raise UserError(
+            "a text that is to be sent to the server holds half a character (a lone surrogate), "
+            "which no server takes; correct it."
+        ) from None
+    except Exception as error:  # whatever a server makes the client library do
+        return None, error
+    try:
+        return read(_whole(raw)), None
+    except BrokenError as error:
+        return None, error
+
+
+def _whole(raw: bytes) -> Mapping[str, Any]:
+    """An answer's JSON.
+
+    Raises:
+        BrokenError: it is none, or an error in an answer's place.
+    """
+    data = parse(raw)
+    if data.get("error") and "choices" not in data:
+        raise BrokenError("an error in the place of an answer")
+    return data
 
 
 def _retry_after(failure: Exception) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Site
-from selfcorrect.models.endpoint.checked import BrokenError, count
+from selfcorrect.models.endpoint.checked import BrokenError, count, fields, items, text
 from selfcorrect.models.sites import BEFORE_ANSWER, message_index
 
 if TYPE_CHECKING:
@@ -51,47 +51,57 @@ def wish(wanted: Sequence[int]) -> dict[str, Any]:
     return {"vllm_xargs": {"output_residual_stream": json.dumps(list(wanted))}}
 
 
-def stream(data: Mapping[str, Any], wanted: int, most: int) -> np.ndarray | None:
-    """The residual stream in an answer: [layers, tokens, hidden], float32; ``None`` without one.
+def stream(activations: Any, wanted: int, most: int) -> np.ndarray:
+    """The residual stream in an answer: [layers, tokens, hidden], float32.
 
     Args:
-        data: the answer.
+        activations: what the plugin adds to an answer.
         wanted: so many layers were asked for; there may be fewer, as a model may have no such one.
         most: the most tokens that prompt and reply can have.
 
     Raises:
         BrokenError: it can't be read, has a shape that it can't have, or holds infinities or NaN.
     """
-    if not data.get("activations"):
-        return None
-    zstd = _zstd()
-    try:
-        told = data["activations"]["residual_stream"]
-        shape, kind, packed = tuple(told["shape"]), told["dtype"], told["data"]
-        if kind not in _PACKED or len(shape) != 3:
-            raise BrokenError(f"hidden states of {len(shape)} dimensions or an unknown dtype")
-        for size, limit in zip(shape, (wanted, most, _WIDEST), strict=True):
-            count(size, "a size of the hidden states", limit)
-        raw = base64.b64decode(packed)
-        size = math.prod(shape) * np.dtype(kind).itemsize
-        if told.get("compression") == "zstd":
-            if size > max(_SMALL, _DENSEST * len(raw)):
-                raise BrokenError(f"{len(raw)} bytes that would be {size} of hidden states")
-            with zstd.ZstdDecompressor().stream_reader(raw) as reader:
-                raw = reader.read(size + 1)
-        if len(raw) != size:
-            raise BrokenError(f"hidden states of another size than {shape}")
-        values = np.frombuffer(raw, kind).reshape(shape)
-    except (KeyError, TypeError, AttributeError, ValueError, zstd.ZstdError) as error:
-        if isinstance(error, BrokenError):
-            raise
-        raise BrokenError("hidden states that can't be read") from error
+    told = fields(fields(activations, "activations").get("residual_stream"), "residual_stream")
+    kind = text(told.get("dtype"), "a dtype of hidden states")
+    shape = items(told.get("shape"), "a shape of hidden states")
+    if kind not in _PACKED or len(shape) != 3:
+        raise BrokenError(f"hidden states of {len(shape)} dimensions or an unknown dtype")
+    for size, limit in zip(shape, (wanted, most, _WIDEST), strict=True):
+        count(size, "a size of the hidden states", limit)
+    size = math.prod(shape) * np.dtype(kind).itemsize
+    raw = _unpacked(told, size)
+    if len(raw) != size:
+        raise BrokenError(f"hidden states of another size than {shape}")
+    values = np.frombuffer(raw, kind).reshape(shape)
     if kind == "int16":
         values = (values.astype(np.int32) << 16).view(np.float32)
     with np.errstate(over="ignore"):  # a float64 too large is seen just below
         found = values.astype(np.float32)
     if not np.isfinite(found).all():
         raise BrokenError("hidden states that aren't finite")
+    return found
+
+
+def _unpacked(told: Mapping[str, Any], size: int) -> bytes:
+    """Bytes that may be packed: up to one more than they should be.
+
+    Raises:
+        BrokenError: they can't be unpacked, or are too few to become so many.
+    """
+    zstd = _zstd()
+    try:
+        raw = base64.b64decode(text(told.get("data"), "hidden states"))
+        if told.get("compression") != "zstd":
+            return raw
+        if size > max(_SMALL, _DENSEST * len(raw)):
+            raise BrokenError(f"{len(raw)} bytes that would be {size} of hidden states")
+        with zstd.ZstdDecompressor().stream_reader(raw) as reader:
+            found: bytes = reader.read(size + 1)
+    except BrokenError:
+        raise
+    except (ValueError, zstd.ZstdError):
+        raise BrokenError("hidden states that can't be unpacked") from None
     return found
 
 

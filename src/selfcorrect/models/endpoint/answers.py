@@ -1,0 +1,324 @@
+"""What comes back: each kind of answer is read once and whole, by one function, or is broken.
+
+Nothing else touches a server's JSON. A field that wasn't asked for isn't looked at.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from selfcorrect.models.endpoint import states
+from selfcorrect.models.endpoint.budget import Usage
+from selfcorrect.models.endpoint.capabilities import Capabilities
+from selfcorrect.models.endpoint.checked import (
+    BrokenError,
+    count,
+    fields,
+    items,
+    likeliest,
+    logp,
+    optional,
+    text,
+    window,
+)
+from selfcorrect.models.endpoint.wire import Ask, estimate, estimated, most_tokens, overlap
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Tokens that a server may count beyond what a request can have: of its own system prompt, or of
+#: a reply that it didn't end where it was asked to.
+_OWN = 1 << 17
+#: What a server says of a model and what stays the same when it is started again.
+_LASTING = ("id", "root", "owned_by", "max_model_len", "parent")
+_LASTING_META = ("n_ctx", "n_params", "size", "ftype", "n_vocab")
+
+_FILTERED = "the server's content filter ended the reply"
+_THOUGHT = "the model thought before it replied: that text is not in the record"
+_OVERWRITTEN = "the server did not keep the beginning of the reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token: its text, log p, id if the server gives one, and the likeliest ones in its place."""
+
+    text: str
+    logp: float
+    id: int | None = None
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One reply.
+
+    Attributes:
+        text: without the beginning that was given or asked for.
+        finish: ``stop`` or ``length``.
+        tokens: those of the text, as far as the server reports them.
+        notes: a sentence each.
+    """
+
+    text: str
+    finish: str
+    tokens: tuple[Token, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to an :class:`~selfcorrect.models.endpoint.wire.Ask`.
+
+    Attributes:
+        said: the replies, one or more.
+        usage: what the request used.
+        told: whether the server says so; else it is estimated.
+        model: what the server calls the model, if it does.
+        given: where asked for, the tokens that the server was given, each with its likelihood; ()
+            if it doesn't say.
+        stream: hidden states, [layers, tokens of prompt and reply, hidden], float32.
+    """
+
+    said: tuple[Said, ...]
+    usage: Usage
+    told: bool
+    model: str | None = None
+    given: tuple[Token, ...] = ()
+    stream: np.ndarray | None = field(default=None, compare=False, repr=False)
+
+
+def completion(
+    data: Mapping[str, Any], able: Capabilities, ask: Ask, sent: Mapping[str, Any]
+) -> Completion:
+    """Read the answer to a request.
+
+    Args:
+        data: the answer.
+        able: what the server can do.
+        ask: what was asked for.
+        sent: the request.
+
+    Raises:
+        BrokenError: it isn't whole, or holds what can't be.
+    """
+    choices = [fields(each, "a choice") for each in items(data.get("choices"), "choices")]
+    if not choices:
+        raise BrokenError("an answer without choices")
+    choices.sort(key=lambda choice: optional(count, choice.get("index"), "an index") or 0)
+    told = [_tokens(choice.get("logprobs")) if able.logprobs else () for choice in choices]
+    pairs = zip(choices, told, strict=True)
+    said = tuple(_reply(choice, tokens, able, ask) for choice, tokens in pairs)
+    most = most_tokens(sent, able.length)
+    usage = _usage(data.get("usage"), most)
+    given: tuple[Token, ...] = ()
+    if ask.given and able.prompt == "echo":
+        spoken = count(usage.completion if usage else 0, "the reply's tokens", len(told[0]))
+        given = told[0][: len(told[0]) - spoken]
+    elif ask.given:
+        given = tuple(_given(data.get("prompt_logprobs") or choices[0].get("prompt_logprobs")))
+    stream = None
+    if ask.layers and data.get("activations"):
+        tokens = usage.prompt + usage.completion if usage else sum(most)
+        stream = states.stream(data["activations"], len(ask.layers), tokens)
+    replied = sum(len(each.tokens) or estimate(each.text) for each in said)
+    return Completion(
+        said=said,
+        usage=usage or Usage(estimated(sent), 0, replied),
+        told=usage is not None,
+        model=optional(text, data.get("model"), "model"),
+        given=given,
+        stream=stream,
+    )
+
+
+def listed(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What the server says of its models, by name, as far as it lasts: plain values alone, and a
+    ``meta`` of its own. Nothing where it doesn't say, or in no known form."""
+    told = data.get("data")
+    found: dict[str, Mapping[str, Any]] = {}
+    for each in told if isinstance(told, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("id"), str):
+            meta = each.get("meta")
+            facts: dict[str, Any] = _plain(each, _LASTING)
+            facts["meta"] = _plain(meta, _LASTING_META) if isinstance(meta, dict) else {}
+            found[text(each["id"], "id")] = facts
+    return found
+
+
+def context(facts: Mapping[str, Any]) -> int | None:
+    """The context window that :func:`listed` tells of a model; ``None`` if it doesn't."""
+    return window(facts.get("max_model_len")) or window(facts.get("meta", {}).get("n_ctx"))
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenised:
+    """How many tokens the server counts in a text, and their ids; ``None`` where it doesn't say."""
+
+    count: int | None
+    ids: tuple[int, ...] | None
+
+
+def tokenised(data: Mapping[str, Any]) -> Tokenised:
+    """Read the answer of ``/tokenize`` (vLLM's and llama.cpp's).
+
+    Raises:
+        BrokenError: it holds what can't be.
+    """
+    told = optional(items, data.get("tokens"), "tokens")
+    ids = None
+    # llama.cpp can be asked for pieces of text beside the ids
+    if told is not None and not any(isinstance(each, dict) for each in told):
+        ids = tuple(count(each, "the number of a token") for each in told)
+    number = optional(count, data.get("count"), "the number of tokens")
+    return Tokenised(len(told) if number is None and told is not None else number, ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a server says with an error.
+
+    Attributes:
+        why: in its words; "" if it has none.
+        kinds: its ``code`` and ``type``.
+        tokens, limit: of a transcript that is too long: its tokens, and the context window.
+    """
+
+    why: str = ""
+    kinds: frozenset[str] = frozenset()
+    tokens: int | None = None
+    limit: int | None = None
+
+
+def refusal(body: object) -> Refusal:
+    """Read the body of an error, whatever it is."""
+    if not isinstance(body, dict):
+        return Refusal()
+    words = (_words(body.get(name)) for name in ("message", "detail"))
+    return Refusal(
+        why=next(filter(None, words), ""),
+        kinds=frozenset(str(k) for k in (body.get("code"), body.get("type")) if _is_plain(k)),
+        tokens=window(body.get("n_prompt_tokens")),
+        limit=window(body.get("n_ctx")),
+    )
+
+
+def _words(value: Any) -> str:
+    """A message: a text, or what FastAPI makes of a bad request, ``[{"msg": …}, …]``."""
+    if isinstance(value, list):
+        return "; ".join(filter(None, (_words(e.get("msg")) for e in value if isinstance(e, dict))))
+    return text(value, "") if isinstance(value, str) else ""
+
+
+def _plain(told: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: told[name] for name in names if name in told and _is_plain(told[name])}
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _usage(told: Any, most: tuple[int, int]) -> Usage | None:
+    """What the server says that the request used; ``None`` where it doesn't.
+
+    Args:
+        told: its ``usage``.
+        most: the most tokens that prompt and replies can have.
+    """
+    told = optional(fields, told, "usage") or {}
+    prompt = optional(_limited(most[0]), told.get("prompt_tokens"), "usage.prompt_tokens")
+    spoken = optional(_limited(most[1]), told.get("completion_tokens"), "usage.completion_tokens")
+    details = optional(fields, told.get("prompt_tokens_details"), "usage.prompt_tokens_details")
+    cached = optional(count, (details or {}).get("cached_tokens"), "usage's cached_tokens") or 0
+    if prompt is None or spoken is None:
+        return None
+    if cached > prompt:
+        raise BrokenError(f"{cached} cached tokens of a prompt of {prompt}")
+    return Usage(prompt, cached, spoken)
+
+
+def _limited(most: int) -> Any:
+    return lambda value, what: count(value, what, most + _OWN)
+
+
+def _reply(
+    choice: Mapping[str, Any], reported: tuple[Token, ...], able: Capabilities, ask: Ask
+) -> Said:
+    notes: list[str] = []
+    if able.chat:
+        message = fields(choice.get("message"), "a message")
+        said = optional(text, message.get("content"), "a reply") or ""
+        if message.get("reasoning_content") or message.get("reasoning"):
+            notes.append(_THOUGHT)
+    else:
+        said = text(choice.get("text"), "a reply")
+    if ask.turn and able.echoes:
+        begun = next((t for t in (ask.turn, ask.turn.strip()) if said.startswith(t)), "")
+        said = said[len(begun) :]
+        notes += [] if begun else [_OVERWRITTEN]
+    elif ask.prefill and not able.prefill:
+        again = overlap(ask.prefill, said)
+        said, reported = said[again:], _after(reported, again)
+    elif not able.chat and not ask.turn:
+        said = said.removeprefix(" ")  # "Assistant:" wants a space before the words
+    ended = optional(text, choice.get("finish_reason"), "finish_reason")
+    notes += [_FILTERED] if ended == "content_filter" else []
+    return Said(said, "length" if ended == "length" else "stop", reported, tuple(notes))
+
+
+def _after(reported: tuple[Token, ...], length: int) -> tuple[Token, ...]:
+    """The tokens that don't lie wholly within the first characters."""
+    ends = itertools.accumulate(len(token.text) for token in reported)
+    return tuple(token for token, end in zip(reported, ends, strict=True) if end > length)
+
+
+def _tokens(told: Any) -> tuple[Token, ...]:
+    """Tokens as either API reports them; () if it doesn't."""
+    told = optional(fields, told, "logprobs") or {}
+    if told.get("content") is not None:  # chat; llama.cpp's completions too
+        return tuple(map(_token, items(told["content"], "logprobs.content")))
+    texts = optional(items, told.get("tokens"), "logprobs.tokens") or []
+    logps = optional(items, told.get("token_logprobs"), "token_logprobs") or []
+    tops = optional(items, told.get("top_logprobs"), "top_logprobs") or [None] * len(texts)
+    if not len(texts) == len(logps) == len(tops):
+        raise BrokenError(f"{len(texts)} tokens with {len(logps)} log-probabilities")
+    if logps and logps[0] is None:  # the first token follows nothing
+        logps = [0.0, *logps[1:]]
+    found = []
+    for word, value, top in zip(texts, logps, tops, strict=True):
+        likely = (optional(fields, top, "the likeliest tokens") or {}).items()
+        found.append(Token(text(word, "a token"), logp(value), None, _likeliest(likely)))
+    return tuple(found)
+
+
+def _token(value: Any) -> Token:
+    told = fields(value, "a token")
+    tops = optional(items, told.get("top_logprobs"), "top_logprobs") or []
+    pairs = [fields(each, "one of the likeliest tokens") for each in tops]
+    return Token(
+        text(told.get("token"), "a token"),
+        logp(told.get("logprob")),
+        optional(count, told.get("id"), "the number of a token"),
+        _likeliest((each.get("token"), each.get("logprob")) for each in pairs),
+    )
+
+
+def _likeliest(top: Iterable[tuple[Any, Any]]) -> tuple[tuple[str, float], ...]:
+    return likeliest(tuple((text(word, "a token"), logp(value)) for word, value in top))
+
+
+def _given(told: Any) -> Iterator[Token]:
+    """Of each place the token that stands there comes first, then the likeliest."""
+    for value in optional(items, told, "prompt_logprobs") or ():
+        place = optional(fields, value, "a place of prompt_logprobs")
+        if not place:
+            continue  # the first token follows nothing
+        tokens = [fields(each, "a token of prompt_logprobs") for each in place.values()]
+        logps = [logp(each.get("logprob")) for each in tokens]
+        ident = next(iter(place))
+        number = int(ident) if ident.isascii() and ident.isdecimal() and len(ident) < 10 else None
+        yield Token(
+            optional(text, tokens[0].get("decoded_token"), "a token") or "", logps[0], number
+        )
