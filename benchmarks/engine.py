@@ -28,7 +28,7 @@ from benchmarks.bbq_dialogues import Dialogues
 from rich.console import Console
 from rich.table import Table
 
-from selfcorrect.models.loading import BUNDLED, locate
+from selfcorrect.models.local.files import BUNDLED, locate
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = "0"
@@ -188,7 +188,7 @@ def linearity(model: Any, dialogues: Dialogues) -> dict[str, Any]:
     per_round = {number: sum(times) for number, times in stamps.items()}
     late = statistics.mean(per_round[n] for n in range(6, 11))
     early = statistics.mean(per_round[n] for n in range(2, 6))
-    network = model.network
+    network = model.engine.network
     head = network.get_output_embeddings().weight.numel()
     inputs = network.get_input_embeddings().weight.numel()
     tied = network.get_output_embeddings().weight is network.get_input_embeddings().weight
@@ -208,7 +208,7 @@ def extras(model: Any, dialogues: Dialogues, turns: int) -> dict[str, Any]:
     """What letters and hidden states cost beside plain answers: CPU time, passes, tokens."""
     from selfcorrect.models import Site
 
-    layers = tuple(range(len(model.decoder.layers)))
+    layers = tuple(range(len(model.engine.decoder.layers)))
     kinds: dict[str, dict[str, Any]] = {
         "plain": {},
         "letters": {"options": ("a", "b", "c")},
@@ -220,14 +220,14 @@ def extras(model: Any, dialogues: Dialogues, turns: int) -> dict[str, Any]:
     for _ in range(turns):
         for name, request in kinds.items():
             encoded = 0
-            passes = model.passes
+            passes = model.engine.passes
 
             def after(_: int, replies: Sequence[Any]) -> None:
                 nonlocal encoded
                 encoded += sum(r.encoded for r in replies)
 
             times[name].append(_dialogue(model, dialogues, 2, 32, after, **request))
-            counted[name] = (model.passes - passes, encoded)
+            counted[name] = (model.engine.passes - passes, encoded)
     result: dict[str, Any] = {}
     for name in ("letters", "states"):
         pairs = zip(times[name], times["plain"], strict=True)

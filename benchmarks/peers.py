@@ -30,7 +30,8 @@ from rich.console import Console
 from rich.table import Table
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.loading import BUNDLED, locate, read_config, read_tokenizer
+from selfcorrect.models.local.files import BUNDLED, locate
+from selfcorrect.models.local.loading import read_config, read_tokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".bench"

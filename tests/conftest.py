@@ -26,8 +26,10 @@ def _open(dtype: str) -> Any:
 def smollm2() -> Any:
     """SmolLM2 in float32; ``twin`` shares its weights and has transformers' own attention."""
     model = _open("float32")
-    weights = {id(p): p for p in [*model.network.parameters(), *model.network.buffers()]}
-    model.twin = copy.deepcopy(model.network, weights)
+    weights = {
+        id(p): p for p in [*model.engine.network.parameters(), *model.engine.network.buffers()]
+    }
+    model.twin = copy.deepcopy(model.engine.network, weights)
     model.twin.set_attn_implementation("sdpa")
     return model
 

@@ -243,8 +243,9 @@ def _opener(reading: _Reading, served: Mapping[str, Model]) -> Callable[[str], _
 
 
 def _local(name: str) -> _Rendering:
-    from selfcorrect.models.loading import locate, read_config, read_tokenizer
-    from selfcorrect.models.template import Template
+    from selfcorrect.models.local.files import locate
+    from selfcorrect.models.local.loading import read_config, read_tokenizer
+    from selfcorrect.models.local.template import Template
 
     source = locate(name)
     config = read_config(source).get_text_config()
@@ -491,7 +492,7 @@ def _seconds(ready: Prepared, tokens: int, out: Path) -> tuple[float | None, str
     name = ready.facts.model.name
     if name.startswith("planted:"):
         return None, "a planted model has no matrices; a run of it tells"
-    from selfcorrect.models.loading import locate
+    from selfcorrect.models.local.files import locate
 
     parameters = _parameters(locate(name).folder)
     if not parameters:

@@ -17,7 +17,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, message
 from selfcorrect.models import load
 from selfcorrect.models.base import Reply, Request, TextScore
-from selfcorrect.models.conversation import LocalConversation
+from selfcorrect.models.local.conversation import LocalConversation
 from selfcorrect.records import frame, transcript
 
 HEAD = 'about = "a test"\nsource = "here"\n'
@@ -66,7 +66,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, list[list[Message]
     close = LocalConversation.close
 
     def spy(self: Any, which: Sequence[int]) -> None:
-        seen.append((self.model, [list(t.messages) for t in self.transcripts]))
+        seen.append((self.engine, [list(t.messages) for t in self.transcripts]))
         close(self, which)
 
     monkeypatch.setattr(LocalConversation, "close", spy)
@@ -122,7 +122,7 @@ def test_the_transcript_is_rebuilt_from_the_records(
     model = tiny.model("llama", getattr(tiny, template))
     others = {"critic": tiny.model("qwen2", seed=3)} if name == "critic" else None
     records = _run(model, task, STRATEGIES[name], system="Be {kind}.", others=others)
-    (own,) = [m for who, m in shown if who is model and len(m) == 3]
+    (own,) = [m for who, m in shown if who is model.engine and len(m) == 3]
     assert _rebuilt(records, model) == own
     assert frame(records).height == 9
 
@@ -132,7 +132,7 @@ def test_a_fresh_transcript_for_the_critic_leaves_ours_alone(
 ) -> None:
     text = STRATEGIES["critic"].replace('say = "Judge', 'begin = true\nsay = "Judge')
     records = _run(model, task, text, others={"critic": tiny.model("qwen2", seed=3)})
-    own = next(m for who, m in shown if who is model)
+    own = next(m for who, m in shown if who is model.engine)
     assert _rebuilt(records, model) == own
 
 
@@ -148,7 +148,7 @@ def test_a_dialogue_that_outgrows_the_window(name: str, task: Any, shown: list[A
         any("context window" in n or "too long" in n for n in (each["text"] for each in r["notes"]))
         for r in over[:1]
     )
-    assert _rebuilt(records, model) == next(m for who, m in shown if who is model)
+    assert _rebuilt(records, model) == next(m for who, m in shown if who is model.engine)
 
 
 def test_every_later_round_of_an_overgrown_dialogue_says_why(task: Any) -> None:

@@ -130,13 +130,15 @@ def test_the_options_likelihoods_against_the_network(smollm2: Any, tmp_path: Pat
     run = scored(tmp_path, TWO, model=smollm2)
     for row in run.records.rows(named=True):
         end = 2 * row["round"] - 1
-        chat = smollm2.tokenizer.apply_chat_template(
+        chat = smollm2.vocabulary.tokenizer.apply_chat_template(
             TWO["messages"][:end], tokenize=False, add_generation_prompt=True
         )
-        ids = smollm2.tokenizer(chat + LEAD, return_tensors="pt", add_special_tokens=False)
+        ids = smollm2.vocabulary.tokenizer(
+            chat + LEAD, return_tensors="pt", add_special_tokens=False
+        )
         with torch.no_grad():
             logp = smollm2.twin(**ids).logits[0, -1].log_softmax(-1)
-        letters = [smollm2.tokenizer.encode(x, add_special_tokens=False) for x in "abc"]
+        letters = [smollm2.vocabulary.tokenizer.encode(x, add_special_tokens=False) for x in "abc"]
         slow = [float(logp[each[0]]) for each in letters]
         np.testing.assert_allclose(row["option_logp"], slow, atol=1e-4)
 

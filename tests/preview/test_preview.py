@@ -127,7 +127,7 @@ def test_the_prompts_of_the_bundled_model(smollm2: Any) -> None:
     rows = converse(smollm2, ready.task, [example], [arm], seed=0)["intrinsic"]
     replies = {f"‹reply {n}›": text for n, text in enumerate(asked(rows, example), start=1)}
     for prompt, row in zip(shown, rows, strict=True):
-        whole = smollm2.template.encode(said(prompt.text, replies), template=True)
+        whole = smollm2.vocabulary.template.encode(said(prompt.text, replies), template=True)
         assert len(whole) == row["prompt_tokens"]
         assert row["prompt_tokens"] <= prompt.tokens
         assert "<|im_start|>user" in prompt.text
@@ -195,10 +195,10 @@ def test_the_estimate_counts_what_a_run_then_takes(tmp_path: Path) -> None:
 
 
 def test_parameters_are_counted_without_loading_them(smollm2: Any) -> None:
-    from selfcorrect.models.loading import locate
+    from selfcorrect.models.local.files import locate
 
     counted = previewing._parameters(locate("smollm2").folder)
-    assert counted == sum(p.numel() for p in smollm2.network.parameters())
+    assert counted == sum(p.numel() for p in smollm2.engine.network.parameters())
 
 
 def test_no_weights_are_loaded_and_no_network_is_built() -> None:

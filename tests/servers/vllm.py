@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from selfcorrect.models.loading import BUNDLED, locate
+from selfcorrect.models.local.files import BUNDLED, locate
 
 _BENCH = Path(__file__).parents[2] / ".bench"
 NAME = "smollm2"

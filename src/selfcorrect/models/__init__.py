@@ -8,7 +8,7 @@ from typing import Any
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Model, Reply, Request, Site, TextScore, in_flight
-from selfcorrect.models.loading import BUNDLED, DTYPES
+from selfcorrect.models.local.files import BUNDLED, DTYPES
 
 __all__ = [
     "BUNDLED",
@@ -59,8 +59,8 @@ def describe(name: str, dtype: str = "auto", device: str = "auto") -> tuple[str,
     if name.startswith("planted:"):
         planted = load(name)
         return planted.fingerprint, planted.dtype, planted.device
-    from selfcorrect.models.loading import locate
-    from selfcorrect.models.machine import resolve
+    from selfcorrect.models.local.files import locate
+    from selfcorrect.models.local.machine import resolve
 
     dtype, device = resolve(dtype, device)
     return locate(name).fingerprint, dtype, device
@@ -96,6 +96,6 @@ def load(name: str, dtype: str = "auto", device: str = "auto", **served: Any) ->
         from selfcorrect.models import planted
 
         return planted.load(name)
-    from selfcorrect.models.local import LocalModel
+    from selfcorrect.models.local.model import LocalModel
 
     return LocalModel.load(name, dtype, device)

@@ -12,7 +12,7 @@ import tiny
 from selfcorrect.errors import UserError
 from selfcorrect.messages import message
 from selfcorrect.models.base import Request
-from selfcorrect.models.states import layers
+from selfcorrect.models.local.layers import layers
 
 PREFILL = "The best answer is ("
 REVIEWS = (
@@ -26,8 +26,12 @@ KINDS = ((PREFILL, 8), ("", 6), ("The answer is", 1))
 def transcript_ids(model: Any, turns: Sequence[tuple[str, str]], prefill: str) -> list[int]:
     """Rendered by the tokenizer alone, with nothing of the engine."""
     dicts = [{"role": role, "content": text} for role, text in turns]
-    text = model.tokenizer.apply_chat_template(dicts, tokenize=False, add_generation_prompt=True)
-    ids: list[int] = model.tokenizer(text + prefill, add_special_tokens=False)["input_ids"]
+    text = model.vocabulary.tokenizer.apply_chat_template(
+        dicts, tokenize=False, add_generation_prompt=True
+    )
+    ids: list[int] = model.vocabulary.tokenizer(text + prefill, add_special_tokens=False)[
+        "input_ids"
+    ]
     return ids
 
 
@@ -49,7 +53,7 @@ def disagreements(
             for i, reply in enumerate(replies):
                 turns[i].append(("user", said[i]))
                 ids = transcript_ids(model, turns[i], prefill)
-                theirs, gaps = tiny.generate(model.twin, ids, length, model.ends)
+                theirs, gaps = tiny.generate(model.twin, ids, length, model.vocabulary.ends)
                 assert reply.prompt_tokens == len(ids)
                 if not tiny.agree(reply.token_ids, theirs, gaps):
                     wrong.append(f"dialogue {start + i} round {number}: {reply.token_ids} {theirs}")
@@ -81,7 +85,7 @@ def test_bundled_model_answers_as_generate_at_length(
 @pytest.mark.parametrize("name", sorted(set(tiny.CONFIGS) - {"recurrent_gemma"}))
 def test_every_kind_of_model_answers_as_generate(name: str) -> None:
     model = tiny.model(name)
-    assert model.packed == (name not in ("lfm2", "mamba"))
+    assert model.engine.packed == (name not in ("lfm2", "mamba"))
     questions = [f"What {i} is the capital of France? (a) yes " * (1 + i) for i in range(5)]
     wrong, ties = disagreements(model, questions, 4, 3, KINDS)
     assert not wrong
@@ -92,7 +96,7 @@ def test_windows_are_shorter_than_these_dialogues() -> None:
     """Else the sliding-window cases above would show nothing."""
     model = tiny.model("mistral")
     ids = transcript_ids(model, [("user", "What is the capital of France? " * 6)], PREFILL)
-    wide = tiny.network("mistral", len(model.tokenizer), sliding_window=None)
+    wide = tiny.network("mistral", len(model.vocabulary.tokenizer), sliding_window=None)
     assert (tiny.logps(model.twin, ids)[-1] - tiny.logps(wide, ids)[-1]).abs().max() > 0.1
 
 
@@ -127,7 +131,7 @@ def test_longrope_is_not_kept() -> None:
     questions = [f"What {i} is the capital of France? (a) yes " * (1 + i) for i in range(3)]
     wrong, _ = disagreements(model, questions, 3, 3, KINDS)
     assert not wrong
-    assert not model.packed
+    assert not model.engine.packed
 
 
 @pytest.mark.parametrize("name", ["recurrent_gemma", "bert"])
@@ -161,7 +165,7 @@ def _native_bfloat16() -> bool:
 def _rows_alone_decide(model: Any) -> bool:
     """Whether a row's product is the same among any number of rows. Some processors' AMX units
     sum in another order where there are more, which numbers depends on the shape."""
-    layer = layers(model.decoder)[0]
+    layer = layers(model.engine.decoder)[0]
     shapes = {m.weight.shape for m in layer.modules() if isinstance(m, torch.nn.Linear)}
     assert len(shapes) == 4
     return all(_row_alone_decides(*shape) for shape in sorted(shapes))

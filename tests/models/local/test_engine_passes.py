@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 import tiny
 from selfcorrect.messages import message
-from selfcorrect.models import conversation as engine
-from selfcorrect.models import packed
 from selfcorrect.models.base import OutOfMemoryError, Reply, Request
+from selfcorrect.models.local import drafts, packed
 
 PREFILL = "The best answer is ("
 
@@ -37,13 +36,12 @@ def test_replies_do_not_depend_on_the_size_of_a_pass(
     """Few dialogues fit at a time, and long messages are cut."""
     model = tiny.model(name)
     expected = _talk(model)
-    passes = model.passes
+    passes = model.engine.passes
     seen: list[int] = []
-    handle = model.decoder.register_forward_pre_hook(
+    handle = model.engine.decoder.register_forward_pre_hook(
         lambda _m, _a, kwargs: seen.append(kwargs["input_ids"].numel()), with_kwargs=True
     )
     monkeypatch.setattr(packed, "PACK", size)
-    monkeypatch.setattr(engine, "PACK", size)
     replies = _talk(model)
     handle.remove()
     assert max(seen) <= size
@@ -57,15 +55,15 @@ def test_replies_do_not_depend_on_the_size_of_a_pass(
 
 def test_a_reply_under_way_shares_the_pass_of_prompts_that_wait(monkeypatch: Any) -> None:
     model = tiny.model()
-    monkeypatch.setattr(engine, "PACK", 60)
+    monkeypatch.setattr(packed, "PACK", 60)
     rows: list[set[int]] = []
-    encode = model.encode
+    encode = model.engine.encode
 
     def seen(cache: Any, segments: Any, before: Any) -> Any:
         rows.append({s.past > 0 for s in segments if s.copy is None})
         return encode(cache, segments, before)
 
-    monkeypatch.setattr(model, "encode", seen)
+    monkeypatch.setattr(model.engine, "encode", seen)
     _talk(model, rounds=1)
     assert {True, False} in rows
 
@@ -78,7 +76,7 @@ def test_what_came_after_these_tokens_before(text: list[int]) -> None:
         if len(text) > length and ends:
             slow = ends[-1]
             break
-    assert engine._latest(text) == slow
+    assert drafts.latest(text) == slow
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -86,7 +84,7 @@ def test_drafting_a_long_reply_wastes_little(seed: int) -> None:
     """However wrong the guesses are, most of what is drafted was earned by guesses before."""
     model = tiny.model(seed=seed)
     for reply in _talk(model, length=60):
-        assert reply.drafted <= engine._DRAFT + 3 * reply.generated
+        assert reply.drafted <= drafts.FIRST + 3 * reply.generated
 
 
 def test_a_full_memory_is_told_from_other_failures(monkeypatch: Any) -> None:

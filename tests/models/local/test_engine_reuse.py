@@ -101,7 +101,9 @@ class _Machine(RuleBasedStateMachine):
                 low = mine.prompt_tokens + mine.generated - 1
                 assert low <= mine.encoded + mine.reused
                 # a model whose past can't be kept goes through it again at every token
-                assert mine.encoded + mine.reused <= low + mine.drafted or not self.model.packed
+                assert (
+                    mine.encoded + mine.reused <= low + mine.drafted or not self.model.engine.packed
+                )
 
     @rule(c=conversations, texts=st.lists(TEXTS, min_size=1, max_size=3))
     def score(self, c: Any, texts: list[str]) -> None:
@@ -173,7 +175,7 @@ def test_samples_follow_the_softmax() -> None:
     n, temperature = 600, 1.5
     branch = conversation.branch(n)
     drawn = branch.elicit([Request("", 1, temperature, seed) for seed in range(n)])
-    ids = model.template.render(conversation.transcripts[0].messages, "").ids
+    ids = model.vocabulary.template.render(conversation.transcripts[0].messages, "").ids
     with torch.inference_mode():
         logits = model.twin(torch.tensor([ids])).logits[0, -1]
     p = torch.softmax(logits.double() / temperature, -1)
@@ -239,7 +241,7 @@ def test_the_last_token_that_fits() -> None:
     model = tiny.model("gpt2", n_positions=64)
     conversation = model.open(1)
     conversation.say([message("user", "Who?")])
-    prompt = len(model.template.render(conversation.transcripts[0].messages, "").ids)
+    prompt = len(model.vocabulary.template.render(conversation.transcripts[0].messages, "").ids)
     (reply,) = conversation.elicit([Request("", 64 - prompt)])
     assert reply.finish in ("length", "stop")
     conversation = model.open(1)
@@ -262,12 +264,12 @@ def test_a_long_option_that_does_not_fit_is_not_scored() -> None:
 def test_nobody_speaks() -> None:
     model = tiny.model()
     conversation = model.open(2)
-    before = model.passes
+    before = model.engine.passes
     assert list(conversation.elicit([None, None])) == [None, None]
     assert list(conversation.score([None, None])) == [None, None]
     conversation.say([None, None])
     conversation.restart([None, None])
-    assert model.passes == before
+    assert model.engine.passes == before
     assert list(model.open(0).elicit([])) == []
 
 
@@ -275,9 +277,9 @@ def test_an_end_token_at_once_is_an_empty_reply() -> None:
     model = tiny.model()
     conversation = model.open(1)
     conversation.say([message("user", "Who?")])
-    ids = model.template.render(conversation.transcripts[0].messages, "").ids
+    ids = model.vocabulary.template.render(conversation.transcripts[0].messages, "").ids
     first = int(tiny.logps(model.twin, ids)[-1].argmax())
-    model.ends = frozenset({*model.ends, first})
+    model.vocabulary.ends = frozenset({*model.vocabulary.ends, first})
     (reply,) = conversation.elicit([Request("", 5)])
     assert (reply.text, reply.finish, reply.token_ids) == ("", "stop", (first,))
     conversation.say([message("user", "Well?")])
@@ -288,13 +290,13 @@ def test_an_end_token_at_once_is_an_empty_reply() -> None:
 def test_greedy_ties_go_to_the_lowest_id() -> None:
     model = tiny.model()
     with torch.no_grad():
-        model.network.get_output_embeddings().weight.zero_()
+        model.engine.network.get_output_embeddings().weight.zero_()
     conversation = model.open(1)
     conversation.say([message("user", "Who?")])
     (reply,) = conversation.elicit([Request("", 3)])
     assert reply.token_ids == (0, 0, 0)
     assert reply.gap == 0.0
-    assert reply.token_logps[0] == pytest.approx(-math.log(len(model.tokenizer)))
+    assert reply.token_logps[0] == pytest.approx(-math.log(len(model.vocabulary.tokenizer)))
 
 
 # -- the reply's text -----------------------------------------------------------------------------
@@ -310,10 +312,12 @@ def test_prefill_and_reply_read_as_their_tokens_do(seed: int, kind: str) -> None
     model = _MODELS[key]
     conversation = model.open(1)
     conversation.say([message("user", "who is it")])
-    ids = model.template.render(conversation.transcripts[0].messages, "the best answer").ids
+    ids = model.vocabulary.template.render(
+        conversation.transcripts[0].messages, "the best answer"
+    ).ids
     (reply,) = conversation.elicit([Request("the best answer", 4, 2.0, seed)])
     own = [t for t in reply.token_ids if t >= len(tiny.SPECIAL)]
-    whole = model.tokenizer.decode([*ids, *own], skip_special_tokens=True)
+    whole = model.vocabulary.tokenizer.decode([*ids, *own], skip_special_tokens=True)
     assert whole.endswith("the best answer" + reply.text)
 
 
@@ -325,7 +329,7 @@ def test_plain_rendering_shows_a_reply_as_it_was_generated(seed: int, prefill: s
     model = _MODELS["plain"]
     conversation = model.open(1)
     conversation.say([message("user", "who is it")])
-    asked = model.template.render(conversation.transcripts[0].messages, prefill).text
+    asked = model.vocabulary.template.render(conversation.transcripts[0].messages, prefill).text
     (reply,) = conversation.elicit([Request(prefill, 4, 2.0, seed)])
     shown = conversation.render(0)
     if reply.text[:1].isspace() or prefill:

@@ -11,6 +11,7 @@ import tiny
 from selfcorrect.errors import UserError
 from selfcorrect.messages import message
 from selfcorrect.models.base import Request, Site
+from selfcorrect.models.local.states import Reader
 
 PREFILL = "The best answer is ("
 KINDS = ["llama", "mistral", "gemma3", "granite", "gpt2", "lfm2", "mamba"]
@@ -24,8 +25,10 @@ def _open(model: Any, texts: tuple[str, ...] = ("What is it?", "Who is not it, t
 
 def _ids(model: Any, conversation: Any, row: int, turn: str) -> list[int]:
     dicts = [{"role": m.role, "content": m.text} for m in conversation.transcripts[row].messages]
-    text = model.tokenizer.apply_chat_template(dicts, tokenize=False, add_generation_prompt=True)
-    ids: list[int] = model.tokenizer(text + turn, add_special_tokens=False)["input_ids"]
+    text = model.vocabulary.tokenizer.apply_chat_template(
+        dicts, tokenize=False, add_generation_prompt=True
+    )
+    ids: list[int] = model.vocabulary.tokenizer(text + turn, add_special_tokens=False)["input_ids"]
     return ids
 
 
@@ -54,7 +57,10 @@ def test_letters_are_read_where_the_reply_starts(name: str) -> None:
     for row in range(2):
         logps = tiny.logps(model.twin, _ids(model, conversation, row, PREFILL))[-1]
         expected.append(
-            [float(logps[model.tokenizer.encode(x, add_special_tokens=False)]) for x in letters]
+            [
+                float(logps[model.vocabulary.tokenizer.encode(x, add_special_tokens=False)])
+                for x in letters
+            ]
         )
     replies = conversation.elicit([Request(PREFILL, 4, options=letters)] * 2)
     for reply, logps in zip(replies, expected, strict=True):
@@ -79,7 +85,7 @@ def test_scores_equal_a_plain_pass(name: str) -> None:
             assert first.prompt_tokens == len(prompts[row])
             # all but the last token, or two where a text merges with the last
             kept = len(prompts[row]) - first.reused in (1, 2)
-            assert kept if again and model.packed else first.reused == 0
+            assert kept if again and model.engine.packed else first.reused == 0
             assert first.reused + first.encoded >= len(prompts[row])
             expected = _plain_scores(model, prompts[row], wholes)
             for score, (logp, tokens) in zip(scores[row], expected, strict=True):
@@ -178,6 +184,32 @@ def test_block_outputs_equal_a_hook_on_a_plain_pass(kind: Any) -> None:
     torch.testing.assert_close(reply.states[site], torch.stack(caught), atol=2e-3, rtol=1e-3)
 
 
+def test_only_what_is_wanted_is_picked(monkeypatch: Any) -> None:
+    """A layer that is hooked for one site costs nothing at another site's position."""
+    model = tiny.model()
+    sites = (
+        Site("residual", (0, 2)),
+        Site("residual", (1,), "first_answer"),
+        Site("mlp", (2,), "end_of_message:-1"),
+    )
+    wanted = {(site.kind, layer, site.at) for site in sites for layer in site.layers}
+    picked: list[tuple[str, int, str]] = []
+    collect = Reader.collect
+
+    def seen(self: Reader) -> None:
+        for kind, layer, k in self._picked:
+            picked.append((kind, layer, self._wanted[k][1].at))
+        collect(self)
+
+    monkeypatch.setattr(Reader, "collect", seen)
+    conversation = _open(model)
+    replies = conversation.elicit([Request(PREFILL, 4, states=sites)] * 2)
+    assert sorted(picked) == sorted([*wanted] * 2)
+    assert all(
+        reply.states[site].shape[0] == len(site.layers) for reply in replies for site in sites
+    )
+
+
 def test_states_where_a_model_has_none_are_refused() -> None:
     for name, site, part in [
         ("mamba", Site("attention", (0,)), "attention"),
@@ -195,13 +227,13 @@ def test_letters_and_states_cost_no_pass_and_no_token(name: str) -> None:
     counts = []
     for extra in ({}, {"options": ("a", "b", "c"), "states": sites}):
         conversation = _open(model)
-        before = model.passes
+        before = model.engine.passes
         cost = []
         for _ in range(3):
             replies = conversation.elicit([Request(PREFILL, 5, **extra)] * 2)
             cost += [(r.encoded, r.reused, r.generated, r.drafted, r.token_ids) for r in replies]
             conversation.say([message("user", "Again: who?")] * 2)
-        counts.append((model.passes - before, cost))
+        counts.append((model.engine.passes - before, cost))
         if extra:
             assert all(reply.states and len(reply.options) == 3 for reply in replies)
     assert counts[0] == counts[1]
@@ -211,7 +243,7 @@ def test_tokens_encoded_are_counted_where_they_are_encoded() -> None:
     """The sum over replies equals the tokens that the network saw."""
     model = tiny.model()
     seen = []
-    handle = model.decoder.register_forward_pre_hook(
+    handle = model.engine.decoder.register_forward_pre_hook(
         lambda _m, _a, kwargs: seen.append(kwargs["input_ids"].numel()), with_kwargs=True
     )
     conversation = _open(model)
@@ -230,15 +262,15 @@ def test_sixteen_bit_logits_are_exact_where_it_matters(smollm2_bfloat16: Any) ->
     """Against the float32 product over the whole vocabulary, on real hidden states."""
     model = smollm2_bfloat16
     text = "The nurse told the engineer that he or she was" * 6
-    ids = torch.tensor([model.template.encode(text)])
-    network, plain = model.network, model.network.config._attn_implementation
+    ids = torch.tensor([model.vocabulary.template.encode(text)])
+    network, plain = model.engine.network, model.engine.network.config._attn_implementation
     network.set_attn_implementation("sdpa")
     try:
-        hidden = model.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
+        hidden = model.engine.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
     finally:
         network.set_attn_implementation(plain)
-    ours = model.head.logits(hidden)
-    exact = hidden.float() @ model.head.weight.float().T
+    ours = model.engine.head.logits(hidden)
+    exact = hidden.float() @ model.engine.head.weight.float().T
     two = exact.topk(2, dim=-1)
     torch.testing.assert_close(ours.gather(1, two.indices), two.values, atol=1e-4, rtol=1e-5)
     assert torch.equal(ours.argmax(-1), exact.argmax(-1))
@@ -258,12 +290,14 @@ def test_states_at_the_end_of_a_message_equal_a_plain_pass() -> None:
     site = Site("residual", (0, 1), "end_of_message:0")
     prompt = _ids(model, conversation, 0, PREFILL)
     first = [{"role": "user", "content": "What is it?"}]
-    text = model.tokenizer.apply_chat_template(first, tokenize=False, add_generation_prompt=False)
-    end = len(model.tokenizer(text, add_special_tokens=False)["input_ids"])
+    text = model.vocabulary.tokenizer.apply_chat_template(
+        first, tokenize=False, add_generation_prompt=False
+    )
+    end = len(model.vocabulary.tokenizer(text, add_special_tokens=False)["input_ids"])
     with torch.inference_mode():
         out = model.twin(torch.tensor([prompt]), output_hidden_states=True).hidden_states
     reply = conversation.elicit([Request(PREFILL, 4, states=(site, *sites))] * 2)[0]
-    opening = len(model.tokenizer("<|im_start|>assistant\n" + PREFILL)["input_ids"])
+    opening = len(model.vocabulary.tokenizer("<|im_start|>assistant\n" + PREFILL)["input_ids"])
     for each, at in ((site, end - 1), (sites[0], len(prompt) - opening - 1), (sites[1], -1)):
         expected = torch.stack([out[layer + 1][0, at] for layer in each.layers])
         torch.testing.assert_close(reply.states[each], expected, atol=2e-3, rtol=1e-3)

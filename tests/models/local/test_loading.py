@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 
 import tiny
 from selfcorrect.errors import UserError
-from selfcorrect.models import describe, load, loading
+from selfcorrect.models import describe, load
+from selfcorrect.models.local import files
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +92,13 @@ def test_a_broken_folder_is_one_sentence(good: Path, tmp_path: Path, name: str) 
 def test_a_good_folder(good: Path, dtype: str) -> None:
     model: Any = load(str(good), dtype, "cpu")
     assert (model.dtype, model.device, model.context) == (dtype, "cpu", 1024)
-    assert model.packed
-    assert {p.dtype for p in model.network.parameters()} == {getattr(torch, dtype)}
+    assert model.engine.packed
+    assert {p.dtype for p in model.engine.network.parameters()} == {getattr(torch, dtype)}
     assert describe(str(good), dtype) == (model.fingerprint, dtype, "cpu")
 
 
 def test_auto_resolves() -> None:
-    from selfcorrect.models.machine import resolve
+    from selfcorrect.models.local.machine import resolve
 
     dtype, device = resolve("auto", "auto")
     assert dtype in ("float32", "bfloat16")
@@ -171,12 +172,12 @@ def test_a_gguf_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (folder / "config.json").write_text("{}")
         (folder / "model.safetensors").write_bytes(b"x")
 
-    monkeypatch.setattr(loading, "_convert", convert)
-    first = loading.locate(str(file))
-    assert loading.locate(str(file)) == first
+    monkeypatch.setattr(files, "convert", convert)
+    first = files.locate(str(file))
+    assert files.locate(str(file)) == first
     assert len(calls) == 1
     file.write_bytes(b"another GGUF of a sort")
-    assert loading.locate(str(file)).folder != first.folder
+    assert files.locate(str(file)).folder != first.folder
     assert len(calls) == 2
 
 
@@ -191,17 +192,17 @@ def test_a_conversion_that_was_killed_is_done_again(
         (folder / "config.json").write_text("{")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loading, "_convert", killed)
+    monkeypatch.setattr(files, "convert", killed)
     with pytest.raises(KeyboardInterrupt):
-        loading.locate(str(file))
+        files.locate(str(file))
 
     def convert(_: Path, folder: Path) -> None:
         assert not list(folder.iterdir())
         (folder / "config.json").write_text("{}")
         (folder / "model.safetensors").write_bytes(b"x")
 
-    monkeypatch.setattr(loading, "_convert", convert)
-    assert (loading.locate(str(file)).folder / "model.safetensors").is_file()
+    monkeypatch.setattr(files, "convert", convert)
+    assert (files.locate(str(file)).folder / "model.safetensors").is_file()
 
 
 @pytest.mark.parametrize(
@@ -218,6 +219,6 @@ def test_the_fingerprint_follows_what_matters(
 ) -> None:
     folder = tmp_path / "other"
     shutil.copytree(good, folder)
-    assert loading.fingerprint(folder) == loading.fingerprint(good)
+    assert files.fingerprint(folder) == files.fingerprint(good)
     change(folder)
-    assert loading.fingerprint(folder) != loading.fingerprint(good)
+    assert files.fingerprint(folder) != files.fingerprint(good)

@@ -15,7 +15,8 @@ import torch
 import tiny
 from commands import refused
 from selfcorrect.errors import UserError
-from selfcorrect.models import load, loading
+from selfcorrect.models import load
+from selfcorrect.models.local import files
 
 ROOT = Path(__file__).parents[3]
 CAUSAL = "AutoModelForCausalLM"
@@ -81,7 +82,7 @@ def test_code_that_is_not_needed_is_left_alone(tmp_path: Path, monkeypatch: Any)
     stdin = io.StringIO("y\n" * 9)
     monkeypatch.setattr(sys, "stdin", stdin)
     model: Any = load(str(folder), "float32", "cpu")
-    assert type(model.network).__module__.startswith("transformers.")
+    assert type(model.engine.network).__module__.startswith("transformers.")
     assert not (folder / "ran").exists()
     assert stdin.tell() == 0
 
@@ -123,7 +124,7 @@ def test_code_beside_a_gguf_file(tmp_path: Path, monkeypatch: Any) -> None:
 
     monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", as_if_read)
     with pytest.raises(UserError, match=r"some\.gguf"):
-        loading.locate(str(folder / "some.gguf"))
+        files.locate(str(folder / "some.gguf"))
     assert not (folder / "ran").exists()
     assert stdin.tell() == 0
 

@@ -17,7 +17,7 @@ import tiny
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Request
-from selfcorrect.models.template import PLAIN_STOPS, Template
+from selfcorrect.models.local.template import PLAIN_STOPS, Template
 
 SYSTEM_FIRST = (
     "{% for m in messages %}{% if m.role in ['system', 'tool'] and not loop.first %}"
@@ -104,13 +104,18 @@ def test_every_added_token_is_spelled_out(token: str, where: str) -> None:
 
 
 def test_the_bundled_model_too(smollm2: Any) -> None:
-    tokens = [str(t) for t in smollm2.tokenizer.added_tokens_decoder.values()]
+    tokens = [str(t) for t in smollm2.vocabulary.tokenizer.added_tokens_decoder.values()]
     assert len(tokens) > 10
-    expected = _markers(smollm2.template, smollm2.template.render([message("user", "x")], "x").ids)
+    expected = _markers(
+        smollm2.vocabulary.template,
+        smollm2.vocabulary.template.render([message("user", "x")], "x").ids,
+    )
     for token in tokens:
-        shown = smollm2.template.render([message("user", f"see {token}?")], f"It is {token}")
-        assert _markers(smollm2.template, shown.ids) == expected
-        assert smollm2.tokenizer.decode(shown.ids).count(token) >= 2
+        shown = smollm2.vocabulary.template.render(
+            [message("user", f"see {token}?")], f"It is {token}"
+        )
+        assert _markers(smollm2.vocabulary.template, shown.ids) == expected
+        assert smollm2.vocabulary.tokenizer.decode(shown.ids).count(token) >= 2
 
 
 @pytest.mark.xfail(strict=True, reason="contents are searched before the tokenizer normalises them")
@@ -235,11 +240,13 @@ def test_the_plain_rendering() -> None:
 def test_a_plain_reply_stops_where_another_begins() -> None:
     """The network is made to say a given text."""
     model = tiny.model("gpt2", None)
-    words = model.tokenizer(" It is me.\n\nUser: and you?", add_special_tokens=False)["input_ids"]
+    words = model.vocabulary.tokenizer(" It is me.\n\nUser: and you?", add_special_tokens=False)[
+        "input_ids"
+    ]
     conversation = model.open(1)
     conversation.say([message("user", "Who?")])
-    prompt = model.template.render(conversation.transcripts[0].messages, "").ids
-    head = model.head.blocks
+    prompt = model.vocabulary.template.render(conversation.transcripts[0].messages, "").ids
+    head = model.engine.head.blocks
 
     def scripted(hidden: Any, wanted: Any) -> Any:
         for at in head(hidden, wanted):
@@ -247,10 +254,13 @@ def test_a_plain_reply_stops_where_another_begins() -> None:
             said[0] += 1
 
     said = [0]
-    model.head.blocks = scripted
+    model.engine.head.blocks = scripted
     (reply,) = conversation.elicit([Request("", 40)])
     assert reply.text == " It is me.\n"
     assert reply.finish == "stop"
     assert len(reply.token_ids) < len(words)
-    assert PLAIN_STOPS[1] not in conversation.render(0)[len(model.tokenizer.decode(prompt)) :]
+    assert (
+        PLAIN_STOPS[1]
+        not in conversation.render(0)[len(model.vocabulary.tokenizer.decode(prompt)) :]
+    )
     assert conversation.render(0).endswith("Assistant: It is me.\n")

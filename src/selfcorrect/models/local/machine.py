@@ -8,7 +8,7 @@ import sys
 import torch
 
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.models.loading import DTYPES
+from selfcorrect.models.local.files import DTYPES
 
 
 def resolve(dtype: str, device: str) -> tuple[str, str]:

@@ -1,92 +1,55 @@
-"""A local transformer we can look inside, and conversations that never encode a token twice."""
+"""A transformer that encodes tokens of many dialogues in one pass, on keys and values it keeps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from selfcorrect.errors import UserError
-from selfcorrect.models import packed
 from selfcorrect.models.base import OutOfMemoryError
-from selfcorrect.models.head import Head
-from selfcorrect.models.loading import locate, read_network, read_tokenizer
-from selfcorrect.models.machine import keep_freed_memory, resolve
-from selfcorrect.models.pages import Cache, Pool, Segment
-from selfcorrect.models.prepack import prepack
-from selfcorrect.models.states import block, layers
-from selfcorrect.models.template import PLAIN_STOPS, Template
+from selfcorrect.models.local import packed
+from selfcorrect.models.local.head import Head
+from selfcorrect.models.local.layers import block, layers
+from selfcorrect.models.local.pages import Cache, Pool, Segment
 
-if TYPE_CHECKING:
-    from selfcorrect.models.conversation import LocalConversation
-
-_DTYPES = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
-_KNOWN_TAILS = 4096
 _CPU_FULL = "can't allocate memory"
 _PACKABLE = {"full_attention", "sliding_attention"}
 
 
-class LocalModel:
-    """A causal language model of Hugging Face transformers, opened for conversations.
+class Engine:
+    """A causal language model of transformers, and what encoding with it needs.
 
     Attributes:
+        name: the model's, for errors.
+        network: the model.
+        decoder: the model without its output head.
+        head: the output head.
+        context: the longest transcript in tokens.
         packed: whether new tokens of many dialogues go through in one pass on kept keys and
             values. False for models whose layers can't (recurrent ones): then every step encodes
             the whole transcript again, which is slower and says so in the record.
+        pool: the pages of all conversations.
+        passes: how many forward passes there were.
     """
 
-    def __init__(
-        self, name: str, fingerprint: str, network: Any, tokenizer: Any, dtype: str, device: str
-    ) -> None:
+    def __init__(self, name: str, network: Any, dtype: str, device: str) -> None:
         self.name = name
-        self.fingerprint = fingerprint
         self.dtype = dtype
         self.device = device
         self.network = network
         self.decoder = _decoder(network)
-        self.tokenizer = tokenizer
-        self.template = Template(tokenizer)
         self.head = Head(network)
         config = network.config.get_text_config()
         self.context = int(getattr(config, "max_position_embeddings", None) or 1 << 20)
-        self.ends = _end_tokens(network, tokenizer)
-        self.stops = PLAIN_STOPS if self.template.plain else ()
         self.passes = 0
         self.pool = Pool()
-        self.full_stop = _full_stop(tokenizer, self.ends)
-        self._line_ends: dict[int, bool] = {}
-        self._tails: dict[str, list[int]] = {}
         self.packed = _can_pack(config) and self._packs_correctly()
         if not self.packed:
             network.set_attn_implementation("eager")
             self._check_head()
-
-    @classmethod
-    def load(cls, name: str, dtype: str = "auto", device: str = "auto") -> LocalModel:
-        """Find, read and check a model.
-
-        Raises:
-            UserError: it can't be found or read.
-        """
-        dtype, device = resolve(dtype, device)
-        source = locate(name)
-        network = read_network(source, _DTYPES[dtype])
-        tokenizer = read_tokenizer(source)
-        keep_freed_memory()
-        network.eval().to(device)
-        prepack(network)
-        return cls(name, source.fingerprint, network, tokenizer, dtype, device)
-
-    def open(self, dialogues: int) -> LocalConversation:
-        from selfcorrect.models.conversation import LocalConversation
-
-        return LocalConversation(self, dialogues)
 
     @contextmanager
     def within_memory(self) -> Iterator[None]:
@@ -107,41 +70,6 @@ class LocalModel:
                 f"the memory of {self.device} has no room for {self.name} and one dialogue: use "
                 "a smaller model, --dtype bfloat16, fewer rounds, or another device."
             ) from None
-
-    def continued(self, prompt: Sequence[int], turn: str, text: str) -> list[int]:
-        """The ids of a transcript with more text in its open turn; ``[]`` where it isn't known.
-
-        Without tokenising the whole transcript: the assistant's opening begins with a special
-        token, which no merge crosses, so what follows it tokenises the same way everywhere.
-        Not where that doesn't hold.
-
-        Args:
-            prompt: the transcript's ids.
-            turn: what stands in the open turn.
-            text: what follows it.
-        """
-        opening = self.template.opening
-        if not self.template.begins_special(opening) or self.template.holds_special(turn + text):
-            return []
-        known, longer = self._tail(turn), self._tail(turn + text)
-        start = len(prompt) - len(known)
-        return [*prompt[:start], *longer] if list(prompt[start:]) == known else []
-
-    def _tail(self, turn: str) -> list[int]:
-        if turn not in self._tails:
-            if len(self._tails) >= _KNOWN_TAILS:
-                self._tails.clear()
-            self._tails[turn] = self.template.encode(self.template.opening + turn)
-        return self._tails[turn]
-
-    def ends_line(self, token: int) -> bool:
-        """Whether a token's text holds a line break."""
-        if token not in self._line_ends:
-            self._line_ends[token] = "\n" in self.tokenizer.decode([token])
-        return self._line_ends[token]
-
-    def count(self, text: str) -> int:
-        return len(self.template.encode(text, template=True))
 
     @torch.inference_mode()
     def encode(
@@ -263,19 +191,3 @@ def _decoder(network: Any) -> Any:
         if found is not network and isinstance(found, PreTrainedModel):
             return found
     return network
-
-
-def _end_tokens(network: Any, tokenizer: Any) -> frozenset[int]:
-    ends = network.generation_config.eos_token_id
-    found = set(ends if isinstance(ends, list) else [ends] if ends is not None else [])
-    if tokenizer.eos_token_id is not None:
-        found.add(tokenizer.eos_token_id)
-    return frozenset(found)
-
-
-def _full_stop(tokenizer: Any, ends: frozenset[int]) -> list[int]:
-    """The tokens with which a short reply usually ends."""
-    stop = tokenizer.convert_tokens_to_ids(".")
-    if not ends or stop is None or stop == tokenizer.unk_token_id:
-        return []
-    return [stop, tokenizer.eos_token_id if tokenizer.eos_token_id in ends else min(ends)]

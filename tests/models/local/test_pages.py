@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfcorrect.models.pages import PAGE, Cache, Pool, Segment
+from selfcorrect.models.local.pages import PAGE, Cache, Pool, Segment
 
 CPU = torch.device("cpu")
 

@@ -143,11 +143,18 @@ def _slots(pages: torch.Tensor, offsets: torch.Tensor, heads: int) -> torch.Tens
 
 
 class Cache:
-    """The pages of a conversation's dialogues, each dialogue's in order."""
+    """The pages of a conversation's dialogues, each dialogue's in order.
+
+    Attributes:
+        tables: each dialogue's pages.
+        held: the ids of the tokens whose keys and values they hold. A list is replaced, never
+            changed, so that caches share them.
+    """
 
     def __init__(self, pool: Pool, rows: int) -> None:
         self.pool = pool
         self.tables: list[list[int]] = [[] for _ in range(rows)]
+        self.held: list[list[int]] = [[] for _ in range(rows)]
 
     def __del__(self) -> None:
         for row in range(len(self.tables)):
@@ -157,6 +164,7 @@ class Cache:
         """Forget a dialogue's past."""
         self.pool.release(self.tables[row])
         self.tables[row] = []
+        self.held[row] = []
 
     def branch(self, rows: Sequence[int]) -> Cache:
         """A cache whose row i holds the pages of ``rows[i]``."""
@@ -164,6 +172,7 @@ class Cache:
         for row in rows:
             self.pool.share(self.tables[row])
             other.tables.append(list(self.tables[row]))
+            other.held.append(self.held[row])
         return other
 
     def adopt(self, row: int, other: Cache, theirs: int) -> None:
@@ -171,6 +180,7 @@ class Cache:
         self.pool.share(other.tables[theirs])
         self.clear(row)
         self.tables[row] = list(other.tables[theirs])
+        self.held[row] = other.held[theirs]
 
     def prepare(self, segments: Sequence[Segment], device: torch.device) -> Plan:
         """Give every segment pages of its own to write to, a row at most once."""

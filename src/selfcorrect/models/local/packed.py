@@ -16,7 +16,7 @@ import torch
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
-from selfcorrect.models.pages import PAGE, Cache, Plan, Segment, wide
+from selfcorrect.models.local.pages import PAGE, Cache, Plan, Segment, wide
 
 NAME = "selfcorrect_packed"
 

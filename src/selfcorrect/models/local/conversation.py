@@ -1,0 +1,163 @@
+"""A batch of dialogues on a local model.
+
+At each step every transcript is rendered and tokenised whole; the longest common prefix of token
+ids with what is cached stays, and only the rest is encoded. Tokens that several dialogues begin
+with are encoded once and copied. Greedy replies are drafted ahead (a later round mostly repeats
+the earlier one) and checked in the pass that encodes the new message anyway, so the answer is
+the one that token-by-token decoding gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from selfcorrect.messages import Message, Transcript, restart_all, say_all
+from selfcorrect.models.base import Reply, Request, Site, TextScore
+from selfcorrect.models.local.decoding import decode
+from selfcorrect.models.local.engine import Engine
+from selfcorrect.models.local.jobs import Job, plan
+from selfcorrect.models.local.pages import Cache
+from selfcorrect.models.local.prompts import common
+from selfcorrect.models.local.scoring import Texts, score, texts
+from selfcorrect.models.local.states import Reader
+from selfcorrect.models.local.template import Rendered
+from selfcorrect.models.local.vocabulary import Vocabulary
+from selfcorrect.models.sites import message_index
+
+_TOO_LONG = "the transcript is longer than the model's context window"
+_REENCODED = "this model's past can't be kept: the transcript was encoded again"
+
+
+class LocalConversation:
+    """See :class:`selfcorrect.models.base.Conversation`."""
+
+    def __init__(self, engine: Engine, vocabulary: Vocabulary, dialogues: int) -> None:
+        self.engine = engine
+        self.vocabulary = vocabulary
+        self.cache = Cache(engine.pool, dialogues)
+        self.transcripts = [Transcript() for _ in range(dialogues)]
+        # Per dialogue the latest reply to each (prefill, length): the draft of the next one.
+        self.spoken: list[dict[tuple[str, int], list[int]]] = [{} for _ in range(dialogues)]
+
+    def say(self, messages: Sequence[Message | None]) -> None:
+        say_all(self.transcripts, messages)
+
+    def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
+        restart_all(self.transcripts, messages)
+
+    def branch(self, copies: int = 1) -> LocalConversation:
+        rows = [row for row in range(len(self.transcripts)) for _ in range(copies)]
+        other = LocalConversation(self.engine, self.vocabulary, len(rows))
+        other.cache = self.cache.branch(rows)
+        other.transcripts = [self.transcripts[row].branch() for row in rows]
+        other.spoken = [dict(self.spoken[row]) for row in rows]
+        return other
+
+    def close(self, which: Sequence[int]) -> None:
+        for row in set(which):
+            self.transcripts[row], self.spoken[row] = Transcript(), {}
+            self.cache.clear(row)
+
+    def render(self, index: int, turn: str | None = None) -> str:
+        if turn is None:
+            return self._render(self.transcripts[index].messages, None).text
+        earlier, begun = self.transcripts[index].open_turn()
+        return self._render(earlier, begun + turn).text
+
+    def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
+        replies: list[Reply | None] = [None] * len(self.transcripts)
+        jobs: list[Job] = []
+        for row, request in enumerate(requests):
+            if request is None:
+                continue
+            earlier, turn = self.transcripts[row].open_turn()
+            turn += request.prefill
+            rendered = self._render(earlier, turn)
+            if len(rendered.ids) + request.max_tokens > self.engine.context:
+                replies[row] = _too_long(rendered)
+            else:
+                jobs.append(self._job(Job(row, request, rendered, turn), earlier))
+        plan(jobs, self.cache, keeps=self.engine.packed)
+        reader = self._reader(jobs)
+        decode(self.engine, self.vocabulary, self.cache, jobs, reader)
+        self._score_options([job for job in jobs if job.request.options and not job.option_ids])
+        for job in jobs:
+            self.spoken[job.row][job.kind] = list(job.tokens)
+            reply = job.reply(self.vocabulary, () if self.engine.packed else (_REENCODED,))
+            self.transcripts[job.row].close_turn(job.turn + reply.text)
+            replies[job.row] = reply
+        return replies
+
+    def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
+        rows = [row for row, mine in enumerate(texts) if mine]
+        items = [
+            self._texts(row, self.transcripts[row].open_turn()[1], texts[row] or ()) for row in rows
+        ]
+        result: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
+        for row, each in zip(rows, score(self.engine, self.cache, items), strict=True):
+            result[row] = each
+        return result
+
+    def _job(self, job: Job, earlier: Sequence[Message]) -> Job:
+        """Complete a reply to be made after these messages."""
+        if job.request.options:
+            job.option_ids = self._single_tokens(earlier, job)
+        for site in job.request.states:
+            self._mark(job, site, earlier)
+        if job.request.temperature > 0:
+            job.generator = torch.Generator().manual_seed(job.request.seed)
+        else:
+            room = min(job.request.max_tokens - 1, job.trust)
+            job.draft = self.spoken[job.row].get(job.kind, [])[:room]
+        return job
+
+    def _single_tokens(self, earlier: Sequence[Message], job: Job) -> list[int] | None:
+        """The options' tokens if each is one token after the very same prompt, else None."""
+        found: list[int] = []
+        for option in job.request.options:
+            ids = self._continued(earlier, job.rendered.ids, job.turn, option)
+            if ids[:-1] != job.rendered.ids:
+                return None
+            found.append(ids[-1])
+        return found
+
+    def _mark(self, job: Job, site: Site, earlier: Sequence[Message]) -> None:
+        """Find the token at which the message of an ``end_of_message`` site ends."""
+        number = message_index(site, len(earlier))
+        if number is None:
+            return
+        upto = self._render(earlier[: number + 1], None).ids
+        job.marks[site] = max(common(upto, job.rendered.ids) - 1, 0)
+
+    def _reader(self, jobs: Sequence[Job]) -> Reader:
+        engine = self.engine
+        sites = [job.request.states for job in jobs]
+        return Reader(engine.name, engine.decoder, sites, packed=engine.packed)
+
+    def _score_options(self, jobs: Sequence[Job]) -> None:
+        """Score options that are longer than a token, in a pass of their own."""
+        items = [self._texts(job.row, job.turn, job.request.options) for job in jobs]
+        for job, each in zip(jobs, score(self.engine, self.cache, items), strict=True):
+            job.options = each
+            job.encoded += sum(score.encoded for score in each)
+
+    def _texts(self, row: int, turn: str, given: Sequence[str]) -> Texts:
+        earlier, _ = self.transcripts[row].open_turn()
+        prompt = self._render(earlier, turn).ids
+        return texts(row, prompt, [self._continued(earlier, prompt, turn, t) for t in given])
+
+    def _continued(
+        self, earlier: Sequence[Message], prompt: Sequence[int], turn: str, text: str
+    ) -> list[int]:
+        """The ids of the transcript with more text in its open turn."""
+        known = self.vocabulary.continued(prompt, turn, text)
+        return known or self._render(earlier, turn + text).ids
+
+    def _render(self, messages: Sequence[Message], turn: str | None) -> Rendered:
+        return self.vocabulary.template.render(messages, turn)
+
+
+def _too_long(rendered: Rendered) -> Reply:
+    return Reply("", "context", prompt_tokens=len(rendered.ids), notes=(_TOO_LONG,))

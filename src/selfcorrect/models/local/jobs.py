@@ -1,0 +1,145 @@
+"""Replies in the making, and what each pass does for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from selfcorrect.models.base import Reply, Request, Site, TextScore
+from selfcorrect.models.local import drafts, packed
+from selfcorrect.models.local.pages import Cache
+from selfcorrect.models.local.prompts import common
+from selfcorrect.models.local.template import Rendered
+from selfcorrect.models.local.vocabulary import Vocabulary
+
+#: Shared beginnings shorter than this are encoded again: copying them would cost as much.
+_WORTH_COPYING = 8
+
+
+@dataclass
+class Job:
+    """One reply in the making.
+
+    Attributes:
+        row: the dialogue's.
+        turn: what stands in the open turn before the reply.
+        start: where encoding starts: what comes before is cached, or copied.
+        copy: ``(source row, start, end)``, see :class:`~selfcorrect.models.local.pages.Segment`.
+        option_ids: the options' tokens where each is one token.
+        draft: tokens guessed, to be checked in the next pass.
+        tokens, logps: of the reply so far.
+        marks: places of the tokens at which sites before the answer are read.
+        trust: how many tokens the next draft may have.
+    """
+
+    row: int
+    request: Request
+    rendered: Rendered
+    turn: str
+    start: int = 0
+    copy: tuple[int, int, int] | None = None
+    option_ids: list[int] | None = None
+    draft: list[int] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    logps: list[float] = field(default_factory=list)
+    options: list[TextScore] = field(default_factory=list)
+    gap: float | None = None
+    finish: str = ""
+    encoded: int = 0
+    drafted: int = 0
+    states: dict[Site, torch.Tensor] = field(default_factory=dict)
+    marks: dict[Site, int] = field(default_factory=dict)
+    trust: int = drafts.FIRST
+    generator: torch.Generator | None = None
+
+    @property
+    def kind(self) -> tuple[str, int]:
+        """Replies of one kind are alike."""
+        return self.request.prefill, self.request.max_tokens
+
+    @property
+    def new(self) -> list[int]:
+        """What the next pass encodes: the rest of the prompt or the latest token, and the draft."""
+        return (self.tokens[-1:] or self.rendered.ids[self.start :]) + self.draft
+
+    @property
+    def marked(self) -> list[int]:
+        """Places of the sites before the answer, in :attr:`new`."""
+        return [position - self.start for position in self.marks.values()]
+
+    @property
+    def cached(self) -> list[int]:
+        """What the cache holds of this dialogue: the token generated last isn't in it."""
+        return self.rendered.ids + self.tokens[:-1]
+
+    def take(self, token: int, logp: float, vocabulary: Vocabulary) -> None:
+        """Enter the next token of the reply."""
+        self.tokens.append(token)
+        self.logps.append(logp)
+        if token in vocabulary.ends or (vocabulary.stops and self._runs_on(vocabulary)):
+            self.finish = "stop"
+        elif len(self.tokens) >= self.request.max_tokens:
+            self.finish = "length"
+
+    def _runs_on(self, vocabulary: Vocabulary) -> bool:
+        text = vocabulary.decoded(self.rendered.ids, self.tokens, self.turn)
+        return vocabulary.stopped(text) != text
+
+    def reply(self, vocabulary: Vocabulary, notes: tuple[str, ...]) -> Reply:
+        """The finished reply, with these notes besides those of its rendering."""
+        text = vocabulary.decoded(self.rendered.ids, self.tokens, self.turn)
+        return Reply(
+            text=vocabulary.stopped(text),
+            finish="stop" if self.finish == "stop" else "length",
+            token_ids=tuple(self.tokens),
+            token_logps=tuple(self.logps),
+            options=tuple(self.options),
+            prompt_tokens=len(self.rendered.ids),
+            encoded=self.encoded,
+            reused=self.start,
+            generated=len(self.tokens),
+            drafted=self.drafted,
+            gap=self.gap,
+            states=self.states,
+            notes=self.rendered.notes + notes,
+        )
+
+
+def plan(jobs: list[Job], cache: Cache, *, keeps: bool) -> None:
+    """Put jobs in order, and decide where encoding starts and from which row each may copy.
+
+    Args:
+        jobs: of one step, unordered.
+        cache: of the conversation.
+        keeps: whether the model's past is kept; if not, every job starts at 0.
+    """
+    jobs.sort(key=lambda job: job.rendered.ids)
+    if not keeps:
+        jobs.sort(key=lambda job: len(job.rendered.ids))
+        return
+    before: Job | None = None
+    for job in jobs:
+        ids = job.rendered.ids
+        last = min([len(ids) - 1, *job.marks.values()])
+        job.start = min(common(cache.held[job.row], ids), last)
+        if before is not None:
+            shared = min(common(before.rendered.ids, ids), last)
+            if shared - job.start >= _WORTH_COPYING:
+                job.copy = (before.row, job.start, shared)
+                job.start = shared
+        before = job
+    if not any(job.copy for job in jobs):
+        # Dialogues of like length look at equally many keys, and are computed together.
+        jobs.sort(key=lambda job: len(job.rendered.ids))
+
+
+def fitting(jobs: Sequence[Job]) -> list[Job]:
+    """As many of the jobs as one pass takes, from the beginning; at least one."""
+    tokens = 0
+    for number, job in enumerate(jobs):
+        tokens += len(job.new)
+        if number and tokens > packed.PACK:
+            return list(jobs[:number])
+    return list(jobs)

@@ -1,0 +1,80 @@
+"""From a model's files to the objects of transformers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selfcorrect.errors import UserError
+from selfcorrect.models.local.files import Source
+from selfcorrect.models.local.reading import needs_code, reading
+
+
+def read_config(source: Source) -> Any:
+    """The configuration of a model that generates text.
+
+    Raises:
+        UserError: it can't be read, needs code of the folder's own, or is of another kind of model.
+    """
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
+
+    with reading(_named(source)):
+        config = AutoConfig.from_pretrained(
+            source.folder, local_files_only=True, trust_remote_code=False
+        )
+        known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+    if not known and "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or ()):
+        raise needs_code(_named(source))
+    if not known:
+        raise UserError(
+            f"{_named(source)} is of type {config.model_type!r}, for "
+            "which transformers has no causal language model; use a model that generates text."
+        )
+    return config
+
+
+def read_tokenizer(source: Source) -> Any:
+    """The tokenizer of a model.
+
+    Raises:
+        UserError: it can't be read, or needs code of the folder's own.
+    """
+    from transformers import AutoTokenizer
+
+    with reading(_named(source)):
+        return AutoTokenizer.from_pretrained(
+            source.folder, local_files_only=True, trust_remote_code=False
+        )
+
+
+def read_network(source: Source, dtype: Any) -> Any:
+    """The network of a model, with its weights, on the CPU.
+
+    Args:
+        source: the model's files.
+        dtype: of the weights, one of torch's.
+
+    Raises:
+        UserError: it can't be read, needs code of the folder's own, or weights are missing.
+    """
+    from transformers import AutoModelForCausalLM
+
+    read_config(source)
+    with reading(_named(source)):
+        network, found = AutoModelForCausalLM.from_pretrained(
+            source.folder,
+            dtype=dtype,
+            local_files_only=True,
+            output_loading_info=True,
+            trust_remote_code=False,
+        )
+    if found["missing_keys"]:  # transformers would go on with random numbers in their place
+        raise UserError(
+            f"the weights of {_named(source)} are incomplete: "
+            f"{len(found['missing_keys'])} missing, {min(found['missing_keys'])} among them; "
+            "download them again."
+        )
+    return network
+
+
+def _named(source: Source) -> str:
+    return f"the model {source.name!r} in {source.folder}"

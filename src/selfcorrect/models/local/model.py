@@ -1,0 +1,65 @@
+"""A local transformer we can look inside, and conversations that never encode a token twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from selfcorrect.models.local.conversation import LocalConversation
+from selfcorrect.models.local.engine import Engine
+from selfcorrect.models.local.files import locate
+from selfcorrect.models.local.loading import read_network, read_tokenizer
+from selfcorrect.models.local.machine import keep_freed_memory, resolve
+from selfcorrect.models.local.prepack import prepack
+from selfcorrect.models.local.vocabulary import Vocabulary
+
+_DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+class LocalModel:
+    """A causal language model of Hugging Face transformers: see :class:`models.base.Model`.
+
+    Attributes:
+        engine: its network.
+        vocabulary: its tokenizer and template.
+    """
+
+    def __init__(
+        self, name: str, fingerprint: str, network: Any, tokenizer: Any, dtype: str, device: str
+    ) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self.dtype = dtype
+        self.device = device
+        self.vocabulary = Vocabulary(tokenizer, network.generation_config.eos_token_id)
+        self.engine = Engine(name, network, dtype, device)
+        self.context = self.engine.context
+
+    @classmethod
+    def load(cls, name: str, dtype: str = "auto", device: str = "auto") -> LocalModel:
+        """Find, read and check a model.
+
+        Raises:
+            UserError: it can't be found or read.
+        """
+        dtype, device = resolve(dtype, device)
+        source = locate(name)
+        network = read_network(source, _DTYPES[dtype])
+        tokenizer = read_tokenizer(source)
+        keep_freed_memory()
+        network.eval().to(device)
+        prepack(network)
+        return cls(name, source.fingerprint, network, tokenizer, dtype, device)
+
+    def open(self, dialogues: int) -> LocalConversation:
+        """Begin that many empty dialogues."""
+        return LocalConversation(self.engine, self.vocabulary, dialogues)
+
+    def count(self, text: str) -> int:
+        """How many tokens a rendered transcript has."""
+        return self.vocabulary.count(text)

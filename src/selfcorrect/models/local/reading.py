@@ -1,0 +1,59 @@
+"""What goes wrong when transformers reads a model's files, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from selfcorrect.errors import UserError
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Make one sentence of whatever transformers raises, and keep its progress bars quiet.
+
+    Every loader is called with ``trust_remote_code=False``. Without it transformers asks on stdin
+    whether to run the Python that lies in the folder.
+
+    Args:
+        what: is read, to begin the sentence with.
+
+    Raises:
+        UserError: it can't be read.
+    """
+    with _quiet():
+        try:
+            yield
+        except Exception as error:  # broken or hostile files fail in many ways
+            if "trust_remote_code" in str(error):
+                raise needs_code(what) from error
+            raise UserError(f"{what} could not be read: {first_line(error)}") from error
+
+
+def needs_code(what: str) -> UserError:
+    """The error of a model that only its own Python could load."""
+    return UserError(
+        f"{what} needs Python code of its own (auto_map in its configuration), which is never run "
+        "here; use a model that transformers can load without such code."
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a library's error, for a sentence of ours."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Progress bars of the loader would break ours."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()

@@ -1,0 +1,130 @@
+"""Likelihoods of texts as what a dialogue goes on with, all in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from selfcorrect.models.base import TextScore
+from selfcorrect.models.local.engine import Engine
+from selfcorrect.models.local.pages import Cache, Segment
+from selfcorrect.models.local.prompts import common
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts to be scored as continuations of one dialogue.
+
+    Attributes:
+        row: the dialogue's.
+        whole: of each text, the ids of the transcript with it.
+        prompt: how many tokens the transcript has without any.
+        start: up to here they are those of the transcript without a text.
+        fork: up to here they are the same in all.
+    """
+
+    row: int
+    whole: list[list[int]]
+    prompt: int
+    start: int
+    fork: int
+
+    @property
+    def end(self) -> int:
+        """A text that is longer has tokens of its own to encode: the last one predicts nothing."""
+        return self.fork + 1
+
+
+def texts(row: int, prompt: Sequence[int], whole: list[list[int]]) -> Texts:
+    """Texts after a prompt, ``whole[t]`` being the ids of both."""
+    # A text may merge with the prompt's last token: that token is scored with it.
+    start = min(common(prompt, ids) for ids in whole)
+    fork = min(min(common(whole[0], ids) for ids in whole), min(map(len, whole)) - 1)
+    return Texts(row, whole, len(prompt), start, max(start, fork))
+
+
+def score(engine: Engine, cache: Cache, items: Sequence[Texts]) -> list[list[TextScore]]:
+    """Score texts. What they share is encoded once and stays cached.
+
+    Returns:
+        Per item a score for each of its texts; none where one doesn't fit the context window.
+
+    Raises:
+        OutOfMemoryError: the device has no room.
+    """
+    fit = [item for item in items if max(map(len, item.whole)) <= engine.context]
+    longer = [(k, ids) for k, item in enumerate(fit) for ids in item.whole if len(ids) > item.end]
+    # Every text goes on from a row of its own, which holds the pages of what is shared.
+    aside = cache.branch([item.row for item in (*fit, *(fit[k] for k, _ in longer))])
+    segments: list[Segment] = []
+    before: list[list[int]] = []
+    for k, item in enumerate(fit):
+        whole = item.whole[0]
+        # The state before the first scored token predicts it, so that token goes in again.
+        past = min(common(cache.held[item.row], whole[: item.fork]), item.start - 1)
+        past = past if engine.packed else 0
+        scored = item.fork - item.start + 1
+        segments.append(Segment(k, whole[past : item.fork], past, read=scored))
+        before.append(whole[: item.fork])
+    for row, (k, ids) in enumerate(longer, start=len(fit)):
+        fork = fit[k].fork
+        segments.append(Segment(row, ids[fork:-1], fork, (k, segments[k].past, fork)))
+        before.append(ids)
+    encoded = [0] * len(fit)
+    for k, segment in zip([*range(len(fit)), *(k for k, _ in longer)], segments, strict=True):
+        encoded[k] += len(segment.ids) + (0 if engine.packed else segment.past)
+    with engine.within_memory():
+        hidden = engine.encode(aside, segments, before)
+        for k, item in enumerate(fit):
+            aside.held[k] = item.whole[0][: item.fork]
+            cache.adopt(item.row, aside, k)
+        found = _likelihoods(engine, fit, hidden)
+    scores: dict[int, list[TextScore]] = {}
+    for k, (item, (first, *others)) in enumerate(zip(fit, found, strict=True)):
+        first = replace(
+            first, prompt_tokens=item.prompt, encoded=encoded[k], reused=segments[k].past
+        )
+        scores[item.row] = [first, *others]
+    return [scores.get(item.row, []) for item in items]
+
+
+@torch.inference_mode()
+def _likelihoods(
+    engine: Engine, items: Sequence[Texts], states: Sequence[torch.Tensor]
+) -> list[list[TextScore]]:
+    """``states`` are of what the texts of each item share, then of each longer text."""
+    own_states = iter(states[len(items) :])
+    hidden: list[torch.Tensor] = []
+    wanted: list[list[int]] = []  # per row of hidden, whose likelihoods are looked up there
+    for item, shared_states in zip(items, states, strict=False):
+        first = item.whole[0]
+        hidden.append(shared_states)
+        wanted += [[token] for token in first[item.start : item.fork]]
+        wanted.append([ids[item.fork] for ids in item.whole if len(ids) > item.fork])
+        for ids in item.whole:
+            if len(ids) > item.end:
+                hidden.append(next(own_states))
+                wanted += [[token] for token in ids[item.end :]]
+    if not hidden:
+        return []
+    found: list[float] = []
+    for at in engine.head.blocks(torch.cat(hidden), wanted):
+        here = wanted[at.start : at.start + len(at.norms)]
+        rows = [row for row, tokens in enumerate(here) for _ in tokens]
+        flat = [token for tokens in here for token in tokens]
+        found += (at.logits[rows, flat] - at.norms[rows]).tolist()
+    logps = iter(found)
+    result: list[list[TextScore]] = []
+    for item in items:
+        shared = item.fork - item.start
+        logp_shared = sum(next(logps) for _ in range(shared))
+        owns = [len(ids) - item.fork for ids in item.whole]
+        firsts = [next(logps) if own else 0.0 for own in owns]
+        scores = []
+        for own, first_logp in zip(owns, firsts, strict=True):
+            logp = logp_shared + first_logp + sum(next(logps) for _ in range(own - 1))
+            scores.append(TextScore(logp, shared + own, shared, logp_shared))
+        result.append(scores)
+    return result

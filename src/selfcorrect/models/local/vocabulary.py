@@ -1,0 +1,108 @@
+"""What a model's tokenizer says of texts that go on, of ends, and of single tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from selfcorrect.models.local.template import PLAIN_STOPS, Template
+
+#: How many beginnings of open turns are kept tokenised.
+_KNOWN_TAILS = 4096
+
+
+class Vocabulary:
+    """A tokenizer and its template, with what replies need of them.
+
+    Attributes:
+        ends: the tokens that end a reply.
+        stops: texts that end one.
+        full_stop: the tokens with which a short reply usually ends.
+    """
+
+    def __init__(self, tokenizer: Any, ends: Any) -> None:
+        """``ends`` is ``eos_token_id`` of the model's generation config."""
+        self.tokenizer = tokenizer
+        self.template = Template(tokenizer)
+        self.ends = _ends(tokenizer, ends)
+        self.stops = PLAIN_STOPS if self.template.plain else ()
+        self.full_stop = _full_stop(tokenizer, self.ends)
+        self._line_ends: dict[int, bool] = {}
+        self._tails: dict[str, list[int]] = {}
+
+    def continued(self, prompt: Sequence[int], turn: str, text: str) -> list[int]:
+        """The ids of a transcript with more text in its open turn; ``[]`` where it isn't known.
+
+        Without tokenising the whole transcript: the assistant's opening begins with a special
+        token, which no merge crosses, so what follows it tokenises the same way everywhere.
+        Not where that doesn't hold.
+
+        Args:
+            prompt: the transcript's ids.
+            turn: what stands in the open turn.
+            text: what follows it.
+        """
+        opening = self.template.opening
+        if not self.template.begins_special(opening) or self.template.holds_special(turn + text):
+            return []
+        known, longer = self._tail(turn), self._tail(turn + text)
+        start = len(prompt) - len(known)
+        return [*prompt[:start], *longer] if list(prompt[start:]) == known else []
+
+    def _tail(self, turn: str) -> list[int]:
+        if turn not in self._tails:
+            if len(self._tails) >= _KNOWN_TAILS:
+                self._tails.clear()
+            self._tails[turn] = self.template.encode(self.template.opening + turn)
+        return self._tails[turn]
+
+    def ends_line(self, token: int) -> bool:
+        """Whether a token's text holds a line break."""
+        if token not in self._line_ends:
+            self._line_ends[token] = "\n" in self.tokenizer.decode([token])
+        return self._line_ends[token]
+
+    def count(self, text: str) -> int:
+        """How many tokens a rendered transcript has."""
+        return len(self.template.encode(text, template=True))
+
+    def decoded(self, prompt: Sequence[int], tokens: Sequence[int], turn: str) -> str:
+        """The text of a reply's tokens, its end token left out.
+
+        Args:
+            prompt: ids of what stands before them.
+            tokens: the reply's.
+            turn: what stands in the open turn before the reply.
+        """
+        ids = list(tokens[:-1] if tokens[-1] in self.ends else tokens)
+        decode = self.tokenizer.decode
+        if turn:
+            # A tokenizer that puts a word's space into the word's token leaves it out at the start
+            # of a text; here the text goes on.
+            last = list(prompt[-4:])
+            before: str = decode(last, skip_special_tokens=True)
+            whole: str = decode(last + ids, skip_special_tokens=True)
+            if whole.startswith(before):
+                return whole[len(before) :]
+        text: str = decode(ids, skip_special_tokens=True)
+        return text
+
+    def stopped(self, text: str) -> str:
+        """The text of a reply up to where another turn begins."""
+        for stop in self.stops:
+            text = text.split(stop, 1)[0]
+        return text
+
+
+def _ends(tokenizer: Any, ends: Any) -> frozenset[int]:
+    found = set(ends if isinstance(ends, list) else [ends] if ends is not None else [])
+    if tokenizer.eos_token_id is not None:
+        found.add(tokenizer.eos_token_id)
+    return frozenset(found)
+
+
+def _full_stop(tokenizer: Any, ends: frozenset[int]) -> list[int]:
+    stop = tokenizer.convert_tokens_to_ids(".")
+    if not ends or stop is None or stop == tokenizer.unk_token_id:
+        return []
+    return [stop, tokenizer.eos_token_id if tokenizer.eos_token_id in ends else min(ends)]
