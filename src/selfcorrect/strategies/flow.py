@@ -22,7 +22,7 @@ class _Known:
 
     A fact is ``("elicited", name)``, or ``("told", model)`` once something was said to it.
 
-    ``sure``: facts of every dialogue. ``under``: facts where these outcomes hold.
+    ``sure``: facts of every dialogue. ``under``: facts of those that meet a ``when``.
     ``some``: what was elicited in some dialogue, with the values that ``choices`` allow (none
     where it is free text). ``given``: every round so far was.
     """
@@ -117,7 +117,7 @@ def _walk(
             )
         known.add(step)
         if step.elicit == "answer":
-            # of the answer's own outcome only what it was before is known
+            # of the answer itself only what it was before is known
             answered.append({k: v for k, v in step.when.items() if k != "answer"})
     n, last = steps[-1]
     if last.elicit != "answer":

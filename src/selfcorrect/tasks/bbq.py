@@ -59,8 +59,8 @@ def make(source: Source) -> Lettered:
     source.only(categories=True, options=("condition", "shuffle", "metadata"))
     condition = source.one_of("condition", "both", bias.CONDITIONS)
     shuffle = source.option("shuffle", False)
-    place = HUB if source.data is None else source.data
-    found = dataset_files(place, "bbq") if place.startswith("hub:") else files(place)
+    data = HUB if source.data is None else source.data
+    found = dataset_files(data, "bbq") if data.startswith("hub:") else files(data)
     metadata = source.option("metadata", "")
     beside = found[0].parent / METADATA
     locations = None
@@ -74,7 +74,7 @@ def make(source: Source) -> Lettered:
         if condition == "both" or q.ambiguous == (condition == "ambiguous")
     ]
     if not questions and not skipped:
-        raise UserError(f"{place}: there are no {condition} questions in the data")
+        raise UserError(f"{data}: there are no {condition} questions in the data")
     categories = sorted({q.category for q in questions})
     seed = source.seed if shuffle else None
     items = unique(
@@ -214,13 +214,13 @@ def _locations(path: Path) -> _Locations:
     found: dict[tuple[str, str], tuple[int, bool]] = {}
 
     def line(row: Row) -> None:
-        place = row.get("target_loc", str)
-        if place in ("", "NA"):
+        location = row.get("target_loc", str)
+        if location in ("", "NA"):
             return
-        if place not in ("0", "1", "2"):
-            raise row.error(f"'target_loc' must be 0, 1 or 2, not {place!r}")
+        if location not in ("0", "1", "2"):
+            raise row.error(f"'target_loc' must be 0, 1 or 2, not {location!r}")
         by_name = row.get("label_type", str, "") == "name"
-        found[row.text("category"), row.text("example_id")] = (int(place), by_name)
+        found[row.text("category"), row.text("example_id")] = (int(location), by_name)
 
     build(table(path), line, None)
     return found

@@ -17,7 +17,7 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Image, Message
 from selfcorrect.tasks.base import Example, Turn
 from selfcorrect.tasks.lettered import CORRECT, Item, Lettered, Wording, problem_with, unique
-from selfcorrect.tasks.letters import LETTERS, place
+from selfcorrect.tasks.letters import LETTERS, letter_position
 from selfcorrect.tasks.reading import Row, build, files, jsonl
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.targets import target_of
@@ -73,7 +73,7 @@ def _item(row: Row, wording: Wording) -> Item:
     choices = row.texts("choices")
     if problem := problem_with(choices):
         raise row.error(problem)
-    target = None if row.values.get("answer") in (None, "") else target_of(row, choices)
+    target = None if row.fields.get("answer") in (None, "") else target_of(row, choices)
     path, _, line = row.where.rpartition(":")
     # Not row.where: the same file must have the same ids wherever it lies.
     name = row.optional("id") or f"{Path(path).name}:{line}"
@@ -83,8 +83,8 @@ def _item(row: Row, wording: Wording) -> Item:
 
 
 def _turns(row: Row, choices: list[str], wording: Wording) -> tuple[Turn, ...]:
-    given = row.get("messages", list)
-    messages = [_message(row, number, each) for number, each in enumerate(given, 1)]
+    listed = row.get("messages", list)
+    messages = [_message(row, number, each) for number, each in enumerate(listed, 1)]
     answers = _answers(row, messages)
     turns, begin = [], 0
     for at in answers:
@@ -100,10 +100,10 @@ def _turns(row: Row, choices: list[str], wording: Wording) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def _message(row: Row, number: int, given: object) -> _Marked:
-    if not isinstance(given, Mapping):
+def _message(row: Row, number: int, entry: object) -> _Marked:
+    if not isinstance(entry, Mapping):
         raise row.error(f"message {number} must be an object with 'role' and 'content'")
-    role, content, mark = given.get("role"), given.get("content"), given.get("round")
+    role, content, mark = entry.get("role"), entry.get("content"), entry.get("round")
     if role not in _ROLES:
         raise row.error(f"message {number} has the role {role!r}: {nearest(str(role), _ROLES)}")
     if mark is not None and (not isinstance(mark, int) or isinstance(mark, bool) or mark < 1):
@@ -128,8 +128,8 @@ def _part(row: Row, number: int, role: str, part: object) -> str | Image:
         row.writable(name, part)
         return part
     if isinstance(part, Mapping) and kind in ("image_url", "input_image") and role != "assistant":
-        place = part.get("image_url")
-        return row.image(name, place.get("url") if isinstance(place, Mapping) else place)
+        image = part.get("image_url")
+        return row.image(name, image.get("url") if isinstance(image, Mapping) else image)
     what = repr(kind or "something else") if isinstance(part, Mapping) else "no text"
     also = "" if role == "assistant" else ", or parts of text and images"
     raise row.error(f"{name} holds {what}: its content must be text{also}")
@@ -155,7 +155,7 @@ def _answers(row: Row, messages: list[_Marked]) -> list[int]:
 
 def _turn(messages: tuple[Message, ...], text: str, choices: list[str], wording: Wording) -> Turn:
     lead = wording.answer_prefill
-    at = place(text, choices, lead, wording.heard)
+    at = letter_position(text, choices, lead, wording.heard)
     if at is None:
         # A letter may stand right behind an opening bracket, but not behind a word or colon.
         space = "" if unicodedata.category(lead[-1]) == "Ps" else " "

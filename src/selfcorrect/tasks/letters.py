@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from string import ascii_lowercase as LETTERS
 
-__all__ = ["LETTERS", "place", "read", "tidy"]
+__all__ = ["LETTERS", "letter_position", "read", "tidy"]
 
 _EDGE = " \t\n.,;:!?\"'()[]{}*_`“”‘’«»"
 _JOIN = r"(?:\s*[,/&+]\s*(?:(?:and|or)\s+)?|\s+(?:and|or|and/or)\s+)"
@@ -54,7 +54,9 @@ def read(
     return choice, problem
 
 
-def place(text: str, choices: Sequence[str], prefill: str, heard: Sequence[str] = ()) -> int | None:
+def letter_position(
+    text: str, choices: Sequence[str], prefill: str, heard: Sequence[str] = ()
+) -> int | None:
     """Where in a reply the letter stands that :func:`read` read; ``None`` if it read none."""
     body = _body(text)
     choice, _, start = _found(body, choices, (prefill, *heard))

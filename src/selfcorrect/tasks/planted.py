@@ -58,9 +58,9 @@ def _item(i: int, choices_per: int, cluster_size: int) -> Item:
     random, target = divmod(random, choices_per)
     slips = list(_SLIPS)
     choices = []
-    for place in range(choices_per):
+    for index in range(choices_per):
         slip = 0
-        if place != target:
+        if index != target:
             random, which = divmod(random, len(slips))
             slip = slips.pop(which)
         choices.append(str(a + b + slip))

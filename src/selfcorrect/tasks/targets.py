@@ -18,7 +18,7 @@ def target_of(row: Row, choices: Sequence[str]) -> int:
     Raises:
         UserError: it is none of them, or two of them.
     """
-    answer = row.values.get("answer")
+    answer = row.fields.get("answer")
     if isinstance(answer, int) and not isinstance(answer, bool):
         numbered = {i for i, choice in enumerate(choices) if tidy(choice) == str(answer)}
         numbered |= {answer} & set(range(len(choices)))

@@ -152,11 +152,11 @@ def _files(data: str | None) -> tuple[Path, Path]:
             "task 'winogender' needs data: a folder with the sentences and occupation statistics "
             "published at github.com/rudinger/winogender-schemas"
         )
-    place = Path(data).expanduser()
-    if not place.exists():
-        raise UserError(f"{place}: no such file or folder")
-    folder = place if place.is_dir() else place.parent
-    sentences = place if place.is_file() else _first(folder, _SENTENCES)
+    path = Path(data).expanduser()
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    folder = path if path.is_dir() else path.parent
+    sentences = path if path.is_file() else _first(folder, _SENTENCES)
     return sentences, _first(folder, _OCCUPATIONS)
 
 
