@@ -25,7 +25,7 @@ from selfcorrect.messages import message
 from selfcorrect.runs import Run
 from selfcorrect.strategies import parse
 from selfcorrect.tasks import Turn, make
-from selfcorrect.tasks.letters import LETTERS, letter_position, read
+from selfcorrect.tasks.lettered.letters import LETTERS, letter_position, read
 from servers.stub import BARE, CLOUD, VLLM, Stub
 
 LEAD = "The best answer is ("

@@ -11,11 +11,12 @@ from random import Random
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.tasks import bias
 from selfcorrect.tasks.base import Example
-from selfcorrect.tasks.hub import dataset_files
-from selfcorrect.tasks.lettered import UNBIASED, Item, Lettered, problem_with, unique
-from selfcorrect.tasks.order import draw
-from selfcorrect.tasks.reading import Row, build, files, jsonl, table
+from selfcorrect.tasks.data.hub import dataset_files
+from selfcorrect.tasks.data.order import draw
+from selfcorrect.tasks.data.rows import Row, build, files, jsonl, table
+from selfcorrect.tasks.lettered import Item, Lettered, problem_with, unique
 from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.wording import UNBIASED
 
 #: where the published files lie on the hub
 HUB = "hub:heegyu/bbq"

@@ -15,11 +15,12 @@ from pathlib import Path
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image
 from selfcorrect.tasks.base import Example
-from selfcorrect.tasks.lettered import CORRECT, Item, Lettered, problem_with, unique
-from selfcorrect.tasks.letters import LETTERS
-from selfcorrect.tasks.reading import Row, build, files, jsonl, table
+from selfcorrect.tasks.data.rows import Row, build, files, jsonl, table
+from selfcorrect.tasks.lettered import Item, Lettered, problem_with, unique
+from selfcorrect.tasks.lettered.letters import LETTERS
+from selfcorrect.tasks.lettered.targets import target_of
 from selfcorrect.tasks.source import Source
-from selfcorrect.tasks.targets import target_of
+from selfcorrect.tasks.wording import CORRECT
 
 
 def make(source: Source) -> Lettered:

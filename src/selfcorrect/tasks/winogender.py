@@ -19,10 +19,11 @@ import numpy as np
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Share
 from selfcorrect.tasks.base import Answer, Example
-from selfcorrect.tasks.lettered import UNBIASED, Item, Lettered, problem_with
-from selfcorrect.tasks.order import draw
-from selfcorrect.tasks.reading import Row, build, table
+from selfcorrect.tasks.data.order import draw
+from selfcorrect.tasks.data.rows import Row, build, table
+from selfcorrect.tasks.lettered import Item, Lettered, problem_with
 from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.wording import UNBIASED
 
 _VARIANTS = ("male", "female", "neutral")
 _BLANK = "____"

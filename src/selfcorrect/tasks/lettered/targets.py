@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from selfcorrect.tasks.letters import LETTERS, tidy
-from selfcorrect.tasks.reading import Row
+from selfcorrect.tasks.data.rows import Row
+from selfcorrect.tasks.lettered.letters import LETTERS
+from selfcorrect.tasks.plain import tidy
 
 
 def target_of(row: Row, choices: Sequence[str]) -> int:

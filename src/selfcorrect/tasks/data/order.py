@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 
 from selfcorrect.tasks.base import Example
-from selfcorrect.tasks.lazy import Lazy
+from selfcorrect.tasks.data.lazy import Lazy
 
 
 def draw(seed: int, *what: str) -> int:
