@@ -31,7 +31,7 @@ from selfcorrect import models, runs, strategies, tasks
 from selfcorrect.converse import beginning
 from selfcorrect.runs import Where, read_spec
 from selfcorrect.strategies import MAX_TOKENS, render
-from selfcorrect.tasks.order import order
+from selfcorrect.tasks.data.order import order
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))

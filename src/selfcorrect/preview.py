@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from selfcorrect import strategies
-from selfcorrect.converse import Arm, converse
+from selfcorrect.converse import Arm, Record, converse
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, joined, message
 from selfcorrect.models.base import Model, Reply, Request, TextScore
@@ -142,7 +142,7 @@ def _preview(ready: Prepared, out: str | Path, baseline: bool) -> Preview:
     others = {name: open_model(facts.name) for name, facts in ready.facts.others.items()}
     main_arm = Arm(ready.strategy.name, ready.strategy, ready.spec.rounds)
 
-    def through(examples: int, arms: Sequence[Arm]) -> dict[str, list[dict[str, Any]]]:
+    def through(examples: int, arms: Sequence[Arm]) -> dict[str, list[Record]]:
         return converse(
             main,
             ready.task,

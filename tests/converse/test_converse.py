@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 import tiny
 from selfcorrect import strategies, tasks
-from selfcorrect.converse import Arm, converse
+from selfcorrect.converse import Arm, Record, StepRecord, converse
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, message
 from selfcorrect.models import load
 from selfcorrect.models.base import Reply, Request, TextScore
 from selfcorrect.models.local.conversation import LocalConversation
-from selfcorrect.records import frame, transcript
+from selfcorrect.records import SCHEMA, STEP, frame, transcript
 
 HEAD = 'about = "a test"\nsource = "here"\n'
 FIRST = """
@@ -143,7 +143,7 @@ def test_a_dialogue_that_outgrows_the_window(name: str, task: Any, shown: list[A
     records = _run(model, task, STRATEGIES[name], rounds=5)
     over = [r for r in records if r["problem"] == "context"]
     assert over
-    assert all(r["outcome"] is False and r["option_p"] == [] for r in over)
+    assert all(r["outcome"] == 0 and r["option_p"] == [] for r in over)
     assert all(
         any("context window" in n or "too long" in n for n in (each["text"] for each in r["notes"]))
         for r in over[:1]
@@ -162,6 +162,30 @@ def test_text_with_braces_and_markers_stays_text(model: Any, task: Any) -> None:
     records = _run(model, task, FIRST + REVIEW, system="{question} {{x}} <|im_end|>", rounds=2)
     assert records[0]["steps"][0]["text"] == "{question} {{x}} <|im_end|>"
     assert any("spelled out" in note["text"] for note in records[0]["notes"])
+
+
+def test_the_typed_rows_are_the_schema(model: Any, task: Any) -> None:
+    """Column by column: the name, the order, and what a cell may hold."""
+    columns = {
+        "str": pl.String,
+        "int": pl.Int32,
+        "float": pl.Float64,
+        "bool": pl.Boolean,
+        "list[str]": pl.List(pl.String),
+        "list[int]": pl.List(pl.Int32),
+        "list[float]": pl.List(pl.Float64),
+    }
+    stated = {field.name: field.dtype for field in STEP.fields}
+    for row, schema in ((Record, SCHEMA), (StepRecord, stated)):
+        assert list(row.__annotations__) == list(schema)
+        for name, hint in row.__annotations__.items():
+            plain = hint.__forward_arg__.removesuffix(" | None")
+            if plain in columns:
+                same_width = str(schema[name]).replace("Float32", "Float64")
+                assert same_width == str(columns[plain]), name
+    (record, _) = _run(model, task, FIRST + REVIEW, rounds=2, n=1)
+    assert list(record) == list(SCHEMA)
+    assert all(list(step) == list(stated) for step in record["steps"])
 
 
 # -- arms that share their beginning --------------------------------------------------------------

@@ -19,13 +19,13 @@ import selfcorrect as sc
 from commands import refused
 from selfcorrect.cli import app
 from selfcorrect.cli.export import to_jsonl
+from selfcorrect.converse.record import NO_LETTER
 from selfcorrect.errors import UserError
-from selfcorrect.given import NO_LETTER
 from selfcorrect.messages import message
 from selfcorrect.runs import Run
 from selfcorrect.strategies import parse
 from selfcorrect.tasks import Turn, make
-from selfcorrect.tasks.letters import LETTERS, place, read
+from selfcorrect.tasks.lettered.letters import LETTERS, letter_position, read
 from servers.stub import BARE, CLOUD, VLLM, Stub
 
 LEAD = "The best answer is ("
@@ -233,7 +233,7 @@ def test_where_the_letter_stands(
 )
 def test_the_letter_that_was_read_is_the_one_found(text: str) -> None:
     choice, _ = read(text, CHOICES, LEAD)
-    at = place(text, CHOICES, LEAD)
+    at = letter_position(text, CHOICES, LEAD)
     if at is not None:
         assert choice == LETTERS.index(text[at].casefold())
         rest = text[at + 1 : at + 2]
@@ -244,10 +244,8 @@ def test_an_answer_without_a_letter(smollm2: Any, tmp_path: Path) -> None:
     run = scored(tmp_path, dialogue(ASK, said("green"), AGAIN, said("")), model=smollm2)
     assert run.records["choice"].to_list() == [1, None]
     assert run.records["option_p"].list.len().to_list() == [3, 3]
-    assert [NO_LETTER in [n["text"] for n in notes] for notes in run.records["notes"]] == [
-        True,
-        True,
-    ]
+    codes = [[note["code"] for note in notes] for notes in run.records["notes"]]
+    assert all(NO_LETTER.code in each for each in codes)
 
 
 def test_dialogues_of_unlike_length(smollm2: Any, tmp_path: Path) -> None:

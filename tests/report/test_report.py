@@ -20,6 +20,7 @@ from browser import Chromium, Opened, chromium, opened
 from selfcorrect.measures import Own
 from selfcorrect.records import frame
 from selfcorrect.report.charts import charts
+from selfcorrect.report.definitions import definer
 from selfcorrect.report.dialogues import Chosen, choose, embed
 from selfcorrect.report.numbers import written
 from selfcorrect.report.page import first_screen, page

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfcorrect.tasks.lettered import problem_with
-from selfcorrect.tasks.letters import LETTERS, read
+from selfcorrect.tasks.lettered.letters import LETTERS, read
 
 LEAD = "The best answer is ("
 CHOICES = ("The grandfather", "The grandson", "Can't be determined")

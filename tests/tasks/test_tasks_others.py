@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from selfcorrect.errors import UserError
 from selfcorrect.tasks import Answer, Example, Task, make, names
-from selfcorrect.tasks.order import order
+from selfcorrect.tasks.data.order import order
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 ASKED = {
@@ -59,7 +59,8 @@ def test_what_is_asked(task: Task) -> None:
 
 
 def test_check_finds_a_wrong_task() -> None:
-    from selfcorrect.tasks.lettered import CORRECT, Item, Lettered
+    from selfcorrect.tasks.lettered import Item, Lettered
+    from selfcorrect.tasks.wording import CORRECT
 
     def item(name: str, choices: tuple[str, ...], target: int) -> Item:
         return Item(Example(name, {"question": "Which?"}, choices, "k"), target)

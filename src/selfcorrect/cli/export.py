@@ -14,7 +14,7 @@ import polars as pl
 from selfcorrect.errors import UserError
 from selfcorrect.messages import inline
 from selfcorrect.runs import Run
-from selfcorrect.tasks.letters import LETTERS
+from selfcorrect.tasks.lettered.letters import LETTERS
 
 _HELD = ("example", "cluster", "round", "choices", "target", "steps")
 

@@ -49,7 +49,7 @@ from selfcorrect.runs.spec import ModelSpec, RunSpec, StrategySpec
 from selfcorrect.runs.store import Store
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Example, Task
-from selfcorrect.tasks.order import order
+from selfcorrect.tasks.data.order import order
 
 #: The controls that a run gets beside it: the question again without an instruction, for as many
 #: rounds; and the question without the goal, for one.

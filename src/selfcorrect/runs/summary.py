@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from selfcorrect.converse import OF_MODEL
+from selfcorrect.converse import OWN_NOTES
 from selfcorrect.errors import UserError
 from selfcorrect.measures.catalogue import Own, margins
 from selfcorrect.measures.panel import Panel, columns_needed, panel
@@ -79,7 +79,9 @@ def _differently(run: Run) -> list[str]:
     for frame in run.chunks(["notes"]):
         records += frame.height
         for row in frame["notes"].to_list():
-            counts.update({_COUNTS.sub("", n["text"]) for n in row or () if n["code"] == OF_MODEL})
+            counts.update(
+                {_COUNTS.sub("", n["text"]) for n in row or () if n["code"] not in OWN_NOTES}
+            )
     return [
         f"in {count:,} of {records:,} records {note}." for note, count in counts.most_common(_MOST)
     ]

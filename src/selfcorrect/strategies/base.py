@@ -31,7 +31,7 @@ class Step:
         role: role of the message said (``user``, ``assistant``, ``system``, ``tool``).
         rounds: only in these rounds (``None``: in all).
         except_rounds: not in these.
-        when: earlier outcome of the same dialogue → required value, e.g. ``{"critique": "no"}``.
+        when: kind → text that the dialogue's latest reply of it must be: ``{"critique": "no"}``.
         begin: this step begins another transcript: what was said before is no longer shown.
         source: name of another model bound in the spec who speaks (``from`` in the file);
             ``None`` is the run's own model.

@@ -13,35 +13,42 @@ from selfcorrect.strategies.templates import placeholders
 Fail = Callable[[str, int, str, str], UserError]
 
 
+_Fact = tuple[str, str | None]
+
+
 @dataclass(slots=True)
 class _Known:
-    """What the dialogues have elicited so far.
+    """What has happened in the dialogues so far.
 
-    ``sure``: in every dialogue. ``some``: in some, with the values that ``choices`` allow (none
-    where it is free text). ``under``: in this round, where these outcomes hold. ``told``: the
-    models to which something was said. ``given``: every round so far was.
+    A fact is ``("elicited", name)``, or ``("told", model)`` once something was said to it.
+
+    ``sure``: facts of every dialogue. ``under``: facts of those that meet a ``when``.
+    ``some``: what was elicited in some dialogue, with the values that ``choices`` allow (none
+    where it is free text). ``given``: every round so far was.
     """
 
-    sure: set[str] = field(default_factory=set)
+    sure: set[_Fact] = field(default_factory=lambda: {("told", None)})
+    under: list[tuple[_Fact, Mapping[str, str]]] = field(default_factory=list)
     some: dict[str, set[str]] = field(default_factory=dict)
-    told: set[str | None] = field(default_factory=lambda: {None})
     given: bool = True
-    under: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
 
-    def has(self, name: str, when: Mapping[str, str]) -> bool:
-        return name in self.sure or any(
-            name == n and guards.items() <= when.items() for n, guards in self.under
+    def has(self, fact: _Fact, when: Mapping[str, str]) -> bool:
+        return fact in self.sure or any(
+            fact == f and guards.items() <= when.items() for f, guards in self.under
         )
 
-    def add(self, step: Step, name: str) -> None:
-        # what held under another critique says nothing of dialogues under this one
-        self.under = [(n, guards) for n, guards in self.under if name not in guards]
+    def add(self, step: Step) -> None:
+        name = step.elicit
+        if name is not None:
+            # what held under another critique says nothing of dialogues under this one
+            self.under = [(f, guards) for f, guards in self.under if name not in guards]
+            before = self.some.get(name, set()) if step.when else set()
+            self.some[name] = before | set(step.choices)
+        fact = ("told", step.source) if name is None else ("elicited", name)
         if step.when:
-            self.under.append((name, step.when))
-            self.some[name] = self.some.get(name, set()) | set(step.choices)
+            self.under.append((fact, step.when))
         else:
-            self.sure.add(name)
-            self.some[name] = set(step.choices)
+            self.sure.add(fact)
 
 
 def check_flow(
@@ -55,7 +62,6 @@ def check_flow(
     known = _Known()
     for round in _rounds_to_walk(again, max_rounds):
         section, steps = ("first", first) if round == 1 else ("again", again)
-        known.under.clear()
         _walk(
             round, section, [(n, s) for n, s in enumerate(steps) if s.applies(round)], known, fail
         )
@@ -93,7 +99,7 @@ def _walk(
         _check_when(round, section, n, step, known, fail)
         for at, template in (("say", step.say or ""), ("prefill", step.prefill)):
             for name in sorted(placeholders(template) & set(KINDS)):
-                if not known.has(name, step.when):
+                if not known.has(("elicited", name), step.when):
                     raise fail(
                         section,
                         n,
@@ -101,20 +107,17 @@ def _walk(
                         f"{{{name}}} is not there yet in round {round}: no earlier step elicits "
                         f"it in every dialogue that comes to this step",
                     )
-        if step.elicit is None:
-            known.told.add(step.source)
-        elif step.source not in known.told:
+        if step.elicit is not None and not known.has(("told", step.source), step.when):
             raise fail(
                 section,
                 n,
                 "from",
-                f"{step.source!r} is asked before anything was said to it: it sees only what a "
-                f"step says with from = {step.source!r}",
+                f"{step.source!r} is asked before anything was said to it in every dialogue that "
+                f"comes to this step: it sees only what a step says with from = {step.source!r}",
             )
-        if step.elicit is not None:
-            known.add(step, step.elicit)
+        known.add(step)
         if step.elicit == "answer":
-            # of the answer's own outcome only what it was before is known
+            # of the answer itself only what it was before is known
             answered.append({k: v for k, v in step.when.items() if k != "answer"})
     n, last = steps[-1]
     if last.elicit != "answer":
@@ -141,7 +144,7 @@ def _check_given(round: int, section: str, n: int, steps: int, known: _Known, fa
             f"round {round} can't be taken as it is given: an earlier round isn't, and what the "
             "dialogue holds answers something else",
         )
-    known.sure.add("answer")
+    known.sure.add(("elicited", "answer"))
     known.some["answer"] = set()
 
 

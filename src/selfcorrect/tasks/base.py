@@ -99,6 +99,18 @@ class Grade:
     values: Mapping[str, float | None] = field(default_factory=dict)
 
 
+#: What every task offers to a strategy's templates.
+OFFERED = (
+    "question",
+    "goal",
+    "reversed_goal",
+    "review",
+    "reversed_review",
+    "repeat",
+    "answer_prefill",
+)
+
+
 @runtime_checkable
 class Task(Protocol):
     """Where examples come from, how one is asked, how an answer is graded."""
@@ -126,8 +138,8 @@ class Task(Protocol):
     def ask(self, example: Example) -> Mapping[str, str]:
         """What a strategy's templates may use.
 
-        Always ``question`` (the whole question as shown, options included), ``goal``,
-        ``reversed_goal``, ``review``, ``reversed_review``, ``repeat`` and ``answer_prefill``.
+        All of ``OFFERED``: ``question`` is the whole question as shown, options included;
+        ``answer_prefill`` is empty where a reply isn't begun for the model.
         """
         ...
 
@@ -143,8 +155,15 @@ class Task(Protocol):
         """Grade answers; the only place that looks at targets."""
         ...
 
+    def reference(self, example: Example) -> str | None:
+        """A text that is as good an answer as any, or ``None`` where nobody knows one.
+
+        For checks, and for people who look at a task: no model is shown it.
+        """
+        ...
+
     def check(self) -> Sequence[str]:
-        """What is wrong with the task itself, without a model: the right answer must score 1.
+        """What is wrong with the task itself, without a model: the reference must score best.
 
         Empty when all is well.
         """

@@ -11,11 +11,12 @@ from random import Random
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.tasks import bias
 from selfcorrect.tasks.base import Example
-from selfcorrect.tasks.hub import dataset_files
-from selfcorrect.tasks.lettered import UNBIASED, Item, Lettered, problem_with, unique
-from selfcorrect.tasks.order import draw
-from selfcorrect.tasks.reading import Row, build, files, jsonl, table
+from selfcorrect.tasks.data.hub import dataset_files
+from selfcorrect.tasks.data.order import draw
+from selfcorrect.tasks.data.rows import Row, build, files, jsonl, table
+from selfcorrect.tasks.lettered import Item, Lettered, problem_with, unique
 from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.wording import UNBIASED
 
 #: where the published files lie on the hub
 HUB = "hub:heegyu/bbq"
@@ -59,8 +60,8 @@ def make(source: Source) -> Lettered:
     source.only(categories=True, options=("condition", "shuffle", "metadata"))
     condition = source.one_of("condition", "both", bias.CONDITIONS)
     shuffle = source.option("shuffle", False)
-    place = HUB if source.data is None else source.data
-    found = dataset_files(place, "bbq") if place.startswith("hub:") else files(place)
+    data = HUB if source.data is None else source.data
+    found = dataset_files(data, "bbq") if data.startswith("hub:") else files(data)
     metadata = source.option("metadata", "")
     beside = found[0].parent / METADATA
     locations = None
@@ -74,7 +75,7 @@ def make(source: Source) -> Lettered:
         if condition == "both" or q.ambiguous == (condition == "ambiguous")
     ]
     if not questions and not skipped:
-        raise UserError(f"{place}: there are no {condition} questions in the data")
+        raise UserError(f"{data}: there are no {condition} questions in the data")
     categories = sorted({q.category for q in questions})
     seed = source.seed if shuffle else None
     items = unique(
@@ -214,13 +215,13 @@ def _locations(path: Path) -> _Locations:
     found: dict[tuple[str, str], tuple[int, bool]] = {}
 
     def line(row: Row) -> None:
-        place = row.get("target_loc", str)
-        if place in ("", "NA"):
+        location = row.get("target_loc", str)
+        if location in ("", "NA"):
             return
-        if place not in ("0", "1", "2"):
-            raise row.error(f"'target_loc' must be 0, 1 or 2, not {place!r}")
+        if location not in ("0", "1", "2"):
+            raise row.error(f"'target_loc' must be 0, 1 or 2, not {location!r}")
         by_name = row.get("label_type", str, "") == "name"
-        found[row.text("category"), row.text("example_id")] = (int(place), by_name)
+        found[row.text("category"), row.text("example_id")] = (int(location), by_name)
 
     build(table(path), line, None)
     return found

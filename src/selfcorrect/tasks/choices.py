@@ -15,11 +15,12 @@ from pathlib import Path
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image
 from selfcorrect.tasks.base import Example
-from selfcorrect.tasks.lettered import CORRECT, Item, Lettered, problem_with, unique
-from selfcorrect.tasks.letters import LETTERS
-from selfcorrect.tasks.reading import Row, build, files, jsonl, table
+from selfcorrect.tasks.data.rows import Row, build, files, jsonl, table
+from selfcorrect.tasks.lettered import Item, Lettered, problem_with, unique
+from selfcorrect.tasks.lettered.letters import LETTERS
+from selfcorrect.tasks.lettered.targets import target_of
 from selfcorrect.tasks.source import Source
-from selfcorrect.tasks.targets import target_of
+from selfcorrect.tasks.wording import CORRECT
 
 
 def make(source: Source) -> Lettered:
@@ -45,12 +46,12 @@ def make(source: Source) -> Lettered:
 
 def _item(row: Row) -> Item:
     question = row.text("question")
-    columns = [name for name in row.values if re.fullmatch(r"choice_[a-z]", name)]
+    columns = [name for name in row.fields if re.fullmatch(r"choice_[a-z]", name)]
     choices = _columns(row, columns) if columns else row.texts("choices")
     problem = problem_with(choices)
     if problem:
         raise row.error(problem)
-    if row.values.get("answer") in (None, ""):
+    if row.fields.get("answer") in (None, ""):
         raise row.error("the field 'answer' is missing")
     target = target_of(row, choices)
     path, _, line = row.where.rpartition(":")
@@ -65,11 +66,11 @@ def _item(row: Row) -> Item:
 
 
 def _images(row: Row) -> tuple[Image, ...]:
-    given = row.values.get("image")
-    if given in (None, "", []):
+    named = row.fields.get("image")
+    if named in (None, "", []):
         return ()
-    places = given if isinstance(given, list) else [given]
-    return tuple(row.image("the image", place) for place in places)
+    images = named if isinstance(named, list) else [named]
+    return tuple(row.image("the image", each) for each in images)
 
 
 def _columns(row: Row, columns: list[str]) -> list[str]:
@@ -82,7 +83,7 @@ def _columns(row: Row, columns: list[str]) -> list[str]:
     if sorted(columns) != wanted:
         missing = next(name for name in wanted if name not in columns)
         raise row.error(f"there is a column {max(columns)!r} but no {missing!r}")
-    cells = [str(row.values[name] or "") for name in sorted(columns)]
+    cells = [str(row.fields[name] or "") for name in sorted(columns)]
     while cells and not cells[-1].strip():
         cells.pop()
     return cells

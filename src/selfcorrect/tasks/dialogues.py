@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Image, Message
 from selfcorrect.tasks.base import Example, Turn
-from selfcorrect.tasks.lettered import CORRECT, Item, Lettered, Wording, problem_with, unique
-from selfcorrect.tasks.letters import LETTERS, place
-from selfcorrect.tasks.reading import Row, build, files, jsonl
+from selfcorrect.tasks.data.rows import Row, build, files, jsonl
+from selfcorrect.tasks.lettered import LEAD_IN, Item, Lettered, problem_with, unique
+from selfcorrect.tasks.lettered.letters import LETTERS, letter_position
+from selfcorrect.tasks.lettered.targets import target_of
 from selfcorrect.tasks.source import Source
-from selfcorrect.tasks.targets import target_of
+from selfcorrect.tasks.wording import CORRECT
 
 #: A message, and the round that it is marked with.
 _Marked = tuple[Message, int | None]
@@ -44,19 +44,22 @@ def make(source: Source) -> Lettered:
     source.only(options=("lead_in",))
     if source.data is None:
         raise UserError("task 'dialogues' needs data: a .jsonl file of your dialogues")
-    wording = _wording(source.option("lead_in", CORRECT.answer_prefill))
+    lead_in = source.option("lead_in", LEAD_IN).rstrip()
+    if not lead_in:
+        raise UserError("option 'lead_in' of task 'dialogues' is empty: leave it out")
     skipped: list[str] | None = [] if source.skip_bad else None
     items: list[tuple[str, Item]] = []
     for path in files(source.data):
-        items += build(jsonl(path), lambda row: (row.where, _item(row, wording)), skipped)
+        items += build(jsonl(path), lambda row: (row.where, _item(row, lead_in)), skipped)
     _check_answers(items)
-    return Lettered("dialogues", unique(items, skipped), wording=wording, skipped=skipped or ())
-
-
-def _wording(lead_in: str) -> Wording:
-    if not lead_in.strip():
-        raise UserError("option 'lead_in' of task 'dialogues' is empty: leave it out")
-    return replace(CORRECT, answer_prefill=lead_in.rstrip(), heard=_HEARD)
+    return Lettered(
+        "dialogues",
+        unique(items, skipped),
+        wording=CORRECT,
+        lead_in=lead_in,
+        heard=_HEARD,
+        skipped=skipped or (),
+    )
 
 
 def _check_answers(items: list[tuple[str, Item]]) -> None:
@@ -69,27 +72,27 @@ def _check_answers(items: list[tuple[str, Item]]) -> None:
         )
 
 
-def _item(row: Row, wording: Wording) -> Item:
+def _item(row: Row, lead_in: str) -> Item:
     choices = row.texts("choices")
     if problem := problem_with(choices):
         raise row.error(problem)
-    target = None if row.values.get("answer") in (None, "") else target_of(row, choices)
+    target = None if row.fields.get("answer") in (None, "") else target_of(row, choices)
     path, _, line = row.where.rpartition(":")
     # Not row.where: the same file must have the same ids wherever it lies.
     name = row.optional("id") or f"{Path(path).name}:{line}"
-    turns = _turns(row, choices, wording)
+    turns = _turns(row, choices, lead_in)
     example = Example(name, {}, tuple(choices), row.optional("cluster") or name, turns=turns)
     return Item(example, target)
 
 
-def _turns(row: Row, choices: list[str], wording: Wording) -> tuple[Turn, ...]:
-    given = row.get("messages", list)
-    messages = [_message(row, number, each) for number, each in enumerate(given, 1)]
+def _turns(row: Row, choices: list[str], lead_in: str) -> tuple[Turn, ...]:
+    listed = row.get("messages", list)
+    messages = [_message(row, number, each) for number, each in enumerate(listed, 1)]
     answers = _answers(row, messages)
     turns, begin = [], 0
     for at in answers:
         before = tuple(each for each, _ in messages[begin:at])
-        turns.append(_turn(before, messages[at][0].text, choices, wording))
+        turns.append(_turn(before, messages[at][0].text, choices, lead_in))
         begin = at + 1
     if not turns[0].messages:
         raise row.error("message 1 is an answer already: the question must stand before it")
@@ -100,10 +103,10 @@ def _turns(row: Row, choices: list[str], wording: Wording) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def _message(row: Row, number: int, given: object) -> _Marked:
-    if not isinstance(given, Mapping):
+def _message(row: Row, number: int, entry: object) -> _Marked:
+    if not isinstance(entry, Mapping):
         raise row.error(f"message {number} must be an object with 'role' and 'content'")
-    role, content, mark = given.get("role"), given.get("content"), given.get("round")
+    role, content, mark = entry.get("role"), entry.get("content"), entry.get("round")
     if role not in _ROLES:
         raise row.error(f"message {number} has the role {role!r}: {nearest(str(role), _ROLES)}")
     if mark is not None and (not isinstance(mark, int) or isinstance(mark, bool) or mark < 1):
@@ -128,8 +131,8 @@ def _part(row: Row, number: int, role: str, part: object) -> str | Image:
         row.writable(name, part)
         return part
     if isinstance(part, Mapping) and kind in ("image_url", "input_image") and role != "assistant":
-        place = part.get("image_url")
-        return row.image(name, place.get("url") if isinstance(place, Mapping) else place)
+        image = part.get("image_url")
+        return row.image(name, image.get("url") if isinstance(image, Mapping) else image)
     what = repr(kind or "something else") if isinstance(part, Mapping) else "no text"
     also = "" if role == "assistant" else ", or parts of text and images"
     raise row.error(f"{name} holds {what}: its content must be text{also}")
@@ -153,14 +156,13 @@ def _answers(row: Row, messages: list[_Marked]) -> list[int]:
     return list(last.values())
 
 
-def _turn(messages: tuple[Message, ...], text: str, choices: list[str], wording: Wording) -> Turn:
-    lead = wording.answer_prefill
-    at = place(text, choices, lead, wording.heard)
+def _turn(messages: tuple[Message, ...], text: str, choices: list[str], lead_in: str) -> Turn:
+    at = letter_position(text, choices, lead_in, _HEARD)
     if at is None:
         # A letter may stand right behind an opening bracket, but not behind a word or colon.
-        space = "" if unicodedata.category(lead[-1]) == "Ps" else " "
-        apart = not text.startswith(lead)  # else it is clear where the letter would stand
-        return Turn(messages, text, lead, _labels(space, LETTERS, choices), apart)
+        space = "" if unicodedata.category(lead_in[-1]) == "Ps" else " "
+        apart = not text.startswith(lead_in)  # else it is clear where the letter would stand
+        return Turn(messages, text, lead_in, _labels(space, LETTERS, choices), apart)
     prefix = text[:at].rstrip()
     # the space belongs to the letter's token
     space, letters = text[len(prefix) : at], LETTERS.upper() if text[at].isupper() else LETTERS

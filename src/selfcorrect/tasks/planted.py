@@ -7,11 +7,12 @@ that a planted model knows it without knowing the task.
 from __future__ import annotations
 
 from selfcorrect.tasks.base import Example
-from selfcorrect.tasks.lazy import Lazy
-from selfcorrect.tasks.lettered import CORRECT, Item, Lettered
-from selfcorrect.tasks.letters import LETTERS
-from selfcorrect.tasks.order import draw
+from selfcorrect.tasks.data.lazy import Lazy
+from selfcorrect.tasks.data.order import draw
+from selfcorrect.tasks.lettered import Item, Lettered
+from selfcorrect.tasks.lettered.letters import LETTERS
 from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.wording import CORRECT
 
 #: how far off the wrong results are: slips of a digit or of a carry
 _SLIPS = tuple(
@@ -58,9 +59,9 @@ def _item(i: int, choices_per: int, cluster_size: int) -> Item:
     random, target = divmod(random, choices_per)
     slips = list(_SLIPS)
     choices = []
-    for place in range(choices_per):
+    for index in range(choices_per):
         slip = 0
-        if place != target:
+        if index != target:
             random, which = divmod(random, len(slips))
             slip = slips.pop(which)
         choices.append(str(a + b + slip))

@@ -17,8 +17,9 @@ from itertools import permutations
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.tasks import bias
 from selfcorrect.tasks.base import Example
-from selfcorrect.tasks.lettered import UNBIASED, Item, Lettered
+from selfcorrect.tasks.lettered import Item, Lettered
 from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.wording import UNBIASED
 
 #: the ways in which the option "it isn't known" is worded
 UNKNOWN = (

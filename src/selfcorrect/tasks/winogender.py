@@ -19,10 +19,11 @@ import numpy as np
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Share
 from selfcorrect.tasks.base import Answer, Example
-from selfcorrect.tasks.lettered import UNBIASED, Item, Lettered, problem_with
-from selfcorrect.tasks.order import draw
-from selfcorrect.tasks.reading import Row, build, table
+from selfcorrect.tasks.data.order import draw
+from selfcorrect.tasks.data.rows import Row, build, table
+from selfcorrect.tasks.lettered import Item, Lettered, problem_with
 from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.wording import UNBIASED
 
 _VARIANTS = ("male", "female", "neutral")
 _BLANK = "____"
@@ -152,11 +153,11 @@ def _files(data: str | None) -> tuple[Path, Path]:
             "task 'winogender' needs data: a folder with the sentences and occupation statistics "
             "published at github.com/rudinger/winogender-schemas"
         )
-    place = Path(data).expanduser()
-    if not place.exists():
-        raise UserError(f"{place}: no such file or folder")
-    folder = place if place.is_dir() else place.parent
-    sentences = place if place.is_file() else _first(folder, _SENTENCES)
+    path = Path(data).expanduser()
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    folder = path if path.is_dir() else path.parent
+    sentences = path if path.is_file() else _first(folder, _SENTENCES)
     return sentences, _first(folder, _OCCUPATIONS)
 
 

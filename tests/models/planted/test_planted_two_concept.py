@@ -25,7 +25,8 @@ from selfcorrect.models.base import Model, Request
 from selfcorrect.models.planted import Law, TwoConcept, load
 from selfcorrect.models.planted.questions import read
 from selfcorrect.models.planted.two_concept import count_mentions
-from selfcorrect.tasks.lettered import CORRECT, UNBIASED, Lettered
+from selfcorrect.tasks.lettered import Lettered
+from selfcorrect.tasks.wording import CORRECT, UNBIASED
 from selfcorrect.theory import two_concept as tc
 
 NAME = "planted:two-concept"

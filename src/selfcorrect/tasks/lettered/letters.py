@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Sequence
 from string import ascii_lowercase as LETTERS
 
-__all__ = ["LETTERS", "place", "read", "tidy"]
+from selfcorrect.tasks.plain import EDGE, bare, folded, tidy, visible
 
-_EDGE = " \t\n.,;:!?\"'()[]{}*_`“”‘’«»"
+__all__ = ["LETTERS", "letter_position", "read"]
+
 _JOIN = r"(?:\s*[,/&+]\s*(?:(?:and|or)\s+)?|\s+(?:and|or|and/or)\s+)"
 # What may stand before a letter, and what must follow it: a closing bracket, the end, a line
 # break, punctuation, a dash. Not a blank and a word: that is an article ("a person") or "I think".
@@ -17,15 +18,6 @@ _OPEN = r"[\s\"'“‘*_(\[]*"
 _SHUT = r"(?:[*_]*\s*[)\]}]|[*_]*\s*(?:$|\n|[.:;,!?\"'”’](?![^\W_])|[-–—=](?![^\W_])))"
 _ONE = re.compile(rf"{_OPEN}([a-z])({_SHUT})")
 _MANY = re.compile(rf"{_OPEN}([a-z])[)\]]?{_JOIN}[(\[]?([a-z])(?={_SHUT}|\s*(?:/|&|\+|and\b|or\b))")
-
-
-def tidy(text: str) -> str:
-    """The text as one sees it: composed, without control and format characters, blanks collapsed.
-
-    Marks that set the direction of writing, zero-width characters and the like are invisible and
-    must not make two options out of one.
-    """
-    return " ".join(_visible(unicodedata.normalize("NFC", text)).split())
 
 
 def read(
@@ -54,7 +46,9 @@ def read(
     return choice, problem
 
 
-def place(text: str, choices: Sequence[str], prefill: str, heard: Sequence[str] = ()) -> int | None:
+def letter_position(
+    text: str, choices: Sequence[str], prefill: str, heard: Sequence[str] = ()
+) -> int | None:
     """Where in a reply the letter stands that :func:`read` read; ``None`` if it read none."""
     body = _body(text)
     choice, _, start = _found(body, choices, (prefill, *heard))
@@ -70,7 +64,7 @@ def place(text: str, choices: Sequence[str], prefill: str, heard: Sequence[str] 
 
 
 def _body(text: str) -> str:
-    return _visible(unicodedata.normalize("NFC", text))
+    return visible(unicodedata.normalize("NFC", text))
 
 
 def _found(
@@ -123,7 +117,7 @@ def _options(rest: str, choices: Sequence[str]) -> set[int]:
         closed = one[2].strip("*_ \n") in (")", "]", "}")
         # "b)" is a letter even if some option reads "B"; a bare "b" then fits two.
         tail = plain[one.end() :]
-        if closed and not tail.strip(_EDGE):
+        if closed and not tail.strip(EDGE):
             found = set()
         found |= {labels.index(one[1])} | _same_text(tail, choices)
     return found
@@ -131,29 +125,9 @@ def _options(rest: str, choices: Sequence[str]) -> set[int]:
 
 def _same_text(text: str, choices: Sequence[str]) -> set[int]:
     """The options that the text is: exactly, else but for capitals, else but for its edges."""
-    for form in (tidy, _folded, _bare):
+    for form in (tidy, folded, bare):
         wanted = form(text)
         same = {i for i, choice in enumerate(choices) if wanted and form(choice) == wanted}
         if same:
             return same
     return set()
-
-
-def _folded(text: str) -> str:
-    return tidy(text).casefold()
-
-
-def _bare(text: str) -> str:
-    return _folded(text).strip(_EDGE)
-
-
-def _visible(text: str) -> str:
-    """Line breaks as \\n, other white space as blanks, no control or format characters."""
-    if text.replace("\n", "").isprintable():  # nearly always, and far quicker
-        return text
-    text = re.sub(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", "\n", text)
-    return "".join(
-        c if c == "\n" else " " if c.isspace() else c
-        for c in text
-        if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf")
-    )

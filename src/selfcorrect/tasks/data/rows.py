@@ -18,10 +18,10 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a file as named values; ``where`` is its ``file:line`` for errors."""
+    """One line of a file as named fields; ``where`` is its ``file:line`` for errors."""
 
     where: str
-    values: dict[str, Any]
+    fields: dict[str, Any]
 
     def error(self, problem: str) -> UserError:
         """An error about this line, for the caller to raise."""
@@ -34,11 +34,11 @@ class Row:
             UserError: if it is missing and has no default, or is of another type, or is a text
                 with half a surrogate pair (no file could be written with it).
         """
-        if name not in self.values or self.values[name] is None:
+        if name not in self.fields or self.fields[name] is None:
             if default is not None:
                 return default
             raise self.error(f"the field {name!r} is missing")
-        value = self.values[name]
+        value = self.fields[name]
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise self.error(f"{name!r} must be {_word(kind)}, not {_short(value)}")
         if isinstance(value, str):
@@ -75,8 +75,8 @@ class Row:
         Raises:
             UserError: if it is missing, blank, or something else.
         """
-        if type(self.values.get(name)) is int:
-            return str(self.values[name])
+        if type(self.fields.get(name)) is int:
+            return str(self.fields[name])
         return self.text(name)
 
     def optional(self, name: str) -> str:
@@ -85,20 +85,20 @@ class Row:
         Raises:
             UserError: if it is something else.
         """
-        return "" if self.values.get(name) in (None, "") else self.word(name)
+        return "" if self.fields.get(name) in (None, "") else self.word(name)
 
-    def image(self, name: str, place: object) -> Image:
-        """The image at a place; a path counts from the data's own folder.
+    def image(self, name: str, location: object) -> Image:
+        """An image; a path counts from the data's own folder.
 
         Raises:
             UserError: it isn't named, or isn't there.
         """
-        if not isinstance(place, str) or not place.strip():
-            raise self.error(f"{name} must be a path or an address, not {_short(place)}")
-        self.writable(name, place)
+        if not isinstance(location, str) or not location.strip():
+            raise self.error(f"{name} must be a path or an address, not {_short(location)}")
+        self.writable(name, location)
         path, _, _ = self.where.rpartition(":")
         try:
-            return image(place, Path(path).parent)
+            return image(location, Path(path).parent)
         except UserError as error:
             raise self.error(f"{name}: {error}") from None
 
@@ -110,13 +110,13 @@ class Row:
             raise self.error(f"{name!r} holds bytes or escapes that are no Unicode text") from None
 
 
-def files(place: str | Path, suffix: str = ".jsonl") -> list[Path]:
+def files(data: str | Path, suffix: str = ".jsonl") -> list[Path]:
     """The file itself, or a folder's files with this suffix in sorted order.
 
     Raises:
         UserError: if there is nothing there, or no such file in the folder.
     """
-    path = Path(place).expanduser()
+    path = Path(data).expanduser()
     try:
         if path.is_dir():
             found = sorted(p for p in path.iterdir() if p.suffix == suffix and p.is_file())

@@ -7,11 +7,11 @@ from pathlib import Path
 from selfcorrect.errors import UserError
 
 
-def dataset_files(place: str, task: str) -> list[Path]:
+def dataset_files(data: str, task: str) -> list[Path]:
     """Download a data set's ``*.jsonl`` files, or find them in the hub's cache.
 
     Args:
-        place: ``hub:owner/name``, a revision after an ``@`` if wanted.
+        data: ``hub:owner/name``, a revision after an ``@`` if wanted.
         task: for the error.
 
     Raises:
@@ -19,7 +19,7 @@ def dataset_files(place: str, task: str) -> list[Path]:
     """
     from huggingface_hub import snapshot_download  # imported late: it takes half a second
 
-    name, _, revision = place.removeprefix("hub:").partition("@")
+    name, _, revision = data.removeprefix("hub:").partition("@")
     local = f"give a local file or folder of JSONL instead, with --task {task} --data FOLDER"
     try:
         folder = snapshot_download(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from selfcorrect.tasks.letters import LETTERS, tidy
-from selfcorrect.tasks.reading import Row
+from selfcorrect.tasks.data.rows import Row
+from selfcorrect.tasks.lettered.letters import LETTERS
+from selfcorrect.tasks.plain import tidy
 
 
 def target_of(row: Row, choices: Sequence[str]) -> int:
@@ -18,7 +19,7 @@ def target_of(row: Row, choices: Sequence[str]) -> int:
     Raises:
         UserError: it is none of them, or two of them.
     """
-    answer = row.values.get("answer")
+    answer = row.fields.get("answer")
     if isinstance(answer, int) and not isinstance(answer, bool):
         numbered = {i for i, choice in enumerate(choices) if tidy(choice) == str(answer)}
         numbered |= {answer} & set(range(len(choices)))

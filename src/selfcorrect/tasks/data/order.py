@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 
 from selfcorrect.tasks.base import Example
-from selfcorrect.tasks.lazy import Lazy
+from selfcorrect.tasks.data.lazy import Lazy
 
 
 def draw(seed: int, *what: str) -> int:
@@ -37,8 +37,8 @@ def order(examples: Sequence[Example], seed: int) -> Sequence[Example]:
         key[i] = draw(seed, "example", example.id)
     shuffled = sorted((draw(seed, "cluster", name), name) for name in codes)
     rank = np.empty(len(codes), np.int64)
-    for place, (_, name) in enumerate(shuffled):
-        rank[codes[name]] = place
+    for position, (_, name) in enumerate(shuffled):
+        rank[codes[name]] = position
     rank = rank[cluster]
     # Within each cluster, in order of key, number the examples 0, 1, 2, …; then sort by that.
     by_cluster = np.lexsort((key, rank))

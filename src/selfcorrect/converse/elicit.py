@@ -1,0 +1,166 @@
+"""One elicitation: a reply to each dialogue that takes the step, read where it is an answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from selfcorrect.converse.dialogue import Batch, Dialogue, Setting
+from selfcorrect.converse.record import choice_step, reply_step, told
+from selfcorrect.messages import Message, message
+from selfcorrect.models.base import Conversation, Reply, Request
+from selfcorrect.strategies import MAX_TOKENS, Step
+from selfcorrect.tasks.base import Answer
+
+
+def elicit(
+    batch: Batch, step: Step, number: int, at: int, setting: Setting, taking: Sequence[bool]
+) -> None:
+    """Replies are entered in the conversation, in the dialogues and as their steps.
+
+    Args:
+        number: of the round.
+        at: the step's place in it; samples draw from a seed of their own at each.
+        taking: the dialogues that take the step.
+    """
+    kind = str(step.elicit)
+    conversation = batch.conversations[step.source]
+    requests = [
+        _request(dialogue, step, number, at, setting) if takes else None
+        for dialogue, takes in zip(batch.dialogues, taking, strict=True)
+    ]
+    if step.choices:
+        replies = _choose(conversation, step.choices, requests)
+    elif step.samples > 1:
+        replies = _sample(conversation, step, number, at, batch.dialogues, requests, setting)
+    else:
+        replies = list(conversation.elicit(requests))
+    speaker = setting.speaker(step.source).name
+    for dialogue, request, reply in zip(batch.dialogues, requests, replies, strict=True):
+        if request is None or reply is None:
+            continue
+        prefill = request.prefill
+        text = prefill + reply.text
+        fits = reply.finish != "context"
+        # What didn't fit was never part of the transcript.
+        shown = step.source is None and fits
+        if step.choices and fits:
+            dialogue.steps.append(
+                choice_step(kind, speaker, text, prefill, reply, shown=shown, choices=step.choices)
+            )
+        else:
+            dialogue.steps.append(reply_step(kind, speaker, text, prefill, reply, shown=shown))
+        dialogue.notes += told(reply)
+        dialogue.replies[kind] = reply.text if step.choices else text
+        if not fits:
+            dialogue.outgrow()
+        elif kind == "answer":
+            # A step's own choices aren't the example's options: nothing is known of those.
+            options = () if step.choices else reply.options
+            answer = setting.task.read(dialogue.example, text)
+            dialogue.take(replace(answer, cut=reply.finish == "length"), options)
+
+
+def _request(dialogue: Dialogue, step: Step, number: int, at: int, setting: Setting) -> Request:
+    kind = str(step.elicit)
+    return Request(
+        prefill=dialogue.says(step.prefill, number),
+        max_tokens=step.max_tokens or setting.task.max_tokens.get(kind, MAX_TOKENS[kind]),
+        temperature=step.temperature,
+        seed=_seed(setting.seed, dialogue.example.id, number, at, 0),
+        options=dialogue.labels if kind == "answer" else (),
+    )
+
+
+def _seed(run: int, example: str, number: int, at: int, sample: int) -> int:
+    text = "\x1f".join(map(str, (run, example, number, at, sample)))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest())
+
+
+def _choose(
+    conversation: Conversation, choices: Sequence[str], requests: Sequence[Request | None]
+) -> list[Reply | None]:
+    """The likeliest of a step's choices, put in as the reply."""
+    texts = [None if r is None else [r.prefill + choice for choice in choices] for r in requests]
+    likelihoods = conversation.score(texts)
+    replies: list[Reply | None] = [None] * len(requests)
+    messages: list[Message | None] = [None] * len(requests)
+    for i, (request, each) in enumerate(zip(requests, likelihoods, strict=True)):
+        if request is None or each is None:
+            continue
+        if not each:
+            replies[i] = Reply("", "context", notes=("the transcript is too long",))
+            continue
+        best = max(range(len(choices)), key=lambda k: each[k].logp)
+        messages[i] = message("assistant", request.prefill + choices[best])
+        replies[i] = Reply(
+            choices[best],
+            "stop",
+            options=tuple(each),
+            prompt_tokens=each[0].prompt_tokens,
+            encoded=each[0].encoded,
+            reused=each[0].reused,
+        )
+    conversation.say(messages)
+    return replies
+
+
+def _sample(
+    conversation: Conversation,
+    step: Step,
+    number: int,
+    at: int,
+    dialogues: Sequence[Dialogue],
+    requests: Sequence[Request | None],
+    setting: Setting,
+) -> list[Reply | None]:
+    """Several replies each on a branch; the one taken is put in as the reply."""
+    k = step.samples
+    spread: list[Request | None] = []
+    for request, dialogue in zip(requests, dialogues, strict=True):
+        for sample in range(k):
+            seed = _seed(setting.seed, dialogue.example.id, number, at, sample)
+            spread.append(None if request is None else replace(request, seed=seed))
+    branch = conversation.branch(k)
+    drawn = branch.elicit(spread)
+    branch.close(range(len(spread)))
+    replies: list[Reply | None] = [None] * len(requests)
+    messages: list[Message | None] = [None] * len(requests)
+    for i, (request, dialogue) in enumerate(zip(requests, dialogues, strict=True)):
+        mine = [reply for reply in drawn[i * k : (i + 1) * k] if reply is not None]
+        if request is None or not mine:
+            continue
+        taken = mine[0]
+        if step.take == "majority":
+            texts = [request.prefill + reply.text for reply in mine]
+            answers = [setting.task.read(dialogue.example, text) for text in texts]
+            taken = mine[elected(answers)]
+        replies[i] = _with_all_costs(taken, mine)
+        if taken.finish != "context":
+            messages[i] = message("assistant", request.prefill + taken.text)
+    conversation.say(messages)
+    return replies
+
+
+def elected(answers: Sequence[Answer]) -> int:
+    """Which of several answers most of them agree with: the first of those that do.
+
+    Answers that couldn't be read have no vote; of as many votes, those of the earliest count.
+    """
+    votes = Counter(answer.key for answer in answers if answer.key is not None)
+    if not votes:
+        return 0
+    winner = max(votes, key=votes.__getitem__)  # the first of the largest: as they were drawn
+    return next(at for at, answer in enumerate(answers) if answer.key == winner)
+
+
+def _with_all_costs(taken: Reply, drawn: Sequence[Reply]) -> Reply:
+    return replace(
+        taken,
+        encoded=sum(reply.encoded for reply in drawn),
+        reused=sum(reply.reused for reply in drawn),
+        generated=sum(reply.generated for reply in drawn),
+        drafted=sum(reply.drafted for reply in drawn),
+    )

@@ -1,0 +1,78 @@
+"""A round of a dialogue that exists already: its options are read, then its answer is entered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from selfcorrect.converse.dialogue import Batch, Setting
+from selfcorrect.converse.record import NO_LETTER, UNMEASURED, Note, given_step, said_step, told
+from selfcorrect.messages import Message, message
+from selfcorrect.models.base import Request
+from selfcorrect.tasks.base import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How one round of one dialogue is entered.
+
+    Attributes:
+        said: what stands before the answer in this round.
+        shown: the transcript on which the options are read.
+        request: reads them; the token that the model says is thrown away.
+        after: the transcript with the answer as it was given.
+        notes: what is done otherwise than usually.
+    """
+
+    said: tuple[Message, ...]
+    shown: tuple[Message, ...]
+    request: Request
+    after: tuple[Message, ...]
+    notes: tuple[Note, ...] = ()
+
+
+def entry(turns: Sequence[Turn], number: int, start: Sequence[Message]) -> Entry:
+    """The entry of a round.
+
+    Args:
+        turns: the dialogue's rounds, at least so many.
+        number: of the round, from 1.
+        start: what stands before all of it.
+    """
+    before = list(start)
+    for turn in turns[: number - 1]:
+        before += [*turn.messages, message("assistant", turn.text)]
+    turn = turns[number - 1]
+    said = turn.messages
+    after = (*before, *said, message("assistant", turn.text))
+    # an answer that is empty is no turn that could be gone on with
+    shown = after if turn.apart and turn.text.strip() else after[:-1]
+    request = Request(prefill=turn.prefix, max_tokens=1, options=turn.labels)
+    return Entry(said, shown, request, after, (NO_LETTER,) if turn.apart else ())
+
+
+def enter(batch: Batch, number: int, setting: Setting) -> None:
+    """Take every dialogue's round as it is given; one that holds no such round has ended."""
+    conversation = batch.conversations[None]
+    entries: list[Entry | None] = []
+    for dialogue in batch.dialogues:
+        turns = dialogue.example.turns
+        if dialogue.over is None and number > len(turns):
+            dialogue.over = "ended"
+        goes_on = dialogue.over is None
+        entries.append(entry(turns, number, setting.start) if goes_on else None)
+    conversation.restart([None if e is None else e.shown for e in entries])
+    replies = conversation.elicit([None if e is None else e.request for e in entries])
+    conversation.restart([None if e is None else e.after for e in entries])
+    for dialogue, each, reply in zip(batch.dialogues, entries, replies, strict=True):
+        if each is None or reply is None:
+            continue
+        dialogue.steps += [said_step(said, speaker="given") for said in each.said]
+        text = each.after[-1].text
+        prefill = each.request.prefill if each.shown != each.after else None
+        dialogue.steps.append(given_step(text, prefill, reply))
+        dialogue.replies["answer"] = text
+        fits = reply.finish != "context"
+        dialogue.notes += [*told(reply), *(each.notes if fits else (UNMEASURED,))]
+        answer = setting.task.read(dialogue.example, text)
+        dialogue.take(answer, reply.options if fits else ())
