@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from selfcorrect.measures.calibration import auroc, auroc_difference, calibration
-from selfcorrect.measures.compare import convergence, verdict
+from selfcorrect.measures.compare import verdict
+from selfcorrect.measures.convergence import convergence
+from selfcorrect.measures.figures import figure, of_sums
 from selfcorrect.measures.intervals import (
     Estimate,
-    figure,
     mean,
     mean_t,
-    of_sums,
     proportion,
     wilson,
 )

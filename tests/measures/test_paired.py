@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as theirs
 
 import plain
-from selfcorrect.measures.intervals import of_sums
+from selfcorrect.measures.figures import of_sums
 from selfcorrect.measures.paired import (
     holm,
     joint_level,

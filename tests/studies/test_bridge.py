@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 
 import selfcorrect as sc
 from selfcorrect.errors import UserError
-from selfcorrect.measures.intervals import of_sums
+from selfcorrect.measures.figures import of_sums
 from selfcorrect.report.theory.bridge import sheet
 from selfcorrect.runs import Run
 from selfcorrect.studies.bridge import FITTED, METHODS, Aligned, bridge, bridged, command

@@ -3,7 +3,8 @@
 from selfcorrect.measures.catalogue import Measure, Own
 from selfcorrect.measures.compare import compare
 from selfcorrect.measures.convergence import convergence
-from selfcorrect.measures.intervals import Estimate, figure, mean, means, proportion, wilson
+from selfcorrect.measures.figures import figure
+from selfcorrect.measures.intervals import Estimate, mean, means, proportion, wilson
 from selfcorrect.measures.panel import Panel, columns_needed, panel
 from selfcorrect.measures.rounds import summarize
 

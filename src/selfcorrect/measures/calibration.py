@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
+from selfcorrect.measures.figures import of_sums
 from selfcorrect.measures.intervals import (
     FIGURE_RESAMPLES,
     LEVEL,
@@ -25,7 +26,6 @@ from selfcorrect.measures.intervals import (
     Floats,
     Floats32,
     Ints,
-    of_sums,
     one_cluster,
     proportion,
     resampled,

@@ -35,7 +35,7 @@ FIGURE_RESAMPLES = 999
 UNVARYING = "the clusters don't differ, so nothing tells how far it would vary"
 
 TOO_FEW = "undefined in more than a tenth of the resamples"
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
@@ -119,7 +119,7 @@ def effective_n(x: Floats, members: Ints, level: float = LEVEL) -> float:
     n, k = len(x), int(members[-1]) + 1
     if k == n:
         return float(n)
-    ratio = float(stats.norm.ppf(0.5 + level / 2)) / _t(k, level)
+    ratio = float(stats.norm.ppf(0.5 + level / 2)) / t_quantile(k, level)
     return n / design_effect(x, members) * ratio**2
 
 
@@ -164,10 +164,10 @@ def mean_t(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) -> E
         if k == 1:
             return one_cluster(m, n)
         squared = variance(x, members)
-        half = _t(k, level) * math.sqrt(squared)
-        if math.isfinite(m) and half <= _ROUNDING * abs(m):
+        half = t_quantile(k, level) * math.sqrt(squared)
+        if math.isfinite(m) and half <= ROUNDING * abs(m):
             return Estimate(m, None, None, n, k, UNVARYING)
-        return replace(_checked(m, m - half, m + half, n, k), spread=n * squared)
+        return replace(checked(m, m - half, m + half, n, k), spread=n * squared)
 
 
 def means(
@@ -206,9 +206,9 @@ def means(
         for name, (low, high) in _bootstrap_t(many, seed).items():
             e = estimates[name]
             value, half = e.value or 0.0, (e.high or 0.0) - (e.value or 0.0)
-            error = half / _t(e.clusters, LEVEL)
+            error = half / t_quantile(e.clusters, LEVEL)
             ends = (value - high * error, value - low * error)
-            estimates[name] = replace(_checked(value, *ends, e.n, e.clusters), spread=e.spread)
+            estimates[name] = replace(checked(value, *ends, e.n, e.clusters), spread=e.spread)
     return {name: estimates[name] for name in columns}
 
 
@@ -289,117 +289,6 @@ def resampled(
     return np.asarray(drawn.reshape(-1, resamples).T)
 
 
-def of_sums(
-    terms: Floats,
-    value: Callable[[Floats], Floats],
-    clusters: ArrayLike,
-    *,
-    bounds: tuple[float, float] = (-math.inf, math.inf),
-    bootstrap: bool = True,
-    seed: int = 0,
-) -> Estimate:
-    """A number computed from sums over records, with an interval over clusters.
-
-    As :func:`figure`, at the cost of a matrix product.
-
-    Args:
-        terms: what is summed [n, m].
-        value: the number [...] from sums [..., m]; not finite where it is undefined.
-        clusters: the cluster of each record [n].
-        bounds: between what it can lie; its interval is cut there.
-        bootstrap: False takes the jackknife from 50 clusters on too, for figures that a bootstrap
-            would bias.
-        seed: of the resampling.
-    """
-    members = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
-    n, k = len(members), int(members.max()) + 1 if len(members) else 0
-    sums: Floats = np.stack([np.bincount(members, t, k) for t in np.asarray(terms).T], axis=1)
-
-    def numbers(totals: Floats) -> Floats:
-        with np.errstate(all="ignore"):  # 0/0 is NaN, which stands for undefined
-            return np.asarray(value(totals), dtype=np.float64)
-
-    e = _figure(
-        n,
-        k,
-        lambda: float(numbers(sums.sum(axis=0))),
-        lambda: numbers(sums.sum(axis=0) - sums),
-        lambda: resampled(k, lambda counts: numbers(counts @ sums)[:, None], seed=seed)[:, 0],
-        bootstrap,
-    )
-    if e.low is None or e.high is None:
-        return e
-    return replace(e, low=max(e.low, bounds[0]), high=min(e.high, bounds[1]))
-
-
-def figure(compute: Callable[[Ints], float], clusters: ArrayLike, *, seed: int = 0) -> Estimate:
-    """Any number computed from records, with an interval over clusters.
-
-    From 50 clusters on a cluster bootstrap (percentile; resamples in which the figure is undefined
-    are left out, and more than a tenth of them leave no interval). Below, the delete-one-cluster
-    jackknife with t_{K−1}, which for a mean of clusters of one size is the t interval of the
-    cluster means (Efron & Tibshirani 1993, ch. 11).
-
-    Args:
-        compute: the figure from some records, given as positions [m] into all of them; NaN where
-            it is undefined.
-        clusters: the cluster of each record [n].
-        seed: of the resampling.
-    """
-    members = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
-    n, k = len(members), int(members.max()) + 1 if len(members) else 0
-
-    def draws() -> Floats:
-        parts = np.split(np.argsort(members, kind="stable"), np.cumsum(np.bincount(members))[:-1])
-        rng = np.random.default_rng(seed)
-        chosen = (rng.integers(0, k, k) for _ in range(FIGURE_RESAMPLES))
-        return np.array([compute(np.concatenate([parts[c] for c in each])) for each in chosen])
-
-    return _figure(
-        n,
-        k,
-        lambda: float(compute(np.arange(n))),
-        lambda: np.array([float(compute(np.flatnonzero(members != c))) for c in range(k)]),
-        draws,
-        True,
-    )
-
-
-def _figure(
-    n: int,
-    k: int,
-    whole: Callable[[], float],
-    without: Callable[[], Floats],
-    draws: Callable[[], Floats],
-    bootstrap: bool,
-) -> Estimate:
-    """From the figure of all records, those without each cluster [K], those of resamples [R]."""
-    if n == 0:
-        return Estimate(None, None, None, 0, 0, "no records")
-    value = whole()
-    if not math.isfinite(value):
-        return Estimate(None, None, None, n, k, "undefined for these records")
-    if k == 1:
-        return one_cluster(value, n)
-    if k < BOOTSTRAP_FROM or not bootstrap:
-        kept = without()
-        if not np.isfinite(kept).all():
-            return Estimate(value, None, None, n, k, "undefined without one of the clusters")
-        spread = math.sqrt((k - 1) / k * float(((kept - kept.mean()) ** 2).sum()))
-        if spread <= _ROUNDING * abs(value):
-            return Estimate(value, None, None, n, k, UNVARYING)
-        half = _t(k, LEVEL) * spread
-        return _checked(value, value - half, value + half, n, k)
-    drawn = draws()
-    defined = drawn[np.isfinite(drawn)]
-    if len(defined) < 0.9 * len(drawn):
-        return Estimate(value, None, None, n, k, TOO_FEW)
-    low, high = np.quantile(defined, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-    if high - low <= _ROUNDING * abs(value):
-        return Estimate(value, None, None, n, k, UNVARYING)
-    return Estimate(value, float(low), float(high), n, k)
-
-
 def finite(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints, Estimate | None]:
     """The finite values sorted by cluster number 0 … K−1; an estimate if there are none."""
     x, names = np.asarray(values, dtype=np.float64), np.asarray(clusters)
@@ -435,12 +324,12 @@ def _between(residuals: Floats, sizes: Floats) -> float:
     return float(k / (k - 1) * (residuals**2).sum() / sizes.sum() ** 2)
 
 
-def _t(k: int, level: float) -> float:
+def t_quantile(k: int, level: float) -> float:
     """What a standard error is multiplied with: t's quantile for K clusters."""
     return float(stats.t.ppf(0.5 + level / 2, k - 1))
 
 
-def _checked(value: float, low: float, high: float, n: int, k: int) -> Estimate:
+def checked(value: float, low: float, high: float, n: int, k: int) -> Estimate:
     if not math.isfinite(value):
         return Estimate(None, None, None, n, k, "too large to be computed")
     if not (math.isfinite(low) and math.isfinite(high)):

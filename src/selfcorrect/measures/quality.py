@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from selfcorrect.measures.calibration import equal_mass
-from selfcorrect.measures.intervals import LEVEL, Estimate, Floats, mean, of_sums, with_both
+from selfcorrect.measures.figures import of_sums
+from selfcorrect.measures.intervals import LEVEL, Estimate, Floats, mean, with_both
 
 BINS = 20
 #: Draws behind ``shuffled`` and ``isotonic``.

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from selfcorrect.measures.intervals import mean, of_sums, proportion
+from selfcorrect.measures.figures import of_sums
+from selfcorrect.measures.intervals import mean, proportion
 from selfcorrect.studies.bridge.arrays import Aligned
 from selfcorrect.studies.bridge.identified import FITTED, unidentified
 from selfcorrect.theory import two_concept as tc

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.intervals import Estimate, Floats, mean_t, of_sums
+from selfcorrect.measures.figures import of_sums
+from selfcorrect.measures.intervals import Estimate, Floats, mean_t
 from selfcorrect.measures.paired import joint_level, share_difference
 from selfcorrect.studies.bridge.arrays import Aligned
 from selfcorrect.studies.bridge.forecasts import METHODS, Forecasts
