@@ -114,7 +114,9 @@ def data_fingerprint(task: Task) -> str:
     """
     example = task.examples()[0]
     answers = [Answer(text=text, choice=i) for i, text in enumerate(example.choices)]
-    grades = task.grade([(example, answer) for answer in answers or [Answer(text="")]])
+    if not answers:
+        answers = [task.read(example, task.reference(example) or "")]
+    grades = task.grade([(example, answer) for answer in answers])
     parts = [
         task.fingerprint,
         dict(task.ask(example)),

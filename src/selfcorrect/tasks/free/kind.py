@@ -1,0 +1,234 @@
+"""What all tasks of free text share: how one is shown, read, graded and checked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import isfinite
+
+from selfcorrect.outcome import Figure, Outcome
+from selfcorrect.tasks.base import Answer, Example, Grade
+from selfcorrect.tasks.data.items import check_some, digest
+from selfcorrect.tasks.data.lazy import Lazy
+from selfcorrect.tasks.free.reading import whole_text
+from selfcorrect.tasks.wording import Wording, offered
+
+#: Tokens that a reply may have where a strategy doesn't say.
+MAX_TOKENS: Mapping[str, int] = {"answer": 128}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An example with what only its task may know.
+
+    Attributes:
+        reference: a text that is as good an answer as any; ``None`` where nobody knows one.
+        facts: what the task's judge needs besides, by name: numbers and texts.
+    """
+
+    example: Example
+    reference: str | None = None
+    facts: Mapping[str, float | str] = field(default_factory=dict)
+
+
+#: how good an answer is, and further numbers; called for answers that could be read
+Judge = Callable[[Item, Answer], Grade]
+#: a reply as an answer: with a key, or with a problem where it couldn't be read
+Read = Callable[[Example, str], Answer]
+
+
+class Free:
+    """A task of free text. An answer that couldn't be read has the outcome's worst value.
+
+    Args:
+        name: of the task.
+        items: every item; may be lazy.
+        wording: what is said besides the question.
+        outcome: the number that says how good an answer is.
+        judge: gives it for one answer.
+        read: reads a reply as an answer; by default all of its text is one.
+        max_tokens: as in :class:`selfcorrect.tasks.base.Task`.
+        values, figures: as in :class:`selfcorrect.tasks.base.Task`.
+        columns: further names of ``Grade.values``, which only the figures need.
+        skipped: bad lines that were left out.
+        find: the item of an id, where items are made lazily; by default an index is kept.
+        identity: what determines the items, where reading them all would be a waste; else they
+            are all hashed for the fingerprint.
+
+    Raises:
+        UserError: if there are no items.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        items: Sequence[Item],
+        *,
+        wording: Wording,
+        outcome: Outcome,
+        judge: Judge,
+        read: Read = whole_text,
+        max_tokens: Mapping[str, int] = MAX_TOKENS,
+        values: Mapping[str, str] | None = None,
+        figures: Mapping[str, Figure] | None = None,
+        columns: Mapping[str, str] | None = None,
+        skipped: Sequence[str] = (),
+        find: Callable[[str], Item] | None = None,
+        identity: str | None = None,
+    ) -> None:
+        check_some(name, items, skipped)
+        self.name = name
+        self.wording = wording
+        self.outcome = outcome
+        self.max_tokens: Mapping[str, int] = {**MAX_TOKENS, **max_tokens}
+        self.values: Mapping[str, str] = values or {}
+        self.figures: Mapping[str, Figure] = figures or {}
+        self.columns: Mapping[str, str] = columns or {}
+        self.skipped = tuple(skipped)
+        self._items = items
+        self._judge = judge
+        self._read = read
+        self._identity = identity
+        self._find = find or {item.example.id: item for item in items}.__getitem__
+
+    def examples(self) -> Sequence[Example]:
+        """All examples, in the data's own order."""
+        return Lazy(len(self._items), lambda i: self._items[i].example)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change when any example, reference or wording does, the
+        outcome, or the source of the functions that read and judge."""
+        about = (self.name, self.wording, self.outcome, sorted(self.max_tokens.items()))
+        code = (_code(self._read), _code(self._judge))
+        return digest((about, code), self._items if self._identity is None else [self._identity])
+
+    def ask(self, example: Example) -> Mapping[str, str]:
+        """What a strategy's templates may use; a reply isn't begun, so the prefill is empty."""
+        context = example.fields.get("context", "")
+        head = f"{context}\n\n" if context else ""
+        return offered(self.wording, head + example.fields["question"], "")
+
+    def labels(self, example: Example) -> Sequence[str]:
+        """None: there are no choices."""
+        del example
+        return ()
+
+    def read(self, example: Example, text: str) -> Answer:
+        """Read a reply as an answer."""
+        return self._read(example, text)
+
+    def grade(self, pairs: Sequence[tuple[Example, Answer]]) -> Sequence[Grade]:
+        """What the judge says of each answer; of those that couldn't be read, the worst.
+
+        Raises:
+            KeyError: for an example that isn't this task's.
+        """
+        return [self._grade(self._find(example.id), answer) for example, answer in pairs]
+
+    def _grade(self, item: Item, answer: Answer) -> Grade:
+        return Grade(self._worst) if answer.key is None else self._judge(item, answer)
+
+    @property
+    def _worst(self) -> float | None:
+        """The outcome's worst value; ``None`` where there is no end to it."""
+        low, high = self.outcome.bounds
+        worst = low if self.outcome.better == "higher" else high
+        return worst if isfinite(worst) else None
+
+    def reference(self, example: Example) -> str | None:
+        """A text that is as good an answer as any, or ``None``."""
+        return self._find(example.id).reference
+
+    def check(self) -> Sequence[str]:
+        """What is wrong with the task itself: the reference of an item must be read, and no other
+        text may be better: not another item's reference, nor the question itself; an empty answer
+        must be worse. Outcomes lie within their bounds, equal texts have equal keys."""
+        problems = []
+        ids: set[str] = set()
+        other: str | None = None
+        for item in self._items:
+            example = item.example
+            if example.id in ids:
+                problems.append(f"{example.id}: the id is not unique")
+            ids.add(example.id)
+            if not example.cluster:
+                problems.append(f"{example.id}: it has no cluster")
+            if not example.fields.get("question", "").strip():
+                problems.append(f"{example.id}: it has no question")
+                continue
+            if example.choices:
+                problems.append(f"{example.id}: it has choices: make it a task of lettered ones")
+            if not all(isinstance(fact, float | int | str) for fact in item.facts.values()):
+                problems.append(f"{example.id}: its facts must be numbers and texts")
+            problems.extend(self._check_answers(item, other))
+            other = item.reference or other
+        return problems
+
+    def _check_answers(self, item: Item, other: str | None) -> Iterable[str]:
+        example = item.example
+        rivals = ["", " \n", example.fields["question"], *([other] if other is not None else [])]
+        texts = rivals if item.reference is None else [item.reference, *rivals]
+        outcomes: list[float | None] = []
+        for text in texts:
+            answer, again = self.read(example, text), self.read(example, text)
+            if problems := list(_check_key(example, text, answer, again)):
+                yield from problems
+                return
+            grade = self.grade([(example, answer)])[0]
+            if problem := self.outcome.problem_with(grade.outcome):
+                yield f"{example.id}: the {self.outcome.name} of {_short(text)} {problem}"
+            if unknown := set(grade.values) - {*self.values, *self.columns}:
+                yield f"{example.id}: values without a description: {sorted(unknown)}"
+            outcomes.append(None if grade.outcome is None else float(grade.outcome))
+        if item.reference is not None:
+            yield from self._check_reference(item, texts, outcomes)
+
+    def _check_reference(
+        self, item: Item, texts: Sequence[str], outcomes: Sequence[float | None]
+    ) -> Iterable[str]:
+        name, id = self.outcome.name, item.example.id
+        best = outcomes[0]
+        if self.read(item.example, texts[0]).key is None:
+            yield f"{id}: the reference {_short(texts[0])} can't be read"
+        if best is None:
+            yield f"{id}: the reference {_short(texts[0])} has no {name}"
+            return
+        for text, outcome in zip(texts[1:], outcomes[1:], strict=True):
+            if outcome is None:
+                continue
+            ahead = (outcome - best) * self.outcome.sign
+            if ahead > 0:
+                yield (
+                    f"{id}: {_short(text)} has a better {name} ({outcome:g}) than the reference "
+                    f"({best:g})"
+                )
+            elif not text.strip() and ahead == 0:
+                yield f"{id}: an empty answer is as good as the reference: its {name} is {best:g}"
+
+
+def _check_key(example: Example, text: str, answer: Answer, again: Answer) -> Iterable[str]:
+    if answer.key is not None and not isinstance(answer.key, str):
+        yield f"{example.id}: the key of {_short(text)} is {answer.key!r}, and must be text"
+    if (answer.key is None) == (answer.problem is None):
+        yield f"{example.id}: {_short(text)} must have either a key or a problem"
+    if answer.key != again.key:
+        yield f"{example.id}: {_short(text)} has another key each time: equal texts have equal keys"
+
+
+def _short(text: str) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _code(function: Callable[..., object]) -> str:
+    """The source of a user's function where it can be had; else, and for ours, its name."""
+    name = f"{function.__module__}.{getattr(function, '__qualname__', '')}"
+    if name.startswith("selfcorrect."):
+        return name
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return name
