@@ -41,7 +41,7 @@ def lines(name: str, *traces: str, **layout: Any) -> Chart:
         usual = {"type": "scatter", "name": trace, "x": list(range(8)), "y": y}
         bars = {"type": "data", "array": [0.1] * 8, "color": "@confidence"}
         data += [
-            {**usual, "mode": "lines", "line": {"color": "@accuracy", "dash": "dash"}},
+            {**usual, "mode": "lines", "line": {"color": "@outcome", "dash": "dash"}},
             {**usual, "mode": "markers", "marker": {"color": "@confidence"}, "error_y": bars},
         ]
     axes = {"xaxis": {"title": {"text": "steps"}}, "yaxis": {"title": {"text": "excess"}}}
@@ -54,7 +54,7 @@ def heatmap(name: str, text: str) -> Chart:
         "x": ["1", "2"],
         "y": [text, "the rest"],
         "z": [[0, 0.5], [0.5, 1]],
-        "colorscale": [[0, "@accuracy/0"], [1, "@accuracy/60"]],
+        "colorscale": [[0, "@outcome/0"], [1, "@outcome/60"]],
         "showscale": False,
     }
     return Chart(name, "Attention", "Weights.", [data], {"yaxis": {"automargin": True}})

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from selfcorrect.report.definitions import WORDS, Define, Definition, definer
+from selfcorrect.report.definitions import Define, Definition, definer, words
 from selfcorrect.report.estimates import (
     Estimate,
     Round,
@@ -113,7 +113,7 @@ def terms(summary: _Summary) -> dict[str, Definition]:
     define, outcome = definer(summary), summary["outcome"]["name"]
     there = {name for row in summary["rounds"] for name in estimates(row)}
     measures = [n for names in grouped(outcome).values() for n in names if n in there]
-    named = dict.fromkeys((*measures, *WORDS, *own(summary["rounds"], outcome)))
+    named = dict.fromkeys((*measures, *words(summary), *own(summary["rounds"], outcome)))
     return {name: define(name) for name in named}
 
 

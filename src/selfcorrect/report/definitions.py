@@ -113,7 +113,23 @@ WORDS: Mapping[str, Definition] = {
 }
 
 
+#: The same words where an answer isn't right or wrong but has a number.
+_OF_NUMBERS: Mapping[str, Definition] = {
+    "unparsed": Definition("unread answers", "Answers that couldn't be read.", "count"),
+    "flow": Definition("flow of answers", "How many dialogues got better or worse, by round."),
+    "got_worse": Definition("got worse", "Worse in the last round than in the first."),
+    "got_better": Definition("got better", "Better in the last round than in the first."),
+}
+#: Words that are about right and wrong answers only.
+_OF_RIGHT = ("reliability", "low_mass", "option_mass_median")
 Define = Callable[[str], Definition]
+
+
+def words(summary: Mapping[str, Any]) -> dict[str, Definition]:
+    """The words that a page of this summary needs."""
+    if summary["outcome"]["kind"] == "share":
+        return dict(WORDS)
+    return {name: d for name, d in {**WORDS, **_OF_NUMBERS}.items() if name not in _OF_RIGHT}
 
 
 def definer(summary: Mapping[str, Any]) -> Define:
@@ -123,7 +139,7 @@ def definer(summary: Mapping[str, Any]) -> Define:
     its name.
     """
     known = {m.name: Definition(m.label, m.text, m.form) for m in MEASURES}
-    known.update(WORDS)
+    known.update(words(summary))
     for name, term in (summary.get("own") or {}).items():
         known[name] = Definition(
             visible(str(term.get("label") or name)),

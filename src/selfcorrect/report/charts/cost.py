@@ -37,7 +37,7 @@ def cost(summary: Mapping[str, Any]) -> Figure:
 def _bars(name: str, tokens: Mapping[int, float], hatching: str) -> list[Trace]:
     if not tokens:
         return []
-    pattern = {"shape": hatching, "fgcolor": "@accuracy", "bgcolor": "@paper", "size": 6}
+    pattern = {"shape": hatching, "fgcolor": "@outcome", "bgcolor": "@paper", "size": 6}
     return [
         {
             "type": "bar",
@@ -45,8 +45,8 @@ def _bars(name: str, tokens: Mapping[int, float], hatching: str) -> list[Trace]:
             "x": list(tokens),
             "y": list(tokens.values()),
             "marker": {
-                "color": "@accuracy/45",
-                "line": {"color": "@accuracy", "width": 1},
+                "color": "@outcome/45",
+                "line": {"color": "@outcome", "width": 1},
                 "pattern": pattern,
             },
             "hovertext": [written(y, "tokens") for y in tokens.values()],

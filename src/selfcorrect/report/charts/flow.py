@@ -24,13 +24,13 @@ class _Stream(NamedTuple):
 
 _STREAMS: Mapping[str, _Stream] = {
     "kept_right": _Stream("right", "right", "@kept/45", "stayed right"),
-    "wrong_to_right": _Stream("wrong", "right", "@accuracy/75", "wrong → right"),
+    "wrong_to_right": _Stream("wrong", "right", "@outcome/75", "wrong → right"),
     "right_to_wrong": _Stream("right", "wrong", "@lost/75", "right → wrong"),
     "wrong_to_wrong": _Stream("wrong", "wrong", "@other/60", "wrong → another wrong"),
     "kept_wrong": _Stream("wrong", "wrong", "@kept/30", "stayed at the same wrong"),
 }
 _SIDES = ("right", "wrong")
-_COLOURS = {"right": "@accuracy", "wrong": "@lost"}
+_COLOURS = {"right": "@outcome", "wrong": "@lost"}
 
 _Flow = Mapping[str, int]
 

@@ -25,10 +25,10 @@ def curves(summary: Mapping[str, Any]) -> Figure:
     beside = form == "share"  # or they would need two axes
     traces = [
         *(_band(confidence, "@confidence/14") if beside else []),
-        *_band(outcome, "@accuracy/18"),
+        *_band(outcome, "@outcome/18"),
         *_controls(summary, name, form),
         *(_confidence(confidence) if beside else []),
-        *_line(outcome, label, "@accuracy", form=form),
+        *_line(outcome, label, "@outcome", form=form),
     ]
     return _over_rounds(traces, rounds, form)
 
@@ -42,9 +42,9 @@ def measure(summary: Mapping[str, Any], name: str, define: Define) -> Figure:
     rounds, form = summary["rounds"], define(name).form
     found = points(rounds, name)
     traces = [
-        *_band(found, "@accuracy/18"),
+        *_band(found, "@outcome/18"),
         *_controls(summary, name, form),
-        *_line(found, "this run", "@accuracy", form=form),
+        *_line(found, "this run", "@outcome", form=form),
     ]
     return _over_rounds(traces, rounds, form)
 
@@ -52,7 +52,7 @@ def measure(summary: Mapping[str, Any], name: str, define: Define) -> Figure:
 def settled(rounds: Rounds) -> Figure:
     """How many dialogues have settled, and how many answers change."""
     traces = [
-        *_line(points(rounds, "settled"), "settled", "@accuracy"),
+        *_line(points(rounds, "settled"), "settled", "@outcome"),
         *_line(points(rounds, "changed"), "changed", "@lost", dash="dashdot", symbol="square"),
     ]
     return _over_rounds(traces, rounds, "share")

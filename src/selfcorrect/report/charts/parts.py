@@ -15,7 +15,7 @@ _ROW, _AROUND = 26, 84
 #: Shown part by part even where there are no parts: their zero line says what the number can't.
 _BIAS = ("bias_ambiguous", "bias_disambiguated")
 #: Of the first round and the last: colour, symbol, and how far above the row's middle.
-_ENDS = (("@soft", "circle-open", 0.14), ("@accuracy", "diamond", -0.14))
+_ENDS = (("@soft", "circle-open", 0.14), ("@outcome", "diamond", -0.14))
 
 
 def with_parts(rounds: Rounds) -> list[str]:

@@ -69,9 +69,9 @@ def _accuracy(bins: _Bins) -> Trace:
         "name": "accuracy in the bin",
         "x": [b["confidence"] for b in bins],
         "y": [b["accuracy"] for b in bins],
-        "error_y": error_bars(found, "@accuracy"),
-        "line": {"color": "@accuracy/60", "width": 1},
-        "marker": {"color": "@accuracy", "size": 9},
+        "error_y": error_bars(found, "@outcome"),
+        "line": {"color": "@outcome/60", "width": 1},
+        "marker": {"color": "@outcome", "size": 9},
         "hovertext": [
             f"{b['n']} answers: confidence {written(b['confidence'])}, "
             f"accuracy {written(b['accuracy'])}"

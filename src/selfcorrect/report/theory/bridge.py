@@ -25,8 +25,8 @@ _QUANTITIES = {
 }
 #: How a forecast is drawn: colour, dash.
 _LINES = {
-    "two_concept": ("@accuracy", "solid"),
-    "two_concept_steps": ("@accuracy", "dot"),
+    "two_concept": ("@outcome", "solid"),
+    "two_concept_steps": ("@outcome", "dot"),
     "exponential": ("@confidence", "dashdot"),
     "chain": ("@other", "longdash"),
     "persistence": ("@baseline", "dash"),
@@ -400,10 +400,8 @@ def _epsilon(result: Result) -> Chart:
         theory = "Theory: a logistic line through rounds 1-3, dashed where it is a forecast. "
         fitted, beyond = rows[:3], rows[2:]
         traces += [
-            _line("line through rounds 1-3", _x(fitted), [r["line"] for r in fitted], "@accuracy"),
-            _line(
-                "the same, gone on", _x(beyond), [r["line"] for r in beyond], "@accuracy", "dash"
-            ),
+            _line("line through rounds 1-3", _x(fitted), [r["line"] for r in fitted], "@outcome"),
+            _line("the same, gone on", _x(beyond), [r["line"] for r in beyond], "@outcome", "dash"),
         ]
     traces.append(_markers("measured ε", [(r["round"], r) for r in rows]))
     return Chart(

@@ -76,10 +76,10 @@ def typical(c: Curves) -> Chart:
         "The typical rate",
         f"−(1/t) log ε falls or rises to {c['predicted']:.3f} over {t[-1]} rounds.",
         [
-            area(t, c["tenth"], c["ninetieth"], "@accuracy/15"),
+            area(t, c["tenth"], c["ninetieth"], "@outcome/15"),
             line("limit: m · min KL", [t[0], t[-1]], [c["predicted"]] * 2, "@baseline", "dash"),
-            line("mean, enumerated", *_columns(exact), "@accuracy"),
-            markers("mean, sampled", t, c["mean"], "@accuracy", "circle",
+            line("mean, enumerated", *_columns(exact), "@outcome"),
+            markers("mean, sampled", t, c["mean"], "@outcome", "circle",
                     ends=(c["low"], c["high"])),
             markers("median, sampled", t, c["median"], "@confidence", "diamond-open"),
         ],
@@ -92,7 +92,7 @@ def average(c: Curves) -> Chart:
     """E[ε_t] over rounds, on a log scale, with both rates."""
     t, rate, a = c["round"], c["rate"], c["constant"]
     every = list(range(1, t[-1] + 1))
-    traces = [line("enumerated", c["exact_round"], c["exact"], "@accuracy")]
+    traces = [line("enumerated", c["exact_round"], c["exact"], "@outcome")]
     if a is not None:
         y = [a / math.sqrt(u) * math.exp(-rate * u) for u in every]
         traces.append(line("A t^(−1/2) exp(−Chernoff · t)", every, y, "@other", "dash"))
@@ -119,7 +119,7 @@ def pathwise(c: Curves) -> Chart:
     kinds = [("variation", "TV(p_t, p₊) ÷ ε TV(p₋, p₊)", "@confidence", "diamond-open")]
     if c["entropy_slope"]:
         name = "|H(p_t) − H(p₊)| ÷ ε |cross-entropy − H(p₊)|"
-        kinds = [("entropy", name, "@accuracy", "circle"), *kinds]
+        kinds = [("entropy", name, "@outcome", "circle"), *kinds]
     for kind, name, colour, symbol in kinds:
         ratio = [y / (e * c[f"{kind}_slope"]) for y, e in zip(c[kind], x, strict=True)]
         traces.append(markers(name, x, ratio, colour, symbol))
@@ -152,8 +152,8 @@ def calibration(rows: Sequence[Curves], n: int, *, fixed: bool) -> Chart:
     ]  # fmt: skip
     if fixed:
         traces = [
-            line("E|confidence − accuracy|, enumerated", t, exact["distance"], "@accuracy"),
-            markers("the same, sampled", at, of("sampled_distance"), "@accuracy", "circle",
+            line("E|confidence − accuracy|, enumerated", t, exact["distance"], "@outcome"),
+            markers("the same, sampled", at, of("sampled_distance"), "@outcome", "circle",
                     of("distance_error")),
             *traces,
         ]  # fmt: skip
@@ -182,7 +182,7 @@ def drift(c: Curves) -> Chart:
         "Wrong instructions",
         f"The drift falls in a straight line and is 0 at q* = {c['threshold']:.3f}.",
         [
-            line("m[(1−q) D(+‖−) − q D(−‖+)]", c["wrong"], c["predicted"], "@accuracy"),
+            line("m[(1−q) D(+‖−) − q D(−‖+)]", c["wrong"], c["predicted"], "@outcome"),
             markers("sampled", c["wrong"], c["measured"], "@confidence", "circle", c["error"]),
             line("q*", [c["threshold"]] * 2, [min(c["predicted"]), max(c["predicted"])],
                  "@baseline", "dash"),
@@ -194,7 +194,7 @@ def drift(c: Curves) -> Chart:
 
 def sides(c: Mapping[str, Curves], n: int) -> Chart:
     """E[p(C+)] over rounds below, at and above the threshold."""
-    look = {"below": ("@accuracy", "solid", "circle"), "at": ("@baseline", "dash", "square-open"),
+    look = {"below": ("@outcome", "solid", "circle"), "at": ("@baseline", "dash", "square-open"),
             "above": ("@other", "dot", "diamond")}  # fmt: skip
     traces = []
     for side, (colour, dash, symbol) in look.items():
@@ -217,7 +217,7 @@ def sides(c: Mapping[str, Curves], n: int) -> Chart:
 
 def answers(c: Mapping[str, Curves]) -> Chart:
     """E[p(C+)] with instructions, answers, both."""
-    look = {"instructions": ("@accuracy", "solid", "circle"),
+    look = {"instructions": ("@outcome", "solid", "circle"),
             "both": ("@confidence", "dash", "diamond-open"),
             "answers": ("@repeat", "dot", "square")}  # fmt: skip
     names = {"instructions": "instructions alone", "both": "instructions and own answers",
@@ -249,7 +249,7 @@ def locked(c: Curves) -> Chart:
         "Where own answers lead",
         "The share of paths that end at C+ equals the prior.",
         [
-            line("share = prior", [0, 1], [0, 1], "@accuracy"),
+            line("share = prior", [0, 1], [0, 1], "@outcome"),
             markers("sampled", c["prior"], c["share"], "@confidence", "circle",
                     ends=(c["low"], c["high"])),
         ],
@@ -267,7 +267,7 @@ def lengths(c: Curves) -> Chart:
         "Order tells, not frequency",
         "The divergence a token is 0 for one token and rises with the instruction's length.",
         [
-            line("KL / m, all strings", m, c["exact"], "@accuracy"),
+            line("KL / m, all strings", m, c["exact"], "@outcome"),
             markers("forward algorithm on drawn strings", m, c["sampled"], "@confidence", "circle",
                     c["error"]),
         ],
@@ -283,7 +283,7 @@ def markov(c: Curves) -> Chart:
         "Hidden-Markov concepts",
         "The mean of ε over rounds, enumerated and sampled, agree.",
         [
-            line("enumerated over instructions", c["round"], c["exact"], "@accuracy"),
+            line("enumerated over instructions", c["round"], c["exact"], "@outcome"),
             markers("sampled through hidden states", c["round"], c["sampled"], "@confidence",
                     "circle", c["error"]),
         ],
@@ -304,7 +304,7 @@ def scores(comparisons: Sequence[Curves]) -> Chart:
         [
             line("as a normal", [0, top], [0, top], "@baseline", "dash"),
             line("3 standard errors", [0, top], [3, 3], "@other", "dot"),
-            markers("|z|", expected, z, "@accuracy", "circle-open"),
+            markers("|z|", expected, z, "@outcome", "circle-open"),
         ],
         axes("|z| expected of so many independent ones", "|z|"),
         "Each marker is one sampled mean against the exact one, in exact standard errors.",

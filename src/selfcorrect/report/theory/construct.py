@@ -265,7 +265,7 @@ def _maps(place: int, each: Result) -> Chart:
                 "texttemplate": "%{text}",
                 "zmin": 0,
                 "zmax": 1,
-                "colorscale": [[0, "@accuracy/0"], [1, "@accuracy/60"]],
+                "colorscale": [[0, "@outcome/0"], [1, "@outcome/60"]],
                 "showscale": False,
                 "xgap": 2,
                 "ygap": 2,

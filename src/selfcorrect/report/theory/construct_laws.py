@@ -100,7 +100,7 @@ def _sharpness(laws: Result) -> list[Table | Chart]:
         title="Sharpness",
         alt="Error of a step by sharpness, predicted and measured, on logarithmic axes.",
         data=[
-            _theory("N = 2, predicted", x, [r["predicted"] for r in pair["rows"]], "@accuracy"),
+            _theory("N = 2, predicted", x, [r["predicted"] for r in pair["rows"]], "@outcome"),
             _theory(
                 f"N = {many['n']}, predicted",
                 x,
@@ -108,7 +108,7 @@ def _sharpness(laws: Result) -> list[Table | Chart]:
                 "@confidence",
                 "dash",
             ),
-            _seen("N = 2, measured", x, [r["measured"] for r in pair["rows"]], "@accuracy"),
+            _seen("N = 2, measured", x, [r["measured"] for r in pair["rows"]], "@outcome"),
             _seen(
                 f"N = {many['n']}, measured",
                 x,
@@ -152,9 +152,9 @@ def _mask(law: Result) -> list[Table | Chart]:
         title="Mask depth",
         alt="Leaked weight and error of a step by mask depth, predicted and measured.",
         data=[
-            _theory("e^−k", k, [row["e^-k"] for row in rows if row["k"] >= 0], "@accuracy", at=0),
+            _theory("e^−k", k, [row["e^-k"] for row in rows if row["k"] >= 0], "@outcome", at=0),
             _theory("error, predicted", k, [r["predicted"] for r in rows], "@confidence", "dash"),
-            _seen("leaked weight, measured", k, [r["leak"] for r in rows], "@accuracy"),
+            _seen("leaked weight, measured", k, [r["leak"] for r in rows], "@outcome"),
             _seen("error, measured", k, [r["measured"] for r in rows], "@confidence", "square"),
         ],
         layout={
@@ -201,9 +201,9 @@ def _squares(law: Result) -> list[Table | Chart]:
         title="Squares in pieces",
         alt="Errors of ‖y‖² and of f by the number of pieces, on logarithmic axes.",
         data=[
-            _theory("‖y‖², predicted", k, [row["predicted"] for row in rows], "@accuracy"),
+            _theory("‖y‖², predicted", k, [row["predicted"] for row in rows], "@outcome"),
             _theory(f"K⁻² through K = {start['pieces']}", k, through, "@confidence", "dash"),
-            _estimated("‖y‖², measured", k, [row["measured"] for row in rows], "@accuracy"),
+            _estimated("‖y‖², measured", k, [row["measured"] for row in rows], "@outcome"),
             _estimated("f, measured", k, [row["error"] for row in rows], "@confidence", "square"),
         ],
         layout={"xaxis": {**_axis("K"), "tickvals": k}, "yaxis": _axis("error"), "margin": _MARGIN},

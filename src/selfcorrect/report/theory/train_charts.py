@@ -17,13 +17,13 @@ _SEEN = "triples seen, n"
 _REFERENCES = {
     "mean": ("@other", "dot"),
     "floor": ("@ink", "dash"),
-    "descent": ("@accuracy", "solid"),
+    "descent": ("@outcome", "solid"),
     "exponential weights": ("@repeat", "dashdot"),
     "best copy": ("@confidence", "longdash"),
     "least squares": ("@baseline", "longdashdot"),
 }
 _SYMBOLS = ("circle", "diamond-open", "square-open", "triangle-up", "x", "cross", "star-open")
-_COLOURS = ("@accuracy", "@confidence", "@repeat", "@other", "@baseline", "@ink", "@soft")
+_COLOURS = ("@outcome", "@confidence", "@repeat", "@other", "@baseline", "@ink", "@soft")
 
 
 def references(result: Result) -> Chart:
@@ -63,7 +63,7 @@ def excess(arms: Sequence[Result], name: str, title: str, caption: str) -> Chart
             "symmetric": False,
             "array": [a["excess"]["high"] - a["excess"]["mean"] for a in shown],
             "arrayminus": [a["excess"]["mean"] - a["excess"]["low"] for a in shown],
-            "color": "@accuracy",
+            "color": "@outcome",
             "thickness": 1.2,
             "width": 3,
         }
@@ -72,7 +72,7 @@ def excess(arms: Sequence[Result], name: str, title: str, caption: str) -> Chart
         "mode": "markers",
         "x": values,
         "y": [arm["name"] for arm in shown],
-        "marker": {"color": "@accuracy", "symbol": "circle", "size": 7},
+        "marker": {"color": "@outcome", "symbol": "circle", "size": 7},
         "showlegend": False,
         **bars,
     }
@@ -157,7 +157,7 @@ def _measured(
     n: Sequence[int],
     found: Result,
     symbol: str,
-    colour: str = "@accuracy",
+    colour: str = "@outcome",
     *,
     joined: bool = False,
 ) -> Trace:

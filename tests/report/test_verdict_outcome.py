@@ -1,0 +1,187 @@
+"""The verdict, table and page of an outcome that isn't accuracy."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rich.console import Console
+
+from selfcorrect.measures import Own, Panel, panel, summarize
+from selfcorrect.measures.catalogue import margins
+from selfcorrect.measures.rounds import against
+from selfcorrect.outcome import Outcome
+from selfcorrect.records import SCHEMA, frame
+from selfcorrect.report.page import page
+from selfcorrect.report.table import table
+from selfcorrect.report.verdict import headline, verdict
+
+TOXICITY = Outcome("toxicity", "mean", "lower", (0, 1), 0.02, "How toxic a reply is.")
+LENGTH = Outcome("lines_kept", "mean", "higher", (0, float("inf")), 0.5, "Lines that stay.")
+
+
+def records(values: NDArray[Any], read: NDArray[Any] | None = None) -> list[dict[str, Any]]:
+    """A text answer a dialogue and round, with the outcome given; none where it wasn't read."""
+    rows = []
+    for d, t in np.ndindex(values.shape):
+        there = read is None or bool(read[d, t])
+        row: dict[str, Any] = dict.fromkeys(SCHEMA)
+        row |= {
+            "example": f"e{d}",
+            "cluster": f"c{d}",
+            "round": t + 1,
+            "choices": [],
+            "text": f"text {values[d, t]:.4f}",
+            "key": f"{values[d, t]:.4f}" if there else None,
+            "problem": None if there else "empty",
+            "outcome": float(values[d, t]) if there else None,
+            "encoded": 20 + d % 3,
+            "generated": 5,
+            "reused": 0,
+            "notes": [],
+            "values": [],
+            "steps": [],
+        }
+        rows.append(row)
+    return rows
+
+
+def summary(
+    run: NDArray[Any], control: NDArray[Any], outcome: Outcome, read: NDArray[Any] | None = None
+) -> dict[str, Any]:
+    def made(values: NDArray[Any], read: NDArray[Any] | None = None) -> Panel:
+        return panel(frame(records(values, read)), (), outcome)
+
+    own, mine, other = Own(outcome), made(run, read), made(control)
+    within = margins(outcome, {})
+    beside = {**summarize(other, within, own), "against": against(mine, other, within, own)}
+    found: dict[str, Any] = {
+        "folder": "runs/x",
+        "complete": True,
+        "dialogues": len(run),
+        "wanted": len(run),
+        "outcome": {
+            "name": outcome.name,
+            "kind": outcome.kind,
+            "better": outcome.better,
+            "margin": outcome.margin,
+        },
+        "own": own.terms(),
+        "spec": {
+            "model": {"name": "m"},
+            "task": {"name": "t"},
+            "strategy": {"name": "intrinsic"},
+            "margins": within,
+        },
+        **summarize(mine, within, own),
+        "controls": {"repeat": {"folder": "runs/y", "dialogues": len(run), **beside}},
+        "notes": [],
+    }
+    found |= {"headline": headline(found), "verdict": verdict(found)}
+    return found
+
+
+def falling(step: float, seed: int = 0, n: int = 200, rounds: int = 5) -> NDArray[np.float64]:
+    rng = np.random.default_rng(seed)
+    level = rng.uniform(0.3, 0.6, (n, 1))
+    return np.clip(level - step * np.arange(rounds) + rng.normal(0, 0.02, (n, rounds)), 0, 1)
+
+
+def test_an_outcome_that_falls_for_the_better() -> None:
+    found = summary(falling(0.05), falling(0.0, seed=1), TOXICITY)
+    assert found["headline"] == "better"
+    said = found["verdict"]
+    change = found["changes"]["toxicity"]
+    assert change["value"] == pytest.approx(-0.2, abs=0.01)
+    assert change["after"] - change["before"] == pytest.approx(change["value"])
+    assert re.search(
+        r"^Toxicity fell by \.20\d \[\.19\d, \.20\d\] from round 1 to round 5 \(n 200, 200 "
+        r"clusters\), which is better\.$",
+        said,
+        re.MULTILINE,
+    )
+    assert re.search(r"^intrinsic gained \.\d+ \[.*\] of toxicity over merely rep", said, re.M)
+    assert "hasn't converged: toxicity moved over ±.020 after round 2" in said
+    assert (
+        found["rounds"][4]["flow"]
+        == {"better": 190, "unchanged": 0, "worse": 10} | found["rounds"][4]["flow"]
+    )
+
+
+def test_one_that_rises_for_the_worse_and_one_that_rises_for_the_better() -> None:
+    worse = summary(1 - falling(0.05), 1 - falling(0.0, seed=1), TOXICITY)
+    assert worse["headline"] == "worse"
+    assert re.search(r"^Toxicity rose by .*, which is worse\.$", worse["verdict"], re.M)
+    assert "intrinsic lost " in worse["verdict"]
+    better = summary(10 * (1 - falling(0.05)), 10 * (1 - falling(0.0)), LENGTH)
+    assert better["headline"] == "better"
+    assert re.search(r"^Lines kept rose by 2\.0\d\d \[", better["verdict"], re.M)
+
+
+def test_one_that_stays_is_the_same_and_has_converged() -> None:
+    twin = falling(0.0) + np.random.default_rng(9).normal(0, 0.01, (200, 5))
+    found = summary(falling(0.0), np.clip(twin, 0, 1), TOXICITY)
+    assert found["headline"] == "same"
+    assert "Toxicity stayed the same within ±.020 from round 1 to round 5" in found["verdict"]
+    assert "From round 1 on, toxicity stays within ±.020" in found["verdict"]
+    assert (
+        "intrinsic adds nothing to merely repeating the question, within ±.020"
+        in (found["verdict"])
+    )
+
+
+def test_unread_texts_decide_nothing() -> None:
+    values = falling(0.0)
+    read = np.ones(values.shape)
+    read[:80, 4] = 0
+    found = summary(values - 0.05 * (np.arange(5) == 4), values, TOXICITY, read)
+    assert found["headline"] == "undecided"
+    first = found["verdict"].split("\n")[0]
+    assert "80 of 200 in round 5" in first
+    assert "Left out, they make it −.049" in first
+    assert found["changes"]["toxicity"]["n_needed"] is None
+
+
+def test_without_bounds_the_unread_count_as_what_was_seen() -> None:
+    values = 5 + falling(0.0)
+    read = np.ones(values.shape)
+    read[:80, 4] = 0
+    found = summary(values + 0.5 * (np.arange(5) == 4), values, LENGTH, read)
+    assert found["headline"] in ("undecided", "better")
+    json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize("outcome", [TOXICITY, LENGTH])
+def test_table_and_page_speak_of_the_outcome_alone(outcome: Outcome) -> None:
+    found = summary(falling(0.02), falling(0.0, seed=3), outcome)
+    json.dumps(found, allow_nan=False)
+    console = Console(width=100, record=True)
+    console.print(table(found, 100))
+    text = console.export_text()
+    html = page(found)
+    name = outcome.name.replace("_", " ")
+    assert f"{name} [95 %]" in text
+    assert name in html
+    for shown in (text, found["verdict"], re.sub(r"<script.*?</script>", "", html, flags=re.S)):
+        assert "accuracy" not in shown.lower().replace("@outcome", "")
+        assert "inf" not in re.findall(r"[\w.]+", shown.lower())
+        assert "nan" not in re.findall(r"[\w.]+", shown.lower())
+    assert set(found["rounds"][0]["measures"]) == {
+        outcome.name, "parse_rate", "tokens", "encoded", "generated", "reused"
+    }  # fmt: skip
+
+
+def test_intervals_of_a_mean_hold() -> None:
+    """Planted: the difference is −.05; 95 % intervals hold it 95 times of 100."""
+    held = 0
+    for seed in range(120):
+        found = summarize(
+            panel(frame(records(falling(0.05, seed, n=60, rounds=2))), (), TOXICITY),
+            margins(TOXICITY, {}),
+        )["changes"]["toxicity"]
+        held += found["low"] <= -0.05 <= found["high"]
+    assert held >= 106
