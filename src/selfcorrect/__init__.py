@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 from selfcorrect.errors import UserError
 
 if TYPE_CHECKING:
+    from selfcorrect.checking import TaskCheck
     from selfcorrect.models.base import Model
     from selfcorrect.runs import Run, RunSpec, Where
+    from selfcorrect.tasks import Task
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "open_run", "read_spec", "run", "score"]
+__all__ = ["UserError", "check_task", "open_run", "read_spec", "run", "score"]
 
 
 def run(
@@ -202,6 +204,41 @@ def _run(
     name = spec.model.name if opened is None else opened.name
     with shown(name) if progress else nullcontext() as tell:
         return runs.run(spec, out=out, baseline=baseline, model=opened, progress=tell, where=where)
+
+
+def check_task(
+    task: str | Task,
+    *,
+    data: str | Path | None = None,
+    categories: Sequence[str] = (),
+    task_options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> TaskCheck:
+    """Look at a task without a model: every example is asked, its reference read and graded.
+
+    What ``selfcorrect check-task`` does.
+
+    Args:
+        task: a task's name, ``FILE.py:NAME`` for one of your own, or an object.
+        data, categories, task_options, seed, skip_bad: as in :func:`run`, for a name.
+
+    Returns:
+        How many examples there are, one of them as it is asked, and ``.problems``: what is wrong.
+
+    Raises:
+        UserError: there is no such task, or it lacks a member.
+    """
+    from selfcorrect import checking
+
+    return checking.check_task(
+        task,
+        data=None if data is None else str(data),
+        categories=categories,
+        task_options=task_options,
+        seed=seed,
+        skip_bad=skip_bad,
+    )
 
 
 def open_run(folder: str | Path) -> Run:

@@ -11,7 +11,15 @@ class UserError(Exception):
 
     The message is one sentence that says what is wrong and what to do, with file and line where
     there is one. The command line prints it to standard error and exits with status 2.
+
+    Attributes:
+        trace: where it was a user's own code that failed, the traceback, cut short: shown once,
+            before the sentence.
     """
+
+    def __init__(self, sentence: str, trace: str = "") -> None:
+        super().__init__(sentence)
+        self.trace = trace
 
 
 #: What Ctrl-C says where no run is under way.

@@ -295,6 +295,12 @@ def test_what_a_strategy_lacks_is_one_sentence() -> None:
         converse(tiny.model("llama"), task, task.examples()[:1], [arm], seed=0)
 
 
+def test_tokens_for_what_is_never_elicited_are_refused() -> None:
+    task, arm = flags(max_tokens={"anwser": 6}), Arm("a", strategies.load("repeat"), 2)
+    with pytest.raises(UserError, match="never elicited: did you mean 'answer'"):
+        converse(tiny.model("llama"), task, task.examples()[:1], [arm], seed=0)
+
+
 def test_a_majority_is_of_equal_keys() -> None:
     from selfcorrect.converse.elicit import elected
 

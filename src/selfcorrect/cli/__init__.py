@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
+from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.theory import theory
 from selfcorrect.errors import INTERRUPTED, UserError
 from selfcorrect.runs import Interrupted, Run, RunSpec, Where, find_run
@@ -35,6 +36,8 @@ class _Told(TyperGroup):
             result = super().invoke(ctx)
         except UserError as error:
             sentence = str(error)
+            if error.trace:
+                typer.echo(visible(error.trace, lines=True), err=True)
         except _UsageError as error:
             if not error.args:  # no command at all: the help is shown
                 raise
@@ -320,6 +323,9 @@ def export(
     lines = to_jsonl(find_run(run, out), jsonl, replace=force, dialogues=dialogues)
     what = "dialogues" if dialogues else "records"
     typer.echo(f"{lines:,} {what} in {visible(str(jsonl))}")
+
+
+app.command("check-task")(check_task)
 
 
 @listing.command("tasks")

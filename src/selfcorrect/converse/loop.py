@@ -12,10 +12,10 @@ from selfcorrect.converse.dialogue import Batch, Dialogue, Setting, begin, start
 from selfcorrect.converse.elicit import elicit
 from selfcorrect.converse.given import enter, entry
 from selfcorrect.converse.record import ENDED, KEPT, OUTGROWN, STOPPED, Record, said_step
-from selfcorrect.errors import UserError
+from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Message
 from selfcorrect.models.base import Model
-from selfcorrect.strategies import Step, Strategy, check_given, check_names
+from selfcorrect.strategies import KINDS, Step, Strategy, check_given, check_names
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
 
 #: Called as each arm finishes each round, with that round's records.
@@ -62,6 +62,11 @@ def converse(
         UserError: a strategy names a model that isn't bound, or a value the task doesn't offer.
     """
     setting = Setting(model, task, seed, system, others or {})
+    for kind in set(task.max_tokens) - set(KINDS):
+        raise UserError(
+            f"the task {task.name} states the most tokens of {kind!r}, which is never elicited: "
+            f"{nearest(kind, KINDS)}"
+        )
     fresh = [begin(task, example) for example in examples]
     for arm in arms:
         _check(arm.strategy, fresh, setting)

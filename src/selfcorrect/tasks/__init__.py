@@ -1,4 +1,6 @@
-"""The tasks, by name. A new task is one module with ``make(source) -> Task`` and one line here."""
+"""The tasks, by name. A new task is one module with ``make(source) -> Task`` and one line here;
+a task of one's own is a file with such a function, or an object.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,13 @@ from typing import cast
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Figure, Outcome
+from selfcorrect.tasks import user_code
 from selfcorrect.tasks.base import Answer, Example, Grade, Task, Turn
+from selfcorrect.tasks.checked import Checked
 from selfcorrect.tasks.source import Source
 
 __all__ = [
+    "OBJECT",
     "Answer",
     "Example",
     "Figure",
@@ -21,6 +26,9 @@ __all__ = [
     "Task",
     "Turn",
     "check_name",
+    "checked",
+    "is_own",
+    "label",
     "make",
     "names",
 ]
@@ -41,10 +49,33 @@ def names() -> dict[str, str]:
     return dict(_TASKS)
 
 
+#: What the name of a task begins with that was given as a Python object.
+OBJECT = "python:"
+
+
 def check_name(name: str) -> None:
-    """Raises UserError, with the nearest name, where no task is called so."""
-    if name not in _TASKS:
-        raise UserError(f"there is no task {name!r}: {nearest(name, _TASKS)}")
+    """Raises UserError, with the nearest name, where no task can be called so."""
+    if name.startswith(OBJECT):
+        raise UserError(
+            f"the task {name.removeprefix(OBJECT)!r} is a Python object: only the program that "
+            "made it can give it, as selfcorrect.run(task=…)"
+        )
+    if name not in _TASKS and user_code.parse(name) is None:
+        raise UserError(
+            f"there is no task {name!r}: {nearest(name, _TASKS)}; a task of your own is given as "
+            "FILE.py:NAME, NAME being the function that makes it"
+        )
+
+
+def is_own(name: str) -> bool:
+    """Whether making the task of this name runs a user's file."""
+    return name not in _TASKS and not name.startswith(OBJECT) and user_code.parse(name) is not None
+
+
+def label(name: str) -> str:
+    """A task's name without the folder that its file lies in, which decides nothing."""
+    own = user_code.parse(name) if is_own(name) else None
+    return name if own is None else f"{own[0].stem}:{own[1]}"
 
 
 def make(
@@ -59,7 +90,8 @@ def make(
     """Open a task.
 
     Args:
-        name: one of :func:`names`.
+        name: one of :func:`names`; or ``FILE.py:NAME``, whose function ``NAME(source)`` makes the
+            task. The file is run for it.
         data: where its data lie: a file, a folder, or ``hub:owner/name``; ``None`` where the task
             brings its own or knows where they are published.
         categories: only these parts of the data; empty means all.
@@ -68,9 +100,28 @@ def make(
         options: the task's own options; strings are read as the type wanted (``"true"``).
 
     Raises:
-        UserError: for an unknown name, option or category, and whatever is wrong with the data.
+        UserError: for an unknown name, option and category, and whatever is wrong with the data;
+            for a file that fails, or whose task lacks something.
     """
     check_name(name)
-    module = importlib.import_module(f"{__name__}.{name}")
-    source = Source(name, data, tuple(categories), seed, skip_bad, dict(options or {}))
-    return cast(Task, module.make(source))
+    source = Source(label(name), data, tuple(categories), seed, skip_bad, dict(options or {}))
+    own = user_code.parse(name) if is_own(name) else None
+    if own is None:
+        module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+        return cast(Task, module.make(source))
+    function, code = user_code.load(*own)
+    with user_code.blamed(name, f"{own[1]}(source)"):
+        task = function(source)
+    return Checked(task, name, code)
+
+
+def checked(task: object) -> Task:
+    """A task that was given as an object, checked.
+
+    Raises:
+        UserError: a member is missing or something else than it should be.
+    """
+    if isinstance(task, Checked):
+        return task
+    kind = type(task)
+    return Checked(task, f"the task {kind.__module__}.{kind.__qualname__}")

@@ -1,0 +1,180 @@
+"""A task looked at without a model: does it hold what a run relies on?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from selfcorrect import tasks
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.outcome import Outcome
+from selfcorrect.strategies import KINDS
+from selfcorrect.tasks import Example, Task
+
+#: So many examples at most are named for what is wrong with them.
+MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One example as it is asked, and what its answers are worth.
+
+    Attributes:
+        question: the whole question as shown.
+        answer_prefill: what the reply starts with.
+        reference: an answer that is as good as any, or ``None`` where nobody knows one.
+        key: of the reference.
+        outcome: of the reference.
+        empty: outcome of a reply that says nothing.
+    """
+
+    id: str
+    cluster: str
+    question: str
+    answer_prefill: str
+    reference: str | None
+    key: str | None
+    outcome: float | None
+    empty: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCheck:
+    """What was found.
+
+    Attributes:
+        task: its name.
+        clusters: how many groups of examples there are that depend on each other.
+        max_tokens: of a reply, by what is elicited, where a strategy doesn't say.
+        skipped: lines of the data that were left out, a sentence each.
+        shown: the first example, if it can be asked and graded at all.
+        problems: what is wrong, a sentence each; empty when all is well.
+        trace: of the first failure of a user's own code, its traceback.
+    """
+
+    task: str
+    outcome: Outcome
+    examples: int
+    clusters: int
+    max_tokens: Mapping[str, int]
+    skipped: Sequence[str]
+    shown: Shown | None
+    problems: Sequence[str]
+    trace: str = ""
+
+    def table(self) -> dict[str, Any]:
+        """As JSON has it."""
+        whole = asdict(self)
+        del whole["trace"]
+        return {**whole, "outcome": self.outcome.table(), "problems": list(self.problems)}
+
+
+def check_task(
+    task: str | Task,
+    *,
+    data: str | None = None,
+    categories: Sequence[str] = (),
+    task_options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> TaskCheck:
+    """Look at a task without a model: every example is asked, its reference read and graded.
+
+    Args:
+        task: a name as :func:`selfcorrect.run` takes it (``FILE.py:NAME``, too), or an object.
+        data, categories, task_options, seed, skip_bad: as in :func:`selfcorrect.run`, for a name.
+
+    Raises:
+        UserError: there is no such task, or it lacks a member; what is wrong with one that can be
+            looked at is in ``problems``.
+    """
+    if isinstance(task, str):
+        task = tasks.make(
+            task,
+            data=data,
+            categories=categories,
+            seed=seed,
+            skip_bad=skip_bad,
+            options=task_options,
+        )
+    return look_at(tasks.checked(task))
+
+
+def look_at(task: Task) -> TaskCheck:
+    """What :func:`check_task` finds of a task that is open and checks what it gives."""
+    problems = list(_unknown_kinds(task))
+    shown: Shown | None = None
+    traces: list[str] = []
+    for example in task.examples():
+        try:
+            tried = _try(task, example)
+        except UserError as error:
+            problems.append(str(error))
+            traces.append(error.trace)
+            if len(problems) >= MOST:
+                problems.append("the other examples weren't looked at")
+                break
+        else:
+            shown = shown or tried
+            problems += _wrong(task, tried)
+    else:
+        try:
+            problems += task.check()
+        except UserError as error:
+            problems.append(str(error))
+            traces.append(error.trace)
+    return TaskCheck(
+        task=task.name,
+        outcome=task.outcome,
+        examples=len(task.examples()),
+        clusters=len({example.cluster for example in task.examples()}),
+        max_tokens=dict(task.max_tokens),
+        skipped=tuple(task.skipped),
+        shown=shown,
+        problems=tuple(dict.fromkeys(problems)),
+        trace=next(filter(None, traces), ""),
+    )
+
+
+def _unknown_kinds(task: Task) -> Iterator[str]:
+    for kind in sorted(set(task.max_tokens) - set(KINDS)):
+        yield f"max_tokens names {kind!r}, which is never elicited: {nearest(kind, KINDS)}"
+
+
+def _try(task: Task, example: Example) -> Shown:
+    """Everything that a run asks of the task for one example."""
+    asked = task.ask(example)
+    task.labels(example)
+    reference = task.reference(example)
+    texts = (reference or "", asked["answer_prefill"])
+    best, empty = (task.read(example, text) for text in texts)
+    worth, nothing = (
+        None if grade.outcome is None else float(grade.outcome)
+        for grade in task.grade([(example, best), (example, empty)])
+    )
+    known = reference is not None
+    return Shown(
+        id=example.id,
+        cluster=example.cluster,
+        question=asked["question"],
+        answer_prefill=asked["answer_prefill"],
+        reference=reference,
+        key=best.key if known else None,
+        outcome=worth if known else None,
+        empty=nothing,
+    )
+
+
+def _wrong(task: Task, tried: Shown) -> Iterator[str]:
+    if tried.reference is None:
+        return
+    if tried.key is None:
+        yield f"{tried.id}: the reference can't be read as an answer"
+    if tried.outcome is None or tried.empty is None:
+        return
+    if (tried.outcome - tried.empty) * task.outcome.sign <= 0:
+        yield (
+            f"{tried.id}: an empty answer is as good as the reference, or better: its "
+            f"{task.outcome.name} is {tried.empty:g}, and the reference's {tried.outcome:g}"
+        )
