@@ -105,7 +105,7 @@ def test_an_outcome_that_falls_for_the_better() -> None:
         re.MULTILINE,
     )
     assert re.search(r"^intrinsic gained \.\d+ \[.*\] of toxicity over merely rep", said, re.M)
-    assert "hasn't converged: toxicity moved over ±.020 after round 2" in said
+    assert "hasn't converged: toxicity moved by more than .020 after round 2" in said
     assert (
         found["rounds"][4]["flow"]
         == {"better": 190, "unchanged": 0, "worse": 10} | found["rounds"][4]["flow"]

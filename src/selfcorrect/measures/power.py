@@ -142,6 +142,37 @@ def difference_n(spread: float, difference: float, power: float = POWER) -> floa
     return spread * ((Z + _quantile(power)) / difference) ** 2
 
 
+@dataclass(frozen=True, slots=True)
+class MeanDesign:
+    """What decides how much n examples can show of an outcome that is a mean.
+
+    Attributes:
+        spread: the variance of one example's difference, its cluster's part in it included.
+        power: the chance of showing what is there.
+    """
+
+    spread: float
+    power: float = POWER
+
+    def n_for_difference(self, difference: float) -> int | None:
+        """Examples that show a difference; ``None`` for one of 0."""
+        if difference == 0:
+            return None
+        return math.ceil(difference_n(self.spread, difference, self.power))
+
+    def n_for_margin(self, margin: float) -> int:
+        """Examples that show that nothing changed by more than ± margin, if nothing does."""
+        return math.ceil(margin_n(self.spread, margin, self.power))
+
+    def difference_of(self, n: int) -> float:
+        """The smallest difference that n examples show."""
+        return math.sqrt(self.spread / n) * (Z + _quantile(self.power))
+
+    def margin_of(self, n: int) -> float:
+        """The smallest margin that n examples show; the inverse of :meth:`n_for_margin`."""
+        return math.sqrt(margin_n(self.spread, 1.0, self.power) / n)
+
+
 def difference_of(n: int, design: Design) -> float | None:
     """The smallest difference that n examples show; ``None`` if none that is possible."""
     return _smallest(n, design, lambda d: n_for_difference(d, design) or 0, design.changed)

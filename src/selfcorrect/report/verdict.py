@@ -198,8 +198,8 @@ def _convergence(summary: _Table) -> str:
         return f"Whether {name} has converged can't be said: {_needs(told['why'])}."
     if told["moved"]:
         after = rounds[-4]["round"]
-        moved = margin.replace("±", "over ±", 1)
-        return f"It hasn't converged: {name} moved {moved} after round {after}."
+        moved = margin.removeprefix("±")
+        return f"It hasn't converged: {name} moved by more than {moved} after round {after}."
     smallest = told["smallest_margin"]
     least = f"±{at_least(smallest)} points" if share else f"±{short(_up(smallest), 3)}"
     said = f"It isn't shown to have converged: {least} is the smallest margin this run could show"
