@@ -209,7 +209,7 @@ def read_spec(
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
             raise UserError(f"an override is KEY=VALUE, such as rounds=3, not {override!r}.")
-        _set(table, key.strip(), _value(value.strip()), f"in the override {override!r}")
+        _set(table, key.strip(), read_value(value.strip()), f"in the override {override!r}")
     for key, value in (values or {}).items():
         _set(table, key, value, f"in {key}")
     return _check(table, None, "")
@@ -245,7 +245,7 @@ def _table(text: str, path: Path) -> dict[str, Any]:
         raise UserError(f"{path}:{line}: not valid TOML: {reason}.") from None
 
 
-def _value(text: str) -> Any:
+def read_value(text: str) -> Any:
     """A TOML value, or else the text itself: ``3`` is a number, ``../data`` a string."""
     try:
         table = tomllib.loads(f"value = {text}")
