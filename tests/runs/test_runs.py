@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from selfcorrect import records, strategies
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, make_spec, open_run, read_spec
-from selfcorrect.runs.folder import Piece, cut, gaps, piece_bytes, read_piece
 from selfcorrect.runs.identity import Facts, ModelFacts, folder_name, spec_hash
+from selfcorrect.runs.pieces import Piece, cut, gaps, piece_bytes, read_piece
 from selfcorrect.runs.store import Store
 
 # --- specs ---------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs.command import command_line
-from selfcorrect.runs.folder import RUN, Run, open_run
+from selfcorrect.runs.header import RUN
+from selfcorrect.runs.run import Run, open_run
 from selfcorrect.runs.spec import StrategySpec
 
 
