@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from typing import Any
 
 import tomli_w
 
-from selfcorrect import records
+from selfcorrect import records, toml_lines
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import ACCURACY, Outcome
 from selfcorrect.runs.spec import RunSpec, make_spec
@@ -134,9 +133,9 @@ def read_header(store: Store) -> Header | None:
         return None
     where = store.root / RUN
     try:
-        table = tomllib.loads(store.read(RUN).decode())
+        table = toml_lines.parse(store.read(RUN).decode())
         version = table["record_version"]
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:  # not TOML, or not even text
         raise UserError(f"{where} is damaged ({error}): {_MOVE}.") from None
     except KeyError as error:
         raise UserError(f"{where} is damaged (it has no {error}): {_MOVE}.") from None
