@@ -30,11 +30,11 @@ _MEASURED = """
 import json, re, sys, time
 started = time.perf_counter()
 import selfcorrect as sc
-from selfcorrect.runs.report import write
+from selfcorrect.runs.report import write_report
 run = sc.open_run(sys.argv[1])
 summary = run.summary()
 summarized = time.perf_counter()
-path = write(run, summary)
+path = write_report(run, summary)
 written = time.perf_counter()
 peak = int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1024**2
 print(json.dumps({

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from selfcorrect import runs
-from selfcorrect.runs import Progress, RunSpec, Where, read_spec
+from selfcorrect.runs import ExecutorSettings, Progress, RunSpec, read_spec
 
 HERE = Path(__file__).parent
 ROUNDS = 5
@@ -54,7 +54,11 @@ def measure(examples: int, workers: int | None, folder: Path) -> dict[str, Any]:
 
     began, wall = time.process_time(), time.perf_counter()
     runs.run(
-        spec(examples), out=folder, baseline=False, progress=tell, where=Where(workers=workers)
+        spec(examples),
+        out=folder,
+        baseline=False,
+        progress=tell,
+        executor=ExecutorSettings(workers=workers),
     )
     seconds, wall = time.process_time() - began, time.perf_counter() - wall
     records = examples * ROUNDS

@@ -29,7 +29,7 @@ import openai
 
 from selfcorrect import models, runs, strategies, tasks
 from selfcorrect.converse import beginning
-from selfcorrect.runs import Where, read_spec
+from selfcorrect.runs import read_spec
 from selfcorrect.strategies import MAX_TOKENS, render
 from selfcorrect.tasks.data.order import order
 
@@ -84,7 +84,7 @@ def ours(dialogues: int, model: Any) -> float:
     folder = Path(tempfile.mkdtemp(prefix="served-"))
     spec = read_spec(values={"task": "sample", "rounds": ROUNDS, "limit": dialogues})
     began = time.perf_counter()
-    runs.run(spec, out=folder, baseline=False, model=model, where=Where())
+    runs.run(spec, out=folder, baseline=False, model=model)
     seconds = time.perf_counter() - began
     shutil.rmtree(folder)
     return seconds

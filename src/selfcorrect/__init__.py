@@ -21,7 +21,7 @@ from selfcorrect.errors import UserError
 if TYPE_CHECKING:
     from selfcorrect.checking import TaskCheck
     from selfcorrect.models.base import Model
-    from selfcorrect.runs import Run, RunSpec, Where
+    from selfcorrect.runs import ExecutorSettings, Run, RunSpec
     from selfcorrect.tasks import Task
 
 __version__ = "0.1.0"
@@ -120,8 +120,8 @@ def run(
         if data is not None:
             table["task"]["data"] = str(data)
         spec = runs.make_spec(table)
-    where = runs.Where(workers, ray)
-    return _run(spec, model, out=out, baseline=baseline, progress=progress, where=where)
+    executor = runs.ExecutorSettings(workers, ray)
+    return _run(spec, model, out=out, baseline=baseline, progress=progress, executor=executor)
 
 
 def score(
@@ -181,9 +181,9 @@ def score(
             "model.in_flight": in_flight,
         }
     given = {key: value for key, value in values.items() if value is not None}
-    spec = runs.given_spec(str(data), given)
-    where = runs.Where(workers, ray)
-    return _run(spec, model, out=out, baseline=False, progress=progress, where=where)
+    spec = runs.measure_spec(str(data), given)
+    executor = runs.ExecutorSettings(workers, ray)
+    return _run(spec, model, out=out, baseline=False, progress=progress, executor=executor)
 
 
 def _run(
@@ -193,7 +193,7 @@ def _run(
     out: str | Path,
     baseline: bool,
     progress: bool,
-    where: Where,
+    executor: ExecutorSettings,
 ) -> Run:
     from contextlib import nullcontext
 
@@ -203,7 +203,9 @@ def _run(
     opened = None if isinstance(model, str) else model
     name = spec.model.name if opened is None else opened.name
     with shown(name) if progress else nullcontext() as tell:
-        return runs.run(spec, out=out, baseline=baseline, model=opened, progress=tell, where=where)
+        return runs.run(
+            spec, out=out, baseline=baseline, model=opened, progress=tell, executor=executor
+        )
 
 
 def check_task(

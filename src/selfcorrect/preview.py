@@ -19,13 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfcorrect import strategies
 from selfcorrect.converse import Arm, Record, converse
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, joined, message
 from selfcorrect.models.base import Model, Reply, Request, TextScore
-from selfcorrect.runs import CONTROLS, Prepared, Run, RunSpec, open_run, prepare
-from selfcorrect.runs.place import place
+from selfcorrect.runs import Prepared, Run, RunSpec, open_run, prepare
+from selfcorrect.runs.paths import folder_path
 from selfcorrect.strategies.base import Strategy
 
 #: Examples whose prompts are counted for the estimate.
@@ -127,20 +126,20 @@ def preview(spec: RunSpec, *, out: str | Path = "runs", baseline: bool = True) -
     Raises:
         UserError: as :func:`selfcorrect.runs.run` would, of whatever the spec names.
     """
-    ready = prepare(spec)
+    ready = prepare(spec, baseline=baseline)
     try:
-        return _preview(ready, out, baseline)
+        return _preview(ready, out)
     finally:
         ready.close()
 
 
-def _preview(ready: Prepared, out: str | Path, baseline: bool) -> Preview:
+def _preview(ready: Prepared, out: str | Path) -> Preview:
     trace: list[Prompt] = []
     reading = _Reading(trace, _preferred(ready.strategy))
     open_model = _opener(reading, ready.opened)
     main = open_model(ready.facts.model.name)
     others = {name: open_model(facts.name) for name, facts in ready.facts.others.items()}
-    main_arm = Arm(ready.strategy.name, ready.strategy, ready.spec.rounds)
+    arms = [Arm(arm.name, arm.strategy, arm.spec.rounds) for arm in ready.arms]
 
     def through(examples: int, arms: Sequence[Arm]) -> dict[str, list[Record]]:
         return converse(
@@ -154,16 +153,15 @@ def _preview(ready: Prepared, out: str | Path, baseline: bool) -> Preview:
             on_round=lambda _arm, round, _rows: reading.next_round(round + 1),
         )
 
-    through(1, [main_arm])
+    through(1, arms[:1])
     prompts, assumed = list(trace), list(dict.fromkeys(reading.assumed))
     if ready.strategy.stop is not None:
         assumed.append("no dialogue stops early, as the strategy would let it")
-    arms = [main_arm, *(_controls(ready) if baseline else ())]
     counted = min(COUNTED, ready.wanted)
     rows = through(counted, arms)
     encoded = sum(row["encoded"] for records in rows.values() for row in records)
     tokens = math.ceil(encoded / counted * ready.wanted)
-    seconds, basis = _seconds(ready, tokens, place(out))
+    seconds, basis = _seconds(ready, tokens, folder_path(out))
     return Preview(
         spec=ready.spec,
         example=ready.examples[0].id,
@@ -179,17 +177,6 @@ def _preview(ready: Prepared, out: str | Path, baseline: bool) -> Preview:
             _money(ready, rows, counted),
         ),
     )
-
-
-def _controls(ready: Prepared) -> list[Arm]:
-    """The controls that a run gets beside it, as ``runs`` chooses them."""
-    arms = []
-    for name in CONTROLS:
-        if name != ready.strategy.name:
-            control = strategies.load(name)
-            rounds = min(ready.spec.rounds, control.max_rounds or ready.spec.rounds)
-            arms.append(Arm(name, control, rounds))
-    return arms
 
 
 def _preferred(strategy: Strategy) -> Counter[str]:

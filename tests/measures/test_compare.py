@@ -381,7 +381,10 @@ def test_moving_is_only_said_where_it_is_shown() -> None:
         assert ("hasn't converged" in words(table)) == table["convergence"]["accuracy"]["moved"]
     assert moved <= 1
     moving = summary(made(np.stack([rng.random(400) < p for p in (0.2, 0.4, 0.6, 0.8)], axis=1)))
-    assert "It hasn't converged: accuracy moved by more than 3 points after round 1." in words(moving)
+    said = words(moving)
+    assert "It hasn't converged: accuracy moved by more than 3 points after round 1." in said
+        moving
+    )
 
 
 def test_where_nothing_flips_the_examples_needed_are_those_of_tango() -> None:

@@ -12,8 +12,8 @@ import pytest
 from selfcorrect import runs
 from selfcorrect.cli import main
 from selfcorrect.errors import UserError
-from selfcorrect.runs import Where, find_run, read_spec
-from selfcorrect.runs.place import place
+from selfcorrect.runs import ExecutorSettings, find_run, read_spec
+from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.store import Store
 
 SPEC = read_spec(
@@ -34,9 +34,13 @@ def held(files: Any) -> dict[str, bytes]:
     return {n: files.cat_file(n) for n in files.find("/") if n.endswith(".parquet")}
 
 
-@pytest.mark.parametrize("where", [Where(), Where(workers=2)], ids=["here", "two workers"])
-def test_a_run_in_a_bucket_is_that_in_a_folder(bucket: Any, tmp_path: Path, where: Where) -> None:
-    far = runs.run(SPEC, out="memory://some/runs", where=where)
+@pytest.mark.parametrize(
+    "executor", [ExecutorSettings(), ExecutorSettings(workers=2)], ids=["here", "two workers"]
+)
+def test_a_run_in_a_bucket_is_that_in_a_folder(
+    bucket: Any, tmp_path: Path, executor: ExecutorSettings
+) -> None:
+    far = runs.run(SPEC, out="memory://some/runs", executor=executor)
     near = runs.run(SPEC, out=tmp_path)
     files = {"/some/runs/" + str(p.relative_to(tmp_path)): p for p in tmp_path.rglob("*.parquet")}
     assert held(bucket) == {name: path.read_bytes() for name, path in files.items()}
@@ -70,16 +74,16 @@ def test_it_is_found_and_shown(bucket: Any, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("nosuch://x/y", "is no place for runs"), ("gs://x/y", "can't be reached: .*install")],
+    [("nosuch://x/y", "can't hold runs"), ("gs://x/y", "can't be reached: .*install")],
 )
 def test_what_is_no_place_is_told(name: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        place(name)
+        folder_path(name)
 
 
 def test_this_machines_addresses_are_paths(tmp_path: Path) -> None:
-    assert place(f"file://{tmp_path}") == tmp_path
-    assert place(tmp_path) == tmp_path
+    assert folder_path(f"file://{tmp_path}") == tmp_path
+    assert folder_path(tmp_path) == tmp_path
 
 
 def test_what_a_bucket_says_is_told(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,4 +92,4 @@ def test_what_a_bucket_says_is_told(bucket: Any, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(type(bucket), "_open", refuses)
     with pytest.raises(UserError, match=r"cannot use the run folder memory://.*no credentials"):
-        Store(place("memory://x")).put("run.toml", b"")
+        Store(folder_path("memory://x")).put("run.toml", b"")

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from selfcorrect import records, strategies
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, make_spec, open_run, read_spec
-from selfcorrect.runs.folder import Piece, cut, gaps, piece_bytes, read_piece
 from selfcorrect.runs.identity import Facts, ModelFacts, folder_name, spec_hash
+from selfcorrect.runs.pieces import Piece, cut, gaps, piece_bytes, read_piece
 from selfcorrect.runs.store import Store
 
 # --- specs ---------------------------------------------------------------------------------------
@@ -77,6 +77,10 @@ def test_a_file_with_overrides(tmp_path: Path) -> None:
         ("seed = 1\ntask = 'bqb'", ":2", ["no task 'bqb'", "did you mean 'bbq'?"]),
         ("[task]\ndata = 'x'\nname = 'bqb'", ":3", ["no task 'bqb'", "did you mean 'bbq'?"]),
         ("\nstrategy.name = 'negatoin'", ":2", ["'negatoin'", "did you mean 'negation'?"]),
+        ("system = '''\n[task]\nname = 1\n'''\nrounds = 0", ":5", ["rounds must be at least 1"]),
+        ("strategy = 'repeat'\nmodels = { critic = { name = '' } }", ":2", ["models.critic.name"]),
+        ("[models.'a.b']\nname = 'x'\ndtype = 'half'", ":3", ["no dtype 'half'"]),
+        ("[task]\noptions.x = [\n1]\ncategories = [\n1]", ":4", ["task.categories.0"]),
     ],
 )
 def test_a_bad_spec_is_told_with_its_line(

@@ -85,7 +85,7 @@ def test_a_run_and_its_controls(tmp_path: Path, monkeypatch: Any) -> None:
     assert [t.steps for t in told] == sorted(t.steps for t in told)
     last = next(t for t in reversed(told) if t.arm == "intrinsic" and t.round == 3)
     right = frame.filter(pl.col("round") == 3)["outcome"].mean()
-    assert last.accuracy == pytest.approx(right)
+    assert last.outcome == pytest.approx(right)
     # the header explains itself
     text = (done.folder / "run.toml").read_text()
     assert "What is" in done.header.transcript
@@ -254,6 +254,27 @@ def test_arms_that_went_together_do_so_again(tmp_path: Path, monkeypatch: Any, w
     run(a_spec(), out=tmp_path)
     assert seen == first
     assert contents(tmp_path) == contents(whole)
+
+
+def test_a_header_is_read_once_an_arm_and_once_under_its_lock(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    read = Store.read
+    headers: list[str] = []
+
+    def noted(self: Store, name: str) -> bytes:
+        if name == "run.toml":
+            headers.append(self.root.name)
+        return read(self, name)
+
+    monkeypatch.setattr(Store, "read", noted)
+    run(a_spec(limit=20), out=tmp_path)
+    assert headers == []  # nothing was there, and what is written needn't be read
+    run(a_spec(limit=40), out=tmp_path)
+    assert sorted(headers) == sorted(2 * [p.name for p in tmp_path.iterdir()])
+    headers.clear()
+    run(a_spec(limit=40), out=tmp_path)
+    assert sorted(headers) == sorted(p.name for p in tmp_path.iterdir())
 
 
 SCRIPT = """
@@ -444,7 +465,7 @@ def test_a_full_memory_halves_the_batch_and_changes_no_record(
     rounds = done.summary()["rounds"]
     assert told[-1].round in (1, 3)
     last = [t for t in told if t.arm == "intrinsic" and t.round == 3][-1]
-    assert last.accuracy == pytest.approx(rounds[2]["measures"]["accuracy"]["value"])
+    assert last.outcome == pytest.approx(rounds[2]["measures"]["accuracy"]["value"])
     # once known, the smaller batch stays
     assert sum(n > room and n > 1 for n in asked) <= 5
     timing = json.loads(next(done.folder.glob("timing/*")).read_text())

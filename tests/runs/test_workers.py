@@ -14,7 +14,7 @@ import pytest
 from selfcorrect import runs
 from selfcorrect.errors import UserError
 from selfcorrect.models.planted import load as planted
-from selfcorrect.runs import RunSpec, Where, read_spec
+from selfcorrect.runs import ExecutorSettings, RunSpec, read_spec
 
 SPEC = {"model": "planted:chain", "task": "planted", "rounds": 3, "chunk": 16, "limit": 80}
 
@@ -33,15 +33,17 @@ def alone(out: Path, **more: object) -> dict[str, bytes]:
     return records(out)
 
 
-@pytest.mark.parametrize("where", [Where(workers=2), Where(workers=3)], ids=str)
-def test_processes_make_the_same_records(tmp_path: Path, where: Where) -> None:
+@pytest.mark.parametrize(
+    "executor", [ExecutorSettings(workers=2), ExecutorSettings(workers=3)], ids=str
+)
+def test_processes_make_the_same_records(tmp_path: Path, executor: ExecutorSettings) -> None:
     seen: list[runs.Progress] = []
-    done = runs.run(spec(), out=tmp_path / "many", where=where, progress=seen.append)
+    done = runs.run(spec(), out=tmp_path / "many", executor=executor, progress=seen.append)
     assert records(tmp_path / "many") == alone(tmp_path / "one")
     assert done.complete
     last = seen[-1]
     assert (last.dialogues, last.steps) == (80, last.all_steps)
-    assert last.accuracy is not None
+    assert last.outcome is not None
     first = [
         r.header.transcript for r in (done, runs.open_run(tmp_path / "one" / done.folder.name))
     ]
@@ -50,36 +52,41 @@ def test_processes_make_the_same_records(tmp_path: Path, where: Where) -> None:
 
 def test_a_ray_cluster_of_two_workers_makes_the_same_records(tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    where = Where(workers=2, ray="local", cpus=0.5)
-    runs.run(spec(), out=tmp_path / "many", where=where)
+    executor = ExecutorSettings(workers=2, ray="local", cpus=0.5)
+    runs.run(spec(), out=tmp_path / "many", executor=executor)
     assert records(tmp_path / "many") == alone(tmp_path / "one")
 
 
 def test_a_larger_limit_is_continued_by_others(tmp_path: Path) -> None:
-    runs.run(spec(limit=40), out=tmp_path / "many", where=Where(workers=2))
-    runs.run(spec(limit=80), out=tmp_path / "many", where=Where(workers=2))
+    runs.run(spec(limit=40), out=tmp_path / "many", executor=ExecutorSettings(workers=2))
+    runs.run(spec(limit=80), out=tmp_path / "many", executor=ExecutorSettings(workers=2))
     runs.run(spec(limit=40), out=tmp_path / "one")
     assert records(tmp_path / "many") == alone(tmp_path / "one")
 
 
 @pytest.mark.parametrize(
-    ("where", "said"),
+    ("executor", "said"),
     [
-        (Where(workers=0), "workers must be at least 1, not 0"),
-        (Where(ray="127.0.0.1:9"), "there is no Ray cluster at 127.0.0.1:9"),
-        (Where(ray="local", cpus=4096), "no room for a worker of 4096 CPUs"),
+        (ExecutorSettings(workers=0), "workers must be at least 1, not 0"),
+        (ExecutorSettings(ray="127.0.0.1:9"), "there is no Ray cluster at 127.0.0.1:9"),
+        (ExecutorSettings(ray="local", cpus=4096), "no room for a worker of 4096 CPUs"),
     ],
 )
-def test_what_can_not_be_is_said(tmp_path: Path, where: Where, said: str) -> None:
-    if where.ray:
+def test_what_can_not_be_is_said(tmp_path: Path, executor: ExecutorSettings, said: str) -> None:
+    if executor.ray:
         pytest.importorskip("ray")
     with pytest.raises(UserError, match=said):
-        runs.run(spec(), out=tmp_path, where=where)
+        runs.run(spec(), out=tmp_path, executor=executor)
 
 
 def test_an_open_model_can_not_be_shared(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give its name, not an open one"):
-        runs.run(spec(), out=tmp_path, model=planted("planted:chain"), where=Where(workers=2))
+        runs.run(
+            spec(),
+            out=tmp_path,
+            model=planted("planted:chain"),
+            executor=ExecutorSettings(workers=2),
+        )
 
 
 def test_what_a_worker_refuses_is_told(tmp_path: Path) -> None:
@@ -87,7 +94,7 @@ def test_what_a_worker_refuses_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError) as alone_said:
         runs.run(table, out=tmp_path / "one")
     with pytest.raises(UserError) as said:
-        runs.run(table, out=tmp_path / "many", where=Where(workers=2))
+        runs.run(table, out=tmp_path / "many", executor=ExecutorSettings(workers=2))
     assert str(said.value) == str(alone_said.value)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from selfcorrect import strategies
 from selfcorrect.errors import UserError
 from selfcorrect.strategies import MAX_TOKENS, Step, check_names, load, names, parse, render
-from selfcorrect.strategies.lines import key_lines
 from selfcorrect.strategies.reading import FOLDER
 from selfcorrect.strategies.schema import ELICIT, SAY, STOP, TOP
 from selfcorrect.strategies.templates import escape, fill, placeholders
@@ -496,41 +494,6 @@ def test_reading_a_damaged_file_gives_a_strategy_or_one_sentence(
         for round in range(1, (strategy.max_rounds or 12) + 1):
             last = strategy.steps(round)[-1]
             assert last.given or last.elicit == "answer"
-
-
-SCALAR = st.sampled_from(
-    [
-        "1",
-        '"a#b"',
-        "'''\nx = 1\n[[again]]\n'''",
-        '"""\n\\"""\nq"""""',
-        "[\n1, # ]\n2,\n]",
-        "{a = '}'}",
-    ]
-)
-KEYS = st.sampled_from(["alpha", '"be ta"', "gamma.delta", "'eps.ilon'"])
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.lists(st.tuples(KEYS, SCALAR), max_size=4, unique_by=lambda p: p[0]))))
-def test_lines_of_keys_are_those_they_were_written_on(
-    tables: list[tuple[list[tuple[str, str]]]],
-) -> None:
-    text, line, expected = "", 1, {}
-    for n, (pairs,) in enumerate(tables):
-        text += f"# [[no]]\n  [[ step ]] # k = 1\n{n:d}n = 0\n"
-        line += 2
-        expected["step", n] = line - 1
-        expected["step", n, f"{n:d}n"] = line
-        line += 1
-        for key, value in pairs:
-            part = next(iter(tomllib.loads(f"{key} = 0")))
-            expected["step", n, part] = line
-            text += f"{key}\t= {value}  # end\n"
-            line += value.count("\n") + 1
-    tomllib.loads(text)
-    lines = key_lines(text)
-    assert {place: lines[place] for place in expected} == expected
 
 
 # --- the documentation -------------------------------------------------------------------------

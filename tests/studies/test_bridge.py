@@ -18,7 +18,7 @@ import selfcorrect as sc
 from selfcorrect.errors import UserError
 from selfcorrect.measures.figures import of_sums
 from selfcorrect.report.theory.bridge import sheet
-from selfcorrect.runs import Run
+from selfcorrect.runs import Run, make_spec
 from selfcorrect.studies.bridge import FITTED, METHODS, Aligned, bridge, bridged, command
 from selfcorrect.theory import two_concept as tc
 
@@ -410,6 +410,14 @@ def test_a_run_that_is_missing_comes_with_its_command(runs: dict[str, Run]) -> N
         assert part in said
     with pytest.raises(UserError, match="has another model, task or data"):
         bridge(run, negation=lone)
+
+
+def test_the_command_of_a_missing_run_names_its_server(runs: dict[str, Run]) -> None:
+    run = runs["intrinsic"]
+    model = {"name": "openai:m", "base_url": "http://localhost:8000/v1"}
+    spec = make_spec({**run.spec.toml(), "model": model})
+    served = replace(run, header=replace(run.header, spec=spec))
+    assert "--model openai:m --base-url http://localhost:8000/v1" in command(served, "negation")
 
 
 def test_records_that_say_too_little(runs: dict[str, Run]) -> None:

@@ -21,7 +21,7 @@ from selfcorrect.cli import options as o
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.theory import theory
 from selfcorrect.errors import INTERRUPTED, UserError
-from selfcorrect.runs import Interrupted, Run, RunSpec, Where, find_run
+from selfcorrect.runs import ExecutorSettings, Interrupted, Run, RunSpec, find_run
 from selfcorrect.text import visible, visible_values
 
 #: Of its errors about usage typer exports only the one under this.
@@ -151,8 +151,8 @@ def run(
     spec = _spec(given, model, task, data, categories, strategy, rounds, limit, seed, system,
                  dtype, device, chunk, skip_bad, base_url, in_flight, price, budget_tokens,
                  budget_money)  # fmt: skip
-    where = runs.Where(workers, ray, worker_cpus, worker_gpus)
-    done = _run(spec, out, where, controls=not no_baseline)
+    executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
+    done = _run(spec, out, executor, controls=not no_baseline)
     if "rounds" in spec.model_fields_set and done.spec.rounds < spec.rounds:
         typer.echo(
             f"selfcorrect: this strategy has at most {done.spec.rounds} "
@@ -190,7 +190,7 @@ def score(
     """
     from selfcorrect import runs
 
-    spec = runs.given_spec(
+    spec = runs.measure_spec(
         file,
         _given({
             "model.name": model, "model.dtype": dtype, "model.device": device,
@@ -200,7 +200,8 @@ def score(
             "model.budget_tokens": budget_tokens, "model.budget_money": budget_money,
         }),
     )  # fmt: skip
-    _run(spec, out, runs.Where(workers, ray, worker_cpus, worker_gpus), controls=False)
+    executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
+    _run(spec, out, executor, controls=False)
 
 
 @app.command()
@@ -400,16 +401,17 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _run(spec: RunSpec, out: Path, where: Where, *, controls: bool) -> Run:
+def _run(spec: RunSpec, out: Path, executor: ExecutorSettings, *, controls: bool) -> Run:
     """Run, and print table, verdict and the report's place."""
     from selfcorrect import runs
     from selfcorrect.cli.display import shown
-    from selfcorrect.runs.report import write
+    from selfcorrect.runs.report import write_report
+    from selfcorrect.runs.summary import summarize
 
     with shown(spec.model.name) as progress:
-        done = runs.run(spec, out=out, baseline=controls, progress=progress, where=where)
-    summary = done.summary()
-    _show(summary, write(done, summary))
+        done = runs.run(spec, out=out, baseline=controls, progress=progress, executor=executor)
+    summary = summarize(done)
+    _show(summary, write_report(done, summary))
     return done
 
 

@@ -10,7 +10,7 @@ import typer
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, read_spec
-from selfcorrect.runs.place import place
+from selfcorrect.runs.paths import folder_path
 
 Given = Annotated[
     list[str] | None,
@@ -98,7 +98,7 @@ Out = Annotated[
     Path,
     typer.Option(
         metavar="FOLDER",
-        parser=place,
+        parser=folder_path,
         help="The folder in which the runs' folders lie, or an address such as s3://bucket/runs.",
     ),
 ]

@@ -1,13 +1,19 @@
 """Runs: one model × task × strategy × seed, in a folder that explains itself."""
 
-from selfcorrect.runs.execute import CONTROLS, Interrupted, Prepared, Where, prepare, run
-from selfcorrect.runs.folder import Run, find_run, open_run
-from selfcorrect.runs.given import given_spec
+from pathlib import Path
+from typing import Any
+
+from selfcorrect.runs.arms import CONTROLS, Prepared, prepare
+from selfcorrect.runs.execute import Interrupted, run
+from selfcorrect.runs.executors.base import ExecutorSettings
+from selfcorrect.runs.measure import measure_spec
 from selfcorrect.runs.progress import Progress
+from selfcorrect.runs.run import Run, find_run, open_run
 from selfcorrect.runs.spec import ModelSpec, RunSpec, StrategySpec, TaskSpec, make_spec, read_spec
 
 __all__ = [
     "CONTROLS",
+    "ExecutorSettings",
     "Interrupted",
     "ModelSpec",
     "Prepared",
@@ -16,12 +22,36 @@ __all__ = [
     "RunSpec",
     "StrategySpec",
     "TaskSpec",
-    "Where",
     "find_run",
-    "given_spec",
     "make_spec",
+    "measure_spec",
     "open_run",
     "prepare",
     "read_spec",
     "run",
 ]
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    """Everything measured on the run and on its controls: see :func:`.summary.summarize`."""
+    from selfcorrect.runs.summary import summarize
+
+    return summarize(run)
+
+
+def _report(run: Run) -> Path:
+    """Write ``report.html`` into the folder: see :func:`.report.write_report`."""
+    from selfcorrect.runs.report import write_report
+
+    return write_report(run)
+
+
+def _first_screen(run: Run) -> str:
+    """The report's first screen, for a notebook."""
+    from selfcorrect.report.page import first_screen
+
+    return first_screen(_summary(run))
+
+
+# Imported where they are called: measuring brings libraries that finding a run doesn't need.
+Run.summary, Run.report, Run._repr_html_ = _summary, _report, _first_screen

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from selfcorrect.runs.chunk import Done, Graded, Job, Rows, tally, within
-from selfcorrect.runs.folder import Piece
+from selfcorrect.runs.executors.base import Job, JobResult, Rows, rows_at
+from selfcorrect.runs.pieces import Piece
+from selfcorrect.runs.tally import Graded, tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Counter:
     """Counts what is finished and what is under way; may be told from many threads.
 
     Attributes:
+        names: arm → what it is called.
         rounds: arm → how many rounds it has.
         wanted: dialogues of each arm.
         tell: told of the progress.
@@ -59,6 +61,7 @@ class Counter:
         spent: says what was spent so far.
     """
 
+    names: Mapping[str, str]
     rounds: Mapping[str, int]
     wanted: int
     tell: Callable[[Progress], None] | None
@@ -67,10 +70,10 @@ class Counter:
     _graded: Graded = field(default_factory=dict)
     _dialogues: dict[str, int] = field(default_factory=dict)
     _steps: int = 0
-    _live: dict[Piece, _Live] = field(default_factory=dict)
+    _live: dict[tuple[Piece, tuple[str, ...]], _Live] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def held(self, arm: str, rows: Iterable[Mapping[str, Any]], dialogues: int) -> None:
+    def there(self, arm: str, rows: Iterable[Mapping[str, Any]], dialogues: int) -> None:
         """Count what an earlier command left."""
         tally(self._graded, arm, rows)
         self._finished(arm, dialogues)
@@ -79,36 +82,36 @@ class Counter:
         self._say(next(iter(self.rounds)), 0)
 
     def round(self, job: Job, arm: str, round: int, rows: Rows) -> None:
-        """See :class:`selfcorrect.runs.chunk.Watch`."""
-        if not job.lacking[arm]:
+        """See :class:`selfcorrect.runs.executors.base.Observer`."""
+        if not job.missing[arm]:
             return
-        mine = within(rows, job, job.lacking[arm])
+        mine = rows_at(rows, job, job.missing[arm])
         with self._lock:
-            live = self._live.setdefault(job.piece, _Live())
+            live = self._live.setdefault((job.piece, job.arms), _Live())
             tally(live.graded, arm, mine)
             live.steps += len(mine)
             self._say(arm, round)
 
     def keep(self, job: Job) -> None:
         with self._lock:
-            live = self._live.setdefault(job.piece, _Live())
+            live = self._live.setdefault((job.piece, job.arms), _Live())
             live.kept = (dict(live.graded), live.steps)
 
     def again(self, job: Job) -> None:
         with self._lock:
-            live = self._live.setdefault(job.piece, _Live())
+            live = self._live.setdefault((job.piece, job.arms), _Live())
             live.graded, live.steps = dict(live.kept[0]), live.kept[1]
 
-    def done(self, done: Done) -> None:
-        """A piece is stored."""
+    def stored(self, result: JobResult) -> None:
+        """A job's files are stored."""
         with self._lock:
-            self._live.pop(done.job.piece, None)
-            for place, (total, of) in done.graded.items():
+            self._live.pop((result.job.piece, result.job.arms), None)
+            for place, (total, of) in result.graded.items():
                 before = self._graded.get(place, (0.0, 0))
                 self._graded[place] = (before[0] + total, before[1] + of)
-            for arm, piece, _ in done.files:
+            for arm, piece, _ in result.files:
                 self._finished(arm, piece.end - piece.start)
-            arm = done.job.arms[0]
+            arm = result.job.arms[0]
             self._say(arm, self.rounds[arm])
 
     def _finished(self, arm: str, dialogues: int) -> None:
@@ -124,7 +127,7 @@ class Counter:
         total, of = sum(t for t, _ in found), sum(n for _, n in found)
         self.tell(
             Progress(
-                arm=arm,
+                arm=self.names[arm],
                 round=round,
                 rounds=self.rounds[arm],
                 dialogues=min(self._dialogues.get(name, 0) for name in self.rounds),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,8 +19,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from selfcorrect import strategies, tasks
+from selfcorrect import strategies, tasks, toml_lines
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.toml_lines import TomlError, key_lines, line_of
 
 #: Tables that may be given as a bare string: their ``name``.
 NAMED = ("model", "task", "strategy")
@@ -209,7 +209,7 @@ def read_spec(
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
             raise UserError(f"an override is KEY=VALUE, such as rounds=3, not {override!r}.")
-        _set(table, key.strip(), _value(value.strip()), f"in the override {override!r}")
+        _set(table, key.strip(), read_value(value.strip()), f"in the override {override!r}")
     for key, value in (values or {}).items():
         _set(table, key, value, f"in {key}")
     return _check(table, None, "")
@@ -231,21 +231,18 @@ def _text(path: Path) -> str:
         raise UserError(f"there is no spec file {path}.") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: a spec must be text in UTF-8.") from None
-    except OSError as error:
-        raise UserError(f"cannot read the spec {path}: {error.strerror}.") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise UserError(f"cannot read the spec {path}: {error}.") from None
 
 
 def _table(text: str, path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
-        line = int(found[1]) if found and found[1] else text.count("\n") + 1
-        reason = str(error)[: found.start()] if found else str(error)
-        raise UserError(f"{path}:{line}: not valid TOML: {reason}.") from None
+        return toml_lines.parse(text)
+    except TomlError as error:
+        raise UserError(f"{path}:{error.line}: not valid TOML: {error.reason}.") from None
 
 
-def _value(text: str) -> Any:
+def read_value(text: str) -> Any:
     """A TOML value, or else the text itself: ``3`` is a number, ``../data`` a string."""
     try:
         table = tomllib.loads(f"value = {text}")
@@ -274,11 +271,10 @@ def _check(table: Mapping[str, Any], file: str | None, text: str) -> RunSpec:
         return RunSpec.model_validate(dict(table))
     except ValidationError as error:
         details = error.errors()[0]
-        place = [str(part) for part in details["loc"]]
-        line = f":{_line(text, place)}" if file else ""
-        raise UserError(
-            f"{file}{line}: {_sentence(details)}" if file else _sentence(details)
-        ) from (None)
+        if file is None:
+            raise UserError(_sentence(details)) from None
+        line = line_of(key_lines(text), tuple(details["loc"]))
+        raise UserError(f"{file}:{line}: {_sentence(details)}") from None
 
 
 def _check_names(spec: RunSpec, file: str, text: str) -> None:
@@ -289,7 +285,7 @@ def _check_names(spec: RunSpec, file: str, text: str) -> None:
         part = "strategy"
         strategies.path_of(spec.strategy.name)
     except UserError as error:
-        line = max(_line(text, [part]), _line(text, [part, "name"]))
+        line = line_of(key_lines(text), (part, "name"))
         raise UserError(f"{file}:{line}: {error}") from None
 
 
@@ -338,18 +334,3 @@ def _keys(parents: Sequence[str]) -> list[str]:
         "models": ModelSpec,
     }
     return list((parts[parents[0]] if parents else RunSpec).model_fields)
-
-
-def _line(text: str, place: Sequence[str]) -> int:
-    """The line on which the key at ``place`` is set (1 if it can't be told)."""
-    header: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if found := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
-            header = [p.strip(" \"'") for p in found[1].split(".")]
-            if header == list(place):
-                return number
-        elif found := re.match(r"\s*([\w.\"' -]+?)\s*=", line):
-            path = header + [p.strip(" \"'") for p in found[1].split(".")]
-            if path == list(place)[: len(path)]:
-                return number
-    return 1

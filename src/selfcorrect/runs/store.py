@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from selfcorrect.errors import UserError
-from selfcorrect.runs.place import is_local
+from selfcorrect.runs.paths import is_local
 
 _UNFINISHED = ".unfinished"
 _LOCK, _OWNER = ".lock", ".lock-owner"

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from selfcorrect.converse import OWN_NOTES
 from selfcorrect.errors import UserError
+from selfcorrect.measures import rounds
 from selfcorrect.measures.catalogue import Own, margins
 from selfcorrect.measures.panel import Panel, columns_needed, panel
-from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.identity import data_fingerprint, task_of
-
-if TYPE_CHECKING:
-    from selfcorrect.runs.folder import Run
-    from selfcorrect.tasks.base import Task
-
+from selfcorrect.runs.run import Run
+from selfcorrect.tasks.base import Task
 
 _MOST = 8
 #: What of a note is of one record alone: numbers after a colon.
 _COUNTS = re.compile(r": [^:]*\d.*$")
 
 
-def summary(run: Run) -> dict[str, Any]:
-    """See :meth:`selfcorrect.runs.folder.Run.summary`."""
+def summarize(run: Run) -> dict[str, Any]:
+    """Everything measured on a run and on its controls, and what follows from it.
+
+    Returns:
+        ``{"folder", "spec", "complete", "dialogues", "wanted", "outcome", "rounds": [...],
+        "changes", "convergence", "converged_at", …, "controls": {name: {"folder", "dialogues",
+        "against": {...}, "rounds": [...], …}}, "headline", "verdict", "notes"}``; what stands
+        for a run and for a control is that of
+        :func:`selfcorrect.measures.rounds.summarize`, and ``against`` that of
+        :func:`selfcorrect.measures.rounds.against`. Only JSON's types.
+
+    Raises:
+        UserError: a file of the run is damaged.
+    """
     task, note = _task(run)
     own = Own(task.outcome, task.values, task.figures) if task else Own(run.header.outcome)
     records = _panel(run, own)
@@ -44,7 +53,7 @@ def summary(run: Run) -> dict[str, Any]:
             "margin": within[own.outcome.name],
         },
         "own": own.terms(),
-        **summarize(records, within, own, seed=run.spec.seed),
+        **rounds.summarize(records, within, own, seed=run.spec.seed),
         "controls": {},
         "notes": [
             *_skipped(run),
@@ -60,8 +69,8 @@ def summary(run: Run) -> dict[str, Any]:
                 table["controls"][name] = {
                     "folder": str(control.folder),
                     "dialogues": control.dialogues,
-                    **summarize(beside, within, own, seed=run.spec.seed),
-                    "against": against(records, beside, within, own, seed=run.spec.seed),
+                    **rounds.summarize(beside, within, own, seed=run.spec.seed),
+                    "against": rounds.against(records, beside, within, own, seed=run.spec.seed),
                 }
         except UserError as error:  # what it was to be compared with is still worth showing
             table["notes"].append(f"the control {name} is left out: {error}")

@@ -9,9 +9,9 @@ from typing import Any
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.strategies.base import KINDS, Parameter
-from selfcorrect.strategies.lines import Place
 from selfcorrect.strategies.schema import File, is_rounds, shown
 from selfcorrect.strategies.templates import fill, placeholders
+from selfcorrect.toml_lines import Place
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

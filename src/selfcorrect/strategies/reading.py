@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from selfcorrect import toml_lines
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.strategies.base import KINDS, Parameter, Step, Stop, Strategy
 from selfcorrect.strategies.flow import check_flow
-from selfcorrect.strategies.lines import Place, key_lines, line_of
 from selfcorrect.strategies.parameters import fill_in, read_defaults, referred, resolve
 from selfcorrect.strategies.schema import (
     FORMS,
@@ -24,6 +23,7 @@ from selfcorrect.strategies.schema import (
     shown,
 )
 from selfcorrect.strategies.templates import placeholders
+from selfcorrect.toml_lines import Place, TomlError, key_lines, line_of
 
 FOLDER = Path(__file__).parent
 _REFERENCE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -144,18 +144,9 @@ def _needed(key: str) -> str:
 
 def _toml(text: str, path: str | Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise UserError(
-            f"{path}:1: not a strategy: tables or lists are nested too deeply"
-        ) from None
-    except ValueError as error:  # TOMLDecodeError, and numbers too long for int()
-        found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
-        line = int(found[1]) if found and found[1] else text.count("\n") + 1 if found else 1
-        reason = str(error)[: found.start()] if found else str(error)
-        raise UserError(
-            f"{path}:{line}: not valid TOML: {reason[:1].lower()}{reason[1:]}"
-        ) from None
+        return toml_lines.parse(text)
+    except TomlError as error:
+        raise UserError(f"{path}:{error.line}: not valid TOML: {error.reason}") from None
 
 
 def read_values(
@@ -367,8 +358,8 @@ def _error_in(strategy: Strategy, place: Place, sentence: str, line: int = 1) ->
     """An error in a strategy read earlier; the file is looked at again for the key's line."""
     try:
         text = _text(Path(strategy.path))
-        tomllib.loads(text)
+        toml_lines.parse(text)
         line = line_of(key_lines(text), place)
-    except (UserError, ValueError, RecursionError):
+    except (UserError, TomlError):
         pass  # it has gone or changed since: the step's own line will do
     return UserError(f"{strategy.path}:{line}: {sentence}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.strategies.base import KINDS, ROLES
-from selfcorrect.strategies.lines import Place, line_of
+from selfcorrect.toml_lines import Place, line_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ import pytest
 from selfcorrect import runs
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, read_spec
+from selfcorrect.runs.store import Store
 from servers.proxy import FAULTS, Proxy, every
 from servers.stub import BARE, CLOUD, LLAMA_CPP, TEXT, VLLM, Able, Stub
 
@@ -181,13 +182,29 @@ def test_one_that_stays_away_stops_the_run_which_then_goes_on(stub: Stub, tmp_pa
     assert nothing_is_left(tmp_path / "a")
 
 
-def test_a_journal_of_something_else_is_not_believed(stub: Stub, tmp_path: Path) -> None:
-    run = runs.run(spec(stub.url), out=tmp_path / "a")
+def test_a_journal_of_something_else_is_not_believed(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[str, bytes] = {}
+    put = Store.put
+
+    def noted(self: Store, name: str, data: bytes, *, replace: bool = False) -> bool:
+        if name.startswith("journal/"):
+            kept[name] = data
+        return put(self, name, data, replace=replace)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "put", noted)
+        run = runs.run(spec(stub.url), out=tmp_path / "a")
     whole = records(tmp_path / "a")
     for path in tmp_path.rglob("*.parquet"):
         path.unlink()
-    for place, text in ((0, "{"), (1, "[]"), (2, '{"intrinsic": []}'), (3, '{"x": [{}]}')):
-        (run.folder / "journal" / f"{place:07}.json").write_text(text)
+    names = sorted(kept)
+    arm, *_ = json.loads(kept[names[0]])
+    texts = ("{", "[]", f'{{"{arm}": []}}', '{"x": [{}]}', "[" * 100_000, kept[names[7]].decode())
+    for name, text in zip(names, texts, strict=False):
+        (run.folder / name).write_text(text)
+    (run.folder / "journal" / "notes.txt").write_text("mine")
     runs.run(spec(stub.url), out=tmp_path / "a")
     assert records(tmp_path / "a").equals(whole)
 
@@ -319,4 +336,4 @@ def test_settings_that_can_not_be_are_told(settings: dict[str, Any], said: str) 
 
 def test_workers_are_the_servers(stub: Stub, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the work is done by the model's server"):
-        runs.run(spec(stub.url), out=tmp_path, where=runs.Where(workers=2))
+        runs.run(spec(stub.url), out=tmp_path, executor=runs.ExecutorSettings(workers=2))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
 from selfcorrect.measures.intervals import Floats
-from selfcorrect.runs.folder import Run
+from selfcorrect.runs.run import Run
 
 #: Answers that are the likeliest option in so large a share of records count as greedy.
 GREEDY_FROM = 0.95

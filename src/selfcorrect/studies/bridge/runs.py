@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from selfcorrect.errors import UserError
-from selfcorrect.runs.folder import RUN, Run, open_run
+from selfcorrect.runs.command import command_line
+from selfcorrect.runs.header import RUN
+from selfcorrect.runs.run import Run, open_run
+from selfcorrect.runs.spec import StrategySpec
 
 
 def beside(run: Run, strategy: str) -> Run:
@@ -35,30 +36,8 @@ def beside(run: Run, strategy: str) -> Run:
 
 def command(run: Run, strategy: str) -> str:
     """The command that makes a run of another strategy on the same examples, beside this one."""
-    spec = run.spec
-    options: list[tuple[str, Any]] = [
-        ("--strategy", strategy),
-        ("--model", spec.model.name),
-        ("--dtype", None if spec.model.dtype == "auto" else spec.model.dtype),
-        ("--device", None if spec.model.device == "auto" else spec.model.device),
-        ("--task", spec.task.name),
-        ("--data", spec.task.data),
-        ("--categories", ",".join(spec.task.categories) or None),
-        ("--rounds", spec.rounds),
-        ("--limit", spec.limit),
-        ("--seed", spec.seed or None),
-        ("--system", spec.system),
-        ("--out", run.folder.parent),
-    ]
-    words = ["selfcorrect", "run"]
-    for name, value in options:
-        words += [] if value is None else [name, str(value)]
-    words += ["--skip-bad"] if spec.skip_bad else []
-    words += ["--no-baseline"]
-    for key, value in spec.task.options.items():
-        written = str(value).lower() if isinstance(value, bool) else str(value)
-        words.append(f"task.options.{key}={written}")
-    return shlex.join(words)
+    spec = run.spec.model_copy(update={"strategy": StrategySpec(name=strategy), "models": {}})
+    return command_line(spec, out=run.folder.parent, controls=False)
 
 
 def _siblings(run: Run) -> Iterator[Run]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.errors import UserError
-from selfcorrect.runs.folder import Run
+from selfcorrect.runs.run import Run
 from selfcorrect.studies.bridge.arrays import GREEDY_FROM, QUANTITIES, Aligned, aligned
 from selfcorrect.studies.bridge.forecasts import Forecasts, forecasts
 from selfcorrect.studies.bridge.identified import FITTED, LEAST_TV, MOST_LAST_STEP, MOST_RESIDUAL

@@ -22,14 +22,15 @@ from typing import Any
 import cloudpickle
 
 from selfcorrect.errors import UserError
-from selfcorrect.runs.chunk import Bench, Crew, Done, Job, Setup
+from selfcorrect.runs.executors.base import Executor, Job, JobResult, Setup
+from selfcorrect.runs.executors.worker import Worker
 
 #: So often a piece may be under way when its process dies, before that is taken to be its fault.
 DEATHS = 3
 
 
 @dataclass
-class _Worker:
+class _Process:
     process: SpawnProcess
     pipe: Connection
     ready: bool = False
@@ -42,8 +43,8 @@ class _Worker:
 
 
 @contextmanager
-def crew(setup: Setup, number: int) -> Iterator[Crew]:
-    """Processes that take pieces through their rounds.
+def executor(setup: Setup, number: int) -> Iterator[Executor]:
+    """An executor with several processes, a worker in each.
 
     Args:
         setup: what each of them is given; each opens the models for itself.
@@ -57,13 +58,13 @@ def crew(setup: Setup, number: int) -> Iterator[Crew]:
     workers = [_start(packed, threads) for _ in range(number)]
     try:
         try:
-            transcripts, about = _heard(workers[0])
+            transcripts, servers = _heard(workers[0])
         except EOFError:
             raise UserError(
                 f"a worker died while it opened the models{_how(workers[0])}: give fewer workers."
             ) from None
         workers[0].ready = True
-        yield Crew(transcripts, about, lambda jobs: _work(jobs, workers, packed, threads))
+        yield Executor(transcripts, servers, lambda jobs: _work(jobs, workers, packed, threads))
     finally:
         for worker in workers:
             worker.process.kill()
@@ -71,8 +72,8 @@ def crew(setup: Setup, number: int) -> Iterator[Crew]:
 
 
 def _work(
-    jobs: Iterable[Job], workers: list[_Worker], setup: bytes, threads: int
-) -> Iterator[Done]:
+    jobs: Iterable[Job], workers: list[_Process], setup: bytes, threads: int
+) -> Iterator[JobResult]:
     queue, again = iter(jobs), deque[Job]()
     deaths: Counter[str] = Counter()
     while True:
@@ -109,7 +110,7 @@ def _work(
             worker.ready = True
 
 
-def _start(setup: bytes, threads: int) -> _Worker:
+def _start(setup: bytes, threads: int) -> _Process:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_main, args=(theirs, threads), daemon=True)
@@ -117,10 +118,10 @@ def _start(setup: bytes, threads: int) -> _Worker:
     theirs.close()  # so that its death is the end of the pipe
     with suppress(OSError):
         ours.send_bytes(setup)
-    return _Worker(process, ours)
+    return _Process(process, ours)
 
 
-def _heard(worker: _Worker) -> Any:
+def _heard(worker: _Process) -> Any:
     """What a worker says next; what it raised is raised here."""
     kind, said = worker.pipe.recv()
     if kind == "refused":
@@ -130,7 +131,7 @@ def _heard(worker: _Worker) -> Any:
     return said
 
 
-def _how(worker: _Worker) -> str:
+def _how(worker: _Process) -> str:
     worker.process.join(1)
     code = worker.process.exitcode
     return " (killed: the memory may be full)" if code == -signal.SIGKILL else ""
@@ -142,14 +143,14 @@ def _main(pipe: Connection, threads: int) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     with suppress(EOFError, OSError):  # the driver is gone
         setup = pipe.recv_bytes()
-        kind, said = _attempt(lambda: Bench.open(cloudpickle.loads(setup)))
+        kind, said = _attempt(lambda: Worker.open(cloudpickle.loads(setup)))
         if kind == "done":
-            bench: Bench = said
-            kind, said = _attempt(lambda: (bench.transcripts(), bench.about()))
+            worker: Worker = said
+            kind, said = _attempt(lambda: (worker.transcripts(), worker.servers()))
         pipe.send((kind, said))
         while kind == "done":
             job: Job = pipe.recv()
-            kind, said = _attempt(partial(bench.take, job))
+            kind, said = _attempt(partial(worker.take, job))
             pipe.send((kind, said))
 
 

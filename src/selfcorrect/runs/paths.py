@@ -8,7 +8,7 @@ from typing import cast
 from selfcorrect.errors import UserError
 
 
-def place(name: str | Path) -> Path:
+def folder_path(name: str | Path) -> Path:
     """The folder of a name: a path, or an address such as ``s3://bucket/runs``.
 
     What isn't on this machine is a ``UPath``, which does what a path does.
@@ -30,7 +30,7 @@ def place(name: str | Path) -> Path:
         raise UserError(f"{text} can't be reached: {reason}; install it with pip.") from None
     except ValueError as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise UserError(f"{text} is no place for runs ({reason}); give a folder.") from None
+        raise UserError(f"{text} can't hold runs ({reason}); give a folder.") from None
     return Path(found.path) if kind in ("file", "local") else cast(Path, found)
 
 

@@ -1,4 +1,4 @@
-"""The spec of a run over dialogues that exist already."""
+"""The spec of a run that measures dialogues which exist already."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from selfcorrect.runs.identity import task_of
 from selfcorrect.runs.spec import RunSpec, read_spec
 
 
-def given_spec(data: str, values: Mapping[str, Any]) -> RunSpec:
-    """As many rounds as the longest dialogue has, unless ``values`` say fewer.
+def measure_spec(data: str, values: Mapping[str, Any]) -> RunSpec:
+    """The spec that measures a file of dialogues.
+
+    It has as many rounds as the longest dialogue has, unless ``values`` say fewer.
 
     Args:
         data: the file of the dialogues.

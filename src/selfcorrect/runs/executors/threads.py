@@ -7,6 +7,7 @@ same command takes it from there.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,34 +16,35 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from selfcorrect.models.base import Model, in_flight
-from selfcorrect.runs.chunk import Bench, Crew, Done, Job, Rows, Watch, finish
+from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Rows
+from selfcorrect.runs.executors.worker import Worker, job_result
 from selfcorrect.runs.store import Store
 
 _JOURNAL = "journal"
 
 
-def together(models: Iterable[Model]) -> int:
+def dialogues_at_a_time(models: Iterable[Model]) -> int:
     """How many dialogues may be under way at a time; 0 if one of the models takes chunks only."""
     return min(map(in_flight, models), default=0)
 
 
-def crew(bench: Bench, store: Store, watch: Watch) -> Crew:
-    """Dialogues on threads.
+def executor(worker: Worker, store: Store, observer: Observer) -> Executor:
+    """An executor with a thread for each dialogue under way.
 
     Args:
-        bench: its models take dialogues by themselves.
+        worker: its models take dialogues by themselves.
         store: of the run itself, for the journal.
-        watch: told of every round.
+        observer: told of every round.
     """
 
-    def work(jobs: Iterable[Job]) -> Iterator[Done]:
-        return _work(jobs, bench, store, watch)
+    def work(jobs: Iterable[Job]) -> Iterator[JobResult]:
+        return _work(jobs, worker, store, observer)
 
-    return Crew(bench.transcripts(), bench.about(), work)
+    return Executor(worker.transcripts(), worker.servers(), work)
 
 
 @dataclass
-class _Open:
+class _OpenJob:
     """A job under way: the records of its dialogues that are through, by their place in it."""
 
     job: Job
@@ -50,10 +52,12 @@ class _Open:
     rows: dict[int, Mapping[str, Rows]] = field(default_factory=dict)
 
 
-def _work(jobs: Iterable[Job], bench: Bench, store: Store, watch: Watch) -> Iterator[Done]:
-    most = together(bench.models)
+def _work(
+    jobs: Iterable[Job], worker: Worker, store: Store, observer: Observer
+) -> Iterator[JobResult]:
+    most = dialogues_at_a_time(worker.models)
     dialogues = _dialogues(jobs, store)
-    waiting: dict[Future[Mapping[str, Rows]], tuple[_Open, int]] = {}
+    waiting: dict[Future[Mapping[str, Rows]], tuple[_OpenJob, int]] = {}
     with ThreadPoolExecutor(most, thread_name_prefix="dialogue") as threads:
         try:
             more = True
@@ -65,17 +69,17 @@ def _work(jobs: Iterable[Job], bench: Bench, store: Store, watch: Watch) -> Iter
                         break
                     opened, at = found
                     if at is None:
-                        yield from _whole(opened, store, most)
+                        yield from _finished(opened, store, most)
                         continue
-                    future = threads.submit(_dialogue, opened.job, at, bench, store, watch)
+                    future = threads.submit(_dialogue, opened.job, at, worker, store, observer)
                     waiting[future] = (opened, at)
                 through, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in through:
                     opened, at = waiting.pop(future)
                     opened.rows[at] = future.result()
-                    yield from _whole(opened, store, most)
+                    yield from _finished(opened, store, most)
         except KeyboardInterrupt:
-            for model in bench.models:
+            for model in worker.models:
                 model.cancel()  # type: ignore[attr-defined]
             threads.shutdown(wait=False, cancel_futures=True)
             raise
@@ -85,22 +89,22 @@ def _work(jobs: Iterable[Job], bench: Bench, store: Store, watch: Watch) -> Iter
             raise
 
 
-def _dialogues(jobs: Iterable[Job], store: Store) -> Iterator[tuple[_Open, int | None]]:
+def _dialogues(jobs: Iterable[Job], store: Store) -> Iterator[tuple[_OpenJob, int | None]]:
     """Every dialogue of every job that isn't in the journal; ``None`` for a job that is there."""
-    kept = {int(name.split("/")[-1].split(".")[0]): name for name in store.list(_JOURNAL)}
+    kept = set(store.list(_JOURNAL))
     for job in jobs:
-        opened = _Open(job)
+        opened = _OpenJob(job)
         for at in range(len(job.examples)):
-            name = kept.get(job.piece.start + at)
-            rows = _read(store, name, job, at) if name else None
+            name = _name(job, at)
+            rows = _read(store, name, job, at) if name in kept else None
             if rows is not None:
                 opened.rows[at] = rows
         missing: list[int | None] = [at for at in range(len(job.examples)) if at not in opened.rows]
-        for place in missing or [None]:
-            yield opened, place
+        for each in missing or [None]:
+            yield opened, each
 
 
-def _whole(opened: _Open, store: Store, most: int) -> Iterator[Done]:
+def _finished(opened: _OpenJob, store: Store, most: int) -> Iterator[JobResult]:
     """The job, if all its dialogues are through; its journal goes once that is stored."""
     job = opened.job
     if len(opened.rows) < len(job.examples):
@@ -110,20 +114,24 @@ def _whole(opened: _Open, store: Store, most: int) -> Iterator[Done]:
         for name in job.arms
     }
     opened.rows = {}
-    yield finish(job, rows, time.perf_counter() - opened.since, min(most, len(job.examples)))
+    yield job_result(job, rows, time.perf_counter() - opened.since, min(most, len(job.examples)))
     for at in range(len(job.examples)):
         store.remove(_name(job, at))
 
 
-def _dialogue(job: Job, at: int, bench: Bench, store: Store, watch: Watch) -> Mapping[str, Rows]:
+def _dialogue(
+    job: Job, at: int, worker: Worker, store: Store, observer: Observer
+) -> Mapping[str, Rows]:
     """Take one dialogue through its rounds, and keep it."""
-    rows = bench.rows(job, [job.examples[at]], watch)
+    rows = worker.rows(job, [job.examples[at]], observer)
     store.put(_name(job, at), json.dumps(rows).encode(), replace=True)
     return rows
 
 
 def _name(job: Job, at: int) -> str:
-    return f"{_JOURNAL}/{job.piece.start + at:07}.json"
+    """Of position and arms: two plans may go through the same position."""
+    arms = hashlib.blake2b("\n".join(job.arms).encode(), digest_size=4).hexdigest()
+    return f"{_JOURNAL}/{job.piece.start + at:07}-{arms}.json"
 
 
 def _read(store: Store, name: str, job: Job, at: int) -> Mapping[str, Rows] | None:
@@ -131,7 +139,7 @@ def _read(store: Store, name: str, job: Job, at: int) -> Mapping[str, Rows] | No
     try:
         rows: dict[str, list[dict[str, Any]]] = json.loads(store.read(name))
         ids = {row["example"] for mine in rows.values() for row in mine}
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     if set(rows) != set(job.arms) or ids != {job.examples[at].id}:
         return None

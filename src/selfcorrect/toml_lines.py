@@ -1,11 +1,13 @@
-"""Where the tables and keys of a TOML file stand: tomllib doesn't say."""
+"""TOML with line numbers: where a mistake is, and where tables and keys stand."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from collections.abc import Mapping
+from typing import Any
 
+#: The keys that lead to a value; of an array of tables also the position in it, from 0.
 Place = tuple[str | int, ...]
 
 _LINE_STRING = r'"(?:\\.|[^"\\\n])*"|' + r"'[^'\n]*'"
@@ -17,10 +19,41 @@ _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _HEADER = re.compile(rf"(\[\[?)((?:{_LINE_STRING}|[^\]\"'\n])+)\]")
 _KEY = re.compile(rf"((?:{_LINE_STRING}|[^=\"'\n\[])+)=")
 _PLAIN = re.compile(r"[^\"'\[\]{}#\n]+")
+_AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+class TomlError(ValueError):
+    """A text isn't valid TOML.
+
+    Attributes:
+        line: where, from 1.
+        reason: why, in words.
+    """
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line, self.reason = line, reason
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The table of a TOML text.
+
+    Raises:
+        TomlError: it isn't valid, or nested too deeply.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise TomlError(1, "tables or lists are nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, and numbers too long for int()
+        found = _AT.search(str(error))
+        line = int(found[1]) if found and found[1] else text.count("\n") + 1 if found else 1
+        reason = str(error)[: found.start()] if found else str(error)
+        raise TomlError(line, reason[:1].lower() + reason[1:]) from None
 
 
 def key_lines(text: str) -> dict[Place, int]:
-    """Line numbers, from 1, of the tables and keys of a TOML text that tomllib has accepted.
+    """Line numbers, from 1, of the tables and keys of a TOML text that :func:`parse` accepts.
 
     The n-th ``[[again]]`` is ``("again", n)``, counted from 0, and its key ``say``
     ``("again", n, "say")``. Keys inside inline tables aren't listed: ask :func:`line_of`.
@@ -28,9 +61,9 @@ def key_lines(text: str) -> dict[Place, int]:
     lines: dict[Place, int] = {}
     counts: dict[Place, int] = {}
     table: Place = ()
-    at = 0
+    at, line, counted = 0, 1, 0
     while (at := _end(_BLANK, text, at)) < len(text):
-        line = text.count("\n", 0, at) + 1
+        line, counted = line + text.count("\n", counted, at), at
         if header := _HEADER.match(text, at):
             *parents, name = _parts(header[2])
             table = (*_within(parents, counts), name)
@@ -46,7 +79,7 @@ def key_lines(text: str) -> dict[Place, int]:
                 place = (*place, part)
                 lines.setdefault(place, line)
             at = _end_of_value(text, key.end())
-        else:  # tomllib wouldn't have accepted it; don't stand still
+        else:  # it isn't TOML; don't stand still
             at = _end_of_line(text, at)
     return lines
 

@@ -13,7 +13,8 @@ from importlib import import_module
 from typing import Any
 
 from selfcorrect.errors import UserError
-from selfcorrect.runs.chunk import Bench, Crew, Done, Job, Setup
+from selfcorrect.runs.executors.base import Executor, Job, JobResult, Setup
+from selfcorrect.runs.executors.worker import Worker
 
 #: Where a cluster of this machine alone is to be started.
 LOCAL = "local"
@@ -22,23 +23,24 @@ _PATIENCE = 10.0  # seconds
 
 
 class Actor:
-    """A bench on some machine of the cluster."""
+    """A worker on some machine of the cluster."""
 
     def __init__(self, setup: Setup) -> None:
-        self.bench = Bench.open(setup)
+        self.worker = Worker.open(setup)
 
-    def told(self) -> tuple[dict[str, str], dict[str, Any]]:
-        return self.bench.transcripts(), {k: dict(v) for k, v in self.bench.about().items()}
+    def opened(self) -> tuple[dict[str, str], dict[str, Any]]:
+        servers = {name: dict(about) for name, about in self.worker.servers().items()}
+        return self.worker.transcripts(), servers
 
-    def take(self, job: Job) -> Done:
-        return self.bench.take(job)
+    def take(self, job: Job) -> JobResult:
+        return self.worker.take(job)
 
 
 @contextmanager
-def crew(
+def executor(
     setup: Setup, address: str, number: int | None, cpus: float, gpus: float
-) -> Iterator[Crew]:
-    """Actors that take pieces through their rounds.
+) -> Iterator[Executor]:
+    """An executor with actors on a Ray cluster, a worker in each.
 
     Args:
         setup: what each of them is given; each opens the models for itself.
@@ -70,8 +72,8 @@ def crew(
             num_cpus=cpus, num_gpus=gpus, max_restarts=-1, max_task_retries=_TRIES
         )
         actors = [make.remote(shared) for _ in range(min(number or room, room))]
-        transcripts, about = _got(ray, actors[0].told.remote())
-        yield Crew(transcripts, about, lambda jobs: _work(ray, jobs, actors))
+        transcripts, servers = _got(ray, actors[0].opened.remote())
+        yield Executor(transcripts, servers, lambda jobs: _work(ray, jobs, actors))
     finally:
         if mine:
             ray.shutdown()
@@ -97,7 +99,7 @@ def _room(resources: dict[str, float], cpus: float, gpus: float) -> int:
     return int(min((resources.get(kind, 0) // n for kind, n in wanted.items() if n), default=0))
 
 
-def _work(ray: Any, jobs: Iterable[Job], actors: list[Any]) -> Iterator[Done]:
+def _work(ray: Any, jobs: Iterable[Job], actors: list[Any]) -> Iterator[JobResult]:
     queue = iter(jobs)
     waiting: dict[Any, Any] = {}
     for actor in actors:

@@ -1,0 +1,1 @@
+"""Who takes the pieces of a run through their rounds: this process, threads, processes, or Ray."""

@@ -1,0 +1,125 @@
+"""What every executor is given and gives back.
+
+Whoever does the work, what comes back is the same, byte for byte, so that storing it is all that
+is left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from selfcorrect.runs.arms import Arm
+from selfcorrect.runs.pieces import Piece
+from selfcorrect.runs.spec import RunSpec
+from selfcorrect.runs.tally import Graded
+from selfcorrect.tasks.base import Example, Task
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSettings:
+    """Who takes the pieces of a run through their rounds.
+
+    Attributes:
+        workers: processes, or with ``ray`` actors, that each hold the models; ``None``: this
+            process, or with ``ray`` as many as the cluster has room for.
+        ray: the address of a Ray cluster.
+        cpus, gpus: what each actor takes of it.
+    """
+
+    workers: int | None = None
+    ray: str | None = None
+    cpus: float = 1
+    gpus: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is the same for all jobs of a command; a worker is made of it.
+
+    Attributes:
+        arms: by the names of their folders; the first is the run itself.
+        task: asks, reads and grades.
+        first: the run's first example.
+    """
+
+    arms: Mapping[str, Arm]
+    task: Task
+    first: Example
+
+    @property
+    def spec(self) -> RunSpec:
+        """Of the run itself; its models are those of all arms."""
+        return next(iter(self.arms.values())).spec
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece, its examples, the arms that go through it together, and what of each is missing.
+
+    Arms go by the names of their folders.
+    """
+
+    piece: Piece
+    examples: Sequence[Example]
+    arms: tuple[str, ...]
+    missing: Mapping[str, Sequence[tuple[int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """A finished job: files to store, by arm, and what they say of the progress.
+
+    Attributes:
+        files: arm, piece and the bytes of its records.
+        note: how long it took, for ``timing/``.
+        graded: of the records in ``files``.
+    """
+
+    job: Job
+    files: Sequence[tuple[str, Piece, bytes]]
+    note: Mapping[str, Any]
+    graded: Graded
+
+
+class Observer(Protocol):
+    """Told how far a job is."""
+
+    def round(self, job: Job, arm: str, round: int, rows: Rows) -> None:
+        """An arm finished a round of these dialogues."""
+        ...
+
+    def again(self, job: Job) -> None:
+        """What was told of the job since its last :meth:`keep` is void."""
+        ...
+
+    def keep(self, job: Job) -> None:
+        """What was told of the job so far stands."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """Takes jobs through their rounds.
+
+    Attributes:
+        transcripts: arm → the first example's first prompt, as the model is shown it.
+        servers: what the models' servers are and can do, by the model's name in the run.
+        work: finished jobs, in whatever order.
+    """
+
+    transcripts: Mapping[str, str]
+    servers: Mapping[str, Mapping[str, Any]]
+    work: Callable[[Iterable[Job]], Iterator[JobResult]]
+
+
+def rows_at(rows: Rows, job: Job, intervals: Sequence[tuple[int, int]]) -> Rows:
+    """The rows of a job's dialogues at these positions of the run."""
+    piece = job.piece
+    if list(intervals) == [(piece.start, piece.end)]:
+        return rows
+    ids = {e.id for a, b in intervals for e in job.examples[a - piece.start : b - piece.start]}
+    return [row for row in rows if row["example"] in ids]

@@ -1,0 +1,183 @@
+"""``run.toml``: what a run is, read and checked when its folder is opened again."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import PurePath
+from typing import Any
+
+import tomli_w
+
+from selfcorrect import records, toml_lines
+from selfcorrect.errors import UserError
+from selfcorrect.outcome import ACCURACY, Outcome
+from selfcorrect.runs.spec import RunSpec, make_spec
+from selfcorrect.runs.store import Store
+
+RUN = "run.toml"
+_LIBRARIES = ("selfcorrect", "torch", "transformers", "polars", "numpy", "safetensors")
+_MOVE = "move the folder away and run the command again"
+_KEYS = (
+    "record_version",
+    "hash",
+    "examples",
+    "first_transcript",
+    "outcome",
+    "spec",
+    "controls",
+    "plan",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A decision that must outlive a kill: these arms go through these positions together.
+
+    Which arms share a batch is settled (and stored) before the first of their records is, and kept
+    when the command is run again, so that nothing depends on where a process was killed.
+    """
+
+    start: int
+    end: int
+    arms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The content of ``run.toml``.
+
+    Attributes:
+        spec: resolved (no ``auto``); its limit is the largest asked for, ``None`` for all.
+        hash: see :func:`selfcorrect.runs.identity.spec_hash`.
+        examples: how many examples the task has.
+        about: fingerprints, versions, the strategy's steps, when it was created.
+        transcript: the first example's first prompt exactly as the model was shown it.
+        controls: arm → name of its folder beside this one.
+        plans: see :class:`Plan`.
+        outcome: how good an answer is, as the task has stated.
+    """
+
+    spec: RunSpec
+    hash: str
+    examples: int
+    about: Mapping[str, Any]
+    transcript: str
+    controls: Mapping[str, str]
+    plans: tuple[Plan, ...] = ()
+    outcome: Outcome = ACCURACY
+
+    def toml(self) -> bytes:
+        table = {
+            "record_version": records.VERSION,
+            "hash": self.hash,
+            "examples": self.examples,
+            "first_transcript": self.transcript,
+            "outcome": _written(self.outcome),
+            "spec": self.spec.toml(),
+            **self.about,
+            "controls": dict(self.controls),
+            "plan": [{"start": p.start, "end": p.end, "arms": list(p.arms)} for p in self.plans],
+        }
+        return tomli_w.dumps(_storable(table), multiline_strings=True).encode("utf-8", "replace")
+
+
+def _written(outcome: Outcome) -> dict[str, Any]:
+    """TOML has infinities but no null, and what is empty says nothing."""
+    table = {**outcome.table(), "bounds": list(outcome.bounds)}
+    return {key: value for key, value in table.items() if value not in (None, "")}
+
+
+def _storable(value: Any) -> Any:
+    """TOML has no null: such keys are left out."""
+    if isinstance(value, Mapping):
+        return {k: _storable(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_storable(v) for v in value if v is not None]
+    return value
+
+
+def provenance(**tables: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``run.toml`` says for the reader: when, on which machine, with which versions."""
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "created": {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": platform.machine(),
+            "system": platform.system(),
+            "threads": os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1),
+        },
+        "versions": versions,
+        **tables,
+    }
+
+
+def read_header(store: Store) -> Header | None:
+    """Read ``run.toml``, or ``None`` where no run has begun.
+
+    Raises:
+        UserError: the file is damaged, or the records are of another version.
+    """
+    if not store.has(RUN):
+        if store.list("records"):
+            raise UserError(f"{store.root} has records but no {RUN}: {_MOVE}.")
+        return None
+    where = store.root / RUN
+    try:
+        table = toml_lines.parse(store.read(RUN).decode())
+        version = table["record_version"]
+    except ValueError as error:  # not TOML, or not even text
+        raise UserError(f"{where} is damaged ({error}): {_MOVE}.") from None
+    except KeyError as error:
+        raise UserError(f"{where} is damaged (it has no {error}): {_MOVE}.") from None
+    if version != records.VERSION:
+        raise UserError(
+            f"{where.parent} was written by another version of selfcorrect (records of version "
+            f"{version}, here {records.VERSION}): choose another output folder, or use the "
+            "version that wrote it."
+        )
+    try:
+        plans = [(p["start"], p["end"], p["arms"]) for p in table.get("plan", ())]
+        _check_types(table, plans)
+        return Header(
+            spec=make_spec(table["spec"]),
+            hash=table["hash"],
+            examples=table["examples"],
+            about={k: table[k] for k in table if k not in _KEYS},
+            transcript=table["first_transcript"],
+            controls=table["controls"],
+            plans=tuple(Plan(start, end, tuple(arms)) for start, end, arms in plans),
+            outcome=Outcome.read(table["outcome"]),
+        )
+    except KeyError as error:
+        raise UserError(f"{where} is damaged (it has no {error}): {_MOVE}.") from None
+    except (ValueError, TypeError, UserError) as error:
+        raise UserError(f"{where} is damaged ({str(error).rstrip('.')}): {_MOVE}.") from None
+
+
+def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]) -> None:
+    """Raises TypeError where a value is of a kind that this program doesn't write."""
+    wanted = {"hash": str, "examples": int, "first_transcript": str, "controls": dict}
+    for key, kind in wanted.items():
+        if not isinstance(table[key], kind):
+            raise TypeError(f"{key} is {table[key]!r}")
+    for key in ("fingerprints", "skipped", "strategy"):
+        if not isinstance(table.get(key, {}), dict):
+            raise TypeError(f"{key} is {table[key]!r}")
+    names = [*table["controls"].values(), *(arm for _, _, arms in plans for arm in arms)]
+    numbers = [table["examples"], *(n for start, end, _ in plans for n in (start, end))]
+    for name in names:
+        if not isinstance(name, str) or PurePath(name).name != name:
+            raise TypeError(f"{name!r} is no name")
+    for number in numbers:
+        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+            raise TypeError(f"{number!r} is no count")

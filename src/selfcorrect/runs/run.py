@@ -1,0 +1,150 @@
+"""A run as it lies in its folder, and how one is found.
+
+Everything computed from a run is a free function (:func:`selfcorrect.runs.summary.summarize`,
+:func:`selfcorrect.runs.report.write_report`), so that nothing here depends on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+
+from selfcorrect import records
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.runs.header import RUN, Header, read_header
+from selfcorrect.runs.paths import folder_path
+from selfcorrect.runs.pieces import gaps, pieces, read_piece
+from selfcorrect.runs.spec import RunSpec
+from selfcorrect.runs.store import Store
+from selfcorrect.tasks.base import Task
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A run as it lies in its folder, complete or not.
+
+    Attributes:
+        folder: where it lies.
+        header: what ``run.toml`` says.
+        limit: how many dialogues this view of it has at most; ``None``: all that were asked for.
+        task: the task it was run on, where that is at hand; else the summary reads it anew.
+    """
+
+    folder: Path
+    header: Header
+    limit: int | None = None
+    task: Task | None = None
+
+    # What is computed from a run stands on it, not the other way round; the package binds these.
+    summary: ClassVar[Callable[[Run], dict[str, Any]]]
+    report: ClassVar[Callable[[Run], Path]]
+    _repr_html_: ClassVar[Callable[[Run], str]]
+
+    @property
+    def spec(self) -> RunSpec:
+        """The spec as resolved, with the limit of this view."""
+        return self.header.spec.model_copy(update={"limit": self.limit or self.header.spec.limit})
+
+    @property
+    def wanted(self) -> int:
+        """How many dialogues the run is to have."""
+        return min(self.spec.limit or self.header.examples, self.header.examples)
+
+    @property
+    def dialogues(self) -> int:
+        """How many dialogues it has."""
+        missing = gaps(pieces(self._store), 0, self.wanted)
+        return self.wanted - sum(end - start for start, end in missing)
+
+    @property
+    def complete(self) -> bool:
+        return self.dialogues == self.wanted
+
+    @property
+    def records(self) -> pl.DataFrame:
+        """All records, one row a round (:mod:`selfcorrect.records`), read anew at each access."""
+        return self.read()
+
+    def read(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Some columns of the records, by example in order and round.
+
+        Raises:
+            UserError: a file is damaged.
+        """
+        frames = list(self.chunks(columns))
+        if not frames:
+            wanted = columns if columns is not None else list(records.SCHEMA)
+            return pl.DataFrame(schema={c: records.SCHEMA[c] for c in wanted})
+        return pl.concat(frames)
+
+    def chunks(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """The same, piece by piece, so that not all of it need be held."""
+        wanted = list(columns) if columns is not None else list(records.SCHEMA)
+        for piece in pieces(self._store):
+            if piece.start >= self.wanted:
+                continue
+            extra = [] if "example" in wanted else ["example"]
+            frame = read_piece(self._store, piece, [*wanted, *extra])
+            if piece.end > self.wanted:
+                ids = frame["example"].unique(maintain_order=True)[: self.wanted - piece.start]
+                frame = frame.filter(pl.col("example").is_in(ids.implode()))
+            yield frame.select(wanted)
+
+    def control(self, name: str) -> Run | None:
+        """The run of a control (``repeat``, ``baseline``) beside this one, if it is there."""
+        if name not in self.header.controls:
+            return None
+        folder = self.folder.parent / self.header.controls[name]
+        header = read_header(Store(folder)) if folder.is_dir() else None
+        return Run(folder, header, self.wanted, self.task) if header else None
+
+    def __repr__(self) -> str:
+        return f"<Run {str(self.folder)!r}: {self.dialogues} of {self.wanted} dialogues>"
+
+    @property
+    def _store(self) -> Store:
+        return Store(self.folder)
+
+
+def open_run(path: str | Path) -> Run:
+    """Open the folder of a run.
+
+    Raises:
+        UserError: there is no run, it is damaged, or it is of another version.
+    """
+    folder = folder_path(path)
+    if folder.name in (RUN, REPORT):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}.")
+    header = read_header(Store(folder))
+    if header is None:
+        inside = sorted(p.parent.name for p in folder.glob(f"*/{RUN}"))
+        hint = f"; did you mean one of the runs in it, such as {inside[0]}?" if inside else "."
+        raise UserError(f"{folder} is not the folder of a run (it has no {RUN}){hint}")
+    return Run(folder, header)
+
+
+def find_run(name: str, out: Path) -> Run:
+    """The run in a folder, or the only one in ``out`` whose name begins so.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    if "://" in name or folder_path(name).exists():
+        return open_run(name)
+    known = sorted(path.parent.name for path in folder_path(out).glob(f"*/{RUN}"))
+    found = [each for each in known if each == name] or [k for k in known if k.startswith(name)]
+    if len(found) == 1:
+        return open_run(folder_path(out) / found[0])
+    if found:
+        raise UserError(f"{len(found)} runs in {out} begin with {name!r}: {', '.join(found[:8])}.")
+    if not known:
+        raise UserError(f"there is no folder {name!r}, and no run in {out}.")
+    raise UserError(f"no run in {out} begins with {name!r}: {nearest(name, known)}.")
