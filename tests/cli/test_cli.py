@@ -159,7 +159,7 @@ def test_margins_are_fixed_before_the_data_are_seen(out: Path) -> None:
     assert "give margins.accuracy=0.03, or choose another output folder" in other.stderr
     assert "margins.accuracy must be above 0" in call(*args, "margins.accuracy=0").stderr
     unknown = call(*args, "margins.acuracy=0.1")
-    assert "no key 'margins.acuracy': did you mean 'accuracy'" in unknown.stderr
+    assert "no margin can be set for 'acuracy' here: did you mean 'accuracy'" in unknown.stderr
 
 
 def test_a_plan_before_a_run(out: Path) -> None:

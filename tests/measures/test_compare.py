@@ -17,12 +17,22 @@ from numpy.typing import NDArray
 
 import plain
 from selfcorrect.errors import UserError
-from selfcorrect.measures import Estimate, Own, Panel, compare, convergence, panel, summarize
+from selfcorrect.measures import (
+    Estimate,
+    Own,
+    Panel,
+    compare,
+    convergence,
+    mean,
+    panel,
+    summarize,
+)
 from selfcorrect.measures import transitions as of
 from selfcorrect.measures.compare import verdict
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.power import (
     Design,
+    MeanDesign,
     design_of,
     difference_of,
     margin_n,
@@ -383,8 +393,6 @@ def test_moving_is_only_said_where_it_is_shown() -> None:
     moving = summary(made(np.stack([rng.random(400) < p for p in (0.2, 0.4, 0.6, 0.8)], axis=1)))
     said = words(moving)
     assert "It hasn't converged: accuracy moved by more than 3 points after round 1." in said
-        moving
-    )
 
 
 def test_where_nothing_flips_the_examples_needed_are_those_of_tango() -> None:
@@ -515,3 +523,22 @@ def test_a_score_stays_within_its_bounds_and_claims_no_certainty() -> None:
     got = figure_of(lean, {"x": np.ones(6)}, np.arange(6))
     assert (got.value, got.low) == (1, None)
     assert "nothing tells how far" in (got.why or "")
+
+
+def test_a_plan_for_means_shows_what_it_says() -> None:
+    """Simulated: n_for_difference shows the difference, and n_for_margin none, 4 times of 5."""
+    rng = np.random.default_rng(4)
+    design = MeanDesign(0.09)
+    n, least = design.n_for_difference(0.05), design.n_for_margin(0.05)
+    assert n is not None
+    assert design.difference_of(n) == pytest.approx(0.05, rel=0.01)
+    assert design.margin_of(least) == pytest.approx(0.05, rel=0.01)
+    shown = within = 0
+    for _ in range(400):
+        e = mean(rng.normal(0.05, 0.3, n), np.arange(n))
+        shown += e.low > 0
+        e = mean(rng.normal(0, 0.3, least), np.arange(least))
+        within += e.low >= -0.05 and e.high <= 0.05
+    assert 0.75 <= shown / 400 <= 0.86
+    assert 0.75 <= within / 400 <= 0.86
+    assert design.n_for_difference(0) is None

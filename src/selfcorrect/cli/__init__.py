@@ -6,7 +6,6 @@ import errno
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -276,8 +275,8 @@ def report(
 @app.command()
 def plan(
     n: o.Examples = None,
-    difference: o.Difference = 0.05,
-    margin: o.Margin = 0.03,
+    difference: o.Difference = None,
+    margin: o.Margin = None,
     changed: o.Changed = None,
     per_cluster: o.PerCluster = None,
     icc: o.Icc = None,
@@ -288,18 +287,15 @@ def plan(
 ) -> None:
     """Say how many examples a question needs, and what a given number can show.
 
-    For accuracy in two rounds, or two runs, on the same examples. Nothing is run.
+    For the outcome (accuracy, or that of the run in --like) in two rounds, or two runs, on the same
+    examples. Nothing is run.
     """
-    from selfcorrect.cli.plan import design_like, lines
+    from selfcorrect.cli.plan import lines
     from selfcorrect.cli.plan import plan as made
-    from selfcorrect.measures.power import Design
 
-    design = (
-        Design(0.2, 1.0, 0.1, power) if like is None else design_like(find_run(like, out), power)
-    )
-    given = {"changed": changed, "size": per_cluster, "icc": icc}
-    design = replace(design, **{k: v for k, v in given.items() if v is not None})
-    table = made(design, n, difference, margin)
+    pilot = None if like is None else find_run(like, out)
+    stated = {"changed": changed, "size": per_cluster, "icc": icc}
+    table = made(n, difference, margin, power, pilot, stated)
     typer.echo(json.dumps(table, indent=2) if as_json else "\n".join(lines(table)))
 
 

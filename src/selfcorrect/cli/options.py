@@ -233,12 +233,22 @@ Examples = Annotated[
     typer.Option("--n", metavar="N", help="What can so many examples show?", min=2),
 ]
 Difference = Annotated[
-    float,
-    typer.Option(metavar="D", help="Of accuracy, to be shown; .05 is 5 points.", min=1e-4, max=1),
+    float | None,
+    typer.Option(
+        metavar="D",
+        help="Of the outcome, to be shown; of a share .05, which is 5 points, by default.",
+        show_default=False,
+        min=1e-9,
+    ),
 ]
 Margin = Annotated[
-    float,
-    typer.Option(metavar="M", help="Within which accuracy stays the same.", min=1e-4, max=0.99),
+    float | None,
+    typer.Option(
+        metavar="M",
+        help="Within which the outcome stays the same; by default its own margin, .03 of accuracy.",
+        show_default=False,
+        min=1e-9,
+    ),
 ]
 Changed = Annotated[
     float | None,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from selfcorrect import models, strategies
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.measures.catalogue import margins
 from selfcorrect.messages import reads_text_only
 from selfcorrect.models.base import Model
 from selfcorrect.runs.identity import (
@@ -100,6 +99,8 @@ def prepare(spec: RunSpec, model: Model | None = None, *, baseline: bool = True)
     Raises:
         UserError: something named isn't there, or doesn't fit the rest.
     """
+    from selfcorrect.measures.catalogue import margins  # scipy is slow to import
+
     # the cheap mistakes first: a strategy's file before the data, the data before a model
     strategy = strategies.load(spec.strategy.name, spec.strategy.parameters)
     _check_name(strategy, spec.strategy.name)
