@@ -265,6 +265,8 @@ def _write_header(
             transcript=executor.transcripts[arm.folder],
             controls={},
             outcome=ready.task.outcome,
+            values=dict(ready.task.values),
+            figures=tuple(ready.task.figures),
         )
     else:
         largest = None if None in (limit, old.spec.limit) else max(limit or 0, old.spec.limit or 0)

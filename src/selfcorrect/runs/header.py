@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import PurePath
@@ -28,6 +28,8 @@ _KEYS = (
     "examples",
     "first_transcript",
     "outcome",
+    "values",
+    "figures",
     "spec",
     "controls",
     "plan",
@@ -60,6 +62,8 @@ class Header:
         controls: arm → name of its folder beside this one.
         plans: see :class:`Plan`.
         outcome: how good an answer is, as the task has stated.
+        values: its numbers per record, a sentence on each; so that a run can be shown without it.
+        figures: names of its figures per round.
     """
 
     spec: RunSpec
@@ -70,6 +74,8 @@ class Header:
     controls: Mapping[str, str]
     plans: tuple[Plan, ...] = ()
     outcome: Outcome = ACCURACY
+    values: Mapping[str, str] = field(default_factory=dict)
+    figures: tuple[str, ...] = ()
 
     def toml(self) -> bytes:
         table = {
@@ -78,6 +84,8 @@ class Header:
             "examples": self.examples,
             "first_transcript": self.transcript,
             "outcome": _written(self.outcome),
+            "values": dict(self.values),
+            "figures": list(self.figures),
             "spec": self.spec.toml(),
             **self.about,
             "controls": dict(self.controls),
@@ -157,6 +165,8 @@ def read_header(store: Store) -> Header | None:
             controls=table["controls"],
             plans=tuple(Plan(start, end, tuple(arms)) for start, end, arms in plans),
             outcome=Outcome.read(table["outcome"]),
+            values=table.get("values", {}),
+            figures=tuple(table.get("figures", ())),
         )
     except KeyError as error:
         raise UserError(f"{where} is damaged (it has no {error}): {_MOVE}.") from None
@@ -173,6 +183,8 @@ def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]
     for key in ("fingerprints", "skipped", "strategy"):
         if not isinstance(table.get(key, {}), dict):
             raise TypeError(f"{key} is {table[key]!r}")
+    if not all(isinstance(text, str) for text in table.get("values", {}).values()):
+        raise TypeError("values holds something else than sentences")
     names = [*table["controls"].values(), *(arm for _, _, arms in plans for arm in arms)]
     numbers = [table["examples"], *(n for start, end, _ in plans for n in (start, end))]
     for name in names:
