@@ -68,7 +68,7 @@ class EndpointConversation:
 
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
         if any(request is not None and request.states for request in requests):
-            self.model.check_tells_states()
+            self.model.check_states()
         asked = {
             row: self._ask(row, request)
             for row, request in enumerate(requests)
@@ -109,7 +109,7 @@ class EndpointConversation:
     def _check_images(self, messages: Iterable[Message]) -> None:
         for each in messages:
             if each.images:
-                self.model.check_sees(each.images)
+                self.model.check_images(each.images)
 
     def _ask(self, row: int, request: Request) -> Ask:
         earlier, spoken = self.transcripts[row].open_turn()

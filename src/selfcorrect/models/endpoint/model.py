@@ -65,7 +65,7 @@ class EndpointModel:
         counted = self.served.server.run(self.served.count(text))
         return estimate(text) if counted is None else counted
 
-    def check_sees(self, images: Sequence[Image]) -> None:
+    def check_images(self, images: Sequence[Image]) -> None:
         """Check that the server takes images; it is asked once.
 
         Raises:
@@ -77,7 +77,7 @@ class EndpointModel:
                 f"{images[0].name}; serve a model that sees, or leave out examples with images."
             )
 
-    def check_tells_states(self) -> None:
+    def check_states(self) -> None:
         """Check that the server sends hidden states; it is asked once.
 
         Raises:
