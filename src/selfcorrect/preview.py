@@ -22,7 +22,7 @@ from typing import Any
 from selfcorrect.converse import Arm, Record, converse
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, joined, message
-from selfcorrect.models.base import Model, Reply, Request, TextScore
+from selfcorrect.models.base import InProcess, Model, Reply, Request, TextScore
 from selfcorrect.runs import Prepared, Run, RunSpec, open_run, prepare
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.strategies.base import Strategy
@@ -286,7 +286,7 @@ def _served(model: Model) -> _Rendering:
 
 
 @dataclass
-class _StandIn:
+class _StandIn(InProcess):
     """See :class:`selfcorrect.models.base.Model`; it has no weights."""
 
     name: str

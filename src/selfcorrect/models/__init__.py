@@ -7,20 +7,30 @@ from typing import Any
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Message, message
-from selfcorrect.models.base import Conversation, Model, Reply, Request, Site, TextScore, in_flight
+from selfcorrect.models.base import (
+    Conversation,
+    InProcess,
+    Model,
+    Reply,
+    Request,
+    Site,
+    TextScore,
+    check_model,
+)
 from selfcorrect.models.local.files import BUNDLED, DTYPES
 
 __all__ = [
     "BUNDLED",
     "Conversation",
+    "InProcess",
     "Message",
     "Model",
     "Reply",
     "Request",
     "Site",
     "TextScore",
+    "check_model",
     "describe",
-    "in_flight",
     "load",
     "message",
     "names",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from selfcorrect.errors import UserError
-from selfcorrect.messages import Message
+from selfcorrect.messages import Image, Message, reads_text_only
 
 if TYPE_CHECKING:
     import torch
@@ -161,13 +161,16 @@ class Conversation(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """Who answers.
+    """Who answers. :class:`InProcess` has what is the same for most models.
 
     Attributes:
         name: as the user wrote it.
         fingerprint: changes when weights, tokenizer or template do.
         dtype, device: resolved, never ``auto``.
         context: the longest transcript in tokens.
+        in_flight: how many dialogues go on by themselves at a time, each from its own thread; 0:
+            the dialogues of a chunk take each step together.
+        about: what else a run should say of it, for ``run.toml``: TOML's types, ``{}`` for nothing.
     """
 
     @property
@@ -185,6 +188,12 @@ class Model(Protocol):
     @property
     def context(self) -> int: ...
 
+    @property
+    def in_flight(self) -> int: ...
+
+    @property
+    def about(self) -> Mapping[str, Any]: ...
+
     def open(self, dialogues: int) -> Conversation:
         """Begin that many empty dialogues."""
         ...
@@ -193,11 +202,75 @@ class Model(Protocol):
         """How many tokens a rendered transcript has."""
         ...
 
+    def check_images(self, images: Sequence[Image]) -> None:
+        """Check that it takes images, one or more.
 
-def in_flight(model: Model) -> int:
-    """How many dialogues of a model go on by themselves at a time, each from its own thread.
+        Raises:
+            UserError: it doesn't; names the first.
+        """
+        ...
 
-    0, as for all models without an ``in_flight`` of their own: the dialogues of a chunk take each
-    step together.
+    def check_states(self) -> None:
+        """Check that hidden states can be read from it.
+
+        Raises:
+            UserError: they can't.
+        """
+        ...
+
+    def spent(self) -> str:
+        """What was used so far, in words; "" if nothing is paid for, or nothing was used yet."""
+        ...
+
+    def cancel(self) -> None:
+        """End what is under way in other threads; the model can't be used after that."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds beside memory (connections); it can't be used after that."""
+        ...
+
+
+class InProcess:
+    """What is the same for most models that compute in this process: they take the dialogues of a
+    chunk together, read text alone, show no hidden states, and cost nothing."""
+
+    name: str
+    in_flight = 0
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        return {}
+
+    def check_images(self, images: Sequence[Image]) -> None:
+        raise reads_text_only(images[0])
+
+    def check_states(self) -> None:
+        raise UserError(
+            f"no hidden states can be read from the model {self.name!r}; use a local transformer, "
+            "or ask for no states."
+        )
+
+    def spent(self) -> str:
+        return ""
+
+    def cancel(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def check_model(model: object) -> None:
+    """Check that an object from Python is a model, as far as can be seen without asking it.
+
+    Raises:
+        UserError: it lacks something; says what.
     """
-    return int(getattr(model, "in_flight", 0))
+    members = (name for name in vars(Model) if not name.startswith("_"))
+    missing = [name for name in members if not hasattr(model, name)]
+    if missing:
+        raise UserError(
+            f"an object of type {type(model).__name__} is no model: it has no "
+            f"{', '.join(missing)}; see selfcorrect.models.Model, and InProcess for the defaults."
+        )

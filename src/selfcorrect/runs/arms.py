@@ -85,7 +85,7 @@ class Prepared:
     def close(self) -> None:
         """Close the connections to servers."""
         for model in self.opened.values():
-            model.close()  # type: ignore[attr-defined]
+            model.close()
 
 
 def prepare(spec: RunSpec, model: Model | None = None, *, baseline: bool = True) -> Prepared:
@@ -101,6 +101,8 @@ def prepare(spec: RunSpec, model: Model | None = None, *, baseline: bool = True)
     """
     from selfcorrect.measures.catalogue import margins  # scipy is slow to import
 
+    if model is not None:
+        models.check_model(model)
     # the cheap mistakes first: a strategy's file before the data, the data before a model
     strategy = strategies.load(spec.strategy.name, spec.strategy.parameters)
     _check_name(strategy, spec.strategy.name)
@@ -114,7 +116,7 @@ def prepare(spec: RunSpec, model: Model | None = None, *, baseline: bool = True)
     named = {name: spec.models[name] for name in sorted(strategy.asked)}
     to_open = named if model is not None else {"": spec.model, **named}
     opened = _opened(to_open)
-    _check_sees(examples[0], model or opened.get(""))
+    _check_images(examples[0], model or opened.get(""))
     main = _facts(spec.model, model or opened.get(""))
     facts = Facts(
         model=main,
@@ -157,14 +159,13 @@ def _arm(spec: RunSpec, strategy: Strategy, facts: Facts) -> Arm:
     return Arm(spec, strategy, facts, spec_hash(spec, facts, strategy))
 
 
-def _check_sees(example: Example, model: Model | None) -> None:
+def _check_images(example: Example, model: Model | None) -> None:
     """Refuse images that the model can't see before there are folders; those of later examples it
     refuses itself."""
     if images := example.all_images:
-        check = getattr(model, "check_sees", None)
-        if check is None:
+        if model is None:  # a local one, not opened yet
             raise reads_text_only(images[0])
-        check(images)
+        model.check_images(images)
 
 
 def _of(spec: RunSpec) -> str:
@@ -181,7 +182,7 @@ def _opened(specs: Mapping[str, ModelSpec]) -> dict[str, Model]:
                 opened[name] = open_model(spec)
     except BaseException:
         for model in opened.values():
-            model.close()  # type: ignore[attr-defined]
+            model.close()
         raise
     return opened
 

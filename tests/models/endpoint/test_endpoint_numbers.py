@@ -54,7 +54,7 @@ def test_what_no_log_probability_is(value: Any) -> None:
 @given(st.floats(max_value=0.0, allow_nan=False) | st.integers(-(10**300), 0))
 def test_what_one_is(value: float) -> None:
     """As it stands; but the smallest number of 32 bits and below are some servers' "never"."""
-    assert checked.logp(value) == (value if value > -1e30 else -math.inf)
+    assert checked.logp(value) == (float(value) if value > -1e30 else -math.inf)
 
 
 @given(st.floats(min_value=0.0, max_value=1e-3))

@@ -216,7 +216,9 @@ def test_a_text_merged_with_what_stands_before_is_scored_with_it() -> None:
 def test_dialogues_are_kept_as_by_every_other_model(data: Any) -> None:
     """say, restart, branch and close leave the messages that the planted model's leave."""
     reference: Any = planted("planted:chain").open(2)
-    ours: Any = EndpointConversation(None, [Transcript(), Transcript()])  # type: ignore[arg-type]
+    ours: Any = EndpointConversation(  # type: ignore[arg-type]
+        None, None, [Transcript(), Transcript()]
+    )
     for _ in range(data.draw(st.integers(1, 6))):
         size = len(ours.transcripts)
         step = data.draw(st.sampled_from(["say", "say", "restart", "branch", "close"]))

@@ -35,7 +35,7 @@ def _served(able: Able) -> Iterator[tuple[Any, Stub]]:
     try:
         yield model, stub
     finally:
-        model.close()  # type: ignore[attr-defined]
+        model.close()
         stub.stop()
 
 

@@ -16,7 +16,6 @@ from selfcorrect.models.endpoint.budget import Budget, BudgetError, Meter
 from selfcorrect.models.endpoint.capabilities import Capabilities
 
 if TYPE_CHECKING:
-    from selfcorrect.models.endpoint.conversation import EndpointConversation
     from selfcorrect.models.endpoint.model import EndpointModel
 
 __all__ = [
@@ -25,8 +24,6 @@ __all__ = [
     "Budget",
     "BudgetError",
     "Capabilities",
-    "EndpointConversation",
-    "EndpointModel",
     "Meter",
     "load",
 ]

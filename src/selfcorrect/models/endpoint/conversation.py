@@ -13,6 +13,7 @@ from selfcorrect.messages import Message, Transcript, restart_all, say_all
 from selfcorrect.models.base import Reply, Request, Site, TextScore
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.answers import Completion
+from selfcorrect.models.endpoint.extras import Extras
 from selfcorrect.models.endpoint.options import Scores, score
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.server import TooLongError
@@ -21,8 +22,6 @@ from selfcorrect.models.sites import message_index
 
 if TYPE_CHECKING:
     import torch
-
-    from selfcorrect.models.endpoint.model import EndpointModel
 
 T = TypeVar("T")
 _TOO_LONG = "the transcript is longer than the model's context window"
@@ -38,8 +37,9 @@ class EndpointConversation:
             dialogue's next reply notes it too.
     """
 
-    def __init__(self, model: EndpointModel, transcripts: list[Transcript]) -> None:
-        self.model = model
+    def __init__(self, served: Served, extras: Extras, transcripts: list[Transcript]) -> None:
+        self.served = served
+        self.extras = extras
         self.transcripts = transcripts
         self.score_notes: list[tuple[str, ...]] = [()] * len(transcripts)
 
@@ -53,7 +53,7 @@ class EndpointConversation:
 
     def branch(self, copies: int = 1) -> EndpointConversation:
         copied = [mine.branch() for mine in self.transcripts for _ in range(copies)]
-        return EndpointConversation(self.model, copied)
+        return EndpointConversation(self.served, self.extras, copied)
 
     def close(self, which: Sequence[int]) -> None:
         for row in which:
@@ -68,14 +68,14 @@ class EndpointConversation:
 
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
         if any(request is not None and request.states for request in requests):
-            self.model.check_tells_states()
+            self.extras.check_states()
         asked = {
             row: self._ask(row, request)
             for row, request in enumerate(requests)
             if request is not None
         }
-        work = [_reply(self.model.served, ask, requests[row]) for row, ask in asked.items()]
-        found = self.model.served.server.run(_together(work))
+        work = [_reply(self.served, ask, requests[row]) for row, ask in asked.items()]
+        found = self.served.server.run(_together(work))
         replies: list[Reply | None] = [None] * len(requests)
         for (row, ask), reply in zip(asked.items(), found, strict=True):
             notes = tuple(dict.fromkeys((*self.score_notes[row], *reply.notes)))
@@ -88,7 +88,7 @@ class EndpointConversation:
     def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
         rows = [row for row, mine in enumerate(texts) if mine]
         work = [self._score(row, texts[row] or ()) for row in rows]
-        found = self.model.served.server.run(_together(work))
+        found = self.served.server.run(_together(work))
         scores: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
         for row, each in zip(rows, found, strict=True):
             scores[row], self.score_notes[row] = each.scores, each.notes
@@ -96,20 +96,20 @@ class EndpointConversation:
 
     async def _score(self, row: int, texts: Sequence[str]) -> Scores:
         earlier, spoken = self.transcripts[row].open_turn()
-        begun = "" if self.model.served.able.prompt else _beginning(texts)
+        begun = "" if self.served.able.prompt else _beginning(texts)
         rests = [text[len(begun) :] for text in texts]
         shown = render(earlier, spoken + begun).encode(errors="surrogatepass")
         seed = hashlib.blake2b(shown, digest_size=4).digest()
         ask = Ask(earlier, spoken, begun, seed=int.from_bytes(seed))
         try:
-            return await score(self.model.served, ask, rests, must=True)
+            return await score(self.served, ask, rests, must=True)
         except TooLongError:
             return Scores((), (_TOO_LONG,))
 
     def _check_images(self, messages: Iterable[Message]) -> None:
         for each in messages:
             if each.images:
-                self.model.check_sees(each.images)
+                self.extras.check_images(each.images)
 
     def _ask(self, row: int, request: Request) -> Ask:
         earlier, spoken = self.transcripts[row].open_turn()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +13,7 @@ from selfcorrect.messages import Image, Transcript
 from selfcorrect.models.endpoint import answers, probing
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.conversation import EndpointConversation
+from selfcorrect.models.endpoint.extras import Extras
 from selfcorrect.models.endpoint.served import UNKNOWN_CONTEXT, Served
 from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
 from selfcorrect.models.endpoint.wire import estimate
@@ -39,14 +39,18 @@ class EndpointModel:
     in_flight: int
     dtype: str = "served"
     device: str = ""
-    _found: dict[str, bool] = field(default_factory=dict)
-    _asking: threading.Lock = field(default_factory=threading.Lock)
+    _extras: Extras = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._extras = Extras(self.served)
 
     def __repr__(self) -> str:
         return f"EndpointModel({self.name!r}, {self.device!r})"
 
     def open(self, dialogues: int) -> EndpointConversation:
-        return EndpointConversation(self, [Transcript() for _ in range(dialogues)])
+        return EndpointConversation(
+            self.served, self._extras, [Transcript() for _ in range(dialogues)]
+        )
 
     @property
     def context(self) -> int:
@@ -65,36 +69,11 @@ class EndpointModel:
         counted = self.served.server.run(self.served.count(text))
         return estimate(text) if counted is None else counted
 
-    def check_sees(self, images: Sequence[Image]) -> None:
-        """Check that the server takes images; it is asked once.
+    def check_images(self, images: Sequence[Image]) -> None:
+        self._extras.check_images(images)
 
-        Raises:
-            UserError: it doesn't.
-        """
-        if not self._once("images", probing.sees):
-            raise UserError(
-                f"{self.served.name!r} at {self.device} takes no images, and it is to be shown "
-                f"{images[0].name}; serve a model that sees, or leave out examples with images."
-            )
-
-    def check_tells_states(self) -> None:
-        """Check that the server sends hidden states; it is asked once.
-
-        Raises:
-            UserError: it doesn't.
-        """
-        if not self._once("states", probing.tells_states):
-            raise UserError(
-                f"hidden states can't be read from {self.served.name!r} at {self.device}; serve it "
-                "by vLLM with the plugin vllm-lens, use a local model, or ask for no states."
-            )
-
-    def _once(self, what: str, probe: Callable[[Served], Coroutine[Any, Any, bool]]) -> bool:
-        """What a probe finds out, the first time."""
-        with self._asking:
-            if what not in self._found:
-                self._found[what] = self.served.server.run(probe(self.served))
-        return self._found[what]
+    def check_states(self) -> None:
+        self._extras.check_states()
 
     def close(self) -> None:
         """Close the connections."""

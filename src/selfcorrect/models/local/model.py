@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from selfcorrect.models.base import InProcess
 from selfcorrect.models.local.conversation import LocalConversation
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.files import locate
@@ -21,7 +22,7 @@ _DTYPES = {
 }
 
 
-class LocalModel:
+class LocalModel(InProcess):
     """A causal language model of Hugging Face transformers: see :class:`models.base.Model`.
 
     Attributes:
@@ -59,6 +60,9 @@ class LocalModel:
     def open(self, dialogues: int) -> LocalConversation:
         """Begin that many empty dialogues."""
         return LocalConversation(self.engine, self.vocabulary, dialogues)
+
+    def check_states(self) -> None:
+        """They can be read from every one."""
 
     def count(self, text: str) -> int:
         """How many tokens a rendered transcript has."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from selfcorrect.messages import Message, Transcript, message, restart_all, say_all
-from selfcorrect.models.base import Reply, Request, TextScore
+from selfcorrect.models.base import InProcess, Reply, Request, TextScore
 from selfcorrect.models.planted.questions import Question
 
 _DRAWN_CHOICE = 0.9
@@ -58,7 +58,7 @@ L = TypeVar("L", bound=PlantedLaw)
 
 
 @dataclass
-class Planted(Generic[L]):
+class Planted(InProcess, Generic[L]):
     """A model that obeys a law: see :class:`selfcorrect.models.base.Model`."""
 
     name: str
@@ -109,6 +109,8 @@ class PlantedConversation:
         return _render([*self.transcripts[index].messages, *begun])
 
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
+        if any(request is not None and request.states for request in requests):
+            self.model.check_states()
         rows = [row for row, request in enumerate(requests) if request is not None]
         asked = [request for request in requests if request is not None]
         turns = self.model.law.turns(

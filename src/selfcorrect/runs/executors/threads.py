@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
-from selfcorrect.models.base import Model, in_flight
+from selfcorrect.models.base import Model
 from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Rows
 from selfcorrect.runs.executors.worker import Worker, job_result
 from selfcorrect.runs.store import Store
@@ -25,7 +25,7 @@ _JOURNAL = "journal"
 
 def dialogues_at_a_time(models: Iterable[Model]) -> int:
     """How many dialogues may be under way at a time; 0 if one of the models takes chunks only."""
-    return min(map(in_flight, models), default=0)
+    return min((model.in_flight for model in models), default=0)
 
 
 def executor(worker: Worker, store: Store, observer: Observer) -> Executor:
@@ -80,7 +80,7 @@ def _work(
                     yield from _finished(opened, store, most)
         except KeyboardInterrupt:
             for model in worker.models:
-                model.cancel()  # type: ignore[attr-defined]
+                model.cancel()
             threads.shutdown(wait=False, cancel_futures=True)
             raise
         except BaseException:

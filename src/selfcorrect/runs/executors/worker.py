@@ -42,8 +42,7 @@ class Worker:
 
     def spent(self) -> str:
         """What the servers' models have used so far, in words."""
-        told = (model.spent() for model in self.models if hasattr(model, "spent"))
-        return " + ".join(filter(None, told))
+        return " + ".join(filter(None, (model.spent() for model in self.models)))
 
     def transcripts(self) -> dict[str, str]:
         """What each arm shows the model before it first speaks, special tokens in place."""
@@ -61,7 +60,7 @@ class Worker:
     def servers(self) -> dict[str, Mapping[str, Any]]:
         """What the servers are and can do."""
         every = {"model": self.model, **self.others}
-        return {name: model.about for name, model in every.items() if hasattr(model, "about")}
+        return {name: model.about for name, model in every.items() if model.about}
 
     def rows(
         self, job: Job, examples: Sequence[Example], observer: Observer | None

@@ -1,0 +1,56 @@
+"""What only some servers can: asked when it is first needed, and once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from selfcorrect.errors import UserError
+from selfcorrect.messages import Image
+from selfcorrect.models.endpoint import probing
+from selfcorrect.models.endpoint.served import Served
+
+
+class Extras:
+    """Whether a server takes images and sends hidden states. For use from several threads."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self._found: dict[str, bool] = {}
+        self._asking = threading.Lock()
+
+    def check_images(self, images: Sequence[Image]) -> None:
+        """Check that the server takes images.
+
+        Raises:
+            UserError: it doesn't.
+        """
+        if not self._once("images", probing.sees):
+            raise UserError(
+                f"{self._model} takes no images, and it is to be shown {images[0].name}; serve a "
+                "model that sees, or leave out examples with images."
+            )
+
+    def check_states(self) -> None:
+        """Check that the server sends hidden states.
+
+        Raises:
+            UserError: it doesn't.
+        """
+        if not self._once("states", probing.tells_states):
+            raise UserError(
+                f"hidden states can't be read from {self._model}; serve it by vLLM with the plugin "
+                "vllm-lens, use a local model, or ask for no states."
+            )
+
+    @property
+    def _model(self) -> str:
+        return f"{self.served.name!r} at {self.served.server.address.place}"
+
+    def _once(self, what: str, probe: Callable[[Served], Coroutine[Any, Any, bool]]) -> bool:
+        """What a probe finds out, the first time."""
+        with self._asking:
+            if what not in self._found:
+                self._found[what] = self.served.server.run(probe(self.served))
+        return self._found[what]
