@@ -22,7 +22,7 @@ from selfcorrect import models, records, runs
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import OutOfMemoryError
 from selfcorrect.report.table import table
-from selfcorrect.runs import Interrupted, Progress, Run, RunSpec, make_spec, open_run, run
+from selfcorrect.runs import Interrupted, Progress, Run, RunSpec, find_run, make_spec, open_run, run
 from selfcorrect.runs.store import Store
 
 SIZE = 40
@@ -169,6 +169,38 @@ def test_the_planted_truth_is_found(tmp_path: Path) -> None:
         accuracy = r["measures"]["accuracy"]
         slack = 0.02  # three intervals at 95 %, one seed
         assert accuracy["low"] - slack <= law.accuracy_at(r["round"]) <= accuracy["high"] + slack
+
+
+# --- which run is meant --------------------------------------------------------------------------
+
+
+def test_of_a_run_and_its_controls_the_run_is_meant(whole: Path, tmp_path: Path) -> None:
+    assert find_run("planted", whole).folder == the_run(whole).folder
+    assert find_run("planted-repeat", whole).folder == the_run(whole, "repeat").folder
+    _copy(whole, tmp_path)
+    run(a_spec(strategy="negation"), out=tmp_path)
+    with pytest.raises(UserError, match=r"2 runs in .*: planted-intrinsic-.*, planted-negation-"):
+        find_run("planted", tmp_path)
+    (the_run(tmp_path, "negation").folder / "run.toml").write_text("damaged")
+    with pytest.raises(UserError, match="2 runs in"):  # it may have been meant, too
+        find_run("planted", tmp_path)
+
+
+@pytest.mark.parametrize("strategy", ["repeat", "baseline"])
+def test_a_run_that_is_itself_a_control_is_meant(tmp_path: Path, strategy: str) -> None:
+    done = run(a_spec(strategy=strategy, limit=4), out=tmp_path)
+    assert find_run("planted", tmp_path).folder == done.folder
+
+
+def test_a_folder_of_the_same_name_that_is_no_run_hides_none(
+    whole: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    (tmp_path / "planted").mkdir()  # of data, say
+    monkeypatch.chdir(tmp_path)
+    assert find_run("planted", whole).folder == the_run(whole).folder
+    assert find_run(str(the_run(whole, "repeat").folder), tmp_path).spec.strategy.name == "repeat"
+    with pytest.raises(UserError, match="planted is not the folder of a run"):
+        find_run("planted", tmp_path)
 
 
 # --- limits --------------------------------------------------------------------------------------

@@ -132,15 +132,22 @@ def open_run(path: str | Path) -> Run:
 
 
 def find_run(name: str, out: Path) -> Run:
-    """The run in a folder, or the only one in ``out`` whose name begins so.
+    """The run in a folder, or the one in ``out`` that is meant by the beginning of its name.
+
+    A run and its controls often begin alike; then the run is meant, and not its controls.
 
     Raises:
         UserError: there is none, or more than one.
     """
-    if "://" in name or folder_path(name).exists():
+    if "://" in name:
         return open_run(name)
     known = sorted(path.parent.name for path in folder_path(out).glob(f"*/{RUN}"))
     found = [each for each in known if each == name] or [k for k in known if k.startswith(name)]
+    folder = folder_path(name)
+    if folder.exists() and (not found or folder.is_file() or (folder / RUN).is_file()):
+        return open_run(name)
+    if len(found) > 1:
+        found = _meant(found, folder_path(out))
     if len(found) == 1:
         return open_run(folder_path(out) / found[0])
     if found:
@@ -148,3 +155,32 @@ def find_run(name: str, out: Path) -> Run:
     if not known:
         raise UserError(f"there is no folder {name!r}, and no run in {out}.")
     raise UserError(f"no run in {out} begins with {name!r}: {nearest(name, known)}.")
+
+
+def _meant(names: Sequence[str], out: Path) -> list[str]:
+    """Those runs that aren't merely controls of others of them."""
+    headers = {name: header for name in names if (header := _header_or_none(out / name))}
+
+    def is_control(name: str, of: str) -> bool:
+        if name not in headers[of].controls.values():
+            return False
+        back = name in headers and of in headers[name].controls.values()
+        return not back or _stands_before(of, name, headers[of])
+
+    return [name for name in names if not any(is_control(name, of) for of in headers if of != name)]
+
+
+def _header_or_none(folder: Path) -> Header | None:
+    """A damaged neighbour is no reason not to find a run."""
+    try:
+        return read_header(Store(folder))
+    except UserError:
+        return None
+
+
+def _stands_before(one: str, other: str, header: Header) -> bool:
+    """Whether a command had one arm before the other: controls come after the run itself."""
+    for plan in header.plans:
+        if one in plan.arms and other in plan.arms:
+            return plan.arms.index(one) < plan.arms.index(other)
+    return False
