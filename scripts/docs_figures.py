@@ -13,10 +13,10 @@ import json
 import shutil
 import sys
 import tempfile
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from selfcorrect import studies
 from selfcorrect.report.sheet import Sheet, page
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +65,7 @@ def figures(sheet: Sheet, browser: Any) -> dict[str, str]:
 def write(name: str, browser: Any) -> list[Path]:
     """Draw the charts of one result; return the files."""
     result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    drawn = figures(import_module(f"selfcorrect.report.theory.{name}").sheet(result), browser)
+    drawn = figures(studies.load(name).sheet(result), browser)
     FIGURES.mkdir(parents=True, exist_ok=True)
     files = {FIGURES / f"{name}-{chart}.svg": svg for chart, svg in drawn.items()}
     for old in set(FIGURES.glob(f"{name}-*.svg")) - set(files):

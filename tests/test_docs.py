@@ -95,12 +95,12 @@ def test_the_readmes_figures_are_the_measured_ones() -> None:
 
 def test_the_theory_pages_tables_are_the_measured_ones() -> None:
     from selfcorrect.report.sheet import Table
-    from selfcorrect.report.theory import train
+    from selfcorrect.studies.train.sheet import sheet
 
     page = (ROOT / "docs" / "theory.md").read_text("utf-8")
     result = json.loads((ROOT / "benchmarks" / "theory" / "train.json").read_text("utf-8"))
     shown = " ".join(page.split())
-    parts = [part for section in train.sheet(result).sections for part in section.parts]
+    parts = [part for section in sheet(result).sections for part in section.parts]
     [readings] = [p for p in parts if p.title.startswith("1 − cos(prediction")]
     assert isinstance(readings, Table)
     for name, *cells in readings.rows:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-import selfcorrect as sc
 from selfcorrect.cli import app
 
 
@@ -17,44 +15,18 @@ def told(*arguments: str) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("command", "key"), [("construct", "constructions"), ("concepts", "agreement")]
-)
-def test_a_command_prints_tables_or_json_and_writes_both(
-    tmp_path: Path, command: str, key: str
-) -> None:
-    status, printed, _ = told(command, "--quick", "--json", "--out", str(tmp_path))
-    assert status == 0
-    assert key in json.loads(printed)
-    assert json.loads((tmp_path / f"{command}.json").read_text("utf-8")) == json.loads(printed)
-    assert f"selfcorrect theory {command}" in (tmp_path / f"{command}.html").read_text("utf-8")
-    _, again, _ = told(command, "--quick", "--json", "--out", str(tmp_path))
-    assert again == printed
-
-
-def test_the_bridge_reads_three_runs(tmp_path: Path) -> None:
-    for strategy in ("intrinsic", "negation", "anchor"):
-        run = sc.run(
-            model="planted:two-concept?rho=0.6",
-            task="planted",
-            strategy=strategy,
-            rounds=6,
-            limit=120,
-            baseline=False,
-            out=tmp_path,
-        )
-        if strategy == "intrinsic":
-            of = run
-            status, _, error = told("bridge", str(of.folder))
-            assert status == 2
-            assert "--strategy negation" in error
-    status, printed, _ = told("bridge", str(of.folder))
-    assert status == 0
-    assert "better than persistence" in printed
-    assert (of.folder / "bridge.html").exists()
-    status, _, error = told("bridge", str(run.folder))
-    assert status == 2
-    assert "its own anchor" in error
+def test_a_command_prints_findings_tables_and_where_its_page_is(tmp_path: Path) -> None:
+    """What ``--json`` prints is tested with each study."""
+    arguments = ["--quick", "--n", "3", "--d", "2", "--steps", "1", "--out", str(tmp_path)]
+    status, printed, error = told("construct", *arguments)
+    assert (status, error) == (0, "")
+    lines = printed.splitlines()
+    assert lines[0] == "Constructions"
+    assert any(line.startswith("It can: after 1 step") for line in lines)
+    assert any("Bradley-Terry" in line and "2" in line for line in lines)
+    assert printed.replace("\n", "").endswith(str(tmp_path / "construct.html"))
+    page = (tmp_path / "construct.html").read_text("utf-8")
+    assert "selfcorrect theory construct --n 3 --d 2 --steps 1 --seed 0 --quick<" in page
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli.check_task import check_task
+from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
 from selfcorrect.errors import INTERRUPTED, UserError
 from selfcorrect.runs import ExecutorSettings, Interrupted, Run, RunSpec, find_run
@@ -81,11 +82,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 listing = typer.Typer(
-    help="List what --task, --strategy and --model accept.",
+    help="List what --task, --strategy and --model accept, and the studies.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 app.add_typer(listing, name="list")
+app.add_typer(study_group(), name="study")
 app.add_typer(theory, name="theory")
 
 
@@ -347,6 +349,14 @@ def list_models() -> None:
     from selfcorrect import models
 
     _list(models.names())
+
+
+@listing.command("studies")
+def list_studies() -> None:
+    """The studies, with a sentence on each."""
+    from selfcorrect import studies
+
+    _list(studies.names())
 
 
 def _spec(

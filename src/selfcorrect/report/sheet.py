@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from selfcorrect.report.document import document
 from selfcorrect.report.numbers import MISSING
 from selfcorrect.text import visible
 
@@ -98,6 +97,10 @@ def page(sheet: Sheet) -> str:
         ValueError: a chart's name is not one, or there twice; a table's row is too long or too
             short; a chart holds a number that is not finite, which JSON has no way to write.
     """
+    from selfcorrect.report.document import (
+        document,  # jinja2, which a sheet by itself can do without
+    )
+
     drawn: dict[str, Any] = {}
     for chart in (part for s in sheet.sections for part in s.parts if isinstance(part, Chart)):
         if not _NAME.fullmatch(chart.name) or chart.name in drawn:

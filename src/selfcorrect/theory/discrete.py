@@ -7,6 +7,7 @@ C(N + V − 1, V − 1) types stand for V^N histories (method of types, Cover & 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
@@ -47,10 +48,12 @@ class Histories:
 
 def enumerable(concepts: Concepts, most: int = MOST_TYPES) -> int:
     """For how many rounds there are no more types than ``most``; at least none."""
-    v, rounds = concepts.p.shape[1], 0
-    while math.comb((rounds + 1) * concepts.tokens + v - 1, v - 1) <= most and rounds < most:
-        rounds += 1
-    return rounds
+    v = concepts.p.shape[1]
+
+    def many(rounds: int) -> int:
+        return math.comb(rounds * concepts.tokens + v - 1, v - 1)
+
+    return bisect_right(range(1, most + 1), most, key=many)
 
 
 def types(n: int, v: int) -> Ints:

@@ -156,6 +156,19 @@ def log_epsilon(posterior: Floats) -> Floats:
     return np.asarray(logsumexp(posterior[..., 1:], axis=-1))
 
 
+def believed(concepts: Concepts, counts: Ints) -> Floats:
+    """p(C+ | counts) [...] of token counts [..., V]."""
+    return np.asarray(
+        np.exp(log_posterior(log_likelihood(counts, concepts.p), concepts.prior)[..., 0])
+    )
+
+
+def predicted(concepts: Concepts, counts: Ints) -> Floats:
+    """p(next token | counts) [n, V] of token counts [n, V]."""
+    plus = believed(concepts, counts)[:, None]
+    return np.asarray(plus * concepts.p[0] + (1 - plus) * concepts.p[1])
+
+
 def kl(p: Floats, q: Floats) -> float:
     """KL(p‖q) = Σ p log(p/q), in nats; ∞ where q lacks a token of p."""
     return float(rel_entr(p, q).sum())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.measures.intervals import Floats
 from selfcorrect.studies.bridge.arrays import QUANTITIES, Aligned
-from selfcorrect.studies.bridge.identified import FITTED
+from selfcorrect.studies.bridge.plan import FITTED
 from selfcorrect.theory import two_concept as tc
 
 #: What predicts, persistence apart; see :func:`forecasts`.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from selfcorrect.measures.intervals import Estimate
+from selfcorrect.studies.bridge.plan import FITTED
 
-#: The rounds that are fitted; those after them are predicted.
-FITTED = (1, 2, 3)
 #: Anchors nearer to each other than this identify nothing (specification).
 LEAST_TV = 0.05
 #: A mixture that leaves more of the differences between records unexplained is no description.

@@ -10,12 +10,15 @@ import numpy as np
 from selfcorrect.measures.figures import of_sums
 from selfcorrect.measures.intervals import mean, proportion
 from selfcorrect.studies.bridge.arrays import Aligned
-from selfcorrect.studies.bridge.identified import FITTED, unidentified
+from selfcorrect.studies.bridge.identified import unidentified
+from selfcorrect.studies.bridge.plan import FITTED
 from selfcorrect.theory import two_concept as tc
 
 
 def measured(data: Aligned, seed: int) -> dict[str, Any]:
-    """``identified`` and all figures up to ``bend`` of :func:`selfcorrect.studies.bridge.bridged`.
+    """``identified``, and the figures up to ``bend`` of what the analysis knows beforehand.
+
+    See :func:`selfcorrect.studies.bridge.analysis.known`.
 
     Args:
         data: the three runs.

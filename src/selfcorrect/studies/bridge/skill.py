@@ -14,7 +14,7 @@ from selfcorrect.measures.intervals import Estimate, Floats, mean_t
 from selfcorrect.measures.paired import joint_level, share_difference
 from selfcorrect.studies.bridge.arrays import Aligned
 from selfcorrect.studies.bridge.forecasts import METHODS, Forecasts
-from selfcorrect.studies.bridge.identified import FITTED
+from selfcorrect.studies.bridge.plan import FITTED
 from selfcorrect.theory import two_concept as tc
 
 #: Estimates as tables, by method and quantity.

@@ -6,13 +6,13 @@ written down, run, and held against autograd:
 
 - :mod:`.tokens`: contexts, the loss and its descent, and the tokens;
 - :mod:`.blocks`: attention, feed-forward and their stack, as ordinary modules;
-- :mod:`.weights`: the three constructions; :mod:`.squares`: one from x, y and r alone;
-- :mod:`.laws`: how the error falls; :mod:`.boundaries`: where a construction breaks.
+- :mod:`.weights`: the three constructions; :mod:`.squares`: one from x, y and r alone.
+
+How well they do it: :mod:`selfcorrect.studies.construct`.
 """
 
 from selfcorrect.theory.construction.blocks import Attention, Block, FeedForward, Transformer
 from selfcorrect.theory.construction.squares import squares
-from selfcorrect.theory.construction.study import construct
 from selfcorrect.theory.construction.tokens import (
     Contexts,
     Limits,
@@ -32,7 +32,6 @@ __all__ = [
     "Limits",
     "Transformer",
     "bradley_terry",
-    "construct",
     "descend",
     "embed",
     "limits",

@@ -1,0 +1,152 @@
+"""What a study is: a question, the runs that it needs, an analysis of them, and a sheet.
+
+A study is data: a :class:`Study` whose fields are plain functions. One that needs no runs leaves
+``plan`` out. Nothing here knows a command line: options are described as data, and the command is
+made from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.report.sheet import Sheet
+from selfcorrect.runs import Run, RunSpec
+
+#: The values of a study's options, by name.
+Settings = Mapping[str, Any]
+#: What an analysis returns: JSON's types only.
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a study.
+
+    Attributes:
+        name: of the setting; on the command line ``released_size`` is ``--released-size``.
+        kind: ``int``, ``float``, ``str`` or ``bool``.
+        default: ``None`` where the analysis chooses; its help then says what.
+        help: a sentence.
+        metavar: what stands for the value in the help.
+        least: the smallest number allowed.
+        repeatable: may be given several times; the setting is a list.
+    """
+
+    name: str
+    kind: type[int] | type[float] | type[str] | type[bool]
+    default: Any
+    help: str
+    metavar: str = "N"
+    least: float | None = None
+    repeatable: bool = False
+
+
+#: Options that several studies have.
+QUICK = Option("quick", bool, False, "A smaller size, for a first look.")
+SEED = Option("seed", int, 0, "Of whatever is drawn.", least=0)
+
+
+def _ignore(*_: Any) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How a long analysis goes on where it was stopped, and says how far it is.
+
+    Attributes:
+        done: the parts that an earlier, stopped execution has finished, by key.
+        keep: called with the key and the content of each part that is finished.
+        progress: called with how many parts are finished, and of how many.
+    """
+
+    done: Mapping[str, Any] = field(default_factory=dict)
+    keep: Callable[[str, Any], object] = _ignore
+    progress: Callable[[int, int], object] = _ignore
+
+
+#: Of an analysis that nothing is kept of.
+NO_PARTS = Parts()
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """Whether the runs can answer the question at all; decided before the analysis.
+
+    Attributes:
+        able: whether they can.
+        found: what was measured to decide that. The analysis goes on from it. Where the runs
+            aren't able, it is the whole result, and must say why.
+        data: what was read from the runs, so that the analysis needn't read it again.
+    """
+
+    able: bool = True
+    found: Result = field(default_factory=dict)
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a preflight and an analysis work with.
+
+    Attributes:
+        settings: a value for each of the study's options.
+        runs: by the arm's name; empty where the study needs none.
+        parts: of a long analysis.
+        preflight: what the preflight found.
+    """
+
+    settings: Settings
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    parts: Parts = NO_PARTS
+    preflight: Preflight = Preflight()
+
+
+def _able(_: Inputs) -> Preflight:
+    return Preflight()
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One question and how it is answered.
+
+    Attributes:
+        about: what it does, a sentence: the first line of the command's help.
+        details: the rest of the help.
+        question: what it answers.
+        source: where the question comes from, such as ``arXiv 2406.02378``.
+        options: in the order of the command's help.
+        analyse: the result. It depends on the runs and the settings only.
+        sheet: the result in words, tables and charts.
+        plan: the specs of the runs by arm, from the spec that the user gave; ``None`` where the
+            study needs no runs. Raises :class:`UserError` where the spec can't serve the study,
+            before anything is run.
+        fixed: fields of the spec that the plan sets itself, so that the user can't.
+        preflight: see :class:`Preflight`. It may look at nothing that the analysis is to show.
+    """
+
+    about: str
+    details: str
+    question: str
+    source: str
+    options: Sequence[Option]
+    analyse: Callable[[Inputs], Result]
+    sheet: Callable[[Result], Sheet]
+    plan: Callable[[RunSpec, Settings], Mapping[str, RunSpec]] | None = None
+    fixed: Sequence[str] = ()
+    preflight: Callable[[Inputs], Preflight] = _able
+
+    def settings(self, given: Settings) -> dict[str, Any]:
+        """A value for each option: the one given, or else the default.
+
+        Raises:
+            UserError: an option that the study doesn't have.
+        """
+        known = {option.name: option.default for option in self.options}
+        for name in given:
+            if name not in known:
+                raise UserError(f"the study has no option {name!r}: {nearest(name, known)}.")
+        return {**known, **given}

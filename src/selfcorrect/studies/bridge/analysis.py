@@ -1,0 +1,158 @@
+"""The analysis: the anchors' figures, whether they identify the model, and its forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from selfcorrect.errors import UserError
+from selfcorrect.studies.base import Inputs, Preflight, Result
+from selfcorrect.studies.bridge.arrays import GREEDY_FROM, QUANTITIES, Aligned, aligned
+from selfcorrect.studies.bridge.forecasts import Forecasts, forecasts
+from selfcorrect.studies.bridge.identified import LEAST_TV, MOST_LAST_STEP, MOST_RESIDUAL
+from selfcorrect.studies.bridge.measured import measured
+from selfcorrect.studies.bridge.plan import FITTED, check_rounds
+from selfcorrect.studies.bridge.skill import skills
+from selfcorrect.theory import two_concept as tc
+
+
+def preflight(inputs: Inputs) -> Preflight:
+    """Whether the two-concept model is identified, from the anchors and rounds 1-3 alone.
+
+    Returns:
+        In ``found`` what :func:`known` returns, with the three ``folders``, and ``left_out``, the
+        examples of the run that were not used.
+
+    Raises:
+        UserError: too few rounds, clusters or options' probabilities; runs that share no example
+            or ask it with other options.
+    """
+    run, negation, anchor = (inputs.runs[arm] for arm in ("intrinsic", "negation", "anchor"))
+    data = aligned(run, negation, anchor)
+    found = {
+        "folders": {
+            "run": str(run.folder),
+            "negation": str(negation.folder),
+            "anchor": str(anchor.folder),
+        },
+        "left_out": run.dialogues - len(data.target),
+        **known(data, inputs.settings["folds"], inputs.settings["seed"]),
+    }
+    return Preflight(found["identified"], found, data)
+
+
+def analyse(inputs: Inputs) -> Result:
+    """The forecasts of the later rounds on held-out clusters, and their skill."""
+    return foretold(inputs.preflight.data, inputs.preflight.found)
+
+
+def known(data: Aligned, folds: int, seed: int) -> Result:
+    """What is known before anything is predicted.
+
+    Args:
+        data: the three runs as arrays, of at least four rounds.
+        folds: into how many parts the clusters are cut, each predicted from the others.
+        seed: of the folds and of the resampling.
+
+    Returns:
+        ``identified`` and, if not, ``why``; ``n``, ``clusters``, ``rounds``; ``tv``, ``residual``,
+        ``bend``, ``rho``; ``anchors``, the mean probability of the right option under p+ and p−
+        and their difference; ``last_steps``, by how much ε of each anchor's own run changed in its
+        last round, or ``None`` where one has a single round; ``epsilon``, ``spread`` and
+        ``actual``, a row a round; ``answers``; ``settings``; and empty what :func:`foretold` fills.
+        Estimates as :meth:`selfcorrect.measures.intervals.Estimate.table`.
+
+    Raises:
+        UserError: fewer than four rounds, or fewer than two clusters a fold.
+    """
+    check_rounds(len(data.p))
+    _check_folds(folds, len(np.unique(data.clusters)))
+    return {
+        **measured(data, seed),
+        "odds_fit": None,
+        "answers": {
+            "taken_as": "greedy" if data.greedy else "drawn",
+            "likeliest": data.likeliest,
+        },
+        "skill": {},
+        "lead": {},
+        "predictions": [],
+        "fallbacks": {},
+        "settings": {
+            "folds": folds,
+            "seed": seed,
+            "fitted_rounds": list(FITTED),
+            "least_tv": LEAST_TV,
+            "most_residual": MOST_RESIDUAL,
+            "most_last_step": MOST_LAST_STEP,
+            "greedy_from": GREEDY_FROM,
+        },
+    }
+
+
+def foretold(data: Aligned, found: Result) -> Result:
+    """What is known, with the forecasts.
+
+    Args:
+        data: the three runs as arrays.
+        found: what :func:`known` has found, the model being identified.
+
+    Returns:
+        ``found`` with ``line`` in each row of ``epsilon``; ``odds_fit`` (a and b); ``skill`` by
+        method and quantity; ``lead``, how far ``two_concept``'s exceeds each other's;
+        ``predictions``, a row a later round; ``fallbacks``, in how many folds a method had nothing
+        but persistence.
+    """
+    folds, seed = found["settings"]["folds"], found["settings"]["seed"]
+    a, b = (
+        float(x)
+        for x in tc.odds_line([e["value"] for e in found["epsilon"][: len(FITTED)]], FITTED)
+    )
+    line = tc.on_line(a, b, range(1, len(data.p) + 1))
+    predicted, fallbacks = forecasts(data, folds, seed)
+    skill, lead = skills(data, predicted, seed)
+    return {
+        **found,
+        "epsilon": [
+            {**row, "line": float(on_line)}
+            for row, on_line in zip(found["epsilon"], line, strict=True)
+        ],
+        "odds_fit": {"a": a, "b": b},
+        "skill": skill,
+        "lead": lead,
+        "predictions": _rows(found["actual"], predicted),
+        "fallbacks": fallbacks,
+    }
+
+
+def _check_folds(folds: int, clusters: int) -> None:
+    if folds < 2:
+        raise UserError(f"folds must be at least 2, not {folds}.")
+    if clusters < 2 * folds:
+        raise UserError(
+            f"{clusters} cluster{'' if clusters == 1 else 's'} can't be cut into {folds} folds of "
+            "at least 2: run all three on more examples (a larger --limit)."
+        )
+
+
+def _rows(actual: Sequence[Mapping[str, Any]], predicted: Forecasts) -> list[dict[str, Any]]:
+    """A row a later round: what was measured, and each method's mean."""
+    return [
+        {
+            "round": row["round"],
+            **{
+                name: {
+                    "actual": row[name],
+                    **{
+                        method: float(of[name][t].mean())
+                        for method, of in predicted.items()
+                        if name in of
+                    },
+                }
+                for name in QUANTITIES
+            },
+        }
+        for t, row in enumerate(actual[len(FITTED) :])
+    ]

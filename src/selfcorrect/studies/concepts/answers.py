@@ -1,0 +1,175 @@
+"""Answers that the model draws from its own prediction: they carry no information.
+
+Such an answer leaves the posterior a martingale, for E[p(C | h, y) | h] = Σ_y p(y | h) · p(C | h)
+p(y | C) / p(y | h) = p(C | h). The posterior still moves, and ends at 0 or 1: on a share of paths
+equal to the prior at C+. Only instructions give it a direction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from selfcorrect.studies.concepts.laws import (
+    Found,
+    compare,
+    error_of,
+    law,
+    moments,
+    share_ends,
+    untold,
+)
+from selfcorrect.theory.discrete import (
+    draw,
+    enumerable,
+    histories,
+    move,
+)
+from selfcorrect.theory.posteriors import (
+    Concepts,
+    believed,
+    kl,
+    predicted,
+)
+
+#: Exact laws of the counts are followed while there are no more than these.
+MOST_COUNTS = 20_000
+
+
+#: A path is undecided while p(C+) is this far from 0 and from 1.
+_SURE = 0.01
+
+
+def followed(
+    concepts: Concepts, shape: str, rounds: int, paths: int, rng: np.random.Generator, found: Found
+) -> dict[str, Any]:
+    """E[p(C+ | h_t)] with self-generated answers, enumerated and sampled at every round.
+
+    Each answer is drawn from the model's prediction given all before it, token by token.
+
+    Args:
+        concepts: C+ and C−.
+        shape: what a round brings: ``i`` a token of an instruction from C+, ``a`` one of an
+            answer; ``iiiaaa``, say.
+        rounds: how many; fewer where there would be too many counts.
+        paths: sampled.
+        rng: what draws.
+        found: gets the comparisons.
+    """
+    v = concepts.p.shape[1]
+    one = np.eye(v, dtype=np.int64)
+    counts, mass = np.zeros((1, v), dtype=np.int64), np.ones(1)
+    mine = np.zeros((paths, v), dtype=np.int64)
+    rows: list[dict[str, Any]] = []
+    for t in range(1, rounds + 1):
+        for token in shape:
+            if token == "i":
+                counts, mass = move(counts, mass, one, concepts.p[0])
+                mine += rng.multinomial(1, concepts.p[0], size=paths)
+            else:
+                counts, mass = move(counts, mass, one, predicted(concepts, counts))
+                mine += draw(predicted(concepts, mine), rng)
+        truth, values = moments(believed(concepts, counts), mass), believed(concepts, mine)
+        found.comparisons += compare(f"E[p(C+)], rounds of {shape}", t, truth, values)
+        rows.append(
+            {"round": t, "exact": truth.mean, "sampled": float(values.mean()),
+             "error": error_of(values), "spread": math.sqrt(truth.variance)}
+        )  # fmt: skip
+        if len(counts) > MOST_COUNTS:
+            break
+    return {"shape": shape, "prior": float(concepts.prior[0]), "n": paths} | {
+        name: [row[name] for row in rows] for name in rows[0]
+    }
+
+
+def locked(
+    concepts: Concepts, priors: Sequence[float], rounds: int, paths: int, rng: np.random.Generator
+) -> Found:
+    """With nothing but self-generated answers a share of paths equal to the prior ends at C+.
+
+    Args:
+        concepts: C+ and C−.
+        priors: p(C+) at the start, one after the other.
+        rounds: of m tokens of answers each.
+        paths: sampled for each prior.
+        rng: what draws.
+    """
+    title = f"paths for C+, round {rounds} of answers"
+    if np.array_equal(concepts.p[0], concepts.p[1]):
+        why = "both concepts predict the same: the posterior stays where it is, and none is locked"
+        return Found([law("answers_locked", title, None, None, why=why)])
+    if few := untold(concepts.tokens * kl(*concepts.p), rounds):
+        return Found([law("answers_locked", title, None, None, why=few)])
+    found = Found()
+    curve: dict[str, Any] = {"prior": [], "share": [], "low": [], "high": [], "undecided": []}
+    for prior in priors:
+        mine = Concepts(concepts.p, np.array([prior, 1 - prior]), concepts.tokens)
+        counts = np.zeros((paths, concepts.p.shape[1]), dtype=np.int64)
+        for _ in range(rounds * concepts.tokens):
+            counts += draw(predicted(mine, counts), rng)
+        plus = believed(mine, counts)
+        many = int((plus > 0.5).sum())
+        ends = share_ends(many, paths)
+        undecided = float(((plus > _SURE) & (plus < 1 - _SURE)).mean())
+        found.laws.append(
+            law("answers_locked", f"{title}, prior {prior:g}", prior, many / paths, ends=ends,
+                n=paths, why=f"a limit: {100 * undecided:.3g} % of paths are undecided yet")
+        )  # fmt: skip
+        for name, value in zip(curve, (prior, many / paths, *ends, undecided), strict=True):
+            curve[name].append(value)
+        if rounds <= enumerable(mine):
+            # answers from the model's own prediction are draws from the mixture over the prior
+            every = histories(mine, rounds)
+            truth = moments((every.posterior[:, 0] > math.log(0.5)).astype(np.float64),
+                            np.asarray(np.exp(every.log_p) @ mine.prior))  # fmt: skip
+            name = f"share that believes C+, prior {prior:g}"
+            found.comparisons += compare(name, rounds, truth, plus > 0.5)
+    found.curves["locked"] = {**curve, "rounds": rounds, "n": paths}
+    return found
+
+
+def answered(concepts: Concepts, rounds: int, paths: int, rng: np.random.Generator) -> Found:
+    """E[p(C+ | h_t)]: instructions alone, answers alone, and both; the second is a martingale."""
+    found, m = Found(), concepts.tokens
+    shapes = {"instructions": "i" * m, "answers": "a" * m, "both": "i" * m + "a" * m}
+    own = concepts.p.max(axis=0) * (concepts.p.min(axis=0) == 0)
+    clash = bool(((concepts.p * own).sum(axis=1) > 0).all())
+    if clash:
+        # an answer that only C− allows, then an instruction that only C+ does: no posterior
+        del shapes["both"]
+    curves = {
+        name: followed(concepts, shape, rounds, paths, rng, found) for name, shape in shapes.items()
+    }
+    start = float(concepts.prior[0])
+    away = max(abs(value - start) for value in curves["answers"]["exact"])
+    last, n = curves["answers"]["sampled"][-1], curves["answers"]["n"]
+    reached = len(curves["answers"]["round"])
+    found.laws = [
+        law("answers_martingale", f"E[p(C+)] after {reached} rounds of answers", start, last,
+            error=curves["answers"]["error"][-1], n=n),
+        law("answers_martingale_exact", "|E[p(C+)] − prior|, largest of all rounds", 0.0,
+            away, scale=1.0),
+    ]  # fmt: skip
+    found.curves["answers"] = curves
+    title = "E[p(C+)] after rounds of instructions and answers"
+    if clash:
+        why = "each concept has a token of its own: an answer and an instruction can contradict"
+        found.laws.append(law("answers_and_instructions", title, None, None, why=why))
+        return found
+    both, alone = (curves[name] for name in ("both", "instructions"))
+    t = min(len(both["round"]), len(alone["round"]))
+    reach = both["exact"][t - 1], alone["exact"][t - 1]
+    slower = law(
+        "answers_and_instructions",
+        title.replace("rounds", f"{t} rounds"),
+        reach[0],
+        both["sampled"][t - 1],
+        error=both["error"][t - 1],
+        n=n,
+        why=f"enumerated; instructions alone reach {reach[1]:.3f}",
+    )
+    found.laws.append({**slower, "alone": reach[1]})
+    return found

@@ -1,0 +1,204 @@
+"""How a law is put down: predicted beside measured; and exact beside sampled, as z-scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from selfcorrect.theory.posteriors import Floats
+
+#: Standard errors to each side of a 95 % interval.
+Z = float(stats.norm.ppf(0.975))
+#: A sampled mean is compared where n / kurtosis is at least this: with less, a few rare paths
+#: carry it and its z-score isn't normal.
+LEAST_CARRIERS = 100
+
+
+@dataclass(slots=True)
+class Found:
+    """What a study of one subject found: laws, curves by name, comparisons by round."""
+
+    laws: list[dict[str, Any]] = field(default_factory=list)
+    curves: dict[str, Any] = field(default_factory=dict)
+    comparisons: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, other: Found) -> None:
+        self.laws += other.laws
+        self.curves |= other.curves
+        self.comparisons += other.comparisons
+
+
+class Moments(NamedTuple):
+    """Of a number over all histories: mean, variance, and E (x − mean)⁴ / variance²."""
+
+    mean: float
+    variance: float
+    kurtosis: float
+
+
+def moments(values: Floats, weights: Floats) -> Moments:
+    """Exact moments of values [n] with probabilities [n] that sum to 1."""
+    there = weights > 0
+    w, x = weights[there], values[there]
+    mean = float(w @ x)
+    squared = (x - mean) ** 2
+    variance = float(w @ squared)
+    fourth = float(w @ squared**2)
+    return Moments(mean, variance, fourth / variance**2 if variance**2 > 0 else math.inf)
+
+
+def law(
+    name: str,
+    title: str,
+    predicted: float | None,
+    measured: float | None,
+    *,
+    kind: str = "value",
+    error: float | None = None,
+    ends: tuple[float, float] | None = None,
+    n: int | None = None,
+    scale: float | None = None,
+    why: str | None = None,
+) -> dict[str, Any]:
+    """A law as JSON has it.
+
+    Args:
+        name, title: for programs, for readers.
+        predicted, measured: by theory; by enumeration, or by sampling where there is an ``n``.
+        kind: ``rate`` (per round, in nats) or ``value``.
+        error: standard error of a sampled measurement.
+        ends: of the 95 % interval, where it isn't measured ± 1.96 errors.
+        n: paths sampled.
+        scale: what the error is relative to, if not to ``predicted``; 0 for none.
+        why: why there is no measurement, or no relative error.
+    """
+    if ends is None and error is not None and measured is not None:
+        ends = measured - Z * error, measured + Z * error
+    base = abs(predicted or 0.0) if scale is None else scale
+    off = None
+    if predicted is not None and measured is not None and base > 0:
+        off = abs(measured - predicted) / base
+    found = {
+        "name": name,
+        "title": title,
+        "kind": kind,
+        "by": "sampling" if n else "enumeration",
+        "predicted": predicted,
+        "measured": measured,
+        "low": ends and ends[0],
+        "high": ends and ends[1],
+        "n": n,
+        "relative_error": off,
+    }
+    return found if why is None else {**found, "why": why}
+
+
+def compare(name: str, round: int, exact: Moments, sampled: ArrayLike) -> list[dict[str, Any]]:
+    """A sampled mean against the exact one, in exact standard errors.
+
+    Args:
+        name: of what is averaged.
+        round: after which.
+        exact: its moments over all histories.
+        sampled: its value on every sampled path [n].
+
+    Returns:
+        One comparison; none where nothing varies, or where too few paths would carry the mean
+        (:data:`LEAST_CARRIERS`) for z to be normal.
+    """
+    x = np.asarray(sampled, dtype=np.float64)
+    n = len(x)
+    if exact.variance <= (1e-10 * max(1.0, abs(exact.mean))) ** 2:
+        return []
+    if n < LEAST_CARRIERS * exact.kurtosis:
+        return []
+    error = math.sqrt(exact.variance / n)
+    mean = float(x.mean())
+    return [
+        {
+            "of": name,
+            "round": round,
+            "exact": exact.mean,
+            "sampled": mean,
+            "error": error,
+            "z": (mean - exact.mean) / error,
+            "n": n,
+        }
+    ]
+
+
+def agreement(comparisons: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How exact and sampled means agree.
+
+    Returns:
+        ``compared``, ``largest_z`` (absolute), ``within_3``; ``expected_beyond_3`` of so many if
+        all is right; ``usual_largest``, the median of the largest |z| of so many independent
+        ones; ``chance``, that the largest of those is at least this one. Comparisons that share
+        paths are worth fewer, and their largest tends to be smaller.
+    """
+    n = len(comparisons)
+    if not n:
+        return {"compared": 0, "largest_z": None, "within_3": 0}
+    z = np.abs([each["z"] for each in comparisons])
+    beyond = 2 * float(stats.norm.sf(3))
+    tail = 2 * float(stats.norm.sf(z.max()))
+    return {
+        "compared": n,
+        "largest_z": float(z.max()),
+        "within_3": int((z <= 3).sum()),
+        "expected_beyond_3": n * beyond,
+        "usual_largest": float(stats.norm.isf(-math.expm1(math.log(0.5) / n) / 2)),
+        "chance": -math.expm1(n * math.log1p(-tail)),
+    }
+
+
+def error_of(values: ArrayLike) -> float:
+    """Standard error of the mean of independent values [n]."""
+    x = np.asarray(values, dtype=np.float64)
+    return float(x.std(ddof=1) / math.sqrt(len(x)))
+
+
+def median_ends(values: ArrayLike) -> tuple[float, float]:
+    """95 % interval of the median: order statistics by the binomial law."""
+    x = np.sort(np.asarray(values, dtype=np.float64))
+    low = max(0, int(stats.binom.ppf(0.025, len(x), 0.5)) - 1)
+    return float(x[low]), float(x[len(x) - 1 - low])
+
+
+def share_ends(count: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share."""
+    found = stats.binomtest(count, n).proportion_ci(0.95, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def finite(x: float) -> float | None:
+    """The number, or ``None`` if it is infinite, which JSON can't say."""
+    return float(x) if math.isfinite(x) else None
+
+
+#: A rate is measured where it brings so many nats: then what the prior adds is a small part.
+_TELLING = 10.0
+
+
+def spaced(horizon: int) -> list[int]:
+    """Rounds from 1 to the horizon, evenly on a log scale, its half among them."""
+    ladder = np.geomspace(1, horizon, 14).round().astype(int)
+    return sorted({*ladder.tolist(), max(1, horizon // 2), horizon})
+
+
+def untold(rate: float, rounds: int) -> str | None:
+    """Why so many rounds at this rate tell nothing of the concepts; ``None`` if they do."""
+    if rate == 0:
+        return "a rival is equal to C+, so the rate is 0 and they are not told apart"
+    if rate * rounds < _TELLING:
+        return (
+            f"{rounds} rounds bring {rate * rounds:.2g} nats, too few to tell C+ from its nearest "
+            "rival, so that no rate shows"
+        )
+    return None

@@ -1,0 +1,163 @@
+"""``selfcorrect theory construct``: the constructions built, checked and looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from selfcorrect.errors import UserError
+from selfcorrect.studies.construct.boundaries import MAKERS, boundaries
+from selfcorrect.studies.construct.laws import laws
+from selfcorrect.theory.construction.blocks import Block, Transformer, width
+from selfcorrect.theory.construction.tokens import (
+    Contexts,
+    descend,
+    embed,
+    limits,
+    sample,
+    stable_rate,
+)
+
+#: Responses of the large size, and of the example that is drawn.
+LARGE, EXAMPLE = 20, 5
+#: Contexts that the example is chosen from.
+EXAMPLES = 50
+#: Tasks of a quick run.
+QUICK_TASKS = 20
+
+Result = dict[str, Any]
+
+
+def construct(
+    *, n: int = 8, d: int = 5, steps: int = 20, tasks: int = 100, seed: int = 0, quick: bool = False
+) -> Result:
+    """Build the three constructions and hold them against descent by autograd, in float64.
+
+    Args:
+        n: responses in a context, for Plackett-Luce; Bradley-Terry has 2.
+        d: of x and y.
+        steps: of descent that are stacked.
+        tasks: contexts that each is checked on.
+        seed: of the contexts.
+        quick: at most 20 tasks, and N = n only, not N = 20 beside it.
+
+    Returns:
+        What ``--json`` prints. ``constructions``: sizes and errors of each; ``laws``: see
+        :func:`~selfcorrect.studies.construct.laws.laws`; ``boundaries``: see
+        :func:`~selfcorrect.studies.construct.boundaries.boundaries`; ``attention``: all maps of
+        the first step in one context of 5 responses (2 for Bradley-Terry), from the best to the
+        worst, of 50 contexts that in which weights are spread most; ``settings``.
+
+    Raises:
+        UserError: a size below the least that makes sense; contexts that float64 can't serve.
+    """
+    if steps < 1:
+        raise UserError(f"steps is {steps}: give at least 1")
+    tasks = min(tasks, QUICK_TASKS) if quick else tasks
+    pairs, ranked = sample(tasks, 2, d, seed=seed), sample(tasks, n, d, seed=seed)
+    found = [_checked("Bradley-Terry", pairs, steps)]
+    sizes = [ranked] if quick or n == LARGE else [ranked, sample(tasks, LARGE, d, seed=seed)]
+    for contexts in sizes:
+        found += [_checked(name, contexts, steps) for name in list(MAKERS)[1:]]
+    # with two responses nothing is ever excluded, and there are no masks to be measured
+    some = ranked if n > 2 else sample(tasks, EXAMPLE, d, seed=seed)
+    wide = sample(tasks, some.r.shape[1], d, seed=seed, size=1.0)
+    return {
+        "constructions": found,
+        "laws": laws(pairs, some),
+        "boundaries": boundaries(pairs, some, wide, steps),
+        "attention": _attention(d, seed),
+        "settings": {
+            "n": n,
+            "d": d,
+            "steps": steps,
+            "tasks": tasks,
+            "seed": seed,
+            "quick": quick,
+            "dtype": "float64",
+            "laws_n": some.r.shape[1],
+        },
+    }
+
+
+def _checked(name: str, contexts: Contexts, steps: int) -> Result:
+    """A construction's sizes, and its largest errors over tasks, tokens and coordinates."""
+    rate = stable_rate(contexts)
+    at, path = limits(contexts, rate, steps), descend(contexts, rate, steps)
+    model = MAKERS[name](contexts, at, rate, steps)
+    backwards = descend(contexts._replace(r=-contexts.r), rate, steps)[-1]
+    with torch.no_grad():
+        seen = model.trace(embed(contexts, model.layout))
+    first = model.prediction([each.tokens for each in seen if each.step == 1][-1])
+    last = model.prediction(seen[-1].tokens)
+    away = (path[-1] - path[0]).norm(dim=-1)
+    return {
+        "name": name,
+        **_sizes(model),
+        "max_error": float((last - path[-1][:, None]).abs().max()),
+        "max_error_first_step": float((first - path[1][:, None]).abs().max()),
+        "moved": {"median": float(away.median()), "max": float(away.max())},
+        "error_if_reversed": float((last - backwards[:, None]).abs().amax((1, 2)).median()),
+        "rate": rate,
+        "sharpness": None if "flags" in name else at.sharpness,
+        "depth": None if name == "Bradley-Terry" else at.depth,
+        "gap": at.gap,
+        "steps": steps,
+        "tasks": len(contexts.r),
+        "n": contexts.r.shape[1],
+        "d": contexts.x.shape[1],
+    }
+
+
+def _sizes(model: Transformer) -> Result:
+    """Blocks of a step; the most heads and hidden units that one of its blocks has."""
+    prepare, step = model.blocks()[:2]
+    return {
+        "blocks": len(step),
+        "heads": max(len(block.attention.does) for block in step if block.attention),
+        "ffn": max(_hidden(block) for block in step),
+        "width": width(model.layout),
+        "preparatory_blocks": len(prepare),
+        "preparatory_heads": [len(b.attention.does) if b.attention else 0 for b in prepare],
+        "preparatory_ffn": [_hidden(block) for block in prepare],
+        "blocks_in_all": sum(map(len, model.blocks())),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters_not_zero": sum(int(p.count_nonzero()) for p in model.parameters()),
+    }
+
+
+def _hidden(block: Block) -> int:
+    return len(block.feed_forward.b_1) if block.feed_forward else 0
+
+
+def _example(contexts: Contexts) -> Contexts:
+    """The context whose responses share the softmax of scores most equally, sorted by reward."""
+    p = (-((contexts.start[:, None] - contexts.y) ** 2).sum(-1)).softmax(1)
+    most = int(torch.special.entr(p).sum(1).argmax())
+    return Contexts(*(each[most : most + 1] for each in contexts)).sorted()
+
+
+def _attention(d: int, seed: int) -> Result:
+    """Every map of the first descent step in one context."""
+    found = []
+    for name, make in MAKERS.items():
+        n = 2 if name == "Bradley-Terry" else EXAMPLE
+        contexts = _example(sample(EXAMPLES, n, d, seed=seed))
+        rate = stable_rate(contexts)
+        model = make(contexts, limits(contexts, rate, 1), rate, 1)
+        with torch.no_grad():
+            seen = model.trace(embed(contexts, model.layout))
+        blocks = [
+            {
+                "step": each.step,
+                "block": each.block,
+                "heads": [
+                    {"does": does, "map": each.maps[0, h].tolist()}
+                    for h, does in enumerate(each.heads)
+                ],
+            }
+            for each in seen
+        ]
+        found.append({"name": name, "n": n, "rewards": contexts.r[0].tolist(), "blocks": blocks})
+    return {"constructions": found, "chosen_from": EXAMPLES}

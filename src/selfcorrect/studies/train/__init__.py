@@ -1,0 +1,52 @@
+"""Small transformers trained on a ranking loss, compared with descent and with the loss's floor.
+
+- :mod:`.arms`: what is trained; :mod:`.references`: curves that need no training;
+- :mod:`.analysis`: all of it, arm by arm and seed by seed;
+- :mod:`.sheet`: the findings; :mod:`.claims`: published claims; :mod:`.charts`.
+"""
+
+from __future__ import annotations
+
+from selfcorrect.studies.base import QUICK, Inputs, Option, Result, Study
+from selfcorrect.studies.train.sheet import QUESTION, sheet
+
+
+def _analyse(inputs: Inputs) -> Result:
+    from selfcorrect.studies.train.analysis import train  # imports torch
+
+    settings = dict(inputs.settings)
+    return train(settings.pop("preset") or (), **settings, parts=inputs.parts)
+
+
+STUDY = Study(
+    about="Train transformers on the ranking loss, and hold them against descent and its floor.",
+    details=(
+        "Every ablation with its causal mask and residual stream, on several seeds; reward noise; "
+        "and the curves that need no training. Uses a GPU if there is one. Stopped, it goes on "
+        "where it was."
+    ),
+    question=QUESTION,
+    source="arXiv 2405.18634, its experiments",
+    options=[
+        Option(
+            "preset",
+            str,
+            None,
+            "What to train; repeatable. formats, ablations, warped, objectives; released, the "
+            "paper's recipe, and released-mask, -norm, -width, -depth and -checkpoint, each a "
+            "thing its code does otherwise than the paper says. By default all.",
+            metavar="NAME",
+            repeatable=True,
+        ),
+        Option("seeds", int, None, "Of each arm. By default 4, or 2 with --quick."),
+        Option(
+            "released_size",
+            bool,
+            False,
+            "The presets released… at the paper's own size: hours a seed without a GPU.",
+        ),
+        QUICK,
+    ],
+    analyse=_analyse,
+    sheet=sheet,
+)

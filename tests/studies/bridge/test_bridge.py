@@ -1,0 +1,212 @@
+"""The bridge from arrays: planted ρ, planted nulls, and what a page says of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mixtures import made, shares
+from selfcorrect.errors import UserError
+from selfcorrect.studies.bridge.analysis import foretold, known
+from selfcorrect.studies.bridge.arrays import Aligned
+from selfcorrect.studies.bridge.forecasts import METHODS
+from selfcorrect.studies.bridge.sheet import sheet
+from selfcorrect.theory import two_concept as tc
+
+
+def bridged(data: Aligned, *, folds: int = 5, seed: int = 0) -> dict[str, Any]:
+    """The result, from arrays."""
+    found = known(data, folds, seed)
+    return foretold(data, found) if found["identified"] else found
+
+
+@pytest.fixture(scope="module")
+def usual() -> dict[str, Any]:
+    """Of records that obey the law, with ρ .6."""
+    return bridged(made())
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+def test_it_finds_rho_and_beats_persistence(greedy: bool, usual: dict[str, Any]) -> None:
+    found = bridged(made(greedy=True)) if greedy else usual
+    assert found["identified"]
+    assert found["rho"]["low"] < 0.6 < found["rho"]["high"]
+    for quantity in ("probability", "accuracy", "distribution"):
+        assert found["skill"]["two_concept"][quantity]["low"] > 0.5
+    assert found["lead"]["exponential"]["probability"]["low"] > 0
+    assert set(found["skill"]) == set(METHODS)
+    assert "better than persistence" in sheet(found).findings[0]
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_skill_by_a_plain_count(usual: dict[str, Any]) -> None:
+    found = usual
+    for name in ("probability", "accuracy"):
+        rows = [row[name] for row in found["predictions"]]
+
+        def missed(method: str, rows: Any = rows) -> float:
+            return float(sum(abs(row[method] - row["actual"]["value"]) for row in rows))
+
+        for method in ("two_concept", "exponential"):
+            wanted = 1 - missed(method) / missed("persistence")
+            assert found["skill"][method][name]["value"] == pytest.approx(wanted)
+        lead = (
+            found["skill"]["two_concept"][name]["value"]
+            - (found["skill"]["exponential"][name]["value"])
+        )
+        assert found["lead"]["exponential"][name]["value"] == pytest.approx(lead)
+
+
+def test_no_record_is_predicted_from_its_own_cluster() -> None:
+    data = made(100, size=5)
+    before = bridged(data)["predictions"][0]["probability"]
+    # what happens later can't change what was foretold
+    p = data.p.copy()
+    p[3:] = p[3:, :, ::-1]
+    after = bridged(replace(data, p=p))["predictions"][0]["probability"]
+    assert after["two_concept"] == before["two_concept"]
+    assert after["actual"]["value"] != before["actual"]["value"]
+
+
+def test_nothing_moves_and_no_skill_is_claimed() -> None:
+    claimed = 0
+    for seed in range(10):
+        found = bridged(made(200, rho=1.0, size=5, seed=seed))
+        assert found["identified"]
+        claimed += found["skill"]["two_concept"]["probability"]["value"] is not None
+    assert claimed <= 2
+    found = bridged(made(rho=1.0))
+    assert found["rho"]["low"] < 1 < found["rho"]["high"]
+    page = sheet(found)
+    assert page.findings[0].startswith("No skill is claimed")
+    assert "aren't shown to change" in " ".join(page.findings)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (made(apart=0.05), "the anchors say nearly the same"),
+        (made(noise=0.0, apart=0.0), "the anchors say nearly the same"),
+        (made(noise=1.0, differ=3.0), "isn't a mixture of its anchors"),
+    ],
+)
+def test_not_identified_here(data: Aligned, why: str) -> None:
+    found = bridged(data)
+    assert not found["identified"]
+    assert why in found["why"]
+    assert (found["skill"], found["lead"], found["predictions"]) == ({}, {}, [])
+    assert found["rho"]["value"] is None
+    assert found["tv"]["value"] is not None
+    assert len(found["epsilon"]) == 8
+    page = sheet(found)
+    assert page.findings[0] == f"Not identified here: {found['why']}"
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_run_beyond_its_anchors() -> None:
+    data = made(noise=0.0)
+    beyond = tc.mixture([-0.2] * 8, data.plus, data.minus)
+    found = bridged(replace(data, p=beyond))
+    assert "ε in round 1 is −0.200" in found["why"]
+
+
+def test_a_run_about_at_an_anchor() -> None:
+    data = made(100)
+    p = tc.mixture([1.003] * 8, data.plus, data.minus)
+    p += data.p - tc.mixture(shares(data), data.plus, data.minus)  # records differ
+    found = bridged(replace(data, p=p))
+    assert "isn't shown to lie between its anchors: ε in round 1 is 1.003 [0.99" in found["why"]
+
+
+def test_a_run_that_is_no_mixture() -> None:
+    data = made()
+    aside = np.array([0.9, 0.05, 0.05])  # every record moves the same way, whatever its anchors
+    found = bridged(replace(data, p=data.p / 10 + 0.9 * aside))
+    assert found["residual"]["low"] > 1
+    assert f"by {found['residual']['value']:.1f} times what these differ by" in found["why"]
+    assert found["why"].endswith("another model, task or wording may.")
+    lines = [row for row in measured_rows(found) if row[0].startswith("unexplained")]
+    assert lines[0][-1] == "at most .50 (not met)"
+
+
+def measured_rows(found: dict[str, Any]) -> list[Any]:
+    return [list(row) for row in sheet(found).sections[1].parts[0].rows]  # type: ignore[union-attr]
+
+
+def test_anchors_that_have_not_settled_are_told(usual: dict[str, Any]) -> None:
+    data = made()
+    assert usual["last_steps"] is None
+    still = bridged(replace(data, sooner=np.stack([data.plus, data.minus])))
+    assert [e["value"] for e in still["last_steps"].values()] == pytest.approx([0, 0])
+    assert not any("settled" in line for line in sheet(still).findings)
+    sooner = tc.mixture([0.07, 0.9], data.plus, data.minus)
+    found = bridged(replace(data, sooner=sooner))
+    assert [e["value"] for e in found["last_steps"].values()] == pytest.approx([-0.07, 0.1])
+    told = next(line for line in sheet(found).findings if "settled" in line)
+    assert "in the anchor run and by" in told
+    assert "ρ is nearer to 1 than it seems" in told
+
+
+def test_anchors_that_do_not_differ_in_being_right_are_told(usual: dict[str, Any]) -> None:
+    data = made()
+    assert not any("The right option" in line for line in sheet(usual).findings)
+    swapped = bridged(replace(data, plus=data.minus, minus=data.plus))
+    assert any("The right option is less likely under p₊" in x for x in sheet(swapped).findings)
+    elsewhere = bridged(replace(data, target=(data.target + 2) % 3))
+    assert abs(elsewhere["anchors"]["difference"]["value"]) < 0.05
+
+
+def test_records_that_differ_are_told(usual: dict[str, Any]) -> None:
+    found = bridged(made(differ=2.0))
+    # each record's odds go by .6; the pooled ones by less
+    assert found["rho"]["low"] > 0.62
+    assert found["spread"][2]["low"] > 0.25
+    assert any("Records differ much" in line for line in sheet(found).findings)
+    assert not any("Records differ" in line for line in sheet(usual).findings)
+
+
+def test_unequal_evidence_is_told() -> None:
+    data = made(noise=0.02)
+    p = tc.mixture([0.8, 0.5, 0.48, *tc.on_line(0, -0.1, range(1, 6))], data.plus, data.minus)
+    found = bridged(replace(data, p=p + 0.2 * (data.p - p)))
+    assert found["bend"]["low"] > 0
+    assert any("don't bring the same evidence" in line for line in sheet(found).findings)
+
+
+def test_what_can_not_foretell_is_persistence() -> None:
+    data = made()
+    found = bridged(replace(data, correct=np.ones_like(data.correct)))
+    assert (found["fallbacks"]["chain"], found["fallbacks"]["exponential_accuracy"]) == (5, 5)
+    assert found["skill"]["chain"]["accuracy"]["value"] is None
+    assert any("transition chain in 5 of 5" in line for line in sheet(found).findings)
+
+
+@pytest.mark.parametrize(
+    ("data", "folds", "says"),
+    [
+        (made(rounds=3), 5, "at least 4 rounds"),
+        (made(30, size=5), 5, "6 clusters can't be cut into 5 folds"),
+        (made(), 1, "folds must be at least 2"),
+    ],
+)
+def test_too_little(data: Aligned, folds: int, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        bridged(data, folds=folds)
+
+
+def test_the_page_holds_everything_drawn(usual: dict[str, Any]) -> None:
+    page = sheet({**usual, "folders": {"run": "runs/x"}, "left_out": 3})
+    charts = [part for s in page.sections for part in s.parts if hasattr(part, "layout")]
+    assert [c.name for c in charts] == ["epsilon", "later-probability", "later-accuracy"]
+    assert [t["name"] for t in charts[2].data][-2:] == ["persistence", "measured"]
+    for section in page.sections:
+        for table in section.parts:
+            for row in getattr(table, "rows", ()):
+                assert len(row) == len(table.columns)
+    assert "3 examples of the run were left out" in page.findings[-1]
+    four = sheet(bridged(made(rounds=4)))
+    assert "in round 4" in four.findings[0]

@@ -1,0 +1,133 @@
+"""The page of training: findings and verdicts follow from the numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from selfcorrect.report.sheet import Table, page
+from selfcorrect.studies.train.claims import claims, margin
+from selfcorrect.studies.train.sheet import sheet
+
+N = list(range(2, 20))
+
+
+def of(mean: float, half: float | None, n: int = 4) -> dict[str, Any]:
+    ends = (None, None) if half is None else (mean - half, mean + half)
+    return {"mean": mean, "low": ends[0], "high": ends[1], "n": n}
+
+
+def curve(mean: float, half: float | None = 0.01) -> dict[str, Any]:
+    one = of(mean, half)
+    return {k: one[k] if k == "n" or one[k] is None else [one[k]] * len(N) for k in one}
+
+
+def arm(preset: str, name: str, excess: float, **more: Any) -> dict[str, Any]:
+    return {
+        "preset": preset,
+        "name": name,
+        "kind": "warped" if preset == "warped" else "original",
+        "versus": more.get("versus"),
+        "recipe": {"steps": 600},
+        "parameters": 1000,
+        "seconds": 3.0,
+        "norm": of(1, 0.1),
+        "excess": of(excess, 0.001),
+        "excess_difference": more.get("difference"),
+        "curves": {k: curve(0.3) for k in ("excess", "distance", "cosine_with_optimum")},
+        "noise": {
+            p: curve(at) for p, at in (("0", 0.3), ("0.5", more.get("noisy", 0.5)), ("1", 1.0))
+        },
+    }
+
+
+def result(*arms: dict[str, Any]) -> dict[str, Any]:
+    kinds = ("original", "warped")
+    names = ("descent", "floor", "best copy", "mean", "exponential weights", "least squares")
+    at = {"floor": 0.29, "best copy": 0.01}
+    return {
+        "settings": {
+            "seeds": 4, "contexts": 8, "device": "cpu", "torch": "2", "quick": False,
+        },
+        "n": N,
+        "arms": list(arms),
+        "floor": dict.fromkeys(kinds, of(14.7, 0.1)),
+        "random": dict.fromkeys(kinds, of(17.7, 0.1)),
+        "references": {k: {name: curve(at.get(name, 0.3)) for name in names} for k in kinds},
+        "noise": {"descent": {p: curve(0.4) for p in ("0", "0.5", "1")}},
+        "squared": {
+            "steps": [50, 200],
+            "contexts": 8,
+            "norm": {"2": [of(1, 0.1), of(2, 0.1)]},
+            "distance": {"2": [of(0.3, 0.1)] * 2},
+        },
+        "published": {
+            name: {"0": {"2": 0.5, "5": 0.4, "10": 0.3, "15": 0.3}}
+            for name in ("transformer", "gradient descent")
+        },
+    }  # fmt: skip
+
+
+def verdicts(*arms: dict[str, Any]) -> dict[str, str]:
+    return {row[0]: row[1] for row in claims(result(*arms)).rows}
+
+
+@pytest.mark.parametrize(
+    ("difference", "verdict"),
+    [
+        (of(0.2, 0.1), "reproduces"),
+        (of(0.0, 0.01), "does not reproduce"),
+        (of(-0.2, 0.1), "does not reproduce"),
+        (of(0.05, 0.1), "can't tell"),
+        (of(0.2, None, 1), "can't tell"),
+    ],
+)
+def test_a_part_is_needed_if_the_whole_interval_says_so(
+    difference: dict[str, Any], verdict: str
+) -> None:
+    assert margin(result(), "original") == pytest.approx(0.03)
+    told = verdicts(arm("ablations", "linear attention", 0.1, difference=difference))
+    assert told["Softmax attention is needed (the paper's data)"] == verdict
+
+
+def test_descent_noise_and_plateau_are_decided_by_intervals() -> None:
+    told = verdicts(arm("formats", "one-token", 0.004))
+    assert told["A trained transformer does what descent on the loss does (one-token)"] == (
+        "reproduces"
+    )
+    assert told["The worse the critic, the worse the answer"] == "reproduces"
+    assert told["The plateau of 1 − cos near .297 is what the context allows"] == (
+        "does not reproduce"
+    )
+    told = verdicts(arm("formats", "interleaved", 0.4), arm("formats", "one-token", 0, noisy=0.2))
+    assert told["A trained transformer does what descent on the loss does (interleaved)"] == (
+        "does not reproduce"
+    )
+    assert told["The worse the critic, the worse the answer"] == "does not reproduce"
+
+
+def test_a_page_of_any_presets() -> None:
+    base = arm("ablations", "base", 0.003)
+    other = arm("ablations", "no FFN", 0.2, versus="base", difference=of(0.2, 0.1))
+    every = sheet(
+        result(
+            arm("formats", "one-token", 0.004),
+            base,
+            other,
+            arm("warped", "base", 0.2),
+            arm("objectives", "weighted", 1.0),
+            arm("released-mask", "no FFN", 0.1),
+            arm("released-mask", "no FFN, sees all", 0.1, versus="no FFN",
+                difference=of(0.1, 0.2)),
+        )
+    )  # fmt: skip
+    assert any("clearly worse: no FFN" in each for each in every.findings)
+    assert "released-mask" in page(every)
+    for arms in ((), (base,), (arm("released", "released", 0.4),)):
+        page(sheet(result(*arms)))
+    quick = result()
+    quick["settings"]["quick"] = True
+    assert "A first look" in sheet(quick).findings[0]
+    tables = [p for s in every.sections for p in s.parts if isinstance(p, Table)]
+    assert all(len(row) == len(t.columns) for t in tables for row in t.rows)
