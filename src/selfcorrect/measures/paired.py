@@ -7,6 +7,7 @@ means of differences: :func:`selfcorrect.measures.intervals.means`.
 
 from __future__ import annotations
 
+import gc
 import math
 
 import numpy as np
@@ -143,7 +144,15 @@ def sign_flip(sums: ArrayLike, *, seed: int = 0) -> float:
 def holm(p: ArrayLike) -> Floats:
     """Holm's adjustment of several tests' p [m], so that all of them hold at one level."""
     given = np.asarray(p, dtype=np.float64)
-    return np.asarray(multipletests(given, method="holm")[1]) if len(given) else given
+    if not len(given):
+        return given
+    # multipletests collects garbage at each call, up to half a second in a large process; what is
+    # frozen isn't looked at
+    gc.freeze()
+    try:
+        return np.asarray(multipletests(given, method="holm")[1])
+    finally:
+        gc.unfreeze()
 
 
 def joint_level(columns: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> float:
