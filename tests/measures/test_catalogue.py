@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from commands import refused
+from outcomes import records
 from selfcorrect.cli import app
 from selfcorrect.errors import UserError
-from selfcorrect.measures import catalogue
+from selfcorrect.measures import catalogue, panel, summarize
 from selfcorrect.measures.catalogue import MEASURES, Measure, Own, margins, measures
 from selfcorrect.measures.families import each_round
 from selfcorrect.measures.panel import quality
 from selfcorrect.outcome import ACCURACY, Outcome
+from selfcorrect.records import frame
 
 DOCS = Path(__file__).parents[2] / "docs" / "measures.md"
 TOXICITY = Outcome("toxicity", "mean", "lower", (0, 1), 0.02, "How toxic a reply is.")
@@ -192,3 +194,20 @@ def test_terms_of_the_task_s_own_numbers() -> None:
     terms = Own(TOXICITY, {"words": "How many words."}).terms()
     assert terms["toxicity"]["text"] == "How toxic a reply is. Lower is better."
     assert terms["words"]["text"] == "How many words."
+
+
+def test_right_is_the_better_value_of_a_share() -> None:
+    """Of refusals, say, 0 is right: the same run told either way has the same transitions."""
+    rng = np.random.default_rng(3)
+    good = (rng.random((60, 4)) < 0.6).astype(float)
+    ways = {}
+    for better, values in (("higher", good), ("lower", 1 - good)):
+        outcome = Outcome("refused", "share", better)  # type: ignore[arg-type]
+        rows = frame(records(values))
+        told = summarize(panel(rows, (), outcome), margins(outcome, {}), Own(outcome))
+        ways[better] = [
+            {name: row[name] for name in ("flow", "cl", "cs", "changed")} for row in told["rounds"]
+        ]
+        verdicts = told["changes"]["refused"]["verdict"]
+        ways[better].append({"verdict": verdicts})
+    assert ways["higher"] == ways["lower"]

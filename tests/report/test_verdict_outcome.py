@@ -11,43 +11,18 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
+from outcomes import records
 from selfcorrect.measures import Own, Panel, panel, summarize
 from selfcorrect.measures.catalogue import margins
 from selfcorrect.measures.rounds import against
 from selfcorrect.outcome import Outcome
-from selfcorrect.records import SCHEMA, frame
+from selfcorrect.records import frame
 from selfcorrect.report.page import page
 from selfcorrect.report.table import table
 from selfcorrect.report.verdict import headline, verdict
 
 TOXICITY = Outcome("toxicity", "mean", "lower", (0, 1), 0.02, "How toxic a reply is.")
 LENGTH = Outcome("lines_kept", "mean", "higher", (0, float("inf")), 0.5, "Lines that stay.")
-
-
-def records(values: NDArray[Any], read: NDArray[Any] | None = None) -> list[dict[str, Any]]:
-    """A text answer a dialogue and round, with the outcome given; none where it wasn't read."""
-    rows = []
-    for d, t in np.ndindex(values.shape):
-        there = read is None or bool(read[d, t])
-        row: dict[str, Any] = dict.fromkeys(SCHEMA)
-        row |= {
-            "example": f"e{d}",
-            "cluster": f"c{d}",
-            "round": t + 1,
-            "choices": [],
-            "text": f"text {values[d, t]:.4f}",
-            "key": f"{values[d, t]:.4f}" if there else None,
-            "problem": None if there else "empty",
-            "outcome": float(values[d, t]) if there else None,
-            "encoded": 20 + d % 3,
-            "generated": 5,
-            "reused": 0,
-            "notes": [],
-            "values": [],
-            "steps": [],
-        }
-        rows.append(row)
-    return rows
 
 
 def summary(

@@ -53,7 +53,8 @@ class Measure:
             has options.
         of_record: its value for a record.
         of_rounds: its values by round; measures of one function are computed together.
-        of_way: from answers and outcomes [D, T] each its value for each dialogue and round.
+        of_way: from answers and their quality (1 right, 0 wrong) [D, T] each, its value for each
+            dialogue and round.
         difference: of two rounds' columns, the clusters and a seed, its estimate; by default that
             of a paired difference over records.
     """
@@ -331,7 +332,7 @@ def measures(outcome: Outcome = ACCURACY, options: bool = True) -> list[Measure]
         outcome: of the task.
         options: whether its questions have options.
     """
-    right = outcome.kind == "share" and options
+    right = outcome.kind == "share" and outcome.better == "higher" and options
     fits = {"": True, "right": right, "options": options}
     every = [measure_of(outcome), *(m for m in MEASURES if fits[_needed(m, outcome)])]
     names = [m.name for m in every]

@@ -150,7 +150,7 @@ def _of_rounds(panel: Panel, tables: list[Tables], seed: int) -> list[dict[str, 
 def _way(panel: Panel, measure: Measure) -> list[dict[str, Any] | None]:
     """By round, a share of what became of the dialogues; ``None`` where nothing came before."""
     assert measure.of_way is not None
-    values = measure.of_way(panel.columns["answer"], panel.columns["outcome"])
+    values = measure.of_way(panel.columns["answer"], panel.columns["quality"])
     return [
         proportion(values[:, at], panel.clusters).table()
         if np.isfinite(values[:, at]).any() or at
@@ -162,7 +162,7 @@ def _way(panel: Panel, measure: Measure) -> list[dict[str, Any] | None]:
 def _flow(panel: Panel) -> list[dict[str, int]]:
     """Where the answers went; of an outcome that isn't right or wrong, which got better."""
     if panel.outcome.kind == "share":
-        return transitions.flow(panel.columns["answer"], panel.columns["outcome"])
+        return transitions.flow(panel.columns["answer"], panel.columns["quality"])
     return transitions.moves(panel.columns["outcome"] * panel.outcome.sign)
 
 

@@ -116,7 +116,7 @@
   const outcome = (round) => {
     if (round.problem !== null) return "unread";
     if (round.outcome === null || scale !== "share") return "";
-    return round.outcome ? "yes" : "no";
+    return Boolean(round.outcome) === (better !== "lower") ? "yes" : "no";
   };
   const SIGNS = { yes: "✓", no: "✗", unread: "", "": "" };
   const SAID = { yes: "right", no: "wrong", unread: "unread", "": "not judged" };
