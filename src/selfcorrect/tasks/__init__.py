@@ -39,6 +39,7 @@ _TASKS = {
     "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect score.",
     "planted": "Sums with several results to choose from, for models with known answers.",
+    "planted-scores": "Plans to be given a number in free text, for models with known numbers.",
     "sample": "The bundled questions about two people, in BBQ's manner; needs no data.",
     "winogender": "Winogender schemas (arXiv 1804.09301): he, she or they for the blank.",
 }

@@ -1,9 +1,10 @@
 """Models with known answers, on which every measure and study can be tested.
 
-They answer the task ``planted`` (``What is A + B?`` and lettered options) without a network. What
-one does is a stated law, so that a measure has a right value to be compared with:
-:mod:`~selfcorrect.models.planted.chain` states accuracy, transitions and calibration,
-:mod:`~selfcorrect.models.planted.two_concept` a mixture of two concepts.
+They answer the tasks ``planted`` (``What is A + B?`` and lettered options) and ``planted-scores``
+(free text) without a network. What one does is a stated law, so that a measure has a right value to
+be compared with: :mod:`~selfcorrect.models.planted.chain` states accuracy, transitions and
+calibration, :mod:`~selfcorrect.models.planted.two_concept` a mixture of two concepts,
+:mod:`~selfcorrect.models.planted.scores` a number over rounds that its free text states.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.planted.chain import Chain, Law
 from selfcorrect.models.planted.conversation import Planted, PlantedConversation, PlantedLaw
+from selfcorrect.models.planted.scores import Scores
 from selfcorrect.models.planted.two_concept import TwoConcept
 
 __all__ = [
@@ -23,19 +25,20 @@ __all__ = [
     "Law",
     "Planted",
     "PlantedConversation",
+    "Scores",
     "TwoConcept",
     "load",
 ]
 
 #: the laws by the name of their model
-LAWS: dict[str, type[PlantedLaw]] = {law.KIND: law for law in (Law, TwoConcept)}
+LAWS: dict[str, type[PlantedLaw]] = {law.KIND: law for law in (Law, TwoConcept, Scores)}
 
 ChainConversation = PlantedConversation  # its name when there was one law
 
 
 def load(name: str) -> Planted[Any]:
     """Open a planted model with its defaults, ``planted:chain``, or with settings of its law:
-    ``planted:chain?accuracy=0.5,gap=0.1``. See :class:`Law` and :class:`TwoConcept`.
+    ``planted:chain?accuracy=0.5,gap=0.1``. See :class:`Law`, :class:`TwoConcept`, :class:`Scores`.
 
     Raises:
         UserError: an unknown model or setting (with the nearest names), or a value that isn't a

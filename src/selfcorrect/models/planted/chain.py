@@ -68,7 +68,7 @@ from scipy.special import betaincinv
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message
-from selfcorrect.models.planted.conversation import Planted, Turn
+from selfcorrect.models.planted.conversation import OptionTurn, Planted
 from selfcorrect.models.planted.questions import Question, read, uniform
 
 _NEAREST_TO_CERTAIN = 1e-6
@@ -177,7 +177,7 @@ class Law:
 
     def turns(
         self, dialogues: Sequence[Sequence[Message]], samples: Sequence[int | None]
-    ) -> list[Turn]:
+    ) -> list[OptionTurn]:
         """See :class:`selfcorrect.models.planted.conversation.PlantedLaw`."""
         drawn = [_draw(self, m, sample) for m, sample in zip(dialogues, samples, strict=True)]
         confidences = self.confidences(
@@ -186,7 +186,7 @@ class Law:
             np.array([draw.branch for draw in drawn]),
             np.array([draw.level for draw in drawn]),
         ).tolist()
-        return [_turn(draw, c) for draw, c in zip(drawn, confidences, strict=True)]
+        return [_turn(draw, c, self.mass) for draw, c in zip(drawn, confidences, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +226,11 @@ def _draw(law: Law, messages: Sequence[Message], sample: int | None) -> _Drawn:
     return _Drawn(question, dialogue.round, given, branch, level, choice)
 
 
-def _turn(drawn: _Drawn, confidence: float) -> Turn:
+def _turn(drawn: _Drawn, confidence: float, mass: float) -> OptionTurn:
     options = range(len(drawn.question.labels))
     others = (1 - confidence) / (len(options) - 1)
     p = tuple(confidence if option == drawn.given else others for option in options)
-    return Turn(drawn.question, drawn.given, p, drawn.choice)
+    return OptionTurn(drawn.question, drawn.given, p, mass, drawn.choice)
 
 
 Chain = Planted[Law]

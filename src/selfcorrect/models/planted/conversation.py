@@ -15,21 +15,80 @@ from selfcorrect.models.planted.questions import Question
 _DRAWN_CHOICE = 0.9
 
 
+class Turn(Protocol):
+    """What a model is about to say, whatever it is asked for."""
+
+    def likelihoods(self, texts: Sequence[str]) -> list[float]:
+        """log p of each text as the reply, in nats."""
+        ...
+
+    def words(self, texts: Sequence[str], logps: Sequence[float]) -> list[str]:
+        """The whole reply in words; it may be one of ``texts``, whose likelihoods these are."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """What a model is about to answer.
+class OptionTurn:
+    """One option of a lettered question.
 
     Attributes:
         question: which is asked.
         given: the option answered.
         p: the probability of each option, in their order; they sum to 1.
+        mass: the probability of all options together.
         choice: a uniform draw, for likelihoods of texts that aren't options.
     """
 
     question: Question
     given: int
     p: tuple[float, ...]
+    mass: float
     choice: float
+
+    def likelihoods(self, texts: Sequence[str]) -> list[float]:
+        """See :class:`Turn`."""
+        options = [self.question.option(text) for text in texts]
+        if not any(option is not None for option in options):
+            return drawn_choice(len(texts), self.choice)
+        return [
+            math.log((1 - self.mass) / len(texts) if option is None else self.mass * self.p[option])
+            for option in options
+        ]
+
+    def words(self, texts: Sequence[str], logps: Sequence[float]) -> list[str]:
+        """See :class:`Turn`: the answer, or the drawn one of texts that aren't options."""
+        if texts and all(self.question.option(text) is None for text in texts):
+            return texts[max(range(len(texts)), key=logps.__getitem__)].split()
+        return [f"({self.question.labels[self.given]})", self.question.numbers[self.given]]
+
+
+@dataclass(frozen=True, slots=True)
+class TextTurn:
+    """Free text.
+
+    Attributes:
+        text: what is said.
+        choice: a uniform draw, for likelihoods of texts that it is to choose from.
+    """
+
+    text: str
+    choice: float
+
+    def likelihoods(self, texts: Sequence[str]) -> list[float]:
+        """See :class:`Turn`."""
+        return drawn_choice(len(texts), self.choice)
+
+    def words(self, texts: Sequence[str], logps: Sequence[float]) -> list[str]:
+        """See :class:`Turn`."""
+        chosen = texts[max(range(len(texts)), key=logps.__getitem__)] if texts else self.text
+        return chosen.split()
+
+
+def drawn_choice(number: int, uniform: float) -> list[float]:
+    """log p of so many texts of which one was drawn."""
+    drawn = int(uniform * number)
+    rest = (1 - _DRAWN_CHOICE) / max(1, number - 1)
+    return [math.log(_DRAWN_CHOICE if n == drawn else rest) for n in range(number)]
 
 
 class PlantedLaw(Protocol):
@@ -38,18 +97,14 @@ class PlantedLaw(Protocol):
     Attributes:
         KIND: the model's name.
         VERSION: part of the fingerprint: bumped when the law or its draws change.
-        mass: the probability of all options together.
     """
 
     KIND: ClassVar[str]
     VERSION: ClassVar[int]
 
-    @property
-    def mass(self) -> float: ...
-
     def turns(
         self, dialogues: Sequence[Sequence[Message]], samples: Sequence[int | None]
-    ) -> list[Turn]:
+    ) -> Sequence[Turn]:
         """What comes next in each transcript: a function of it, and of the seed of a sample."""
         ...
 
@@ -130,7 +185,7 @@ class PlantedConversation:
         scores: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
         for row, turn in zip(rows, turns, strict=True):
             mine = texts[row] or ()
-            logps = _likelihoods(turn, mine, self.model.law.mass)
+            logps = turn.likelihoods(mine)
             scores[row] = [
                 TextScore(logp, max(1, len(text.split())))
                 for logp, text in zip(logps, mine, strict=True)
@@ -145,8 +200,8 @@ class PlantedConversation:
         if len(prompt) + request.max_tokens > self.model.context:
             notes = ("the transcript is longer than the model's context window",)
             return Reply("", "context", prompt_tokens=len(prompt), notes=notes)
-        logps = _likelihoods(turn, request.options, self.model.law.mass)
-        words = _words(turn, request.options, logps)
+        logps = turn.likelihoods(request.options)
+        words = turn.words(request.options, logps)
         text = " ".join(words[: request.max_tokens])
         if opened.endswith("("):
             text = text.removeprefix("(")
@@ -165,26 +220,6 @@ class PlantedConversation:
             reused=reused,
             generated=generated,
         )
-
-
-def _likelihoods(turn: Turn, texts: Sequence[str], mass: float) -> list[float]:
-    """log p of each text as the reply, in nats."""
-    options = [turn.question.option(text) for text in texts]
-    if not any(option is not None for option in options):
-        drawn = int(turn.choice * len(texts))
-        rest = (1 - _DRAWN_CHOICE) / max(1, len(texts) - 1)
-        return [math.log(_DRAWN_CHOICE if n == drawn else rest) for n in range(len(texts))]
-    return [
-        math.log((1 - mass) / len(texts) if option is None else mass * turn.p[option])
-        for option in options
-    ]
-
-
-def _words(turn: Turn, texts: Sequence[str], logps: Sequence[float]) -> list[str]:
-    """The whole reply in words: the answer, or the drawn one of texts that aren't options."""
-    if texts and all(turn.question.option(text) is None for text in texts):
-        return texts[max(range(len(texts)), key=logps.__getitem__)].split()
-    return [f"({turn.question.labels[turn.given]})", turn.question.numbers[turn.given]]
 
 
 def _render(messages: Sequence[Message]) -> str:

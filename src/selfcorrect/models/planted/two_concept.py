@@ -56,7 +56,7 @@ from scipy.special import expit
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message
-from selfcorrect.models.planted.conversation import Turn
+from selfcorrect.models.planted.conversation import OptionTurn
 from selfcorrect.models.planted.questions import Dialogue, Question, read, uniform
 
 _MENTION = re.compile(r"\b(in)?correct\w*", re.IGNORECASE)
@@ -169,7 +169,7 @@ class TwoConcept:
 
     def turns(
         self, dialogues: Sequence[Sequence[Message]], samples: Sequence[int | None]
-    ) -> list[Turn]:
+    ) -> list[OptionTurn]:
         """See :class:`selfcorrect.models.planted.conversation.PlantedLaw`."""
         return [_turn(self, m, sample) for m, sample in zip(dialogues, samples, strict=True)]
 
@@ -180,7 +180,7 @@ def count_mentions(text: str) -> int:
     return sum(-1 if prefix else 1 for prefix in _MENTION.findall(text))
 
 
-def _turn(law: TwoConcept, messages: Sequence[Message], sample: int | None) -> Turn:
+def _turn(law: TwoConcept, messages: Sequence[Message], sample: int | None) -> OptionTurn:
     dialogue = read(law.KIND, messages)
     question = dialogue.question
     plus, minus = law.concepts(len(question.labels), question.truth, law.lure(question))
@@ -192,7 +192,7 @@ def _turn(law: TwoConcept, messages: Sequence[Message], sample: int | None) -> T
     given = dialogue.begun
     if given is None:
         given = next((n for n, up_to in enumerate(accumulate(p)) if event < up_to), len(p) - 1)
-    return Turn(question, given, p, choice)
+    return OptionTurn(question, given, p, law.mass, choice)
 
 
 def _log_odds(law: TwoConcept, dialogue: Dialogue, plus: Floats, minus: Floats) -> float:
