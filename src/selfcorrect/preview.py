@@ -139,7 +139,9 @@ def _preview(ready: Prepared, out: str | Path) -> Preview:
     open_model = _opener(reading, ready.opened)
     main = open_model(ready.facts.model.name)
     others = {name: open_model(facts.name) for name, facts in ready.facts.others.items()}
-    arms = [Arm(arm.name, arm.strategy, arm.spec.rounds) for arm in ready.arms]
+    arms = [
+        Arm(arm.name, arm.strategy, arm.spec.rounds, arm.spec.system, others) for arm in ready.arms
+    ]
 
     def through(examples: int, arms: Sequence[Arm]) -> dict[str, list[Record]]:
         return converse(
@@ -148,8 +150,6 @@ def _preview(ready: Prepared, out: str | Path) -> Preview:
             list(ready.examples[:examples]),
             arms,
             seed=ready.spec.seed,
-            system=ready.spec.system,
-            others=others,
             on_round=lambda _arm, round, _rows: reading.next_round(round + 1),
         )
 

@@ -35,6 +35,20 @@ say = "{review}"
 elicit = "answer"
 prefill = "{answer_prefill}"
 """
+ADVISED = """
+[[first]]
+from = "critic"
+say = "{question}"
+[[first]]
+from = "critic"
+elicit = "feedback"
+max_tokens = 4
+[[first]]
+say = "{question} They say {feedback}"
+[[first]]
+elicit = "answer"
+prefill = "{answer_prefill}"
+"""
 CRITIQUE = """
 [[again]]
 say = "Is it right? {round}"
@@ -76,8 +90,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, list[list[Message]
 def _run(
     model: Any, task: Any, text: str, rounds: int = 3, n: int = 3, head: str = HEAD, **more: Any
 ) -> list[dict[str, Any]]:
-    arm = Arm("arm", _strategy(text, head), rounds)
-    return converse(model, task, task.examples()[:n], [arm], seed=1, **more)["arm"]
+    arm = Arm("arm", _strategy(text, head), rounds, **more)
+    return converse(model, task, task.examples()[:n], [arm], seed=1)["arm"]
 
 
 def _rebuilt(records: list[dict[str, Any]], model: Any) -> list[list[Message]]:
@@ -120,7 +134,7 @@ def test_the_transcript_is_rebuilt_from_the_records(
     name: str, template: str, task: Any, shown: list[Any]
 ) -> None:
     model = tiny.model("llama", getattr(tiny, template))
-    others = {"critic": tiny.model("qwen2", seed=3)} if name == "critic" else None
+    others = {"critic": tiny.model("qwen2", seed=3)} if name == "critic" else {}
     records = _run(model, task, STRATEGIES[name], system="Be {kind}.", others=others)
     (own,) = [m for who, m in shown if who is model.engine and len(m) == 3]
     assert _rebuilt(records, model) == own
@@ -199,6 +213,14 @@ def test_arms_together_give_what_each_gives_alone(name: str, task: Any) -> None:
     texts[4] += REVIEW.replace("{review}", "{repeat}")
     arms = [Arm(str(k), _strategy(text), 3) for k, text in enumerate(texts)]
     arms.append(Arm("short", _strategy(FIRST, HEAD + "max_rounds = 1\n"), 1))
+    one, two = (tiny.model("qwen2", seed=seed) for seed in (3, 4))
+    critic = _strategy(STRATEGIES["critic"])
+    arms += [Arm(f"by {k}", critic, 2, None, {"critic": m}) for k, m in enumerate((one, two))]
+    for k, system in enumerate(["Be kind.", "Be brief."]):
+        arms.append(Arm(f"told {k}", arms[k].strategy, 2, system))
+        arms.append(Arm(f"told {k} by", critic, 2, system, {"critic": (one, two)[k]}))
+    advised = _strategy(ADVISED + REVIEW)
+    arms += [Arm(f"after {k}", advised, 2, None, {"critic": m}) for k, m in enumerate((one, two))]
     heard = []
     together = converse(
         model,
@@ -459,6 +481,17 @@ def test_stop_ends_a_dialogue_whose_answer_settled(task: Any) -> None:
     assert all(r["choice"] == 2 for r in second)
     assert all(any("stopped early" in n["text"] for n in r["notes"]) for r in second[3:])
     assert all(r["encoded"] == 0 for r in second[3:])
+
+
+def test_an_arm_stops_by_its_own_rule(task: Any) -> None:
+    """Whichever comes first of those that share a round 1."""
+    stops = Arm("stops", _strategy(FIRST + REVIEW + "[stop]\nunchanged = 1\n"), 4)
+    arms = [stops, Arm("goes on", _strategy(FIRST + REVIEW), 4)]
+    for order in (arms, arms[::-1]):
+        model = _Scripted(_letter, _odd)
+        records = converse(model, task, task.examples()[:2], order, seed=1)  # type: ignore[arg-type]
+        assert [len(r["steps"]) for r in records["stops"]] == [2, 2, 0, 0] * 2
+        assert [len(r["steps"]) for r in records["goes on"]] == [2, 2, 2, 2] * 2
 
 
 def test_rounds_and_except_rounds(task: Any) -> None:

@@ -101,8 +101,8 @@ def test_the_prompts_are_those_of_a_run(system: str | None) -> None:
     shown = preview(spec, baseline=False).prompts
     ready = prepare(spec)
     example, model = ready.examples[0], Listening()
-    arm = Arm("intrinsic", ready.strategy, 3)
-    rows = converse(model, ready.task, [example], [arm], seed=0, system=system)["intrinsic"]  # type: ignore[arg-type]
+    arm = Arm("intrinsic", ready.strategy, 3, system)
+    rows = converse(model, ready.task, [example], [arm], seed=0)["intrinsic"]  # type: ignore[arg-type]
     replies = {f"‹reply {n}›": text for n, text in enumerate(asked(rows, example), start=1)}
     assert [said(prompt.text, replies) for prompt in shown] == model.prompts
     assert [prompt.round for prompt in shown] == [1, 2, 3]

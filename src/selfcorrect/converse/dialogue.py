@@ -107,11 +107,11 @@ def begin(task: Task, example: Example) -> Dialogue:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all arms of a chunk have in common.
+    """In what an arm's dialogues take place.
 
     Attributes:
         model: who answers.
-        others: models that a strategy's ``from`` names.
+        others: models that the strategy's ``from`` names.
         seed: of the run.
         system: a system prompt for every dialogue.
     """

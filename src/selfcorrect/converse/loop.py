@@ -1,12 +1,13 @@
 """The loop: a chunk of examples through all rounds of one or several strategies, as records.
 
-Arms whose first steps are the same share round 1, and all arms share the encoded beginning.
+Arms that begin alike (the same first steps, system prompt, and models that speak in them) share
+round 1; all arms share the encoded beginning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting, begin, start
 from selfcorrect.converse.elicit import elicit
@@ -24,11 +25,19 @@ OnRound = Callable[[str, int, Sequence[Record]], None]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A strategy and how many rounds of it are run."""
+    """A strategy, and what it is run with.
+
+    Attributes:
+        rounds: how many rounds of it are run.
+        system: a system prompt for every dialogue.
+        others: models that the strategy's ``from`` names.
+    """
 
     name: str
     strategy: Strategy
     rounds: int
+    system: str | None = None
+    others: Mapping[str, Model] = field(default_factory=dict)
 
 
 def converse(
@@ -38,8 +47,6 @@ def converse(
     arms: Sequence[Arm],
     *,
     seed: int,
-    system: str | None = None,
-    others: Mapping[str, Model] | None = None,
     on_round: OnRound | None = None,
 ) -> dict[str, list[Record]]:
     """Take a chunk of examples through all rounds of every arm.
@@ -50,8 +57,6 @@ def converse(
         examples: the chunk.
         arms: their names differ.
         seed: of the run; samples draw from the seed of (run, example, round, step, sample).
-        system: a system prompt for every dialogue.
-        others: models that a strategy's ``from`` names.
         on_round: called as each arm finishes each round.
 
     Returns:
@@ -61,7 +66,6 @@ def converse(
     Raises:
         UserError: a strategy names a model that isn't bound, or a value the task doesn't offer.
     """
-    setting = Setting(model, task, seed, system, others or {})
     for kind in set(task.max_tokens) - set(KINDS):
         raise UserError(
             f"the task {task.name} states the most tokens of {kind!r}, which is never elicited: "
@@ -69,30 +73,34 @@ def converse(
         )
     fresh = [begin(task, example) for example in examples]
     for arm in arms:
-        _check(arm.strategy, fresh, setting)
-    root = model.open(len(fresh))
+        _check(arm, fresh, task)
     records: dict[str, list[Record]] = {arm.name: [] for arm in arms}
-    groups = _same_beginning(arms)
-    for number, group in enumerate(groups):
-        own = root if number == len(groups) - 1 else root.branch()
-        own.restart([setting.start] * len(fresh))
-        batch = Batch([dialogue.copy() for dialogue in fresh], {None: own})
-        first = _round(batch, group[0].strategy, 1, setting)
-        for arm in group:
-            own_first: list[Record] = [{**row, "oracle": arm.strategy.oracle} for row in first]
-            records[arm.name] += own_first
-            if on_round:
-                on_round(arm.name, 1, own_first)
-        if number == 0 and len(groups) > 1:
-            root = own.branch()  # so that the next group finds this one's beginning encoded
-        for k, arm in enumerate(group):
-            mine = batch if k == len(group) - 1 else batch.branch()
-            for number_of_round in range(2, arm.rounds + 1):
-                rows = _round(mine, arm.strategy, number_of_round, setting)
-                records[arm.name] += rows
-                if on_round:
-                    on_round(arm.name, number_of_round, rows)
-            mine.close()
+
+    def tell(arm: Arm, number: int, rows: list[Record]) -> None:
+        records[arm.name] += rows
+        if on_round:
+            on_round(arm.name, number, rows)
+
+    for groups in _alike(arms):
+        root = model.open(len(fresh))
+        for place, group in enumerate(groups):
+            own = root if place == len(groups) - 1 else root.branch()
+            batch = Batch([dialogue.copy() for dialogue in fresh], {None: own})
+            setting = Setting(model, task, seed, group[0].system, group[0].others)
+            own.restart([setting.start] * len(fresh))
+            first = _round(batch, group[0].strategy, 1, setting)
+            for arm in group:
+                tell(arm, 1, [{**row, "oracle": arm.strategy.oracle} for row in first])
+            if place == 0 and len(groups) > 1:
+                root = own.branch()  # so that the next group finds this one's beginning encoded
+            for arm in group:
+                mine = batch if arm is group[-1] else batch.branch()
+                setting = replace(setting, others=arm.others)
+                _stop(mine, arm.strategy)
+                for number in range(2, arm.rounds + 1):
+                    tell(arm, number, _round(mine, arm.strategy, number, setting))
+                    _stop(mine, arm.strategy)
+                mine.close()
     index = {example.id: at for at, example in enumerate(examples)}
     for rows in records.values():
         rows.sort(key=lambda row: (index[row["example"]], row["round"]))
@@ -115,28 +123,38 @@ def beginning(
     return messages, ""
 
 
-def _check(strategy: Strategy, dialogues: Sequence[Dialogue], setting: Setting) -> None:
+def _check(arm: Arm, dialogues: Sequence[Dialogue], task: Task) -> None:
+    strategy = arm.strategy
     if dialogues:
         check_names(strategy, set(dialogues[0].texts))
-        check_given(strategy, len(dialogues[0].example.turns), setting.task.name)
+        check_given(strategy, len(dialogues[0].example.turns), task.name)
     for name, line in strategy.asked.items():
-        if name not in setting.others:
+        if name not in arm.others:
             raise UserError(
                 f"the strategy {strategy.name} lets {name!r} speak (line {line}), but no model is "
                 f"bound to that name: add models.{name}=MODEL to the spec."
             )
 
 
-def _same_beginning(arms: Sequence[Arm]) -> list[list[Arm]]:
-    groups: list[list[Arm]] = []
+def _alike(arms: Sequence[Arm]) -> list[list[list[Arm]]]:
+    """The arms by system prompt, which stands before all they could share, and of those with the
+    same one by what they share: groups whose first rounds are the same."""
+    systems: dict[str | None, list[list[Arm]]] = {}
     for arm in arms:
-        for group in groups:
-            if group[0].strategy.first == arm.strategy.first:
-                group.append(arm)
-                break
-        else:
+        groups = systems.setdefault(arm.system, [])
+        alike = next((group for group in groups if _same_first_round(group[0], arm)), None)
+        if alike is None:
             groups.append([arm])
-    return groups
+        else:
+            alike.append(arm)
+    return list(systems.values())
+
+
+def _same_first_round(one: Arm, other: Arm) -> bool:
+    speakers = {step.source for step in one.strategy.first if step.source is not None}
+    return one.strategy.first == other.strategy.first and all(
+        one.others[name] is other.others[name] for name in speakers
+    )
 
 
 def _round(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> list[Record]:
@@ -162,7 +180,7 @@ def _round(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> l
         else:
             elicit(batch, step, number, at, setting, taking)
     for dialogue in batch.dialogues:
-        _settle(dialogue, strategy, number)
+        _settle(dialogue, number)
     pairs = [(dialogue.example, dialogue.answered_with) for dialogue in batch.dialogues]
     grades = setting.task.grade(pairs)
     _check_grades(setting.task, pairs, grades, number)
@@ -202,7 +220,7 @@ def _say(batch: Batch, step: Step, template: str, number: int, taking: Sequence[
     conversation.say(messages)
 
 
-def _settle(dialogue: Dialogue, strategy: Strategy, number: int) -> None:
+def _settle(dialogue: Dialogue, number: int) -> None:
     """What the end of a round means for the next."""
     if dialogue.over == "settled":
         dialogue.notes.append(STOPPED)
@@ -215,6 +233,11 @@ def _settle(dialogue: Dialogue, strategy: Strategy, number: int) -> None:
         dialogue.unchanged += 1
     if number == 1 and dialogue.answer is not None:
         dialogue.first_choice = dialogue.answer.choice
+
+
+def _stop(batch: Batch, strategy: Strategy) -> None:
+    """Stop the dialogues whose answers have settled."""
     stop = strategy.stop
-    if stop is not None and dialogue.over is None and dialogue.unchanged >= stop.unchanged:
-        dialogue.over = "settled"
+    for dialogue in batch.dialogues:
+        if stop is not None and dialogue.over is None and dialogue.unchanged >= stop.unchanged:
+            dialogue.over = "settled"

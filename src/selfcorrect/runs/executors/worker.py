@@ -77,10 +77,11 @@ class Worker:
                 self.model,
                 self.setup.task,
                 examples,
-                [loop.Arm(name, arm.strategy, arm.spec.rounds) for name, arm in arms.items()],
+                [
+                    loop.Arm(name, arm.strategy, arm.spec.rounds, arm.spec.system, self.others)
+                    for name, arm in arms.items()
+                ],
                 seed=self.setup.spec.seed,
-                system=self.setup.spec.system,
-                others=self.others,
                 on_round=on_round,
             )
         }
