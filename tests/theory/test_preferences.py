@@ -159,9 +159,9 @@ def test_reward_noise_replaces_the_share_it_says() -> None:
 
 def test_it_is_much_faster_than_the_loops() -> None:
     """The whole figure is printed by a benchmark; here only that it can't be lost unnoticed."""
-    c = sample(16, generator=torch.Generator().manual_seed(6))
+    c = sample(4, generator=torch.Generator().manual_seed(6))
     sizes = list(range(2, 20))
-    f = torch.randn(16, len(sizes), 5, requires_grad=True)
+    f = torch.randn(4, len(sizes), 5, requires_grad=True)
     start = time.process_time()
     looped(f, c, "cosine", sizes).sum().backward()
     slow = time.process_time() - start
@@ -173,4 +173,4 @@ def test_it_is_much_faster_than_the_loops() -> None:
             prefixes(20, torch.tensor(sizes)),
         )  # fmt: skip
         quick.append(time.process_time() - start)
-    assert slow / sorted(quick)[3] > 30
+    assert slow / sorted(quick)[3] > 100

@@ -138,7 +138,7 @@ def measured_rows(found: dict[str, Any]) -> list[Any]:
 
 
 def test_anchors_that_have_not_settled_are_told(usual: dict[str, Any]) -> None:
-    data = made()
+    data = made(150)
     assert usual["last_steps"] is None
     still = bridged(replace(data, sooner=np.stack([data.plus, data.minus])))
     assert [e["value"] for e in still["last_steps"].values()] == pytest.approx([0, 0])
@@ -152,7 +152,7 @@ def test_anchors_that_have_not_settled_are_told(usual: dict[str, Any]) -> None:
 
 
 def test_anchors_that_do_not_differ_in_being_right_are_told(usual: dict[str, Any]) -> None:
-    data = made()
+    data = made(150)
     assert not any("The right option" in line for line in sheet(usual).findings)
     swapped = bridged(replace(data, plus=data.minus, minus=data.plus))
     assert any("The right option is less likely under p₊" in x for x in sheet(swapped).findings)
@@ -170,7 +170,7 @@ def test_records_that_differ_are_told(usual: dict[str, Any]) -> None:
 
 
 def test_unequal_evidence_is_told() -> None:
-    data = made(noise=0.02)
+    data = made(150, noise=0.02)
     p = tc.mixture([0.8, 0.5, 0.48, *tc.on_line(0, -0.1, range(1, 6))], data.plus, data.minus)
     found = bridged(replace(data, p=p + 0.2 * (data.p - p)))
     assert found["bend"]["low"] > 0
@@ -178,7 +178,7 @@ def test_unequal_evidence_is_told() -> None:
 
 
 def test_what_can_not_foretell_is_persistence() -> None:
-    data = made()
+    data = made(150)
     found = bridged(replace(data, correct=np.ones_like(data.correct)))
     assert (found["fallbacks"]["chain"], found["fallbacks"]["exponential_accuracy"]) == (5, 5)
     assert found["skill"]["chain"]["accuracy"]["value"] is None
