@@ -19,9 +19,9 @@ import selfcorrect as sc
 from commands import refused
 from selfcorrect.cli.export import to_jsonl
 from selfcorrect.errors import UserError
-from selfcorrect.messages import Image, Message, image, joined, message
+from selfcorrect.messages import Image, Message, fold, image, joined, message
 from selfcorrect.messages.images import MOST_BYTES
-from selfcorrect.models.endpoint.wire import fold, render
+from selfcorrect.models.endpoint.wire import render
 from selfcorrect.records import transcript
 from selfcorrect.tasks import make
 from servers.stub import CLOUD, LLAMA_CPP, TEXT, VLLM, Stub
@@ -206,7 +206,12 @@ def test_preview_names_the_image(serve: Callable[..., Stub], tmp_path: Path) -> 
     file = written(tmp_path, {**WORDS, "image": "cat.png"})
     values = {"task.name": "choices", "task.data": str(file), "model.name": "openai:stub"}
     spec = read_spec(values={**values, "model.base_url": server.url})
-    assert "[image: cat.png]\n\nWhat is it?" in preview(spec).prompts[0].text
+    shown = preview(spec)
+    assert "[image: cat.png]\n\nWhat is it?" in shown.prompts[0].text
+    first, second = shown.prompts[:2]
+    assert first.tokens - 1024 == pytest.approx(len(first.text) / 4, abs=2)
+    assert 1024 < second.tokens < 1024 + len(second.text)
+    assert second.encoded < 1024  # the image is known from round 1
 
 
 def test_the_budget_counts_images(serve: Callable[..., Stub], tmp_path: Path) -> None:
@@ -398,9 +403,10 @@ def test_messages_that_are_joined_keep_their_images() -> None:
     one, two = Message("user", (CAT, "what?")), Message("user", ("and", DOG))
     assert joined("user", [one, two]).parts == (CAT, "what?\n\nand", DOG)
     assert joined("user", [two, one]).parts == ("and", DOG, "\n\n", CAT, "what?")
-    folded, notes = fold([message("system", "Be brief."), one, two], system=False)
+    briefed = [message("system", "Be brief."), one, two]
+    folded, roles = fold(briefed, lambda _, each: each.role == "system")
     assert [m.parts for m in folded] == [("Be brief.\n\n", CAT, "what?\n\nand", DOG)]
-    assert len(notes) == 1
+    assert roles == ["system"]
     assert render([one], None) == "User: [image: cat]\n\nwhat?"
     with pytest.raises(UserError, match="reads text only, and it is to be shown the image cat"):
         _ = one.text

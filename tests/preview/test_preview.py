@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 import subprocess
 import sys
 from itertools import pairwise
@@ -12,11 +14,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from selfcorrect import preview as previewing
 from selfcorrect.cli import app
 from selfcorrect.converse import Arm, converse
 from selfcorrect.models import planted
 from selfcorrect.preview import preview
+from selfcorrect.preview.estimate import _parameters, _timings
 from selfcorrect.runs import make_spec, prepare
 from selfcorrect.strategies import load
 from selfcorrect.tasks.base import Example
@@ -197,8 +199,30 @@ def test_the_estimate_counts_what_a_run_then_takes(tmp_path: Path) -> None:
 def test_parameters_are_counted_without_loading_them(smollm2: Any) -> None:
     from selfcorrect.models.local.files import locate
 
-    counted = previewing._parameters(locate("smollm2").folder)
+    counted = _parameters(locate("smollm2").folder)
     assert counted == sum(p.numel() for p in smollm2.engine.network.parameters())
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b"\xff" * 8, b"[]", b"{}x", b'{"a": 3}', b'{"a": {"shape": "x"}}', b"[" * 9999]
+)
+def test_a_damaged_file_of_weights_has_no_parameters(header: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert _parameters(tmp_path) == 0
+    (tmp_path / "a.safetensors").write_bytes(header)
+    assert _parameters(tmp_path) == 0
+
+
+def test_damaged_notes_of_times_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "timing").mkdir()
+    whole = {"host": socket.gethostname(), "seconds": 2.5, "arms": ["a", "b"], "finished": "now"}
+    notes: list[Any] = [whole, [], 3, None, {}, {**whole, "seconds": "x"}, {**whole, "arms": 3}]
+    notes += [{**whole, "seconds": number} for number in (-1, float("nan"), 10**400)]
+    notes += [{**whole, "host": "elsewhere"}]
+    for number, note in enumerate(notes):
+        (tmp_path / "timing" / f"{number}.json").write_text(json.dumps(note))
+    (tmp_path / "timing" / "deep.json").write_text("[" * 9999)
+    assert [(t.seconds, t.arms) for t in _timings(tmp_path)] == [(2.5, 2)]
 
 
 def test_no_weights_are_loaded_and_no_network_is_built() -> None:

@@ -20,7 +20,7 @@ from selfcorrect.models.endpoint.answers import Token
 from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.conversation import EndpointConversation, _beginning
 from selfcorrect.models.endpoint.options import read_likeliest, spread
-from selfcorrect.models.endpoint.wire import Ask, body, fold, overlap, render
+from selfcorrect.models.endpoint.wire import Ask, _folded, body, overlap, render
 from selfcorrect.models.planted import load as planted
 
 KEY = "sk-proj-Zx81kd02jfQpLm7749"
@@ -79,7 +79,7 @@ def test_no_part_of_a_key_is_shown(before: str, after: str, start: int, length: 
 
 @given(TRANSCRIPT, st.booleans())
 def test_folding_keeps_every_text_and_alternates(messages: list[Any], system: bool) -> None:
-    folded, notes = fold(messages, system=system)
+    folded, notes = _folded(messages, Capabilities(chat=True, system=system))
     whole = "\x00".join(m.text for m in folded)
     assert all(m.text in whole for m in messages)
     assert all(a.role != b.role for a, b in itertools.pairwise(folded))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selfcorrect.messages import Image, Message, joined, message
+from selfcorrect.messages import Image, Message, fold, joined, message
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.capabilities import Capabilities
 
@@ -26,14 +26,17 @@ NEUTRAL: Mapping[str, float] = {
 #: Of a token, about, where nobody counts them.
 CHARACTERS = 4
 #: Tokens of an image: about, where nobody counts them; and the most that common models make of one.
-_IMAGE, _LARGEST_IMAGE = 1024, 16_384
+IMAGE, _LARGEST_IMAGE = 1024, 16_384
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 
 _TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 _STOPS = [f"\n{title}:" for title in _TITLES.values()]
 _SEED = 2**31 - 1  # what every server takes; llama.cpp's largest one means "any"
-_NO_SYSTEM = "the server takes no system message here: folded into the user's turn"
-_NO_TOOL = "a tool's message needs a call here: folded into the user's turn"
+_FOLDED = {
+    "system": "the server takes no system message here: folded into the user's turn",
+    "tool": "a tool's message needs a call here: folded into the user's turn",
+}
+_NO_ROLE = "the server takes no role {}: folded into the user's turn"
 _NO_PREFILL = "the server can't be given the beginning of a reply: it was asked for in words"
 _NO_CONTINUE = "the server can't continue its own turn: it was asked to in words"
 _NO_TEMPERATURE = "the server takes no temperature: it drew the reply at its own"
@@ -115,7 +118,7 @@ def body(model: str, able: Capabilities, ask: Ask) -> tuple[dict[str, Any], tupl
         sent["logprobs"] = True
         if ask.likely and able.top:
             sent["top_logprobs"] = able.top
-    messages, folded = fold(ask.messages, system=able.system)
+    messages, folded = _folded(ask.messages, able)
     notes += folded
     if able.prefill and ask.turn:
         messages.append(message("assistant", ask.turn))
@@ -138,29 +141,13 @@ def most_tokens(sent: Mapping[str, Any], length: str) -> tuple[int, int]:
     return prompt, int(sent[length]) * int(sent.get("n", 1))
 
 
-def fold(messages: Sequence[Message], *, system: bool) -> tuple[list[Message], tuple[str, ...]]:
-    """Give what the server wouldn't take to the user, joined to the neighbouring user turn."""
-    notes: list[str] = []
-    folded: list[Message] = []
-    pending: list[Message] = []
-    for at, each in enumerate(messages):
-        role, mine = each.role, [each]
-        if role == "system" and (at or not system):
-            notes.append(_NO_SYSTEM)
-            pending.append(each)
-            continue
-        if role == "tool":
-            notes.append(_NO_TOOL)
-            role = "user"
-        if role == "user":
-            mine, pending = [*pending, *mine], []
-        if folded and folded[-1].role == role:
-            mine.insert(0, folded.pop())
-        folded.append(joined(role, mine))
-    if pending:
-        before = [folded.pop()] if folded and folded[-1].role == "user" else []
-        folded.append(joined("user", [*before, *pending]))
-    return folded, tuple(dict.fromkeys(notes))
+def _folded(messages: Sequence[Message], able: Capabilities) -> tuple[list[Message], list[str]]:
+    """The messages with roles that the server takes, and notes on what was folded."""
+    kept = ("user", "assistant", "system") if able.system else ("user", "assistant")
+    folded, roles = fold(
+        messages, lambda at, each: each.role not in kept or (each.role == "system" and at > 0)
+    )
+    return folded, [_FOLDED.get(role, _NO_ROLE.format(role)) for role in roles]
 
 
 def estimate(text: str) -> int:
@@ -171,7 +158,7 @@ def estimate(text: str) -> int:
 def estimated(sent: Mapping[str, Any]) -> int:
     """About how many tokens a request's prompt has."""
     texts, images = _sent(sent)
-    return sum(map(estimate, texts)) + images * _IMAGE
+    return sum(map(estimate, texts)) + images * IMAGE
 
 
 def overlap(prefill: str, text: str) -> int:

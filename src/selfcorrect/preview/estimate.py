@@ -1,0 +1,187 @@
+"""How long a run may take, and what it may cost."""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import struct
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfcorrect.converse import Record
+from selfcorrect.errors import UserError
+from selfcorrect.runs import Prepared, Run, open_run
+
+#: Share of a plain matrix product's rate that a run reaches, all parameters and the longest replies
+#: counted. The bundled model in bfloat16 on one core: .98, as packed weights, shared beginnings and
+#: an embedding that isn't multiplied make up for decode steps. Slower machines gain less by them.
+EFFICIENCY = 0.8
+
+
+#: What reading JSON of an unexpected form raises.
+_DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
+#: No header of a file of weights has more bytes (the format's own limit).
+_LONGEST_HEADER = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How long the whole run may take.
+
+    Attributes:
+        seconds: the estimate; ``None`` if there is nothing to estimate it from.
+        basis: what it is based on, in a phrase.
+        dialogues: of each arm.
+        tokens: that go through the model, over all arms and dialogues, at most.
+        arms: name → rounds.
+        money: what a server's stated prices make of that at most; ``None`` without prices.
+    """
+
+    seconds: float | None
+    basis: str
+    dialogues: int
+    tokens: int
+    arms: Mapping[str, int]
+    money: float | None = None
+
+
+def estimate(
+    ready: Prepared, rows: Mapping[str, Sequence[Record]], counted: int, out: Path
+) -> Estimate:
+    """Estimate a run from the records of some of its dialogues.
+
+    Args:
+        ready: the run.
+        rows: of each arm, the records of the first dialogues, with the most tokens of each step.
+        counted: how many dialogues those are.
+        out: the folder in which the runs' folders lie.
+    """
+    encoded = sum(row["encoded"] for records in rows.values() for row in records)
+    tokens = math.ceil(encoded / counted * ready.wanted)
+    seconds, basis = _seconds(ready, tokens, out)
+    return Estimate(
+        seconds=seconds,
+        basis=basis,
+        dialogues=ready.wanted,
+        tokens=tokens,
+        arms={arm.name: arm.spec.rounds for arm in ready.arms},
+        money=_money(ready, rows, counted),
+    )
+
+
+def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], counted: int) -> float | None:
+    """What a server would charge, all of every prompt paid for."""
+    if ready.spec.model.price is None:
+        return None
+    steps = [step for records in rows.values() for row in records for step in row["steps"]]
+    prompt, generated = ready.spec.model.price
+    each = sum(step["prompt_tokens"] * prompt + step["generated"] * generated for step in steps)
+    return float(each / 1e6 / counted * ready.wanted)
+
+
+def _seconds(ready: Prepared, tokens: int, out: Path) -> tuple[float | None, str]:
+    """An estimate of the time that so many tokens take, and what it is based on."""
+    if ready.spec.model.is_served:
+        return None, "how fast a server is, a small run of it tells"
+    if earlier := _earlier(ready, out):
+        folder, per_token = earlier
+        return tokens * per_token, f"from the timing of the earlier run {folder}"
+    name = ready.facts.model.name
+    if name.startswith("planted:"):
+        return None, "a planted model has no matrices; a run of it tells"
+    from selfcorrect.models.local.files import locate
+
+    parameters = _parameters(locate(name).folder)
+    if not parameters:
+        return None, "the model's folder holds no *.safetensors to count parameters in"
+    rate = _matrix_rate(ready.facts.model.dtype, ready.facts.model.device)
+    return (
+        2 * parameters * tokens / (rate * EFFICIENCY),
+        f"from {parameters / 1e6:,.0f} million parameters at {EFFICIENCY:.0%} of the "
+        f"{rate / 1e9:,.0f} GFLOP/s in {ready.facts.model.dtype} that this machine was just "
+        "measured at; within a factor of two or so",
+    )
+
+
+def _earlier(ready: Prepared, out: Path) -> tuple[str, float] | None:
+    """The latest run of the same model on this machine, and its seconds per token."""
+    timed: list[tuple[str, float, int, Run]] = []
+    for path in out.glob("*/run.toml"):
+        try:
+            run = open_run(path.parent)
+        except UserError:  # a damaged neighbour is no reason not to preview
+            continue
+        fingerprints = run.header.about.get("fingerprints", {})
+        if fingerprints.get("model") == ready.facts.model.deciding:
+            notes = list(_timings(path.parent))
+            if notes:
+                seconds = sum(note.seconds for note in notes)
+                arms = max(note.arms for note in notes)
+                timed.append((max(note.finished for note in notes), seconds, arms, run))
+    for _, seconds, arms, run in sorted(timed, key=lambda each: each[0], reverse=True):
+        members = [run, *(c for name in run.header.controls if (c := run.control(name)))]
+        # the seconds are of all arms together, so all of them must be at hand
+        if len(members) == arms:
+            encoded = sum(int(member.read(["encoded"])["encoded"].sum()) for member in members)
+            if encoded:
+                return run.folder.name, seconds / encoded
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    """How long a piece took, for how many arms, and when it was finished."""
+
+    seconds: float
+    arms: int
+    finished: str
+
+
+def _timings(folder: Path) -> Iterator[_Timing]:
+    """What a run noted of the time its pieces took on this machine; damaged notes are left out."""
+    host = socket.gethostname()
+    for file in folder.glob("timing/*.json"):
+        try:
+            note = json.loads(file.read_text())
+            timing = _Timing(float(note["seconds"]), len(note["arms"]), str(note["finished"]))
+            if note["host"] == host and 0 <= timing.seconds < math.inf:
+                yield timing
+        except (OSError, *_DAMAGED):
+            continue
+
+
+def _parameters(folder: Path) -> int:
+    """Parameters in a folder's ``*.safetensors``, from their headers alone."""
+    total = 0
+    for file in folder.glob("*.safetensors"):
+        try:
+            with file.open("rb") as stream:
+                (length,) = struct.unpack("<Q", stream.read(8))
+                header = json.loads(stream.read(min(length, _LONGEST_HEADER)))
+            total += sum(math.prod(t["shape"]) for n, t in header.items() if n != "__metadata__")
+        except (OSError, struct.error, *_DAMAGED):
+            return 0
+    return total
+
+
+def _matrix_rate(dtype: str, device: str, seconds: float = 0.3) -> float:
+    """Floating-point operations a second of a matrix product of the size that encoding has."""
+    import torch
+
+    kind = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(dtype, torch.float32)
+    a = torch.ones(512, 1024, dtype=kind, device=device)
+    b = torch.ones(1024, 1024, dtype=kind, device=device)
+
+    def once() -> None:
+        (a @ b)[0, 0].item()  # waits for the result, on a GPU too
+
+    once()
+    start, times = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        once()
+        times += 1
+    return 2 * 512 * 1024 * 1024 * times / (time.perf_counter() - start)

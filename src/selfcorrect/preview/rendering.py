@@ -1,0 +1,111 @@
+"""How models are shown a transcript, without their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from selfcorrect.messages import Message, message
+from selfcorrect.models.base import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A transcript as a model is shown it: its text, its tokens or about, and notes on it."""
+
+    text: str
+    tokens: Sequence[Hashable]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How a model is shown a transcript.
+
+    Attributes:
+        fingerprint, context: the model's.
+        specials: its special tokens, for display.
+        render: the messages, and what stands in the assistant's open turn (``None``: none is open).
+    """
+
+    fingerprint: str
+    context: int
+    specials: tuple[str, ...]
+    render: Callable[[Sequence[Message], str | None], Shown]
+
+
+def rendering(name: str, served: Mapping[str, Model]) -> Rendering:
+    """How a model is shown a transcript.
+
+    Args:
+        name: the model's.
+        served: the models behind servers, by name: those are open.
+
+    Raises:
+        UserError: there is no such model, or its files can't be read.
+    """
+    if name in served:
+        return _served(served[name])
+    return _planted(name) if name.startswith("planted:") else _local(name)
+
+
+def _local(name: str) -> Rendering:
+    from selfcorrect.models.local.files import locate
+    from selfcorrect.models.local.loading import read_config, read_tokenizer
+    from selfcorrect.models.local.template import Template
+
+    source = locate(name)
+    config = read_config(source).get_text_config()
+    tokenizer = read_tokenizer(source)
+    template = Template(tokenizer)
+
+    def render(messages: Sequence[Message], turn: str | None) -> Shown:
+        rendered = template.render(messages, turn)
+        return Shown(rendered.text, rendered.ids, rendered.notes)
+
+    specials = {str(token) for token in tokenizer.added_tokens_decoder.values()}
+    return Rendering(
+        fingerprint=source.fingerprint,
+        context=int(getattr(config, "max_position_embeddings", None) or 1 << 20),
+        specials=tuple(sorted(filter(str.strip, specials))),
+        render=render,
+    )
+
+
+def _planted(name: str) -> Rendering:
+    from selfcorrect.models import planted
+
+    model = planted.load(name)
+
+    def render(messages: Sequence[Message], turn: str | None) -> Shown:
+        conversation = model.open(1)
+        open_turn = [] if turn is None else [message("assistant", turn)]
+        conversation.restart([[*messages, *open_turn]])
+        text = conversation.render(0)
+        return Shown(text, text.split())
+
+    return Rendering(model.fingerprint, model.context, (), render)
+
+
+def _served(model: Model) -> Rendering:
+    """As the plain rendering shows it: a server doesn't tell its template. Tokens are estimated:
+    some characters each, and so many for an image."""
+    from selfcorrect.models.endpoint.wire import CHARACTERS, IMAGE
+    from selfcorrect.models.endpoint.wire import render as plain
+
+    def pieces(text: str) -> list[Hashable]:
+        return [text[k : k + CHARACTERS] for k in range(0, len(text), CHARACTERS)]
+
+    def render(messages: Sequence[Message], turn: str | None) -> Shown:
+        text = plain(messages, turn)
+        tokens: list[Hashable] = []
+        at = 0
+        for number, each in enumerate(messages, start=1):
+            if each.images:
+                end = len(plain(messages[:number], None))
+                tokens += pieces(text[at:end])
+                tokens += [(image.digest, k) for image in each.images for k in range(IMAGE)]
+                at = end
+        return Shown(text, [*tokens, *pieces(text[at:])])
+
+    return Rendering(model.fingerprint, model.context, (), render)

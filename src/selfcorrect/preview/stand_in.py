@@ -1,0 +1,191 @@
+"""A stand-in for a model: it notes what it is shown, and replies with a placeholder."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from selfcorrect.messages import Message, Transcript, message, restart_all, say_all
+from selfcorrect.models.base import InProcess, Reply, Request, TextScore
+from selfcorrect.preview.prompts import PLACEHOLDER, PLACEHOLDERS, Prompt, Trace
+from selfcorrect.preview.rendering import Rendering
+
+
+@dataclass
+class StandIn(InProcess):
+    """See :class:`selfcorrect.models.base.Model`; it has no weights.
+
+    Attributes:
+        rendering: how the model is shown a transcript.
+        trace: where it writes down what it is shown.
+    """
+
+    name: str
+    rendering: Rendering
+    trace: Trace
+    dtype: str = "none"
+    device: str = "none"
+
+    @property
+    def fingerprint(self) -> str:
+        return self.rendering.fingerprint
+
+    @property
+    def context(self) -> int:
+        return self.rendering.context
+
+    def open(self, dialogues: int) -> StandInConversation:
+        return StandInConversation(
+            self.name,
+            self.rendering,
+            self.trace,
+            [Transcript() for _ in range(dialogues)],
+            [_Encoded() for _ in range(dialogues)],
+        )
+
+    def count(self, text: str) -> int:
+        return _count(self.rendering, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """What of a dialogue is encoded, as text and as tokens."""
+
+    text: str = ""
+    tokens: Sequence[Hashable] = ()
+
+
+@dataclass
+class StandInConversation:
+    """See :class:`selfcorrect.models.base.Conversation`: it notes prompts, and asks no model."""
+
+    name: str
+    rendering: Rendering
+    trace: Trace
+    transcripts: list[Transcript]
+    encoded: list[_Encoded]
+    copies: int = 1
+    lengths: dict[str, int] = field(default_factory=dict)  # of placeholders, in tokens
+
+    def say(self, messages: Sequence[Message | None]) -> None:
+        say_all(self.transcripts, messages)
+
+    def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
+        restart_all(self.transcripts, messages)
+
+    def branch(self, copies: int = 1) -> StandInConversation:
+        transcripts = [each.branch() for each in self.transcripts for _ in range(copies)]
+        encoded = [each for each in self.encoded for _ in range(copies)]
+        return StandInConversation(
+            self.name, self.rendering, self.trace, transcripts, encoded, copies
+        )
+
+    def close(self, which: Sequence[int]) -> None:
+        for row in which:
+            self.transcripts[row], self.encoded[row] = Transcript(), _Encoded()
+
+    def render(self, index: int, turn: str | None = None) -> str:
+        return self.rendering.render(self.transcripts[index].messages, turn).text
+
+    def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
+        self.trace.replies += 1
+        return [
+            None if request is None else self._reply(row, request)
+            for row, request in enumerate(requests)
+        ]
+
+    def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
+        return [
+            None if options is None else self._score(row, options)
+            for row, options in enumerate(texts)
+        ]
+
+    def _score(self, row: int, options: Sequence[str]) -> list[TextScore]:
+        """How often steps depend on an option stands for its likelihood: the most goes on."""
+        trace = self.trace
+        weights = [trace.preferred[_last_word(option, trace.preferred)] for option in options]
+        prompt = self._prompt(row, "", 0, tuple(options))
+        if not prompt.fits:
+            return []
+        if row == 0:
+            trace.assumed.append(
+                f"in round {trace.round} the reply is taken to be "
+                f"{options[weights.index(max(weights))]!r}, of {', '.join(map(repr, options))}"
+            )
+        return [
+            TextScore(float(weight), 1, encoded=0 if k else prompt.encoded)
+            for k, weight in enumerate(weights)
+        ]
+
+    def _reply(self, row: int, request: Request) -> Reply:
+        prompt = self._prompt(row, request.prefill, request.max_tokens, ())
+        if not prompt.fits:
+            return Reply("", "context", prompt_tokens=prompt.tokens, notes=prompt.notes)
+        self.trace.longest[prompt.reply] = request.max_tokens
+        earlier, turn = self.transcripts[row].open_turn()
+        turn += request.prefill + prompt.reply
+        self.transcripts[row].close_turn(turn)
+        shown = self.rendering.render(earlier, turn)
+        self.encoded[row] = _Encoded(shown.text, shown.tokens)
+        return Reply(
+            prompt.reply,
+            "stop",
+            prompt_tokens=prompt.tokens,
+            encoded=prompt.encoded,
+            generated=request.max_tokens,
+        )
+
+    def _prompt(self, row: int, prefill: str, max_tokens: int, choices: tuple[str, ...]) -> Prompt:
+        """The prompt of a dialogue's next reply, noted if the dialogue is the first."""
+        earlier, turn = self.transcripts[row].open_turn()
+        shown = self.rendering.render(earlier, turn + prefill)
+        length = len(shown.tokens)
+        known = min(_common(self.encoded[row].tokens, shown.tokens), length - 1)
+        placeholders = PLACEHOLDERS.findall(shown.text)
+        tokens = length + sum(self.trace.longest[p] - self._length(p) for p in placeholders)
+        scored = (self.rendering.render(earlier, turn + choice) for choice in choices)
+        fits = tokens + max_tokens <= self.rendering.context
+        prompt = Prompt(
+            round=self.trace.round,
+            speaker=self.name,
+            text=shown.text,
+            known=_common(self.encoded[row].text, shown.text),
+            tokens=tokens,
+            exact=not placeholders,
+            encoded=length - known + max_tokens + sum(len(s.tokens) - length for s in scored),
+            reply=PLACEHOLDER.format(self.trace.replies),
+            max_tokens=max_tokens,
+            samples=self.copies,
+            choices=choices,
+            notes=(
+                shown.notes
+                if fits
+                else (*shown.notes, "the transcript won't fit the context window")
+            ),
+            fits=fits,
+        )
+        self.encoded[row] = _Encoded(shown.text, shown.tokens)
+        if row == 0:
+            self.trace.prompts.append(prompt)
+        return prompt
+
+    def _length(self, placeholder: str) -> int:
+        if placeholder not in self.lengths:
+            empty = _count(self.rendering, "")
+            self.lengths[placeholder] = _count(self.rendering, placeholder) - empty
+        return self.lengths[placeholder]
+
+
+def _count(rendering: Rendering, text: str) -> int:
+    return len(rendering.render([message("user", text)], None).tokens)
+
+
+def _last_word(option: str, known: Mapping[str, int]) -> str:
+    """The choice in an option, which may have a prefill before it."""
+    return next((name for name in known if option.endswith(name)), option)
+
+
+def _common(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
+    """Length of the longest common prefix."""
+    pairs = zip(a, b, strict=False)
+    return next((n for n, (x, y) in enumerate(pairs) if x != y), min(len(a), len(b)))
