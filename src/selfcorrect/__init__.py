@@ -30,7 +30,7 @@ __all__ = ["UserError", "check_task", "open_run", "read_spec", "run", "score"]
 
 def run(
     model: str | Model = "smollm2",
-    task: str = "sample",
+    task: str | Task = "sample",
     strategy: str | Path = "intrinsic",
     *,
     rounds: int = 5,
@@ -63,7 +63,8 @@ def run(
     Args:
         model: a name (``smollm2``, a folder, a GGUF file, a Hugging Face id, ``planted:chain``),
             or a model that is open already: several runs can share it.
-        task: a task's name.
+        task: a task's name, ``FILE.py:NAME`` for one of your own, or an object that is one: it
+            has its examples already, so ``data``, ``categories`` and ``task_options`` are left out.
         strategy: a strategy's name, or the path of its TOML file.
         rounds: rounds of a dialogue, the first answer included.
         limit: only so many examples, spread over the clusters; ``None`` is all.
@@ -84,7 +85,8 @@ def run(
         in_flight: so many dialogues a server is asked for at the same time; 64 by default.
         workers: processes that each hold the model. A script needs ``if __name__ == "__main__":``.
         ray: address of a Ray cluster: ``auto``, ``ray://host:port``, or ``local`` to start one.
-        spec: a whole spec (see :func:`read_spec`) in place of everything above but an open model.
+        spec: a whole spec (see :func:`read_spec`) in place of everything above but an open model
+            and a task that is an object.
         out: the folder in which the runs' folders lie.
         baseline: run or find the controls ``repeat`` and ``baseline`` on the same examples.
         progress: show how far it is on standard error (in a notebook, below the cell).
@@ -97,11 +99,12 @@ def run(
         UserError: something named isn't there, doesn't fit, or can't be written.
         KeyboardInterrupt: on Ctrl-C; the folder is kept, and the same call goes on from there.
     """
-    from selfcorrect import runs
+    from selfcorrect import runs, tasks
 
+    name = task if isinstance(task, str) else tasks.register(task)
     if spec is None:
         table: dict[str, Any] = {
-            "task": {"name": task, "categories": categories, "options": dict(task_options or {})},
+            "task": {"name": name, "categories": categories, "options": dict(task_options or {})},
             "strategy": {"name": str(strategy), "parameters": dict(strategy_parameters or {})},
             "rounds": rounds,
             "limit": limit,
@@ -120,6 +123,8 @@ def run(
         if data is not None:
             table["task"]["data"] = str(data)
         spec = runs.make_spec(table)
+    elif not isinstance(task, str):
+        spec = spec.model_copy(update={"task": runs.TaskSpec(name=name)})
     executor = runs.ExecutorSettings(workers, ray)
     return _run(spec, model, out=out, baseline=baseline, progress=progress, executor=executor)
 

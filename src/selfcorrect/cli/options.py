@@ -35,7 +35,8 @@ TaskName = Annotated[
     typer.Option(
         "--task",
         metavar="TASK",
-        help="The task; the default is sample. See: list tasks.",
+        help="The task; the default is sample. See: list tasks. One of your own is FILE.py:NAME, "
+        "the function NAME of a file, which is run.",
         show_default=False,
     ),
 ]

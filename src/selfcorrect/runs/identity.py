@@ -78,7 +78,11 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
     deciding: dict[str, Any] = {
         "model": facts.model.deciding,
         "models": {name: other.deciding for name, other in facts.others.items()},
-        "task": {"name": spec.task.name, "options": _written(spec), "data": facts.data},
+        "task": {
+            "name": tasks.label(spec.task.name),
+            "options": _written(spec),
+            "data": facts.data,
+        },
         "strategy": strategy_table(strategy),
         "rounds": spec.rounds,
         "seed": spec.seed,
@@ -134,7 +138,7 @@ def _digest(value: object) -> str:
 def folder_name(spec: RunSpec, strategy: Strategy, hash: str) -> str:
     """``<task>-<strategy>-<model>-<first eight digits of the hash>``."""
     model = PurePath(spec.model.name.rstrip("/\\")).name or spec.model.name
-    parts: Sequence[str] = (spec.task.name, strategy.name, model)
+    parts: Sequence[str] = (tasks.label(spec.task.name), strategy.name, model)
     return "-".join([*(_slug(part) for part in parts), hash[:8]])
 
 

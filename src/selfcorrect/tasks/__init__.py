@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import cast
 
 from selfcorrect.errors import UserError, nearest
@@ -16,7 +17,6 @@ from selfcorrect.tasks.checked import Checked
 from selfcorrect.tasks.source import Source
 
 __all__ = [
-    "OBJECT",
     "Answer",
     "Example",
     "Figure",
@@ -31,6 +31,7 @@ __all__ = [
     "label",
     "make",
     "names",
+    "register",
 ]
 
 #: name of the module in this folder → what the task asks
@@ -52,31 +53,49 @@ def names() -> dict[str, str]:
 
 #: What the name of a task begins with that was given as a Python object.
 OBJECT = "python:"
+#: Those that were given to this process, by that name.
+_OBJECTS: dict[str, Task] = {}
 
 
 def check_name(name: str) -> None:
     """Raises UserError, with the nearest name, where no task can be called so."""
+    if name in _TASKS or name in _OBJECTS or user_code.parse(name) is not None:
+        return
     if name.startswith(OBJECT):
         raise UserError(
-            f"the task {name.removeprefix(OBJECT)!r} is a Python object: only the program that "
-            "made it can give it, as selfcorrect.run(task=…)"
+            f"the task {label(name)!r} is a Python object: only the program that made it can give "
+            "it, as selfcorrect.run(task=…)"
         )
-    if name not in _TASKS and user_code.parse(name) is None:
-        raise UserError(
-            f"there is no task {name!r}: {nearest(name, _TASKS)}; a task of your own is given as "
-            "FILE.py:NAME, NAME being the function that makes it"
-        )
+    raise UserError(
+        f"there is no task {name!r}: {nearest(name, _TASKS)}; a task of your own is given as "
+        "FILE.py:NAME, NAME being the function that makes it"
+    )
 
 
 def is_own(name: str) -> bool:
     """Whether making the task of this name runs a user's file."""
-    return name not in _TASKS and not name.startswith(OBJECT) and user_code.parse(name) is not None
+    return name not in _TASKS and name not in _OBJECTS and user_code.names_file(name)
 
 
 def label(name: str) -> str:
-    """A task's name without the folder that its file lies in, which decides nothing."""
+    """A task's name without what decides nothing: the folder of its file, an object's digest."""
+    if name.startswith(OBJECT):
+        return name.removeprefix(OBJECT).rsplit("@", 1)[0]
     own = user_code.parse(name) if is_own(name) else None
     return name if own is None else f"{own[0].stem}:{own[1]}"
+
+
+def register(task: object) -> str:
+    """The name by which this process makes a task that was given as an object.
+
+    Raises:
+        UserError: a member is missing or something else than it should be.
+    """
+    found = checked(task)
+    digest = blake2b(found.fingerprint.encode(), digest_size=4).hexdigest()
+    name = f"{OBJECT}{found.name}@{digest}"
+    _OBJECTS[name] = found
+    return name
 
 
 def make(
@@ -91,8 +110,8 @@ def make(
     """Open a task.
 
     Args:
-        name: one of :func:`names`; or ``FILE.py:NAME``, whose function ``NAME(source)`` makes the
-            task. The file is run for it.
+        name: one of :func:`names`; what :func:`register` gave; or ``FILE.py:NAME``, whose function
+            ``NAME(source)`` makes the task. The file is run for it.
         data: where its data lie: a file, a folder, or ``hub:owner/name``; ``None`` where the task
             brings its own or knows where they are published.
         categories: only these parts of the data; empty means all.
@@ -105,6 +124,13 @@ def make(
             for a file that fails, or whose task lacks something.
     """
     check_name(name)
+    if name in _OBJECTS:
+        if data is not None or categories or options:
+            raise UserError(
+                f"the task {label(name)!r} is an object that has its examples already: leave out "
+                "data, categories and options"
+            )
+        return _OBJECTS[name]
     source = Source(label(name), data, tuple(categories), seed, skip_bad, dict(options or {}))
     own = user_code.parse(name) if is_own(name) else None
     if own is None:

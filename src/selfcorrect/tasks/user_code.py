@@ -21,6 +21,11 @@ _LONGEST = 300
 _OURS = str(Path(__file__).parents[1])
 
 
+def names_file(name: str) -> bool:
+    """Whether a task's name is that of a user's file, be it complete or not."""
+    return _NAME.fullmatch(name) is not None
+
+
 def parse(name: str) -> tuple[Path, str] | None:
     """``FILE.py:NAME`` as file and name; ``None`` where it isn't of this form.
 
