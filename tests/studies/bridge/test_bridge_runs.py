@@ -66,7 +66,8 @@ def rewrite(run: Run, p: Any) -> None:
             mine = p[row["round"] - 1, places[row["example"]]]
             mine = np.roll(mine, row["target"])  # as if the right option were always the first
             row["option_p"], row["choice"] = mine.tolist(), int(mine.argmax())
-            row["likeliest"], row["correct"] = row["choice"], row["choice"] == row["target"]
+            row["likeliest"] = row["choice"]
+            row["outcome"] = float(row["choice"] == row["target"])
         pl.DataFrame(rows, schema=pl.read_parquet_schema(file)).write_parquet(file)
 
 
@@ -78,6 +79,8 @@ def test_it_finds_the_runs_beside(runs: dict[str, Run]) -> None:
     assert found["answers"] == {"taken_as": "greedy", "likeliest": 1.0}
     assert found["folders"]["negation"] == str(runs["negation"].folder)
     assert [row["round"] for row in found["predictions"]] == [4, 5, 6]
+    right = (made(60, rounds=6).p.argmax(axis=-1) == 0).mean(axis=1)
+    assert [row["accuracy"]["value"] for row in found["actual"]] == pytest.approx(right)
     given = bridge(runs["intrinsic"], negation=runs["negation"], anchor=runs["anchor"])
     assert {**given, "folders": None} == {**found, "folders": None}
     swapped = bridge(runs["intrinsic"], negation=runs["anchor"], anchor=runs["negation"])
@@ -124,6 +127,14 @@ def test_records_that_say_too_little(runs: dict[str, Run]) -> None:
         )
     with pytest.raises(UserError, match="no record with the probabilities of lettered options"):
         bridge(run)
+
+
+def test_an_outcome_that_is_not_right_or_wrong(runs: dict[str, Run]) -> None:
+    for file in (runs["anchor"].folder / "records").glob("*.parquet"):
+        frame = pl.read_parquet(file)
+        frame.with_columns(pl.lit(0.3).alias("outcome")).write_parquet(file)
+    with pytest.raises(UserError, match="isn't 0 or 1, as right and wrong are"):
+        bridge(runs["intrinsic"])
 
 
 def test_what_can_not_be_an_anchor(runs: dict[str, Run]) -> None:
