@@ -23,12 +23,12 @@ from selfcorrect.measures import (
     Panel,
     compare,
     convergence,
-    mean,
     panel,
     summarize,
 )
 from selfcorrect.measures import transitions as of
 from selfcorrect.measures.compare import verdict
+from selfcorrect.measures.intervals import mean_t
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.power import (
     Design,
@@ -535,9 +535,9 @@ def test_a_plan_for_means_shows_what_it_says() -> None:
     assert design.margin_of(least) == pytest.approx(0.05, rel=0.01)
     shown = within = 0
     for _ in range(400):
-        e = mean(rng.normal(0.05, 0.3, n), np.arange(n))
+        e = mean_t(rng.normal(0.05, 0.3, n), np.arange(n))
         shown += e.low > 0
-        e = mean(rng.normal(0, 0.3, least), np.arange(least))
+        e = mean_t(rng.normal(0, 0.3, least), np.arange(least))
         within += e.low >= -0.05 and e.high <= 0.05
     assert 0.75 <= shown / 400 <= 0.86
     assert 0.75 <= within / 400 <= 0.86
