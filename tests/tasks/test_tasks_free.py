@@ -142,25 +142,27 @@ def test_an_answer_is_as_good_as_the_judge_says() -> None:
     example = task.examples()[3]
     answers = [task.read(example, text) for text in ("green", "Red GREEN", "blue", "")]
     grades = task.grade([(example, answer) for answer in answers])
-    assert [grade.outcome for grade in grades] == [0.5, 1.0, 0.0, 0.0]
+    assert [grade.outcome for grade in grades] == [0.5, 1.0, 0.0, None]
     assert task.reference(example) == "red green"
 
 
 @pytest.mark.parametrize(
-    ("better", "bounds", "worst"),
+    ("kind", "better", "expected"),
     [
-        ("higher", (0.0, 1.0), 0.0),
-        ("lower", (0.0, 1.0), 1.0),
-        ("lower", (-2.0, float("inf")), None),
-        ("higher", (-2.0, float("inf")), -2.0),
+        ("mean", "higher", None),
+        ("mean", "lower", None),
+        ("share", "higher", 0.0),
+        ("share", "lower", 1.0),
     ],
 )
-def test_an_unread_answer_has_the_worst_outcome(better: Any, bounds: Any, worst: Any) -> None:
-    outcome = Outcome("coverage", better=better, bounds=bounds)
-    task = flags(outcome=outcome, judge=lambda _item, _answer: Grade(0.5))
+def test_an_unread_answer_has_no_outcome_but_of_a_share(
+    kind: Any, better: Any, expected: Any
+) -> None:
+    outcome = Outcome("coverage", kind, better)
+    task = flags(outcome=outcome, judge=lambda _item, _answer: Grade(1.0))
     example = task.examples()[0]
     (grade,) = task.grade([(example, task.read(example, ""))])
-    assert grade.outcome == worst
+    assert grade.outcome == expected
 
 
 def test_the_fingerprint_changes_with_whatever_decides_a_grade() -> None:

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import isfinite
 
 from selfcorrect.outcome import Figure, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
@@ -40,7 +39,10 @@ Read = Callable[[Example, str], Answer]
 
 
 class Free:
-    """A task of free text. An answer that couldn't be read has the outcome's worst value.
+    """A task of free text.
+
+    An answer that couldn't be read has no outcome. Of a share it has the worse one, as a lettered
+    answer that couldn't be read is recorded as wrong.
 
     Args:
         name: of the task.
@@ -121,7 +123,7 @@ class Free:
         return self._read(example, text)
 
     def grade(self, pairs: Sequence[tuple[Example, Answer]]) -> Sequence[Grade]:
-        """What the judge says of each answer; of those that couldn't be read, the worst.
+        """What the judge says of each answer that could be read.
 
         Raises:
             KeyError: for an example that isn't this task's.
@@ -129,14 +131,14 @@ class Free:
         return [self._grade(self._find(example.id), answer) for example, answer in pairs]
 
     def _grade(self, item: Item, answer: Answer) -> Grade:
-        return Grade(self._worst) if answer.key is None else self._judge(item, answer)
+        return Grade(self._unread) if answer.key is None else self._judge(item, answer)
 
     @property
-    def _worst(self) -> float | None:
-        """The outcome's worst value; ``None`` where there is no end to it."""
-        low, high = self.outcome.bounds
-        worst = low if self.outcome.better == "higher" else high
-        return worst if isfinite(worst) else None
+    def _unread(self) -> float | None:
+        """The outcome of an answer that couldn't be read: nobody knows it; a mean needs none."""
+        if self.outcome.kind == "mean":
+            return None
+        return 0.0 if self.outcome.better == "higher" else 1.0
 
     def reference(self, example: Example) -> str | None:
         """A text that is as good an answer as any, or ``None``."""
