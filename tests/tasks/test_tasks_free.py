@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny
@@ -95,6 +95,7 @@ def test_other_texts_have_other_keys() -> None:
         assert whole_text(EXAMPLE, empty) == Answer(empty, problem="empty")
 
 
+@settings(max_examples=300)
 @given(
     st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12),
     st.sampled_from(["{}", "It is {}.", "First 3, then {}", "**{}**", "{}%", "\uff1d{}"]),

@@ -42,4 +42,7 @@ def _canonical(number: str) -> str | None:
         return None
     if len(value.as_tuple().digits) > _MOST_DIGITS or abs(value.adjusted()) > _MOST_DIGITS:
         return None
-    return format(value.normalize(), "f") if value else "0"
+    if not value:
+        return "0"
+    shown = format(value, "f")  # Decimal's own normalize() rounds to 28 digits
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
