@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from mixtures import made, shares
-from selfcorrect.measures.intervals import of_sums
+from selfcorrect.measures.figures import of_sums
 from selfcorrect.studies.bridge.plan import FITTED
 from selfcorrect.theory import two_concept as tc
 

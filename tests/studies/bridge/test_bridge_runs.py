@@ -20,6 +20,7 @@ from selfcorrect.cli import app
 from selfcorrect.cli.options import spec_from
 from selfcorrect.cli.study import _RUN
 from selfcorrect.errors import UserError
+from selfcorrect.outcome import Outcome
 from selfcorrect.runs import Run, StrategySpec, read_spec
 from selfcorrect.studies import load
 from selfcorrect.studies.base import Inputs
@@ -66,7 +67,8 @@ def rewrite(run: Run, p: Any) -> None:
             mine = p[row["round"] - 1, places[row["example"]]]
             mine = np.roll(mine, row["target"])  # as if the right option were always the first
             row["option_p"], row["choice"] = mine.tolist(), int(mine.argmax())
-            row["likeliest"], row["correct"] = row["choice"], row["choice"] == row["target"]
+            row["likeliest"] = row["choice"]
+            row["outcome"] = float(row["choice"] == row["target"])
         pl.DataFrame(rows, schema=pl.read_parquet_schema(file)).write_parquet(file)
 
 
@@ -78,6 +80,8 @@ def test_it_finds_the_runs_beside(runs: dict[str, Run]) -> None:
     assert found["answers"] == {"taken_as": "greedy", "likeliest": 1.0}
     assert found["folders"]["negation"] == str(runs["negation"].folder)
     assert [row["round"] for row in found["predictions"]] == [4, 5, 6]
+    right = (made(60, rounds=6).p.argmax(axis=-1) == 0).mean(axis=1)
+    assert [row["accuracy"]["value"] for row in found["actual"]] == pytest.approx(right)
     given = bridge(runs["intrinsic"], negation=runs["negation"], anchor=runs["anchor"])
     assert {**given, "folders": None} == {**found, "folders": None}
     swapped = bridge(runs["intrinsic"], negation=runs["anchor"], anchor=runs["negation"])
@@ -124,6 +128,14 @@ def test_records_that_say_too_little(runs: dict[str, Run]) -> None:
         )
     with pytest.raises(UserError, match="no record with the probabilities of lettered options"):
         bridge(run)
+
+
+def test_an_outcome_that_is_not_right_or_wrong(runs: dict[str, Run]) -> None:
+    run = runs["intrinsic"]
+    for outcome in (Outcome("toxicity"), Outcome("refusal", "share", "lower")):
+        other = replace(run, header=replace(run.header, outcome=outcome))
+        with pytest.raises(UserError, match=f"is {outcome.name}, which isn't right or wrong"):
+            bridge(other)
 
 
 def test_what_can_not_be_an_anchor(runs: dict[str, Run]) -> None:
