@@ -210,7 +210,7 @@ def forgetful() -> Callable[[Example, str], Answer]:
             {"judge": lambda _item, answer: Grade(float(answer.key != "red"))},
             "has a better coverage (1) than the reference (0)",
         ),
-        ({"judge": lambda _item, _answer: Grade(0.0)}, "an empty answer is as good as the"),
+        ({"judge": lambda _item, _answer: Grade(0.0)}, "has the worst coverage there is (0)"),
         (
             {"outcome": replace(COVERAGE, better="lower")},
             "'Which colours has flag 0?' has a better coverage (0) than the reference (1)",

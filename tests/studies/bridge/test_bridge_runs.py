@@ -20,6 +20,7 @@ from selfcorrect.cli import app
 from selfcorrect.cli.options import spec_from
 from selfcorrect.cli.study import _RUN
 from selfcorrect.errors import UserError
+from selfcorrect.outcome import Outcome
 from selfcorrect.runs import Run, StrategySpec, read_spec
 from selfcorrect.studies import load
 from selfcorrect.studies.base import Inputs
@@ -130,11 +131,11 @@ def test_records_that_say_too_little(runs: dict[str, Run]) -> None:
 
 
 def test_an_outcome_that_is_not_right_or_wrong(runs: dict[str, Run]) -> None:
-    for file in (runs["anchor"].folder / "records").glob("*.parquet"):
-        frame = pl.read_parquet(file)
-        frame.with_columns(pl.lit(0.3).alias("outcome")).write_parquet(file)
-    with pytest.raises(UserError, match="isn't 0 or 1, as right and wrong are"):
-        bridge(runs["intrinsic"])
+    run = runs["intrinsic"]
+    for outcome in (Outcome("toxicity"), Outcome("refusal", "share", "lower")):
+        other = replace(run, header=replace(run.header, outcome=outcome))
+        with pytest.raises(UserError, match=f"is {outcome.name}, which isn't right or wrong"):
+            bridge(other)
 
 
 def test_what_can_not_be_an_anchor(runs: dict[str, Run]) -> None:

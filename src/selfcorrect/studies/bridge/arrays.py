@@ -113,6 +113,12 @@ def aligned(run: Run, negation: Run, anchor: Run) -> Aligned:
 
 def _records(run: Run) -> pl.DataFrame:
     """The graded records that have the options' probabilities."""
+    outcome = run.header.outcome
+    if (outcome.kind, outcome.better) != ("share", "higher"):
+        raise UserError(
+            f"the outcome of {run.folder} is {outcome.name}, which isn't right or wrong: give a "
+            "run on a task whose answers are."
+        )
     frame = run.read(_COLUMNS).filter(
         pl.col("option_p").is_not_null()
         & pl.col("target").is_not_null()

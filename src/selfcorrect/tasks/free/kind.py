@@ -198,6 +198,8 @@ class Free:
         if best is None:
             yield f"{id}: the reference {_short(texts[0])} has no {name}"
             return
+        if best == self.outcome.bounds[0 if self.outcome.sign > 0 else 1]:
+            yield f"{id}: the reference {_short(texts[0])} has the worst {name} there is ({best:g})"
         for text, outcome in zip(texts[1:], outcomes[1:], strict=True):
             if outcome is None:
                 continue
