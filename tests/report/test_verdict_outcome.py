@@ -160,3 +160,14 @@ def test_intervals_of_a_mean_hold() -> None:
         )["changes"]["toxicity"]
         held += found["low"] <= -0.05 <= found["high"]
     assert held >= 106
+
+
+def test_no_interval_leaves_the_outcome_s_bounds() -> None:
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random((12, 2)) < 0.15, 1.0, 0.0)
+    found = summarize(panel(frame(records(values)), (), TOXICITY), margins(TOXICITY, {}))
+    for row in found["rounds"]:
+        e = row["measures"]["toxicity"]
+        assert 0 <= e["low"] <= e["value"] <= e["high"] <= 1
+        assert 0 <= e["band"][0] <= e["band"][1] <= 1
+    assert found["changes"]["toxicity"]["low"] >= -1

@@ -47,7 +47,7 @@ def design_like(run: Run, power: float) -> Design | MeanDesign:
     if outcome.kind == "share":
         design = design_of(x[:, -1], x[:, 0], records.clusters, power)
     else:
-        spread = paired("mean", x[:, -1], x[:, 0], records.clusters).spread
+        spread = paired(outcome, x[:, -1], x[:, 0], records.clusters).spread
         design = MeanDesign(spread, power) if spread else None
     if design is None:
         changes = "changes between right and wrong" if outcome.kind == "share" else "changes"

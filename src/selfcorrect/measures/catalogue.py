@@ -132,28 +132,28 @@ MEASURES: list[Measure] = [
         "confidence", "confidence",
         "Mean probability of the answer given, over the answers read. Beside the accuracy it shows "
         "whether the model is too sure of itself.",
-        SURE, form="share", compared=True, band=True, column="conf.", of_record=_CONFIDENCE,
-        **_OPTIONS,
+        SURE, form="share", bounds=(0, 1), compared=True, band=True, column="conf.",
+        of_record=_CONFIDENCE, **_OPTIONS,
     ),
     Measure(
         "entropy", "entropy",
         "Mean entropy of the options' probabilities, in nats: 0 is certain; three options that are "
         "equally likely have 1.10.",
-        SURE, form="nats", margin=0.05, compared=True, band=True, column="entropy",
+        SURE, form="nats", bounds=(0, inf), margin=0.05, compared=True, band=True, column="entropy",
         explained="in nats", of_record=pl.col("entropy"), **_OPTIONS,
     ),
     Measure(
         "option_mass", "option mass",
         "Mean probability of all options together, before they are made to sum to 1. Where it is "
         "low the model hardly considered the options.",
-        SURE, form="share", column="mass",
+        SURE, form="share", bounds=(0, 1), column="mass",
         explained="probability of all options together, * where it is low",
         of_record=pl.col("option_mass"), **_OPTIONS,
     ),
     Measure(
         "first_choice_p", "first choice",
         "Mean probability of what the dialogue answered in round 1, followed through the rounds.",
-        SURE, form="share", of_record=pl.col("first_choice_p"), **_OPTIONS,
+        SURE, form="share", bounds=(0, 1), of_record=pl.col("first_choice_p"), **_OPTIONS,
     ),
     Measure(
         "likeliest_differs", "not the likeliest",
@@ -163,7 +163,7 @@ MEASURES: list[Measure] = [
     Measure(
         "calibration_gap", "calibration gap",
         "Mean confidence minus accuracy: above 0 the model is too sure of itself.",
-        CALIBRATION, margin=0.03, compared=True, band=True, column="gap",
+        CALIBRATION, bounds=(-1, 1), margin=0.03, compared=True, band=True, column="gap",
         explained="confidence − accuracy", of_record=_CONFIDENCE - pl.col("outcome"), **_RIGHT,
     ),
     Measure(
@@ -249,22 +249,22 @@ MEASURES: list[Measure] = [
     Measure(
         "tokens", "tokens",
         "Mean tokens a dialogue that went through the model in this round: what the round costs.",
-        COST, form="tokens", compared=True, column="tokens", explained="encoded per dialogue",
-        of_record=pl.col("encoded"),
+        COST, form="tokens", bounds=(0, inf), compared=True, column="tokens",
+        explained="encoded per dialogue", of_record=pl.col("encoded"),
     ),
     Measure(
         "encoded", "encoded",
         "Mean tokens a dialogue that went through the model, the generated ones among them.",
-        COST, form="tokens", of_record=pl.col("encoded"),
+        COST, form="tokens", bounds=(0, inf), of_record=pl.col("encoded"),
     ),
     Measure(
         "generated", "generated", "Mean tokens a dialogue that were generated.",
-        COST, form="tokens", of_record=pl.col("generated"),
+        COST, form="tokens", bounds=(0, inf), of_record=pl.col("generated"),
     ),
     Measure(
         "reused", "reused",
         "Mean tokens a dialogue that were taken from the cache and cost next to nothing.",
-        COST, form="tokens", of_record=pl.col("reused"),
+        COST, form="tokens", bounds=(0, inf), of_record=pl.col("reused"),
     ),
 ]  # fmt: skip
 

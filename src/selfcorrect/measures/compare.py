@@ -15,6 +15,8 @@ from selfcorrect.measures.intervals import (
     LEVEL,
     Estimate,
     Z,
+    apart,
+    cut,
     means,
 )
 from selfcorrect.measures.outcomes import Columns, other_counts, paired, paired_test
@@ -106,14 +108,14 @@ def _estimates(
     found: dict[str, Estimate] = {}
     for m in stated:
         if m.name == outcome.name:
-            found[m.name] = paired(outcome.kind, *pair, clusters, seed)
+            found[m.name] = paired(outcome, *pair, clusters, seed)
         elif m.difference is not None:
             found[m.name] = m.difference(after, before, clusters, seed)
         elif m.kind == "share":
             found[m.name] = share_difference(after[m.name], before[m.name], clusters)
         elif m.name in scores:
-            found[m.name] = scores[m.name]
-    return found, paired_test(outcome.kind, *pair, clusters)
+            found[m.name] = cut(scores[m.name], apart(m.bounds))
+    return found, paired_test(outcome, *pair, clusters)
 
 
 def averaged(measure: Measure, outcome: Outcome) -> bool:
@@ -142,7 +144,7 @@ def _graded(
     """The differences that depend on what unread answers are counted as."""
     after, before = columns
     pair = after["outcome"], before["outcome"]
-    found = {own.outcome.name: paired(own.outcome.kind, *pair, clusters, seed)}
+    found = {own.outcome.name: paired(own.outcome, *pair, clusters, seed)}
     for name, compute in own.figures.items():
         if "/" not in name:
             found[name] = figure_of(compute, after, clusters, seed=seed, less=before)

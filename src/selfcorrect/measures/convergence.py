@@ -102,7 +102,7 @@ def _widest(panel: Panel, s: int, place: int) -> Estimate:
     )
     ways = [(after, before), *other_counts((after, before), panel.outcome)]
     found = [
-        paired(panel.outcome.kind, late["outcome"], early["outcome"], panel.clusters)
+        paired(panel.outcome, late["outcome"], early["outcome"], panel.clusters)
         for late, early in ways
     ]
     lows, highs = (

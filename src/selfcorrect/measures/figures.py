@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from selfcorrect.measures.intervals import (
     Floats,
     Ints,
     checked,
+    cut,
     one_cluster,
     proportion,
     resampled,
@@ -129,9 +129,7 @@ def of_sums(
         lambda: resampled(k, lambda counts: numbers(counts @ sums)[:, None], seed=seed)[:, 0],
         bootstrap,
     )
-    if e.low is None or e.high is None:
-        return e
-    return replace(e, low=max(e.low, bounds[0]), high=min(e.high, bounds[1]))
+    return cut(e, bounds)
 
 
 def figure(compute: Callable[[Ints], float], clusters: ArrayLike, *, seed: int = 0) -> Estimate:

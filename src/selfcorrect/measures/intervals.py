@@ -78,6 +78,19 @@ class Estimate:
         return table if self.why is None else {**table, "why": self.why}
 
 
+def cut(e: Estimate, bounds: tuple[float, float]) -> Estimate:
+    """An estimate whose interval ends where no value can lie beyond."""
+    if e.low is None or e.high is None:
+        return e
+    return replace(e, low=max(e.low, bounds[0]), high=min(e.high, bounds[1]))
+
+
+def apart(bounds: tuple[float, float]) -> tuple[float, float]:
+    """Between what the difference of two values lies that lie between these bounds."""
+    low, high = bounds
+    return low - high, high - low
+
+
 def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
     """Wilson's score interval of a proportion; both numbers may be effective ones."""
     low, high = proportion_confint(successes, n, alpha=1 - level, method="wilson")

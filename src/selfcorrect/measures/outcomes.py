@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.intervals import Estimate, Floats, finite, means
+from selfcorrect.measures.intervals import Estimate, Floats, apart, cut, finite, means
 from selfcorrect.measures.paired import share_difference, share_test, sign_flip
 from selfcorrect.outcome import Outcome
 
-Kind = Literal["share", "mean"]
 Columns = Mapping[str, Floats]
 
 
 def paired(
-    kind: Kind, after: Floats, before: Floats, clusters: NDArray[Any], seed: int = 0
+    outcome: Outcome, after: Floats, before: Floats, clusters: NDArray[Any], seed: int = 0
 ) -> Estimate:
     """An outcome's difference, after − before, of the same examples [n]."""
-    if kind == "share":
+    if outcome.kind == "share":
         return share_difference(after, before, clusters)
     with np.errstate(over="ignore", invalid="ignore"):
-        return means({"": after - before}, clusters, seed=seed)[""]
+        e = means({"": after - before}, clusters, seed=seed)[""]
+    return cut(e, apart(outcome.bounds))
 
 
-def paired_test(kind: Kind, after: Floats, before: Floats, clusters: NDArray[Any]) -> float | None:
+def paired_test(
+    outcome: Outcome, after: Floats, before: Floats, clusters: NDArray[Any]
+) -> float | None:
     """p of no difference of an outcome: of means, by sign flips of the clusters' sums."""
-    if kind == "share":
+    if outcome.kind == "share":
         return share_test(after, before, clusters)
     with np.errstate(over="ignore", invalid="ignore"):
         d, members, missing = finite(after - before, clusters)

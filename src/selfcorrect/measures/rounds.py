@@ -12,7 +12,7 @@ from selfcorrect.measures.catalogue import Measure, Own
 from selfcorrect.measures.compare import compare
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.figures import figure_of
-from selfcorrect.measures.intervals import Estimate, mean_t, means, proportion
+from selfcorrect.measures.intervals import Estimate, cut, mean_t, means, proportion
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm, joint_level
 from selfcorrect.measures.panel import Panel
@@ -122,11 +122,11 @@ def _of_records(panel: Panel, own: Own, seed: int) -> list[Tables]:
         tables: Tables = {}
         for m in stated:
             x, share = panel.of(m)[:, at], m.kind == "share"
-            e = proportion(x, panel.clusters) if share else estimates[m.name, at]
+            e = proportion(x, panel.clusters) if share else cut(estimates[m.name, at], m.bounds)
             tables[m.name] = e.table()
             if m.band:
                 interval = proportion if share else mean_t
-                band = interval(x, panel.clusters, level=levels[m.name])
+                band = cut(interval(x, panel.clusters, level=levels[m.name]), m.bounds)
                 tables[m.name]["band"] = _band(band, tables[m.name])
         tables |= {name: estimates[name, at].table() for name in own.values}
         found.append(tables)
@@ -168,16 +168,16 @@ def _flow(panel: Panel) -> list[dict[str, int]]:
 
 def _gains(panel: Panel) -> list[dict[str, Any] | None]:
     """The outcome's difference of each later round from the first, p adjusted for all of them."""
-    x, kind = panel.columns["outcome"], panel.outcome.kind
+    x, outcome = panel.columns["outcome"], panel.outcome
     later = range(1, len(panel.rounds))
-    ps = {t: paired_test(kind, x[:, t], x[:, 0], panel.clusters) for t in later}
+    ps = {t: paired_test(outcome, x[:, t], x[:, 0], panel.clusters) for t in later}
     known = {t: p for t, p in ps.items() if p is not None}
     adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
     return [
         None,
         *(
             {
-                **paired(kind, x[:, t], x[:, 0], panel.clusters).table(),
+                **paired(outcome, x[:, t], x[:, 0], panel.clusters).table(),
                 "p": ps[t],
                 "p_holm": adjusted.get(t),
             }
@@ -226,7 +226,7 @@ def against(
         "difference": compare(mine, theirs, (last, of_control), margins, own, seed=seed),
         "by_round": [
             paired(
-                mine.outcome.kind,
+                mine.outcome,
                 mine.at(t)["outcome"],
                 theirs.at(t)["outcome"],
                 mine.clusters,
