@@ -126,6 +126,7 @@ def data_fingerprint(task: Task) -> str:
         dict(task.ask(example)),
         list(task.labels(example)),
         [[g.outcome, g.target, dict(g.values)] for g in grades],
+        [task.outcome.name, dict(task.max_tokens)],
     ]
     return _digest(parts)
 
