@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from selfcorrect.tasks import Task
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "check_task", "open_run", "read_spec", "run", "score"]
+__all__ = ["UserError", "check_task", "open_run", "read_spec", "run", "run_many", "score"]
 
 
 def run(
@@ -126,7 +126,45 @@ def run(
     elif not isinstance(task, str):
         spec = spec.model_copy(update={"task": runs.TaskSpec(name=name)})
     executor = runs.ExecutorSettings(workers, ray)
-    return _run(spec, model, out=out, baseline=baseline, progress=progress, executor=executor)
+    opened = None if isinstance(model, str) else model
+    (done,) = _run([spec], opened, out=out, baseline=baseline, progress=progress, executor=executor)
+    return done
+
+
+def run_many(
+    specs: Sequence[RunSpec],
+    model: Model | None = None,
+    *,
+    workers: int | None = None,
+    ray: str | None = None,
+    out: str | Path = "runs",
+    baseline: bool = True,
+    progress: bool = True,
+) -> list[Run]:
+    """Run several specs over the same examples together, or continue or find their runs.
+
+    The model is opened once, and what the runs have in common at the beginning is encoded once.
+    Each has its own folder, as if it had been run alone; controls are shared where they are equal.
+
+    Args:
+        specs: see :func:`read_spec`. They may differ in strategy, rounds, system message, bound
+            models and margins, and are equal in all else.
+        model: a model that is open already, in place of the one that the specs name.
+        workers, ray, out, baseline, progress: as in :func:`run`.
+
+    Returns:
+        The runs, in the order of their specs.
+
+    Raises:
+        UserError: as :func:`run`; specs that can't go together, with the keys in which they differ.
+        KeyboardInterrupt: as in :func:`run`.
+    """
+    from selfcorrect import runs
+
+    executor = runs.ExecutorSettings(workers, ray)
+    return _run(
+        list(specs), model, out=out, baseline=baseline, progress=progress, executor=executor
+    )
 
 
 def score(
@@ -188,28 +226,29 @@ def score(
     given = {key: value for key, value in values.items() if value is not None}
     spec = runs.measure_spec(str(data), given)
     executor = runs.ExecutorSettings(workers, ray)
-    return _run(spec, model, out=out, baseline=False, progress=progress, executor=executor)
+    opened = None if isinstance(model, str) else model
+    (done,) = _run([spec], opened, out=out, baseline=False, progress=progress, executor=executor)
+    return done
 
 
 def _run(
-    spec: RunSpec,
-    model: str | Model,
+    specs: list[RunSpec],
+    model: Model | None,
     *,
     out: str | Path,
     baseline: bool,
     progress: bool,
     executor: ExecutorSettings,
-) -> Run:
+) -> list[Run]:
     from contextlib import nullcontext
 
     from selfcorrect import runs
     from selfcorrect.cli.display import shown
 
-    opened = None if isinstance(model, str) else model
-    name = spec.model.name if opened is None else opened.name
+    name = model.name if model is not None else specs[0].model.name if specs else ""
     with shown(name) if progress else nullcontext() as tell:
         return runs.run(
-            spec, out=out, baseline=baseline, model=opened, progress=tell, executor=executor
+            specs, out=out, baseline=baseline, model=model, progress=tell, executor=executor
         )
 
 

@@ -101,7 +101,7 @@ class Listening:
 def test_the_prompts_are_those_of_a_run(system: str | None) -> None:
     spec = make_spec({**CHAIN, "system": system})
     shown = preview(spec, baseline=False).prompts
-    ready = prepare(spec)
+    ready = prepare([spec])
     example, model = ready.examples[0], Listening()
     arm = Arm("intrinsic", ready.strategy, 3, system)
     rows = converse(model, ready.task, [example], [arm], seed=0)["intrinsic"]  # type: ignore[arg-type]
@@ -123,7 +123,7 @@ def test_the_prompts_are_those_of_a_run(system: str | None) -> None:
 def test_the_prompts_of_the_bundled_model(smollm2: Any) -> None:
     spec = make_spec({"model": {"name": "smollm2", "dtype": "float32"}, "rounds": 3, "limit": 1})
     shown = preview(spec).prompts
-    ready = prepare(spec)
+    ready = prepare([spec])
     example = ready.examples[0]
     arm = Arm("intrinsic", ready.strategy, 3)
     rows = converse(smollm2, ready.task, [example], [arm], seed=0)["intrinsic"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting, begin, start
 from selfcorrect.converse.elicit import elicit
@@ -105,6 +106,21 @@ def converse(
     for rows in records.values():
         rows.sort(key=lambda row: (index[row["example"]], row["round"]))
     return records
+
+
+def tokens_encoded(arms: Sequence[Arm], records: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
+    """How many tokens went through the models for all arms together.
+
+    A record says what its own arm took. So where arms share round 1, that is the sum over all
+    records but those of round 1 of all but one of them.
+    """
+    copies = {arm.name for groups in _alike(arms) for group in groups for arm in group[1:]}
+    return sum(
+        row["encoded"]
+        for name, rows in records.items()
+        for row in rows
+        if row["round"] > 1 or name not in copies
+    )
 
 
 def beginning(

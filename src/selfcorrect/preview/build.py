@@ -51,7 +51,7 @@ def preview(spec: RunSpec, *, out: str | Path = "runs", baseline: bool = True) -
     Raises:
         UserError: as :func:`selfcorrect.runs.run` would, of whatever the spec names.
     """
-    ready = prepare(spec, baseline=baseline)
+    ready = prepare([spec], baseline=baseline)
     try:
         return _preview(ready, out)
     finally:
@@ -96,7 +96,7 @@ def _preview(ready: Prepared, out: str | Path) -> Preview:
         prompts=prompts,
         assumed=assumed,
         specials=main.rendering.specials,
-        estimate=estimate(ready, through(counted, arms), counted, folder_path(out)),
+        estimate=estimate(ready, arms, through(counted, arms), counted, folder_path(out)),
     )
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfcorrect.converse import Record
+from selfcorrect.converse import Arm, Record, tokens_encoded
 from selfcorrect.errors import UserError
-from selfcorrect.runs import Prepared, Run, open_run
+from selfcorrect.runs import Prepared, open_run
 
 #: Share of a plain matrix product's rate that a run reaches, all parameters and the longest replies
 #: counted. The bundled model in bfloat16 on one core: .98, as packed weights, shared beginnings and
@@ -50,17 +50,22 @@ class Estimate:
 
 
 def estimate(
-    ready: Prepared, rows: Mapping[str, Sequence[Record]], counted: int, out: Path
+    ready: Prepared,
+    arms: Sequence[Arm],
+    rows: Mapping[str, Sequence[Record]],
+    counted: int,
+    out: Path,
 ) -> Estimate:
     """Estimate a run from the records of some of its dialogues.
 
     Args:
         ready: the run.
+        arms: as they went through the loop.
         rows: of each arm, the records of the first dialogues, with the most tokens of each step.
         counted: how many dialogues those are.
         out: the folder in which the runs' folders lie.
     """
-    encoded = sum(row["encoded"] for records in rows.values() for row in records)
+    encoded = tokens_encoded(arms, rows)
     tokens = math.ceil(encoded / counted * ready.wanted)
     seconds, basis = _seconds(ready, tokens, out)
     return Estimate(
@@ -109,7 +114,7 @@ def _seconds(ready: Prepared, tokens: int, out: Path) -> tuple[float | None, str
 
 def _earlier(ready: Prepared, out: Path) -> tuple[str, float] | None:
     """The latest run of the same model on this machine, and its seconds per token."""
-    timed: list[tuple[str, float, int, Run]] = []
+    timed: list[tuple[str, str, float]] = []
     for path in out.glob("*/run.toml"):
         try:
             run = open_run(path.parent)
@@ -118,26 +123,20 @@ def _earlier(ready: Prepared, out: Path) -> tuple[str, float] | None:
         fingerprints = run.header.about.get("fingerprints", {})
         if fingerprints.get("model") == ready.facts.model.deciding:
             notes = list(_timings(path.parent))
-            if notes:
-                seconds = sum(note.seconds for note in notes)
-                arms = max(note.arms for note in notes)
-                timed.append((max(note.finished for note in notes), seconds, arms, run))
-    for _, seconds, arms, run in sorted(timed, key=lambda each: each[0], reverse=True):
-        members = [run, *(c for name in run.header.controls if (c := run.control(name)))]
-        # the seconds are of all arms together, so all of them must be at hand
-        if len(members) == arms:
-            encoded = sum(int(member.read(["encoded"])["encoded"].sum()) for member in members)
+            encoded = sum(note.encoded for note in notes)
             if encoded:
-                return run.folder.name, seconds / encoded
-    return None
+                latest = max(note.finished for note in notes)
+                seconds = sum(note.seconds for note in notes)
+                timed.append((latest, run.folder.name, seconds / encoded))
+    return max(timed)[1:] if timed else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Timing:
-    """How long a piece took, for how many arms, and when it was finished."""
+    """How long a piece took, for how many tokens of all its arms, and when it was finished."""
 
     seconds: float
-    arms: int
+    encoded: int
     finished: str
 
 
@@ -147,8 +146,8 @@ def _timings(folder: Path) -> Iterator[_Timing]:
     for file in folder.glob("timing/*.json"):
         try:
             note = json.loads(file.read_text())
-            timing = _Timing(float(note["seconds"]), len(note["arms"]), str(note["finished"]))
-            if note["host"] == host and 0 <= timing.seconds < math.inf:
+            timing = _Timing(float(note["seconds"]), int(note["encoded"]), str(note["finished"]))
+            if note["host"] == host and 0 <= timing.seconds < math.inf and timing.encoded >= 0:
                 yield timing
         except (OSError, *_DAMAGED):
             continue

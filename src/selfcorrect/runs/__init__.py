@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from selfcorrect.runs.arms import CONTROLS, Prepared, prepare
+from selfcorrect.runs.arms import CONTROLS
 from selfcorrect.runs.execute import Interrupted, run
 from selfcorrect.runs.executors.base import ExecutorSettings
 from selfcorrect.runs.measure import measure_spec
+from selfcorrect.runs.prepare import Prepared, prepare
 from selfcorrect.runs.progress import Progress
 from selfcorrect.runs.run import Run, find_run, open_run
 from selfcorrect.runs.spec import ModelSpec, RunSpec, StrategySpec, TaskSpec, make_spec, read_spec

@@ -1,4 +1,4 @@
-"""Running a spec: which dialogues are missing in which arm, and the loop over them.
+"""Running specs: which dialogues are missing in which arm, and the loop over them.
 
 Two rules make a run that was killed equal, bit for bit, to one that wasn't. A piece holds the same
 dialogues whatever happened before. And the arms that go through a piece together are those of a
@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Model
-from selfcorrect.runs.arms import CONTROLS, Arm, Prepared, prepare
+from selfcorrect.runs.arms import Arm, labels
 from selfcorrect.runs.executors import here, threads
 from selfcorrect.runs.executors.base import Executor, ExecutorSettings, Job, Setup
 from selfcorrect.runs.executors.worker import Worker
@@ -26,6 +26,7 @@ from selfcorrect.runs.identity import strategy_table
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import Piece, check_piece, gaps, pieces
 from selfcorrect.runs.plans import Share, plans_to_store, share_out
+from selfcorrect.runs.prepare import Prepared, prepare
 from selfcorrect.runs.progress import Counter, Progress
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.spec import RunSpec
@@ -38,7 +39,7 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C: what was finished is kept, and the same command goes on from there.
 
     Attributes:
-        folder: the run's folder.
+        folder: the run's folder; of several runs the one in which theirs lie.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,59 +47,93 @@ class Interrupted(KeyboardInterrupt):
         self.folder = folder
 
 
+@overload
 def run(
-    spec: RunSpec,
+    specs: RunSpec,
+    *,
+    out: str | Path = ...,
+    baseline: bool = ...,
+    model: Model | None = ...,
+    progress: Callable[[Progress], None] | None = ...,
+    executor: ExecutorSettings = ...,
+) -> Run: ...
+
+
+@overload
+def run(
+    specs: Sequence[RunSpec],
+    *,
+    out: str | Path = ...,
+    baseline: bool = ...,
+    model: Model | None = ...,
+    progress: Callable[[Progress], None] | None = ...,
+    executor: ExecutorSettings = ...,
+) -> list[Run]: ...
+
+
+def run(
+    specs: RunSpec | Sequence[RunSpec],
     *,
     out: str | Path = "runs",
     baseline: bool = True,
     model: Model | None = None,
     progress: Callable[[Progress], None] | None = None,
     executor: ExecutorSettings = HERE,
-) -> Run:
-    """Run a spec, or what is missing of it, with its controls; each arm in its own folder.
+) -> Run | list[Run]:
+    """Run specs, or what is missing of them, with their controls; each arm in its own folder.
 
     A run that is complete is found, and no model is loaded. A run that was killed, or had a smaller
-    limit, is continued.
+    limit, is continued. Several specs go through the same examples together: the model is opened
+    once, and what they have in common at the beginning is encoded once.
 
     Args:
-        spec: what is to be run.
+        specs: what is to be run. Several may differ in strategy, rounds, system message, bound
+            models and margins, and are equal in all else.
         out: the folder in which the runs' folders lie.
-        baseline: run or find the controls (:data:`CONTROLS`) on the same examples.
-        model: an open model to use instead of opening ``spec.model``.
+        baseline: run or find the controls (:data:`.arms.CONTROLS`) on the same examples; runs that
+            have the same one share it.
+        model: an open model to use instead of opening the one that the specs name.
         progress: told after each round of each arm.
         executor: who takes the dialogues through their rounds.
+
+    Returns:
+        The run; of several specs a list of theirs, in the same order.
 
     Raises:
         UserError: bad input, a folder of another version or in use by another process, a full disk.
         Interrupted: on Ctrl-C.
     """
-    _check_executor(executor, spec, model)
-    ready = prepare(spec, model, baseline=baseline)
+    asked = [specs] if isinstance(specs, RunSpec) else list(specs)
+    _check_executor(executor, asked, model)
+    ready = prepare(asked, model, baseline=baseline)
     with ExitStack() as opened:
         opened.callback(ready.close)
         folders = [ArmFolder.open(arm, folder_path(out), ready.wanted) for arm in ready.arms]
-        main = folders[0]
-        _check_margins(main)
-        if not any(folder.missing for folder in folders):
-            _check_stored(main, ready)
-            return _result(main, ready)
-        try:
-            for folder in folders:
-                # a control that is complete is only read, so that many runs can share it
-                if folder is main or folder.missing:
-                    opened.enter_context(folder.store.lock())
-                    folder.refresh()  # only under the lock is it certain what is missing
-            if any(folder.missing for folder in folders):
+        mine = folders[: ready.asked]
+        for folder in mine:
+            _check_margins(folder)
+        if any(folder.missing for folder in folders) or any(f.lacks_controls for f in mine):
+            try:
+                for folder in folders:
+                    # a control that is complete is only read, so that many runs can share it
+                    if folder in mine or folder.missing:
+                        opened.enter_context(folder.store.lock())
+                        folder.refresh()  # only under the lock is it certain what is missing
                 _fill(ready, folders, model, progress, executor)
-        except KeyboardInterrupt:
-            raise Interrupted(main.store.root) from None
-    return _result(main, ready)
+            except KeyboardInterrupt:
+                one = len(mine) == 1
+                raise Interrupted(mine[0].store.root if one else folder_path(out)) from None
+        else:
+            for folder in mine:
+                _check_stored(folder, ready)
+    done = [_run(folder, ready) for folder in mine]
+    return done[0] if isinstance(specs, RunSpec) else done
 
 
 # --- what is there -------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(eq=False)
 class ArmFolder:
     """An arm and its folder, as it was when it was last read.
 
@@ -141,14 +176,23 @@ class ArmFolder:
         """The intervals of positions without records."""
         return gaps(self.pieces, 0, self.wanted)
 
+    @property
+    def lacks_controls(self) -> bool:
+        """Whether its header doesn't name all that it is to be compared with."""
+        return self.header is not None and not (
+            self.arm.controls.items() <= self.header.controls.items()
+        )
 
-def _check_executor(executor: ExecutorSettings, spec: RunSpec, model: Model | None) -> None:
+
+def _check_executor(
+    executor: ExecutorSettings, specs: Sequence[RunSpec], model: Model | None
+) -> None:
     many = executor.ray is not None or (executor.workers or 1) > 1
     if executor.workers is not None and executor.workers < 1:
         raise UserError(f"workers must be at least 1, not {executor.workers}.")
     if many and model is not None:
         raise UserError("workers open the model for themselves: give its name, not an open one.")
-    if many and (spec.model.is_served or any(m.is_served for m in spec.models.values())):
+    if many and any(m.is_served for spec in specs for m in (spec.model, *spec.models.values())):
         raise UserError(
             "the work is done by the model's server, so more workers don't help: give "
             "model.in_flight=N for more dialogues at a time."
@@ -178,9 +222,9 @@ def _check_stored(folder: ArmFolder, ready: Prepared, counter: Counter | None = 
                 counter.there(folder.arm.folder, frame.iter_rows(named=True), dialogues)
 
 
-def _result(main: ArmFolder, ready: Prepared) -> Run:
-    assert main.header is not None
-    return Run(main.store.root, main.header, ready.wanted, ready.task)
+def _run(folder: ArmFolder, ready: Prepared) -> Run:
+    assert folder.header is not None
+    return Run(folder.store.root, folder.header, ready.wanted, ready.task)
 
 
 # --- what is missing -----------------------------------------------------------------------------
@@ -193,18 +237,23 @@ def _fill(
     progress: Callable[[Progress], None] | None,
     settings: ExecutorSettings,
 ) -> None:
-    names = {folder.arm.folder: folder.arm.name for folder in folders}
-    rounds = {folder.arm.folder: folder.arm.spec.rounds for folder in folders}
-    counter = Counter(names, rounds, ready.wanted, progress, ready.task.outcome.name)
-    for folder in folders:
-        _check_stored(folder, ready, counter)
+    mine = folders[: ready.asked]
     shares = share_out(
         {folder.arm.folder: folder.missing for folder in folders},
         {folder.arm.folder: folder.header.plans for folder in folders if folder.header},
     )
+    if not shares:  # only the headers are to be brought up to date
+        for folder in mine:
+            _write_header(folder, ready, None, shares)
+        return
+    rounds = {folder.arm.folder: folder.arm.spec.rounds for folder in folders}
+    outcome = ready.task.outcome.name
+    counter = Counter(labels(ready.arms), rounds, ready.wanted, progress, outcome)
+    for folder in folders:
+        _check_stored(folder, ready, counter)
     with _executor(ready, folders, model, counter, settings) as executor:
         for folder in folders:
-            if folder is folders[0] or folder.missing:
+            if folder in mine or folder.missing:
                 _write_header(folder, ready, executor, shares)
         counter.start()
         by_name = {folder.arm.folder: folder for folder in folders}
@@ -237,7 +286,9 @@ def _executor(
     worker = Worker.open(setup, model, ready.opened)
     counter.spent = worker.spent
     if threads.dialogues_at_a_time(worker.models):
-        return nullcontext(threads.executor(worker, folders[0].store, counter))
+        return nullcontext(
+            threads.executor(worker, [f.store for f in folders[: ready.asked]], counter)
+        )
     return nullcontext(here.executor(worker, counter))
 
 
@@ -251,12 +302,13 @@ def _jobs(ready: Prepared, shares: Sequence[Share]) -> Iterator[Job]:
 
 
 def _write_header(
-    folder: ArmFolder, ready: Prepared, executor: Executor, shares: Sequence[Share]
+    folder: ArmFolder, ready: Prepared, executor: Executor | None, shares: Sequence[Share]
 ) -> None:
     """Create ``run.toml``, or bring its limit, controls and plans up to date."""
     arm, old = folder.arm, folder.header
     limit = ready.wanted if ready.wanted < len(ready.examples) else None
     if old is None:
+        assert executor is not None  # where there is no header, all records are missing
         header = Header(
             spec=arm.spec.model_copy(update={"limit": limit}),
             hash=arm.hash,
@@ -265,16 +317,15 @@ def _write_header(
             transcript=executor.transcripts[arm.folder],
             controls={},
             outcome=ready.task.outcome,
-            values=dict(ready.task.values),
+            values=ready.task.values,
             figures=tuple(ready.task.figures),
         )
     else:
         largest = None if None in (limit, old.spec.limit) else max(limit or 0, old.spec.limit or 0)
         header = replace(old, spec=old.spec.model_copy(update={"limit": largest}))
-    controls = {a.name: a.folder for a in ready.arms if a.name in CONTROLS and a is not arm}
     folder.header = replace(
         header,
-        controls={**header.controls, **controls},
+        controls={**header.controls, **arm.controls},
         plans=plans_to_store(arm.folder, header.plans, shares),
     )
     if folder.header != old:
@@ -291,5 +342,5 @@ def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:
         },
         strategy=strategy_table(arm.strategy),
         skipped={"lines": list(ready.task.skipped)},
-        **({"served": executor.servers} if executor.servers else {}),
+        **({"served": executor.servers[arm.folder]} if executor.servers[arm.folder] else {}),
     )

@@ -72,8 +72,8 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
     In it: the models with fingerprint, dtype and type of device; the task with its options and
     its data's fingerprint; every step of the strategy as resolved; rounds, seed, system message
     and chunk. Not in it, as it changes no record: the limit, the margins, paths (of the data, of
-    the strategy's file, of the output), the device's number, versions. The version of the records
-    is compared apart, when a folder is opened.
+    the strategy's file, of the task's, of the output), the device's number, versions. The version
+    of the records is compared apart, when a folder is opened.
     """
     deciding: dict[str, Any] = {
         "model": facts.model.deciding,

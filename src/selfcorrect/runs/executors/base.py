@@ -41,9 +41,9 @@ class Setup:
     """What is the same for all jobs of a command; a worker is made of it.
 
     Attributes:
-        arms: by the names of their folders; the first is the run itself.
+        arms: by the names of their folders.
         task: asks, reads and grades.
-        first: the run's first example.
+        first: the first example.
     """
 
     arms: Mapping[str, Arm]
@@ -51,8 +51,8 @@ class Setup:
     first: Example
 
     @property
-    def spec(self) -> RunSpec:
-        """Of the run itself; its models are those of all arms."""
+    def shared(self) -> RunSpec:
+        """A spec with the model, seed and chunk of all arms."""
         return next(iter(self.arms.values())).spec
 
 
@@ -107,12 +107,12 @@ class Executor:
 
     Attributes:
         transcripts: arm → the first example's first prompt, as the model is shown it.
-        servers: what the models' servers are and can do, by the model's name in the run.
+        servers: arm → what the servers of its models are and can do, by the model's name in it.
         work: finished jobs, in whatever order.
     """
 
     transcripts: Mapping[str, str]
-    servers: Mapping[str, Mapping[str, Any]]
+    servers: Mapping[str, Mapping[str, Mapping[str, Any]]]
     work: Callable[[Iterable[Job]], Iterator[JobResult]]
 
 

@@ -28,9 +28,8 @@ class Actor:
     def __init__(self, setup: Setup) -> None:
         self.worker = Worker.open(setup)
 
-    def opened(self) -> tuple[dict[str, str], dict[str, Any]]:
-        servers = {name: dict(about) for name, about in self.worker.servers().items()}
-        return self.worker.transcripts(), servers
+    def opened(self) -> tuple[dict[str, str], dict[str, dict[str, dict[str, Any]]]]:
+        return self.worker.transcripts(), self.worker.servers()
 
     def take(self, job: Job) -> JobResult:
         return self.worker.take(job)

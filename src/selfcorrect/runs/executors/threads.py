@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 from selfcorrect.models.base import Model
 from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Rows
-from selfcorrect.runs.executors.worker import Worker, job_result
+from selfcorrect.runs.executors.worker import Worker
 from selfcorrect.runs.store import Store
 
 _JOURNAL = "journal"
@@ -28,19 +28,59 @@ def dialogues_at_a_time(models: Iterable[Model]) -> int:
     return min((model.in_flight for model in models), default=0)
 
 
-def executor(worker: Worker, store: Store, observer: Observer) -> Executor:
+def executor(worker: Worker, stores: Sequence[Store], observer: Observer) -> Executor:
     """An executor with a thread for each dialogue under way.
 
     Args:
         worker: its models take dialogues by themselves.
-        store: of the run itself, for the journal.
+        stores: of the runs that were asked for; the journal is kept in the first, and read in all,
+            as an earlier command may have named another first.
         observer: told of every round.
     """
 
     def work(jobs: Iterable[Job]) -> Iterator[JobResult]:
-        return _work(jobs, worker, store, observer)
+        return _work(jobs, worker, Journal(stores), observer)
 
     return Executor(worker.transcripts(), worker.servers(), work)
+
+
+class Journal:
+    """Finished dialogues of jobs that aren't."""
+
+    def __init__(self, stores: Sequence[Store]) -> None:
+        self._own = stores[0]
+        self._kept = {name: store for store in stores for name in store.list(_JOURNAL)}
+
+    def keep(self, job: Job, at: int, rows: Mapping[str, Rows]) -> None:
+        """Keep a dialogue of a job."""
+        self._own.put(_name(job, at), json.dumps(rows).encode(), replace=True)
+
+    def read(self, job: Job, at: int) -> Mapping[str, Rows] | None:
+        """A dialogue of a job; ``None`` if it wasn't kept, or isn't that of these arms."""
+        name = _name(job, at)
+        if name not in self._kept:
+            return None
+        try:
+            rows: dict[str, list[dict[str, Any]]] = json.loads(self._kept[name].read(name))
+            ids = {row["example"] for mine in rows.values() for row in mine}
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None
+        if set(rows) != set(job.arms) or ids != {job.examples[at].id}:
+            return None
+        return rows
+
+    def drop(self, job: Job) -> None:
+        """The job is stored: its dialogues need no keeping."""
+        for at in range(len(job.examples)):
+            name = _name(job, at)
+            for store in {self._own, self._kept.get(name, self._own)}:
+                store.remove(name)
+
+
+def _name(job: Job, at: int) -> str:
+    """Of position and arms: two plans may go through the same position."""
+    arms = hashlib.blake2b("\n".join(job.arms).encode(), digest_size=4).hexdigest()
+    return f"{_JOURNAL}/{job.piece.start + at:07}-{arms}.json"
 
 
 @dataclass
@@ -53,10 +93,10 @@ class _OpenJob:
 
 
 def _work(
-    jobs: Iterable[Job], worker: Worker, store: Store, observer: Observer
+    jobs: Iterable[Job], worker: Worker, journal: Journal, observer: Observer
 ) -> Iterator[JobResult]:
     most = dialogues_at_a_time(worker.models)
-    dialogues = _dialogues(jobs, store)
+    dialogues = _dialogues(jobs, journal)
     waiting: dict[Future[Mapping[str, Rows]], tuple[_OpenJob, int]] = {}
     with ThreadPoolExecutor(most, thread_name_prefix="dialogue") as threads:
         try:
@@ -69,15 +109,15 @@ def _work(
                         break
                     opened, at = found
                     if at is None:
-                        yield from _finished(opened, store, most)
+                        yield from _finished(opened, worker, journal, most)
                         continue
-                    future = threads.submit(_dialogue, opened.job, at, worker, store, observer)
+                    future = threads.submit(_dialogue, opened.job, at, worker, journal, observer)
                     waiting[future] = (opened, at)
                 through, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in through:
                     opened, at = waiting.pop(future)
                     opened.rows[at] = future.result()
-                    yield from _finished(opened, store, most)
+                    yield from _finished(opened, worker, journal, most)
         except KeyboardInterrupt:
             for model in worker.models:
                 model.cancel()
@@ -89,14 +129,12 @@ def _work(
             raise
 
 
-def _dialogues(jobs: Iterable[Job], store: Store) -> Iterator[tuple[_OpenJob, int | None]]:
+def _dialogues(jobs: Iterable[Job], journal: Journal) -> Iterator[tuple[_OpenJob, int | None]]:
     """Every dialogue of every job that isn't in the journal; ``None`` for a job that is there."""
-    kept = set(store.list(_JOURNAL))
     for job in jobs:
         opened = _OpenJob(job)
         for at in range(len(job.examples)):
-            name = _name(job, at)
-            rows = _read(store, name, job, at) if name in kept else None
+            rows = journal.read(job, at)
             if rows is not None:
                 opened.rows[at] = rows
         missing: list[int | None] = [at for at in range(len(job.examples)) if at not in opened.rows]
@@ -104,7 +142,7 @@ def _dialogues(jobs: Iterable[Job], store: Store) -> Iterator[tuple[_OpenJob, in
             yield opened, each
 
 
-def _finished(opened: _OpenJob, store: Store, most: int) -> Iterator[JobResult]:
+def _finished(opened: _OpenJob, worker: Worker, journal: Journal, most: int) -> Iterator[JobResult]:
     """The job, if all its dialogues are through; its journal goes once that is stored."""
     job = opened.job
     if len(opened.rows) < len(job.examples):
@@ -114,33 +152,15 @@ def _finished(opened: _OpenJob, store: Store, most: int) -> Iterator[JobResult]:
         for name in job.arms
     }
     opened.rows = {}
-    yield job_result(job, rows, time.perf_counter() - opened.since, min(most, len(job.examples)))
-    for at in range(len(job.examples)):
-        store.remove(_name(job, at))
+    seconds = time.perf_counter() - opened.since
+    yield worker.result(job, rows, seconds, min(most, len(job.examples)))
+    journal.drop(job)
 
 
 def _dialogue(
-    job: Job, at: int, worker: Worker, store: Store, observer: Observer
+    job: Job, at: int, worker: Worker, journal: Journal, observer: Observer
 ) -> Mapping[str, Rows]:
     """Take one dialogue through its rounds, and keep it."""
     rows = worker.rows(job, [job.examples[at]], observer)
-    store.put(_name(job, at), json.dumps(rows).encode(), replace=True)
-    return rows
-
-
-def _name(job: Job, at: int) -> str:
-    """Of position and arms: two plans may go through the same position."""
-    arms = hashlib.blake2b("\n".join(job.arms).encode(), digest_size=4).hexdigest()
-    return f"{_JOURNAL}/{job.piece.start + at:07}-{arms}.json"
-
-
-def _read(store: Store, name: str, job: Job, at: int) -> Mapping[str, Rows] | None:
-    """A kept dialogue; ``None`` if it isn't that of these arms."""
-    try:
-        rows: dict[str, list[dict[str, Any]]] = json.loads(store.read(name))
-        ids = {row["example"] for mine in rows.values() for row in mine}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
-    if set(rows) != set(job.arms) or ids != {job.examples[at].id}:
-        return None
+    journal.keep(job, at, rows)
     return rows

@@ -9,36 +9,56 @@ from typing import Any
 
 from selfcorrect import converse as loop
 from selfcorrect.models.base import Model, OutOfMemoryError
-from selfcorrect.runs.arms import open_model
+from selfcorrect.runs.arms import Arm
 from selfcorrect.runs.executors.base import Job, JobResult, Observer, Rows, Setup, rows_at
 from selfcorrect.runs.pieces import Piece, piece_bytes, timing_note
+from selfcorrect.runs.prepare import open_model
+from selfcorrect.runs.spec import ModelSpec
 from selfcorrect.runs.tally import Graded, tally
 from selfcorrect.tasks.base import Example
 
 
 @dataclass
 class Worker:
-    """Open models, and how many dialogues go through them at a time."""
+    """Open models, and how many dialogues go through them at a time.
+
+    Attributes:
+        model: who answers.
+        others: further models of the arms.
+    """
 
     setup: Setup
     model: Model
-    others: Mapping[str, Model]
+    others: Mapping[ModelSpec, Model]
     batch: int
 
     @classmethod
     def open(
-        cls, setup: Setup, model: Model | None = None, opened: Mapping[str, Model] | None = None
+        cls,
+        setup: Setup,
+        model: Model | None = None,
+        opened: Mapping[ModelSpec, Model] | None = None,
     ) -> Worker:
-        """Open the models of a run, but those that are open already: see ``Prepared.opened``."""
-        spec, there = setup.spec, opened or {}
-        main = model or there.get("") or open_model(spec.model)
-        others = {name: there.get(name) or open_model(m) for name, m in spec.models.items()}
-        return cls(setup, main, others, spec.chunk)
+        """Open the models of all arms, each once, but those that are open already.
+
+        Args:
+            setup: the arms.
+            model: who answers, if it is open.
+            opened: see ``Prepared.opened``.
+        """
+        main, there = setup.shared.model, dict(opened or {})
+        own = model or there.get(main) or open_model(main)
+        if model is None:  # one that was given may be another than its name says
+            there[main] = own
+        for spec in (other for arm in setup.arms.values() for other in arm.spec.models.values()):
+            there[spec] = there.get(spec) or open_model(spec)
+        return cls(setup, own, there, setup.shared.chunk)
 
     @property
     def models(self) -> list[Model]:
         """The main one, then the others."""
-        return [self.model, *self.others.values()]
+        others = {id(model): model for model in self.others.values() if model is not self.model}
+        return [self.model, *others.values()]
 
     def spent(self) -> str:
         """What the servers' models have used so far, in words."""
@@ -57,10 +77,17 @@ class Worker:
             conversation.close([0])
         return found
 
-    def servers(self) -> dict[str, Mapping[str, Any]]:
-        """What the servers are and can do."""
-        every = {"model": self.model, **self.others}
-        return {name: model.about for name, model in every.items() if model.about}
+    def servers(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What the models of each arm say of themselves, of those that do."""
+        found = {}
+        for name, arm in self.setup.arms.items():
+            every = {"model": self.model, **self._bound(arm)}
+            found[name] = {who: dict(model.about) for who, model in every.items() if model.about}
+        return found
+
+    def _bound(self, arm: Arm) -> dict[str, Model]:
+        """The further models of an arm, by their names in it."""
+        return {name: self.others[spec] for name, spec in arm.spec.models.items()}
 
     def rows(
         self, job: Job, examples: Sequence[Example], observer: Observer | None
@@ -71,20 +98,15 @@ class Worker:
             if observer:
                 observer.round(job, arm, number, found)
 
-        arms = {name: self.setup.arms[name] for name in job.arms}
-        return {
-            **loop.converse(
-                self.model,
-                self.setup.task,
-                examples,
-                [
-                    loop.Arm(name, arm.strategy, arm.spec.rounds, arm.spec.system, self.others)
-                    for name, arm in arms.items()
-                ],
-                seed=self.setup.spec.seed,
-                on_round=on_round,
-            )
-        }
+        task, seed = self.setup.task, self.setup.shared.seed
+        arms = self._arms(job)
+        return {**loop.converse(self.model, task, examples, arms, seed=seed, on_round=on_round)}
+
+    def _arms(self, job: Job) -> list[loop.Arm]:
+        return [
+            loop.Arm(name, arm.strategy, arm.spec.rounds, arm.spec.system, self._bound(arm))
+            for name, arm in ((name, self.setup.arms[name]) for name in job.arms)
+        ]
 
     def take(self, job: Job, observer: Observer | None = None) -> JobResult:
         """Take a piece through its rounds, its dialogues together as far as memory allows.
@@ -112,17 +134,20 @@ class Worker:
                     observer.again(job)
                 self.batch = -(-len(some) // 2)
         seconds = time.perf_counter() - started
-        return job_result(job, rows, seconds, min(self.batch, len(job.examples)))
+        return self.result(job, rows, seconds, min(self.batch, len(job.examples)))
 
-
-def job_result(job: Job, rows: Mapping[str, Rows], seconds: float, batch: int) -> JobResult:
-    """Turn a job's records into the files that are missing."""
-    files: list[tuple[str, Piece, bytes]] = []
-    graded: Graded = {}
-    for name in job.arms:
-        for start, end in job.missing[name]:
-            mine = rows_at(rows[name], job, [(start, end)])
-            tally(graded, name, mine)
-            files.append((name, Piece(job.piece.chunk, start, end), piece_bytes(mine)))
-    note = timing_note(seconds, len(job.examples)) | {"arms": list(job.arms), "device_batch": batch}
-    return JobResult(job, files, note, graded)
+    def result(self, job: Job, rows: Mapping[str, Rows], seconds: float, batch: int) -> JobResult:
+        """Turn a job's records into the files that are missing."""
+        files: list[tuple[str, Piece, bytes]] = []
+        graded: Graded = {}
+        for name in job.arms:
+            for start, end in job.missing[name]:
+                mine = rows_at(rows[name], job, [(start, end)])
+                tally(graded, name, mine)
+                files.append((name, Piece(job.piece.chunk, start, end), piece_bytes(mine)))
+        note = timing_note(seconds, len(job.examples)) | {
+            "arms": list(job.arms),
+            "device_batch": batch,
+            "encoded": loop.tokens_encoded(self._arms(job), rows),
+        }
+        return JobResult(job, files, note, graded)

@@ -1,0 +1,240 @@
+"""Finding and checking everything that specs name, before a model is loaded or a folder made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from selfcorrect import models, strategies
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.messages import reads_text_only
+from selfcorrect.models.base import Model
+from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm
+from selfcorrect.runs.identity import Facts, ModelFacts, data_fingerprint, task_of
+from selfcorrect.runs.spec import ModelSpec, RunSpec
+from selfcorrect.strategies.base import Strategy
+from selfcorrect.tasks.base import Example, Task
+from selfcorrect.tasks.data.order import order
+
+#: What specs that are run together have in common.
+_SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad")
+_MOST = 3
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Specs with everything they name found and checked; no weights are loaded yet.
+
+    Attributes:
+        examples: all of the task's, in the order of the runs.
+        wanted: how many of them the limit leaves.
+        arms: those that were asked for, then their controls; all of them have the same model, task,
+            examples, seed and chunk.
+        asked: how many were asked for.
+        opened: the models behind servers, which are known once they are asked.
+    """
+
+    task: Task
+    examples: Sequence[Example]
+    wanted: int
+    arms: Sequence[Arm]
+    asked: int = 1
+    opened: Mapping[ModelSpec, Model] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> RunSpec:
+        """Of the first arm, as are strategy and facts."""
+        return self.arms[0].spec
+
+    @property
+    def strategy(self) -> Strategy:
+        return self.arms[0].strategy
+
+    @property
+    def facts(self) -> Facts:
+        return self.arms[0].facts
+
+    def close(self) -> None:
+        """Close the connections to servers."""
+        for model in self.opened.values():
+            model.close()
+
+
+def prepare(
+    specs: Sequence[RunSpec],
+    model: Model | None = None,
+    *,
+    baseline: bool = True,
+) -> Prepared:
+    """Find and check everything that specs name.
+
+    Args:
+        specs: what is to be run, on the same examples.
+        model: an open model to use instead of opening the one that the specs name.
+        baseline: whether the runs have their controls.
+
+    Raises:
+        UserError: something named isn't there, or doesn't fit the rest.
+    """
+    if model is not None:
+        models.check_model(model)
+    _check_together(specs)
+    # the cheap mistakes first: a strategy's file before the data, the data before a model
+    loaded = [_strategy(spec) for spec in specs]
+    task = task_of(specs[0])
+    examples = task.examples()
+    if not examples:
+        raise UserError(f"the task {task.name} has no examples{_of(specs[0])}.")
+    for strategy in loaded:
+        strategies.check_names(strategy, set(task.ask(examples[0])))
+        strategies.check_given(strategy, len(examples[0].turns), task.name)
+    asked = {
+        spec.models[name] for spec, each in zip(specs, loaded, strict=True) for name in each.asked
+    }
+    opened = _opened(asked if model is not None else {specs[0].model, *asked})
+    try:
+        own = model or opened.get(specs[0].model)
+        _check_images(examples[0], own)
+        main = _facts(specs[0].model, own)
+        facts = {each: _facts(each, opened.get(each)) for each in asked}
+        arms = choose_arms(_arms(specs, loaded, task, main, facts), controls=baseline)
+    except BaseException:
+        for each in opened.values():
+            each.close()
+        raise
+    ordered = order(examples, specs[0].seed)
+    wanted = min(specs[0].limit or len(ordered), len(ordered))
+    facts[specs[0].model] = main
+    resolved = {_resolved(each, facts[each]): server for each, server in opened.items()}
+    return Prepared(task, ordered, wanted, arms, len(specs), resolved)
+
+
+def _strategy(spec: RunSpec) -> Strategy:
+    strategy = strategies.load(spec.strategy.name, spec.strategy.parameters)
+    _check_name(strategy, spec.strategy.name)
+    _check_bound(strategy, spec)
+    return strategy
+
+
+def _arms(
+    specs: Sequence[RunSpec],
+    loaded: Sequence[Strategy],
+    task: Task,
+    main: ModelFacts,
+    facts: Mapping[ModelSpec, ModelFacts],
+) -> Iterator[Arm]:
+    """The arms that were asked for."""
+    from selfcorrect.measures.catalogue import margins  # scipy is slow to import
+
+    data = data_fingerprint(task)
+    for spec, strategy in zip(specs, loaded, strict=True):
+        bound = {name: spec.models[name] for name in sorted(strategy.asked)}
+        others = {name: facts[each] for name, each in bound.items()}
+        update = {
+            "model": _resolved(spec.model, main),
+            "models": {name: _resolved(each, facts[each]) for name, each in bound.items()},
+            "margins": margins(task.outcome, spec.margins),
+        }
+        yield make_arm(spec.model_copy(update=update), strategy, Facts(main, data, others))
+
+
+def _check_together(specs: Sequence[RunSpec]) -> None:
+    """Raises UserError where specs differ in what runs on the same examples share."""
+    if not specs:
+        raise UserError("there is no spec to run: give at least one.")
+    tables = [dict(_flat(spec.model_dump(mode="json", include=set(_SHARED)))) for spec in specs]
+    differ = {
+        key: (one.get(key), other.get(key))
+        for one, other in pairwise(tables)
+        for key in {**one, **other}
+        if one.get(key) != other.get(key)
+    }
+    if differ:
+        told = [f"{key} ({_short(a)} and {_short(b)})" for key, (a, b) in differ.items()]
+        more = f" and {len(told) - _MOST} more" if len(told) > _MOST else ""
+        raise UserError(
+            "runs that go together have the same model, task, seed, limit and chunk, and these "
+            f"differ in {', '.join(told[:_MOST])}{more}: make them equal, or run them one by one."
+        )
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _short(value: object) -> str:
+    text = "none" if value is None else repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def open_model(spec: ModelSpec) -> Model:
+    """Open a model as a spec names it."""
+    return models.load(spec.name, spec.dtype, spec.device, **spec.served)
+
+
+def _check_images(example: Example, model: Model | None) -> None:
+    """Refuse images that the model can't see before there are folders; those of later examples it
+    refuses itself."""
+    if images := example.all_images:
+        if model is None:  # a local one, not opened yet
+            raise reads_text_only(images[0])
+        model.check_images(images)
+
+
+def _of(spec: RunSpec) -> str:
+    where = f" in {spec.task.data}" if spec.task.data else ""
+    return where + (f" of {', '.join(spec.task.categories)}" if spec.task.categories else "")
+
+
+def _opened(specs: Iterable[ModelSpec]) -> dict[ModelSpec, Model]:
+    """Those of the models that are behind servers, opened."""
+    opened: dict[ModelSpec, Model] = {}
+    try:
+        for spec in specs:
+            if spec.is_served:
+                opened[spec] = open_model(spec)
+    except BaseException:
+        for model in opened.values():
+            model.close()
+        raise
+    return opened
+
+
+def _facts(spec: ModelSpec, model: Model | None = None) -> ModelFacts:
+    if model is not None:
+        return ModelFacts(model.name, model.fingerprint, model.dtype, model.device)
+    return ModelFacts(spec.name, *models.describe(spec.name, spec.dtype, spec.device))
+
+
+def _resolved(spec: ModelSpec, facts: ModelFacts) -> ModelSpec:
+    """Without ``auto``, save where the model has a type that none can choose (planted ones)."""
+    named = {"name": facts.name}
+    try:
+        return ModelSpec(**named, dtype=facts.dtype, device=facts.device)  # type: ignore[arg-type]
+    except ValueError:
+        return spec.model_copy(update=named)
+
+
+def _check_name(strategy: Strategy, asked_for: str) -> None:
+    name = strategy.name
+    if name in CONTROLS and asked_for != name and strategy != strategies.load(name, {}):
+        raise UserError(
+            f"{strategy.path}: {name} is the name of a control that every run gets beside "
+            "it; give the file another name."
+        )
+
+
+def _check_bound(strategy: Strategy, spec: RunSpec) -> None:
+    for name, line in strategy.asked.items():
+        if name not in spec.models:
+            bound = f": {nearest(name, spec.models)}" if spec.models else ""
+            raise UserError(
+                f"{strategy.path}:{line}: this step asks a model called {name!r}; say which one "
+                f"that is with models.{name}=NAME{bound}."
+            )
