@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 
 from selfcorrect import tasks
+from selfcorrect.checking import check_task
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Outcome, Share, Sums
 from selfcorrect.tasks.base import OFFERED, Answer, Example, Grade, Task
@@ -359,3 +362,36 @@ def test_a_property_that_fails_is_named() -> None:
 
     with pytest.raises(UserError, match="`fingerprint` failed with OSError: the disk is gone"):
         tasks.checked(Broken())
+
+
+# -- the documentation ----------------------------------------------------------------------------
+
+DOCS = Path(__file__).parents[2] / "docs" / "tasks.md"
+
+
+def test_the_tasks_in_the_docs_are_tasks(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    whole = [block for block in blocks if "def make(source" in block]
+    assert len(whole) == 2
+    cities = tmp_path / "capitals.jsonl"
+    line = {"country": "France", "cities": ["Lyon", "Paris"], "capital": "Paris"}
+    cities.write_text(json.dumps(line) + "\n")
+    for number, (block, data) in enumerate(zip(whole, (None, str(cities)), strict=True)):
+        file = tmp_path / f"{number}.py"
+        file.write_text(block)
+        found = check_task(f"{file}:make", data=data)
+        assert found.problems == ()
+        assert found.examples == (4, 1)[number]
+    cities.write_text(json.dumps({**line, "capital": "Rome"}) + "\n")
+    with pytest.raises(UserError, match=r"capitals\.jsonl:1: the capital 'Rome' is none"):
+        check_task(f"{tmp_path / '1.py'}:make", data=str(cities))
+
+
+def test_the_docs_name_every_member_that_a_kind_takes() -> None:
+    text = DOCS.read_text("utf-8")
+    for name in ("Outcome", "Wording", "Example", "Item", "judge", "read", "max_tokens"):
+        assert f"| `{name}` |" in text
+    for name in OFFERED:
+        assert f"| `{name}` |" in text
+    for name in tasks.names():
+        assert f"| `{name}` |" in text

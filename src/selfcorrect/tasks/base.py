@@ -1,6 +1,6 @@
 """What a task is: examples, how one is asked, how an answer is read and graded.
 
-Only a task knows the targets, and only :meth:`Task.grade` uses them.
+Only a task knows the targets, and only :meth:`Task.grade` and :meth:`Task.reference` use them.
 """
 
 from __future__ import annotations
