@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +22,8 @@ from selfcorrect.runs.spec import ModelSpec, RunSpec, StrategySpec
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Example, Task
 from selfcorrect.tasks.data.order import order
+
+_LOG = logging.getLogger("selfcorrect")
 
 #: The controls that a run gets beside it: the question again without an instruction, for as many
 #: rounds; and the question without the goal, for one.
@@ -81,6 +84,16 @@ class Prepared:
     @property
     def facts(self) -> Facts:
         return self.arms[0].facts
+
+    def advise(self) -> None:
+        """Log, once, what the user should know of the machine before the models compute on it.
+
+        Where nobody has set up logging, that is a line on standard error.
+        """
+        facts = (self.facts.model, *self.facts.others.values())
+        told = (models.advice(each.dtype, each.device) for each in facts)
+        for sentence in dict.fromkeys(filter(None, told)):
+            _LOG.warning("selfcorrect: %s", sentence)
 
     def close(self) -> None:
         """Close the connections to servers."""

@@ -89,6 +89,7 @@ def run(
                     opened.enter_context(folder.store.lock())
                     folder.refresh()  # only under the lock is it certain what is missing
             if any(folder.missing for folder in folders):
+                ready.advise()
                 _fill(ready, folders, model, progress, executor)
         except KeyboardInterrupt:
             raise Interrupted(main.store.root) from None
@@ -291,5 +292,5 @@ def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:
         },
         strategy=strategy_table(arm.strategy),
         skipped={"lines": list(ready.task.skipped)},
-        **({"served": executor.servers} if executor.servers else {}),
+        **({"opened": executor.opened} if executor.opened else {}),
     )

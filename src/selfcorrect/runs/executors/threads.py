@@ -40,7 +40,7 @@ def executor(worker: Worker, store: Store, observer: Observer) -> Executor:
     def work(jobs: Iterable[Job]) -> Iterator[JobResult]:
         return _work(jobs, worker, store, observer)
 
-    return Executor(worker.transcripts(), worker.servers(), work)
+    return Executor(worker.transcripts(), worker.opened(), work)
 
 
 @dataclass

@@ -57,8 +57,8 @@ class Worker:
             conversation.close([0])
         return found
 
-    def servers(self) -> dict[str, Mapping[str, Any]]:
-        """What the servers are and can do."""
+    def opened(self) -> dict[str, Mapping[str, Any]]:
+        """What the models say of themselves, of those that do."""
         every = {"model": self.model, **self.others}
         return {name: model.about for name, model in every.items() if model.about}
 
