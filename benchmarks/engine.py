@@ -3,7 +3,8 @@
     python -m benchmarks.engine --data ../shared/data/bbq
 
 Every figure that is a ratio is measured in one run: both sides are processes on one and the same
-core, take turns, and the median of the turns' ratios is given. Writes ``benchmarks/latest.json``.
+core, take turns, and the median of the turns' ratios is given. All of it is in the dtype that
+``auto`` is on this processor. Writes ``benchmarks/latest.json``, which names both.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import re
 import statistics
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from selfcorrect.models.local.files import BUNDLED, locate
+from selfcorrect.models.local.machine import processor, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = "0"
@@ -40,10 +40,10 @@ PARTS = ("speed", "cost", "agreement", "memory")
 class Process:
     """A side as a process of its own on one core, asked in turn (see ``side.py``)."""
 
-    def __init__(self, module: str, dialogues: Path, model: str, rounds: int) -> None:
+    def __init__(self, module: str, dialogues: Path, model: str, rounds: int, dtype: str) -> None:
         command = ["taskset", "-c", CORE, sys.executable, "-m", module, str(dialogues)]
         command += ["--model", model, "--rounds", str(rounds)]
-        command += ["--max-new-tokens", str(MAX_NEW_TOKENS)]
+        command += ["--max-new-tokens", str(MAX_NEW_TOKENS), "--dtype", dtype]
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -86,12 +86,12 @@ def first(dialogues: Dialogues, count: int) -> Dialogues:
     return {**dialogues, "first": dialogues["first"][:count], "ids": dialogues["ids"][:count]}
 
 
-def speed(dialogues: Dialogues, rounds: int, turns: int, loops: int) -> dict[str, Any]:
+def speed(dialogues: Dialogues, rounds: int, turns: int, loops: int, dtype: str) -> dict[str, Any]:
     """Dialogues per second against the loop's: in turns on one core, median ratio."""
     folder = str(locate(BUNDLED).folder)
     with written(dialogues) as many, written(first(dialogues, loops)) as few:
-        ours = Process("benchmarks.ours", many, folder, rounds)
-        loop = Process("benchmarks.loop", few, folder, rounds)
+        ours = Process("benchmarks.ours", many, folder, rounds, dtype)
+        loop = Process("benchmarks.loop", few, folder, rounds, dtype)
         try:
             pairs = [(ours.hold(CHUNK), loop.hold(1)) for _ in range(turns)]
         finally:
@@ -110,13 +110,6 @@ def speed(dialogues: Dialogues, rounds: int, turns: int, loops: int) -> dict[str
     }
 
 
-def _processor() -> str:
-    """The processor's name where the system tells it, else its architecture."""
-    about = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: *(.+)", about.read_text()) if about.exists() else None
-    return found[1] if found else platform.machine()
-
-
 def _alone() -> None:
     """This process on the one core, with one thread."""
     import torch
@@ -125,12 +118,13 @@ def _alone() -> None:
     torch.set_num_threads(1)
 
 
-def matrix_rate() -> float:
-    """bfloat16 multiply-adds per second of a plain product of this torch, in 1e9."""
+def matrix_rate(dtype: str) -> float:
+    """Multiply-adds per second of a plain product of this torch, in 1e9."""
     import torch
 
-    a = torch.randn(1024, 1536, dtype=torch.bfloat16)
-    b = torch.randn(576, 1536, dtype=torch.bfloat16)
+    kind = getattr(torch, dtype)
+    a = torch.randn(1024, 1536, dtype=kind)
+    b = torch.randn(576, 1536, dtype=kind)
     times = []
     for _ in range(15):
         start = time.process_time()
@@ -194,7 +188,7 @@ def linearity(model: Any, dialogues: Dialogues) -> dict[str, Any]:
     tied = network.get_output_embeddings().weight is network.get_input_embeddings().weight
     body = sum(p.numel() for p in network.parameters()) - inputs - (0 if tied else head)
     operations = 2 * (body * tokens + head * positions)
-    rate = matrix_rate()
+    rate = matrix_rate(model.dtype)
     return {
         "seconds_per_round": [round(per_round[n], 3) for n in sorted(per_round)],
         "late_over_early_rounds": late / early,
@@ -270,15 +264,17 @@ def option_texts(model: Any, dialogues: Dialogues, turns: int) -> dict[str, Any]
     return {"option_text_time_ratio": statistics.median(ratios), "option_text_ratios": ratios}
 
 
-def agreement(dialogues: Dialogues, count: int, rounds: int) -> dict[str, Any]:
-    """Answers against the loop's: float32 at several chunk sizes, bfloat16 with its gaps."""
+def agreement(dialogues: Dialogues, count: int, rounds: int, dtype: str) -> dict[str, Any]:
+    """Answers against the loop's: float32 at several chunk sizes, and this machine's dtype if that
+    is another, with its gaps."""
     from selfcorrect.models import load
 
     part = first(dialogues, count)
     result: dict[str, Any] = {"agreement_dialogues": count, "agreement_rounds": rounds}
-    for dtype, chunks in (("float32", (1, 8, 64)), ("bfloat16", (64,))):
-        model = load(BUNDLED, dtype)
-        reference = _loop_answers(part, rounds, dtype)
+    kinds = {dtype: (64,), "float32": (1, 8, 64)}
+    for kind, chunks in kinds.items():
+        model = load(BUNDLED, kind)
+        reference = _loop_answers(part, rounds, kind)
         for chunk in chunks:
             answers: list[list[Any]] = []
             keep = answers.append
@@ -293,7 +289,7 @@ def agreement(dialogues: Dialogues, count: int, rounds: int) -> dict[str, Any]:
                         differing += 1
                         gaps.append(by_round[number][d].gap)
                         break  # what follows a different answer is another dialogue
-            key = f"{dtype}_chunk_{chunk}"
+            key = f"{kind}_chunk_{chunk}"
             result[f"{key}_dialogues_differing"] = differing
             result[f"{key}_gaps_where_differing"] = gaps
     return result
@@ -338,6 +334,23 @@ def memory(data: Path, model: str, task: str, few: int, many: int) -> dict[str, 
     return {name: peaks[1] / peaks[0], f"{name}_mib": peaks}
 
 
+def begun(file: Path, processor: str, dtype: str) -> dict[str, Any]:
+    """The figures to which new ones are added: those of the file, if they are of this processor and
+    dtype. Figures of another machine are not kept beside ours."""
+    made = {"processor": processor, "dtype": dtype}
+    old: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return {**old, **made} if made.items() <= old.items() else made
+
+
+def table(result: dict[str, Any]) -> Table:
+    """The figures that are one number, and what they were measured on."""
+    shown = Table("figure", "measured")
+    for name, value in result.items():
+        if isinstance(value, int | float | str):
+            shown.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
+    return shown
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "bbq")
@@ -347,17 +360,17 @@ def main() -> None:
     console = Console()
     dialogues = bbq_dialogues.make(given.data, CHUNK)
     file = ROOT / "benchmarks" / "latest.json"
-    # What isn't measured now stays as it was.
-    result: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    dtype, _ = resolve("auto", "cpu")
+    result = begun(file, processor("cpu"), dtype)
+    console.print(f"{result['processor']}, {dtype}", highlight=False)
 
     def keep(measured: dict[str, Any]) -> None:
         result.update(measured)
         file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
-    keep({"machine": _processor()})
     for rounds, loops in ((5, 3), (10, 2)) if "speed" in given.parts else ():
         console.print(f"{rounds} rounds against the loop …")
-        measured = speed(dialogues, rounds, given.turns, loops)
+        measured = speed(dialogues, rounds, given.turns, loops, dtype)
         ratio = measured.pop("ratio")
         keep({f"speedup_{rounds}_rounds": ratio, f"at_{rounds}_rounds": measured})
     if "memory" in given.parts:
@@ -368,7 +381,7 @@ def main() -> None:
     if "cost" in given.parts:
         from selfcorrect.models import load
 
-        model = load(BUNDLED, "bfloat16")
+        model = load(BUNDLED, dtype)
         console.print("cost per round …")
         keep(linearity(model, dialogues))
         console.print("letters, hidden states, option texts …")
@@ -376,12 +389,8 @@ def main() -> None:
         keep(option_texts(model, dialogues, 9))
     if "agreement" in given.parts:
         console.print("answers against the loop's …")
-        keep(agreement(dialogues, 24, 5))
-    table = Table("figure", "measured")
-    for name, value in result.items():
-        if isinstance(value, int | float):
-            table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
-    console.print(table)
+        keep(agreement(dialogues, 24, 5, dtype))
+    console.print(table(result))
     console.print(f"written to {file}")
 
 

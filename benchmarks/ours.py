@@ -17,7 +17,7 @@ def load(arguments: Any) -> tuple[Hold, dict[str, Any]]:
 
     torch.set_num_threads(1)
 
-    model = open_model(arguments.model, "bfloat16")
+    model = open_model(arguments.model, arguments.dtype)
     review = message("user", arguments.dialogues["review"])
     # The letters' likelihoods are part of what a run records, so they are part of the time.
     request = Request(
@@ -44,7 +44,7 @@ def load(arguments: Any) -> tuple[Hold, dict[str, Any]]:
             answers += held
         return Held(answers, generated)
 
-    return hold, {"torch": torch.__version__, "dtype": "bfloat16"}
+    return hold, {"torch": torch.__version__, "dtype": model.dtype}
 
 
 def main() -> None:

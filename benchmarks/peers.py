@@ -32,6 +32,7 @@ from rich.table import Table
 from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import BUNDLED, locate
 from selfcorrect.models.local.loading import read_config, read_tokenizer
+from selfcorrect.models.local.machine import processor, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".bench"
@@ -234,6 +235,8 @@ def main() -> None:
     args = parser.parse_args()
 
     console = Console()
+    dtype, _ = resolve("auto", "cpu")
+    console.print(f"{processor('cpu')}, {dtype}", highlight=False)
     texts = bbq_dialogues.make(args.data, args.dialogues)
     source = locate(args.model)
     folder = source.folder
@@ -248,6 +251,7 @@ def main() -> None:
         dialogues.write_text(json.dumps(texts), encoding="utf-8")
         arguments = [str(dialogues), "--model", str(folder)]
         arguments += ["--rounds", str(args.rounds), "--max-new-tokens", str(args.max_new_tokens)]
+        arguments += ["--dtype", dtype]
         try:
             for name, python in pythons.items():
                 console.print(f"loading {name}")
@@ -257,7 +261,7 @@ def main() -> None:
             ours, *others = workers
             for peer in others:
                 results[peer.name] = compare(ours, peer, args.repeats, console)
-                _write(args, results)
+                _write(args, dtype, results)
         finally:
             for worker in workers:
                 worker.process.kill()
@@ -265,11 +269,12 @@ def main() -> None:
     show(results, console)
 
 
-def _write(args: argparse.Namespace, results: dict[str, dict[str, Any]]) -> None:
+def _write(args: argparse.Namespace, dtype: str, results: dict[str, dict[str, Any]]) -> None:
     """Write what has been measured so far: a run that is broken off keeps it."""
     workload = {
         "model": args.model,
-        "dtype": "bfloat16",
+        "processor": processor("cpu"),
+        "dtype": dtype,
         "cores": 1,
         "dialogues": args.dialogues,
         "rounds": args.rounds,

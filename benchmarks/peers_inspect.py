@@ -40,7 +40,7 @@ def main() -> None:
             "hf/local",
             model_path=args.model,
             device="cpu",
-            dtype="bfloat16",
+            dtype=args.dtype,
             do_sample=False,
             chat_template=template.replace(OPENING, f"{OPENING}{{{{ {texts['prefill']!r} }}}}"),
         )

@@ -32,7 +32,7 @@ def main() -> None:
 
         llm = vllm.LLM(
             args.model,
-            dtype="bfloat16",
+            dtype=args.dtype,
             enable_prefix_caching=True,
             block_size=BLOCK,
             max_model_len=MAX_LENGTH,

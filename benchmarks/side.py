@@ -41,13 +41,13 @@ Hold = Callable[[Sequence[str], int], Held]
 
 def arguments() -> argparse.Namespace:
     """The command line of a side: ``dialogues`` (what ``bbq_dialogues.make`` returned, read),
-    ``model`` (a folder), ``rounds``, ``max_new_tokens``."""
+    ``model`` (a folder), ``rounds``, ``max_new_tokens``, ``dtype``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("dialogues", type=lambda file: json.loads(Path(file).read_text("utf-8")))
     parser.add_argument("--model", required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--max-new-tokens", type=int, required=True)
-    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--dtype", required=True)
     return parser.parse_args()
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "Request",
     "Site",
     "TextScore",
+    "advice",
     "check_model",
     "describe",
     "load",
@@ -75,6 +76,20 @@ def describe(name: str, dtype: str = "auto", device: str = "auto") -> tuple[str,
 
     dtype, device = resolve(dtype, device)
     return locate(name).fingerprint, dtype, device
+
+
+def advice(dtype: str, device: str) -> str | None:
+    """What a user should know before a local model computes so here, a sentence: that its number
+    format is only emulated.
+
+    Args:
+        dtype, device: as :func:`describe` gives them.
+    """
+    if dtype not in ("bfloat16", "float16"):
+        return None
+    from selfcorrect.models.local.machine import emulated
+
+    return emulated(dtype, device)
 
 
 def load(name: str, dtype: str = "auto", device: str = "auto", **served: Any) -> Model:

@@ -53,6 +53,7 @@ def preview(spec: RunSpec, *, out: str | Path = "runs", baseline: bool = True) -
     """
     ready = prepare([spec], baseline=baseline)
     try:
+        ready.advise()
         return _preview(ready, out)
     finally:
         ready.close()

@@ -119,6 +119,7 @@ def run(
                     if folder in mine or folder.missing:
                         opened.enter_context(folder.store.lock())
                         folder.refresh()  # only under the lock is it certain what is missing
+                ready.advise()
                 _fill(ready, folders, model, progress, executor)
             except KeyboardInterrupt:
                 one = len(mine) == 1
@@ -342,5 +343,5 @@ def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:
         },
         strategy=strategy_table(arm.strategy),
         skipped={"lines": list(ready.task.skipped)},
-        **({"served": executor.servers[arm.folder]} if executor.servers[arm.folder] else {}),
+        **({"opened": executor.opened[arm.folder]} if executor.opened[arm.folder] else {}),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,6 +18,8 @@ from selfcorrect.runs.spec import ModelSpec, RunSpec
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Example, Task
 from selfcorrect.tasks.data.order import order
+
+_LOG = logging.getLogger("selfcorrect")
 
 #: What specs that are run together have in common.
 _SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad")
@@ -55,6 +58,18 @@ class Prepared:
     @property
     def facts(self) -> Facts:
         return self.arms[0].facts
+
+    def advise(self) -> None:
+        """Log, once, what the user should know of the machine before the models compute on it.
+
+        Where nobody has set up logging, that is a line on standard error.
+        """
+        every = (
+            each for arm in self.arms for each in (arm.facts.model, *arm.facts.others.values())
+        )
+        told = (models.advice(each.dtype, each.device) for each in every)
+        for sentence in dict.fromkeys(filter(None, told)):
+            _LOG.warning("selfcorrect: %s", sentence)
 
     def close(self) -> None:
         """Close the connections to servers."""

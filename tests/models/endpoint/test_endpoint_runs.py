@@ -65,7 +65,7 @@ def test_every_kind_of_server_gives_a_whole_run(stub: Stub, tmp_path: Path) -> N
     assert told[-1].dialogues == 48
     assert told[-1].steps == told[-1].all_steps
     assert told[-1].spent.endswith(" tokens")
-    served = run.header.about["served"]["model"]
+    served = run.header.about["opened"]["model"]
     assert served["served"] == "stub"
     assert run.header.transcript.startswith("User: ")
 
@@ -78,7 +78,7 @@ def test_what_a_server_lacks_is_said_in_every_record(stub: Stub, tmp_path: Path)
         assert "it was asked for in words" in said
         assert "options were estimated from 20 drawn replies" in said
         assert "the server reports no usage" in said
-    assert "estimated by sampling" in " ".join(run.header.about["served"]["model"]["can"])
+    assert "estimated by sampling" in " ".join(run.header.about["opened"]["model"]["can"])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import platform
+import re
 import sys
+from pathlib import Path
 
 import torch
 
@@ -14,8 +17,8 @@ from selfcorrect.models.local.files import DTYPES
 def resolve(dtype: str, device: str) -> tuple[str, str]:
     """Turn ``auto`` into a number format and a device that exist here.
 
-    On a CPU ``auto`` is bfloat16 where the processor multiplies it natively (AVX-512 BF16 or
-    AMX), else float32.
+    ``auto`` is bfloat16 where the device multiplies it natively (on a CPU: AVX-512 BF16 or AMX),
+    else float32.
 
     Raises:
         UserError: an unknown dtype, or a device this machine doesn't have.
@@ -29,17 +32,53 @@ def resolve(dtype: str, device: str) -> tuple[str, str]:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UserError(f"this machine has no device {device!r}; use --device cpu.") from error
     if dtype == "auto":
-        dtype = "bfloat16" if _native_bfloat16(device) else "float32"
+        dtype = "bfloat16" if _native("bfloat16", device) else "float32"
     return dtype, device
 
 
-def _native_bfloat16(device: str) -> bool:
+def emulated(dtype: str, device: str) -> str | None:
+    """A sentence where a number format is only emulated, which costs time; ``None`` where it is
+    native, or where that isn't known.
+
+    Args:
+        dtype, device: as :func:`resolve` gives them.
+    """
+    if dtype not in _16_BIT or _native(dtype, device) is not False:
+        return None
+    return (
+        f"{dtype} is only emulated on {processor(device)}, and several times slower than float32: "
+        "use dtype auto, unless you want just these numbers."
+    )
+
+
+def processor(device: str) -> str:
+    """The name of what a device computes on, as far as the system tells it."""
     if device.startswith("cuda"):
-        return bool(torch.cuda.is_bf16_supported())
+        return str(torch.cuda.get_device_name(device))
+    try:
+        told = _CPU_NAME.search(Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        told = None
+    return told[1].strip() if told else platform.processor() or platform.machine()
+
+
+_16_BIT = {"bfloat16": ("avx512_bf16", "amx_bf16"), "float16": ("avx512_fp16", "amx_fp16")}
+_CPU_NAME = re.compile(r"^model name\s*:\s*(\S.*)$", re.MULTILINE)
+
+
+def _native(dtype: str, device: str) -> bool | None:
+    """Whether a device multiplies a 16-bit number format itself; ``None`` where that isn't known.
+
+    torch names what x86 processors can; of others it can't be told from its answer.
+    """
+    if device.startswith("cuda"):
+        return dtype == "float16" or bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device != "cpu":
-        return False
-    capability = torch.cpu.get_capabilities()
-    return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
+        return None
+    capabilities = torch.cpu.get_capabilities()
+    if capabilities.get("architecture") != "x86_64":
+        return None
+    return any(capabilities.get(name) for name in _16_BIT[dtype])
 
 
 def keep_freed_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from selfcorrect.models.local.conversation import LocalConversation
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.files import locate
 from selfcorrect.models.local.loading import read_network, read_tokenizer
-from selfcorrect.models.local.machine import keep_freed_memory, resolve
+from selfcorrect.models.local.machine import emulated, keep_freed_memory, resolve
 from selfcorrect.models.local.prepack import prepack
 from selfcorrect.models.local.vocabulary import Vocabulary
 
@@ -60,6 +61,12 @@ class LocalModel(InProcess):
     def open(self, dialogues: int) -> LocalConversation:
         """Begin that many empty dialogues."""
         return LocalConversation(self.engine, self.vocabulary, dialogues)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """That its number format is only emulated here, where it is."""
+        told = emulated(self.dtype, self.device)
+        return {} if told is None else {"emulated": told}
 
     def check_states(self) -> None:
         """They can be read from every one."""

@@ -107,12 +107,12 @@ class Executor:
 
     Attributes:
         transcripts: arm → the first example's first prompt, as the model is shown it.
-        servers: arm → what the servers of its models are and can do, by the model's name in it.
+        opened: arm → what its models say of themselves once they are open, by their name in it.
         work: finished jobs, in whatever order.
     """
 
     transcripts: Mapping[str, str]
-    servers: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    opened: Mapping[str, Mapping[str, Mapping[str, Any]]]
     work: Callable[[Iterable[Job]], Iterator[JobResult]]
 
 

@@ -14,4 +14,4 @@ def executor(worker: Worker, observer: Observer) -> Executor:
     def work(jobs: Iterable[Job]) -> Iterator[JobResult]:
         return (worker.take(job, observer) for job in jobs)
 
-    return Executor(worker.transcripts(), worker.servers(), work)
+    return Executor(worker.transcripts(), worker.opened(), work)

@@ -58,13 +58,13 @@ def executor(setup: Setup, number: int) -> Iterator[Executor]:
     workers = [_start(packed, threads) for _ in range(number)]
     try:
         try:
-            transcripts, servers = _heard(workers[0])
+            transcripts, opened = _heard(workers[0])
         except EOFError:
             raise UserError(
                 f"a worker died while it opened the models{_how(workers[0])}: give fewer workers."
             ) from None
         workers[0].ready = True
-        yield Executor(transcripts, servers, lambda jobs: _work(jobs, workers, packed, threads))
+        yield Executor(transcripts, opened, lambda jobs: _work(jobs, workers, packed, threads))
     finally:
         for worker in workers:
             worker.process.kill()
@@ -146,7 +146,7 @@ def _main(pipe: Connection, threads: int) -> None:
         kind, said = _attempt(lambda: Worker.open(cloudpickle.loads(setup)))
         if kind == "done":
             worker: Worker = said
-            kind, said = _attempt(lambda: (worker.transcripts(), worker.servers()))
+            kind, said = _attempt(lambda: (worker.transcripts(), worker.opened()))
         pipe.send((kind, said))
         while kind == "done":
             job: Job = pipe.recv()

@@ -29,7 +29,7 @@ class Actor:
         self.worker = Worker.open(setup)
 
     def opened(self) -> tuple[dict[str, str], dict[str, dict[str, dict[str, Any]]]]:
-        return self.worker.transcripts(), self.worker.servers()
+        return self.worker.transcripts(), self.worker.opened()
 
     def take(self, job: Job) -> JobResult:
         return self.worker.take(job)
@@ -71,8 +71,8 @@ def executor(
             num_cpus=cpus, num_gpus=gpus, max_restarts=-1, max_task_retries=_TRIES
         )
         actors = [make.remote(shared) for _ in range(min(number or room, room))]
-        transcripts, servers = _got(ray, actors[0].opened.remote())
-        yield Executor(transcripts, servers, lambda jobs: _work(ray, jobs, actors))
+        transcripts, opened = _got(ray, actors[0].opened.remote())
+        yield Executor(transcripts, opened, lambda jobs: _work(ray, jobs, actors))
     finally:
         if mine:
             ray.shutdown()

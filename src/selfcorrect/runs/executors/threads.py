@@ -41,7 +41,7 @@ def executor(worker: Worker, stores: Sequence[Store], observer: Observer) -> Exe
     def work(jobs: Iterable[Job]) -> Iterator[JobResult]:
         return _work(jobs, worker, Journal(stores), observer)
 
-    return Executor(worker.transcripts(), worker.servers(), work)
+    return Executor(worker.transcripts(), worker.opened(), work)
 
 
 class Journal:

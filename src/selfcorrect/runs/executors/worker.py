@@ -77,7 +77,7 @@ class Worker:
             conversation.close([0])
         return found
 
-    def servers(self) -> dict[str, dict[str, dict[str, Any]]]:
+    def opened(self) -> dict[str, dict[str, dict[str, Any]]]:
         """What the models of each arm say of themselves, of those that do."""
         found = {}
         for name, arm in self.setup.arms.items():
