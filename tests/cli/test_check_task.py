@@ -83,7 +83,7 @@ def test_a_task_of_ones_own(tmp_path: Path) -> None:
     ("rate", "says", "trace"),
     [
         ("2", "2 is not within 0 to 1", ""),
-        ("0", "an empty answer is as good as the reference", ""),
+        ("0", "the reference 'yes' has the worst length there is", ""),
         ("None", "the reference 'yes' has no length", ""),
         ("1 / 0", "`grade` failed with ZeroDivisionError: division by zero", "1 / 0"),
     ],

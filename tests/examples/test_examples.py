@@ -111,6 +111,23 @@ def test_own_strategy(tmp_path: Path) -> None:
             assert str(critiques.count(word)) in said
 
 
+def test_several_arms(tmp_path: Path) -> None:
+    said = script("several_arms.py", "--out", tmp_path)
+    names = ("intrinsic", "negation", "injection", "anchor")
+    found = {name: sc.open_run(*tmp_path.glob(f"planted-{name}-*")).records for name in names}
+    assert len({tuple(sorted(set(records["example"]))) for records in found.values()}) == 1
+    means = {
+        name: records.filter(pl.col("round") == 3)["outcome"].mean()
+        for name, records in found.items()
+    }
+    for name in names:
+        assert f"{name}: " in said
+        difference = f"{means[name] - means['intrinsic']:.6g}"
+        assert name == "intrinsic" or difference in said
+    # the controls are shared
+    assert len(list(tmp_path.iterdir())) == len(names) + 2
+
+
 def test_own_scorer(folder: Path) -> None:
     said = script("own_scorer.py", folder)
     names = loaded("own_scorer.py")

@@ -215,6 +215,10 @@ def forgetful() -> Callable[[Example, str], Answer]:
             {"outcome": replace(COVERAGE, better="lower")},
             "'Which colours has flag 0?' has a better coverage (0) than the reference (1)",
         ),
+        (
+            {"judge": lambda _item, _answer: Grade(0.5)},
+            "the judge doesn't tell them apart",
+        ),
         ({"read": never}, "the reference 'red' can't be read"),
         ({"read": forgetful()}, "another key each time"),
         ({"read": lambda _e, text: Answer(text, 3)}, "the key of 'red' is 3, and must be text"),

@@ -71,7 +71,7 @@ def test_a_task_from_a_file(file: Path) -> None:
     assert (task.name, task.outcome.name, len(task.examples())) == ("words", "length", 3)
     example = task.examples()[0]
     grades = task.grade([(example, task.read(example, text)) for text in ("one", "one two", "")])
-    assert [grade.outcome for grade in grades] == [0.5, 1.0, 0.0]
+    assert [grade.outcome for grade in grades] == [0.5, 1.0, None]
     assert tasks.label(f"{file}:make") == "own:make"
     assert tasks.is_own(f"{file}:make")
     assert not tasks.is_own("bbq")

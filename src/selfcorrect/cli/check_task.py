@@ -84,9 +84,9 @@ def _lines(found: TaskCheck) -> Iterator[str]:
         if shown.reference is None:
             yield "\nIt has no reference answer."
         else:
-            yield f"\nIts reference answer has the {outcome.name} {_number(shown.outcome)}:\n"
+            yield f"\nIts reference answer has {_worth(outcome.name, shown.outcome)}:\n"
             yield from (f"    {line}" for line in shown.reference.splitlines())
-        yield f"\nAn answer that says nothing has the {outcome.name} {_number(shown.empty)}."
+        yield f"\nAn answer that says nothing has {_worth(outcome.name, shown.empty)}."
     yield ""
     yield from (f"problem: {problem}" for problem in found.problems)
     if not found.problems:
@@ -97,5 +97,5 @@ def _count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:g}"
+def _worth(name: str, value: float | None) -> str:
+    return f"no {name}" if value is None else f"the {name} {value:g}"

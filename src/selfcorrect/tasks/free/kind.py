@@ -151,6 +151,8 @@ class Free:
         problems = []
         ids: set[str] = set()
         other: str | None = None
+        references: set[str] = set()
+        seen: set[float] = set()
         for item in self._items:
             example = item.example
             if example.id in ids:
@@ -165,11 +167,18 @@ class Free:
                 problems.append(f"{example.id}: it has choices: make it a task of lettered ones")
             if not all(isinstance(fact, float | int | str) for fact in item.facts.values()):
                 problems.append(f"{example.id}: its facts must be numbers and texts")
-            problems.extend(self._check_answers(item, other))
-            other = item.reference or other
+            problems.extend(self._check_answers(item, other, seen))
+            if item.reference is not None:
+                other = item.reference
+                references.add(item.reference)
+        if len(references) > 1 and len(seen) == 1:
+            problems.append(
+                f"every answer that was tried has the {self.outcome.name} {seen.pop():g}: the "
+                "judge doesn't tell them apart"
+            )
         return problems
 
-    def _check_answers(self, item: Item, other: str | None) -> Iterable[str]:
+    def _check_answers(self, item: Item, other: str | None, seen: set[float]) -> Iterable[str]:
         example = item.example
         rivals = ["", " \n", example.fields["question"], *([other] if other is not None else [])]
         texts = rivals if item.reference is None else [item.reference, *rivals]
@@ -185,6 +194,7 @@ class Free:
             if unknown := set(grade.values) - {*self.values, *self.columns}:
                 yield f"{example.id}: values without a description: {sorted(unknown)}"
             outcomes.append(None if grade.outcome is None else float(grade.outcome))
+        seen.update(outcome for outcome in outcomes if outcome is not None)
         if item.reference is not None:
             yield from self._check_reference(item, texts, outcomes)
 
