@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -421,6 +422,38 @@ def test_the_majority_of_samples_is_taken(task: Any) -> None:
         assert [r["encoded"] for r in records] == [10, 10]
     assert taken["majority"] == ["(c) y"] * 2
     assert taken["first"] == ["(c) y"] * 2 or taken["first"] == ["(a) x"] * 2
+
+
+def test_samples_are_drawn_for_the_dialogues_that_take_the_step(task: Any) -> None:
+    guarded = (
+        '[[again]]\nwhen = { critique = "no" }\nelicit = "answer"\nsamples = 3\n'
+        'temperature = 1.0\ntake = "majority"\nprefill = "("\n'
+    )
+    text = FIRST + CRITIQUE + guarded
+    records = _run(_Scripted(_letter, _odd), task, text, rounds=2, n=4)
+    second = [record for record in records if record["round"] == 2]
+    assert [record["generated"] for record in second] == [0, 3, 0, 3]
+    assert [record["text"] for record in second] == ["The best answer is (b) so", "(b) so"] * 2
+
+
+def test_the_likeliest_choice_costs_what_all_of_them_did(task: Any) -> None:
+    """Costs stand on the first score of a call alone."""
+
+    class Counting(_ScriptedConversation):
+        def score(self, texts: Any) -> Any:
+            found = super().score(texts)
+            return [
+                each and [replace(each[0], encoded=7, reused=5, prompt_tokens=9), *each[1:]]
+                for each in found
+            ]
+
+    model = _Scripted(_letter, _odd)
+    model.open = lambda n: Counting(model, [[] for _ in range(n)])  # type: ignore[method-assign]
+    records = _run(model, task, FIRST + CRITIQUE + '[[again]]\nelicit = "answer"\n', 2, 1)
+    step = records[1]["steps"][1]
+    assert (step["kind"], step["encoded"], step["reused"], step["prompt_tokens"]) == (
+        "critique", 7, 5, 9,
+    )  # fmt: skip
 
 
 SAMPLED = """
