@@ -14,7 +14,6 @@ from scipy import stats
 
 import plain
 from selfcorrect import records
-from selfcorrect.measures import panel
 from selfcorrect.measures.calibration import (
     auroc,
     auroc_difference,
@@ -23,6 +22,7 @@ from selfcorrect.measures.calibration import (
     ece,
     equal_mass,
 )
+from selfcorrect.measures.panel import panel
 
 # tenths lie on the edges of bins
 said = st.one_of(st.floats(0, 1), st.integers(0, 10).map(lambda i: i / 10))

@@ -18,10 +18,11 @@ from commands import refused
 from outcomes import records
 from selfcorrect.cli import app
 from selfcorrect.errors import UserError
-from selfcorrect.measures import catalogue, panel, summarize
+from selfcorrect.measures import catalogue
 from selfcorrect.measures.catalogue import MEASURES, Measure, Own, margins, measures
 from selfcorrect.measures.families import each_round
-from selfcorrect.measures.panel import quality
+from selfcorrect.measures.panel import panel, quality
+from selfcorrect.measures.rounds import summarize
 from selfcorrect.outcome import ACCURACY, Outcome
 from selfcorrect.records import frame
 

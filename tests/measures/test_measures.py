@@ -18,8 +18,11 @@ from scipy import stats
 
 import plain
 from selfcorrect import records
-from selfcorrect.measures import Own, figure, mean, panel, proportion, summarize, wilson
-from selfcorrect.measures.rounds import against
+from selfcorrect.measures.catalogue import Own
+from selfcorrect.measures.figures import figure
+from selfcorrect.measures.intervals import mean, proportion, wilson
+from selfcorrect.measures.panel import panel
+from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import ACCURACY
 from selfcorrect.report.table import table
 from selfcorrect.report.verdict import verdict

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_compare import MARGINS, made, summary
+from test_verdict_words import summary
 
-from selfcorrect.measures import Own, Panel, compare, convergence
-from selfcorrect.measures.compare import verdict
+from panels import MARGINS, made
+from selfcorrect.measures.catalogue import Own
+from selfcorrect.measures.compare import compare, verdict
+from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.paired import share_difference
+from selfcorrect.measures.panel import Panel
 from selfcorrect.outcome import Share
 from selfcorrect.report.verdict import headline
 from selfcorrect.report.verdict import verdict as words

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from outcomes import records
-from selfcorrect.measures import Own, Panel, panel, summarize
-from selfcorrect.measures.catalogue import margins
-from selfcorrect.measures.rounds import against
+from selfcorrect.measures.catalogue import Own, margins
+from selfcorrect.measures.panel import Panel, panel
+from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import Outcome
 from selfcorrect.records import frame
 from selfcorrect.report.page import page

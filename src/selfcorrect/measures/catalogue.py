@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.measures import families, transitions
-from selfcorrect.measures.intervals import Floats
-from selfcorrect.outcome import ACCURACY, Figure, Outcome
+from selfcorrect.outcome import ACCURACY, Figure, Floats, Outcome
 
 #: From the columns of all rounds [D] each, the clusters [D] and a seed: per round the measures'
 #: tables by name. What isn't a measure (a reliability diagram) goes beside them into the round.

@@ -1,4 +1,8 @@
-"""Measures of a round that are computed together, as the catalogue takes them."""
+"""Measures of a round that are computed together, as the catalogue takes them.
+
+The statistics are imported when they are needed: the catalogue is read by commands that compute
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.calibration import auroc_difference, auroc_of, calibration, ece
-from selfcorrect.measures.intervals import Estimate, Floats, finite
-from selfcorrect.measures.quality import rank_calibration, risk_coverage, spearman
+from selfcorrect.outcome import Floats
 
 Columns = Mapping[str, Floats]
 Clusters = NDArray[Any]
@@ -37,6 +39,8 @@ def each_round(
 @each_round
 def calibrated(columns: Columns, clusters: Clusters, seed: int) -> Tables:
     """ECE with what it must be read beside, and the reliability diagram."""
+    from selfcorrect.measures.calibration import calibration
+
     found = calibration(columns["confidence"], columns["outcome"], clusters, seed=seed)
     return {
         "ece": found.ece.table(),
@@ -50,6 +54,9 @@ def calibrated(columns: Columns, clusters: Clusters, seed: int) -> Tables:
 @each_round
 def calibrated_all(columns: Columns, clusters: Clusters, seed: int) -> Tables:
     """ECE with unread answers as wrong: a number without an interval, as ECE is."""
+    from selfcorrect.measures.calibration import ece
+    from selfcorrect.measures.intervals import Estimate, finite
+
     del seed
     right = columns["outcome"]
     # confidence as calibration_gap_all has it, which is that minus right
@@ -62,14 +69,16 @@ def calibrated_all(columns: Columns, clusters: Clusters, seed: int) -> Tables:
 
 def separated(rounds: Sequence[Columns], clusters: Clusters, seed: int) -> Sequence[Tables]:
     """AUROC in all rounds, whose resamples are drawn once."""
+    from selfcorrect.measures.calibration import auroc_of
+
     pairs = [(columns["confidence"], columns["outcome"]) for columns in rounds]
     return [{"auroc": e.table()} for e in auroc_of(pairs, clusters, seed=seed)[0]]
 
 
-def separation_difference(
-    after: Columns, before: Columns, clusters: Clusters, seed: int
-) -> Estimate:
+def separation_difference(after: Columns, before: Columns, clusters: Clusters, seed: int) -> Any:
     """AUROC's difference by a paired bootstrap."""
+    from selfcorrect.measures.calibration import auroc_difference
+
     return auroc_difference(
         (after["confidence"], after["outcome"]),
         (before["confidence"], before["outcome"]),
@@ -81,6 +90,8 @@ def separation_difference(
 @each_round
 def ranked(columns: Columns, clusters: Clusters, seed: int) -> Tables:
     """How uncertainty (entropy) goes with quality, which is 1 at best and 0 at worst."""
+    from selfcorrect.measures.quality import rank_calibration, risk_coverage, spearman
+
     u, a = columns["entropy"], columns["quality"]
     ranks = rank_calibration(u, a, clusters, seed=seed)
     return {

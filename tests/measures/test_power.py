@@ -1,0 +1,91 @@
+"""Transitions, comparisons, convergence, plans and the verdict in words."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import plain
+from selfcorrect.measures.intervals import mean_t
+from selfcorrect.measures.power import (
+    Design,
+    MeanDesign,
+    design_of,
+    difference_of,
+    margin_n,
+    margin_of,
+    n_for_difference,
+    n_for_margin,
+)
+
+
+@given(st.floats(0.05, 1), st.floats(0.1, 0.95), st.floats(0.6, 0.95))
+def test_n_for_a_difference_is_connors(changed: float, part: float, power: float) -> None:
+    d = changed * part
+    wanted = plain.n_for_difference((changed + d) / 2, (changed - d) / 2, power, 0.05)
+    assert n_for_difference(d, Design(changed, power=power)) == max(2, math.ceil(wanted - 1e-9))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.05, 0.5), st.integers(1, 12), st.floats(0, 0.5))
+def test_what_n_shows_needs_n(changed: float, size: int, icc: float) -> None:
+    design = Design(changed, size, icc)
+    for n in (200, 5000):
+        smallest, margin = difference_of(n, design), margin_of(n, design)
+        if smallest is not None:
+            assert n_for_difference(smallest, design) == pytest.approx(n, abs=2)
+        if margin is not None:
+            assert n_for_margin(margin, design) == pytest.approx(n, abs=2)
+
+
+def test_clusters_cost_and_nothing_shows_nothing() -> None:
+    alone, together = Design(0.2), Design(0.2, 10, 0.2)
+    assert n_for_difference(0.05, together) > 2.8 * n_for_difference(0.05, alone)
+    assert n_for_difference(0, alone) is None
+    assert difference_of(3, Design(0.2, 4, 0.1)) is None
+    assert n_for_difference(0.3, alone) is None
+    # where nothing changes, Tango's interval has a width all the same
+    assert n_for_margin(0.03, Design(1e-9)) == pytest.approx(125, abs=1)
+
+
+def test_a_margin_is_shown_less_easily_the_more_there_is_to_see() -> None:
+    at = [margin_n(0.2, 0.03, difference=d) for d in (0.0, 0.01, 0.02, -0.02)]
+    assert at[0] < at[1] < at[2] == pytest.approx(at[3])
+    # with no difference at all: two one-sided tests, each failing one time in ten
+    assert at[0] == pytest.approx(0.2 * ((1.959964 + 1.281552) / 0.03) ** 2, rel=1e-4)
+
+
+def test_a_pilot_tells_how_alike_clusters_are() -> None:
+    rng = np.random.default_rng(4)
+    clusters = np.repeat(np.arange(2000), 5)
+    level = rng.beta(0.2 * 4, 0.8 * 4, 2000)[clusters]  # icc of the changes: 1/5
+    changed = rng.random(10_000) < level
+    design = design_of(changed.astype(float), np.zeros(10_000), clusters)
+    assert design is not None
+    assert (design.changed, design.size) == (pytest.approx(0.2, abs=0.02), 5)
+    assert design.icc == pytest.approx(0.2, abs=0.04)
+    assert design_of(np.ones(6), np.ones(6), np.arange(6)) is None
+    assert design_of(np.arange(6) % 2.0, np.ones(6), np.arange(6)).icc == 0  # type: ignore[union-attr]
+
+
+def test_a_plan_for_means_shows_what_it_says() -> None:
+    """Simulated: n_for_difference shows the difference, and n_for_margin none, 4 times of 5."""
+    rng = np.random.default_rng(4)
+    design = MeanDesign(0.09)
+    n, least = design.n_for_difference(0.05), design.n_for_margin(0.05)
+    assert n is not None
+    assert design.difference_of(n) == pytest.approx(0.05, rel=0.01)
+    assert design.margin_of(least) == pytest.approx(0.05, rel=0.01)
+    shown = within = 0
+    for _ in range(400):
+        e = mean_t(rng.normal(0.05, 0.3, n), np.arange(n))
+        shown += e.low > 0
+        e = mean_t(rng.normal(0, 0.3, least), np.arange(least))
+        within += e.low >= -0.05 and e.high <= 0.05
+    assert 0.75 <= shown / 400 <= 0.86
+    assert 0.75 <= within / 400 <= 0.86
+    assert design.n_for_difference(0) is None

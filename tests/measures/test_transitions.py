@@ -1,0 +1,56 @@
+"""Transitions, comparisons, convergence, plans and the verdict in words."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import plain
+from selfcorrect.measures import transitions as of
+
+answered = st.integers(1, 6).flatmap(
+    lambda t: st.lists(
+        st.lists(st.sampled_from([0, 1, 2, None]), min_size=t, max_size=t), min_size=1, max_size=12
+    )
+)
+
+
+def coded(answers: list[list[int | None]]) -> NDArray[np.float64]:
+    return np.array([[-1.0 if a is None else float(a) for a in row] for row in answers])
+
+
+@given(answered)
+def test_flips_settling_and_alternating(answers: list[list[int | None]]) -> None:
+    a = coded(answers)
+    assert list(of.changed(a)[:, 1:].mean(axis=0)) == pytest.approx(plain.flips(answers))
+    assert np.isnan(of.changed(a)[:, 0]).all()
+    assert list(of.settled(a).mean(axis=0)) == pytest.approx(plain.settled(answers))
+    wanted = plain.alternating(answers)
+    got = of.alternating(a).mean()
+    assert math.isnan(got) if wanted is None else got == pytest.approx(wanted)
+
+
+@given(answered, st.integers(0, 2))
+def test_the_flow_between_rounds(answers: list[list[int | None]], target: int) -> None:
+    corrects = [[a == target for a in row] for row in answers]
+    y = np.array(corrects, dtype=float)
+    assert of.flow(coded(answers), y) == plain.flow(answers, corrects)
+    for t, step in enumerate(of.flow(coded(answers), y), start=1):
+        right = step["kept_right"] + step["right_to_wrong"]
+        stayed = of.stayed_right(y)[:, t]
+        assert np.isfinite(stayed).sum() == right
+        assert np.nansum(stayed) == step["kept_right"]
+        assert np.nansum(of.became_right(y)[:, t]) == step["wrong_to_right"]
+
+
+def test_a_missing_round_leaves_its_pairs_out() -> None:
+    a = np.array([[0.0, 1.0, np.nan, 1.0], [2.0, 2.0, 2.0, 2.0]])
+    np.testing.assert_array_equal(of.changed(a)[0], [np.nan, 1, np.nan, np.nan])
+    np.testing.assert_array_equal(of.settled(a), [[np.nan, np.nan, np.nan, 1], [1, 1, 1, 1]])
+    np.testing.assert_array_equal(of.alternating(a), [np.nan, 0])
+    assert of.flow(a, a == 1)[1]["kept_wrong"] == 1
