@@ -1,14 +1,20 @@
 """What the loop knows of the dialogues under way."""
+
 from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
+
 from selfcorrect.converse.record import Note, Record, StepRecord, option_p, record
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Model, TextScore
 from selfcorrect.strategies import placeholders, render
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
-_WITH_IMAGES = {'question', 'repeat'}
+
+#: Names in a template with which the example's images are shown.
+_WITH_IMAGES = {"question", "repeat"}
+
 
 @dataclass
 class Dialogue:
@@ -26,6 +32,7 @@ class Dialogue:
         answered: in this round.
         over: why no more steps are taken.
     """
+
     example: Example
     texts: Mapping[str, str]
     labels: tuple[str, ...]
@@ -37,21 +44,21 @@ class Dialogue:
     first_choice: int | None = None
     unchanged: int = 0
     answered: bool = False
-    over: Literal['context', 'settled', 'ended'] | None = None
+    over: Literal["context", "settled", "ended"] | None = None
 
     @property
     def answered_with(self) -> Answer:
         """The answer as it is graded."""
-        answer = self.answer or Answer('', problem='empty')
+        answer = self.answer or Answer("", problem="empty")
         return replace(answer, probabilities=tuple(option_p(self.options)) or None)
 
     def meets(self, when: Mapping[str, str]) -> bool:
         """Whether its latest replies are those that a step names."""
-        return all((self.replies.get(kind) == text for kind, text in when.items()))
+        return all(self.replies.get(kind) == text for kind, text in when.items())
 
     def says(self, template: str, number: int) -> str:
         """A template with this dialogue's texts, in a round."""
-        return render(template, {**self.texts, **self.replies, 'round': str(number)})
+        return render(template, {**self.texts, **self.replies, "round": str(number)})
 
     def message(self, role: str, template: str, number: int) -> Message:
         """A message; the example's images come with its question, wherever that is said."""
@@ -61,27 +68,42 @@ class Dialogue:
     def take(self, answer: Answer, options: Sequence[TextScore]) -> None:
         """An answer ends the dialogue's round."""
         same = self.answer is not None and _same(self.answer, answer)
-        self.answered, self.answer, self.options = (True, answer, tuple(options))
+        self.answered, self.answer, self.options = True, answer, tuple(options)
         self.unchanged = self.unchanged + 1 if same else 0
 
     def outgrow(self) -> None:
         """The transcript is longer than the model's window: there is no answer any more."""
-        self.over, self.answer, self.options = ('context', Answer('', problem='context'), ())
+        self.over, self.answer, self.options = "context", Answer("", problem="context"), ()
 
     def row(self, grade: Grade, number: int, *, oracle: bool) -> Record:
         """The record of a round."""
-        return record(self.example, number, self.answered_with, grade, self.options, self.first_choice, self.steps, self.notes, oracle=oracle)
+        return record(
+            self.example,
+            number,
+            self.answered_with,
+            grade,
+            self.options,
+            self.first_choice,
+            self.steps,
+            self.notes,
+            oracle=oracle,
+        )
 
     def copy(self) -> Dialogue:
         """One that goes its own way."""
-        return replace(self, replies=dict(self.replies), steps=list(self.steps), notes=list(self.notes))
+        return replace(
+            self, replies=dict(self.replies), steps=list(self.steps), notes=list(self.notes)
+        )
+
 
 def _same(a: Answer, b: Answer) -> bool:
     return a.key == b.key if a.key is not None else a.text.strip() == b.text.strip()
 
+
 def begin(task: Task, example: Example) -> Dialogue:
     """A dialogue in which nothing has been said yet."""
     return Dialogue(example, dict(task.ask(example)), tuple(task.labels(example)))
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -93,6 +115,7 @@ class Setting:
         seed: of the run.
         system: a system prompt for every dialogue.
     """
+
     model: Model
     task: Task
     seed: int
@@ -108,13 +131,16 @@ class Setting:
         """The model of a step's ``from``."""
         return self.model if source is None else self.others[source]
 
+
 def start(system: str | None) -> list[Message]:
     """The transcript before the first step."""
-    return [] if system is None else [message('system', system)]
+    return [] if system is None else [message("system", system)]
+
 
 @dataclass
 class Batch:
     """An arm's dialogues under way, and the conversations they stand in, by ``from``."""
+
     dialogues: list[Dialogue]
     conversations: dict[str | None, Conversation]
 
@@ -125,4 +151,4 @@ class Batch:
 
     def close(self) -> None:
         for conversation in self.conversations.values():
-            None
+            conversation.close(range(len(self.dialogues)))
