@@ -215,14 +215,15 @@ def test_a_damaged_file_of_weights_has_no_parameters(header: bytes, tmp_path: Pa
 
 def test_damaged_notes_of_times_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "timing").mkdir()
-    whole = {"host": socket.gethostname(), "seconds": 2.5, "arms": ["a", "b"], "finished": "now"}
-    notes: list[Any] = [whole, [], 3, None, {}, {**whole, "seconds": "x"}, {**whole, "arms": 3}]
+    whole = {"host": socket.gethostname(), "seconds": 2.5, "encoded": 7, "finished": "now"}
+    notes: list[Any] = [whole, [], 3, None, {}, {**whole, "seconds": "x"}, {**whole, "encoded": []}]
     notes += [{**whole, "seconds": number} for number in (-1, float("nan"), 10**400)]
+    notes += [{**whole, "encoded": number} for number in (-1, float("inf"), "x", None)]
     notes += [{**whole, "host": "elsewhere"}]
     for number, note in enumerate(notes):
         (tmp_path / "timing" / f"{number}.json").write_text(json.dumps(note))
     (tmp_path / "timing" / "deep.json").write_text("[" * 9999)
-    assert [(t.seconds, t.arms) for t in _timings(tmp_path)] == [(2.5, 2)]
+    assert [(t.seconds, t.encoded) for t in _timings(tmp_path)] == [(2.5, 7)]
 
 
 def test_no_weights_are_loaded_and_no_network_is_built() -> None:

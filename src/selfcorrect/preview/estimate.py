@@ -113,8 +113,9 @@ def _seconds(ready: Prepared, tokens: int, out: Path) -> tuple[float | None, str
 
 
 def _earlier(ready: Prepared, out: Path) -> tuple[str, float] | None:
-    """The latest run of the same model on this machine, and its seconds per token."""
-    timed: list[tuple[str, str, float]] = []
+    """The latest run of the same model on this machine, of several the one that is previewed, and
+    its seconds per token."""
+    timed: list[tuple[str, bool, str, float]] = []
     for path in out.glob("*/run.toml"):
         try:
             run = open_run(path.parent)
@@ -127,8 +128,9 @@ def _earlier(ready: Prepared, out: Path) -> tuple[str, float] | None:
             if encoded:
                 latest = max(note.finished for note in notes)
                 seconds = sum(note.seconds for note in notes)
-                timed.append((latest, run.folder.name, seconds / encoded))
-    return max(timed)[1:] if timed else None
+                name = run.folder.name
+                timed.append((latest, name == ready.arms[0].folder, name, seconds / encoded))
+    return max(timed)[2:] if timed else None
 
 
 @dataclass(frozen=True, slots=True)

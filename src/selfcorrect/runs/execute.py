@@ -119,7 +119,8 @@ def run(
                     if folder in mine or folder.missing:
                         opened.enter_context(folder.store.lock())
                         folder.refresh()  # only under the lock is it certain what is missing
-                ready.advise()
+                if any(folder.missing for folder in folders):
+                    ready.advise()
                 _fill(ready, folders, model, progress, executor)
             except KeyboardInterrupt:
                 one = len(mine) == 1

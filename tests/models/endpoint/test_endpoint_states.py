@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import builtins
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.models import Request, Site, message
 from selfcorrect.models.endpoint.checked import BrokenError
 from selfcorrect.models.endpoint.states import stream
+from servers.loopback import answer
 from servers.stub import LAYERS, TEXT, VLLM, Able, Stub, split, state
 
 LAYER = (0, 3, 1)
@@ -124,6 +126,29 @@ def test_what_cannot_be_read_is_refused(able: Able, sites: tuple[Site, ...], tol
         talk.say([SAID[1]])
         with pytest.raises(UserError, match=told):
             talk.elicit([Request("(", 2, states=sites)])
+
+
+def test_states_of_another_width_are_a_broken_answer() -> None:
+    with _served(Able(states="float32")) as (model, stub):
+        stub.loopback.respond = lambda request: _wider(stub, request)
+        talk = model.open(1)
+        talk.say([SAID[1]])
+        [reply] = talk.elicit([Request("(", 2, states=(BEFORE,))])
+    assert reply.states[BEFORE].shape == (len(LAYER), 3)
+
+
+def _wider(stub: Stub, request: Any) -> Any:
+    """The stub's answer, hidden states doubled in width in every second one with three layers."""
+    response = stub._respond(request)
+    data = json.loads(response.raw)
+    told = data.get("activations", {}).get("residual_stream")
+    if told is None or told["shape"][0] < 3 or getattr(stub, "wider", False):
+        return response
+    stub.wider = True  # type: ignore[attr-defined]
+    raw = zstandard.decompress(base64.b64decode(told["data"]))
+    told["shape"][2] *= 2
+    told["data"] = base64.b64encode(zstandard.compress(raw * 2)).decode()
+    return answer(data)
 
 
 def test_without_its_package_the_command_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,7 @@ class Served:
         able: what the server can do.
         draws: how many replies an estimate by sampling draws.
         context: as the server says; learned from its first refusal where it doesn't.
+        width: of its hidden states, once some were sent.
     """
 
     server: Server
@@ -47,6 +48,7 @@ class Served:
     able: Capabilities
     draws: int = 20
     context: int = UNKNOWN_CONTEXT
+    width: int | None = None
 
     async def ask(self, ask: Ask) -> tuple[Completion, tuple[str, ...]]:
         """The answer, and notes on how it was asked for.
@@ -86,12 +88,26 @@ class Served:
         found = await self.server.post(
             route(self.able),
             sent,
-            lambda data: completion(data, self.able, ask, sent),
+            lambda data: self._read(data, ask, sent),
             most=most,
             cost=lambda found: found.usage if found.told else Usage(most[0], 0, most[1]),
             **how,
         )
         return found, notes
+
+    def _read(self, data: Mapping[str, Any], ask: Ask, sent: Mapping[str, Any]) -> Completion:
+        """As :func:`completion`; hidden states keep their width from answer to answer.
+
+        Raises:
+            BrokenError: as there, or these are of another width.
+        """
+        found = completion(data, self.able, ask, sent)
+        if found.stream is not None and len(found.stream):
+            width = found.stream.shape[2]
+            if self.width not in (None, width):
+                raise BrokenError(f"hidden states of {width} dimensions, not {self.width}")
+            self.width = width
+        return found
 
     async def count(self, text: str) -> int | None:
         """How many tokens the server counts; ``None`` where it doesn't."""
