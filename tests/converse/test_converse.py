@@ -244,14 +244,26 @@ def test_arms_together_give_what_each_gives_alone(name: str, task: Any) -> None:
                 else:
                     assert mine[key] == theirs[key], key
             assert [s["text"] for s in mine["steps"]] == [s["text"] for s in theirs["steps"]]
+            if name == "llama":  # the others encode all of it again, but for what guesses save
+                assert _costs(mine) == _costs(theirs)
+
+
+def _costs(row: dict[str, Any]) -> list[tuple[int, int, int]]:
+    """What a round and its steps cost, but for guesses: another arm's reply is one, too."""
+    each = [row, *row["steps"]]
+    return [(c["encoded"] - c["drafted"], c["reused"], c["prompt_tokens"]) for c in each]
 
 
 def test_a_shared_beginning_is_not_encoded_again(model: Any, task: Any) -> None:
     other = FIRST.replace("{question}", "{question}\\n\\n{goal}")
     arms = [Arm("a", _strategy(FIRST + REVIEW), 1), Arm("b", _strategy(other + REVIEW), 1)]
-    records = converse(model, task, task.examples()[:1], arms, seed=1)
-    assert records["a"][0]["reused"] == 0
-    assert records["b"][0]["reused"] > 10
+    through: list[int] = []
+    records = converse(model, task, task.examples()[:1], arms, seed=1, on_encoded=through.append)
+    assert through[0] == records["a"][0]["encoded"]
+    assert through[1] < records["b"][0]["encoded"] - 10
+    # an arm's record says what it costs alone, whoever came first
+    alone = converse(model, task, task.examples()[:1], arms[1:], seed=1)
+    assert _costs(records["b"][0]) == _costs(alone["b"][0])
 
 
 def test_the_oracle_flag_is_each_arms_own(model: Any, task: Any) -> None:

@@ -1,6 +1,6 @@
 """The loop: a chunk of examples through all rounds of one or several strategies, as records."""
 
-from selfcorrect.converse.loop import Arm, OnRound, beginning, converse, tokens_encoded
+from selfcorrect.converse.loop import Arm, OnRound, beginning, converse
 from selfcorrect.converse.record import OWN_NOTES, Note, Record, StepRecord
 
 __all__ = [
@@ -12,5 +12,4 @@ __all__ = [
     "StepRecord",
     "beginning",
     "converse",
-    "tokens_encoded",
 ]

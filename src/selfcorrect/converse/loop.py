@@ -1,19 +1,27 @@
 """The loop: a chunk of examples through all rounds of one or several strategies, as records.
 
 Arms that begin alike (the same first steps, system prompt, and models that speak in them) share
-round 1; all arms share the encoded beginning.
+round 1; all arms share the encoded beginning. What an arm costs is recorded as if it were alone: it
+isn't the arm's doing who came first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting, begin, start
 from selfcorrect.converse.elicit import elicit
 from selfcorrect.converse.given import enter, entry
-from selfcorrect.converse.record import ENDED, KEPT, OUTGROWN, STOPPED, Record, said_step
+from selfcorrect.converse.record import (
+    ENDED,
+    KEPT,
+    OUTGROWN,
+    STOPPED,
+    Record,
+    StepRecord,
+    said_step,
+)
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Message
 from selfcorrect.models.base import Model
@@ -49,6 +57,7 @@ def converse(
     *,
     seed: int,
     on_round: OnRound | None = None,
+    on_encoded: Callable[[int], None] | None = None,
 ) -> dict[str, list[Record]]:
     """Take a chunk of examples through all rounds of every arm.
 
@@ -59,6 +68,8 @@ def converse(
         arms: their names differ.
         seed: of the run; samples draw from the seed of (run, example, round, step, sample).
         on_round: called as each arm finishes each round.
+        on_encoded: called with the tokens that went through the models in a round; one that several
+            arms share is told of once.
 
     Returns:
         Per arm its records (the columns of ``records.SCHEMA``), by example as they stand in
@@ -82,14 +93,23 @@ def converse(
         if on_round:
             on_round(arm.name, number, rows)
 
+    def through(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> list[Record]:
+        rows = _round(batch, strategy, number, setting)
+        if on_encoded:
+            on_encoded(sum(row["encoded"] for row in rows))
+        return rows
+
     for groups in _alike(arms):
         root = model.open(len(fresh))
+        alone: list[Record] = []
         for place, group in enumerate(groups):
             own = root if place == len(groups) - 1 else root.branch()
             batch = Batch([dialogue.copy() for dialogue in fresh], {None: own})
             setting = Setting(model, task, seed, group[0].system, group[0].others)
             own.restart([setting.start] * len(fresh))
-            first = _round(batch, group[0].strategy, 1, setting)
+            first = through(batch, group[0].strategy, 1, setting)
+            first = [_as_if_alone(*pair) for pair in zip(first, alone or first, strict=True)]
+            alone = alone or first
             for arm in group:
                 tell(arm, 1, [{**row, "oracle": arm.strategy.oracle} for row in first])
             if place == 0 and len(groups) > 1:
@@ -99,7 +119,7 @@ def converse(
                 setting = replace(setting, others=arm.others)
                 _stop(mine, arm.strategy)
                 for number in range(2, arm.rounds + 1):
-                    tell(arm, number, _round(mine, arm.strategy, number, setting))
+                    tell(arm, number, through(mine, arm.strategy, number, setting))
                     _stop(mine, arm.strategy)
                 mine.close()
     index = {example.id: at for at, example in enumerate(examples)}
@@ -108,19 +128,32 @@ def converse(
     return records
 
 
-def tokens_encoded(arms: Sequence[Arm], records: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
-    """How many tokens went through the models for all arms together.
+def _as_if_alone(row: Record, alone: Record) -> Record:
+    """A record of round 1 with the costs that it would have had alone.
 
-    A record says what its own arm took. So where arms share round 1, that is the sum over all
-    records but those of round 1 of all but one of them.
+    What the first arm had encoded already is counted again. Guesses (``drafted``) stay as they
+    were: the first arm's reply is one that an arm alone wouldn't have had.
+
+    Args:
+        row: of an arm.
+        alone: of the same dialogue in the first arm, which found nothing; what it has reused all
+            the same came from other dialogues.
     """
-    copies = {arm.name for groups in _alike(arms) for group in groups for arm in group[1:]}
-    return sum(
-        row["encoded"]
-        for name, rows in records.items()
-        for row in rows
-        if row["round"] > 1 or name not in copies
-    )
+    at, of = (_first_reply(each["steps"]) for each in (row, alone))
+    if at is None:
+        return row
+    step = row["steps"][at]
+    found = max(0, step["reused"] - (0 if of is None else alone["steps"][of]["reused"]))
+    steps = list(row["steps"])
+    steps[at] = {**step, "encoded": step["encoded"] + found, "reused": step["reused"] - found}
+    encoded, reused = row["encoded"] + found, row["reused"] - found
+    return {**row, "encoded": encoded, "reused": reused, "steps": steps}
+
+
+def _first_reply(steps: Sequence[StepRecord]) -> int | None:
+    """Where the run's own model first spoke."""
+    spoken = (at for at, step in enumerate(steps) if step["kind"] != "say" and step["shown"])
+    return next(spoken, None)
 
 
 def beginning(

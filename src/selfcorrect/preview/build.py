@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import overload
 
 from selfcorrect.converse import Arm, Record, converse
 from selfcorrect.preview.estimate import Estimate, estimate
 from selfcorrect.preview.prompts import Prompt, Trace
-from selfcorrect.preview.rendering import rendering
+from selfcorrect.preview.rendering import Rendering, rendering
 from selfcorrect.preview.stand_in import StandIn
 from selfcorrect.runs import Prepared, RunSpec, prepare
+from selfcorrect.runs.arms import Arm as RunArm
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.strategies.base import Strategy
 
@@ -23,7 +25,7 @@ COUNTED = 16
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One example's prompts, and the estimate.
+    """One example's prompts, and the estimate of the whole command.
 
     Attributes:
         example: its id.
@@ -40,68 +42,105 @@ class Preview:
     estimate: Estimate
 
 
-def preview(spec: RunSpec, *, out: str | Path = "runs", baseline: bool = True) -> Preview:
-    """Preview a run: nothing is asked of the model, and no weights are loaded.
+@overload
+def preview(specs: RunSpec, *, out: str | Path = ..., baseline: bool = ...) -> Preview: ...
+
+
+@overload
+def preview(
+    specs: Sequence[RunSpec], *, out: str | Path = ..., baseline: bool = ...
+) -> list[Preview]: ...
+
+
+def preview(
+    specs: RunSpec | Sequence[RunSpec], *, out: str | Path = "runs", baseline: bool = True
+) -> Preview | list[Preview]:
+    """Preview runs: nothing is asked of the model, and no weights are loaded.
 
     Args:
-        spec: what would be run.
+        specs: what would be run, several together.
         out: where the runs' folders lie: the timing of an earlier run is the best estimate.
-        baseline: whether the run would have its controls.
+        baseline: whether the runs would have their controls.
+
+    Returns:
+        The preview; of several specs a list of theirs, whose estimate is that of all together.
 
     Raises:
-        UserError: as :func:`selfcorrect.runs.run` would, of whatever the spec names.
+        UserError: as :func:`selfcorrect.runs.run` would, of whatever the specs name.
     """
-    ready = prepare([spec], baseline=baseline)
+    ready = prepare([specs] if isinstance(specs, RunSpec) else specs, baseline=baseline)
     try:
         ready.advise()
-        return _preview(ready, out)
+        found = _preview(ready, out)
     finally:
         ready.close()
+    return found[0] if isinstance(specs, RunSpec) else found
 
 
-def _preview(ready: Prepared, out: str | Path) -> Preview:
-    trace = Trace(_preferred(ready.strategy))
+def _preview(ready: Prepared, out: str | Path) -> list[Preview]:
     served = {model.name: model for model in ready.opened.values()}
+    shown_as = cache(lambda name: rendering(name, served))
+    counted = min(COUNTED, ready.wanted)
+    trace, rows = _through(ready, ready.arms, counted, shown_as)
+    whole = estimate(ready, rows, trace.encoded, counted, folder_path(out))
+    previews = []
+    for arm in ready.arms[: ready.asked]:
+        trace, _ = _through(ready, [arm], 1, shown_as)
+        assumed = list(dict.fromkeys(trace.assumed))
+        if arm.strategy.stop is not None:
+            assumed.append("no dialogue stops early, as the strategy would let it")
+        previews.append(
+            Preview(
+                spec=arm.spec,
+                example=ready.examples[0].id,
+                prompts=trace.prompts,
+                assumed=assumed,
+                specials=shown_as(arm.facts.model.name).specials,
+                estimate=whole,
+            )
+        )
+    return previews
+
+
+def _through(
+    ready: Prepared, arms: Sequence[RunArm], examples: int, shown_as: Callable[[str], Rendering]
+) -> tuple[Trace, dict[str, list[Record]]]:
+    """Take some examples through the rounds of some arms."""
+    trace = Trace(_preferred([arm.strategy for arm in arms]))
 
     @cache
     def stand_in(name: str) -> StandIn:
-        return StandIn(name, rendering(name, served), trace)
-
-    main = stand_in(ready.facts.model.name)
-    others = {name: stand_in(facts.name) for name, facts in ready.facts.others.items()}
-    arms = [
-        Arm(arm.name, arm.strategy, arm.spec.rounds, arm.spec.system, others) for arm in ready.arms
-    ]
+        return StandIn(name, shown_as(name), trace)
 
     def next_round(_arm: str, number: int, _rows: Sequence[Record]) -> None:
         trace.round = number + 1
 
-    def through(examples: int, arms: Sequence[Arm]) -> dict[str, list[Record]]:
-        return converse(
-            main,
-            ready.task,
-            list(ready.examples[:examples]),
-            arms,
-            seed=ready.spec.seed,
-            on_round=next_round,
+    def encoded(tokens: int) -> None:
+        trace.encoded += tokens
+
+    through = [
+        Arm(
+            arm.folder,
+            arm.strategy,
+            arm.spec.rounds,
+            arm.spec.system,
+            {name: stand_in(facts.name) for name, facts in arm.facts.others.items()},
         )
-
-    through(1, arms[:1])
-    prompts, assumed = list(trace.prompts), list(dict.fromkeys(trace.assumed))
-    if ready.strategy.stop is not None:
-        assumed.append("no dialogue stops early, as the strategy would let it")
-    counted = min(COUNTED, ready.wanted)
-    return Preview(
-        spec=ready.spec,
-        example=ready.examples[0].id,
-        prompts=prompts,
-        assumed=assumed,
-        specials=main.rendering.specials,
-        estimate=estimate(ready, arms, through(counted, arms), counted, folder_path(out)),
+        for arm in arms
+    ]
+    rows = converse(
+        stand_in(ready.facts.model.name),
+        ready.task,
+        list(ready.examples[:examples]),
+        through,
+        seed=ready.spec.seed,
+        on_round=next_round,
+        on_encoded=encoded,
     )
+    return trace, rows
 
 
-def _preferred(strategy: Strategy) -> Counter[str]:
+def _preferred(strategies: Sequence[Strategy]) -> Counter[str]:
     """The choices on which steps depend: where a strategy parts, most steps' way is shown."""
-    steps = (*strategy.first, *strategy.again)
+    steps = (step for each in strategies for step in (*each.first, *each.again))
     return Counter(value for step in steps for value in step.when.values())

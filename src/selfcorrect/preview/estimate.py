@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfcorrect.converse import Arm, Record, tokens_encoded
+from selfcorrect.converse import Record
 from selfcorrect.errors import UserError
 from selfcorrect.runs import Prepared, open_run
+from selfcorrect.runs.arms import labels
 
 #: Share of a plain matrix product's rate that a run reaches, all parameters and the longest replies
 #: counted. The bundled model in bfloat16 on one core: .98, as packed weights, shared beginnings and
@@ -23,7 +24,7 @@ EFFICIENCY = 0.8
 
 
 #: What reading JSON of an unexpected form raises.
-_DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
+_DAMAGED = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
 #: No header of a file of weights has more bytes (the format's own limit).
 _LONGEST_HEADER = 100_000_000
 
@@ -51,8 +52,8 @@ class Estimate:
 
 def estimate(
     ready: Prepared,
-    arms: Sequence[Arm],
     rows: Mapping[str, Sequence[Record]],
+    encoded: int,
     counted: int,
     out: Path,
 ) -> Estimate:
@@ -60,20 +61,20 @@ def estimate(
 
     Args:
         ready: the run.
-        arms: as they went through the loop.
         rows: of each arm, the records of the first dialogues, with the most tokens of each step.
+        encoded: the tokens of all arms together.
         counted: how many dialogues those are.
         out: the folder in which the runs' folders lie.
     """
-    encoded = tokens_encoded(arms, rows)
     tokens = math.ceil(encoded / counted * ready.wanted)
     seconds, basis = _seconds(ready, tokens, out)
+    called = labels(ready.arms)
     return Estimate(
         seconds=seconds,
         basis=basis,
         dialogues=ready.wanted,
         tokens=tokens,
-        arms={arm.name: arm.spec.rounds for arm in ready.arms},
+        arms={called[arm.folder]: arm.spec.rounds for arm in ready.arms},
         money=_money(ready, rows, counted),
     )
 

@@ -57,6 +57,7 @@ class Trace:
         round: that is under way.
         replies: how many were asked for.
         longest: by placeholder, the most tokens that its reply may have.
+        encoded: tokens that would go through the models, what arms share counted once.
     """
 
     preferred: Mapping[str, int]
@@ -65,3 +66,4 @@ class Trace:
     round: int = 1
     replies: int = 0
     longest: dict[str, int] = field(default_factory=dict)
+    encoded: int = 0

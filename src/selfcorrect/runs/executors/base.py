@@ -69,6 +69,23 @@ class Job:
     missing: Mapping[str, Sequence[tuple[int, int]]]
 
 
+@dataclass(slots=True)
+class Taken:
+    """Some of a job's dialogues, through all their rounds.
+
+    Attributes:
+        rows: arm → its records.
+        encoded: tokens that went through the models for all arms together.
+    """
+
+    rows: dict[str, Rows]
+    encoded: int = 0
+
+    def __add__(self, other: Taken) -> Taken:
+        rows = {name: [*mine, *other.rows[name]] for name, mine in self.rows.items()}
+        return Taken({**rows}, self.encoded + other.encoded)
+
+
 @dataclass(frozen=True, slots=True)
 class JobResult:
     """A finished job: files to store, by arm, and what they say of the progress.

@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 from selfcorrect.models.base import Model
-from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Rows
-from selfcorrect.runs.executors.worker import Worker
+from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Taken
+from selfcorrect.runs.executors.worker import Worker, job_result
 from selfcorrect.runs.store import Store
 
 _JOURNAL = "journal"
@@ -51,23 +50,24 @@ class Journal:
         self._own = stores[0]
         self._kept = {name: store for store in stores for name in store.list(_JOURNAL)}
 
-    def keep(self, job: Job, at: int, rows: Mapping[str, Rows]) -> None:
+    def keep(self, job: Job, at: int, taken: Taken) -> None:
         """Keep a dialogue of a job."""
-        self._own.put(_name(job, at), json.dumps(rows).encode(), replace=True)
+        self._own.put(_name(job, at), json.dumps(asdict(taken)).encode(), replace=True)
 
-    def read(self, job: Job, at: int) -> Mapping[str, Rows] | None:
+    def read(self, job: Job, at: int) -> Taken | None:
         """A dialogue of a job; ``None`` if it wasn't kept, or isn't that of these arms."""
         name = _name(job, at)
         if name not in self._kept:
             return None
         try:
-            rows: dict[str, list[dict[str, Any]]] = json.loads(self._kept[name].read(name))
-            ids = {row["example"] for mine in rows.values() for row in mine}
+            kept = json.loads(self._kept[name].read(name))
+            taken = Taken(kept["rows"], int(kept["encoded"]))
+            ids = {row["example"] for mine in taken.rows.values() for row in mine}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
-        if set(rows) != set(job.arms) or ids != {job.examples[at].id}:
+        if set(taken.rows) != set(job.arms) or ids != {job.examples[at].id}:
             return None
-        return rows
+        return taken
 
     def drop(self, job: Job) -> None:
         """The job is stored: its dialogues need no keeping."""
@@ -85,11 +85,11 @@ def _name(job: Job, at: int) -> str:
 
 @dataclass
 class _OpenJob:
-    """A job under way: the records of its dialogues that are through, by their place in it."""
+    """A job under way: its dialogues that are through, by their place in it."""
 
     job: Job
     since: float = field(default_factory=time.perf_counter)
-    rows: dict[int, Mapping[str, Rows]] = field(default_factory=dict)
+    taken: dict[int, Taken] = field(default_factory=dict)
 
 
 def _work(
@@ -97,7 +97,7 @@ def _work(
 ) -> Iterator[JobResult]:
     most = dialogues_at_a_time(worker.models)
     dialogues = _dialogues(jobs, journal)
-    waiting: dict[Future[Mapping[str, Rows]], tuple[_OpenJob, int]] = {}
+    waiting: dict[Future[Taken], tuple[_OpenJob, int]] = {}
     with ThreadPoolExecutor(most, thread_name_prefix="dialogue") as threads:
         try:
             more = True
@@ -109,15 +109,15 @@ def _work(
                         break
                     opened, at = found
                     if at is None:
-                        yield from _finished(opened, worker, journal, most)
+                        yield from _finished(opened, journal, most)
                         continue
                     future = threads.submit(_dialogue, opened.job, at, worker, journal, observer)
                     waiting[future] = (opened, at)
                 through, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in through:
                     opened, at = waiting.pop(future)
-                    opened.rows[at] = future.result()
-                    yield from _finished(opened, worker, journal, most)
+                    opened.taken[at] = future.result()
+                    yield from _finished(opened, journal, most)
         except KeyboardInterrupt:
             for model in worker.models:
                 model.cancel()
@@ -134,33 +134,31 @@ def _dialogues(jobs: Iterable[Job], journal: Journal) -> Iterator[tuple[_OpenJob
     for job in jobs:
         opened = _OpenJob(job)
         for at in range(len(job.examples)):
-            rows = journal.read(job, at)
-            if rows is not None:
-                opened.rows[at] = rows
-        missing: list[int | None] = [at for at in range(len(job.examples)) if at not in opened.rows]
+            taken = journal.read(job, at)
+            if taken is not None:
+                opened.taken[at] = taken
+        every = range(len(job.examples))
+        missing: list[int | None] = [at for at in every if at not in opened.taken]
         for each in missing or [None]:
             yield opened, each
 
 
-def _finished(opened: _OpenJob, worker: Worker, journal: Journal, most: int) -> Iterator[JobResult]:
+def _finished(opened: _OpenJob, journal: Journal, most: int) -> Iterator[JobResult]:
     """The job, if all its dialogues are through; its journal goes once that is stored."""
     job = opened.job
-    if len(opened.rows) < len(job.examples):
+    if len(opened.taken) < len(job.examples):
         return
-    rows = {
-        name: [row for at in range(len(job.examples)) for row in opened.rows[at][name]]
-        for name in job.arms
-    }
-    opened.rows = {}
+    every = [opened.taken[at] for at in range(len(job.examples))]
+    rows = {name: [row for taken in every for row in taken.rows[name]] for name in job.arms}
+    whole = Taken({**rows}, sum(taken.encoded for taken in every))
+    opened.taken = {}
     seconds = time.perf_counter() - opened.since
-    yield worker.result(job, rows, seconds, min(most, len(job.examples)))
+    yield job_result(job, whole, seconds, min(most, len(job.examples)))
     journal.drop(job)
 
 
-def _dialogue(
-    job: Job, at: int, worker: Worker, journal: Journal, observer: Observer
-) -> Mapping[str, Rows]:
+def _dialogue(job: Job, at: int, worker: Worker, journal: Journal, observer: Observer) -> Taken:
     """Take one dialogue through its rounds, and keep it."""
-    rows = worker.rows(job, [job.examples[at]], observer)
-    journal.keep(job, at, rows)
-    return rows
+    taken = worker.through(job, [job.examples[at]], observer)
+    journal.keep(job, at, taken)
+    return taken

@@ -10,7 +10,15 @@ from typing import Any
 from selfcorrect import converse as loop
 from selfcorrect.models.base import Model, OutOfMemoryError
 from selfcorrect.runs.arms import Arm
-from selfcorrect.runs.executors.base import Job, JobResult, Observer, Rows, Setup, rows_at
+from selfcorrect.runs.executors.base import (
+    Job,
+    JobResult,
+    Observer,
+    Rows,
+    Setup,
+    Taken,
+    rows_at,
+)
 from selfcorrect.runs.pieces import Piece, piece_bytes, timing_note
 from selfcorrect.runs.prepare import open_model
 from selfcorrect.runs.spec import ModelSpec
@@ -89,24 +97,33 @@ class Worker:
         """The further models of an arm, by their names in it."""
         return {name: self.others[spec] for name, spec in arm.spec.models.items()}
 
-    def rows(
-        self, job: Job, examples: Sequence[Example], observer: Observer | None
-    ) -> dict[str, Rows]:
+    def through(self, job: Job, examples: Sequence[Example], observer: Observer | None) -> Taken:
         """Take some of a job's examples through all rounds of its arms."""
+        taken = Taken({})
 
         def on_round(arm: str, number: int, found: Rows) -> None:
             if observer:
                 observer.round(job, arm, number, found)
 
-        task, seed = self.setup.task, self.setup.shared.seed
-        arms = self._arms(job)
-        return {**loop.converse(self.model, task, examples, arms, seed=seed, on_round=on_round)}
+        def on_encoded(tokens: int) -> None:
+            taken.encoded += tokens
 
-    def _arms(self, job: Job) -> list[loop.Arm]:
-        return [
+        arms = [
             loop.Arm(name, arm.strategy, arm.spec.rounds, arm.spec.system, self._bound(arm))
             for name, arm in ((name, self.setup.arms[name]) for name in job.arms)
         ]
+        taken.rows = {
+            **loop.converse(
+                self.model,
+                self.setup.task,
+                examples,
+                arms,
+                seed=self.setup.shared.seed,
+                on_round=on_round,
+                on_encoded=on_encoded,
+            )
+        }
+        return taken
 
     def take(self, job: Job, observer: Observer | None = None) -> JobResult:
         """Take a piece through its rounds, its dialogues together as far as memory allows.
@@ -117,13 +134,12 @@ class Worker:
             OutOfMemoryError: not even one dialogue fits.
         """
         started = time.perf_counter()
-        rows: dict[str, list[Mapping[str, Any]]] = {name: [] for name in job.arms}
+        taken = Taken({name: [] for name in job.arms})
         done = 0
         while done < len(job.examples):
             some = job.examples[done : done + self.batch]
             try:
-                for name, found in self.rows(job, some, observer).items():
-                    rows[name] += found
+                taken += self.through(job, some, observer)
                 done += len(some)
                 if observer:
                     observer.keep(job)
@@ -134,20 +150,21 @@ class Worker:
                     observer.again(job)
                 self.batch = -(-len(some) // 2)
         seconds = time.perf_counter() - started
-        return self.result(job, rows, seconds, min(self.batch, len(job.examples)))
+        return job_result(job, taken, seconds, min(self.batch, len(job.examples)))
 
-    def result(self, job: Job, rows: Mapping[str, Rows], seconds: float, batch: int) -> JobResult:
-        """Turn a job's records into the files that are missing."""
-        files: list[tuple[str, Piece, bytes]] = []
-        graded: Graded = {}
-        for name in job.arms:
-            for start, end in job.missing[name]:
-                mine = rows_at(rows[name], job, [(start, end)])
-                tally(graded, name, mine)
-                files.append((name, Piece(job.piece.chunk, start, end), piece_bytes(mine)))
-        note = timing_note(seconds, len(job.examples)) | {
-            "arms": list(job.arms),
-            "device_batch": batch,
-            "encoded": loop.tokens_encoded(self._arms(job), rows),
-        }
-        return JobResult(job, files, note, graded)
+
+def job_result(job: Job, taken: Taken, seconds: float, batch: int) -> JobResult:
+    """Turn a job's records into the files that are missing."""
+    files: list[tuple[str, Piece, bytes]] = []
+    graded: Graded = {}
+    for name in job.arms:
+        for start, end in job.missing[name]:
+            mine = rows_at(taken.rows[name], job, [(start, end)])
+            tally(graded, name, mine)
+            files.append((name, Piece(job.piece.chunk, start, end), piece_bytes(mine)))
+    note = timing_note(seconds, len(job.examples)) | {
+        "arms": list(job.arms),
+        "device_batch": batch,
+        "encoded": taken.encoded,
+    }
+    return JobResult(job, files, note, graded)
