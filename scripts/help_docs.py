@@ -36,6 +36,8 @@ def _helps(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
     )
     yield context.command_path, command.get_help(context)
     for each, inner in getattr(command, "commands", {}).items():
+        if inner.hidden:  # what only says how a command is called now
+            continue
         yield from _helps(inner, each, context)
 
 

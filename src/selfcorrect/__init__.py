@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from selfcorrect.tasks import Task
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "check_task", "open_run", "read_spec", "run", "run_many", "score"]
+__all__ = ["UserError", "check_task", "measure", "open_run", "read_spec", "run", "run_many"]
 
 
 def run(
@@ -167,7 +167,7 @@ def run_many(
     )
 
 
-def score(
+def measure(
     data: str | Path,
     model: str | Model = "smollm2",
     *,
@@ -187,7 +187,7 @@ def score(
 ) -> Run:
     """Measure dialogues that exist already: the answers as they are, the options by the model.
 
-    What ``selfcorrect score`` does, with the same defaults.
+    What ``selfcorrect measure`` does, with the same defaults.
 
     Args:
         data: a ``.jsonl`` file of dialogues, or a folder of them.

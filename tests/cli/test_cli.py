@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from selfcorrect import __version__
+from commands import refused
+from selfcorrect import __version__, strategies
 from selfcorrect.cli import app
 from selfcorrect.cli.display import Pace, duration, line, shown
 from selfcorrect.runs import Progress
@@ -111,6 +113,50 @@ def test_a_larger_limit_extends_a_run(tmp_path: Path) -> None:
     assert folders(30) == small
     (main,) = (name for name in small if "intrinsic" in name)
     assert json.loads(call("show", tmp_path / main, "--json").stdout)["rounds"][0]["n"] == 30
+
+
+def test_several_strategies_run_together(out: Path, tmp_path: Path) -> None:
+    args = [*PLANTED, "--limit", "40", "--chunk", "16", "--out", tmp_path, "--rounds", "3"]
+    done = call("run", *args, "--strategy", "negation", "--strategy", "baseline",
+                "--strategy", "intrinsic")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    heads = re.findall("^── (.*) ──$", done.stdout, re.MULTILINE)
+    assert heads == ["negation", "baseline", "intrinsic"]
+    pages = [line for line in done.stdout.splitlines() if line.endswith("report.html")]
+    assert [Path(page).parent.name.split("-")[1] for page in pages] == [
+        "negation", "baseline", "intrinsic"
+    ]  # fmt: skip
+    assert done.stdout.count("round accuracy") == 3
+    assert "at most 1 round, so 3 were not run" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} > {path.name for path in out.iterdir()}
+    alone = call("show", only(out, "intrinsic")).stdout.splitlines()[:-1]
+    assert done.stdout.splitlines()[-len(alone) - 1 : -1] == alone
+    shown = call("preview", *args, "--strategy", "negation", "--strategy", "repeat")
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.count("── round 3") == 2
+    assert "of each of negation (3 rounds), repeat (3 rounds), baseline (1 round)" in shown.stdout
+
+
+def test_strategies_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    files = [tmp_path / name / "mine.toml" for name in "ab"]
+    text = (Path(strategies.__file__).parent / "intrinsic.toml").read_text()
+    for k, file in enumerate(files):
+        file.parent.mkdir()
+        file.write_text(text.replace("{review}", "{review} " * (k + 1)))
+    args = [*PLANTED, "--limit", "4", "--no-baseline"]
+    shown = call("preview", *args, "--strategy", files[0], "--strategy", files[1])
+    assert len(re.findall(r"mine [0-9a-f]{8} \(5 rounds\)", shown.stdout)) == 2
+    same = call("run", *args, "--out", tmp_path, "--strategy", files[0], "--strategy", files[0])
+    assert same.exit_code == 2
+    assert "two of the specs describe the same run" in same.stderr
+
+
+@pytest.mark.parametrize("args", [[], ["x.jsonl", "--model", "m"], ["--help"]])
+def test_the_old_name_of_measure_says_so(args: list[str]) -> None:
+    assert refused("score", *args) == (
+        "this command is called measure now: selfcorrect measure FILE."
+    )
+    assert "score" not in call("--help").stdout.split("Commands:")[1]
 
 
 def test_show_json_has_the_promised_shape(out: Path) -> None:

@@ -1,4 +1,4 @@
-"""Dialogues that exist already: `selfcorrect score`, the task `dialogues`, the step `given`."""
+"""Dialogues that exist already: `selfcorrect measure`, the task `dialogues`, the step `given`."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def written(folder: Path, *rows: Any) -> Path:
     return file
 
 
-def scored(folder: Path, *rows: Any, model: Any, **more: Any) -> Run:
-    return sc.score(written(folder, *rows), model, out=folder / "runs", progress=False, **more)
+def measured(folder: Path, *rows: Any, model: Any, **more: Any) -> Run:
+    return sc.measure(written(folder, *rows), model, out=folder / "runs", progress=False, **more)
 
 
 def turns(folder: Path, *messages: dict[str, Any], lead_in: str = LEAD) -> tuple[Turn, ...]:
@@ -109,7 +109,7 @@ def test_it_finds_what_the_run_that_held_them_found(
     )
     file = tmp_path / "d.jsonl"
     assert to_jsonl(held, file, replace=False, dialogues=True) == 4
-    found = sc.score(file, smollm2, out=tmp_path / "scored", progress=False)
+    found = sc.measure(file, smollm2, out=tmp_path / "measured", progress=False)
     a = held.records.sort("example", "round")
     b = found.records.sort("example", "round")
     same = ["example", "cluster", "round", "choices", "text", "choice", "problem", "outcome"]
@@ -127,7 +127,7 @@ def test_it_finds_what_the_run_that_held_them_found(
 
 
 def test_the_options_likelihoods_against_the_network(smollm2: Any, tmp_path: Path) -> None:
-    run = scored(tmp_path, TWO, model=smollm2)
+    run = measured(tmp_path, TWO, model=smollm2)
     for row in run.records.rows(named=True):
         end = 2 * row["round"] - 1
         chat = smollm2.vocabulary.tokenizer.apply_chat_template(
@@ -147,7 +147,7 @@ def test_the_options_likelihoods_against_the_network(smollm2: Any, tmp_path: Pat
 
 
 def test_it_is_measured_on_a_server(stub: Stub, tmp_path: Path) -> None:
-    run = scored(tmp_path, TWO, model="openai:stub", base_url=stub.url)
+    run = measured(tmp_path, TWO, model="openai:stub", base_url=stub.url)
     assert run.records["choice"].to_list() == [0, 1]
     assert run.records["option_mass"].is_between(0.5, 1).all()
     assert run.records["notes"].explode().drop_nulls().to_list() == []
@@ -159,7 +159,7 @@ def test_it_is_measured_on_a_server(stub: Stub, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stub", [CLOUD, BARE], indirect=True)
 def test_what_a_server_lacks_is_said(stub: Stub, tmp_path: Path) -> None:
-    run = scored(tmp_path, TWO, model="openai:stub", base_url=stub.url)
+    run = measured(tmp_path, TWO, model="openai:stub", base_url=stub.url)
     for notes in run.records["notes"]:
         assert "asked for in words" in " ".join(note["text"] for note in notes)
     assert run.records["text"].to_list() == [f"{LEAD}a) red.", f"{LEAD}b) green."]
@@ -241,7 +241,7 @@ def test_the_letter_that_was_read_is_the_one_found(text: str) -> None:
 
 
 def test_an_answer_without_a_letter(smollm2: Any, tmp_path: Path) -> None:
-    run = scored(tmp_path, dialogue(ASK, said("green"), AGAIN, said("")), model=smollm2)
+    run = measured(tmp_path, dialogue(ASK, said("green"), AGAIN, said("")), model=smollm2)
     assert run.records["choice"].to_list() == [1, None]
     assert run.records["option_p"].list.len().to_list() == [3, 3]
     codes = [[note["code"] for note in notes] for notes in run.records["notes"]]
@@ -251,14 +251,14 @@ def test_an_answer_without_a_letter(smollm2: Any, tmp_path: Path) -> None:
 def test_dialogues_of_unlike_length(smollm2: Any, tmp_path: Path) -> None:
     long = {**TWO, "id": "long"}
     short = dialogue(ASK, said("(c)"), answer="a", id="short")
-    run = scored(tmp_path, long, short, model=smollm2)
+    run = measured(tmp_path, long, short, model=smollm2)
     assert run.spec.rounds == 2
     rows = run.records.filter(pl.col("example") == "short").sort("round")
     assert rows["choice"].to_list() == [2, 2]
     assert rows["notes"].to_list()[1] == [
         {"code": "ended", "text": "the dialogue holds no such round: its last answer stands"}
     ]
-    assert scored(tmp_path, long, rounds=1, model=smollm2).spec.rounds == 1
+    assert measured(tmp_path, long, rounds=1, model=smollm2).spec.rounds == 1
 
 
 def test_without_a_right_answer(smollm2: Any, tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_without_a_right_answer(smollm2: Any, tmp_path: Path) -> None:
         for b in "abc"
         for n in range(3)
     ]
-    run = scored(tmp_path, *rows, model=smollm2)
+    run = measured(tmp_path, *rows, model=smollm2)
     assert run.records["outcome"].null_count() == len(run.records) == 54
     summary = run.summary()
     for each in summary["rounds"]:
@@ -283,7 +283,7 @@ def test_without_a_right_answer(smollm2: Any, tmp_path: Path) -> None:
 
 
 def test_a_rounds_transcript_is_the_dialogue(smollm2: Any, tmp_path: Path) -> None:
-    run = scored(tmp_path, TWO, model=smollm2)
+    run = measured(tmp_path, TWO, model=smollm2)
     steps = [s for row in run.records.sort("round").rows(named=True) for s in row["steps"]]
     assert [{"role": s["role"], "content": s["text"]} for s in steps] == TWO["messages"]
     assert {s["speaker"] for s in steps} == {"given"}
@@ -296,7 +296,9 @@ def test_a_rounds_transcript_is_the_dialogue(smollm2: Any, tmp_path: Path) -> No
 
 def test_a_transcript_that_does_not_fit(smollm2: Any, tmp_path: Path) -> None:
     long = {"role": "user", "content": "word " * 9000}
-    run = scored(tmp_path, dialogue(ASK, said("(a)"), long, said("(b)"), answer="a"), model=smollm2)
+    run = measured(
+        tmp_path, dialogue(ASK, said("(a)"), long, said("(b)"), answer="a"), model=smollm2
+    )
     one, two = run.records.sort("round").rows(named=True)
     assert (one["choice"], two["choice"]) == (0, 1)
     assert (len(one["option_p"]), two["option_p"]) == (3, [])
@@ -392,11 +394,11 @@ def test_a_bad_line(row: Any, says: str, stub: Stub, tmp_path: Path) -> None:
     if isinstance(row, dict):
         row = json.dumps({"choices": CHOICES, **row})
     file = written(tmp_path, good, row)
-    sentence = refused("score", file, "--model", "planted:chain", "--out", tmp_path)
+    sentence = refused("measure", file, "--model", "planted:chain", "--out", tmp_path)
     assert sentence.startswith(f"{file}:2: ")
     assert says in sentence
     options = ["--skip-bad", "--model", "openai:stub", "--base-url", stub.url]
-    done = CliRunner().invoke(app, ["score", str(file), *options, "--out", str(tmp_path)])
+    done = CliRunner().invoke(app, ["measure", str(file), *options, "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
 
 
@@ -404,14 +406,14 @@ def test_other_wrong_commands(tmp_path: Path) -> None:
     command = ["--model", "planted:chain", "--out", tmp_path]
     file = written(tmp_path, dialogue(ASK, said("(a)"), answer="a"), dialogue(ASK, said("(a)")))
     assert "d.jsonl:2: the field 'answer' is missing, which other" in refused(
-        "score", file, *command
+        "measure", file, *command
     )
-    assert "no such file" in refused("score", tmp_path / "none.jsonl", *command)
-    assert "is empty" in refused("score", written(tmp_path), *command)
+    assert "no such file" in refused("measure", tmp_path / "none.jsonl", *command)
+    assert "is empty" in refused("measure", written(tmp_path), *command)
     file = written(tmp_path, TWO)
-    assert "lead_in" in refused("score", file, "--lead-in", " ", *command)
-    assert "rounds must be at least 1" in refused("score", file, "--rounds", "0", *command)
-    assert "FILE" in refused("score", *command)
+    assert "lead_in" in refused("measure", file, "--lead-in", " ", *command)
+    assert "rounds must be at least 1" in refused("measure", file, "--rounds", "0", *command)
+    assert "FILE" in refused("measure", *command)
     assert "needs data" in refused("run", "--task", "dialogues", *command)
     assert "hold no dialogues: use the task 'dialogues'" in refused(
         "run", "--task", "planted", "--strategy", "given", *command

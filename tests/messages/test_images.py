@@ -149,7 +149,7 @@ def test_a_dialogues_images_are_passed_on(serve: Callable[..., Stub], tmp_path: 
             {"role": "assistant", "content": "The answer is (a)."},
         ],
     }
-    found = sc.score(
+    found = sc.measure(
         written(tmp_path, row), "openai:stub", base_url=server.url, out=tmp_path / "runs",
         progress=False,
     )  # fmt: skip
@@ -372,7 +372,7 @@ def test_an_assistants_image_is_refused(tmp_path: Path) -> None:
             {"role": "assistant", "content": [{"type": "image_url", "image_url": "cat.png"}]},
         ],
     }
-    sentence = refused("score", written(tmp_path, row), "--model", "planted:chain")
+    sentence = refused("measure", written(tmp_path, row), "--model", "planted:chain")
     assert sentence.endswith("message 2 holds 'image_url': its content must be text")
 
 

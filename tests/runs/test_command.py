@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from selfcorrect import cli
+from selfcorrect.cli.shared import Chosen
 from selfcorrect.runs import RunSpec, make_spec
 from selfcorrect.runs.command import command_line
 
@@ -19,9 +20,9 @@ def parsed(line: str) -> tuple[RunSpec, str, bool]:
     """What the command line makes of it: the spec, the output folder, whether with controls."""
     seen: list[tuple[RunSpec, str, bool]] = []
 
-    def noted(spec: RunSpec, out: Any, _: Any, *, controls: bool) -> Any:
-        seen.append((spec, str(out), controls))
-        return type("Done", (), {"spec": spec})()
+    def noted(chosen: Chosen, specs: list[RunSpec], *, controls: bool) -> None:
+        (spec,) = specs
+        seen.append((spec, str(chosen.values["out"]), controls))
 
     program, *words = shlex.split(line)
     assert program == "selfcorrect"

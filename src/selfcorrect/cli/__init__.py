@@ -18,10 +18,11 @@ from typer.core import TyperGroup
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli.check_task import check_task
+from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
 from selfcorrect.errors import INTERRUPTED, UserError
-from selfcorrect.runs import ExecutorSettings, Interrupted, Run, RunSpec, find_run
+from selfcorrect.runs import Interrupted, RunSpec, find_run
 from selfcorrect.text import visible, visible_values
 
 #: Of its errors about usage typer exports only the one under this.
@@ -116,119 +117,41 @@ def _top(
 
 
 @app.command()
-def run(
-    given: o.Given = None,
-    model: o.ModelName = None,
-    task: o.TaskName = None,
-    data: o.Data = None,
-    categories: o.Categories = None,
-    strategy: o.StrategyName = None,
-    rounds: o.Rounds = None,
-    limit: o.Limit = None,
-    seed: o.Seed = None,
-    system: o.System = None,
-    out: o.Out = Path("runs"),
-    dtype: o.Dtype = None,
-    device: o.Device = None,
-    chunk: o.Chunk = None,
-    no_baseline: o.NoBaseline = False,
-    skip_bad: o.SkipBad = False,
-    base_url: o.BaseUrl = None,
-    in_flight: o.InFlight = None,
-    price: o.Price = None,
-    budget_tokens: o.BudgetTokens = None,
-    budget_money: o.BudgetMoney = None,
-    workers: o.Workers = None,
-    ray: o.Ray = None,
-    worker_cpus: o.WorkerCpus = 1,
-    worker_gpus: o.WorkerGpus = 0,
-) -> None:
+@takes(RUN)
+def run(chosen: Chosen) -> None:
     """Run a strategy, with its controls, print table and verdict, and write report.html.
 
     The same command again goes on where it was stopped, or shows the result at once.
     """
-    from selfcorrect import runs
-
-    spec = _spec(given, model, task, data, categories, strategy, rounds, limit, seed, system,
-                 dtype, device, chunk, skip_bad, base_url, in_flight, price, budget_tokens,
-                 budget_money)  # fmt: skip
-    executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
-    done = _run(spec, out, executor, controls=not no_baseline)
-    if "rounds" in spec.model_fields_set and done.spec.rounds < spec.rounds:
-        typer.echo(
-            f"selfcorrect: this strategy has at most {done.spec.rounds} "
-            f"{'round' if done.spec.rounds == 1 else 'rounds'}, so {spec.rounds} were not run.",
-            err=True,
-        )
+    _run(chosen, chosen.specs(), controls=not chosen.values["no_baseline"])
 
 
 @app.command()
-def score(
-    file: o.Dialogues,
-    model: o.ModelName = None,
-    lead_in: o.LeadIn = None,
-    rounds: o.UpTo = None,
-    limit: o.Limit = None,
-    out: o.Out = Path("runs"),
-    dtype: o.Dtype = None,
-    device: o.Device = None,
-    chunk: o.Chunk = None,
-    skip_bad: o.SkipBad = False,
-    base_url: o.BaseUrl = None,
-    in_flight: o.InFlight = None,
-    price: o.Price = None,
-    budget_tokens: o.BudgetTokens = None,
-    budget_money: o.BudgetMoney = None,
-    workers: o.Workers = None,
-    ray: o.Ray = None,
-    worker_cpus: o.WorkerCpus = 1,
-    worker_gpus: o.WorkerGpus = 0,
-) -> None:
+@takes(MEASURE)
+def measure(chosen: Chosen) -> None:
     """Measure dialogues that exist already: the answers as they are, the options by the model.
 
     One dialogue a line: messages, choices, and if known the right answer. The result is a run as
     any other: table, verdict, report.html.
     """
-    from selfcorrect import runs
+    from selfcorrect.runs import measure_spec
 
-    spec = runs.measure_spec(
-        file,
-        _given({
-            "model.name": model, "model.dtype": dtype, "model.device": device,
-            "task.options.lead_in": lead_in, "rounds": rounds, "limit": limit, "chunk": chunk,
-            "skip_bad": skip_bad or None, "model.base_url": base_url,
-            "model.in_flight": in_flight, "model.price": price,
-            "model.budget_tokens": budget_tokens, "model.budget_money": budget_money,
-        }),
-    )  # fmt: skip
-    executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
-    _run(spec, out, executor, controls=False)
+    spec = measure_spec(chosen.values["file"], chosen.settings)
+    _run(chosen, [spec], controls=False)
+
+
+@app.command(
+    hidden=True,
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def score() -> None:
+    raise UserError("this command is called measure now: selfcorrect measure FILE.")
 
 
 @app.command()
-def preview(
-    given: o.Given = None,
-    model: o.ModelName = None,
-    task: o.TaskName = None,
-    data: o.Data = None,
-    categories: o.Categories = None,
-    strategy: o.StrategyName = None,
-    rounds: o.Rounds = None,
-    limit: o.Limit = None,
-    seed: o.Seed = None,
-    system: o.System = None,
-    out: o.Out = Path("runs"),
-    dtype: o.Dtype = None,
-    device: o.Device = None,
-    chunk: o.Chunk = None,
-    no_baseline: o.NoBaseline = False,
-    skip_bad: o.SkipBad = False,
-    base_url: o.BaseUrl = None,
-    in_flight: o.InFlight = None,
-    price: o.Price = None,
-    budget_tokens: o.BudgetTokens = None,
-    budget_money: o.BudgetMoney = None,
-) -> None:
+@takes(PREVIEW)
+def preview(chosen: Chosen) -> None:
     """Show what a run would say, and what it would cost.
 
     One example's transcript in every round, special tokens visible, with token counts and the
@@ -237,10 +160,8 @@ def preview(
     from selfcorrect.cli.preview import show
     from selfcorrect.preview import preview
 
-    spec = _spec(given, model, task, data, categories, strategy, rounds, limit, seed, system,
-                 dtype, device, chunk, skip_bad, base_url, in_flight, price, budget_tokens,
-                 budget_money)  # fmt: skip
-    show(preview(spec, out=out, baseline=not no_baseline), Console())
+    controls = not chosen.values["no_baseline"]
+    show(preview(chosen.specs(), out=chosen.values["out"], baseline=controls), Console())
 
 
 @app.command()
@@ -309,7 +230,7 @@ def export(
         bool, typer.Option("--force", help="Replace the file if there is one.")
     ] = False,
     dialogues: Annotated[
-        bool, typer.Option("--dialogues", help="One dialogue a line, as score reads it.")
+        bool, typer.Option("--dialogues", help="One dialogue a line, as measure reads it.")
     ] = False,
     out: o.Out = Path("runs"),
 ) -> None:
@@ -359,66 +280,33 @@ def list_studies() -> None:
     _list(studies.names())
 
 
-def _spec(
-    given: list[str] | None,
-    model: str | None,
-    task: str | None,
-    data: str | None,
-    categories: list[str] | None,
-    strategy: str | None,
-    rounds: int | None,
-    limit: int | None,
-    seed: int | None,
-    system: str | None,
-    dtype: str | None,
-    device: str | None,
-    chunk: int | None,
-    skip_bad: bool,
-    base_url: str | None,
-    in_flight: int | None,
-    price: str | None,
-    budget_tokens: int | None,
-    budget_money: float | None,
-) -> RunSpec:
-    values: dict[str, Any] = {
-        "model.name": model,
-        "model.dtype": dtype,
-        "model.device": device,
-        "task.name": task,
-        "task.data": data,
-        "task.categories": categories or None,
-        "strategy.name": strategy,
-        "rounds": rounds,
-        "limit": limit,
-        "seed": seed,
-        "system": system,
-        "chunk": chunk,
-        "skip_bad": skip_bad or None,
-        "model.base_url": base_url,
-        "model.in_flight": in_flight,
-        "model.price": price,
-        "model.budget_tokens": budget_tokens,
-        "model.budget_money": budget_money,
-    }
-    return o.spec_from(given, values)
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None}
-
-
-def _run(spec: RunSpec, out: Path, executor: ExecutorSettings, *, controls: bool) -> Run:
-    """Run, and print table, verdict and the report's place."""
+def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:
+    """Run, and print table, verdict and the report's place of every run."""
     from selfcorrect import runs
     from selfcorrect.cli.display import shown
     from selfcorrect.runs.report import write_report
     from selfcorrect.runs.summary import summarize
 
-    with shown(spec.model.name) as progress:
-        done = runs.run(spec, out=out, baseline=controls, progress=progress, executor=executor)
-    summary = summarize(done)
-    _show(summary, write_report(done, summary))
-    return done
+    with shown(specs[0].model.name) as progress:
+        found = runs.run(
+            specs,
+            out=chosen.values["out"],
+            baseline=controls,
+            progress=progress,
+            executor=chosen.executor,
+        )
+    for spec, done in zip(specs, found, strict=True):
+        if len(found) > 1:
+            name = visible(done.spec.strategy.name)
+            Console().print(Text(f"── {name} ──", style="bold"), soft_wrap=True)
+        summary = summarize(done)
+        _show(summary, write_report(done, summary))
+        if "rounds" in chosen.settings and done.spec.rounds < spec.rounds:
+            typer.echo(
+                f"selfcorrect: this strategy has at most {done.spec.rounds} "
+                f"{'round' if done.spec.rounds == 1 else 'rounds'}, so {spec.rounds} were not run.",
+                err=True,
+            )
 
 
 def _show(summary: dict[str, Any], where: Path) -> None:

@@ -65,6 +65,16 @@ StrategyName = Annotated[
         show_default=False,
     ),
 ]
+StrategyNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--strategy",
+        metavar="STRATEGY",
+        help="A strategy's name or .toml file; the default is intrinsic. Several, each with an "
+        "option of its own, go through the same examples together. See: list strategies.",
+        show_default=False,
+    ),
+]
 Rounds = Annotated[
     int | None,
     typer.Option(
@@ -289,12 +299,17 @@ Like = Annotated[
 ]
 
 
+def is_given(value: Any) -> bool:
+    """Whether an option was given: flags and lists have no ``None``."""
+    return value is not None and value is not False and value != []
+
+
 def spec_from(given: Sequence[str] | None, options: dict[str, Any]) -> RunSpec:
     """The spec that a command line describes: a file, settings over it, options over both.
 
     Args:
         given: the arguments: at most one file, the rest ``KEY=VALUE``.
-        options: dotted key → value; ``None`` where an option wasn't given.
+        options: dotted key → value; see :func:`is_given`.
 
     Raises:
         UserError: two files, or whatever is wrong with the spec.
@@ -304,7 +319,7 @@ def spec_from(given: Sequence[str] | None, options: dict[str, Any]) -> RunSpec:
         raise UserError(
             f"give one spec file, not {' and '.join(map(repr, files))} (a setting is KEY=VALUE)."
         )
-    values = {key: value for key, value in options.items() if value is not None}
+    values = {key: value for key, value in options.items() if is_given(value)}
     if "task.categories" in values:
         split = [name.strip() for each in values["task.categories"] for name in each.split(",")]
         values["task.categories"] = [name for name in split if name]

@@ -15,8 +15,20 @@ from selfcorrect.report.numbers import count
 from selfcorrect.text import visible
 
 
-def show(preview: Preview, console: Console) -> None:
-    """Print every round's prompts, then what the whole run would take."""
+def show(previews: Sequence[Preview], console: Console) -> None:
+    """Print every round's prompts of every run, then what all of it would take."""
+    for place, preview in enumerate(previews):
+        if place:
+            console.print()
+        _show_prompts(preview, console)
+        console.print()
+        for line in _assumed(preview):
+            _print(console, Text(visible(line)))
+    for line in _estimate(previews[0]):
+        _print(console, Text(visible(line)))
+
+
+def _show_prompts(preview: Preview, console: Console) -> None:
     spec = preview.spec
     head = (
         f"{spec.task.name} · {spec.strategy.name} · {spec.model.name} · example {preview.example}"
@@ -33,9 +45,6 @@ def show(preview: Preview, console: Console) -> None:
             _print(console, _prompt(prompt, preview.specials))
             for note in prompt.notes:
                 _print(console, Text(f"({visible(note)})", style="yellow"))
-    console.print()
-    for line in [*_assumed(preview), *_estimate(preview)]:
-        _print(console, Text(visible(line)))
 
 
 def _counts(prompt: Prompt) -> str:

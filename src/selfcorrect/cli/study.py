@@ -13,41 +13,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from selfcorrect import runs, studies
+from selfcorrect import studies
 from selfcorrect.cli import options as o
 from selfcorrect.cli.display import shown
 from selfcorrect.cli.parts import counted
+from selfcorrect.cli.shared import SHARED, WORK, Chosen, Shared
 from selfcorrect.cli.sheet import show
 from selfcorrect.studies.base import Option, Settings, Study
 from selfcorrect.text import visible
-
-#: Options of ``run`` that a study of runs has as well: name → annotation, key of the spec.
-_RUN: dict[str, tuple[Any, str]] = {
-    "model": (o.ModelName, "model.name"),
-    "task": (o.TaskName, "task.name"),
-    "data": (o.Data, "task.data"),
-    "categories": (o.Categories, "task.categories"),
-    "strategy": (o.StrategyName, "strategy.name"),
-    "rounds": (o.Rounds, "rounds"),
-    "limit": (o.Limit, "limit"),
-    "seed": (o.Seed, "seed"),
-    "system": (o.System, "system"),
-    "dtype": (o.Dtype, "model.dtype"),
-    "device": (o.Device, "model.device"),
-    "chunk": (o.Chunk, "chunk"),
-    "base_url": (o.BaseUrl, "model.base_url"),
-    "in_flight": (o.InFlight, "model.in_flight"),
-    "price": (o.Price, "model.price"),
-    "budget_tokens": (o.BudgetTokens, "model.budget_tokens"),
-    "budget_money": (o.BudgetMoney, "model.budget_money"),
-}
-#: Who does the work: name → annotation, default.
-_WORK: dict[str, tuple[Any, Any]] = {
-    "workers": (o.Workers, None),
-    "ray": (o.Ray, None),
-    "worker_cpus": (o.WorkerCpus, 1),
-    "worker_gpus": (o.WorkerGpus, 0),
-}
 
 
 def group() -> typer.Typer:
@@ -78,8 +51,7 @@ def add(
 
 def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     """A parameter of a command's function."""
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, keyword, default=default, annotation=annotation)
+    return Shared(annotation, default=default).parameter(name)
 
 
 def parameters(options: Sequence[Option]) -> list[inspect.Parameter]:
@@ -154,32 +126,33 @@ def _without(name: str, study: Study) -> tuple[Callable[..., None], list[inspect
 def _with_runs(name: str, study: Study) -> tuple[Callable[..., None], list[inspect.Parameter]]:
     """The command of a study that makes runs. It has the options of ``run``, but for what the study
     sets itself; of an option that both have, such as ``seed``, the value goes to both."""
-    fields = {k: field for k, (_, field) in _RUN.items() if field.split(".")[0] not in study.fixed}
+    settings_of_spec = {
+        key: each
+        for key, each in SHARED.items()
+        if each.key and each.key.split(".")[0] not in study.fixed
+    }
 
-    def command(
-        *, as_json: bool, out: Path, arguments: list[str] | None, skip_bad: bool, **given: Any
-    ) -> None:
-        words = shlex.join(["study", name, *(arguments or ())])
-        said = {key: value for key, value in given.items() if key not in _WORK}
-        line = command_line(words, {**said, "skip_bad": skip_bad})
-        values = {field: given[k] for k, field in fields.items()}
-        values = {field: None if value == [] else value for field, value in values.items()}
-        spec = o.spec_from(arguments, {**values, "skip_bad": skip_bad or None})
+    def command(*, as_json: bool, out: Path, given: list[str] | None, **values: Any) -> None:
+        words = shlex.join(["study", name, *(given or ())])
+        said = {key: value for key, value in values.items() if key not in WORK}
+        line = command_line(words, said)
+        chosen = Chosen(settings_of_spec, values)
+        spec = o.spec_from(given, chosen.settings)
         settings = {
-            option.name: getattr(spec, option.name) if option.name in fields else given[option.name]
+            option.name: getattr(spec, option.name)
+            if option.name in settings_of_spec
+            else values[option.name]
             for option in study.options
         }
-        executor = runs.ExecutorSettings(*(given[key] for key in _WORK))
-        execute(name, settings, line, as_json=as_json, spec=spec, out=out, executor=executor,
-                watch=shown(spec.model.name))  # fmt: skip
+        execute(name, settings, line, as_json=as_json, spec=spec, out=out,
+                executor=chosen.executor, watch=shown(spec.model.name))  # fmt: skip
 
-    own = [each for each in parameters(study.options) if each.name not in fields]
+    flags = ["skip_bad"]
     return command, [
-        parameter("arguments", o.Given, None),
-        *(parameter(key, _RUN[key][0], None) for key in fields),
-        *own,
-        parameter("skip_bad", o.SkipBad, False),
-        *(parameter(key, *of) for key, of in _WORK.items()),
+        SHARED["given"].parameter("given"),
+        *(each.parameter(key) for key, each in settings_of_spec.items() if key not in flags),
+        *(each for each in parameters(study.options) if each.name not in settings_of_spec),
+        *(SHARED[key].parameter(key) for key in (*flags, *WORK)),
         *_ends(),
     ]
 

@@ -38,7 +38,7 @@ __all__ = [
 _TASKS = {
     "bbq": "Bias Benchmark for QA (arXiv 2110.08193): accuracy and bias scores.",
     "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
-    "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect score.",
+    "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "planted-scores": "Plans to be given a number in free text, for models with known numbers.",
     "sample": "The bundled questions about two people, in BBQ's manner; needs no data.",
