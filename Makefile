@@ -53,23 +53,20 @@ statistics: setup
 planted: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.planted
 
-# Runs of a planted model, for the bridge; its page lies in the run's folder.
-BRIDGED := $(BIN)/selfcorrect run --model 'planted:two-concept?rho=0.6' --task planted --rounds 8 \
-	--limit 300 --out build/theory/runs
 define theory
 	$(BIN)/selfcorrect theory construct $(1)
 	$(BIN)/selfcorrect theory concepts $(1)
 	$(BIN)/selfcorrect theory train $(1)
 	rm -rf build/theory/runs
-	for each in negation anchor intrinsic; do $(BRIDGED) --strategy $$each || exit; done
-	$(BIN)/selfcorrect theory bridge build/theory/runs/planted-intrinsic-*
+	$(BIN)/selfcorrect study bridge --model 'planted:two-concept?rho=0.6' --task planted --rounds 8 \
+		--limit 300 --out build/theory/runs
 endef
 
 # Every figure of docs/theory.md, about an hour on two cores.
 theory: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.theory
 	$(call theory,--out benchmarks/theory)
-	cp build/theory/runs/planted-intrinsic-*/bridge.json benchmarks/theory/
+	cp build/theory/runs/bridge-*/bridge.json benchmarks/theory/
 	$(BIN)/python scripts/docs_figures.py
 
 # The same at the size of a first look; nothing is kept but what lies in build/.

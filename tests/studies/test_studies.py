@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, open_run
 from selfcorrect.studies.execute import execute
 
+SOURCE = Path(studies.__file__).parents[1]
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "theory"
 
 #: A whole study: how many rounds do two strategies have?
@@ -221,6 +223,27 @@ def test_a_name_or_an_option_that_is_not_there(tmp_path: Path) -> None:
         execute("bridg", {}, out=tmp_path)
     with pytest.raises(UserError, match=r"no option 'round': did you mean 'rounds'"):
         execute("concepts", {"round": 3}, out=tmp_path)
+
+
+def imports(room: str) -> dict[str, set[str]]:
+    """Module of a room → what it imports of ours, inside functions too."""
+    found: dict[str, set[str]] = {}
+    for path in (SOURCE / room).rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+        names = {n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module}
+        names |= {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
+        found[str(path)] = {name for name in names if name.startswith("selfcorrect")}
+    assert found
+    return found
+
+
+def test_theory_is_mathematics_only_and_the_report_knows_no_study() -> None:
+    for module, names in imports("theory").items():
+        others = {n for n in names if not n.startswith("selfcorrect.theory")}
+        assert others <= {"selfcorrect.errors"}, module
+    for room in ("report", "measures", "runs", "theory"):
+        for module, names in imports(room).items():
+            assert not [n for n in names if n.startswith("selfcorrect.studies")], module
 
 
 @pytest.mark.parametrize("name", studies.names())

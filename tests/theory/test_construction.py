@@ -144,7 +144,7 @@ def test_sizes_and_printing() -> None:
     assert [len(b) for b in made["select"].blocks()] == [0, 5, 5]
     text = str(made["select"])
     assert "2 x ModuleList" in text
-    assert "head 1: the best left" in text
+    assert "head 1: the best remaining" in text
     assert "hidden=3" in text
     assert "heads=6" in str(made["flags"])
 

@@ -1,4 +1,4 @@
-"""A sheet: what a command found, as data that the terminal and a page can both show.
+"""A sheet: a result as data that the terminal and a page can both show.
 
 A result (numbers, as ``--json`` prints them) becomes a sheet in one function of its own; the sheet
 is then shown on a terminal (:mod:`selfcorrect.cli.sheet`) or written as one HTML file
@@ -20,7 +20,7 @@ from selfcorrect.text import visible
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of texts; numbers are written by whoever makes it.
+    """A table of texts; its numbers are already formatted.
 
     Attributes:
         title: above it.
@@ -120,7 +120,7 @@ def page(sheet: Sheet) -> str:
 
 
 def numeric(table: Table) -> list[bool]:
-    """Which columns hold numbers, to be set to the right; never the first, which names the row.
+    """Which columns hold numbers and are aligned to the right; never the first, which names rows.
 
     Raises:
         ValueError: a row has not as many texts as there are columns.
@@ -162,7 +162,7 @@ def _names(chart: Chart) -> int:
 
 
 def _plain(value: Any) -> Any:
-    """A figure's part: texts that plotly takes for no markup, numbers to as many places as show."""
+    """A part of a figure: texts escaped for plotly, numbers rounded to visible digits."""
     if isinstance(value, str):
         return _KEPT.sub(lambda found: f"<{found[1]}>", escape(visible(value), quote=False))
     if isinstance(value, float):

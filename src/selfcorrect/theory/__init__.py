@@ -1,1 +1,1 @@
-"""Theory as running mathematics: torch and numpy, and no other room of ours."""
+"""The mathematics of the theory: torch, numpy and scipy, and no other room but the errors."""

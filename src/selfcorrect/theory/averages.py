@@ -1,7 +1,7 @@
-"""How fast ε falls on average: at the Chernoff information, on rare paths.
+"""How fast ε falls on average: at the rate of the Chernoff information.
 
-E[ε_t] is ruled by the rare paths on which C+ and its rival are still level (Cover & Thomas,
-§ 11.9). The constant before t^{−1/2} is the saddle-point one (after Bahadur & Rao 1960,
+E[ε_t] is dominated by the rare paths on which C+ and its rival are still equally likely (Cover &
+Thomas, § 11.9). The constant before t^{−1/2} is the saddle-point one (after Bahadur & Rao 1960,
 doi:10.1214/aoms/1177705674): with one rival, prior odds o = p(C+)/p(rival), the Chernoff s and the
 variance σ² a token of log(p_+/p_−) under r ∝ p_+^{1−s} p_−^s,
 
@@ -24,12 +24,12 @@ from selfcorrect.theory.posteriors import (
 )
 from selfcorrect.theory.rates import speeds
 
-#: Of the paths that measure a mean, this share is drawn from C+ itself: no history is left out.
+#: This share of the paths that measure a mean is drawn from C+ itself, so no history is left out.
 _PLAIN = 0.1
 
 
 def tilt(concepts: Concepts) -> tuple[Floats, float]:
-    """r ∝ p_+^{1−s} p_−^s [V] of the rival that rules the mean, and s."""
+    """r ∝ p_+^{1−s} p_−^s [V] of the rival that determines the mean, and s."""
     speed = speeds(concepts)
     s = float(speed.s[speed.slowest - 1])
     p, q = concepts.p[0], concepts.p[speed.slowest]
@@ -39,17 +39,17 @@ def tilt(concepts: Concepts) -> tuple[Floats, float]:
 
 
 def log_weights(concepts: Concepts, counts: Ints) -> Floats:
-    """log of p_+ over what :func:`tilted` draws from, of token counts [..., V]: [...]."""
+    """log of p_+ / the distribution that :func:`tilted` draws from, of token counts [..., V]."""
     under = log_likelihood(counts, np.stack([concepts.p[0], tilt(concepts)[0]]))
     ratio = under[..., 1] - under[..., 0]
     return np.asarray(-np.logaddexp(math.log(_PLAIN), math.log1p(-_PLAIN) + ratio))
 
 
 def tilted(concepts: Concepts, rounds: Sequence[int], paths: int, rng: np.random.Generator) -> Ints:
-    """Counts [R, n, V] of paths among which those that rule E[ε_t] are common.
+    """Counts [R, n, V] of paths among which those that dominate E[ε_t] are common.
 
-    Each path is drawn from p_+ with probability .1, otherwise from :func:`tilt`'s r; weighted by
-    :func:`log_weights`, what is averaged over them is unbiased (Owen & Zhou 2000,
+    Each path is drawn from p_+ with probability .1, otherwise from r of :func:`tilt`. With the
+    weights of :func:`log_weights` means are unbiased (Owen & Zhou 2000,
     doi:10.1080/01621459.2000.10473909).
     """
     plain = rng.random(paths) < _PLAIN
@@ -58,9 +58,9 @@ def tilted(concepts: Concepts, rounds: Sequence[int], paths: int, rng: np.random
 
 
 def constant(concepts: Concepts) -> float | None:
-    """A of the module's formula; ``None`` where there is no such prefactor.
+    """A of the module's formula; ``None`` where there is no such factor.
 
-    That is where the Chernoff s lies at an end, or r leaves log(p_+/p_−) no variance.
+    That is where the Chernoff s is 0 or 1, or log(p_+/p_−) has no variance under r.
     """
     rival = speeds(concepts).slowest
     r, s = tilt(concepts)

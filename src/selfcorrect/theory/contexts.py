@@ -1,16 +1,16 @@
-"""The synthetic contexts on which a transformer learns to align in context.
+"""The synthetic contexts on which a transformer is trained and evaluated.
 
 **original** (arXiv 2405.18634, section 5). A context has one query x ~ N(0, I_d), maps W*, W_ε
 with entries from N(0, 1), and N responses with rewards r_i ~ U(0, 1):
 
     y_i = r_i W* x + (1 − r_i) W_ε x.
 
-So all of a context's responses lie on one line, between W_ε x and the truth W* x, which is never
-shown and which two of them and their rewards already determine.
+So all responses of a context lie on one line, between W_ε x and the truth W* x. The truth is never
+shown, but two responses and their rewards determine it.
 
-**warped** (this project's, harder). Every response has noise of its own, W_i for W_ε, and the
-rewards that are shown went through a random increasing function of the context's own, so that
-their ranks mean something and their values don't:
+**warped** (this project's, harder). Every response has its own noise, W_i instead of W_ε, and the
+rewards are transformed by a random increasing function, another one in each context, so that their
+ranks carry information and their values don't:
 
     y_i = u_i W* x + (1 − u_i) W_i x,   u_i ~ U(0, 1),   r_i = w(u_i).
 """
@@ -94,8 +94,8 @@ def sample(
 
 
 def _warped(u: Tensor, generator: torch.Generator) -> Tensor:
-    """A random increasing function of each context, on [0, 1]: the distribution function of a
-    mixture of three logistic distributions, brought back to [0, 1]."""
+    """A random increasing function for each context, on [0, 1]: the distribution function of a
+    mixture of three logistic distributions, rescaled to [0, 1]."""
     of: dict[str, Any] = {"generator": generator, "device": u.device, "dtype": u.dtype}
     shape = (len(u), 1, 3)
     centre, weight = torch.rand(shape, **of), torch.rand(shape, **of)

@@ -1,14 +1,14 @@
-"""What descent on the ranking loss reaches in a context, and what other readings of it reach.
+"""Descent on the ranking loss within a context, its floor, and other estimates of the truth.
 
-A trained transformer's prediction after n triples is compared with these, for each n. All are
-computed for every context and prefix at once.
+The prediction of a trained transformer after n triples is compared with these, for each n. All are
+computed for all contexts and prefixes at once.
 
 - **descent**: a fresh linear map W per context and prefix, Adam on the Plackett-Luce loss
   (arXiv 2405.18634, section 5: 50 steps at .1).
-- **floor**: the exact minimiser in the prediction. With the cosine score the loss depends on
-  the direction of f only, and any direction is some W x: this bounds every policy, linear or not.
-- readings that use the context otherwise: copy the best response, their mean, weights e^{βr}, and
-  the least-squares line y = a + b r read off at r = 1.
+- **floor**: the smallest loss that any prediction can have. With the cosine score the loss depends
+  only on the direction of f, and any direction is some W x: it bounds all policies, linear or not.
+- other estimates from the same context: the best response, the mean, the mean with weights e^{βr},
+  and the least-squares line y = a + b r at r = 1.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from torch import Tensor
 from selfcorrect.theory.contexts import Contexts
 from selfcorrect.theory.preferences import Score, loss_and_gradient, prefixes
 
-#: Of the exponential weights, as the specification has them.
+#: β of the exponential weights (specification).
 BETA = 5.0
-#: Steps of the search for the floor, and its largest step on the unit sphere.
+#: Steps of the search for the floor, and its learning rate on the unit sphere.
 _FLOOR_STEPS, _FLOOR_RATE = 100, 0.2
 
 
@@ -36,11 +36,11 @@ def descent(
     rate: float = 0.1,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Descend from a random linear map, each context and prefix by itself.
+    """Descend from a random linear map, for each context and prefix separately.
 
     Args:
         contexts: B of them.
-        sizes: how many triples each prefix has [P].
+        sizes: number of triples in each prefix [P].
         score: of the loss.
         steps, rate: of Adam.
         generator: of the first maps, uniform within ±1/√d.
@@ -62,14 +62,14 @@ def descent(
 
 
 def floor(contexts: Contexts, sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """The least Plackett-Luce loss with cosine scores, and the direction that has it.
+    """The smallest Plackett-Luce loss with cosine scores, and the direction that has it.
 
-    Descent on the unit sphere from two starts, the best response and the mean, of which the lower
-    end is taken.
+    Descent on the unit sphere from two starts, the best response and the mean; the lower result is
+    taken.
 
     Args:
         contexts: B of them.
-        sizes: how many triples each prefix has [P].
+        sizes: number of triples in each prefix [P].
 
     Returns:
         The losses [B, P] and unit directions [B, P, d].
@@ -95,7 +95,7 @@ def mean(contexts: Contexts, sizes: Tensor) -> Tensor:
 
 
 def exponential(contexts: Contexts, sizes: Tensor) -> Tensor:
-    """Their mean with weights e^{βr}, which uses the rewards' values: [B, P, d]."""
+    """Their mean with weights e^{βr}, which uses the values of the rewards: [B, P, d]."""
     return _weighted(contexts, sizes, BETA * contexts.rewards)
 
 
@@ -111,7 +111,7 @@ def least_squares(contexts: Contexts, sizes: Tensor) -> Tensor:
     return level + slope * (1 - middle)
 
 
-#: The readings by name.
+#: The other estimates by name.
 READINGS: dict[str, Callable[[Contexts, Tensor], Tensor]] = {
     "best copy": best_copy,
     "mean": mean,
@@ -149,7 +149,7 @@ def _weighted(contexts: Contexts, sizes: Tensor, logits: Tensor) -> Tensor:
 def _on_sphere(
     evaluate: Callable[[Tensor], tuple[Tensor, Tensor]], start: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Descend over directions, with steps that fall to nothing."""
+    """Descend over directions, with a learning rate that falls to 0."""
     f = torch.nn.functional.normalize(start, dim=-1)
     step = _adam(f, _FLOOR_RATE)
     for k in range(_FLOOR_STEPS):
@@ -160,7 +160,7 @@ def _on_sphere(
 
 
 def _adam(values: Tensor, rate: float) -> Callable[..., None]:
-    """A step of Adam in place, given the gradient and what to multiply the rate with."""
+    """A step of Adam in place, given the gradient and a factor of the learning rate."""
     parameter = torch.nn.Parameter(values, requires_grad=True)
     optimizer = torch.optim.Adam([parameter], lr=rate)
 

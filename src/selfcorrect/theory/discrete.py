@@ -1,7 +1,7 @@
-"""Concepts that draw every token independently: all histories enumerated, and some sampled.
+"""Concepts that draw every token independently: histories enumerated and sampled.
 
-The posterior depends on a history only through how often each token occurred (its *type*), so
-C(N + V − 1, V − 1) types stand for V^N histories (method of types, Cover & Thomas, ch. 11).
+The posterior depends on a history only through the counts of its tokens (its *type*), so
+C(N + V − 1, V − 1) types represent V^N histories (method of types, Cover & Thomas, ch. 11).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from selfcorrect.theory.posteriors import (
     log_posterior,
 )
 
-#: No more types than these are enumerated.
+#: At most so many types are enumerated.
 MOST_TYPES = 400_000
 
 
@@ -47,7 +47,7 @@ class Histories:
 
 
 def enumerable(concepts: Concepts, most: int = MOST_TYPES) -> int:
-    """For how many rounds there are no more types than ``most``; at least none."""
+    """The largest number of rounds with at most ``most`` types; 0 if there is none."""
     v = concepts.p.shape[1]
 
     def many(rounds: int) -> int:
@@ -57,7 +57,7 @@ def enumerable(concepts: Concepts, most: int = MOST_TYPES) -> int:
 
 
 def types(n: int, v: int) -> Ints:
-    """Every way to have n tokens of v kinds: counts [C(n + v − 1, v − 1), v].
+    """All counts of n tokens of v kinds: [C(n + v − 1, v − 1), v].
 
     Raises:
         UserError: more than :data:`MOST_TYPES`.
@@ -68,7 +68,7 @@ def types(n: int, v: int) -> Ints:
             f"{n} tokens of {v} kinds make {many:.2g} histories to enumerate, more than "
             f"{MOST_TYPES:,}: take fewer rounds, fewer tokens a round or fewer kinds"
         )
-    # bars between stars: where the v − 1 bars stand among n + v − 1 places
+    # stars and bars: the places of v − 1 bars among n + v − 1 places
     bars = chain.from_iterable(combinations(range(n + v - 1), v - 1))
     bar = np.fromiter(bars, np.int64, many * (v - 1)).reshape(many, v - 1)
     ends = np.full((many, 1), -1), bar, np.full((many, 1), n + v - 1)
@@ -76,18 +76,18 @@ def types(n: int, v: int) -> Ints:
 
 
 def log_arrangements(counts: Ints) -> Floats:
-    """log of how many sequences have these counts [n, V]: the multinomial coefficient [n]."""
+    """log of the number of sequences with these counts [n, V]: the multinomial coefficient [n]."""
     n = counts.sum(axis=-1)
     return np.asarray(gammaln(n + 1) - gammaln(counts + 1).sum(axis=-1))
 
 
 def histories(concepts: Concepts, rounds: int, *, under_truth: bool = False) -> Histories:
-    """All types after ``rounds`` rounds that at least one concept allows; exact in log space.
+    """All types after ``rounds`` rounds that at least one concept allows, in log space.
 
     Args:
-        concepts: what may be said.
-        rounds: how many.
-        under_truth: only those that C+ allows.
+        concepts: with their distributions and prior.
+        rounds: their number.
+        under_truth: only types that C+ allows.
 
     Raises:
         UserError: too many, see :func:`types`.
@@ -102,16 +102,16 @@ def histories(concepts: Concepts, rounds: int, *, under_truth: bool = False) -> 
 
 
 def move(counts: Ints, mass: Floats, added: Ints, chance: Floats) -> tuple[Ints, Floats]:
-    """One step of the exact law of the counts, where what comes next may depend on them.
+    """One step of the exact distribution of counts; the next tokens may depend on the counts.
 
     Args:
-        counts: what there may be so far [n, V], all with one total.
-        mass: how probable each is [n].
-        added: what may come next [j, V], all with one total.
-        chance: how probable each of these is, from each of those [n, j] or [j].
+        counts: the possible counts so far [n, V], all with the same total.
+        mass: their probabilities [n].
+        added: the counts that may be added [j, V], all with the same total.
+        chance: the probability of each addition, by the counts so far [n, j], or [j] for all.
 
     Returns:
-        The same two, equal counts merged and impossible ones left out.
+        The new counts and their probabilities; equal counts are merged, impossible ones left out.
     """
     flow = (mass[:, None] * chance).ravel()
     reached = (counts[:, None] + added).reshape(-1, counts.shape[1])[flow > 0]
@@ -128,13 +128,13 @@ def move(counts: Ints, mass: Floats, added: Ints, chance: Floats) -> tuple[Ints,
 def sample(
     p: Floats, tokens: int, rounds: Sequence[int], paths: int, rng: np.random.Generator
 ) -> Ints:
-    """Counts after these rounds [len(rounds), paths, V], of paths that draw tokens from ``p``.
+    """Counts after these rounds [len(rounds), paths, V], of paths with tokens drawn from ``p``.
 
     Args:
         p: the distribution of all paths [V], or of each [paths, V].
-        tokens: a round brings.
+        tokens: number of tokens of a round.
         rounds: ascending.
-        paths: how many.
+        paths: their number.
         rng: what draws.
     """
     steps = np.diff(np.asarray([0, *rounds])) * tokens

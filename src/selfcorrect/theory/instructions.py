@@ -1,4 +1,4 @@
-"""Wrong instructions: how many the posterior bears.
+"""Wrong instructions: the drift of the posterior, and the share up to which it favours C+.
 
 C+ against its nearest rival C−. With probability q a whole round's instruction is drawn from C−
 instead: the log-odds then drift by m[(1−q) D(+‖−) − q D(−‖+)] a round, which is 0 at

@@ -1,7 +1,7 @@
-"""Concepts as hidden Markov models that begin anew with every instruction.
+"""Concepts as hidden Markov models that start again with every instruction.
 
 An instruction of m tokens is one of V^m strings, so such a concept is a distribution over strings
-(:func:`as_concepts`), and all that holds for independent tokens holds for whole instructions. The
+(:func:`as_concepts`), and what holds for independent tokens holds for whole instructions. The
 forward algorithm is Rabiner's (1989, doi:10.1109/5.18626, eq. 19-21), in log space.
 """
 
@@ -18,7 +18,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.theory.discrete import draw
 from selfcorrect.theory.posteriors import Concepts, Floats, Ints, shares, stated, whole
 
-#: No more strings than these are enumerated.
+#: At most so many strings are enumerated.
 MOST_STRINGS = 100_000
 
 
@@ -74,9 +74,9 @@ def strings(v: int, m: int) -> Ints:
 
 
 def forward(model: HiddenMarkov, tokens: ArrayLike) -> Floats:
-    """log p(string) [n] of strings [n, m]; −∞ where the model can't say one."""
+    """log p(string) [n] of strings [n, m]; −∞ where the model can't produce one."""
     seen = np.asarray(tokens)
-    with np.errstate(divide="ignore"):  # what is impossible is −∞
+    with np.errstate(divide="ignore"):  # the log of an impossible event is −∞
         start, moves, emits = (np.log(x) for x in (model.start, model.moves, model.emits))
     state = start + emits.T[seen[:, 0]]
     for token in seen.T[1:]:

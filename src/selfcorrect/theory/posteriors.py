@@ -1,6 +1,6 @@
-"""Latent concepts: what they say, the exact posterior over them, and how far apart they are.
+"""Latent concepts: their distributions, the exact posterior, and the divergences between them.
 
-Concept 0 is C+, the one that instructions are drawn from; the others are rivals. All logarithms
+Concept 0 is C+, from which instructions are drawn; the others are rivals. All logarithms
 are natural, so divergences are in nats. Definitions: Cover & Thomas, *Elements of Information
 Theory*, ch. 2 and 11; the latent-concept account of self-correction is arXiv 2406.02378.
 """
@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 #: Probabilities sum to 1 up to this.
 _ROUNDING = 1e-9
-#: A minimum so near to 0 or 1 lies at the end: a token that only one of the two allows.
+#: A minimum this near to 0 or 1 is at the end: some token is allowed by one of the two only.
 _END = 1e-5
 
 
@@ -33,7 +33,7 @@ class Concepts:
     Attributes:
         p: p(token | concept) [K, V]; row 0 is C+.
         prior: p(concept) before anything is seen [K].
-        tokens: how many tokens a round brings (m).
+        tokens: number of tokens of a round (m).
     """
 
     p: Floats
@@ -59,9 +59,9 @@ def stated(
 
     Args:
         distributions: p(token | concept), K ≥ 2 rows of V ≥ 2 numbers; the first is C+. A
-            concept may give a token no probability: that token then rules it out for ever.
-        prior: p(concept), all above 0; the same for all if not given.
-        tokens: a round brings, at least 1.
+            concept may give a token no probability: that token then excludes it for good.
+        prior: p(concept), all above 0; by default the same for all.
+        tokens: number of tokens of a round, at least 1.
 
     Raises:
         UserError: a single concept, rows of unequal length, a number that is not finite or is
@@ -69,7 +69,7 @@ def stated(
     """
     whole(tokens, "tokens a round", 1)
     if len(distributions) < 2:
-        raise UserError("a single concept has no rival to be told from: state at least two")
+        raise UserError("a single concept has no rival to be compared with: state at least two")
     if len({len(row) for row in distributions}) > 1 or len(distributions[0]) < 2:
         raise UserError("concepts must have probabilities for the same tokens, at least two")
     p = np.stack([shares(row, f"concept {k + 1}") for k, row in enumerate(distributions)])
@@ -78,7 +78,7 @@ def stated(
     if len(before) != k:
         raise UserError(f"the prior has {len(before)} numbers for {k} concepts: state one for each")
     if not (before > 0).all():
-        raise UserError("a concept with prior 0 can never be believed: leave it out")
+        raise UserError("a concept with prior 0 keeps the posterior 0: leave it out")
     return Concepts(p, before, tokens)
 
 
@@ -123,7 +123,7 @@ def probability(number: float, name: str) -> float:
 def log_likelihood(counts: ArrayLike, p: Floats) -> Floats:
     """log p(tokens | concept) of token counts [..., V] under distributions [K, V]: [..., K].
 
-    −∞ where a concept gives a token that was seen no probability.
+    −∞ where a concept gives an observed token no probability.
     """
     seen = np.asarray(counts, dtype=np.float64)
     found = seen @ np.log(np.where(p > 0, p, 1)).T
@@ -151,7 +151,7 @@ def log_posterior(likelihood: Floats, prior: Floats) -> Floats:
 def log_epsilon(posterior: Floats) -> Floats:
     """log ε = log p(not C+ | tokens) [...] from log-posteriors [..., K].
 
-    Summed over the rivals, for 1 − p(C+ | tokens) would be 0 long before ε is.
+    Summed over the rivals, as 1 − p(C+ | tokens) would be rounded to 0 long before ε is.
     """
     return np.asarray(logsumexp(posterior[..., 1:], axis=-1))
 
@@ -177,7 +177,7 @@ def kl(p: Floats, q: Floats) -> float:
 def chernoff(p: Floats, q: Floats) -> tuple[float, float]:
     """Chernoff information max_s −log Σ p^{1−s} q^s in nats, and the s where it is.
 
-    s is 0 or 1 where the maximum is approached at an end, which takes a token that only one of
+    s is 0 or 1 where the maximum is approached at an end, which needs a token that only one of
     the two allows; (∞, ½) where they share no token (Cover & Thomas, § 11.9).
     """
     both = (p > 0) & (q > 0)

@@ -11,19 +11,18 @@ remains at rank i,
 
     ∂L/∂s_τ(j) = Σ_{i≤j} b_ij − 1,
 
-which sums over j to 0. So for the squared score ∂L/∂f = 2 Σ_j (∂L/∂s_j) y_j, and for a linear
+whose sum over j is 0. So for the squared score ∂L/∂f = 2 Σ_j (∂L/∂s_j) y_j, and for a linear
 policy f = Wx, ∂L/∂W = (∂L/∂f) xᵀ (arXiv 2405.18634, section 3; derived again here).
 
-**Ties.** Equal rewards say nothing about which response is better, so tied responses are not
-compared with each other: rank i is compared with what is strictly worse. If ties are at the
-bottom only, that is the likelihood of the partial order exactly; further up it is a product of the
-likelihoods of "i is better than all that are worse".
+**Ties.** Equal rewards don't say which response is better, so tied responses are not compared with
+each other: rank i is compared with the strictly worse ones. If only the worst responses are tied,
+this is exactly the likelihood of the partial order; otherwise it is a product of the likelihoods of
+"i is better than all that are worse".
 
 **Missing rewards.** ``ranked`` says which responses take part; a context with fewer than two of
 them has loss 0. The same mask makes all prefixes of a context one batch.
 
-Everything is batched over leading dimensions and costs O(N log N), not the O(N²) of the sums as
-they are written.
+Everything is batched over leading dimensions and costs O(N log N), not O(N²) as the sums suggest.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def plackett_luce(scores: Tensor, rewards: Tensor, ranked: Tensor | None = None)
         UserError: fewer than two responses, or a reward that takes part and is NaN.
     """
     check(rewards, ranked)
-    # one order a context is found before anything is spread over the prefixes
+    # the order of each context is found once, before broadcasting over the prefixes
     rewards, order = torch.sort(rewards, dim=-1, descending=True, stable=True)
     tied = bool((rewards[..., 1:] == rewards[..., :-1]).any())
     return _sorted(
@@ -160,7 +159,7 @@ def _taken(values: Tensor, order: Tensor) -> Tensor:
 
 
 def _dots(f: Tensor, y: Tensor) -> Tensor:
-    """f·y_j of predictions [..., d] and responses [..., N, d], as one matrix product a context."""
+    """f·y_j of predictions [..., d] and responses [..., N, d], one matrix product for a context."""
     if y.dim() >= 3 and y.shape[-3] == 1 and f.dim() == y.dim() - 1:
         return f @ y.squeeze(-3).transpose(-1, -2)
     return (y @ f.unsqueeze(-1)).squeeze(-1)
@@ -174,9 +173,9 @@ def _sums(g: Tensor, y: Tensor) -> Tensor:
 
 
 def _groups(rewards: Tensor) -> tuple[Tensor, Tensor]:
-    """Of rewards in falling order [..., N]: where each one's ties begin, and where they have ended.
+    """For rewards in falling order: the first place of each one's ties, and that after the last.
 
-    Places from 0 to N, as [..., N]; the second is that of the first strictly worse response.
+    Both [..., N], from 0 to N; the second is the place of the first strictly worse response.
     """
     n = rewards.shape[-1]
     place = torch.arange(n, device=rewards.device).expand(rewards.shape)

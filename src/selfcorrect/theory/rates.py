@@ -1,9 +1,9 @@
-"""How fast the posterior concentrates on a typical path, and what the prediction owes to it.
+"""How fast the posterior concentrates on a typical path, and how far the prediction is from C+'s.
 
-ε_t = 1 − p(C+ | the first t rounds), the rounds drawn from C+. The typical rate is the law of
-large numbers for log-likelihood ratios (Cover & Thomas, § 11.8); entropy and total variation
-follow from p(y | h) = Σ_C p(C | h) p(y | C), to the first order in ε. The mean of ε is another
-matter: :mod:`selfcorrect.theory.averages`.
+ε_t = 1 − p(C+ | the first t rounds), the rounds drawn from C+. The typical rate follows from the
+law of large numbers for log-likelihood ratios (Cover & Thomas, § 11.8); entropy and total variation
+follow from p(y | h) = Σ_C p(C | h) p(y | C), to the first order in ε. For the mean of ε see
+:mod:`selfcorrect.theory.averages`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from selfcorrect.theory.posteriors import (
 
 @dataclass(frozen=True, slots=True)
 class Speeds:
-    """How far each rival lies from C+, in nats a round (m tokens)."""
+    """The divergences of each rival from C+, in nats a round (m tokens); ``s`` of Chernoff."""
 
     kl: Floats
     chernoff: Floats
@@ -36,12 +36,12 @@ class Speeds:
 
     @property
     def nearest(self) -> int:
-        """The rival (from 1) that rules a typical path."""
+        """The rival (from 1) that determines the rate on a typical path."""
         return int(np.argmin(self.kl)) + 1
 
     @property
     def slowest(self) -> int:
-        """The rival (from 1) that rules the mean; it need not be the nearest."""
+        """The rival (from 1) that determines the rate of the mean; it need not be the nearest."""
         return int(np.argmin(self.chernoff)) + 1
 
 
@@ -75,15 +75,15 @@ def follow(
 
 
 def departure(concepts: Concepts, posterior: Floats) -> tuple[Floats, Floats]:
-    """How far the prediction of the next token is from C+'s own.
+    """How far the prediction of the next token is from that of C+.
 
     Args:
         concepts: with p [K, V].
         posterior: log p(concept | history) [..., K].
 
     Returns:
-        H(p_t) − H(p_+) in nats and TV(p_t, p_+), both [...]; exact for small ε too, for nothing
-        near 1 is subtracted.
+        H(p_t) − H(p_+) in nats and TV(p_t, p_+), both [...]; accurate for small ε too, as no
+        numbers near 1 are subtracted.
     """
     p = concepts.p[0]
     shift = np.exp(posterior[..., 1:]) @ (concepts.p[1:] - p)

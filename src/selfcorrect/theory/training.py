@@ -1,15 +1,15 @@
-"""Training a transformer on rewarded contexts, and judging it by the ranking loss's floor.
+"""Training a transformer on rewarded contexts, and its excess over the floor of the loss.
 
 The model is never shown the truth W* x: its loss is the Plackett-Luce loss of the triples it has
-seen, averaged over prefixes, as in arXiv 2405.18634. So what it can reach is the floor of that
-objective (:func:`selfcorrect.theory.descent.floor`), and it is judged by its excess over it.
+seen, averaged over prefixes, as in arXiv 2405.18634. The best that it can reach is the floor of
+this objective (:func:`selfcorrect.theory.descent.floor`), so its excess over the floor is measured.
 
 Objectives:
 
 - **ranking**: the Plackett-Luce loss with cosine scores, as in the paper's experiments.
 - **ranking, squared**: the same with scores −‖f − y‖², as in its theorem.
 - **weighted**: Σ_i w_i ‖f − y_i‖² with w the softmax of 5 r over the triples seen. It uses the
-  rewards' values, and its minimiser is the mean with exponential weights.
+  values of the rewards; its minimiser is the mean with exponential weights.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from selfcorrect.theory.transformer import Shape, Start, Transformer
 Objective = Literal["ranking", "ranking, squared", "weighted"]
 #: The probabilities with which rewards are replaced at test time.
 NOISE = (0.0, 0.25, 0.5, 0.75, 1.0)
-#: The seed of the contexts that judge, far from any that trains.
+#: The seed of the held-out contexts, far from those of training.
 TEST = 1_000_000
 
 
@@ -43,12 +43,12 @@ class Recipe:
         kind: of the contexts.
         objective: see the module.
         steps, batch: of the optimiser.
-        optimizer: ``muon`` for the blocks' matrices, with AdamW for everything else, at rates that
-            rise for 50 steps and then fall to 0 along a cosine; or ``adam`` for everything at a
-            constant rate, as in the paper.
-        matrices: the rate of Muon.
-        others: the rate of Adam.
-        start: of the weights.
+        optimizer: ``muon`` for the matrices of the blocks and AdamW for everything else, with
+            learning rates that rise for 50 steps and then fall to 0 along a cosine; or ``adam`` for
+            everything at a constant learning rate, as in the paper.
+        matrices: the learning rate of Muon.
+        others: the learning rate of Adam.
+        start: the initialisation.
     """
 
     kind: Kind = "original"
@@ -62,12 +62,12 @@ class Recipe:
 
 
 def sizes_of(responses: int) -> Tensor:
-    """How many triples the loss's prefixes have: 2 … N − 1, as in the paper."""
+    """The numbers of triples in the prefixes of the loss: 2 … N − 1, as in the paper."""
     return torch.arange(2, responses)
 
 
 def predictions(model: Transformer, contexts: Contexts) -> Tensor:
-    """What the model predicts after 2 … N − 1 triples: [B, N − 2, d]."""
+    """The predictions after 2 … N − 1 triples: [B, N − 2, d]."""
     first = 1 if model.shape.format == "one-token" else 2
     every: Tensor = model(contexts)
     return every[:, first : first + model.shape.responses - 2]
@@ -76,7 +76,7 @@ def predictions(model: Transformer, contexts: Contexts) -> Tensor:
 def trained(
     shape: Shape, recipe: Recipe, seed: int, device: torch.device | str = "cpu"
 ) -> Transformer:
-    """A transformer trained from scratch; the seed decides weights and contexts."""
+    """A transformer trained from scratch; the seed determines initial weights and contexts."""
     generator = torch.Generator(device).manual_seed(seed)
     model = Transformer(shape, generator, recipe.start)
     optimizers = _optimizers(model, recipe)
@@ -94,7 +94,7 @@ def trained(
 
 
 def judged(model: Transformer, kind: Kind = "original", *, contexts: int = 1024) -> dict[str, Any]:
-    """A model on contexts that it was not trained on, the same for every model of its N and d.
+    """A model evaluated on held-out contexts, which are the same for every model of its N and d.
 
     Returns:
         ``excess`` over the floor of the ranking loss with cosine scores, in nats, averaged over
@@ -128,14 +128,14 @@ def judged(model: Transformer, kind: Kind = "original", *, contexts: int = 1024)
 def held_out(
     kind: Kind, contexts: int, responses: int, d: int, device: torch.device
 ) -> tuple[Contexts, Tensor, Tensor]:
-    """The contexts that judge, with their floor [B, P] and its directions [B, P, d]."""
+    """The held-out contexts, their floor [B, P] and its directions [B, P, d]."""
     generator = torch.Generator(device).manual_seed(TEST)
     drawn = sample(contexts, kind=kind, responses=responses, d=d, generator=generator)
     return drawn, *floor(drawn, sizes_of(responses).to(device))
 
 
 def noisy(drawn: Contexts, p: float) -> Contexts:
-    """The contexts that judge, with reward noise; the same for every model."""
+    """The held-out contexts with reward noise, which is the same for every model."""
     return drawn.noisy(p, torch.Generator(drawn.rewards.device).manual_seed(TEST + 1))
 
 
@@ -163,8 +163,8 @@ def _drawn(shape: Shape, kind: Kind, n: int, generator: torch.Generator) -> Cont
 
 
 def _optimizers(model: Transformer, recipe: Recipe) -> list[tuple[torch.optim.Optimizer, float]]:
-    """Each with its highest rate. Muon is for matrices between hidden states; what reads tokens or
-    writes predictions isn't."""
+    """Each with its highest learning rate. Muon is for matrices between hidden states, not for the
+    layers that read tokens or write predictions."""
     if recipe.optimizer == "adam":
         return [(torch.optim.Adam(model.parameters(), lr=recipe.others), recipe.others)]
     matrices = [p for p in model.blocks.parameters() if p.dim() == 2]
@@ -177,7 +177,7 @@ def _optimizers(model: Transformer, recipe: Recipe) -> list[tuple[torch.optim.Op
 
 
 def _schedule(step: int, recipe: Recipe) -> float:
-    """What the highest rate is multiplied with."""
+    """The factor of the highest learning rate."""
     if recipe.optimizer == "adam":
         return 1.0
     rise = min(1.0, (step + 1) / _WARM_UP)

@@ -1,12 +1,12 @@
-"""A small causal transformer that reads contexts, every part of it a setting.
+"""A small causal transformer that reads contexts, with a setting for every part.
 
-An ablation changes one thing: each variant keeps the causal mask and the residual stream, so none
-sees the future and none loses its input. What the paper's released variants do instead can be
-asked for: ``causal=False``, ``renormalised=True``.
+An ablation changes one thing: every variant keeps the causal mask and the residual stream, so none
+sees later tokens and none loses its input. ``causal=False`` and ``renormalised=True`` give what the
+paper's released variants do instead.
 
-- **one-token format**: a triple is one token (x, y, r), of which y and r are hidden in the query's;
-  token k holds triple k, and the prediction read there has seen k triples.
-- **interleaved format**: x, y and r are tokens of their own, three a triple, as in
+- **one-token format**: a triple is one token (x, y, r); the prediction is read at token k, which
+  has seen k triples.
+- **interleaved format**: x, y and r are separate tokens, three for each triple, as in
   arXiv 2405.18634; the prediction is read at the x that follows n triples.
 """
 
@@ -27,18 +27,20 @@ Start = Literal["scaled", "gpt2"]
 
 @dataclass(frozen=True)
 class Shape:
-    """What a transformer is made of.
+    """The shape of a transformer.
 
     Attributes:
-        layers, heads, width: of the residual stream; heads divide the width.
+        layers: their number.
+        heads: of each attention; they divide the width.
+        width: of the residual stream.
         attention: ``softmax``, or ``linear`` (the same without the softmax, divided by the number
             of tokens attended to).
         ffn: with a feed-forward part of four times the width.
         format: of the tokens, see the module.
-        causal: a token attends to itself and those before it; otherwise to all, and a prediction
-            has seen the whole context.
-        renormalised: the stream itself goes through a layer norm after each block, so that what
-            came in fades.
+        causal: a token attends to itself and those before it; otherwise to all, so that every
+            prediction has seen the whole context.
+        renormalised: the residual stream goes through a layer norm after each block, so that the
+            input fades.
         d: of queries and responses.
         responses: N of each context.
 
@@ -71,12 +73,12 @@ class Shape:
 
     @property
     def tokens(self) -> int:
-        """Of a context: every triple, or every part of one."""
+        """Number of tokens of a context: one for each triple, or three."""
         return self.responses * (1 if self.format == "one-token" else 3)
 
 
 class Transformer(nn.Module):
-    """Contexts in, a prediction after each triple out."""
+    """Reads contexts, and gives a prediction after each triple."""
 
     def __init__(self, shape: Shape, generator: torch.Generator, start: Start = "scaled") -> None:
         super().__init__()
@@ -99,7 +101,7 @@ class Transformer(nn.Module):
         is read at the query of triple k and has seen those before it.
         """
         x, y = contexts.query, contexts.responses
-        # as of mean 0 and variance 1, like the coordinates beside it
+        # scaled to mean 0 and variance 1, like the coordinates of x
         r = (contexts.rewards.unsqueeze(-1) - 0.5) * 12**0.5
         x = x.unsqueeze(1).expand(-1, y.shape[1], -1)
         if self.shape.format == "one-token":
@@ -117,8 +119,8 @@ class Transformer(nn.Module):
 
 
 def _scaled(model: Transformer, generator: torch.Generator) -> None:
-    """Weights N(0, 1/fan-in), biases 0; an interleaved token's place is the sum of a code of its
-    triple and one of its part, without which the format is learnt much more slowly."""
+    """Weights N(0, 1/fan-in), biases 0. The position of an interleaved token is the sum of a code
+    of its triple and one of its part; without this the format is learnt much more slowly."""
     for module in _linear(model):
         module.weight.normal_(0, module.in_features**-0.5, generator=generator)
     n, width = model.shape.responses, model.shape.width
@@ -129,8 +131,8 @@ def _scaled(model: Transformer, generator: torch.Generator) -> None:
 
 
 def _as_gpt2(model: Transformer, generator: torch.Generator) -> None:
-    """As GPT-2 starts: weights and places N(0, .02²), biases 0; what reads tokens and writes
-    predictions isn't part of GPT-2, and starts uniform within ±1/√fan-in."""
+    """As in GPT-2: weights and positions N(0, .02²), biases 0. The layers that read tokens and
+    write predictions aren't part of GPT-2, and are uniform within ±1/√fan-in."""
     for module in _linear(model):
         module.weight.normal_(0, 0.02, generator=generator)
     for module in (*model.read, model.write):

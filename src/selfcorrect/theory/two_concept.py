@@ -1,23 +1,23 @@
-"""The two-concept model, fitted to measured distributions; and the forecasts it has to beat.
+"""The two-concept model, fitted to measured distributions, and other forecasts to compare with.
 
-A model that is unsure which of two concepts governs a dialogue answers with a mixture. With p+ what
-it would answer were it sure of the wanted concept, and p− were it sure of the other,
+A model that is unsure which of two concepts governs a dialogue answers with a mixture. Let p+ be
+its distribution if it were sure of the wanted concept, and p− if it were sure of the other. Then
 
     p_t = (1 − ε_t) p+ + ε_t p−,        ε_t = P(other concept | the dialogue up to round t).
 
 By Bayes' rule each round multiplies the odds ε/(1 − ε) by a likelihood ratio ρ_t. If every round
-brings the same evidence ρ_t = ρ, and logit ε_t = a + b t with ρ = e^b: a line, which two rounds
-determine, a third can contradict, and later ones test. Source: arXiv 2406.02378, whose derivation
-misapplies Bayes' rule in one step; this is the corrected form.
+brings the same evidence, ρ_t = ρ, and logit ε_t = a + b t with ρ = e^b. This is a line: two rounds
+determine it, a third can contradict it, and later ones test it. Source: arXiv 2406.02378, whose
+derivation misapplies Bayes' rule in one step; this is the corrected form.
 
-Here ε_t is what least squares over all records says: it minimises Σ_i ‖p_ti − p̂_ti‖², so
+ε_t is estimated by least squares over all records: it minimises Σ_i ‖p_ti − p̂_ti‖², so
 
     ε_t = Σ_i ⟨p_ti − p+_i, d_i⟩ / Σ_i ‖d_i‖²,        d_i = p−_i − p+_i.
 
-Everything is a ratio of sums over records, so that it can be resampled at the cost of a matrix
-product: the ``…_terms`` are what is summed, and their companions compute the figure from the sums.
-Distributions have a row a record and a column an option; a record with fewer options has zeros in
-the rest. A figure that is undefined is NaN.
+Every figure is a function of sums over records, so that it can be resampled with one matrix
+product: the functions ``…_terms`` give the terms of each record, and the functions without the
+suffix compute the figure from their sums. Distributions have a row for each record and a column for
+each option; a record with fewer options has zeros in the rest. An undefined figure is NaN.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def total_variation(plus: ArrayLike, minus: ArrayLike) -> Floats:
 
 
 def epsilon_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:
-    """What ε is computed from, see :func:`epsilon`.
+    """The terms of :func:`epsilon`.
 
     Args:
         p: distributions in each round [T, n, K].
@@ -61,7 +61,7 @@ def epsilon(sums: ArrayLike) -> Floats:
 
 
 def residual_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:
-    """What :func:`residual` is computed from: [n, T + 3]; arguments as :func:`epsilon_terms`."""
+    """The terms of :func:`residual`: [n, T + 3]; arguments as in :func:`epsilon_terms`."""
     away, _ = _away(p, plus, minus)
     x = np.asarray(p, dtype=np.float64)
     varies = ((x - x.mean(axis=1, keepdims=True)) ** 2).sum(axis=(0, 2))
@@ -69,7 +69,7 @@ def residual_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:
 
 
 def residual(sums: ArrayLike) -> Floats:
-    """The share of what differs between records that the mixture leaves unexplained.
+    """The share of the differences between records that the mixture leaves unexplained.
 
     Σ_t Σ_i ‖p_ti − p̂_ti‖² / Σ_t Σ_i ‖p_ti − p̄_t‖², each round with its own ε_t: 0 where every
     distribution is a mixture of its own two anchors, 1 where the mean distribution does as well.
@@ -84,7 +84,7 @@ def residual(sums: ArrayLike) -> Floats:
 
 
 def spread_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:
-    """What :func:`spread` is computed from, for one round p [n, K]: [n, 3]."""
+    """The terms of :func:`spread`, for one round p [n, K]: [n, 3]."""
     c, length = epsilon_terms(np.asarray(p)[None], plus, minus).T
     with np.errstate(divide="ignore", invalid="ignore"):
         squared = np.where(length > 0, c * c / length, 0.0)
@@ -94,7 +94,7 @@ def spread_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:
 def spread(sums: ArrayLike) -> Floats:
     """The standard deviation of the records' own ε around the pooled one, each weighted by ‖d‖².
 
-    Noise in the distributions spreads it too, so it bounds how much the records truly differ.
+    Noise in the distributions adds to it, so it is an upper bound of the true differences.
 
     Args:
         sums: [..., 3] of :func:`spread_terms`.
@@ -126,7 +126,7 @@ def odds_line(shares: ArrayLike, rounds: Sequence[int]) -> tuple[Floats, Floats]
 
 
 def odds_ratio(shares: ArrayLike, rounds: Sequence[int]) -> Floats:
-    """ρ = e^b [...]: what a round multiplies the odds of the other concept by."""
+    """ρ = e^b [...]: the factor by which a round multiplies the odds of the other concept."""
     return np.exp(odds_line(shares, rounds)[1])
 
 
@@ -149,15 +149,15 @@ def mixture(shares: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:
 
 
 def exponential(means: Sequence[float], start: float, ahead: int) -> Floats | None:
-    """A free exponential m_t = L + A k^t through three means, gone on with from another start.
+    """A free exponential m_t = L + A k^t through three means, continued from another start.
 
-    k is their second step over their first, kept within [−1, 1]: beyond, it would leave every
-    bound. What is forecast is kept within [0, 1].
+    k is the second step divided by the first, clipped to [−1, 1], beyond which it would diverge.
+    The forecasts are clipped to [0, 1].
 
     Args:
         means: of three successive rounds.
-        start: where to go on from, in the last of them.
-        ahead: how many rounds further.
+        start: the value to continue from, in the last of them.
+        ahead: number of rounds to predict.
 
     Returns:
         The forecasts [ahead], or ``None`` where the first step is 0, so that no k fits.
@@ -173,10 +173,10 @@ def chain(correct: ArrayLike, start: float, ahead: int) -> Floats | None:
     """A homogeneous first-order chain, Acc' = Acc · CL + (1 − Acc) · CS (arXiv 2412.19513).
 
     Args:
-        correct: 1 and 0 in successive rounds [R, n], of which CL and CS are taken, all rounds
-            together.
-        start: the accuracy to go on from.
-        ahead: how many rounds further.
+        correct: 1 and 0 in successive rounds [R, n], from which CL and CS are estimated, over all
+            rounds together.
+        start: the accuracy to continue from.
+        ahead: number of rounds to predict.
 
     Returns:
         The forecasts [ahead], or ``None`` where no answer was right, or none wrong, so that one

@@ -11,7 +11,7 @@ import pytest
 
 from mixtures import made, shares
 from selfcorrect.errors import UserError
-from selfcorrect.studies.bridge.analysis import foretold, known
+from selfcorrect.studies.bridge.analysis import forecast, known
 from selfcorrect.studies.bridge.arrays import Aligned
 from selfcorrect.studies.bridge.forecasts import METHODS
 from selfcorrect.studies.bridge.sheet import sheet
@@ -21,7 +21,7 @@ from selfcorrect.theory import two_concept as tc
 def bridged(data: Aligned, *, folds: int = 5, seed: int = 0) -> dict[str, Any]:
     """The result, from arrays."""
     found = known(data, folds, seed)
-    return foretold(data, found) if found["identified"] else found
+    return forecast(data, found) if found["identified"] else found
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ def test_nothing_moves_and_no_skill_is_claimed() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (made(apart=0.05), "the anchors say nearly the same"),
-        (made(noise=0.0, apart=0.0), "the anchors say nearly the same"),
+        (made(apart=0.05), "the anchors hardly differ"),
+        (made(noise=0.0, apart=0.0), "the anchors hardly differ"),
         (made(noise=1.0, differ=3.0), "isn't a mixture of its anchors"),
     ],
 )
@@ -127,7 +127,7 @@ def test_a_run_that_is_no_mixture() -> None:
     aside = np.array([0.9, 0.05, 0.05])  # every record moves the same way, whatever its anchors
     found = bridged(replace(data, p=data.p / 10 + 0.9 * aside))
     assert found["residual"]["low"] > 1
-    assert f"by {found['residual']['value']:.1f} times what these differ by" in found["why"]
+    assert f"is {found['residual']['value']:.1f} times that from their mean" in found["why"]
     assert found["why"].endswith("another model, task or wording may.")
     lines = [row for row in measured_rows(found) if row[0].startswith("unexplained")]
     assert lines[0][-1] == "at most .50 (not met)"
@@ -148,7 +148,7 @@ def test_anchors_that_have_not_settled_are_told(usual: dict[str, Any]) -> None:
     assert [e["value"] for e in found["last_steps"].values()] == pytest.approx([-0.07, 0.1])
     told = next(line for line in sheet(found).findings if "settled" in line)
     assert "in the anchor run and by" in told
-    assert "ρ is nearer to 1 than it seems" in told
+    assert "ρ is nearer to 1 than estimated here" in told
 
 
 def test_anchors_that_do_not_differ_in_being_right_are_told(usual: dict[str, Any]) -> None:

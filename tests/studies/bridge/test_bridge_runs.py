@@ -146,7 +146,7 @@ def test_what_can_not_be_an_anchor(runs: dict[str, Run]) -> None:
         bridge(run, negation=negation, anchor=negation)
     header = replace(run.header, spec=run.spec.model_copy(update={"rounds": 3}))
     short = replace(run, header=header)
-    with pytest.raises(UserError, match="the run has 3 rounds, and three are fitted"):
+    with pytest.raises(UserError, match="the run has 3 rounds, and three are needed"):
         bridge(short)
 
 

@@ -52,7 +52,7 @@ def test_calibration_against_all_sequences() -> None:
 @pytest.mark.parametrize("shape", ["a", "i", "ia", "aai"])
 def test_followed_against_all_sequences(shape: str) -> None:
     known = stated(DISTRIBUTIONS[:2], [0.3, 0.7], tokens=1)
-    found = laws.Found()
+    found = laws.Results()
     curve = answers.followed(known, shape, 2, 200, np.random.default_rng(0), found)
     mean = 0.0
     for tokens in itertools.product(range(3), repeat=2 * len(shape)):
@@ -148,9 +148,9 @@ def test_equal_concepts_are_not_told_apart() -> None:
     assert not found["told_apart"]["value"]
     named = {law["name"]: law for law in found["laws"]}
     assert named["typical_rate"]["predicted"] == 0
-    assert "not told apart" in named["mean_rate"]["why"]
+    assert "can't be distinguished" in named["mean_rate"]["why"]
     made = sheet(json.loads(json.dumps(found, allow_nan=False)))
-    assert "not told apart" in made.findings[0]
+    assert "can't be distinguished" in made.findings[0]
     assert page(made)
 
 

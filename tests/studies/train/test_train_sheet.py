@@ -79,8 +79,8 @@ def verdicts(*arms: dict[str, Any]) -> dict[str, str]:
         (of(0.2, 0.1), "reproduces"),
         (of(0.0, 0.01), "does not reproduce"),
         (of(-0.2, 0.1), "does not reproduce"),
-        (of(0.05, 0.1), "can't tell"),
-        (of(0.2, None, 1), "can't tell"),
+        (of(0.05, 0.1), "undecided"),
+        (of(0.2, None, 1), "undecided"),
     ],
 )
 def test_a_part_is_needed_if_the_whole_interval_says_so(
@@ -97,7 +97,7 @@ def test_descent_noise_and_plateau_are_decided_by_intervals() -> None:
         "reproduces"
     )
     assert told["The worse the critic, the worse the answer"] == "reproduces"
-    assert told["The plateau of 1 − cos near .297 is what the context allows"] == (
+    assert told["The plateau of 1 − cos near .297 is the best that the context allows"] == (
         "does not reproduce"
     )
     told = verdicts(arm("formats", "interleaved", 0.4), arm("formats", "one-token", 0, noisy=0.2))

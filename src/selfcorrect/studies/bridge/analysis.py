@@ -1,4 +1,4 @@
-"""The analysis: the anchors' figures, whether they identify the model, and its forecasts."""
+"""The analysis: what is known before anything is predicted, and the forecasts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def preflight(inputs: Inputs) -> Preflight:
 
 def analyse(inputs: Inputs) -> Result:
     """The forecasts of the later rounds on held-out clusters, and their skill."""
-    return foretold(inputs.preflight.data, inputs.preflight.found)
+    return forecast(inputs.preflight.data, inputs.preflight.found)
 
 
 def known(data: Aligned, folds: int, seed: int) -> Result:
@@ -61,7 +61,7 @@ def known(data: Aligned, folds: int, seed: int) -> Result:
         ``bend``, ``rho``; ``anchors``, the mean probability of the right option under p+ and p−
         and their difference; ``last_steps``, by how much ε of each anchor's own run changed in its
         last round, or ``None`` where one has a single round; ``epsilon``, ``spread`` and
-        ``actual``, a row a round; ``answers``; ``settings``; and empty what :func:`foretold` fills.
+        ``actual``, a row a round; ``answers``; ``settings``; and empty what :func:`forecast` fills.
         Estimates as :meth:`selfcorrect.measures.intervals.Estimate.table`.
 
     Raises:
@@ -92,8 +92,8 @@ def known(data: Aligned, folds: int, seed: int) -> Result:
     }
 
 
-def foretold(data: Aligned, found: Result) -> Result:
-    """What is known, with the forecasts.
+def forecast(data: Aligned, found: Result) -> Result:
+    """What was known before, with the forecasts.
 
     Args:
         data: the three runs as arrays.
@@ -101,9 +101,9 @@ def foretold(data: Aligned, found: Result) -> Result:
 
     Returns:
         ``found`` with ``line`` in each row of ``epsilon``; ``odds_fit`` (a and b); ``skill`` by
-        method and quantity; ``lead``, how far ``two_concept``'s exceeds each other's;
-        ``predictions``, a row a later round; ``fallbacks``, in how many folds a method had nothing
-        but persistence.
+        method and quantity; ``lead``, by how much the skill of ``two_concept`` exceeds each
+        other's; ``predictions``, a row a later round; ``fallbacks``, in how many folds a method
+        gave no prediction.
     """
     folds, seed = found["settings"]["folds"], found["settings"]["seed"]
     a, b = (

@@ -1,4 +1,4 @@
-"""What three runs say, as arrays, on the examples that all of them have whole."""
+"""The three runs as arrays, on the examples that all of them have completely."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from selfcorrect.errors import UserError
 from selfcorrect.measures.intervals import Floats
 from selfcorrect.runs.run import Run
 
-#: Answers that are the likeliest option in so large a share of records count as greedy.
+#: Answers count as greedy if at least this share of them is the most likely option.
 GREEDY_FROM = 0.95
 
-#: What is foretold of each record.
+#: What is predicted for each record.
 QUANTITIES = ("probability", "accuracy")
 
 _COLUMNS = (
@@ -35,7 +35,7 @@ class Aligned:
         correct: 1 where the answer given was right, else 0 [T, n].
         clusters: a number for each record's cluster [n].
         greedy: whether the answers count as the likeliest option, else as drawn.
-        likeliest: the share of answers read that are the likeliest option.
+        likeliest: the share of the answers read that are the most likely option.
         sooner: p+ and p− [2, n, K] as they were one round earlier; ``None`` where an anchor has
             only one round.
     """
@@ -52,7 +52,7 @@ class Aligned:
 
     @property
     def quantities(self) -> dict[str, Floats]:
-        """What is foretold of each record, by :data:`QUANTITIES`, as measured [T, n]."""
+        """What is predicted for each record, by :data:`QUANTITIES`, as measured [T, n]."""
         return {"probability": self.of_target(self.p), "accuracy": self.correct}
 
     def of_target(self, p: Floats) -> Floats:
@@ -60,14 +60,14 @@ class Aligned:
         return np.asarray(p[..., np.arange(len(self.target)), self.target])
 
     def accuracy(self, p: Floats) -> Floats:
-        """The accuracy [..., n] to be expected of answers from distributions [..., n, K]."""
+        """The expected accuracy [..., n] of answers from distributions [..., n, K]."""
         if self.greedy:
             return np.asarray(p.argmax(axis=-1) == self.target, dtype=np.float64)
         return self.of_target(p)
 
 
 def aligned(run: Run, negation: Run, anchor: Run) -> Aligned:
-    """Read the three runs and reduce them to the examples that all of them have whole.
+    """Read the three runs, and keep the examples that all of them have completely.
 
     Raises:
         UserError: no options' probabilities, no shared examples, or different options of one.
@@ -82,7 +82,7 @@ def aligned(run: Run, negation: Run, anchor: Run) -> Aligned:
     if shared.is_empty():
         raise UserError(
             f"{run.folder}, {negation.folder} and {anchor.folder} share no example that all of "
-            "them have whole: give runs on the same data, with the same limit and seed."
+            "them have completely: give runs on the same data, with the same limit and seed."
         )
     own = own.join(shared, on="example", how="semi").sort("example", "round")
     first = own.filter(pl.col("round") == own["round"].min())

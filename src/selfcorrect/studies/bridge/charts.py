@@ -22,24 +22,24 @@ def epsilon(result: Result) -> Chart:
         line("p₋, ε = 1", _x(ends), [1, 1], "@baseline", "dash"),
         line("p₊, ε = 0", _x(ends), [0, 0], "@baseline", "dot"),
     ]
-    theory = "No line is fitted, as the model isn't identified. "
+    theory = "No curve is fitted, as the model isn't identified. "
     if result["identified"]:
-        theory = "Theory: a logistic line through rounds 1-3, dashed where it is a forecast. "
+        theory = "Theory: a logistic curve through rounds 1-3, dashed where it is a forecast. "
         fitted, later = rows[:3], rows[2:]
         traces += [
             line("line through rounds 1-3", _x(fitted), [r["line"] for r in fitted], "@outcome"),
-            line("the same, gone on", _x(later), [r["line"] for r in later], "@outcome", "dash"),
+            line("its continuation", _x(later), [r["line"] for r in later], "@outcome", "dash"),
         ]
     traces.append(_markers("measured ε", [(r["round"], r) for r in rows]))
     return Chart(
         name="epsilon",
-        title="How much of the other concept is in each round",
+        title="The share of the other concept in each round",
         alt="ε by round, measured with intervals, between the anchors at 0 and 1"
         + (", beside the line fitted to rounds 1-3." if result["identified"] else "."),
         data=traces,
         layout={"xaxis": rounds_axis(result["actual"]), "yaxis": {"title": {"text": "ε"}}},
         caption=(
-            f"{theory}Measured: ε by least squares over all records, bars are 95 % intervals over "
+            f"{theory}Measured: ε by least squares over all records; bars are 95 % intervals over "
             "clusters."
         ),
     )
@@ -68,8 +68,8 @@ def later(result: Result, name: str) -> Chart:
         data=traces,
         layout={"xaxis": rounds_axis(result["actual"]), "yaxis": {"tickformat": ".2~f"}},
         caption=(
-            "Lines are forecasts for held-out clusters from rounds 1-3 of the others; markers are "
-            "measured, bars are 95 % intervals over clusters."
+            "Lines are forecasts for held-out clusters, from rounds 1-3 of the other clusters. "
+            "Markers are measured; bars are 95 % intervals over clusters."
         ),
     )
 

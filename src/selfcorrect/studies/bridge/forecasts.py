@@ -1,4 +1,4 @@
-"""What each method foretells of each record's later rounds, from the other folds' clusters."""
+"""What each method predicts for each record's later rounds, from the clusters of other folds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from selfcorrect.studies.bridge.arrays import QUANTITIES, Aligned
 from selfcorrect.studies.bridge.plan import FITTED
 from selfcorrect.theory import two_concept as tc
 
-#: What predicts, persistence apart; see :func:`forecasts`.
+#: The methods besides persistence; see :func:`forecasts`.
 METHODS = ("two_concept", "two_concept_steps", "exponential", "chain")
 
 #: method → quantity → what is predicted of each record in each later round [T − 3, n].
@@ -20,13 +20,18 @@ Forecasts = Mapping[str, Mapping[str, Floats]]
 
 
 def forecasts(data: Aligned, folds: int, seed: int) -> tuple[Forecasts, dict[str, int]]:
-    """Every method's forecast of each record, from the other folds' clusters.
+    """The forecasts of all methods, and in how many folds a method gave none.
 
-    ``two_concept`` puts a record between its own anchors, where the line says.
-    ``two_concept_steps`` adds the line's steps after round 3 to the record's own round 3, so that
-    an anchor that is off by as much in every round does no harm. ``exponential`` and ``chain``
-    foretell the mean, and move every record by as much. Where a method can't foretell anything it
-    is persistence, and that is counted.
+    ``two_concept`` places a record between its own anchors, at the ε of the line.
+    ``two_concept_steps`` adds the line's changes after round 3 to the record's own round 3, so an
+    error of an anchor that is the same in all rounds does no harm. ``exponential`` and ``chain``
+    predict the mean, and move every record by the same amount. Where a method gives no prediction,
+    persistence takes its place, and the fold is counted.
+
+    Args:
+        data: the three runs.
+        folds: into how many parts the clusters are cut.
+        seed: of the cut.
     """
     rounds = len(data.p)
     at, ahead = len(FITTED) - 1, rounds - len(FITTED)
@@ -80,7 +85,7 @@ def forecasts(data: Aligned, folds: int, seed: int) -> tuple[Forecasts, dict[str
 
 
 def _move(values: Floats, test: NDArray[np.bool_], path: Floats | None, start: float) -> int:
-    """Move the held-out records [L, n] so that their mean follows a path; 1 where there is none."""
+    """Move held-out records [L, n] so that their mean follows a path; 1 if there is no path."""
     if path is None:
         return 1
     values[:, test] += (path - start)[:, None]

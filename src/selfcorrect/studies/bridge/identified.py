@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from selfcorrect.measures.intervals import Estimate
 from selfcorrect.studies.bridge.plan import FITTED
 
-#: Anchors nearer to each other than this identify nothing (specification).
+#: Anchors that differ by less identify nothing (specification).
 LEAST_TV = 0.05
-#: A mixture that leaves more of the differences between records unexplained is no description.
+#: A mixture that leaves a larger share of the differences between records unexplained doesn't
+#: describe them.
 MOST_RESIDUAL = 0.5
-#: Anchors whose ε changed by more in their own last round haven't settled: p± aren't their ends.
+#: Anchors whose ε changed by more in their own last round haven't settled.
 MOST_LAST_STEP = 0.01
 
 
@@ -25,14 +26,14 @@ def unidentified(tv: Estimate, residual: Estimate, epsilon: Sequence[Estimate]) 
     """
     if tv.value is None or tv.value < LEAST_TV:
         return (
-            "the anchors say nearly the same: the total variation between p+ and p− is "
-            f"{tv.value or 0:.3f}, under {LEAST_TV:g}; look for a model or a task on which the "
+            "the anchors hardly differ: the total variation between p+ and p− is "
+            f"{tv.value or 0:.3f}, below {LEAST_TV:g}; use a model or a task on which the "
             "instruction changes the answers."
         )
     if tv.low is not None and tv.low < LEAST_TV:
         return (
             "the anchors aren't shown to differ: the interval of the total variation between p+ "
-            f"and p− reaches down to {tv.low:.3f}, under {LEAST_TV:g}; run all three on more "
+            f"and p− reaches down to {tv.low:.3f}, below {LEAST_TV:g}; run all three on more "
             "examples (a larger --limit)."
         )
     if residual.value is None or residual.value > MOST_RESIDUAL:
@@ -44,14 +45,14 @@ def unidentified(tv: Estimate, residual: Estimate, epsilon: Sequence[Estimate]) 
 
 
 def _no_mixture(residual: Estimate) -> str:
-    """Told before ε is: of a run that is no mixture, ε says nothing."""
+    """Comes before what is said of ε, which means nothing where the run is no mixture."""
     if residual.value is None:
         return (
-            "the records don't differ, so nothing shows whether they are mixtures of their "
+            "the records don't differ, so it can't be told whether they are mixtures of their "
             "anchors; run all three on other examples."
         )
-    most = f"over {100 * MOST_RESIDUAL:.0f} %"
-    stays = "of what differs between records in rounds 1-3 stays unexplained"
+    most = f"more than {100 * MOST_RESIDUAL:.0f} %"
+    stays = "of the differences between records in rounds 1-3 stay unexplained"
     if residual.low is not None and residual.low <= MOST_RESIDUAL:
         ends = ", ".join(f"{100 * end:.0f}" for end in (residual.low, residual.high or 0.0))
         return (
@@ -62,11 +63,11 @@ def _no_mixture(residual: Estimate) -> str:
         missed = f"{100 * residual.value:.0f} % {stays}, {most}"
     else:
         missed = (
-            f"the nearest mixtures miss the records of rounds 1-3 by {residual.value:.1f} times "
-            "what these differ by (in squares), so none describes them"
+            "the squared distance of the records of rounds 1-3 from the nearest mixtures is "
+            f"{residual.value:.1f} times that from their mean"
         )
     return (
-        f"the run isn't a mixture of its anchors: {missed}; more examples won't change that, "
+        f"the run isn't a mixture of its anchors: {missed}; more examples won't change that, but "
         "another model, task or wording may."
     )
 
@@ -76,8 +77,8 @@ def _outside(round: int, value: float, low: float | None, high: float | None) ->
     if low is None or high is None or low >= 1 or high <= 0:
         return (
             f"the run doesn't lie between its anchors: ε in round {round} is {said}, and a "
-            "probability is between 0 and 1; anchors of more rounds, or other words for the "
-            "goal, may reach further."
+            "probability is between 0 and 1; use anchors with more rounds, or another wording of "
+            "the goal."
         )
     return (
         f"the run isn't shown to lie between its anchors: ε in round {round} is {said} "

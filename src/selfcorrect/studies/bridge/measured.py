@@ -16,7 +16,7 @@ from selfcorrect.theory import two_concept as tc
 
 
 def measured(data: Aligned, seed: int) -> dict[str, Any]:
-    """``identified``, and the figures up to ``bend`` of what the analysis knows beforehand.
+    """``identified``, and all figures that don't depend on a forecast.
 
     See :func:`selfcorrect.studies.bridge.analysis.known`.
 
@@ -65,7 +65,7 @@ _NONE = {"value": None, "low": None, "high": None}
 
 
 def _last_steps(data: Aligned, seed: int) -> dict[str, dict[str, Any]] | None:
-    """By how much each anchor still moved, on the scale on which p+ is 0 and p− is 1."""
+    """By how much ε of each anchor's run changed in its last round; p+ is at 0 and p− at 1."""
     if data.sooner is None:
         return None
     terms = tc.epsilon_terms(data.sooner, data.plus, data.minus)

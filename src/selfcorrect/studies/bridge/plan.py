@@ -12,7 +12,8 @@ from selfcorrect.studies.base import Settings
 
 #: The rounds that are fitted; those after them are predicted.
 FITTED = (1, 2, 3)
-#: Each is a strategy: the run that is forecast, and the two whose last rounds are p− and p+.
+#: Each is a strategy: of the run whose later rounds are predicted, and of the two runs whose last
+#: rounds are p− and p+.
 ARMS = ("intrinsic", "negation", "anchor")
 
 
@@ -52,11 +53,11 @@ def three(run: Run, negation: Run | None = None, anchor: Run | None = None) -> M
 
 
 def check_rounds(rounds: int) -> None:
-    """Raises UserError where a run has no round that isn't fitted."""
+    """Raises UserError where a run has no round besides those that are fitted."""
     if rounds <= len(FITTED):
         raise UserError(
-            f"the run has {rounds} round{'' if rounds == 1 else 's'}, and three are fitted before "
-            "any is predicted: give a run of at least 4 rounds (--rounds 10)."
+            f"the run has {rounds} round{'' if rounds == 1 else 's'}, and three are needed for the "
+            "fit before any can be predicted: give a run of at least 4 rounds (--rounds 10)."
         )
 
 
@@ -96,7 +97,7 @@ def _siblings(run: Run) -> Iterator[Run]:
     for path in sorted(parent.glob(f"*/{RUN}")):
         try:
             yield open_run(path)
-        except UserError:  # a damaged folder is no candidate, and not this command's business
+        except UserError:  # a damaged folder is no candidate; it is refused where it is asked for
             continue
 
 

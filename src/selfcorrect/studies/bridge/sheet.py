@@ -1,4 +1,4 @@
-"""The bridge as a sheet: what was measured of the two-concept model, and what it foretold."""
+"""The bridge as a sheet: its findings, the measured figures, and the forecasts."""
 
 from __future__ import annotations
 
@@ -10,48 +10,49 @@ from selfcorrect.report.sheet import Section, Sheet
 from selfcorrect.studies.bridge import charts, tables
 from selfcorrect.studies.bridge.tables import METHODS, beyond, estimate
 
-QUESTION = "Do three rounds and two anchors foretell the rest?"
+QUESTION = "Do three rounds and two anchor runs predict the later rounds?"
 
 Result = Mapping[str, Any]
 
 _MODEL = (
-    "Suppose the model answers according to which of two concepts it takes the dialogue to be "
-    "about, the wanted one or another, and isn't sure which. Its distribution over the options is "
-    "then a mixture, p_t = (1 − ε_t) p₊ + ε_t p₋, where ε_t is the probability it gives the other "
-    "concept after round t. By Bayes' rule every round multiplies the odds ε/(1 − ε) by a "
-    "likelihood ratio. If every round says the same, that is one number ρ, and logit ε_t = a + b t "
-    "with ρ = e^b: below 1 each round makes the wanted concept likelier, at 1 nothing moves.",
-    "Both ends are measured, not fitted: p₋ for each example in the last round of a run with the "
-    "goal reversed, p₊ in that of a run whose goal is stated at length. What is left to fit is "
-    "ε_t, one number a round, by least squares over all records, and a line through three of them.",
-    "A forecast that merely knows the last value is hard to beat, so skill is counted from there: "
-    "1 − error / error of persistence, which says that nothing changes after round 3. 1 is "
-    "perfect, 0 no better than persistence, below 0 worse. The error is the distance of the "
-    "predicted from the measured mean, over all later rounds. A free exponential (three numbers "
-    "through rounds 1-3, no theory) and the transition chain (the chances that a right answer "
-    "stays right and a wrong one becomes so) are given the same. Every forecast is of clusters "
-    "that its fit has not seen.",
+    "Suppose that one of two concepts governs the dialogue, the wanted one or another, and that "
+    "the model isn't sure which. Its distribution over the options is then a mixture, "
+    "p_t = (1 − ε_t) p₊ + ε_t p₋, where ε_t is the probability that it gives the other concept "
+    "after round t. By Bayes' rule every round multiplies the odds ε/(1 − ε) by a likelihood "
+    "ratio. If all rounds bring the same evidence, that ratio is one number ρ, and "
+    "logit ε_t = a + b t with ρ = e^b. With ρ below 1 each round makes the wanted concept more "
+    "likely; with ρ = 1 nothing changes.",
+    "p₊ and p₋, the anchors, are measured and not fitted: p₋ is each example's distribution in the "
+    "last round of a run with the goal reversed, p₊ that of a run whose goal is stated at length. "
+    "What is fitted is ε_t, one number a round, by least squares over all records, and a line "
+    "through the first three.",
+    "The baseline is persistence: nothing changes after round 3. Skill is "
+    "1 − error / error of persistence; 1 is perfect, 0 is no better than persistence, and below 0 "
+    "is worse. The error is the distance of the predicted from the measured mean, over all later "
+    "rounds. Two other forecasts use the same rounds 1-3: a free exponential (three parameters, no "
+    "theory) and a transition chain (the probabilities that a right answer stays right and that a "
+    "wrong one becomes right). Every forecast is for clusters that were not used in its fit.",
 )
 _WRONG = (
-    "The anchors needn't be pure. If the negation run holds some of the wanted concept, or the "
-    "anchor run some of the other, ε is measured on a scale that is shifted and stretched, and its "
-    "logit is no line; ρ comes out farther from 1 than it is. So it is where the anchors' own runs "
-    "have too few rounds to come to their ends. Noise in the anchors pulls every ε towards ½, and "
-    "ρ towards 1.",
+    "The anchors may be impure. If the negation run contains some of the wanted concept, or the "
+    "anchor run some of the other, ε is measured on a shifted and stretched scale, and its logit "
+    "isn't linear; the estimated ρ is then farther from 1 than the true one. The same happens "
+    "where the anchors' runs have too few rounds to settle. Noise in the anchors moves every ε "
+    "towards ½, and ρ towards 1.",
     "Answers are evidence, too. Where the model's own answers are drawn from its mixture, they "
-    "leave the probability of either concept unchanged on average; greedy answers don't, and then "
-    "a round's ρ isn't the instruction's alone.",
-    "Records differ. Each record's logit may be a line while the mean of their ε is none: the more "
-    "they differ, the flatter the mean, and ρ lies nearer 1 than any record's. The spread of ε "
-    "between records is shown for that reason; noise adds to it.",
-    "And there may be no two concepts at all. A run that grows surer of its own first answer moves "
-    "in a direction that neither anchor knows. The unexplained share, and the skill for each "
-    "record's distribution, show that; the means needn't.",
+    "leave the probability of each concept unchanged on average. Greedy answers don't, and then a "
+    "round's ρ is not that of the instruction alone.",
+    "Records differ. The logit of each record may be linear while that of the mean isn't: the more "
+    "the records differ, the flatter the mean, and ρ is nearer to 1 than any record's own. The "
+    "spread of ε between records is shown for that reason; noise adds to it.",
+    "There may be no two concepts at all. A run in which the model grows surer of its own first "
+    "answer moves in a direction that neither anchor has. The unexplained share and the skill for "
+    "each record's distribution show that; the means may not.",
 )
 
 
 def sheet(result: Result) -> Sheet:
-    """The sheet of what :func:`selfcorrect.studies.bridge.bridge` returns."""
+    """The sheet of what :func:`selfcorrect.studies.bridge.analysis.analyse` returns."""
     settings = result["settings"]
     folders = result.get("folders", {})
     return Sheet(
@@ -78,7 +79,7 @@ def sheet(result: Result) -> Sheet:
     )
 
 
-# --- in words ------------------------------------------------------------------------------------
+# --- findings ------------------------------------------------------------------------------------
 
 
 def _findings(result: Result) -> list[str]:
@@ -102,7 +103,7 @@ def _findings(result: Result) -> list[str]:
 
 
 def _headline(result: Result) -> str:
-    """Of the one figure that was chosen beforehand: the mean probability of the right option."""
+    """On the one figure that was chosen beforehand: the mean probability of the right option."""
     e = result["skill"]["two_concept"]["probability"]
     later = f"rounds {result['predictions'][0]['round']}-{result['rounds']}"
     if result["rounds"] == result["predictions"][0]["round"]:
@@ -114,12 +115,15 @@ def _headline(result: Result) -> str:
     said = f"skill {estimate(e)} (n {e['n']:,}, {count(e['clusters'], 'cluster')})"
     what = f"the mean probability of the right option in {later}"
     if e["low"] is None:
-        return f"How well the two-concept model foretells {what} is {said}: {e.get('why')}."
+        return f"The two-concept model predicts {what} with {said}: {e.get('why')}."
     if e["low"] > 0:
-        return f"The two-concept model foretells {what} better than persistence: {said}."
+        return f"The two-concept model predicts {what} better than persistence: {said}."
     if e["high"] < 0:
-        return f"The two-concept model foretells {what} worse than persistence: {said}."
-    return f"Whether two concepts foretell {what} better than persistence is undecided: {said}."
+        return f"The two-concept model predicts {what} worse than persistence: {said}."
+    return (
+        f"Whether the two-concept model predicts {what} better than persistence is undecided: "
+        f"{said}."
+    )
 
 
 def _rivals(result: Result) -> list[str]:
@@ -128,10 +132,10 @@ def _rivals(result: Result) -> list[str]:
         return []
     said = f"the difference in skill is {estimate(e, signed=True)}"
     if e["low"] > 0:
-        return [f"It does better than a free exponential, which knows no theory: {said}."]
+        return [f"It does better than a free exponential, which uses no theory: {said}."]
     if e["high"] < 0:
-        return [f"A free exponential, which knows no theory, does better: {said}."]
-    return [f"It isn't shown to do better than a free exponential, which knows no theory: {said}."]
+        return [f"A free exponential, which uses no theory, does better: {said}."]
+    return [f"It isn't shown to do better than a free exponential, which uses no theory: {said}."]
 
 
 def _odds(result: Result) -> str:
@@ -141,17 +145,17 @@ def _odds(result: Result) -> str:
         return f"Over rounds 1-3 {said}; it has no interval: {e.get('why')}."
     if e["low"] <= 1 <= e["high"]:
         return f"Over rounds 1-3 the odds of the other concept aren't shown to change: {said}."
-    way = "shrinks" if e["value"] < 1 else "raises"
+    way = "lowers" if e["value"] < 1 else "raises"
     return f"Over rounds 1-3 each round {way} the odds of the other concept: {said}."
 
 
 def _aimless(result: Result) -> list[str]:
-    """Of anchors that differ, but not in how likely the right option is."""
+    """On anchors that differ, but not in how likely the right option is."""
     e = result["anchors"]["difference"]
     if e["low"] is None or e["low"] > 0:
         return []
     less = e["high"] < 0
-    how = "is less likely" if less else "isn't shown to be likelier"
+    how = "is less likely" if less else "isn't shown to be more likely"
     then = "the anchors don't" if less else "nothing shows that the anchors"
     return [
         f"The right option {how} under p₊ than under p₋: {estimate(e, 3, signed=True)}; so {then} "
@@ -160,7 +164,7 @@ def _aimless(result: Result) -> list[str]:
 
 
 def _unsettled(result: Result) -> list[str]:
-    """Of anchors that were still on their way in their last round."""
+    """On anchors that still changed in their last round."""
     most = result["settings"]["most_last_step"]
     moved = [
         f"by {estimate(e, 3, signed=True)} in the {name} run"
@@ -169,12 +173,12 @@ def _unsettled(result: Result) -> list[str]:
     ]
     if not moved:
         return []
-    farther = "If they were on their way still, ρ is nearer to 1 than it seems. "
+    farther = "If they would have changed further, ρ is nearer to 1 than estimated here. "
     farther = farther if result["identified"] else ""
     return [
         f"The anchors haven't settled: in their last round ε still changed {' and '.join(moved)}. "
         f"{farther}Run negation and anchor again for more rounds (a larger --rounds); the longer "
-        "runs are then taken."
+        "runs are then used."
     ]
 
 
@@ -183,23 +187,23 @@ def _doubts(result: Result) -> list[str]:
     bend = result["bend"]
     if bend["low"] is not None and (bend["low"] > 0 or bend["high"] < 0):
         lines.append(
-            "Rounds 2 and 3 don't bring the same evidence, so one ρ is no description: "
+            "Rounds 2 and 3 don't bring the same evidence, so one ρ doesn't describe both: "
             f"log(ρ₃/ρ₂) = {estimate(bend, signed=True)}."
         )
     spread, epsilon = result["spread"][2], result["epsilon"][2]
     most = (epsilon["value"] * (1 - epsilon["value"])) ** 0.5
     if spread["value"] > most / 2:
         lines.append(
-            "Records differ much: their ε in round 3 have the standard deviation "
-            f"{estimate(spread)}, and {short(most)} is the most for probabilities of this mean. "
-            "The mean of ε needn't be logistic then, and ρ is nearer 1 than the records' own."
+            "Records differ much: the standard deviation of their ε in round 3 is "
+            f"{estimate(spread)}, of at most {short(most)} for probabilities with this mean. "
+            "The mean of ε need not be logistic then, and ρ is nearer to 1 than the records' own."
         )
     worst = {name: n for name, n in result["fallbacks"].items() if n}
     if worst:
         folds = result["settings"]["folds"]
         names = ", ".join(f"{_fallback(name)} in {n} of {folds}" for name, n in worst.items())
         lines.append(
-            f"Where a method could foretell nothing it stands as persistence: {names} folds."
+            f"Where a method gave no prediction, persistence takes its place: {names} folds."
         )
     return lines
 
@@ -228,21 +232,23 @@ def _between(result: Result) -> list[str]:
 
 def _forecast(result: Result) -> Section:
     answers = result["answers"]
-    share = f"{percent(answers['likeliest'])} % of the answers are the likeliest option"
+    share = f"{percent(answers['likeliest'])} % of the answers are the most likely option"
     way = (
-        "so a forecast's accuracy is that of its likeliest option"
+        "so the accuracy of a forecast is that of its most likely option"
         if answers["taken_as"] == "greedy"
-        else "so they count as drawn, and a forecast's accuracy is its probability of the right one"
+        else "so they count as drawn, and the accuracy of a forecast is its probability of the "
+        "right option"
     )
     return Section(
-        "What was foretold",
+        "Forecasts",
         [
             f"In this run {share}, {way}.",
-            "Two concepts puts every record between its own anchors, where the line through rounds "
-            "1-3 says. Steps only adds the line's further steps to the record's own round 3: an "
-            "anchor that is off by as much in every round then does no harm. For each record's "
-            "distribution that is the stricter test: persistence repeats the noise of round 3, and "
-            "a forecast that doesn't gains by that alone.",
+            "The forecast “two concepts” places every record between its own anchors, at the ε of "
+            "the line through rounds 1-3. “Two concepts, steps only” adds the changes of that line "
+            "to the record's own round 3, so an error of an anchor that is the same in all rounds "
+            "does no harm. For each record's distribution this is the stricter test: persistence "
+            "repeats the noise of round 3, and a forecast that doesn't has an advantage from that "
+            "alone.",
         ],
         [
             tables.skill(result),

@@ -1,4 +1,4 @@
-"""How much better than persistence a forecast was, and whether there was anything to foretell."""
+"""How much better than persistence a forecast is, and whether there was anything to predict."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ Skills = dict[str, dict[str, dict[str, Any]]]
 
 
 def skills(data: Aligned, predicted: Forecasts, seed: int) -> tuple[Skills, Skills]:
-    """1 − a method's error over persistence's, where anything moves after round 3; and by how much
-    ``two_concept``'s exceeds each other's.
+    """The skill of each method, and by how much that of ``two_concept`` exceeds each other's.
 
-    The error of means is Σ_t |mean predicted − mean measured| over the later rounds, of records'
-    distributions Σ_t Σ_i ‖p̂ − p‖². The intervals resample the clusters that are predicted, with
-    the fits as they are. The noise of a measured mean is nobody's to foretell and counts as error,
-    so that few records keep even the truth below 1.
+    Skill is 1 − error of the method / error of persistence. The error of means is
+    Σ_t |mean predicted − mean measured| over the later rounds; that of records' distributions is
+    Σ_t Σ_i ‖p̂ − p‖². Intervals resample the clusters that are predicted, with the fits unchanged.
+    The noise of a measured mean can't be predicted and counts as error, so with few records even
+    the true model has a skill below 1. There is no skill where no later round is shown to differ
+    from round 3.
+
+    Returns:
+        Both as tables of estimates, by method and quantity.
     """
     at, later = len(FITTED) - 1, slice(len(FITTED), None)
     actual = data.quantities
@@ -75,13 +79,13 @@ def skills(data: Aligned, predicted: Forecasts, seed: int) -> tuple[Skills, Skil
 
 
 def _skill_of(sums: Floats) -> Floats:
-    """From sums of errors, a method's in each later round and then persistence's [..., 2 L]."""
+    """From sums of errors by later round: those of the method, then of persistence [..., 2 L]."""
     mine, base = np.moveaxis(_totals(sums, 2), -1, 0)
     return np.asarray(1 - mine / base)
 
 
 def _lead_of(sums: Floats) -> Floats:
-    """Our skill − another's, from sums of errors, ours, its and persistence's [..., 3 L]."""
+    """From sums of errors: of ``two_concept``, of the other method, of persistence [..., 3 L]."""
     mine, theirs, base = np.moveaxis(_totals(sums, 3), -1, 0)
     return np.asarray((theirs - mine) / base)
 
@@ -94,7 +98,7 @@ def _totals(sums: Floats, methods: int) -> Floats:
 def _still(
     after: Floats, before: Floats, clusters: NDArray[Any], share: bool, seed: int
 ) -> str | None:
-    """Why persistence can't be beaten: no later round is shown to differ from round 3.
+    """Why there is no skill: no later round is shown to differ from round 3. Else ``None``.
 
     Tested for all later rounds at once, with the intervals of a simultaneous band.
 
@@ -102,7 +106,7 @@ def _still(
         after: in the later rounds [L, n].
         before: in round 3 [n].
         clusters: of the records [n].
-        share: whether they are zeros and ones.
+        share: whether the values are zeros and ones.
         seed: of the band.
     """
     level = joint_level((after - before).T, clusters, seed=seed)
@@ -115,6 +119,6 @@ def _still(
         if e.low is not None and e.high is not None and (e.low > 0 or e.high < 0):
             return None
     return (
-        "no later round is shown to differ from round 3, so there is no movement that could be "
-        "foretold better than by persistence"
+        "no later round is shown to differ from round 3, so there is no change that could be "
+        "predicted better than by persistence"
     )

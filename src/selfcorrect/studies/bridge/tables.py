@@ -40,7 +40,7 @@ def estimate(e: Estimate, places: int = 2, *, signed: bool = False) -> str:
 
 
 def beyond(e: Estimate, most: float) -> bool:
-    """Whether a figure is shown to be farther from 0; if it has no interval, whether it is."""
+    """Whether a figure is shown to be farther from 0; without an interval, whether it is."""
     low, high = (e["value"] if e[end] is None else e[end] for end in ("low", "high"))
     return low is not None and bool(low > most or high < -most)
 
@@ -78,7 +78,7 @@ def measured(result: Result) -> Table:
             for name, e in (result["last_steps"] or {}).items()
         ),
         ("ρ, rounds 1-3", result["rho"], ""),
-        ("log(ρ₃/ρ₂)", result["bend"], "0 if rounds say the same"),
+        ("log(ρ₃/ρ₂)", result["bend"], "0 if evidence is equal"),
         ("spread of ε, round 3", result["spread"][2], ""),
     ]
     return Table(
@@ -87,9 +87,9 @@ def measured(result: Result) -> Table:
         rows=[[name, estimate(e, 3), wanted] for name, e, wanted in rows],
         note=(
             f"n {result['n']:,}, {count(result['clusters'], 'cluster')}; intervals are over "
-            "clusters. On ε's scale p₊ is 0 and p₋ is 1. Unexplained is the records' squared "
-            "distance from the nearest mixtures of their anchors over that from the round's mean: "
-            "0 is a mixture, 1 no better than the mean."
+            "clusters. ε is 0 at p₊ and 1 at p₋. Unexplained: the squared distance of the records "
+            "from the nearest mixtures of their anchors, divided by that from the round's mean. It "
+            "is 0 for a mixture, and 1 where the round's mean describes the records equally well."
         ),
     )
 
@@ -120,8 +120,8 @@ def skill(result: Result) -> Table:
         rows=rows,
         note=(
             f"{note}1 is perfect, 0 is persistence. n {result['n']:,}, "
-            f"{count(result['clusters'], 'cluster')}; intervals resample the clusters predicted, "
-            "with the fits as they are. The noise of the measured means counts as error."
+            f"{count(result['clusters'], 'cluster')}; intervals resample the predicted clusters, "
+            "with the fits unchanged. The noise of the measured means counts as error."
         ),
     )
 
@@ -141,7 +141,7 @@ def rounds(result: Result) -> Table:
                 ]
             )
     return Table(
-        title="Means, measured and foretold",
+        title="Means, measured and predicted",
         columns=["round", "measured [95 %]", *METHODS.values(), "persistence"],
         rows=rows,
         terminal=False,

@@ -1,7 +1,7 @@
 """Latent concepts: the laws that follow if a model infers a concept from repeated instructions.
 
 - :mod:`.typical`, :mod:`.means`: two rates; :mod:`.calibration`; :mod:`.noise`: wrong instructions;
-  :mod:`.answers`: the model's own answers; :mod:`.markov`: concepts with order;
+  :mod:`.answers`: the model's own answers; :mod:`.markov`: concepts whose tokens have an order;
 - :mod:`.laws`: how predicted and measured, exact and sampled numbers are compared;
 - :mod:`.analysis`: all of it; :mod:`.sheet`: the findings; :mod:`.charts`, :mod:`.tables`.
 """
@@ -21,8 +21,8 @@ def _analyse(inputs: Inputs) -> Result:
 STUDY = Study(
     about="Simulate latent concepts: each law of convergence, predicted and measured.",
     details=(
-        "Exact enumeration beside Monte Carlo, for concepts that draw tokens independently and "
-        "for hidden Markov ones."
+        "By exact enumeration and by sampling, for concepts that draw tokens independently and "
+        "for hidden Markov concepts."
     ),
     question=QUESTION,
     source="arXiv 2406.02378",

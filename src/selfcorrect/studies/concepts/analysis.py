@@ -1,10 +1,8 @@
-"""``selfcorrect theory concepts``: what the latent-concept account of self-correction predicts.
+"""The analysis: what the latent-concept account of self-correction predicts, and what is measured.
 
-A text comes from a concept; round t shows m tokens drawn from the concept C+; the model predicts
-with the exact posterior over concepts. Each law is computed, and measured on simulated histories,
-all of them where they can be enumerated. The account: arXiv 2406.02378; which of its laws hold in
-which sense: :mod:`rates`, :mod:`averages`, :mod:`confidence`, :mod:`instructions`,
-:mod:`markov_rates`, all of :mod:`selfcorrect.theory`.
+A text comes from a concept. Each round shows m tokens drawn from the concept C+, and the model
+predicts with the exact posterior over concepts. Every law is computed, and measured on simulated
+histories; where all histories can be enumerated, on all of them. Source: arXiv 2406.02378.
 """
 
 from __future__ import annotations
@@ -18,7 +16,14 @@ import numpy as np
 from selfcorrect.errors import UserError
 from selfcorrect.studies.concepts.answers import answered, locked
 from selfcorrect.studies.concepts.calibration import calibration
-from selfcorrect.studies.concepts.laws import Found, agreement, finite, law, spaced, untold
+from selfcorrect.studies.concepts.laws import (
+    Results,
+    agreement,
+    finite,
+    indistinguishable,
+    law,
+    spaced,
+)
 from selfcorrect.studies.concepts.markov import markov
 from selfcorrect.studies.concepts.means import mean
 from selfcorrect.studies.concepts.noise import noise
@@ -34,20 +39,20 @@ from selfcorrect.theory.rates import Speeds, follow, speeds
 DISTRIBUTIONS = ((0.5, 0.3, 0.2), (0.3, 0.3, 0.4), (0.1, 0.2, 0.7))
 #: Tokens an instruction.
 TOKENS = 3
-#: Shares of wrong instructions at which the drift is measured, and the threshold's own.
+#: Shares of wrong instructions for which the drift is measured, besides the threshold.
 WRONG = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-#: p(C+) from which the model is left to its own answers.
+#: Values of p(C+) from which only the model's own answers follow.
 PRIORS = (0.2, 0.5, 0.8)
-#: Hidden Markov concepts with two states that show in the token with probability .85: C+ stays in
-#: a state with .9, its rival with .3. They say both tokens equally often, so one token tells
-#: nothing: only the order does.
+#: Hidden Markov concepts with two states, each of which emits its own token with probability .85.
+#: C+ stays in a state with probability .9, its rival with .3. Both emit the two tokens equally
+#: often, so a single token carries no information: only the order does.
 _STAYS = (0.9, 0.3)
 _SHOWS = 0.85
 _LENGTH = 4
 
 PATHS = 40_000
 QUICK_PATHS = 10_000
-#: Rounds after which rates are measured; their bias falls as 1/t.
+#: Rates are measured after so many rounds; their bias falls as 1/t.
 HORIZON = 200
 _MARKOV_HORIZON = 100
 _SIDES_ROUNDS = 40
@@ -68,8 +73,8 @@ def concepts(
     """Every law, predicted and measured.
 
     Args:
-        rounds: of the curves over rounds; all histories of so many are enumerated.
-        paths: sampled for each law; 40,000 if not given, 10,000 if ``quick``.
+        rounds: of the curves over rounds; all histories of so many rounds are enumerated.
+        paths: number of sampled paths for each law; by default 40,000, or 10,000 if ``quick``.
         seed: of all sampling.
         quick: fewer paths.
         distributions: p(token | concept), C+ first; see :func:`posteriors.stated`.
@@ -80,9 +85,9 @@ def concepts(
     Returns:
         As ``--json`` prints it: ``laws``, each with ``predicted``, ``measured``, ``low``, ``high``
         (95 %), ``n`` and ``relative_error``; ``agreement`` of sampled with exact means, and all
-        ``comparisons``; ``rates``, how many lie within 2 %; ``told_apart``, whether
-        200 rounds tell C+ from its nearest rival; ``curves``; ``concepts``;
-        ``settings``. What can't be told is ``None`` and has a ``why``.
+        ``comparisons``; ``rates``, how many lie within 2 %; ``told_apart``, whether 200 rounds
+        distinguish C+ from its nearest rival; ``curves``; ``concepts``; ``settings``. What can't be
+        measured is ``None`` and has a ``why``.
 
     Raises:
         UserError: impossible concepts (:func:`posteriors.stated`), a share of wrong instructions
@@ -102,7 +107,7 @@ def concepts(
     speed = speeds(known)
     pair = known.pair(speed.nearest)
     rngs = iter(np.random.default_rng(seed).spawn(7))
-    found = Found()
+    found = Results()
     walked = follow(known, spaced(HORIZON), n, next(rngs))
     found.add(typical(known, walked))
     found.add(mean(known, HORIZON, n, next(rngs)))
@@ -114,7 +119,7 @@ def concepts(
     found.add(locked(pair, PRIORS, HORIZON // 2, n, next(rngs)))
     models = [_sticky(stay) for stay in _STAYS]
     found.add(markov(models, _LENGTH, _MARKOV_HORIZON, n, next(rngs)))
-    why = untold(float(speed.kl.min()), HORIZON)
+    why = indistinguishable(float(speed.kl.min()), HORIZON)
     rates = [each for each in found.laws if each["kind"] == "rate" and each["relative_error"]]
     return {
         "laws": found.laws,
@@ -146,8 +151,8 @@ def _sticky(stay: float) -> Any:
     return hidden_markov([0.5, 0.5], moves, [[_SHOWS, 1 - _SHOWS], [1 - _SHOWS, _SHOWS]])
 
 
-def _ratio(found: Found, speed: Speeds) -> dict[str, Any]:
-    """How many times the typical rate is the mean's."""
+def _ratio(found: Results, speed: Speeds) -> dict[str, Any]:
+    """The typical rate divided by the rate of the mean."""
     title = "typical rate ÷ rate of the mean"
     named = {each["name"]: each for each in found.laws}
     above, below = named["typical_rate"], named["mean_rate"]
@@ -161,7 +166,7 @@ def _ratio(found: Found, speed: Speeds) -> dict[str, Any]:
 
 
 def _described(known: Concepts, speed: Speeds, pair: Concepts) -> dict[str, Any]:
-    """The concepts and how far apart they are, nats a round; ``None`` for what is infinite."""
+    """The concepts and their divergences in nats a round; ``None`` for what is infinite."""
     return {
         "distributions": known.p.tolist(),
         "prior": known.prior.tolist(),

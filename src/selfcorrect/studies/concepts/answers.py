@@ -1,8 +1,8 @@
 """Answers that the model draws from its own prediction: they carry no information.
 
-Such an answer leaves the posterior a martingale, for E[p(C | h, y) | h] = Σ_y p(y | h) · p(C | h)
-p(y | C) / p(y | h) = p(C | h). The posterior still moves, and ends at 0 or 1: on a share of paths
-equal to the prior at C+. Only instructions give it a direction.
+With such answers the posterior is a martingale: E[p(C | h, y) | h] = Σ_y p(y | h) · p(C | h)
+p(y | C) / p(y | h) = p(C | h). It still changes on each path, and converges to 0 or 1; it converges
+to C+ on a share of paths equal to the prior. Only instructions give it a direction.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.studies.concepts.laws import (
-    Found,
+    Results,
     compare,
     error_of,
+    indistinguishable,
     law,
     moments,
     share_ends,
-    untold,
 )
 from selfcorrect.theory.discrete import (
     draw,
@@ -35,16 +35,21 @@ from selfcorrect.theory.posteriors import (
     predicted,
 )
 
-#: Exact laws of the counts are followed while there are no more than these.
+#: The exact distribution of the counts is computed while it has no more values than this.
 MOST_COUNTS = 20_000
 
 
-#: A path is undecided while p(C+) is this far from 0 and from 1.
+#: A path is undecided while p(C+) differs from 0 and from 1 by more than this.
 _SURE = 0.01
 
 
 def followed(
-    concepts: Concepts, shape: str, rounds: int, paths: int, rng: np.random.Generator, found: Found
+    concepts: Concepts,
+    shape: str,
+    rounds: int,
+    paths: int,
+    rng: np.random.Generator,
+    found: Results,
 ) -> dict[str, Any]:
     """E[p(C+ | h_t)] with self-generated answers, enumerated and sampled at every round.
 
@@ -52,10 +57,10 @@ def followed(
 
     Args:
         concepts: C+ and C−.
-        shape: what a round brings: ``i`` a token of an instruction from C+, ``a`` one of an
-            answer; ``iiiaaa``, say.
+        shape: the tokens of a round: ``i`` is one of an instruction from C+, ``a`` one of an
+            answer, as in ``iiiaaa``.
         rounds: how many; fewer where there would be too many counts.
-        paths: sampled.
+        paths: number of sampled paths.
         rng: what draws.
         found: gets the comparisons.
     """
@@ -87,23 +92,23 @@ def followed(
 
 def locked(
     concepts: Concepts, priors: Sequence[float], rounds: int, paths: int, rng: np.random.Generator
-) -> Found:
-    """With nothing but self-generated answers a share of paths equal to the prior ends at C+.
+) -> Results:
+    """With self-generated answers alone, a share of paths equal to the prior ends at C+.
 
     Args:
         concepts: C+ and C−.
-        priors: p(C+) at the start, one after the other.
+        priors: values of p(C+) at the start.
         rounds: of m tokens of answers each.
-        paths: sampled for each prior.
+        paths: number of sampled paths for each prior.
         rng: what draws.
     """
     title = f"paths for C+, round {rounds} of answers"
     if np.array_equal(concepts.p[0], concepts.p[1]):
-        why = "both concepts predict the same: the posterior stays where it is, and none is locked"
-        return Found([law("answers_locked", title, None, None, why=why)])
-    if few := untold(concepts.tokens * kl(*concepts.p), rounds):
-        return Found([law("answers_locked", title, None, None, why=few)])
-    found = Found()
+        why = "both concepts predict the same: the posterior doesn't change on any path"
+        return Results([law("answers_locked", title, None, None, why=why)])
+    if few := indistinguishable(concepts.tokens * kl(*concepts.p), rounds):
+        return Results([law("answers_locked", title, None, None, why=few)])
+    found = Results()
     curve: dict[str, Any] = {"prior": [], "share": [], "low": [], "high": [], "undecided": []}
     for prior in priors:
         mine = Concepts(concepts.p, np.array([prior, 1 - prior]), concepts.tokens)
@@ -116,7 +121,7 @@ def locked(
         undecided = float(((plus > _SURE) & (plus < 1 - _SURE)).mean())
         found.laws.append(
             law("answers_locked", f"{title}, prior {prior:g}", prior, many / paths, ends=ends,
-                n=paths, why=f"a limit: {100 * undecided:.3g} % of paths are undecided yet")
+                n=paths, why=f"a limit: {100 * undecided:.3g} % of paths are still undecided")
         )  # fmt: skip
         for name, value in zip(curve, (prior, many / paths, *ends, undecided), strict=True):
             curve[name].append(value)
@@ -131,14 +136,14 @@ def locked(
     return found
 
 
-def answered(concepts: Concepts, rounds: int, paths: int, rng: np.random.Generator) -> Found:
-    """E[p(C+ | h_t)]: instructions alone, answers alone, and both; the second is a martingale."""
-    found, m = Found(), concepts.tokens
+def answered(concepts: Concepts, rounds: int, paths: int, rng: np.random.Generator) -> Results:
+    """E[p(C+ | h_t)] with instructions alone, answers alone (a martingale), and both."""
+    found, m = Results(), concepts.tokens
     shapes = {"instructions": "i" * m, "answers": "a" * m, "both": "i" * m + "a" * m}
     own = concepts.p.max(axis=0) * (concepts.p.min(axis=0) == 0)
     clash = bool(((concepts.p * own).sum(axis=1) > 0).all())
     if clash:
-        # an answer that only C− allows, then an instruction that only C+ does: no posterior
+        # an answer that only C− allows and an instruction that only C+ allows: no posterior
         del shapes["both"]
     curves = {
         name: followed(concepts, shape, rounds, paths, rng, found) for name, shape in shapes.items()
@@ -156,7 +161,7 @@ def answered(concepts: Concepts, rounds: int, paths: int, rng: np.random.Generat
     found.curves["answers"] = curves
     title = "E[p(C+)] after rounds of instructions and answers"
     if clash:
-        why = "each concept has a token of its own: an answer and an instruction can contradict"
+        why = "each concept has a token of its own: an answer can contradict an instruction"
         found.laws.append(law("answers_and_instructions", title, None, None, why=why))
         return found
     both, alone = (curves[name] for name in ("both", "instructions"))

@@ -1,8 +1,8 @@
-"""Calibration over the rounds: what conditioning on C+ does to it.
+"""Calibration over the rounds, with C+ fixed and with the concept drawn from the prior.
 
-After every round the model names the token it finds likeliest; its confidence is the probability
-that it gives that token, its accuracy the probability that the true concept gives it. Both are
-known for every history, so no token need be drawn to tell whether the model was right.
+After every round the model answers with its most likely token. Its confidence is the probability
+that it gives this token, its accuracy the probability that the true concept gives it. Both are
+known for every history, so no token has to be drawn to know whether the model was right.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.studies.concepts.laws import (
-    Found,
+    Results,
     compare,
     error_of,
     law,
@@ -50,16 +50,16 @@ class Gaps:
         return np.bincount(self.bins, self.weight * self.value, BINS).astype(np.float64)
 
 
-def calibration(concepts: Concepts, rounds: int, paths: int, rng: np.random.Generator) -> Found:
+def calibration(concepts: Concepts, rounds: int, paths: int, rng: np.random.Generator) -> Results:
     """E|confidence − accuracy| and ECE after rounds 0 … R, C+ fixed and C drawn from the prior.
 
     Args:
-        concepts: what is believed.
+        concepts: with the model's prior.
         rounds: R.
-        paths: sampled of each kind.
+        paths: number of sampled paths of each kind.
         rng: what draws.
     """
-    found = Found()
+    found = Results()
     grid = list(range(1, rounds + 1))
     true = rng.choice(len(concepts.p), size=paths, p=concepts.prior)
     kinds = {"C+": np.zeros(paths, dtype=np.int64), "prior": true}
@@ -83,7 +83,7 @@ def calibration(concepts: Concepts, rounds: int, paths: int, rng: np.random.Gene
 
 
 def _start(concepts: Concepts, kind: str) -> dict[str, Any]:
-    """Round 0: nothing has been seen, so there is one history."""
+    """Round 0: there is one history, the empty one."""
     confidence, accuracy, _ = answers(concepts, np.log(concepts.prior)[None])
     gaps = confidence[0] - accuracy[0]
     gap = float(gaps[0] if kind == "C+" else concepts.prior @ gaps)
@@ -92,7 +92,7 @@ def _start(concepts: Concepts, kind: str) -> dict[str, Any]:
 
 
 def _all(concepts: Concepts, t: int, kind: str) -> Gaps:
-    """Every history after t rounds, under C+ or (with every concept) under the prior."""
+    """Every history after t rounds, under C+ or under the prior (then with every concept)."""
     every = histories(concepts, t)
     confidence, accuracy, bins = answers(concepts, every.posterior)
     gap = confidence[:, None] - accuracy
@@ -112,7 +112,7 @@ def _sampled(concepts: Concepts, counts: Ints, concept: Ints) -> Gaps:
 def _row(
     concepts: Concepts, exact: Gaps, counts: Ints, concept: Ints, before: Floats | None
 ) -> tuple[dict[str, Any], Floats]:
-    """A round's figures, and each path's part in its ECE, from which the next change's error."""
+    """The figures of a round, and each path's part in its ECE, for the error of the next change."""
     mine = _sampled(concepts, counts, concept)
     part = np.sign(mine.sums)[mine.bins] * mine.value
     ece = float(np.abs(mine.sums).sum())
@@ -134,7 +134,7 @@ def _row(
 
 
 def _null(concepts: Concepts, counts: Ints, rng: np.random.Generator) -> dict[str, float]:
-    """The ECE that sampling alone gives: each path's concept drawn again from its posterior."""
+    """The ECE under perfect calibration: each path's concept is drawn from its posterior."""
     seen, times = np.unique(counts, axis=0, return_counts=True)
     posterior = log_posterior(log_likelihood(seen, concepts.p), concepts.prior)
     confidence, accuracy, bins = answers(concepts, posterior)
@@ -150,8 +150,8 @@ def _null(concepts: Concepts, counts: Ints, rng: np.random.Generator) -> dict[st
     return {"null_mean": float(np.mean(ece)), "null_low": float(low), "null_high": float(high)}
 
 
-def _compare(found: Found, kind: str, t: int, exact: Gaps, mine: Gaps) -> None:
-    """Exact against sampled: the distance, the gap, and every bin's sum."""
+def _compare(found: Results, kind: str, t: int, exact: Gaps, mine: Gaps) -> None:
+    """Compare exact and sampled: the distance, the gap, and the sum of every bin."""
     for name, of in (("E|confidence − accuracy|", np.abs), ("E[confidence − accuracy]", np.array)):
         truth = moments(of(exact.value), exact.weight)
         found.comparisons += compare(f"{name}, {kind}", t, truth, of(mine.value))
@@ -170,8 +170,8 @@ def _laws(
         law("distance_rises", f"rounds of {rounds} in which E|confidence − accuracy| rises",
             0.0, float(len(distance)), scale=float(rounds)),
         law("ece_rises", f"rounds of {rounds} in which ECE rises", None, float(len(ece)),
-            why=f"none is predicted: ECE need not fall; it rises in round {_and(ece)}"
-            if ece else "none is predicted: ECE need not fall, but here it does"),
+            why=f"no number is predicted: ECE need not fall; it rises in round {_and(ece)}"
+            if ece else "no number is predicted: ECE need not fall, but here it does"),
     ]  # fmt: skip
     risen = [row for row in fixed if row["round"] in ece and "ece_change" in row]
     if risen:
@@ -191,13 +191,13 @@ def _laws(
             max(row["ece"] for row in drawn), scale=1.0),
         law("ece_prior_sampled", f"rounds of {rounds} with a sampled ECE in its null band",
             0.95 * rounds, float(inside), n=paths, scale=0.0,
-            why="rounds share their paths, so the number has no interval of its own"),
+            why="rounds share their paths, so the number has no interval"),
     ]  # fmt: skip
     return found
 
 
 def _rises(curve: list[float]) -> list[int]:
-    """The rounds whose number is above the previous one's, beyond rounding."""
+    """The rounds whose value is above that of the round before, by more than rounding."""
     return [t for t in range(1, len(curve)) if curve[t] > curve[t - 1] + _ROUNDING]
 
 

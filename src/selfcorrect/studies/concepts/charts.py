@@ -1,4 +1,4 @@
-"""The charts of ``theory concepts``: theory as lines, what was sampled as markers 95 % bars."""
+"""The charts of latent concepts: theory as lines, samples as markers with 95 % intervals."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def average(c: Curves) -> Chart:
     return Chart(
         "mean",
         "The mean falls more slowly",
-        "E[ε] over rounds on a log scale lies far above exp(−KL · t) and on the curve with the "
+        "E[ε] over rounds, on a log scale, lies far above exp(−KL · t) and on the curve with the "
         "Chernoff rate.",
         traces,
         axes("round t", "E[ε]", yaxis=_LOG),
@@ -76,12 +76,12 @@ def pathwise(c: Curves) -> Chart:
         traces.append(markers(name, x, ratio, colour, symbol))
     return Chart(
         "pathwise",
-        "What the prediction owes to ε",
-        "Measured over predicted distance: 1 where ε is small, off where it is large.",
+        "Entropy and total variation, relative to ε",
+        "Measured divided by predicted distance: 1 where ε is small, different where it is large.",
         traces,
         axes("ε of a path after some round", "measured ÷ predicted", xaxis=_LOG),
-        f"Line: theory, one rival left. Markers: {c['paths']} sampled paths at several rounds, one "
-        "marker each; no bars, as these are single paths.",
+        f"Line: theory for one remaining rival. Markers: {c['paths']} sampled paths after several "
+        "rounds; no bars, as each marker is a single path.",
     )
 
 
@@ -108,11 +108,11 @@ def calibration(rows: Sequence[Curves], n: int, *, fixed: bool) -> Chart:
                     of("distance_error")),
             *traces,
         ]  # fmt: skip
-    told = (
-        "ECE has ten bins; its bars hold where no bin's gap is near 0"
+    note = (
+        "ECE has ten bins; its bars are valid where no gap of a bin is near 0"
         if fixed
-        else "Its sampled value is never 0: the band holds 95 % of those that perfect calibration "
-        "gives at these confidences, so it has no bars"
+        else "A sampled ECE is never 0: the band contains 95 % of its values under perfect "
+        "calibration at these confidences, so there are no bars"
     )
     return Chart(
         f"calibration-{'fixed' if fixed else 'prior'}",
@@ -122,7 +122,7 @@ def calibration(rows: Sequence[Curves], n: int, *, fixed: bool) -> Chart:
         else "The enumerated ECE is 0 in every round, the sampled one within its band.",
         traces,
         axes("round", "calibration error", xaxis={"dtick": max(1, len(t) // 10)}),
-        f"{_BARS if fixed else 'Line: enumeration. Markers: sampled paths'}, {n:,} paths. {told}.",
+        f"{_BARS if fixed else 'Line: enumeration. Markers: sampled paths'}, {n:,} paths. {note}.",
     )
 
 
@@ -158,7 +158,7 @@ def sides(c: Mapping[str, Curves], n: int) -> Chart:
         ]
     return Chart(
         "sides",
-        "On both sides of the threshold, and at it",
+        "Below, at and above the threshold",
         "The mean posterior rises to 1 below q*, falls to 0 above, and stays near its start at q*.",
         traces,
         axes("round", "E[p(C+ | h)]", yaxis={"range": [-0.02, 1.02]}),
@@ -197,7 +197,7 @@ def locked(c: Curves) -> Chart:
     """The share of paths that end at C+ against the prior."""
     return Chart(
         "locked",
-        "Where own answers lead",
+        "Where the model's own answers lead",
         "The share of paths that end at C+ equals the prior.",
         [
             line("share = prior", [0, 1], [0, 1], "@outcome"),
@@ -211,18 +211,18 @@ def locked(c: Curves) -> Chart:
 
 
 def lengths(c: Curves) -> Chart:
-    """KL a token against the length of an instruction."""
+    """KL per token against the length of an instruction."""
     m = c["length"]
     return Chart(
         "lengths",
-        "Order tells, not frequency",
-        "The divergence a token is 0 for one token and rises with the instruction's length.",
+        "Order carries the information, not frequency",
+        "The divergence per token is 0 for one token and rises with the length of the instruction.",
         [
             line("KL / m, all strings", m, c["exact"], "@outcome"),
             markers("forward algorithm on drawn strings", m, c["sampled"], "@confidence", "circle",
                     c["error"]),
         ],
-        axes("tokens m of an instruction", "KL, nats a token", xaxis={"dtick": 1}),
+        axes("tokens m of an instruction", "KL, nats per token", xaxis={"dtick": 1}),
         f"{_BARS}, {c['n']:,} strings for each length.",
     )  # fmt: skip
 
@@ -232,7 +232,7 @@ def markov(c: Curves) -> Chart:
     return Chart(
         "markov",
         "Hidden-Markov concepts",
-        "The mean of ε over rounds, enumerated and sampled, agree.",
+        "The mean of ε over rounds, enumerated and sampled: they agree.",
         [
             line("enumerated over instructions", c["round"], c["exact"], "@outcome"),
             markers("sampled through hidden states", c["round"], c["sampled"], "@confidence",
@@ -244,21 +244,21 @@ def markov(c: Curves) -> Chart:
 
 
 def scores(comparisons: Sequence[Curves]) -> Chart:
-    """z-scores in order against what independent ones would be."""
+    """Sorted z-scores against those expected of independent ones."""
     z = sorted(abs(each["z"]) for each in comparisons)
     expected = [_half_normal((k + 0.5) / len(z)) for k in range(len(z))]
     top = max(3.5, z[-1])
     return Chart(
         "scores",
-        "Exact against sampled",
+        "Exact and sampled means",
         f"Sorted sizes of {len(z)} z-scores against those of a normal; the largest is {z[-1]:.2f}.",
         [
-            line("as a normal", [0, top], [0, top], "@baseline", "dash"),
+            line("standard normal", [0, top], [0, top], "@baseline", "dash"),
             line("3 standard errors", [0, top], [3, 3], "@other", "dot"),
             markers("|z|", expected, z, "@outcome", "circle-open"),
         ],
         axes("|z| expected of so many independent ones", "|z|"),
-        "Each marker is one sampled mean against the exact one, in exact standard errors.",
+        "Each marker is a sampled mean minus the exact one, in exact standard errors.",
     )
 
 

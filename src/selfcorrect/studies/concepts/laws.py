@@ -1,4 +1,4 @@
-"""How a law is put down: predicted beside measured; and exact beside sampled, as z-scores."""
+"""Records of a law (predicted and measured), and comparisons of exact and sampled means."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from selfcorrect.theory.posteriors import Floats
 
 #: Standard errors to each side of a 95 % interval.
 Z = float(stats.norm.ppf(0.975))
-#: A sampled mean is compared where n / kurtosis is at least this: with less, a few rare paths
-#: carry it and its z-score isn't normal.
+#: A sampled mean is compared only where n / kurtosis is at least this. With less, a few rare paths
+#: determine the mean, and its z-score isn't normal.
 LEAST_CARRIERS = 100
 
 
 @dataclass(slots=True)
-class Found:
-    """What a study of one subject found: laws, curves by name, comparisons by round."""
+class Results:
+    """Laws, curves by name, and comparisons by round."""
 
     laws: list[dict[str, Any]] = field(default_factory=list)
     curves: dict[str, Any] = field(default_factory=dict)
     comparisons: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, other: Found) -> None:
+    def add(self, other: Results) -> None:
         self.laws += other.laws
         self.curves |= other.curves
         self.comparisons += other.comparisons
@@ -66,16 +66,18 @@ def law(
     scale: float | None = None,
     why: str | None = None,
 ) -> dict[str, Any]:
-    """A law as JSON has it.
+    """A law, as stored in JSON.
 
     Args:
-        name, title: for programs, for readers.
-        predicted, measured: by theory; by enumeration, or by sampling where there is an ``n``.
+        name: for programs.
+        title: for readers.
+        predicted: by theory.
+        measured: by sampling where ``n`` is given, otherwise by enumeration.
         kind: ``rate`` (per round, in nats) or ``value``.
         error: standard error of a sampled measurement.
-        ends: of the 95 % interval, where it isn't measured ± 1.96 errors.
-        n: paths sampled.
-        scale: what the error is relative to, if not to ``predicted``; 0 for none.
+        ends: of the 95 % interval, where it isn't measured ± 1.96 standard errors.
+        n: number of sampled paths.
+        scale: what the relative error is relative to, if not ``predicted``; 0 for no such error.
         why: why there is no measurement, or no relative error.
     """
     if ends is None and error is not None and measured is not None:
@@ -103,14 +105,14 @@ def compare(name: str, round: int, exact: Moments, sampled: ArrayLike) -> list[d
     """A sampled mean against the exact one, in exact standard errors.
 
     Args:
-        name: of what is averaged.
-        round: after which.
+        name: what is averaged.
+        round: after which round.
         exact: its moments over all histories.
         sampled: its value on every sampled path [n].
 
     Returns:
-        One comparison; none where nothing varies, or where too few paths would carry the mean
-        (:data:`LEAST_CARRIERS`) for z to be normal.
+        One comparison; none where nothing varies, or where too few paths determine the mean
+        (:data:`LEAST_CARRIERS`).
     """
     x = np.asarray(sampled, dtype=np.float64)
     n = len(x)
@@ -137,10 +139,10 @@ def agreement(comparisons: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """How exact and sampled means agree.
 
     Returns:
-        ``compared``, ``largest_z`` (absolute), ``within_3``; ``expected_beyond_3`` of so many if
-        all is right; ``usual_largest``, the median of the largest |z| of so many independent
-        ones; ``chance``, that the largest of those is at least this one. Comparisons that share
-        paths are worth fewer, and their largest tends to be smaller.
+        ``compared``, ``largest_z`` (absolute), ``within_3``; for the same number of independent
+        comparisons if all is right: ``expected_beyond_3``, ``usual_largest`` (the median of the
+        largest |z|) and ``chance`` (that the largest |z| is at least this one). Comparisons that
+        share paths count for fewer, and their largest |z| tends to be smaller.
     """
     n = len(comparisons)
     if not n:
@@ -172,33 +174,33 @@ def median_ends(values: ArrayLike) -> tuple[float, float]:
 
 
 def share_ends(count: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
+    """Wilson's 95 % interval of a share count / n."""
     found = stats.binomtest(count, n).proportion_ci(0.95, method="wilson")
     return float(found.low), float(found.high)
 
 
 def finite(x: float) -> float | None:
-    """The number, or ``None`` if it is infinite, which JSON can't say."""
+    """The number, or ``None`` if it is infinite, which JSON can't hold."""
     return float(x) if math.isfinite(x) else None
 
 
-#: A rate is measured where it brings so many nats: then what the prior adds is a small part.
+#: A rate is measured only where so many nats have accumulated: the prior is then a small part.
 _TELLING = 10.0
 
 
 def spaced(horizon: int) -> list[int]:
-    """Rounds from 1 to the horizon, evenly on a log scale, its half among them."""
+    """Rounds from 1 to the horizon, evenly on a log scale, with half of the horizon."""
     ladder = np.geomspace(1, horizon, 14).round().astype(int)
     return sorted({*ladder.tolist(), max(1, horizon // 2), horizon})
 
 
-def untold(rate: float, rounds: int) -> str | None:
-    """Why so many rounds at this rate tell nothing of the concepts; ``None`` if they do."""
+def indistinguishable(rate: float, rounds: int) -> str | None:
+    """Why so many rounds at this rate don't distinguish the concepts; ``None`` if they do."""
     if rate == 0:
-        return "a rival is equal to C+, so the rate is 0 and they are not told apart"
+        return "a rival is equal to C+, so the rate is 0 and they can't be distinguished"
     if rate * rounds < _TELLING:
         return (
-            f"{rounds} rounds bring {rate * rounds:.2g} nats, too few to tell C+ from its nearest "
-            "rival, so that no rate shows"
+            f"{rounds} rounds give {rate * rounds:.2g} nats, too few to distinguish C+ from its "
+            "nearest rival and to measure a rate"
         )
     return None

@@ -1,4 +1,4 @@
-"""The rates of hidden-Markov concepts: an instruction is a string, begun anew each round."""
+"""The rates of hidden Markov concepts, which start again with every instruction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.studies.concepts import means
-from selfcorrect.studies.concepts.laws import Found, compare, error_of, law, moments, untold
+from selfcorrect.studies.concepts.laws import (
+    Results,
+    compare,
+    error_of,
+    indistinguishable,
+    law,
+    moments,
+)
 from selfcorrect.theory.discrete import enumerable, histories
 from selfcorrect.theory.markov import HiddenMarkov, as_concepts, forward, say
 from selfcorrect.theory.posteriors import (
@@ -21,7 +28,7 @@ from selfcorrect.theory.posteriors import (
 from selfcorrect.theory.rates import speeds
 
 _MOST_TYPES = 60_000
-#: Instructions up to so long are drawn, to see how much a token tells.
+#: The longest instructions for which the information per token is measured.
 _LONGEST = 8
 
 
@@ -31,33 +38,33 @@ def markov(
     horizon: int,
     paths: int,
     rng: np.random.Generator,
-) -> Found:
+) -> Results:
     """−(1/t) log ε_t → KL of an instruction, by the forward algorithm on drawn instructions.
 
     Args:
         models: C+ first.
         length: tokens of an instruction (m).
         horizon: rounds over which the rate is measured.
-        paths: sampled.
+        paths: number of sampled paths.
         rng: what draws.
 
     Raises:
         UserError: see :func:`selfcorrect.theory.markov.as_concepts`.
     """
     concepts = as_concepts(models, length)
-    found = Found()
+    found = Results()
     rate = float(speeds(concepts).kl.min())
     epsilon = _followed(models, concepts, length, horizon, paths, rng, found)
     speed = -epsilon / horizon
     title = f"hidden Markov: −(1/t) log ε at round {horizon}, mean"
     if np.isfinite(rate):
-        why = untold(rate, horizon)
+        why = indistinguishable(rate, horizon)
         found.laws.append(
             law("markov_rate", title, rate, float(speed.mean()), kind="rate",
                 error=error_of(speed), n=paths, scale=0.0 if why else None, why=why)
         )  # fmt: skip
     else:
-        why = "every rival lacks a string of C+: one such instruction settles it for ever"
+        why = "no rival allows every string of C+: once such a string is seen, no rival is left"
         found.laws.append(law("markov_rate", title, None, None, kind="rate", why=why))
     average = means.mean(concepts, horizon, paths, rng)
     for each in average.laws:
@@ -77,9 +84,9 @@ def _followed(
     horizon: int,
     paths: int,
     rng: np.random.Generator,
-    found: Found,
+    found: Results,
 ) -> Floats:
-    """Log ε of drawn paths at the horizon [n]; E[ε] compared with the enumeration on the way."""
+    """log ε of sampled paths at the horizon [n]; on the way E[ε] is compared with enumeration."""
     total = np.zeros((paths, len(models)))
     exact: list[float] = []
     sampled: list[float] = []
@@ -112,9 +119,9 @@ def _followed(
 
 
 def _lengths(
-    models: Sequence[HiddenMarkov], paths: int, rng: np.random.Generator, found: Found
+    models: Sequence[HiddenMarkov], paths: int, rng: np.random.Generator, found: Results
 ) -> None:
-    """KL of an instruction a token, by its length: enumerated over all strings, and sampled."""
+    """KL per token by the length of an instruction: over all strings, and sampled."""
     rows: list[dict[str, Any]] = []
     for m in range(1, _LONGEST + 1):
         concepts = as_concepts(models, m)

@@ -1,4 +1,4 @@
-"""The rate at which E[ε] falls: sampled by importance, and enumerated."""
+"""The rate at which E[ε] falls: by importance sampling and by enumeration."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.studies.concepts.laws import (
-    Found,
+    Results,
     compare,
     error_of,
     finite,
+    indistinguishable,
     law,
     moments,
     spaced,
-    untold,
 )
 from selfcorrect.theory.averages import constant, log_weights, tilted
 from selfcorrect.theory.discrete import (
@@ -33,19 +33,19 @@ from selfcorrect.theory.posteriors import (
 from selfcorrect.theory.rates import departure, speeds
 
 
-def mean(concepts: Concepts, horizon: int, paths: int, rng: np.random.Generator) -> Found:
+def mean(concepts: Concepts, horizon: int, paths: int, rng: np.random.Generator) -> Results:
     """E[ε_t] ≈ A t^{−1/2} exp(−t · m · min_C Chernoff(C+, C)), sampled and enumerated.
 
-    The rate is the fall of log(√t E[ε_t]) a round between half of the horizon and the horizon.
+    The rate is the decrease of log(√t E[ε_t]) a round from half of the horizon to the horizon.
     """
     rate = float(speeds(concepts).chernoff.min())
     half, last = max(1, horizon // 2), horizon
     title = f"fall of log(√t E[ε]), rounds {half}-{last}"
-    if why := untold(float(speeds(concepts).kl.min()), horizon):
-        return Found([law("mean_rate", title, rate, None, kind="rate", why=why)])
+    if why := indistinguishable(float(speeds(concepts).kl.min()), horizon):
+        return Results([law("mean_rate", title, rate, None, kind="rate", why=why)])
     if not math.isfinite(rate):
-        why = "no rival shares a token with C+: the first one settles it"
-        return Found([law("mean_rate", title, None, None, kind="rate", why=why)])
+        why = "no rival shares a token with C+: the first token excludes all rivals"
+        return Results([law("mean_rate", title, None, None, kind="rate", why=why)])
     a = constant(concepts)
     power = 0.0 if a is None else 0.5
     rounds = spaced(horizon)
@@ -53,7 +53,7 @@ def mean(concepts: Concepts, horizon: int, paths: int, rng: np.random.Generator)
     def slope(early: float, late: float) -> float:
         return (math.log(early / late) + power * math.log(half / last)) / (last - half)
 
-    found = Found()
+    found = Results()
     counts = tilted(concepts, rounds, paths, rng)
     posterior = log_posterior(log_likelihood(counts, concepts.p), concepts.prior)
     value = np.exp(log_epsilon(posterior) + log_weights(concepts, counts))
@@ -76,7 +76,7 @@ def mean(concepts: Concepts, horizon: int, paths: int, rng: np.random.Generator)
             early, late = (
                 x * math.sqrt(t) * math.exp(rate * t) for x, t in zip(e, (half, last), strict=True)
             )
-            # the next order is 1/t: two rounds, one twice the other, remove it
+            # the next order is 1/t: rounds t/2 and t together remove it
             title = "A in A t^(−1/2) exp(−rate · t), the next order 1/t removed"
             found.laws.append(law("mean_constant", title, a, 2 * late - early))
     naive = -np.log(value.mean(axis=1)) / np.asarray(rounds)
@@ -96,9 +96,9 @@ def mean(concepts: Concepts, horizon: int, paths: int, rng: np.random.Generator)
 
 
 def _enumerated(
-    concepts: Concepts, rounds: Sequence[int], value: Floats, found: Found
+    concepts: Concepts, rounds: Sequence[int], value: Floats, found: Results
 ) -> list[dict[str, Any]]:
-    """Exact means at the rounds that can be enumerated; compared with what was sampled."""
+    """Exact means in the rounds that can be enumerated, compared with the sampled ones."""
     exact = []
     for at, t in enumerate(rounds):
         if t > enumerable(concepts):

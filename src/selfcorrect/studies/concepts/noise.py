@@ -1,4 +1,4 @@
-"""Wrong instructions: the drift of the log-odds against their share, and the threshold."""
+"""Wrong instructions: the drift of the log-odds by their share, and the threshold."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 from selfcorrect.studies.concepts.answers import MOST_COUNTS
 from selfcorrect.studies.concepts.laws import (
-    Found,
+    Results,
     compare,
     error_of,
+    indistinguishable,
     law,
     moments,
     share_ends,
-    untold,
 )
 from selfcorrect.theory.discrete import (
     log_arrangements,
@@ -40,34 +40,34 @@ def noise(
     horizon: int,
     paths: int,
     rng: np.random.Generator,
-) -> Found:
-    """Drift against the share of wrong instructions, and what happens about the threshold.
+) -> Results:
+    """The drift by the share of wrong instructions, and the posterior around the threshold.
 
     Args:
         concepts: C+ and C−.
-        wrong: the shares q whose drift is measured.
-        rounds: for which the mean posterior is enumerated and sampled, q below, at and above q*.
+        wrong: the shares q for which the drift is measured.
+        rounds: for which the mean posterior is enumerated and sampled, at q below, at and above q*.
         horizon: rounds over which a drift is measured.
-        paths: sampled for each q.
+        paths: number of sampled paths for each q.
         rng: what draws.
     """
     star = threshold(concepts)
     if star is None:
         same = np.array_equal(concepts.p[0], concepts.p[1])
         why = (
-            "both divergences are 0: no instruction, right or wrong, moves the posterior"
+            "both divergences are 0: no instruction, right or wrong, changes the posterior"
             if same
-            else "a token that only one concept allows settles it at once: the drift is not finite"
+            else "a token that only one concept allows decides at once: the drift is not finite"
         )
-        return Found([law("noise_threshold", "q*", None, None, why=why)])
+        return Results([law("noise_threshold", "q*", None, None, why=why)])
     clean = drift(concepts, 0.0)
-    if few := untold(clean, horizon):
-        return Found([law("noise_threshold", "q*", star, None, why=few)])
+    if few := indistinguishable(clean, horizon):
+        return Results([law("noise_threshold", "q*", star, None, why=few)])
     shares = sorted({*wrong, star})
     predicted = [0.0 if q == star else drift(concepts, q) for q in shares]
     seen = concepts.p[0] > 0  # under either of the two, or the threshold were undefined
     scores = np.log(np.where(seen, concepts.p[0], 1) / np.where(seen, concepts.p[1], 1))
-    found, measured, errors = Found(), [], []
+    found, measured, errors = Results(), [], []
     for q, theory in zip(shares, predicted, strict=True):
         speed = _counted(concepts, q, horizon, paths, rng) @ scores / horizon
         measured.append(float(speed.mean()))
@@ -98,7 +98,7 @@ def noise(
         found.laws.append(
             law(f"noise_{side}", title, limits[side], for_plus / paths, n=paths,
                 ends=share_ends(for_plus, paths), scale=1.0,
-                why="a limit: at q* it is neared as 1/√t" if side == "at" else "a limit")
+                why="a limit: at q* it is approached as 1/√t" if side == "at" else "a limit")
         )  # fmt: skip
         found.curves["sides"][side] = _mean_posterior(concepts, q, rounds, paths, rng, found)
     return found
@@ -115,7 +115,7 @@ def _counted(
 
 
 def _crossing(x: Floats, y: Floats, error: Floats) -> tuple[float, float]:
-    """Where the weighted least-squares line through y(x) is 0, and its standard error."""
+    """The zero of the weighted least-squares line through y(x), and its standard error."""
     sure = error > 1e-12
     w = 1 / np.where(sure, error, error[sure].min()) ** 2
     design = np.stack([np.ones_like(x), x], axis=1)
@@ -131,7 +131,7 @@ def _mean_posterior(
     rounds: int,
     paths: int,
     rng: np.random.Generator,
-    found: Found,
+    found: Results,
 ) -> dict[str, Any]:
     """E[p(C+ | h_t)] with wrong instructions, enumerated and sampled at every round."""
     m, v = concepts.tokens, concepts.p.shape[1]

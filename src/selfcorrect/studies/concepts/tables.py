@@ -1,4 +1,4 @@
-"""The tables of ``theory concepts``, and how their numbers are written."""
+"""The tables of latent concepts, and how their numbers are written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def concepts(result: Result) -> Table:
-    """What the concepts are and how far apart."""
+    """What the concepts are, and their divergences."""
     c = result["concepts"]
     rows = []
     for k, p in enumerate(c["distributions"]):
@@ -35,12 +35,12 @@ def concepts(result: Result) -> Table:
         "The concepts",
         ["concept", "p(token)", "prior", "KL a round", "Chernoff a round"],
         rows,
-        note=f"A round brings {count(c['tokens'], 'token')}; divergences from C+ in nats a round.",
+        note=f"A round adds {count(c['tokens'], 'token')}; divergences from C+, in nats a round.",
     )
 
 
 def laws(result: Result, title: str, *beginnings: str) -> Table:
-    """The laws whose names begin so."""
+    """The laws whose names begin with one of these."""
     chosen = [law for law in result["laws"] if law["name"].startswith(beginnings)]
     rows = [
         [
@@ -54,11 +54,11 @@ def laws(result: Result, title: str, *beginnings: str) -> Table:
     ]
     whys = sorted({law["why"] for law in chosen if law["measured"] is None})
     note = f"Not measured: {'; '.join(whys)}." if whys else ""
-    return Table(title, ["law", "predicted", "measured [95 %]", "n", "off by"], rows, note=note)
+    return Table(title, ["law", "predicted", "measured [95 %]", "n", "deviation"], rows, note=note)
 
 
 def ends(law: Law) -> str:
-    """A measured number with its interval, where there is one."""
+    """A measured number, with its interval if it has one."""
     if law["low"] is None or law["measured"] is None:
         return number(law["measured"])
     return f"{number(law['measured'])} [{number(law['low'])}, {number(law['high'])}]"

@@ -1,4 +1,4 @@
-"""The typical rate, and how far the prediction is from its limit, as multiples of ε.
+"""The typical rate, and the distance of the prediction from its limit as a multiple of ε.
 
 The rate is the law of large numbers for log-likelihood ratios (Cover & Thomas, § 11.8).
 """
@@ -10,14 +10,14 @@ import math
 import numpy as np
 
 from selfcorrect.studies.concepts.laws import (
-    Found,
+    Results,
     Z,
     compare,
     error_of,
+    indistinguishable,
     law,
     median_ends,
     moments,
-    untold,
 )
 from selfcorrect.theory.discrete import (
     enumerable,
@@ -31,32 +31,29 @@ from selfcorrect.theory.posteriors import (
 )
 from selfcorrect.theory.rates import Paths, departure, speeds
 
-#: Where the path-by-path laws are measured: ε about here, where the next order is a few parts in
-#: 10⁵ and doubles still tell it.
+#: The laws that hold for each path are measured in the round whose median ε is nearest to this: the
+#: next order is then a few parts in 10⁵, and float64 still resolves it.
 _SMALL = 1e-5
-
-
-#: … on all paths with an ε below this.
+#: They are measured on all paths whose ε is below this.
 _LARGEST = 1e-3
-
-
+#: So many paths are drawn in the chart.
 _SHOWN_PATHS = 12
 
 
-def typical(concepts: Concepts, paths: Paths) -> Found:
+def typical(concepts: Concepts, paths: Paths) -> Results:
     """−(1/t) log ε_t → m · min_C KL(C+‖C), by sampling and by enumeration."""
     rate = float(speeds(concepts).kl.min())
     last, n = paths.rounds[-1], paths.epsilon.shape[1]
     title = f"−(1/t) log ε, round {last}, "
     if not math.isfinite(rate):
-        settled = "every rival lacks a token of C+: seen once, it settles the matter for ever"
-        return Found([law("typical_rate", title + "mean", None, None, kind="rate", why=settled)])
+        excluded = "no rival allows every token of C+: once such a token is seen, no rival is left"
+        return Results([law("typical_rate", title + "mean", None, None, kind="rate", why=excluded)])
     speed = -paths.epsilon / np.asarray(paths.rounds)[:, None]
-    why, scale = untold(rate, last), None
+    why, scale = indistinguishable(rate, last), None
     if why:
         scale = 0.0
     middle = float(np.median(speed[-1]))
-    found = Found()
+    found = Results()
     found.laws = [
         law("typical_rate", title + "mean", rate, float(speed[-1].mean()), kind="rate",
             error=error_of(speed[-1]), n=n, scale=scale, why=why),
@@ -88,12 +85,12 @@ def typical(concepts: Concepts, paths: Paths) -> Found:
     return found
 
 
-def pathwise(concepts: Concepts, paths: Paths) -> Found:
-    """Entropy's distance from its limit, and total variation from C+, as multiples of ε.
+def pathwise(concepts: Concepts, paths: Paths) -> Results:
+    """The distance of the entropy from its limit, and total variation from C+, as multiples of ε.
 
-    With one rival n left, H(p_t) − H(p_+) ≈ ε_t · (cross-entropy(p_n, p_+) − H(p_+)) for small ε,
-    and TV(p_t, p_+) = ε_t · TV(p_n, p_+). Both are measured as ratios of the two sides, path by
-    path, at the round where the median ε is nearest to 10⁻⁵.
+    With one remaining rival n, H(p_t) − H(p_+) ≈ ε_t · (cross-entropy(p_n, p_+) − H(p_+)) for
+    small ε, and TV(p_t, p_+) = ε_t · TV(p_n, p_+). For both the ratio of the two sides is measured
+    on each path, in the round where the median ε is nearest to 10⁻⁵.
     """
     speed = speeds(concepts)
     p, q = concepts.p[0], concepts.p[speed.nearest]
@@ -104,16 +101,16 @@ def pathwise(concepts: Concepts, paths: Paths) -> Found:
     names = ("entropy_path", "variation_path")
     titles = ("(H(p_t) − H(p₊)) / ε", "TV(p_t, p₊) / ε")
     small &= np.isfinite(paths.epsilon[at])
-    why = untold(float(speed.kl.min()), paths.rounds[-1])
+    why = indistinguishable(float(speed.kl.min()), paths.rounds[-1])
     if why or not small.any():
-        why = why or f"no path of {paths.rounds[-1]} rounds has an ε that is small and not 0"
-        return Found(
+        why = why or f"no path of {paths.rounds[-1]} rounds has a small ε that isn't 0"
+        return Results(
             [law(*named, None, None, why=why) for named in zip(names, titles, strict=True)]
         )
     epsilon = np.exp(paths.epsilon[:, :_SHOWN_PATHS])
     away, variation = departure(concepts, paths.posterior[:, :_SHOWN_PATHS])
     drawn = (epsilon > 1e-12) & (np.asarray(paths.rounds) <= 2 * paths.rounds[at])[:, None]
-    found = Found()
+    found = Results()
     found.curves["pathwise"] = {
         "epsilon": epsilon[drawn].tolist(),
         "entropy": np.abs(away[drawn]).tolist(),
@@ -129,9 +126,9 @@ def pathwise(concepts: Concepts, paths: Paths) -> Found:
         said = f"{title}, round {paths.rounds[at]}, median"
         if predicted == 0 or not math.isfinite(predicted):
             why = (
-                "C+ gives a token of its rival no probability: entropy then falls as ε log ε"
+                "C+ gives a token of its rival no probability: the entropy then falls as ε log ε"
                 if predicted
-                else "the slope is 0: the second order decides"
+                else "the slope is 0: the second order determines the distance"
             )
             found.laws.append(law(name, said, None, None, why=why))
             continue

@@ -1,7 +1,7 @@
-"""Transformers with weights written by hand, compared with gradient descent.
+"""Transformers with constructed weights, compared with gradient descent.
 
 - :mod:`.analysis`: the three constructions, built and checked;
-- :mod:`.laws`: how the error falls; :mod:`.boundaries`: where a construction breaks;
+- :mod:`.laws`: how the error falls; :mod:`.boundaries`: where a construction fails;
 - :mod:`.sheet`: the findings; :mod:`.sheet_laws`: tables and charts of the laws.
 """
 
@@ -20,15 +20,15 @@ def _analyse(inputs: Inputs) -> Result:
 STUDY = Study(
     about="Build transformers whose weights do descent on the ranking loss, and check them.",
     details=(
-        "Three constructions, written down weight by weight: heads, blocks and widths, the error "
-        "against automatic differentiation, the laws of the error, and what each head attends to."
+        "Three constructions: their heads, blocks and widths, the error compared with automatic "
+        "differentiation, the laws of the error, and what each head attends to."
     ),
     question=QUESTION,
     source="arXiv 2405.18634, its theorem on the Plackett-Luce loss",
     options=[
         Option("n", int, 8, "Responses in a context."),
         Option("d", int, 5, "Dimension of a response.", metavar="D"),
-        Option("steps", int, 20, "Of descent, one on the other."),
+        Option("steps", int, 20, "Of descent, stacked."),
         QUICK,
         SEED,
     ],

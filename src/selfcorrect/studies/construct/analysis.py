@@ -1,4 +1,4 @@
-"""``selfcorrect theory construct``: the constructions built, checked and looked at."""
+"""The analysis: the constructions built, compared with descent, and their attention maps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from selfcorrect.theory.construction.tokens import (
 
 #: Responses of the large size, and of the example that is drawn.
 LARGE, EXAMPLE = 20, 5
-#: Contexts that the example is chosen from.
+#: The example is chosen from so many contexts.
 EXAMPLES = 50
 #: Tasks of a quick run.
 QUICK_TASKS = 20
@@ -32,25 +32,25 @@ Result = dict[str, Any]
 def construct(
     *, n: int = 8, d: int = 5, steps: int = 20, tasks: int = 100, seed: int = 0, quick: bool = False
 ) -> Result:
-    """Build the three constructions and hold them against descent by autograd, in float64.
+    """Build the three constructions and compare them with descent by autograd, in float64.
 
     Args:
         n: responses in a context, for Plackett-Luce; Bradley-Terry has 2.
-        d: of x and y.
-        steps: of descent that are stacked.
-        tasks: contexts that each is checked on.
+        d: dimension of x and y.
+        steps: number of descent steps, stacked.
+        tasks: number of contexts that each construction is checked on.
         seed: of the contexts.
-        quick: at most 20 tasks, and N = n only, not N = 20 beside it.
+        quick: at most 20 tasks, and only N = n instead of N = n and N = 20.
 
     Returns:
         What ``--json`` prints. ``constructions``: sizes and errors of each; ``laws``: see
         :func:`~selfcorrect.studies.construct.laws.laws`; ``boundaries``: see
         :func:`~selfcorrect.studies.construct.boundaries.boundaries`; ``attention``: all maps of
         the first step in one context of 5 responses (2 for Bradley-Terry), from the best to the
-        worst, of 50 contexts that in which weights are spread most; ``settings``.
+        worst: of 50 contexts the one in which weights are spread most; ``settings``.
 
     Raises:
-        UserError: a size below the least that makes sense; contexts that float64 can't serve.
+        UserError: a size that is too small; contexts for which float64 isn't precise enough.
     """
     if steps < 1:
         raise UserError(f"steps is {steps}: give at least 1")
@@ -60,7 +60,7 @@ def construct(
     sizes = [ranked] if quick or n == LARGE else [ranked, sample(tasks, LARGE, d, seed=seed)]
     for contexts in sizes:
         found += [_checked(name, contexts, steps) for name in list(MAKERS)[1:]]
-    # with two responses nothing is ever excluded, and there are no masks to be measured
+    # with two responses none is excluded, so there are no masks to measure
     some = ranked if n > 2 else sample(tasks, EXAMPLE, d, seed=seed)
     wide = sample(tasks, some.r.shape[1], d, seed=seed, size=1.0)
     return {
@@ -82,7 +82,7 @@ def construct(
 
 
 def _checked(name: str, contexts: Contexts, steps: int) -> Result:
-    """A construction's sizes, and its largest errors over tasks, tokens and coordinates."""
+    """The sizes of a construction, and its largest errors over tasks, tokens and coordinates."""
     rate = stable_rate(contexts)
     at, path = limits(contexts, rate, steps), descend(contexts, rate, steps)
     model = MAKERS[name](contexts, at, rate, steps)
@@ -111,7 +111,7 @@ def _checked(name: str, contexts: Contexts, steps: int) -> Result:
 
 
 def _sizes(model: Transformer) -> Result:
-    """Blocks of a step; the most heads and hidden units that one of its blocks has."""
+    """Blocks of a step, and the largest numbers of heads and hidden units in a block."""
     prepare, step = model.blocks()[:2]
     return {
         "blocks": len(step),
@@ -132,14 +132,14 @@ def _hidden(block: Block) -> int:
 
 
 def _example(contexts: Contexts) -> Contexts:
-    """The context whose responses share the softmax of scores most equally, sorted by reward."""
+    """The context in which the softmax of the scores has the largest entropy, sorted by reward."""
     p = (-((contexts.start[:, None] - contexts.y) ** 2).sum(-1)).softmax(1)
     most = int(torch.special.entr(p).sum(1).argmax())
     return Contexts(*(each[most : most + 1] for each in contexts)).sorted()
 
 
 def _attention(d: int, seed: int) -> Result:
-    """Every map of the first descent step in one context."""
+    """All attention maps of the first descent step in one context."""
     found = []
     for name, make in MAKERS.items():
         n = 2 if name == "Bradley-Terry" else EXAMPLE

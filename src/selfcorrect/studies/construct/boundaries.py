@@ -1,4 +1,4 @@
-"""Where the constructions stop holding: ties, a fixed mask, a causal mask, a rate too high."""
+"""Where the constructions fail: ties, a fixed mask depth, a causal mask, too high a rate."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from selfcorrect.theory.construction.tokens import (
 )
 from selfcorrect.theory.construction.weights import bradley_terry, rank_flags, select_and_eliminate
 
-#: The depth that one would take without looking.
+#: A depth chosen without looking at the contexts.
 FIXED = 60.0
-#: What a construction may err by, and no more.
+#: A larger error counts as wrong.
 WRONG = 1e-12
-#: How many times the stable rate.
+#: So many times the stable learning rate.
 TOO_FAST = 100.0
 
 Make = Callable[[Contexts, Limits, float, int], Transformer]
@@ -45,7 +45,7 @@ def _select(contexts: Contexts, at: Limits, rate: float, steps: int) -> Transfor
     return select_and_eliminate(n, d, at, rate=rate, steps=steps)
 
 
-#: The three, by name; each is made for some contexts.
+#: The three constructions by name; each function makes one for given contexts.
 MAKERS: dict[str, Make] = {
     "Bradley-Terry": _bradley_terry,
     "Plackett-Luce, rank flags": _rank_flags,
@@ -54,20 +54,20 @@ MAKERS: dict[str, Make] = {
 
 
 def boundaries(pairs: Contexts, ranked: Contexts, wide: Contexts, steps: int) -> Result:
-    """What each construction errs by where its conditions don't hold.
+    """The error of each construction where one of its conditions isn't met.
 
     Args:
         pairs: contexts of two responses [B], for Bradley-Terry.
         ranked: contexts of N ≥ 3 responses [B], for the others.
-        wide: as ``ranked``, with matrices of the paper's size, for the fixed mask.
-        steps: of descent; ties are measured over one.
+        wide: as ``ranked``, with matrices of the paper's size, for the fixed mask depth.
+        steps: of descent; ties are measured after one.
 
     Returns:
-        Errors are the largest of a coordinate of f in a task, and ``median`` and ``max`` are over
-        tasks. ``ties``: the two best rewards made equal, against the mean of the steps for either
-        order; ``causal``: of the last token, and of the first; ``fixed_mask``: a depth of 60 where
-        responses lie far apart; ``fast``: at 100 times the stable rate, ``moved`` being how
-        far f went.
+        The error of a task is the largest of a coordinate of f; ``median`` and ``max`` are over
+        tasks. ``ties``: with the two best rewards made equal, compared with the step for one order
+        (``either``) and with the mean of the steps for both (``mean``). ``causal``: with a causal
+        mask, at the last token and at the first. ``fixed_mask``: a depth of 60 where responses are
+        far apart. ``fast``: at 100 times the stable rate; ``moved`` is how far f moved.
     """
     found: Result = {"ties": [], "causal": [], "fixed_mask": [], "fast": []}
     for name, make in MAKERS.items():
@@ -88,7 +88,7 @@ def boundaries(pairs: Contexts, ranked: Contexts, wide: Contexts, steps: int) ->
 
 
 def _tie(contexts: Contexts, at: Limits, make: Make, rate: float) -> Result:
-    """One step where the best two responses have the reward of the best."""
+    """One step where the two best responses both have the reward of the best."""
     ordered = contexts.sorted()
     second = torch.arange(ordered.r.shape[1]) == 1
     tied = ordered._replace(r=torch.where(second, ordered.r[:, :1], ordered.r))
@@ -104,7 +104,7 @@ def _tie(contexts: Contexts, at: Limits, make: Make, rate: float) -> Result:
 
 
 def _fixed(contexts: Contexts, make: Make, steps: int) -> Result:
-    """A depth that doesn't ask how large the excess is, and beside it one that does."""
+    """A fixed depth, and for comparison the depth that the contexts need."""
     rate = stable_rate(contexts)
     at, path = limits(contexts, rate, steps), descend(contexts, rate, steps)
     over = excess(contexts, path)

@@ -1,7 +1,7 @@
-"""By how much constructions err whose weights are smaller than exactness asks for.
+"""The errors of constructions whose weights are smaller than exactness requires.
 
 Predictions are closed forms of the same step, in which a hard maximum, a mask or a square is
-replaced by what finite weights make of it. Nothing of a transformer is used for them.
+replaced by its approximation with finite weights. They don't use a transformer.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from selfcorrect.theory.construction.tokens import (
 )
 from selfcorrect.theory.construction.weights import bradley_terry, rank_flags, select_and_eliminate
 
-#: Sharpness, from one that hardly sorts to one that sorts nearly everything.
+#: Values of the sharpness, from almost uniform weights to almost a hard maximum.
 SHARPNESS = tuple(float(f"{10 ** (k / 2):.3g}") for k in range(13))
-#: k = M − R: how much deeper a mask is than the largest excess.
+#: Values of k = M − R, by which a mask is deeper than the largest excess.
 DEPTHS = tuple(range(-8, 41, 4))
+#: Numbers of pieces K.
 PIECES = (8, 16, 32, 64, 128, 256, 512)
-#: Between these the logarithm of what leaks through a mask is a line in k.
+#: Between these the logarithm of the leaked weight is linear in k.
 _LINE = (4, 28)
-
-#: A power of K is what errors come to be for many pieces; slopes are fitted from here on.
+#: Errors are a power of K for many pieces; slopes are fitted from this K on.
 _FINE = 32
 
 Result = dict[str, Any]
@@ -63,7 +63,7 @@ def laws(pairs: Contexts, ranked: Contexts) -> Result:
 
 
 def sharpness(pairs: Contexts) -> Result:
-    """The better of two by a softmax errs by 2η‖x‖²‖y_w − y_l‖ σ(−λΔr), in the norm of f."""
+    """Two responses: a softmax instead of a maximum gives the error 2η‖x‖²‖y_w − y_l‖ σ(−λΔr)."""
     rate = stable_rate(pairs)
     exact, known = descend(pairs, rate, 1)[1], limits(pairs, rate, 1)
     (y_w, y_l), (r_w, r_l) = pairs.sorted().y.unbind(1), pairs.sorted().r.unbind(1)
@@ -85,7 +85,7 @@ def sharpness(pairs: Contexts) -> Result:
 
 
 def sharpness_ranked(ranked: Contexts) -> Result:
-    """The same where responses are selected one after the other."""
+    """The same for more responses, which are selected one after the other."""
     rate = stable_rate(ranked)
     n, d = ranked.y.shape[1:]
     exact, known = descend(ranked, rate, 1)[1], limits(ranked, rate, 1)
@@ -95,7 +95,7 @@ def sharpness_ranked(ranked: Contexts) -> Result:
         at = known._replace(sharpness=each)
         model = select_and_eliminate(n, d, at, rate=rate, steps=1)
         measured = _after(model, ranked)
-        # what was done stays excluded, by more than the spread of rewards
+        # responses that are done stay excluded, by more than the spread of the rewards
         logits = each * (ordered.r[:, None] - (at.spread + at.gap) * _done(n))
         predicted = _closed(ordered, rate, logits.softmax(-1), at)
         off = (measured - exact[:, None]).abs().amax((1, 2))
@@ -113,7 +113,7 @@ def sharpness_ranked(ranked: Contexts) -> Result:
 
 
 def mask(ranked: Contexts) -> Result:
-    """A mask of depth R + k lets e^−k through; R is the largest excess over all tasks."""
+    """With mask depth R + k about the weight e^−k leaks; R is the largest excess over all tasks."""
     rate = stable_rate(ranked)
     n, d = ranked.y.shape[1:]
     path, known = descend(ranked, rate, 1), limits(ranked, rate, 1)
@@ -128,7 +128,7 @@ def mask(ranked: Contexts) -> Result:
             seen = model.trace(embed(ranked, model.layout))[-1]
         predicted = _closed(ordered, rate, hard, at)
         off = model.prediction(seen.tokens) - path[1][:, None]
-        # weights of the heads of ranks, on responses from the best to the worst
+        # weights of the averaging heads on the responses, from the best to the worst
         maps = seen.maps[:, : n - 1, 0].gather(2, order[:, None].expand(-1, n - 1, -1))
         leak = (maps * _done(n)).sum(-1).amax(1)
         leaks.append(leak.log())
@@ -156,7 +156,7 @@ def mask(ranked: Contexts) -> Result:
 
 
 def saturation(ranked: Contexts) -> Result:
-    """Marks that feed-forwards set: of responses that stay, and of those to be excluded."""
+    """Marks that feed-forwards set: of remaining responses, and of those to be excluded."""
     rate = stable_rate(ranked)
     n, d = ranked.y.shape[1:]
     known = limits(ranked, rate, 1)
@@ -185,7 +185,7 @@ def saturation(ranked: Contexts) -> Result:
 
 
 def pieces(pairs: Contexts) -> Result:
-    """Squares in K pieces err by ⅔(B/K)² a coordinate on average, and f by a power of K."""
+    """Squares in K pieces: the mean error of a coordinate is ⅔(B/K)², that of f a power of K."""
     rate = stable_rate(pairs)
     exact, known = descend(pairs, rate, 1)[1], limits(pairs, rate, 1)
     reach, d = bound(pairs), pairs.x.shape[1]
@@ -224,7 +224,7 @@ def pieces(pairs: Contexts) -> Result:
 
 
 def mean(values: Tensor) -> Result:
-    """The mean over tasks [B] with a t interval at 95 %, and how many tasks."""
+    """The mean over tasks [B], its t interval at 95 %, and the number of tasks."""
     n, value = len(values), float(values.mean())
     if n < 2:
         return {"value": value, "low": None, "high": None, "n": n}

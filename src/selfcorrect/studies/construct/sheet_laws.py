@@ -1,4 +1,4 @@
-"""The laws of the constructions' errors: predicted against measured, as tables and charts."""
+"""The laws of the constructions' errors, predicted and measured, as tables and charts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from selfcorrect.report.sheet import Chart, Table
 Result = Mapping[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 
-#: What the errors are asked to stay under.
+#: The largest error that counts as exact.
 WANTED = 1e-12
-#: Below, a prediction can't be told from rounding, and isn't drawn.
+#: Smaller predictions are below rounding, and aren't drawn.
 _LEAST = 1e-17
 
 
@@ -87,11 +87,11 @@ def _sharpness(laws: Result) -> list[Table | Chart]:
         ],
         rows=rows,
         note=(
-            f"The largest over {pair['tasks']} tasks: in the norm of f for two responses "
-            f"(Bradley-Terry), of a coordinate for {many['n']} (select and eliminate). Apart is "
-            "the largest difference of prediction and measurement in any task; agree, the share of "
-            f"tasks in which they differ by less than {power(WANTED)}. The rewards' smallest gap "
-            f"is {power(pair['gap'])} and {power(many['gap'])}."
+            f"The largest over {pair['tasks']} tasks: of the norm of f for two responses "
+            f"(Bradley-Terry), of a coordinate for {many['n']} (select and eliminate). Apart: the "
+            "largest difference of prediction and measurement in any task. Agree: the share of "
+            f"tasks in which they differ by less than {power(WANTED)}. The smallest gap of two "
+            f"rewards is {power(pair['gap'])} and {power(many['gap'])}."
         ),
     )
     x = [row["sharpness"] for row in pair["rows"]]
@@ -120,8 +120,8 @@ def _sharpness(laws: Result) -> list[Table | Chart]:
         layout={"xaxis": _axis("λ"), "yaxis": _axis("error of f"), "margin": _MARGIN},
         caption=(
             f"Lines are closed forms, markers the transformer; largest over {pair['tasks']} tasks. "
-            "Each task has a prediction of its own, so there are no bars. What can't be told from "
-            "rounding isn't drawn."
+            "Each task has its own prediction, so there are no bars. Values below rounding aren't "
+            "drawn."
         ),
     )
     return [table, chart]
@@ -208,8 +208,8 @@ def _squares(law: Result) -> list[Table | Chart]:
         ],
         layout={"xaxis": {**_axis("K"), "tickvals": k}, "yaxis": _axis("error"), "margin": _MARGIN},
         caption=(
-            "The solid line is a prediction without a free number; of the dashed one only the "
-            f"slope is. Markers are means over {law['tasks']} tasks, bars 95 % intervals."
+            "The solid line is a prediction without free parameters; of the dashed one only the "
+            f"slope is predicted. Markers are means over {law['tasks']} tasks, bars 95 % intervals."
         ),
     )
     return [table, chart]
@@ -218,11 +218,11 @@ def _squares(law: Result) -> list[Table | Chart]:
 def _saturation(law: Result) -> Table:
     return Table(
         title="Marks set by feed-forwards",
-        columns=["", "of what stays: largest", "of what is excluded: furthest from 1"],
+        columns=["", "remaining: largest mark", "excluded: largest distance from 1"],
         rows=[[row["name"], power(row["stays"]), power(row["excluded"])] for row in law["rows"]],
         note=(
-            f"N = {law['n']}, {law['tasks']} tasks. A mask multiplies a mark by its depth, so what "
-            "stays must be marked with 0 and not with nearly 0."
+            f"N = {law['n']}, {law['tasks']} tasks. A mask multiplies a mark by its depth, so the "
+            "mark of a remaining response must be exactly 0."
         ),
     )
 
@@ -245,7 +245,7 @@ def _theory(
     *,
     at: float | None = None,
 ) -> Trace:
-    """A line; what can't be told from rounding isn't drawn, nor what lies left of ``at``."""
+    """A line; values below rounding aren't drawn, nor what is left of ``at``."""
     x = [each for each in x if at is None or each >= at]
     there = [(a, b) for a, b in zip(x, y, strict=True) if b > _LEAST]
     return {

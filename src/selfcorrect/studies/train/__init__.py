@@ -1,4 +1,4 @@
-"""Small transformers trained on a ranking loss, compared with descent and with the loss's floor.
+"""Small transformers trained on a ranking loss, compared with descent and the floor of the loss.
 
 - :mod:`.arms`: what is trained; :mod:`.references`: curves that need no training;
 - :mod:`.analysis`: all of it, arm by arm and seed by seed;
@@ -19,11 +19,11 @@ def _analyse(inputs: Inputs) -> Result:
 
 
 STUDY = Study(
-    about="Train transformers on the ranking loss, and hold them against descent and its floor.",
+    about="Train transformers on the ranking loss, and compare them with descent and its floor.",
     details=(
-        "Every ablation with its causal mask and residual stream, on several seeds; reward noise; "
-        "and the curves that need no training. Uses a GPU if there is one. Stopped, it goes on "
-        "where it was."
+        "Ablations that keep the causal mask and the residual stream, on several seeds; reward "
+        "noise; and curves that need no training. Uses a GPU if there is one. After a stop the "
+        "same command goes on."
     ),
     question=QUESTION,
     source="arXiv 2405.18634, its experiments",
@@ -33,12 +33,12 @@ STUDY = Study(
             str,
             None,
             "What to train; repeatable. formats, ablations, warped, objectives; released, the "
-            "paper's recipe, and released-mask, -norm, -width, -depth and -checkpoint, each a "
-            "thing its code does otherwise than the paper says. By default all.",
+            "paper's recipe, and released-mask, -norm, -width, -depth and -checkpoint, each one "
+            "thing that its code does differently from the paper. By default all.",
             metavar="NAME",
             repeatable=True,
         ),
-        Option("seeds", int, None, "Of each arm. By default 4, or 2 with --quick."),
+        Option("seeds", int, None, "Seeds of each arm. By default 4, or 2 with --quick."),
         Option(
             "released_size",
             bool,

@@ -1,4 +1,4 @@
-"""``selfcorrect theory train``: every arm on every seed, judged by the same contexts."""
+"""The analysis: every arm trained on every seed, and evaluated on the same contexts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from selfcorrect.studies.train.arms import Arm, chosen
 from selfcorrect.studies.train.references import curve, estimate, published, references
 from selfcorrect.theory.training import judged, sizes_of, trained
 
-#: Contexts that a model is judged by.
+#: Every model is evaluated on so many contexts.
 CONTEXTS, QUICK_CONTEXTS = 1024, 256
-#: What one arm came to on one seed.
+#: The result of one arm on one seed.
 Found = dict[str, Any]
 
 
@@ -32,22 +32,22 @@ def train(
     released_size: bool = False,
     parts: Parts = NO_PARTS,
 ) -> dict[str, Any]:
-    """Train arms on several seeds, and judge them beside curves that need no training.
+    """Train arms on several seeds, and compare them with curves that need no training.
 
     A GPU is used when there is one; otherwise there are as many processes as cores, of one thread
     each, so that seconds are those of one core.
 
     Args:
         presets: of :func:`selfcorrect.studies.train.arms.presets`; none for all.
-        seeds: 0 … seeds − 1; 4, or 2 if ``quick``.
-        quick: see :func:`selfcorrect.studies.train.arms.chosen`; with 256 contexts to judge by.
+        seeds: their number; by default 4, or 2 if ``quick``.
+        quick: see :func:`selfcorrect.studies.train.arms.chosen`; and 256 contexts, not 1,024.
         released_size: the presets ``released…`` at the paper's own size.
         parts: each arm on each seed is one.
 
     Returns:
         ``excess`` and ``cosine_with_optimum`` (by n) of the one-token format; ``arms``, each with
-        its excess over the floor, the paired difference from the arm it stands against, and curves
-        over ``n``, all with intervals over seeds; and what
+        its excess over the floor, the paired difference from the arm it is compared with, and
+        curves over ``n``, all with intervals over seeds; and what
         :func:`selfcorrect.studies.train.references.references` returns. See ``docs/theory.md``.
 
     Raises:
@@ -93,7 +93,7 @@ def train(
 
 
 def _headline(told: Sequence[Found], n: Sequence[int]) -> dict[str, Any]:
-    """The one-token format's, if it was trained."""
+    """The figures of the one-token format, if it was trained."""
     for arm in told:
         if (arm["preset"], arm["name"]) == ("formats", "one-token"):
             cosine = arm["curves"]["cosine_with_optimum"]["mean"]
@@ -105,7 +105,7 @@ def _headline(told: Sequence[Found], n: Sequence[int]) -> dict[str, Any]:
 
 
 def _summary(arm: Arm, each: Sequence[Found]) -> Found:
-    """One arm over its seeds."""
+    """One arm, over its seeds."""
     told = arm.as_dict()
     names = {"excess": "excess_by_n", "distance": "distance"}
     names["cosine_with_optimum"] = "cosine_with_optimum"
@@ -124,7 +124,7 @@ def _summary(arm: Arm, each: Sequence[Found]) -> Found:
 
 
 def _compare(told: Sequence[Found]) -> None:
-    """The paired differences: seed k of an arm against seed k of the one it stands against."""
+    """Add the paired differences: seed k of an arm minus seed k of the arm it is compared with."""
     by_name = {(arm["preset"], arm["name"]): arm for arm in told}
     for arm in told:
         other = by_name.get((arm["preset"], arm["versus"]))
@@ -136,7 +136,7 @@ def _compare(told: Sequence[Found]) -> None:
 def _run(
     tasks: Mapping[str, tuple[Arm, int]], contexts: int, device: torch.device
 ) -> Iterator[tuple[str, Found]]:
-    """Each task's key and what it came to, as they finish."""
+    """The key and the result of each task, as they finish."""
     workers = min(len(os.sched_getaffinity(0)), len(tasks))
     if device.type != "cpu" or workers < 2:
         yield from ((key, _once(arm, seed, contexts, device)) for key, (arm, seed) in tasks.items())
@@ -154,7 +154,7 @@ def _run(
 
 
 def _once(arm: Arm, seed: int, contexts: int, device: torch.device) -> Found:
-    """Train one arm on one seed, and judge it."""
+    """Train one arm on one seed, and evaluate it."""
     start = time.process_time()
     model = trained(arm.shape, arm.recipe, seed, device)
     seconds = time.process_time() - start

@@ -1,9 +1,9 @@
-"""What is trained: arms, each one shape and one recipe, gathered into presets.
+"""What is trained: arms, each one shape and one recipe, collected into presets.
 
-An arm differs from the one it is compared with in what its name says, and in nothing else. The
-preset ``released`` is the recipe of arXiv 2405.18634's code; each ``released-…`` is one thing which
-that code does differently from what the paper says, beside what it says, so that one can see what
-the difference makes of the published curves.
+An arm differs from the one it is compared with only in what its name says. The preset ``released``
+is the recipe of the code of arXiv 2405.18634. Each ``released-…`` is one thing that this code does
+differently from what the paper says, together with what the paper says, to show the effect on the
+published curves.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from selfcorrect.theory.transformer import Shape
 
 @dataclass(frozen=True)
 class Arm:
-    """One thing to train, on as many seeds as asked for.
+    """A shape and a recipe that are trained on several seeds.
 
     Attributes:
         name: unique within its preset.
-        versus: the arm of the preset that it is compared with, or none.
+        versus: the name of the arm of the preset that it is compared with, or ``None``.
     """
 
     preset: str
@@ -36,7 +36,7 @@ class Arm:
 
 
 BASE = Shape()
-#: Of the published ablations: heads and the widths that the released code gave them.
+#: Of the published ablations: heads → the width that the released code has with them.
 HEADS = {1: 32, 3: 96, 4: 128, 6: 192}
 DEPTHS = (1, 5, 10, 20)
 
@@ -97,10 +97,10 @@ def _objectives() -> list[Arm]:
 
 
 def _released(full: bool) -> dict[str, list[Arm]]:
-    """The paper's recipe and its quirks, at the paper's size or one that a CPU can train.
+    """The paper's recipe and the deviations of its code, at the paper's size or a smaller one.
 
-    The small size keeps the optimiser and the start, at ten times the rate for fewer and smaller
-    steps, and reads triples as one token each.
+    The smaller size, which a CPU can train, has the same optimiser and initialisation, ten times
+    the learning rate, fewer steps and smaller batches, and one token per triple.
     """
     shape = (
         Shape(layers=20, heads=3, width=96, format="interleaved")
@@ -118,7 +118,7 @@ def _released(full: bool) -> dict[str, list[Arm]]:
     narrow = {1: 32, 6: 192} if full else {1: 16, 6: 96}
 
     def pair(quirk: str, *arms: tuple[str, Shape, Recipe]) -> list[Arm]:
-        """Every arm against the first."""
+        """Arms that are compared with the first of them."""
         first = arms[0][0]
         of = f"released-{quirk}"
         return [Arm(of, name, s, r, None if name == first else first) for name, s, r in arms]
@@ -168,7 +168,7 @@ def presets(released_size: bool = False) -> dict[str, list[Arm]]:
     """Every preset by name.
 
     Args:
-        released_size: of the presets ``released…``: the paper's own, hours a seed on a CPU.
+        released_size: the presets ``released…`` at the paper's own size: hours a seed on a CPU.
     """
     return {
         "formats": _formats(),
@@ -184,11 +184,12 @@ def chosen(names: list[str], *, quick: bool, released_size: bool) -> list[Arm]:
 
     Args:
         names: of presets; none for all.
-        quick: few arms and, but for the one-token format, a fifth of the steps; for a first look.
+        quick: for a first look: few arms and, except for the one-token format, a fifth of the
+            steps.
         released_size: see :func:`presets`.
 
     Raises:
-        UserError: a preset that isn't there.
+        UserError: an unknown preset.
     """
     every = presets(released_size)
     for name in names:
@@ -201,7 +202,7 @@ def chosen(names: list[str], *, quick: bool, released_size: bool) -> list[Arm]:
     return [arm if arm.name == "one-token" else _shorter(arm) for arm in arms]
 
 
-#: What is trained for a first look.
+#: The arms of a first look.
 _QUICK = {
     ("formats", "one-token"),
     ("formats", "interleaved"),

@@ -1,4 +1,4 @@
-"""The charts of ``theory train``: what was trained as markers, what needs no training as lines."""
+"""The charts of training: trained models as markers, references without training as lines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COLOURS = ("@outcome", "@confidence", "@repeat", "@other", "@baseline", "@ink",
 
 
 def references(result: Result) -> Chart:
-    """Every curve over n on the original data, in one figure."""
+    """All curves over n on the original data, in one figure."""
     n = result["n"]
     of = result["references"]["original"]
     drawn = [line(name, n, of[name]["mean"], *style) for name, style in _REFERENCES.items()]
@@ -41,19 +41,19 @@ def references(result: Result) -> Chart:
         drawn.append(markers(f"published {name}", at, list(points.values()), "@soft", symbol))
     return Chart(
         "references",
-        "What the triples seen are used for",
-        "Trained transformers lie on the floor's and descent's curve; copying the best response "
-        "and least squares lie far below.",
+        "What the triples are used for",
+        "Trained transformers lie on the curves of the floor and of descent; copying the best "
+        "response and least squares lie far below.",
         drawn,
         axes(_SEEN, _DISTANCE, yaxis={"rangemode": "tozero"}),
-        f"Lines need no training (means over {of['floor']['n']:,} contexts). Markers: trained "
-        "here, with 95 % intervals over seeds, and the published figures.",
+        f"Lines: without training (means over {of['floor']['n']:,} contexts). Markers: trained "
+        "here, with 95 % intervals over seeds, and published values.",
         "27rem",
     )
 
 
 def excess(arms: Sequence[Result], name: str, title: str, caption: str) -> Chart:
-    """The excess of arms over the floor, a dot and an interval each."""
+    """The excess of each arm over the floor, with its interval."""
     shown = list(reversed(arms))
     values = [arm["excess"]["mean"] for arm in shown]
     bars: dict[str, Any] = {}
@@ -101,8 +101,8 @@ def noise(result: Result, arm: Result) -> Chart:
     return Chart(
         "noise",
         "Reward noise",
-        "The distance rises with the probability that a reward is replaced; trained and descent "
-        "rise together.",
+        "The distance rises with the probability that a reward is replaced, for trained models and "
+        "for descent alike.",
         drawn,
         axes(_SEEN, _DISTANCE, yaxis={"rangemode": "tozero"}),
         f"Lines: 50 steps of descent. Markers: {arm['name']}, with 95 % intervals over seeds. At "
@@ -124,8 +124,8 @@ def squared(result: Result) -> Chart:
         )  # fmt: skip
     return Chart(
         "squared",
-        "On the squared score the map grows without end",
-        "‖W‖ rises with every fourfold number of steps, for each n.",
+        "With squared scores the norm grows without bound",
+        "‖W‖ rises each time the number of steps is multiplied by four, for each n.",
         drawn,
         axes("steps of gradient descent", "‖W‖", xaxis={"type": "log"}),
         f"Means over {found['contexts']} contexts with 95 % intervals; from W = 0.",
@@ -148,7 +148,7 @@ def curves(result: Result, arms: Sequence[Result], name: str, title: str) -> Cha
         "; ".join(f"{a['name']}: {short(a['curves']['distance']['mean'][-1])}" for a in arms),
         drawn,
         axes(_SEEN, _DISTANCE, yaxis={"rangemode": "tozero"}),
-        "Markers: trained, with 95 % intervals over seeds. The dashed line needs no training.",
+        "Markers: trained, with 95 % intervals over seeds. Dashed line: descent, without training.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What was published, and whether it is seen here: decided by intervals, by rules that are told."""
+"""Published claims, and whether they reproduce here: decided by intervals, by stated rules."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from selfcorrect.report.sheet import Table
 
 Result = Mapping[str, Any]
 
-#: Of what lies between random directions and the floor, this share counts as nothing.
+#: This share of the range from random directions to the floor counts as no difference.
 MARGIN = 0.01
-_YES, _NO, _OPEN = "reproduces", "does not reproduce", "can't tell"
+_YES, _NO, _OPEN = "reproduces", "does not reproduce", "undecided"
 
 
 def margin(result: Result, kind: str) -> float:
-    """Up to which difference in loss arms count as the same, in nats."""
+    """The largest difference in loss, in nats, up to which arms count as the same."""
     return MARGIN * float(result["random"][kind]["mean"] - result["floor"][kind]["mean"])
 
 
@@ -27,16 +27,16 @@ def arm(result: Result, preset: str, name: str) -> Result | None:
 
 
 def claims(result: Result) -> Table:
-    """The claims that what was trained can decide."""
+    """The claims that the trained arms can decide."""
     rows = [*_descends(result), *_needed(result), *_noise(result), _plateau(result)]
     return Table(
         "Published claims",
-        ["claim", "verdict", "seen here", "control"],
+        ["claim", "verdict", "result here", "control"],
         rows,
-        f"A part is needed if leaving it out costs more than {percent(MARGIN)} % of what lies "
-        f"between random directions and the floor ({short(margin(result, 'original'), 3)} nats), "
-        "with the whole interval of the paired difference; it isn't, if the whole interval lies "
-        "below; otherwise nothing can be told.",
+        f"A part is needed if the whole interval of the paired difference without it is above "
+        f"{percent(MARGIN)} % of the range from random directions to the floor "
+        f"({short(margin(result, 'original'), 3)} nats). It isn't needed if the whole interval is "
+        "below. Otherwise it can't be decided.",
     )
 
 
@@ -81,7 +81,7 @@ def _needed(result: Result) -> list[list[str]]:
                     _against(e, most),
                     f"{name}: {short(e['mean'], 3, signed=True)} {interval(e, 3)} nats after "
                     f"{found['recipe']['steps']:,} steps, n = {e['n']}",
-                    "causal mask, residual stream, width and recipe as in the arm beside it",
+                    "causal mask, residual stream, width and recipe as in the arm compared with",
                 ]
             )
     return rows
@@ -123,9 +123,9 @@ def _plateau(result: Result) -> list[str]:
     low, copy = of["floor"], of["best copy"]
     no = copy["high"] is not None and copy["high"][at] < low["low"][at]
     return [
-        "The plateau of 1 − cos near .297 is what the context allows",
+        "The plateau of 1 − cos near .297 is the best that the context allows",
         _NO if no else _OPEN,
         f"the objective's exact minimiser has {short(low['mean'][at], 3)} at n = 15, the best "
         f"response of the context {short(copy['mean'][at], 3)}",
-        "readings of the same triples that need no training",
+        "other estimates from the same triples, without training",
     ]

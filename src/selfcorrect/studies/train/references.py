@@ -1,4 +1,4 @@
-"""The curves beside which a trained transformer's stands: no training, one context at a time.
+"""Curves that need no training, to compare trained transformers with.
 
 Distances are 1 − cos(prediction, W* x), by the number n of triples seen, averaged over contexts.
 """
@@ -18,7 +18,7 @@ from selfcorrect.theory.descent import READINGS, descent, distance, floor
 from selfcorrect.theory.preferences import loss_and_gradient, prefixes
 from selfcorrect.theory.training import NOISE, TEST, held_out, noisy, sizes_of
 
-#: arXiv 2405.18634, its figure on reward noise: distances at n = 2, 5, 10, 15, by p.
+#: arXiv 2405.18634, figure on reward noise: distances at n = 2, 5, 10, 15, by p.
 PUBLISHED = {
     "transformer": {
         "0": (0.519, 0.336, 0.307, 0.297),
@@ -36,7 +36,7 @@ PUBLISHED = {
     },
 }
 PUBLISHED_N = (2, 5, 10, 15)
-#: Steps of descent on the squared score's loss, of which no number is enough.
+#: Numbers of steps of descent on the loss with squared scores, which has no minimum.
 GROWING = (50, 200, 800, 3200)
 STEPS, _RATE = 50, 0.01
 _RESPONSES, _D = 20, 5
@@ -54,15 +54,15 @@ def published() -> dict[str, dict[str, dict[str, float]]]:
 
 
 def references(contexts: int, device: torch.device, *, quick: bool = False) -> dict[str, Any]:
-    """Descent, the floor and other readings of the contexts that judge, of both kinds.
+    """Descent, the floor and other estimates, on the held-out contexts of both kinds.
 
     Args:
-        contexts: how many.
-        device: where they are computed.
-        quick: fewer steps on the squared score.
+        contexts: their number.
+        device: of the computation.
+        quick: fewer steps with squared scores.
 
     Returns:
-        ``references`` (by kind and reading), ``floor`` and ``random`` (the loss, averaged over
+        ``references`` (by kind and estimate), ``floor`` and ``random`` (the loss, averaged over
         prefixes, of the best directions and of random ones, by kind), ``noise`` (descent, descent
         stopped early and the floor's direction, by p) and ``squared``
         (:func:`on_squared_scores`).
@@ -106,9 +106,9 @@ def on_squared_scores(
 ) -> dict[str, Any]:
     """Gradient descent from W = 0 on the Plackett-Luce loss with scores −‖Wx − y‖².
 
-    A context's responses lie on one line, so that every gradient points along it, the direction of
-    Wx never changes, and the loss keeps falling as Wx goes out: no finite W has the least. From 0
-    W = f xᵀ/‖x‖² at each step, so it is f = Wx that descends here, at the rate _RATE.
+    The responses of a context lie on one line, and every gradient points along it. So the direction
+    of Wx never changes, and the loss falls as Wx grows: no finite W is a minimum. As W = f xᵀ/‖x‖²
+    in each step from 0, the descent is computed for f = Wx, at the rate _RATE.
 
     Returns:
         ``steps`` [S]; by n, for each of them, the ``norm`` of W and the ``distance``.
@@ -132,7 +132,7 @@ def on_squared_scores(
 
 
 def estimate(values: Sequence[float]) -> dict[str, Any]:
-    """Their mean with Student's t interval at 95 %, which one value doesn't have."""
+    """The mean of values with Student's t interval at 95 %; one value has no interval."""
     of = curve(torch.tensor(values, dtype=torch.float64).unsqueeze(-1))
     return {
         "mean": of["mean"][0],
@@ -142,7 +142,7 @@ def estimate(values: Sequence[float]) -> dict[str, Any]:
 
 
 def curve(values: Tensor | Sequence[Sequence[float]]) -> dict[str, Any]:
-    """The same for each column of [B, P]."""
+    """The same as :func:`estimate` for each column of values [B, P]."""
     found = np.asarray(values.cpu() if isinstance(values, Tensor) else values, dtype=np.float64)
     n, middle = len(found), found.mean(0)
     if n == 1:
@@ -157,7 +157,7 @@ def curve(values: Tensor | Sequence[Sequence[float]]) -> dict[str, Any]:
 
 
 def _short(values: Any) -> list[float]:
-    """To six digits: more would be noise, and a third of the file."""
+    """To six digits: more would be noise, and would make the file a third larger."""
     return [float(f"{value:.6g}") for value in values]
 
 

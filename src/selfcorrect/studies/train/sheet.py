@@ -1,4 +1,4 @@
-"""Training as a sheet: what was reached, what it is worth, which part and which quirk matters."""
+"""Training as a sheet: what was reached, what it is worth, which parts and quirks matter."""
 
 from __future__ import annotations
 
@@ -20,36 +20,39 @@ Arms = Sequence[Result]
 
 _AT = (2, 5, 10, 15)
 _SETTING = (
-    "A context holds triples (x, y_i, r_i): a query x, responses y_i, and the reward a critic gave "
-    "to each. On the original data y_i = r_i W*x + (1 − r_i) W_ε x with r_i from U(0, 1): all "
+    "A context holds triples (x, y_i, r_i): a query x, responses y_i, and the reward that a critic "
+    "gave to each. In the original data y_i = r_i W*x + (1 − r_i) W_ε x with r_i from U(0, 1): all "
     "responses lie on one line between noise and the truth W*x, which is never shown. A small "
-    "causal transformer reads the triples and predicts after each.",
+    "causal transformer reads the triples and makes a prediction after each.",
     "It is trained on the Plackett-Luce loss over the first n responses, n = 2 … 19: −log of the "
-    "probability of their order by reward, if each is drawn in proportion to exp(score) from those "
-    "left, the score being the cosine of prediction and response. So training knows ranks only.",
-    "Two yardsticks. The excess is the loss over its floor: the least that any prediction could "
-    "have in that context, found by descent on the sphere. 1 − cos(prediction, W*x) is the paper's "
-    "metric, and not what is trained: the floor's own direction is well above 0 by it.",
+    "probability of their order by reward, if each is drawn from the remaining ones with a "
+    "probability proportional to exp(score), the score being the cosine of prediction and "
+    "response. So training uses ranks only.",
+    "Two measures. The excess is the loss minus its floor, the smallest loss that any prediction "
+    "can have in that context, found by descent on the sphere. 1 − cos(prediction, W*x) is the "
+    "paper's metric. It is not what is trained: even the direction with the smallest loss is well "
+    "above 0.",
 )
 _WARPED = (
-    "The warped variant is this project's, not the paper's. Every response has noise of its own, "
-    "and the rewards shown went through a random increasing function of the context's own, so that "
-    "only their ranks can be compared. The floor and the yardsticks are the same."
+    "The warped variant is this project's, not the paper's. Every response has its own noise, and "
+    "the rewards are transformed by a random increasing function, another one in each context, so "
+    "that only their ranks can be compared. The floor and the measures are the same."
 )
 _RELEASED = (
-    "The preset released is the paper's recipe: Adam at a constant rate from GPT-2's start. Unless "
-    "the paper's own size was asked for, it is fewer layers and steps at ten times the rate, with "
-    "one token a triple, so the absolute figures aren't the paper's. Each quirk of the released "
-    "code stands beside the arm without it.",
-    "Two ablated models of that code attend to all tokens, later ones too: their curve over n "
-    "isn't one. One normalises the stream after every block. The head count changes the width, "
-    "too; the file for 5 layers builds 10; the last checkpoint is that of step 2,500 of 3,000. "
-    "Under reward noise p its descent takes 50 − 25 p steps, not 50: see the table of noise.",
+    "The preset released is the paper's recipe: Adam at a constant learning rate, initialised as "
+    "GPT-2. Unless the paper's own size is asked for, it has fewer layers and steps, ten times the "
+    "rate, and one token per triple, so the absolute figures aren't the paper's. Each deviation of "
+    "the released code from the paper is shown next to the arm without it.",
+    "Two ablated models of that code attend to all tokens, including later ones, so their curves "
+    "over n don't mean what they seem to. One normalises the residual stream after every block. "
+    "The number of heads also changes the width. The file for 5 layers builds 10. The last "
+    "checkpoint is that of step 2,500 of 3,000. Under reward noise p its descent takes 50 − 25 p "
+    "steps instead of 50: see the table of noise.",
 )
 
 
 def sheet(result: Result) -> Sheet:
-    """The sheet of what :func:`selfcorrect.theory.train.train` returns."""
+    """The sheet of what :func:`selfcorrect.studies.train.analysis.train` returns."""
     settings = result["settings"]
     return Sheet(
         title="Training",
@@ -71,8 +74,9 @@ def _findings(result: Result) -> list[str]:
     said = []
     if result["settings"]["quick"]:
         said.append(
-            "A first look: all but the one-token format was trained a fifth as long as at full "
-            "size, on fewer seeds. Its verdicts are about that, and may change."
+            "A first look (--quick): except for the one-token format, training took a fifth of "
+            "the full number of steps, on fewer seeds. The verdicts are about that, and may differ "
+            "at full size."
         )
     for name in ("one-token", "interleaved"):
         found = arm(result, "formats", name)
@@ -88,8 +92,8 @@ def _findings(result: Result) -> list[str]:
             )
     of, at = result["references"]["original"], result["n"].index(15)
     said.append(
-        f"The plateau belongs to the objective: at n = 15 its exact minimiser has 1 − cos = "
-        f"{short(of['floor']['mean'][at], 3)}, copying the best response "
+        f"The plateau is a property of the objective: at n = 15 its exact minimiser has "
+        f"1 − cos = {short(of['floor']['mean'][at], 3)}, copying the best response "
         f"{short(of['best copy']['mean'][at], 3)}, and a least-squares line through the responses "
         f"{short(of['least squares']['mean'][at], 3)}."
     )
@@ -99,7 +103,7 @@ def _findings(result: Result) -> list[str]:
 
 
 def _worst(result: Result, preset: str, data: str) -> list[str]:
-    """The ablation that costs the most, and how many cost nothing that counts."""
+    """The ablation with the largest cost, and which ones are clearly worse."""
     found = [
         a
         for a in result["arms"]
@@ -116,7 +120,7 @@ def _worst(result: Result, preset: str, data: str) -> list[str]:
     clear = f"clearly worse: {names}" if shown else "none is clearly worse"
     return [
         f"Ablations on {data}: of {count(len(found), 'arm')} {clear} (by more than "
-        f"{short(most, 3)} nats). The largest difference is {worst['name']}'s, "
+        f"{short(most, 3)} nats). The largest difference is that of {worst['name']}, "
         f"{short(e['mean'], 3, signed=True)} {interval(e, 3)} nats."
     ]
 
@@ -131,7 +135,7 @@ def _over(result: Result) -> float:
 
 
 def _readings(result: Result) -> Table:
-    """1 − cos at a few n: trained, references, published."""
+    """1 − cos for a few n: trained models, references, published values."""
     rows = [
         [f"trained, {a['name']}", *_cells(result, a["curves"]["distance"])]
         for a in result["arms"]
@@ -148,7 +152,7 @@ def _readings(result: Result) -> Table:
         "1 − cos(prediction, W*x) on the original data",
         ["", *(f"n = {n}" for n in _AT)],
         rows,
-        "With 95 % intervals: of trained ones over seeds, of the others over contexts.",
+        "With 95 % intervals: of trained models over seeds, of the others over contexts.",
     )
 
 
@@ -185,7 +189,7 @@ def _table(arms: Arms, title: str, note: str = "", *, terminal: bool = True) -> 
     return Table(title, columns, rows, note, terminal)
 
 
-_PAIRED = "Intervals at 95 % over seeds (Student's t); differences are paired by seed."
+_PAIRED = "95 % intervals over seeds (Student's t); differences are paired by seed."
 
 
 def _ablations(result: Result) -> list[Section]:
@@ -193,7 +197,7 @@ def _ablations(result: Result) -> list[Section]:
     for preset, kind in (("ablations", "original data"), ("warped", "warped data, ours")):
         arms = _of(result, preset)
         if arms:
-            caption = f"On the {kind}; intervals at 95 % over {arms[0]['excess']['n']} seeds."
+            caption = f"On the {kind}; 95 % intervals over {arms[0]['excess']['n']} seeds."
             title = f"Ablations, {kind}"
             parts.append(charts.excess(arms, preset, title, caption))
             parts.append(_table(arms, f"{title}: excess and differences", _PAIRED))
@@ -201,8 +205,8 @@ def _ablations(result: Result) -> list[Section]:
         return []
     text = [
         "One thing is changed at a time; every arm keeps its causal mask, its residual stream and "
-        "the recipe. Heads are varied at a fixed width, and beside it with the widths of the "
-        "released code, which confound the two.",
+        "the recipe. The number of heads is varied at a fixed width, and also with the widths of "
+        "the released code, which confound the two.",
         _WARPED,
     ]
     return [Section("Which parts are needed", text, parts)]
@@ -226,8 +230,8 @@ def _noise(result: Result) -> list[Section]:
     table = Table(
         "1 − cos under reward noise", ["", *(f"n = {n}" for n in _AT)], rows, terminal=False
     )
-    text = ["Noise comes at test time only; nothing was trained with it. At p = 1 rewards say "
-            "nothing, and 1 − cos of a direction that knows nothing is 1 on average."]  # fmt: skip
+    text = ["There is noise at test time only; no model was trained with it. At p = 1 rewards "
+            "carry no information, and 1 − cos of a random direction is 1 on average."]  # fmt: skip
     return [Section("Reward noise", text, [charts.noise(result, found[0]), table])]
 
 
@@ -247,11 +251,11 @@ def _objectives(result: Result) -> Section:
         "Other objectives",
         [
             "With scores −‖f − y‖² every gradient points along the line of the responses, away "
-            "from the noise: the direction never changes, whatever n, and the loss falls as W "
-            "grows, so that no finite map is best. Ranks tell which way is better, not where the "
-            "best is.",
-            "weighted uses the rewards' values: Σ w_i ‖f − y_i‖² with w the softmax of 5 r. Its "
-            "minimiser is the mean with exponential weights.",
+            "from the noise. The direction never changes, for any n, and the loss falls as W "
+            "grows, so there is no finite optimum. Ranks determine a direction of improvement, not "
+            "an optimum.",
+            "weighted uses the values of the rewards: Σ w_i ‖f − y_i‖² with w the softmax of 5 r. "
+            "Its minimiser is the mean with exponential weights.",
         ],
         parts,
     )
@@ -271,7 +275,9 @@ def _released(result: Result) -> list[Section]:
         if any(a in pairs for a in mine):
             title = f"Distances, {name}"
             parts.append(charts.curves(result, mine, name, title))
-    return [Section("The released recipe, and where its code differs", _RELEASED, parts)]
+    return [
+        Section("The released recipe, and where its code differs from the paper", _RELEASED, parts)
+    ]
 
 
 def _of(result: Result, preset: str) -> list[Result]:

@@ -1,14 +1,14 @@
-"""Transformers that descend on the ranking loss of their own context, weight by weight.
+"""Transformers with constructed weights that descend on the ranking loss of their own context.
 
 A context holds a query and N responses with rewards; a step of descent on its Plackett-Luce loss
-takes a few blocks of softmax attention and feed-forward (arXiv 2405.18634). Here the weights are
-written down, run, and held against autograd:
+takes a few blocks of softmax attention and feed-forward (arXiv 2405.18634). The weights are
+constructed here:
 
 - :mod:`.tokens`: contexts, the loss and its descent, and the tokens;
 - :mod:`.blocks`: attention, feed-forward and their stack, as ordinary modules;
 - :mod:`.weights`: the three constructions; :mod:`.squares`: one from x, y and r alone.
 
-How well they do it: :mod:`selfcorrect.studies.construct`.
+They are checked in :mod:`selfcorrect.studies.construct`.
 """
 
 from selfcorrect.theory.construction.blocks import Attention, Block, FeedForward, Transformer

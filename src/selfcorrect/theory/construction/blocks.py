@@ -1,11 +1,11 @@
-"""A transformer with its weights written out: attention, feed-forward, blocks, a stack of them.
+"""A transformer with explicit weights: attention, feed-forward, blocks, and a stack of them.
 
-Ordinary modules: they print, every matrix is a parameter that can be trained further, and
+These are ordinary modules: they print, every matrix is a parameter that can be trained further, and
 :meth:`Transformer.trace` goes through them block by block.
 
-A head is written as what it compares and what it copies, in named channels of a token, and
-:func:`attention` makes its four matrices of that. Attention sees all tokens; there is no layer
-norm, and logits aren't divided by √(key width), which the matrices could undo.
+A head is described by what it compares and what it copies, in named channels of a token;
+:func:`attention` makes its four matrices. Attention sees all tokens; there is no layer norm, and
+logits aren't divided by √(key width), which the matrices could undo.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from torch import Tensor, nn
 
 from selfcorrect.errors import UserError
 
-#: Where each channel of a token lies; ``y 2`` is the second number of the channel ``y``.
+#: The place of each channel in a token; ``y 2`` is the second number of the channel ``y``.
 Layout = Mapping[str, slice]
-#: Channels and what each is multiplied with: ``{"r": 1, "best": -1}`` is r − best.
+#: Channels and their factors: ``{"r": 1, "best": -1}`` is r − best.
 Combination = Mapping[str, float]
 
 
 class Head(NamedTuple):
-    """A head in words.
+    """A head, described.
 
     Attributes:
-        does: what it is for.
+        does: its purpose.
         logit: its logit is the sum over these of ⟨query, key⟩, each a combination of channels,
-            the first of the token that asks, the second of the token asked.
-        copies: what it reads of the tokens attended to, and the channels it adds that to.
+            the first of the attending token, the second of the attended one.
+        copies: what it reads of the attended tokens, and the channels it adds this to.
     """
 
     does: str
@@ -48,14 +48,14 @@ class Unit(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A block at work.
+    """A block that was run.
 
     Attributes:
         step: the descent step it belongs to, from 1; 0 for a preparatory block.
-        block: its place in that step, from 1.
-        heads: what each of its heads is for.
+        block: its number in that step, from 1.
+        heads: the purpose of each head.
         maps: attention [B, heads, queries, keys].
-        tokens: the tokens that it leaves [B, N, width].
+        tokens: the tokens after it [B, N, width].
     """
 
     step: int
@@ -90,11 +90,11 @@ class Attention(nn.Module):
         self.w_o = _zeros(heads, width, values)
 
     def forward(self, tokens: Tensor, causal: bool = False) -> tuple[Tensor, Tensor]:
-        """What is added to the tokens [B, N, width], and the maps [B, heads, N, N].
+        """The update of the tokens [B, N, width], and the maps [B, heads, N, N].
 
         Args:
             tokens: [B, N, width].
-            causal: let a token see only itself and those before it.
+            causal: a token sees only itself and those before it.
         """
         x = tokens[:, None]
         logits = (x @ self.w_q.mT) @ (x @ self.w_k.mT).mT
@@ -106,7 +106,7 @@ class Attention(nn.Module):
         return ((maps @ (x @ self.w_v.mT)) @ self.w_o.mT).sum(1), maps
 
     def extra_repr(self) -> str:
-        """Sizes, and a line a head (of many, the first and the last)."""
+        """Sizes, and a line for each head (of many, the first two and the last)."""
         heads, keys, width = self.w_q.shape
         lines = [f"head {k}: {text}" for k, text in enumerate(self.does, 1)]
         lines = lines if heads <= 4 else [*lines[:2], "…", lines[-1]]
@@ -126,7 +126,7 @@ class FeedForward(nn.Module):
         self.w_2 = _zeros(width, hidden)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """What is added to the tokens [B, N, width]."""
+        """The update of the tokens [B, N, width]."""
         return (tokens @ self.w_1.mT + self.b_1).relu() @ self.w_2.mT
 
     def extra_repr(self) -> str:
@@ -160,7 +160,7 @@ class Transformer(nn.Module):
     """Preparatory blocks, then the blocks of each descent step.
 
     Attributes:
-        layout: where the channels of its tokens lie; ``f`` is the prediction.
+        layout: the channels of its tokens; ``f`` is the prediction.
         prepare: the preparatory blocks.
         steps: the blocks of each step. No two steps share weights, so each can be trained.
     """
@@ -178,7 +178,7 @@ class Transformer(nn.Module):
 
         Args:
             tokens: [B, N, width], see :func:`selfcorrect.theory.construction.tokens.embed`.
-            causal: let a token see only itself and those before it.
+            causal: a token sees only itself and those before it.
         """
         for seen in self._walk(tokens, causal):
             tokens = seen.tokens
@@ -190,7 +190,7 @@ class Transformer(nn.Module):
         return [[cast(Block, block) for block in group] for group in groups]
 
     def trace(self, tokens: Tensor, causal: bool = False) -> list[Seen]:
-        """Every block at work, in order; arguments as :meth:`forward`."""
+        """Every block as it was run, in order; arguments as in :meth:`forward`."""
         return list(self._walk(tokens, causal))
 
     def _walk(self, tokens: Tensor, causal: bool) -> Iterator[Seen]:
@@ -206,9 +206,9 @@ class Transformer(nn.Module):
 
 
 def layout(**sizes: int) -> dict[str, slice]:
-    """Channels side by side, by name and size; of several numbers each has a name, too.
+    """Channels side by side, by name and size; each number of a channel has a name as well.
 
-    ``layout(f=2, r=1)`` has ``f``, ``f 1``, ``f 2`` and ``r``; a channel of no size has no place.
+    ``layout(f=2, r=1)`` has ``f``, ``f 1``, ``f 2`` and ``r``; a channel of size 0 is empty.
     """
     places: dict[str, slice] = {}
     start = 0
@@ -220,12 +220,12 @@ def layout(**sizes: int) -> dict[str, slice]:
 
 
 def width(places: Layout) -> int:
-    """How many numbers a token has."""
+    """The number of numbers in a token."""
     return max(int(place.stop) for place in places.values())
 
 
 def attention(places: Layout, heads: Sequence[Head]) -> Attention:
-    """The attention that does what these heads say."""
+    """The attention with these heads."""
 
     def rows(of: Sequence[Combination]) -> Tensor:
         return torch.cat([_matrix(places, each) for each in of])
@@ -250,7 +250,7 @@ def attention(places: Layout, heads: Sequence[Head]) -> Attention:
 
 
 def feed_forward(places: Layout, units: Sequence[Unit]) -> FeedForward:
-    """The feed-forward that has these hidden units; they read and write single numbers."""
+    """The feed-forward with these hidden units; they read and write single numbers."""
     made = FeedForward(width(places), len(units))
     w_1, w_2 = torch.zeros_like(made.w_1), torch.zeros_like(made.w_2)
     for k, unit in enumerate(units):
@@ -266,7 +266,7 @@ def feed_forward(places: Layout, units: Sequence[Unit]) -> FeedForward:
 
 
 def _matrix(places: Layout, combination: Combination) -> Tensor:
-    """What takes the combination out of a token [size of its channels, width]."""
+    """The matrix that computes the combination from a token [size of its channels, width]."""
     size = max([places[name].stop - places[name].start for name in combination], default=1)
     matrix = torch.zeros(size, width(places), dtype=torch.float64)
     for name, factor in combination.items():

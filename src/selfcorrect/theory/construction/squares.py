@@ -1,8 +1,8 @@
-"""The products that a token is assumed to hold, computed by feed-forwards instead.
+"""The products that a token is otherwise assumed to hold, computed by feed-forwards.
 
-ReLU units make a function that is linear between knots. With K pieces on [−B, B] it meets u² at the
-knots and lies above it between them: by at most (B/K)², and on average by ⅔ of that. A product is
-two squares, ab = ((a + b)² − (a − b)²)/4.
+ReLU units make a function that is linear between knots. With K pieces on [−B, B] it equals u² at
+the knots and is above it between them: by at most (B/K)², and by ⅔ of that on average. A product is
+made of two squares, ab = ((a + b)² − (a − b)²)/4.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def squares(contexts: Contexts, limits: Limits, pieces: int, *, rate: float) -> 
     :func:`~selfcorrect.theory.construction.weights.bradley_terry`.
 
     Args:
-        contexts: whose largest numbers are the ends of the pieces.
+        contexts: their largest number B gives the range of the pieces.
         limits: ``sharpness`` is used.
         pieces: K.
         rate: η.
@@ -46,7 +46,7 @@ def squares(contexts: Contexts, limits: Limits, pieces: int, *, rate: float) -> 
         for source, into in (("y", "s"), ("x", "q"))
         for unit in _square({f"{source} {c}": 1}, [(into, 1.0)], pieces, reach)
     ]
-    # both squares of a product err upwards, so that most of it cancels
+    # the errors of both squares are positive, so that most of them cancels
     far = 1.1 * float(contexts.scale.max()) + reach
     second = [
         unit

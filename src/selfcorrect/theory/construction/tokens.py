@@ -1,4 +1,4 @@
-"""Contexts, the tokens that hold them, and descent on the loss itself to compare with.
+"""Contexts, the tokens that hold them, and descent on the loss by autograd, to compare with.
 
 A context is a query x with N responses y_i and their rewards r_i. The policy is f(x) = Wx and
 scores a response with −‖Wx − y‖². With the responses sorted by reward, best first,
@@ -10,7 +10,7 @@ changes the prediction f = Wx by
 
     2η‖x‖² Σ_{i<N} ( y_i − Σ_{j≥i} b_ij y_j ),    b_i = softmax over j ≥ i of −‖f − y_j‖².
 
-As ‖x‖² is the same in all of a context, f is all of W that matters, and one token a response is
+As ‖x‖² is constant within a context, only f = Wx matters of W, and one token for each response is
 enough. Source: arXiv 2405.18634; the gradient was derived again.
 """
 
@@ -25,7 +25,7 @@ from torch import Tensor
 from selfcorrect.errors import UserError
 from selfcorrect.theory.construction.blocks import Layout, width
 
-#: Nats by which what is excluded stays behind: e^−45 is 3e-20, below what float64 holds of 1.
+#: An excluded logit is lower by so many nats: e^−45 is 3e-20, below the precision of float64.
 SURE = 45.0
 
 
@@ -62,11 +62,11 @@ class Contexts(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What weights must know of the contexts they are for.
+    """The numbers that the weights need to know of their contexts.
 
     Attributes:
-        sharpness: Λ, at which a softmax of rewards picks the best.
-        depth: M, which a logit of 2⟨f, y⟩ − ‖y‖² is lowered by where a response is excluded.
+        sharpness: Λ, at which a softmax of rewards selects the best.
+        depth: M, by which the logit 2⟨f, y⟩ − ‖y‖² of an excluded response is lowered.
         gap: the smallest difference of two rewards of a context.
         lowest, spread: of all rewards: the lowest, and the highest less the lowest.
     """
@@ -135,14 +135,14 @@ def check(contexts: Contexts) -> None:
 
 
 def limits(contexts: Contexts, rate: float, steps: int) -> Limits:
-    """The limits that make weights exact for these contexts, no larger than they must be.
+    """The smallest limits that make the weights exact for these contexts.
 
-    Λ = (45 + ln(N−1)) / gap: then all that a softmax of rewards gives to others than the best is
-    at most e^−45. M = R + 45 + ln(N−1), R being the largest excess of an excluded response's logit
-    over the best that is left, over all steps of the descent.
+    Λ = (45 + ln(N−1)) / gap: a softmax of rewards then gives at most e^−45 to all responses but the
+    best. M = R + 45 + ln(N−1), where R is the largest excess of an excluded response's logit over
+    that of the best remaining one, over all steps of the descent.
 
     Args:
-        contexts: to be checked, too (:func:`check`).
+        contexts: also checked with :func:`check`.
         rate: η.
         steps: of descent.
 
@@ -154,12 +154,12 @@ def limits(contexts: Contexts, rate: float, steps: int) -> Limits:
     gap, largest = float(_gaps(r).min()), float(r.abs().max())
     sure = SURE + math.log(n - 1)
     sharpness = sure / gap
-    # logits up to Λ max|r| are rounded by a share of 2⁻⁵³, and must still tell a gap
+    # logits up to Λ max|r| have a relative precision of 2⁻⁵³, which must still resolve a gap
     if not sharpness * largest * 2.0**-53 < 0.1:
         raise UserError(
             f"rewards that differ by as little as {gap:.1e} need the sharpness {sharpness:.1e}, "
-            "at which logits overflow what float64 can tell apart: round the rewards, or scale "
-            "them, so that they lie further apart"
+            "at which logits overflow the precision of float64: round the rewards, or scale them, "
+            "so that they are further apart"
         )
     path = descend(contexts, rate, steps)
     if not path.isfinite().all():
@@ -169,12 +169,12 @@ def limits(contexts: Contexts, rate: float, steps: int) -> Limits:
 
 
 def stable_rate(contexts: Contexts) -> float:
-    """The η up to which no step of descent takes two predictions apart, in any context.
+    """The largest η at which no step of descent moves two predictions apart, in any context.
 
-    L is convex in f with a Hessian of at most (N − 1) D², D being the largest distance between two
-    responses; so η = 2 / max ‖x‖² (N − 1) D². Below it rounding errors add up; above, they may be
-    multiplied in every step, by the construction and by descent alike. A D below 1 counts as 1, as
-    a loss that flat would allow steps by which f leaves for where scores have no digits to spare.
+    L is convex in f with a Hessian of at most (N − 1) D², where D is the largest distance between
+    two responses; so η = 2 / max ‖x‖² (N − 1) D². Below, rounding errors add up; above, each step
+    may multiply them, in the construction and in descent alike. A D below 1 counts as 1: so flat a
+    loss would allow steps to an f at which scores lose their precision.
     """
     n = contexts.r.shape[1]
     distance = torch.cdist(contexts.y, contexts.y).amax((1, 2)).clamp(min=1)
@@ -182,7 +182,7 @@ def stable_rate(contexts: Contexts) -> float:
 
 
 def excess(contexts: Contexts, path: Tensor) -> Tensor:
-    """R: by how much the logit of an excluded response exceeds the best that is left [B].
+    """R: by how much the logit of an excluded response exceeds that of the best remaining one [B].
 
     The largest over the predictions of a path [T, B, d] and over the terms i = 2 … N−1, which
     exclude the i − 1 best responses; −∞ for N = 2, where nothing is excluded.
@@ -216,10 +216,10 @@ def descend(contexts: Contexts, rate: float, steps: int) -> Tensor:
 def embed(contexts: Contexts, places: Layout) -> Tensor:
     """One token a response [B, N, width].
 
-    Assumed of the tokens, beyond x, y and r themselves: ``f`` = Wx (a linear map of x), ``s`` =
-    ‖y‖², ``z`` = ‖x‖² y and ``one`` = 1, and ``place``, a one-hot position, where the layout has
-    it. s and z are products, which attention and a feed-forward of finitely many units don't
-    compute exactly; a layout with ``x`` gets neither, see
+    Besides x, y and r the tokens hold ``f`` = Wx (a linear map of x), ``s`` = ‖y‖², ``z`` = ‖x‖² y
+    and ``one`` = 1, and ``place``, a one-hot position, where the layout has it. s and z are
+    products, which attention and a feed-forward of finitely many units don't compute exactly; with
+    a layout that has ``x`` the tokens hold neither, see
     :func:`selfcorrect.theory.construction.squares.squares`.
 
     Args:
@@ -243,7 +243,7 @@ def embed(contexts: Contexts, places: Layout) -> Tensor:
 
 
 def _logits(f: Tensor, y: Tensor) -> Tensor:
-    """2⟨f, y⟩ − ‖y‖² [..., B, N] of f [..., B, d], y [B, N, d]: a score less what all share."""
+    """2⟨f, y⟩ − ‖y‖² [..., B, N] of f [..., B, d], y [B, N, d]: scores, up to a shared constant."""
     return 2 * (f[..., None, :] * y).sum(-1) - (y**2).sum(-1)
 
 

@@ -1,15 +1,16 @@
 """Three transformers whose weights perform descent on the ranking loss of their own context.
 
-All rest on one identity: −‖f − y‖² is 2⟨f, y⟩ − ‖y‖² less what all responses share, so that b_i,
-the softmax of scores over the responses not yet ranked, is exactly one softmax head. What differs
-is how a head comes to see "not yet ranked":
+All use one identity: −‖f − y‖² is 2⟨f, y⟩ − ‖y‖² up to a constant that all responses share, so that
+b_i, the softmax of scores over the responses not yet ranked, is exactly one softmax head. They
+differ in how a head knows which responses are not yet ranked:
 
-- :func:`bradley_terry`: two responses, all of which are in the one term there is;
-- :func:`rank_flags`: the rank of each is counted once, beforehand, and each term has a head;
-- :func:`select_and_eliminate`: a block a term picks the best response left and marks it done.
+- :func:`bradley_terry`: two responses, both of which are in the only term;
+- :func:`rank_flags`: the rank of each is counted beforehand, and each term has a head;
+- :func:`select_and_eliminate`: a block for each term selects the best remaining response and
+  marks it as done.
 
-Weights are made for :class:`~selfcorrect.theory.construction.tokens.Limits`. Source: arXiv
-2405.18634, whose theorem is of the last kind; the weights here are ours.
+The weights are made for :class:`~selfcorrect.theory.construction.tokens.Limits`. Source: arXiv
+2405.18634, whose theorem is about the last kind; these weights are our own.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from selfcorrect.theory.construction.tokens import SURE, Limits
 
 
 def bradley_terry(d: int, limits: Limits, *, rate: float, steps: int) -> Transformer:
-    """Descent on two responses' loss: a block a step, 2 heads, no feed-forward.
+    """Descent for two responses: one block for each step, 2 heads, no feed-forward.
 
     One head copies the better response, the other the average by score; what is added to f is
     2η‖x‖² times their difference.
@@ -59,12 +60,12 @@ def pair(limits: Limits, rate: float) -> list[Head]:
 
 
 def rank_flags(n: int, d: int, limits: Limits, *, rate: float, steps: int) -> Transformer:
-    """Descent on N ranked responses: 3 preparatory blocks, then a block of N heads a step.
+    """Descent for N responses: 3 preparatory blocks, then one block of N heads for each step.
 
-    Needs one-hot positions. Block 1 puts each reward into a channel of its position; block 2
-    shows all of them to all tokens (one head, uniform) and counts, for each token, those greater
+    Needs one-hot positions. Block 1 writes each reward into a channel of its position; block 2
+    copies all of them to all tokens (one uniform head) and counts, for each token, those greater
     than its own; block 3 turns that rank into flags. In a step, head i averages by score over
-    responses without flag i, and a last head takes the sum of all responses but the worst.
+    responses without flag i, and a last head sums all responses but the worst.
 
     Args:
         n: responses in a context.
@@ -118,13 +119,13 @@ def rank_flags(n: int, d: int, limits: Limits, *, rate: float, steps: int) -> Tr
 
 
 def select_and_eliminate(n: int, d: int, limits: Limits, *, rate: float, steps: int) -> Transformer:
-    """Descent on N ranked responses: N − 1 blocks a step of 2 heads and a feed-forward of 3 units.
+    """Descent for N responses: N − 1 blocks for each step, of 2 heads and 3 hidden units.
 
-    Needs no positions. In each block one head attends to the best response left and copies both
-    its y and its reward; the other averages by score over those left; then the feed-forward marks
-    as done every response whose reward is at least the copied one. The terms gather in a second
-    prediction ``g``, as all must be taken at the same f; the last block of a step writes to f, and
-    the feed-forward of 1 unit there takes the marks off.
+    Needs no positions. In each block one head attends to the best remaining response and copies
+    its y and its reward; the other averages by score over the remaining ones; then the feed-forward
+    marks as done every response whose reward is at least the copied one. The terms are summed in a
+    second prediction ``g``, as all must be computed at the same f. The last block of a step writes
+    to f, and its feed-forward of 1 unit removes the marks.
 
     Args:
         n: responses in a context.
@@ -154,7 +155,7 @@ def _term(places: dict[str, slice], limits: Limits, rate: float, first: bool, la
         {} if first == last else {"f": 1, "g": -1} if first else {"g": 1, "f": -1}
     )
     best = Head(
-        "the best left",
+        "the best remaining",
         [({"one": limits.sharpness}, {"r": 1, "done": -limits.spread - limits.gap})],
         [
             ({"z": 2 * rate, **carried}, {into: 1}),
@@ -162,7 +163,7 @@ def _term(places: dict[str, slice], limits: Limits, rate: float, first: bool, la
         ],
     )
     average = Head(
-        "those left, by score",
+        "the remaining, by score",
         [_FIT, ({"one": -1}, {"s": 1, "done": limits.depth})],
         [_copy(-2 * rate, into)],
     )
@@ -177,18 +178,18 @@ def _term(places: dict[str, slice], limits: Limits, rate: float, first: bool, la
 def _at_least(reads: Combination, bias: float, into: str) -> list[Unit]:
     """Units that add a step of u = reads + bias to a channel: 0 for u ≤ ½, 1 for u ≥ 3/2.
 
-    Where u lies in neither, the step is a ramp. Nothing here lies there: rewards are read in units
-    of half their smallest gap, ranks in halves.
+    Between ½ and 3/2 the step is a ramp. No value here is between: rewards are read in units of
+    half their smallest gap, ranks in halves.
     """
     return [Unit(reads, bias - 0.5, {into: 1}), Unit(reads, bias - 1.5, {into: -1})]
 
 
-#: 2⟨f, y⟩, of whoever asks and whoever is asked.
+#: 2⟨f, y⟩, with f of the query and y of the key.
 _FIT: tuple[Combination, Combination] = ({"f": 2}, {"y": 1})
 
 
 def _copy(factor: float, into: str = "f") -> tuple[Combination, Combination]:
-    """So many times ‖x‖² y, added to a prediction."""
+    """Adds ‖x‖² y times a factor to a prediction."""
     return {"z": factor}, {into: 1}
 
 
