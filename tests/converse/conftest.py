@@ -1,13 +1,15 @@
-"""Fixtures of test_converse."""
+"""What several tests of the loop use."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import tiny
 from selfcorrect import tasks
+from servers.stub import VLLM, Stub
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +20,10 @@ def task() -> Any:
 @pytest.fixture(scope="module")
 def model() -> Any:
     return tiny.model("llama")
+
+
+@pytest.fixture
+def stub(request: pytest.FixtureRequest) -> Iterator[Stub]:
+    server = Stub(getattr(request, "param", VLLM))
+    yield server
+    server.stop()

@@ -15,7 +15,7 @@ import pytest
 from commands import refused
 from pictures import WORDS, png, run, written
 from selfcorrect.errors import UserError
-from selfcorrect.messages import Message, fold, image, joined, message
+from selfcorrect.messages import Image, Message, fold, image, joined, message
 from selfcorrect.messages.images import MOST_BYTES
 from selfcorrect.models.endpoint.wire import render
 from selfcorrect.tasks import make
@@ -135,6 +135,9 @@ def test_a_path_within_the_datas_folder(
     assert image("in.png", Path("data")).url() == found.url()
     (house.parent / "way").symlink_to(house)
     assert image("in.png", house.parent / "way").url() == found.url()
+
+
+CAT, DOG = Image("cat", "1", "http://c"), Image("dog", "2", "http://d")
 
 
 def test_an_image_that_becomes_a_way_out_is_not_sent(house: Path) -> None:
