@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.engine import _processor
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from selfcorrect.models.local.machine import processor
 from selfcorrect.theory.contexts import Contexts, sample
 from selfcorrect.theory.descent import descent
 from selfcorrect.theory.preferences import (
@@ -194,7 +194,7 @@ def measure(*, quick: bool = False) -> dict[str, Any]:
     torch.set_num_threads(1)
     turns = 2 if quick else 9
     return {
-        "machine": _processor(),
+        "machine": processor("cpu"),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "turns": turns,

@@ -129,11 +129,6 @@ def _records(run: Run) -> pl.DataFrame:
             f"{run.folder} has no record with the probabilities of lettered options: give a run "
             "on a task with options, such as bbq, choices or planted."
         )
-    if not frame["outcome"].is_in([0, 1]).all():
-        raise UserError(
-            f"the outcome in {run.folder} isn't 0 or 1, as right and wrong are: give a run on a "
-            "task whose answers are right or wrong."
-        )
     return frame
 
 
