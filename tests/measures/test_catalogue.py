@@ -12,10 +12,12 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_verdict_words import summary
 from typer.testing import CliRunner
 
 from commands import refused
 from outcomes import records
+from panels import made
 from selfcorrect.cli import app
 from selfcorrect.errors import UserError
 from selfcorrect.measures import catalogue
@@ -212,3 +214,20 @@ def test_right_is_the_better_value_of_a_share() -> None:
         verdicts = told["changes"]["refused"]["verdict"]
         ways[better].append({"verdict": verdicts})
     assert ways["higher"] == ways["lower"]
+
+
+def test_which_direction_is_better() -> None:
+    told = {m.name: m.better for m in measures(ACCURACY) if m.better}
+    assert told == {"accuracy": "higher", "auroc": "higher", "brier": "lower", "brier_all": "lower"}
+
+
+@pytest.mark.parametrize(("step", "expected"), [(-0.2, "better"), (0.2, "worse")])
+def test_a_brier_score_that_falls_is_better(step: float, expected: str) -> None:
+    rng = np.random.default_rng(1)
+    right = np.ones((80, 2))
+    brier = 0.6 + rng.normal(0, 0.05, (80, 2)) + step * np.arange(2)
+    assert summary(made(right, brier=brier))["changes"]["brier"]["verdict"] == expected
+    # of these neither direction is better, whatever it is called
+    sure = 0.5 + rng.normal(0, 0.05, (80, 2)) + step * np.arange(2)
+    told = summary(made(right, confidence=sure))["changes"]["confidence"]["verdict"]
+    assert told == ("higher" if step > 0 else "lower")
