@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from selfcorrect.records import VERSION
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import estimates
 
@@ -14,7 +15,11 @@ def incomplete(summary: Mapping[str, Any]) -> list[str]:
     if summary["complete"]:
         return []
     done, wanted = summary["dialogues"], summary["wanted"]
-    return [f"Incomplete: {done:,} of {wanted:,} dialogues; the same command goes on."]
+    version = summary.get("record_version", VERSION)
+    then = "the same command goes on"
+    if version != VERSION:
+        then = f"its records are of version {version}, which isn't added to"
+    return [f"Incomplete: {done:,} of {wanted:,} dialogues; {then}."]
 
 
 def notes(summary: Mapping[str, Any], shown: Collection[str]) -> list[str]:

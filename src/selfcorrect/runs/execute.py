@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
+from selfcorrect import records
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Model
 from selfcorrect.runs.arms import Arm, labels
@@ -165,6 +166,12 @@ class ArmFolder:
     def refresh(self) -> None:
         """Read it again; see :meth:`open`."""
         self.header = read_header(self.store)
+        if self.header is not None and self.header.version != records.VERSION:
+            raise UserError(
+                f"{self.store.root} has records of version {self.header.version}, which are shown "
+                f"and not added to (here they are of version {records.VERSION}): choose another "
+                "output folder, or move that one away."
+            )
         if self.header is not None and self.header.hash != self.arm.hash:
             raise UserError(
                 f"{self.store.root} holds a run of another spec (its {RUN} says "

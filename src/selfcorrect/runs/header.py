@@ -20,6 +20,8 @@ from selfcorrect.runs.spec import RunSpec, make_spec
 from selfcorrect.runs.store import Store
 
 RUN = "run.toml"
+#: Versions of records that can be read.
+READ = (3, records.VERSION)
 _LIBRARIES = ("selfcorrect", "torch", "transformers", "polars", "numpy", "safetensors")
 _MOVE = "move the folder away and run the command again"
 _KEYS = (
@@ -64,6 +66,7 @@ class Header:
         outcome: how good an answer is, as the task has stated.
         values: its numbers per record, a sentence on each; so that a run can be shown without it.
         figures: names of its figures per round.
+        version: of the records; those of version 3 are read, and not added to.
     """
 
     spec: RunSpec
@@ -76,10 +79,11 @@ class Header:
     outcome: Outcome = ACCURACY
     values: Mapping[str, str] = field(default_factory=dict)
     figures: tuple[str, ...] = ()
+    version: int = records.VERSION
 
     def toml(self) -> bytes:
         table = {
-            "record_version": records.VERSION,
+            "record_version": self.version,
             "hash": self.hash,
             "examples": self.examples,
             "first_transcript": self.transcript,
@@ -147,13 +151,15 @@ def read_header(store: Store) -> Header | None:
         raise UserError(f"{where} is damaged ({error}): {_MOVE}.") from None
     except KeyError as error:
         raise UserError(f"{where} is damaged (it has no {error}): {_MOVE}.") from None
-    if version != records.VERSION:
+    if version not in READ:
         raise UserError(
             f"{where.parent} was written by another version of selfcorrect (records of version "
             f"{version}, here {records.VERSION}): choose another output folder, or use the "
             "version that wrote it."
         )
     try:
+        if version == 3:  # which knew lettered questions only
+            table = {**table, "outcome": ACCURACY.table()}
         plans = [(p["start"], p["end"], p["arms"]) for p in table.get("plan", ())]
         _check_types(table, plans)
         return Header(
@@ -167,6 +173,7 @@ def read_header(store: Store) -> Header | None:
             outcome=Outcome.read(table["outcome"]),
             values=table.get("values", {}),
             figures=tuple(table.get("figures", ())),
+            version=version,
         )
     except KeyError as error:
         raise UserError(f"{where} is damaged (it has no {error}): {_MOVE}.") from None
@@ -180,11 +187,12 @@ def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]
     for key, kind in wanted.items():
         if not isinstance(table[key], kind):
             raise TypeError(f"{key} is {table[key]!r}")
-    for key in ("fingerprints", "skipped", "strategy"):
+    for key in ("outcome", "values", "fingerprints", "skipped", "strategy"):
         if not isinstance(table.get(key, {}), dict):
             raise TypeError(f"{key} is {table[key]!r}")
-    if not all(isinstance(text, str) for text in table.get("values", {}).values()):
-        raise TypeError("values holds something else than sentences")
+    for text in (*table.get("values", {}).values(), *table.get("figures", ())):
+        if not isinstance(text, str):
+            raise TypeError(f"{text!r} is no text")
     names = [*table["controls"].values(), *(arm for _, _, arms in plans for arm in arms)]
     numbers = [table["examples"], *(n for start, end, _ in plans for n in (start, end))]
     for name in names:

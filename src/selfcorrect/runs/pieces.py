@@ -23,6 +23,8 @@ from selfcorrect import records
 from selfcorrect.errors import UserError
 from selfcorrect.runs.store import Store
 
+#: Columns of version 3 from which those of today are made, where they differ.
+_OF_VERSION_3 = {"outcome": "correct", "key": "choice", "cut": "steps"}
 _PIECE = re.compile(r"records/chunk-(\d+)\.(\d+)-(\d+)\.parquet")
 
 
@@ -106,19 +108,35 @@ def _without_interrupts() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def read_piece(store: Store, piece: Piece, columns: Sequence[str] | None = None) -> pl.DataFrame:
+def read_piece(
+    store: Store,
+    piece: Piece,
+    columns: Sequence[str] | None = None,
+    version: int = records.VERSION,
+) -> pl.DataFrame:
     """The records of a piece, by example in order and round.
+
+    Args:
+        store: of the run.
+        piece: which one.
+        columns: some of them; by default all.
+        version: of the records, as the run's header says; older ones are converted.
 
     Raises:
         UserError: the file is damaged.
     """
     wanted = list(columns) if columns is not None else list(records.SCHEMA)
     try:
-        frame = pl.read_parquet(io.BytesIO(store.read(piece.name)), columns=wanted)
+        data = io.BytesIO(store.read(piece.name))
+        if version == records.VERSION:
+            frame = pl.read_parquet(data, columns=wanted)
+        else:
+            stored = list(dict.fromkeys(_OF_VERSION_3.get(name, name) for name in wanted))
+            frame = records.from_version_3(pl.read_parquet(data, columns=stored)).select(wanted)
         return frame.cast({c: records.SCHEMA[c] for c in wanted})
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise _damaged(store, piece, reason) from None
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise _damaged(store, piece, reason, version) from None
 
 
 def check_piece(store: Store, piece: Piece, ids: Sequence[str]) -> pl.DataFrame:
@@ -133,11 +151,11 @@ def check_piece(store: Store, piece: Piece, ids: Sequence[str]) -> pl.DataFrame:
     return frame
 
 
-def _damaged(store: Store, piece: Piece, reason: str) -> UserError:
-    return UserError(
-        f"{store.root / piece.name} is damaged ({reason}): delete that file and run the same "
-        "command again, which makes it anew."
-    )
+def _damaged(store: Store, piece: Piece, reason: str, version: int = records.VERSION) -> UserError:
+    what = "delete that file and run the same command again, which makes it anew."
+    if version != records.VERSION:
+        what = f"records of version {version} can't be made anew; delete it to see the others."
+    return UserError(f"{store.root / piece.name} is damaged ({reason}): {what}")
 
 
 def timing_note(seconds: float, dialogues: int) -> dict[str, Any]:

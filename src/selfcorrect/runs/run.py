@@ -90,7 +90,7 @@ class Run:
             if piece.start >= self.wanted:
                 continue
             extra = [] if "example" in wanted else ["example"]
-            frame = read_piece(self._store, piece, [*wanted, *extra])
+            frame = read_piece(self._store, piece, [*wanted, *extra], self.header.version)
             if piece.end > self.wanted:
                 ids = frame["example"].unique(maintain_order=True)[: self.wanted - piece.start]
                 frame = frame.filter(pl.col("example").is_in(ids.implode()))

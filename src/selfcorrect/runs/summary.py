@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from selfcorrect import tasks
@@ -12,6 +13,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.measures import rounds
 from selfcorrect.measures.catalogue import Own, margins
 from selfcorrect.measures.panel import Panel, columns_needed, panel
+from selfcorrect.records import VERSION
 from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.run import Run
@@ -26,10 +28,10 @@ def summarize(run: Run) -> dict[str, Any]:
     """Everything measured on a run and on its controls, and what follows from it.
 
     Returns:
-        ``{"folder", "spec", "complete", "dialogues", "wanted", "outcome", "rounds": [...],
-        "changes", "convergence", "converged_at", …, "controls": {name: {"folder", "dialogues",
-        "against": {...}, "rounds": [...], …}}, "headline", "verdict", "notes"}``; what stands
-        for a run and for a control is that of
+        ``{"folder", "spec", "record_version", "complete", "dialogues", "wanted", "outcome",
+        "rounds": [...], "changes", "convergence", "converged_at", …, "controls": {name: {"folder",
+        "dialogues", "against": {...}, "rounds": [...], …}}, "headline", "verdict", "notes"}``; what
+        stands for a run and for a control is that of
         :func:`selfcorrect.measures.rounds.summarize`, and ``against`` that of
         :func:`selfcorrect.measures.rounds.against`. Only JSON's types.
 
@@ -39,13 +41,14 @@ def summarize(run: Run) -> dict[str, Any]:
     task, note = _task(run)
     header = run.header
     figures = task.figures if task else {}
-    own = Own(header.outcome, header.values or (task.values if task else {}), figures)
+    own = Own(header.outcome, header.values or _values(run, task), figures)
     records = _panel(run, own)
     spec = run.spec.model_dump(mode="json")
     within = margins(own.outcome, spec["margins"])
     table: dict[str, Any] = {
         "folder": str(run.folder),
         "spec": spec,
+        "record_version": header.version,
         "complete": run.complete,
         "dialogues": run.dialogues,
         "wanted": run.wanted,
@@ -121,12 +124,27 @@ def _task(run: Run) -> tuple[Task | None, str]:
         return None, why if run.header.figures else ""
     try:
         task = task_of(spec)
+        if run.header.version != VERSION:
+            why = f"{left_out}: records of version {run.header.version} don't tell of which data."
+            return None, why if task.figures else ""
         # with other data its numbers would stand for something else
         if data_fingerprint(task) != run.header.about.get("fingerprints", {}).get("data"):
             return None, f"{left_out}: the data at {spec.task.data} have changed since the run."
         return task, ""
     except UserError as error:
         return None, f"{left_out}: {error}"
+
+
+def _values(run: Run, task: Task | None) -> Mapping[str, str]:
+    """The task's numbers per record, where the header doesn't name them."""
+    if task is not None:
+        return task.values
+    if run.header.version == VERSION or tasks.is_own(run.header.spec.task.name):
+        return {}
+    try:
+        return task_of(run.header.spec).values
+    except UserError:
+        return {}
 
 
 def _skipped(run: Run) -> list[str]:
