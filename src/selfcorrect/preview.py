@@ -256,7 +256,7 @@ def _local(name: str) -> _Rendering:
         messages: Sequence[Message], turn: str | None
     ) -> tuple[str, Sequence[Any], tuple[str, ...]]:
         rendered = template.render(messages, turn)
-        return rendered.text, rendered.ids, rendered.notes
+        return rendered.text, rendered.prompt.keys, rendered.notes
 
     specials = {str(token) for token in tokenizer.added_tokens_decoder.values()}
     return _Rendering(
