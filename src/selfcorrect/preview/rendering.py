@@ -61,7 +61,7 @@ def _local(name: str) -> Rendering:
 
     def render(messages: Sequence[Message], turn: str | None) -> Shown:
         rendered = template.render(messages, turn)
-        return Shown(rendered.text, rendered.ids, rendered.notes)
+        return Shown(rendered.text, rendered.prompt.keys, rendered.notes)
 
     specials = {str(token) for token in tokenizer.added_tokens_decoder.values()}
     return Rendering(

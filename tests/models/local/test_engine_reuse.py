@@ -163,7 +163,36 @@ def test_a_branch_of_copies_samples_as_each_alone() -> None:
         fresh = _fresh(model, conversation.transcripts[k // 4].messages, requests[k])
         assert reply.token_ids == fresh.token_ids
     assert len({reply.token_ids for reply in drawn}) > 4
+    assert all(reply.reused > 0 for reply in drawn)  # of what the first one had encoded
     assert drawn[0].gap is None
+
+
+def test_a_pass_that_fails_leaves_nothing_behind_that_is_not_what_it_seems(
+    monkeypatch: Any,
+) -> None:
+    """It has overwritten what was cached of another transcript."""
+    model = tiny.model()
+    said = [message("user", "What is the capital of France? " * 3)], [message("user", "Who? " * 9)]
+    request = Request("", 4)
+    conversation = model.open(1)
+    conversation.restart([said[0]])
+    conversation.elicit([request])
+    conversation.restart([said[1]])
+    encode = model.engine.encode
+
+    def broken(*given: Any) -> Any:
+        encode(*given)
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model.engine, "encode", broken)
+        with pytest.raises(ZeroDivisionError):
+            conversation.elicit([request])
+    conversation.restart([said[0]])
+    (reply,) = conversation.elicit([request])
+    fresh = _fresh(model, said[0], request)
+    assert reply.token_ids == fresh.token_ids
+    assert reply.token_logps == pytest.approx(fresh.token_logps, abs=1e-4)
 
 
 def test_samples_follow_the_softmax() -> None:
@@ -175,7 +204,7 @@ def test_samples_follow_the_softmax() -> None:
     n, temperature = 600, 1.5
     branch = conversation.branch(n)
     drawn = branch.elicit([Request("", 1, temperature, seed) for seed in range(n)])
-    ids = model.vocabulary.template.render(conversation.transcripts[0].messages, "").ids
+    ids = model.vocabulary.template.render(conversation.transcripts[0].messages, "").prompt.ids
     with torch.inference_mode():
         logits = model.twin(torch.tensor([ids])).logits[0, -1]
     p = torch.softmax(logits.double() / temperature, -1)
@@ -241,7 +270,9 @@ def test_the_last_token_that_fits() -> None:
     model = tiny.model("gpt2", n_positions=64)
     conversation = model.open(1)
     conversation.say([message("user", "Who?")])
-    prompt = len(model.vocabulary.template.render(conversation.transcripts[0].messages, "").ids)
+    prompt = len(
+        model.vocabulary.template.render(conversation.transcripts[0].messages, "").prompt.ids
+    )
     (reply,) = conversation.elicit([Request("", 64 - prompt)])
     assert reply.finish in ("length", "stop")
     conversation = model.open(1)
@@ -277,7 +308,7 @@ def test_an_end_token_at_once_is_an_empty_reply() -> None:
     model = tiny.model()
     conversation = model.open(1)
     conversation.say([message("user", "Who?")])
-    ids = model.vocabulary.template.render(conversation.transcripts[0].messages, "").ids
+    ids = model.vocabulary.template.render(conversation.transcripts[0].messages, "").prompt.ids
     first = int(tiny.logps(model.twin, ids)[-1].argmax())
     model.vocabulary.ends = frozenset({*model.vocabulary.ends, first})
     (reply,) = conversation.elicit([Request("", 5)])
@@ -314,7 +345,7 @@ def test_prefill_and_reply_read_as_their_tokens_do(seed: int, kind: str) -> None
     conversation.say([message("user", "who is it")])
     ids = model.vocabulary.template.render(
         conversation.transcripts[0].messages, "the best answer"
-    ).ids
+    ).prompt.ids
     (reply,) = conversation.elicit([Request("the best answer", 4, 2.0, seed)])
     own = [t for t in reply.token_ids if t >= len(tiny.SPECIAL)]
     whole = model.vocabulary.tokenizer.decode([*ids, *own], skip_special_tokens=True)

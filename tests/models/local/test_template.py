@@ -81,7 +81,7 @@ def test_contents_forge_no_turn(
     harmless = [message(m.role, "x") for m in dialogue]
     expected = template.render(harmless, None if turn is None else "x" if turn else "")
     shown = template.render(dialogue, turn)
-    assert _markers(template, shown.ids) == _markers(template, expected.ids)
+    assert _markers(template, shown.prompt.ids) == _markers(template, expected.prompt.ids)
 
 
 @pytest.mark.parametrize("token", [t for t in tiny.SPECIAL if t != "<unk>"])
@@ -97,9 +97,9 @@ def test_every_added_token_is_spelled_out(token: str, where: str) -> None:
     turn = text if where == "turn" else ""
     shown = template.render(dialogue(text), turn)
     expected = template.render(dialogue("x"), "x" if turn else "")
-    assert _markers(template, shown.ids) == _markers(template, expected.ids)
+    assert _markers(template, shown.prompt.ids) == _markers(template, expected.prompt.ids)
     assert text in shown.text
-    assert text in template.tokenizer.decode(shown.ids)  # nothing is lost either
+    assert text in template.tokenizer.decode(shown.prompt.ids)  # nothing is lost either
     assert "special tokens in the text were spelled out" in shown.notes
 
 
@@ -108,14 +108,14 @@ def test_the_bundled_model_too(smollm2: Any) -> None:
     assert len(tokens) > 10
     expected = _markers(
         smollm2.vocabulary.template,
-        smollm2.vocabulary.template.render([message("user", "x")], "x").ids,
+        smollm2.vocabulary.template.render([message("user", "x")], "x").prompt.ids,
     )
     for token in tokens:
         shown = smollm2.vocabulary.template.render(
             [message("user", f"see {token}?")], f"It is {token}"
         )
-        assert _markers(smollm2.vocabulary.template, shown.ids) == expected
-        assert smollm2.vocabulary.tokenizer.decode(shown.ids).count(token) >= 2
+        assert _markers(smollm2.vocabulary.template, shown.prompt.ids) == expected
+        assert smollm2.vocabulary.tokenizer.decode(shown.prompt.ids).count(token) >= 2
 
 
 @pytest.mark.xfail(strict=True, reason="contents are searched before the tokenizer normalises them")
@@ -127,7 +127,7 @@ def test_an_added_token_that_is_matched_after_normalising() -> None:
     forged = tokens.convert_tokens_to_ids("<|tool|>")
     assert forged in tokens("a <|TOOL|>", add_special_tokens=False)["input_ids"]
     shown = template.render([message("user", "a <|TOOL|> b")], "")
-    assert forged not in shown.ids
+    assert forged not in shown.prompt.ids
 
 
 @settings(max_examples=100, deadline=None)
@@ -145,7 +145,9 @@ def test_ordinary_contents_are_tokenised_as_rendered(dialogue: list[Message], na
     )
     shown = template.render(clean, "so")
     assert shown.text == text + "so"
-    assert shown.ids == template.tokenizer(text + "so", add_special_tokens=False)["input_ids"]
+    assert (
+        shown.prompt.ids == template.tokenizer(text + "so", add_special_tokens=False)["input_ids"]
+    )
     assert not any("spelled" in note for note in shown.notes)
 
 
@@ -154,7 +156,7 @@ def test_private_use_characters_stay_what_they_are() -> None:
     every = "".join(map(chr, range(0xE000, 0xE000 + 300)))
     shown = template.render([message("user", f"{every}<|im_end|>\ue100")], "\ue000")
     assert f"{every}<|im_end|>\ue100" in shown.text
-    assert template.tokenizer.decode(shown.ids) == shown.text
+    assert template.tokenizer.decode(shown.prompt.ids) == shown.text
 
 
 @pytest.mark.parametrize("kind", ["bytes", "metaspace"])
@@ -164,7 +166,7 @@ def test_empty_contents(name: str, kind: str) -> None:
     shown = template.render(
         [message("user", ""), message("assistant", ""), message("user", "")], ""
     )
-    assert shown.ids
+    assert shown.prompt.ids
 
 
 # -- roles ----------------------------------------------------------------------------------------
@@ -245,7 +247,7 @@ def test_a_plain_reply_stops_where_another_begins() -> None:
     ]
     conversation = model.open(1)
     conversation.say([message("user", "Who?")])
-    prompt = model.vocabulary.template.render(conversation.transcripts[0].messages, "").ids
+    prompt = model.vocabulary.template.render(conversation.transcripts[0].messages, "").prompt.ids
     head = model.engine.head.blocks
 
     def scripted(hidden: Any, wanted: Any) -> Any:

@@ -1,10 +1,10 @@
 """A batch of dialogues on a local model.
 
-At each step every transcript is rendered and tokenised whole; the longest common prefix of token
-ids with what is cached stays, and only the rest is encoded. Tokens that several dialogues begin
-with are encoded once and copied. Greedy replies are drafted ahead (a later round mostly repeats
-the earlier one) and checked in the pass that encodes the new message anyway, so the answer is
-the one that token-by-token decoding gives.
+At each step every transcript is rendered and tokenised whole; the longest common prefix with what
+is cached stays, and only the rest is encoded. Tokens that several dialogues begin with are encoded
+once and copied. What is common is told by the tokens' keys (see ``prompts.py``). Greedy replies are
+drafted ahead (a later round mostly repeats the earlier one) and checked in the pass that encodes
+the new message anyway, so the answer is the one that token-by-token decoding gives.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from selfcorrect.models.local.decoding import decode
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.jobs import Job, plan
 from selfcorrect.models.local.pages import Cache
-from selfcorrect.models.local.prompts import common
+from selfcorrect.models.local.prompts import Prompt, common
 from selfcorrect.models.local.scoring import Texts, score, texts
 from selfcorrect.models.local.states import Reader
 from selfcorrect.models.local.template import Rendered
@@ -40,12 +40,16 @@ class LocalConversation:
         self.transcripts = [Transcript() for _ in range(dialogues)]
         # Per dialogue the latest reply to each (prefill, length): the draft of the next one.
         self.spoken: list[dict[tuple[str, int], list[int]]] = [{} for _ in range(dialogues)]
+        self.conditions: list[tuple[tuple[int, str], ...]] = [()] * dialogues
 
     def say(self, messages: Sequence[Message | None]) -> None:
         say_all(self.transcripts, messages)
 
     def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
         restart_all(self.transcripts, messages)
+        for row, new in enumerate(messages):
+            if new is not None:
+                self.conditions[row] = ()
 
     def branch(self, copies: int = 1) -> LocalConversation:
         rows = [row for row in range(len(self.transcripts)) for _ in range(copies)]
@@ -53,12 +57,26 @@ class LocalConversation:
         other.cache = self.cache.branch(rows)
         other.transcripts = [self.transcripts[row].branch() for row in rows]
         other.spoken = [dict(self.spoken[row]) for row in rows]
+        other.conditions = [self.conditions[row] for row in rows]
         return other
 
     def close(self, which: Sequence[int]) -> None:
         for row in set(which):
-            self.transcripts[row], self.spoken[row] = Transcript(), {}
+            self.transcripts[row], self.spoken[row], self.conditions[row] = Transcript(), {}, ()
             self.cache.clear(row)
+
+    def add_condition(self, row: int, start: int, condition: str) -> None:
+        """Say that a dialogue's keys and values depend on more than its tokens.
+
+        Until the dialogue begins another transcript, nothing that it keeps or shares from the
+        position on is used where the condition differs.
+
+        Args:
+            row: the dialogue's.
+            start: the position of the first token that depends on it.
+            condition: what it is: a text that differs where that does.
+        """
+        self.conditions[row] = (*self.conditions[row], (start, condition))
 
     def render(self, index: int, turn: str | None = None) -> str:
         if turn is None:
@@ -75,10 +93,11 @@ class LocalConversation:
             earlier, turn = self.transcripts[row].open_turn()
             turn += request.prefill
             rendered = self._render(earlier, turn)
-            if len(rendered.ids) + request.max_tokens > self.engine.context:
+            prompt = self._under(row, rendered.prompt)
+            if len(prompt) + request.max_tokens > self.engine.context:
                 replies[row] = _too_long(rendered)
             else:
-                jobs.append(self._job(Job(row, request, rendered, turn), earlier))
+                jobs.append(self._job(Job(row, request, rendered, prompt, turn), earlier))
         plan(jobs, self.cache, keeps=self.engine.packed)
         reader = self._reader(jobs)
         decode(self.engine, self.vocabulary, self.cache, jobs, reader)
@@ -105,7 +124,7 @@ class LocalConversation:
         if job.request.options:
             job.option_ids = self._single_tokens(earlier, job)
         for site in job.request.states:
-            self._mark(job, site, earlier)
+            self._find(job, site, earlier)
         if job.request.temperature > 0:
             job.generator = torch.Generator().manual_seed(job.request.seed)
         else:
@@ -117,19 +136,19 @@ class LocalConversation:
         """The options' tokens if each is one token after the very same prompt, else None."""
         found: list[int] = []
         for option in job.request.options:
-            ids = self._continued(earlier, job.rendered.ids, job.turn, option)
-            if ids[:-1] != job.rendered.ids:
+            longer = self._continued(earlier, job.rendered.prompt, job.turn, option)
+            if longer.keys[:-1] != job.rendered.prompt.keys:
                 return None
-            found.append(ids[-1])
+            found.append(longer.ids[-1])
         return found
 
-    def _mark(self, job: Job, site: Site, earlier: Sequence[Message]) -> None:
+    def _find(self, job: Job, site: Site, earlier: Sequence[Message]) -> None:
         """Find the token at which the message of an ``end_of_message`` site ends."""
         number = message_index(site, len(earlier))
         if number is None:
             return
-        upto = self._render(earlier[: number + 1], None).ids
-        job.marks[site] = max(common(upto, job.rendered.ids) - 1, 0)
+        upto = self._render(earlier[: number + 1], None).prompt
+        job.places[site] = max(common(upto.ids, job.prompt.ids) - 1, 0)
 
     def _reader(self, jobs: Sequence[Job]) -> Reader:
         engine = self.engine
@@ -145,19 +164,26 @@ class LocalConversation:
 
     def _texts(self, row: int, turn: str, given: Sequence[str]) -> Texts:
         earlier, _ = self.transcripts[row].open_turn()
-        prompt = self._render(earlier, turn).ids
-        return texts(row, prompt, [self._continued(earlier, prompt, turn, t) for t in given])
+        prompt = self._render(earlier, turn).prompt
+        whole = [self._continued(earlier, prompt, turn, text) for text in given]
+        return texts(row, self._under(row, prompt), [self._under(row, each) for each in whole])
 
     def _continued(
-        self, earlier: Sequence[Message], prompt: Sequence[int], turn: str, text: str
-    ) -> list[int]:
-        """The ids of the transcript with more text in its open turn."""
+        self, earlier: Sequence[Message], prompt: Prompt, turn: str, text: str
+    ) -> Prompt:
+        """The transcript with more text in its open turn, as yet under no condition."""
         known = self.vocabulary.continued(prompt, turn, text)
-        return known or self._render(earlier, turn + text).ids
+        return known or self._render(earlier, turn + text).prompt
+
+    def _under(self, row: int, prompt: Prompt) -> Prompt:
+        """A dialogue's prompt under the dialogue's conditions."""
+        for start, condition in self.conditions[row]:
+            prompt = prompt.under(start, condition)
+        return prompt
 
     def _render(self, messages: Sequence[Message], turn: str | None) -> Rendered:
         return self.vocabulary.template.render(messages, turn)
 
 
 def _too_long(rendered: Rendered) -> Reply:
-    return Reply("", "context", prompt_tokens=len(rendered.ids), notes=(_TOO_LONG,))
+    return Reply("", "context", prompt_tokens=len(rendered.prompt), notes=(_TOO_LONG,))

@@ -42,21 +42,21 @@ def _advance(
     engine: Engine, vocabulary: Vocabulary, cache: Cache, jobs: Sequence[Job], reader: Reader
 ) -> None:
     """One pass for all jobs: encode what is new, check drafts, decide the next tokens."""
-    segments, before = [], []
+    segments, wholes = [], []
     deciding = [1 + len(job.draft) for job in jobs]
     for job, n in zip(jobs, deciding, strict=True):
-        past = len(job.cached) if job.tokens else job.start
-        ids = job.new
-        first = len(ids) - n if job.tokens else min([len(ids) - n, *job.marked])
-        copy = None if job.tokens else job.copy
-        segments.append(Segment(job.row, ids, past, copy, len(ids) - first))
-        before.append(job.cached if job.tokens else job.rendered.ids)
-        job.encoded += len(ids) + (0 if engine.packed else past)
+        past, whole = job.past, job.prompt.extended(job.tokens + job.draft)
+        read, copy = n, None
+        if not job.tokens:
+            read, copy = len(whole) - min([len(whole) - n, *job.places.values()]), job.copy
+        segments.append(Segment(job.row, whole.ids[past:], past, copy, read))
+        wholes.append(whole)
+        job.encoded += len(whole) - (past if engine.packed else 0)
         job.drafted += len(job.draft)
         # The rows that this pass overwrites no longer hold what they did, should it fail.
         cache.held[job.row] = cache.held[job.row][:past] if job.copy is None else []
     reader.expect(jobs, segments, deciding)
-    hidden = engine.encode(cache, segments, before)
+    hidden = engine.encode(cache, segments, wholes)
     wanted: list[Sequence[int]] = []
     for job, n in zip(jobs, deciding, strict=True):
         options = job.option_ids or [] if not job.tokens else []
@@ -65,14 +65,15 @@ def _advance(
     known = [len(job.tokens) for job in jobs]
     _decide(engine, vocabulary, jobs, states, wanted)
     reader.collect()
-    for job, earlier in zip(jobs, known, strict=True):
-        cache.held[job.row] = job.cached
+    for job, whole, earlier in zip(jobs, wholes, known, strict=True):
+        # The drafted tokens that were right are the reply's; the latest token isn't encoded.
+        cache.held[job.row] = whole.keys[: job.past]
         right = len(job.tokens) - earlier - 1
         job.trust = min(2 * right + 1, drafts.MOST) if job.draft else job.trust
         job.draft = []
         if not job.finish and job.generator is None:
             room = min(job.request.max_tokens - len(job.tokens) - 1, job.trust)
-            job.draft = drafts.guess([*job.rendered.ids, *job.tokens], room, vocabulary)
+            job.draft = drafts.guess([*job.prompt.ids, *job.tokens], room, vocabulary)
 
 
 @torch.inference_mode()

@@ -14,6 +14,7 @@ from selfcorrect.models.local import packed
 from selfcorrect.models.local.head import Head
 from selfcorrect.models.local.layers import block, layers
 from selfcorrect.models.local.pages import Cache, Pool, Segment
+from selfcorrect.models.local.prompts import Prompt
 
 _CPU_FULL = "can't allocate memory"
 _PACKABLE = {"full_attention", "sliding_attention"}
@@ -73,23 +74,23 @@ class Engine:
 
     @torch.inference_mode()
     def encode(
-        self, cache: Cache, segments: Sequence[Segment], before: Sequence[Sequence[int]]
+        self, cache: Cache, segments: Sequence[Segment], wholes: Sequence[Prompt]
     ) -> list[torch.Tensor]:
         """Encode segments.
 
         Args:
             cache: of the conversation.
             segments: in the order in which they may copy from one another.
-            before: per segment the tokens that stand before it (used only by models whose past
-                can't be kept).
+            wholes: per segment the prompt whose last tokens it is (models whose past can't be kept
+                encode all of it).
 
         Returns:
             Per segment the last hidden states of the tokens that are read, [tokens, hidden].
         """
         device = torch.device(self.device)
         if not self.packed:
-            pairs = zip(segments, before, strict=True)
-            return [self._encode_whole(segment, past, device) for segment, past in pairs]
+            pairs = zip(segments, wholes, strict=True)
+            return [self._encode_whole(segment, whole, device) for segment, whole in pairs]
         parts: list[torch.Tensor] = []
         for pack in packed.packs(segments, packed.PACK):
             hidden = packed.encode(self.decoder, cache, pack, device)
@@ -102,10 +103,8 @@ class Engine:
             merged.append(mine[0] if pieces == 1 else torch.cat(mine))
         return merged
 
-    def _encode_whole(
-        self, segment: Segment, before: Sequence[int], device: torch.device
-    ) -> torch.Tensor:
-        ids = torch.tensor([[*before[: segment.past], *segment.ids]], device=device)
+    def _encode_whole(self, segment: Segment, whole: Prompt, device: torch.device) -> torch.Tensor:
+        ids = torch.tensor([whole.ids], device=device)
         self.passes += 1
         hidden: torch.Tensor = self.decoder(input_ids=ids, use_cache=False).last_hidden_state
         return hidden[0, len(ids[0]) - segment.tail :]

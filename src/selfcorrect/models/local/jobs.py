@@ -10,7 +10,7 @@ import torch
 from selfcorrect.models.base import Reply, Request, Site, TextScore
 from selfcorrect.models.local import drafts, packed
 from selfcorrect.models.local.pages import Cache
-from selfcorrect.models.local.prompts import common
+from selfcorrect.models.local.prompts import Prompt, common
 from selfcorrect.models.local.template import Rendered
 from selfcorrect.models.local.vocabulary import Vocabulary
 
@@ -24,19 +24,22 @@ class Job:
 
     Attributes:
         row: the dialogue's.
+        rendered: the transcript.
+        prompt: its tokens, under the dialogue's conditions.
         turn: what stands in the open turn before the reply.
         start: where encoding starts: what comes before is cached, or copied.
         copy: ``(source row, start, end)``, see :class:`~selfcorrect.models.local.pages.Segment`.
         option_ids: the options' tokens where each is one token.
         draft: tokens guessed, to be checked in the next pass.
         tokens, logps: of the reply so far.
-        marks: places of the tokens at which sites before the answer are read.
+        places: of the tokens at which sites before the answer are read.
         trust: how many tokens the next draft may have.
     """
 
     row: int
     request: Request
     rendered: Rendered
+    prompt: Prompt
     turn: str
     start: int = 0
     copy: tuple[int, int, int] | None = None
@@ -50,7 +53,7 @@ class Job:
     encoded: int = 0
     drafted: int = 0
     states: dict[Site, torch.Tensor] = field(default_factory=dict)
-    marks: dict[Site, int] = field(default_factory=dict)
+    places: dict[Site, int] = field(default_factory=dict)
     trust: int = drafts.FIRST
     generator: torch.Generator | None = None
 
@@ -62,17 +65,12 @@ class Job:
     @property
     def new(self) -> list[int]:
         """What the next pass encodes: the rest of the prompt or the latest token, and the draft."""
-        return (self.tokens[-1:] or self.rendered.ids[self.start :]) + self.draft
+        return (self.tokens[-1:] or self.prompt.ids[self.start :]) + self.draft
 
     @property
-    def marked(self) -> list[int]:
-        """Places of the sites before the answer, in :attr:`new`."""
-        return [position - self.start for position in self.marks.values()]
-
-    @property
-    def cached(self) -> list[int]:
-        """What the cache holds of this dialogue: the token generated last isn't in it."""
-        return self.rendered.ids + self.tokens[:-1]
+    def past(self) -> int:
+        """Where the next pass begins: the token generated last isn't cached yet."""
+        return len(self.prompt) + len(self.tokens) - 1 if self.tokens else self.start
 
     def take(self, token: int, logp: float, vocabulary: Vocabulary) -> None:
         """Enter the next token of the reply."""
@@ -84,19 +82,19 @@ class Job:
             self.finish = "length"
 
     def _runs_on(self, vocabulary: Vocabulary) -> bool:
-        text = vocabulary.decoded(self.rendered.ids, self.tokens, self.turn)
+        text = vocabulary.decoded(self.prompt.ids, self.tokens, self.turn)
         return vocabulary.stopped(text) != text
 
     def reply(self, vocabulary: Vocabulary, notes: tuple[str, ...]) -> Reply:
         """The finished reply, with these notes besides those of its rendering."""
-        text = vocabulary.decoded(self.rendered.ids, self.tokens, self.turn)
+        text = vocabulary.decoded(self.prompt.ids, self.tokens, self.turn)
         return Reply(
             text=vocabulary.stopped(text),
             finish="stop" if self.finish == "stop" else "length",
             token_ids=tuple(self.tokens),
             token_logps=tuple(self.logps),
             options=tuple(self.options),
-            prompt_tokens=len(self.rendered.ids),
+            prompt_tokens=len(self.prompt),
             encoded=self.encoded,
             reused=self.start,
             generated=len(self.tokens),
@@ -115,24 +113,24 @@ def plan(jobs: list[Job], cache: Cache, *, keeps: bool) -> None:
         cache: of the conversation.
         keeps: whether the model's past is kept; if not, every job starts at 0.
     """
-    jobs.sort(key=lambda job: job.rendered.ids)
+    jobs.sort(key=lambda job: job.prompt.keys)
     if not keeps:
-        jobs.sort(key=lambda job: len(job.rendered.ids))
+        jobs.sort(key=lambda job: len(job.prompt))
         return
     before: Job | None = None
     for job in jobs:
-        ids = job.rendered.ids
-        last = min([len(ids) - 1, *job.marks.values()])
-        job.start = min(common(cache.held[job.row], ids), last)
+        keys = job.prompt.keys
+        last = min([len(keys) - 1, *job.places.values()])
+        job.start = min(common(cache.held[job.row], keys), last)
         if before is not None:
-            shared = min(common(before.rendered.ids, ids), last)
+            shared = min(common(before.prompt.keys, keys), last)
             if shared - job.start >= _WORTH_COPYING:
                 job.copy = (before.row, job.start, shared)
                 job.start = shared
         before = job
     if not any(job.copy for job in jobs):
         # Dialogues of like length look at equally many keys, and are computed together.
-        jobs.sort(key=lambda job: len(job.rendered.ids))
+        jobs.sort(key=lambda job: len(job.prompt))
 
 
 def fitting(jobs: Sequence[Job]) -> list[Job]:

@@ -147,8 +147,8 @@ class Cache:
 
     Attributes:
         tables: each dialogue's pages.
-        held: the ids of the tokens whose keys and values they hold. A list is replaced, never
-            changed, so that caches share them.
+        held: the keys (see ``prompts.py``) of the tokens whose keys and values they hold. A list is
+            replaced, never changed, so that caches share them.
     """
 
     def __init__(self, pool: Pool, rows: int) -> None:

@@ -1,8 +1,79 @@
-"""Prompts, and what they have in common."""
+"""A prompt: the tokens that the network is fed, and the keys that the cache compares.
+
+A token's keys and values depend on all that stands before it and on itself. For text, the ids say
+all of that. Two things they don't say: which picture a placeholder stands for, and whether a vector
+is added to the hidden states from some position on. There a token's *key* says it. Whatever is kept
+or shared between dialogues is compared by keys, so that nobody is served another's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+#: No token id is as large.
+_BEYOND = 1 << 128
+
+
+def key_of(token: int, condition: str) -> int:
+    """The key of a token (or of its key so far) that depends on something besides.
+
+    The same in every process, never equal to a token id, and equal for no two conditions (128 bits
+    of a hash).
+    """
+    digest = blake2b(f"{token}:{condition}".encode(), digest_size=16).digest()
+    return _BEYOND | int.from_bytes(digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the network is fed, and what it is compared by. The lists are never changed.
+
+    Attributes:
+        ids: the tokens.
+        keys: one a token; for plain text the very same list.
+        conditions: ``(position, condition)``: from the position on, keys and values depend on the
+            condition too, also those of tokens that are appended.
+    """
+
+    ids: list[int]
+    keys: list[int]
+    conditions: tuple[tuple[int, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def under(self, start: int, condition: str) -> Prompt:
+        """The same tokens, under one more condition from a position on."""
+        keys = [key_of(key, condition) for key in self.keys[start:]]
+        every = (*self.conditions, (start, condition))
+        return Prompt(self.ids, [*self.keys[:start], *keys], every)
+
+    def extended(self, tokens: Sequence[int]) -> Prompt:
+        """With further tokens of text."""
+        ids = [*self.ids, *tokens]
+        if self.keys is self.ids:
+            return Prompt(ids, ids, self.conditions)
+        new = [self._key(at, token) for at, token in enumerate(tokens, len(self.ids))]
+        return Prompt(ids, [*self.keys, *new], self.conditions)
+
+    def upto(self, length: int) -> Prompt:
+        """The first tokens; a negative length counts from the end."""
+        ids = self.ids[:length]
+        keys = ids if self.keys is self.ids else self.keys[:length]
+        return Prompt(ids, keys, self.conditions)
+
+    def _key(self, position: int, token: int) -> int:
+        for start, condition in self.conditions:
+            if position >= start:
+                token = key_of(token, condition)
+        return token
+
+
+def plain(ids: list[int]) -> Prompt:
+    """A prompt of text alone."""
+    return Prompt(ids, ids)
 
 
 def common(a: Sequence[int], b: Sequence[int]) -> int:

@@ -10,7 +10,7 @@ import torch
 from selfcorrect.models.base import TextScore
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.pages import Cache, Segment
-from selfcorrect.models.local.prompts import common
+from selfcorrect.models.local.prompts import Prompt, common
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,14 @@ class Texts:
 
     Attributes:
         row: the dialogue's.
-        whole: of each text, the ids of the transcript with it.
+        whole: of each text, the transcript with it.
         prompt: how many tokens the transcript has without any.
         start: up to here they are those of the transcript without a text.
         fork: up to here they are the same in all.
     """
 
     row: int
-    whole: list[list[int]]
+    whole: list[Prompt]
     prompt: int
     start: int
     fork: int
@@ -37,11 +37,11 @@ class Texts:
         return self.fork + 1
 
 
-def texts(row: int, prompt: Sequence[int], whole: list[list[int]]) -> Texts:
-    """Texts after a prompt, ``whole[t]`` being the ids of both."""
+def texts(row: int, prompt: Prompt, whole: list[Prompt]) -> Texts:
+    """Texts after a prompt, ``whole[t]`` being both."""
     # A text may merge with the prompt's last token: that token is scored with it.
-    start = min(common(prompt, ids) for ids in whole)
-    fork = min(min(common(whole[0], ids) for ids in whole), min(map(len, whole)) - 1)
+    start = min(common(prompt.keys, each.keys) for each in whole)
+    fork = min(min(common(whole[0].keys, each.keys) for each in whole), min(map(len, whole)) - 1)
     return Texts(row, whole, len(prompt), start, max(start, fork))
 
 
@@ -55,30 +55,32 @@ def score(engine: Engine, cache: Cache, items: Sequence[Texts]) -> list[list[Tex
         OutOfMemoryError: the device has no room.
     """
     fit = [item for item in items if max(map(len, item.whole)) <= engine.context]
-    longer = [(k, ids) for k, item in enumerate(fit) for ids in item.whole if len(ids) > item.end]
+    longer = [
+        (k, each) for k, item in enumerate(fit) for each in item.whole if len(each) > item.end
+    ]
     # Every text goes on from a row of its own, which holds the pages of what is shared.
     aside = cache.branch([item.row for item in (*fit, *(fit[k] for k, _ in longer))])
     segments: list[Segment] = []
-    before: list[list[int]] = []
+    wholes: list[Prompt] = []
     for k, item in enumerate(fit):
-        whole = item.whole[0]
+        whole = item.whole[0].upto(item.fork)
         # The state before the first scored token predicts it, so that token goes in again.
-        past = min(common(cache.held[item.row], whole[: item.fork]), item.start - 1)
+        past = min(common(cache.held[item.row], whole.keys), item.start - 1)
         past = past if engine.packed else 0
         scored = item.fork - item.start + 1
-        segments.append(Segment(k, whole[past : item.fork], past, read=scored))
-        before.append(whole[: item.fork])
-    for row, (k, ids) in enumerate(longer, start=len(fit)):
-        fork = fit[k].fork
-        segments.append(Segment(row, ids[fork:-1], fork, (k, segments[k].past, fork)))
-        before.append(ids)
+        segments.append(Segment(k, whole.ids[past:], past, read=scored))
+        wholes.append(whole)
+    for row, (k, each) in enumerate(longer, start=len(fit)):
+        fork, whole = fit[k].fork, each.upto(-1)
+        segments.append(Segment(row, whole.ids[fork:], fork, (k, segments[k].past, fork)))
+        wholes.append(whole)
     encoded = [0] * len(fit)
     for k, segment in zip([*range(len(fit)), *(k for k, _ in longer)], segments, strict=True):
         encoded[k] += len(segment.ids) + (0 if engine.packed else segment.past)
     with engine.within_memory():
-        hidden = engine.encode(aside, segments, before)
+        hidden = engine.encode(aside, segments, wholes)
         for k, item in enumerate(fit):
-            aside.held[k] = item.whole[0][: item.fork]
+            aside.held[k] = wholes[k].keys
             cache.adopt(item.row, aside, k)
         found = _likelihoods(engine, fit, hidden)
     scores: dict[int, list[TextScore]] = {}
@@ -99,11 +101,11 @@ def _likelihoods(
     hidden: list[torch.Tensor] = []
     wanted: list[list[int]] = []  # per row of hidden, whose likelihoods are looked up there
     for item, shared_states in zip(items, states, strict=False):
-        first = item.whole[0]
+        whole = [each.ids for each in item.whole]
         hidden.append(shared_states)
-        wanted += [[token] for token in first[item.start : item.fork]]
-        wanted.append([ids[item.fork] for ids in item.whole if len(ids) > item.fork])
-        for ids in item.whole:
+        wanted += [[token] for token in whole[0][item.start : item.fork]]
+        wanted.append([ids[item.fork] for ids in whole if len(ids) > item.fork])
+        for ids in whole:
             if len(ids) > item.end:
                 hidden.append(next(own_states))
                 wanted += [[token] for token in ids[item.end :]]
@@ -120,7 +122,7 @@ def _likelihoods(
     for item in items:
         shared = item.fork - item.start
         logp_shared = sum(next(logps) for _ in range(shared))
-        owns = [len(ids) - item.fork for ids in item.whole]
+        owns = [len(each) - item.fork for each in item.whole]
         firsts = [next(logps) if own else 0.0 for own in owns]
         scores = []
         for own, first_logp in zip(owns, firsts, strict=True):

@@ -101,7 +101,7 @@ class Reader:
                     if job.draft:
                         self._want(job, site, end - n + 1)
                 else:
-                    self._want(job, site, start + job.marks[site] - segment.past)
+                    self._want(job, site, start + job.places[site] - segment.past)
 
     def _want(self, job: Job, site: Site, position: int) -> None:
         for number in site.layers:

@@ -16,6 +16,7 @@ from jinja2.exceptions import TemplateError
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, fold, message
+from selfcorrect.models.local.prompts import Prompt, plain
 
 #: Unicode's private use area: no text of a data set should need it, no template knows it.
 _PRIVATE = 0xE000
@@ -28,10 +29,10 @@ _FOLDED = "the template has no {} role: folded into the user's turn"
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A transcript as shown: its text, its token ids, and what had to be done differently."""
+    """A transcript as shown: its text, its tokens, and what had to be done differently."""
 
     text: str
-    ids: list[int]
+    prompt: Prompt
     notes: tuple[str, ...] = ()
 
 
@@ -140,18 +141,20 @@ class Template:
         if forged:
             notes += (f"text holds {forged} plain-text markers of the chat template",)
         if not swaps:
-            return Rendered(text, self.encode(text, template=True), notes)
+            return Rendered(text, plain(self.encode(text, template=True)), notes)
         ids: list[int] = []
-        plain_text = ""
+        shown_text = ""
         pieces = re.split("([" + "".join(map(re.escape, swaps)) + "])", text)
         for piece in pieces:
             if piece in swaps:
                 ids += self._harmless(swaps[piece])
-                plain_text += swaps[piece]
+                shown_text += swaps[piece]
             elif piece:
-                ids += self.encode(piece, template=True, begins=not plain_text)
-                plain_text += piece
-        return Rendered(plain_text, ids, (*notes, "special tokens in the text were spelled out"))
+                ids += self.encode(piece, template=True, begins=not shown_text)
+                shown_text += piece
+        return Rendered(
+            shown_text, plain(ids), (*notes, "special tokens in the text were spelled out")
+        )
 
     def encode(self, text: str, *, template: bool = False, begins: bool = True) -> list[int]:
         """Token ids of rendered text; only the plain rendering lets the tokenizer add its BOS."""

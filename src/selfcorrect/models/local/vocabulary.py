@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from selfcorrect.models.local.prompts import Prompt
 from selfcorrect.models.local.template import PLAIN_STOPS, Template
 
 #: How many beginnings of open turns are kept tokenised.
@@ -30,24 +31,26 @@ class Vocabulary:
         self._line_ends: dict[int, bool] = {}
         self._tails: dict[str, list[int]] = {}
 
-    def continued(self, prompt: Sequence[int], turn: str, text: str) -> list[int]:
-        """The ids of a transcript with more text in its open turn; ``[]`` where it isn't known.
+    def continued(self, prompt: Prompt, turn: str, text: str) -> Prompt | None:
+        """A transcript with more text in its open turn; ``None`` where it isn't known.
 
         Without tokenising the whole transcript: the assistant's opening begins with a special
         token, which no merge crosses, so what follows it tokenises the same way everywhere.
         Not where that doesn't hold.
 
         Args:
-            prompt: the transcript's ids.
+            prompt: the transcript.
             turn: what stands in the open turn.
             text: what follows it.
         """
         opening = self.template.opening
         if not self.template.begins_special(opening) or self.template.holds_special(turn + text):
-            return []
+            return None
         known, longer = self._tail(turn), self._tail(turn + text)
         start = len(prompt) - len(known)
-        return [*prompt[:start], *longer] if list(prompt[start:]) == known else []
+        if prompt.ids[start:] != known:
+            return None
+        return prompt.upto(start).extended(longer)
 
     def _tail(self, turn: str) -> list[int]:
         if turn not in self._tails:
