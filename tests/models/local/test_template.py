@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import AddedToken
+from tokenizers import AddedToken, normalizers
 
 import tiny
 from selfcorrect.errors import UserError
@@ -118,16 +118,38 @@ def test_the_bundled_model_too(smollm2: Any) -> None:
         assert smollm2.vocabulary.tokenizer.decode(shown.prompt.ids).count(token) >= 2
 
 
-@pytest.mark.xfail(strict=True, reason="contents are searched before the tokenizer normalises them")
-def test_an_added_token_that_is_matched_after_normalising() -> None:
+#: As they stand in tokenizers: what a token is looked for in is no longer what was written.
+NORMALIZERS = {
+    "lower case": (normalizers.Lowercase(), "<|TOOL|>"),
+    "compatible forms": (normalizers.NFKC(), "<|ｔｏｏｌ|>"),
+    "without accents": (
+        normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()]),
+        "<|tóol|>",
+    ),
+    "another sign": (normalizers.Replace("~", "|"), "<~tool~>"),
+}
+
+
+@pytest.mark.parametrize("kind", NORMALIZERS)
+@settings(max_examples=30, deadline=None)
+@given(before=st.text("ab <|", max_size=4), after=st.text("ab |>", max_size=4))
+def test_an_added_token_that_is_matched_after_normalising(
+    kind: str, before: str, after: str
+) -> None:
     """``normalized=True`` is the default of tokens added later: '<|TOOL|>' lowercases to one."""
-    tokens = tiny.tokenizer(lowercase=True)
+    normalizer, written = NORMALIZERS[kind]
+    tokens = tiny.tokenizer()
+    tokens.backend_tokenizer.normalizer = normalizer
     tokens.add_tokens([AddedToken("<|tool|>", normalized=True)])
-    template = Template(tokens)
     forged = tokens.convert_tokens_to_ids("<|tool|>")
-    assert forged in tokens("a <|TOOL|>", add_special_tokens=False)["input_ids"]
-    shown = template.render([message("user", "a <|TOOL|> b")], "")
-    assert forged not in shown.prompt.ids
+    assert forged in tokens(f"a {written}", add_special_tokens=False)["input_ids"]
+    template = Template(tokens)
+    for text in (written, "<|tool|>"):
+        content = f"{before}{text}{after}"
+        shown = template.render([message("user", content)], content)
+        assert forged not in shown.prompt.ids
+        assert content in shown.text
+        assert template.holds_special(content)
 
 
 @settings(max_examples=100, deadline=None)

@@ -20,6 +20,8 @@ from selfcorrect.models.local.prompts import Prompt, plain
 
 #: Unicode's private use area: no text of a data set should need it, no template knows it.
 _PRIVATE = 0xE000
+#: Texts whose special tokens are remembered: those of all rounds of some hundreds of dialogues.
+_MOST_KNOWN = 4096
 _PLAIN_TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 #: Text that ends a reply of a model without a template: the start of somebody else's turn.
 PLAIN_STOPS = tuple(f"\n{title}:" for title in _PLAIN_TITLES.values())
@@ -51,6 +53,8 @@ class Template:
     opening: str = field(init=False)
     markers: tuple[str, ...] = field(init=False)
     _special: re.Pattern[str] | None = field(init=False)
+    _by_id: frozenset[int] = field(init=False)
+    _known: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         added = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
@@ -58,6 +62,7 @@ class Template:
         longest_first = sorted(filter(str.strip, added), key=len, reverse=True)
         pattern = "|".join(map(re.escape, longest_first))
         self._special = re.compile(pattern) if pattern else None
+        self._by_id = _found_after_normalising(self.tokenizer)
         self.plain = not self.tokenizer.chat_template
         user, reply = message("user", "\ue100"), message("assistant", "\ue101")
         again = message("user", "\ue102")
@@ -79,7 +84,26 @@ class Template:
 
     def holds_special(self, text: str) -> bool:
         """Whether the text of a special token stands anywhere in this text."""
-        return bool(self._special and self._special.search(text))
+        return bool(self._specials(text))
+
+    def _specials(self, text: str) -> tuple[str, ...]:
+        """The parts of a text that the tokenizer would take for a special token, longest first.
+
+        A tokenizer that normalises (to lower case, say) takes more for one than the token's own
+        text. What it takes is asked of itself, once for each text.
+        """
+        if text in self._known:
+            return self._known[text]
+        found = {match[0] for match in self._special.finditer(text)} if self._special else set()
+        if self._by_id and text:
+            told = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+            pairs = zip(told["input_ids"], told["offset_mapping"], strict=True)
+            found |= {text[a:b] for token, (a, b) in pairs if token in self._by_id}
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        parts = tuple(sorted(filter(str.strip, found), key=len, reverse=True))
+        self._known[text] = parts
+        return parts
 
     def _takes(self, messages: list[Message], sentinel: str) -> bool:
         try:
@@ -169,13 +193,14 @@ class Template:
         rest = token
         while rest:
             # Cut inside whatever special token starts first, so that none survives.
-            found = self._special.search(rest) if self._special else None
-            cut = found.start() + 1 if found else len(rest)
-            if found and found.end() - found.start() == 1:
+            starts = [(rest.index(part), len(part)) for part in self._specials(rest)]
+            start, length = min(starts, default=(len(rest), 0))
+            cut = start + 1 if starts else len(rest)
+            if length == 1:
                 ids += self.tokenizer(
-                    rest[: found.end()], add_special_tokens=False, split_special_tokens=True
+                    rest[:cut], add_special_tokens=False, split_special_tokens=True
                 )["input_ids"]
-                rest = rest[found.end() :]
+                rest = rest[cut:]
                 continue
             ids += self.tokenizer(rest[:cut], add_special_tokens=False)["input_ids"]
             rest = rest[cut:]
@@ -183,8 +208,10 @@ class Template:
 
     def _swap(self, texts: list[str]) -> tuple[list[str], dict[str, str]]:
         """Put a private-use character for every special token's text in contents."""
-        if self._special is None or not any(self._special.search(t) for t in texts):
+        parts = {part for text in texts for part in self._specials(text)}
+        if not parts:
             return texts, {}
+        special = re.compile("|".join(map(re.escape, sorted(parts, key=len, reverse=True))))
         taken = set().union(*map(set, texts))
         free = (chr(c) for c in range(_PRIVATE, _PRIVATE + 6400) if chr(c) not in taken)
         by_token: dict[str, str] = {}
@@ -194,7 +221,7 @@ class Template:
                 by_token[found[0]] = next(free)
             return by_token[found[0]]
 
-        swapped = [self._special.sub(placeholder, t) for t in texts]
+        swapped = [special.sub(placeholder, t) for t in texts]
         return swapped, {char: token for token, char in by_token.items()}
 
     def _fold(
@@ -211,6 +238,19 @@ class Template:
 
         folded, roles = fold(messages, refused)
         return folded, tuple(_FOLDED.format(role) for role in roles)
+
+
+def _found_after_normalising(tokenizer: Any) -> frozenset[int]:
+    """The added tokens that a tokenizer looks for in the text as it has normalised it."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None or backend.normalizer is None:
+        return frozenset()
+    added = tokenizer.added_tokens_decoder.items()
+    return frozenset(
+        number
+        for number, token in added
+        if getattr(token, "normalized", False) and number != tokenizer.unk_token_id
+    )
 
 
 def _spaced(text: str) -> str:
