@@ -101,9 +101,19 @@ def check_task(
     return look_at(tasks.checked(task))
 
 
+def _taken_names(task: Task) -> Iterator[str]:
+    """Numbers of the task that have the name of a measure."""
+    from selfcorrect.measures.catalogue import Own, check_own
+
+    try:
+        check_own(Own(task.outcome, task.values, task.figures))
+    except UserError as error:
+        yield str(error)
+
+
 def look_at(task: Task) -> TaskCheck:
     """What :func:`check_task` finds of a task that is open and checks what it gives."""
-    problems = list(_unknown_kinds(task))
+    problems = [*_unknown_kinds(task), *_taken_names(task)]
     shown: Shown | None = None
     traces: list[str] = []
     for example in task.examples():

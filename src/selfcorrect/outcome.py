@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from math import inf, nan
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +52,13 @@ class Outcome:
             raise UserError(f"{said} has the kind {self.kind!r}: give 'share' or 'mean'.")
         if self.better not in ("higher", "lower"):
             raise UserError(f"{said} has better={self.better!r}: give 'higher' or 'lower'.")
-        try:
-            low, high = (float(end) for end in self.bounds)
-            fits = low < high and float(self.margin) > 0 and math.isfinite(self.margin)
-        except (TypeError, ValueError):
-            fits = False
-        if not fits:
+        for key, text in (("text", self.text), ("scorer", self.scorer or "")):
+            if not isinstance(text, str) or len(text) > _LONGEST:
+                raise UserError(f"{said} needs a {key} of at most {_LONGEST} letters.")
+        ends = tuple(self.bounds) if isinstance(self.bounds, tuple | list) else ()
+        fits = len(ends) == 2 and all(_is_number(end) for end in (*ends, self.margin))
+        low, high = ends if fits else (0.0, 0.0)
+        if not (low < high and 0 < self.margin < math.inf):
             raise UserError(
                 f"{said} has bounds {self.bounds!r} and margin {self.margin!r}: give two numbers, "
                 "the lower one first, and a margin above 0."
@@ -94,9 +95,11 @@ class Outcome:
             return None
         if isinstance(value, bool | np.bool_):
             value = float(value)
-        if not isinstance(value, int | float | np.integer | np.floating):
+        if not _is_number(value):
             return f"{value!r} is no number"
         low, high = self.bounds
+        if abs(value) > _LARGEST:  # infinities, too
+            return "is not finite, or larger than can be averaged"
         if not low <= float(value) <= high:  # NaN, too
             return f"{value} is not within {low:g} to {high:g}"
         if self.kind == "share" and value not in (0, 1):
@@ -104,8 +107,20 @@ class Outcome:
         return None
 
 
+#: Squares of larger values overflow.
+_LARGEST = 1e100
+#: A name and a sentence are no longer.
+_LONGEST_NAME, _LONGEST = 60, 1_000
+
+
 def _is_name(name: str) -> bool:
-    return bool(name) and name == name.strip() and all(c.isalnum() or c in "_ -" for c in name)
+    known = all(c.isalnum() or c in "_ -" for c in name)
+    return 0 < len(name) <= _LONGEST_NAME and name == name.strip() and known
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    number = isinstance(value, int | float | np.integer | np.floating)
+    return number and not isinstance(value, bool)
 
 
 #: Of lettered questions, and of whatever else is right or wrong.

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,11 +22,11 @@ from panels import made
 from selfcorrect.cli import app
 from selfcorrect.errors import UserError
 from selfcorrect.measures import catalogue
-from selfcorrect.measures.catalogue import MEASURES, Measure, Own, margins, measures
+from selfcorrect.measures.catalogue import MEASURES, Measure, Own, check_own, margins, measures
 from selfcorrect.measures.families import each_round
 from selfcorrect.measures.panel import panel, quality
 from selfcorrect.measures.rounds import summarize
-from selfcorrect.outcome import ACCURACY, Outcome
+from selfcorrect.outcome import ACCURACY, Outcome, Share, Sums
 from selfcorrect.records import frame
 
 DOCS = Path(__file__).parents[2] / "docs" / "measures.md"
@@ -231,3 +232,34 @@ def test_a_brier_score_that_falls_is_better(step: float, expected: str) -> None:
     sure = 0.5 + rng.normal(0, 0.05, (80, 2)) + step * np.arange(2)
     told = summary(made(right, confidence=sure))["changes"]["confidence"]["verdict"]
     assert told == ("higher" if step > 0 else "lower")
+
+
+@pytest.mark.parametrize("name", ["toxicity", "tokens", "confidence", "answer", "quality", "gain"])
+@pytest.mark.parametrize("kind", ["values", "figures"])
+def test_a_task_s_own_number_can_not_take_a_measure_s_name(name: str, kind: str) -> None:
+    numbers: dict[str, Any] = {"values": {name: "so"}, "figures": {name: lambda _: 0.5}}
+    with pytest.raises(UserError, match=f"{name!r} has the name of another measure"):
+        check_own(Own(TOXICITY, **{kind: numbers[kind]}))
+    check_own(Own(TOXICITY, {"words": "How many."}, {"spread": lambda _: 0.5}))
+
+
+@pytest.mark.parametrize("value", [float("inf"), -float("inf"), 1e101, -1.7e308, 10**400])
+def test_an_outcome_that_cannot_be_averaged(value: float) -> None:
+    free = Outcome("loss", "mean", "lower", (-float("inf"), float("inf")))
+    assert "is not finite" in str(free.problem_with(value))
+    assert free.problem_with(1e99) is None
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        Sums(lambda _: np.ones((3, 2)), lambda sums: sums[..., 0]),
+        Share(lambda _: np.ones(2)),
+        Sums(lambda c: np.ones((len(c["outcome"]), 1)), lambda s: s[..., 0], bounds="ab"),  # type: ignore[arg-type]
+        lambda columns: columns["no such column"].mean(),
+    ],
+)
+def test_a_figure_that_fails_is_one_sentence(figure: Any) -> None:
+    p = made(np.ones((60, 2)))
+    with pytest.raises(UserError, match="the task's figure 'odd' fails: "):
+        summarize(p, margins(ACCURACY, {}), Own(figures={"odd": figure}))

@@ -341,6 +341,20 @@ def measures(outcome: Outcome = ACCURACY, options: bool = True) -> list[Measure]
     return every
 
 
+#: Columns of a panel that are no measures.
+_RESERVED = ("answer", "choice", "outcome", "quality", "gain", "alternating", "unparsed")
+
+
+def check_own(own: Own) -> None:
+    """Raises UserError where a task's own number has the name of another one."""
+    known = {m.name for m in measures(own.outcome)} | set(_RESERVED)
+    for kind, names in (("value", own.values), ("figure", own.figures)):
+        for name in names:
+            if name in known:
+                raise UserError(f"the task's {kind} {name!r} has the name of another measure: "
+                                "rename it.")  # fmt: skip
+
+
 def _needed(measure: Measure, outcome: Outcome) -> str:
     """What becomes of right answers needs no options, only that answers are right or wrong."""
     if measure.kind == "way" and outcome.kind == "share":

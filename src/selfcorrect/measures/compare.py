@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures.catalogue import Measure, Own
-from selfcorrect.measures.figures import figure_of
+from selfcorrect.measures.figures import figure_named
 from selfcorrect.measures.intervals import (
     LEVEL,
     Estimate,
@@ -147,7 +147,7 @@ def _graded(
     found = {own.outcome.name: paired(own.outcome, *pair, clusters, seed)}
     for name, compute in own.figures.items():
         if "/" not in name:
-            found[name] = figure_of(compute, after, clusters, seed=seed, less=before)
+            found[name] = figure_named(name, compute, after, clusters, seed=seed, less=before)
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from selfcorrect.errors import UserError
 from selfcorrect.measures.intervals import (
     BOOTSTRAP_FROM,
     FIGURE_RESAMPLES,
@@ -28,6 +29,27 @@ from selfcorrect.measures.intervals import (
 )
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.outcome import Figure, Share, Sums
+
+
+def figure_named(
+    name: str,
+    compute: Figure,
+    columns: Mapping[str, Floats],
+    clusters: NDArray[Any],
+    *,
+    seed: int = 0,
+    less: Mapping[str, Floats] | None = None,
+) -> Estimate:
+    """The same; whatever a task's own code raises here is one sentence.
+
+    Raises:
+        UserError: the figure fails.
+    """
+    try:
+        return figure_of(compute, columns, clusters, seed=seed, less=less)
+    except Exception as error:  # the task's code, or what it gave to numpy
+        said = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise UserError(f"the task's figure {name!r} fails: {said}; correct it.") from error
 
 
 def figure_of(

@@ -11,7 +11,7 @@ from selfcorrect.measures import transitions
 from selfcorrect.measures.catalogue import Measure, Own
 from selfcorrect.measures.compare import compare
 from selfcorrect.measures.convergence import convergence
-from selfcorrect.measures.figures import figure_of
+from selfcorrect.measures.figures import figure_named
 from selfcorrect.measures.intervals import Estimate, cut, mean_t, means, proportion
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm, joint_level
@@ -88,7 +88,7 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
         if "option_mass" in measured:
             measured["option_mass"]["median"] = median
         for name, compute in own.figures.items():
-            measured[name] = figure_of(compute, columns, clusters, seed=seed).table()
+            measured[name] = figure_named(name, compute, columns, clusters, seed=seed).table()
         rounds.append(
             {
                 "round": number,

@@ -16,6 +16,7 @@ from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, own
 from selfcorrect.report.notes import incomplete, notes
 from selfcorrect.report.numbers import MISSING, count, interval, short
+from selfcorrect.text import visible
 
 _REPEAT = "− repeat"
 #: The measures' columns from the left; those of others stand after them.
@@ -148,7 +149,7 @@ def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
         told.append(f"baseline (the question alone, once): {said}.")
     for name in own(rounds, outcome):
         cells = (f"{_cell(r['measures'].get(name))} in round {r['round']}" for r in ends(rounds))
-        told.append(f"{name}: {', '.join(cells)}.")
+        told.append(f"{visible(name)}: {', '.join(cells)}.")
     return told
 
 

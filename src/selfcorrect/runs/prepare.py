@@ -141,8 +141,9 @@ def _arms(
     facts: Mapping[ModelSpec, ModelFacts],
 ) -> Iterator[Arm]:
     """The arms that were asked for."""
-    from selfcorrect.measures.catalogue import margins  # scipy is slow to import
+    from selfcorrect.measures.catalogue import Own, check_own, margins
 
+    check_own(Own(task.outcome, task.values, task.figures))
     data = data_fingerprint(task)
     for spec, strategy in zip(specs, loaded, strict=True):
         bound = {name: spec.models[name] for name in sorted(strategy.asked)}

@@ -129,7 +129,7 @@ def _task(run: Run) -> tuple[Task | None, str]:
             return None, why if task.figures else ""
         # with other data its numbers would stand for something else
         if data_fingerprint(task) != run.header.about.get("fingerprints", {}).get("data"):
-            return None, f"{left_out}: the data at {spec.task.data} have changed since the run."
+            return None, f"{left_out}: {_changed(spec.task.data)} since the run."
         return task, ""
     except UserError as error:
         return None, f"{left_out}: {error}"
@@ -145,6 +145,10 @@ def _values(run: Run, task: Task | None) -> Mapping[str, str]:
         return task_of(run.header.spec).values
     except UserError:
         return {}
+
+
+def _changed(data: str | None) -> str:
+    return "the task has changed" if data is None else f"the data at {data} have changed"
 
 
 def _skipped(run: Run) -> list[str]:

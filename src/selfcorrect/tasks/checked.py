@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from math import isfinite
 from numbers import Real
 from typing import Any
 
@@ -18,6 +17,9 @@ from selfcorrect.outcome import Figure, Outcome, Share, Sums
 from selfcorrect.tasks.base import OFFERED, Answer, Example, Grade, Task, Turn
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.user_code import blamed
+
+#: A number of a record; squares of larger ones overflow.
+_LARGEST = 1e100
 
 
 def _texts(value: object) -> bool:
@@ -43,7 +45,9 @@ def _tokens(value: object) -> bool:
 
 
 def _number(value: object) -> bool:
-    return value is None or (isinstance(value, Real) and isfinite(value))
+    if value is None or isinstance(value, bool):
+        return True
+    return isinstance(value, Real) and bool(abs(value) <= _LARGEST)  # type: ignore[operator]
 
 
 #: what every attribute must be, in words, and the test

@@ -34,7 +34,7 @@ def make(source: Source) -> Lettered:
         UserError: for other options, or numbers that make no sense.
     """
     source.only(data=False, options=("n", "choices_per", "cluster_size"))
-    n = source.at_least("n", 1000, 1)
+    n = source.at_least("n", 1000, 1, 10**9)
     choices_per = source.at_least("choices_per", 3, 2, len(LETTERS))
     cluster_size = source.at_least("cluster_size", 1, 1, _TERMS)
 

@@ -32,7 +32,7 @@ def make(source: Source) -> Free:
         UserError: for other options, or numbers that make no sense.
     """
     source.only(data=False, options=("n", "cluster_size", "better"))
-    n = source.at_least("n", 1000, 1)
+    n = source.at_least("n", 1000, 1, 10**9)
     cluster_size = source.at_least("cluster_size", 1, 1)
     higher = source.one_of("better", "higher", ("higher", "lower")) == "higher"
 

@@ -102,11 +102,18 @@ def blamed(where: str, doing: str) -> Iterator[None]:
     except UserError:
         raise
     except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())
+        said = _said(error)
         what = f"{type(error).__name__}: {said}" if said else type(error).__name__
         raise UserError(
             f"{where}: {doing} failed with {_cut(what)}", trace=_trace(error)
         ) from error
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return " ".join(str(error).split())
+    except Exception:  # whoever wrote the task wrote its exceptions, too
+        return ""
 
 
 def _trace(error: BaseException) -> str:
