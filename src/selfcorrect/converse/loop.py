@@ -108,8 +108,10 @@ def converse(
             setting = Setting(model, task, seed, group[0].system, group[0].others)
             own.restart([setting.start] * len(fresh))
             first = through(batch, group[0].strategy, 1, setting)
-            first = [_as_if_alone(*pair) for pair in zip(first, alone or first, strict=True)]
-            alone = alone or first
+            if alone:
+                first = [_as_if_alone(*pair) for pair in zip(first, alone, strict=True)]
+            else:
+                alone = first
             for arm in group:
                 tell(arm, 1, [{**row, "oracle": arm.strategy.oracle} for row in first])
             if place == 0 and len(groups) > 1:

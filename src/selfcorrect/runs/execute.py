@@ -144,6 +144,7 @@ class ArmFolder:
         wanted: so many dialogues it is to have.
         header: what its ``run.toml`` says; ``None`` where no run has begun.
         pieces: whose records are there.
+        missing: the intervals of positions without records.
     """
 
     arm: Arm
@@ -151,6 +152,7 @@ class ArmFolder:
     wanted: int
     header: Header | None = None
     pieces: Sequence[Piece] = ()
+    missing: Sequence[tuple[int, int]] = ()
 
     @classmethod
     def open(cls, arm: Arm, out: Path, wanted: int) -> ArmFolder:
@@ -179,11 +181,7 @@ class ArmFolder:
                 "or move that one away."
             )
         self.pieces = pieces(self.store) if self.header is not None else ()
-
-    @property
-    def missing(self) -> list[tuple[int, int]]:
-        """The intervals of positions without records."""
-        return gaps(self.pieces, 0, self.wanted)
+        self.missing = gaps(self.pieces, 0, self.wanted)
 
     @property
     def lacks_controls(self) -> bool:

@@ -22,7 +22,7 @@ from selfcorrect.tasks.data.order import order
 _LOG = logging.getLogger("selfcorrect")
 
 #: What specs that are run together have in common.
-_SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad")
+SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad")
 _MOST = 3
 
 
@@ -160,7 +160,7 @@ def _check_together(specs: Sequence[RunSpec]) -> None:
     """Raises UserError where specs differ in what runs on the same examples share."""
     if not specs:
         raise UserError("there is no spec to run: give at least one.")
-    tables = [dict(_flat(spec.model_dump(mode="json", include=set(_SHARED)))) for spec in specs]
+    tables = [dict(_flat(spec.model_dump(mode="json", include=set(SHARED)))) for spec in specs]
     differ = {
         key: (one.get(key), other.get(key))
         for one, other in pairwise(tables)

@@ -119,11 +119,16 @@ def _made(
     executor: ExecutorSettings,
     told: Watch,
 ) -> dict[str, Run]:
-    """The runs of all arms: what is missing is run."""
-    return {
-        arm: running.run(spec, out=out, baseline=False, progress=told, executor=executor)
-        for arm, spec in plan.items()
-    }
+    """The runs of all arms: what is missing is run, those that can be together."""
+    groups: dict[str, dict[str, RunSpec]] = {}
+    for arm, spec in plan.items():
+        groups.setdefault(spec.model_dump_json(include=set(running.SHARED)), {})[arm] = spec
+    made: dict[str, Run] = {}
+    for group in groups.values():
+        specs = list(group.values())
+        done = running.run(specs, out=out, baseline=False, progress=told, executor=executor)
+        made |= zip(group, done, strict=True)
+    return {arm: made[arm] for arm in plan}
 
 
 def _folder_name(name: str, settings: Settings, runs: Mapping[str, Run]) -> str:

@@ -17,8 +17,7 @@ from typer.testing import CliRunner
 import selfcorrect as sc
 from mixtures import made
 from selfcorrect.cli import app
-from selfcorrect.cli.options import spec_from
-from selfcorrect.cli.study import _RUN
+from selfcorrect.cli.shared import RUN, Chosen
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs import Run, StrategySpec, read_spec
@@ -183,10 +182,8 @@ def test_the_hint_has_every_setting_of_the_run(runs: dict[str, Run]) -> None:
     context = typer_run.make_context("run", words[2:])
     said = dict(context.params)
     assert words[:2] == ["selfcorrect", "run"]
-    assert (said.pop("no_baseline"), said.pop("out")) == (True, run.folder.parent)
-    keys = {key: field for key, (_, field) in _RUN.items()}
-    values = {field: said[key] for key, field in keys.items()}
-    read = spec_from(said["given"], {**values, "skip_bad": said["skip_bad"]})
+    assert (said["no_baseline"], said["out"]) == (True, run.folder.parent)
+    (read,) = Chosen(RUN, said).specs()
     assert read == spec.model_copy(update={"strategy": StrategySpec(name="negation")})
 
 
