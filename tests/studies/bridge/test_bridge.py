@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +13,11 @@ import pytest
 
 from mixtures import made, shares
 from selfcorrect.errors import UserError
+from selfcorrect.measures.intervals import Estimate
 from selfcorrect.studies.bridge.analysis import forecast, known
 from selfcorrect.studies.bridge.arrays import Aligned
-from selfcorrect.studies.bridge.forecasts import METHODS
+from selfcorrect.studies.bridge.forecasts import METHODS, forecasts
+from selfcorrect.studies.bridge.identified import unidentified
 from selfcorrect.studies.bridge.sheet import sheet
 from selfcorrect.theory import two_concept as tc
 
@@ -70,6 +74,104 @@ def test_no_record_is_predicted_from_its_own_cluster() -> None:
     after = bridged(replace(data, p=p))["predictions"][0]["probability"]
     assert after["two_concept"] == before["two_concept"]
     assert after["actual"]["value"] != before["actual"]["value"]
+
+
+def test_no_fold_is_predicted_from_its_own_clusters() -> None:
+    """Other first rounds of one cluster change the forecasts of the other folds, not its own."""
+    data = made(60, size=3)
+    mine = data.clusters == 4
+    p = data.p.copy()
+    p[:3, mine] = tc.mixture([0.3, 0.6, 0.9], data.plus, data.minus)[:, mine]
+    before, _ = forecasts(data, 5, seed=0)
+    after, _ = forecasts(replace(data, p=p), 5, seed=0)
+    moved = (before["two_concept"]["distribution"] != after["two_concept"]["distribution"]).any(
+        axis=(0, 2)
+    )
+    assert not moved[mine].any()
+    assert moved.sum() == 48  # those of the four other folds
+
+
+def about(value: float | None, low: float | None = None, high: float | None = None) -> Estimate:
+    return Estimate(value, low, high, 100, 50)
+
+
+INSIDE = [about(0.5, 0.4, 0.6)] * 3
+
+
+@pytest.mark.parametrize(
+    ("tv", "residual", "epsilon", "why"),
+    [
+        (about(0.2, 0.1, 0.3), about(0.1, 0.05, 0.2), INSIDE, None),
+        (about(0.2), about(0.1), INSIDE, None),
+        (about(None), about(0.1), INSIDE, "hardly differ"),
+        (about(0.04, 0.03, 0.06), about(0.1), INSIDE, "hardly differ"),
+        (about(0.06, 0.04, 0.08), about(0.1), INSIDE, "aren't shown to differ"),
+        (about(0.2), about(None), INSIDE, "the records don't differ"),
+        (
+            about(0.2),
+            about(0.6, 0.4, 0.8),
+            INSIDE,
+            r"isn't shown to be a mixture.* 60 % \[40, 80\]",
+        ),
+        (about(0.2), about(0.7, 0.6, 0.8), INSIDE, "isn't a mixture of its anchors: 70 % of"),
+        (about(0.2), about(1.7, 1.6, 1.8), INSIDE, "is 1.7 times that from their mean"),
+        (
+            about(0.2),
+            about(0.1),
+            [*INSIDE[:2], about(1.2, 1.1, 1.3)],
+            "doesn't lie .*round 3 is 1.2",
+        ),
+        (
+            about(0.2),
+            about(0.1),
+            [about(0.0, -0.1, 0.1), *INSIDE[:2]],
+            "isn't shown to lie .*round 1",
+        ),
+    ],
+)
+def test_why_it_is_not_identified(
+    tv: Estimate, residual: Estimate, epsilon: list[Estimate], why: str | None
+) -> None:
+    said = unidentified(tv, residual, epsilon)
+    assert said is None if why is None else re.search(why, said or "")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "headline", "rival"),
+    [
+        (0.1, 0.3, "predicts .* better than persistence: skill .20", "It does better than"),
+        (-0.3, -0.1, "predicts .* worse than persistence: skill −.20", "A free exponential, which"),
+        (-0.1, 0.3, "^Whether .* better than persistence is undecided", "isn't shown to do better"),
+        (None, None, "predicts .* with skill .20 .*: too few", ""),
+    ],
+)
+def test_the_headline_follows_the_interval(
+    usual: dict[str, Any], low: float | None, high: float | None, headline: str, rival: str
+) -> None:
+    value = 0.2 if low is None or low > -0.2 else -0.2
+    e = {"value": value, "low": low, "high": high, "n": 9, "clusters": 9, "why": "too few"}
+    found = deepcopy(usual)
+    found["skill"]["two_concept"]["probability"] = e
+    found["lead"]["exponential"]["probability"] = e
+    first, second, *_ = sheet(found).findings
+    assert re.search(headline, first)
+    assert rival in second if rival else "exponential" not in second
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (0.6, 0.5, 0.7, "each round lowers the odds of the other concept: ρ = .600"),
+        (1.6, 1.5, 1.7, "each round raises the odds of the other concept: ρ = 1.600"),
+        (0.9, 0.8, 1.1, "the odds of the other concept aren't shown to change: ρ = .900"),
+        (0.6, None, None, "ρ = .600 [–]; it has no interval: too few"),
+    ],
+)
+def test_what_is_said_of_the_odds(
+    usual: dict[str, Any], value: float, low: float | None, high: float | None, said: str
+) -> None:
+    found = {**usual, "rho": {"value": value, "low": low, "high": high, "why": "too few"}}
+    assert any(said in line for line in sheet(found).findings)
 
 
 def test_nothing_moves_and_no_skill_is_claimed() -> None:

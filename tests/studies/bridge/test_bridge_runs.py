@@ -129,6 +129,17 @@ def test_records_that_say_too_little(runs: dict[str, Run]) -> None:
         bridge(run)
 
 
+def test_examples_that_lack_a_round_are_left_out(runs: dict[str, Run]) -> None:
+    file = min((runs["intrinsic"].folder / "records").glob("*.parquet"))
+    frame = pl.read_parquet(file)
+    short = frame["example"].unique(maintain_order=True)[:3]
+    lacks = pl.col("example").is_in(short.implode()) & (pl.col("round") == 6)
+    frame.filter(~lacks).write_parquet(file)
+    found = bridge(runs["intrinsic"])
+    assert (found["n"], found["left_out"]) == (57, 3)
+    assert "3 examples of the run were left out" in sheet(found).findings[-1]
+
+
 def test_an_outcome_that_is_not_right_or_wrong(runs: dict[str, Run]) -> None:
     run = runs["intrinsic"]
     for outcome in (Outcome("toxicity"), Outcome("refusal", "share", "lower")):

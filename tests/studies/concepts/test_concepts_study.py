@@ -72,6 +72,8 @@ def test_noise_finds_the_threshold_and_its_sides() -> None:
     named = {law["name"]: law for law in found.laws}
     star = named["noise_threshold"]
     assert star["low"] < star["predicted"] < star["high"]
+    limits = [named[f"noise_{side}"]["predicted"] for side in ("below", "at", "above")]
+    assert limits == [1, 0.5, 0]
     assert named["noise_below"]["measured"] > 0.98
     assert named["noise_above"]["measured"] < 0.02
     assert abs(named["noise_at"]["measured"] - 0.5) < 0.05
