@@ -6,8 +6,6 @@ import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 SOURCE = Path(__file__).parents[1] / "src"
 
 
@@ -35,10 +33,7 @@ def imported(module: str) -> set[str]:
     return found & set(MODULES)
 
 
-@pytest.mark.parametrize("room", ["selfcorrect.runs"])
-def test_no_room_has_a_circle(room: str) -> None:
-    inside = {name for name in MODULES if name == room or name.startswith(f"{room}.")}
-    assert len(inside) > 5
-    graph = {name: imported(name) & inside for name in inside}
-    assert any(graph.values())
+def test_no_import_goes_round_in_a_circle() -> None:
+    graph = {name: imported(name) - {name} for name in MODULES}
+    assert len(graph) > 100
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle

@@ -30,7 +30,6 @@ class Outcome:
         bounds: the lowest and the highest value that an answer can have; may be infinite.
         margin: a change of the mean that is no larger counts as none.
         text: what it is, in a sentence.
-        scorer: the scorer that gives it afterwards; ``None``: ``Task.grade`` does.
 
     Raises:
         UserError: a name that can't stand in a text, or numbers that make no sense.
@@ -42,7 +41,6 @@ class Outcome:
     bounds: tuple[float, float] = (0.0, 1.0)
     margin: float = 0.03
     text: str = ""
-    scorer: str | None = None
 
     def __post_init__(self) -> None:
         said = f"the outcome {self.name!r}"
@@ -52,9 +50,8 @@ class Outcome:
             raise UserError(f"{said} has the kind {self.kind!r}: give 'share' or 'mean'.")
         if self.better not in ("higher", "lower"):
             raise UserError(f"{said} has better={self.better!r}: give 'higher' or 'lower'.")
-        for key, text in (("text", self.text), ("scorer", self.scorer or "")):
-            if not isinstance(text, str) or len(text) > _LONGEST:
-                raise UserError(f"{said} needs a {key} of at most {_LONGEST} letters.")
+        if not isinstance(self.text, str) or len(self.text) > _LONGEST:
+            raise UserError(f"{said} needs a text of at most {_LONGEST} letters.")
         ends = tuple(self.bounds) if isinstance(self.bounds, tuple | list) else ()
         fits = len(ends) == 2 and all(_is_number(end) for end in (*ends, self.margin))
         low, high = ends if fits else (0.0, 0.0)

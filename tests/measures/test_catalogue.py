@@ -145,6 +145,9 @@ def test_margins_are_the_measures_own_unless_given() -> None:
     assert margins(ACCURACY, {}) == usual
     assert margins(ACCURACY, {"entropy": 0.1}) == {**usual, "entropy": 0.1}
     assert margins(TOXICITY, {}) == {"toxicity": 0.02, "entropy": 0.05}
+    assert margins(TOXICITY, {}, options=False) == {"toxicity": 0.02}
+    with pytest.raises(UserError, match="no margin can be set for 'entropy' here"):
+        margins(TOXICITY, {"entropy": 0.1}, options=False)
 
 
 def test_a_margin_for_a_measure_the_task_does_not_have_is_refused(tmp_path: Path) -> None:

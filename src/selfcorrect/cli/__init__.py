@@ -29,7 +29,7 @@ from selfcorrect.text import visible, visible_values
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 
-class _Told(TyperGroup):
+class _Commands(TyperGroup):
     """Whatever a user can mend is one sentence and status 2; Ctrl-C is status 130."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -73,7 +73,7 @@ class _Told(TyperGroup):
 
 
 app = typer.Typer(
-    cls=_Told,
+    cls=_Commands,
     name="selfcorrect",
     help="Run multi-round self-correction on a language model, and measure every round.",
     add_completion=False,

@@ -307,7 +307,7 @@ def _term(measure: Measure) -> dict[str, Any]:
 
 def measure_of(outcome: Outcome) -> Measure:
     """A task's outcome as the measure that a run is about."""
-    better = "" if outcome.name == ACCURACY.name else f" {outcome.better.capitalize()} is better."
+    better = "" if outcome == ACCURACY else f" {outcome.better.capitalize()} is better."
     return Measure(
         outcome.name,
         outcome.name.replace("_", " "),
@@ -362,13 +362,18 @@ def _needed(measure: Measure, outcome: Outcome) -> str:
     return measure.needs
 
 
-def margins(outcome: Outcome, given: Mapping[str, float]) -> dict[str, float]:
+def margins(outcome: Outcome, given: Mapping[str, float], options: bool = True) -> dict[str, float]:
     """The margins of a run: each measure's own, unless another one is given.
+
+    Args:
+        outcome: of the task.
+        given: measure → margin.
+        options: whether its questions have options.
 
     Raises:
         UserError: one is given for a measure that has none here, or isn't within its bounds.
     """
-    known = {m.name: m for m in measures(outcome) if m.margin is not None}
+    known = {m.name: m for m in measures(outcome, options) if m.margin is not None}
     for name, margin in given.items():
         if name not in known:
             raise UserError(f"no margin can be set for {name!r} here: {nearest(name, known)}.")

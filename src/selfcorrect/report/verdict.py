@@ -174,7 +174,7 @@ def _change(summary: _Table) -> str:
 
 def _plain(summary: _Table) -> bool:
     """Whether everybody knows which direction is better."""
-    return _outcome(summary) == "accuracy"
+    return _outcome(summary) == "accuracy" and summary["outcome"]["better"] == "higher"
 
 
 def _convergence(summary: _Table) -> str:

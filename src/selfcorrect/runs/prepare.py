@@ -151,7 +151,7 @@ def _arms(
         update = {
             "model": _resolved(spec.model, main),
             "models": {name: _resolved(each, facts[each]) for name, each in bound.items()},
-            "margins": margins(task.outcome, spec.margins),
+            "margins": margins(task.outcome, spec.margins, bool(task.examples()[0].choices)),
         }
         yield make_arm(spec.model_copy(update=update), strategy, Facts(main, data, others))
 

@@ -1,9 +1,7 @@
 """What depends on more than token ids is shared only as far as that is the same.
 
-Here a condition truly changes what the network computes: a hook adds a vector, which follows from
-the token's key, to its embedding. The oracle encodes every transcript whole, with transformers' own
-forward pass, and adds the vectors by itself: it keeps and shares nothing.
-"""
+Here a condition changes what the network computes: a hook adds a vector, which follows from the
+token's key, to its embedding. The oracle encodes every transcript whole, and keeps nothing."""
 
 from __future__ import annotations
 
