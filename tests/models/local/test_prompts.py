@@ -29,8 +29,6 @@ SEED = 7
 QUESTION = "What is the capital of France? (a) Paris (b) Rome, or so they say. " * 2
 Conditions = tuple[tuple[int, str], ...]
 
-# -- prompts --------------------------------------------------------------------------------------
-
 IDS = st.lists(st.integers(0, 5), max_size=8)
 CONDITION = st.tuples(st.integers(0, 10), st.sampled_from(["red.png", "blue.png"]))
 
