@@ -83,7 +83,10 @@ def test_the_exponential_goes_on_as_it_began() -> None:
     means = [0.8 - 0.5 * 0.6**t for t in range(8)]
     assert tc.exponential(means[:3], means[2], 5) == pytest.approx(means[3:])
     assert tc.exponential([0.5, 0.5, 0.6], 0.6, 2) is None
-    # k is 3: straight on instead, and no further than 1
+    # k is 2 or −2: kept at 1 or −1
+    assert tc.exponential([0.5, 0.55, 0.65], 0.65, 3) == pytest.approx([0.75, 0.85, 0.95])
+    assert tc.exponential([0.5, 0.55, 0.45], 0.45, 3) == pytest.approx([0.55, 0.45, 0.55])
+    # and no prediction is above 1
     assert tc.exponential([0.5, 0.6, 0.9], 0.9, 2) == pytest.approx([1, 1])
 
 
