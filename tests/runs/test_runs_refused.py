@@ -69,7 +69,7 @@ def test_figures_of_changed_data_are_left_out(tmp_path: Path) -> None:
     prints = {**header.about["fingerprints"], "data": "0" * 16}
     changed = Run(again.folder, replace(header, about={**header.about, "fingerprints": prints}))
     assert summary._task(changed)[0] is None
-    assert any("have changed since the run" in note for note in changed.summary()["notes"])
+    assert any("changed since the run" in note for note in changed.summary()["notes"])
 
 
 def test_a_model_that_is_not_bound(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def told(*arguments: str) -> tuple[int, str, str]:
     """What ``selfcorrect study`` answers, with the studies that there are now."""
-    app = typer.Typer(cls=cli._Told, rich_markup_mode=None)
+    app = typer.Typer(cls=cli._Commands, rich_markup_mode=None)
     app.callback()(lambda: None)
     app.add_typer(group(), name="study")
     done = CliRunner().invoke(app, ["study", *arguments], env={"COLUMNS": "80"})

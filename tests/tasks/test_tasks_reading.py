@@ -165,7 +165,7 @@ def test_answers_by_index_letter_and_text(tmp_path: Path) -> None:
         ("sample", {"categories": ["agee"]}, "did you mean 'age'"),
         ("sample", {"data": "x"}, "leave out data"),
         ("planted", {"categories": ["x"]}, "has no categories"),
-        ("planted", {"options": {"n": 0}}, "at least 1"),
+        ("planted", {"options": {"n": 0}}, "from 1 to"),
         ("planted", {"options": {"n": "many"}}, "whole number"),
         ("planted", {"options": {"n": True}}, "whole number"),
         ("planted", {"options": {"choices_per": 27}}, "from 2 to 26"),
