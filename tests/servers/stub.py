@@ -252,7 +252,7 @@ class Stub:
             choice: dict[str, Any] = {"index": index, "finish_reason": finish}
             choice |= {"message": {"role": "assistant", "content": text}} if chat else {}
             echo = not chat and able.echo and sent.get("echo")
-            choice |= {} if chat else {"text": "".join(prompt) + text if echo else text}
+            choice |= {} if chat else {"text": sent["prompt"] + text if echo else text}
             if sent.get("logprobs") and able.top:
                 most = min(sent.get("top_logprobs", 0) if chat else sent["logprobs"], able.top)
                 told = _told(context, begun, said, most)
@@ -319,9 +319,11 @@ def _told(context: str, turn: str, said: list[str], most: int) -> dict[str, Any]
 
 def _classic(told: dict[str, Any], context: str, turn: str, echo: bool) -> dict[str, Any]:
     content = told["content"]
+    before, title = split(context), split("Assistant:")
+    prompt = [*before, *title, *split(turn)] if echo else []
     given = _given(context, turn) if echo else []
-    prompt = [*split(context), *split(turn)] if echo else []
     logps = [next(iter(p.values()))["logprob"] if p else None for p in given]
+    logps[len(before) : len(before)] = [-1.0] * (len(title) if echo else 0)
     tops = [{t["token"]: t["logprob"] for t in each["top_logprobs"]} for each in content]
     return {
         "tokens": [*prompt, *(each["token"] for each in content)],

@@ -335,7 +335,7 @@ def test_malformed_headers_are_broken_answers(
     stub: Stub, headers: dict[str, str], status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "RETRIES", 0)
-    model: Any = models.load("openai:stub", base_url=stub.url)
+    model: Any = models.load("openai:stub", base_url=stub.url, wait=20)
     said = iter([answer({"choices": 3}, status, **headers)] * 2)
     stub.loopback.respond = lambda request: next(said, None) or stub._respond(request)
     talk = model.open(1)
@@ -346,7 +346,7 @@ def test_malformed_headers_are_broken_answers(
 
 
 def test_half_a_character_to_be_sent_is_told_at_once(stub: Stub) -> None:
-    model: Any = models.load("openai:stub", base_url=stub.url)
+    model: Any = models.load("openai:stub", base_url=stub.url, wait=20)
     talk = model.open(1)
     talk.say([message("user", "One \ud83d?")])
     with pytest.raises(UserError, match="half a character"):

@@ -256,11 +256,12 @@ def test_bad_numbers_without_end_stop_a_run_with_what_is_wrong(tmp_path: Path) -
     assert run.complete
 
 
+@pytest.mark.usefixtures("soon")
 def test_a_server_whose_likelihoods_never_can_be_is_taken_to_have_none() -> None:
     stub = Stub(Able(prompt_logprobs=False))
     _spoil(stub, itertools.repeat(_spoilers()[0]))
     try:
-        model: Any = models.load("openai:stub", base_url=stub.url)
+        model: Any = models.load("openai:stub", base_url=stub.url, wait=20)
         assert not model.capabilities.logprobs
         talk = model.open(1)
         talk.say(SAID)
@@ -284,7 +285,7 @@ def test_a_window_that_can_not_be_is_as_if_not_told(window: Any) -> None:
 
     stub.loopback.respond = told
     try:
-        model: Any = models.load("openai:stub", base_url=stub.url)
+        model: Any = models.load("openai:stub", base_url=stub.url, wait=20)
         assert model.context == 1 << 20
         model.close()
     finally:
@@ -295,7 +296,7 @@ def test_a_window_that_can_not_be_is_as_if_not_told(window: Any) -> None:
 def test_numbers_in_a_refusal_that_can_not_be_are_left_out(number: Any) -> None:
     stub = Stub(VLLM)
     try:
-        model: Any = models.load("openai:stub", base_url=stub.url)
+        model: Any = models.load("openai:stub", base_url=stub.url, wait=20)
         words = f"the context length is {number}"
         stub.loopback.respond = lambda _: failure(
             400, words, type="exceed_context_size_error", n_ctx=number, n_prompt_tokens=number

@@ -36,6 +36,9 @@ _OWN = 1 << 17
 _LASTING = ("id", "root", "owned_by", "max_model_len", "parent")
 _LASTING_META = ("n_ctx", "n_params", "size", "ftype", "n_vocab")
 
+#: Characters by which the end of a prompt is told from what follows it.
+_PROMPT_END = 24
+
 _FILTERED = "the server's content filter ended the reply"
 _THOUGHT = "the model thought before it replied: that text is not in the record"
 _OVERWRITTEN = "the server did not keep the beginning of the reply"
@@ -115,8 +118,7 @@ def completion(
     usage = _usage(data.get("usage"), most)
     given: tuple[Token, ...] = ()
     if ask.given and able.prompt == "echo":
-        spoken = count(usage.completion if usage else 0, "the reply's tokens", len(told[0]))
-        given = told[0][: len(told[0]) - spoken]
+        given = _echoed(told[0], str(sent.get("prompt")), usage.completion if usage else 1)
     elif ask.given:
         given = tuple(_given(data.get("prompt_logprobs") or choices[0].get("prompt_logprobs")))
     stream = None
@@ -307,6 +309,17 @@ def _token(value: Any) -> Token:
 
 def _likeliest(top: Iterable[tuple[Any, Any]]) -> tuple[tuple[str, float], ...]:
     return likeliest(tuple((text(word, "a token"), logp(value)) for word, value in top))
+
+
+def _echoed(tokens: tuple[Token, ...], prompt: str, spoken: int) -> tuple[Token, ...]:
+    """The tokens of a prompt, of which and of the reply the server tells together; () if that can't
+    be seen. A token that ends the reply is counted by all servers, and listed by some."""
+    end = prompt[-_PROMPT_END:]
+    for number in range(min(spoken, len(tokens)), -1, -1):
+        given = tokens[: len(tokens) - number]
+        if "".join(token.text for token in given[-_PROMPT_END:]).endswith(end):
+            return given
+    return ()
 
 
 def _given(told: Any) -> Iterator[Token]:
