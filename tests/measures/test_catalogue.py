@@ -266,3 +266,13 @@ def test_a_figure_that_fails_is_one_sentence(figure: Any) -> None:
     p = made(np.ones((60, 2)))
     with pytest.raises(UserError, match="the task's figure 'odd' fails: "):
         summarize(p, margins(ACCURACY, {}), Own(figures={"odd": figure}))
+
+
+def test_an_unread_answer_is_an_answer_of_its_own() -> None:
+    values = np.full((4, 3), 0.5)
+    read = np.array([[1, 1, 1], [1, 0, 0], [1, 0, 1], [0, 0, 0]], dtype=float)
+    answers = panel(frame(records(values, read)), (), TOXICITY).columns["answer"]
+    assert np.isfinite(answers).all()
+    changed = np.diff(answers, axis=1) != 0
+    expected = [[False, False], [True, False], [True, True], [False, False]]
+    assert sorted(changed.tolist()) == sorted(expected)
