@@ -114,3 +114,15 @@ def test_a_plan_whose_arms_are_not_all_there_is_made_anew() -> None:
     plan = Plan(0, 8, ("a", "b", "c"))
     shares = share_out({"a": [(4, 8)], "b": [(4, 8)]}, {"a": (plan,), "b": (plan,)})
     assert [share.plan for share in shares] == [Plan(4, 8, ("a", "b"))]
+
+
+def test_of_two_plans_that_could_be_followed_the_latest_is() -> None:
+    # All three were killed, then two of them alone: what these began is what all three go on with.
+    every, two = Plan(0, 8, ("a", "b", "c")), Plan(0, 8, ("a", "b"))
+    missing = {"a": [(4, 8)], "b": [(4, 8)], "c": [(0, 8)]}
+    stored = {"a": (every, two), "b": (every, two), "c": (every,)}
+    shares = share_out(missing, stored)
+    assert {share.plan: share.missing for share in shares} == {
+        two: {"a": [(4, 8)], "b": [(4, 8)]},
+        every: {"c": [(0, 8)]},
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from copy import deepcopy
 import math
 from fractions import Fraction
 from typing import Any
@@ -135,6 +136,26 @@ def test_it_is_a_page(quick: dict[str, Any]) -> None:
     assert len(names) == len(set(names)) == 12
     assert "<html" in page(made)
     assert any("2 %" in said for said in made.findings)
+
+
+def test_findings_follow_the_numbers(quick: dict[str, Any]) -> None:
+    n = quick["agreement"]["compared"]
+    said = " ".join(sheet(quick).findings)
+    assert "falls in each of 12 rounds; ECE rises in 2, at most by" in said
+    assert "answers slow the rise of E[p(C+)]" in said
+    assert f"all {n} lie within 3 standard errors" in said
+    assert "can't be distinguished" not in said
+    other = deepcopy(quick)
+    named = {law["name"]: law for law in other["laws"]}
+    named["distance_rises"]["measured"] = 3.0
+    named["ece_rises"]["measured"] = 0.0
+    named["answers_and_instructions"]["alone"] = named["answers_and_instructions"]["predicted"]
+    other["laws"] = [law for law in other["laws"] if law["name"] != "ece_rise"]
+    other["agreement"]["within_3"] = n - 1
+    said = " ".join(sheet(other).findings)
+    assert "rises in 3 of 12 rounds, contrary to the theory; ECE falls in every round" in said
+    assert "answers don't slow the rise of E[p(C+)]" in said
+    assert f"{n - 1} of {n} lie within 3 standard errors" in said
 
 
 def test_the_seed_decides() -> None:
