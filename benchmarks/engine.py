@@ -321,7 +321,7 @@ def memory(data: Path, model: str, task: str, few: int, many: int) -> dict[str, 
             code = (
                 "import re, selfcorrect as sc;"
                 f"sc.run(model={model!r}, task={task!r}, data={source!r},"
-                f" rounds=3, limit={limit}, out={out!r}, baseline=False,"
+                f" rounds=3, limit={limit}, out={out!r}, controls=False,"
                 f" task_options={{'n': {many}}} if {task!r} == 'planted' else {{}});"
                 # ru_maxrss would be this process's own, which a child starts as
                 "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"

@@ -147,7 +147,7 @@ def once(name: str, seed: int) -> Found:
             task_options={"n": plant.dialogues, "cluster_size": plant.per_cluster},
             chunk=1024,
             out=out,
-            baseline=plant.controls,
+            controls=plant.controls,
             progress=False,
         )
         return plant.find(run.summary(), Law(**settings))  # type: ignore[arg-type]

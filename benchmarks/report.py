@@ -93,7 +93,7 @@ def main() -> None:
             limit=DIALOGUES,
             task_options={"n": DIALOGUES},
             out=out,
-            baseline=False,
+            controls=False,
         )
         figures: dict[str, Any] = {"records": DIALOGUES * ROUNDS, **measured(run.folder)}
         report = run.folder / "report.html"

@@ -56,7 +56,7 @@ def measure(examples: int, workers: int | None, folder: Path) -> dict[str, Any]:
     runs.run(
         spec(examples),
         out=folder,
-        baseline=False,
+        controls=False,
         progress=tell,
         executor=ExecutorSettings(workers=workers),
     )

@@ -84,7 +84,7 @@ def ours(dialogues: int, model: Any) -> float:
     folder = Path(tempfile.mkdtemp(prefix="served-"))
     spec = read_spec(values={"task": "sample", "rounds": ROUNDS, "limit": dialogues})
     began = time.perf_counter()
-    runs.run(spec, out=folder, baseline=False, model=model)
+    runs.run(spec, out=folder, controls=False, model=model)
     seconds = time.perf_counter() - began
     shutil.rmtree(folder)
     return seconds

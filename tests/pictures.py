@@ -37,5 +37,5 @@ def written(folder: Path, *rows: Any) -> Path:
 def run(server: Stub, file: Path, folder: Path, strategy: Any = "intrinsic", **more: Any) -> Any:
     return sc.run(
         "openai:stub", more.pop("task", "choices"), strategy, rounds=2, data=file, out=folder,
-        base_url=server.url, baseline=False, progress=False, **more,
+        base_url=server.url, controls=False, progress=False, **more,
     )  # fmt: skip

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import tomllib
 from html import escape, unescape
+from inspect import signature
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import selfcorrect as sc
+from selfcorrect.cli.shared import MEASURE, RUN
 from selfcorrect.models import planted
 
 ROOT = Path(__file__).parents[1]
@@ -58,10 +60,30 @@ def test_a_run_as_short_as_the_command_line(tmp_path: Path) -> None:
 
 def test_an_open_model_and_a_spec(tmp_path: Path) -> None:
     chain = planted.load("planted:chain?accuracy=0.9")
-    run = sc.run(chain, "planted", rounds=2, limit=10, out=tmp_path, baseline=False, progress=False)
+    run = sc.run(chain, "planted", rounds=2, limit=10, out=tmp_path, controls=False, progress=False)
     assert run.spec.model.name == "planted:chain?accuracy=0.9"
     spec = sc.read_spec(None, ["task=planted", "model=planted:chain", "rounds=1", "limit=5"])
     assert sc.run(spec=spec, out=tmp_path, progress=False).records.shape[0] == 5
+
+
+def test_nothing_is_ignored_beside_a_spec(tmp_path: Path) -> None:
+    spec = sc.read_spec(None, ["task=planted", "model=planted:chain", "rounds=1", "limit=5"])
+    with pytest.raises(sc.UserError, match="model, rounds can't be given beside spec"):
+        sc.run("planted:scores", spec=spec, rounds=3, out=tmp_path)
+    chain = planted.load("planted:chain?accuracy=0.9")
+    run = sc.run(chain, spec=spec, out=tmp_path, controls=False, progress=False)
+    assert run.spec.model.name == "planted:chain?accuracy=0.9"
+
+
+#: In a spec file or ``KEY=VALUE`` on the command line; progress is shown on a terminal alone.
+_BY_KEY = {"task_options", "strategy_parameters", "models", "margins", "progress"}
+
+
+def test_python_and_the_command_line_take_the_same_options() -> None:
+    in_python = {p for p in signature(sc.run).parameters if p not in _BY_KEY}
+    assert {{"spec": "given", "controls": "no_controls"}.get(p, p) for p in in_python} == set(RUN)
+    in_python = {p for p in signature(sc.measure).parameters if p != "progress"}
+    assert {{"data": "file"}.get(p, p) for p in in_python} == set(MEASURE)
 
 
 def test_bad_input_is_a_user_error() -> None:
@@ -69,6 +91,8 @@ def test_bad_input_is_a_user_error() -> None:
         sc.run(task="bqb", model="planted:chain", progress=False)
     with pytest.raises(sc.UserError, match="rounds must be at least 1"):
         sc.run(rounds=0, progress=False)
+    with pytest.raises(sc.UserError, match="budget_money needs a price"):
+        sc.run("openai:m", base_url="http://127.0.0.1:9", budget_money=1.0, progress=False)
 
 
 def test_in_a_notebook_a_run_shows_the_first_screen(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def ran(
     clusters [n], and masses [rounds, n]."""
     run = sc.run(
         f"{NAME}?{law}", "planted", strategy, rounds=rounds, limit=limit, out=out,
-        task_options={"n": limit, **options}, baseline=False, progress=False,
+        task_options={"n": limit, **options}, controls=False, progress=False,
     )  # fmt: skip
     frame = run.records.sort("example", "round")
     p = np.array(frame["option_p"].to_list())

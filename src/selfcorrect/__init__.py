@@ -12,6 +12,7 @@ Importing this loads no torch; a model's libraries are loaded when one is opened
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,11 +50,16 @@ def run(
     skip_bad: bool = False,
     base_url: str | None = None,
     in_flight: int | None = None,
+    price: Sequence[float] | None = None,
+    budget_tokens: int | None = None,
+    budget_money: float | None = None,
     workers: int | None = None,
     ray: str | None = None,
+    worker_cpus: float = 1,
+    worker_gpus: float = 0,
     spec: RunSpec | None = None,
     out: str | Path = "runs",
-    baseline: bool = True,
+    controls: bool = True,
     progress: bool = True,
 ) -> Run:
     """Run multi-round self-correction, or continue or find the run that these arguments describe.
@@ -83,12 +89,15 @@ def run(
         base_url: of the server of ``openai:NAME``; its key is taken from the environment variable
             ``OPENAI_API_KEY``.
         in_flight: so many dialogues a server is asked for at the same time; 64 by default.
+        price: what a million tokens cost that the server reads, and what a million that it writes.
+        budget_tokens, budget_money: stop before the server has used more; the same call goes on.
         workers: processes that each hold the model. A script needs ``if __name__ == "__main__":``.
         ray: address of a Ray cluster: ``auto``, ``ray://host:port``, or ``local`` to start one.
-        spec: a whole spec (see :func:`read_spec`) in place of everything above but an open model
-            and a task that is an object.
+        worker_cpus, worker_gpus: what a worker takes of the Ray cluster.
+        spec: a whole spec (see :func:`read_spec`). It says all that the arguments above say, so
+            none of them may be given with it, but an open model and a task that is an object.
         out: the folder in which the runs' folders lie.
-        baseline: run or find the controls ``repeat`` and ``baseline`` on the same examples.
+        controls: run or find the controls ``repeat`` and ``baseline`` on the same examples.
         progress: show how far it is on standard error (in a notebook, below the cell).
 
     Returns:
@@ -99,6 +108,8 @@ def run(
         UserError: something named isn't there, doesn't fit, or can't be written.
         KeyboardInterrupt: on Ctrl-C; the folder is kept, and the same call goes on from there.
     """
+    if spec is not None:
+        _refuse_beside_spec(locals())
     from selfcorrect import runs, tasks
 
     name = task if isinstance(task, str) else tasks.register(task)
@@ -116,7 +127,13 @@ def run(
             "skip_bad": skip_bad,
         }
         if isinstance(model, str):
-            asked = {"base_url": base_url, "in_flight": in_flight}
+            asked = {
+                "base_url": base_url,
+                "in_flight": in_flight,
+                "price": price,
+                "budget_tokens": budget_tokens,
+                "budget_money": budget_money,
+            }
             table["model"] = {"name": model, "dtype": dtype, "device": device} | {
                 key: value for key, value in asked.items() if value is not None
             }
@@ -125,10 +142,30 @@ def run(
         spec = runs.make_spec(table)
     elif not isinstance(task, str):
         spec = spec.model_copy(update={"task": runs.TaskSpec(name=name)})
-    executor = runs.ExecutorSettings(workers, ray)
+    executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     opened = None if isinstance(model, str) else model
-    (done,) = _run([spec], opened, out=out, baseline=baseline, progress=progress, executor=executor)
+    (done,) = _run([spec], opened, out=out, controls=controls, progress=progress, executor=executor)
     return done
+
+
+#: Arguments of :func:`run` that say how a spec is run, not what is run.
+_HOW = {"spec", "workers", "ray", "worker_cpus", "worker_gpus", "out", "controls", "progress"}
+
+
+def _refuse_beside_spec(values: Mapping[str, Any]) -> None:
+    """Raises UserError where an argument of :func:`run` would be ignored, as the spec decides it."""
+    said = [
+        name
+        for name, parameter in inspect.signature(run).parameters.items()
+        if name not in _HOW
+        and (name not in ("model", "task") or isinstance(values[name], str))
+        and values[name] != parameter.default
+    ]
+    if said:
+        raise UserError(
+            f"{', '.join(said)} can't be given beside spec, which says it already: change the "
+            "spec, or leave it out."
+        )
 
 
 def run_many(
@@ -137,8 +174,10 @@ def run_many(
     *,
     workers: int | None = None,
     ray: str | None = None,
+    worker_cpus: float = 1,
+    worker_gpus: float = 0,
     out: str | Path = "runs",
-    baseline: bool = True,
+    controls: bool = True,
     progress: bool = True,
 ) -> list[Run]:
     """Run several specs over the same examples together, or continue or find their runs.
@@ -150,7 +189,7 @@ def run_many(
         specs: see :func:`read_spec`. They may differ in strategy, rounds, system message, bound
             models and margins, and are equal in all else.
         model: a model that is open already, in place of the one that the specs name.
-        workers, ray, out, baseline, progress: as in :func:`run`.
+        workers, ray, worker_cpus, worker_gpus, out, controls, progress: as in :func:`run`.
 
     Returns:
         The runs, in the order of their specs.
@@ -161,9 +200,9 @@ def run_many(
     """
     from selfcorrect import runs
 
-    executor = runs.ExecutorSettings(workers, ray)
+    executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     return _run(
-        list(specs), model, out=out, baseline=baseline, progress=progress, executor=executor
+        list(specs), model, out=out, controls=controls, progress=progress, executor=executor
     )
 
 
@@ -180,8 +219,13 @@ def measure(
     skip_bad: bool = False,
     base_url: str | None = None,
     in_flight: int | None = None,
+    price: Sequence[float] | None = None,
+    budget_tokens: int | None = None,
+    budget_money: float | None = None,
     workers: int | None = None,
     ray: str | None = None,
+    worker_cpus: float = 1,
+    worker_gpus: float = 0,
     out: str | Path = "runs",
     progress: bool = True,
 ) -> Run:
@@ -196,8 +240,8 @@ def measure(
         rounds: only so many; ``None`` is as many as the longest dialogue has.
         limit: only so many dialogues, spread over the clusters; ``None`` is all.
         lead_in: the text after which an answer's letter stands.
-        dtype, device, chunk, skip_bad, base_url, in_flight, workers, ray, out, progress: as in
-            :func:`run`.
+        dtype, device, chunk, skip_bad, base_url, in_flight, price, budget_tokens, budget_money,
+            workers, ray, worker_cpus, worker_gpus, out, progress: as in :func:`run`.
 
     Returns:
         The run, as any other; each record's ``steps`` have the speaker ``given``.
@@ -222,12 +266,15 @@ def measure(
             "model.device": device,
             "model.base_url": base_url,
             "model.in_flight": in_flight,
+            "model.price": price,
+            "model.budget_tokens": budget_tokens,
+            "model.budget_money": budget_money,
         }
     given = {key: value for key, value in values.items() if value is not None}
     spec = runs.measure_spec(str(data), given)
-    executor = runs.ExecutorSettings(workers, ray)
+    executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     opened = None if isinstance(model, str) else model
-    (done,) = _run([spec], opened, out=out, baseline=False, progress=progress, executor=executor)
+    (done,) = _run([spec], opened, out=out, controls=False, progress=progress, executor=executor)
     return done
 
 
@@ -236,7 +283,7 @@ def _run(
     model: Model | None,
     *,
     out: str | Path,
-    baseline: bool,
+    controls: bool,
     progress: bool,
     executor: ExecutorSettings,
 ) -> list[Run]:
@@ -248,7 +295,7 @@ def _run(
     name = model.name if model is not None else specs[0].model.name if specs else ""
     with shown(name) if progress else nullcontext() as tell:
         return runs.run(
-            specs, out=out, baseline=baseline, model=model, progress=tell, executor=executor
+            specs, out=out, controls=controls, model=model, progress=tell, executor=executor
         )
 
 

@@ -87,7 +87,7 @@ def test_a_spec_overrides_and_options(tmp_path: Path) -> None:
         'rounds = 9\nlimit = 9\nmodel = "planted:chain"\ntask = "planted"\nseed = 4\nchunk = 5\n'
     )
     done = call(
-        "run", spec, "rounds=8", "limit=8", "--rounds", 2, "--no-baseline", "--out", tmp_path
+        "run", spec, "rounds=8", "limit=8", "--rounds", 2, "--no-controls", "--out", tmp_path
     )
     assert done.exit_code == 0, done.output
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
@@ -143,7 +143,7 @@ def test_strategies_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
     for k, file in enumerate(files):
         file.parent.mkdir()
         file.write_text(text.replace("{review}", "{review} " * (k + 1)))
-    args = [*PLANTED, "--limit", "4", "--no-baseline"]
+    args = [*PLANTED, "--limit", "4", "--no-controls"]
     shown = call("preview", *args, "--strategy", files[0], "--strategy", files[1])
     assert len(re.findall(r"mine [0-9a-f]{8} \(5 rounds\)", shown.stdout)) == 2
     same = call("run", *args, "--out", tmp_path, "--strategy", files[0], "--strategy", files[0])
@@ -338,7 +338,7 @@ def test_lines_elsewhere_come_seldom() -> None:
 
 def test_ctrl_c_leaves_a_folder_from_which_the_same_command_goes_on(tmp_path: Path) -> None:
     args = [
-        "run", *PLANTED, "task.options.n=3000", "--rounds", "3", "--chunk", "32", "--no-baseline",
+        "run", *PLANTED, "task.options.n=3000", "--rounds", "3", "--chunk", "32", "--no-controls",
         "--out", tmp_path,
     ]  # fmt: skip
     process = subprocess.Popen(command(*args), stderr=subprocess.PIPE, text=True)

@@ -70,7 +70,7 @@ def test_it_finds_what_the_run_that_held_them_found(
         path.write_text(REASONS)
         strategy = str(path)
     held = sc.run(
-        smollm2, "sample", strategy, rounds=3, limit=4, out=tmp_path, baseline=False, progress=False
+        smollm2, "sample", strategy, rounds=3, limit=4, out=tmp_path, controls=False, progress=False
     )
     file = tmp_path / "d.jsonl"
     assert to_jsonl(held, file, replace=False, dialogues=True) == 4
@@ -269,7 +269,7 @@ def test_a_dialogue_that_exists_is_gone_on_with(smollm2: Any, tmp_path: Path) ->
     path.write_text(GOES_ON)
     file = written(tmp_path, TWO)
     run = sc.run(
-        smollm2, "dialogues", path, data=file, rounds=2, out=tmp_path, baseline=False,
+        smollm2, "dialogues", path, data=file, rounds=2, out=tmp_path, controls=False,
         progress=False,
     )  # fmt: skip
     one, two = run.records.sort("round").rows(named=True)

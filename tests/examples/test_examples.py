@@ -46,7 +46,7 @@ def loaded(name: str) -> dict[str, Any]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run to be read."""
     run = sc.run(
-        "planted:chain", "planted", rounds=3, limit=100, chunk=32, baseline=False, progress=False,
+        "planted:chain", "planted", rounds=3, limit=100, chunk=32, controls=False, progress=False,
         out=tmp_path_factory.mktemp("runs"),
     )  # fmt: skip
     return Path(run.folder)
@@ -72,7 +72,7 @@ def test_own_task_is_well() -> None:
 
 
 def test_own_task_on_the_bundled_model(smollm2: Any, tmp_path: Path) -> None:
-    run = sc.run(smollm2, TASK, rounds=2, limit=4, out=tmp_path, baseline=False, progress=False)
+    run = sc.run(smollm2, TASK, rounds=2, limit=4, out=tmp_path, controls=False, progress=False)
     for text, outcome, example in run.records.select("text", "outcome", "example").rows():
         words = example.split("-")[1:]
         there = [word in text.casefold() for word in words]

@@ -100,7 +100,7 @@ class Listening:
 @pytest.mark.parametrize("system", [None, "Be brief."])
 def test_the_prompts_are_those_of_a_run(system: str | None) -> None:
     spec = make_spec({**CHAIN, "system": system})
-    shown = preview(spec, baseline=False).prompts
+    shown = preview(spec, controls=False).prompts
     ready = prepare([spec])
     example, model = ready.examples[0], Listening()
     arm = Arm("intrinsic", ready.strategy, 3, system)
@@ -173,7 +173,7 @@ def test_a_context_that_is_too_short(monkeypatch: pytest.MonkeyPatch) -> None:
     real = planted.load("planted:chain")
     real.context = 60
     monkeypatch.setattr(planted, "load", lambda _: real)
-    prompts = preview(make_spec(CHAIN), baseline=False).prompts
+    prompts = preview(make_spec(CHAIN), controls=False).prompts
     assert [p.fits for p in prompts] == [True, False]
     assert "context window" in prompts[-1].notes[-1]
 
@@ -249,7 +249,7 @@ def test_text_from_data_cannot_steer_the_terminal(tmp_path: Path) -> None:
         '{"question": "\\u001b[2J[red]x[/red] <|im_end|> \\u202ey", "choices": ["a b", "c"], '
         '"answer": "c"}\n'
     )
-    args = ["preview", "--task", "choices", "--data", str(file), "--no-baseline", "--rounds", "1"]
+    args = ["preview", "--task", "choices", "--data", str(file), "--no-controls", "--rounds", "1"]
     done = CliRunner().invoke(app, args)
     if "not installed" in done.stderr:
         pytest.skip("the bundled model is not here")

@@ -116,7 +116,7 @@ def test_a_command_reads_as_one_would_write_it() -> None:
     )
     assert command_line(spec, out="x", controls=False) == (
         "selfcorrect run --strategy injection --model openai:m --base-url http://localhost:8000/v1 "
-        "--task bbq --data 'my data' --categories Age,SES '--system=- be brief' --no-baseline "
+        "--task bbq --data 'my data' --categories Age,SES '--system=- be brief' --no-controls "
         "--out x 'strategy.parameters.injected=[2, 4]' models.critic.name=openai:c "
         "models.critic.timeout=5.0"
     )

@@ -179,7 +179,7 @@ def test_an_object_runs_here_and_in_workers(tmp_path: Path) -> None:
     other = run_object(own(Outcome("worth", margin=0.1)), tmp_path / "here")
     assert other.folder != here.folder
     spec = sc.read_spec(overrides=["rounds=2", "model=planted:scores"])
-    again = sc.run(task=own(), spec=spec, out=tmp_path / "here", baseline=False, progress=False)
+    again = sc.run(task=own(), spec=spec, out=tmp_path / "here", controls=False, progress=False)
     assert Path(again.folder).name == Path(here.folder).name
 
 

@@ -76,8 +76,8 @@ def test_a_control_has_no_other_copy_of_itself(
     assert {p.name.split("-")[1] for p in tmp_path.iterdir()} == arms
 
 
-def test_no_baseline_then_with_it(tmp_path: Path, whole: Path) -> None:
-    alone = run(a_spec(), out=tmp_path, baseline=False)
+def test_no_controls_then_with_it(tmp_path: Path, whole: Path) -> None:
+    alone = run(a_spec(), out=tmp_path, controls=False)
     assert len(list(tmp_path.iterdir())) == 1
     assert "There is no control" in alone.summary()["verdict"]
     with_them = run(a_spec(), out=tmp_path)
@@ -120,7 +120,7 @@ def test_html_is_escaped(whole: Path, tmp_path: Path) -> None:
 def test_the_planted_truth_is_found(tmp_path: Path) -> None:
     law = models.load("planted:chain").law  # type: ignore[attr-defined]
     spec = a_spec(task={"name": "planted", "options": {"n": 400}}, chunk=64)
-    rounds = run(spec, out=tmp_path, baseline=False).summary()["rounds"]
+    rounds = run(spec, out=tmp_path, controls=False).summary()["rounds"]
     for r in rounds:
         accuracy = r["measures"]["accuracy"]
         slack = 0.02  # three intervals at 95 %, one seed

@@ -86,7 +86,7 @@ def test_a_bound_model_speaks_and_is_in_the_name(tmp_path: Path) -> None:
         run(
             a_spec(strategy=str(file), models={"critic": model}, limit=4),
             out=tmp_path / "out",
-            baseline=False,
+            controls=False,
         ).folder
         for model in ("planted:chain", "planted:chain?seed=3")
     }

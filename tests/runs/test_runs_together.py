@@ -155,7 +155,7 @@ def test_a_control_that_is_asked_for_is_one_run(tmp_path: Path) -> None:
 
 def test_controls_that_are_there_are_compared_with(tmp_path: Path) -> None:
     """They came with another run; nothing has to be run for that."""
-    run(a_spec(), out=tmp_path, baseline=False)
+    run(a_spec(), out=tmp_path, controls=False)
     run(a_spec(strategy="negation"), out=tmp_path)
     before = contents(tmp_path)
     assert set(run(a_spec(), out=tmp_path).header.controls) == {"repeat", "baseline"}
@@ -323,9 +323,9 @@ def test_eight_arms_that_share_round_1_cost_less_than_twice_that_of_one(
     shared = {"rounds": 1, "limit": 1, "task": "sample"}
     try:
         specs = eight(tmp_path, **shared)
-        run(specs[0], out=tmp_path / "one", model=smollm2, baseline=False)
+        run(specs[0], out=tmp_path / "one", model=smollm2, controls=False)
         one, through[:] = sum(through), []
-        run(specs, out=tmp_path / "all", model=smollm2, baseline=False)
+        run(specs, out=tmp_path / "all", model=smollm2, controls=False)
     finally:
         watch.remove()
     assert one > 0
@@ -339,7 +339,7 @@ def test_eight_arms_that_share_round_1_cost_less_than_twice_that_of_one(
 def test_later_rounds_are_each_arms_own(tmp_path: Path) -> None:
     shared = {"model": "planted:chain", "task": "planted", "rounds": 2, "limit": 4}
     specs = eight(tmp_path, **shared)
-    done = run(specs, out=tmp_path / "all", baseline=False)
+    done = run(specs, out=tmp_path / "all", controls=False)
     records = pl.concat([each.records.with_columns(arm=pl.lit(k)) for k, each in enumerate(done)])
     first = records.filter(pl.col("round") == 1, pl.col("arm") == 0)["encoded"].sum()
     later = records.filter(pl.col("round") == 2)["encoded"].sum()

@@ -89,14 +89,14 @@ def test_the_commands_that_only_read_take_it(out: Path) -> None:
 
 def test_it_is_not_gone_on_with(tmp_path: Path) -> None:
     spec = {"model": "planted:chain", "task": "planted", "limit": 4, "rounds": 2}
-    done = run(make_spec(spec), out=tmp_path, baseline=False)
+    done = run(make_spec(spec), out=tmp_path, controls=False)
     file = done.folder / "run.toml"
     text = file.read_text().replace("record_version = 4", "record_version = 3")
     file.write_text(text)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for limit in (4, 8):
         with pytest.raises(UserError, match=r"has records of version 3, .* not added to"):
-            run(make_spec({**spec, "limit": limit}), out=tmp_path, baseline=False)
+            run(make_spec({**spec, "limit": limit}), out=tmp_path, controls=False)
     assert {path: path.read_bytes() for path in before} == before
     file.write_text(text.replace("record_version = 3", "record_version = 2"))
     assert "records of version 2, here 4" in refused("show", done.folder)

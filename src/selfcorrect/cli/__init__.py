@@ -123,7 +123,7 @@ def run(chosen: Chosen) -> None:
 
     The same command again goes on where it was stopped, or shows the result at once.
     """
-    _run(chosen, chosen.specs(), controls=not chosen.values["no_baseline"])
+    _run(chosen, chosen.specs(), controls=not chosen.values["no_controls"])
 
 
 @app.command()
@@ -160,8 +160,8 @@ def preview(chosen: Chosen) -> None:
     from selfcorrect.cli.preview import show
     from selfcorrect.preview import preview
 
-    controls = not chosen.values["no_baseline"]
-    show(preview(chosen.specs(), out=chosen.values["out"], baseline=controls), Console())
+    controls = not chosen.values["no_controls"]
+    show(preview(chosen.specs(), out=chosen.values["out"], controls=controls), Console())
 
 
 @app.command()
@@ -291,7 +291,7 @@ def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:
         found = runs.run(
             specs,
             out=chosen.values["out"],
-            baseline=controls,
+            controls=controls,
             progress=progress,
             executor=chosen.executor,
         )

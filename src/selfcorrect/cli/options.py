@@ -222,9 +222,9 @@ WorkerGpus = Annotated[
         metavar="X", help="GPUs that a worker takes of the Ray cluster; .5 shares one.", min=0
     ),
 ]
-NoBaseline = Annotated[
+NoControls = Annotated[
     bool,
-    typer.Option("--no-baseline", help="Without the controls, baseline and repeat."),
+    typer.Option("--no-controls", help="Without the controls, repeat and baseline."),
 ]
 SkipBad = Annotated[
     bool,

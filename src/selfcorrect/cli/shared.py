@@ -48,7 +48,7 @@ SHARED: Mapping[str, Shared] = {
     "dtype": Shared(o.Dtype, "model.dtype"),
     "device": Shared(o.Device, "model.device"),
     "chunk": Shared(o.Chunk, "chunk"),
-    "no_baseline": Shared(o.NoBaseline, default=False),
+    "no_controls": Shared(o.NoControls, default=False),
     "skip_bad": Shared(o.SkipBad, "skip_bad", default=False),
     "base_url": Shared(o.BaseUrl, "model.base_url"),
     "in_flight": Shared(o.InFlight, "model.in_flight"),
@@ -66,7 +66,7 @@ WORK = ("workers", "ray", "worker_cpus", "worker_gpus")
 RUN: Mapping[str, Shared] = {**SHARED, "strategy": Shared(o.StrategyNames)}
 #: The same, with nobody to do the work.
 PREVIEW: Mapping[str, Shared] = {name: each for name, each in RUN.items() if name not in WORK}
-_MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_baseline", "given"}
+_MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_controls", "given"}
 #: Dialogues that exist already, to be measured.
 MEASURE: Mapping[str, Shared] = {
     "file": Shared(o.Dialogues, default=inspect.Parameter.empty),

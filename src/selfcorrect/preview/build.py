@@ -43,24 +43,24 @@ class Preview:
 
 
 @overload
-def preview(specs: RunSpec, *, out: str | Path = ..., baseline: bool = ...) -> Preview: ...
+def preview(specs: RunSpec, *, out: str | Path = ..., controls: bool = ...) -> Preview: ...
 
 
 @overload
 def preview(
-    specs: Sequence[RunSpec], *, out: str | Path = ..., baseline: bool = ...
+    specs: Sequence[RunSpec], *, out: str | Path = ..., controls: bool = ...
 ) -> list[Preview]: ...
 
 
 def preview(
-    specs: RunSpec | Sequence[RunSpec], *, out: str | Path = "runs", baseline: bool = True
+    specs: RunSpec | Sequence[RunSpec], *, out: str | Path = "runs", controls: bool = True
 ) -> Preview | list[Preview]:
     """Preview runs: nothing is asked of the model, and no weights are loaded.
 
     Args:
         specs: what would be run, several together.
         out: where the runs' folders lie: the timing of an earlier run is the best estimate.
-        baseline: whether the runs would have their controls.
+        controls: whether the runs would have their controls.
 
     Returns:
         The preview; of several specs a list of theirs, whose estimate is that of all together.
@@ -68,7 +68,7 @@ def preview(
     Raises:
         UserError: as :func:`selfcorrect.runs.run` would, of whatever the specs name.
     """
-    ready = prepare([specs] if isinstance(specs, RunSpec) else specs, baseline=baseline)
+    ready = prepare([specs] if isinstance(specs, RunSpec) else specs, controls=controls)
     try:
         ready.advise()
         found = _preview(ready, out)

@@ -50,7 +50,7 @@ def command_line(spec: RunSpec, *, out: str | Path = "runs", controls: bool = Tr
     if settings.pop("skip_bad", False):
         words.append("--skip-bad")
     if not controls:
-        words.append("--no-baseline")
+        words.append("--no-controls")
     if str(out) != "runs":
         words += ["--out", str(out)]
     words += [f"{key}={_override_text(value)}" for key, value in settings.items()]

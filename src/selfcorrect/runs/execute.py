@@ -53,7 +53,7 @@ def run(
     specs: RunSpec,
     *,
     out: str | Path = ...,
-    baseline: bool = ...,
+    controls: bool = ...,
     model: Model | None = ...,
     progress: Callable[[Progress], None] | None = ...,
     executor: ExecutorSettings = ...,
@@ -65,7 +65,7 @@ def run(
     specs: Sequence[RunSpec],
     *,
     out: str | Path = ...,
-    baseline: bool = ...,
+    controls: bool = ...,
     model: Model | None = ...,
     progress: Callable[[Progress], None] | None = ...,
     executor: ExecutorSettings = ...,
@@ -76,7 +76,7 @@ def run(
     specs: RunSpec | Sequence[RunSpec],
     *,
     out: str | Path = "runs",
-    baseline: bool = True,
+    controls: bool = True,
     model: Model | None = None,
     progress: Callable[[Progress], None] | None = None,
     executor: ExecutorSettings = HERE,
@@ -91,7 +91,7 @@ def run(
         specs: what is to be run. Several may differ in strategy, rounds, system message, bound
             models and margins, and are equal in all else.
         out: the folder in which the runs' folders lie.
-        baseline: run or find the controls (:data:`.arms.CONTROLS`) on the same examples; runs that
+        controls: run or find the controls (:data:`.arms.CONTROLS`) on the same examples; runs that
             have the same one share it.
         model: an open model to use instead of opening the one that the specs name.
         progress: told after each round of each arm.
@@ -106,7 +106,7 @@ def run(
     """
     asked = [specs] if isinstance(specs, RunSpec) else list(specs)
     _check_executor(executor, asked, model)
-    ready = prepare(asked, model, baseline=baseline)
+    ready = prepare(asked, model, controls=controls)
     with ExitStack() as opened:
         opened.callback(ready.close)
         folders = [ArmFolder.open(arm, folder_path(out), ready.wanted) for arm in ready.arms]

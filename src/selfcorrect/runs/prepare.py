@@ -81,14 +81,14 @@ def prepare(
     specs: Sequence[RunSpec],
     model: Model | None = None,
     *,
-    baseline: bool = True,
+    controls: bool = True,
 ) -> Prepared:
     """Find and check everything that specs name.
 
     Args:
         specs: what is to be run, on the same examples.
         model: an open model to use instead of opening the one that the specs name.
-        baseline: whether the runs have their controls.
+        controls: whether the runs have their controls.
 
     Raises:
         UserError: something named isn't there, or doesn't fit the rest.
@@ -114,7 +114,7 @@ def prepare(
         _check_images(examples[0], own)
         main = _facts(specs[0].model, own)
         facts = {each: _facts(each, opened.get(each)) for each in asked}
-        arms = choose_arms(_arms(specs, loaded, task, main, facts), controls=baseline)
+        arms = choose_arms(_arms(specs, loaded, task, main, facts), controls=controls)
     except BaseException:
         for each in opened.values():
             each.close()

@@ -126,7 +126,7 @@ def _made(
     made: dict[str, Run] = {}
     for group in groups.values():
         specs = list(group.values())
-        done = running.run(specs, out=out, baseline=False, progress=told, executor=executor)
+        done = running.run(specs, out=out, controls=False, progress=told, executor=executor)
         made |= zip(group, done, strict=True)
     return {arm: made[arm] for arm in plan}
 

@@ -265,11 +265,11 @@ def _records(folder: Path) -> pl.DataFrame:
 
 @pytest.mark.usefixtures("soon")
 def test_malformed_answers_now_and_then_change_nothing(stub: Stub, tmp_path: Path) -> None:
-    runs.run(_spec(stub.url), out=tmp_path / "a", baseline=False)
+    runs.run(_spec(stub.url), out=tmp_path / "a", controls=False)
     broken = itertools.cycle(x for each in MALFORMED for x in (each, None))
     plan = itertools.chain(itertools.repeat(None, 5), broken)
     _break(stub, lambda _: next(plan))
-    run = runs.run(_spec(stub.url), out=tmp_path / "b", baseline=False)
+    run = runs.run(_spec(stub.url), out=tmp_path / "b", controls=False)
     assert run.complete
     assert _records(tmp_path / "a").equals(_records(tmp_path / "b"))
 
@@ -281,7 +281,7 @@ def test_one_dialogue_waits_and_the_others_go_on(
 ) -> None:
     """Then one sentence and status 2; what was finished is kept, and the same command goes on."""
     asked = []
-    runs.run(_spec(stub.url), out=tmp_path / "a", baseline=False)
+    runs.run(_spec(stub.url), out=tmp_path / "a", controls=False)
     first = next(r for r in stub.requests if "Answer" in str(r) or len(str(r["messages"])) > 300)
     question = first["messages"][0]["content"]
 
@@ -292,7 +292,7 @@ def test_one_dialogue_waits_and_the_others_go_on(
 
     _break(stub, breaks)
     command = ["run", "--model", "openai:stub", "--base-url", stub.url, "--task", "sample"]
-    command += ["--rounds", "2", "--limit", "24", "model.wait=1.5", "--no-baseline"]
+    command += ["--rounds", "2", "--limit", "24", "model.wait=1.5", "--no-controls"]
     command += ["--out", str(tmp_path / "b"), "--in-flight", "4"]
     sentence = refused(*command)
     assert sentence.startswith("the server at 127.0.0.1:")
@@ -364,5 +364,5 @@ def test_half_characters_are_replaced_and_can_be_written(stub: Stub, tmp_path: P
         return Response(200, json.dumps(data).encode())
 
     stub.loopback.respond = respond
-    run = runs.run(_spec(stub.url, limit=2, rounds=2), out=tmp_path, baseline=False)
+    run = runs.run(_spec(stub.url, limit=2, rounds=2), out=tmp_path, controls=False)
     assert all(text.endswith("\ufffd") for text in run.records["text"])

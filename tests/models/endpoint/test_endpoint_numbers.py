@@ -228,10 +228,10 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bad_numbers_are_asked_for_again_and_never_recorded(tmp_path: Path) -> None:
     stub = Stub(VLLM)
     try:
-        runs.run(_spec(stub.url), out=tmp_path / "a", baseline=False)
+        runs.run(_spec(stub.url), out=tmp_path / "a", controls=False)
         changes = itertools.cycle(x for change in _spoilers() for x in (change, None))
         broken = _spoil(stub, itertools.chain(itertools.repeat(None, 12), changes))
-        runs.run(_spec(stub.url), out=tmp_path / "b", baseline=False)
+        runs.run(_spec(stub.url), out=tmp_path / "b", controls=False)
     finally:
         stub.stop()
     assert broken[0] > 10
@@ -246,11 +246,11 @@ def test_bad_numbers_without_end_stop_a_run_with_what_is_wrong(tmp_path: Path) -
         _spoil(stub, itertools.chain(itertools.repeat(None, 16), itertools.repeat(nan)))
         spec = _spec(stub.url, **{"model.wait": 0.05, "model.in_flight": 1})
         with pytest.raises(UserError, match="a log-probability is nan, not a number up to 0"):
-            runs.run(spec, out=tmp_path, baseline=False)
+            runs.run(spec, out=tmp_path, controls=False)
         kept = len(list(tmp_path.rglob("journal/*.json")))
         assert 0 < kept < 24
         stub.loopback.respond = stub._respond
-        run = runs.run(spec, out=tmp_path, baseline=False)
+        run = runs.run(spec, out=tmp_path, controls=False)
     finally:
         stub.stop()
     assert run.complete

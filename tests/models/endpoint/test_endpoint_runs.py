@@ -72,7 +72,7 @@ def test_every_kind_of_server_gives_a_whole_run(stub: Stub, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("stub", [BARE], indirect=True)
 def test_what_a_server_lacks_is_said_in_every_record(stub: Stub, tmp_path: Path) -> None:
-    run = runs.run(spec(stub.url, limit=6, rounds=2), out=tmp_path, baseline=False)
+    run = runs.run(spec(stub.url, limit=6, rounds=2), out=tmp_path, controls=False)
     for notes in run.records["notes"]:
         said = " ".join(note["text"] for note in notes)
         assert "it was asked for in words" in said
@@ -97,7 +97,7 @@ def test_what_a_server_lacks_is_said_in_every_record(stub: Stub, tmp_path: Path)
 def test_whether_a_reply_can_be_begun_is_found_out(able: Able, begun: bool, tmp_path: Path) -> None:
     server = Stub(able)
     try:
-        run = runs.run(spec(server.url, limit=2, rounds=1), out=tmp_path, baseline=False)
+        run = runs.run(spec(server.url, limit=2, rounds=1), out=tmp_path, controls=False)
     finally:
         server.stop()
     in_words = any(
@@ -245,7 +245,7 @@ def test_a_key_is_written_nowhere(
     proxy = Proxy(stub.url, every(FAULTS, 60, after=5, share=0.3))
     errors = []
     try:
-        run = runs.run(spec(proxy.url), out=tmp_path, baseline=False)
+        run = runs.run(spec(proxy.url), out=tmp_path, controls=False)
         run.report()
         monkeypatch.setenv("OPENAI_API_KEY", KEY[:-1] + "X")
         with pytest.raises(UserError, match="refuses the key in the environment") as refused:

@@ -58,7 +58,7 @@ def test_a_run_is_whole(url: str, tmp_path: Path) -> None:
         values={"model": "openai:smollm2", "model.base_url": url, "model.in_flight": 4,
                 "task": "sample", "rounds": 3, "limit": 16}
     )  # fmt: skip
-    run = runs.run(spec, out=tmp_path, baseline=False)
+    run = runs.run(spec, out=tmp_path, controls=False)
     records = run.records
     assert run.complete
     print(records["notes"].explode().value_counts(sort=True).rows())

@@ -45,7 +45,7 @@ def test_what_it_can_do_is_found_out(url: str) -> None:
 
 def _records(model: str, out: Path, **settings: Any) -> pl.DataFrame:
     values = {"model": model, "task": "sample", "rounds": ROUNDS, "limit": EXAMPLES, **settings}
-    return runs.run(read_spec(values=values), out=out, baseline=False).records
+    return runs.run(read_spec(values=values), out=out, controls=False).records
 
 
 def test_the_local_engine_answers_as_it_does_up_to_ties(url: str, tmp_path: Path) -> None:

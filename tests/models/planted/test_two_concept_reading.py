@@ -90,7 +90,7 @@ def test_batches_and_limits_change_nothing(tmp_path: Path) -> None:
     p, answers, *_ = ran(law, "intrinsic", tmp_path / "a", limit=30)
     run = sc.run(
         f"{NAME}?{law}", "planted", rounds=5, limit=10, chunk=3, out=tmp_path / "b",
-        task_options={"n": 30}, baseline=False, progress=False,
+        task_options={"n": 30}, controls=False, progress=False,
     )  # fmt: skip
     fewer = run.records.sort("example", "round")
     whole = sorted(str(i) for i in range(30))

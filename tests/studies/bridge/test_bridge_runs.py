@@ -48,7 +48,7 @@ def runs(tmp_path: Path) -> dict[str, Run]:
     ):
         run = sc.run(
             "planted:chain", "planted", strategy, rounds=rounds, limit=60, chunk=20,
-            out=tmp_path / "runs", baseline=False, progress=False,
+            out=tmp_path / "runs", controls=False, progress=False,
         )  # fmt: skip
         p = {"intrinsic": data.p, "negation": data.minus[None], "anchor": data.plus[None]}[name]
         rewrite(run, np.broadcast_to(p, (rounds, 60, 3)) if len(p) == 1 else p)
@@ -99,7 +99,7 @@ def test_a_run_that_is_missing_comes_with_its_command(runs: dict[str, Run]) -> N
     run = runs["intrinsic"]
     lone = sc.run(
         "planted:chain?seed=3", "planted", rounds=4, limit=20, out=run.folder.parent, seed=2,
-        task_options={"choices_per": 4}, baseline=False, progress=False,
+        task_options={"choices_per": 4}, controls=False, progress=False,
     )  # fmt: skip
     with pytest.raises(UserError, match="there is no negation run") as told:
         bridge(lone)
@@ -193,7 +193,7 @@ def test_the_hint_has_every_setting_of_the_run(runs: dict[str, Run]) -> None:
     context = typer_run.make_context("run", words[2:])
     said = dict(context.params)
     assert words[:2] == ["selfcorrect", "run"]
-    assert (said["no_baseline"], said["out"]) == (True, run.folder.parent)
+    assert (said["no_controls"], said["out"]) == (True, run.folder.parent)
     (read,) = Chosen(RUN, said).specs()
     assert read == spec.model_copy(update={"strategy": StrategySpec(name="negation")})
 
