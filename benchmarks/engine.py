@@ -246,7 +246,7 @@ def option_texts(model: Any, dialogues: Dialogues, turns: int) -> dict[str, Any]
         conversation.say([message("user", text) for text in prompts])
         conversation.elicit([Request("I say: ", 1)] * len(prompts))
         start = time.process_time()
-        scores = conversation.score(texts)
+        scores = conversation.likelihoods(texts)
         scoring = time.process_time() - start
         tokens = sum(score.tokens for each in scores if each for score in each)
         # The same dialogues hear a message of as many tokens each.

@@ -153,7 +153,7 @@ _HOW = {"spec", "workers", "ray", "worker_cpus", "worker_gpus", "out", "controls
 
 
 def _refuse_beside_spec(values: Mapping[str, Any]) -> None:
-    """Raises UserError where an argument of :func:`run` would be ignored, as the spec decides it."""
+    """Raises UserError where an argument of :func:`run` would be ignored: the spec decides it."""
     said = [
         name
         for name, parameter in inspect.signature(run).parameters.items()
@@ -252,7 +252,7 @@ def measure(
     """
     from selfcorrect import runs
 
-    values = {
+    values: dict[str, Any] = {
         "rounds": rounds,
         "limit": limit,
         "chunk": chunk,

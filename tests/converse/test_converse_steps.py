@@ -17,7 +17,7 @@ from selfcorrect.converse import Arm, converse
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, message
 from selfcorrect.models import load
-from selfcorrect.models.base import Reply, Request, TextScore
+from selfcorrect.models.base import Likelihood, Reply, Request
 from selfcorrect.records import frame, transcript
 
 
@@ -54,15 +54,15 @@ class _ScriptedConversation:
                 continue
             text = self.model.say(mine, request.seed)
             mine.append(message("assistant", request.prefill + text))
-            options = tuple(TextScore(-1.0 - k, 1) for k, _ in enumerate(request.options))
+            options = tuple(Likelihood(-1.0 - k, 1) for k, _ in enumerate(request.options))
             replies.append(Reply(text, "stop", generated=1, encoded=2, options=options))
         return replies
 
-    def score(self, texts: Sequence[Sequence[str] | None]) -> list[list[TextScore] | None]:
+    def likelihoods(self, texts: Sequence[Sequence[str] | None]) -> list[list[Likelihood] | None]:
         return [
             None
             if each is None
-            else [TextScore(0.0 if t.endswith(self.model.prefer(mine)) else -9.0, 1) for t in each]
+            else [Likelihood(0.0 if t.endswith(self.model.prefer(mine)) else -9.0, 1) for t in each]
             for mine, each in zip(self.messages, texts, strict=True)
         ]
 
@@ -195,8 +195,8 @@ def test_the_likeliest_choice_costs_what_all_of_them_did(task: Any) -> None:
     """Costs stand on the first score of a call alone."""
 
     class Counting(_ScriptedConversation):
-        def score(self, texts: Any) -> Any:
-            found = super().score(texts)
+        def likelihoods(self, texts: Any) -> Any:
+            found = super().likelihoods(texts)
             return [
                 each and [replace(each[0], encoded=7, reused=5, prompt_tokens=9), *each[1:]]
                 for each in found

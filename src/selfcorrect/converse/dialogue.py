@@ -8,7 +8,7 @@ from typing import Literal
 
 from selfcorrect.converse.record import Note, Record, StepRecord, option_p, record
 from selfcorrect.messages import Message, message
-from selfcorrect.models.base import Conversation, Model, TextScore
+from selfcorrect.models.base import Conversation, Likelihood, Model
 from selfcorrect.strategies import placeholders, render
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
 
@@ -40,7 +40,7 @@ class Dialogue:
     steps: list[StepRecord] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     answer: Answer | None = None
-    options: tuple[TextScore, ...] = ()
+    options: tuple[Likelihood, ...] = ()
     first_choice: int | None = None
     unchanged: int = 0
     answered: bool = False
@@ -65,7 +65,7 @@ class Dialogue:
         images = self.example.images if placeholders(template) & _WITH_IMAGES else ()
         return Message(role, (*images, self.says(template, number)))
 
-    def take(self, answer: Answer, options: Sequence[TextScore]) -> None:
+    def take(self, answer: Answer, options: Sequence[Likelihood]) -> None:
         """An answer ends the dialogue's round."""
         same = self.answer is not None and _same(self.answer, answer)
         self.answered, self.answer, self.options = True, answer, tuple(options)

@@ -84,7 +84,7 @@ def _choose(
 ) -> list[Reply | None]:
     """The likeliest of a step's choices, put in as the reply."""
     texts = [None if r is None else [r.prefill + choice for choice in choices] for r in requests]
-    likelihoods = conversation.score(texts)
+    likelihoods = conversation.likelihoods(texts)
     replies: list[Reply | None] = [None] * len(requests)
     messages: list[Message | None] = [None] * len(requests)
     for i, (request, each) in enumerate(zip(requests, likelihoods, strict=True)):

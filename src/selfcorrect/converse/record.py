@@ -11,7 +11,7 @@ from math import exp, fsum, log
 from typing import Literal, TypedDict
 
 from selfcorrect.messages import Message
-from selfcorrect.models.base import Reply, TextScore
+from selfcorrect.models.base import Likelihood, Reply
 from selfcorrect.tasks.base import Answer, Example, Grade
 
 
@@ -164,7 +164,7 @@ def choice_step(
     """The step in which the likeliest of its own choices was the reply."""
     step = reply_step(kind, speaker, text, prefill, reply, shown=shown)
     step["finish"], step["choices"] = "choice", list(choices)
-    step["choice_logp"] = [score.logp for score in reply.options]
+    step["choice_logp"] = [each.logp for each in reply.options]
     return step
 
 
@@ -212,7 +212,7 @@ def _step(kind: str, role: str, speaker: str, text: str) -> StepRecord:
     }
 
 
-def option_p(options: Sequence[TextScore]) -> list[float]:
+def option_p(options: Sequence[Likelihood]) -> list[float]:
     """The options' probabilities, from the first token at which they differ; they add up to 1."""
     if not options:
         return []
@@ -228,7 +228,7 @@ def record(
     number: int,
     answer: Answer,
     grade: Grade,
-    options: Sequence[TextScore],
+    options: Sequence[Likelihood],
     first_choice: int | None,
     steps: list[StepRecord],
     notes: Sequence[Note],

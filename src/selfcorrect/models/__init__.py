@@ -10,11 +10,11 @@ from selfcorrect.messages import Message, message
 from selfcorrect.models.base import (
     Conversation,
     InProcess,
+    Likelihood,
     Model,
     Reply,
     Request,
     Site,
-    TextScore,
     check_model,
 )
 from selfcorrect.models.local.files import BUNDLED, DTYPES
@@ -23,12 +23,12 @@ __all__ = [
     "BUNDLED",
     "Conversation",
     "InProcess",
+    "Likelihood",
     "Message",
     "Model",
     "Reply",
     "Request",
     "Site",
-    "TextScore",
     "advice",
     "check_model",
     "describe",

@@ -58,16 +58,16 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class TextScore:
+class Likelihood:
     """The likelihood of a text as a continuation.
 
     Attributes:
         logp: Σ log p over its tokens, in nats.
         tokens: how many tokens that sums over.
-        shared: how many leading tokens are the same in every text scored with it.
+        shared: how many leading tokens are the same of the texts asked for with it.
         logp_shared: Σ log p over those.
         prompt_tokens, encoded, reused: as in :class:`Reply`, for all texts of the call together;
-            on the first score, 0 on the others.
+            on the first one, 0 on the others.
     """
 
     logp: float
@@ -89,7 +89,7 @@ class Reply:
             not fit the model's window: nothing was generated).
         token_ids, token_logps: the generated tokens (end token included) and log p of each at
             temperature 1.
-        options: one score per ``Request.options``.
+        options: one likelihood per ``Request.options``.
         prompt_tokens: length of the whole prompt in tokens.
         encoded: tokens that went through the model for this reply (prompt and generated).
         reused: tokens of the prompt taken from the cache.
@@ -105,7 +105,7 @@ class Reply:
     finish: Literal["stop", "length", "context"]
     token_ids: tuple[int, ...] = ()
     token_logps: tuple[float, ...] = ()
-    options: tuple[TextScore, ...] = ()
+    options: tuple[Likelihood, ...] = ()
     prompt_tokens: int = 0
     encoded: int = 0
     reused: int = 0
@@ -133,11 +133,13 @@ class Conversation(Protocol):
         """Have the model speak. Right after another elicit it continues the same turn."""
         ...
 
-    def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
+    def likelihoods(
+        self, texts: Sequence[Sequence[str] | None]
+    ) -> Sequence[Sequence[Likelihood] | None]:
         """Likelihood of each text as what the model says next; doesn't advance.
 
         After an assistant's turn the text would continue it, after a blank line. A dialogue with
-        which one of the texts would not fit the context window gets no scores (``[]``)."""
+        which one of the texts would not fit the context window gets none (``[]``)."""
         ...
 
     def branch(self, copies: int = 1) -> Conversation:

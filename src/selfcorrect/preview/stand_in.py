@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from selfcorrect.messages import Message, Transcript, message, restart_all, say_all
-from selfcorrect.models.base import InProcess, Reply, Request, TextScore
+from selfcorrect.models.base import InProcess, Likelihood, Reply, Request
 from selfcorrect.preview.prompts import PLACEHOLDER, PLACEHOLDERS, Prompt, Trace
 from selfcorrect.preview.rendering import Rendering
 
@@ -94,13 +94,15 @@ class StandInConversation:
             for row, request in enumerate(requests)
         ]
 
-    def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
+    def likelihoods(
+        self, texts: Sequence[Sequence[str] | None]
+    ) -> Sequence[Sequence[Likelihood] | None]:
         return [
-            None if options is None else self._score(row, options)
+            None if options is None else self._likelihoods(row, options)
             for row, options in enumerate(texts)
         ]
 
-    def _score(self, row: int, options: Sequence[str]) -> list[TextScore]:
+    def _likelihoods(self, row: int, options: Sequence[str]) -> list[Likelihood]:
         """How often steps depend on an option stands for its likelihood: the most goes on."""
         trace = self.trace
         weights = [trace.preferred[_last_word(option, trace.preferred)] for option in options]
@@ -113,7 +115,7 @@ class StandInConversation:
                 f"{options[weights.index(max(weights))]!r}, of {', '.join(map(repr, options))}"
             )
         return [
-            TextScore(float(weight), 1, encoded=0 if k else prompt.encoded)
+            Likelihood(float(weight), 1, encoded=0 if k else prompt.encoded)
             for k, weight in enumerate(weights)
         ]
 
@@ -143,7 +145,7 @@ class StandInConversation:
         known = min(_common(self.encoded[row].tokens, shown.tokens), length - 1)
         placeholders = PLACEHOLDERS.findall(shown.text)
         tokens = length + sum(self.trace.longest[p] - self._length(p) for p in placeholders)
-        scored = (self.rendering.render(earlier, turn + choice) for choice in choices)
+        rendered = (self.rendering.render(earlier, turn + choice) for choice in choices)
         fits = tokens + max_tokens <= self.rendering.context
         prompt = Prompt(
             round=self.trace.round,
@@ -152,7 +154,7 @@ class StandInConversation:
             known=_common(self.encoded[row].text, shown.text),
             tokens=tokens,
             exact=not placeholders,
-            encoded=length - known + max_tokens + sum(len(s.tokens) - length for s in scored),
+            encoded=length - known + max_tokens + sum(len(s.tokens) - length for s in rendered),
             reply=PLACEHOLDER.format(self.trace.replies),
             max_tokens=max_tokens,
             samples=self.copies,

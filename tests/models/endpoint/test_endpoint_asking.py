@@ -59,7 +59,7 @@ def test_likelihoods_of_given_texts_are_those_of_the_law(able: Able) -> None:
         talk = model.open(1)
         talk.say([message("user", "Which?")])
         texts = ["(a)", "(b)", "(c) because"]
-        [scores] = talk.score([texts])
+        [scores] = talk.likelihoods([texts])
         sent = stub.requests[-1]
     context, space = "<user>Which?<assistant>", ""
     if not able.chat:

@@ -82,5 +82,5 @@ def _gap(model: Any, dialogue: pl.DataFrame, number: int, ours: str, theirs: str
     *before, _ = transcript(dialogue, number)
     talk = model.open(1)
     talk.restart([before])
-    [[one, other]] = talk.score([[ours[: same + 1], theirs[: same + 1]]])
+    [[one, other]] = talk.likelihoods([[ours[: same + 1], theirs[: same + 1]]])
     return abs((one.logp - one.logp_shared) - (other.logp - other.logp_shared))

@@ -98,7 +98,7 @@ def test_a_full_memory_is_told_from_other_failures(monkeypatch: Any) -> None:
     monkeypatch.setattr(packed, "encode", full)
     for ask in (
         lambda c: c.elicit([Request("", 4)]),
-        lambda c: c.score([["yes", "no it isn't"]]),
+        lambda c: c.likelihoods([["yes", "no it isn't"]]),
     ):
         conversation = model.open(1)
         conversation.say([message("user", "Who?")])

@@ -106,14 +106,14 @@ class _Machine(RuleBasedStateMachine):
                 )
 
     @rule(c=conversations, texts=st.lists(TEXTS, min_size=1, max_size=3))
-    def score(self, c: Any, texts: list[str]) -> None:
+    def likelihoods(self, c: Any, texts: list[str]) -> None:
         rows = [texts if c.transcripts[k].messages else None for k in range(3)]
-        for k, scores in enumerate(c.score(rows)):
+        for k, scores in enumerate(c.likelihoods(rows)):
             if scores is None:
                 continue
             other = self.model.open(1)
             other.restart([c.transcripts[k].messages])
-            for mine, fresh in zip(scores, other.score([texts])[0], strict=True):
+            for mine, fresh in zip(scores, other.likelihoods([texts])[0], strict=True):
                 assert mine.tokens == fresh.tokens
                 assert mine.logp == pytest.approx(fresh.logp, abs=1e-2)
 
@@ -255,7 +255,7 @@ def test_only_the_dialogue_that_is_too_long_stops(name: str) -> None:
     assert replies[1].text == ""
     assert replies[1].generated == replies[1].encoded == 0
     assert replies[1].prompt_tokens > 96
-    scores = conversation.score([["yes", "no"], ["yes", "no"], None])
+    scores = conversation.likelihoods([["yes", "no"], ["yes", "no"], None])
     assert len(scores[0]) == 2
     assert scores[1] == []
     assert scores[2] is None
@@ -297,7 +297,7 @@ def test_nobody_speaks() -> None:
     conversation = model.open(2)
     before = model.engine.passes
     assert list(conversation.elicit([None, None])) == [None, None]
-    assert list(conversation.score([None, None])) == [None, None]
+    assert list(conversation.likelihoods([None, None])) == [None, None]
     conversation.say([None, None])
     conversation.restart([None, None])
     assert model.engine.passes == before

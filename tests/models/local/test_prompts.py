@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import tiny
 from selfcorrect.messages import message
 from selfcorrect.models.base import Reply, Request
-from selfcorrect.models.local import conversation, jobs, prompts, scoring
+from selfcorrect.models.local import conversation, jobs, likelihoods, prompts
 from selfcorrect.models.local.prompts import Prompt, common, key_of, plain
 
 TIE = 1e-3
@@ -188,10 +188,10 @@ def _elicit(
     return list(replies)
 
 
-def _score(model: Any, talk: Any) -> None:
+def _read_texts(model: Any, talk: Any) -> None:
     """Likelihoods of texts, against a transcript encoded whole with each."""
     texts = ["yes, all", "no"]
-    for row, scores in enumerate(talk.score([texts] * len(talk.transcripts))):
+    for row, scores in enumerate(talk.likelihoods([texts] * len(talk.transcripts))):
         prompt = _ids(model, talk, row)
         for text, score in zip(texts, scores, strict=True):
             whole = _ids(model, talk, row, text)
@@ -224,7 +224,7 @@ def _branches(model: Any) -> None:
     branch.add_condition(2, 12, "blue")
     _elicit(model, branch)
     branch.say([message("user", "Well?")] * 3)
-    _score(model, branch)
+    _read_texts(model, branch)
     _elicit(model, talk)
 
 
@@ -270,14 +270,14 @@ def _scores(model: Any) -> None:
     talk.say([message("user", QUESTION)] * 3)
     talk.add_condition(1, 15, "red")
     talk.add_condition(2, 15, "blue")
-    _score(model, talk)
+    _read_texts(model, talk)
     _elicit(model, talk)
     said = [[message("user", QUESTION)]] * 3
     talk.restart(said)
     talk.add_condition(0, 15, "red")
-    _score(model, talk)
+    _read_texts(model, talk)
     talk.restart(said)
-    _score(model, talk)
+    _read_texts(model, talk)
 
 
 SCENES: list[Callable[[Any], None]] = [_rounds, _branches, _copies, _restarts, _drafts, _scores]
@@ -310,7 +310,7 @@ def test_an_engine_that_compares_ids_is_found_out(
     model = tiny.model("llama", seed=SEED)
     with _heeding(model):
         monkeypatch.setattr(prompts, "key_of", remembered)
-        for module in (jobs, scoring, conversation):
+        for module in (jobs, likelihoods, conversation):
             monkeypatch.setattr(module, "common", of_ids)
         with pytest.raises(AssertionError):
             scene(model)
@@ -339,7 +339,7 @@ def test_whatever_is_said_and_conditioned(data: Any) -> None:
                 text = data.draw(texts)
                 talk.restart([[message("user", text)]] * 3)
             elif step == "score":
-                _score(model, talk)
+                _read_texts(model, talk)
             else:
                 _elicit(model, talk, data.draw(st.sampled_from(["", PREFILL])), 3)
                 talk.say([message("user", data.draw(texts))] * 3)

@@ -77,18 +77,18 @@ def test_none_sits_out_and_close_keeps_the_others() -> None:
 def test_score_says_what_elicit_will_and_does_not_advance() -> None:
     talk = opened()
     before = talk.render(0)
-    (scores,) = talk.score([LABELS])
-    (full,) = talk.score([["(a) 121", "102", "nonsense"]])
+    (scores,) = talk.likelihoods([LABELS])
+    (full,) = talk.likelihoods([["(a) 121", "102", "nonsense"]])
     assert talk.render(0) == before
     reply = elicit(talk, options=tuple(LABELS))
     assert scores is not None
     assert full is not None
     assert [s.logp for s in scores] == [s.logp for s in reply.options]
     assert full[0].tokens == 2
-    (again,) = talk.score([LABELS])  # the turn is open: the same answer
+    (again,) = talk.likelihoods([LABELS])  # the turn is open: the same answer
     assert again == scores
-    assert talk.score([None]) == [None]
-    assert talk.score([[]]) == [[]]
+    assert talk.likelihoods([None]) == [None]
+    assert talk.likelihoods([[]]) == [[]]
 
 
 def test_a_turn_holds_one_answer() -> None:
@@ -180,7 +180,7 @@ def test_choices_that_are_no_options() -> None:
         yes += reply.text == "yes"
     assert close(yes, 400, 0.5)
     # such a reply is no round: the answer is still that of round 1
-    scores = talk.score([["yes", "no"]] * 400)
+    scores = talk.likelihoods([["yes", "no"]] * 400)
     assert all(s is not None for s in scores)
 
 

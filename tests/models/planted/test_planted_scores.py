@@ -149,7 +149,7 @@ def test_a_sample_draws_anew_and_a_turn_that_goes_on_does_not() -> None:
     assert first is not None
     assert again is not None
     assert again.text.strip() == first.text
-    (scores,) = conversation.score([["yes", "no"]])
+    (scores,) = conversation.likelihoods([["yes", "no"]])
     assert scores is not None
     assert sorted(round(float(np.exp(s.logp)), 6) for s in scores) == [0.1, 0.9]
 

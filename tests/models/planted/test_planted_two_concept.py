@@ -173,7 +173,7 @@ def test_only_answers_that_count_move_the_odds() -> None:
             talk.say([message("user", text)])
             talk.say([message("assistant", said)])
             talk.say([message("user", "And now?")])
-            scores.append(talk.score([("a", "b", "c")])[0])
+            scores.append(talk.likelihoods([("a", "b", "c")])[0])
         assert (scores[0] != scores[1]) == moves
         assert (scores[0] != scores[2]) == moves  # no option: no answer
 

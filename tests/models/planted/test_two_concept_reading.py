@@ -47,7 +47,7 @@ def test_mentions(text: str, mentions: int) -> None:
 def asked(model: Model, *messages: Message) -> list[float]:
     talk = model.open(1)
     talk.restart([list(messages)])
-    (scores,) = talk.score([("a", "b", "c")])
+    (scores,) = talk.likelihoods([("a", "b", "c")])
     assert scores is not None
     return [score.logp for score in scores]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from copy import deepcopy
 import math
+from copy import deepcopy
 from fractions import Fraction
 from typing import Any
 

@@ -54,7 +54,7 @@ class Capabilities:
             }[self.prefill]
         )
         if self.prompt:
-            said.append("It reports the likelihood of given text: options are scored by it.")
+            said.append("It reports the likelihood of given text: options are read from it.")
         elif self.top:
             said.append(
                 f"It reports its {self.top} likeliest tokens: options are read from the first "

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, Transcript, restart_all, say_all
-from selfcorrect.models.base import Reply, Request, Site, TextScore
+from selfcorrect.models.base import Likelihood, Reply, Request, Site
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.answers import Completion
 from selfcorrect.models.endpoint.extras import Extras
-from selfcorrect.models.endpoint.options import Scores, score
+from selfcorrect.models.endpoint.options import Likelihoods, likelihoods
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.server import TooLongError
 from selfcorrect.models.endpoint.wire import Ask, estimate, render
@@ -33,15 +33,15 @@ class EndpointConversation:
     A step that fails leaves the dialogues as they were before it.
 
     Attributes:
-        score_notes: per dialogue, what had to be done differently in the latest :meth:`score`; the
-            dialogue's next reply notes it too.
+        likelihood_notes: per dialogue, what had to be done differently when likelihoods were last
+            asked for; the dialogue's next reply notes it too.
     """
 
     def __init__(self, served: Served, extras: Extras, transcripts: list[Transcript]) -> None:
         self.served = served
         self.extras = extras
         self.transcripts = transcripts
-        self.score_notes: list[tuple[str, ...]] = [()] * len(transcripts)
+        self.likelihood_notes: list[tuple[str, ...]] = [()] * len(transcripts)
 
     def say(self, messages: Sequence[Message | None]) -> None:
         self._check_images(new for new in messages if new is not None)
@@ -57,7 +57,7 @@ class EndpointConversation:
 
     def close(self, which: Sequence[int]) -> None:
         for row in which:
-            self.transcripts[row], self.score_notes[row] = Transcript(), ()
+            self.transcripts[row], self.likelihood_notes[row] = Transcript(), ()
 
     def render(self, index: int, turn: str | None = None) -> str:
         """In the plain rendering: the server doesn't tell its template."""
@@ -78,23 +78,25 @@ class EndpointConversation:
         found = self.served.server.run(_together(work))
         replies: list[Reply | None] = [None] * len(requests)
         for (row, ask), reply in zip(asked.items(), found, strict=True):
-            notes = tuple(dict.fromkeys((*self.score_notes[row], *reply.notes)))
-            self.score_notes[row] = ()
+            notes = tuple(dict.fromkeys((*self.likelihood_notes[row], *reply.notes)))
+            self.likelihood_notes[row] = ()
             replies[row] = replace(reply, notes=notes)
             if reply.finish != "context":
                 self.transcripts[row].close_turn(ask.turn + reply.text)
         return replies
 
-    def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
+    def likelihoods(
+        self, texts: Sequence[Sequence[str] | None]
+    ) -> Sequence[Sequence[Likelihood] | None]:
         rows = [row for row, mine in enumerate(texts) if mine]
-        work = [self._score(row, texts[row] or ()) for row in rows]
+        work = [self._likelihoods(row, texts[row] or ()) for row in rows]
         found = self.served.server.run(_together(work))
-        scores: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
+        result: list[Sequence[Likelihood] | None] = [None if t is None else [] for t in texts]
         for row, each in zip(rows, found, strict=True):
-            scores[row], self.score_notes[row] = each.scores, each.notes
-        return scores
+            result[row], self.likelihood_notes[row] = each.found, each.notes
+        return result
 
-    async def _score(self, row: int, texts: Sequence[str]) -> Scores:
+    async def _likelihoods(self, row: int, texts: Sequence[str]) -> Likelihoods:
         earlier, spoken = self.transcripts[row].open_turn()
         begun = "" if self.served.able.prompt else _beginning(texts)
         rests = [text[len(begun) :] for text in texts]
@@ -102,9 +104,9 @@ class EndpointConversation:
         seed = hashlib.blake2b(shown, digest_size=4).digest()
         ask = Ask(earlier, spoken, begun, seed=int.from_bytes(seed))
         try:
-            return await score(self.served, ask, rests, must=True)
+            return await likelihoods(self.served, ask, rests, must=True)
         except TooLongError:
-            return Scores((), (_TOO_LONG,))
+            return Likelihoods((), (_TOO_LONG,))
 
     def _check_images(self, messages: Iterable[Message]) -> None:
         for each in messages:
@@ -126,7 +128,7 @@ class EndpointConversation:
 
 
 async def _reply(served: Served, ask: Ask, request: Request | None) -> Reply:
-    """One reply, with the scores of its options."""
+    """One reply, with the likelihoods of its options."""
     options = request.options if request else ()
     wanted = request.states if request else ()
     try:
@@ -136,7 +138,9 @@ async def _reply(served: Served, ask: Ask, request: Request | None) -> Reply:
         if used.prompt + ask.max_tokens > served.context:
             raise TooLongError(used.prompt, served.context)
         plain = replace(ask, layers=())
-        scored = await score(served, plain, options, found.said) if options else Scores(())
+        likely = (
+            await likelihoods(served, plain, options, found.said) if options else Likelihoods(())
+        )
     except TooLongError as error:
         served.context = error.limit or served.context
         tokens = error.tokens or estimate(render(ask.messages, ask.turn))
@@ -147,13 +151,13 @@ async def _reply(served: Served, ask: Ask, request: Request | None) -> Reply:
         finish="length" if first.finish == "length" else "stop",
         token_ids=tuple(token.id for token in first.tokens if token.id is not None),
         token_logps=tuple(token.logp for token in first.tokens),
-        options=scored.scores,
+        options=likely.found,
         prompt_tokens=used.prompt,
-        encoded=used.encoded + sum(usage.encoded for usage in scored.used),
+        encoded=used.encoded + sum(usage.encoded for usage in likely.used),
         reused=used.cached,
         generated=used.completion,
         states=await _states(served, ask, wanted, found) if wanted else {},
-        notes=tuple(dict.fromkeys((*notes, *first.notes, *scored.notes))),
+        notes=tuple(dict.fromkeys((*notes, *first.notes, *likely.notes))),
     )
 
 

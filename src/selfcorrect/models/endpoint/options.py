@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from selfcorrect.models.base import TextScore
+from selfcorrect.models.base import Likelihood
 from selfcorrect.models.endpoint.answers import Said, Token
 from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.served import Served
@@ -26,30 +26,30 @@ _NO_WAY = "the server reports nothing that likelihoods of the options could be r
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
-    """Scores of some texts (none if there is no way), notes on them, and what they cost."""
+class Likelihoods:
+    """Likelihoods of some texts (none if there is no way), notes on them, and what they cost."""
 
-    scores: tuple[TextScore, ...]
+    found: tuple[Likelihood, ...]
     notes: tuple[str, ...] = ()
     used: tuple[Usage, ...] = ()
 
 
-async def score(
+async def likelihoods(
     served: Served,
     ask: Ask,
     texts: Sequence[str],
     seen: Sequence[Said] = (),
     *,
     must: bool = False,
-) -> Scores:
-    """Score texts as continuations of an open turn.
+) -> Likelihoods:
+    """Likelihoods of texts as continuations of an open turn.
 
     Args:
         served: who would say them.
         ask: its transcript, prefill and seed.
         texts: what would be said.
         seen: a reply to the same, if there is one: the first tokens may be read from it.
-        must: estimate by drawing rather than have no scores.
+        must: estimate by drawing rather than have none.
 
     Raises:
         TooLongError: one doesn't fit the window.
@@ -59,7 +59,7 @@ async def score(
     if first is not None:
         read = read_likeliest(first, texts)
         if read is not None and read.exact:
-            return Scores(read.scores)
+            return Likelihoods(read.found)
     if able.prompt:
         return await _given(served, ask, texts)
     if not able.top:
@@ -75,15 +75,15 @@ async def score(
         drawn = await _drawn(served, ask, texts)
         return replace(drawn, used=used + drawn.used)
     if read is None:
-        return Scores((), (_NONE_LIKELY.format(able.top) if first else _NO_WAY,), used)
-    return Scores(read.scores, read.notes, used)
+        return Likelihoods((), (_NONE_LIKELY.format(able.top) if first else _NO_WAY,), used)
+    return Likelihoods(read.found, read.notes, used)
 
 
 @dataclass(frozen=True, slots=True)
 class Likeliest:
     """What the likeliest tokens say of some texts. ``exact``: each text is one of them."""
 
-    scores: tuple[TextScore, ...]
+    found: tuple[Likelihood, ...]
     exact: bool
     notes: tuple[str, ...]
 
@@ -109,7 +109,7 @@ def read_likeliest(first: Token, texts: Sequence[str]) -> Likeliest | None:
         return None
     exact = all(text in top for text in texts)
     if exact:
-        return Likeliest(tuple(TextScore(top[text], 1) for text in texts), True, ())
+        return Likeliest(tuple(Likelihood(top[text], 1) for text in texts), True, ())
     rest = max(1.0 - math.fsum(map(math.exp, top.values())), _UNSHOWN)
     # in logs: what a server says of a token may be too small for its probability
     most = min(math.log(rest), min(logp for logp in top.values() if logp > -math.inf))
@@ -121,8 +121,8 @@ def read_likeliest(first: Token, texts: Sequence[str]) -> Likeliest | None:
             f"{rest:.2g}: {', '.join(missing)}; it got the most that it can have"
         )
     logps = (math.log(mass) if mass else most for mass in masses)
-    scores = tuple(TextScore(min(0.0, logp), 1) for logp in logps)
-    return Likeliest(scores, False, tuple(notes))
+    likely = tuple(Likelihood(min(0.0, logp), 1) for logp in logps)
+    return Likeliest(likely, False, tuple(notes))
 
 
 def _counts(token: str, text: str, texts: Sequence[str]) -> bool:
@@ -134,28 +134,28 @@ def _counts(token: str, text: str, texts: Sequence[str]) -> bool:
     return text.startswith(token) and sum(t.strip().startswith(token) for t in texts) == 1
 
 
-async def _given(served: Served, ask: Ask, texts: Sequence[str]) -> Scores:
+async def _given(served: Served, ask: Ask, texts: Sequence[str]) -> Likelihoods:
     """Give the server each text and have it report the likelihoods."""
     one = replace(ask, max_tokens=1, n=1, given=True)
     wholes = [replace(one, prefill=ask.prefill + text) for text in texts]
     asked = await asyncio.gather(*(served.ask(whole) for whole in wholes))
     used = tuple(found.usage for found, _ in asked)
-    scores = spread([found.given for found, _ in asked], texts)
-    if not scores:
-        return Scores((), (_NO_WAY,), used)
-    if not any(math.isfinite(s.logp) for s in scores):
-        return Scores((), (_NONE_POSSIBLE,), used)
-    prompt = used[0].prompt - scores[0].tokens
+    likely = spread([found.given for found, _ in asked], texts)
+    if not likely:
+        return Likelihoods((), (_NO_WAY,), used)
+    if not any(math.isfinite(s.logp) for s in likely):
+        return Likelihoods((), (_NONE_POSSIBLE,), used)
+    prompt = used[0].prompt - likely[0].tokens
     encoded = sum(usage.encoded for usage in used)
     reused = sum(usage.cached for usage in used)
-    first = replace(scores[0], prompt_tokens=prompt, encoded=encoded, reused=reused)
-    return Scores((first, *scores[1:]), (), used)
+    first = replace(likely[0], prompt_tokens=prompt, encoded=encoded, reused=reused)
+    return Likelihoods((first, *likely[1:]), (), used)
 
 
-def spread(found: Sequence[Sequence[Token]], texts: Sequence[str]) -> list[TextScore]:
-    """Scores from whole transcripts' tokens, each of which ends with its text.
+def spread(found: Sequence[Sequence[Token]], texts: Sequence[str]) -> list[Likelihood]:
+    """Likelihoods from whole transcripts' tokens, each of which ends with its text.
 
-    A text whose first token is merged with what stands before is scored with it. [] if a text
+    A text whose first token is merged with what stands before counts with it. [] if a text
     can't be found at the end of its tokens.
     """
     starts = [_start(tokens, text) for tokens, text in zip(found, texts, strict=True)]
@@ -170,7 +170,7 @@ def spread(found: Sequence[Sequence[Token]], texts: Sequence[str]) -> list[TextS
         shared += 1
     logp_shared = math.fsum(token.logp for token in found[0][start : start + shared])
     return [
-        TextScore(
+        Likelihood(
             math.fsum(token.logp for token in tokens[start:]),
             len(tokens) - start,
             shared,
@@ -192,7 +192,7 @@ def _start(tokens: Sequence[Token], text: str) -> int | None:
     return None
 
 
-async def _drawn(served: Served, ask: Ask, texts: Sequence[str]) -> Scores:
+async def _drawn(served: Served, ask: Ask, texts: Sequence[str]) -> Likelihoods:
     """Estimate by drawing replies: the share that begins with each text, half a reply added to
     each, so that none is impossible."""
     draws = served.draws
@@ -211,8 +211,8 @@ async def _drawn(served: Served, ask: Ask, texts: Sequence[str]) -> Scores:
     seen = ", ".join(f"{text} {count}" for text, count in zip(texts, counts, strict=True))
     note = f"options were estimated from {len(drawn)} drawn replies: {seen}"
     whole = len(drawn) + (len(texts) + 1) / 2
-    scores = tuple(TextScore(math.log((count + 0.5) / whole), 1) for count in counts)
-    return Scores(scores, (note,), tuple(found.usage for found, _ in asked))
+    likely = tuple(Likelihood(math.log((count + 0.5) / whole), 1) for count in counts)
+    return Likelihoods(likely, (note,), tuple(found.usage for found, _ in asked))
 
 
 def _counts_whole(reply: str, text: str) -> bool:

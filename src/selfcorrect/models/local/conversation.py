@@ -14,13 +14,13 @@ from collections.abc import Sequence
 import torch
 
 from selfcorrect.messages import Message, Transcript, restart_all, say_all
-from selfcorrect.models.base import Reply, Request, Site, TextScore
+from selfcorrect.models.base import Likelihood, Reply, Request, Site
 from selfcorrect.models.local.decoding import decode
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.jobs import Job, plan
+from selfcorrect.models.local.likelihoods import Texts, likelihoods, texts
 from selfcorrect.models.local.pages import Cache
 from selfcorrect.models.local.prompts import Prompt, common
-from selfcorrect.models.local.scoring import Texts, score, texts
 from selfcorrect.models.local.states import Reader
 from selfcorrect.models.local.template import Rendered
 from selfcorrect.models.local.vocabulary import Vocabulary
@@ -101,7 +101,7 @@ class LocalConversation:
         plan(jobs, self.cache, keeps=self.engine.packed)
         reader = self._reader(jobs)
         decode(self.engine, self.vocabulary, self.cache, jobs, reader)
-        self._score_options([job for job in jobs if job.request.options and not job.option_ids])
+        self._add_likelihoods([job for job in jobs if job.request.options and not job.option_ids])
         for job in jobs:
             self.spoken[job.row][job.kind] = list(job.tokens)
             reply = job.reply(self.vocabulary, () if self.engine.packed else (_REENCODED,))
@@ -109,13 +109,15 @@ class LocalConversation:
             replies[job.row] = reply
         return replies
 
-    def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
+    def likelihoods(
+        self, texts: Sequence[Sequence[str] | None]
+    ) -> Sequence[Sequence[Likelihood] | None]:
         rows = [row for row, mine in enumerate(texts) if mine]
         items = [
             self._texts(row, self.transcripts[row].open_turn()[1], texts[row] or ()) for row in rows
         ]
-        result: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
-        for row, each in zip(rows, score(self.engine, self.cache, items), strict=True):
+        result: list[Sequence[Likelihood] | None] = [None if t is None else [] for t in texts]
+        for row, each in zip(rows, likelihoods(self.engine, self.cache, items), strict=True):
             result[row] = each
         return result
 
@@ -155,12 +157,12 @@ class LocalConversation:
         sites = [job.request.states for job in jobs]
         return Reader(engine.name, engine.decoder, sites, packed=engine.packed)
 
-    def _score_options(self, jobs: Sequence[Job]) -> None:
-        """Score options that are longer than a token, in a pass of their own."""
+    def _add_likelihoods(self, jobs: Sequence[Job]) -> None:
+        """Likelihoods of options that are longer than a token, in a pass of their own."""
         items = [self._texts(job.row, job.turn, job.request.options) for job in jobs]
-        for job, each in zip(jobs, score(self.engine, self.cache, items), strict=True):
+        for job, each in zip(jobs, likelihoods(self.engine, self.cache, items), strict=True):
             job.options = each
-            job.encoded += sum(score.encoded for score in each)
+            job.encoded += sum(one.encoded for one in each)
 
     def _texts(self, row: int, turn: str, given: Sequence[str]) -> Texts:
         earlier, _ = self.transcripts[row].open_turn()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from selfcorrect.models.base import TextScore
+from selfcorrect.models.base import Likelihood
 from selfcorrect.models.local import drafts
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.jobs import Job, fitting
@@ -105,7 +105,7 @@ def _decide(
                 continue
             if k == 0 and not job.tokens and job.option_ids:
                 likelihoods = (logits[p, job.option_ids] - norms[p]).tolist()
-                job.options = [TextScore(value, 1) for value in likelihoods]
+                job.options = [Likelihood(value, 1) for value in likelihoods]
             token, logp = ids[p], logps[p]
             if job.generator is not None:
                 chances = torch.softmax(logits[p].cpu() / job.request.temperature, dim=-1)

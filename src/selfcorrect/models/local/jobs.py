@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from selfcorrect.models.base import Reply, Request, Site, TextScore
+from selfcorrect.models.base import Likelihood, Reply, Request, Site
 from selfcorrect.models.local import drafts, packed
 from selfcorrect.models.local.pages import Cache
 from selfcorrect.models.local.prompts import Prompt, common
@@ -47,7 +47,7 @@ class Job:
     draft: list[int] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     logps: list[float] = field(default_factory=list)
-    options: list[TextScore] = field(default_factory=list)
+    options: list[Likelihood] = field(default_factory=list)
     gap: float | None = None
     finish: str = ""
     encoded: int = 0

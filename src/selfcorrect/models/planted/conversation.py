@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from selfcorrect.messages import Message, Transcript, message, restart_all, say_all
-from selfcorrect.models.base import InProcess, Reply, Request, TextScore
+from selfcorrect.models.base import InProcess, Likelihood, Reply, Request
 from selfcorrect.models.planted.questions import Question
 
 _DRAWN_CHOICE = 0.9
@@ -177,17 +177,19 @@ class PlantedConversation:
             replies[row] = self._reply(row, request, turn)
         return replies
 
-    def score(self, texts: Sequence[Sequence[str] | None]) -> Sequence[Sequence[TextScore] | None]:
+    def likelihoods(
+        self, texts: Sequence[Sequence[str] | None]
+    ) -> Sequence[Sequence[Likelihood] | None]:
         rows = [row for row, mine in enumerate(texts) if mine]
         turns = self.model.law.turns(
             [self.transcripts[row].messages for row in rows], [None] * len(rows)
         )
-        scores: list[Sequence[TextScore] | None] = [None if t is None else [] for t in texts]
+        scores: list[Sequence[Likelihood] | None] = [None if t is None else [] for t in texts]
         for row, turn in zip(rows, turns, strict=True):
             mine = texts[row] or ()
             logps = turn.likelihoods(mine)
             scores[row] = [
-                TextScore(logp, max(1, len(text.split())))
+                Likelihood(logp, max(1, len(text.split())))
                 for logp, text in zip(logps, mine, strict=True)
             ]
         return scores
@@ -214,7 +216,7 @@ class PlantedConversation:
         return Reply(
             text=text,
             finish="stop" if len(words) < request.max_tokens else "length",
-            options=tuple(TextScore(logp, 1) for logp in logps),
+            options=tuple(Likelihood(logp, 1) for logp in logps),
             prompt_tokens=len(prompt),
             encoded=len(prompt) - reused + generated,
             reused=reused,

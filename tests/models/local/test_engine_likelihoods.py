@@ -78,7 +78,7 @@ def test_scores_equal_a_plain_pass(name: str) -> None:
     ]
     for again in range(2):  # the second time from what the first left in the cache
         prompts = [_ids(model, conversation, row, "") for row in range(2)]
-        scores = conversation.score(texts)
+        scores = conversation.likelihoods(texts)
         for row in range(2):
             wholes = [_ids(model, conversation, row, text) for text in texts[row]]
             first = scores[row][0]
@@ -99,7 +99,7 @@ def test_long_options_of_a_request_equal_score() -> None:
     model = tiny.model()
     options = ("a) the grandfather", "b) the grandson", "c")
     (reply, _) = _open(model).elicit([Request(PREFILL, 3, options=options)] * 2)
-    (alone, _) = _open(model).score([[PREFILL + option for option in options]] * 2)
+    (alone, _) = _open(model).likelihoods([[PREFILL + option for option in options]] * 2)
     prefill = alone[0].logp_shared
     shared = reply.options[0].logp_shared
     for mine, whole in zip(reply.options, alone, strict=True):
@@ -125,7 +125,7 @@ def test_a_text_that_merges_with_the_prompt() -> None:
 def test_empty_and_equal_texts(texts: list[str]) -> None:
     model = tiny.model()
     conversation = _open(model, ("Who?",))
-    (scores,) = conversation.score([texts])
+    (scores,) = conversation.likelihoods([texts])
     prompt = _ids(model, conversation, 0, "")
     wholes = [_ids(model, conversation, 0, text) for text in texts]
     for score, (logp, tokens) in zip(scores, _plain_scores(model, prompt, wholes), strict=True):
@@ -252,7 +252,9 @@ def test_tokens_encoded_are_counted_where_they_are_encoded() -> None:
         replies = conversation.elicit([Request(PREFILL, 5, options=options)] * 2)
         counted += sum(r.encoded for r in replies)
         conversation.say([message("user", "Again: who?")] * 2)
-    counted += sum(s.encoded for row in conversation.score([["x", "yes yes"]] * 2) for s in row)
+    counted += sum(
+        s.encoded for row in conversation.likelihoods([["x", "yes yes"]] * 2) for s in row
+    )
     handle.remove()
     assert counted == sum(seen)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from selfcorrect.models.base import TextScore
+from selfcorrect.models.base import Likelihood
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.pages import Cache, Segment
 from selfcorrect.models.local.prompts import Prompt, common
@@ -15,7 +15,7 @@ from selfcorrect.models.local.prompts import Prompt, common
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Texts to be scored as continuations of one dialogue.
+    """Texts whose likelihoods are wanted, as continuations of one dialogue.
 
     Attributes:
         row: the dialogue's.
@@ -39,17 +39,17 @@ class Texts:
 
 def texts(row: int, prompt: Prompt, whole: list[Prompt]) -> Texts:
     """Texts after a prompt, ``whole[t]`` being both."""
-    # A text may merge with the prompt's last token: that token is scored with it.
+    # A text may merge with the prompt's last token: that token counts with it.
     start = min(common(prompt.keys, each.keys) for each in whole)
     fork = min(min(common(whole[0].keys, each.keys) for each in whole), min(map(len, whole)) - 1)
     return Texts(row, whole, len(prompt), start, max(start, fork))
 
 
-def score(engine: Engine, cache: Cache, items: Sequence[Texts]) -> list[list[TextScore]]:
-    """Score texts. What they share is encoded once and stays cached.
+def likelihoods(engine: Engine, cache: Cache, items: Sequence[Texts]) -> list[list[Likelihood]]:
+    """Likelihoods of texts. What they share is encoded once and stays cached.
 
     Returns:
-        Per item a score for each of its texts; none where one doesn't fit the context window.
+        Per item one for each of its texts; none where one doesn't fit the context window.
 
     Raises:
         OutOfMemoryError: the device has no room.
@@ -64,11 +64,11 @@ def score(engine: Engine, cache: Cache, items: Sequence[Texts]) -> list[list[Tex
     wholes: list[Prompt] = []
     for k, item in enumerate(fit):
         whole = item.whole[0].upto(item.fork)
-        # The state before the first scored token predicts it, so that token goes in again.
+        # The state before the first token that counts predicts it, so that token goes in again.
         past = min(common(cache.held[item.row], whole.keys), item.start - 1)
         past = past if engine.packed else 0
-        scored = item.fork - item.start + 1
-        segments.append(Segment(k, whole.ids[past:], past, read=scored))
+        read = item.fork - item.start + 1
+        segments.append(Segment(k, whole.ids[past:], past, read=read))
         wholes.append(whole)
     for row, (k, each) in enumerate(longer, start=len(fit)):
         fork, whole = fit[k].fork, each.upto(-1)
@@ -82,20 +82,20 @@ def score(engine: Engine, cache: Cache, items: Sequence[Texts]) -> list[list[Tex
         for k, item in enumerate(fit):
             aside.held[k] = wholes[k].keys
             cache.adopt(item.row, aside, k)
-        found = _likelihoods(engine, fit, hidden)
-    scores: dict[int, list[TextScore]] = {}
+        found = _looked_up(engine, fit, hidden)
+    by_row: dict[int, list[Likelihood]] = {}
     for k, (item, (first, *others)) in enumerate(zip(fit, found, strict=True)):
         first = replace(
             first, prompt_tokens=item.prompt, encoded=encoded[k], reused=segments[k].past
         )
-        scores[item.row] = [first, *others]
-    return [scores.get(item.row, []) for item in items]
+        by_row[item.row] = [first, *others]
+    return [by_row.get(item.row, []) for item in items]
 
 
 @torch.inference_mode()
-def _likelihoods(
+def _looked_up(
     engine: Engine, items: Sequence[Texts], states: Sequence[torch.Tensor]
-) -> list[list[TextScore]]:
+) -> list[list[Likelihood]]:
     """``states`` are of what the texts of each item share, then of each longer text."""
     own_states = iter(states[len(items) :])
     hidden: list[torch.Tensor] = []
@@ -118,15 +118,15 @@ def _likelihoods(
         flat = [token for tokens in here for token in tokens]
         found += (at.logits[rows, flat] - at.norms[rows]).tolist()
     logps = iter(found)
-    result: list[list[TextScore]] = []
+    result: list[list[Likelihood]] = []
     for item in items:
         shared = item.fork - item.start
         logp_shared = sum(next(logps) for _ in range(shared))
         owns = [len(each) - item.fork for each in item.whole]
         firsts = [next(logps) if own else 0.0 for own in owns]
-        scores = []
+        each = []
         for own, first_logp in zip(owns, firsts, strict=True):
             logp = logp_shared + first_logp + sum(next(logps) for _ in range(own - 1))
-            scores.append(TextScore(logp, shared + own, shared, logp_shared))
-        result.append(scores)
+            each.append(Likelihood(logp, shared + own, shared, logp_shared))
+        result.append(each)
     return result
