@@ -259,7 +259,7 @@ def option_texts(model: Any, dialogues: Dialogues, turns: int) -> dict[str, Any]
         replies = other.elicit([Request("", 1)] * len(prompts))
         encoding = time.process_time() - start
         encoded = sum(r.encoded for r in replies if r)
-        if turn >= 0:  # the first ones warm up: shapes seen anew are compiled, memory grows
+        if turn >= 0:  # the first ones warm up: shapes seen again are compiled, memory grows
             ratios.append((scoring / tokens) / (encoding / encoded))
     return {"option_text_time_ratio": statistics.median(ratios), "option_text_ratios": ratios}
 

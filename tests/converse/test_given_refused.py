@@ -143,7 +143,7 @@ prefill = "{{answer_prefill}}"
 
 @pytest.mark.parametrize(
     ("strategy", "says"),
-    [(ANEW, "begins anew in round 2"), (KEPT, "has no new answer in some round")],
+    [(ANEW, "starts over in round 2"), (KEPT, "has no new answer in some round")],
 )
 def test_what_is_no_one_list_of_messages_is_not_exported(
     smollm2: Any, strategy: str, says: str, tmp_path: Path

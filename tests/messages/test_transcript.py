@@ -1,4 +1,4 @@
-"""Transcripts against plain lists of texts: said, joined, folded, branched and begun anew."""
+"""Transcripts against plain lists of texts: said, joined, folded, branched and started again."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _plain(messages: Any) -> list[tuple[str, str]]:
 
 
 @given(SAID, SAID)
-def test_neighbours_of_one_role_are_one_message(said: list[Any], anew: list[Any]) -> None:
+def test_neighbours_of_one_role_are_one_message(said: list[Any], again: list[Any]) -> None:
     mine = Transcript()
     for role, text in said:
         mine.say(message(role, text))
@@ -50,8 +50,8 @@ def test_neighbours_of_one_role_are_one_message(said: list[Any], anew: list[Any]
     other.say(message("user", "only here"))
     assert _plain(mine.messages) == _runs(said)
     assert _plain(other.messages) == _runs([*said, ("user", "only here")])
-    other.restart(message(*each) for each in anew)
-    assert _plain(other.messages) == _runs(anew)
+    other.restart(message(*each) for each in again)
+    assert _plain(other.messages) == _runs(again)
     assert _plain(mine.messages) == _runs(said)
 
 

@@ -107,4 +107,4 @@ def test_a_damaged_file_is_told(out: Path) -> None:
     file.write_bytes(file.read_bytes()[:-20])
     sentence = refused("show", "planted-stops", "--out", out)
     assert f"{file.name} is damaged" in sentence
-    assert "can't be made anew" in sentence
+    assert "can't be made again" in sentence

@@ -185,7 +185,7 @@ def report(
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     out: o.Out = Path("runs"),
 ) -> None:
-    """Write a run's report.html anew, complete or not.
+    """Write a run's report.html again, complete or not.
 
     One self-contained file: the verdict, the curves, and every dialogue that changed its answer.
     """

@@ -90,7 +90,7 @@ def _messages(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for at, step in enumerate(row["steps"]):
             if step["begin"] and (at or row["round"] > 1):
                 raise UserError(
-                    f"the dialogue {row['example']!r} begins anew in round {row['round']}: it is "
+                    f"the dialogue {row['example']!r} starts over in round {row['round']}: it is "
                     "not one list of messages; leave out --dialogues."
                 )
             if step["shown"]:

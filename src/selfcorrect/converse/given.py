@@ -45,7 +45,7 @@ def entry(turns: Sequence[Turn], number: int, start: Sequence[Message]) -> Entry
     turn = turns[number - 1]
     said = turn.messages
     after = (*before, *said, message("assistant", turn.text))
-    # an answer that is empty is no turn that could be gone on with
+    # an empty answer is no turn that a dialogue can continue from
     shown = after if turn.apart and turn.text.strip() else after[:-1]
     request = Request(prefill=turn.prefix, max_tokens=1, options=turn.labels)
     return Entry(said, shown, request, after, (NO_LETTER,) if turn.apart else ())

@@ -69,7 +69,7 @@ def converse(
         seed: of the run; samples draw from the seed of (run, example, round, step, sample).
         on_round: called as each arm finishes each round.
         on_encoded: called with the tokens that went through the models in a round; one that several
-            arms share is told of once.
+            arms share is counted once.
 
     Returns:
         Per arm its records (the columns of ``records.SCHEMA``), by example as they stand in

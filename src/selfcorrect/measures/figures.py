@@ -64,7 +64,7 @@ def figure_of(
 
     Args:
         compute: the figure; a :class:`Share` has a share's interval, :class:`Sums` are resampled
-            by their sums, any other is computed anew for every resample.
+            by their sums, any other is computed again for every resample.
         columns: the round's columns [D].
         clusters: the cluster of each [D].
         seed: of the resampling.

@@ -26,7 +26,7 @@ class Transcript:
         self.messages = (*earlier, new)
 
     def restart(self, messages: Iterable[Message]) -> None:
-        """Begin anew with these messages."""
+        """Start over with these messages."""
         self.messages = ()
         for each in messages:
             self.say(each)
@@ -58,7 +58,7 @@ def say_all(transcripts: Sequence[Transcript], messages: Sequence[Message | None
 def restart_all(
     transcripts: Sequence[Transcript], messages: Sequence[Sequence[Message] | None]
 ) -> None:
-    """Begin each transcript anew; ``None`` leaves one as it is."""
+    """Start each transcript over; ``None`` leaves one as it is."""
     for mine, new in zip(transcripts, messages, strict=True):
         if new is not None:
             mine.restart(new)

@@ -152,9 +152,9 @@ def check_piece(store: Store, piece: Piece, ids: Sequence[str]) -> pl.DataFrame:
 
 
 def _damaged(store: Store, piece: Piece, reason: str, version: int = records.VERSION) -> UserError:
-    what = "delete that file and run the same command again, which makes it anew."
+    what = "delete that file and run the same command again, which makes it again."
     if version != records.VERSION:
-        what = f"records of version {version} can't be made anew; delete it to see the others."
+        what = f"records of version {version} can't be made again; delete it to see the others."
     return UserError(f"{store.root / piece.name} is damaged ({reason}): {what}")
 
 

@@ -92,8 +92,8 @@ def _segments(
 
 
 def _plan_of(arm: str, at: int, possible: Mapping[str, Sequence[Plan]]) -> Plan | None:
-    """The plan by which an arm does a position: its own, or one that another arm was told of before
-    the command was killed."""
+    """The plan that covers a position of an arm: its own, or one that was stored for another arm
+    before the command was killed."""
     for plans in (possible.get(arm, ()), *possible.values()):
         for plan in plans:
             if plan.start <= at < plan.end and arm in plan.arms:

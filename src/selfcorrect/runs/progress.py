@@ -56,7 +56,7 @@ class Counter:
         names: arm → what it is called.
         rounds: arm → how many rounds it has.
         wanted: dialogues of each arm.
-        tell: told of the progress.
+        tell: called with the progress.
         outcome_name: what the task calls its outcome.
         spent: says what was spent so far.
     """
@@ -115,7 +115,7 @@ class Counter:
             self._say(arm, self.rounds[arm])
 
     def _finished(self, arm: str, dialogues: int) -> None:
-        # by the plan, not by the rows: a dialogue that stopped early is finished all the same
+        # by the plan, not by the rows: a dialogue that stopped early is finished too
         self._dialogues[arm] = self._dialogues.get(arm, 0) + dialogues
         self._steps += dialogues * self.rounds[arm]
 

@@ -33,7 +33,7 @@ class Run:
         folder: where it lies.
         header: what ``run.toml`` says.
         limit: how many dialogues this view of it has at most; ``None``: all that were asked for.
-        task: the task it was run on, where that is at hand; else the summary reads it anew.
+        task: the task it was run on, where that is at hand; else the summary reads it again.
     """
 
     folder: Path
@@ -68,7 +68,7 @@ class Run:
 
     @property
     def records(self) -> pl.DataFrame:
-        """All records, one row a round (:mod:`selfcorrect.records`), read anew at each access."""
+        """All records, one row a round (:mod:`selfcorrect.records`), read again at each access."""
         return self.read()
 
     def read(self, columns: Sequence[str] | None = None) -> pl.DataFrame:

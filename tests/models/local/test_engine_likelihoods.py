@@ -109,7 +109,7 @@ def test_long_options_of_a_request_equal_score() -> None:
 
 
 def test_a_text_that_merges_with_the_prompt() -> None:
-    """The prefill's last token becomes another one: it is scored anew, not left in."""
+    """The prefill's last token becomes another one: it is scored again, not left in."""
     model = tiny.model()
     conversation = _open(model, ("Who?",))
     prompt = _ids(model, conversation, 0, "The ans")

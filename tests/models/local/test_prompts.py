@@ -238,7 +238,7 @@ def _copies(model: Any) -> None:
 
 
 def _restarts(model: Any) -> None:
-    """The same transcript begun anew, under another condition and under none."""
+    """The same transcript started again, under another condition and under none."""
     talk = model.open(2)
     said = [[message("user", QUESTION)]] * 2
     talk.restart(said)

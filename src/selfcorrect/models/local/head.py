@@ -16,7 +16,7 @@ import torch
 
 from selfcorrect.errors import UserError
 
-#: Bytes of a block's logits: glibc maps anything from 32 MiB on anew each time.
+#: Bytes of a block's logits: glibc maps anything from 32 MiB on again each time.
 BLOCK = 24 << 20
 
 #: Tokens of which only the largest logit is looked at first: a whole vocabulary is not sorted.

@@ -48,7 +48,7 @@ elicited, the reply is the answer, except where likelihoods are asked for texts 
 options (``yes``, ``no``): one of them, drawn uniformly, gets .9 and is the reply.
 
 **Chance.** Every draw is a hash of (seed, first user message, latest user message, round), and
-of the request's seed if its temperature isn't 0, in which case the reply is drawn anew from the
+of the request's seed if its temperature isn't 0, in which case the reply is drawn again from the
 same law. Nothing depends on the batch, the chunk or the limit. Arms that share a transcript share
 their answers; where their instructions part, they are independent given the earlier answers.
 

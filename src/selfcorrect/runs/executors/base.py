@@ -110,11 +110,11 @@ class Observer(Protocol):
         ...
 
     def again(self, job: Job) -> None:
-        """What was told of the job since its last :meth:`keep` is void."""
+        """What was reported of the job since its last :meth:`keep` doesn't count."""
         ...
 
     def keep(self, job: Job) -> None:
-        """What was told of the job so far stands."""
+        """What was reported of the job so far counts."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Pieces on several processes of this machine, each of which holds the models.
 
 A process that dies, whatever killed it, costs the piece it had: it is replaced, and the piece is
-begun anew. One that outlives this process ends with the next thing it wants to say.
+started again. One that outlives this process ends with the next thing it wants to say.
 """
 
 from __future__ import annotations

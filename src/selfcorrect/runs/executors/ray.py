@@ -1,6 +1,6 @@
 """Pieces on the machines of a Ray cluster, on actors that each hold the models.
 
-Ray starts an actor that died anew, on another machine if need be, and gives it its piece again.
+Ray restarts an actor that died, on another machine if need be, and gives it its piece again.
 Records come back to the driver, which alone writes: no file system has to be shared.
 """
 

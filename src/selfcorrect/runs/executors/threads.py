@@ -34,7 +34,7 @@ def executor(worker: Worker, stores: Sequence[Store], observer: Observer) -> Exe
         worker: its models take dialogues by themselves.
         stores: of the runs that were asked for; the journal is kept in the first, and read in all,
             as an earlier command may have named another first.
-        observer: told of every round.
+        observer: called after every round.
     """
 
     def work(jobs: Iterable[Job]) -> Iterator[JobResult]:
