@@ -273,6 +273,25 @@ def test_stop_ends_a_dialogue_whose_answer_settled(task: Any) -> None:
     assert all(r["encoded"] == 0 for r in second[3:])
 
 
+def test_an_answer_that_was_kept_has_not_changed(task: Any) -> None:
+    guarded = (
+        '[[again]]\nwhen = { critique = "no" }\nelicit = "answer"\nprefill = "{answer_prefill}"\n'
+    )
+    text = FIRST + CRITIQUE + guarded + "[stop]\nunchanged = 2\n"
+    records = _run(_Scripted(_letter, _odd), task, text, rounds=5, n=1)
+    assert [r["steps"][1]["text"] for r in records[1:3]] == ["yes", "yes"]  # nothing to update
+    assert [len(r["steps"]) for r in records] == [2, 2, 2, 0, 0]
+
+
+def test_the_first_choice_is_followed_through_the_rounds(task: Any) -> None:
+    def wavering(messages: list[Message], seed: int) -> str:  # noqa: ARG001
+        return "bac"[sum(m.role == "assistant" for m in messages)] + ")"
+
+    records = _run(_Scripted(wavering, _odd), task, FIRST + REVIEW, rounds=3, n=1)
+    assert [r["choice"] for r in records] == [1, 0, 2]
+    assert [r["first_choice_p"] for r in records] == [r["option_p"][1] for r in records]
+
+
 def test_an_arm_stops_by_its_own_rule(task: Any) -> None:
     """Whichever comes first of those that share a round 1."""
     stops = Arm("stops", _strategy(FIRST + REVIEW + "[stop]\nunchanged = 1\n"), 4)

@@ -76,7 +76,7 @@ def test_a_control_has_no_other_copy_of_itself(
     assert {p.name.split("-")[1] for p in tmp_path.iterdir()} == arms
 
 
-def test_no_controls_then_with_it(tmp_path: Path, whole: Path) -> None:
+def test_no_controls_then_with_them(tmp_path: Path, whole: Path) -> None:
     alone = run(a_spec(), out=tmp_path, controls=False)
     assert len(list(tmp_path.iterdir())) == 1
     assert "There is no control" in alone.summary()["verdict"]

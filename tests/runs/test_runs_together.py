@@ -103,6 +103,12 @@ def whole(specs: Sequence[RunSpec], tmp_path_factory: pytest.TempPathFactory) ->
 # --- what comes of it ----------------------------------------------------------------------------
 
 
+def test_a_control_asks_the_run_s_own_model_alone(whole: Path) -> None:
+    controls = [open_run(folder) for folder in whole.glob("planted-repeat-*")]
+    assert controls
+    assert all(run.spec.models == {} for run in controls)
+
+
 def test_each_run_is_as_it_is_alone(
     specs: Sequence[RunSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

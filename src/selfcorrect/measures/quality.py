@@ -7,7 +7,7 @@ are shuffled (nothing to find) and what it is where qualities truly fall with th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,18 +91,23 @@ def rank_calibration(
     in_bin = np.bincount(bin_of)
     surer = stats.rankdata(np.round(np.bincount(bin_of, u) / in_bin, 12)) - 1
 
-    def rce(quality: Floats) -> float:
-        mean = np.round(np.bincount(bin_of, quality) / in_bin, 12)
+    def rce(qualities: Iterable[Floats]) -> Floats:
+        means = [np.round(np.bincount(bin_of, quality) / in_bin, 12) for quality in qualities]
         # other bins that are better, and half of those alike (itself not among them)
-        better = stats.rankdata(-mean) - 1
-        return float(np.abs(better - surer).mean() / (used - 1))
+        better = stats.rankdata(-np.array(means), axis=1) - 1
+        return np.asarray(np.abs(better - surer).mean(axis=1) / (used - 1))
 
-    value = rce(a)
-    shuffled = _drawn(lambda: rce(rng.permutation(a)), n, k)
+    def drawn(quality: Callable[[], Floats]) -> Estimate:
+        values = rce(quality() for _ in range(DRAWS))
+        low, high = np.quantile(values, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+        return Estimate(float(values.mean()), float(low), float(high), n, k)
+
+    value = float(rce([a])[0])
+    shuffled = drawn(lambda: rng.permutation(a))
     return RankCalibration(
         rce=Estimate(value, None, None, n, k),
         shuffled=shuffled,
-        isotonic=_drawn(lambda: rce(fitted()), n, k),
+        isotonic=drawn(fitted),
         skill=1 - value / shuffled.value if shuffled.value else None,
         bins=used,
     )
@@ -173,9 +178,3 @@ def risk_coverage(
     part = np.empty(len(u))
     part[order] = risk[order] * weight
     return mean(part, members, seed=seed)
-
-
-def _drawn(draw: Callable[[], float], n: int, k: int) -> Estimate:
-    values = np.array([draw() for _ in range(DRAWS)])
-    low, high = np.quantile(values, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-    return Estimate(float(values.mean()), float(low), float(high), n, k)
