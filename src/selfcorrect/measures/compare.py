@@ -50,10 +50,10 @@ def compare(
         measure → its estimate's table with ``p`` (of no difference; ``None`` where no test is
         made), ``margin``, ``verdict`` (see :func:`verdict`), and, where that is undecided,
         ``n_needed``: about how many examples would decide, 4 times of 5, on which side of 0 it lies
-        or that it lies within the margin, if it is as seen. Means also have ``after`` and
-        ``before``, over the same rows as their difference. Where a verdict would depend on how
-        unread answers are counted it is ``undecided``, and ``unread`` holds the lowest and the
-        highest difference that they allow.
+        or that it lies within the margin, if it is as seen; ``None`` where no number would. Means
+        also have ``after`` and ``before``, over the same rows as their difference. Where some
+        answers weren't read or graded, ``unread`` holds the lowest and the highest difference that
+        they allow; where a verdict would depend on them it is ``undecided``, and ``hangs`` is true.
     """
     own, outcome, clusters = own or Own(after.outcome), after.outcome, after.clusters
     stated = [m for m in after.measures if m.compared]
@@ -78,11 +78,14 @@ def compare(
             "p": tested,
             "margin": margin,
             "verdict": told,
-            "n_needed": _to_decide(e, margin) if told == "undecided" and not hangs else None,
+            "n_needed": _to_decide([e, *counted], margin)
+            if told == "undecided" and not hangs
+            else None,
         }
-        if hangs:
+        if counted:
             values = [other.value for other in (e, *counted) if other.value is not None]
-            table[name]["unread"] = [min(values), max(values)]
+            table[name]["unread"] = [min(values), max(values)] if values else None
+            table[name]["hangs"] = hangs
     for m in stated:
         if m.of_record is not None:
             table[m.name] |= _ends(m, columns, outcome)
@@ -180,13 +183,21 @@ def verdict(
     return "undecided"
 
 
-def _to_decide(e: Estimate, margin: float | None) -> int | None:
-    """Examples that would show on which side of 0 it lies, or that it lies within the margin."""
-    difference = abs(e.value or 0.0)
-    ways = [difference_n(_spread(e), difference)] if difference else []
-    if margin is not None and difference < margin:
-        ways.append(n_for_margin_of(e, margin, difference, POWER))
-    return math.ceil(min(ways)) if ways else None
+def _to_decide(ways: Sequence[Estimate], margin: float | None) -> int | None:
+    """Examples that would show on which side of 0 it lies, or that it lies within the margin.
+
+    Args:
+        ways: the difference, as recorded and as unread answers may have it. They must agree, and
+            the one that needs most decides; where they can't agree no number does.
+        margin: up to which it counts as none.
+    """
+    values = [e.value or 0.0 for e in ways]
+    numbers = []
+    if min(values) > 0 or max(values) < 0:
+        numbers.append(max(difference_n(_spread(e), abs(e.value or 0.0)) for e in ways))
+    if margin is not None and max(map(abs, values)) < margin:
+        numbers.append(max(n_for_margin_of(e, margin, abs(e.value or 0.0), POWER) for e in ways))
+    return math.ceil(min(numbers)) if numbers else None
 
 
 def n_for_margin_of(e: Estimate, margin: float, difference: float, power: float) -> float:

@@ -36,7 +36,8 @@ def convergence(
         ``smallest_margin`` that the round tested first would have passed, ``moved``: whether a
         later round is shown to differ from it by more than the margin, and ``n_needed``: about how
         many examples would show the margin 4 times of 5, if nothing moves (``None`` where this run
-        has as many already).
+        has as many already); ``hangs`` is there where unread answers leave more room than the margin,
+        so that no number of examples would show it.
     """
     rounds = panel.rounds
     found: dict[str, dict[str, Any]] = {}
@@ -64,7 +65,8 @@ def convergence(
                 found[name]["round"] = rounds[place]
                 continue
             if first:
-                found[name] |= _not_shown(estimates, open_[name])
+                room = _room(panel, place) if name == panel.outcome.name else 0.0
+                found[name] |= _not_shown(estimates, open_[name], room)
             del open_[name]
         if not open_:
             break
@@ -94,33 +96,58 @@ def _later(
     return found
 
 
-def _widest(panel: Panel, s: int, place: int) -> Estimate:
-    """The outcome's difference of two rounds, its interval wide enough for any unread answer."""
+def _ways(panel: Panel, s: int, place: int) -> list[Estimate]:
+    """The outcome's difference of two rounds, as recorded and as unread answers may have it."""
     after, before = (
         {name: panel.columns[name][:, at] for name in ("outcome", "parse_rate")}
         for at in (s, place)
     )
     ways = [(after, before), *other_counts((after, before), panel.outcome)]
-    found = [
+    return [
         paired(panel.outcome, late["outcome"], early["outcome"], panel.clusters)
         for late, early in ways
     ]
+
+
+def _widest(panel: Panel, s: int, place: int) -> Estimate:
+    """The outcome's difference of two rounds, its interval wide enough for any unread answer."""
+    found = _ways(panel, s, place)
     lows, highs = (
         [x for x in side if x is not None]
         for side in zip(*((e.low, e.high) for e in found), strict=True)
     )
-    return replace(found[0], low=min(lows), high=max(highs)) if len(lows) == len(ways) else found[0]
+    return (
+        replace(found[0], low=min(lows), high=max(highs)) if len(lows) == len(found) else found[0]
+    )
 
 
-def _not_shown(estimates: Sequence[Estimate], margin: float) -> dict[str, Any]:
-    """Why the round tested first isn't shown to be within the margin of the later ones."""
+def _room(panel: Panel, place: int) -> float:
+    """How far unread answers could move the outcome's difference of some later round."""
+    found = [_ways(panel, s, place) for s in range(place + 1, len(panel.rounds))]
+    return max(
+        abs((other.value or 0.0) - (recorded.value or 0.0))
+        for recorded, *others in found
+        for other in (recorded, *others)
+    )
+
+
+def _not_shown(estimates: Sequence[Estimate], margin: float, room: float) -> dict[str, Any]:
+    """Why the round tested first isn't shown to be within the margin of the later ones.
+
+    Args:
+        estimates: of the later rounds' differences from it.
+        margin: of the measure.
+        room: how far unread answers could move a difference.
+    """
     whys = [e.why for e in estimates if e.low is None]
     if whys:
         return {"why": whys[0]}
     moved = any((e.low or 0) > margin or (e.high or 0) < -margin for e in estimates)
+    if room >= margin and not moved:
+        return {"why": "unread answers leave more room than the margin", "hangs": True}
     # all of them must be shown: each fails with its part of the chance that one does
     power = 1 - (1 - POWER) / len(estimates)
-    needed = max(n_for_margin_of(e, margin, 0.0, power) for e in estimates)
+    needed = max(n_for_margin_of(e, margin, 0.0 if moved else room, power) for e in estimates)
     return {
         "why": "moved by more than the margin" if moved else "not shown to be within the margin",
         "moved": moved,

@@ -1,4 +1,4 @@
-"""Outcomes compared on the same examples, and what unread answers could change about it."""
+"""Outcomes compared on the same examples, and what unread answers could change about that."""
 
 from __future__ import annotations
 
@@ -41,12 +41,16 @@ def paired_test(
 def other_counts(
     columns: tuple[Columns, Columns], outcome: Outcome
 ) -> list[tuple[Columns, Columns]]:
-    """The columns with unread answers counted all for a rise, and all for a fall.
+    """The columns with outcomes that nobody knows counted all for a rise, and all for a fall.
 
-    Nobody knows what an unread answer is, whatever it is recorded as. What is true of both
-    extremes and of the record itself doesn't hang on that. Nothing where all answers were read.
+    Nobody knows what an unread answer is, whatever it is recorded as; nor an outcome that is
+    missing on one side and not on the other (nothing graded that answer, or there is no record).
+    What is true of both extremes and of the record itself doesn't hang on that. An example without
+    an outcome on either side is no part of the question. Nothing where all outcomes are known.
     """
-    if not any((each["parse_rate"] == 0).any() for each in columns):
+    after, before = columns
+    unknown = _unknown(after, before, outcome), _unknown(before, after, outcome)
+    if not any(each.any() for each in unknown):
         return []
     low, high = outcome.bounds
     if math.isinf(low) or math.isinf(high):  # then no further than what was seen
@@ -56,15 +60,18 @@ def other_counts(
             return []
         low = float(seen.min()) if math.isinf(low) else low
         high = float(seen.max()) if math.isinf(high) else high
-    after, before = columns
     return [
-        (_counted(after, late, outcome), _counted(before, early, outcome))
+        (_counted(after, unknown[0], late), _counted(before, unknown[1], early))
         for late, early in ((high, low), (low, high))
     ]
 
 
-def _counted(columns: Columns, unread: float, outcome: Outcome) -> dict[str, Floats]:
-    values, away = columns["outcome"], columns["parse_rate"] == 0
+def _counted(columns: Columns, away: NDArray[np.bool_], value: float) -> Columns:
+    return {**columns, "outcome": np.where(away, value, columns["outcome"])}
+
+
+def _unknown(columns: Columns, other: Columns, outcome: Outcome) -> NDArray[np.bool_]:
+    values, unread = columns["outcome"], columns["parse_rate"] == 0
     if outcome.kind == "share":  # without a right answer nothing is right or wrong
-        away = away & np.isfinite(values)
-    return {**columns, "outcome": np.where(away, unread, values)}
+        unread = unread & np.isfinite(values)
+    return np.asarray(unread | ~np.isfinite(values) & np.isfinite(other["outcome"]))

@@ -17,12 +17,14 @@ from selfcorrect.models.base import (
     Site,
     check_model,
 )
+from selfcorrect.models.kinds import Kind, kind_of
 from selfcorrect.models.local.files import BUNDLED, DTYPES
 
 __all__ = [
     "BUNDLED",
     "Conversation",
     "InProcess",
+    "Kind",
     "Likelihood",
     "Message",
     "Model",
@@ -32,6 +34,7 @@ __all__ = [
     "advice",
     "check_model",
     "describe",
+    "kind_of",
     "load",
     "message",
     "names",
@@ -68,7 +71,7 @@ def describe(name: str, dtype: str = "auto", device: str = "auto") -> tuple[str,
     Raises:
         UserError: an unknown dtype or device, or a model that can't be found.
     """
-    if name.startswith("planted:"):
+    if kind_of(name) == "planted":
         planted = load(name)
         return planted.fingerprint, planted.dtype, planted.device
     from selfcorrect.models.local.files import locate
@@ -107,7 +110,7 @@ def load(name: str, dtype: str = "auto", device: str = "auto", **served: Any) ->
     """
     if dtype not in DTYPES:
         raise UserError(f"there is no dtype {dtype!r}: {nearest(dtype, DTYPES)}.")
-    if name.startswith("openai:"):
+    if (kind := kind_of(name)) == "served":
         from selfcorrect.models import endpoint
 
         prompt_price, completion_price = served.pop("price", None) or (0.0, 0.0)
@@ -118,7 +121,7 @@ def load(name: str, dtype: str = "auto", device: str = "auto", **served: Any) ->
             completion_price=completion_price,
         )
         return endpoint.load(name, budget=budget, **served)
-    if name.startswith("planted:"):
+    if kind == "planted":
         from selfcorrect.models import planted
 
         return planted.load(name)

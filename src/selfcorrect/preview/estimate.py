@@ -14,6 +14,7 @@ from typing import Any
 
 from selfcorrect.converse import Record
 from selfcorrect.errors import UserError
+from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs import Prepared, open_run
 from selfcorrect.runs.arms import labels
 
@@ -97,7 +98,7 @@ def _seconds(ready: Prepared, tokens: int, out: Path) -> tuple[float | None, str
         folder, per_token = earlier
         return tokens * per_token, f"from the timing of the earlier run {folder}"
     name = ready.facts.model.name
-    if name.startswith("planted:"):
+    if kind_of(name) == "planted":
         return None, "a planted model has no matrices; a run of it tells"
     from selfcorrect.models.local.files import locate
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Model
+from selfcorrect.models.kinds import kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def rendering(name: str, served: Mapping[str, Model]) -> Rendering:
     """
     if name in served:
         return _served(served[name])
-    return _planted(name) if name.startswith("planted:") else _local(name)
+    return _planted(name) if kind_of(name) == "planted" else _local(name)
 
 
 def _local(name: str) -> Rendering:

@@ -145,7 +145,8 @@ def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
         said = f"{define(outcome).label} {_cell(baseline['rounds'][0]['measures'][outcome])}"
         if baseline["against"]:
             less = baseline["against"]["difference"][outcome]
-            said += f"; round {last['round']} − baseline: {_cell(less)}"
+            hangs = " (it depends on unread answers)" if less.get("hangs") else ""
+            said += f"; round {last['round']} − baseline: {_cell(less)}{hangs}"
         told.append(f"baseline (the question alone, once): {said}.")
     for name in own(rounds, outcome):
         cells = (f"{_cell(r['measures'].get(name))} in round {r['round']}" for r in ends(rounds))

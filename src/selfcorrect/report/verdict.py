@@ -78,7 +78,7 @@ def _share(summary: _Table) -> bool:
 def _unread(summary: _Table) -> str:
     """Where the answer hangs on answers that nobody could read, that comes before all else."""
     changed = summary["changes"].get(_outcome(summary), {})
-    if "unread" not in changed:
+    if not changed.get("hangs"):
         return ""
     rounds, share = summary["rounds"], _share(summary)
     ends = [
@@ -141,7 +141,7 @@ def _change(summary: _Table) -> str:
         why = f" ({measured['why']})" if measured.get("why") else f" {interval(measured)}"
         of = _of(last["n"], last["clusters"])
         return f"One round, so nothing to compare: {name} {short(measured['value'])}{why}, {of}."
-    if "unread" in changed:
+    if changed.get("hangs"):
         return ""  # said already
     span = f"from round {rounds[0]['round']} to round {last['round']}"
     if changed["value"] is None:
@@ -203,6 +203,8 @@ def _convergence(summary: _Table) -> str:
     smallest = told["smallest_margin"]
     least = f"±{at_least(smallest)} points" if share else f"±{short(_up(smallest), 3)}"
     said = f"It isn't shown to have converged: {least} is the smallest margin this run could show"
+    if told.get("hangs"):
+        return f"{said}, as {told['why']}."
     short_margin = margin.removesuffix(" points")
     if told["n_needed"] is not None:
         needed = f"about {told['n_needed']:,} examples would show {short_margin}"
@@ -241,7 +243,7 @@ def _cause(summary: _Table) -> str:
     of = f" ({', '.join(notes)})" if notes else ""
     ratio = against["tokens_ratio"]
     cost = f", at {ratio:.1f} times the tokens" if ratio is not None else ""
-    if "unread" in difference:
+    if difference.get("hangs"):
         return (
             f"Whether {name} gains anything over {_TO}{cost} can't be said: it depends on how "
             f"unread answers are counted, from {_between(difference['unread'], share)}{of}."

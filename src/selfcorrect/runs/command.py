@@ -10,7 +10,8 @@ from typing import Any
 
 import tomli_w
 
-from selfcorrect.runs.spec import SERVED, ModelSpec, RunSpec, read_value
+from selfcorrect.models.kinds import SERVED
+from selfcorrect.runs.spec import ModelSpec, RunSpec, read_value
 
 #: Settings that have an option of their own, in the order in which a command names them.
 OPTIONS: Mapping[str, str] = {

@@ -21,12 +21,11 @@ from pydantic_core import ErrorDetails
 
 from selfcorrect import strategies, tasks, toml_lines
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.models.kinds import SERVED, kind_of
 from selfcorrect.toml_lines import TomlError, key_lines, line_of
 
 #: Tables that may be given as a bare string: their ``name``.
 NAMED = ("model", "task", "strategy")
-#: What the name of a model behind a server begins with.
-SERVED = "openai:"
 _ASKED = (
     "base_url",
     "in_flight",
@@ -73,7 +72,7 @@ class ModelSpec(_Part):
     @property
     def is_served(self) -> bool:
         """Whether it is behind a server."""
-        return self.name.startswith(SERVED)
+        return kind_of(self.name) == "served"
 
     @property
     def served(self) -> dict[str, Any]:

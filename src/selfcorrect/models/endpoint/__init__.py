@@ -14,13 +14,13 @@ from selfcorrect.errors import UserError
 from selfcorrect.models.endpoint.address import address
 from selfcorrect.models.endpoint.budget import Budget, BudgetError, Meter
 from selfcorrect.models.endpoint.capabilities import Capabilities
+from selfcorrect.models.kinds import SERVED, kind_of
 
 if TYPE_CHECKING:
     from selfcorrect.models.endpoint.model import EndpointModel
 
 __all__ = [
     "KEY",
-    "PREFIX",
     "Budget",
     "BudgetError",
     "Capabilities",
@@ -28,8 +28,8 @@ __all__ = [
     "load",
 ]
 
-#: What a model's name begins with, and the environment variable of the key.
-PREFIX, KEY = "openai:", "OPENAI_API_KEY"
+#: The environment variable of the key.
+KEY = "OPENAI_API_KEY"
 
 
 def load(
@@ -56,7 +56,7 @@ def load(
     Raises:
         UserError: a bad argument, no such server or model, or a key that isn't taken.
     """
-    if not name.startswith(PREFIX) or len(name) == len(PREFIX):
+    if not name.removeprefix(SERVED) or kind_of(name) != "served":
         raise UserError(f"a served model is named openai:NAME, not {name!r}; give its name.")
     for what, value in (("in_flight", in_flight), ("draws", draws)):
         if value < 1:

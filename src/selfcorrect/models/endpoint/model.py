@@ -17,6 +17,7 @@ from selfcorrect.models.endpoint.extras import Extras
 from selfcorrect.models.endpoint.served import UNKNOWN_CONTEXT, Served
 from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
 from selfcorrect.models.endpoint.wire import estimate
+from selfcorrect.models.kinds import SERVED
 
 _NOT_FOUND = 404
 
@@ -107,7 +108,7 @@ def connect(name: str, server: Server, draws: int) -> EndpointModel:
 
 
 async def _connect(name: str, server: Server, draws: int) -> EndpointModel:
-    wanted = name.removeprefix("openai:")
+    wanted = name.removeprefix(SERVED)
     listed = await _listed(server)
     place = server.address.place
     try:

@@ -1,0 +1,17 @@
+"""What kind of model a name stands for: asked before anything is opened, and loads nothing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+#: What the name of a model behind a server begins with, and that of a planted one.
+SERVED, PLANTED = "openai:", "planted:"
+
+Kind = Literal["served", "planted", "local"]
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of the model that a name stands for."""
+    if name.startswith(SERVED):
+        return "served"
+    return "planted" if name.startswith(PLANTED) else "local"
