@@ -89,3 +89,23 @@ def test_a_plan_for_means_shows_what_it_says() -> None:
     assert 0.75 <= shown / 400 <= 0.86
     assert 0.75 <= within / 400 <= 0.86
     assert design.n_for_difference(0) is None
+
+
+@pytest.mark.parametrize(("size", "effect"), [(1, 0.8), (9, 0.6)])
+def test_a_plan_for_few_clusters_counts_them(size: int, effect: float) -> None:
+    rng = np.random.default_rng(5)
+    between, within = 0.3, 0.5  # variances of clusters' means and of examples in them
+    design = MeanDesign(size * between + within, size=size)
+    n = design.n_for_difference(effect)
+    assert n is not None
+    k = round(n / size)
+    assert k < 25
+    clusters, shown = np.repeat(np.arange(k), size), 0
+    for _ in range(400):
+        x = effect + rng.normal(0, between**0.5, k)[clusters]
+        shown += mean_t(x + rng.normal(0, within**0.5, len(x)), clusters).low > 0
+    assert 0.75 <= shown / 400 <= 0.9
+    assert MeanDesign(design.spread, size=size, known=0.25).n_for_difference(effect) == (
+        pytest.approx(4 * n, abs=4)
+    )
+    assert design.difference_of(size) is None  # one cluster shows nothing

@@ -20,12 +20,26 @@ from selfcorrect.measures.power import (
     n_for_difference,
     n_for_margin,
 )
+from selfcorrect.measures.unread import other_counts
 from selfcorrect.outcome import ACCURACY
 from selfcorrect.report.numbers import count, percent, short
 from selfcorrect.runs import Run
 
 #: Of a share, if none is given; of a mean it is its outcome's margin.
 DIFFERENCE = 0.05
+
+
+def _unread(run: Run) -> float:
+    """The share of a pilot's examples whose outcome isn't known in its first or last round."""
+    outcome = run.header.outcome
+    records = panel(run.chunks(columns_needed(outcome)), (), outcome)
+    ends = records.at(records.rounds[-1]), records.at(records.rounds[0])
+    ways = other_counts(ends, outcome)
+    if not ways:
+        return 0.0
+    up, down = ways
+    moved = [up[side]["outcome"] != down[side]["outcome"] for side in (0, 1)]
+    return float((moved[0] | moved[1]).mean())
 
 
 def design_like(run: Run, power: float) -> Design | MeanDesign:
@@ -47,8 +61,9 @@ def design_like(run: Run, power: float) -> Design | MeanDesign:
     if outcome.kind == "share":
         design = design_of(x[:, -1], x[:, 0], records.clusters, power)
     else:
-        spread = paired(outcome, x[:, -1], x[:, 0], records.clusters).spread
-        design = MeanDesign(spread, power) if spread else None
+        e = paired(outcome, x[:, -1], x[:, 0], records.clusters)
+        known = e.n / len(x)
+        design = MeanDesign(e.spread, power, e.n / e.clusters, known) if e.spread else None
     if design is None:
         changes = "changes between right and wrong" if outcome.kind == "share" else "changes"
         raise UserError(
@@ -97,9 +112,13 @@ def plan(
                 f"a {name} of {value:g} can't be: {outcome.name} lies between {low:g} and {high:g}."
             )
     table: dict[str, Any] = {"outcome": outcome.name, "kind": outcome.kind, "power": design.power}
+    if pilot is not None:
+        table["unread"] = _unread(pilot)
     if isinstance(design, MeanDesign):
         table |= {
             "spread": design.spread,
+            "per_cluster": design.size,
+            "known": design.known,
             "difference": difference,
             "n_for_difference": design.n_for_difference(difference),
             "margin": margin,
@@ -153,13 +172,20 @@ def lines(table: dict[str, Any]) -> list[str]:
         can = [f"a difference of {written(smallest)}"] if smallest else []
         can += [f"a margin of ±{written(within)}"] if within else []
         said.append(f"{of(table['n'])} can show {' or '.join(can) or 'nothing'}.")
+    if unread := table.get("unread"):
+        said.append(
+            f"{percent(unread)} % of the run's examples have an answer in the first or last round "
+            "that wasn't read or graded: no number of examples shows what hangs on those."
+        )
     return said
 
 
 def _assumed(table: dict[str, Any]) -> str:
     if table["kind"] == "mean":
         spread = short(float(np.sqrt(table["spread"])), 3)
-        return f"one example's {table['outcome']} changes by {spread} (standard deviation)"
+        of = f", clusters of {table['per_cluster']:.1f}".removesuffix(".0")
+        of = "" if table["per_cluster"] == 1 else f"{of} examples"
+        return f"one example's {table['outcome']} changes by {spread} (standard deviation){of}"
     size = table["per_cluster"]
     clusters = (
         ""

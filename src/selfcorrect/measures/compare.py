@@ -19,10 +19,11 @@ from selfcorrect.measures.intervals import (
     cut,
     means,
 )
-from selfcorrect.measures.outcomes import Columns, other_counts, paired, paired_test
+from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER, difference_n, least_n, margin_n
+from selfcorrect.measures.unread import Columns, lacks, other_counts
 from selfcorrect.outcome import Figure, Outcome
 
 
@@ -58,20 +59,21 @@ def compare(
     own, outcome, clusters = own or Own(after.outcome), after.outcome, after.clusters
     stated = [m for m in after.measures if m.compared]
     columns = after.at(rounds[0]), before.at(rounds[1])
-    estimates, p = _estimates(columns, stated, clusters, outcome, seed)
-    graded = _graded(columns, clusters, own, seed)
-    estimates |= graded
+    p = paired_test(outcome, columns[0]["outcome"], columns[1]["outcome"], clusters)
+    estimates = _estimates(columns, stated, clusters, own, seed)
     # the same, had the unread answers counted in the other ways
-    others = [_graded(way, clusters, own, seed) for way in other_counts(columns, outcome)]
+    known = [m for m in stated if m.name == outcome.name or lacks(columns, m)]
+    others = [
+        _estimates(way, known, clusters, own, seed)
+        for way in other_counts(columns, outcome, known, after.own)
+    ]
     signs = {m.name: m.sign for m in stated} | {n: _sign(f) for n, f in own.figures.items()}
     table: dict[str, dict[str, Any]] = {}
     for name, e in estimates.items():
         margin, tested = margins.get(name), p if name == outcome.name else None
         told = verdict(e, margin, signs[name], tested)
         counted = [other[name] for other in others if name in other]
-        hangs = told not in (None, "undecided") and any(
-            verdict(other, margin, signs[name]) != told for other in counted
-        )
+        hangs = _hangs(told, [verdict(other, margin, signs[name]) for other in counted])
         told = "undecided" if hangs else told
         table[name] = {
             **e.table(),
@@ -96,11 +98,11 @@ def _estimates(
     columns: tuple[Columns, Columns],
     stated: Sequence[Measure],
     clusters: NDArray[Any],
-    outcome: Outcome,
+    own: Own,
     seed: int,
-) -> tuple[dict[str, Estimate], float | None]:
-    """The differences of all measures that are compared, in their order, and the outcome's p."""
-    after, before = columns
+) -> dict[str, Estimate]:
+    """The differences of measures, in their order, and of the task's figures."""
+    (after, before), outcome = columns, own.outcome
     pair = after["outcome"], before["outcome"]
     with np.errstate(over="ignore", invalid="ignore"):
         scores = means(
@@ -118,7 +120,10 @@ def _estimates(
             found[m.name] = share_difference(after[m.name], before[m.name], clusters)
         elif m.name in scores:
             found[m.name] = cut(scores[m.name], apart(m.bounds))
-    return found, paired_test(outcome, *pair, clusters)
+    for name, compute in own.figures.items():
+        if "/" not in name:
+            found[name] = figure_named(name, compute, after, clusters, seed=seed, less=before)
+    return found
 
 
 def averaged(measure: Measure, outcome: Outcome) -> bool:
@@ -141,17 +146,13 @@ def _sign(compute: Figure) -> int:
     return {"higher": 1, "lower": -1}.get(getattr(compute, "better", None) or "", 0)
 
 
-def _graded(
-    columns: tuple[Columns, Columns], clusters: NDArray[Any], own: Own, seed: int
-) -> dict[str, Estimate]:
-    """The differences that depend on what unread answers are counted as."""
-    after, before = columns
-    pair = after["outcome"], before["outcome"]
-    found = {own.outcome.name: paired(own.outcome, *pair, clusters, seed)}
-    for name, compute in own.figures.items():
-        if "/" not in name:
-            found[name] = figure_named(name, compute, after, clusters, seed=seed, less=before)
-    return found
+def _hangs(told: str | None, others: Sequence[str | None]) -> bool:
+    """Whether a verdict depends on what unread answers are counted as: they could undo it, or
+    decide it either way."""
+    if told is None:
+        return False
+    decided = {each for each in (told, *others) if each not in (None, "undecided")}
+    return len(decided) > 1 or (told in decided and "undecided" in others)
 
 
 def verdict(

@@ -12,10 +12,11 @@ import numpy as np
 from selfcorrect.measures.catalogue import Measure
 from selfcorrect.measures.compare import averaged, n_for_margin_of
 from selfcorrect.measures.intervals import Estimate, means
-from selfcorrect.measures.outcomes import other_counts, paired
+from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER
+from selfcorrect.measures.unread import Columns, lacks, other_counts
 
 #: A run has converged at round t if it stays within the margin for at least so many more rounds.
 LATER = 3
@@ -36,8 +37,8 @@ def convergence(
         ``smallest_margin`` that the round tested first would have passed, ``moved``: whether a
         later round is shown to differ from it by more than the margin, and ``n_needed``: about how
         many examples would show the margin 4 times of 5, if nothing moves (``None`` where this run
-        has as many already); ``hangs`` is there where unread answers leave more room than the margin,
-        so that no number of examples would show it.
+        has as many already); ``hangs`` is there where unread answers leave more room than the
+        margin, so that no number of examples would show it.
     """
     rounds = panel.rounds
     found: dict[str, dict[str, Any]] = {}
@@ -57,7 +58,7 @@ def convergence(
         later = _later(panel, place, [stated[name] for name in open_], seed)
         for name, estimates in later.items():
             first = place == len(rounds) - 1 - LATER
-            ends = [end for e in estimates for end in (e.low, e.high)]
+            ends = [end for e, _ in estimates for end in (e.low, e.high)]
             known = [abs(end) for end in ends if end is not None]
             if first and len(known) == len(ends):
                 found[name]["smallest_margin"] = max(known)
@@ -65,8 +66,8 @@ def convergence(
                 found[name]["round"] = rounds[place]
                 continue
             if first:
-                room = _room(panel, place) if name == panel.outcome.name else 0.0
-                found[name] |= _not_shown(estimates, open_[name], room)
+                room = max(room for _, room in estimates)
+                found[name] |= _not_shown([e for e, _ in estimates], open_[name], room)
             del open_[name]
         if not open_:
             break
@@ -75,8 +76,9 @@ def convergence(
 
 def _later(
     panel: Panel, place: int, stated: Sequence[Measure], seed: int
-) -> dict[str, list[Estimate]]:
-    """Of each measure the differences of all later rounds from the one at ``place``."""
+) -> dict[str, list[tuple[Estimate, float]]]:
+    """Of each measure the differences of all later rounds from the one at ``place``, their
+    intervals wide enough for any unread answer; and how far those could move each."""
     later = range(place + 1, len(panel.rounds))
     of_means = [m for m in stated if averaged(m, panel.outcome)]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -84,51 +86,48 @@ def _later(
             (m.name, s): panel.of(m)[:, s] - panel.of(m)[:, place] for m in of_means for s in later
         }
     scores = means(columns, panel.clusters, seed=seed)
-    found: dict[str, list[Estimate]] = {}
+    found: dict[str, list[tuple[Estimate, float]]] = {}
     for m in stated:
-        if m.name == panel.outcome.name:
-            found[m.name] = [_widest(panel, s, place) for s in later]
-        elif m in of_means:
-            found[m.name] = [scores[m.name, s] for s in later]
-        else:
-            x = panel.of(m)
-            found[m.name] = [share_difference(x[:, s], x[:, place], panel.clusters) for s in later]
+        found[m.name] = []
+        for s in later:
+            known = scores.get((m.name, s))
+            recorded = _difference(panel, m, *_both(panel, m, s, place)) if known is None else known
+            found[m.name].append(_widened(panel, m, s, place, recorded))
     return found
 
 
-def _ways(panel: Panel, s: int, place: int) -> list[Estimate]:
-    """The outcome's difference of two rounds, as recorded and as unread answers may have it."""
+def _both(panel: Panel, m: Measure, s: int, place: int) -> tuple[Columns, Columns]:
+    """What is needed of both rounds."""
+    name = "outcome" if m.name == panel.outcome.name else m.name
     after, before = (
-        {name: panel.columns[name][:, at] for name in ("outcome", "parse_rate")}
+        {each: panel.columns[each][:, at] for each in {"outcome", "parse_rate", name}}
         for at in (s, place)
     )
-    ways = [(after, before), *other_counts((after, before), panel.outcome)]
-    return [
-        paired(panel.outcome, late["outcome"], early["outcome"], panel.clusters)
-        for late, early in ways
-    ]
+    return after, before
 
 
-def _widest(panel: Panel, s: int, place: int) -> Estimate:
-    """The outcome's difference of two rounds, its interval wide enough for any unread answer."""
-    found = _ways(panel, s, place)
-    lows, highs = (
-        [x for x in side if x is not None]
-        for side in zip(*((e.low, e.high) for e in found), strict=True)
-    )
-    return (
-        replace(found[0], low=min(lows), high=max(highs)) if len(lows) == len(found) else found[0]
-    )
+def _difference(panel: Panel, m: Measure, after: Columns, before: Columns) -> Estimate:
+    if m.name == panel.outcome.name:
+        return paired(panel.outcome, after["outcome"], before["outcome"], panel.clusters)
+    if m.kind == "share":
+        return share_difference(after[m.name], before[m.name], panel.clusters)
+    return means({"": after[m.name] - before[m.name]}, panel.clusters)[""]
 
 
-def _room(panel: Panel, place: int) -> float:
-    """How far unread answers could move the outcome's difference of some later round."""
-    found = [_ways(panel, s, place) for s in range(place + 1, len(panel.rounds))]
-    return max(
-        abs((other.value or 0.0) - (recorded.value or 0.0))
-        for recorded, *others in found
-        for other in (recorded, *others)
-    )
+def _widened(
+    panel: Panel, m: Measure, s: int, place: int, recorded: Estimate
+) -> tuple[Estimate, float]:
+    columns = _both(panel, m, s, place)
+    of_outcome = m.name == panel.outcome.name
+    if not (of_outcome or lacks(columns, m)):
+        return recorded, 0.0
+    ways = other_counts(columns, panel.outcome, () if of_outcome else [m])
+    others = [_difference(panel, m, *way) for way in ways]
+    lows, highs = [e.low for e in (recorded, *others)], [e.high for e in (recorded, *others)]
+    room = max((abs((e.value or 0.0) - (recorded.value or 0.0)) for e in others), default=0.0)
+    if None in lows or None in highs:
+        return recorded, room
+    return replace(recorded, low=min(lows), high=max(highs)), room  # type: ignore[type-var]
 
 
 def _not_shown(estimates: Sequence[Estimate], margin: float, room: float) -> dict[str, Any]:

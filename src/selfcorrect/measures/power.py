@@ -42,10 +42,12 @@ class Design:
         clusters = n / self.size
         if self.size == 1:
             return n / deff
-        if clusters <= 1.5:
-            return 0.0
-        ratio = float(Z / stats.t.ppf(0.5 + LEVEL / 2, clusters - 1))
-        return n / deff * ratio**2
+        return n / deff * _few(clusters) ** 2 if clusters > 1.5 else 0.0
+
+
+def _few(clusters: float) -> float:
+    """The normal quantile over that of t: how much shorter an interval of many clusters is."""
+    return float(Z / stats.t.ppf(0.5 + LEVEL / 2, clusters - 1))
 
 
 _MOST = 1e15
@@ -149,28 +151,40 @@ class MeanDesign:
     Attributes:
         spread: the variance of one example's difference, its cluster's part in it included.
         power: the chance of showing what is there.
+        size: examples of a cluster.
+        known: the share of examples whose outcome is known before and after.
     """
 
     spread: float
     power: float = POWER
+    size: float = 1.0
+    known: float = 1.0
+
+    def independent(self, n: float) -> float:
+        """How many examples with a known outcome n of these are worth, t for few clusters
+        included."""
+        clusters = n * self.known / self.size
+        return n * self.known * _few(clusters) ** 2 if clusters > 1.5 else 0.0
 
     def n_for_difference(self, difference: float) -> int | None:
         """Examples that show a difference; ``None`` for one of 0."""
         if difference == 0:
             return None
-        return math.ceil(difference_n(self.spread, difference, self.power))
+        return _examples(difference_n(self.spread, difference, self.power), self)
 
     def n_for_margin(self, margin: float) -> int:
         """Examples that show that nothing changed by more than ± margin, if nothing does."""
-        return math.ceil(margin_n(self.spread, margin, self.power))
+        return _examples(margin_n(self.spread, margin, self.power), self)
 
-    def difference_of(self, n: int) -> float:
-        """The smallest difference that n examples show."""
-        return math.sqrt(self.spread / n) * (Z + _quantile(self.power))
+    def difference_of(self, n: int) -> float | None:
+        """The smallest difference that n examples show; ``None`` if they show none."""
+        worth = self.independent(n)
+        return math.sqrt(self.spread / worth) * (Z + _quantile(self.power)) if worth else None
 
-    def margin_of(self, n: int) -> float:
+    def margin_of(self, n: int) -> float | None:
         """The smallest margin that n examples show; the inverse of :meth:`n_for_margin`."""
-        return math.sqrt(margin_n(self.spread, 1.0, self.power) / n)
+        worth = self.independent(n)
+        return math.sqrt(margin_n(self.spread, 1.0, self.power) / worth) if worth else None
 
 
 def difference_of(n: int, design: Design) -> float | None:
@@ -193,8 +207,8 @@ def _quantile(power: float) -> float:
     return float(stats.norm.ppf(power))
 
 
-def _examples(independent: float, design: Design) -> int:
-    """Examples that are worth so many independent ones."""
+def _examples(independent: float, design: Design | MeanDesign) -> int:
+    """Examples that are worth so many independent ones: two clusters at least."""
     low = max(independent, 2 * design.size)
     if design.independent(low) >= independent:
         return math.ceil(low)
