@@ -99,6 +99,8 @@ def made_round(rng: np.random.Generator, number: int, accuracy: float, n: int) -
         "n": n,
         "clusters": n // 5,
         "unparsed": 6,
+        "ungraded": 0,
+        "idle": 0,
         "low_mass": False,
         "measures": measures,
         "reliability": bins,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 from test_verdict_words import summary
 
 from panels import MARGINS, made
+from selfcorrect.measures import rounds
 from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
-from selfcorrect.outcome import Share
+from selfcorrect.outcome import Outcome, Share, Sums
 from selfcorrect.report.verdict import headline
 from selfcorrect.report.verdict import verdict as words
 
@@ -104,7 +106,7 @@ def test_unread_answers_decide_nothing_against_the_control() -> None:
     read[:40, 4] = 0
     said = words(summary(seen(right, read), control))
     assert "lost" not in said
-    assert "depends on how unread answers are counted, from −66.7 to 0.0 points" in said
+    assert "answers that couldn't be read allow anything from −66.7 to 0.0 points" in said
 
 
 def test_a_task_s_own_figure_hangs_on_them_as_well() -> None:
@@ -121,3 +123,128 @@ def test_a_task_s_own_figure_hangs_on_them_as_well() -> None:
     p = seen(right, read)
     table = compare(p, p, (2, 1), MARGINS, half)
     assert table["accuracy_half"]["verdict"] == "worse"
+
+
+def test_more_examples_are_not_promised_where_none_would_help() -> None:
+    """30 % unread in both rounds and nothing moves: the record is undecided, both ends decide."""
+    rng = np.random.default_rng(2)
+    for n in (20, 60, 150):
+        right = np.repeat((rng.random((n, 1)) < 0.5).astype(float), 5, axis=1)
+        read = np.ones((n, 5))
+        read[: n * 3 // 10] = 0
+        found = summary(seen(right, read))
+        said = words(found)
+        changed, converged = found["changes"]["accuracy"], found["convergence"]["accuracy"]
+        assert changed["hangs"]
+        assert changed["unread"] == [-0.3, 0.3]
+        assert changed["n_needed"] is None
+        assert converged["hangs"]
+        assert converged["n_needed"] is None
+        assert said.startswith("Whether accuracy changed can't be said, because answers couldn't")
+        assert "examples would" not in said
+        assert "would most likely have been shown" not in said
+        assert "as unread answers leave more room than the margin" in said
+
+
+def test_few_unread_answers_and_a_number_that_counts_them() -> None:
+    right = np.zeros((400, 2))
+    right[:200] = 1
+    right[200:216, 1] = 1
+    right[:4, 1] = 0
+    read = np.ones((400, 2))
+    whole = ends(right, read)
+    read[399, 1] = 0
+    found = ends(right, read)
+    assert (whole["verdict"], found["verdict"]) == ("better", "better")
+    right[200:208, 1] = 0
+    whole, found = ends(right, np.ones((400, 2))), ends(right, read)
+    assert (whole["verdict"], found["verdict"]) == ("undecided", "undecided")
+    assert not found["hangs"]
+    assert whole["n_needed"] < found["n_needed"]  # 3 of 400 may be 4 or none of it
+
+
+def mean(before: np.ndarray, after: np.ndarray, bounds: tuple[float, float]) -> Panel:
+    """A panel of an outcome that is a number; NaN where nothing graded an answer."""
+    x = np.stack([before, after], axis=1)
+    return replace(made(x), outcome=Outcome("coverage", "mean", "higher", bounds, 0.03))
+
+
+def between(p: Panel) -> dict[str, Any]:
+    return compare(p, p, (2, 1), {"coverage": 0.03})["coverage"]
+
+
+def test_an_outcome_missing_on_one_side_is_as_unread() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.uniform(0, 1, 200)
+    after = before - rng.uniform(0.01, 0.03, 200)
+    assert between(mean(before, after, (0, 1)))["verdict"] == "worse"
+    after[after < 0.5] = np.nan  # the judge fails where the answer is poor
+    found = between(mean(before, after, (0, 1)))
+    assert found["verdict"] == "undecided"
+    assert found["hangs"]
+    told = rounds.summarize(mean(before, after, (0, 1)), {"coverage": 0.03})["rounds"]
+    assert [row["ungraded"] for row in told] == [0, int(np.isnan(after).sum())]
+    before[np.isnan(after)] = np.nan  # no part of the question
+    assert between(mean(before, after, (0, 1)))["verdict"] == "worse"
+
+
+def test_without_bounds_an_unread_answer_could_be_anything() -> None:
+    before, after = np.full(400, 2.0), np.full(400, 1.8)
+    after[:100] = 1.7
+    p = mean(before, after, (0.0, np.inf))
+    assert between(p)["verdict"] == "worse"
+    p.columns["parse_rate"][:19, 1] = 0
+    p.columns["outcome"][:19, 1] = np.nan  # each 8, if anybody could read it
+    found = between(p)
+    assert (found["verdict"], found["hangs"], found["unread"]) == ("undecided", True, None)
+    assert found["n_needed"] is None
+    assert (
+        between(replace(p, outcome=Outcome("coverage", "mean", "higher", (0.0, 3.0), 0.03)))[
+            "verdict"
+        ]
+        == "worse"
+    )
+
+
+def test_confidence_is_compared_at_both_ends_too() -> None:
+    """Answers of low confidence become unread: those left look surer, and nothing changed."""
+    rng = np.random.default_rng(1)
+    confidence = rng.uniform(0.5, 1, (2000, 2))
+    right = (rng.random((2000, 2)) < 0.5).astype(float)
+    read = np.ones((2000, 2))
+    read[:, 1] = confidence[:, 1] >= 0.6
+    shown = np.where(read == 1, confidence, np.nan)
+    wrong = np.where(read == 1, right, 0.0)
+    p = made(wrong, parse_rate=read, confidence=shown, calibration_gap=shown - wrong)
+    table = compare(p, p, (2, 1), MARGINS)
+    for name in ("confidence", "calibration_gap"):
+        assert table[name]["value"] > 0.03
+        assert (table[name]["verdict"], table[name]["hangs"]) == ("undecided", True)
+    assert "surer" not in words(summary(p))
+
+
+def test_a_figure_of_the_task_s_own_numbers_is_compared_at_both_ends() -> None:
+    """Half of the biased answers are unread: the bias seems to be gone."""
+    biased = np.ones((400, 2))
+    biased[200:] = 0
+    read = np.ones((400, 2))
+    read[:100, 1] = 0
+    p = made(np.zeros((400, 2)), parse_rate=read, choice=np.where(read == 1, 0.0, np.nan))
+    p = replace(p, own={"biased": np.where(read == 1, biased, np.nan)})
+    lean = Sums(
+        lambda c: np.stack([np.isfinite(c["biased"]), c["biased"] == 1], axis=1).astype(float),
+        lambda sums: 2 * sums[..., 1] / sums[..., 0] - 1,
+        bounds=(-1, 1),
+        better="lower",
+    )
+    own = Own(figures={"bias": lean})
+    found = compare(p, p, (2, 1), MARGINS, own)["bias"]
+    assert found["value"] < -0.3
+    assert (found["verdict"], found["hangs"]) == ("undecided", True)
+    assert found["unread"][1] >= 0
+
+
+def test_dialogues_that_were_over_are_no_sign_of_convergence_unsaid() -> None:
+    found = summary(seen(np.ones((200, 6)), np.ones((200, 6))))
+    found["rounds"][-1]["idle"] = 199
+    assert "though 100 % of the dialogues were over before that" in words(found)

@@ -40,7 +40,8 @@ class _Commands(TyperGroup):
             if error.trace:
                 typer.echo(visible(error.trace, lines=True), err=True)
         except _UsageError as error:
-            if not error.args:  # no command at all: the help is shown
+            # a group without a command shows its help; its class is private to typer
+            if not error.args or type(error).__name__ == "NoArgsIsHelpError":
                 raise
             where = error.ctx.command_path if error.ctx else "selfcorrect"
             sentence = f"{error.format_message().rstrip('.')}; see {where} --help."

@@ -23,7 +23,7 @@ from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER, difference_n, least_n, margin_n
-from selfcorrect.measures.unread import Columns, lacks, other_counts
+from selfcorrect.measures.unread import Columns, boundless, lacks, other_counts
 from selfcorrect.outcome import Figure, Outcome
 
 
@@ -54,7 +54,8 @@ def compare(
         or that it lies within the margin, if it is as seen; ``None`` where no number would. Means
         also have ``after`` and ``before``, over the same rows as their difference. Where some
         answers weren't read or graded, ``unread`` holds the lowest and the highest difference that
-        they allow; where a verdict would depend on them it is ``undecided``, and ``hangs`` is true.
+        they allow (``None`` where the outcome has no bounds, so that they allow anything); where a
+        verdict would depend on them it is ``undecided``, and ``hangs`` is true.
     """
     own, outcome, clusters = own or Own(after.outcome), after.outcome, after.clusters
     stated = [m for m in after.measures if m.compared]
@@ -73,7 +74,8 @@ def compare(
         margin, tested = margins.get(name), p if name == outcome.name else None
         told = verdict(e, margin, signs[name], tested)
         counted = [other[name] for other in others if name in other]
-        hangs = _hangs(told, [verdict(other, margin, signs[name]) for other in counted])
+        anything = name == outcome.name and boundless(columns, outcome)
+        hangs = _hangs(told, [verdict(other, margin, signs[name]) for other in counted], anything)
         told = "undecided" if hangs else told
         table[name] = {
             **e.table(),
@@ -86,7 +88,8 @@ def compare(
         }
         if counted:
             values = [other.value for other in (e, *counted) if other.value is not None]
-            table[name]["unread"] = [min(values), max(values)] if values else None
+            ranged = bool(values) and not anything
+            table[name]["unread"] = [min(values), max(values)] if ranged else None
             table[name]["hangs"] = hangs
     for m in stated:
         if m.of_record is not None:
@@ -146,13 +149,14 @@ def _sign(compute: Figure) -> int:
     return {"higher": 1, "lower": -1}.get(getattr(compute, "better", None) or "", 0)
 
 
-def _hangs(told: str | None, others: Sequence[str | None]) -> bool:
+def _hangs(told: str | None, others: Sequence[str | None], anything: bool) -> bool:
     """Whether a verdict depends on what unread answers are counted as: they could undo it, or
-    decide it either way."""
-    if told is None:
-        return False
-    decided = {each for each in (told, *others) if each not in (None, "undecided")}
-    return len(decided) > 1 or (told in decided and "undecided" in others)
+    decide it either way, or make the difference ``anything``."""
+    if told is None or anything:
+        return told is not None
+    if told != "undecided":
+        return any(each != told for each in others)
+    return len({each for each in others if each not in (None, "undecided")}) > 1
 
 
 def verdict(
@@ -198,7 +202,10 @@ def _to_decide(ways: Sequence[Estimate], margin: float | None) -> int | None:
         numbers.append(max(difference_n(_spread(e), abs(e.value or 0.0)) for e in ways))
     if margin is not None and max(map(abs, values)) < margin:
         numbers.append(max(n_for_margin_of(e, margin, abs(e.value or 0.0), POWER) for e in ways))
-    return math.ceil(min(numbers)) if numbers else None
+    needed = math.ceil(min(numbers, default=0))
+    return (
+        needed if needed > ways[0].n else None
+    )  # a test that few pairs can't pass stood in the way
 
 
 def n_for_margin_of(e: Estimate, margin: float, difference: float, power: float) -> float:

@@ -16,7 +16,7 @@ from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER
-from selfcorrect.measures.unread import Columns, lacks, other_counts
+from selfcorrect.measures.unread import Columns, boundless, lacks, other_counts
 
 #: A run has converged at round t if it stays within the margin for at least so many more rounds.
 LATER = 3
@@ -62,11 +62,11 @@ def convergence(
             known = [abs(end) for end in ends if end is not None]
             if first and len(known) == len(ends):
                 found[name]["smallest_margin"] = max(known)
-            if len(known) == len(ends) and max(known) <= open_[name]:
+            room = max(room for _, room in estimates)
+            if len(known) == len(ends) and max(known) <= open_[name] and math.isfinite(room):
                 found[name]["round"] = rounds[place]
                 continue
             if first:
-                room = max(room for _, room in estimates)
                 found[name] |= _not_shown([e for e, _ in estimates], open_[name], room)
             del open_[name]
         if not open_:
@@ -125,6 +125,8 @@ def _widened(
     others = [_difference(panel, m, *way) for way in ways]
     lows, highs = [e.low for e in (recorded, *others)], [e.high for e in (recorded, *others)]
     room = max((abs((e.value or 0.0) - (recorded.value or 0.0)) for e in others), default=0.0)
+    if of_outcome and boundless(columns, panel.outcome):
+        room = math.inf
     if None in lows or None in highs:
         return recorded, room
     return replace(recorded, low=min(lows), high=max(highs)), room  # type: ignore[type-var]
@@ -142,6 +144,7 @@ def _not_shown(estimates: Sequence[Estimate], margin: float, room: float) -> dic
     if whys:
         return {"why": whys[0]}
     moved = any((e.low or 0) > margin or (e.high or 0) < -margin for e in estimates)
+    moved = moved and math.isfinite(room)
     if room >= margin and not moved:
         return {"why": "unread answers leave more room than the margin", "hangs": True}
     # all of them must be shown: each fails with its part of the chance that one does

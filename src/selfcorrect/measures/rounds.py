@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from selfcorrect.measures import transitions
 from selfcorrect.measures.catalogue import Measure, Own
@@ -39,12 +40,13 @@ def summarize(
         seed: of the resampling.
 
     Returns:
-        ``{"rounds": [{"round", "n", "clusters", "unparsed", "low_mass", "measures", "reliability",
-        "flow", "changed", "settled", "gain", and where answers are right or wrong "cl", "cs"}],
-        "alternating", "changes", "convergence", "converged_at"}`` with JSON's types only. A measure
-        is ``{"value", "low", "high", "n", "clusters"}``, with ``"why"`` where a number is missing
-        (never NaN), and ``"band"`` where there is a simultaneous one. ``converged_at`` is the
-        outcome's.
+        ``{"rounds": [{"round", "n", "clusters", "unparsed", "ungraded" (read, and without an
+        outcome that the example has elsewhere), "idle" (nothing was asked any more), "low_mass",
+        "measures", "reliability", "flow", "changed", "settled", "gain", and where answers are right
+        or wrong "cl", "cs"}], "alternating", "changes", "convergence", "converged_at"}`` with
+        JSON's types only. A measure is ``{"value", "low", "high", "n", "clusters"}``, with
+        ``"why"`` where a number is missing (never NaN), and ``"band"`` where there is a
+        simultaneous one. ``converged_at`` is the outcome's.
     """
     own = own or Own(panel.outcome)
     if not panel.rounds:
@@ -77,6 +79,7 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
     ways = {m.name: _way(panel, m) for m in panel.measures if m.kind == "way"}
     flows = [None, *_flow(panel)]
     gains = _gains(panel)
+    graded = np.asarray(np.isfinite(panel.columns["outcome"]).any(axis=1))
     rounds = []
     for place, number in enumerate(panel.rounds):
         there = panel.there[:, place]
@@ -95,6 +98,8 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
                 "n": len(clusters),
                 "clusters": len(np.unique(clusters)),
                 "unparsed": int((columns["parse_rate"] == 0).sum()),
+                "ungraded": int((graded[there] & _ungraded(columns)).sum()),
+                "idle": int((columns["tokens"] == 0).sum()),
                 "low_mass": median is not None and median < LOW_MASS,
                 "measures": measured,
                 "reliability": beside[place].get("reliability", []),
@@ -104,6 +109,11 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
             }
         )
     return rounds
+
+
+def _ungraded(columns: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Answers that were read and have no outcome."""
+    return np.asarray((columns["parse_rate"] == 1) & ~np.isfinite(columns["outcome"]))
 
 
 def _of_records(panel: Panel, own: Own, seed: int) -> list[Tables]:
@@ -211,8 +221,9 @@ def against(
         ``round`` and ``control_round``: the last that both have, but a control of one round is
         compared with the run's last; ``difference``: every measure's, see
         :func:`selfcorrect.measures.compare.compare`; ``by_round``: the outcome's in every round, or
-        ``None`` for a round that the control doesn't have; ``tokens_ratio``: the tokens encoded by
-        a dialogue of the run up to that round, over those of the control's.
+        ``None`` for a round that the control doesn't have, or whose records are the same (a first
+        round that both share); ``tokens_ratio``: the tokens encoded by a dialogue of the run up to
+        that round, over those of the control's.
     """
     mine, theirs = panel.beside(control)
     if not len(mine.examples):
@@ -231,12 +242,18 @@ def against(
                 theirs.at(t)["outcome"],
                 mine.clusters,
             ).table()
-            if t in theirs.rounds
+            if t in theirs.rounds and not _same(mine, theirs, t)
             else None
             for t in mine.rounds
         ],
         "tokens_ratio": tokens / others if others else None,
     }
+
+
+def _same(mine: Panel, theirs: Panel, round: int) -> bool:
+    """Whether both have the same records in a round, which then shows no difference by chance."""
+    one, other = mine.at(round), theirs.at(round)
+    return all(np.array_equal(one[name], other[name], equal_nan=True) for name in mine.columns)
 
 
 def _last_of(mine: Panel, theirs: Panel) -> int:

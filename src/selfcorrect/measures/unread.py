@@ -31,9 +31,9 @@ def other_counts(
     """The columns with all that isn't known counted for a rise, and for a fall.
 
     Outcomes, and measures of records that unread answers lack, as far as their bounds allow; where
-    a bound is infinite, no further than what was seen. The task's own numbers likewise, both
-    ways beside each of the outcome's, as nobody knows how they go together. An example that has no
-    outcome on either side is no part of the question.
+    a bound is infinite, no further than what was seen (see :func:`boundless`). The task's own
+    numbers likewise, both ways beside each of the outcome's, as nobody knows how they go together.
+    An example that has no outcome on either side is no part of the question.
 
     Args:
         columns: after and before, a column [n] by name.
@@ -60,6 +60,15 @@ def other_counts(
         return []
     ways = product((1, 0), repeat=2) if theirs else ((1, 1), (0, 0))
     return [_counted(columns, {**_ends(unknown, one), **_ends(theirs, two)}) for one, two in ways]
+
+
+def boundless(columns: tuple[Columns, Columns], outcome: Outcome) -> bool:
+    """Whether outcomes that nobody knows could make a difference anything at all."""
+    if all(map(math.isfinite, outcome.bounds)):
+        return False
+    after, before = columns
+    unknown = _no_outcome(after, before, outcome), _no_outcome(before, after, outcome)
+    return any(each.any() for each in unknown)
 
 
 def _no_outcome(columns: Columns, other: Columns, outcome: Outcome) -> NDArray[np.bool_]:

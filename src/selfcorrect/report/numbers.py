@@ -57,16 +57,25 @@ def change(difference: Mapping[str, Any], share: bool, **how: bool) -> str:
     turned = -1 if how.get("turned") else 1
     value, ends = difference["value"], [difference["low"], difference["high"]]
     signed = how.get("signed", True) and turned > 0
-    text = short(turned * value, 3, signed=signed)
+    places = places_of(difference.get("margin"))
+    text = short(turned * value, places, signed=signed)
     if None in ends:
         return text
     low, high = sorted(turned * end for end in ends)
-    return f"{text} [{short(low, 3)}, {short(high, 3)}]"
+    return f"{text} [{short(low, places)}, {short(high, places)}]"
+
+
+def places_of(margin: float | None) -> int:
+    """Places after the point, so that a margin and what is compared with it have two digits."""
+    return 3 if not margin else max(3, 1 - math.floor(math.log10(margin)))
 
 
 def within(margin: float, share: bool) -> str:
     """``±3 points`` of a share, ``±.02`` of another number."""
-    return f"±{percent(margin)} points" if share else f"±{short(margin, 3)}"
+    if share:
+        text = percent(margin, places_of(margin) - 2)
+        return f"±{text.rstrip('0').rstrip('.') if '.' in text else text} points"
+    return f"±{short(margin, places_of(margin))}"
 
 
 def points(difference: Mapping[str, Any], *, signed: bool = True, turned: bool = False) -> str:

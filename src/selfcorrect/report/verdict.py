@@ -11,6 +11,7 @@ from selfcorrect.report.numbers import (
     count,
     interval,
     percent,
+    places_of,
     short,
     tenths,
     within,
@@ -82,21 +83,36 @@ def _unread(summary: _Table) -> str:
         return ""
     rounds, share = summary["rounds"], _share(summary)
     ends = [
-        f"{row['unparsed']:,} of {row['n']:,} in round {row['round']}"
+        f"{row['unparsed'] + row['ungraded']:,} of {row['n']:,} in round {row['round']}"
         for row in (rounds[0], rounds[-1])
     ]
     counted = "Counted as wrong" if share else "Left out"
     return (
-        f"Whether {_said(summary)} changed can't be said, because answers couldn't be read: "
-        f"{' and '.join(ends)}. {counted}, they make it {change(changed, share)}; counted "
-        f"otherwise, anything from {_between(changed['unread'], share)}. Look at them first."
+        f"Whether {_said(summary)} changed can't be said, because answers couldn't be "
+        f"{_unknown(rounds)}: {' and '.join(ends)}. {counted}, they make it "
+        f"{change(changed, share)}; counted otherwise, {_between(changed, share)}. Look at them "
+        "first."
     )
 
 
-def _between(ends: Sequence[float], share: bool) -> str:
+def _unknown(rounds: Sequence[_Table]) -> str:
+    """What could not be done with answers whose outcome nobody knows."""
+    unread = any(row["unparsed"] for row in rounds)
+    if any(row["ungraded"] for row in rounds):
+        return "read or graded" if unread else "graded"
+    return "read"
+
+
+def _between(changed: _Table, share: bool) -> str:
+    """What unread answers allow."""
+    if changed["unread"] is None:
+        return "anything at all, as the task states no bounds"
     if share:
-        return " to ".join(tenths(100 * end, "+") for end in ends) + " points"
-    return " to ".join(short(end, 3, signed=True) for end in ends)
+        ends = " to ".join(tenths(100 * end, "+") for end in changed["unread"])
+        return f"anything from {ends} points"
+    places = places_of(changed["margin"])
+    ends = " to ".join(short(end, places, signed=True) for end in changed["unread"])
+    return f"anything from {ends}"
 
 
 def _surer(summary: _Table) -> str:
@@ -190,6 +206,9 @@ def _convergence(summary: _Table) -> str:
         still = rounds[-1]["changed"]["value"]
         if still is not None and still >= _STILL:
             said += f", though {percent(still, 0)} % of the answers still change in the last round"
+        idle = rounds[-1]["idle"] / rounds[-1]["n"]
+        if idle >= _STILL:
+            said += f", though {percent(idle, 0)} % of the dialogues were over before that"
         turning = summary["alternating"]["value"]
         if turning is not None and turning >= _STILL:
             said += f" and {percent(turning, 0)} % of the dialogues go back and forth"
@@ -201,7 +220,8 @@ def _convergence(summary: _Table) -> str:
         moved = margin.removeprefix("±")
         return f"It hasn't converged: {name} moved by more than {moved} after round {after}."
     smallest = told["smallest_margin"]
-    least = f"±{at_least(smallest)} points" if share else f"±{short(_up(smallest), 3)}"
+    places = places_of(told["margin"])
+    least = f"±{at_least(smallest)} points" if share else f"±{short(_up(smallest, places), places)}"
     said = f"It isn't shown to have converged: {least} is the smallest margin this run could show"
     if told.get("hangs"):
         return f"{said}, as {told['why']}."
@@ -212,9 +232,10 @@ def _convergence(summary: _Table) -> str:
     return f"{said}, and if nothing moved {short_margin} would most likely have been shown."
 
 
-def _up(number: float) -> float:
-    """Rounded up to three places: rounding down would turn "not within it" into "within it"."""
-    return -(-1000 * number // 1) / 1000
+def _up(number: float, places: int) -> float:
+    """Rounded up: rounding down would turn "not within it" into "within it"."""
+    scale = 10.0**places
+    return -(-scale * number // 1) / scale
 
 
 def _needs(why: str) -> str:
@@ -245,8 +266,8 @@ def _cause(summary: _Table) -> str:
     cost = f", at {ratio:.1f} times the tokens" if ratio is not None else ""
     if difference.get("hangs"):
         return (
-            f"Whether {name} gains anything over {_TO}{cost} can't be said: it depends on how "
-            f"unread answers are counted, from {_between(difference['unread'], share)}{of}."
+            f"Whether {name} gains anything over {_TO}{cost} can't be said: answers that couldn't "
+            f"be {_unknown(rounds)} allow {_between(difference, share)}{of}."
         )
     match difference["verdict"]:
         case "better" | "worse":

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from selfcorrect import tasks
-from selfcorrect.converse import OWN_NOTES
+from selfcorrect.converse import ENDED, OWN_NOTES, STOPPED
 from selfcorrect.errors import UserError
 from selfcorrect.measures import rounds
 from selfcorrect.measures.catalogue import Own, margins
@@ -20,6 +22,8 @@ from selfcorrect.runs.run import Run
 from selfcorrect.tasks.base import Task
 
 _MOST = 8
+#: What became of a dialogue that was over early, by the code of its note.
+_OVER = {ENDED.code: "ended", STOPPED.code: "stopped, their answers having settled,"}
 #: What of a note is of one record alone: numbers after a colon.
 _COUNTS = re.compile(r": [^:]*\d.*$")
 
@@ -64,7 +68,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "notes": [
             *_skipped(run),
             *_lacking(records),
-            *_differently(run),
+            *_of_records(run),
             *([note] if note else []),
         ],
     }
@@ -87,18 +91,38 @@ def _panel(run: Run, own: Own) -> Panel:
     return panel(run.chunks(columns_needed(own.outcome)), tuple(own.values), own.outcome)
 
 
-def _differently(run: Run) -> list[str]:
-    """What models did differently than they were asked to, and in how many records."""
-    counts: Counter[str] = Counter()
-    records = 0
-    for frame in run.chunks(["notes"]):
+def _of_records(run: Run) -> list[str]:
+    """What records tell beside their numbers: dialogues that were over early, answers that were cut
+    off, and what models did differently than they were asked to."""
+    counts, over = Counter[str](), Counter[str]()
+    records = cut = last = 0
+    for frame in run.chunks(["round", "notes", "cut", "problem", "choices"]):
+        late = int(frame["round"].max() or 0)  # type: ignore[arg-type]
+        if late > last:
+            last, over = late, Counter()
         records += frame.height
-        for row in frame["notes"].to_list():
-            counts.update(
-                {_COUNTS.sub("", n["text"]) for n in row or () if n["code"] not in OWN_NOTES}
-            )
+        # of a lettered answer it matters only if no letter came
+        matters = pl.col("problem").is_not_null() | (pl.col("choices").list.len() == 0)
+        cut += frame.filter(pl.col("cut") & matters).height
+        noted = frame.filter(pl.col("notes").list.len() > 0)
+        for number, row in noted.select("round", "notes").iter_rows():
+            counts.update({_COUNTS.sub("", n["text"]) for n in row if n["code"] not in OWN_NOTES})
+            over.update({n["code"] for n in row if number == last} & _OVER.keys())
     return [
-        f"in {count:,} of {records:,} records {note}." for note, count in counts.most_common(_MOST)
+        *(
+            f"{count:,} of {run.dialogues:,} dialogues {_OVER[code]} before round {last}: in the "
+            "rounds after that, their last answer stands."
+            for code, count in over.items()
+        ),
+        *(
+            [
+                f"in {cut:,} of {records:,} records the answer was cut off before it was complete; "
+                "max_tokens of the task, or of the strategy's step, says how long it may be."
+            ]
+            if cut
+            else []
+        ),
+        *(f"in {n:,} of {records:,} records {note}." for note, n in counts.most_common(_MOST)),
     ]
 
 
