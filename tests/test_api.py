@@ -102,7 +102,10 @@ def test_in_a_notebook_a_run_shows_the_first_screen(tmp_path: Path) -> None:
     shown = run._repr_html_()
     assert shown.startswith("<iframe ")
     assert "<script" not in shown  # all of it stands, escaped, in srcdoc
-    assert escape(run.summary()["verdict"])[:40] in unescape(shown)
+    verdict = run.summary()["verdict"]
+    assert escape(verdict)[:40] in unescape(shown)
+    both = run._repr_mimebundle_()
+    assert both == {"text/html": shown, "text/plain": f"{run!r}\n{verdict}"}
 
 
 def test_the_report_is_a_file_in_the_folder(tmp_path: Path) -> None:

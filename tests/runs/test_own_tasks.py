@@ -166,7 +166,7 @@ def own(outcome: Outcome | None = None, scale: float = 1.0, **changes: Any) -> F
 
 
 def run_object(task: Any, out: Path, **more: Any) -> Any:
-    settings = {"rounds": 2, "baseline": False, "progress": False, **more}
+    settings = {"rounds": 2, "controls": False, "progress": False, **more}
     return sc.run("planted:scores", task, out=out, **settings)
 
 

@@ -219,6 +219,13 @@ def forgetful() -> Callable[[Example, str], Answer]:
             {"judge": lambda _item, _answer: Grade(0.5)},
             "the judge doesn't tell them apart",
         ),
+        (
+            {
+                "outcome": Outcome("solved", "share"),
+                "judge": lambda _item, _answer: Grade(1.0),
+            },
+            "the judge doesn't tell them apart",
+        ),
         ({"read": never}, "the reference 'red' can't be read"),
         ({"read": forgetful()}, "another key each time"),
         ({"read": lambda _e, text: Answer(text, 3)}, "the key of 'red' is 3, and must be text"),
@@ -247,6 +254,12 @@ def forgetful() -> Callable[[Example, str], Answer]:
 def test_check_says_what_is_wrong(changes: dict[str, Any], says: str) -> None:
     problems = flags(**changes).check()
     assert any(says in problem for problem in problems), problems
+
+
+def test_a_judge_gives_one_grade() -> None:
+    task = flags(judge=lambda _item, _answer: 1.0)  # type: ignore[arg-type, return-value]
+    with pytest.raises(UserError, match=r"its judge must give one Grade, .* not 1\.0"):
+        task.check()
 
 
 def test_another_items_reference_must_not_be_better() -> None:

@@ -55,5 +55,16 @@ def _first_screen(run: Run) -> str:
     return first_screen(_summary(run))
 
 
+def _shown(run: Run, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG001
+    """What a notebook shows: the first screen, and where it trusts no page, the verdict as text."""
+    from selfcorrect.report.page import first_screen
+    from selfcorrect.text import visible
+
+    summary = _summary(run)
+    said = visible(summary["verdict"], lines=True)
+    return {"text/plain": f"{run!r}\n{said}", "text/html": first_screen(summary)}
+
+
 # Imported where they are called: measuring brings libraries that finding a run doesn't need.
-Run.summary, Run.report, Run._repr_html_ = _summary, _report, _first_screen
+Run.summary, Run.report = _summary, _report
+Run._repr_html_, Run._repr_mimebundle_ = _first_screen, _shown

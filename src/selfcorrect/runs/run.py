@@ -45,6 +45,7 @@ class Run:
     summary: ClassVar[Callable[[Run], dict[str, Any]]]
     report: ClassVar[Callable[[Run], Path]]
     _repr_html_: ClassVar[Callable[[Run], str]]
+    _repr_mimebundle_: ClassVar[Callable[..., dict[str, str]]]
 
     @property
     def spec(self) -> RunSpec:

@@ -180,4 +180,5 @@ def _skipped(run: Run) -> list[str]:
     if not lines:
         return []
     more = f", and {len(lines) - 1} more (see run.toml)" if len(lines) > 1 else ""
-    return [f"{len(lines)} lines of the data were left out as malformed: {lines[0]}{more}"]
+    were = "line of the data was" if len(lines) == 1 else "lines of the data were"
+    return [f"{len(lines):,} {were} left out as malformed: {lines[0]}{more}"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
+import torch
 
 from selfcorrect.errors import UserError
 from selfcorrect.report.sheet import Chart, Table
-from selfcorrect.studies.construct.analysis import construct
+from selfcorrect.studies.construct.analysis import _example, construct
 from selfcorrect.studies.construct.sheet import sheet
+from selfcorrect.theory.construction.tokens import Contexts
 from studied import studied
 
 EXACT = 1e-12
@@ -90,6 +93,46 @@ def test_sheet(quick: dict[str, Any], how: dict[str, int]) -> None:
                 assert {len(row) for row in part.rows} == {len(part.columns)}
     assert page.findings[0].startswith("It can: after")
     assert "nan" not in str(page)
+
+
+def test_findings_and_tables_follow_the_numbers(quick: dict[str, Any]) -> None:
+    def of_masks(result: dict[str, Any]) -> str:
+        (said,) = [each for each in sheet(result).findings if "ixed mask depth" in each]
+        return said
+
+    def sharpness(result: dict[str, Any]) -> list[list[Any]]:
+        parts = [part for section in sheet(result).sections for part in section.parts]
+        (table,) = [p for p in parts if isinstance(p, Table) and p.title.startswith("Sharpness")]
+        return list(table.rows)
+
+    other = deepcopy(quick)
+    mask = other["boundaries"]["fixed_mask"][0]
+    mask |= {"share_wrong": 0.25, "depth": 7}
+    assert "With a fixed mask depth of 7 the error exceeds" in of_masks(other)
+    assert "in 25 % of the tasks" in of_masks(other)
+    mask["share_wrong"] = 0
+    assert "A fixed mask depth of 7 is enough for these tasks" in of_masks(other)
+    # up to the first sharpness whose error is below rounding, for both
+    for place, (a, b) in enumerate(
+        zip(
+            *(other["laws"][name]["rows"] for name in ("sharpness", "sharpness_ranked")),
+            strict=True,
+        )
+    ):
+        a["predicted"], b["predicted"] = (1e-15, 1e-15) if place == 2 else (1e-3, 1e-15)
+    assert len(sharpness(other)) == 3
+
+
+def test_the_reversed_ranking_is_far_from_the_prediction(quick: dict[str, Any]) -> None:
+    for row in quick["constructions"]:
+        assert row["error_if_reversed"] > 1e6 * row["max_error"]
+
+
+def test_the_example_shown_is_the_one_whose_weights_are_most_even() -> None:
+    far = torch.tensor([[[0.0, 0.0], [9.0, 9.0]]])
+    y = torch.cat([far, torch.eye(2)[None], far])
+    contexts = Contexts(torch.ones(3, 2), y, torch.rand(3, 2), torch.zeros(3, 2, 2))
+    assert _example(contexts).y.sum() == 2
 
 
 def test_sizes_too_small() -> None:

@@ -107,6 +107,26 @@ def test_descent_noise_and_plateau_are_decided_by_intervals() -> None:
     assert told["The worse the critic, the worse the answer"] == "does not reproduce"
 
 
+def test_a_plateau_below_which_the_best_response_lies_is_not_refuted_without_an_interval() -> None:
+    name = "The plateau of 1 − cos near .297 is the best that the context allows"
+    for copy in (curve(0.29, None), curve(0.295, 0.02), curve(0.4)):
+        found = result(arm("formats", "one-token", 0.004))
+        found["references"]["original"]["best copy"] = copy
+        assert {row[0]: row[1] for row in claims(found).rows}[name] == "undecided"
+
+
+def test_the_largest_cost_and_what_is_clearly_worse_are_told_apart() -> None:
+    found = result(
+        arm("ablations", "base", 0.003),
+        arm("ablations", "no FFN", 0.2, versus="base", difference=of(0.2, 0.1)),
+        arm("ablations", "one head", 0.5, versus="base", difference=of(0.5, 0.6)),
+        arm("ablations", "one layer", 0.0, versus="base", difference=of(0.001, 0.1)),
+    )
+    (said,) = [each for each in sheet(found).findings if each.startswith("Ablations on")]
+    assert "of 3 arms clearly worse: no FFN (" in said
+    assert "The largest difference is that of one head, +.500 [−.100, 1.100] nats." in said
+
+
 def test_a_page_of_any_presets() -> None:
     base = arm("ablations", "base", 0.003)
     other = arm("ablations", "no FFN", 0.2, versus="base", difference=of(0.2, 0.1))

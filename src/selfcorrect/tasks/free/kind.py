@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from selfcorrect.errors import UserError
 from selfcorrect.outcome import Figure, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.data.items import check_some, digest
@@ -131,7 +132,15 @@ class Free:
         return [self._grade(self._find(example.id), answer) for example, answer in pairs]
 
     def _grade(self, item: Item, answer: Answer) -> Grade:
-        return Grade(self._unread) if answer.key is None else self._judge(item, answer)
+        if answer.key is None:
+            return Grade(self._unread)
+        grade: object = self._judge(item, answer)
+        if not isinstance(grade, Grade):
+            raise UserError(
+                f"the task {self.name}, example {item.example.id!r}: its judge must give one Grade, "
+                f"such as Grade(1.0), not {_short(grade)}."
+            )
+        return grade
 
     @property
     def _unread(self) -> float | None:
@@ -183,6 +192,7 @@ class Free:
         rivals = ["", " \n", example.fields["question"], *([other] if other is not None else [])]
         texts = rivals if item.reference is None else [item.reference, *rivals]
         outcomes: list[float | None] = []
+        judged: list[float | None] = []
         for text in texts:
             answer, again = self.read(example, text), self.read(example, text)
             if problems := list(_check_key(example, text, answer, again)):
@@ -194,7 +204,9 @@ class Free:
             if unknown := set(grade.values) - {*self.values, *self.columns}:
                 yield f"{example.id}: values without a description: {sorted(unknown)}"
             outcomes.append(None if grade.outcome is None else float(grade.outcome))
-        seen.update(outcome for outcome in outcomes if outcome is not None)
+            if answer.key is not None:  # what can't be read the judge never sees
+                judged.append(outcomes[-1])
+        seen.update(outcome for outcome in judged if outcome is not None)
         if item.reference is not None:
             yield from self._check_reference(item, texts, outcomes)
 
@@ -232,8 +244,8 @@ def _check_key(example: Example, text: str, answer: Answer, again: Answer) -> It
         yield f"{example.id}: {_short(text)} has another key each time: equal texts have equal keys"
 
 
-def _short(text: str) -> str:
-    shown = repr(text)
+def _short(value: object) -> str:
+    shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
