@@ -133,7 +133,7 @@ def _sound(found: Completion, asked: Ask) -> None:
         assert found.stream.shape[0] <= len(asked.layers)
     if first := first_token(found.said[0]):
         read = read_likeliest(first, ["a", "b"])
-        assert read is None or all(score.logp <= 0 for score in read.scores)
+        assert read is None or all(each.logp <= 0 for each in read.found)
     for score in spread([found.given, found.given], ["(", "("]):
         assert score.logp <= 0
         assert score.logp_shared <= 0

@@ -159,7 +159,7 @@ def test_options_that_can_not_be_said_have_no_likelihood_and_no_nan() -> None:
     top = (("a", -0.1), ("b", -9999.0), ("c", -math.inf))
     read = read_likeliest(Token("a", -0.1, None, top), ["a", "b", "d"])
     assert read is not None
-    assert [s.logp for s in read.scores] == pytest.approx([-0.1, -9999.0, -9999.0])
+    assert [s.logp for s in read.found] == pytest.approx([-0.1, -9999.0, -9999.0])
     assert read_likeliest(Token("a", -0.1, None, (("b", -math.inf),)), ["b"]) is None
 
 

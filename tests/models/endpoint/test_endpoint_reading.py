@@ -156,14 +156,14 @@ def test_likelihoods_that_all_stand_there_are_exact_and_not_noted() -> None:
     assert read is not None
     assert read.exact
     assert read.notes == ()
-    assert [math.exp(s.logp) for s in read.scores] == pytest.approx([0.5, 0.3, 0.05])
+    assert [math.exp(s.logp) for s in read.found] == pytest.approx([0.5, 0.3, 0.05])
 
 
 def test_what_is_not_among_the_likeliest_gets_the_most_it_can_have_and_a_note() -> None:
     read = read_likeliest(_first({"a": 0.5, "x": 0.28, "a)": 0.1, " b": 0.08}), ["a", "b", "c"])
     assert read is not None
     assert not read.exact
-    assert [math.exp(s.logp) for s in read.scores] == pytest.approx([0.6, 0.08, 0.04])
+    assert [math.exp(s.logp) for s in read.found] == pytest.approx([0.6, 0.08, 0.04])
     assert read.notes == (
         "options were read from the 4 likeliest first tokens",
         "not among the 4 likeliest first tokens, below which the mass is 0.04: c; "
@@ -175,8 +175,8 @@ def test_a_word_that_begins_with_the_letter_is_not_the_letter() -> None:
     assert read_likeliest(_first({"An": 0.9, "Because": 0.1}), ["A", "B"]) is None
     read = read_likeliest(_first({"un": 0.5, "yes": 0.4}), ["unknown", "unclear", "yes"])
     assert read is not None
-    assert math.exp(read.scores[2].logp) == pytest.approx(0.4)
-    assert read.scores[0] == read.scores[1]
+    assert math.exp(read.found[2].logp) == pytest.approx(0.4)
+    assert read.found[0] == read.found[1]
 
 
 @given(st.lists(st.text("ab( ", min_size=1, max_size=3), min_size=2, max_size=4), st.randoms())

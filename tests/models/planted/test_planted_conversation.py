@@ -202,7 +202,7 @@ def test_other_questions_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="task 'planted' only"):
         talk.elicit([Request(PREFILL, 8)])
     with pytest.raises(UserError, match="task 'planted' only"):
-        load("planted:chain").open(1).score([["a"]])
+        load("planted:chain").open(1).likelihoods([["a"]])
 
 
 def test_the_latest_question_counts() -> None:
