@@ -13,6 +13,7 @@ from rich.console import Console
 
 from outcomes import records
 from selfcorrect.measures.catalogue import Own, margins
+from selfcorrect.measures.compare import compare
 from selfcorrect.measures.panel import Panel, panel
 from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import Outcome
@@ -154,10 +155,8 @@ def test_intervals_of_a_mean_hold() -> None:
     """Planted: the difference is −.05; 95 % intervals hold it 95 times of 100."""
     held = 0
     for seed in range(120):
-        found = summarize(
-            panel(frame(records(falling(0.05, seed, n=60, rounds=2))), (), TOXICITY),
-            margins(TOXICITY, {}),
-        )["changes"]["toxicity"]
+        p = panel(frame(records(falling(0.05, seed, n=60, rounds=2))), (), TOXICITY)
+        found = compare(p, p, (2, 1), margins(TOXICITY, {}))["toxicity"]
         held += found["low"] <= -0.05 <= found["high"]
     assert held >= 106
 

@@ -267,7 +267,7 @@ def test_a_crash_at_any_write_changes_no_bit(
         order = random.Random(at).sample(few, len(few)) if at > 20 else few
         assert all(done.complete for done in run(order, out=out))
         assert contents(out) == contents(whole), f"crash at write {at}"
-        at += 1 + at // 8
+        at += 1 + at // 5
     assert at > 40
 
 

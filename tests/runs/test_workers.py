@@ -99,8 +99,8 @@ def test_what_a_worker_refuses_is_told(tmp_path: Path) -> None:
 
 
 def started(out: Path, *more: str) -> subprocess.Popen[bytes]:
-    given = ["--model", "planted:chain", "--task", "planted", "--rounds", "3", "--limit", "12000"]
-    command = [sys.executable, "-m", "selfcorrect", "run", *given, "--chunk", "1000"]
+    given = ["--model", "planted:chain", "--task", "planted", "--rounds", "3", "--limit", "6000"]
+    command = [sys.executable, "-m", "selfcorrect", "run", *given, "--chunk", "500"]
     return subprocess.Popen(
         [*command, "--out", str(out), *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )

@@ -35,6 +35,18 @@ def transcript_ids(model: Any, turns: Sequence[tuple[str, str]], prefill: str) -
     return ids
 
 
+_GENERATED: dict[tuple[int, ...], tuple[Any, tuple[list[int], list[float]]]] = {}
+
+
+def generated(model: Any, ids: list[int], length: int) -> tuple[list[int], list[float]]:
+    """What generate() says; asked once, as it is the same for every size of a chunk."""
+    key = (id(model), length, *ids)
+    if key not in _GENERATED:  # the model is kept, so that no other one gets its id
+        said = tiny.generate(model.twin, ids, length, model.vocabulary.ends)
+        _GENERATED[key] = model, said
+    return _GENERATED[key][1]
+
+
 def disagreements(
     model: Any, questions: Sequence[str], rounds: int, chunk: int, kinds: Sequence[tuple[str, int]]
 ) -> tuple[list[str], int]:
@@ -53,7 +65,7 @@ def disagreements(
             for i, reply in enumerate(replies):
                 turns[i].append(("user", said[i]))
                 ids = transcript_ids(model, turns[i], prefill)
-                theirs, gaps = tiny.generate(model.twin, ids, length, model.vocabulary.ends)
+                theirs, gaps = generated(model, ids, length)
                 assert reply.prompt_tokens == len(ids)
                 if not tiny.agree(reply.token_ids, theirs, gaps):
                     wrong.append(f"dialogue {start + i} round {number}: {reply.token_ids} {theirs}")

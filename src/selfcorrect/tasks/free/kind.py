@@ -137,8 +137,8 @@ class Free:
         grade: object = self._judge(item, answer)
         if not isinstance(grade, Grade):
             raise UserError(
-                f"the task {self.name}, example {item.example.id!r}: its judge must give one Grade, "
-                f"such as Grade(1.0), not {_short(grade)}."
+                f"the task {self.name}, example {item.example.id!r}: its judge must give one "
+                f"Grade, such as Grade(1.0), not {_short(grade)}."
             )
         return grade
 
