@@ -24,7 +24,7 @@ demo: setup
 	$(BIN)/selfcorrect run --task sample --rounds 5 --limit 96
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: setup
 	$(BIN)/ruff check .
