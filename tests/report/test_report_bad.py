@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from browser import Chromium, opened
 from selfcorrect.report.charts import charts
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.numbers import written
 from selfcorrect.report.page import page
+from selfcorrect.report.table import table
 from summaries import estimate, in_words, made_summary, no_dialogue, written_to
 
 EMPTY: dict[str, Any] = {"embedded": 0, "total": 0, "flipped": 0, "chosen": 0, "data": ""}
@@ -150,3 +153,14 @@ def test_a_measure_of_the_tasks_own_shows_by_its_name() -> None:
     assert define("bias_ambiguous/Age").label == "bias, ambiguous: Age"
     summary["rounds"][1]["measures"]["toxicity"] = estimate(0.2)
     assert ">toxicity</a>" in page(summary)
+
+
+def test_where_it_hangs_on_unread_answers_the_page_and_the_table_say_so() -> None:
+    summary = made_summary()
+    against = summary["controls"]["baseline"]["against"]
+    against["difference"]["accuracy"] |= {"hangs": True, "unread": [-0.2, 0.3]}
+    words = html.unescape(page(summary, EMPTY))
+    assert words.count("it depends on unread answers") == 2  # beside the verdict, and in the table
+    console = Console(width=400, file=io.StringIO())
+    console.print(table(in_words(summary), 400))
+    assert "(it depends on unread answers)" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from selfcorrect.report.estimates import (
     ends,
     estimates,
     grouped,
+    hanging,
     known,
     own,
     parts,
@@ -59,7 +60,7 @@ class KeyFigure(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A row of a table of differences; ``why`` is told where there is no verdict."""
+    """A row of a table of differences; ``why`` there is no verdict, or none with a direction."""
 
     name: str
     cell: Cell
@@ -167,6 +168,7 @@ def _differences(summary: _Summary) -> list[KeyFigure]:
             cell(define, outcome, e, signed=True)._replace(name=term),
             e.get("verdict"),
             e.get("margin"),
+            hanging(e),
         )
         for label, term, e in found
         if e
@@ -206,7 +208,7 @@ def comparisons(compared: Mapping[str, Estimate], define: Define) -> list[Compar
             "< .001" if e.get("p") is not None and e["p"] < 0.001 else written(e.get("p")),
             e.get("verdict"),
             e.get("margin"),
-            e.get("why", ""),
+            hanging(e) or e.get("why", ""),
         )
         for name, e in compared.items()
     ]

@@ -72,7 +72,8 @@ WORDS: Mapping[str, Definition] = {
     "verdict": Definition(
         "verdict",
         "Better or worse (higher or lower, where neither is better): the interval lies on one side "
-        "of 0. Same: it lies within ± the margin. Undecided: neither can be said.",
+        "of 0. Same: it lies within ± the margin. Undecided: neither can be said, or what unread "
+        "answers are counted as would decide it.",
     ),
     "margin": Definition(
         "margin", "A difference this small counts as none. Set before the run, not from the data."

@@ -66,3 +66,8 @@ def own(rounds: Rounds, outcome: str) -> list[str]:
     names = dict.fromkeys(name for row in rounds for name in row["measures"])
     known = {*_COMMON, outcome}
     return [name for name in names if name not in known and "/" not in name]
+
+
+def hanging(difference: Estimate) -> str:
+    """That a difference depends on what unread answers are counted as, where it does."""
+    return "it depends on unread answers" if difference.get("hangs") else ""

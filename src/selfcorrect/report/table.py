@@ -13,7 +13,7 @@ from rich.text import Text
 
 from selfcorrect.measures.catalogue import MEASURES, Measure
 from selfcorrect.report.definitions import definer
-from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, own
+from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, hanging, own
 from selfcorrect.report.notes import incomplete, notes
 from selfcorrect.report.numbers import MISSING, count, interval, short
 from selfcorrect.text import visible
@@ -145,8 +145,8 @@ def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
         said = f"{define(outcome).label} {_cell(baseline['rounds'][0]['measures'][outcome])}"
         if baseline["against"]:
             less = baseline["against"]["difference"][outcome]
-            hangs = " (it depends on unread answers)" if less.get("hangs") else ""
-            said += f"; round {last['round']} − baseline: {_cell(less)}{hangs}"
+            why = f" ({hanging(less)})" if hanging(less) else ""
+            said += f"; round {last['round']} − baseline: {_cell(less)}{why}"
         told.append(f"baseline (the question alone, once): {said}.")
     for name in own(rounds, outcome):
         cells = (f"{_cell(r['measures'].get(name))} in round {r['round']}" for r in ends(rounds))
