@@ -33,6 +33,28 @@ def imported(module: str) -> set[str]:
     return found & set(MODULES)
 
 
+#: What anything may import.
+GROUND = {"errors", "text", "outcome", "messages"}
+
+
+def test_the_map_in_contributing_is_the_tree() -> None:
+    lines = (SOURCE.parent / "CONTRIBUTING.md").read_text("utf-8").splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
+    told = {
+        room.strip("`/").removesuffix(".py"): set(imports.split(", ")) - {"–"}
+        for room, _, imports in rows
+    }
+    seen: dict[str, set[str]] = {}
+    for name in MODULES:
+        room, *_ = name.split(".")[1:] or [""]
+        others = {other.split(".")[1] for other in imported(name) if "." in other}
+        seen[room] = seen.get(room, set()) | others - GROUND - {room}
+    assert seen.keys() == {*told, "", "cli", "__main__"} - {"cli/`, `__init__"}
+    for room, imports in told.items():
+        if room in seen:
+            assert imports == seen[room], room
+
+
 def test_no_import_goes_round_in_a_circle() -> None:
     graph = {name: imported(name) - {name} for name in MODULES}
     assert len(graph) > 100
