@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import plain
+from panels import made
+from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.intervals import mean_t
+from selfcorrect.measures.paired import share_difference, share_test
 from selfcorrect.measures.power import (
     Design,
     MeanDesign,
@@ -109,3 +112,22 @@ def test_a_plan_for_few_clusters_counts_them(size: int, effect: float) -> None:
         pytest.approx(4 * n, abs=4)
     )
     assert design.difference_of(size) is None  # one cluster shows nothing
+
+
+@pytest.mark.parametrize(
+    ("n", "gained", "lost"), [(96, 0, 1), (96, 1, 2), (200, 10, 16), (60, 4, 9)]
+)
+def test_the_number_that_would_decide_does(n: int, gained: int, lost: int) -> None:
+    """Simulated, were it as seen: 4 times of 5 at least, also where hardly any answer changes."""
+    after, before = np.zeros(n), np.zeros(n)
+    after[:gained], before[gained : gained + lost] = 1, 1
+    p = made(np.stack([before, after], axis=1))
+    needed = compare(p, p, (2, 1), {"accuracy": 0.03})["accuracy"]["n_needed"]
+    rng, decided = np.random.default_rng(7), 0
+    for _ in range(150):
+        u = rng.random(needed)
+        x, y = u < gained / n, u > 1 - lost / n
+        clusters = np.arange(needed)
+        told = verdict(share_difference(x, y, clusters), 0.03, 1, share_test(x, y, clusters))
+        decided += told != "undecided"
+    assert decided / 150 >= 0.72

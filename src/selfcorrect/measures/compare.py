@@ -22,7 +22,7 @@ from selfcorrect.measures.intervals import (
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
-from selfcorrect.measures.power import POWER, difference_n, least_n, margin_n
+from selfcorrect.measures.power import POWER, difference_n, margin_n, share_margin_n
 from selfcorrect.measures.unread import Columns, boundless, lacks, other_counts
 from selfcorrect.outcome import Figure, Outcome
 
@@ -209,9 +209,11 @@ def _to_decide(ways: Sequence[Estimate], margin: float | None) -> int | None:
 
 
 def n_for_margin_of(e: Estimate, margin: float, difference: float, power: float) -> float:
-    n = margin_n(_spread(e), margin, power, difference)
-    # a share's interval has a width even where nothing changed
-    return max(n, least_n(margin) * e.n / e.worth) if e.worth else n
+    if not e.worth:
+        return margin_n(_spread(e), margin, power, difference)
+    each = e.n / e.worth  # examples that are worth one
+    changed = _spread(e) / each + difference**2
+    return share_margin_n(changed, margin, power, difference) * each
 
 
 def _spread(e: Estimate) -> float:

@@ -91,22 +91,37 @@ def n_for_difference(difference: float, design: Design) -> int | None:
 
 
 def n_for_margin(margin: float, design: Design) -> int:
-    """Examples needed to show that nothing changed by more than ± margin, if nothing does.
+    """Examples needed to show that nothing changed by more than ± margin, if nothing does."""
+    return _examples(share_margin_n(design.changed, margin, design.power), design)
+
+
+def share_margin_n(
+    changed: float, margin: float, power: float = POWER, difference: float = 0.0
+) -> float:
+    """Independent pairs of right or wrong that show a difference to lie within ± margin.
 
     So many that Tango's interval, its centre off by what chance exceeds only one time in
-    1 / (1 − power), still ends at the margin.
+    1 / (1 − power), still ends at the margin. (A normal approximation promises too few where hardly
+    any answer changes.)
+
+    Args:
+        changed: the share of pairs that change.
+        margin: above the true difference.
+        power: the chance of showing it.
+        difference: the true one.
     """
-    off = _quantile(0.5 + design.power / 2)
+    off = _quantile(0.5 + power / 2)
+    spread = max(changed - difference**2, 0.0)
 
     def beyond(n: float) -> float:
-        changed = n * design.changed
-        difference = min(n, off * math.sqrt(changed))
-        changed = max(changed, difference)
-        return tango((changed + difference) / 2, (changed - difference) / 2, n)[1] - margin
+        moved = min(n, n * abs(difference) + off * math.sqrt(n * spread))
+        flips = max(n * changed, moved)
+        return tango((flips + moved) / 2, (flips - moved) / 2, n)[1] - margin
 
     least = least_n(margin)
-    most = optimize.brentq(beyond, least, _MOST, xtol=1e-3) if beyond(least) > 0 else least
-    return _examples(most, design)
+    if beyond(least) <= 0:
+        return least
+    return float(optimize.brentq(beyond, least, _MOST, xtol=1e-3))
 
 
 def margin_n(spread: float, margin: float, power: float = POWER, difference: float = 0.0) -> float:
