@@ -204,3 +204,13 @@ def test_visible() -> None:
     assert visible("a\nb\tc\r") == "a b c␍"
     assert visible("a\nb\tc", lines=True) == "a\nb\tc"
     assert visible_values({"a\x1b": ["\x07", 1, None]}) == {"a␛": ["␇", 1, None]}
+
+
+@pytest.mark.parametrize("group", ["list", "study", "theory"])
+def test_a_group_without_a_command_shows_its_help(group: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "selfcorrect", group], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Usage: selfcorrect {group} ")
+    assert "error" not in done.stderr

@@ -1,0 +1,55 @@
+"""What a summary says of its records beside their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+
+from selfcorrect.converse import ENDED, STOPPED
+from selfcorrect.records import SCHEMA
+from selfcorrect.runs.summary import _of_records
+
+COLUMNS = ("round", "notes", "cut", "problem", "choices")
+
+
+def row(
+    number: int, *codes: str, cut: bool = False, problem: str | None = None, options: int = 0
+) -> Any:
+    notes = [{"code": code, "text": f"something of {code}"} for code in codes]
+    choices = [str(k) for k in range(options)]
+    return {"round": number, "notes": notes, "cut": cut, "problem": problem, "choices": choices}
+
+
+def said(*pieces: Sequence[Any]) -> list[str]:
+    schema = {name: SCHEMA[name] for name in COLUMNS}
+    frames = [pl.DataFrame(rows, schema=schema) for rows in pieces]
+    run: Any = SimpleNamespace(chunks=lambda names: (f.select(names) for f in frames), dialogues=4)
+    return _of_records(run)
+
+
+def test_dialogues_that_were_over_are_counted_in_the_last_round() -> None:
+    one = [row(1), row(2, ENDED.code), row(3, ENDED.code)]
+    two = [row(1), row(2), row(3, STOPPED.code), row(3, ENDED.code)]
+    assert said(one, two) == [
+        "2 of 4 dialogues ended before round 3: in the rounds after that, their last answer "
+        "stands.",
+        "1 of 4 dialogues stopped, their answers having settled, before round 3: in the rounds "
+        "after that, their last answer stands.",
+    ]
+
+
+def test_answers_that_were_cut_off_are_counted_where_that_matters() -> None:
+    free = [row(1, cut=True), row(2)]
+    lettered = [row(1, cut=True, options=3), row(2, cut=True, problem="no option", options=3)]
+    (told,) = said(free, lettered)
+    assert told.startswith("in 2 of 4 records the answer was cut off before it was complete")
+    assert said(lettered[:1]) == []
+
+
+def test_what_models_did_otherwise_is_counted_and_what_the_loop_did_is_not() -> None:
+    assert said([row(1, "model"), row(2, "model", "kept")]) == [
+        "in 2 of 2 records something of model."
+    ]
