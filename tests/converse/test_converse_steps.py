@@ -283,6 +283,16 @@ def test_an_answer_that_was_kept_has_not_changed(task: Any) -> None:
     assert [len(r["steps"]) for r in records] == [2, 2, 2, 0, 0]
 
 
+def test_the_same_letter_in_other_words_is_the_same_answer(task: Any) -> None:
+    def wordy(messages: list[Message], seed: int) -> str:  # noqa: ARG001
+        return f"b) for reason {sum(m.role == 'assistant' for m in messages)}"
+
+    text = FIRST + REVIEW + "[stop]\nunchanged = 1\n"
+    records = _run(_Scripted(wordy, _odd), task, text, rounds=4, n=1)
+    assert len({r["text"] for r in records}) == 2
+    assert [len(r["steps"]) for r in records] == [2, 2, 0, 0]
+
+
 def test_the_first_choice_is_followed_through_the_rounds(task: Any) -> None:
     def wavering(messages: list[Message], seed: int) -> str:  # noqa: ARG001
         return "bac"[sum(m.role == "assistant" for m in messages)] + ")"
