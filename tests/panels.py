@@ -23,6 +23,7 @@ def made(right: NDArray[Any], **columns: NDArray[Any]) -> Panel:
         "choice": y,
         "quality": y,
         "parse_rate": np.ones((d, t)),
+        "gradable": np.isfinite(y).astype(float),
         "encoded": y + 20,
     }
     numbers = np.arange(d, dtype=np.uint64)

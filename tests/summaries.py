@@ -100,6 +100,7 @@ def made_round(rng: np.random.Generator, number: int, accuracy: float, n: int) -
         "clusters": n // 5,
         "unparsed": 6,
         "ungraded": 0,
+        "missing": 0,
         "idle": 0,
         "low_mass": False,
         "measures": measures,

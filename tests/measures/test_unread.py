@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_verdict_words import ACCURACY as TOLD
 from test_verdict_words import summary
 
 from panels import MARGINS, made
@@ -184,8 +187,31 @@ def test_an_outcome_missing_on_one_side_is_as_unread() -> None:
     assert found["hangs"]
     told = rounds.summarize(mean(before, after, (0, 1)), {"coverage": 0.03})["rounds"]
     assert [row["ungraded"] for row in told] == [0, int(np.isnan(after).sum())]
-    before[np.isnan(after)] = np.nan  # no part of the question
-    assert between(mean(before, after, (0, 1)))["verdict"] == "worse"
+    before[np.isnan(after)] = np.nan  # nor does a failure on both sides leave the others fair
+    assert between(mean(before, after, (0, 1)))["hangs"]
+
+
+def test_questions_without_a_right_answer_are_no_part_of_it() -> None:
+    right = np.zeros((200, 2))
+    right[:60, 1] = 1
+    right[100:] = np.nan
+    p = made(right, answer=np.nan_to_num(right))
+    found = compare(p, p, (2, 1), MARGINS)["accuracy"]
+    assert (found["verdict"], found["n"]) == ("better", 100)
+    assert "unread" not in found
+
+
+def test_dialogues_without_a_round_are_as_unread() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.uniform(0, 1, 200)
+    p = mean(before, before + rng.uniform(0.01, 0.03, 200), (0, 1))
+    for column in p.columns.values():
+        column[:90, 1] = np.nan
+    found = summary(
+        p, outcome={**TOLD, "name": "coverage", "kind": "mean"}, margins={"coverage": 0.03}
+    )
+    assert found["changes"]["coverage"]["hangs"]
+    assert "because answers couldn't be found: 0 of 200 in round 1 and 90 of 200" in words(found)
 
 
 def test_without_bounds_an_unread_answer_could_be_anything() -> None:
@@ -196,7 +222,8 @@ def test_without_bounds_an_unread_answer_could_be_anything() -> None:
     p.columns["parse_rate"][:19, 1] = 0
     p.columns["outcome"][:19, 1] = np.nan  # each 8, if anybody could read it
     found = between(p)
-    assert (found["verdict"], found["hangs"], found["unread"]) == ("undecided", True, None)
+    assert (found["verdict"], found["hangs"]) == ("undecided", True)
+    assert found["unread"] == [pytest.approx(-0.306, abs=1e-3), None]
     assert found["n_needed"] is None
     assert (
         between(replace(p, outcome=Outcome("coverage", "mean", "higher", (0.0, 3.0), 0.03)))[
@@ -204,6 +231,17 @@ def test_without_bounds_an_unread_answer_could_be_anything() -> None:
         ]
         == "worse"
     )
+
+
+def test_an_unread_answer_that_could_only_add_to_it_undoes_nothing() -> None:
+    """Unread in the first round alone, and bounded below: what fell could only have fallen more."""
+    before, after = np.full(400, 2.0), np.full(400, 1.8)
+    after[:100] = 1.7
+    p = mean(before, after, (0.0, np.inf))
+    p.columns["parse_rate"][0, 0] = 0
+    p.columns["outcome"][0, 0] = np.nan
+    found = between(p)
+    assert (found["verdict"], found["hangs"], found["unread"][0]) == ("worse", False, None)
 
 
 def test_confidence_is_compared_at_both_ends_too() -> None:
@@ -221,6 +259,46 @@ def test_confidence_is_compared_at_both_ends_too() -> None:
         assert table[name]["value"] > 0.03
         assert (table[name]["verdict"], table[name]["hangs"]) == ("undecided", True)
     assert "surer" not in words(summary(p))
+
+
+def test_confidence_that_is_missing_while_an_answer_was_read() -> None:
+    rng = np.random.default_rng(1)
+    confidence = rng.uniform(0.5, 1, (2000, 2))
+    confidence[confidence[:, 1] < 0.6, 1] = np.nan
+    p = made((rng.random((2000, 2)) < 0.5).astype(float), confidence=confidence)
+    found = compare(p, p, (2, 1), MARGINS)["confidence"]
+    assert (found["verdict"], found["hangs"]) == ("undecided", True)
+
+
+def figured(p: Panel, **own: np.ndarray) -> dict[str, Any]:
+    """A figure of what was chosen, or of two numbers of the task's own."""
+
+    def terms(c: Mapping[str, np.ndarray]) -> np.ndarray:
+        a, b = (np.nan_to_num(c.get(name, np.zeros(len(c["choice"])))) for name in "ab")
+        chosen = np.nan_to_num(c["choice"] == 1)
+        return np.stack([np.ones(len(a)), a - b if own else chosen], axis=1)
+
+    lean = Sums(terms, lambda sums: sums[..., 1] / sums[..., 0], bounds=(-1, 1))
+    p = replace(p, own=own)
+    return compare(p, p, (2, 1), MARGINS, Own(figures={"lean": lean}))["lean"]
+
+
+def test_figures_of_the_choice_alone_and_of_two_numbers() -> None:
+    choice = np.zeros((400, 2))
+    choice[:200] = 1
+    read = np.ones((400, 2))
+    read[:100, 1] = 0  # half of those that chose the second option
+    p = made(np.zeros((400, 2)), parse_rate=read, choice=np.where(read == 1, choice, np.nan))
+    found = figured(p)
+    assert found["value"] == pytest.approx(-0.25)
+    assert found["hangs"]
+    a = np.where(read == 1, choice, np.nan)
+    other = np.zeros((400, 2))
+    other[300:] = 1
+    b = np.where(read == 1, other, np.nan)
+    found = figured(p, a=a, b=b)
+    assert found["unread"] == [pytest.approx(-0.5), pytest.approx(0.0)]
+    assert found["hangs"]
 
 
 def test_a_figure_of_the_task_s_own_numbers_is_compared_at_both_ends() -> None:
@@ -247,4 +325,4 @@ def test_a_figure_of_the_task_s_own_numbers_is_compared_at_both_ends() -> None:
 def test_dialogues_that_were_over_are_no_sign_of_convergence_unsaid() -> None:
     found = summary(seen(np.ones((200, 6)), np.ones((200, 6))))
     found["rounds"][-1]["idle"] = 199
-    assert "though 100 % of the dialogues were over before that" in words(found)
+    assert "though 99.5 % of the dialogues were over before the last round" in words(found)

@@ -102,7 +102,9 @@ def plan(
             f"--changed, --per-cluster and --icc are for right and wrong answers; {outcome.name} "
             "is a number, and the run tells how much it changes: leave them out."
         )
-    margin = outcome.margin if margin is None else margin
+    if margin is None:
+        usual = {} if pilot is None else pilot.header.spec.margins
+        margin = usual.get(outcome.name, outcome.margin)
     if difference is None:
         difference = DIFFERENCE if outcome.kind == "share" else margin
     low, high = outcome.bounds

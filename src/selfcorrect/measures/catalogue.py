@@ -342,7 +342,16 @@ def measures(outcome: Outcome = ACCURACY, options: bool = True) -> list[Measure]
 
 
 #: Columns of a panel that are no measures.
-_RESERVED = ("answer", "choice", "outcome", "quality", "gain", "alternating", "unparsed")
+_RESERVED = (
+    "answer",
+    "choice",
+    "gradable",
+    "outcome",
+    "quality",
+    "gain",
+    "alternating",
+    "unparsed",
+)
 
 
 def check_own(own: Own) -> None:

@@ -54,7 +54,7 @@ def compare(
         or that it lies within the margin, if it is as seen; ``None`` where no number would. Means
         also have ``after`` and ``before``, over the same rows as their difference. Where some
         answers weren't read or graded, ``unread`` holds the lowest and the highest difference that
-        they allow (``None`` where the outcome has no bounds, so that they allow anything); where a
+        they allow (``None`` on a side on which the outcome has no bound); where a
         verdict would depend on them it is ``undecided``, and ``hangs`` is true.
     """
     own, outcome, clusters = own or Own(after.outcome), after.outcome, after.clusters
@@ -64,9 +64,10 @@ def compare(
     estimates = _estimates(columns, stated, clusters, own, seed)
     # the same, had the unread answers counted in the other ways
     known = [m for m in stated if m.name == outcome.name or lacks(columns, m)]
+    theirs = ("choice", *after.own) if own.figures else ()
     others = [
         _estimates(way, known, clusters, own, seed)
-        for way in other_counts(columns, outcome, known, after.own)
+        for way in other_counts(columns, outcome, known, theirs)
     ]
     signs = {m.name: m.sign for m in stated} | {n: _sign(f) for n, f in own.figures.items()}
     table: dict[str, dict[str, Any]] = {}
@@ -74,8 +75,14 @@ def compare(
         margin, tested = margins.get(name), p if name == outcome.name else None
         told = verdict(e, margin, signs[name], tested)
         counted = [other[name] for other in others if name in other]
-        anything = name == outcome.name and boundless(columns, outcome)
-        hangs = _hangs(told, [verdict(other, margin, signs[name]) for other in counted], anything)
+        endless = boundless(columns, outcome) if name == outcome.name else set()
+        hangs = _hangs(
+            told,
+            [
+                *(verdict(other, margin, signs[name]) for other in counted),
+                *(_direction(sign, signs[name]) for sign in endless),
+            ],
+        )
         told = "undecided" if hangs else told
         table[name] = {
             **e.table(),
@@ -83,13 +90,13 @@ def compare(
             "margin": margin,
             "verdict": told,
             "n_needed": _to_decide([e, *counted], margin)
-            if told == "undecided" and not hangs
+            if told == "undecided" and not hangs and not endless
             else None,
         }
-        if counted:
+        if counted or endless:
             values = [other.value for other in (e, *counted) if other.value is not None]
-            ranged = bool(values) and not anything
-            table[name]["unread"] = [min(values), max(values)] if ranged else None
+            low, high = min(values, default=None), max(values, default=None)
+            table[name]["unread"] = [None if -1 in endless else low, None if 1 in endless else high]
             table[name]["hangs"] = hangs
     for m in stated:
         if m.of_record is not None:
@@ -149,14 +156,21 @@ def _sign(compute: Figure) -> int:
     return {"higher": 1, "lower": -1}.get(getattr(compute, "better", None) or "", 0)
 
 
-def _hangs(told: str | None, others: Sequence[str | None], anything: bool) -> bool:
+def _hangs(told: str | None, others: Sequence[str | None]) -> bool:
     """Whether a verdict depends on what unread answers are counted as: they could undo it, or
-    decide it either way, or make the difference ``anything``."""
-    if told is None or anything:
-        return told is not None
+    decide it either way."""
+    if told is None:
+        return False
     if told != "undecided":
         return any(each != told for each in others)
     return len({each for each in others if each not in (None, "undecided")}) > 1
+
+
+def _direction(sign: int, better: int) -> str:
+    """The verdict on a difference on one side of 0."""
+    if better:
+        return "better" if sign == better else "worse"
+    return "higher" if sign > 0 else "lower"
 
 
 def verdict(
@@ -179,10 +193,7 @@ def verdict(
     if low is None or high is None:
         return None
     if (low > 0 or high < 0) and (p is None or p <= 1 - LEVEL):
-        sign = 1 if low > 0 else -1
-        if better:
-            return "better" if sign == better else "worse"
-        return "higher" if sign > 0 else "lower"
+        return _direction(1 if low > 0 else -1, better)
     if margin is not None and -margin <= low and high <= margin:
         return "same"
     return "undecided"

@@ -60,9 +60,9 @@ def convergence(
             first = place == len(rounds) - 1 - LATER
             ends = [end for e, _ in estimates for end in (e.low, e.high)]
             known = [abs(end) for end in ends if end is not None]
-            if first and len(known) == len(ends):
-                found[name]["smallest_margin"] = max(known)
             room = max(room for _, room in estimates)
+            if first and len(known) == len(ends) and math.isfinite(room):
+                found[name]["smallest_margin"] = max(known)
             if len(known) == len(ends) and max(known) <= open_[name] and math.isfinite(room):
                 found[name]["round"] = rounds[place]
                 continue
@@ -100,7 +100,7 @@ def _both(panel: Panel, m: Measure, s: int, place: int) -> tuple[Columns, Column
     """What is needed of both rounds."""
     name = "outcome" if m.name == panel.outcome.name else m.name
     after, before = (
-        {each: panel.columns[each][:, at] for each in {"outcome", "parse_rate", name}}
+        {each: panel.columns[each][:, at] for each in {"outcome", "parse_rate", "gradable", name}}
         for at in (s, place)
     )
     return after, before

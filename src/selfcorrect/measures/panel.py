@@ -26,6 +26,9 @@ _BASE = {
     .otherwise(-1),
     "choice": pl.col("choice"),
     "outcome": pl.col("outcome"),
+    "gradable": pl.when(pl.col("choices").list.len() > 0)
+    .then(pl.col("target").is_not_null())
+    .otherwise(True),
 }
 _ALWAYS = ("example", "cluster", "round", "choices", "values")
 
@@ -58,7 +61,8 @@ class Panel:
         columns: name → [D, T], NaN where there is no record or the record doesn't have it: those
             measures that are numbers of a record, by their names, and ``answer``, a number that
             follows from the answer's key (−1 where it couldn't be read), ``choice``, ``outcome``,
-            and ``quality``, the outcome on a scale from 0, the worst, to 1.
+            ``quality``, the outcome on a scale from 0, the worst, to 1, and ``gradable``, whether
+            anything is known that an answer could be graded by.
         own: the task's own numbers by name [D, T].
         outcome: what the task says of its outcome.
         options: whether any of its questions has options.

@@ -17,6 +17,7 @@ from selfcorrect.measures.intervals import Estimate, cut, mean_t, means, proport
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm, joint_level
 from selfcorrect.measures.panel import Panel
+from selfcorrect.outcome import Outcome
 
 #: A round whose median option mass is below this is flagged: the options were hardly considered.
 LOW_MASS = 0.5
@@ -41,7 +42,7 @@ def summarize(
 
     Returns:
         ``{"rounds": [{"round", "n", "clusters", "unparsed", "ungraded" (read, and without an
-        outcome that the example has elsewhere), "idle" (nothing was asked any more), "low_mass",
+        outcome), "missing" (no record), "idle" (nothing was asked any more), "low_mass",
         "measures", "reliability", "flow", "changed", "settled", "gain", and where answers are right
         or wrong "cl", "cs"}], "alternating", "changes", "convergence", "converged_at"}`` with
         JSON's types only. A measure is ``{"value", "low", "high", "n", "clusters"}``, with
@@ -79,7 +80,6 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
     ways = {m.name: _way(panel, m) for m in panel.measures if m.kind == "way"}
     flows = [None, *_flow(panel)]
     gains = _gains(panel)
-    graded = np.asarray(np.isfinite(panel.columns["outcome"]).any(axis=1))
     rounds = []
     for place, number in enumerate(panel.rounds):
         there = panel.there[:, place]
@@ -98,7 +98,8 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
                 "n": len(clusters),
                 "clusters": len(np.unique(clusters)),
                 "unparsed": int((columns["parse_rate"] == 0).sum()),
-                "ungraded": int((graded[there] & _ungraded(columns)).sum()),
+                "ungraded": int(_ungraded(columns, panel.outcome).sum()),
+                "missing": int((~there).sum()),
                 "idle": int((columns["tokens"] == 0).sum()),
                 "low_mass": median is not None and median < LOW_MASS,
                 "measures": measured,
@@ -111,9 +112,10 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
     return rounds
 
 
-def _ungraded(columns: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """Answers that were read and have no outcome."""
-    return np.asarray((columns["parse_rate"] == 1) & ~np.isfinite(columns["outcome"]))
+def _ungraded(columns: Mapping[str, Any], outcome: Outcome) -> NDArray[np.bool_]:
+    """Answers that were read and have no outcome, though there is one to have."""
+    read = np.asarray((columns["parse_rate"] == 1) & ~np.isfinite(columns["outcome"]))
+    return read & (columns["gradable"] == 1) if outcome.kind == "share" else read
 
 
 def _of_records(panel: Panel, own: Own, seed: int) -> list[Tables]:

@@ -1,14 +1,14 @@
 """What answers that nobody could read could change about a comparison.
 
-Nobody knows what an unread answer is, whatever it is recorded as; nor an outcome that is missing on
-one side and not on the other (nothing graded that answer, or there is no record). What is true of
-the record and of both extremes of what it could be doesn't hang on that.
+Nobody knows what an unread answer is, whatever it is recorded as; nor an outcome that is missing,
+as nothing graded that answer, or as there is no record on one side. What is true of the record and
+of both extremes of what it could be doesn't hang on that.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -20,6 +20,8 @@ from selfcorrect.outcome import Outcome
 
 Columns = Mapping[str, Floats]
 Masks = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+#: By column: where it isn't known, after and before, and two ends.
+Unknown = dict[str, tuple[Masks, tuple[float, float]]]
 
 
 def other_counts(
@@ -30,68 +32,102 @@ def other_counts(
 ) -> list[tuple[Columns, Columns]]:
     """The columns with all that isn't known counted for a rise, and for a fall.
 
-    Outcomes, and measures of records that unread answers lack, as far as their bounds allow; where
-    a bound is infinite, no further than what was seen (see :func:`boundless`). The task's own
-    numbers likewise, both ways beside each of the outcome's, as nobody knows how they go together.
-    An example that has no outcome on either side is no part of the question.
+    Outcomes, and measures of records that some answers lack, as far as their bounds allow; where a
+    bound is infinite, no further than what was seen (see :func:`boundless`). The task's own numbers
+    likewise, in every combination, as nobody knows how they go together.
 
     Args:
         columns: after and before, a column [n] by name.
         outcome: of the task.
         measures: those whose columns are to be counted too.
-        own: the task's own numbers.
+        own: the task's own numbers, and ``choice`` where figures are made of it.
 
     Returns:
         Such pairs of columns; nothing where all is known.
     """
-    named = "outcome"
-    unknown: dict[str, tuple[Masks, tuple[float, float]]] = {}
-    masks = _no_outcome(*columns, outcome), _no_outcome(*columns[::-1], outcome)
-    _add(unknown, columns, named, masks, outcome.bounds)
+    unknown: Unknown = {}
+    _add(unknown, columns, "outcome", _no_outcome(columns, outcome), outcome.bounds)
     for m in measures:
         if m.name != outcome.name and m.of_record is not None:
-            _add(unknown, columns, m.name, _lacks(columns, m.name), m.bounds)
-    theirs: dict[str, tuple[Masks, tuple[float, float]]] = {}
+            _add(unknown, columns, m.name, _lacks(columns, m), m.bounds)
+    theirs: Unknown = {}
     for name in own:
-        _add(theirs, columns, name, _lacks(columns, name), (-math.inf, math.inf))
-    if theirs:  # whatever was said instead, an option or none
-        _add(theirs, columns, "choice", _lacks(columns, "choice"), (0.0, 0.0))
+        _add(theirs, columns, name, _unread_without(columns, name), (-math.inf, math.inf))
     if not unknown and not theirs:
         return []
-    ways = product((1, 0), repeat=2) if theirs else ((1, 1), (0, 0))
-    return [_counted(columns, {**_ends(unknown, one), **_ends(theirs, two)}) for one, two in ways]
+    ways = []
+    for one in (1, 0):
+        for rises in _combinations(list(theirs)):
+            values = _ends(unknown, dict.fromkeys(unknown, one))
+            ways.append(_counted(columns, {**values, **_ends(theirs, rises)}))
+    return ways
 
 
-def boundless(columns: tuple[Columns, Columns], outcome: Outcome) -> bool:
-    """Whether outcomes that nobody knows could make a difference anything at all."""
-    if all(map(math.isfinite, outcome.bounds)):
-        return False
-    after, before = columns
-    unknown = _no_outcome(after, before, outcome), _no_outcome(before, after, outcome)
-    return any(each.any() for each in unknown)
+#: Of more numbers than these not every combination is tried: all rise, or all fall.
+_MOST = 3
 
 
-def _no_outcome(columns: Columns, other: Columns, outcome: Outcome) -> NDArray[np.bool_]:
-    values, unread = columns["outcome"], columns["parse_rate"] == 0
-    if outcome.kind == "share":  # without a right answer nothing is right or wrong
-        unread = unread & np.isfinite(values)
-    return np.asarray(unread | ~np.isfinite(values) & np.isfinite(other["outcome"]))
+def _combinations(names: Sequence[str]) -> Iterator[dict[str, int]]:
+    if len(names) > _MOST:
+        yield from (dict.fromkeys(names, 1), dict.fromkeys(names, 0))
+        return
+    for rises in product((1, 0), repeat=len(names)):
+        yield dict(zip(names, rises, strict=True))
+
+
+def boundless(columns: tuple[Columns, Columns], outcome: Outcome) -> set[int]:
+    """The directions, 1 for up and −1 for down, in which outcomes that nobody knows could move a
+    difference without an end."""
+    after, before = (bool(each.any()) for each in _no_outcome(columns, outcome))
+    low, high = (not math.isfinite(end) for end in outcome.bounds)
+    found = set()
+    if (after and high) or (before and low):
+        found.add(1)
+    if (after and low) or (before and high):
+        found.add(-1)
+    return found
 
 
 def lacks(columns: tuple[Columns, Columns], measure: Measure) -> bool:
-    """Whether unread answers lack a measure of records."""
+    """Whether some answers lack a measure of records that others have."""
     if measure.of_record is None or measure.difference is not None:
         return False
-    return any(mask.any() for mask in _lacks(columns, measure.name))
+    return any(mask.any() for mask in _lacks(columns, measure))
 
 
-def _lacks(columns: tuple[Columns, Columns], name: str) -> Masks:
+def _no_outcome(columns: tuple[Columns, Columns], outcome: Outcome) -> Masks:
+    """Where an outcome isn't known. Of a question without a right answer there is none to know."""
+    asked = _gradable(columns) if outcome.kind == "share" else np.True_
+    found = []
+    for one, other in (columns, columns[::-1]):
+        values = one["outcome"]
+        there = np.isfinite(one["parse_rate"]) | np.isfinite(other["outcome"])
+        found.append(asked & there & ((one["parse_rate"] == 0) | ~np.isfinite(values)))
+    return found[0], found[1]
+
+
+def _gradable(columns: tuple[Columns, Columns]) -> NDArray[np.bool_]:
+    one, other = (each["gradable"] == 1 for each in columns)
+    return np.asarray(one | other)
+
+
+def _lacks(columns: tuple[Columns, Columns], measure: Measure) -> Masks:
+    """Where a record lacks a measure, though its question has it."""
+    has = _gradable(columns) if measure.needs == "right" else np.True_
+    after, before = (
+        has & np.isfinite(each["parse_rate"]) & np.isnan(each[measure.name]) for each in columns
+    )
+    return after, before
+
+
+def _unread_without(columns: tuple[Columns, Columns], name: str) -> Masks:
+    """Where an unread answer lacks a number of the task. One that was read lacks it by intent."""
     after, before = ((each["parse_rate"] == 0) & np.isnan(each[name]) for each in columns)
     return after, before
 
 
 def _add(
-    unknown: dict[str, tuple[Masks, tuple[float, float]]],
+    unknown: Unknown,
     columns: tuple[Columns, Columns],
     name: str,
     masks: Masks,
@@ -109,16 +145,17 @@ def _add(
         unknown[name] = masks, (low, high)
 
 
-def _ends(
-    unknown: Mapping[str, tuple[Masks, tuple[float, float]]], rise: int
-) -> dict[str, tuple[Masks, tuple[float, float]]]:
+def _ends(unknown: Unknown, rises: Mapping[str, int]) -> Unknown:
     """What each column is counted as, after and before: for a rise or for a fall."""
-    return {name: (masks, (ends[rise], ends[1 - rise])) for name, (masks, ends) in unknown.items()}
+    return {
+        name: (masks, (ends[rises[name]], ends[1 - rises[name]]))
+        for name, (masks, ends) in unknown.items()
+    }
 
 
 def _counted(
     columns: tuple[Columns, Columns],
-    values: Mapping[str, tuple[Masks, tuple[float, float]]],
+    values: Unknown,
 ) -> tuple[Columns, Columns]:
     after, before = (
         {

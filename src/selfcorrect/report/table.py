@@ -15,7 +15,7 @@ from selfcorrect.measures.catalogue import MEASURES, Measure
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, hanging, own
 from selfcorrect.report.notes import incomplete, notes
-from selfcorrect.report.numbers import MISSING, count, interval, short
+from selfcorrect.report.numbers import MISSING, count, interval, places_of, short
 from selfcorrect.text import visible
 
 _REPEAT = "− repeat"
@@ -79,7 +79,7 @@ def _grid(columns: Sequence[_Column], rows: Sequence[tuple[Round, Estimate | Non
 
 def _columns(summary: Mapping[str, Any]) -> list[_Column]:
     rounds, controls = summary["rounds"], summary["controls"]
-    outcome = summary["outcome"]["name"]
+    outcome, places = summary["outcome"]["name"], places_of(summary["outcome"]["margin"])
     label = definer(summary)(outcome).label
     return [
         _Column("round", lambda row, _: str(row["round"])),
@@ -87,12 +87,12 @@ def _columns(summary: Mapping[str, Any]) -> list[_Column]:
         _Column("K", lambda row, _: str(row["clusters"]), _varies(rounds, "clusters")),
         _Column(
             f"{label} [95 %]",
-            lambda row, _: _cell(row["measures"][outcome]),
+            lambda row, _: _cell(row["measures"][outcome], places),
             left=True,
         ),
         _Column(
             _REPEAT,
-            lambda _, against: _cell(against),
+            lambda _, against: _cell(against, places),
             bool(controls.get("repeat", {}).get("against")),
             f"{label} minus that of asking again without an instruction",
         ),
@@ -142,11 +142,13 @@ def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
             f"n {last['n']:,} in {count(last['clusters'], 'cluster')}, which intervals count."
         )
     if (baseline := controls.get("baseline")) and baseline["rounds"]:
-        said = f"{define(outcome).label} {_cell(baseline['rounds'][0]['measures'][outcome])}"
+        places = places_of(summary["outcome"]["margin"])
+        asked = _cell(baseline["rounds"][0]["measures"][outcome], places)
+        said = f"{define(outcome).label} {asked}"
         if baseline["against"]:
             less = baseline["against"]["difference"][outcome]
             why = f" ({hanging(less)})" if hanging(less) else ""
-            said += f"; round {last['round']} − baseline: {_cell(less)}{why}"
+            said += f"; round {last['round']} − baseline: {_cell(less, places)}{why}"
         told.append(f"baseline (the question alone, once): {said}.")
     for name in own(rounds, outcome):
         cells = (f"{_cell(r['measures'].get(name))} in round {r['round']}" for r in ends(rounds))
@@ -165,10 +167,10 @@ def _number(measure: Mapping[str, Any] | None, places: int = 3) -> str:
     return short(measure["value"], places)
 
 
-def _cell(measure: Mapping[str, Any] | None) -> str:
+def _cell(measure: Mapping[str, Any] | None, places: int = 3) -> str:
     if measure is None or measure["value"] is None:
         return MISSING
-    return f"{_number(measure)} {interval(measure, 3)}"
+    return f"{_number(measure, places)} {interval(measure, places)}"
 
 
 def _varies(rounds: Rounds, key: str) -> bool:

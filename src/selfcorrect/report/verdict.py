@@ -83,7 +83,8 @@ def _unread(summary: _Table) -> str:
         return ""
     rounds, share = summary["rounds"], _share(summary)
     ends = [
-        f"{row['unparsed'] + row['ungraded']:,} of {row['n']:,} in round {row['round']}"
+        f"{row['unparsed'] + row['ungraded'] + row['missing']:,} of "
+        f"{row['n'] + row['missing']:,} in round {row['round']}"
         for row in (rounds[0], rounds[-1])
     ]
     counted = "Counted as wrong" if share else "Left out"
@@ -97,22 +98,25 @@ def _unread(summary: _Table) -> str:
 
 def _unknown(rounds: Sequence[_Table]) -> str:
     """What could not be done with answers whose outcome nobody knows."""
-    unread = any(row["unparsed"] for row in rounds)
-    if any(row["ungraded"] for row in rounds):
-        return "read or graded" if unread else "graded"
-    return "read"
+    what = {"unparsed": "read", "ungraded": "graded", "missing": "found"}
+    return " or ".join(word for key, word in what.items() if any(row[key] for row in rounds))
 
 
 def _between(changed: _Table, share: bool) -> str:
     """What unread answers allow."""
-    if changed["unread"] is None:
-        return "anything at all, as the task states no bounds"
-    if share:
-        ends = " to ".join(tenths(100 * end, "+") for end in changed["unread"])
-        return f"anything from {ends} points"
-    places = places_of(changed["margin"])
-    ends = " to ".join(short(end, places, signed=True) for end in changed["unread"])
-    return f"anything from {ends}"
+    places, ends = places_of(changed["margin"]), changed["unread"]
+    low, high = (
+        None if end is None
+        else tenths(100 * end, "+") if share
+        else short(end, places, signed=True)
+        for end in ends
+    )  # fmt: skip
+    if low and high:
+        return f"anything from {low} to {high}{' points' if share else ''}"
+    bounds = "as the task states no bound"
+    if low or high:
+        return f"anything from {low} on, {bounds}" if low else f"anything up to {high}, {bounds}"
+    return f"anything at all, {bounds}s"
 
 
 def _surer(summary: _Table) -> str:
@@ -208,7 +212,7 @@ def _convergence(summary: _Table) -> str:
             said += f", though {percent(still, 0)} % of the answers still change in the last round"
         idle = rounds[-1]["idle"] / rounds[-1]["n"]
         if idle >= _STILL:
-            said += f", though {percent(idle, 0)} % of the dialogues were over before that"
+            said += f", though {percent(idle)} % of the dialogues were over before the last round"
         turning = summary["alternating"]["value"]
         if turning is not None and turning >= _STILL:
             said += f" and {percent(turning, 0)} % of the dialogues go back and forth"
