@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 
-from selfcorrect.text import visible
+from selfcorrect.text import clipped, visible
 
 INVISIBLE = {0x200B, *range(0x2060, 0x2065), 0xFEFF, *range(0xE0000, 0xE0080)}
 REORDERING = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
@@ -22,3 +22,11 @@ def test_those_characters_that_hide_or_steer_are_replaced_and_no_others() -> Non
         assert shown != character
         assert shown.isprintable()
         assert (visible(character, lines=True) == character) is (character in "\n\t")
+
+
+def test_of_a_long_text_the_beginning_and_the_end_are_shown() -> None:
+    assert clipped("short") == "short"
+    shown = clipped("a" * 50_000 + "b" * 50_000, 100)
+    assert shown.startswith("a" * 50 + " … (100,000 characters) … ")
+    assert shown.endswith("b" * 50)
+    assert len(shown) < 150

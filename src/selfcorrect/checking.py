@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from selfcorrect import tasks
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.outcome import Outcome
+from selfcorrect.outcome import Floats, Outcome
 from selfcorrect.strategies import KINDS
-from selfcorrect.tasks import Example, Task
+from selfcorrect.tasks import Answer, Example, Grade, Task
 
 #: So many examples at most are named for what is wrong with them.
 MOST = 20
@@ -115,10 +117,12 @@ def look_at(task: Task) -> TaskCheck:
     """What :func:`check_task` finds of a task that is open and checks what it gives."""
     problems = [*_unknown_kinds(task), *_taken_names(task)]
     shown: Shown | None = None
+    graded: list[tuple[Answer, Grade]] = []
     traces: list[str] = []
     for example in task.examples():
         try:
-            tried = _try(task, example)
+            tried, grade = _try(task, example)
+            graded.append(grade)
         except UserError as error:
             problems.append(str(error))
             traces.append(error.trace)
@@ -131,6 +135,7 @@ def look_at(task: Task) -> TaskCheck:
     else:
         try:
             problems += task.check()
+            _compute_figures(task, graded)
         except UserError as error:
             problems.append(str(error))
             traces.append(error.trace)
@@ -152,19 +157,35 @@ def _unknown_kinds(task: Task) -> Iterator[str]:
         yield f"max_tokens names {kind!r}, which is never elicited: {nearest(kind, KINDS)}"
 
 
-def _try(task: Task, example: Example) -> Shown:
+def _compute_figures(task: Task, graded: Sequence[tuple[Answer, Grade]]) -> None:
+    """Raises UserError for a figure that fails on what the reference answers got."""
+    if not graded:
+        return
+    names = dict.fromkeys(name for _, grade in graded for name in grade.values)
+    columns = {
+        "outcome": _column(grade.outcome for _, grade in graded),
+        "choice": _column(answer.choice for answer, _ in graded),
+        **{name: _column(grade.values.get(name) for _, grade in graded) for name in names},
+    }
+    for figure in task.figures.values():
+        figure(columns)
+
+
+def _column(values: Iterable[float | None]) -> Floats:
+    return np.array([np.nan if value is None else float(value) for value in values])
+
+
+def _try(task: Task, example: Example) -> tuple[Shown, tuple[Answer, Grade]]:
     """Everything that a run asks of the task for one example."""
     asked = task.ask(example)
     task.labels(example)
     reference = task.reference(example)
     texts = (reference or "", asked["answer_prefill"])
     best, empty = (task.read(example, text) for text in texts)
-    worth, nothing = (
-        None if grade.outcome is None else float(grade.outcome)
-        for grade in task.grade([(example, best), (example, empty)])
-    )
+    grades = task.grade([(example, best), (example, empty)])
+    worth, nothing = (None if grade.outcome is None else float(grade.outcome) for grade in grades)
     known = reference is not None
-    return Shown(
+    found = Shown(
         id=example.id,
         cluster=example.cluster,
         question=asked["question"],
@@ -174,6 +195,7 @@ def _try(task: Task, example: Example) -> Shown:
         outcome=worth if known else None,
         empty=nothing,
     )
+    return found, (best, grades[0])
 
 
 def _wrong(task: Task, tried: Shown) -> Iterator[str]:

@@ -25,6 +25,14 @@ def visible(text: str, *, lines: bool = False) -> str:
     return _HIDDEN.sub(lambda found: _shown(found[0], lines), text)
 
 
+def clipped(text: str, most: int = 2_000) -> str:
+    """The text, or of a longer one its beginning and its end."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]} … ({len(text):,} characters) … {text[-half:]}"
+
+
 def visible_values(value: Any) -> Any:
     """The same for every text in a nest of JSON values."""
     if isinstance(value, str):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import selfcorrect as sc
 from commands import refused
 from selfcorrect.cli import app
 from selfcorrect.errors import UserError
-from selfcorrect.outcome import Outcome
+from selfcorrect.outcome import Outcome, Share, Sums
 from selfcorrect.tasks import Example, Grade, make
 from selfcorrect.tasks.free import Free, Item
 from selfcorrect.tasks.wording import CORRECT
@@ -167,6 +169,43 @@ def test_many_failures_are_cut_short() -> None:
     assert len(found.problems) == 21
     assert found.problems[-1] == "the other examples weren't looked at"
     assert "raise ValueError(item.example.id)" in found.trace
+
+
+@pytest.mark.parametrize(
+    ("figure", "says"),
+    [
+        (
+            Share(lambda columns: columns["outcome"] - 0.5),
+            "is a Share, so its values are 1, 0 or NaN",
+        ),
+        (Share(lambda columns: columns["letters"]), "the figure 'part' failed with KeyError"),
+        (Sums(lambda _: 1 / 0, lambda sums: sums), "the figure 'part' failed with ZeroDivision"),  # type: ignore[arg-type, return-value]
+    ],
+)
+def test_a_figure_that_fails_is_found_before_a_run(figure: Any, says: str) -> None:
+    (problem,) = sc.check_task(own(figures={"part": figure})).problems
+    assert says in problem
+
+
+def test_nothing_is_printed_without_an_end(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(
+        "from selfcorrect.outcome import ACCURACY\n"
+        "from selfcorrect.tasks import Example, Grade\n"
+        "from selfcorrect.tasks.free import Free, Item\n"
+        "from selfcorrect.tasks.wording import CORRECT\n"
+        "def make(source):\n"
+        "    long = 'x' * 300_000\n"
+        "    items = [Item(Example(long + id, {'question': long}, (), 'c'), long) for id in '01']\n"
+        "    return Free('long', items, wording=CORRECT, outcome=ACCURACY,\n"
+        "                judge=lambda item, answer: Grade(2.0))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "selfcorrect", "check-task", f"{file}:make"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert len(done.stdout) + len(done.stderr) < 40_000
 
 
 def test_an_example_that_cannot_be_asked_is_named() -> None:

@@ -288,6 +288,11 @@ WRONG: list[tuple[str, object, str]] = [
     ("examples", gives([replace(EXAMPLE, cluster="")]), "`examples()[0].cluster` must be a text"),
     ("examples", gives([replace(EXAMPLE, fields={"question": 1})]), "fields` must be a mapping"),
     ("examples", gives([replace(EXAMPLE, choices="abc")]), "choices` must be a tuple of texts"),
+    (
+        "examples",
+        gives([replace(EXAMPLE, turns=None)]),
+        "turns` must be a tuple of turns",
+    ),
     ("examples", raises, "`examples` failed with KeyError: 'wanted'"),
     ("ask", gives("q"), "`ask` of the example '0' must be a mapping of names to texts, not 'q'"),
     ("ask", asked(goal=None), "`ask` of the example '0' must be a mapping"),

@@ -23,7 +23,7 @@ from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
 from selfcorrect.errors import INTERRUPTED, UserError
 from selfcorrect.runs import Interrupted, RunSpec, find_run
-from selfcorrect.text import visible, visible_values
+from selfcorrect.text import clipped, visible, visible_values
 
 #: Of its errors about usage typer exports only the one under this.
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
@@ -69,7 +69,7 @@ class _Commands(TyperGroup):
             raise typer.Exit(130) from None
         else:
             return result
-        typer.echo(f"selfcorrect: error: {visible(sentence)}", err=True)
+        typer.echo(f"selfcorrect: error: {visible(clipped(sentence))}", err=True)
         raise typer.Exit(2)
 
 

@@ -11,7 +11,7 @@ import typer
 from selfcorrect.checking import TaskCheck, look_at
 from selfcorrect.cli import options as o
 from selfcorrect.errors import UserError
-from selfcorrect.text import visible
+from selfcorrect.text import clipped, visible
 
 TaskArgument = Annotated[
     str,
@@ -51,7 +51,7 @@ def check_task(
     if as_json:
         typer.echo(json.dumps(found.table(), indent=2, allow_nan=False))
     else:
-        typer.echo(visible("\n".join(_lines(found)), lines=True))
+        typer.echo(visible("\n".join(map(clipped, _lines(found))), lines=True))
     if found.problems:
         number = len(found.problems)
         raise UserError(
@@ -78,19 +78,23 @@ def _lines(found: TaskCheck) -> Iterator[str]:
         yield f"{_count(len(found.skipped), 'line')} left out; the first: {found.skipped[0]}"
     if (shown := found.shown) is not None:
         yield f"\nThe example {shown.id} (cluster {shown.cluster}) as it is asked:\n"
-        yield from (f"    {line}" for line in shown.question.splitlines())
+        yield from _indented(shown.question)
         if shown.answer_prefill:
             yield f"\nA reply begins with: {shown.answer_prefill}"
         if shown.reference is None:
             yield "\nIt has no reference answer."
         else:
             yield f"\nIts reference answer has {_worth(outcome.name, shown.outcome)}:\n"
-            yield from (f"    {line}" for line in shown.reference.splitlines())
+            yield from _indented(shown.reference)
         yield f"\nAn answer that says nothing has {_worth(outcome.name, shown.empty)}."
     yield ""
     yield from (f"problem: {problem}" for problem in found.problems)
     if not found.problems:
         yield "No problems were found."
+
+
+def _indented(text: str) -> Iterator[str]:
+    return (f"    {line}" for line in clipped(text, 4_000).splitlines())
 
 
 def _count(number: int, thing: str) -> str:

@@ -45,6 +45,10 @@ class Design:
         return n / deff * _few(clusters) ** 2 if clusters > 1.5 else 0.0
 
 
+#: With fewer clusters no sign-flip test reaches 5 %: 2 / 2^5 is 6 %.
+_SIGNS = 6
+
+
 def _few(clusters: float) -> float:
     """The normal quantile over that of t: how much shorter an interval of many clusters is."""
     return float(Z / stats.t.ppf(0.5 + LEVEL / 2, clusters - 1))
@@ -179,7 +183,7 @@ class MeanDesign:
         """How many examples with a known outcome n of these are worth, t for few clusters
         included."""
         clusters = n * self.known / self.size
-        return n * self.known * _few(clusters) ** 2 if clusters > 1.5 else 0.0
+        return n * self.known * _few(clusters) ** 2 if clusters >= _SIGNS else 0.0
 
     def n_for_difference(self, difference: float) -> int | None:
         """Examples that show a difference; ``None`` for one of 0."""
@@ -223,8 +227,10 @@ def _quantile(power: float) -> float:
 
 
 def _examples(independent: float, design: Design | MeanDesign) -> int:
-    """Examples that are worth so many independent ones: two clusters at least."""
+    """Examples that are worth so many independent ones, and clusters enough for a test."""
     low = max(independent, 2 * design.size)
+    if isinstance(design, MeanDesign):
+        low = max(independent, _SIGNS * design.size / design.known)
     if design.independent(low) >= independent:
         return math.ceil(low)
     n = optimize.brentq(lambda n: design.independent(n) - independent, low, _MOST, xtol=0.01)

@@ -8,10 +8,13 @@ from typing import Any
 
 #: What stands where a number is missing.
 MISSING = "–"
+_LARGE = 1e7
 
 
 def short(value: float, places: int = 2, *, signed: bool = False) -> str:
     """``.51`` for 0.51, ``−.03`` for −0.03: figures here are mostly below 1."""
+    if abs(value) >= _LARGE:  # nobody reads so many digits
+        return ("−" if value < 0 else "+" if signed else "") + f"{abs(value):.3g}"
     text = f"{abs(value):.{places}f}"
     text = text[1:] if text.startswith("0.") else text
     if float(text) == 0:

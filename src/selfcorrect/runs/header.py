@@ -190,7 +190,10 @@ def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]
     for key in ("outcome", "values", "fingerprints", "skipped", "strategy"):
         if not isinstance(table.get(key, {}), dict):
             raise TypeError(f"{key} is {table[key]!r}")
-    for text in (*table.get("values", {}).values(), *table.get("figures", ())):
+    lines = table.get("skipped", {}).get("lines", [])
+    if not isinstance(lines, list):
+        raise TypeError(f"skipped.lines is {lines!r}")
+    for text in (*lines, *table.get("values", {}).values(), *table.get("figures", ())):
         if not isinstance(text, str):
             raise TypeError(f"{text!r} is no text")
     names = [*table["controls"].values(), *(arm for _, _, arms in plans for arm in arms)]

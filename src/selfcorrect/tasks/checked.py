@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from selfcorrect.errors import UserError
-from selfcorrect.outcome import Figure, Outcome, Share, Sums
+from selfcorrect.outcome import Figure, Floats, Outcome, Share, Sums
 from selfcorrect.tasks.base import OFFERED, Answer, Example, Grade, Task, Turn
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.user_code import blamed
@@ -240,7 +243,11 @@ class Checked:
             ("choices", "a tuple of texts", _texts(found.choices)),
             ("cluster", "a text that is not empty", _writable(found.cluster) and found.cluster),
             ("images", "a tuple of images", isinstance(found.images, tuple)),
-            ("turns", "a tuple of turns", all(isinstance(turn, Turn) for turn in found.turns)),
+            (
+                "turns",
+                "a tuple of turns",
+                isinstance(found.turns, tuple) and all(isinstance(t, Turn) for t in found.turns),
+            ),
         ):
             if not fits:
                 raise self._wrong(f"examples()[{index}].{name}", expected, getattr(found, name))
@@ -272,8 +279,17 @@ def _blamed_figure(figure: Figure, where: str, name: str) -> Figure:
 
         return call
 
+    def of_share(columns: Mapping[str, Floats], share: Share) -> Floats:
+        values = np.asarray(blaming(share.values)(columns), dtype=np.float64)
+        if not np.isin(values[~np.isnan(values)], (0, 1)).all():
+            raise UserError(
+                f"{where}: the figure {name!r} is a Share, so its values are 1, 0 or NaN; correct "
+                "them, or make it Sums."
+            )
+        return values
+
     if isinstance(figure, Share):
-        return replace(figure, values=blaming(figure.values))
+        return replace(figure, values=partial(of_share, share=figure))
     if isinstance(figure, Sums):
         return replace(figure, terms=blaming(figure.terms), value=blaming(figure.value))
     return blaming(lambda columns: float(figure(columns)))
