@@ -70,6 +70,19 @@ def test_nothing_is_ignored_beside_a_spec(tmp_path: Path) -> None:
     spec = sc.read_spec(None, ["task=planted", "model=planted:chain", "rounds=1", "limit=5"])
     with pytest.raises(sc.UserError, match="model, rounds can't be given beside spec"):
         sc.run("planted:scores", spec=spec, rounds=3, out=tmp_path)
+    with pytest.raises(sc.UserError, match="model, seed can't be given beside spec"):
+        sc.run("smollm2", spec=spec, seed=0, out=tmp_path)  # though these are the defaults
+    for wrong in ("intrinsic", [None], ["intrinsic"], spec):
+        with pytest.raises(sc.UserError, match=r"is no spec|takes a list of specs"):
+            sc.run_many(wrong, out=tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(sc.UserError, match="is no spec: make one with read_spec"):
+        sc.run(spec={"rounds": 3}, out=tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(sc.UserError, match="several go to run_many"):
+        sc.run(strategy=["intrinsic", "negation"])  # type: ignore[arg-type]
+    with pytest.raises(sc.UserError, match="NUL character"):
+        sc.run(spec=spec, out="a\0b", progress=False)
+    with pytest.raises(sc.UserError, match="is no model"):
+        sc.run(5, spec=spec, out=tmp_path)  # type: ignore[arg-type]
     chain = planted.load("planted:chain?accuracy=0.9")
     run = sc.run(chain, spec=spec, out=tmp_path, controls=False, progress=False)
     assert run.spec.model.name == "planted:chain?accuracy=0.9"

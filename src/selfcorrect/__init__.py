@@ -12,10 +12,11 @@ Importing this loads no torch; a model's libraries are loaded when one is opened
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from selfcorrect.errors import UserError
 
@@ -29,6 +30,34 @@ __version__ = "0.1.0"
 __all__ = ["UserError", "check_task", "measure", "open_run", "read_spec", "run", "run_many"]
 
 
+P = ParamSpec("P")
+
+#: Arguments of :func:`run` that say how a spec is run, not what is run.
+_HOW = {"spec", "workers", "ray", "worker_cpus", "worker_gpus", "out", "controls", "progress"}
+
+
+def _nothing_beside_a_spec(function: Callable[P, Run]) -> Callable[P, Run]:
+    """Refuse arguments that would be ignored, as the spec decides what they say."""
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> Run:
+        given = inspect.signature(function).bind(*args, **kwargs).arguments
+        said = [
+            name
+            for name, value in given.items()
+            if name not in _HOW and (name not in ("model", "task") or isinstance(value, str))
+        ]
+        if given.get("spec") is not None and said:
+            raise UserError(
+                f"{', '.join(said)} can't be given beside spec, which says it already: change the "
+                "spec, or leave it out."
+            )
+        return function(*args, **kwargs)
+
+    return checked
+
+
+@_nothing_beside_a_spec
 def run(
     model: str | Model = "smollm2",
     task: str | Task = "sample",
@@ -108,10 +137,10 @@ def run(
         UserError: something named isn't there, doesn't fit, or can't be written.
         KeyboardInterrupt: on Ctrl-C; the folder is kept, and the same call goes on from there.
     """
-    if spec is not None:
-        _refuse_beside_spec(locals())
     from selfcorrect import runs, tasks
 
+    if not isinstance(strategy, str | Path):
+        raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
     name = task if isinstance(task, str) else tasks.register(task)
     if spec is None:
         table: dict[str, Any] = {
@@ -148,26 +177,6 @@ def run(
     return done
 
 
-#: Arguments of :func:`run` that say how a spec is run, not what is run.
-_HOW = {"spec", "workers", "ray", "worker_cpus", "worker_gpus", "out", "controls", "progress"}
-
-
-def _refuse_beside_spec(values: Mapping[str, Any]) -> None:
-    """Raises UserError where an argument of :func:`run` would be ignored: the spec decides it."""
-    said = [
-        name
-        for name, parameter in inspect.signature(run).parameters.items()
-        if name not in _HOW
-        and (name not in ("model", "task") or isinstance(values[name], str))
-        and values[name] != parameter.default
-    ]
-    if said:
-        raise UserError(
-            f"{', '.join(said)} can't be given beside spec, which says it already: change the "
-            "spec, or leave it out."
-        )
-
-
 def run_many(
     specs: Sequence[RunSpec],
     model: Model | None = None,
@@ -200,6 +209,8 @@ def run_many(
     """
     from selfcorrect import runs
 
+    if not isinstance(specs, Sequence) or isinstance(specs, str):
+        raise UserError(f"run_many takes a list of specs, not {specs!r:.60}.")
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     return _run(
         list(specs), model, out=out, controls=controls, progress=progress, executor=executor
@@ -292,6 +303,13 @@ def _run(
     from selfcorrect import runs
     from selfcorrect.cli.display import shown
 
+    if model is not None:
+        from selfcorrect.models import check_model
+
+        check_model(model)
+    for each in specs:
+        if not isinstance(each, runs.RunSpec):
+            raise UserError(f"{each!r:.60} is no spec: make one with read_spec.")
     name = model.name if model is not None else specs[0].model.name if specs else ""
     with shown(name) if progress else nullcontext() as tell:
         return runs.run(

@@ -14,9 +14,12 @@ def folder_path(name: str | Path) -> Path:
     What isn't on this machine is a ``UPath``, which does what a path does.
 
     Raises:
-        UserError: an address of a kind that isn't known, or whose library isn't installed.
+        UserError: an address of a kind that isn't known, or whose library isn't installed; a name
+            that no folder can have.
     """
     text = str(name)
+    if "\0" in text:
+        raise UserError(f"{text!r:.60} is no name of a folder: it holds a NUL character.")
     if "://" not in text:
         return Path(name).expanduser()
     from upath import UPath
