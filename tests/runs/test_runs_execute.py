@@ -102,6 +102,9 @@ def test_summary_and_notebook(whole: Path) -> None:
         first["measures"]
     )
     assert len(summary["controls"]["baseline"]["rounds"]) == 1
+    first, *later = summary["controls"]["repeat"]["against"]["by_round"]
+    assert first is None  # both have the same records there: no chance is in it
+    assert all(each["n"] == SIZE for each in later)
     html = the_run(whole)._repr_html_()
     assert "accuracy" in html
     assert "<script" not in html
