@@ -182,7 +182,15 @@ def _try(task: Task, example: Example) -> tuple[Shown, tuple[Answer, Grade]]:
     reference = task.reference(example)
     texts = (reference or "", asked["answer_prefill"])
     best, empty = (task.read(example, text) for text in texts)
-    grades = task.grade([(example, best), (example, empty)])
+    pairs = [(example, best), (example, empty)]
+    grades, again = task.grade(pairs), task.grade(pairs)
+    for (_, answer), grade, other in zip(pairs, grades, again, strict=True):
+        if grade.outcome != other.outcome:
+            raise UserError(
+                f"{example.id}: the answer {answer.text!r:.60} has the {task.outcome.name} "
+                f"{grade.outcome}, and graded again {other.outcome}: an outcome must be the same "
+                "each time"
+            )
     worth, nothing = (None if grade.outcome is None else float(grade.outcome) for grade in grades)
     known = reference is not None
     found = Shown(

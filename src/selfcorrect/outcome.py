@@ -95,7 +95,7 @@ class Outcome:
         if not _is_number(value):
             return f"{value!r} is no number"
         low, high = self.bounds
-        if abs(value) > _LARGEST:  # infinities, too
+        if abs(_double(value)) > _LARGEST:  # infinities, too
             return "is not finite, or larger than can be averaged"
         if not low <= float(value) <= high:  # NaN, too
             return f"{value} is not within {low:g} to {high:g}"
@@ -113,6 +113,14 @@ _LONGEST_NAME, _LONGEST = 60, 1_000
 def _is_name(name: str) -> bool:
     known = all(c.isalnum() or c in "_ -" for c in name)
     return 0 < len(name) <= _LONGEST_NAME and name == name.strip() and known
+
+
+def _double(value: float) -> float:
+    """As a number of 64 bits: numpy's short ones overflow in a comparison."""
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return inf
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -161,6 +161,19 @@ def test_what_no_step_elicits_is_told() -> None:
     )
 
 
+def test_a_judge_that_changes_its_mind_is_found() -> None:
+    said = iter(k / 1000 for k in range(1000))
+    task = own(judge=lambda _item, _answer: Grade(next(said)), outcome=Outcome("worth"))
+    found = sc.check_task(task)
+    assert "an outcome must be the same each time" in found.problems[0]
+
+
+@pytest.mark.parametrize("name", ["n", "round", "clusters", "outcome"])
+def test_an_outcome_has_a_name_of_its_own(name: str) -> None:
+    task = own(outcome=Outcome(name), judge=lambda _item, answer: Grade(len(answer.text) / 99))
+    assert any("has the name of another number" in each for each in sc.check_task(task).problems)
+
+
 def test_many_failures_are_cut_short() -> None:
     def fails(item: Item, _answer: object) -> Grade:
         raise ValueError(item.example.id)

@@ -326,3 +326,44 @@ def test_dialogues_that_were_over_are_no_sign_of_convergence_unsaid() -> None:
     found = summary(seen(np.ones((200, 6)), np.ones((200, 6))))
     found["rounds"][-1]["idle"] = 199
     assert "though 99.5 % of the dialogues were over before the last round" in words(found)
+
+
+def test_without_an_interval_a_change_hangs_on_them_too() -> None:
+    """One cluster, and nobody could read the last round: all of it looks wrong."""
+    read = np.ones((30, 2))
+    read[:, 1] = 0
+    p = replace(seen(np.ones((30, 2)), read), clusters=np.zeros(30, dtype=np.uint64))
+    found = summary(p)
+    assert found["changes"]["accuracy"]["hangs"]
+    assert words(found).startswith("Whether accuracy changed can't be said")
+
+
+def test_a_gain_and_a_difference_of_one_round_say_that_they_hang() -> None:
+    read = np.ones((200, 5))
+    read[:60, 2] = 0
+    right = (np.random.default_rng(0).random((200, 5)) < 0.7).astype(float)
+    found = summary(seen(right, read), seen(right, np.ones((200, 5))))
+    gains = [row["gain"] for row in found["rounds"]]
+    assert [gain.get("hangs") for gain in gains[1:]] == [None, True, None, None]
+    by_round = found["controls"]["repeat"]["against"]["by_round"]
+    assert by_round[2]["hangs"]
+
+
+def test_a_model_that_counts_no_tokens_is_not_over() -> None:
+    p = made(np.ones((50, 5)), tokens=np.zeros((50, 5)))
+    assert [row["idle"] for row in summary(p)["rounds"]] == [0] * 5
+    tokens = np.full((50, 5), 9.0)
+    tokens[:20, 3:] = 0
+    p = made(np.ones((50, 5)), tokens=tokens)
+    assert [row["idle"] for row in summary(p)["rounds"]] == [0, 0, 0, 20, 20]
+
+
+def test_no_margin_can_be_shown_where_an_answer_could_be_anything() -> None:
+    rng = np.random.default_rng(3)
+    x = 2 + rng.normal(0, 0.01, (300, 5))
+    p = replace(made(x), outcome=Outcome("coverage", "mean", "higher", (-np.inf, np.inf), 0.05))
+    assert convergence(p, {"coverage": 0.05})["coverage"]["round"] == 1
+    p.columns["parse_rate"][0, 4] = 0
+    p.columns["outcome"][0, 4] = np.nan
+    told = convergence(p, {"coverage": 0.05})["coverage"]
+    assert (told["round"], told["smallest_margin"], told["hangs"]) == (None, None, True)

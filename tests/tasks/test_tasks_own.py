@@ -273,6 +273,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("figures", {"x": 3}, "`figures` must be a mapping of names to functions"),
     ("max_tokens", {"answer": 0}, "`max_tokens` must be a mapping of what is elicited to whole"),
     ("max_tokens", {"answer": True}, "`max_tokens` must be"),
+    ("max_tokens", {"answer": 10**12}, "`max_tokens` must be"),
     ("max_tokens", 8, "`max_tokens` must be"),
     ("skipped", "line 3", "`skipped` must be a list of sentences"),
     ("fingerprint", None, "`fingerprint` must be a text that changes"),

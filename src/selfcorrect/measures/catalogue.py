@@ -356,7 +356,10 @@ _RESERVED = (
 
 def check_own(own: Own) -> None:
     """Raises UserError where a task's own number has the name of another one."""
-    known = {m.name for m in measures(own.outcome)} | set(_RESERVED)
+    if own.outcome.name in {*_RESERVED, "n", "round", "clusters"}:
+        raise UserError(f"the outcome {own.outcome.name!r} has the name of another number: "
+                        "rename it.")  # fmt: skip
+    known = {m.name for m in measures(own.outcome)} | set(_RESERVED) | {"n", "round", "clusters"}
     for kind, names in (("value", own.values), ("figure", own.figures)):
         for name in names:
             if name in known:

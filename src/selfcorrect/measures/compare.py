@@ -76,12 +76,13 @@ def compare(
         told = verdict(e, margin, signs[name], tested)
         counted = [other[name] for other in others if name in other]
         endless = boundless(columns, outcome) if name == outcome.name else set()
-        hangs = _hangs(
+        hangs = e.value is not None and _hangs(
             told,
             [
                 *(verdict(other, margin, signs[name]) for other in counted),
                 *(_direction(sign, signs[name]) for sign in endless),
             ],
+            {int(np.sign(x.value)) for x in (e, *counted) if x.value is not None} | endless,
         )
         told = "undecided" if hangs else told
         table[name] = {
@@ -156,11 +157,17 @@ def _sign(compute: Figure) -> int:
     return {"higher": 1, "lower": -1}.get(getattr(compute, "better", None) or "", 0)
 
 
-def _hangs(told: str | None, others: Sequence[str | None]) -> bool:
+def _hangs(told: str | None, others: Sequence[str | None], sides: set[int]) -> bool:
     """Whether a verdict depends on what unread answers are counted as: they could undo it, or
-    decide it either way."""
-    if told is None:
-        return False
+    decide it either way.
+
+    Args:
+        told: as recorded.
+        others: as they may be counted.
+        sides: of 0 on which the differences lie, 0 for none.
+    """
+    if told is None:  # no interval; is there a side of 0 that they all lie on?
+        return len(sides - {0}) > 1 or (0 in sides and len(sides) > 1)
     if told != "undecided":
         return any(each != told for each in others)
     return len({each for each in others if each not in (None, "undecided")}) > 1

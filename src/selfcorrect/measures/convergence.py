@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.measures.catalogue import Measure
-from selfcorrect.measures.compare import averaged, n_for_margin_of
-from selfcorrect.measures.intervals import Estimate, means
-from selfcorrect.measures.outcomes import paired
+from selfcorrect.measures.compare import n_for_margin_of
+from selfcorrect.measures.intervals import Estimate, apart, cut, means
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER
@@ -80,53 +79,63 @@ def _later(
     """Of each measure the differences of all later rounds from the one at ``place``, their
     intervals wide enough for any unread answer; and how far those could move each."""
     later = range(place + 1, len(panel.rounds))
-    of_means = [m for m in stated if averaged(m, panel.outcome)]
+    pairs = {(m.name, s): _both(panel, m, s, place) for m in stated for s in later}
+    ways = {
+        (m.name, s): [pairs[m.name, s], *_others(panel, m, pairs[m.name, s])]
+        for m in stated
+        for s in later
+    }
+    # of all means at once, so that their resamples are drawn once
     with np.errstate(over="ignore", invalid="ignore"):
         columns = {
-            (m.name, s): panel.of(m)[:, s] - panel.of(m)[:, place] for m in of_means for s in later
+            (m.name, s, k): after[_column(panel, m)] - before[_column(panel, m)]
+            for m in stated
+            if m.kind == "mean"
+            for s in later
+            for k, (after, before) in enumerate(ways[m.name, s])
         }
     scores = means(columns, panel.clusters, seed=seed)
-    found: dict[str, list[tuple[Estimate, float]]] = {}
+    found: dict[str, list[tuple[Estimate, float]]] = {m.name: [] for m in stated}
     for m in stated:
-        found[m.name] = []
+        name = _column(panel, m)
         for s in later:
-            known = scores.get((m.name, s))
-            recorded = _difference(panel, m, *_both(panel, m, s, place)) if known is None else known
-            found[m.name].append(_widened(panel, m, s, place, recorded))
+            recorded, *others = (
+                cut(scores[m.name, s, k], apart(m.bounds))
+                if m.kind == "mean"
+                else share_difference(after[name], before[name], panel.clusters)
+                for k, (after, before) in enumerate(ways[m.name, s])
+            )
+            endless = m.name == panel.outcome.name and boundless(pairs[m.name, s], panel.outcome)
+            found[m.name].append(_widened(recorded, others, bool(endless)))
     return found
+
+
+def _column(panel: Panel, m: Measure) -> str:
+    return "outcome" if m.name == panel.outcome.name else m.name
 
 
 def _both(panel: Panel, m: Measure, s: int, place: int) -> tuple[Columns, Columns]:
     """What is needed of both rounds."""
-    name = "outcome" if m.name == panel.outcome.name else m.name
-    after, before = (
-        {each: panel.columns[each][:, at] for each in {"outcome", "parse_rate", "gradable", name}}
-        for at in (s, place)
-    )
+    names = {"outcome", "parse_rate", "gradable", _column(panel, m)}
+    after, before = ({n: panel.columns[n][:, at] for n in names} for at in (s, place))
     return after, before
 
 
-def _difference(panel: Panel, m: Measure, after: Columns, before: Columns) -> Estimate:
+def _others(
+    panel: Panel, m: Measure, columns: tuple[Columns, Columns]
+) -> list[tuple[Columns, Columns]]:
+    """The same, as unread answers may have it."""
     if m.name == panel.outcome.name:
-        return paired(panel.outcome, after["outcome"], before["outcome"], panel.clusters)
-    if m.kind == "share":
-        return share_difference(after[m.name], before[m.name], panel.clusters)
-    return means({"": after[m.name] - before[m.name]}, panel.clusters)[""]
+        return other_counts(columns, panel.outcome)
+    return other_counts(columns, panel.outcome, [m]) if lacks(columns, m) else []
 
 
 def _widened(
-    panel: Panel, m: Measure, s: int, place: int, recorded: Estimate
+    recorded: Estimate, others: Sequence[Estimate], endless: bool
 ) -> tuple[Estimate, float]:
-    columns = _both(panel, m, s, place)
-    of_outcome = m.name == panel.outcome.name
-    if not (of_outcome or lacks(columns, m)):
-        return recorded, 0.0
-    ways = other_counts(columns, panel.outcome, () if of_outcome else [m])
-    others = [_difference(panel, m, *way) for way in ways]
     lows, highs = [e.low for e in (recorded, *others)], [e.high for e in (recorded, *others)]
     room = max((abs((e.value or 0.0) - (recorded.value or 0.0)) for e in others), default=0.0)
-    if of_outcome and boundless(columns, panel.outcome):
-        room = math.inf
+    room = math.inf if endless else room
     if None in lows or None in highs:
         return recorded, room
     return replace(recorded, low=min(lows), high=max(highs)), room  # type: ignore[type-var]

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from selfcorrect.measures import transitions
 from selfcorrect.measures.catalogue import Measure, Own
-from selfcorrect.measures.compare import compare
+from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.figures import figure_named
 from selfcorrect.measures.intervals import Estimate, cut, mean_t, means, proportion
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm, joint_level
 from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.unread import boundless, other_counts
 from selfcorrect.outcome import Outcome
 
 #: A round whose median option mass is below this is flagged: the options were hardly considered.
@@ -80,6 +81,7 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
     ways = {m.name: _way(panel, m) for m in panel.measures if m.kind == "way"}
     flows = [None, *_flow(panel)]
     gains = _gains(panel)
+    counts = bool((panel.columns["tokens"] > 0).any())  # else the model counts no tokens
     rounds = []
     for place, number in enumerate(panel.rounds):
         there = panel.there[:, place]
@@ -100,7 +102,7 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
                 "unparsed": int((columns["parse_rate"] == 0).sum()),
                 "ungraded": int(_ungraded(columns, panel.outcome).sum()),
                 "missing": int((~there).sum()),
-                "idle": int((columns["tokens"] == 0).sum()),
+                "idle": int((columns["tokens"] == 0).sum()) if counts else 0,
                 "low_mass": median is not None and median < LOW_MASS,
                 "measures": measured,
                 "reliability": beside[place].get("reliability", []),
@@ -189,13 +191,27 @@ def _gains(panel: Panel) -> list[dict[str, Any] | None]:
         None,
         *(
             {
-                **paired(outcome, x[:, t], x[:, 0], panel.clusters).table(),
+                **_difference(panel, panel, (panel.rounds[t], panel.rounds[0])),
                 "p": ps[t],
                 "p_holm": adjusted.get(t),
             }
             for t in later
         ),
     ]
+
+
+def _difference(after: Panel, before: Panel, rounds: tuple[int, int]) -> dict[str, Any]:
+    """The outcome's difference of two rounds; ``hangs`` where its direction depends on what unread
+    answers are counted as."""
+    columns = after.at(rounds[0]), before.at(rounds[1])
+    ways = [columns, *other_counts(columns, after.outcome)]
+    found = [
+        paired(after.outcome, late["outcome"], early["outcome"], after.clusters)
+        for late, early in ways
+    ]
+    told = {verdict(e, None, 1) for e in found}
+    told |= {"worse" if sign < 0 else "better" for sign in boundless(columns, after.outcome)}
+    return found[0].table() | ({"hangs": len(told) > 1} if len(ways) > 1 else {})
 
 
 def _band(band: Estimate, point: Mapping[str, Any]) -> list[float] | None:
@@ -238,12 +254,7 @@ def against(
         "control_round": of_control,
         "difference": compare(mine, theirs, (last, of_control), margins, own, seed=seed),
         "by_round": [
-            paired(
-                mine.outcome,
-                mine.at(t)["outcome"],
-                theirs.at(t)["outcome"],
-                mine.clusters,
-            ).table()
+            _difference(mine, theirs, (t, t))
             if t in theirs.rounds and not _same(mine, theirs, t)
             else None
             for t in mine.rounds

@@ -92,9 +92,10 @@ def _columns(summary: Mapping[str, Any]) -> list[_Column]:
         ),
         _Column(
             _REPEAT,
-            lambda _, against: _cell(against, places),
+            lambda _, against: _cell(against, places) + "?" * bool(against and hanging(against)),
             bool(controls.get("repeat", {}).get("against")),
-            f"{label} minus that of asking again without an instruction",
+            f"{label} minus that of asking again without an instruction"
+            + (", ? where it depends on unread answers" if _any_hangs(controls) else ""),
         ),
         *(_measured(measure, rounds) for measure in _in_order()),
     ]
@@ -128,6 +129,11 @@ def _differences(controls: Mapping[str, Any], rounds: int) -> list[Estimate | No
     """The run's outcome minus that of ``repeat``, by round."""
     against = controls.get("repeat", {}).get("against")
     return against["by_round"] if against else [None] * rounds
+
+
+def _any_hangs(controls: Mapping[str, Any]) -> bool:
+    against = controls.get("repeat", {}).get("against")
+    return bool(against) and any(hanging(each) for each in against["by_round"] if each)
 
 
 def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:

@@ -23,6 +23,8 @@ from selfcorrect.tasks.user_code import blamed
 
 #: A number of a record; squares of larger ones overflow.
 _LARGEST = 1e100
+#: No model has so many tokens in its context window.
+_LONGEST = 10_000_000
 
 
 def _texts(value: object) -> bool:
@@ -44,13 +46,19 @@ def _mapping(value: object, fits: Callable[[object], bool]) -> bool:
 
 
 def _tokens(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and 1 <= value <= _LONGEST  # type: ignore[operator]
 
 
 def _number(value: object) -> bool:
     if value is None or isinstance(value, bool):
         return True
-    return isinstance(value, Real) and bool(abs(value) <= _LARGEST)  # type: ignore[operator]
+    if not isinstance(value, Real):
+        return False
+    try:  # numpy's short numbers would overflow in the comparison
+        return abs(float(value)) <= _LARGEST
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 #: what every attribute must be, in words, and the test
