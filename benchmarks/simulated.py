@@ -247,7 +247,7 @@ def drifting(step: float, n: int) -> Callable[[Rng], bool]:
             tuple(range(1, 9)),
             np.arange(n),
             np.arange(n),
-            {"outcome": y, "parse_rate": np.ones_like(y)},
+            {"outcome": y, **dict.fromkeys(("parse_rate", "gradable"), np.ones_like(y))},
             {},
         )  # type: ignore[arg-type]
         return convergence(panel, {"accuracy": 0.03})["accuracy"]["round"] is not None
