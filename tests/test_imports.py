@@ -59,3 +59,10 @@ def test_no_import_goes_round_in_a_circle() -> None:
     graph = {name: imported(name) - {name} for name in MODULES}
     assert len(graph) > 100
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_no_file_is_longer_than_can_be_read_at_once() -> None:
+    root = SOURCE.parent
+    files = [f for room in ("src", "tests", "benchmarks") for f in (root / room).rglob("*.py")]
+    assert len(files) > 300
+    assert {f.name: n for f in files if (n := len(f.read_text("utf-8").splitlines())) > 400} == {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -375,18 +374,6 @@ def test_other_columns_are_damage_too(tmp_path: Path) -> None:
     records.frame(rows(1)).drop("text").write_parquet(tmp_path / piece.name)
     with pytest.raises(UserError, match="is damaged"):
         read_piece(store, piece)
-
-
-@pytest.mark.parametrize("lines", ["7", "{ a = 1 }", "[7]"])
-def test_what_was_skipped_is_sentences(lines: str, whole: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(next(whole.glob("planted-intrinsic-*")), folder)
-    text = (folder / "run.toml").read_text("utf-8")
-    assert "[skipped]\nlines = []" in text
-    text = text.replace("[skipped]\nlines = []", f"[skipped]\nlines = {lines}")
-    (folder / "run.toml").write_text(text, "utf-8")
-    with pytest.raises(UserError, match=r"run\.toml is damaged \((skipped\.lines is|7 is no text)"):
-        open_run(folder)
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:

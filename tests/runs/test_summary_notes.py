@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
+import pytest
 
 from selfcorrect.converse import ENDED, STOPPED
+from selfcorrect.errors import UserError
 from selfcorrect.records import SCHEMA
+from selfcorrect.runs import open_run
 from selfcorrect.runs.summary import _of_records
 
 COLUMNS = ("round", "notes", "cut", "problem", "choices")
@@ -53,3 +58,15 @@ def test_what_models_did_otherwise_is_counted_and_what_the_loop_did_is_not() -> 
     assert said([row(1, "model"), row(2, "model", "kept")]) == [
         "in 2 of 2 records something of model."
     ]
+
+
+@pytest.mark.parametrize("lines", ["7", "{ a = 1 }", "[7]"])
+def test_what_was_skipped_is_sentences(lines: str, whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(next(whole.glob("planted-intrinsic-*")), folder)
+    text = (folder / "run.toml").read_text("utf-8")
+    assert "[skipped]\nlines = []" in text
+    text = text.replace("[skipped]\nlines = []", f"[skipped]\nlines = {lines}")
+    (folder / "run.toml").write_text(text, "utf-8")
+    with pytest.raises(UserError, match=r"run\.toml is damaged \((skipped\.lines is|7 is no text)"):
+        open_run(folder)
