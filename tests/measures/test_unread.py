@@ -112,6 +112,13 @@ def test_unread_answers_decide_nothing_against_the_control() -> None:
     assert "answers that couldn't be read allow anything from −66.7 to 0.0 points" in said
 
 
+def test_unread_answers_of_the_control_alone_are_named() -> None:
+    read = np.ones((60, 5))
+    read[:40, 4] = 0
+    said = words(summary(seen(np.ones((60, 5)), np.ones((60, 5))), seen(np.ones((60, 5)), read)))
+    assert "can't be said: answers that couldn't be read allow anything from" in said
+
+
 def test_a_task_s_own_figure_hangs_on_them_as_well() -> None:
     right = np.ones((60, 2))
     read = np.ones((60, 2))

@@ -99,7 +99,8 @@ def _unread(summary: _Table) -> str:
 def _unknown(rounds: Sequence[_Table]) -> str:
     """What could not be done with answers whose outcome nobody knows."""
     what = {"unparsed": "read", "ungraded": "graded", "missing": "found"}
-    return " or ".join(word for key, word in what.items() if any(row[key] for row in rounds))
+    said = [word for key, word in what.items() if any(row[key] for row in rounds)]
+    return " or ".join(said) or "read"
 
 
 def _between(changed: _Table, share: bool) -> str:
@@ -253,7 +254,8 @@ def _cause(summary: _Table) -> str:
         return ""
     if name == "repeat":
         return f"This run is itself the control: {_TO}."
-    against = summary["controls"].get("repeat", {}).get("against")
+    repeat = summary["controls"].get("repeat", {})
+    against = repeat.get("against")
     difference: _Table = against["difference"][_outcome(summary)] if against else {"value": None}
     if difference["value"] is None:
         return (
@@ -271,7 +273,7 @@ def _cause(summary: _Table) -> str:
     if difference.get("hangs"):
         return (
             f"Whether {name} gains anything over {_TO}{cost} can't be said: answers that couldn't "
-            f"be {_unknown(rounds)} allow {_between(difference, share)}{of}."
+            f"be {_unknown([*rounds, *repeat['rounds']])} allow {_between(difference, share)}{of}."
         )
     match difference["verdict"]:
         case "better" | "worse":
