@@ -167,8 +167,8 @@ def _change(summary: _Table) -> str:
     span = f"from round {rounds[0]['round']} to round {last['round']}"
     if changed["value"] is None:
         return (
-            f"{_capital(summary)} can't be compared {span}: no dialogue has a graded answer in "
-            "both."
+            f"{_capital(summary)} can't be compared {span}: no dialogue has an answer that was "
+            "read and graded in both."
         )
     of = _of(changed["n"], changed["clusters"])
     match changed["verdict"]:
