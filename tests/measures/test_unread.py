@@ -153,7 +153,7 @@ def test_more_examples_are_not_promised_where_none_would_help() -> None:
         assert said.startswith("Whether accuracy changed can't be said, because answers couldn't")
         assert "examples would" not in said
         assert "would most likely have been shown" not in said
-        assert "as unread answers leave more room than the margin" in said
+        assert "as unread or ungraded answers leave more room than the margin" in said
 
 
 def test_few_unread_answers_and_a_number_that_counts_them() -> None:
@@ -374,3 +374,17 @@ def test_no_margin_can_be_shown_where_an_answer_could_be_anything() -> None:
     p.columns["outcome"][0, 4] = np.nan
     told = convergence(p, {"coverage": 0.05})["coverage"]
     assert (told["round"], told["smallest_margin"], told["hangs"]) == (None, None, True)
+
+
+def test_of_many_numbers_each_is_counted_against_the_others() -> None:
+    rng = np.random.default_rng(5)
+    read = np.ones((400, 2))
+    read[:80, 1] = 0
+    own = {
+        name: np.where(read == 1, (rng.random((400, 2)) < 0.5).astype(float), np.nan)
+        for name in "abcd"
+    }
+    p = made(np.zeros((400, 2)), parse_rate=read, choice=np.where(read == 1, 0.0, np.nan))
+    low, high = figured(p, **own)["unread"]
+    assert low < -0.15
+    assert high > 0.15

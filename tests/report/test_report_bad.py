@@ -160,8 +160,9 @@ def test_where_it_hangs_on_unread_answers_the_page_and_the_table_say_so() -> Non
     against = summary["controls"]["baseline"]["against"]
     against["difference"]["accuracy"] |= {"hangs": True, "unread": [-0.2, 0.3]}
     words = html.unescape(page(summary, EMPTY))
-    assert words.count("it depends on unread answers") == 2  # beside the verdict, and in the table
+    # beside the verdict and in the table, each with its note
+    assert words.count("it depends on unread or ungraded answers") == 4
     summary["controls"]["repeat"]["against"]["by_round"] = [None] * len(summary["rounds"])
     console = Console(width=400, file=io.StringIO())
     console.print(table(in_words(summary), 400))
-    assert "(it depends on unread answers)" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "(it depends on unread or ungraded answers)" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -155,7 +155,7 @@ def _not_shown(estimates: Sequence[Estimate], margin: float, room: float) -> dic
     moved = any((e.low or 0) > margin or (e.high or 0) < -margin for e in estimates)
     moved = moved and math.isfinite(room)
     if room >= margin and not moved:
-        return {"why": "unread answers leave more room than the margin", "hangs": True}
+        return {"why": "unread or ungraded answers leave more room than the margin", "hangs": True}
     # all of them must be shown: each fails with its part of the chance that one does
     power = 1 - (1 - POWER) / len(estimates)
     needed = max(n_for_margin_of(e, margin, 0.0 if moved else room, power) for e in estimates)

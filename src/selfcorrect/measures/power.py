@@ -114,7 +114,7 @@ def share_margin_n(
         power: the chance of showing it.
         difference: the true one.
     """
-    off = _quantile(0.5 + power / 2)
+    off = _quantile(power if difference else 0.5 + power / 2)  # the end that is near, or both
     spread = max(changed - difference**2, 0.0)
 
     def beyond(n: float) -> float:

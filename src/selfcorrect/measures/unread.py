@@ -34,7 +34,7 @@ def other_counts(
 
     Outcomes, and measures of records that some answers lack, as far as their bounds allow; where a
     bound is infinite, no further than what was seen (see :func:`boundless`). The task's own numbers
-    likewise, in every combination, as nobody knows how they go together.
+    likewise, in combinations, as nobody knows how they go together.
 
     Args:
         columns: after and before, a column [n] by name.
@@ -63,13 +63,17 @@ def other_counts(
     return ways
 
 
-#: Of more numbers than these not every combination is tried: all rise, or all fall.
+#: Of more numbers than these not every combination is tried, but all, none, and each against the
+#: others: a difference of two of them is among those.
 _MOST = 3
 
 
 def _combinations(names: Sequence[str]) -> Iterator[dict[str, int]]:
     if len(names) > _MOST:
-        yield from (dict.fromkeys(names, 1), dict.fromkeys(names, 0))
+        for rise in (1, 0):
+            yield dict.fromkeys(names, rise)
+            for one in names:
+                yield {**dict.fromkeys(names, rise), one: 1 - rise}
         return
     for rises in product((1, 0), repeat=len(names)):
         yield dict(zip(names, rises, strict=True))

@@ -81,7 +81,9 @@ def cell(define: Define, name: str, e: Estimate, *, signed: bool = False) -> Cel
     note = [count(e[key], thing) for key, thing in _COUNTED if e.get(key) is not None]
     if "why" in e:
         note.append(e["why"])
-    text = written(e.get("value"), form, signed=signed)
+    if why := hanging(e):
+        note.append(why)
+    text = written(e.get("value"), form, signed=signed) + "?" * bool(why)
     return Cell(name, text, written_interval(e, form), "; ".join(note))
 
 

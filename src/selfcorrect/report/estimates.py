@@ -69,5 +69,5 @@ def own(rounds: Rounds, outcome: str) -> list[str]:
 
 
 def hanging(difference: Estimate) -> str:
-    """That a difference depends on what unread answers are counted as, where it does."""
-    return "it depends on unread answers" if difference.get("hangs") else ""
+    """That a difference depends on what answers are counted as that nobody knows, where it does."""
+    return "it depends on unread or ungraded answers" if difference.get("hangs") else ""

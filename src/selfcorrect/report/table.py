@@ -95,7 +95,9 @@ def _columns(summary: Mapping[str, Any]) -> list[_Column]:
             lambda _, against: _cell(against, places) + "?" * bool(against and hanging(against)),
             bool(controls.get("repeat", {}).get("against")),
             f"{label} minus that of asking again without an instruction"
-            + (", ? where it depends on unread answers" if _any_hangs(controls) else ""),
+            + (
+                ", ? where it depends on unread or ungraded answers" if _any_hangs(controls) else ""
+            ),
         ),
         *(_measured(measure, rounds) for measure in _in_order()),
     ]

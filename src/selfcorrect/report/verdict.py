@@ -88,6 +88,8 @@ def _unread(summary: _Table) -> str:
         for row in (rounds[0], rounds[-1])
     ]
     counted = "Counted as wrong" if share else "Left out"
+    if share and any(row["ungraded"] or row["missing"] for row in (rounds[0], rounds[-1])):
+        counted = "As they are recorded"  # unread as wrong, the others left out
     return (
         f"Whether {_said(summary)} changed can't be said, because answers couldn't be "
         f"{_unknown(rounds)}: {' and '.join(ends)}. {counted}, they make it "
@@ -142,10 +144,11 @@ def _surer(summary: _Table) -> str:
     )
     repeat = summary["controls"].get("repeat", {})
     again = repeat.get("changes", {}).get("confidence")
-    if not again or again["value"] is None:
+    if not again or again["value"] is None or again.get("hangs"):
         return f"{said}."
     apart = (repeat["against"] or {}).get("difference", {}).get("confidence", {})
     alike = apart.get("low") is not None and max(-apart["low"], apart["high"]) <= margin
+    alike = alike and not apart.get("hangs")
     much = "does the same," if alike else "takes it"
     return f"{said}; {_TO} {much} {_span(again)}."
 
@@ -257,6 +260,11 @@ def _cause(summary: _Table) -> str:
     repeat = summary["controls"].get("repeat", {})
     against = repeat.get("against")
     difference: _Table = against["difference"][_outcome(summary)] if against else {"value": None}
+    if against and difference["value"] is None:
+        return (
+            f"{name} can't be compared with {_TO}: no example has an answer in both that was read "
+            "and graded."
+        )
     if difference["value"] is None:
         return (
             "There is no control on the same examples, so nothing shows that a change comes from "
