@@ -167,7 +167,7 @@ def _hangs(told: str | None, others: Sequence[str | None], sides: set[int]) -> b
         sides: of 0 on which the differences lie, 0 for none.
     """
     if told is None:  # no interval; is there a side of 0 that they all lie on?
-        return len(sides - {0}) > 1 or (0 in sides and len(sides) > 1)
+        return len(sides) > 1
     if told != "undecided":
         return any(each != told for each in others)
     return len({each for each in others if each not in (None, "undecided")}) > 1
