@@ -103,10 +103,14 @@ def whole(specs: Sequence[RunSpec], tmp_path_factory: pytest.TempPathFactory) ->
 # --- what comes of it ----------------------------------------------------------------------------
 
 
-def test_a_control_asks_the_run_s_own_model_alone(whole: Path) -> None:
-    controls = [open_run(folder) for folder in whole.glob("planted-repeat-*")]
-    assert controls
-    assert all(run.spec.models == {} for run in controls)
+def test_a_control_asks_the_run_s_own_model_alone(specs: Sequence[RunSpec], tmp_path: Path) -> None:
+    (critic,) = [spec for spec in specs if "critic" in spec.models][:1]
+    done = run(critic, out=tmp_path)
+    assert done.spec.models.keys() == {"critic"}
+    for name in ("repeat", "baseline"):
+        control = done.control(name)
+        assert control is not None
+        assert control.spec.models == {}
 
 
 def test_each_run_is_as_it_is_alone(
