@@ -30,17 +30,17 @@ __version__ = "0.1.0"
 __all__ = ["UserError", "check_task", "measure", "open_run", "read_spec", "run", "run_many"]
 
 
-P = ParamSpec("P")
+_P = ParamSpec("_P")
 
 #: Arguments of :func:`run` that say how a spec is run, not what is run.
 _HOW = {"spec", "workers", "ray", "worker_cpus", "worker_gpus", "out", "controls", "progress"}
 
 
-def _nothing_beside_a_spec(function: Callable[P, Run]) -> Callable[P, Run]:
+def _nothing_beside_a_spec(function: Callable[_P, Run]) -> Callable[_P, Run]:
     """Refuse arguments that would be ignored, as the spec decides what they say."""
 
     @functools.wraps(function)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> Run:
+    def checked(*args: _P.args, **kwargs: _P.kwargs) -> Run:
         given = inspect.signature(function).bind(*args, **kwargs).arguments
         said = [
             name

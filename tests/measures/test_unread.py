@@ -21,7 +21,8 @@ from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
-from selfcorrect.outcome import Outcome, Share, Sums
+from selfcorrect.measures.unread import unknown
+from selfcorrect.outcome import ACCURACY, Outcome, Share, Sums
 from selfcorrect.report.verdict import headline
 from selfcorrect.report.verdict import verdict as words
 
@@ -206,6 +207,9 @@ def test_questions_without_a_right_answer_are_no_part_of_it() -> None:
     found = compare(p, p, (2, 1), MARGINS)["accuracy"]
     assert (found["verdict"], found["n"]) == ("better", 100)
     assert "unread" not in found
+    p.columns["parse_rate"][[3, 150], 1] = 0  # one of them has no answer that could be right
+    after, before = unknown((p.at(2), p.at(1)), ACCURACY)
+    assert (after.nonzero()[0].tolist(), before.any()) == ([3], False)
 
 
 def test_dialogues_without_a_round_are_as_unread() -> None:

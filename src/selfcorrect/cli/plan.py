@@ -20,7 +20,7 @@ from selfcorrect.measures.power import (
     n_for_difference,
     n_for_margin,
 )
-from selfcorrect.measures.unread import other_counts
+from selfcorrect.measures.unread import unknown
 from selfcorrect.outcome import ACCURACY
 from selfcorrect.report.numbers import count, percent, short
 from selfcorrect.runs import Run
@@ -34,12 +34,8 @@ def _unread(run: Run) -> float:
     outcome = run.header.outcome
     records = panel(run.chunks(columns_needed(outcome)), (), outcome)
     ends = records.at(records.rounds[-1]), records.at(records.rounds[0])
-    ways = other_counts(ends, outcome)
-    if not ways:
-        return 0.0
-    up, down = ways
-    moved = [up[side]["outcome"] != down[side]["outcome"] for side in (0, 1)]
-    return float((moved[0] | moved[1]).mean())
+    last, first = unknown(ends, outcome)
+    return float((last | first).mean())
 
 
 def design_like(run: Run, power: float) -> Design | MeanDesign:

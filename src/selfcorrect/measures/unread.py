@@ -45,20 +45,20 @@ def other_counts(
     Returns:
         Such pairs of columns; nothing where all is known.
     """
-    unknown: Unknown = {}
-    _add(unknown, columns, "outcome", _no_outcome(columns, outcome), outcome.bounds)
+    lacking: Unknown = {}
+    _add(lacking, columns, "outcome", unknown(columns, outcome), outcome.bounds)
     for m in measures:
         if m.name != outcome.name and m.of_record is not None:
-            _add(unknown, columns, m.name, _lacks(columns, m), m.bounds)
+            _add(lacking, columns, m.name, _lacks(columns, m), m.bounds)
     theirs: Unknown = {}
     for name in own:
         _add(theirs, columns, name, _unread_without(columns, name), (-math.inf, math.inf))
-    if not unknown and not theirs:
+    if not lacking and not theirs:
         return []
     ways = []
     for one in (1, 0):
         for rises in _combinations(list(theirs)):
-            values = _ends(unknown, dict.fromkeys(unknown, one))
+            values = _ends(lacking, dict.fromkeys(lacking, one))
             ways.append(_counted(columns, {**values, **_ends(theirs, rises)}))
     return ways
 
@@ -82,7 +82,7 @@ def _combinations(names: Sequence[str]) -> Iterator[dict[str, int]]:
 def boundless(columns: tuple[Columns, Columns], outcome: Outcome) -> set[int]:
     """The directions, 1 for up and −1 for down, in which outcomes that nobody knows could move a
     difference without an end."""
-    after, before = (bool(each.any()) for each in _no_outcome(columns, outcome))
+    after, before = (bool(each.any()) for each in unknown(columns, outcome))
     low, high = (not math.isfinite(end) for end in outcome.bounds)
     found = set()
     if (after and high) or (before and low):
@@ -99,8 +99,9 @@ def lacks(columns: tuple[Columns, Columns], measure: Measure) -> bool:
     return any(mask.any() for mask in _lacks(columns, measure))
 
 
-def _no_outcome(columns: tuple[Columns, Columns], outcome: Outcome) -> Masks:
-    """Where an outcome isn't known. Of a question without a right answer there is none to know."""
+def unknown(columns: tuple[Columns, Columns], outcome: Outcome) -> Masks:
+    """Where an outcome isn't known, after and before [n] each. Of a question without a right answer
+    there is none to know."""
     asked = _gradable(columns) if outcome.kind == "share" else np.True_
     found = []
     for one, other in (columns, columns[::-1]):
@@ -131,7 +132,7 @@ def _unread_without(columns: tuple[Columns, Columns], name: str) -> Masks:
 
 
 def _add(
-    unknown: Unknown,
+    found: Unknown,
     columns: tuple[Columns, Columns],
     name: str,
     masks: Masks,
@@ -146,14 +147,14 @@ def _add(
         low, high = bounds
         low = float(seen.min()) if math.isinf(low) else low
         high = float(seen.max()) if math.isinf(high) else high
-        unknown[name] = masks, (low, high)
+        found[name] = masks, (low, high)
 
 
-def _ends(unknown: Unknown, rises: Mapping[str, int]) -> Unknown:
+def _ends(found: Unknown, rises: Mapping[str, int]) -> Unknown:
     """What each column is counted as, after and before: for a rise or for a fall."""
     return {
         name: (masks, (ends[rises[name]], ends[1 - rises[name]]))
-        for name, (masks, ends) in unknown.items()
+        for name, (masks, ends) in found.items()
     }
 
 

@@ -36,9 +36,8 @@ def notes(summary: Mapping[str, Any], shown: Collection[str]) -> list[str]:
         graded = any(row["measures"][outcome["name"]]["n"] for row in rounds)
         counted = ", counted as wrong" if graded and outcome["kind"] == "share" else ""
         found.append(f"Answers that couldn't be read{counted}: {several(unread)}.")
-    for key, what in (("ungraded", "have no outcome"), ("missing", "have no record")):
-        if lack := [f"{r[key]:,} in round {r['round']}" for r in rounds if r[key]]:
-            found.append(f"Answers that {what} (no interval counts them): {several(lack)}.")
+    if lack := [f"{r['ungraded']:,} in round {r['round']}" for r in rounds if r["ungraded"]]:
+        found.append(f"Answers that have no outcome (no interval counts them): {several(lack)}.")
     if low := [str(r["round"]) for r in rounds if r["low_mass"]]:
         found.append(
             "The options have less than half of the probability in the median dialogue of round "
