@@ -61,6 +61,7 @@ def test_missing_data(tmp_path: Path) -> None:
         (["--model", "planted:chian"], "did you mean 'planted:chain'"),
         (["--dtype", "float31"], "no dtype 'float31'"),
         (["--dtype", "float31"], "did you mean 'float32'"),
+        (["--no-baseline"], "the option --no-baseline is called --no-controls now"),
         (["--device", "gpu"], "model.device must be auto, cpu"),
         (["--rounds", "0"], "rounds must be at least 1, not 0"),
         (["--limit", "0"], "limit must be at least 1, not 0"),

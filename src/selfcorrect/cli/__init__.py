@@ -45,6 +45,8 @@ class _Commands(TyperGroup):
                 raise
             where = error.ctx.command_path if error.ctx else "selfcorrect"
             sentence = f"{error.format_message().rstrip('.')}; see {where} --help."
+            if "--no-baseline" in sentence:
+                sentence = "the option --no-baseline is called --no-controls now."
         except UnicodeEncodeError:
             sentence = "a text or a name that was given is not valid UTF-8; write it in UTF-8."
         except OSError as error:
