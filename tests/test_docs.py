@@ -135,3 +135,20 @@ def test_no_source_is_kept_out_of_the_repository() -> None:
     )
     ignored = [n for n in asked.stdout.splitlines() if ".egg-info" not in n]
     assert ignored == []
+
+
+@pytest.mark.slow
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    """On a processor that multiplies bfloat16; others choose float32, and other last digits."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    shown = re.search(r"```text\n(round .*?)```", text, flags=re.DOTALL)
+    assert shown
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    command = re.search(r"selfcorrect (run --task sample .*)", makefile)
+    assert command
+    printed = subprocess.run(
+        [sys.executable, "-m", "selfcorrect", *command[1].split()], capture_output=True, text=True,
+        cwd=tmp_path, env={**os.environ, "COLUMNS": "80"},
+    ).stdout  # fmt: skip
+    lines = [line.rstrip() for line in printed.splitlines()]
+    assert [line for line in shown[1].splitlines() if line and line not in lines] == []
