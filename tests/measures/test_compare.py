@@ -19,6 +19,7 @@ from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.intervals import Estimate
+from selfcorrect.measures.looks import FIRST
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel, panel
 from selfcorrect.measures.rounds import against, summarize
@@ -105,7 +106,7 @@ def test_convergence_is_the_earliest_round_by_backward_search(
     y = p.columns["outcome"]
 
     def interval(s: int, t: int) -> tuple[float, float]:
-        e = share_difference(y[:, s - 1], y[:, t - 1], p.clusters)
+        e = share_difference(y[:, s - 1], y[:, t - 1], p.clusters, level=1 - FIRST)
         return e.low or 0.0, e.high or 0.0
 
     assert got["round"] == plain.converged_at(interval, rounds, 0.08)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 import plain
 from panels import made
 from selfcorrect.measures.compare import compare, verdict
-from selfcorrect.measures.intervals import mean_t
+from selfcorrect.measures.intervals import mean
+from selfcorrect.measures.looks import FIRST
 from selfcorrect.measures.paired import share_difference, share_test
 from selfcorrect.measures.power import (
     Design,
@@ -29,8 +31,8 @@ from selfcorrect.measures.power import (
 @given(st.floats(0.05, 1), st.floats(0.1, 0.95), st.floats(0.6, 0.95))
 def test_n_for_a_difference_is_connors(changed: float, part: float, power: float) -> None:
     d = changed * part
-    wanted = plain.n_for_difference((changed + d) / 2, (changed - d) / 2, power, 0.05)
-    assert n_for_difference(d, Design(changed, power=power)) == max(2, math.ceil(wanted - 1e-9))
+    wanted = plain.n_for_difference((changed + d) / 2, (changed - d) / 2, power, FIRST)
+    assert n_for_difference(d, Design(changed, power=power)) == max(1, math.ceil(wanted - 1e-9))
 
 
 @settings(max_examples=20, deadline=None)
@@ -52,14 +54,17 @@ def test_clusters_cost_and_nothing_shows_nothing() -> None:
     assert difference_of(3, Design(0.2, 4, 0.1)) is None
     assert n_for_difference(0.3, alone) is None
     # where nothing changes, Tango's interval has a width all the same
-    assert n_for_margin(0.03, Design(1e-9)) == pytest.approx(125, abs=1)
+    z = stats.norm.isf(FIRST / 2)
+    assert n_for_margin(0.03, Design(1e-9)) == pytest.approx(z**2 * 0.97 / 0.03, abs=1)
 
 
 def test_a_margin_is_shown_less_easily_the_more_there_is_to_see() -> None:
     at = [margin_n(0.2, 0.03, difference=d) for d in (0.0, 0.01, 0.02, -0.02)]
     assert at[0] < at[1] < at[2] == pytest.approx(at[3])
     # with no difference at all: two one-sided tests, each failing one time in ten
-    assert at[0] == pytest.approx(0.2 * ((1.959964 + 1.281552) / 0.03) ** 2, rel=1e-4)
+    assert at[0] == pytest.approx(
+        0.2 * ((stats.norm.isf(FIRST / 2) + 1.281552) / 0.03) ** 2, rel=1e-4
+    )
 
 
 def test_a_pilot_tells_how_alike_clusters_are() -> None:
@@ -85,9 +90,9 @@ def test_a_plan_for_means_shows_what_it_says() -> None:
     assert design.margin_of(least) == pytest.approx(0.05, rel=0.01)
     shown = within = 0
     for _ in range(400):
-        e = mean_t(rng.normal(0.05, 0.3, n), np.arange(n))
+        e = mean(rng.normal(0.05, 0.3, n), np.arange(n), level=1 - FIRST)
         shown += e.low > 0
-        e = mean_t(rng.normal(0, 0.3, least), np.arange(least))
+        e = mean(rng.normal(0, 0.3, least), np.arange(least), level=1 - FIRST)
         within += e.low >= -0.05 and e.high <= 0.05
     assert 0.75 <= shown / 400 <= 0.86
     assert 0.75 <= within / 400 <= 0.86
@@ -106,7 +111,7 @@ def test_a_plan_for_few_clusters_counts_them(size: int, effect: float) -> None:
     clusters, shown = np.repeat(np.arange(k), size), 0
     for _ in range(400):
         x = effect + rng.normal(0, between**0.5, k)[clusters]
-        shown += mean_t(x + rng.normal(0, within**0.5, len(x)), clusters).low > 0
+        shown += mean(x + rng.normal(0, within**0.5, len(x)), clusters).low > 0
     assert 0.75 <= shown / 400 <= 0.9
     assert MeanDesign(design.spread, size=size, known=0.25).n_for_difference(effect) == (
         pytest.approx(4 * n, abs=4)

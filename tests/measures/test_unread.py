@@ -19,6 +19,7 @@ from selfcorrect.measures import rounds
 from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
+from selfcorrect.measures.looks import FIRST
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unread import unknown
@@ -52,7 +53,8 @@ def test_a_verdict_holds_however_the_unread_answers_count(data: st.DataObject) -
     told = set()
     for values in product((0.0, 1.0), repeat=len(unread)):
         right.flat[unread] = values
-        told.add(verdict(share_difference(right[:, 1], right[:, 0], clusters), 0.03, 1))
+        e = share_difference(right[:, 1], right[:, 0], clusters, level=1 - FIRST)
+        told.add(verdict(e, 0.03, 1))
     if found["verdict"] not in (None, "undecided"):
         assert told == {found["verdict"]}
     if found.get("hangs"):

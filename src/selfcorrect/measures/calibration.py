@@ -1,4 +1,4 @@
-"""How far confidence is from accuracy: ECE with what chance makes of it, reliability, AUROC.
+"""How far confidence is from accuracy: ECE with what chance makes of it, reliability.
 
 A record's confidence is the probability of the answer given. ECE is biased upwards, by more the
 fewer records there are and the less sharp the confidences; so it is never shown without the ECE
@@ -8,36 +8,28 @@ that a perfectly calibrated model would have had with these very confidences.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import stats
 
+from selfcorrect.measures.clusters import Floats, Ints, error_of_mean, sums_of
 from selfcorrect.measures.figures import of_sums
 from selfcorrect.measures.intervals import (
-    FIGURE_RESAMPLES,
     LEVEL,
-    TOO_FEW,
-    UNVARYING,
+    NOBODY,
     Estimate,
-    Floats,
-    Floats32,
-    Ints,
     one_cluster,
     proportion,
-    resampled,
-    wilson,
+    unequal,
     with_both,
 )
 
 BINS = 10
 #: Draws of the answers of a perfectly calibrated model.
 DRAWS = 1_000
-#: AUROC is undefined with fewer right, or fewer wrong, answers than this.
-LEAST_OF_A_CLASS = 5
 
 _ENDS = (0.5 - LEVEL / 2, 0.5 + LEVEL / 2)
 
@@ -81,8 +73,7 @@ def calibration(
     """
     c, y, members = with_both(confidence, correct, clusters)
     if not len(c):
-        nothing = Estimate(None, None, None, 0, 0, "no record has it")
-        return Calibration(nothing, nothing, nothing, nothing, [])
+        return Calibration(NOBODY, NOBODY, NOBODY, NOBODY, [])
     members = np.unique(members, return_inverse=True)[1].astype(np.int64)
     n, k = len(c), int(members.max()) + 1
     bins = _equal_width(c)
@@ -95,8 +86,9 @@ def calibration(
         one = one_cluster(value - expected, n)
         of_null, excess = Estimate(expected, None, None, n, k, one.why), one
     else:
-        of_null = Estimate(expected, low, high, n, k)
-        excess = Estimate(value - expected, value - high, value - low, n, k)
+        worth = unequal(members)
+        of_null = Estimate(expected, low, high, n, k, effective=worth)
+        excess = Estimate(value - expected, value - high, value - low, n, k, effective=worth)
     return Calibration(
         ece=Estimate(value, None, None, n, k),
         expected=of_null,
@@ -153,20 +145,30 @@ def _clustered_null(c: Floats, y: Floats, bins: Ints, members: Ints, seed: int) 
 
     A normal draw for each bin: as much spread as independent answers would have, or as the
     clusters' residuals around their bin's mean show, whichever is more; correlated between bins
-    as those are; with t's tails for K clusters.
+    as those are; with the leverages and the tails of t of the mean residual.
     """
     rng = np.random.default_rng(seed)
     size, said, right = (np.bincount(bins, w, BINS) for w in (np.ones(len(c)), c, y))
     independent = np.bincount(bins, c * (1 - c), BINS)
     centred = (y - c) - ((right - said) / np.maximum(size, 1))[bins]
     k = int(members.max()) + 1
-    sums = np.bincount(members * BINS + bins, centred, k * BINS).reshape(k, BINS)
-    covariance = sums.T @ sums * (k / max(1, k - 1))
+    sums = sums_of(centred, members * BINS + bins, k * BINS).reshape(k, BINS)
+    sizes = np.bincount(members, minlength=k).astype(np.float64)
+    df = 1.0
+    if k > 1:
+        sums = sums / np.sqrt(1 - sizes / len(c))[:, None]
+        off = (y - c) - (y - c).mean()
+        df = error_of_mean(sums_of(off, members, k), sizes, float((off**2).sum())).df
+    covariance = sums.T @ sums
     spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     wanted = np.sqrt(np.maximum(independent, np.diag(covariance)))
     correlation = covariance / np.outer(spread, spread)
     np.fill_diagonal(correlation, 1.0)
-    law = stats.multivariate_t(shape=correlation, df=max(1, k - 1), allow_singular=True)
+    law = stats.multivariate_t(
+        shape=correlation,
+        df=df,  # type: ignore[arg-type]  # any number, whatever its stub says
+        allow_singular=True,
+    )
     drawn = law.rvs(DRAWS, random_state=rng).reshape(DRAWS, BINS) * wanted
     return np.asarray(np.clip(said + drawn, 0, size), dtype=np.float64)
 
@@ -187,11 +189,11 @@ def _debiased(c: Floats, y: Floats, members: Ints) -> Estimate:
         return np.asarray(weighted, dtype=np.float64)
 
     terms = np.concatenate([one_hot, one_hot * y[:, None], one_hot * c[:, None]], axis=1)
-    e = of_sums(terms, square, members, bootstrap=False)
+    e = of_sums(terms, square, members)
     value, low, high = (
         None if v is None else math.sqrt(max(0.0, v)) for v in (e.value, e.low, e.high)
     )
-    return Estimate(value, low, high, e.n, e.clusters, e.why)
+    return replace(e, value=value, low=low, high=high)
 
 
 def _merged(bins: Ints) -> Ints:
@@ -226,126 +228,3 @@ def _reliability(
             }
         )
     return rows
-
-
-# --- AUROC ---------------------------------------------------------------------------------------
-
-
-def auroc(
-    confidence: ArrayLike, correct: ArrayLike, clusters: ArrayLike, *, seed: int = 0
-) -> Estimate:
-    """The probability that a right answer has a higher confidence than a wrong one (ties ½).
-
-    Its interval is that of its logit, with the standard error of a cluster bootstrap (carried to
-    the logit by the delta method) and t_{K−1}. Undefined with fewer than five right or five wrong
-    answers. Where right and wrong are told apart perfectly no resample varies, and the interval is
-    Wilson's, of as many as the rarer class or the clusters, whichever are fewer.
-
-    Args:
-        confidence: [n]; a record with a NaN in either is left out.
-        correct: zeros and ones [n].
-        clusters: the cluster of each [n].
-        seed: of the resampling.
-    """
-    return auroc_of([(confidence, correct)], clusters, seed=seed)[0][0]
-
-
-def auroc_difference(
-    after: tuple[ArrayLike, ArrayLike],
-    before: tuple[ArrayLike, ArrayLike],
-    clusters: ArrayLike,
-    *,
-    seed: int = 0,
-) -> Estimate:
-    """AUROC after − before, each given as (confidence [n], correct [n]), by a paired bootstrap."""
-    (a, b), draws = auroc_of([after, before], clusters, seed=seed)
-    n, k = min(a.n, b.n), min(a.clusters, b.clusters)
-    if a.value is None or b.value is None:
-        return Estimate(None, None, None, n, k, a.why or b.why)
-    if k == 1:
-        return one_cluster(a.value - b.value, n)
-    value, change = a.value - b.value, draws[:, 0] - draws[:, 1]
-    change = change[np.isfinite(change)]
-    if len(change) < 0.9 * len(draws):
-        return Estimate(value, None, None, n, k, TOO_FEW)
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, k - 1) * change.std(ddof=1))
-    if half < 1e-6:
-        return Estimate(value, None, None, n, k, UNVARYING)
-    return Estimate(value, value - half, value + half, n, k)
-
-
-def auroc_of(
-    pairs: Sequence[tuple[ArrayLike, ArrayLike]], clusters: ArrayLike, *, seed: int = 0
-) -> tuple[list[Estimate], Floats]:
-    """AUROC of several (confidence [n], correct [n]), with its resamples [999, m]: the same
-    clusters are drawn for all."""
-    members = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
-    k = int(members.max()) + 1 if len(members) else 0
-    draws = np.full((FIGURE_RESAMPLES, len(pairs)), np.nan)
-    estimates = []
-    for i, (confidence, correct) in enumerate(pairs):
-        c, y, own = with_both(confidence, correct, members)
-        n, present = len(c), len(np.unique(own))
-        right, wrong = int(y.sum()), int(n - y.sum())
-        if min(right, wrong) < LEAST_OF_A_CLASS:
-            why = f"fewer than {LEAST_OF_A_CLASS} right or wrong answers with a confidence"
-            estimates.append(Estimate(None, None, None, n, present, why))
-            continue
-        if np.ptp(c) == 0:
-            estimates.append(Estimate(None, None, None, n, present, "all confidences are equal"))
-            continue
-        order = np.argsort(c, kind="stable")
-        starts = np.flatnonzero(np.append(True, np.diff(c[order]) > 0))
-        value = float(_auroc(np.ones((1, n), np.float32), y[order], starts)[0])
-        if present == 1:
-            estimates.append(one_cluster(value, n))
-            continue
-        own, y = own[order], y[order]
-        draws[:, i] = resampled(
-            k,
-            lambda counts, own=own, y=y, starts=starts: _auroc(  # type: ignore[misc]
-                counts[:, own], y, starts
-            )[:, None],
-            resamples=FIGURE_RESAMPLES,
-            seed=seed,
-            width=-(-n // k),
-        )[:, 0]
-        estimates.append(_logit_interval(value, draws[:, i], n, present, min(right, wrong)))
-    return estimates, draws
-
-
-def _auroc(weights: Floats32, y: Floats, starts: Ints) -> Floats:
-    """AUROC [draws] of records sorted by confidence, weighted [draws, n]; NaN without a class.
-
-    Args:
-        weights: of each record in each draw.
-        y: zeros and ones [n].
-        starts: where each group of equal confidences begins.
-    """
-    positive = weights * y.astype(np.float32)
-    negative = weights - positive
-    if len(starts) < len(y):
-        positive, negative = (np.add.reduceat(w, starts, axis=1) for w in (positive, negative))
-    # sums of whole numbers, exact in float32 up to 2^24
-    below = np.cumsum(negative, axis=1)
-    both = positive.sum(axis=1, dtype=np.float64) * below[:, -1]
-    below -= negative / 2
-    pairs = np.einsum("ij,ij->i", positive, below)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(pairs / both)
-
-
-def _logit_interval(value: float, draws: Floats, n: int, k: int, rarer: int) -> Estimate:
-    if value in (0.0, 1.0):
-        fewest = min(rarer, k)
-        return Estimate(value, *wilson(value * fewest, fewest), n, k)
-    inside = draws[np.isfinite(draws)]
-    if len(inside) < 0.9 * len(draws):
-        return Estimate(value, None, None, n, k, TOO_FEW)
-    # the error of the logit by that of the value: resamples told apart perfectly have no logit
-    spread = inside.std(ddof=1) / (value * (1 - value))
-    if spread < 1e-6:
-        return Estimate(value, None, None, n, k, UNVARYING)
-    half = stats.t.ppf(0.5 + LEVEL / 2, k - 1) * spread
-    low, high = special.expit(special.logit(value) + np.array([-half, half]))
-    return Estimate(value, float(low), float(high), n, k)

@@ -54,7 +54,7 @@ class Measure:
         of_rounds: its values by round; measures of one function are computed together.
         of_way: from answers and their quality (1 right, 0 wrong) [D, T] each, its value for each
             dialogue and round.
-        difference: of two rounds' columns, the clusters and a seed, its estimate; by default that
+        difference: of two rounds' columns, the clusters and a level, its estimate; by default that
             of a paired difference over records.
     """
 

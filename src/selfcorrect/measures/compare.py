@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from selfcorrect.measures.intervals import (
     cut,
     means,
 )
+from selfcorrect.measures.looks import level
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
@@ -34,7 +35,8 @@ def compare(
     margins: Mapping[str, float],
     own: Own | None = None,
     *,
-    seed: int = 0,
+    looks: Sequence[int] = (),
+    names: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Every measure's difference, after − before, on the same examples.
 
@@ -45,35 +47,47 @@ def compare(
             be called the same.
         own: what the task states of its own numbers; figures of a part of the data
             (``bias_ambiguous/Age``) are left out.
-        seed: of the resampling.
+        looks: how many dialogues there were whenever the run was looked at, the last of them now;
+            by default once, now.
+        names: of the measures wanted; by default all.
 
     Returns:
-        measure → its estimate's table with ``p`` (of no difference; ``None`` where no test is
-        made), ``margin``, ``verdict`` (see :func:`verdict`), and, where that is undecided,
-        ``n_needed``: about how many examples would decide, 4 times of 5, on which side of 0 it lies
-        or that it lies within the margin, if it is as seen; ``None`` where no number would. Means
-        also have ``after`` and ``before``, over the same rows as their difference. Where some
-        answers weren't read or graded, ``unread`` holds the lowest and the highest difference that
-        they allow (``None`` on a side on which the outcome has no bound); where a
-        verdict would depend on them it is ``undecided``, and ``hangs`` is true.
+        measure → its estimate's table with
+
+        - ``decides``: the interval that the verdict goes by, as wide as the looks demand
+          (:mod:`selfcorrect.measures.looks`);
+        - ``p``: of no difference; ``None`` where no test is made;
+        - ``margin``, and ``verdict`` (see :func:`verdict`);
+        - ``n_needed``, where that is undecided: about how many examples would decide at the next
+          look, 4 times of 5, on which side of 0 it lies or that it lies within the margin, if it is
+          as seen; ``None`` where no number would;
+        - ``after`` and ``before``, of means: both, over the same rows as their difference;
+        - ``unread``, where some answers weren't read or graded: the lowest and the highest
+          difference that they allow (``None`` on a side on which the outcome has no bound), and
+          ``hangs``: whether the verdict would depend on them, and so is ``undecided``;
+        - ``few``: there and true where too few clusters, or one too large, leave no direction.
     """
     own, outcome, clusters = own or Own(after.outcome), after.outcome, after.clusters
-    stated = [m for m in after.measures if m.compared]
+    looks = tuple(looks) or (max(1, len(clusters)),)
+    at = level(looks)
+    stated = [m for m in after.measures if m.compared and (names is None or m.name in names)]
+    own = own if names is None else Own(outcome)
     columns = after.at(rounds[0]), before.at(rounds[1])
     p = paired_test(outcome, columns[0]["outcome"], columns[1]["outcome"], clusters)
-    estimates = _estimates(columns, stated, clusters, own, seed)
+    estimates = _estimates(columns, stated, clusters, own, LEVEL)
+    deciding = _estimates(columns, stated, clusters, own, at)
     # the same, had the unread answers counted in the other ways
     known = [m for m in stated if m.name == outcome.name or lacks(columns, m)]
     theirs = ("choice", *after.own) if own.figures else ()
     others = [
-        _estimates(way, known, clusters, own, seed)
+        _estimates(way, known, clusters, own, at)
         for way in other_counts(columns, outcome, known, theirs)
     ]
     signs = {m.name: m.sign for m in stated} | {n: _sign(f) for n, f in own.figures.items()}
     table: dict[str, dict[str, Any]] = {}
-    for name, e in estimates.items():
+    for name, e in deciding.items():
         margin, tested = margins.get(name), p if name == outcome.name else None
-        told = verdict(e, margin, signs[name], tested)
+        told = verdict(e, margin, signs[name], tested, at)
         counted = [other[name] for other in others if name in other]
         endless = boundless(columns, outcome) if name == outcome.name else set()
         hangs = e.value is not None and _hangs(
@@ -86,14 +100,17 @@ def compare(
         )
         told = "undecided" if hangs else told
         table[name] = {
-            **e.table(),
+            **estimates[name].table(),
+            "decides": None if e.low is None else [e.low, e.high],
             "p": tested,
             "margin": margin,
             "verdict": told,
-            "n_needed": _to_decide([e, *counted], margin)
+            "n_needed": _to_decide([e, *counted], margin, looks)
             if told == "undecided" and not hangs and not endless
             else None,
         }
+        if e.few and e.low is not None:
+            table[name]["few"] = True
         if counted or endless:
             values = [other.value for other in (e, *counted) if other.value is not None]
             low, high = min(values, default=None), max(values, default=None)
@@ -110,7 +127,7 @@ def _estimates(
     stated: Sequence[Measure],
     clusters: NDArray[Any],
     own: Own,
-    seed: int,
+    at: float,
 ) -> dict[str, Estimate]:
     """The differences of measures, in their order, and of the task's figures."""
     (after, before), outcome = columns, own.outcome
@@ -119,21 +136,21 @@ def _estimates(
         scores = means(
             {m.name: after[m.name] - before[m.name] for m in stated if averaged(m, outcome)},
             clusters,
-            seed=seed,
+            level=at,
         )
     found: dict[str, Estimate] = {}
     for m in stated:
         if m.name == outcome.name:
-            found[m.name] = paired(outcome, *pair, clusters, seed)
+            found[m.name] = paired(outcome, *pair, clusters, at)
         elif m.difference is not None:
-            found[m.name] = m.difference(after, before, clusters, seed)
+            found[m.name] = m.difference(after, before, clusters, at)
         elif m.kind == "share":
-            found[m.name] = share_difference(after[m.name], before[m.name], clusters)
+            found[m.name] = share_difference(after[m.name], before[m.name], clusters, level=at)
         elif m.name in scores:
             found[m.name] = cut(scores[m.name], apart(m.bounds))
     for name, compute in own.figures.items():
         if "/" not in name:
-            found[name] = figure_named(name, compute, after, clusters, seed=seed, less=before)
+            found[name] = figure_named(name, compute, after, clusters, level=at, less=before)
     return found
 
 
@@ -181,7 +198,11 @@ def _direction(sign: int, better: int) -> str:
 
 
 def verdict(
-    estimate: Estimate, margin: float | None, better: int, p: float | None = None
+    estimate: Estimate,
+    margin: float | None,
+    better: int,
+    p: float | None = None,
+    at: float = LEVEL,
 ) -> str | None:
     """What a difference's interval says.
 
@@ -190,48 +211,87 @@ def verdict(
         margin: differences up to ± this count as none.
         better: +1 if more is better, −1 if less is, 0 if neither.
         p: of no difference, where a test is made: it has to agree.
+        at: the level of the interval.
 
     Returns:
         ``better`` or ``worse`` (``higher`` or ``lower``, of a measure of which neither is
-        better) where the interval lies on one side of 0 and p isn't above .05; ``same`` where it
-        lies within the margin; else ``undecided``. ``None`` without an interval.
+        better) where the interval lies on one side of 0, p isn't above 1 − its level, and the
+        clusters aren't too few; ``same`` where it lies within the margin; else ``undecided``.
+        ``None`` without an interval.
     """
     low, high = estimate.low, estimate.high
     if low is None or high is None:
         return None
-    if (low > 0 or high < 0) and (p is None or p <= 1 - LEVEL):
+    if (low > 0 or high < 0) and (p is None or p <= 1 - at) and not estimate.few:
         return _direction(1 if low > 0 else -1, better)
     if margin is not None and -margin <= low and high <= margin:
         return "same"
     return "undecided"
 
 
-def _to_decide(ways: Sequence[Estimate], margin: float | None) -> int | None:
-    """Examples that would show on which side of 0 it lies, or that it lies within the margin.
+def _to_decide(ways: Sequence[Estimate], margin: float | None, looks: Sequence[int]) -> int | None:
+    """Examples that would show on which side of 0 it lies, or that it lies within the margin, at
+    the next look; ``None`` where more examples of the same clusters wouldn't.
 
     Args:
         ways: the difference, as recorded and as unread answers may have it. They must agree, and
             the one that needs most decides; where they can't agree no number does.
         margin: up to which it counts as none.
+        looks: so far.
     """
     values = [e.value or 0.0 for e in ways]
-    numbers = []
-    if min(values) > 0 or max(values) < 0:
-        numbers.append(max(difference_n(_spread(e), abs(e.value or 0.0)) for e in ways))
-    if margin is not None and max(map(abs, values)) < margin:
-        numbers.append(max(n_for_margin_of(e, margin, abs(e.value or 0.0), POWER) for e in ways))
-    needed = math.ceil(min(numbers, default=0))
-    return (
-        needed if needed > ways[0].n else None
-    )  # a test that few pairs can't pass stood in the way
+
+    def at_level(at: float) -> float:
+        numbers = []
+        if (min(values) > 0 or max(values) < 0) and _testable(ways[0], at):
+            numbers.append(max(difference_n(_spread(e), e.value or 0.0, level=at) for e in ways))
+        if margin is not None and max(map(abs, values)) < margin:
+            near = [abs(value) for value in values]
+            numbers.append(max(n_for_margin_of(e, margin, near[i], POWER, at)
+                               for i, e in enumerate(ways)))  # fmt: skip
+        return min(numbers, default=0.0)
+
+    return needed_at_next(at_level, looks, ways[0].n)
 
 
-def n_for_margin_of(e: Estimate, margin: float, difference: float, power: float) -> float:
+def _testable(e: Estimate, at: float) -> bool:
+    """Whether a sign-flip test of these clusters could agree: all 2^K flips but two say less."""
+    return not e.few and (e.clusters == e.n or 2.0 ** (1 - e.clusters) <= 1 - at)
+
+
+def needed_at_next(at_level: Callable[[float], float], looks: Sequence[int], n: int) -> int | None:
+    """Examples that suffice at the level of the next look, which depends on their number.
+
+    Args:
+        at_level: how many suffice at a level; 0 where none do.
+        looks: dialogues at each look so far; () is one look at n.
+        n: examples that the estimate comes from.
+
+    Returns:
+        ``None`` where none suffice, or these should have: then something else stood in the way.
+    """
+    looks = tuple(looks) or (n,)
+    needed = at_level(level(looks))
+    for _ in range(3):  # the level hardly depends on it
+        if not n < needed < _MOST:
+            return None
+        needed = at_level(level((*looks, looks[-1] * needed / n)))
+    return math.ceil(needed) if n < needed < _MOST else None
+
+
+#: Nobody has as many examples.
+_MOST = 1e12
+
+
+def n_for_margin_of(
+    e: Estimate, margin: float, difference: float, power: float, at: float
+) -> float:
+    """Examples, worth as much as those of an estimate, that show it to lie within a margin."""
     if not e.worth:
-        return margin_n(_spread(e), margin, power, difference)
+        return margin_n(_spread(e), margin, power, difference, at)
     each = e.n / e.worth  # examples that are worth one
     changed = _spread(e) / each + difference**2
-    return share_margin_n(changed, margin, power, difference) * each
+    return share_margin_n(changed, margin, power, difference, at) * each
 
 
 def _spread(e: Estimate) -> float:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.measures.catalogue import Measure
-from selfcorrect.measures.compare import n_for_margin_of
+from selfcorrect.measures.compare import n_for_margin_of, needed_at_next
 from selfcorrect.measures.intervals import Estimate, apart, cut, means
+from selfcorrect.measures.looks import level
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER
@@ -22,14 +23,15 @@ LATER = 3
 
 
 def convergence(
-    panel: Panel, margins: Mapping[str, float], *, seed: int = 0
+    panel: Panel, margins: Mapping[str, float], *, looks: Sequence[int] = ()
 ) -> dict[str, dict[str, Any]]:
     """For each measure with a margin the round from which it stays within it.
 
-    Converged at round t: the 95 % interval of round s − round t lies within ± margin for every
-    later round s, of which there are at least three. (Two one-sided tests at 2.5 % each, all of
-    which must pass, so nothing need be adjusted.) Tested backwards from the last round that has
-    three after it and stopped at the first failure: looking for t costs nothing.
+    Converged at round t: the interval of round s − round t lies within ± margin for every later
+    round s, of which there are at least three. (Two one-sided tests each, all of which must pass,
+    so nothing need be adjusted but for earlier looks: :mod:`selfcorrect.measures.looks`.) Tested
+    backwards from the last round that has three after it and stopped at the first failure: looking
+    for t costs nothing.
 
     Returns:
         measure → ``round`` (or ``None``), ``margin``, ``why`` where there is no such round,
@@ -40,6 +42,7 @@ def convergence(
         margin, so that no number of examples would show it.
     """
     rounds = panel.rounds
+    looks = tuple(looks) or (max(1, len(panel.clusters)),)
     found: dict[str, dict[str, Any]] = {}
     stated = {m.name: m for m in panel.measures if m.compared and m.of_record is not None}
     open_ = {name: margin for name, margin in margins.items() if name in stated}
@@ -54,7 +57,7 @@ def convergence(
         if len(rounds) <= LATER:
             found[name]["why"] = f"needs at least {LATER + 1} rounds"
     for place in range(len(rounds) - 1 - LATER, -1, -1):
-        later = _later(panel, place, [stated[name] for name in open_], seed)
+        later = _later(panel, place, [stated[name] for name in open_], level(looks))
         for name, estimates in later.items():
             first = place == len(rounds) - 1 - LATER
             ends = [end for e, _ in estimates for end in (e.low, e.high)]
@@ -66,7 +69,7 @@ def convergence(
                 found[name]["round"] = rounds[place]
                 continue
             if first:
-                found[name] |= _not_shown([e for e, _ in estimates], open_[name], room)
+                found[name] |= _not_shown([e for e, _ in estimates], open_[name], room, looks)
             del open_[name]
         if not open_:
             break
@@ -74,7 +77,7 @@ def convergence(
 
 
 def _later(
-    panel: Panel, place: int, stated: Sequence[Measure], seed: int
+    panel: Panel, place: int, stated: Sequence[Measure], at: float
 ) -> dict[str, list[tuple[Estimate, float]]]:
     """Of each measure the differences of all later rounds from the one at ``place``, their
     intervals wide enough for any unread answer; and how far those could move each."""
@@ -85,7 +88,6 @@ def _later(
         for m in stated
         for s in later
     }
-    # of all means at once, so that their resamples are drawn once
     with np.errstate(over="ignore", invalid="ignore"):
         columns = {
             (m.name, s, k): after[_column(panel, m)] - before[_column(panel, m)]
@@ -94,7 +96,7 @@ def _later(
             for s in later
             for k, (after, before) in enumerate(ways[m.name, s])
         }
-    scores = means(columns, panel.clusters, seed=seed)
+    scores = means(columns, panel.clusters, level=at)
     found: dict[str, list[tuple[Estimate, float]]] = {m.name: [] for m in stated}
     for m in stated:
         name = _column(panel, m)
@@ -102,7 +104,7 @@ def _later(
             recorded, *others = (
                 cut(scores[m.name, s, k], apart(m.bounds))
                 if m.kind == "mean"
-                else share_difference(after[name], before[name], panel.clusters)
+                else share_difference(after[name], before[name], panel.clusters, level=at)
                 for k, (after, before) in enumerate(ways[m.name, s])
             )
             endless = m.name == panel.outcome.name and boundless(pairs[m.name, s], panel.outcome)
@@ -141,13 +143,16 @@ def _widened(
     return replace(recorded, low=min(lows), high=max(highs)), room  # type: ignore[type-var]
 
 
-def _not_shown(estimates: Sequence[Estimate], margin: float, room: float) -> dict[str, Any]:
+def _not_shown(
+    estimates: Sequence[Estimate], margin: float, room: float, looks: Sequence[int]
+) -> dict[str, Any]:
     """Why the round tested first isn't shown to be within the margin of the later ones.
 
     Args:
         estimates: of the later rounds' differences from it.
         margin: of the measure.
         room: how far unread answers could move a difference.
+        looks: at the run.
     """
     whys = [e.why for e in estimates if e.low is None]
     if whys:
@@ -158,9 +163,13 @@ def _not_shown(estimates: Sequence[Estimate], margin: float, room: float) -> dic
         return {"why": "unread or ungraded answers leave more room than the margin", "hangs": True}
     # all of them must be shown: each fails with its part of the chance that one does
     power = 1 - (1 - POWER) / len(estimates)
-    needed = max(n_for_margin_of(e, margin, 0.0 if moved else room, power) for e in estimates)
+
+    def at_level(at: float) -> float:
+        return max(n_for_margin_of(e, margin, 0.0 if moved else room, power, at) for e in estimates)
+
+    n = max(e.n for e in estimates)
     return {
         "why": "moved by more than the margin" if moved else "not shown to be within the margin",
         "moved": moved,
-        "n_needed": None if moved or needed <= max(e.n for e in estimates) else math.ceil(needed),
+        "n_needed": None if moved else needed_at_next(at_level, looks, n),
     }

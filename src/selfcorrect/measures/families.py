@@ -67,23 +67,24 @@ def calibrated_all(columns: Columns, clusters: Clusters, seed: int) -> Tables:
     return {"ece_all": Estimate(value, None, None, len(x), int(members[-1]) + 1).table()}
 
 
-def separated(rounds: Sequence[Columns], clusters: Clusters, seed: int) -> Sequence[Tables]:
-    """AUROC in all rounds, whose resamples are drawn once."""
-    from selfcorrect.measures.calibration import auroc_of
+@each_round
+def separated(columns: Columns, clusters: Clusters, seed: int) -> Tables:
+    """AUROC."""
+    from selfcorrect.measures.auroc import auroc
 
-    pairs = [(columns["confidence"], columns["outcome"]) for columns in rounds]
-    return [{"auroc": e.table()} for e in auroc_of(pairs, clusters, seed=seed)[0]]
+    del seed
+    return {"auroc": auroc(columns["confidence"], columns["outcome"], clusters).table()}
 
 
-def separation_difference(after: Columns, before: Columns, clusters: Clusters, seed: int) -> Any:
-    """AUROC's difference by a paired bootstrap."""
-    from selfcorrect.measures.calibration import auroc_difference
+def separation_difference(after: Columns, before: Columns, clusters: Clusters, level: float) -> Any:
+    """AUROC's difference on the same clusters."""
+    from selfcorrect.measures.auroc import auroc_difference
 
     return auroc_difference(
         (after["confidence"], after["outcome"]),
         (before["confidence"], before["outcome"]),
         clusters,
-        seed=seed,
+        level=level,
     )
 
 
@@ -98,6 +99,6 @@ def ranked(columns: Columns, clusters: Clusters, seed: int) -> Tables:
         "rce": {**ranks.rce.table(), "skill": ranks.skill, "bins": ranks.bins},
         "rce_shuffled": ranks.shuffled.table(),
         "rce_isotonic": ranks.isotonic.table(),
-        "spearman": spearman(u, a, clusters, seed=seed).table(),
-        "risk_coverage": risk_coverage(u, a, clusters, seed=seed).table(),
+        "spearman": spearman(u, a, clusters).table(),
+        "risk_coverage": risk_coverage(u, a, clusters).table(),
     }

@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.intervals import Estimate, Floats, apart, cut, finite, means
+from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.intervals import LEVEL, Estimate, apart, cut, finite, mean
 from selfcorrect.measures.paired import share_difference, share_test, sign_flip
 from selfcorrect.outcome import Outcome
 
 
 def paired(
-    outcome: Outcome, after: Floats, before: Floats, clusters: NDArray[Any], seed: int = 0
+    outcome: Outcome, after: Floats, before: Floats, clusters: NDArray[Any], level: float = LEVEL
 ) -> Estimate:
     """An outcome's difference, after − before, of the same examples [n]."""
     if outcome.kind == "share":
-        return share_difference(after, before, clusters)
+        return share_difference(after, before, clusters, level=level)
     with np.errstate(over="ignore", invalid="ignore"):
-        e = means({"": after - before}, clusters, seed=seed)[""]
+        e = mean(after - before, clusters, level=level)
     return cut(e, apart(outcome.bounds))
 
 

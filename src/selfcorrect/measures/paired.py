@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import gc
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 
+from selfcorrect.measures.clusters import Floats, Ints, error_of_mean, sums_of
 from selfcorrect.measures.intervals import (
     LEVEL,
     Estimate,
-    Floats,
-    Ints,
     effective_n,
     finite,
     one_cluster,
+    unequal,
 )
 
 #: Sign flips drawn where not all of them can be tried.
@@ -47,18 +48,28 @@ def tango(gained: float, lost: float, n: float, level: float = LEVEL) -> tuple[f
         half = z * z / (n + z * z)
         return -half, half
 
-    def score(difference: float) -> float:
-        a = 2 * n
-        b = (2 * n - gained + lost) * difference - gained - lost
-        c = -lost * difference * (1 - difference)
-        q = (math.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
-        variance = n * (2 * q + difference * (1 - difference))
-        return (gained - lost - n * difference) / math.sqrt(max(variance, 1e-300))
+    def off(side: int) -> Callable[[float], float]:
+        return lambda d: tango_score(gained, lost, n, d) + side * z
 
     value, edge = (gained - lost) / n, 1 - 1e-12
-    low = -1.0 if value <= -edge else optimize.brentq(lambda d: score(d) - z, -edge, value)
-    high = 1.0 if value >= edge else optimize.brentq(lambda d: score(d) + z, value, edge)
+    low = -1.0 if value <= -edge else optimize.brentq(off(-1), -edge, value)
+    high = 1.0 if value >= edge else optimize.brentq(off(1), value, edge)
     return float(low), float(high)
+
+
+def tango_score(gained: float, lost: float, n: float, difference: float) -> float:
+    """Tango's statistic of one true difference, about normal; the interval holds those within ± z.
+
+    Args:
+        gained, lost, n: as of :func:`tango`.
+        difference: in (−1, 1).
+    """
+    a = 2 * n
+    b = (2 * n - gained + lost) * difference - gained - lost
+    c = -lost * difference * (1 - difference)
+    q = (math.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
+    variance = n * (2 * q + difference * (1 - difference))
+    return (gained - lost - n * difference) / math.sqrt(max(variance, 1e-300))
 
 
 def differences(
@@ -104,7 +115,15 @@ def share_difference(
     weight = effective / n
     gained, lost = float((d > 0).sum()) * weight, float((d < 0).sum()) * weight
     ends = tango(gained, lost, effective, level)
-    return Estimate(value, *ends, n, k, spread=float(d.var()) / weight, worth=effective)
+    return Estimate(
+        value,
+        *ends,
+        n,
+        k,
+        effective=unequal(members),
+        spread=float(d.var()) / weight,
+        worth=effective,
+    )
 
 
 def share_test(after: ArrayLike, before: ArrayLike, clusters: ArrayLike) -> float | None:
@@ -159,8 +178,9 @@ def joint_level(columns: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> fl
     """The pointwise level at which intervals of several means hold *together* at :data:`LEVEL`.
 
     The largest |t| of means that vary together over clusters: the quantile of max |t| under a
-    multivariate t with K−1 degrees of freedom and the means' correlation, turned into the level
-    of a single t interval. Intervals made at that level are the simultaneous band of a curve.
+    multivariate t with the fewest degrees of freedom of any of them and the means' correlation,
+    turned into the level of a single t interval. Intervals made at that level are the simultaneous
+    band of a curve.
 
     Args:
         columns: numbers [n, m], one column a point of the curve; NaN is missing.
@@ -174,15 +194,27 @@ def joint_level(columns: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> fl
     members = np.unique(np.asarray(clusters), return_inverse=True)[1]
     k = int(members.max()) + 1 if len(members) else 0
     there = np.isfinite(x)
-    with np.errstate(all="ignore"):
-        middle = np.where(there, x, 0.0).sum(axis=0) / there.sum(axis=0)
-        residuals = np.where(there, x - middle, 0.0)
-        sums = np.stack([np.bincount(members, r, k) for r in residuals.T], axis=1)
-        spread = np.sqrt((sums**2).sum(axis=0))
-    sums, spread = sums[:, spread > 0], spread[spread > 0]
-    if k < 2 or sums.shape[1] < 2 or not np.isfinite(spread).all():
+    if k < 2:
         return LEVEL
-    correlation = (sums.T @ sums) / np.outer(spread, spread)
-    law = stats.multivariate_t(shape=correlation, df=k - 1, allow_singular=True, seed=seed)
+    kept, df = [], math.inf
+    with np.errstate(all="ignore"):
+        for column, known in zip(x.T, there.T, strict=True):
+            middle = column[known].mean() if known.any() else 0.0
+            centred = np.where(known, column - middle, 0.0)
+            sums = sums_of(centred, members, k)
+            sizes = np.bincount(members, known, k).astype(np.float64)
+            length = float(np.sqrt((sums**2).sum()))
+            if length > 0 and np.isfinite(length) and np.count_nonzero(sizes) > 1:
+                kept.append(sums / length)
+                df = min(df, error_of_mean(sums, sizes, float((centred**2).sum())).df)
+    if len(kept) < 2:
+        return LEVEL
+    directions = np.stack(kept)
+    law = stats.multivariate_t(
+        shape=directions @ directions.T,
+        df=df,  # type: ignore[arg-type]  # any number, whatever its stub says
+        allow_singular=True,
+        seed=seed,
+    )
     largest = np.abs(law.rvs(20_000).reshape(20_000, -1)).max(axis=1)
-    return max(LEVEL, float(2 * stats.t.cdf(np.quantile(largest, LEVEL), k - 1) - 1))
+    return max(LEVEL, float(2 * stats.t.cdf(np.quantile(largest, LEVEL), df) - 1))

@@ -1,7 +1,8 @@
 """How many examples a question needs, and what a given number of them can show.
 
 For paired shares: the same examples before and after, a share of whose answers changes between
-right and wrong. Tests are two-sided at 5 %.
+right and wrong. Tests are two-sided, at the level of a first look
+(:mod:`selfcorrect.measures.looks`) unless another is given.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from selfcorrect.measures.intervals import LEVEL, Z, variance
-from selfcorrect.measures.paired import differences, tango
+from selfcorrect.measures.clusters import LEAST_EFFECTIVE, error_of_mean, sums_of
+from selfcorrect.measures.looks import FIRST
+from selfcorrect.measures.paired import differences, tango_score
 
 #: The chance of showing what is there.
 POWER = 0.8
+#: The level at which a first look decides.
+LEVEL = 1 - FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +34,37 @@ class Design:
         size: examples of a cluster.
         icc: how alike the changes of one cluster are (intraclass correlation), 0 to 1.
         power: the chance of showing what is there.
+        unequal: how much larger the cluster of an average example is than the average cluster:
+            K / G*, 1 where all are of one size.
     """
 
     changed: float
     size: float = 1.0
     icc: float = 0.0
     power: float = POWER
+    unequal: float = 1.0
 
     def independent(self, n: float) -> float:
         """How many independent examples n of these are worth, t for few clusters included."""
-        deff = 1 + (self.size - 1) * self.icc
-        clusters = n / self.size
-        if self.size == 1:
-            return n / deff
-        return n / deff * _few(clusters) ** 2 if clusters > 1.5 else 0.0
+        largeness = self.size * self.unequal
+        if largeness == 1:
+            return n
+        return n / (1 + (largeness - 1) * self.icc) * _few(n / self.size, n / largeness)
 
 
-#: With fewer clusters no sign-flip test reaches 5 %: 2 / 2^5 is 6 %.
+#: With fewer clusters no sign-flip test reaches its level: 2 / 2^5 is 6 %.
 _SIGNS = 6
 
 
-def _few(clusters: float) -> float:
-    """The normal quantile over that of t: how much shorter an interval of many clusters is."""
-    return float(Z / stats.t.ppf(0.5 + LEVEL / 2, clusters - 1))
+def _few(clusters: float, effective: float) -> float:
+    """(z / t)² for so many clusters; 0 for those that no direction can come from."""
+    if clusters < _SIGNS or effective < LEAST_EFFECTIVE:
+        return 0.0
+    return float((_z(LEVEL) / stats.t.ppf(0.5 + LEVEL / 2, effective - 1)) ** 2)
+
+
+def _z(level: float) -> float:
+    return float(stats.norm.ppf(0.5 + level / 2))
 
 
 _MOST = 1e15
@@ -75,8 +88,12 @@ def design_of(
     changed, size = float((d != 0).mean()), n / k
     if k == n:
         return Design(changed, 1.0, 0.0, power)
-    deff = variance(d, members) / (max(float(d.var()), 1e-300) / n)
-    return Design(changed, size, min(1.0, max(0.0, (deff - 1) / (size - 1))), power)
+    sizes = np.bincount(members).astype(np.float64)
+    squares = max(float(((d - d.mean()) ** 2).sum()), 1e-300)
+    deff = error_of_mean(sums_of(d, members), sizes, squares).error ** 2 * n**2 / squares
+    largeness = float((sizes**2).sum()) / n
+    icc = min(1.0, max(0.0, (deff - 1) / (largeness - 1)))
+    return Design(changed, size, icc, power, largeness / size)
 
 
 def n_for_difference(difference: float, design: Design) -> int | None:
@@ -88,7 +105,7 @@ def n_for_difference(difference: float, design: Design) -> int | None:
     """
     if difference == 0 or abs(difference) > design.changed:
         return None
-    null = Z * math.sqrt(design.changed)
+    null = _z(LEVEL) * math.sqrt(design.changed)
     other = math.sqrt(max(0.0, design.changed - difference**2))
     wanted = ((null + _quantile(design.power) * other) / difference) ** 2
     return _examples(wanted, design)
@@ -100,7 +117,11 @@ def n_for_margin(margin: float, design: Design) -> int:
 
 
 def share_margin_n(
-    changed: float, margin: float, power: float = POWER, difference: float = 0.0
+    changed: float,
+    margin: float,
+    power: float = POWER,
+    difference: float = 0.0,
+    level: float = LEVEL,
 ) -> float:
     """Independent pairs of right or wrong that show a difference to lie within ± margin.
 
@@ -113,54 +134,67 @@ def share_margin_n(
         margin: above the true difference.
         power: the chance of showing it.
         difference: the true one.
+        level: of the interval.
     """
     off = _quantile(power if difference else 0.5 + power / 2)  # the end that is near, or both
     spread = max(changed - difference**2, 0.0)
 
+    z = _z(level)
+
     def beyond(n: float) -> float:
         moved = min(n, n * abs(difference) + off * math.sqrt(n * spread))
         flips = max(n * changed, moved)
-        return tango((flips + moved) / 2, (flips - moved) / 2, n)[1] - margin
+        # the interval's upper end lies below the margin where the score of that is below −z
+        return tango_score((flips + moved) / 2, (flips - moved) / 2, n, margin) + z
 
-    least = least_n(margin)
+    least = least_n(margin, level)
     if beyond(least) <= 0:
         return least
     return float(optimize.brentq(beyond, least, _MOST, xtol=1e-3))
 
 
-def margin_n(spread: float, margin: float, power: float = POWER, difference: float = 0.0) -> float:
+def margin_n(
+    spread: float,
+    margin: float,
+    power: float = POWER,
+    difference: float = 0.0,
+    level: float = LEVEL,
+) -> float:
     """The same for independent pairs of any measure, by the variance of a pair's difference.
 
-    Two one-sided tests at 2.5 % each, as the interval at 95 % lying inside the margin.
+    Two one-sided tests, as the interval lying inside the margin.
 
     Args:
         spread: the variance of one pair's difference.
         margin, power: as above.
         difference: the true one; smaller than the margin.
+        level: of the interval.
     """
-    room, more = margin - abs(difference), margin + abs(difference)
+    room, more, z = margin - abs(difference), margin + abs(difference), _z(level)
 
     def lacking(error: float) -> float:
-        inside = stats.norm.cdf(room / error - Z) + stats.norm.cdf(more / error - Z) - 1
+        inside = stats.norm.cdf(room / error - z) + stats.norm.cdf(more / error - z) - 1
         return float(inside) - power
 
     # with one side alone the error could be this large; with both it is smaller
-    most = room / (Z + _quantile(power))
+    most = room / (z + _quantile(power))
     error = optimize.brentq(lacking, most / 4, most * (1 + 1e-9))
     return spread / float(error) ** 2
 
 
-def least_n(margin: float) -> float:
+def least_n(margin: float, level: float = LEVEL) -> float:
     """Independent pairs below which Tango's interval of a share can't lie within ± margin.
 
     Where nothing changed its half-width is z² / (n + z²).
     """
-    return Z**2 * (1 - margin) / margin
+    return _z(level) ** 2 * (1 - margin) / margin
 
 
-def difference_n(spread: float, difference: float, power: float = POWER) -> float:
+def difference_n(
+    spread: float, difference: float, power: float = POWER, level: float = LEVEL
+) -> float:
     """Independent pairs that show a mean difference to be on its side of 0, for any measure."""
-    return spread * ((Z + _quantile(power)) / difference) ** 2
+    return spread * ((_z(level) + _quantile(power)) / difference) ** 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,18 +206,20 @@ class MeanDesign:
         power: the chance of showing what is there.
         size: examples of a cluster.
         known: the share of examples whose outcome is known before and after.
+        unequal: as of :class:`Design`.
     """
 
     spread: float
     power: float = POWER
     size: float = 1.0
     known: float = 1.0
+    unequal: float = 1.0
 
     def independent(self, n: float) -> float:
         """How many examples with a known outcome n of these are worth, t for few clusters
         included."""
         clusters = n * self.known / self.size
-        return n * self.known * _few(clusters) ** 2 if clusters >= _SIGNS else 0.0
+        return n * self.known * _few(clusters, clusters / self.unequal)
 
     def n_for_difference(self, difference: float) -> int | None:
         """Examples that show a difference; ``None`` for one of 0."""
@@ -198,7 +234,9 @@ class MeanDesign:
     def difference_of(self, n: int) -> float | None:
         """The smallest difference that n examples show; ``None`` if they show none."""
         worth = self.independent(n)
-        return math.sqrt(self.spread / worth) * (Z + _quantile(self.power)) if worth else None
+        return (
+            math.sqrt(self.spread / worth) * (_z(LEVEL) + _quantile(self.power)) if worth else None
+        )
 
     def margin_of(self, n: int) -> float | None:
         """The smallest margin that n examples show; the inverse of :meth:`n_for_margin`."""
@@ -228,9 +266,11 @@ def _quantile(power: float) -> float:
 
 def _examples(independent: float, design: Design | MeanDesign) -> int:
     """Examples that are worth so many independent ones, and clusters enough for a test."""
-    low = max(independent, 2 * design.size)
-    if isinstance(design, MeanDesign):
-        low = max(independent, _SIGNS * design.size / design.known)
+    low = independent
+    if isinstance(design, MeanDesign) or design.size * design.unequal > 1:
+        known = design.known if isinstance(design, MeanDesign) else 1.0
+        fewest = max(_SIGNS, LEAST_EFFECTIVE * design.unequal) * (1 + 1e-9)
+        low = max(independent, fewest * design.size / known)
     if design.independent(low) >= independent:
         return math.ceil(low)
     n = optimize.brentq(lambda n: design.independent(n) - independent, low, _MOST, xtol=0.01)

@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from selfcorrect.measures.calibration import equal_mass
-from selfcorrect.measures.figures import of_sums
-from selfcorrect.measures.intervals import LEVEL, Estimate, Floats, mean, with_both
+from selfcorrect.measures.clusters import Floats, Ints
+from selfcorrect.measures.figures import figure
+from selfcorrect.measures.intervals import LEVEL, NOBODY, Estimate, cut, with_both
 
 BINS = 20
 #: Draws behind ``shuffled`` and ``isotonic``.
@@ -137,44 +138,51 @@ def reference_rce(uncertainty: ArrayLike, quality: ArrayLike, *, bins: int = BIN
     return float(np.abs(rank[bin_of] - np.arange(n) / (n - 1)).mean())
 
 
-def spearman(
-    uncertainty: ArrayLike, quality: ArrayLike, clusters: ArrayLike, *, seed: int = 0
-) -> Estimate:
+def spearman(uncertainty: ArrayLike, quality: ArrayLike, clusters: ArrayLike) -> Estimate:
     """Spearman's rank correlation of uncertainty and quality: −1 is what one hopes for.
 
-    Its interval takes each record's ranks as they are among all of them.
+    Its interval leaves out clusters (:func:`selfcorrect.measures.figures.figure`), ranks and all.
     """
     u, a, members = with_both(uncertainty, quality, clusters)
     if not len(u):
-        return Estimate(None, None, None, 0, 0, "no record has it")
-    x, y = (stats.rankdata(each) / len(u) - 0.5 for each in (u, a))
-    terms = np.stack([np.ones(len(u)), x, y, x * x, y * y, x * y], axis=1)
+        return NOBODY
+    levels = [np.unique(each, return_inverse=True)[1] for each in (u, a)]
 
-    def correlation(sums: Floats) -> Floats:
-        n, sx, sy, xx, yy, xy = np.moveaxis(sums, -1, 0)
-        vx, vy = xx - sx**2 / n, yy - sy**2 / n
-        varies = (vx > 1e-9) & (vy > 1e-9)
-        return np.where(varies, (xy - sx * sy / n) / np.sqrt(np.abs(vx * vy)), np.nan)
+    def correlation(which: Ints) -> float:
+        x, y = (_ranks(level[which]) for level in levels)
+        x, y = x - x.mean(), y - y.mean()
+        spread = float(np.sqrt((x * x).sum() * (y * y).sum()))
+        return float((x * y).sum()) / spread if spread > 0 else math.nan
 
-    return of_sums(terms, correlation, members, bounds=(-1, 1), seed=seed)
+    return cut(figure(correlation, members), (-1, 1))
 
 
-def risk_coverage(
-    uncertainty: ArrayLike, quality: ArrayLike, clusters: ArrayLike, *, seed: int = 0
-) -> Estimate:
+def _ranks(levels: Ints) -> Floats:
+    """Ranks of numbers given by their order [n], equal ones in the middle of theirs."""
+    counts = np.bincount(levels)
+    return (np.cumsum(counts) - (counts - 1) / 2)[levels]
+
+
+def risk_coverage(uncertainty: ArrayLike, quality: ArrayLike, clusters: ArrayLike) -> Estimate:
     """Area under the risk-coverage curve, 1 − quality being the risk: smaller is better.
 
-    The mean over k of the mean risk of the k surest records; equal uncertainties in any order. It
-    is a weighted sum of the risks, and its interval takes the weights as they are.
+    The mean over k of the mean risk of the k surest records; equal uncertainties in any order. Its
+    interval leaves out clusters, as that of :func:`spearman`.
     """
     u, a, members = with_both(uncertainty, quality, clusters)
     if not len(u):
-        return Estimate(None, None, None, 0, 0, "no record has it")
-    _, group = np.unique(u, return_inverse=True)
-    risk = (np.bincount(group, 1 - a) / np.bincount(group))[group]
+        return NOBODY
     order = np.argsort(u, kind="stable")
-    # record i is in the means of the first k for all k ≥ i
-    weight = np.cumsum(1 / np.arange(len(u), 0, -1))[::-1]
-    part = np.empty(len(u))
-    part[order] = risk[order] * weight
-    return mean(part, members, seed=seed)
+    level, risk = np.unique(u, return_inverse=True)[1][order], 1 - a[order]
+    place = np.empty(len(u), np.int64)
+    place[order] = np.arange(len(u))
+
+    def area(which: Ints) -> float:
+        there = np.zeros(len(u), bool)
+        there[place[which]] = True
+        levels, risks = level[there], risk[there]
+        counts = np.maximum(np.bincount(levels), 1)
+        alike = (np.bincount(levels, risks) / counts)[levels]
+        return float((np.cumsum(alike) / np.arange(1, len(alike) + 1)).mean())
+
+    return figure(area, members)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,12 @@ from selfcorrect.measures.catalogue import Measure, Own
 from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.figures import figure_named
-from selfcorrect.measures.intervals import Estimate, cut, mean_t, means, proportion
+from selfcorrect.measures.intervals import Estimate, cut, mean, means, proportion
+from selfcorrect.measures.looks import level
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm, joint_level
 from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.parity import ALTERNATING, parity
 from selfcorrect.measures.unread import boundless, other_counts
 from selfcorrect.outcome import Outcome
 
@@ -27,7 +29,12 @@ Tables = dict[str, dict[str, Any]]
 
 
 def summarize(
-    panel: Panel, margins: Mapping[str, float], own: Own | None = None, *, seed: int = 0
+    panel: Panel,
+    margins: Mapping[str, float],
+    own: Own | None = None,
+    *,
+    looks: Sequence[int] = (),
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Every measure in every round, what changed from the first to the last, and convergence.
 
@@ -39,16 +46,20 @@ def summarize(
         panel: the records.
         margins: by measure, up to what size a change counts as none.
         own: what the task states of its own numbers; its outcome is that of the panel.
-        seed: of the resampling.
+        looks: how many dialogues there were whenever the run was looked at, the last of them now;
+            by default once, now.
+        seed: of what is drawn: qualities shuffled, answers of a calibrated model.
 
     Returns:
         ``{"rounds": [{"round", "n", "clusters", "unparsed", "ungraded" (read, and without an
         outcome), "missing" (no record), "idle" (nothing was asked any more), "low_mass",
         "measures", "reliability", "flow", "changed", "settled", "gain", and where answers are right
-        or wrong "cl", "cs"}], "alternating", "changes", "convergence", "converged_at"}`` with
-        JSON's types only. A measure is ``{"value", "low", "high", "n", "clusters"}``, with
-        ``"why"`` where a number is missing (never NaN), and ``"band"`` where there is a
-        simultaneous one. ``converged_at`` is the outcome's.
+        or wrong "cl", "cs"}], "alternating", "parity" (see
+        :func:`selfcorrect.measures.parity.parity`), "level" (of the intervals that decide),
+        "changes", "convergence", "converged_at"}`` with JSON's types only. A measure is ``{"value",
+        "low", "high", "n", "clusters"}``, with ``"effective_clusters"`` where clusters are of
+        several sizes, ``"why"`` where a number is missing (never NaN), and ``"band"`` where there
+        is a simultaneous one. ``converged_at`` is the outcome's.
     """
     own = own or Own(panel.outcome)
     if not panel.rounds:
@@ -56,27 +67,76 @@ def summarize(
         return {
             "rounds": [],
             "alternating": nobody,
+            "parity": None,
+            "level": None,
             "changes": {},
             "convergence": {},
             "converged_at": None,
         }
     last, first = panel.rounds[-1], panel.rounds[0]
-    converged = convergence(panel, margins, seed=seed)
+    looks = tuple(looks) or (len(panel.clusters),)
+    converged = convergence(panel, margins, looks=looks)
+    changes = (
+        compare(panel, panel, (last, first), margins, own, looks=looks) if last > first else {}
+    )
+    turning: dict[str, Any] = proportion(
+        transitions.alternating(panel.columns["answer"]), panel.clusters
+    ).table()
+    of_outcome = changes.get(panel.outcome.name, {})
+    told = None
+    if len(panel.rounds) > 2:
+        told = _parity((panel, panel), of_outcome, (panel.rounds[-2], first), margins, looks)
+    alternates = turning["value"] is not None and turning["value"] > ALTERNATING
+    if alternates or (told and not told["agree"]):
+        for each in (of_outcome, *converged.values()):
+            each["n_needed"] = None  # more examples don't change where the rounds stop
     return {
         "rounds": _rounds(panel, own, seed),
-        "alternating": proportion(
-            transitions.alternating(panel.columns["answer"]), panel.clusters
-        ).table(),
-        "changes": compare(panel, panel, (last, first), margins, own, seed=seed)
-        if last > first
-        else {},
+        "alternating": {**turning, "alternates": alternates},
+        "parity": told,
+        "level": level(looks),
+        "changes": changes,
         "convergence": converged,
         "converged_at": converged.get(panel.outcome.name, {}).get("round"),
     }
 
 
+def _parity(
+    panels: tuple[Panel, Panel],
+    change: dict[str, Any],
+    rounds: tuple[int, int],
+    margins: Mapping[str, float],
+    looks: Sequence[int],
+) -> dict[str, Any] | None:
+    """How a difference in the last round stands to that in the round before (:func:`.parity`).
+
+    Where they don't agree, the difference is undecided.
+
+    Args:
+        panels: after and before, of the same examples; may be one and the same.
+        change: the outcome's difference in the last round.
+        rounds: those of the difference before.
+        margins, looks: as in :func:`summarize`.
+    """
+    (after, before), name = panels, panels[0].outcome.name
+    if change.get("verdict") is None:
+        return None
+    previous = compare(after, before, rounds, margins, looks=looks, names=(name,))[name]
+    x, y = after.columns["outcome"], before.columns["outcome"]
+    same = after is before or len(before.rounds) == 1  # what is taken off is one round
+    of_before = y[:, 0] if same else y[:, before.rounds.index(rounds[1])]
+    last = of_before if same else y[:, before.rounds.index(rounds[1]) + 1]
+    at_last = after.rounds.index(rounds[0]) + 1
+    both = (x[:, at_last] - last, x[:, at_last - 1] - of_before)
+    told = parity(change, previous, both, after.clusters, after.outcome, level(looks))
+    if not told["agree"]:
+        change["verdict"] = "undecided"
+        change["n_needed"] = None
+    return {"round": rounds[0], **told}
+
+
 def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
-    tables = _of_records(panel, own, seed)
+    tables = _of_records(panel, own)
     beside = _of_rounds(panel, tables, seed)
     ways = {m.name: _way(panel, m) for m in panel.measures if m.kind == "way"}
     flows = [None, *_flow(panel)]
@@ -93,7 +153,7 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
         if "option_mass" in measured:
             measured["option_mass"]["median"] = median
         for name, compute in own.figures.items():
-            measured[name] = figure_named(name, compute, columns, clusters, seed=seed).table()
+            measured[name] = figure_named(name, compute, columns, clusters).table()
         rounds.append(
             {
                 "round": number,
@@ -120,7 +180,7 @@ def _ungraded(columns: Mapping[str, Any], outcome: Outcome) -> NDArray[np.bool_]
     return read & (columns["gradable"] == 1) if outcome.kind == "share" else read
 
 
-def _of_records(panel: Panel, own: Own, seed: int) -> list[Tables]:
+def _of_records(panel: Panel, own: Own) -> list[Tables]:
     """By round, every measure that is a share or a mean of records, and the task's own values."""
     stated = [m for m in panel.measures if m.of_record is not None]
     averaged = {m.name: panel.of(m) for m in stated if m.kind == "mean"}
@@ -128,8 +188,7 @@ def _of_records(panel: Panel, own: Own, seed: int) -> list[Tables]:
     estimates = means(
         {(name, at): x[:, at] for name, x in averaged.items() for at in range(x.shape[1])},
         panel.clusters,
-        seed=seed,
-    )  # of all rounds at once, so that their resamples are drawn once
+    )
     levels = {m.name: joint_level(panel.of(m), panel.clusters) for m in stated if m.band}
     found: list[Tables] = []
     for at in range(len(panel.rounds)):
@@ -139,7 +198,7 @@ def _of_records(panel: Panel, own: Own, seed: int) -> list[Tables]:
             e = proportion(x, panel.clusters) if share else cut(estimates[m.name, at], m.bounds)
             tables[m.name] = e.table()
             if m.band:
-                interval = proportion if share else mean_t
+                interval = proportion if share else mean
                 band = cut(interval(x, panel.clusters, level=levels[m.name]), m.bounds)
                 tables[m.name]["band"] = _band(band, tables[m.name])
         tables |= {name: estimates[name, at].table() for name in own.values}
@@ -215,7 +274,7 @@ def _difference(after: Panel, before: Panel, rounds: tuple[int, int]) -> dict[st
 
 
 def _band(band: Estimate, point: Mapping[str, Any]) -> list[float] | None:
-    """The band's ends in a round; a bootstrap's skewed interval may reach further than t's."""
+    """The band's ends in a round, which hold those of the round's own interval."""
     if band.low is None or band.high is None or point["low"] is None:
         return None
     return [min(band.low, point["low"]), max(band.high, point["high"])]
@@ -227,18 +286,19 @@ def against(
     margins: Mapping[str, float],
     own: Own | None = None,
     *,
-    seed: int = 0,
+    looks: Sequence[int] = (),
 ) -> dict[str, Any] | None:
     """A run minus its control, on the examples that both have; ``None`` if they share none.
 
     Args:
         panel, control: the records of both.
-        margins, own, seed: as in :func:`summarize`.
+        margins, own, looks: as in :func:`summarize`.
 
     Returns:
         ``round`` and ``control_round``: the last that both have, but a control of one round is
         compared with the run's last; ``difference``: every measure's, see
-        :func:`selfcorrect.measures.compare.compare`; ``by_round``: the outcome's in every round, or
+        :func:`selfcorrect.measures.compare.compare`; ``parity``: see
+        :func:`selfcorrect.measures.parity.parity`; ``by_round``: the outcome's in every round, or
         ``None`` for a round that the control doesn't have, or whose records are the same (a first
         round that both share); ``tokens_ratio``: the tokens encoded by a dialogue of the run up to
         that round, over those of the control's.
@@ -248,11 +308,19 @@ def against(
         return None
     of_control = theirs.rounds[-1] if len(theirs.rounds) == 1 else _last_of(mine, theirs)
     last = mine.rounds[-1] if len(theirs.rounds) == 1 else of_control
+    looks = tuple(looks) or (len(mine.clusters),)
+    difference = compare(mine, theirs, (last, of_control), margins, own, looks=looks)
+    told = None
+    if mine.rounds.index(last) > 1:
+        before = mine.rounds[mine.rounds.index(last) - 1]
+        pair = before, before if before in theirs.rounds else of_control
+        told = _parity((mine, theirs), difference[mine.outcome.name], pair, margins, looks)
     tokens, others = _tokens(mine, last), _tokens(theirs, of_control)
     return {
         "round": last,
         "control_round": of_control,
-        "difference": compare(mine, theirs, (last, of_control), margins, own, seed=seed),
+        "difference": difference,
+        "parity": told,
         "by_round": [
             _difference(mine, theirs, (t, t))
             if t in theirs.rounds and not _same(mine, theirs, t)

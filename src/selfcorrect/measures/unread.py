@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures.catalogue import Measure
-from selfcorrect.measures.intervals import Floats
+from selfcorrect.measures.clusters import Floats
 from selfcorrect.outcome import Outcome
 
 Columns = Mapping[str, Floats]

@@ -15,14 +15,16 @@ from selfcorrect.report.estimates import (
     Rounds,
     ends,
     estimates,
+    few,
     grouped,
     hanging,
     known,
+    looked,
     own,
     parts,
     wholes,
 )
-from selfcorrect.report.numbers import count, written, written_interval
+from selfcorrect.report.numbers import clusters, count, decides, written, written_interval
 
 #: Rounds that stand side by side in a table; more go into the next one.
 _ABREAST = 8
@@ -78,16 +80,18 @@ def foremost(summary: _Summary) -> tuple[str, str]:
 def cell(define: Define, name: str, e: Estimate, *, signed: bool = False) -> Cell:
     """An estimate as a cell; hovering shows what it comes from."""
     form = define(name).form
-    note = [count(e[key], thing) for key, thing in _COUNTED if e.get(key) is not None]
+    note = []
+    if e.get("n") is not None:
+        note = [count(e["n"], "dialogue"), clusters(e)]
+    if e.get("decides") and e["verdict"] is not None:
+        at = written_interval(decides(e), form)
+        note.append(f"the verdict goes by {at}, which allows for further looks")
     if "why" in e:
         note.append(e["why"])
     if why := hanging(e):
         note.append(why)
     text = written(e.get("value"), form, signed=signed) + "?" * bool(why)
     return Cell(name, text, written_interval(e, form), "; ".join(note))
-
-
-_COUNTED = (("n", "dialogue"), ("clusters", "cluster"))
 
 
 # The head, the foot, and words for those who can't see the charts
@@ -170,7 +174,7 @@ def _differences(summary: _Summary) -> list[KeyFigure]:
             cell(define, outcome, e, signed=True)._replace(name=term),
             e.get("verdict"),
             e.get("margin"),
-            hanging(e),
+            hanging(e) or few(e) or looked(e),
         )
         for label, term, e in found
         if e
@@ -210,7 +214,7 @@ def comparisons(compared: Mapping[str, Estimate], define: Define) -> list[Compar
             "< .001" if e.get("p") is not None and e["p"] < 0.001 else written(e.get("p")),
             e.get("verdict"),
             e.get("margin"),
-            hanging(e) or e.get("why", ""),
+            hanging(e) or few(e) or e.get("why", "") or looked(e),
         )
         for name, e in compared.items()
     ]

@@ -41,7 +41,8 @@ WORDS: Mapping[str, Definition] = {
     "clusters": Definition(
         "clusters",
         "Groups of examples that aren't independent, such as those made from one template. "
-        "Intervals count clusters, not examples.",
+        "Intervals count clusters, not examples. G* is how many clusters of one size would tell as "
+        "much as these; under 5 no direction is named.",
         "count",
     ),
     "unparsed": Definition(
@@ -49,7 +50,8 @@ WORDS: Mapping[str, Definition] = {
     ),
     "interval": Definition(
         "interval",
-        "95 % interval of one number, with the spread taken between clusters.",
+        "95 % interval of one number, with the spread taken between clusters. It isn't corrected "
+        "for there being many numbers, rounds and looks.",
     ),
     "band": Definition(
         "band",
@@ -73,7 +75,8 @@ WORDS: Mapping[str, Definition] = {
         "verdict",
         "Better or worse (higher or lower, where neither is better): the interval lies on one side "
         "of 0. Same: it lies within ± the margin. Undecided: neither can be said, or what unread "
-        "answers are counted as would decide it.",
+        "answers are counted as would decide it, or the round before says something else. The "
+        "interval is wider than 95 %, so that a run may be made larger and looked at again.",
     ),
     "margin": Definition(
         "margin", "A difference this small counts as none. Set before the run, not from the data."

@@ -71,3 +71,17 @@ def own(rounds: Rounds, outcome: str) -> list[str]:
 def hanging(difference: Estimate) -> str:
     """That a difference depends on what answers are counted as that nobody knows, where it does."""
     return "it depends on unread or ungraded answers" if difference.get("hangs") else ""
+
+
+def few(difference: Estimate) -> str:
+    """That clusters are too few for a direction, where they are."""
+    return "too few clusters, or one too large, for a direction" if difference.get("few") else ""
+
+
+def looked(difference: Estimate) -> str:
+    """That the 95 % interval alone would name a direction, where looks stand in its way."""
+    told, low = difference.get("verdict"), difference.get("low")
+    if told not in ("undecided", "same") or low is None or low <= 0 <= difference["high"]:
+        return ""
+    low, high = difference.get("decides") or (low, difference["high"])
+    return "the interval that allows for further looks holds 0" if low <= 0 <= high else ""

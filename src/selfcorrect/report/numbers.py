@@ -27,6 +27,18 @@ def percent(share: float, places: int = 1) -> str:
     return f"{100 * share:.{places}f}".removesuffix(".0")
 
 
+def clusters(estimate: Mapping[str, Any]) -> str:
+    """``25 clusters``, with how many of one size these are worth where sizes differ."""
+    said, effective = count(estimate["clusters"], "cluster"), estimate.get("effective_clusters")
+    return said if effective is None else f"{said} (G* {effective:.1f})"
+
+
+def decides(difference: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A difference with the interval that its verdict goes by."""
+    low, high = difference.get("decides") or (difference["low"], difference["high"])
+    return {**difference, "low": low, "high": high}
+
+
 def interval(estimate: Mapping[str, Any], places: int = 2) -> str:
     """``[.25, .33]``, or ``[–]`` where there is none."""
     if estimate["low"] is None or estimate["high"] is None:

@@ -15,7 +15,14 @@ from selfcorrect.measures.catalogue import MEASURES, Measure
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, hanging, own
 from selfcorrect.report.notes import incomplete, notes
-from selfcorrect.report.numbers import MISSING, count, interval, places_of, short
+from selfcorrect.report.numbers import (
+    MISSING,
+    clusters,
+    interval,
+    percent,
+    places_of,
+    short,
+)
 from selfcorrect.text import visible
 
 _REPEAT = "− repeat"
@@ -58,6 +65,8 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
             break
     told = [*incomplete(summary), *_beside(summary, [column.head for column in columns])]
     told += notes(summary, _shown(summary))
+    if rounds:
+        told.append(_looks(summary))
     if explained := [f"{c.head}: {c.explained}" for c in columns if c.explained]:
         told.append(f"{'; '.join(explained)}.")
     if fewer:
@@ -66,6 +75,16 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
     said = (Text(first, style="bold"), *(Text(line) for line in others))
     lines = (*said, Text(), *(Text(note) for note in told))
     return Group(grid, Text(), *lines) if rounds else Group(*lines)
+
+
+def _looks(summary: Mapping[str, Any]) -> str:
+    """What the intervals are good for."""
+    n = len(summary.get("looks", ())) or 1
+    look = "first look" if n == 1 else f"look {n}"
+    return (
+        "Intervals in the table are 95 % for one number at one look; those of the verdict are "
+        f"{percent(summary['level'])} %, which allows for further looks (this is the {look})."
+    )
 
 
 def _grid(columns: Sequence[_Column], rows: Sequence[tuple[Round, Estimate | None]]) -> Table:
@@ -84,7 +103,7 @@ def _columns(summary: Mapping[str, Any]) -> list[_Column]:
     return [
         _Column("round", lambda row, _: str(row["round"])),
         _Column("n", lambda row, _: str(row["n"]), _varies(rounds, "n")),
-        _Column("K", lambda row, _: str(row["clusters"]), _varies(rounds, "clusters")),
+        _Column("K", _clusters, _varies(rounds, "clusters")),
         _Column(
             f"{label} [95 %]",
             lambda row, _: _cell(row["measures"][outcome], places),
@@ -101,6 +120,15 @@ def _columns(summary: Mapping[str, Any]) -> list[_Column]:
         ),
         *(_measured(measure, rounds) for measure in _in_order()),
     ]
+
+
+def _counted(row: Round) -> Estimate:
+    """What tells n and clusters of a round: of all of its records."""
+    return {**row["measures"]["parse_rate"], "n": row["n"], "clusters": row["clusters"]}
+
+
+def _clusters(row: Round, _: Estimate | None) -> str:
+    return clusters(_counted(row)).replace(" clusters", "").replace(" cluster", "")
 
 
 def _in_order() -> list[Measure]:
@@ -146,9 +174,7 @@ def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
     define, outcome, last = definer(summary), summary["outcome"]["name"], rounds[-1]
     told = []
     if not {"n", "K"} & set(heads):
-        told.append(
-            f"n {last['n']:,} in {count(last['clusters'], 'cluster')}, which intervals count."
-        )
+        told.append(f"n {last['n']:,} in {clusters(_counted(last))}, which intervals count.")
     if (baseline := controls.get("baseline")) and baseline["rounds"]:
         places = places_of(summary["outcome"]["margin"])
         asked = _cell(baseline["rounds"][0]["measures"][outcome], places)

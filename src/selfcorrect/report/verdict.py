@@ -8,7 +8,8 @@ from typing import Any
 from selfcorrect.report.numbers import (
     at_least,
     change,
-    count,
+    clusters,
+    decides,
     interval,
     percent,
     places_of,
@@ -46,6 +47,7 @@ def verdict(summary: _Table) -> str:
         return f"No answer has a value of {_said(summary)}, so there is nothing to compare."
     sentences = [
         _unread(summary),
+        _parity(summary),
         _surer(summary),
         _change(summary),
         _convergence(summary),
@@ -93,9 +95,35 @@ def _unread(summary: _Table) -> str:
     return (
         f"Whether {_said(summary)} changed can't be said, because answers couldn't be "
         f"{_unknown(rounds)}: {' and '.join(ends)}. {counted}, they make it "
-        f"{change(changed, share)}; counted otherwise, {_between(changed, share)}. Look at them "
+        f"{change(decides(changed), share)}; counted otherwise, {_between(changed, share)}. Look at them "
         "first."
     )
+
+
+def _parity(summary: _Table) -> str:
+    """Where the answer depends on the round at which one stops, that is what is to be known."""
+    name, told = _outcome(summary), summary["parity"]
+    changed, turning = summary["changes"].get(name, {}), summary["alternating"]
+    alternates = bool(turning.get("alternates"))
+    if not told or changed.get("hangs") or (told["agree"] and not alternates):
+        return ""
+    last, share = summary["rounds"][-1]["round"], _share(summary)
+    turn = "of the dialogues go back and forth between two answers"
+    back = f"{percent(turning['value'] or 0.0, 0)} % {turn}"
+    said = (
+        f"Whether {_said(summary)} changed depends on where one stops"
+        if not told["agree"]
+        else f"{back}, so where one stops matters"
+    )
+    said += (
+        f": {change(decides(changed), share)} up to round {last}, "
+        f"{change(decides(told['previous']), share)} up to round {told['round']}, "
+        f"{change({**told['both'], 'margin': changed['margin']}, share)} up to the mean of both"
+    )
+    if told["agree"]:
+        return f"{said}."
+    of = f" ({_of(changed)})"
+    return f"{said}{of}; {back}." if alternates else f"{said}{of}."
 
 
 def _unknown(rounds: Sequence[_Table]) -> str:
@@ -163,9 +191,9 @@ def _change(summary: _Table) -> str:
     if changed is None:
         measured = last["measures"][_outcome(summary)]
         why = f" ({measured['why']})" if measured.get("why") else f" {interval(measured)}"
-        of = _of(last["n"], last["clusters"])
+        of = _of(measured if measured["n"] else last)
         return f"One round, so nothing to compare: {name} {short(measured['value'])}{why}, {of}."
-    if changed.get("hangs"):
+    if changed.get("hangs") or (summary["parity"] and not summary["parity"]["agree"]):
         return ""  # said already
     span = f"from round {rounds[0]['round']} to round {last['round']}"
     if changed["value"] is None:
@@ -173,7 +201,7 @@ def _change(summary: _Table) -> str:
             f"{_capital(summary)} can't be compared {span}: no dialogue has an answer that was "
             "read and graded in both."
         )
-    of = _of(changed["n"], changed["clusters"])
+    of, changed = _of(changed), decides(changed)
     match changed["verdict"]:
         case "better" | "worse":
             rose = changed["value"] > 0
@@ -188,7 +216,7 @@ def _change(summary: _Table) -> str:
         case "undecided":
             return (
                 f"Whether {name} changed {span} is undecided: {change(changed, share)}"
-                f"{_p(changed)} ({of}){_more(changed)}."
+                f"{_p(changed, summary)} ({of}){_more(changed)}."
             )
     return (
         f"{_capital(summary)} changed by {change(changed, share)} {span}, but that says nothing of "
@@ -233,6 +261,9 @@ def _convergence(summary: _Table) -> str:
     said = f"It isn't shown to have converged: {least} is the smallest margin this run could show"
     if told.get("hangs"):
         return f"{said}, as {told['why']}."
+    parity = summary["parity"]
+    if summary["alternating"].get("alternates") or (parity and not parity["agree"]):
+        return f"{said}."
     short_margin = margin.removesuffix(" points")
     if told["n_needed"] is not None:
         needed = f"about {told['n_needed']:,} examples would show {short_margin}"
@@ -272,7 +303,7 @@ def _cause(summary: _Table) -> str:
         )
     notes = []
     if difference["n"] != rounds[-1]["n"]:
-        notes.append(_of(difference["n"], difference["clusters"]))
+        notes.append(_of(difference))
     if against["round"] != rounds[-1]["round"]:
         notes.append(f"at round {against['round']}")
     of = f" ({', '.join(notes)})" if notes else ""
@@ -283,6 +314,14 @@ def _cause(summary: _Table) -> str:
             f"Whether {name} gains anything over {_TO}{cost} can't be said: answers that couldn't "
             f"be {_unknown([*rounds, *repeat['rounds']])} allow {_between(difference, share)}{of}."
         )
+    told = against.get("parity")
+    if told and not told["agree"]:
+        return (
+            f"Whether {name} gains anything over {_TO}{cost} depends on where one stops: "
+            f"{change(decides(difference), share)} at round {against['round']}, "
+            f"{change(decides(told['previous']), share)} at round {told['round']}{of}."
+        )
+    difference = decides(difference)
     match difference["verdict"]:
         case "better" | "worse":
             gained = difference["verdict"] == "better"
@@ -298,7 +337,7 @@ def _cause(summary: _Table) -> str:
         case "undecided":
             return (
                 f"Whether {name} gains anything over {_TO}{cost}, is undecided: "
-                f"{change(difference, share)}{_p(difference)}{of}{_more(difference)}."
+                f"{change(difference, share)}{_p(difference, summary)}{of}{_more(difference)}."
             )
     return (
         f"Against {_TO} {name} stands at {change(difference, share)}{of}{cost}, but that says "
@@ -306,19 +345,21 @@ def _cause(summary: _Table) -> str:
     )
 
 
-def _of(n: int, clusters: int) -> str:
-    return f"n {n:,}, {count(clusters, 'cluster')}"
+def _of(e: _Table) -> str:
+    return f"n {e['n']:,}, {clusters(e)}"
 
 
-def _p(changed: _Table) -> str:
+def _p(changed: _Table, summary: _Table) -> str:
     """Where the interval alone would have said more."""
-    if changed["p"] is None or changed["low"] <= 0 <= changed["high"]:
-        return ""
-    return f", p {short(changed['p'], 3)}"
+    low, high, p = changed["low"], changed["high"], changed["p"]
+    beyond = p is not None and p > 1 - summary["level"]
+    return f", p {short(p, 3)}" if beyond and not low <= 0 <= high else ""
 
 
 def _more(changed: _Table) -> str:
     """What would settle it."""
+    if changed.get("few"):
+        return "; more clusters, not more examples of these, would decide it"
     if changed["n_needed"] is None:
         return ""
     return f"; about {changed['n_needed']:,} examples would decide it, were it as seen"

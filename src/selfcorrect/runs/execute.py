@@ -349,5 +349,6 @@ def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:
         },
         strategy=strategy_table(arm.strategy),
         skipped={"lines": list(ready.task.skipped)},
+        **({"copies": {"count": ready.task.copies}} if ready.task.copies else {}),
         **({"opened": executor.opened[arm.folder]} if executor.opened[arm.folder] else {}),
     )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from selfcorrect import tasks
@@ -18,8 +19,11 @@ from selfcorrect.measures.panel import Panel, columns_needed, panel
 from selfcorrect.records import VERSION
 from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.identity import data_fingerprint, task_of
+from selfcorrect.runs.looks import Look, read_looks, write_looks
 from selfcorrect.runs.run import Run
+from selfcorrect.runs.store import Store
 from selfcorrect.tasks.base import Task
+from selfcorrect.tasks.copies import told
 
 _MOST = 8
 #: What became of a dialogue that was over early, by the code of its note.
@@ -47,6 +51,8 @@ def summarize(run: Run) -> dict[str, Any]:
     figures = task.figures if task else {}
     own = Own(header.outcome, header.values or _values(run, task), figures)
     records = _panel(run, own)
+    looks = look_at(run, records)
+    seen = [look.n for look in looks]
     spec = run.spec.model_dump(mode="json")
     within = margins(own.outcome, spec["margins"])
     table: dict[str, Any] = {
@@ -63,10 +69,12 @@ def summarize(run: Run) -> dict[str, Any]:
             "margin": within[own.outcome.name],
         },
         "own": own.terms(),
-        **rounds.summarize(records, within, own, seed=run.spec.seed),
+        **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
+        "looks": [look.table() for look in looks],
         "controls": {},
         "notes": [
             *_skipped(run),
+            *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
             *_of_records(run),
             *([note] if note else []),
@@ -79,12 +87,22 @@ def summarize(run: Run) -> dict[str, Any]:
                 table["controls"][name] = {
                     "folder": str(control.folder),
                     "dialogues": control.dialogues,
-                    **rounds.summarize(beside, within, own, seed=run.spec.seed),
-                    "against": rounds.against(records, beside, within, own, seed=run.spec.seed),
+                    **rounds.summarize(beside, within, own, looks=seen, seed=run.spec.seed),
+                    "against": rounds.against(records, beside, within, own, looks=seen),
                 }
         except UserError as error:  # what it was to be compared with is still worth showing
             table["notes"].append(f"the control {name} is left out: {error}")
     return {**table, "headline": headline(table), "verdict": verdict(table)}
+
+
+def look_at(run: Run, records: Panel) -> list[Look]:
+    """The looks at a run, this one among them, which is noted in its folder."""
+    n = len(records.examples)
+    looks = read_looks(Store(run.folder))
+    if n and n not in {look.n for look in looks}:
+        looks = [*looks, Look.now(n, len(np.unique(records.clusters)))]
+        write_looks(Store(run.folder), looks)
+    return sorted(looks, key=lambda look: look.n)
 
 
 def _panel(run: Run, own: Own) -> Panel:

@@ -18,6 +18,7 @@ import numpy as np
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Figure, Floats, Outcome, Share, Sums
 from selfcorrect.tasks.base import OFFERED, Answer, Example, Grade, Task, Turn
+from selfcorrect.tasks.copies import copies_of, moved
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.user_code import blamed
 
@@ -238,7 +239,9 @@ class Checked:
             ids.add(example.id)
         if not ids:
             raise UserError(f"{self._where}: `examples` gives none")
-        return Lazy(len(ids), lambda index: self._example(found, index))
+        every = Lazy(len(ids), lambda index: self._example(found, index))
+        self.copies, clusters = copies_of(every)
+        return Lazy(len(ids), lambda index: moved(every[index], clusters))
 
     def _example(self, examples: Sequence[Any], index: int) -> Example:
         with blamed(self._where, f"`examples()[{index}]`"):

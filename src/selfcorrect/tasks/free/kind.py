@@ -10,6 +10,7 @@ from functools import cached_property
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Figure, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
+from selfcorrect.tasks.copies import copies_of, moved
 from selfcorrect.tasks.data.items import check_some, digest
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.free.reading import whole_text
@@ -91,6 +92,9 @@ class Free:
         self.columns: Mapping[str, str] = columns or {}
         self.skipped = tuple(skipped)
         self._items = items
+        # looking for copies makes all items, which would be a waste where they are made by number
+        known = (item.example for item in items) if identity is None else ()
+        self.copies, self._clusters = copies_of(known)
         self._judge = judge
         self._read = read
         self._identity = identity
@@ -98,7 +102,7 @@ class Free:
 
     def examples(self) -> Sequence[Example]:
         """All examples, in the data's own order."""
-        return Lazy(len(self._items), lambda i: self._items[i].example)
+        return Lazy(len(self._items), lambda i: moved(self._items[i].example, self._clusters))
 
     @cached_property
     def fingerprint(self) -> str:

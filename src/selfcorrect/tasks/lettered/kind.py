@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from selfcorrect.outcome import ACCURACY, Figure, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
+from selfcorrect.tasks.copies import copies_of, moved
 from selfcorrect.tasks.data.items import check_some, digest
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.lettered.letters import LETTERS, read
@@ -131,13 +132,16 @@ class Lettered:
         self.skipped = tuple(skipped)
         self.unmatched = unmatched
         self._items = items
+        # looking for copies makes all items, which would be a waste where they are made by number
+        known = (item.example for item in items) if identity is None else ()
+        self.copies, self._clusters = copies_of(known)
         self._judge = judge
         self._identity = identity
         self._find = find or {item.example.id: item for item in items}.__getitem__
 
     def examples(self) -> Sequence[Example]:
         """All examples, in the data's own order."""
-        return Lazy(len(self._items), lambda i: self._items[i].example)
+        return Lazy(len(self._items), lambda i: moved(self._items[i].example, self._clusters))
 
     @cached_property
     def fingerprint(self) -> str:

@@ -1,0 +1,119 @@
+"""What benchmarks.statistics simulates of whole runs: convergence, plans, looks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from benchmarks.simulated import Floats, Layout, Rng, equal, pairs, sized
+
+from selfcorrect.measures.compare import compare, verdict
+from selfcorrect.measures.convergence import convergence
+from selfcorrect.measures.paired import share_difference
+from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.power import LEVEL as PLANNED
+from selfcorrect.measures.power import Design, n_for_difference, n_for_margin
+
+
+def drifting(step: float, n: int) -> Callable[[Rng], bool]:
+    """Accuracy rises by ``step`` a round, of eight: is a round declared converged (margin 3)?"""
+
+    def once(rng: Rng) -> bool:
+        right = [rng.random(n) < 0.4]
+        for _ in range(7):
+            wrong = ~right[-1]
+            lost = right[-1] & (rng.random(n) < 0.02)
+            level = right[-1].mean()
+            up = (step + 0.02 * level) / (1 - level)
+            right.append((right[-1] & ~lost) | (wrong & (rng.random(n) < up)))
+        y = np.stack(right, axis=1).astype(float)
+        panel = Panel(
+            tuple(range(1, 9)),
+            np.arange(n),
+            np.arange(n),
+            {"outcome": y, **dict.fromkeys(("parse_rate", "gradable"), np.ones_like(y))},
+            {},
+        )  # type: ignore[arg-type]
+        return convergence(panel, {"accuracy": 0.03})["accuracy"]["round"] is not None
+
+    return once
+
+
+def planned(difference: float, design: Design) -> Callable[[Rng], bool]:
+    n = n_for_difference(difference, design) or 0
+    up, down = (design.changed + difference) / 2, (design.changed - difference) / 2
+
+    def once(rng: Rng) -> bool:
+        e = share_difference(*pairs(rng, up, down, _as(design, n), design.icc), level=PLANNED)
+        return verdict(e, None, 1) == "better"
+
+    return once
+
+
+def planned_margin(margin: float, design: Design) -> Callable[[Rng], bool]:
+    layout, half = _as(design, n_for_margin(margin, design)), design.changed / 2
+
+    def once(rng: Rng) -> bool:
+        e = share_difference(*pairs(rng, half, half, layout, design.icc), level=PLANNED)
+        return verdict(e, margin, 1) == "same"
+
+    return once
+
+
+def _as(design: Design, n: int) -> Layout:
+    """Clusters of a design: of one size, or every fifth of them larger than the others."""
+    k = round(n / design.size)
+    if design.unequal == 1:
+        return equal(k, int(design.size))
+    # a fifth of the clusters is larger by d: K Σ n² / n² = 1 + 4 (d / (5 + d))² …
+    ratio = math.sqrt((design.unequal - 1) / 4)
+    larger = 5 * ratio / (1 - ratio)
+    small = design.size / (1 + larger / 5)
+    return sized([round(small * (1 + larger)) if i % 5 == 0 else round(small) for i in range(k)])
+
+
+def looked_at(looks: int, first: int, growth: float, obeying: bool) -> Callable[[Rng], bool]:
+    """A run without any change that is made larger until its verdict has a direction.
+
+    Args:
+        looks: at most so many.
+        first: dialogues at the first.
+        growth: by how many dialogues it grows each time (times its first size).
+        obeying: make it as large as it was said to decide, where it says so.
+    """
+
+    def once(rng: Rng) -> bool:
+        n, seen = first, []
+        changes = rng.choice([-1.0, 0.0, 1.0], 60_000, p=[0.1, 0.8, 0.1])
+        for _ in range(looks):
+            seen.append(n)
+            y = np.stack([np.zeros(n), changes[:n]], axis=1)
+            after, before = np.where(y[:, 1] > 0, 1.0, 0.0), np.where(y[:, 1] < 0, 1.0, 0.0)
+            row = _compared(after, before, seen)
+            if row["verdict"] in ("better", "worse"):
+                return True
+            needed = row["n_needed"] if obeying else None
+            n = int(needed or n + growth * first)
+            if n > len(changes):
+                return False
+        return False
+
+    return once
+
+
+def _compared(after: Floats, before: Floats, seen: Sequence[int]) -> dict[str, Any]:
+    """The row of accuracy's change, as a run's summary has it."""
+    every = np.arange(len(after))
+    y = np.stack([before, after], axis=1)
+    panel = Panel(
+        (1, 2),
+        every.astype(np.uint64),
+        every.astype(np.uint64),
+        {"outcome": y, **dict.fromkeys(("parse_rate", "gradable"), np.ones_like(y))},
+        {},
+    )
+    return compare(panel, panel, (2, 1), {"accuracy": 0.001}, looks=seen, names=("accuracy",))[
+        "accuracy"
+    ]

@@ -1,0 +1,73 @@
+"""``looks.json``: how large a run was whenever somebody looked at its numbers.
+
+Beside ``run.toml`` and not in it, as a run may be looked at while another process writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from selfcorrect.errors import UserError
+from selfcorrect.runs.store import Store
+
+LOOKS = "looks.json"
+#: Nobody looks more often; a longer file isn't one of ours.
+_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """That a run's numbers were shown.
+
+    Attributes:
+        n, clusters: how many dialogues it had, of how many clusters.
+        at: when, in UTC.
+    """
+
+    n: int
+    clusters: int
+    at: str
+
+    @classmethod
+    def now(cls, n: int, clusters: int) -> Look:
+        return cls(n, clusters, datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def table(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_looks(store: Store) -> list[Look]:
+    """The looks at a run so far, the smallest run first.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not store.has(LOOKS):
+        return []
+    try:
+        table = json.loads(store.read(LOOKS))
+        looks = [Look(row["n"], row["clusters"], row["at"]) for row in table]
+        whole = all(
+            type(x) is int and 0 < x < 10**12 for look in looks for x in (look.n, look.clusters)
+        )
+        if not whole or len(looks) > _MOST or not all(isinstance(look.at, str) for look in looks):
+            raise ValueError("a look isn't two counts and a time")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(
+            f"{store.root / LOOKS} is damaged ({str(error).rstrip('.')}): it says how often the "
+            "run was looked at, which its verdict takes into account; restore it, or move the "
+            "folder away and run the command again."
+        ) from None
+    return sorted(looks, key=lambda look: look.n)
+
+
+def write_looks(store: Store, looks: Sequence[Look]) -> None:
+    """Note the looks at a run; not where its folder can't be written to."""
+    text = json.dumps([look.table() for look in looks], indent=1) + "\n"
+    with suppress(UserError):
+        store.put(LOOKS, text.encode(), replace=True)

@@ -1,0 +1,136 @@
+"""Variances, degrees of freedom and skewness over clusters, against dense matrices."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import linalg, stats
+
+from selfcorrect.measures.auroc import FEW, auroc
+from selfcorrect.measures.clusters import (
+    Error,
+    effective_clusters,
+    error_of_jackknife,
+    error_of_mean,
+)
+from selfcorrect.measures.figures import GROUPS, figure, of_sums
+from selfcorrect.measures.intervals import mean, proportion
+from selfcorrect.measures.paired import share_difference
+
+SIZES = st.lists(st.integers(1, 12), min_size=3, max_size=9)
+
+
+def dense(x: NDArray[np.float64], sizes: list[int]) -> tuple[float, float]:
+    """CR2 and Satterthwaite's degrees of freedom as matrices have them (Pustejovsky & Tipton)."""
+    n, members = len(x), np.repeat(np.arange(len(sizes)), sizes)
+    of = [np.flatnonzero(members == g) for g in range(len(sizes))]
+    hat = np.full((n, n), 1 / n)
+    left = np.eye(n) - hat
+    rows = []  # of the sum over a cluster of its corrected residuals, as a function of the errors
+    for g in of:
+        corrected = linalg.inv(linalg.sqrtm(left[np.ix_(g, g)]))
+        rows.append(np.ones(len(g)) @ corrected @ left[g] / n)
+    b = np.array(rows)
+    squared = float(((b @ x) ** 2).sum())
+    same = (members[:, None] == members).astype(float)
+    # the icc for which the expected square is what it is
+    one = float(((x - x.mean()) ** 2).mean())
+    apart, alike = (one * float(np.trace(b @ w @ b.T)) for w in (np.eye(n), same))
+    icc = min(1.0, max(0.0, (squared - apart) / (alike - apart)))
+    omega = b @ ((1 - icc) * np.eye(n) + icc * same) @ b.T
+    return squared, float(np.trace(omega) ** 2 / np.trace(omega @ omega))
+
+
+@settings(max_examples=30, deadline=None)
+@given(SIZES, st.integers(0, 10_000))
+def test_error_of_a_mean_is_that_of_matrices(sizes: list[int], seed: int) -> None:
+    if len(set(sizes)) == 1 and sizes[0] == 1:
+        return
+    rng = np.random.default_rng(seed)
+    members = np.repeat(np.arange(len(sizes)), sizes)
+    x = rng.normal(size=len(members)) + rng.normal(size=len(sizes))[members]
+    centred = x - x.mean()
+    got = error_of_mean(
+        np.bincount(members, centred), np.array(sizes, float), float((centred**2).sum())
+    )
+    squared, df = dense(x, sizes)
+    assert got.error**2 == pytest.approx(squared)
+    assert got.df == pytest.approx(max(1.0, df), rel=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(SIZES, st.integers(0, 10_000))
+def test_a_mean_as_a_figure_has_the_means_interval(sizes: list[int], seed: int) -> None:
+    members = np.repeat(np.arange(len(sizes)), sizes)
+    x = np.random.default_rng(seed).gamma(1.0, 1.0, len(members))
+    one = mean(x, members)
+    terms = np.stack([x, np.ones(len(x))], axis=1)
+    other = of_sums(terms, lambda s: s[..., 0] / s[..., 1], members)
+    assert (other.value, other.n, other.clusters) == (pytest.approx(one.value), one.n, one.clusters)
+    assert other.spread == pytest.approx(one.spread)
+    without = np.array([x[members != g].mean() for g in range(len(sizes))])
+    jackknife = error_of_jackknife(float(x.mean()), without, np.array(sizes, float))
+    assert jackknife.error == pytest.approx(math.sqrt(one.spread / one.n))  # type: ignore[operator]
+
+
+def test_one_size_is_the_usual_t() -> None:
+    x = np.random.default_rng(0).normal(size=(9, 4))
+    sums = (x - x.mean()).sum(axis=1)
+    got = error_of_mean(sums, np.full(9, 4.0), float(((x - x.mean()) ** 2).sum()))
+    assert (got.error, got.df) == (pytest.approx(stats.sem(x.mean(axis=1))), pytest.approx(8))
+    assert effective_clusters(np.full(9, 4.0)) == 9
+
+
+@given(st.floats(-1.5, 1.5), st.floats(0.1, 3))
+def test_ends_undo_halls_transformation(skew: float, error: float) -> None:
+    low, high = Error(error, 12.0, skew).ends(0.0, 0.95)
+    t = stats.t.ppf(0.975, 12)
+    assert low <= -t * error + 1e-9
+    assert high >= t * error - 1e-9
+    # the longer end is where Hall's g of the studentised value is at t's quantile
+    far = (high if skew > 0 else -low) / error
+    x, s = -far, abs(skew)
+    g = x + s * x**2 / 3 + s**2 * x**3 / 27 + s / 6
+    assert g == pytest.approx(-t, abs=1e-6) or far == pytest.approx(t)
+
+
+def test_one_huge_cluster_is_worth_two() -> None:
+    members = np.repeat(np.arange(21), (400, *[10] * 20))
+    x = np.random.default_rng(1).random(600) < 0.7
+    got = proportion(x, members)
+    assert got.effective == pytest.approx(600**2 / (400**2 + 20 * 10**2))
+    assert got.few
+    assert got.table()["effective_clusters"] == got.effective
+    assert not proportion(x, np.arange(600)).few
+    assert share_difference(x, ~x, members).few
+
+
+def test_more_clusters_than_groups_are_left_out_in_groups() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.gamma(1.0, 1.0, 3000)
+    calls = 0
+
+    def compute(which: NDArray[np.int64]) -> float:
+        nonlocal calls
+        calls += 1
+        return float(x[which].mean())
+
+    got, direct = figure(compute, np.arange(3000)), mean(x, np.arange(3000))
+    assert calls == GROUPS + 1
+    assert got.high - got.low == pytest.approx(direct.high - direct.low, rel=0.2)
+
+
+def test_an_auroc_of_few_clusters_says_so() -> None:
+    rng = np.random.default_rng(2)
+    y = (rng.random(80) < 0.5).astype(float)
+    got = auroc(rng.random(80) + y, y, np.repeat(np.arange(4), 20))
+    assert (got.low, got.why) == (None, FEW)
+    wrong = np.ones(100)
+    wrong[:6] = 0  # six wrong answers, all in two clusters
+    got = auroc(rng.random(100), wrong, [*np.repeat(np.arange(33), 3).tolist(), 32])
+    assert (got.low, got.why) == (None, FEW)
