@@ -1,5 +1,8 @@
 """What a large run's summary and report cost: 20,000 dialogues of 5 rounds, 100,000 records.
 
+Also of the same in 60 clusters, of 50,000 dialogues of 3 rounds in clusters of their own, and to open
+those again by the command that made them.
+
     python -m benchmarks.report     # prints, and writes report.json
 
 Each time is that of a process of its own, the import of libraries included. Opening is from the
@@ -61,6 +64,36 @@ def measured(folder: Path) -> dict[str, float]:
     return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
 
 
+#: Further shapes: rounds, and options of the task.
+SHAPES: dict[str, tuple[int, dict[str, object]]] = {
+    "in_60_clusters": (ROUNDS, {"n": DIALOGUES, "cluster_size": -(-DIALOGUES // 60)}),
+    "of_50000": (3, {"n": 50_000}),
+}
+
+_AGAIN = """
+import json, sys, time
+started = time.perf_counter()
+import selfcorrect as sc
+settings = json.loads(sys.argv[1])
+run = sc.run(model="planted:chain", task="planted", controls=False, **settings)
+assert run.complete
+print(time.perf_counter() - started)
+"""
+
+
+def shaped(rounds: int, options: dict[str, object]) -> tuple[float, float]:
+    """Median seconds of a summary, and of the same command again where all is there already."""
+    with tempfile.TemporaryDirectory() as out:
+        settings = {"rounds": rounds, "limit": options["n"], "task_options": options, "out": out}
+        run = sc.run(model="planted:chain", task="planted", controls=False, **settings)  # type: ignore[arg-type]
+        again = []
+        for _ in range(TIMES):
+            words = [sys.executable, "-c", _AGAIN, json.dumps(settings)]
+            done = subprocess.run(words, capture_output=True, text=True, check=True)
+            again.append(float(done.stdout))
+        return measured(run.folder)["summary_seconds"], statistics.median(again)
+
+
 def opening(report: Path) -> float | None:
     """Median seconds to open it; ``None`` without a browser."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
@@ -98,8 +131,11 @@ def main() -> None:
         figures: dict[str, Any] = {"records": DIALOGUES * ROUNDS, **measured(run.folder)}
         report = run.folder / "report.html"
         figures["opening_seconds"] = opening(report)
+    for said, (rounds, options) in SHAPES.items():
+        summary, again = shaped(rounds, options)
+        figures |= {f"summary_seconds_{said}": summary, f"again_seconds_{said}": again}
     for name, value in figures.items():
-        print(f"{name:20} {value if value is None else round(value, 2)}")
+        print(f"{name:32} {value if value is None else round(value, 2)}")
     RESULTS.write_text(json.dumps(figures, indent=1) + "\n")
 
 

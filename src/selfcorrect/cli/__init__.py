@@ -199,6 +199,28 @@ def report(
 
 
 @app.command()
+def audit(
+    run: o.RunName,
+    simulations: o.Simulations = None,
+    as_json: o.AsJson = False,
+    out: o.Out = Path("runs"),
+) -> None:
+    """Simulate whether a run's intervals hold on data like its own.
+
+    With its own cluster sizes and rates, in about a minute. What is found is kept in the run's
+    folder, and stands under its verdict from then on.
+    """
+    from selfcorrect.cli.audit import table
+    from selfcorrect.runs.audit import audit_run
+
+    found = audit_run(find_run(run, out), simulations=simulations)
+    if as_json:
+        typer.echo(json.dumps([each.table() for each in found], indent=2, allow_nan=False))
+    else:
+        Console().print(table(found))
+
+
+@app.command()
 def plan(
     n: o.Examples = None,
     difference: o.Difference = None,

@@ -235,6 +235,16 @@ SkipBad = Annotated[
 ]
 
 
+Simulations = Annotated[
+    int | None,
+    typer.Option(
+        "--simulations",
+        metavar="N",
+        min=100,
+        max=100_000,
+        help="Of each figure; by default as many as take about a minute, whose result is kept.",
+    ),
+]
 RunName = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's folder, or the beginning of its name.")
 ]

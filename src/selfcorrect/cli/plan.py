@@ -59,7 +59,9 @@ def design_like(run: Run, power: float) -> Design | MeanDesign:
     else:
         e = paired(outcome, x[:, -1], x[:, 0], records.clusters)
         known = e.n / len(x)
-        design = MeanDesign(e.spread, power, e.n / e.clusters, known) if e.spread else None
+        unequal = e.clusters / (e.effective or e.clusters)
+        size = e.n / e.clusters
+        design = MeanDesign(e.spread, power, size, known, unequal) if e.spread else None
     if design is None:
         changes = "changes between right and wrong" if outcome.kind == "share" else "changes"
         raise UserError(
@@ -117,6 +119,7 @@ def plan(
             "spread": design.spread,
             "per_cluster": design.size,
             "known": design.known,
+            "unequal": design.unequal,
             "difference": difference,
             "n_for_difference": design.n_for_difference(difference),
             "margin": margin,
@@ -130,6 +133,7 @@ def plan(
         "changed": design.changed,
         "per_cluster": design.size,
         "icc": design.icc,
+        "unequal": design.unequal,
         "difference": difference,
         "n_for_difference": n_for_difference(difference, design),
         "margin": margin,
@@ -147,9 +151,12 @@ def plan(
 def lines(table: dict[str, Any]) -> list[str]:
     """A plan in words."""
     share, size = table["kind"] == "share", table.get("per_cluster", 1)
+    unequal = table.get("unequal", 1.0)
 
     def of(n: int) -> str:
-        return f"n {n:,}" + ("" if size == 1 else f" in {count(round(n / size), 'cluster')}")
+        k = n / size
+        worth = "" if unequal == 1 else f" (G* {k / unequal:.1f})"
+        return f"n {n:,}" + ("" if size == 1 else f" in {count(round(k), 'cluster')}{worth}")
 
     def written(number: float) -> str:
         return f"{percent(number)} points" if share else short(number, 3)
@@ -191,4 +198,5 @@ def _assumed(table: dict[str, Any]) -> str:
         else f", clusters of {size:.1f}".removesuffix(".0")
         + f" examples whose changes correlate by {short(table['icc'])}"
     )
+    clusters += ", of unequal size" if table["unequal"] > 1 else ""
     return f"{percent(table['changed'])} % of the answers change between right and wrong{clusters}"

@@ -43,11 +43,13 @@ class Error:
         error: its standard error.
         df: degrees of freedom of that, at least 1.
         skew: its third central moment over error³; 0 where the clusters lie evenly.
+        icc: how alike the records of a cluster are, 0 to 1, as far as the parts tell.
     """
 
     error: float
     df: float
     skew: float
+    icc: float = 0.0
 
     def ends(self, value: float, level: float) -> tuple[float, float]:
         """An interval of the estimate at a level: t's, and as far as its skewness reaches.
@@ -95,7 +97,7 @@ def error_of(parts: Floats, leverage: Floats, independent: Floats, alike: Floats
     icc = min(1.0, max(0.0, icc))
     df = _satterthwaite((1 - icc) * independent + icc * alike, leverage, weights)
     error = math.sqrt(squared)
-    return Error(error, df, _skew(parts, leverage, error))
+    return Error(error, df, _skew(parts, leverage, error), icc)
 
 
 def _expected(d: Floats, leverage: Floats, weights: Floats) -> float:

@@ -95,8 +95,8 @@ def _unread(summary: _Table) -> str:
     return (
         f"Whether {_said(summary)} changed can't be said, because answers couldn't be "
         f"{_unknown(rounds)}: {' and '.join(ends)}. {counted}, they make it "
-        f"{change(decides(changed), share)}; counted otherwise, {_between(changed, share)}. Look at them "
-        "first."
+        f"{change(decides(changed), share)}; counted otherwise, {_between(changed, share)}. "
+        "Look at them first."
     )
 
 

@@ -18,6 +18,8 @@ from selfcorrect.measures.catalogue import Own, margins
 from selfcorrect.measures.panel import Panel, columns_needed, panel
 from selfcorrect.records import VERSION
 from selfcorrect.report.verdict import headline, verdict
+from selfcorrect.runs.audit import read_audit
+from selfcorrect.runs.audit import told as audited
 from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.looks import Look, read_looks, write_looks
 from selfcorrect.runs.run import Run
@@ -76,6 +78,7 @@ def summarize(run: Run) -> dict[str, Any]:
             *_skipped(run),
             *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
+            *audited(read_audit(run, len(records.examples))),
             *_of_records(run),
             *([note] if note else []),
         ],

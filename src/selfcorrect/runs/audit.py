@@ -1,0 +1,92 @@
+"""``audit.json``: how often a run's intervals hold on data like its own, once it was simulated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from selfcorrect.errors import UserError
+from selfcorrect.measures.audit import Audited, audit
+from selfcorrect.measures.panel import columns_needed, panel
+from selfcorrect.runs.run import Run
+from selfcorrect.runs.store import Store
+
+AUDIT = "audit.json"
+#: Of what the simulations are; another version's are made again.
+VERSION = 1
+
+
+def audit_run(run: Run, *, simulations: int | None = None) -> list[Audited]:
+    """Simulate a run's figures (:func:`selfcorrect.measures.audit.audit`), or read what was found.
+
+    Args:
+        run: complete or not.
+        simulations: of each figure; by default as many as take about a minute.
+
+    Raises:
+        UserError: the run has no records.
+    """
+    outcome = run.header.outcome
+    records = panel(run.chunks(columns_needed(outcome)), (), outcome)
+    if not records.rounds:
+        raise UserError(f"{run.folder} has no records yet, so there is nothing to audit.")
+    n = len(records.examples)
+    if simulations is None and (known := read_audit(run, n)):
+        return known
+    found = audit(records, simulations=simulations, seed=run.spec.seed)
+    if simulations is None:
+        table = {"version": VERSION, "n": n, "figures": [each.table() for each in found]}
+        with suppress(UserError):  # it was computed, even where nothing can be written
+            Store(run.folder).put(
+                AUDIT, (json.dumps(table, indent=1) + "\n").encode(), replace=True
+            )
+    return found
+
+
+def read_audit(run: Run, n: int) -> list[Audited]:
+    """What was found of a run of n dialogues; nothing where it wasn't simulated as it is now."""
+    store = Store(run.folder)
+    if not store.has(AUDIT):
+        return []
+    try:
+        table = json.loads(store.read(AUDIT))
+        if (table["version"], table["n"]) != (VERSION, n):
+            return []
+        return [_audited(row) for row in table["figures"]]
+    except (ValueError, KeyError, TypeError, RecursionError, UserError):
+        return []  # it can be made again at any time
+
+
+def _audited(row: Mapping[str, Any]) -> Audited:
+    known = Audited(**row)
+    if not isinstance(known.figure, str) or known.counted not in ("held", "claimed"):
+        raise TypeError(row)
+    for number in (known.share, known.low, known.high):
+        if number is not None and not 0 <= number <= 1:
+            raise ValueError(number)
+    return known
+
+
+def told(figures: Sequence[Audited]) -> list[str]:
+    """A sentence on each figure that doesn't hold, or one that all do; none without an audit."""
+    lacking = [each for each in figures if not each.holds and each.share is not None]
+    if lacking:
+        return [_sentence(each) for each in lacking]
+    if not figures:
+        return []
+    return ["Audited: on simulated data like these all intervals hold as often as they say."]
+
+
+def _sentence(each: Audited) -> str:
+    share, goal = 100 * (each.share or 0.0), 100 * each.goal
+    if each.counted == "claimed":
+        return (
+            f"Audited: on simulated data like these the {each.figure} is claimed in {share:.1f} % "
+            f"where there is none (at most {goal:.0f} % are expected): take it with care."
+        )
+    return (
+        f"Audited: on simulated data like these the interval of the {each.figure} holds the truth "
+        f"in {share:.1f} % instead of 95 %: take it with care."
+    )

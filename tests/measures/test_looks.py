@@ -1,0 +1,101 @@
+"""Verdicts that are looked at again: the level of each look, and what is noted of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import selfcorrect as sc
+from selfcorrect.errors import UserError
+from selfcorrect.measures.looks import FIRST, level, spent
+from selfcorrect.runs.looks import LOOKS, Look, read_looks, write_looks
+from selfcorrect.runs.store import Store
+
+
+def boundaries(sizes: list[float]) -> np.ndarray:
+    levels = [level(sizes[: i + 1]) for i in range(len(sizes))]
+    return np.array([stats.norm.isf((1 - each) / 2) for each in levels])
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[60.0 * 2**i for i in range(7)], [100.0 * (i + 1) for i in range(20)], [100, 110, 500]],
+)
+def test_a_random_walk_crosses_as_often_as_may_be_spent(sizes: list[float]) -> None:
+    """Against plain simulation: 200,000 walks, known to ± .1 points."""
+    rng = np.random.default_rng(0)
+    steps = np.sqrt(np.diff([0.0, *sizes])).astype(np.float32)
+    walks = np.cumsum(rng.standard_normal((200_000, len(sizes)), np.float32) * steps, axis=1)
+    crossed = np.abs(walks) / np.sqrt(sizes) > boundaries(sizes)
+    assert crossed.any(axis=1).mean() == pytest.approx(spent(sizes[-1] / sizes[0]), abs=0.002)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 100_000), min_size=2, max_size=5, unique=True))
+def test_no_later_look_is_judged_more_mildly_than_the_first(sizes: list[int]) -> None:
+    sizes.sort()
+    assert level(sizes[:1]) == pytest.approx(1 - FIRST)
+    assert 1 - FIRST < level(sizes) < 1
+
+
+def test_a_first_look_is_within_a_tenth_of_95_percent() -> None:
+    assert boundaries([200.0])[0] / stats.norm.ppf(0.975) < 1.1
+
+
+def planted(folder: Path, limit: int) -> sc.Run:
+    return sc.run(
+        model="planted:chain", task="planted", rounds=3, limit=limit, controls=False, out=folder
+    )
+
+
+def test_looks_are_noted_once_for_each_size(tmp_path: Path) -> None:
+    run = planted(tmp_path, 40)
+    first = run.summary()
+    assert [look["n"] for look in first["looks"]] == [40]
+    assert first["level"] == pytest.approx(1 - FIRST)
+    assert run.summary()["looks"] == first["looks"]  # the same numbers are no further look
+    second = planted(tmp_path, 80).summary()
+    assert [look["n"] for look in second["looks"]] == [40, 80]
+    assert second["level"] == pytest.approx(level([40, 80]))
+    assert sc.open_run(run.folder).summary()["level"] == second["level"]
+    again = planted(tmp_path, 40).summary()  # less of it shown again is no new look, nor cheaper
+    assert (again["level"], len(again["looks"])) == (second["level"], 2)
+    change = second["changes"]["accuracy"]
+    low, high = change["decides"]
+    assert low < change["low"] < change["high"] < high
+
+
+def test_a_folder_that_cant_be_written_is_shown_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = planted(tmp_path, 20)
+
+    def full(*_: object, **__: object) -> bool:
+        raise UserError("the disk is full.")
+
+    monkeypatch.setattr(Store, "put", full)
+    assert run.summary()["looks"][0]["n"] == 20
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '[{"n": 0, "clusters": 1, "at": ""}]', '[{"n": "9", "clusters": 1}]', "5"]
+)
+def test_damaged_looks_are_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / LOOKS).write_text(text)
+    with pytest.raises(
+        UserError, match=r"looks\.json is damaged .* restore it, or move the folder"
+    ):
+        read_looks(Store(tmp_path))
+
+
+def test_looks_come_back_as_they_were_noted(tmp_path: Path) -> None:
+    looks = [Look(9, 3, "2026-11-28T10:00:00+00:00"), Look(4, 2, "2026-11-27T10:00:00+00:00")]
+    write_looks(Store(tmp_path), looks)
+    assert read_looks(Store(tmp_path)) == looks[::-1]
+    assert json.loads((tmp_path / LOOKS).read_text())[0]["clusters"] == 3

@@ -1,0 +1,98 @@
+"""Answers that go back and forth, and clusters of which one is too large: what the verdict says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_verdict_words import summary, words
+
+from panels import MARGINS, made
+from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.rounds import summarize
+
+
+def alternating(rounds: int, n: int = 400, share: float = 1.0) -> Panel:
+    """Right in even rounds oftener than in odd ones; ``share`` of the dialogues alternate."""
+    rng = np.random.default_rng(0)
+    start = rng.random(n) < 0.42
+    turns = rng.random(n) < share
+    y = np.stack([np.where(turns & (t % 2 == 1), ~start, start) for t in range(rounds)], axis=1)
+    return made(y.astype(float))
+
+
+@pytest.mark.parametrize("rounds", [3, 4, 5, 6])
+def test_alternation_has_one_verdict_whatever_the_number_of_rounds(rounds: int) -> None:
+    table = summary(alternating(rounds))
+    assert table["changes"]["accuracy"]["verdict"] == "undecided"
+    assert table["changes"]["accuracy"]["n_needed"] is None
+    assert table["alternating"]["alternates"]
+    said = words(table)
+    first = said.split("\n")[0]
+    assert first.startswith("Whether accuracy changed depends on where one stops: ")
+    assert f"up to round {rounds}, " in first
+    assert f"up to round {rounds - 1}, " in first
+    assert "up to the mean of both" in first
+    assert "100 % of the dialogues go back and forth between two answers" in first
+    assert "examples would" not in said
+    assert "Accuracy rose" not in said
+    assert "stayed the same" not in said
+
+
+def test_some_that_alternate_are_said_before_a_verdict_that_holds() -> None:
+    y = alternating(5, share=0.08).columns["outcome"].copy()
+    still = y[:, 0] == y[:, 1]
+    y[still, 1:] = 1  # all others become right
+    table = summary(made(y))
+    assert table["parity"]["agree"]
+    assert table["changes"]["accuracy"]["verdict"] == "better"
+    first, second, *_ = words(table).split("\n")
+    assert "% of the dialogues go back and forth between two answers, so where one stops" in first
+    assert second.startswith("Accuracy rose by ")
+
+
+def test_rounds_that_agree_are_not_spoken_of() -> None:
+    y = np.random.default_rng(1).random((400, 1)) < 0.5
+    table = summary(made(np.repeat(y, 5, axis=1).astype(float)))
+    assert table["parity"]["agree"]
+    assert not table["alternating"]["alternates"]
+    assert "where one stops" not in words(table)
+    assert summarize(alternating(2), MARGINS)["parity"] is None
+
+
+def test_a_gain_over_a_control_depends_on_the_round_too() -> None:
+    control = made(np.repeat(alternating(5).columns["outcome"][:, :1], 5, axis=1))
+    for rounds in (4, 5):
+        table = summary(alternating(rounds), control)
+        assert "over merely repeating the question, at" in words(table)
+        assert "depends on where one stops: " in words(table).split("\n")[-1]
+        difference = table["controls"]["repeat"]["against"]["difference"]["accuracy"]
+        assert difference["verdict"] == "undecided"
+
+
+def test_one_huge_cluster_has_no_direction_and_more_examples_wont_help() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.random(600) < 0.5
+    y = np.stack([before, before | (rng.random(600) < 0.6)], axis=1).astype(float)
+    clusters = np.repeat(np.arange(21, dtype=np.uint64), (400, *[10] * 20))
+    table = summary(replace(made(y), clusters=clusters))
+    change = table["changes"]["accuracy"]
+    assert (change["verdict"], change["few"], change["n_needed"]) == ("undecided", True, None)
+    said = words(table)
+    assert "21 clusters (G* 2.2)" in said
+    assert "; more clusters, not more examples of these, would decide it." in said
+    apart = summary(made(y))["changes"]["accuracy"]
+    assert (apart["verdict"], "few" in apart) == ("better", False)
+
+
+def test_five_clusters_are_too_few_for_a_test() -> None:
+    rng = np.random.default_rng(2)
+    y = np.stack([rng.random(200) < 0.4, rng.random(200) < 0.55], axis=1).astype(float)
+    change = summary(replace(made(y), clusters=np.arange(200) // 40))["changes"]["accuracy"]
+    assert change["verdict"] == "undecided"
+    assert change["n_needed"] is None or change["n_needed"] > 200
+    assert change["p"] >= 0.0625
+    rose = np.stack([np.zeros(200), rng.random(200) < 0.5], axis=1).astype(float)
+    change = summary(replace(made(rose), clusters=np.arange(200) // 40))["changes"]["accuracy"]
+    assert (change["verdict"], change["n_needed"]) == ("undecided", None)
