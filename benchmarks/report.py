@@ -1,7 +1,7 @@
 """What a large run's summary and report cost: 20,000 dialogues of 5 rounds, 100,000 records.
 
-Also of the same in 60 clusters, of 50,000 dialogues of 3 rounds in clusters of their own, and to open
-those again by the command that made them.
+Also of the same in 60 clusters, of 50,000 dialogues of 3 rounds in clusters of their own, and to
+open those again by the command that made them.
 
     python -m benchmarks.report     # prints, and writes report.json
 
