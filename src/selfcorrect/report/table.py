@@ -80,10 +80,10 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
 def _looks(summary: Mapping[str, Any]) -> str:
     """What the intervals are good for."""
     n = len(summary.get("looks", ())) or 1
-    look = "first look" if n == 1 else f"look {n}"
+    look = "the first look" if n == 1 else f"look {n}"
     return (
         "Intervals in the table are 95 % for one number at one look; those of the verdict are "
-        f"{percent(summary['level'])} %, which allows for further looks (this is the {look})."
+        f"{percent(summary['level'])} %, which allows for further looks (this is {look})."
     )
 
 

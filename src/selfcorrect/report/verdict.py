@@ -311,13 +311,13 @@ def _cause(summary: _Table) -> str:
     cost = f", at {ratio:.1f} times the tokens" if ratio is not None else ""
     if difference.get("hangs"):
         return (
-            f"Whether {name} gains anything over {_TO}{cost} can't be said: answers that couldn't "
+            f"Whether {name} gains anything over {_TO}{cost}, can't be said: answers that couldn't "
             f"be {_unknown([*rounds, *repeat['rounds']])} allow {_between(difference, share)}{of}."
         )
     told = against.get("parity")
     if told and not told["agree"]:
         return (
-            f"Whether {name} gains anything over {_TO}{cost} depends on where one stops: "
+            f"Whether {name} gains anything over {_TO}{cost}, depends on where one stops: "
             f"{change(decides(difference), share)} at round {against['round']}, "
             f"{change(decides(told['previous']), share)} at round {told['round']}{of}."
         )
