@@ -134,3 +134,38 @@ def test_an_auroc_of_few_clusters_says_so() -> None:
     wrong[:6] = 0  # six wrong answers, all in two clusters
     got = auroc(rng.random(100), wrong, [*np.repeat(np.arange(33), 3).tolist(), 32])
     assert (got.low, got.why) == (None, FEW)
+
+
+def test_an_auroc_of_independent_answers_has_delongs_error() -> None:
+    rng = np.random.default_rng(4)
+    right, wrong = rng.normal(1, 1, 50), rng.normal(0, 1, 6)
+    higher = (right[:, None] > wrong[None, :]).astype(float)
+    a = float(higher.mean())
+    error = math.sqrt(
+        higher.mean(axis=1).var(ddof=1) / 50 + higher.mean(axis=0).var(ddof=1) / 6
+    )  # DeLong, DeLong & Clarke-Pearson 1988
+    got = auroc(np.append(right, wrong), np.repeat([1.0, 0.0], [50, 6]), np.arange(56))
+    half = stats.t.ppf(0.975, 5) * error / (a * (1 - a))  # six wrong answers leave 5 degrees
+    middle = math.log(a / (1 - a))
+    ends = [1 / (1 + math.exp(-(middle + side * half))) for side in (-1, 1)]
+    assert (got.value, got.low, got.high) == pytest.approx((a, *ends))
+
+
+def test_an_auroc_of_unequal_clusters_is_about_the_jackknife() -> None:
+    rng = np.random.default_rng(6)
+    sizes = rng.integers(1, 30, 30)
+    members = np.repeat(np.arange(30), sizes)
+    level = rng.normal(size=30)[members]
+    y = (rng.random(len(members)) < 0.6).astype(float)
+    c = y + level + rng.normal(size=len(members))
+
+    def plainly(rows: NDArray[np.bool_]) -> float:
+        return float((c[rows & (y == 1)][:, None] > c[rows & (y == 0)][None, :]).mean())
+
+    every = np.ones(len(members), bool)
+    a, h = plainly(every), sizes / sizes.sum()
+    off = np.array([plainly(members != g) - a for g in range(30)])
+    error = math.sqrt(float(((1 - h) * (off - off @ (1 - h) * h) ** 2).sum()))
+    got = auroc(c, y, members)
+    width = math.log(got.high / (1 - got.high)) - math.log(got.low / (1 - got.low))
+    assert 1.9 < width / 2 * a * (1 - a) / error < 2.4

@@ -44,6 +44,11 @@ def test_no_later_look_is_judged_more_mildly_than_the_first(sizes: list[int]) ->
     assert 1 - FIRST < level(sizes) < 1
 
 
+def test_what_may_be_spent() -> None:
+    assert [spent(g) for g in (1, 2, 3)] == pytest.approx([0.032, 0.041, 0.044])
+    assert spent(1e9) == pytest.approx(0.05)
+
+
 def test_a_first_look_is_within_a_tenth_of_95_percent() -> None:
     assert boundaries([200.0])[0] / stats.norm.ppf(0.975) < 1.1
 

@@ -62,10 +62,15 @@ class KeyFigure(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A row of a table of differences; ``why`` there is no verdict, or none with a direction."""
+    """A row of a table of differences.
+
+    ``decides`` is the interval that the verdict goes by, ``why`` there is no verdict, or none with
+    a direction.
+    """
 
     name: str
     cell: Cell
+    decides: str
     p: str
     verdict: str | None
     margin: float | None
@@ -83,9 +88,9 @@ def cell(define: Define, name: str, e: Estimate, *, signed: bool = False) -> Cel
     note = []
     if e.get("n") is not None:
         note = [count(e["n"], "dialogue"), clusters(e)]
-    if e.get("decides") and e["verdict"] is not None:
-        at = written_interval(decides(e), form)
-        note.append(f"the verdict goes by {at}, which allows for further looks")
+    if band := e.get("band"):
+        both = written_interval({"low": band[0], "high": band[1]}, form)
+        note.append(f"95 % band of all rounds together {both}")
     if "why" in e:
         note.append(e["why"])
     if why := hanging(e):
@@ -211,6 +216,7 @@ def comparisons(compared: Mapping[str, Estimate], define: Define) -> list[Compar
         Comparison(
             name,
             cell(define, name, e, signed=True),
+            written_interval(decides(e), define(name).form) if e.get("decides") else "",
             "< .001" if e.get("p") is not None and e["p"] < 0.001 else written(e.get("p")),
             e.get("verdict"),
             e.get("margin"),

@@ -78,6 +78,11 @@ WORDS: Mapping[str, Definition] = {
         "answers are counted as would decide it, or the round before says something else. The "
         "interval is wider than 95 %, so that a run may be made larger and looked at again.",
     ),
+    "decides": Definition(
+        "decides",
+        "The interval that the verdict goes by: wider than 95 %, so that a run may be made larger "
+        "and looked at again.",
+    ),
     "margin": Definition(
         "margin", "A difference this small counts as none. Set before the run, not from the data."
     ),

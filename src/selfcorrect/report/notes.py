@@ -8,6 +8,7 @@ from typing import Any
 from selfcorrect.records import VERSION
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import estimates
+from selfcorrect.report.numbers import percent
 
 
 def incomplete(summary: Mapping[str, Any]) -> list[str]:
@@ -20,6 +21,16 @@ def incomplete(summary: Mapping[str, Any]) -> list[str]:
     if version != VERSION:
         then = f"its records are of version {version}, which isn't added to"
     return [f"Incomplete: {done:,} of {wanted:,} dialogues; {then}."]
+
+
+def uncorrected(summary: Mapping[str, Any]) -> str:
+    """What the intervals are good for."""
+    n = len(summary.get("looks", ())) or 1
+    look = "the first look" if n == 1 else f"look {n}"
+    return (
+        "Intervals in the table are 95 % for one number at one look; those of the verdict are "
+        f"{percent(summary['level'])} %, which allows for further looks (this is {look})."
+    )
 
 
 def notes(summary: Mapping[str, Any], shown: Collection[str]) -> list[str]:

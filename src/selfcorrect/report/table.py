@@ -14,12 +14,11 @@ from rich.text import Text
 from selfcorrect.measures.catalogue import MEASURES, Measure
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, hanging, own
-from selfcorrect.report.notes import incomplete, notes
+from selfcorrect.report.notes import incomplete, notes, uncorrected
 from selfcorrect.report.numbers import (
     MISSING,
     clusters,
     interval,
-    percent,
     places_of,
     short,
 )
@@ -66,7 +65,7 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
     told = [*incomplete(summary), *_beside(summary, [column.head for column in columns])]
     told += notes(summary, _shown(summary))
     if rounds:
-        told.append(_looks(summary))
+        told.append(uncorrected(summary))
     if explained := [f"{c.head}: {c.explained}" for c in columns if c.explained]:
         told.append(f"{'; '.join(explained)}.")
     if fewer:
@@ -75,16 +74,6 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
     said = (Text(first, style="bold"), *(Text(line) for line in others))
     lines = (*said, Text(), *(Text(note) for note in told))
     return Group(grid, Text(), *lines) if rounds else Group(*lines)
-
-
-def _looks(summary: Mapping[str, Any]) -> str:
-    """What the intervals are good for."""
-    n = len(summary.get("looks", ())) or 1
-    look = "the first look" if n == 1 else f"look {n}"
-    return (
-        "Intervals in the table are 95 % for one number at one look; those of the verdict are "
-        f"{percent(summary['level'])} %, which allows for further looks (this is {look})."
-    )
 
 
 def _grid(columns: Sequence[_Column], rows: Sequence[tuple[Round, Estimate | None]]) -> Table:
