@@ -165,7 +165,10 @@ def made_summary(rounds: int = 5, n: int = 200, seed: int = 0) -> dict[str, Any]
             "margins": {"accuracy": 0.03, "entropy": 0.05, "calibration_gap": 0.03, "brier": 0.03},
         },
         "rounds": [made_round(rng, k + 1, a, n) for k, a in enumerate(curve)],
-        "alternating": estimate(0.03, 0.02, n),
+        "alternating": {**estimate(0.03, 0.02, n), "alternates": False},
+        "parity": None,
+        "looks": [{"n": n, "clusters": n, "at": "2026-11-28T20:00:00+00:00"}],
+        "level": 0.968,
         "changes": changes if rounds > 1 else {},
         "convergence": {
             "accuracy": {"round": 2, "margin": 0.03, "smallest_margin": 0.021, "n_needed": None},
@@ -288,5 +291,7 @@ def no_dialogue() -> dict[str, Any]:
             "complete": False,
             "dialogues": 0,
             "alternating": estimate(None, why="no records"),
+            "parity": None,
+            "level": None,
         }
     )

@@ -209,8 +209,8 @@ def test_margins_are_fixed_before_the_data_are_seen(out: Path) -> None:
 def test_a_plan_before_a_run(out: Path) -> None:
     plain = call("plan", "--n", 480, "--per-cluster", 10, "--icc", 0.2)
     assert plain.exit_code == 0
-    assert "To show a difference of 5 points: n 1,776 in 178 clusters." in plain.stdout
-    assert "n 480 in 48 clusters can show a difference of 9.8 points" in plain.stdout
+    assert "To show a difference of 5 points: n 2,019 in 202 clusters." in plain.stdout
+    assert "n 480 in 48 clusters can show a difference of 10.4 points" in plain.stdout
     assert "n 3 in 1 cluster can show nothing" in call("plan", "--n", 3, "--per-cluster", 4).stdout
     table = json.loads(call("plan", "--json", "--power", 0.9).stdout)
     assert table["n_for_difference"] > 626  # that of power .8

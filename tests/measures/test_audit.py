@@ -104,3 +104,15 @@ def test_a_run_without_records_says_so(tmp_path: Path) -> None:
         piece.unlink()
     with pytest.raises(UserError, match="has no records yet, so there is nothing to audit"):
         audit_run(run)
+
+
+def test_the_planted_auroc_is_that_of_all_pairs() -> None:
+    rng = np.random.default_rng(1)
+    c, chance = np.round(rng.random(12), 1), rng.random(12)
+    over = under = 0.0
+    for i in range(12):
+        for j in range(12):
+            if i != j:
+                under += chance[i] * (1 - chance[j])
+                over += chance[i] * (1 - chance[j]) * (0.5 * (c[i] >= c[j]) + 0.5 * (c[i] > c[j]))
+    assert audits._expected_auroc(c, chance) == pytest.approx(over / under)

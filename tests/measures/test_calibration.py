@@ -20,6 +20,7 @@ from selfcorrect.measures.calibration import (
     ece,
     equal_mass,
 )
+from selfcorrect.measures.clusters import error_of_mean
 from selfcorrect.measures.panel import panel
 
 # tenths lie on the edges of bins
@@ -153,6 +154,13 @@ def test_aurocs_of_rounds_are_compared_on_the_same_dialogues() -> None:
     assert got.low > 0
 
 
+def test_rounds_both_told_apart_perfectly_have_no_interval() -> None:
+    y = np.repeat([0.0, 1.0], 20)
+    got = auroc_difference((y, y), (y / 2, y), np.arange(40))
+    assert (got.value, got.low) == (0, None)
+    assert "nothing tells how far" in (got.why or "")
+
+
 def test_told_apart_perfectly_is_not_certain() -> None:
     got = auroc(np.linspace(0, 1, 60), np.arange(60) >= 30, np.arange(60))
     assert got.value == 1
@@ -213,3 +221,19 @@ def test_brier_and_what_unread_answers_do_to_it() -> None:
         (r["confidence"] if r["problem"] is None else 1 / 3) - r["outcome"] for r in by_id.values()
     ]
     assert np.sort(got.columns["calibration_gap_all"][:, 0]) == pytest.approx(sorted(gaps))
+
+
+def test_the_band_of_one_bin_is_that_of_the_mean_residual() -> None:
+    """All confidences alike: ECE is |accuracy − confidence|, and varies as the clusters say."""
+    rng = np.random.default_rng(8)
+    sizes = np.array([24, *[8] * 22])
+    members = np.repeat(np.arange(23), sizes)
+    y = (rng.random(200) < rng.beta(3, 1, 23)[members]).astype(float)
+    c = np.full(200, 0.75)
+    found = calibration(c, y, members)
+    centred = y - y.mean()
+    error = error_of_mean(
+        np.bincount(members, centred), sizes.astype(float), float((centred**2).sum())
+    )
+    widest = stats.t.ppf(0.9875, error.df) * error.error
+    assert found.expected.high == pytest.approx(widest, rel=0.15)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
-from scipy import stats
 
-import plain
 from selfcorrect import records
 from selfcorrect.measures.catalogue import Own
-from selfcorrect.measures.figures import figure
-from selfcorrect.measures.intervals import mean, proportion, wilson
+from selfcorrect.measures.intervals import mean
 from selfcorrect.measures.panel import panel
 from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import ACCURACY
@@ -29,180 +25,6 @@ from selfcorrect.report.verdict import verdict
 
 MARGINS = {"accuracy": 0.03, "entropy": 0.05, "calibration_gap": 0.03, "brier": 0.03}
 STRANGE = [math.nan, math.inf, -math.inf]
-Z = 1.959963984540054
-
-
-def plain_wilson(k: float, n: float) -> tuple[float, float]:
-    p = k / n
-    middle = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-# --- intervals -----------------------------------------------------------------------------------
-
-
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_is_the_textbook_formula(kn: tuple[int, int]) -> None:
-    assert wilson(*kn) == pytest.approx(plain_wilson(*kn), abs=1e-12)
-
-
-def test_proportion_of_independent_records_is_wilson() -> None:
-    got = proportion([1, 1, 0, 1], ["a", "b", "c", "d"])
-    assert (got.low, got.high) == pytest.approx(plain_wilson(3, 4))
-    assert (got.value, got.n, got.clusters, got.why) == (0.75, 4, 4, None)
-
-
-def test_proportion_with_clusters_that_agree_counts_clusters() -> None:
-    # 20 clusters of 5 equal records carry what 20 records do, at t with 19 degrees of freedom
-    values = np.repeat([1.0] * 12 + [0.0] * 8, 5)
-    got = proportion(values, np.repeat(np.arange(20), 5))
-    p = 0.6
-    deff = (20 / 19 * 20 * p * (1 - p) * 25 / 100**2) / (p * (1 - p) / 100)
-    effective = 100 / deff * (Z / stats.t.ppf(0.975, 19)) ** 2
-    assert (got.low, got.high) == pytest.approx(plain_wilson(p * effective, effective))
-    assert effective < 20
-
-
-def test_proportion_without_variation_counts_clusters() -> None:
-    got = proportion(np.ones(100), np.repeat(np.arange(20), 5))
-    n = 20 * (Z / stats.t.ppf(0.975, 19)) ** 2
-    assert (got.low, got.high) == pytest.approx(plain_wilson(n, n))
-
-
-def test_a_first_flip_doesnt_make_the_rest_certain() -> None:
-    # one answer of 1,000 tells no more of how alike clusters are than none
-    clusters, widths = np.repeat(np.arange(50), 20), []
-    for flips in range(8):
-        values = np.zeros(1000)
-        values[:: 1000 // 8][:flips] = 1
-        got = proportion(values, clusters)
-        widths.append(got.high - got.low)
-    assert widths[1] > 0.7 * widths[0]
-    assert all(b > 0.7 * a for a, b in pairwise(widths))
-
-
-@pytest.mark.parametrize(("n", "moved"), [(60, 3), (60, 1), (200, 6), (200, 20)])
-def test_a_mean_of_mostly_zeros_keeps_its_t_interval_on_the_side_of_0(n: int, moved: int) -> None:
-    values = np.zeros(n)
-    values[:moved] = 0.3
-    got = mean(values, np.arange(n))
-    low, high = stats.t.interval(0.95, n - 1, values.mean(), stats.sem(values))
-    assert got.low == pytest.approx(low)
-    assert got.high > high  # those that move further haven't been seen yet
-
-
-def test_mean_of_few_equal_clusters_is_the_t_interval_of_their_means() -> None:
-    rng = np.random.default_rng(1)
-    x = rng.normal(size=(12, 7)) + rng.normal(size=(12, 1))
-    x = np.concatenate([x, -x])  # without skewness
-    got = mean(x.ravel(), np.repeat(np.arange(24), 7))
-    low, high = stats.t.interval(0.95, 23, x.mean(), stats.sem(x.mean(1)))
-    assert (got.low, got.high) == pytest.approx((low, high))
-    assert got.effective is None
-
-
-def test_mean_of_many_clusters_is_about_a_cluster_bootstrap_t() -> None:
-    rng = np.random.default_rng(2)
-    x = [rng.normal(i % 3, 1, size=rng.integers(1, 6)) for i in range(240)]
-    got = mean(np.concatenate(x), np.repeat(np.arange(240), [len(c) for c in x]))
-
-    def of(sample: list[Any]) -> tuple[float, float]:
-        value, error, _, _ = plain.cluster_mean(
-            [float(v) for c in sample for v in c], [i for i, c in enumerate(sample) for _ in c]
-        )
-        return value, error
-
-    value, error = of(x)
-    ts = []
-    for _ in range(1000):
-        m, e = of([x[i] for i in rng.integers(0, 240, 240)])
-        ts.append((m - value) / e)
-    low, high = np.quantile(ts, [0.025, 0.975])
-    assert got.value == pytest.approx(value)
-    wanted = (value - high * error, value - low * error)
-    assert (got.low, got.high) == pytest.approx(wanted, abs=0.03)
-
-
-@pytest.mark.parametrize("clusters", [5, 60])
-def test_a_figure_that_is_a_mean_has_the_interval_of_a_mean(clusters: int) -> None:
-    rng = np.random.default_rng(3)
-    x, members = rng.normal(size=clusters * 4), np.repeat(np.arange(clusters), 4)
-    got, same = figure(lambda which: float(x[which].mean()), members), mean(x, members)
-    assert got.value == pytest.approx(same.value)
-    assert (got.low, got.high) == pytest.approx((same.low, same.high), abs=0.02)
-
-
-def test_undefined_figures_have_a_reason_and_no_nan() -> None:
-    nothing = figure(lambda _: math.nan, [1, 2, 3])
-    assert nothing.value is None
-    assert nothing.why == "undefined for these records"
-    # defined only with record 0: no cluster can be left out, and every third resample lacks it
-    for k in (5, 60):
-        got = figure(lambda which: 1.0 if 0 in which else float("nan"), np.arange(k))
-        assert got.value == 1.0
-        assert got.low is None
-        assert "undefined" in (got.why or "")
-
-
-@pytest.mark.parametrize("of", [proportion, mean])
-def test_one_record_and_one_cluster_have_no_interval(of: Any) -> None:
-    assert of([1.0], ["a"]).table() == {
-        "value": 1.0,
-        "low": None,
-        "high": None,
-        "n": 1,
-        "clusters": 1,
-        "why": "one record: no interval",
-    }
-    assert of([1.0, 0.0], ["a", "a"]).why == "one cluster: no interval"
-    assert of([], []).value is None
-    assert of([float("nan"), float("inf")], ["a", "b"]).why == "no record has it"
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([0.0, 1.0, float("nan")]), st.integers(0, 70), st.floats(-1e6, 1e6)
-        ),
-        max_size=150,
-    ),
-    st.randoms(use_true_random=False),
-)
-def test_intervals_are_finite_hold_the_value_and_ignore_the_order(rows: Any, random: Any) -> None:
-    shuffled = list(rows)
-    random.shuffle(shuffled)
-    for of, column in ((proportion, 0), (mean, 2)):
-        got = of([r[column] for r in rows], [r[1] for r in rows])
-        again = of([r[column] for r in shuffled], [r[1] for r in shuffled])
-        for name in ("value", "low", "high"):
-            a, b = getattr(got, name), getattr(again, name)
-            assert (a is None) == (b is None)
-            if a is not None:
-                assert math.isfinite(a)
-                assert a == pytest.approx(b, rel=1e-9, abs=1e-6)
-        if got.low is not None and got.clusters < 50:  # a percentile interval need not hold it
-            assert got.low - 1e-6 <= got.value <= got.high + 1e-6
-        if of is proportion and got.low is not None:
-            assert 0 <= got.low <= got.high <= 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("clusters", "icc"), [(25, 0.4), (60, 0.2), (40, 0.0)])
-def test_a_clustered_share_is_covered(clusters: int, icc: float) -> None:
-    rng = np.random.default_rng(4)
-    share, size, covered = 0.7, 8, 0
-    spread = (1 - icc) / icc if icc else None
-    members = np.repeat(np.arange(clusters), size)
-    for _ in range(2000):
-        p = rng.beta(share * spread, (1 - share) * spread, clusters) if spread else share
-        got = proportion(rng.random(clusters * size) < np.repeat(p, size if spread else 1), members)
-        covered += got.low <= share <= got.high
-    assert covered / 2000 >= 0.935
-
-
-# --- rounds --------------------------------------------------------------------------------------
 
 
 def row(example: str, round: int, **values: Any) -> dict[str, Any]:

@@ -177,3 +177,14 @@ def test_a_figure_of_sums_by_leaving_clusters_out() -> None:
     assert got.low <= got.value - half + 1e-12
     assert got.high >= got.value + half - 1e-12
     assert got.high - got.low < 2.4 * half
+
+
+def test_a_band_knows_how_few_clusters_there_are() -> None:
+    """Two means that don't go together: the largest of two t's with one estimate of spread."""
+    one, other = np.repeat([1.0, -1.0], 4), np.tile([1.0, -1.0], 4)
+    z = np.random.default_rng(0).normal(size=(400_000, 9))
+    t = np.abs(z[:, :2]) / np.sqrt((z[:, 2:] ** 2).mean(axis=1))[:, None]  # 7 degrees of freedom
+    wanted = 2 * stats.t.cdf(np.quantile(t.max(axis=1), 0.95), 7) - 1
+    assert joint_level(np.stack([one, other], axis=1), np.arange(8)) == pytest.approx(
+        wanted, abs=0.003
+    )

@@ -136,3 +136,18 @@ def test_the_number_that_would_decide_does(n: int, gained: int, lost: int) -> No
         told = verdict(share_difference(x, y, clusters), 0.03, 1, share_test(x, y, clusters))
         decided += told != "undecided"
     assert decided / 150 >= 0.72
+
+
+def test_unequal_clusters_cost_more_and_a_pilot_tells() -> None:
+    equal, unequal = Design(0.2, 10, 0.2), Design(0.2, 10, 0.2, unequal=2.0)
+    # an average example's cluster has 20, and t goes by half as many clusters
+    assert n_for_difference(0.05, unequal) > 1.5 * n_for_difference(0.05, equal)
+    sizes = np.tile([28, 4, 4, 4], 200)
+    clusters = np.repeat(np.arange(800), sizes)
+    rng = np.random.default_rng(0)
+    changed = (rng.random(len(clusters)) < rng.beta(0.8, 3.2, 800)[clusters]).astype(float)
+    design = design_of(changed, np.zeros(len(clusters)), clusters)
+    assert design is not None
+    assert design.size == 10
+    assert design.unequal == pytest.approx(800 * (sizes**2).sum() / sizes.sum() ** 2)
+    assert design.icc == pytest.approx(0.2, abs=0.05)

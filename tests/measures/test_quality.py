@@ -129,3 +129,24 @@ def test_the_authors_estimator_differs_from_ours() -> None:
         rank_calibration(u, a, np.arange(90)).rce.value, abs=1e-3
     )
     assert math.isnan(reference_rce([1.0], [1.0]))
+
+
+def test_both_leave_out_clusters_ranks_and_all() -> None:
+    rng = np.random.default_rng(9)
+    sizes = rng.integers(1, 6, 14)
+    members = np.repeat(np.arange(14), sizes)
+    u = np.round(rng.random(len(members)), 1)
+    a = (rng.random(len(members)) < 0.9 - 0.6 * u).astype(float)
+    for of, plainly in (
+        (spearman, lambda rows: plain.spearman(u[rows].tolist(), a[rows].tolist())),
+        (
+            risk_coverage,
+            lambda rows: plain.risk_coverage_area(u[rows].tolist(), (1 - a[rows]).tolist()),
+        ),
+    ):
+        got, h = of(u, a, members), sizes / sizes.sum()
+        whole = plainly(np.ones(len(members), bool))
+        off = np.array([whole - plainly(members != g) for g in range(14)]) * (1 - h)
+        off -= h * off.sum()
+        assert got.value == pytest.approx(whole)
+        assert got.spread == pytest.approx(len(members) * float((off**2 / (1 - h)).sum()))

@@ -135,6 +135,8 @@ class _Placed:
 def _error(found: _Placed) -> Error:
     """The standard error by the corrected parts; degrees of freedom by the leverages."""
     there = (found.independent > 0) | (found.parts != 0)
+    if not there.any():  # told apart perfectly
+        return Error(0.0, 1.0, 0.0)
     leverage = np.minimum(found.leverage[there], 1 - 1e-9)
     df = error_of(found.parts[there], leverage, found.independent[there], found.alike[there]).df
     df = max(1.0, min(df, found.rarer - 1))  # few answers tell little, whatever class they are of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,18 +41,11 @@ def parity(
 
     Returns:
         ``previous``; ``both``: the mean of both differences; ``agree``: whether the two have one
-        verdict and, where that is a direction, lie on one side of 0.
+        verdict.
     """
     middle = mean(np.mean(both, axis=0), clusters, level=at)
     return {
         "previous": dict(previous),
         "both": cut(middle, apart(outcome.bounds)).table(),
-        "agree": previous["verdict"] == change["verdict"] and _one_side(previous, change),
+        "agree": previous["verdict"] == change["verdict"],
     }
-
-
-def _one_side(one: _Row, other: _Row) -> bool:
-    """Whether two differences aren't shown to go opposite ways."""
-    if one["verdict"] not in ("better", "worse"):
-        return True
-    return math.copysign(1, one["value"] or 0.0) == math.copysign(1, other["value"] or 0.0)

@@ -30,7 +30,7 @@ def percent(share: float, places: int = 1) -> str:
 def clusters(estimate: Mapping[str, Any]) -> str:
     """``25 clusters``, with how many of one size these are worth where sizes differ."""
     said, effective = count(estimate["clusters"], "cluster"), estimate.get("effective_clusters")
-    return said if effective is None else f"{said} (G* {effective:.1f})"
+    return said if effective is None else f"{said}, G* {effective:.1f}"
 
 
 def decides(difference: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -117,7 +117,8 @@ def _counted(row: Round) -> Estimate:
 
 
 def _clusters(row: Round, _: Estimate | None) -> str:
-    return clusters(_counted(row)).replace(" clusters", "").replace(" cluster", "")
+    effective = _counted(row).get("effective_clusters")
+    return str(row["clusters"]) + ("" if effective is None else f" (G* {effective:.1f})")
 
 
 def _in_order() -> list[Measure]:
