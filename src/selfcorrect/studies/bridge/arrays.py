@@ -33,6 +33,7 @@ class Aligned:
         plus, minus: p+ and p− [n, K].
         target: the right option [n].
         correct: 1 where the answer given was right, else 0 [T, n].
+        answers: the option answered [T, n]; one that couldn't be read counts as the likeliest.
         clusters: a number for each record's cluster [n].
         greedy: whether the answers count as the likeliest option, else as drawn.
         likeliest: the share of the answers read that are the most likely option.
@@ -45,6 +46,7 @@ class Aligned:
     minus: Floats
     target: NDArray[np.int64]
     correct: Floats
+    answers: NDArray[np.int64]
     clusters: NDArray[np.int64]
     greedy: bool = True
     likeliest: float = 1.0
@@ -104,6 +106,12 @@ def aligned(run: Run, negation: Run, anchor: Run) -> Aligned:
         minus=_padded(ends[0]["option_p"], width),
         target=first["target"].to_numpy().astype(np.int64),
         correct=own["outcome"].cast(pl.Float64).to_numpy().reshape(n, rounds).T,
+        answers=own.select(pl.coalesce("choice", "likeliest"))
+        .to_series()
+        .to_numpy()
+        .astype(np.int64)
+        .reshape(n, rounds)
+        .T,
         clusters=np.unique(first["cluster"].to_numpy(), return_inverse=True)[1].astype(np.int64),
         greedy=likeliest >= GREEDY_FROM,
         likeliest=likeliest,
