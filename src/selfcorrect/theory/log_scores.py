@@ -9,20 +9,25 @@ likelihood factorises.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-from selfcorrect.theory.mechanisms import Mechanism, Seen
+from selfcorrect.theory.mechanisms import LEAST, Mechanism, Seen
 
 Floats = NDArray[np.float64]
 
 #: Of every forecast so much is shared equally among the options, so that no score is −∞.
 SHARED = 1e-3
-#: Steps of the optimiser; a fit takes some tens.
+#: The optimiser stops where a step gains less, in nats: far less than what is claimed of a score.
+_GAIN = 1e-10
 _STEPS = 300
+#: Of ε̄_1, for a difference quotient.
+_STEP = 1e-4
 
 
 def log_scores(mechanism: Mechanism, parameters: ArrayLike, of: Seen, p: ArrayLike) -> Floats:
@@ -36,7 +41,7 @@ def log_scores(mechanism: Mechanism, parameters: ArrayLike, of: Seen, p: ArrayLi
     """
     with torch.no_grad():
         given = torch.as_tensor(np.asarray(parameters, dtype=np.float64))
-        return np.asarray(_scores(mechanism, given, of, _later(p)).numpy())
+        return np.asarray(_scores(mechanism, given, of, _later(p), _shared(of)).numpy())
 
 
 def fit(mechanism: Mechanism, of: Seen, p: ArrayLike, start: ArrayLike | None = None) -> Floats:
@@ -48,12 +53,12 @@ def fit(mechanism: Mechanism, of: Seen, p: ArrayLike, start: ArrayLike | None = 
         p: what came [T, n, K].
         start: where the search begins [m]; by default where the mechanism says.
     """
-    later = _later(p)
+    later, shared = _later(p), _shared(of)
     free = mechanism.parameters(len(later) + 1)
 
     def loss(x: Floats) -> tuple[float, Floats]:
         parameters = torch.tensor(x, requires_grad=True)
-        value = -_scores(mechanism, parameters, of, later).mean()
+        value = -_scores(mechanism, parameters, of, later, shared).mean()
         value.backward()  # type: ignore[no-untyped-call]
         assert parameters.grad is not None
         return float(value.detach()), parameters.grad.numpy()
@@ -64,7 +69,7 @@ def fit(mechanism: Mechanism, of: Seen, p: ArrayLike, start: ArrayLike | None = 
         jac=True,
         method="L-BFGS-B",
         bounds=[(each.low, each.high) for each in free],
-        options={"maxiter": _STEPS, "ftol": 1e-9, "gtol": 1e-6},
+        options={"maxiter": _STEPS, "ftol": _GAIN, "gtol": 1e-6},
     )
     return np.asarray(found.x, dtype=np.float64)
 
@@ -72,38 +77,55 @@ def fit(mechanism: Mechanism, of: Seen, p: ArrayLike, start: ArrayLike | None = 
 def pseudo_values(mechanism: Mechanism, parameters: Floats, of: Seen, p: ArrayLike) -> Floats:
     """What each dialogue says of each parameter [n, m]; their mean is the parameter.
 
-    θ − H⁻¹ g_i, with g_i the gradient of the dialogue's loss and H the mean loss's matrix of second
-    derivatives at the fit: the infinitesimal jackknife, whose spread over clusters is that of θ
-    (Huber 1967; Efron 1982, ch. 6). A parameter at its bound doesn't vary.
+    θ − H⁻¹ (g_i + ∂g/∂ε̄_1 · e_i), with g_i the gradient of the dialogue's loss, H the mean loss's
+    second derivatives at the fit, and e_i the dialogue's influence on ε̄_1, which is estimated too:
+    the infinitesimal jackknife, whose spread over clusters is that of θ (Huber 1967; Efron 1982,
+    ch. 6). A parameter at its bound doesn't vary.
     """
-    later = _later(p)
+    later, shared = _later(p), _shared(of)
     at = torch.as_tensor(parameters)
 
-    def loss(x: Tensor) -> Tensor:
-        return -_scores(mechanism, x, of, later).mean(dim=0)
+    def losses(x: Tensor, moved: float = 0.0) -> Tensor:
+        seen = replace(of, pooled=of.pooled + moved, farther=of.farther - moved)
+        return -_scores(mechanism, x, seen, later, shared).mean(dim=0)
+
+    def slope(moved: float) -> Floats:
+        x = at.clone().requires_grad_()
+        losses(x, moved).mean().backward()  # type: ignore[no-untyped-call]
+        assert x.grad is not None
+        return np.asarray(x.grad.numpy())
 
     bounds = mechanism.parameters(len(later) + 1)
     inside = np.array(
         [b.low < x < b.high for x, b in zip(parameters.tolist(), bounds, strict=True)]
     )
     each = torch.autograd.functional.jacobian(  # type: ignore[no-untyped-call]
-        loss, at, strategy="forward-mode", vectorize=True
+        losses, at, strategy="forward-mode", vectorize=True
     ).numpy()
     curved = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
-        lambda x: loss(x).mean(), at
+        lambda x: losses(x).mean(), at
     ).numpy()
+    length = (of.gap**2).sum(-1).numpy()
+    start = length * of.farther.numpy() / max(float(length.mean()), LEAST)
+    by_start = (slope(_STEP) - slope(-_STEP)) / (2 * _STEP)
+    each = each + start[:, None] * by_start
     values = np.tile(parameters, (len(each), 1))
     influence = np.linalg.pinv(curved[np.ix_(inside, inside)]) @ each[:, inside].T
     values[:, inside] -= influence.T
     return values
 
 
-def _scores(mechanism: Mechanism, parameters: Tensor, of: Seen, later: Tensor) -> Tensor:
+def _scores(
+    mechanism: Mechanism, parameters: Tensor, of: Seen, later: Tensor, shared: Tensor
+) -> Tensor:
     """[T − 1, n]."""
-    even = of.own.to(later.dtype)
-    even = even / even.sum(-1, keepdim=True)
-    forecast = (1 - SHARED) * mechanism.forecast(parameters, of) + SHARED * even
-    return torch.where(of.own, later * torch.log(forecast.clamp_min(1e-300)), 0.0).sum(-1)
+    forecast = torch.add(shared, mechanism.forecast(parameters, of), alpha=1 - SHARED)
+    return (later * torch.log(forecast)).sum(-1)
+
+
+def _shared(of: Seen) -> Tensor:
+    """What every option is given beforehand [n, K]; 1, whose log is 0, where there is no option."""
+    return SHARED * of.own / of.own.sum(-1, keepdim=True) + 1 - of.own
 
 
 def _later(p: ArrayLike) -> Tensor:

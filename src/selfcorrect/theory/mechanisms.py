@@ -55,28 +55,32 @@ class Seen:
     """What a mechanism is shown of n dialogues of T rounds; made by :func:`seen`.
 
     Attributes:
-        first, plus, minus: p_1, p+, p− [n, K].
+        first, plus, gap: p_1, p+, p− − p+ [n, K].
         z_plus, z_minus: the logarithms of the anchors [n, K].
-        own: which options a dialogue has [n, K].
+        own: 1 at the options that a dialogue has [n, K].
+        closed: −∞ at those that it doesn't have, else 0 [n, K].
         said: 1 at the option answered [T − 1, n, K], in rounds 1 … T − 1.
         counts: how often each option was answered before round t [T − 1, n, K].
+        evidence: Σ_{s<t} log(p−(y_s)/p+(y_s)) [T − 1, n].
         right: 1 at the right option [n, K].
         since: t − 1 [T − 1, 1].
-        epsilon: ε_1 of each dialogue [n], between 0 and 1.
-        pooled: ε̄_1.
+        farther: ε_1 − ε̄_1 of each dialogue [n].
+        pooled: ε̄_1; like ε_1 it is taken to be between 0 and 1.
     """
 
     first: Tensor
     plus: Tensor
-    minus: Tensor
+    gap: Tensor
     z_plus: Tensor
     z_minus: Tensor
     own: Tensor
+    closed: Tensor
     said: Tensor
     counts: Tensor
+    evidence: Tensor
     right: Tensor
     since: Tensor
-    epsilon: Tensor
+    farther: Tensor
     pooled: float
 
 
@@ -105,23 +109,26 @@ def seen(
     epsilon = np.where(length > 0, along / np.where(length > 0, length, 1.0), pooled)
     options = np.arange(first.shape[1])
     said = (np.asarray(answers)[:-1, :, None] == options).astype(np.float64)
-    right = (np.asarray(target)[:, None] == options).astype(np.float64)
-    since = np.arange(1.0, len(said) + 1)[:, None]
-    of_one, of_other = torch.as_tensor(one), torch.as_tensor(other)
-    return Seen(
-        first=torch.as_tensor(first),
-        plus=of_one,
-        minus=of_other,
-        z_plus=_log(of_one),
-        z_minus=_log(of_other),
-        own=torch.as_tensor((first > 0) | (one > 0) | (other > 0)),
-        said=torch.as_tensor(said),
-        counts=torch.as_tensor(said.cumsum(axis=0)),
-        right=torch.as_tensor(right),
-        since=torch.as_tensor(since),
-        epsilon=torch.as_tensor(np.clip(epsilon, EDGE, 1 - EDGE)),
-        pooled=float(np.clip(pooled, EDGE, 1 - EDGE)),
-    )
+    z_plus, z_minus = (np.log(np.maximum(x, LEAST)) for x in (one, other))
+    own = (first > 0) | (one > 0) | (other > 0)
+    counts = said.cumsum(axis=0)
+    middle = float(np.clip(pooled, EDGE, 1 - EDGE))
+    tables = {
+        "first": first,
+        "plus": one,
+        "gap": other - one,
+        "z_plus": z_plus,
+        "z_minus": z_minus,
+        "own": own.astype(np.float64),
+        "closed": np.where(own, 0.0, -np.inf),
+        "said": said,
+        "counts": counts,
+        "evidence": (counts * (z_minus - z_plus)).sum(axis=-1),
+        "right": (np.asarray(target)[:, None] == options).astype(np.float64),
+        "since": np.arange(1.0, len(said) + 1)[:, None],
+        "farther": np.clip(epsilon, EDGE, 1 - EDGE) - middle,
+    }
+    return Seen(**{name: torch.as_tensor(x) for name, x in tables.items()}, pooled=middle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +166,7 @@ def persistence(parameters: Tensor, of: Seen) -> Tensor:
 def two_concepts(parameters: Tensor, of: Seen) -> Tensor:
     """The line of log odds between the anchors: [T − 1, n, K] from (r, b, η)."""
     r, b, eta = parameters
-    evidence = (of.counts * (of.z_minus - of.z_plus)).sum(-1)
-    odds = _logit(_between(r, of)) + b * of.since + eta * evidence
+    odds = torch.logit(_between(r, of)) + b * of.since + eta * of.evidence
     return _mixture(torch.sigmoid(odds), of)
 
 
@@ -169,19 +175,20 @@ def three_concepts(parameters: Tensor, of: Seen) -> Tensor:
     b, c, eta, alpha, beta = parameters[2:]
     third = _softmax(alpha * of.z_plus + beta * of.z_minus, of)
     # the shares of the three in p̃_1 by least squares, a little shrunk as they may lie on one line
-    away, d, e = _start(parameters, of) - of.plus, of.minus - of.plus, third - of.plus
+    away, d, e = _start(parameters, of) - of.plus, of.gap, third - of.plus
     dd, ee, de = (d * d).sum(-1) + 1e-4, (e * e).sum(-1) + 1e-4, (d * e).sum(-1)
     along, aside = (away * d).sum(-1), (away * e).sum(-1)
     scale = dd * ee - de * de
     second = ((ee * along - de * aside) / scale).clamp_min(EDGE)
     last = ((dd * aside - de * along) / scale).clamp_min(EDGE)
     first = (1 - second - last).clamp_min(EDGE)
+    answers = (of.counts * (_log(third) - of.z_plus)).sum(-1)
     odds = (
-        torch.log(second / first) + b * of.since + eta * (of.counts * (of.z_minus - of.z_plus)).sum(-1),
-        torch.log(last / first) + c * of.since + eta * (of.counts * (_log(third) - of.z_plus)).sum(-1),
+        torch.log(second / first) + b * of.since + eta * of.evidence,
+        torch.log(last / first) + c * of.since + eta * answers,
     )
     shares = torch.softmax(torch.stack([torch.zeros_like(odds[0]), *odds], dim=-1), dim=-1)
-    concepts = torch.stack([of.plus, of.minus, third])
+    concepts = torch.stack([of.plus, of.plus + of.gap, third])
     return torch.einsum("tnc,cnk->tnk", shares, concepts)
 
 
@@ -210,8 +217,7 @@ def mover_stayer(parameters: Tensor, of: Seen) -> Tensor:
     A wrong answer that doesn't become right goes to another wrong one with probability ``wander``.
     """
     stay, cl, cs, wander, sure_right, sure_wrong = parameters
-    own = of.own.to(of.first.dtype)
-    options, wrong = own.sum(-1, keepdim=True), own - of.right
+    options, wrong = of.own.sum(-1, keepdim=True), of.own - of.right
     others = wrong * (1 - of.said)  # where a wrong answer may wander to
     right = (of.said * of.right).sum(-1, keepdim=True)
     leaves = wander * (others.sum(-1, keepdim=True) > 0)
@@ -226,36 +232,31 @@ def mover_stayer(parameters: Tensor, of: Seen) -> Tensor:
     state = stayer * of.said + (1 - stayer) * (right * loses + (1 - right) * gains)
     sure = of.right * sure_right + wrong * sure_wrong
     rest = state * (1 - sure) / (options - 1)  # what each state leaves to every other option
-    return own * (state * sure + rest.sum(-1, keepdim=True) - rest)
+    return of.own * (state * sure + rest.sum(-1, keepdim=True) - rest)
 
 
 def _start(parameters: Tensor, of: Seen) -> Tensor:
     """p̃_1 [n, K] from (s, r, …)."""
-    s, r = parameters[0], parameters[1]
-    return s * of.first + (1 - s) * _mixture(_between(r, of), of)
+    between = _mixture(_between(parameters[1], of), of)
+    return torch.lerp(between, of.first, parameters[0])
 
 
 def _between(r: Tensor, of: Seen) -> Tensor:
     """ε̃_1 [n]."""
-    return r * of.epsilon + (1 - r) * of.pooled
+    return of.pooled + r * of.farther
 
 
 def _mixture(epsilon: Tensor, of: Seen) -> Tensor:
-    e = epsilon[..., None]
-    return (1 - e) * of.plus + e * of.minus
+    return of.plus + epsilon[..., None] * of.gap
 
 
 def _log(p: Tensor) -> Tensor:
     return torch.log(p.clamp_min(LEAST))
 
 
-def _logit(share: Tensor) -> Tensor:
-    return torch.log(share) - torch.log1p(-share)
-
-
 def _softmax(z: Tensor, of: Seen) -> Tensor:
     """Over the options that a dialogue has."""
-    return torch.softmax(z.masked_fill(~of.own, -torch.inf), dim=-1)
+    return torch.softmax(z + of.closed, dim=-1)
 
 
 _START = (Parameter("s", 0.9, 0, 1), Parameter("r", 0.9, 0, 1))

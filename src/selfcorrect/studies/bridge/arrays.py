@@ -15,6 +15,9 @@ from selfcorrect.runs.run import Run
 #: Answers count as greedy if at least this share of them is the most likely option.
 GREEDY_FROM = 0.95
 
+#: So many rounds of an anchor before its last one tell whether it has settled, and where it would.
+_EARLIER = 2
+
 #: What is predicted for each record.
 QUANTITIES = ("probability", "accuracy")
 
@@ -37,8 +40,8 @@ class Aligned:
         clusters: a number for each record's cluster [n].
         greedy: whether the answers count as the likeliest option, else as drawn.
         likeliest: the share of the answers read that are the most likely option.
-        sooner: p+ and p− [2, n, K] as they were one round earlier; ``None`` where an anchor has
-            only one round.
+        earlier: p+ and p− as they were one round earlier, and two [R, 2, n, K]; R is 0 … 2, as many
+            as both anchors' runs have.
     """
 
     p: Floats
@@ -50,7 +53,13 @@ class Aligned:
     clusters: NDArray[np.int64]
     greedy: bool = True
     likeliest: float = 1.0
-    sooner: Floats | None = None
+    earlier: Floats | None = None
+
+    @property
+    def positions(self) -> NDArray[np.int64]:
+        """A number for which options p+ and p− like best [n]: records alike in it are comparable."""
+        width = self.plus.shape[1]
+        return np.asarray(self.plus.argmax(axis=1) * width + self.minus.argmax(axis=1))
 
     @property
     def quantities(self) -> dict[str, Floats]:
@@ -96,7 +105,7 @@ def aligned(run: Run, negation: Run, anchor: Run) -> Aligned:
                 f"{other.folder} asks example {differ['example'][0]!r} with other options, or in "
                 f"another order, than {run.folder}: give a run on the same data and seed."
             )
-    sooner = all(each.spec.rounds > 1 for each in (negation, anchor))
+    back = min(_EARLIER, *(each.spec.rounds - 1 for each in (negation, anchor)))
     n, width = len(first), int(own["option_p"].list.len().to_numpy().max())
     read = own.filter(pl.col("choice").is_not_null())
     likeliest = float((read["choice"] == read["likeliest"]).to_numpy().mean()) if len(read) else 0.0
@@ -115,7 +124,9 @@ def aligned(run: Run, negation: Run, anchor: Run) -> Aligned:
         clusters=np.unique(first["cluster"].to_numpy(), return_inverse=True)[1].astype(np.int64),
         greedy=likeliest >= GREEDY_FROM,
         likeliest=likeliest,
-        sooner=np.stack([_padded(end["sooner"], width) for end in ends[::-1]]) if sooner else None,
+        earlier=np.array(
+            [[_padded(end[f"back_{b}"], width) for end in ends[::-1]] for b in range(1, back + 1)]
+        ).reshape(back, 2, n, width),
     )
 
 
@@ -141,13 +152,16 @@ def _records(run: Run) -> pl.DataFrame:
 
 
 def _ends(run: Run) -> pl.DataFrame:
-    """The last round's distributions, and those before (the same where there are none)."""
+    """The last round's distributions, and the earlier ones (the last's where they are missing)."""
     frame = _records(run).select("example", "round", "choices", "option_p")
-    last, before = (frame.filter(pl.col("round") == run.spec.rounds - back) for back in (0, 1))
-    sooner = before.select("example", sooner="option_p")
-    return last.join(sooner, on="example", how="left").with_columns(
-        pl.coalesce("sooner", "option_p").alias("sooner")
-    )
+    rounds = [frame.filter(pl.col("round") == run.spec.rounds - b) for b in range(_EARLIER + 1)]
+    ends = rounds[0]
+    for b, before in enumerate(rounds[1:], 1):
+        column = before.select("example", pl.col("option_p").alias(f"back_{b}"))
+        ends = ends.join(column, on="example", how="left").with_columns(
+            pl.coalesce(f"back_{b}", "option_p").alias(f"back_{b}")
+        )
+    return ends
 
 
 def _padded(rows: pl.Series, width: int) -> Floats:

@@ -19,6 +19,12 @@ METHODS = ("two_concept", "two_concept_steps", "exponential", "chain")
 Forecasts = Mapping[str, Mapping[str, Floats]]
 
 
+def folds_of(data: Aligned, folds: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each record [n]: clusters are cut into parts of about equal number."""
+    k = int(data.clusters.max()) + 1
+    return np.asarray(np.random.default_rng(seed).permutation(k)[data.clusters] % folds)
+
+
 def forecasts(data: Aligned, folds: int, seed: int) -> tuple[Forecasts, dict[str, int]]:
     """The forecasts of all methods, and in how many folds a method gave none.
 
@@ -36,8 +42,7 @@ def forecasts(data: Aligned, folds: int, seed: int) -> tuple[Forecasts, dict[str
     rounds = len(data.p)
     at, ahead = len(FITTED) - 1, rounds - len(FITTED)
     later = range(len(FITTED) + 1, rounds + 1)
-    k = int(data.clusters.max()) + 1
-    fold = np.random.default_rng(seed).permutation(k)[data.clusters] % folds
+    fold = folds_of(data, folds, seed)
     p3 = data.p[at]
     actual = data.quantities
     now = {name: values[at] for name, values in actual.items()}

@@ -33,6 +33,10 @@ from selfcorrect.theory.mechanisms import MECHANISMS, Seen, seen
 LEAST_LEAD = 0.0005
 
 TWO = "two_concepts"
+CONCEPTS = (TWO, "three_concepts")
+#: With two options a distribution is one number, so that whatever lies between the anchors is a
+#: mixture of two concepts, and of three: then neither is named.
+TOO_FEW_OPTIONS = 2
 
 
 def tournament(data: Aligned, fold: NDArray[np.int64], seed: int) -> dict[str, Any]:
@@ -67,7 +71,15 @@ def tournament(data: Aligned, fold: NDArray[np.int64], seed: int) -> dict[str, A
         }
     return {
         "rows": rows,
-        "named": next((n for n in best if is_named(n, scores, data.clusters, seed)), None),
+        "named": next(
+            (
+                name
+                for name in best
+                if (data.p.shape[2] > TOO_FEW_OPTIONS or name not in CONCEPTS)
+                and is_named(name, scores, data.clusters, seed)
+            ),
+            None,
+        ),
         "rho": odds_ratio(data, whole, fitted[TWO], seed).table(),
     }
 
@@ -104,11 +116,12 @@ def is_named(
         seed: of the resampling.
     """
     for other, theirs in scores.items():
-        if other != name:
-            low = mean(scores[name] - theirs, clusters, seed=seed).low
-            least = -LEAST_LEAD if other in MECHANISMS[name].within else LEAST_LEAD
-            if low is None or low <= least:
-                return False
+        lead, contained = scores[name] - theirs, other in MECHANISMS[name].within
+        if other == name or (contained and np.abs(lead).max() < LEAST_LEAD):
+            continue
+        low = mean(lead, clusters, seed=seed).low
+        if low is None or low <= (-LEAST_LEAD if contained else LEAST_LEAD):
+            return False
     return True
 
 
