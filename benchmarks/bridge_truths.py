@@ -78,7 +78,9 @@ def begun(setting: Setting, rng: Rng) -> Begun:
     plus, minus = (np.full((n, k), (1 - p) / (k - 1)) for p in (PLUS, MINUS))
     plus[rows, target], minus[rows, lure] = PLUS, MINUS
     if setting.varied:
-        plus, minus = (softmax(np.log(p) + 0.7 * rng.normal(size=p.shape), 1) for p in (plus, minus))
+        plus, minus = (
+            softmax(np.log(p) + 0.7 * rng.normal(size=p.shape), 1) for p in (plus, minus)
+        )
     odds = START + setting.spread * rng.normal(size=n)
     meant = mixture(odds, plus, minus)
     noisy = softmax(np.log(meant) + NOISE * rng.normal(size=meant.shape), axis=1)
@@ -96,13 +98,13 @@ def noisy(z: Floats, rng: Rng) -> Floats:
     return np.asarray(softmax(z + NOISE * rng.normal(size=z.shape), axis=1))
 
 
-def two_concepts(of: Begun, t: int, said: Floats, rng: Rng) -> Floats:
+def two_concepts(of: Begun, t: int, _: Floats, rng: Rng) -> Floats:
     """ρ = .6 a round."""
     odds = of.odds + t * np.log(RHO) + NOISE * rng.normal(size=len(of.odds))
     return mixture(odds, of.plus, of.minus)
 
 
-def three_concepts(of: Begun, t: int, said: Floats, rng: Rng) -> Floats:
+def three_concepts(of: Begun, t: int, _: Floats, rng: Rng) -> Floats:
     """A third concept, as likely as p− at the start, likes what neither anchor does.
 
     Its odds go by .8 a round, those of p− by .6. With two options it likes both alike.
@@ -113,30 +115,30 @@ def three_concepts(of: Begun, t: int, said: Floats, rng: Rng) -> Floats:
     return np.asarray((shares * np.stack([of.plus, of.minus, third], axis=1)).sum(axis=1))
 
 
-def sharpening(of: Begun, t: int, said: Floats, rng: Rng) -> Floats:
+def sharpening(of: Begun, t: int, _: Floats, rng: Rng) -> Floats:
     """The exponent grows by a fifth a round."""
     return of.first if not t else noisy(1.2**t * np.log(of.first), rng)
 
 
-def sharpening_apart(of: Begun, t: int, said: Floats, rng: Rng) -> Floats:
+def sharpening_apart(of: Begun, t: int, _: Floats, rng: Rng) -> Floats:
     """The same, of the distribution without the noise that round 1 was measured with."""
     return noisy(1.2**t * np.log(of.meant), rng)
 
 
-def constant_drift(of: Begun, t: int, said: Floats, rng: Rng) -> Floats:
+def constant_drift(of: Begun, t: int, _: Floats, rng: Rng) -> Floats:
     """The right option's logit grows by .35 a round."""
     z = np.log(of.first) + 0.35 * t * np.eye(of.first.shape[1])[of.target]
     return noisy(z, rng) if t else of.first
 
 
-def uneven_drift(of: Begun, t: int, said: Floats, rng: Rng) -> Floats:
+def uneven_drift(of: Begun, t: int, _: Floats, rng: Rng) -> Floats:
     """The same from the distribution without noise, faster where the start is farther from p+."""
     rate = 0.35 * np.exp((of.odds - START) / 2)
     z = np.log(of.meant) + t * rate[:, None] * np.eye(of.first.shape[1])[of.target]
     return noisy(z, rng)
 
 
-def anchored_drift(of: Begun, t: int, said: Floats, rng: Rng) -> Floats:
+def anchored_drift(of: Begun, t: int, _: Floats, rng: Rng) -> Floats:
     """A quarter of the logits' way to p+ a round."""
     z = np.log(of.first)
     return noisy(z + (1 - 0.75**t) * (np.log(of.plus) - z), rng) if t else of.first
@@ -147,12 +149,12 @@ def copying(of: Begun, t: int, said: Floats, rng: Rng) -> Floats:
     return noisy(np.log(of.first) + 0.4 * said.sum(axis=0), rng) if t else of.first
 
 
-def persistence(of: Begun, t: int, said: Floats, rng: Rng) -> Floats:
+def persistence(of: Begun, t: int, _: Floats, rng: Rng) -> Floats:
     """Nothing but noise."""
     return noisy(np.log(of.first), rng) if t else of.first
 
 
-def persistence_apart(of: Begun, t: int, said: Floats, rng: Rng) -> Floats:
+def persistence_apart(of: Begun, _: int, __: Floats, rng: Rng) -> Floats:
     """The same, around the distribution without the noise that round 1 was measured with."""
     return noisy(np.log(of.meant), rng)
 
@@ -226,13 +228,9 @@ def unsettled(setting: Setting, rng: Rng, start: float = 0.0) -> Aligned:
     runs = []
     for rate, rounds in ((1, ROUNDS), (2, FEW), (-1, FEW)):
         each = [odds + rate * t * np.log(RHO) for t in range(1, rounds + 1)]
-        runs.append(
-            [mixture(x + NOISE * rng.normal(size=len(x)), of.plus, of.minus) for x in each]
-        )
+        runs.append([mixture(x + NOISE * rng.normal(size=len(x)), of.plus, of.minus) for x in each])
     p, plus, minus = (np.array(x) for x in runs)
     answers = np.array([drawn(x, rng) for x in p])
     data = aligned(p, of, answers)
     earlier = np.stack([np.stack([plus[-b], minus[-b]]) for b in (2, 3)])
-    return Aligned(
-        **{**vars(data), "plus": plus[-1], "minus": minus[-1], "earlier": earlier}
-    )
+    return Aligned(**{**vars(data), "plus": plus[-1], "minus": minus[-1], "earlier": earlier})

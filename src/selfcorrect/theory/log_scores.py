@@ -23,8 +23,9 @@ Floats = NDArray[np.float64]
 
 #: Of every forecast so much is shared equally among the options, so that no score is −∞.
 SHARED = 1e-3
-#: The optimiser stops where a step gains less, in nats: far less than what is claimed of a score.
-_GAIN = 1e-10
+#: The optimiser stops where a step gains less, in nats: far less than what is claimed of a score. A
+#: search that begins near its end has no plateau to cross, and may stop sooner.
+_GAIN, _GAIN_NEAR = 1e-10, 1e-8
 _STEPS = 300
 #: Of ε̄_1, for a difference quotient.
 _STEP = 1e-4
@@ -51,7 +52,7 @@ def fit(mechanism: Mechanism, of: Seen, p: ArrayLike, start: ArrayLike | None = 
         mechanism: what is fitted.
         of: what it is shown.
         p: what came [T, n, K].
-        start: where the search begins [m]; by default where the mechanism says.
+        start: near where the search will end [m]; by default it begins where the mechanism says.
     """
     later, shared = _later(p), _shared(of)
     free = mechanism.parameters(len(later) + 1)
@@ -69,7 +70,7 @@ def fit(mechanism: Mechanism, of: Seen, p: ArrayLike, start: ArrayLike | None = 
         jac=True,
         method="L-BFGS-B",
         bounds=[(each.low, each.high) for each in free],
-        options={"maxiter": _STEPS, "ftol": _GAIN, "gtol": 1e-6},
+        options={"maxiter": _STEPS, "ftol": _GAIN if start is None else _GAIN_NEAR, "gtol": 1e-6},
     )
     return np.asarray(found.x, dtype=np.float64)
 

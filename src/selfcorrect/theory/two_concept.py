@@ -60,9 +60,7 @@ def epsilon(sums: ArrayLike) -> Floats:
         return np.asarray(s[..., :-1] / s[..., -1:])
 
 
-def residual_terms(
-    p: ArrayLike, plus: ArrayLike, minus: ArrayLike, positions: ArrayLike
-) -> Floats:
+def residual_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike, positions: ArrayLike) -> Floats:
     """The terms of :func:`residual`: [n, 2].
 
     Args:

@@ -32,10 +32,9 @@ from selfcorrect.theory.mechanisms import MECHANISMS, Seen, seen
 #: under .016 in total variation (Pinsker's inequality).
 LEAST_LEAD = 0.0005
 
-TWO = "two_concepts"
-CONCEPTS = (TWO, "three_concepts")
-#: With two options a distribution is one number, so that whatever lies between the anchors is a
-#: mixture of two concepts, and of three: then neither is named.
+TWO, THREE = "two_concepts", "three_concepts"
+#: With two options a distribution is one number, and whatever lies between the anchors is a mixture
+#: of two concepts, and of any number: so three don't compete, and two can't be named.
 TOO_FEW_OPTIONS = 2
 
 
@@ -53,35 +52,44 @@ def tournament(data: Aligned, fold: NDArray[np.int64], seed: int) -> dict[str, A
         as estimates; ``named``, the mechanism that is better than each other, or ``None``; ``rho``,
         e^b of the line of each dialogue's own log odds.
     """
-    whole = _seen(data, np.ones(len(fold), dtype=bool))
-    fitted = {name: fit(MECHANISMS[name], whole, data.p) for name in MECHANISMS}
-    scores = {name: held_out(name, data, fold, start) for name, start in fitted.items()}
-    best = sorted(scores, key=lambda name: -float(scores[name].mean()))
+    fitted, scores = competing(data, fold)
     rows = {}
-    for name in best:
+    for name in sorted(scores, key=lambda name: -float(scores[name].mean())):
         free = MECHANISMS[name].parameters(len(data.p))
         lead = None if name == TWO else mean(scores[TWO] - scores[name], data.clusters, seed=seed)
         rows[name] = {
             "label": MECHANISMS[name].label,
-            "parameters": {
-                p.name: float(x) for p, x in zip(free, fitted[name], strict=True)
-            },
+            "parameters": {p.name: float(x) for p, x in zip(free, fitted[name], strict=True)},
             "score": mean(scores[name], data.clusters, seed=seed).table(),
             "behind": lead and lead.table(),
         }
     return {
         "rows": rows,
-        "named": next(
-            (
-                name
-                for name in best
-                if (data.p.shape[2] > TOO_FEW_OPTIONS or name not in CONCEPTS)
-                and is_named(name, scores, data.clusters, seed)
-            ),
-            None,
-        ),
-        "rho": odds_ratio(data, whole, fitted[TWO], seed).table(),
+        "named": best(scores, data.clusters, seed),
+        "rho": odds_ratio(data, fitted[TWO], seed).table(),
     }
+
+
+def competing(
+    data: Aligned, fold: NDArray[np.int64]
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Each mechanism's parameters, fitted to all, and its held-out score of each dialogue [n]."""
+    names = [m for m in MECHANISMS if data.p.shape[2] > TOO_FEW_OPTIONS or m != THREE]
+    whole = as_seen(data, np.ones(len(fold), dtype=bool))
+    fitted = {name: fit(MECHANISMS[name], whole, data.p) for name in names}
+    return fitted, {name: held_out(name, data, fold, fitted[name]) for name in names}
+
+
+def best(scores: Mapping[str, Floats], clusters: NDArray[np.int64], seed: int) -> str | None:
+    """The mechanism that is better than each other (see the module), if there is one.
+
+    Args:
+        scores: of each mechanism [n]; without three concepts there are too few options to name two.
+        clusters: of the dialogues [n].
+        seed: of the intervals' resampling.
+    """
+    possible = [name for name in scores if name != TWO or THREE in scores]
+    return next((name for name in possible if _beats(name, scores, clusters, seed)), None)
 
 
 def held_out(name: str, data: Aligned, fold: NDArray[np.int64], start: Floats) -> Floats:
@@ -97,24 +105,15 @@ def held_out(name: str, data: Aligned, fold: NDArray[np.int64], start: Floats) -
     scores = np.empty(len(fold))
     for number in np.unique(fold):
         train, test = fold != number, fold == number
-        of = _seen(data, train)
+        of = as_seen(data, train)
         fitted = fit(mechanism, of, data.p[:, train], start)
-        mine = _seen(data, test, of.pooled)
+        mine = as_seen(data, test, of.pooled)
         scores[test] = log_scores(mechanism, fitted, mine, data.p[:, test]).mean(axis=0)
     return scores
 
 
-def is_named(
-    name: str, scores: Mapping[str, Floats], clusters: NDArray[np.int64], seed: int
-) -> bool:
-    """Whether a mechanism is better than each other (see the module).
-
-    Args:
-        name: of the mechanism.
-        scores: of every mechanism [n].
-        clusters: of the dialogues [n].
-        seed: of the resampling.
-    """
+def _beats(name: str, scores: Mapping[str, Floats], clusters: NDArray[np.int64], seed: int) -> bool:
+    """Whether a mechanism is better than each other."""
     for other, theirs in scores.items():
         lead, contained = scores[name] - theirs, other in MECHANISMS[name].within
         if other == name or (contained and np.abs(lead).max() < LEAST_LEAD):
@@ -125,18 +124,17 @@ def is_named(
     return True
 
 
-def odds_ratio(data: Aligned, whole: Seen, fitted: Floats, seed: int) -> Estimate:
+def odds_ratio(data: Aligned, fitted: Floats, seed: int) -> Estimate:
     """ρ = e^b of two concepts, each dialogue starting from its own log odds.
 
     So differences between dialogues don't flatten it, as they do the line of the mean.
 
     Args:
         data: the three runs.
-        whole: the same, as the mechanisms see it.
         fitted: the parameters of two concepts [m].
         seed: of the interval's resampling.
     """
-    mechanism = MECHANISMS[TWO]
+    mechanism, whole = MECHANISMS[TWO], as_seen(data, np.ones(len(data.target), dtype=bool))
     place = [each.name for each in mechanism.parameters(len(data.p))].index("b")
     values = pseudo_values(mechanism, fitted, whole, data.p)[:, place]
     e = mean(values, data.clusters, seed=seed)
@@ -144,7 +142,8 @@ def odds_ratio(data: Aligned, whole: Seen, fitted: Floats, seed: int) -> Estimat
     return replace(e, value=float(np.exp(fitted[place])), low=ends[0], high=ends[1], spread=None)
 
 
-def _seen(data: Aligned, which: NDArray[np.bool_], pooled: float | None = None) -> Seen:
+def as_seen(data: Aligned, which: NDArray[np.bool_], pooled: float | None = None) -> Seen:
+    """Some of the dialogues, as mechanisms are shown them; ``pooled`` is ε̄_1 of others."""
     return seen(
         data.p[:, which],
         data.plus[which],
