@@ -3,6 +3,9 @@
     python -m benchmarks.bridge             # 100 runs of each truth and setting; writes the JSON
     python -m benchmarks.bridge --runs 4    # quick: prints, writes nothing
 
+The same command again goes on where it was stopped: rows are kept in ``build/``, by the code that
+they are of.
+
 Runs are arrays of 150 dialogues and 6 rounds that obey one mechanism (:mod:`.bridge_truths`). Each
 goes through what the study does: the preflight, the tournament, its verdict.
 """
@@ -10,10 +13,11 @@ goes through what the study does: the preflight, the tournament, its verdict.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,7 @@ import numpy as np
 from benchmarks import documented
 from benchmarks.bridge_truths import RHO, TRUTHS, Setting, made, unsettled
 
+import selfcorrect as sc
 from selfcorrect.measures.intervals import mean_t, wilson
 from selfcorrect.studies.bridge.arrays import Aligned
 from selfcorrect.studies.bridge.forecasts import folds_of
@@ -35,6 +40,7 @@ from selfcorrect.theory.mechanisms import MECHANISMS
 
 RESULTS = Path(__file__).with_name("theory") / "mechanisms.json"
 PAGE = documented.DOCS / "theory.md"
+KEPT = Path(__file__).parents[1] / "build" / "bridge-rows.json"
 RUNS, FOLDS = 100, 5
 SETTINGS: Mapping[str, Setting] = {
     "3 options": Setting(3, 0.0),
@@ -59,6 +65,17 @@ BIASES: Mapping[str, Setting] = {
     "unsettled anchors": Setting(3, 0.0),
     "unsettled anchors, spread 1": Setting(3, 1.0),
 }
+#: The code whose change makes rows stale, below the package.
+OF = (
+    "measures/intervals",
+    "studies/bridge/identified",
+    "studies/bridge/measured",
+    "studies/bridge/settled",
+    "studies/bridge/tournament",
+    "theory/log_scores",
+    "theory/mechanisms",
+    "theory/two_concept",
+)
 #: Identified, where another mechanism is true: at most so often.
 MOST_FALSE = 0.05
 
@@ -68,8 +85,8 @@ def once(truth: str, setting: str, seed: int) -> tuple[str, bool]:
     rng = np.random.default_rng([seed, *truth.encode(), *setting.encode()])
     data = made(truth, SETTINGS[setting], rng)
     named = best(competing(data, folds_of(data, FOLDS, 0))[1], data.clusters, 0)
-    fits = fitting(data, 0).why is None  # as in analysis.named
-    return named or "", fits and named == TWO
+    # as in analysis.named
+    return named or "", named == TWO and fitting(data, 0).why is None
 
 
 def estimated(setting: str, seed: int) -> dict[str, Any]:
@@ -142,39 +159,64 @@ def document(found: Mapping[str, Any]) -> str:
     return documented.filled(PAGE, "rho", head, biases)
 
 
+class Rows:
+    """Finished rows, kept as long as the code that they are of stays the same."""
+
+    def __init__(self, runs: int) -> None:
+        package = Path(sc.__file__).parent
+        files = [Path(__file__).with_name("bridge_truths.py")]
+        files += [package / f"{name}.py" for name in OF]
+        text = b"".join(file.read_bytes() for file in files)
+        self.key = f"{runs} runs, {hashlib.blake2b(text, digest_size=8).hexdigest()}"
+        stored = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
+        self.rows: dict[str, Any] = stored.get(self.key, {})
+
+    def of(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A row: the one that is kept, or made now."""
+        if name not in self.rows:
+            self.rows[name] = make()
+            KEPT.parent.mkdir(exist_ok=True)
+            KEPT.write_text(json.dumps({self.key: self.rows}), "utf-8")
+        return dict(self.rows[name])
+
+
+def biased(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean of each estimate of ρ, and how often the interval holds it."""
+    n, k = len(told), sum(each["holds"] for each in told)
+    means = {
+        name: mean_t(np.array([each[name] for each in told], dtype=np.float64), np.arange(n))
+        for name in ("mean", "own", "settled")
+    }
+    low, high = wilson(k, n)
+    holds = {"runs": n, "share": k / n, "low": low, "high": high}
+    return {**{name: e.table() for name, e in means.items()}, "holds": holds}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--truths", nargs="*", choices=list(TRUTHS), default=list(TRUTHS))
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    started, seeds = time.time(), range(given.runs)
+    started, n, rows = time.time(), given.runs, Rows(given.runs)
     found: dict[str, Any] = {"named": {}, "rho": {}}
     with ProcessPoolExecutor(given.processes) as pool:
+
+        def every(work: Callable[..., Any], *what: str) -> list[Any]:
+            return list(pool.map(work, *([w] * n for w in what), range(n), chunksize=5))
+
         for setting in BIASES:
-            told = list(pool.map(estimated, [setting] * len(seeds), seeds, chunksize=5))
-            members = np.arange(len(told))
-            k, n = sum(each["holds"] for each in told), len(told)
-            found["rho"][setting] = {
-                **{
-                    name: mean_t(
-                        np.array([each[name] for each in told], dtype=np.float64), members
-                    ).table()
-                    for name in ("mean", "own", "settled")
-                },
-                "holds": {"runs": n, "share": k / n, "low": wilson(k, n)[0],
-                          "high": wilson(k, n)[1]},
-            }  # fmt: skip
-            print(setting, found["rho"][setting], flush=True)
+            mine = rows.of(setting, lambda s=setting: biased(every(estimated, s)))
+            found["rho"][setting] = mine
+            print(setting, mine, flush=True)
         for setting, truth in CELLS:
-            if truth in given.truths:
-                n = len(seeds)
-                told = list(pool.map(once, [truth] * n, [setting] * n, seeds, chunksize=5))
-                mine = found["named"].setdefault(setting, {})[truth] = row(told)
-                often = {k: share(v) for k, v in mine.items() if v["share"]}
-                false = truth != "two concepts" and mine["identified"]["share"] > MOST_FALSE
-                print(f"{setting:36} {truth:26} {often}{' (too often)' if false else ''}",
-                      flush=True)  # fmt: skip
+            if truth not in given.truths:
+                continue
+            mine = rows.of(f"{setting}: {truth}", lambda s=setting, t=truth: row(every(once, t, s)))
+            found["named"].setdefault(setting, {})[truth] = mine
+            often = {k: share(v) for k, v in mine.items() if v["share"]}
+            false = truth != "two concepts" and mine["identified"]["share"] > MOST_FALSE
+            print(f"{setting:36} {truth:26} {often}{' (too often)' if false else ''}", flush=True)
     print(f"{time.time() - started:.0f} s")
     if given.runs >= RUNS and given.truths == list(TRUTHS):
         RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -27,7 +27,7 @@ SHARED = 1e-3
 #: search that begins near its end has no plateau to cross, and may stop sooner.
 _GAIN, _GAIN_NEAR = 1e-10, 1e-8
 _STEPS = 300
-#: Of ε̄_1, for a difference quotient.
+#: Of a parameter or of ε̄_1, for a difference quotient.
 _STEP = 1e-4
 
 
@@ -84,35 +84,33 @@ def pseudo_values(mechanism: Mechanism, parameters: Floats, of: Seen, p: ArrayLi
     ch. 6). A parameter at its bound doesn't vary.
     """
     later, shared = _later(p), _shared(of)
-    at = torch.as_tensor(parameters)
 
     def losses(x: Tensor, moved: float = 0.0) -> Tensor:
-        seen = replace(of, pooled=of.pooled + moved, farther=of.farther - moved)
-        return -_scores(mechanism, x, seen, later, shared).mean(dim=0)
+        start = replace(of, pooled=of.pooled + moved, farther=of.farther - moved)
+        return -_scores(mechanism, x, start, later, shared).mean(dim=0)
 
-    def slope(moved: float) -> Floats:
-        x = at.clone().requires_grad_()
-        losses(x, moved).mean().backward()  # type: ignore[no-untyped-call]
-        assert x.grad is not None
-        return np.asarray(x.grad.numpy())
+    def slope(x: Floats, moved: float = 0.0) -> Floats:
+        at = torch.tensor(x, requires_grad=True)
+        losses(at, moved).mean().backward()  # type: ignore[no-untyped-call]
+        assert at.grad is not None
+        return np.asarray(at.grad.numpy())
 
-    bounds = mechanism.parameters(len(later) + 1)
-    inside = np.array(
-        [b.low < x < b.high for x, b in zip(parameters.tolist(), bounds, strict=True)]
-    )
-    each = torch.autograd.functional.jacobian(  # type: ignore[no-untyped-call]
-        losses, at, strategy="forward-mode", vectorize=True
-    ).numpy()
-    curved = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
-        lambda x: losses(x).mean(), at
-    ).numpy()
+    free = mechanism.parameters(len(later) + 1)
+    inside = [
+        j for j, (f, x) in enumerate(zip(free, parameters, strict=True)) if f.low < x < f.high
+    ]
+    steps = _STEP * np.eye(len(parameters))[inside]
+    ends = [(parameters + step, parameters - step) for step in steps]
+    slopes = [
+        (losses(torch.as_tensor(up)) - losses(torch.as_tensor(down))).numpy() for up, down in ends
+    ]
+    curved = np.array([(slope(up) - slope(down))[inside] for up, down in ends]) / (2 * _STEP)
     length = (of.gap**2).sum(-1).numpy()
     start = length * of.farther.numpy() / max(float(length.mean()), LEAST)
-    by_start = (slope(_STEP) - slope(-_STEP)) / (2 * _STEP)
-    each = each + start[:, None] * by_start
+    by_start = (slope(parameters, _STEP) - slope(parameters, -_STEP))[inside] / (2 * _STEP)
+    each = np.array(slopes).T / (2 * _STEP) + start[:, None] * by_start
     values = np.tile(parameters, (len(each), 1))
-    influence = np.linalg.pinv(curved[np.ix_(inside, inside)]) @ each[:, inside].T
-    values[:, inside] -= influence.T
+    values[:, inside] -= each @ np.linalg.pinv(curved)
     return values
 
 

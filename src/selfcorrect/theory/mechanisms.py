@@ -13,16 +13,16 @@ with ε_1 where the dialogue's own round 1 lies between its anchors and ε̄_1 w
 (:mod:`selfcorrect.theory.two_concept`); s and r are fitted, from 0 to 1.
 
 - **persistence**: p̂_t = p̃_1.
-- **two concepts**: p̂_t = m(ε_t), logit ε_t = logit ε̃_1 + (t − 1) b + η Σ_{s<t} log(p−(y_s)/p+(y_s)),
-  with ε̃_1 = r ε_1 + (1 − r) ε̄_1 and ρ = e^b (arXiv 2406.02378, its derivation corrected). With
-  η = 1 the answers are evidence as Bayes' rule has it, with 0 none.
+- **two concepts**: p̂_t = m(ε_t), logit ε_t = logit ε̃_1 + (t − 1) b + η Σ_{s<t} log(p−(y_s) /
+  p+(y_s)), with ε̃_1 = r ε_1 + (1 − r) ε̄_1 and ρ = e^b (arXiv 2406.02378, its derivation
+  corrected). With η = 1 the answers are evidence as Bayes' rule has it, with 0 none.
 - **three concepts**: the same with a third concept q = softmax(α z+ + β z−), whose odds against p+
   have a rate of their own; with no weight on q it is two concepts.
 - **sharpening**: p̂_t ∝ p̃_1^γ_t. The model grows surer (or less sure) of its own first
   distribution. As softmax with a falling temperature.
-- **drift**: ẑ_t = z̃_1 + w_t (z+ − θ z̃_1 − φ z−). With θ = 1, φ = 0 the logits go towards the anchor,
-  with θ = 0, φ = 1 they go from one anchor to the other, and with θ = φ = 0 what p+ prefers gains
-  a constant.
+- **drift**: ẑ_t = z̃_1 + w_t (z+ − θ z̃_1 − φ z−). With θ = 1, φ = 0 the logits go towards the
+  anchor, with θ = 0, φ = 1 they go from one anchor to the other, and with θ = φ = 0 what p+ prefers
+  gains as much a round.
 - **copying**: ẑ_t = z̃_1 + κ · (how often the option was answered) + λ · (whether it was last). What
   stands in the transcript gains mass, as induction heads do it (arXiv 2209.11895).
 - **mover-stayer**: the answers are a chain on right and wrong, a share of dialogues never moves
@@ -232,7 +232,8 @@ def mover_stayer(parameters: Tensor, of: Seen) -> Tensor:
     state = stayer * of.said + (1 - stayer) * (right * loses + (1 - right) * gains)
     sure = of.right * sure_right + wrong * sure_wrong
     rest = state * (1 - sure) / (options - 1)  # what each state leaves to every other option
-    return of.own * (state * sure + rest.sum(-1, keepdim=True) - rest)
+    forecast: Tensor = of.own * (state * sure + rest.sum(-1, keepdim=True) - rest)
+    return forecast
 
 
 def _start(parameters: Tensor, of: Seen) -> Tensor:

@@ -91,8 +91,8 @@ def residual(sums: ArrayLike) -> Floats:
     """How far records lie from mixtures of their anchors, as a share of how far from each other.
 
     Σ_t Σ_i ‖p_ti − p̂_ti‖² / (K − 2) over Σ_t Σ_i ‖p_ti − p̄_ti‖² / (K − 1), with p̂_ti the nearest
-    point on the line of the record's own anchors and p̄_ti the mean of the records with the options in
-    the same positions; both are per direction in which they could differ. 0 where every
+    point on the line of the record's own anchors and p̄_ti the mean of the records with the options
+    in the same positions; both are per direction in which they could differ. 0 where every
     distribution is a mixture of its own two anchors, 1 where that mean does as well. (Differences
     *between* positions would make anything look like a mixture that knows which option is where.)
     With two options every distribution lies on the line, and it is 0. It says whether the records

@@ -1,17 +1,19 @@
 """``planted:logits``: a model without concepts, whose logits move by a rule from round to round.
 
 It answers the task ``planted`` without a network. It is what a study of concepts must not mistake
-for concepts: it sharpens its own first distribution, drifts, or copies what stands in the transcript.
+for concepts: it sharpens its own first distribution, drifts, or copies what stands in the
+transcript.
 
-**Round 1.** p+ and p− are those of :mod:`selfcorrect.models.planted.two_concept`: p+ gives the right
-option the probability ``plus``, p− gives the question's lure ``minus``. Which of them a dialogue
-begins with depends on its first user message alone, by the words that begin with ``correct`` less
-those that begin with ``incorrect``: p− where that is below 0, p+ where it is above 1, else the mixture
-with the share e of p−, log(e/(1 − e)) = log(start/(1 − start)) + spread · z_c, with one standard
-normal z_c for each cluster. So ``negation`` begins with p−, ``anchor`` with p+, and both stay there.
+**Round 1.** p+ and p− are those of :mod:`selfcorrect.models.planted.two_concept`: p+ gives the
+right option the probability ``plus``, p− gives the question's lure ``minus``. With which of them a
+dialogue begins depends on its first user message alone, by the words that begin with ``correct``
+less those that begin with ``incorrect``: p− where that is below 0, p+ where it is above 1, else the
+mixture with the share e of p−, log(e/(1 − e)) = log(start/(1 − start)) + spread · z_c, with one
+standard normal z_c for each cluster. So ``negation`` begins with p−, ``anchor`` with p+, and both
+stay there.
 
-**Later rounds.** With z_1 the logarithms of round 1's distribution, in a dialogue that began between
-p+ and p−, an option o has in round t the logit
+**Later rounds.** With z_1 the logarithms of round 1's distribution, in a dialogue that began
+between p+ and p−, an option o has in round t the logit
 
     sharpen^(t − 1) · z_1o + (t − 1) · drift · 1[o is right] + copy · (how often o was answered).
 
@@ -19,8 +21,8 @@ With ``sharpen`` 1, ``drift`` 0 and ``copy`` 0 nothing changes. Nothing that is 
 user message matters. Noise of standard deviation ``noise``, independent in every record and option,
 is added to the logits; that of round 1 belongs to z_1.
 
-**Answers, what it reads, and chance.** As in :mod:`selfcorrect.models.planted.two_concept`: the answer
-is drawn from the distribution, and every draw is a hash of what it belongs to.
+**Answers, what it reads, and chance.** As in :mod:`selfcorrect.models.planted.two_concept`: the
+answer is drawn from the distribution, and every draw is a hash of what it belongs to.
 """
 
 from __future__ import annotations

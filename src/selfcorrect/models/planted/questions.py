@@ -117,6 +117,7 @@ def uniform(*key: object) -> tuple[float, ...]:
     digest = hashlib.blake2b(text, digest_size=48).digest()
     return tuple((bits >> 11) * 2.0**-53 for bits in struct.unpack("<6Q", digest))
 
+
 def normal(u: float, v: float) -> float:
     """A standard normal draw from two uniform ones in [0, 1), by Box and Muller."""
     return math.sqrt(-2 * math.log1p(-u)) * math.cos(2 * math.pi * v)

@@ -1,8 +1,8 @@
 """The bridge from theory to runs: do two concepts explain how answers move?
 
 The two-concept model (:mod:`selfcorrect.theory.two_concept`) is a mixture of p−, measured in a
-``negation`` run, and p+, measured in an ``anchor`` run on the same examples, whose log odds move on a
-line. As anything that drifts between sharp anchors fits such a line, it must beat its rivals
+``negation`` run, and p+, measured in an ``anchor`` run on the same examples, whose log odds move on
+a line. As anything that drifts between sharp anchors fits such a line, it must beat its rivals
 (:mod:`selfcorrect.theory.mechanisms`) on clusters that nothing was fitted to. Its line through
 rounds 1-3 is continued too; whether it may be is decided from the anchors and those rounds alone.
 
@@ -36,7 +36,7 @@ def _analyse(inputs: Inputs) -> Result:
 STUDY = Study(
     about="Compare the two-concept model of a run with mechanisms that have no concepts.",
     details=(
-        "By how well each forecasts the distributions of clusters that were held out: sharpening, a "
+        "By how well each forecasts the distributions of held-out clusters: sharpening, a "
         "drift of the logits, copying, movers and stayers, a third concept, persistence. Two "
         "concepts are identified only if they beat them all. The line through rounds 1-3 is "
         "continued, too, and compared with persistence, a free exponential and a transition chain."

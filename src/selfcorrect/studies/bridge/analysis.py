@@ -61,11 +61,12 @@ def known(data: Aligned, folds: int, seed: int) -> Result:
     Returns:
         ``able``, whether the anchors can identify anything; ``applies``, whether the model can be
         fitted too, and if not, ``why``; ``n``, ``clusters``, ``rounds``, ``options``; ``tv``,
-        ``residual``, ``bend``; ``rho``, of the mean in rounds 1-3; ``anchors``, the mean probability of the right option under p+ and p−
-        and their difference; ``last_steps``, by how much ε of each anchor's own run changed in its
-        last round, or ``None`` where one has a single round; ``epsilon``, ``spread`` and
-        ``actual``, a row a round; ``answers``; ``settings``; and empty what :func:`compare` fills.
-        Estimates as :meth:`selfcorrect.measures.intervals.Estimate.table`.
+        ``residual``, ``bend``; ``rho``, of the mean in rounds 1-3; ``anchors``, the mean
+        probability of the right option under p+ and p− and their difference; ``last_steps``, by how
+        much ε of each anchor's own run changed in its last round, or ``None`` where one has a
+        single round; ``epsilon``, ``spread`` and ``actual``, a row a round; ``answers``;
+        ``settings``; and empty what :func:`compare` fills. Estimates as
+        :meth:`selfcorrect.measures.intervals.Estimate.table`.
 
     Raises:
         UserError: fewer than four rounds, or fewer than two clusters a fold.

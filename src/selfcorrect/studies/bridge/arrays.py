@@ -57,7 +57,7 @@ class Aligned:
 
     @property
     def positions(self) -> NDArray[np.int64]:
-        """A number for which options p+ and p− like best [n]: records alike in it are comparable."""
+        """Which options p+ and p− like best, as a number [n]."""
         width = self.plus.shape[1]
         return np.asarray(self.plus.argmax(axis=1) * width + self.minus.argmax(axis=1))
 

@@ -1,7 +1,7 @@
 """Whether the question can be answered, and whether the two-concept model can be fitted at all.
 
-From the anchors and rounds 1-3 alone. That it can be fitted isn't that it is identified: for that it
-must beat its rivals (:mod:`selfcorrect.studies.bridge.tournament`).
+From the anchors and rounds 1-3 alone. That it can be fitted isn't that it is identified: for that
+it must beat its rivals (:mod:`selfcorrect.studies.bridge.tournament`).
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ some of the other concept, every ε is measured on a shifted and stretched scale
 is too far from 1. As the odds go by a factor a round, an ε near 0 (or 1 − ε near 1) goes by about
 the same factor, so the steps still to come are a geometric series. With a dialogue's last two steps
 u_1, u_2 and k = Σ ⟨u_2, u_1⟩ / Σ ‖u_1‖² over all dialogues, it ends u_2 k/(1 − k) beyond its last
-round (Aitken's extrapolation). Dialogues that are far from settled are not yet geometric, so this is
-a part of the way: ``python -m benchmarks.bridge`` measures what is left.
+round (Aitken's extrapolation). Dialogues that are far from settled are not yet geometric, so this
+isn't exact: ``python -m benchmarks.bridge`` measures what is left.
 """
 
 from __future__ import annotations
@@ -41,15 +41,11 @@ def settled(
     if not last_steps or data.earlier is None or len(data.earlier) < 2:
         return data, []
     moved = [name for name in last_steps if not within(last_steps[name])]
-    ends = {"plus": data.plus, "minus": data.minus}
-    for place, (name, field) in enumerate((("anchor", "plus"), ("negation", "minus"))):
-        if name in moved:
-            before, sooner = data.earlier[:, place]
-            last, step = ends[field] - before, before - sooner
-            shrinks = float((last * step).sum() / max((step**2).sum(), 1e-12))
-            k = min(_SLOWEST, max(0.0, shrinks))
-            ends[field] = _whole(ends[field] + last * k / (1 - k))
-    return replace(data, **ends), moved
+    plus, minus = (
+        _end(p, *data.earlier[:, place]) if name in moved else p
+        for place, (name, p) in enumerate((("anchor", data.plus), ("negation", data.minus)))
+    )
+    return replace(data, plus=plus, minus=minus), moved
 
 
 def within(step: Mapping[str, Any]) -> bool:
@@ -59,7 +55,10 @@ def within(step: Mapping[str, Any]) -> bool:
     return bool(step["low"] <= MOST_LAST_STEP and step["high"] >= -MOST_LAST_STEP)
 
 
-def _whole(p: Floats) -> Floats:
-    """Distributions [n, K] from what may lie a little outside."""
-    inside = np.maximum(p, 0.0)
+def _end(last: Floats, before: Floats, sooner: Floats) -> Floats:
+    """Where distributions [n, K] end, from the last three rounds."""
+    step, earlier = last - before, before - sooner
+    shrinks = float((step * earlier).sum() / max(float((earlier**2).sum()), 1e-12))
+    k = min(_SLOWEST, max(0.0, shrinks))
+    inside = np.maximum(last + step * k / (1 - k), 0.0)
     return np.asarray(inside / inside.sum(axis=1, keepdims=True))

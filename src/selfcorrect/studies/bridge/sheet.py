@@ -26,12 +26,12 @@ _MODEL = (
     "last round of a run with the goal reversed, p₊ that of a run whose goal is stated at length. "
     "What is fitted is ε_t, one number a round, by least squares over all records, and a line "
     "through the first three.",
-    "A good line is no evidence for concepts: whatever drifts from one sharp anchor towards another "
-    "can be read as one. So the model is compared with rivals that are fitted in the same way: "
-    "sharpening (a power of the model's own first distribution), a drift of the logits, copying "
-    "(what stands in the transcript gains mass), a chain of answers with movers and stayers, a "
-    "third concept, and persistence. Each is fitted to some clusters and forecasts the distributions "
-    "of the others. Two concepts are called identified only if they beat every rival.",
+    "A good line is no evidence for concepts: whatever drifts from one sharp anchor towards "
+    "another can be read as one. So the model is compared with rivals that are fitted in the same "
+    "way: sharpening (a power of the model's own first distribution), a drift of the logits, "
+    "copying (what stands in the transcript gains mass), a chain of answers with movers and "
+    "stayers, a third concept, and persistence. Each is fitted to some clusters and forecasts the "
+    "distributions of the others. Two concepts are identified only if they beat every rival.",
     "The line is also continued: rounds 1-3 forecast the later means. The baseline is persistence: "
     "nothing changes after round 3. Skill is "
     "1 − error / error of persistence; 1 is perfect, 0 is no better than persistence, and below 0 "
@@ -55,7 +55,7 @@ _WRONG = (
     "There may be no two concepts at all. A model that merely grows surer, or whose logits drift, "
     "may move between the anchors as a mixture does: neither the line nor its skill nor the "
     "unexplained share tells that apart. Only the tournament does, from the rivals that it knows, "
-    "and where dialogues are so alike that every mechanism passes through the same points it can't.",
+    "and not where dialogues are so alike that another mechanism passes through the same points.",
 )
 
 
@@ -131,8 +131,8 @@ def _headline(result: Result) -> str:
     if e["high"] < 0:
         return f"The line through rounds 1-3 predicts {what} worse than persistence: {said}."
     return (
-        f"Whether the line through rounds 1-3 predicts {what} better than persistence is undecided: "
-        f"{said}."
+        f"Whether the line through rounds 1-3 predicts {what} better than persistence is "
+        f"undecided: {said}."
     )
 
 
@@ -244,9 +244,9 @@ def _between(result: Result) -> list[str]:
 
 def _tournament(result: Result) -> Section:
     text = [
-        "Every mechanism is shown the same: a dialogue's round 1, its anchors, and the answers that "
-        "stand in the transcript before the round that it forecasts; and all start from round 1 by "
-        "the same rule."
+        "Every mechanism is shown the same: a dialogue's round 1, its anchors, and the answers "
+        "that stand in the transcript before the round that it forecasts. All start from round 1 "
+        "by the same rule."
     ]
     if result["options"] == 2:
         text.append(verdict.TWO_OPTIONS)

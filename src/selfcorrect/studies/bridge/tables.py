@@ -88,9 +88,9 @@ def measured(result: Result) -> Table:
         note=(
             f"n {result['n']:,}, {count(result['clusters'], 'cluster')}; intervals are over "
             "clusters. ε is 0 at p₊ and 1 at p₋. Unexplained: the squared distance of the records "
-            "from the line of their own anchors, divided by that from the mean of the records whose "
-            "anchors like the same options, each per direction in which they could differ. It is 0 "
-            "for a mixture, and always with two options. It doesn't say why the records move."
+            "from the line of their own anchors, divided by that from the mean of the records "
+            "whose anchors like the same options, each per direction in which they could differ. "
+            "It is 0 for a mixture, and always with two options. It doesn't say why records move."
         ),
     )
 
@@ -127,13 +127,14 @@ def tournament(result: Result) -> Table:
         ],
         rows=rows,
         note=(
-            "The log score of a forecast is Σ p log p̂ over the options, the mean over rounds from 2 "
-            "on; nearer to 0 is better. Each mechanism is fitted to the clusters of the other folds. "
-            "Differences are within dialogues; intervals are over clusters. A mechanism is named if "
-            f"every difference is shown to be more than {least}. (Each is tested at its own level: "
-            "all of them must hold, so that more rivals make an error less likely, not more.) Three "
-            "concepts can do what two can, and must not be shown, nor possibly be, better by that "
-            "much. Mechanisms that aren't in this table may do better than all that are."
+            "The log score of a forecast is Σ p log p̂ over the options, the mean over rounds from "
+            "the second on; nearer to 0 is better. Each mechanism is fitted to the clusters of the "
+            "other folds; beside its free parameters all but the chain take ε of round 1, the mean "
+            "over those clusters. Differences are within dialogues, intervals over clusters. A "
+            f"mechanism is named if every difference is shown to be more than {least}. (All of "
+            "them must hold, so more rivals make an error less likely, and nothing is corrected.) "
+            "A mechanism that can do the same as the named one must be shown not to be better by "
+            "that much. Mechanisms that aren't in this table may do better than all that are."
         ),
     )
 

@@ -13,8 +13,8 @@ Estimate = Mapping[str, Any]
 
 TWO, THREE = "two_concepts", "three_concepts"
 
-#: Estimates of a planted ρ of .6, the least and the most over the settings of ``make bridge``: where
-#: the anchors had settled, and where they were put where they would have.
+#: Mean estimates of a planted ρ of .6, the least and the most over the settings of ``make bridge``:
+#: where the anchors had settled, and where they were put where they would have.
 PLANTED = {"settled": (0.600, 0.601), "moved": (0.603, 0.621)}
 
 TWO_OPTIONS = (
@@ -34,8 +34,8 @@ def findings(result: Result) -> list[str]:
 def sorted_rivals(result: Result) -> dict[str, list[str]]:
     """The rivals that two concepts are ``ahead`` of, ``behind``, and ``close`` to.
 
-    Ahead or behind: the interval of the difference lies beyond ``least_lead``. Three concepts can do
-    what two can; so to be ahead of them is not to be behind.
+    Ahead or behind: the interval of the difference lies beyond ``least_lead``. Three concepts can
+    do what two can; so to be ahead of them is not to be behind.
     """
     least = result["settings"]["least_lead"]
     found: dict[str, list[str]] = {"ahead": [], "behind": [], "close": []}
@@ -66,8 +66,8 @@ def _verdict(result: Result) -> str:
         return f"Not identified here: {result['why']}"
     if named == "persistence":
         return (
-            "Not two concepts, but persistence: no mechanism that moves forecasts the distributions "
-            f"of held-out dialogues better than that nothing does ({n})."
+            "Not two concepts, but persistence: that nothing changes forecasts the distributions "
+            f"of held-out dialogues as well as any mechanism ({n})."
         )
     if named is not None and named != TWO:
         return (
