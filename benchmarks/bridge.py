@@ -17,7 +17,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from selfcorrect.studies.bridge.forecasts import folds_of
 from selfcorrect.studies.bridge.measured import fitting, last_steps
 from selfcorrect.studies.bridge.plan import FITTED
 from selfcorrect.studies.bridge.settled import settled
+from selfcorrect.studies.bridge.tables import estimate
 from selfcorrect.studies.bridge.tournament import TWO, as_seen, best, competing, odds_ratio
 from selfcorrect.theory import two_concept as tc
 from selfcorrect.theory.log_scores import fit
@@ -133,30 +134,32 @@ def share(e: Mapping[str, Any]) -> str:
     return f"{100 * e['share']:.0f} % [{100 * e['low']:.0f}, {100 * e['high']:.0f}]"
 
 
-def document(found: Mapping[str, Any]) -> str:
-    """The docs page with its tables as they were measured."""
-    columns = [*(m.label for m in MECHANISMS.values()), "none", "identified"]
+def tables(found: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str], list[Sequence[str]]]]:
+    """The tables of the docs page as they were measured: name, head and rows of each."""
     keys = [*MECHANISMS, "none", "identified"]
-    rows = [
-        (setting, truth, *(share(told[key]) for key in keys))
-        for setting, truths in found["named"].items()
-        for truth, told in truths.items()
-    ]
-    text = documented.filled(PAGE, "named", ("setting", "true mechanism", *columns), rows)
-    PAGE.write_text(text, "utf-8")
-    biases = [
-        (name, *(f"{e['value']:.3f} [{e['low']:.3f}, {e['high']:.3f}]" for e in
-                 (told["mean"], told["own"], told["settled"])), share(told["holds"]))
-        for name, told in found["rho"].items()
-    ]  # fmt: skip
-    head = (
+    head = ["dialogues", "truth", *(m.label for m in MECHANISMS.values()), "none", "identified"]
+    yield (
+        "named",
+        head,
+        [
+            (setting, truth, *(share(told[key]) for key in keys))
+            for setting, truths in found["named"].items()
+            for truth, told in truths.items()
+        ],
+    )
+    head = [
         "dialogues",
         "ρ of the mean, rounds 1-3",
         "ρ of the tournament, anchors as measured",
         "the same, anchors that still move put where they would end",
         "its interval holds .6",
-    )
-    return documented.filled(PAGE, "rho", head, biases)
+    ]
+    rows = []
+    for name, told in found["rho"].items():
+        means = [told[each] for each in ("mean", "own", "settled")]
+        shown = [estimate(e, 3) for e in means]
+        rows.append((name, *shown, share(told["holds"])))
+    yield "rho", head, rows
 
 
 class Rows:
@@ -220,7 +223,8 @@ def main() -> None:
     print(f"{time.time() - started:.0f} s")
     if given.runs >= RUNS and given.truths == list(TRUTHS):
         RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        PAGE.write_text(document(found), "utf-8")
+        for name, head, shown in tables(found):
+            PAGE.write_text(documented.filled(PAGE, name, head, shown), "utf-8")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import numpy as np
 from selfcorrect.measures.intervals import Floats
 from selfcorrect.studies.bridge.arrays import Aligned
 from selfcorrect.studies.bridge.identified import MOST_LAST_STEP
+from selfcorrect.studies.bridge.tables import beyond
 
 #: Steps that shrink by less a round tell little about where they end.
 _SLOWEST = 0.9
@@ -40,19 +41,12 @@ def settled(
     """
     if not last_steps or data.earlier is None or len(data.earlier) < 2:
         return data, []
-    moved = [name for name in last_steps if not within(last_steps[name])]
+    moved = [name for name in last_steps if beyond(last_steps[name], MOST_LAST_STEP)]
     plus, minus = (
         _end(p, *data.earlier[:, place]) if name in moved else p
         for place, (name, p) in enumerate((("anchor", data.plus), ("negation", data.minus)))
     )
     return replace(data, plus=plus, minus=minus), moved
-
-
-def within(step: Mapping[str, Any]) -> bool:
-    """Whether a last step isn't shown to be larger than :data:`MOST_LAST_STEP`."""
-    if step["low"] is None:
-        return True
-    return bool(step["low"] <= MOST_LAST_STEP and step["high"] >= -MOST_LAST_STEP)
 
 
 def _end(last: Floats, before: Floats, sooner: Floats) -> Floats:
