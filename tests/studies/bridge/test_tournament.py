@@ -166,5 +166,6 @@ def test_the_pages_tables_are_the_measured_ones() -> None:
                 assert share["share"] <= MOST_FALSE
     settings = {"settled": list(BIASES)[:3], "moved": list(BIASES)[3:]}
     for kind, names in settings.items():
-        values = [found["rho"][name]["settled"]["value"] for name in names]
-        assert PLANTED[kind] == (round(min(values), 3), round(max(values), 3))
+        means = [round(found["rho"][name]["settled"]["value"], 3) for name in names]
+        holds = [found["rho"][name]["holds"]["share"] for name in names]
+        assert PLANTED[kind] == (min(means), max(means), min(holds), max(holds))
