@@ -155,7 +155,7 @@ def test_the_pages_tables_are_the_measured_ones() -> None:
     for name, head, rows in tables(found):
         assert documented.filled(PAGE, name, head, rows) == text, "run 'make bridge'"
     assert set(found["rho"]) == set(BIASES)
-    assert {(s, t) for s, rows in found["named"].items() for t in rows} == set(CELLS)
+    assert {(s, t) for s, rows in found["named"].items() for t in rows} <= set(CELLS)
     for truths in found["named"].values():
         for truth, row in truths.items():
             share = row["identified"]
