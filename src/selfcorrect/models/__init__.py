@@ -58,6 +58,7 @@ def names() -> dict[str, str]:
         "OWNER/NAME": "a model of the Hugging Face hub",
         "openai:NAME": "a model behind an OpenAI-compatible server: give --base-url",
         "planted:chain": "a model with stated behaviour, for the task 'planted'",
+        "planted:logits": "the same: without concepts, its logits sharpen, drift or copy",
         "planted:scores": "the same for 'planted-scores': free text that states a number",
         "planted:two-concept": "the same: it mixes two concepts, and instructions move the odds",
     }

@@ -60,27 +60,50 @@ def epsilon(sums: ArrayLike) -> Floats:
         return np.asarray(s[..., :-1] / s[..., -1:])
 
 
-def residual_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:
-    """The terms of :func:`residual`: [n, T + 3]; arguments as in :func:`epsilon_terms`."""
-    away, _ = _away(p, plus, minus)
+def residual_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike, positions: ArrayLike) -> Floats:
+    """The terms of :func:`residual`: [n, 2].
+
+    Args:
+        p, plus, minus: as in :func:`epsilon_terms`.
+        positions: which records have their options in the same places [n]: say, those whose anchors
+            like the same options best. One that is alone in this is left out: its terms are 0.
+    """
+    away, d = _away(p, plus, minus)
     x = np.asarray(p, dtype=np.float64)
-    varies = ((x - x.mean(axis=1, keepdims=True)) ** 2).sum(axis=(0, 2))
-    return np.column_stack([(away**2).sum(axis=(0, 2)), varies, epsilon_terms(p, plus, minus)])
+    length = (d * d).sum(axis=-1)
+    along = (away * d).sum(axis=-1) / np.where(length > 0, length, np.inf)
+    aside = ((away - along[..., None] * d) ** 2).sum(axis=(0, 2))
+    _, place, counts = np.unique(np.asarray(positions), return_inverse=True, return_counts=True)
+    sums = np.zeros((len(counts), len(x), x.shape[2]))
+    np.add.at(sums, place, x.swapaxes(0, 1))
+    means = (sums / counts[:, None, None])[place].swapaxes(0, 1)
+    size = counts[place]
+    # the mean of few lies nearer to them than that of many does
+    nearer = np.where(size > 1, size / np.maximum(size - 1, 1), 0.0)
+    varies = nearer * ((x - means) ** 2).sum(axis=(0, 2))
+    # K options leave K − 1 directions, of which the line of the anchors takes one
+    ways = ((x[0] > 0) | (d != 0) | (np.asarray(plus) > 0)).sum(axis=-1) - 1
+    aside = np.where((ways > 1) & (size > 1), aside / np.maximum(ways - 1, 1), 0.0)
+    return np.column_stack([aside, varies / np.maximum(ways, 1)])
 
 
 def residual(sums: ArrayLike) -> Floats:
-    """The share of the differences between records that the mixture leaves unexplained.
+    """How far records lie from mixtures of their anchors, as a share of how far from each other.
 
-    Σ_t Σ_i ‖p_ti − p̂_ti‖² / Σ_t Σ_i ‖p_ti − p̄_t‖², each round with its own ε_t: 0 where every
-    distribution is a mixture of its own two anchors, 1 where the mean distribution does as well.
+    Σ_t Σ_i ‖p_ti − p̂_ti‖² / (K − 2) over Σ_t Σ_i ‖p_ti − p̄_ti‖² / (K − 1), with p̂_ti the nearest
+    point on the line of the record's own anchors and p̄_ti the mean of the records with the options
+    in the same positions; both are per direction in which they could differ. 0 where every
+    distribution is a mixture of its own two anchors, 1 where that mean does as well. (Differences
+    *between* positions would make anything look like a mixture that knows which option is where.)
+    With two options every distribution lies on the line, and it is 0. It says whether the records
+    lie between their anchors, not why they move.
 
     Args:
-        sums: [..., T + 3] of :func:`residual_terms`.
+        sums: [..., 2] of :func:`residual_terms`.
     """
     s = np.asarray(sums, dtype=np.float64)
-    away, varies, along, length = s[..., 0], s[..., 1], s[..., 2:-1], s[..., -1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray((away - (along**2).sum(axis=-1) / length) / varies)
+        return np.asarray(s[..., 0] / s[..., 1])
 
 
 def spread_terms(p: ArrayLike, plus: ArrayLike, minus: ArrayLike) -> Floats:

@@ -73,7 +73,7 @@ def rewrite(run: Run, p: Any) -> None:
 
 def test_it_finds_the_runs_beside(runs: dict[str, Run]) -> None:
     found = bridge(runs["intrinsic"])
-    assert found["identified"]
+    assert found["applies"]
     assert found["rho"]["low"] < 0.6 < found["rho"]["high"]
     assert (found["n"], found["clusters"], found["left_out"]) == (60, 60, 0)
     assert found["answers"] == {"taken_as": "greedy", "likeliest": 1.0}
@@ -210,15 +210,15 @@ def test_the_arms_differ_in_their_strategy_only() -> None:
 
 
 class Planted(NamedTuple):
-    """A study of ``planted:two-concept``, by the command that makes its runs."""
+    """A study of a planted model, by the command that makes its runs."""
 
     out: Path
     result: dict[str, Any]
 
 
-def planted(out: Path, law: str) -> Planted:
-    arguments = ["study", "bridge", "--model", f"planted:two-concept?{law}", "--task", "planted",
-                 "--rounds", "8", "--limit", "120", "--out", str(out), "--json"]  # fmt: skip
+def planted(out: Path, law: str, rounds: int = 6, limit: int = 120) -> Planted:
+    arguments = ["study", "bridge", "--model", f"planted:{law}", "--task", "planted", "--rounds",
+                 str(rounds), "--limit", str(limit), "--out", str(out), "--json"]  # fmt: skip
     return Planted(out, json.loads(told(*arguments)[1]))
 
 
@@ -229,13 +229,15 @@ def told(*arguments: str) -> tuple[int, str, str]:
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    return planted(tmp_path_factory.mktemp("usual"), "rho=0.6,prior=0.9")
+    return planted(tmp_path_factory.mktemp("usual"), "two-concept?rho=0.6,prior=0.9,spread=1")
 
 
-def test_the_planted_odds_ratio_is_found(usual: Planted) -> None:
+def test_the_planted_concepts_and_their_odds_ratio_are_found(usual: Planted) -> None:
     found = usual.result
     assert found["identified"]
-    assert found["rho"]["low"] < 0.6 < found["rho"]["high"]
+    rho = found["tournament"]["rho"]
+    assert rho["low"] < 0.6 < rho["high"]
+    assert found["rho"]["low"] > 0.6  # flattened by the spread
     assert found["skill"]["two_concept"]["probability"]["low"] > 0
     assert (found["n"], found["left_out"]) == (120, 0)
 
@@ -270,12 +272,26 @@ def test_a_command_prints_findings_and_refuses_its_own_anchor(usual: Planted) ->
 
 
 def test_planted_anchors_of_too_few_rounds_are_told(tmp_path: Path) -> None:
-    found = planted(tmp_path, "rho=0.9").result
-    assert found["rho"]["high"] < 0.9
+    found = planted(tmp_path, "two-concept?rho=0.9", limit=60).result
     assert found["last_steps"]["anchor"]["high"] < -0.01
     assert any("anchors haven't settled" in line for line in sheet(found).findings)
 
 
 def test_the_planted_null_is_not_taken_for_skill(tmp_path: Path) -> None:
-    found = planted(tmp_path, "rho=1,prior=0.9").result
+    found = planted(tmp_path, "two-concept?rho=1,prior=0.9", rounds=4, limit=60).result
     assert found["skill"].get("two_concept", {}).get("probability", {}).get("value") is None
+
+
+@pytest.mark.parametrize(
+    ("law", "name"),
+    [
+        ("sharpen=1.3", "sharpening"),
+        pytest.param("drift=0.5", "drift", marks=pytest.mark.slow),
+        pytest.param("copy=0.5", "copying", marks=pytest.mark.slow),
+    ],
+)
+def test_a_model_without_concepts_is_seen_through(law: str, name: str, tmp_path: Path) -> None:
+    found = planted(tmp_path, f"logits?{law},spread=1", rounds=5).result
+    assert not found["identified"]
+    assert found["tournament"]["named"] == name
+    assert all(abs(e["value"]) < 0.01 for e in found["last_steps"].values())

@@ -4,6 +4,7 @@ They answer the tasks ``planted`` (``What is A + B?`` and lettered options) and 
 (free text) without a network. What one does is a stated law, so that a measure has a right value to
 be compared with: :mod:`~selfcorrect.models.planted.chain` states accuracy, transitions and
 calibration, :mod:`~selfcorrect.models.planted.two_concept` a mixture of two concepts,
+:mod:`~selfcorrect.models.planted.logits` logits that sharpen, drift or copy without any concept,
 :mod:`~selfcorrect.models.planted.scores` a number over rounds that its free text states.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.planted.chain import Chain, Law
 from selfcorrect.models.planted.conversation import Planted, PlantedConversation, PlantedLaw
+from selfcorrect.models.planted.logits import Logits
 from selfcorrect.models.planted.scores import Scores
 from selfcorrect.models.planted.two_concept import TwoConcept
 
@@ -23,6 +25,7 @@ __all__ = [
     "Chain",
     "ChainConversation",
     "Law",
+    "Logits",
     "Planted",
     "PlantedConversation",
     "Scores",
@@ -31,14 +34,15 @@ __all__ = [
 ]
 
 #: the laws by the name of their model
-LAWS: dict[str, type[PlantedLaw]] = {law.KIND: law for law in (Law, TwoConcept, Scores)}
+LAWS: dict[str, type[PlantedLaw]] = {law.KIND: law for law in (Law, TwoConcept, Logits, Scores)}
 
 ChainConversation = PlantedConversation  # its name when there was one law
 
 
 def load(name: str) -> Planted[Any]:
     """Open a planted model with its defaults, ``planted:chain``, or with settings of its law:
-    ``planted:chain?accuracy=0.5,gap=0.1``. See :class:`Law`, :class:`TwoConcept`, :class:`Scores`.
+    ``planted:chain?accuracy=0.5,gap=0.1``. See :class:`Law`, :class:`TwoConcept`, :class:`Logits`,
+    :class:`Scores`.
 
     Raises:
         UserError: an unknown model or setting (with the nearest names), or a value that isn't a

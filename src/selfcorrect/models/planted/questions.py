@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -115,3 +116,8 @@ def uniform(*key: object) -> tuple[float, ...]:
     text = "\0".join(map(str, key)).encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(text, digest_size=48).digest()
     return tuple((bits >> 11) * 2.0**-53 for bits in struct.unpack("<6Q", digest))
+
+
+def normal(u: float, v: float) -> float:
+    """A standard normal draw from two uniform ones in [0, 1), by Box and Muller."""
+    return math.sqrt(-2 * math.log1p(-u)) * math.cos(2 * math.pi * v)

@@ -57,7 +57,7 @@ from scipy.special import expit
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message
 from selfcorrect.models.planted.conversation import OptionTurn
-from selfcorrect.models.planted.questions import Dialogue, Question, read, uniform
+from selfcorrect.models.planted.questions import Dialogue, Question, normal, read, uniform
 
 _MENTION = re.compile(r"\b(in)?correct\w*", re.IGNORECASE)
 _LEAST = 1e-6  # so that every option keeps a likelihood
@@ -202,11 +202,6 @@ def _log_odds(law: TwoConcept, dialogue: Dialogue, plus: Floats, minus: Floats) 
     within = dialogue.draws(law.seed, law.KIND, "noise", dialogue.round)
     return (
         law.log_odds(sum(map(count_mentions, dialogue.users)), evidence)
-        + law.spread * _normal(*between[:2])
-        + law.noise * _normal(*within[:2])
+        + law.spread * normal(*between[:2])
+        + law.noise * normal(*within[:2])
     )
-
-
-def _normal(u: float, v: float) -> float:
-    """A standard normal draw from two uniform ones in [0, 1), by Box and Muller."""
-    return math.sqrt(-2 * math.log1p(-u)) * math.cos(2 * math.pi * v)

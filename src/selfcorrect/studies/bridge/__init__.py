@@ -1,14 +1,17 @@
-"""The bridge from theory to runs: do three rounds and two anchor runs predict the later rounds?
+"""The bridge from theory to runs: do two concepts explain how answers move?
 
-The two-concept model (:mod:`selfcorrect.theory.two_concept`) is fitted to rounds 1-3 of a run, with
-p− measured in a ``negation`` run and p+ in an ``anchor`` run on the same examples. It then predicts
-the later rounds of clusters that were not used in the fit. Whether it may predict at all is decided
-from the anchors and rounds 1-3 alone, never from the rounds to be predicted.
+The two-concept model (:mod:`selfcorrect.theory.two_concept`) is a mixture of p−, measured in a
+``negation`` run, and p+, measured in an ``anchor`` run on the same examples, whose log odds move on
+a line. As anything that drifts between sharp anchors fits such a line, it must beat its rivals
+(:mod:`selfcorrect.theory.mechanisms`) on clusters that nothing was fitted to. Its line through
+rounds 1-3 is continued too; whether it may be is decided from the anchors and those rounds alone.
 
 - :mod:`.plan`: the three runs; :mod:`.arrays`: the same as arrays;
-- :mod:`.identified`: whether the model may predict; :mod:`.measured`: figures without forecasts;
-- :mod:`.forecasts`: what each method predicts; :mod:`.skill`: how well;
-- :mod:`.analysis`: all of it; :mod:`.sheet`: the findings; :mod:`.charts`, :mod:`.tables`.
+- :mod:`.identified`: whether the model can be fitted; :mod:`.measured`: figures without forecasts;
+- :mod:`.settled`: anchors that still moved; :mod:`.tournament`: all mechanisms, compared;
+- :mod:`.forecasts`: what each method predicts of the means; :mod:`.skill`: how well;
+- :mod:`.analysis`: all of it; :mod:`.verdict`: what the tournament says; :mod:`.sheet`: the
+  findings; :mod:`.charts`, :mod:`.tables`.
 """
 
 from __future__ import annotations
@@ -31,10 +34,12 @@ def _analyse(inputs: Inputs) -> Result:
 
 
 STUDY = Study(
-    about="Fit the two-concept model to a run's first three rounds and forecast the others.",
+    about="Compare the two-concept model of a run with mechanisms that have no concepts.",
     details=(
-        "On clusters that were held out, compared with persistence, a free exponential and a "
-        "transition chain. Says so where the model is not identified."
+        "By how well each forecasts the distributions of held-out clusters: sharpening, a "
+        "drift of the logits, copying, movers and stayers, a third concept, persistence. Two "
+        "concepts are identified only if they beat them all. The line through rounds 1-3 is "
+        "continued, too, and compared with persistence, a free exponential and a transition chain."
     ),
     question=QUESTION,
     source="arXiv 2406.02378, its derivation corrected",

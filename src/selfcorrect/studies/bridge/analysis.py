@@ -1,4 +1,4 @@
-"""The analysis: what is known before anything is predicted, and the forecasts."""
+"""The analysis: what is known before anything is predicted, the tournament, and the forecasts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import numpy as np
 from selfcorrect.errors import UserError
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.bridge.arrays import GREEDY_FROM, QUANTITIES, Aligned, aligned
-from selfcorrect.studies.bridge.forecasts import Forecasts, forecasts
+from selfcorrect.studies.bridge.forecasts import Forecasts, folds_of, forecasts
 from selfcorrect.studies.bridge.identified import LEAST_TV, MOST_LAST_STEP, MOST_RESIDUAL
 from selfcorrect.studies.bridge.measured import measured
 from selfcorrect.studies.bridge.plan import FITTED, check_rounds
+from selfcorrect.studies.bridge.settled import settled
 from selfcorrect.studies.bridge.skill import skills
+from selfcorrect.studies.bridge.tournament import LEAST_LEAD, TWO, tournament
 from selfcorrect.theory import two_concept as tc
 
 
 def preflight(inputs: Inputs) -> Preflight:
-    """Whether the two-concept model is identified, from the anchors and rounds 1-3 alone.
+    """Whether these anchors can identify anything, before any round that they are to explain.
 
     Returns:
         In ``found`` what :func:`known` returns, with the three ``folders``, and ``left_out``, the
@@ -40,12 +42,12 @@ def preflight(inputs: Inputs) -> Preflight:
         "left_out": run.dialogues - len(data.target),
         **known(data, inputs.settings["folds"], inputs.settings["seed"]),
     }
-    return Preflight(found["identified"], found, data)
+    return Preflight(found["able"], found, data)
 
 
 def analyse(inputs: Inputs) -> Result:
-    """The forecasts of the later rounds on held-out clusters, and their skill."""
-    return forecast(inputs.preflight.data, inputs.preflight.found)
+    """The tournament, and where the model can be fitted its forecasts of the later rounds."""
+    return compare(inputs.preflight.data, inputs.preflight.found)
 
 
 def known(data: Aligned, folds: int, seed: int) -> Result:
@@ -54,15 +56,17 @@ def known(data: Aligned, folds: int, seed: int) -> Result:
     Args:
         data: the three runs as arrays, of at least four rounds.
         folds: into how many parts the clusters are cut, each predicted from the others.
-        seed: of the folds and of the resampling.
+        seed: of the folds.
 
     Returns:
-        ``identified`` and, if not, ``why``; ``n``, ``clusters``, ``rounds``; ``tv``, ``residual``,
-        ``bend``, ``rho``; ``anchors``, the mean probability of the right option under p+ and p−
-        and their difference; ``last_steps``, by how much ε of each anchor's own run changed in its
-        last round, or ``None`` where one has a single round; ``epsilon``, ``spread`` and
-        ``actual``, a row a round; ``answers``; ``settings``; and empty what :func:`forecast` fills.
-        Estimates as :meth:`selfcorrect.measures.intervals.Estimate.table`.
+        ``able``, whether the anchors can identify anything; ``applies``, whether the model can be
+        fitted too, and if not, ``why``; ``n``, ``clusters``, ``rounds``, ``options``; ``tv``,
+        ``residual``, ``bend``; ``rho``, of the mean in rounds 1-3; ``anchors``, the mean
+        probability of the right option under p+ and p− and their difference; ``last_steps``, by how
+        much ε of each anchor's own run changed in its last round, or ``None`` where one has a
+        single round; ``epsilon``, ``spread`` and ``actual``, a row a round; ``answers``;
+        ``settings``; and empty what :func:`compare` fills. Estimates as
+        :meth:`selfcorrect.measures.intervals.Estimate.table`.
 
     Raises:
         UserError: fewer than four rounds, or fewer than two clusters a fold.
@@ -70,7 +74,9 @@ def known(data: Aligned, folds: int, seed: int) -> Result:
     check_rounds(len(data.p))
     _check_folds(folds, len(np.unique(data.clusters)))
     return {
-        **measured(data, seed),
+        **measured(data),
+        "identified": False,
+        "tournament": None,
         "odds_fit": None,
         "answers": {
             "taken_as": "greedy" if data.greedy else "drawn",
@@ -87,17 +93,55 @@ def known(data: Aligned, folds: int, seed: int) -> Result:
             "least_tv": LEAST_TV,
             "most_residual": MOST_RESIDUAL,
             "most_last_step": MOST_LAST_STEP,
+            "least_lead": LEAST_LEAD,
             "greedy_from": GREEDY_FROM,
         },
     }
 
 
-def forecast(data: Aligned, found: Result) -> Result:
-    """What was known before, with the forecasts.
+def compare(data: Aligned, found: Result) -> Result:
+    """What was known before, with the tournament, and forecasts where the model can be fitted.
 
     Args:
         data: the three runs as arrays.
-        found: what :func:`known` has found, the model being identified.
+        found: what :func:`known` has found; the anchors can identify something.
+
+    Returns:
+        What :func:`named` and, where the model can be fitted, :func:`forecast` add.
+    """
+    result = named(data, found)
+    return forecast(data, result) if found["applies"] else result
+
+
+def named(data: Aligned, found: Result) -> Result:
+    """What was known before, with the tournament and its verdict.
+
+    Args:
+        data: the three runs as arrays.
+        found: what :func:`known` has found.
+
+    Returns:
+        ``found`` with ``tournament`` (see :func:`selfcorrect.studies.bridge.tournament.tournament`)
+        and in it ``moved``, which anchors were put where they would have settled (see
+        :mod:`selfcorrect.studies.bridge.settled`); and ``identified``, whether two concepts can be
+        fitted and are better than each rival.
+    """
+    folds, seed = found["settings"]["folds"], found["settings"]["seed"]
+    at, moved = settled(data, found["last_steps"])
+    told = tournament(at, folds_of(data, folds, seed))
+    return {
+        **found,
+        "tournament": {**told, "moved": moved},
+        "identified": found["applies"] and told["named"] == TWO,
+    }
+
+
+def forecast(data: Aligned, found: Result) -> Result:
+    """The forecasts of the later rounds on held-out clusters, and their skill.
+
+    Args:
+        data: the three runs as arrays.
+        found: what :func:`known` has found; the model can be fitted.
 
     Returns:
         ``found`` with ``line`` in each row of ``epsilon``; ``odds_fit`` (a and b); ``skill`` by

@@ -9,11 +9,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
-from selfcorrect.measures.intervals import Floats
+from selfcorrect.measures.clusters import Floats
 from selfcorrect.runs.run import Run
 
 #: Answers count as greedy if at least this share of them is the most likely option.
 GREEDY_FROM = 0.95
+
+#: So many rounds of an anchor before its last one tell whether it has settled, and where it would.
+_EARLIER = 2
 
 #: What is predicted for each record.
 QUANTITIES = ("probability", "accuracy")
@@ -33,11 +36,12 @@ class Aligned:
         plus, minus: p+ and p− [n, K].
         target: the right option [n].
         correct: 1 where the answer given was right, else 0 [T, n].
+        answers: the option answered [T, n]; one that couldn't be read counts as the likeliest.
         clusters: a number for each record's cluster [n].
         greedy: whether the answers count as the likeliest option, else as drawn.
         likeliest: the share of the answers read that are the most likely option.
-        sooner: p+ and p− [2, n, K] as they were one round earlier; ``None`` where an anchor has
-            only one round.
+        earlier: p+ and p− as they were one round earlier, and two [R, 2, n, K]; R is 0 … 2, as many
+            as both anchors' runs have.
     """
 
     p: Floats
@@ -45,10 +49,17 @@ class Aligned:
     minus: Floats
     target: NDArray[np.int64]
     correct: Floats
+    answers: NDArray[np.int64]
     clusters: NDArray[np.int64]
     greedy: bool = True
     likeliest: float = 1.0
-    sooner: Floats | None = None
+    earlier: Floats | None = None
+
+    @property
+    def positions(self) -> NDArray[np.int64]:
+        """Which options p+ and p− like best, as a number [n]."""
+        width = self.plus.shape[1]
+        return np.asarray(self.plus.argmax(axis=1) * width + self.minus.argmax(axis=1))
 
     @property
     def quantities(self) -> dict[str, Floats]:
@@ -94,7 +105,7 @@ def aligned(run: Run, negation: Run, anchor: Run) -> Aligned:
                 f"{other.folder} asks example {differ['example'][0]!r} with other options, or in "
                 f"another order, than {run.folder}: give a run on the same data and seed."
             )
-    sooner = all(each.spec.rounds > 1 for each in (negation, anchor))
+    back = min(_EARLIER, *(each.spec.rounds - 1 for each in (negation, anchor)))
     n, width = len(first), int(own["option_p"].list.len().to_numpy().max())
     read = own.filter(pl.col("choice").is_not_null())
     likeliest = float((read["choice"] == read["likeliest"]).to_numpy().mean()) if len(read) else 0.0
@@ -104,10 +115,18 @@ def aligned(run: Run, negation: Run, anchor: Run) -> Aligned:
         minus=_padded(ends[0]["option_p"], width),
         target=first["target"].to_numpy().astype(np.int64),
         correct=own["outcome"].cast(pl.Float64).to_numpy().reshape(n, rounds).T,
+        answers=own.select(pl.coalesce("choice", "likeliest"))
+        .to_series()
+        .to_numpy()
+        .astype(np.int64)
+        .reshape(n, rounds)
+        .T,
         clusters=np.unique(first["cluster"].to_numpy(), return_inverse=True)[1].astype(np.int64),
         greedy=likeliest >= GREEDY_FROM,
         likeliest=likeliest,
-        sooner=np.stack([_padded(end["sooner"], width) for end in ends[::-1]]) if sooner else None,
+        earlier=np.array(
+            [[_padded(end[f"back_{b}"], width) for end in ends[::-1]] for b in range(1, back + 1)]
+        ).reshape(back, 2, n, width),
     )
 
 
@@ -133,13 +152,16 @@ def _records(run: Run) -> pl.DataFrame:
 
 
 def _ends(run: Run) -> pl.DataFrame:
-    """The last round's distributions, and those before (the same where there are none)."""
+    """The last round's distributions, and the earlier ones (the last's where they are missing)."""
     frame = _records(run).select("example", "round", "choices", "option_p")
-    last, before = (frame.filter(pl.col("round") == run.spec.rounds - back) for back in (0, 1))
-    sooner = before.select("example", sooner="option_p")
-    return last.join(sooner, on="example", how="left").with_columns(
-        pl.coalesce("sooner", "option_p").alias("sooner")
-    )
+    rounds = [frame.filter(pl.col("round") == run.spec.rounds - b) for b in range(_EARLIER + 1)]
+    ends = rounds[0]
+    for b, before in enumerate(rounds[1:], 1):
+        column = before.select("example", pl.col("option_p").alias(f"back_{b}"))
+        ends = ends.join(column, on="example", how="left").with_columns(
+            pl.coalesce(f"back_{b}", "option_p").alias(f"back_{b}")
+        )
+    return ends
 
 
 def _padded(rows: pl.Series, width: int) -> Floats:

@@ -22,8 +22,8 @@ def epsilon(result: Result) -> Chart:
         line("p₋, ε = 1", _x(ends), [1, 1], "@baseline", "dash"),
         line("p₊, ε = 0", _x(ends), [0, 0], "@baseline", "dot"),
     ]
-    theory = "No curve is fitted, as the model isn't identified. "
-    if result["identified"]:
+    theory = "No curve is fitted, as the model can't be fitted. "
+    if result["applies"]:
         theory = "Theory: a logistic curve through rounds 1-3, dashed where it is a forecast. "
         fitted, later = rows[:3], rows[2:]
         traces += [
@@ -35,7 +35,7 @@ def epsilon(result: Result) -> Chart:
         name="epsilon",
         title="The share of the other concept in each round",
         alt="ε by round, measured with intervals, between the anchors at 0 and 1"
-        + (", beside the line fitted to rounds 1-3." if result["identified"] else "."),
+        + (", beside the line fitted to rounds 1-3." if result["applies"] else "."),
         data=traces,
         layout={"xaxis": rounds_axis(result["actual"]), "yaxis": {"title": {"text": "ε"}}},
         caption=(

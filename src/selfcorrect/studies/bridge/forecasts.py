@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.intervals import Floats
+from selfcorrect.measures.clusters import Floats
 from selfcorrect.studies.bridge.arrays import QUANTITIES, Aligned
 from selfcorrect.studies.bridge.plan import FITTED
 from selfcorrect.theory import two_concept as tc
@@ -17,6 +17,12 @@ METHODS = ("two_concept", "two_concept_steps", "exponential", "chain")
 
 #: method → quantity → what is predicted of each record in each later round [T − 3, n].
 Forecasts = Mapping[str, Mapping[str, Floats]]
+
+
+def folds_of(data: Aligned, folds: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each record [n]: clusters are cut into parts of about equal number."""
+    k = int(data.clusters.max()) + 1
+    return np.asarray(np.random.default_rng(seed).permutation(k)[data.clusters] % folds)
 
 
 def forecasts(data: Aligned, folds: int, seed: int) -> tuple[Forecasts, dict[str, int]]:
@@ -36,8 +42,7 @@ def forecasts(data: Aligned, folds: int, seed: int) -> tuple[Forecasts, dict[str
     rounds = len(data.p)
     at, ahead = len(FITTED) - 1, rounds - len(FITTED)
     later = range(len(FITTED) + 1, rounds + 1)
-    k = int(data.clusters.max()) + 1
-    fold = np.random.default_rng(seed).permutation(k)[data.clusters] % folds
+    fold = folds_of(data, folds, seed)
     p3 = data.p[at]
     actual = data.quantities
     now = {name: values[at] for name, values in actual.items()}

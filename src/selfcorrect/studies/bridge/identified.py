@@ -1,4 +1,8 @@
-"""Whether the two-concept model is identified, from the anchors and rounds 1-3 alone."""
+"""Whether the question can be answered, and whether the two-concept model can be fitted at all.
+
+From the anchors and rounds 1-3 alone. That it can be fitted isn't that it is identified: for that
+it must beat its rivals (:mod:`selfcorrect.studies.bridge.tournament`).
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,18 @@ from selfcorrect.studies.bridge.plan import FITTED
 
 #: Anchors that differ by less identify nothing (specification).
 LEAST_TV = 0.05
-#: A mixture that leaves a larger share of the differences between records unexplained doesn't
-#: describe them.
+#: A mixture that leaves a larger share of the differences between records with the options in the
+#: same positions unexplained doesn't describe them.
 MOST_RESIDUAL = 0.5
 #: Anchors whose ε changed by more in their own last round haven't settled.
 MOST_LAST_STEP = 0.01
 
 
-def unidentified(tv: Estimate, residual: Estimate, epsilon: Sequence[Estimate]) -> str | None:
-    """Why the model isn't identified here, and what to do; ``None`` if it is.
+def undecidable(tv: Estimate) -> str | None:
+    """Why these anchors can't identify anything, and what to do; ``None`` if they can.
 
     Args:
         tv: of the total variation between p+ and p−.
-        residual: the share left unexplained in rounds 1-3.
-        epsilon: of ε in rounds 1-3.
     """
     if tv.value is None or tv.value < LEAST_TV:
         return (
@@ -36,6 +38,16 @@ def unidentified(tv: Estimate, residual: Estimate, epsilon: Sequence[Estimate]) 
             f"and p− reaches down to {tv.low:.3f}, below {LEAST_TV:g}; run all three on more "
             "examples (a larger --limit)."
         )
+    return None
+
+
+def misfit(residual: Estimate, epsilon: Sequence[Estimate]) -> str | None:
+    """Why the two-concept model can't be fitted here, and what to do; ``None`` if it can.
+
+    Args:
+        residual: the share left unexplained in rounds 1-3.
+        epsilon: of ε in rounds 1-3.
+    """
     if residual.value is None or residual.value > MOST_RESIDUAL:
         return _no_mixture(residual)
     for round, e in zip(FITTED, epsilon, strict=True):
@@ -52,7 +64,7 @@ def _no_mixture(residual: Estimate) -> str:
             "anchors; run all three on other examples."
         )
     most = f"more than {100 * MOST_RESIDUAL:.0f} %"
-    stays = "of the differences between records in rounds 1-3 stay unexplained"
+    stays = "of the differences between comparable records in rounds 1-3 stay unexplained"
     if residual.low is not None and residual.low <= MOST_RESIDUAL:
         ends = ", ".join(f"{100 * end:.0f}" for end in (residual.low, residual.high or 0.0))
         return (
@@ -64,7 +76,7 @@ def _no_mixture(residual: Estimate) -> str:
     else:
         missed = (
             "the squared distance of the records of rounds 1-3 from the nearest mixtures is "
-            f"{residual.value:.1f} times that from their mean"
+            f"{residual.value:.1f} times that from the mean of comparable ones"
         )
     return (
         f"the run isn't a mixture of its anchors: {missed}; more examples won't change that, but "

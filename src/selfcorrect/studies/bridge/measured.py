@@ -1,62 +1,98 @@
-"""What is measured of the two-concept model, whether or not it is identified."""
+"""What is measured of the two-concept model, whether or not it can be fitted."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from selfcorrect.measures.figures import of_sums
-from selfcorrect.measures.intervals import mean, proportion
+from selfcorrect.measures.intervals import Estimate, mean, proportion
 from selfcorrect.studies.bridge.arrays import Aligned
-from selfcorrect.studies.bridge.identified import unidentified
+from selfcorrect.studies.bridge.identified import misfit, undecidable
 from selfcorrect.studies.bridge.plan import FITTED
 from selfcorrect.theory import two_concept as tc
 
 
-def measured(data: Aligned, seed: int) -> dict[str, Any]:
-    """``identified``, and all figures that don't depend on a forecast.
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """Whether the two-concept model can be fitted, and by which figures.
+
+    Attributes:
+        able: whether the anchors can identify anything.
+        why: why the model can't be fitted; ``None`` if it can.
+        tv, residual: of the anchors, and of rounds 1-3.
+        epsilon: in rounds 1-3.
+    """
+
+    able: bool
+    why: str | None
+    tv: Estimate
+    residual: Estimate
+    epsilon: list[Estimate]
+
+
+def fitting(data: Aligned) -> Fitting:
+    """Whether the two-concept model can be fitted, from the anchors and rounds 1-3.
+
+    Args:
+        data: the three runs.
+    """
+    first = data.p[: len(FITTED)]
+    terms = tc.epsilon_terms(first, data.plus, data.minus)
+    sums = partial(of_sums, clusters=data.clusters)
+    tv = mean(tc.total_variation(data.plus, data.minus), data.clusters)
+    residual = sums(
+        tc.residual_terms(first, data.plus, data.minus, data.positions),
+        tc.residual,
+        bounds=(0.0, np.inf),
+    )
+    epsilon = [sums(terms[:, [t, -1]], _epsilon) for t in range(len(first))]
+    unable = undecidable(tv)
+    return Fitting(unable is None, unable or misfit(residual, epsilon), tv, residual, epsilon)
+
+
+def measured(data: Aligned) -> dict[str, Any]:
+    """``able``, ``applies``, and all figures that don't depend on a forecast.
 
     See :func:`selfcorrect.studies.bridge.analysis.known`.
 
     Args:
         data: the three runs.
-        seed: of the resampling.
     """
     clusters, plus, minus = data.clusters, data.plus, data.minus
-    sums = partial(of_sums, clusters=clusters, seed=seed)
+    sums = partial(of_sums, clusters=clusters)
     terms = tc.epsilon_terms(data.p, plus, minus)
     first = terms[:, [*range(len(FITTED)), -1]]
-
-    tv = mean(tc.total_variation(plus, minus), clusters, seed=seed)
-    residual = sums(
-        tc.residual_terms(data.p[: len(FITTED)], plus, minus), tc.residual, bounds=(0.0, np.inf)
-    )
-    epsilon = [sums(terms[:, [t, -1]], _epsilon) for t in range(len(data.p))]
+    fit = fitting(data)
+    rest = [sums(terms[:, [t, -1]], _epsilon) for t in range(len(FITTED), len(data.p))]
+    epsilon = [*fit.epsilon, *rest]
     spread = [
         sums(tc.spread_terms(p, plus, minus), tc.spread, bounds=(0.0, np.inf)) for p in data.p
     ]
     rho = sums(first, lambda s: tc.odds_ratio(tc.epsilon(s), FITTED), bounds=(0.0, np.inf))
     bend = sums(first, lambda s: tc.bend(tc.epsilon(s)))
-    why = unidentified(tv, residual, epsilon[: len(FITTED)])
     return {
-        "identified": why is None,
-        "why": why,
+        "able": fit.able,
+        "applies": fit.why is None,
+        "why": fit.why,
         "n": len(data.target),
-        "clusters": tv.clusters,
+        "clusters": fit.tv.clusters,
         "rounds": len(data.p),
-        "tv": tv.table(),
-        "residual": residual.table(),
+        "options": data.p.shape[2],
+        "tv": fit.tv.table(),
+        "residual": fit.residual.table(),
         "anchors": {
-            name: mean(data.of_target(p), clusters, seed=seed).table()
+            name: mean(data.of_target(p), clusters).table()
             for name, p in (("anchor", plus), ("negation", minus), ("difference", plus - minus))
         },
-        "last_steps": _last_steps(data, seed),
+        "last_steps": last_steps(data),
         "epsilon": [{"round": t + 1, **e.table()} for t, e in enumerate(epsilon)],
         "spread": [{"round": t + 1, **e.table()} for t, e in enumerate(spread)],
-        "actual": _actual(data, seed),
-        "rho": rho.table() if why is None else {**rho.table(), **_NONE, "why": why},
+        "actual": _actual(data),
+        "rho": rho.table() if fit.why is None else {**rho.table(), **_NONE, "why": fit.why},
         "bend": bend.table(),
     }
 
@@ -64,15 +100,15 @@ def measured(data: Aligned, seed: int) -> dict[str, Any]:
 _NONE = {"value": None, "low": None, "high": None}
 
 
-def _last_steps(data: Aligned, seed: int) -> dict[str, dict[str, Any]] | None:
+def last_steps(data: Aligned) -> dict[str, dict[str, Any]] | None:
     """By how much ε of each anchor's run changed in its last round; p+ is at 0 and p− at 1."""
-    if data.sooner is None:
+    if data.earlier is None or not len(data.earlier):
         return None
-    terms = tc.epsilon_terms(data.sooner, data.plus, data.minus)
+    terms = tc.epsilon_terms(data.earlier[0], data.plus, data.minus)
     plus, minus = (terms[:, [column, -1]] for column in (0, 1))
     steps = {
-        "anchor": of_sums(plus, lambda s: -_epsilon(s), data.clusters, seed=seed),
-        "negation": of_sums(minus, lambda s: 1 - _epsilon(s), data.clusters, seed=seed),
+        "anchor": of_sums(plus, lambda s: -_epsilon(s), data.clusters),
+        "negation": of_sums(minus, lambda s: 1 - _epsilon(s), data.clusters),
     }
     return {name: step.table() for name, step in steps.items()}
 
@@ -82,12 +118,12 @@ def _epsilon(sums: tc.Floats) -> tc.Floats:
     return np.asarray(tc.epsilon(sums)[..., 0])
 
 
-def _actual(data: Aligned, seed: int) -> list[dict[str, Any]]:
+def _actual(data: Aligned) -> list[dict[str, Any]]:
     probability, accuracy = (data.quantities[name] for name in ("probability", "accuracy"))
     return [
         {
             "round": t + 1,
-            "probability": mean(probability[t], data.clusters, seed=seed).table(),
+            "probability": mean(probability[t], data.clusters).table(),
             "accuracy": proportion(accuracy[t], data.clusters).table(),
         }
         for t in range(len(data.p))

@@ -7,10 +7,10 @@ from typing import Any
 
 from selfcorrect.report.numbers import count, percent, short
 from selfcorrect.report.sheet import Section, Sheet
-from selfcorrect.studies.bridge import charts, tables
+from selfcorrect.studies.bridge import charts, tables, verdict
 from selfcorrect.studies.bridge.tables import METHODS, beyond, estimate
 
-QUESTION = "Do three rounds and two anchor runs predict the later rounds?"
+QUESTION = "Do two concepts explain how answers move, better than mechanisms without concepts?"
 
 Result = Mapping[str, Any]
 
@@ -26,7 +26,14 @@ _MODEL = (
     "last round of a run with the goal reversed, p₊ that of a run whose goal is stated at length. "
     "What is fitted is ε_t, one number a round, by least squares over all records, and a line "
     "through the first three.",
-    "The baseline is persistence: nothing changes after round 3. Skill is "
+    "A good line is no evidence for concepts: whatever drifts from one sharp anchor towards "
+    "another can be read as one. So the model is compared with rivals that are fitted in the same "
+    "way: sharpening (a power of the model's own first distribution), a drift of the logits, "
+    "copying (what stands in the transcript gains mass), a chain of answers with movers and "
+    "stayers, a third concept, and persistence. Each is fitted to some clusters and forecasts the "
+    "distributions of the others. Two concepts are identified only if they beat every rival.",
+    "The line is also continued: rounds 1-3 forecast the later means. The baseline is persistence: "
+    "nothing changes after round 3. Skill is "
     "1 − error / error of persistence; 1 is perfect, 0 is no better than persistence, and below 0 "
     "is worse. The error is the distance of the predicted from the measured mean, over all later "
     "rounds. Two other forecasts use the same rounds 1-3: a free exponential (three parameters, no "
@@ -43,11 +50,12 @@ _WRONG = (
     "leave the probability of each concept unchanged on average. Greedy answers don't, and then a "
     "round's ρ is not that of the instruction alone.",
     "Records differ. The logit of each record may be linear while that of the mean isn't: the more "
-    "the records differ, the flatter the mean, and ρ is nearer to 1 than any record's own. The "
-    "spread of ε between records is shown for that reason; noise adds to it.",
-    "There may be no two concepts at all. A run in which the model grows surer of its own first "
-    "answer moves in a direction that neither anchor has. The unexplained share and the skill for "
-    "each record's distribution show that; the means may not.",
+    "the records differ, the flatter the mean, and ρ of the mean is nearer to 1 than any record's "
+    "own. The tournament's ρ starts from each dialogue's own odds.",
+    "There may be no two concepts at all. A model that merely grows surer, or whose logits drift, "
+    "may move between the anchors as a mixture does: neither the line nor its skill nor the "
+    "unexplained share tells that apart. Only the tournament does, from the rivals that it knows, "
+    "and not where dialogues are so alike that another mechanism passes through the same points.",
 )
 
 
@@ -66,7 +74,8 @@ def sheet(result: Result) -> Sheet:
                 _between(result),
                 [tables.measured(result), charts.epsilon(result)],
             ),
-            *([_forecast(result)] if result["identified"] else []),
+            *([_tournament(result)] if result["tournament"] else []),
+            *([_forecast(result)] if result["predictions"] else []),
             Section("What would make it wrong", _WRONG),
         ],
         settings={
@@ -83,18 +92,19 @@ def sheet(result: Result) -> Sheet:
 
 
 def _findings(result: Result) -> list[str]:
-    if not result["identified"]:
+    if not result["able"]:
         return [
             f"Not identified here: {result['why']}",
-            "So nothing is predicted.",
+            "So nothing is compared or predicted.",
             *_aimless(result),
             *_unsettled(result),
             *_used(result),
         ]
+    applies = result["applies"]
     return [
-        _headline(result),
-        *_rivals(result),
-        _odds(result),
+        *verdict.findings(result),
+        *verdict.odds(result),
+        *([_headline(result), *_rivals(result), *_no_evidence(result)] if applies else []),
         *_aimless(result),
         *_unsettled(result),
         *_doubts(result),
@@ -115,14 +125,14 @@ def _headline(result: Result) -> str:
     said = f"skill {estimate(e)} (n {e['n']:,}, {count(e['clusters'], 'cluster')})"
     what = f"the mean probability of the right option in {later}"
     if e["low"] is None:
-        return f"The two-concept model predicts {what} with {said}: {e.get('why')}."
+        return f"The line through rounds 1-3 predicts {what} with {said}: {e.get('why')}."
     if e["low"] > 0:
-        return f"The two-concept model predicts {what} better than persistence: {said}."
+        return f"The line through rounds 1-3 predicts {what} better than persistence: {said}."
     if e["high"] < 0:
-        return f"The two-concept model predicts {what} worse than persistence: {said}."
+        return f"The line through rounds 1-3 predicts {what} worse than persistence: {said}."
     return (
-        f"Whether the two-concept model predicts {what} better than persistence is undecided: "
-        f"{said}."
+        f"Whether the line through rounds 1-3 predicts {what} better than persistence is "
+        f"undecided: {said}."
     )
 
 
@@ -138,15 +148,15 @@ def _rivals(result: Result) -> list[str]:
     return [f"It isn't shown to do better than a free exponential, which uses no theory: {said}."]
 
 
-def _odds(result: Result) -> str:
-    e = result["rho"]
-    said = f"ρ = {estimate(e, 3)}"
-    if e["low"] is None:
-        return f"Over rounds 1-3 {said}; it has no interval: {e.get('why')}."
-    if e["low"] <= 1 <= e["high"]:
-        return f"Over rounds 1-3 the odds of the other concept aren't shown to change: {said}."
-    way = "lowers" if e["value"] < 1 else "raises"
-    return f"Over rounds 1-3 each round {way} the odds of the other concept: {said}."
+def _no_evidence(result: Result) -> list[str]:
+    """On a line that forecasts well without being identified."""
+    low = result["skill"]["two_concept"]["probability"]["low"]
+    if result["identified"] or low is None or low <= 0:
+        return []
+    return [
+        "That is no evidence for concepts: whatever drifts smoothly between sharp anchors has such "
+        "a line."
+    ]
 
 
 def _aimless(result: Result) -> list[str]:
@@ -173,8 +183,10 @@ def _unsettled(result: Result) -> list[str]:
     ]
     if not moved:
         return []
-    farther = "If they would have changed further, ρ is nearer to 1 than estimated here. "
-    farther = farther if result["identified"] else ""
+    told = result["tournament"]
+    farther = "ρ is nearer to 1 than estimated here if they would have changed further. "
+    if told and told["moved"]:
+        farther = "For the tournament they were put where they would have ended. "
     return [
         f"The anchors haven't settled: in their last round ε still changed {' and '.join(moved)}. "
         f"{farther}Run negation and anchor again for more rounds (a larger --rounds); the longer "
@@ -191,12 +203,12 @@ def _doubts(result: Result) -> list[str]:
             f"log(ρ₃/ρ₂) = {estimate(bend, signed=True)}."
         )
     spread, epsilon = result["spread"][2], result["epsilon"][2]
-    most = (epsilon["value"] * (1 - epsilon["value"])) ** 0.5
-    if spread["value"] > most / 2:
+    most = max(0.0, epsilon["value"] * (1 - epsilon["value"])) ** 0.5
+    if result["applies"] and spread["value"] > most / 2:
         lines.append(
             "Records differ much: the standard deviation of their ε in round 3 is "
             f"{estimate(spread)}, of at most {short(most)} for probabilities with this mean. "
-            "The mean of ε need not be logistic then, and ρ is nearer to 1 than the records' own."
+            "The mean of ε need not be logistic then."
         )
     worst = {name: n for name, n in result["fallbacks"].items() if n}
     if worst:
@@ -228,6 +240,17 @@ def _between(result: Result) -> list[str]:
         "The mean probability of the right option is "
         f"{estimate(anchors['anchor'])} under p₊ and {estimate(anchors['negation'])} under p₋."
     ]
+
+
+def _tournament(result: Result) -> Section:
+    text = [
+        "Every mechanism is shown the same: a dialogue's round 1, its anchors, and the answers "
+        "that stand in the transcript before the round that it forecasts. All start from round 1 "
+        "by the same rule."
+    ]
+    if result["options"] == 2:
+        text.append(verdict.TWO_OPTIONS)
+    return Section("The rivals", text, [tables.tournament(result)])
 
 
 def _forecast(result: Result) -> Section:

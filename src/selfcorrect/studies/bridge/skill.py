@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.figures import of_sums
-from selfcorrect.measures.intervals import Estimate, Floats, mean_t
+from selfcorrect.measures.intervals import Estimate, mean
 from selfcorrect.measures.paired import joint_level, share_difference
 from selfcorrect.studies.bridge.arrays import Aligned
 from selfcorrect.studies.bridge.forecasts import METHODS, Forecasts
@@ -48,7 +49,7 @@ def skills(data: Aligned, predicted: Forecasts, seed: int) -> tuple[Skills, Skil
             return Estimate(None, None, None, n, k, why).table()
         terms = np.concatenate(columns).T
         bounds = (-math.inf, 1.0 if value is _skill_of else math.inf)
-        return of_sums(terms, value, data.clusters, bounds=bounds, seed=seed).table()
+        return of_sums(terms, value, data.clusters, bounds=bounds).table()
 
     errors: dict[str, dict[str, Floats]] = {}
     for method, guesses in predicted.items():
@@ -114,7 +115,7 @@ def _still(
         e = (
             share_difference(row, before, clusters, level=level)
             if share
-            else mean_t(row - before, clusters, level=level)
+            else mean(row - before, clusters, level=level)
         )
         if e.low is not None and e.high is not None and (e.low > 0 or e.high < 0):
             return None

@@ -77,7 +77,7 @@ def measured(result: Result) -> Table:
             )
             for name, e in (result["last_steps"] or {}).items()
         ),
-        ("ρ, rounds 1-3", result["rho"], ""),
+        ("ρ of the mean, rounds 1-3", result["rho"], ""),
         ("log(ρ₃/ρ₂)", result["bend"], "0 if evidence is equal"),
         ("spread of ε, round 3", result["spread"][2], ""),
     ]
@@ -88,8 +88,9 @@ def measured(result: Result) -> Table:
         note=(
             f"n {result['n']:,}, {count(result['clusters'], 'cluster')}; intervals are over "
             "clusters. ε is 0 at p₊ and 1 at p₋. Unexplained: the squared distance of the records "
-            "from the nearest mixtures of their anchors, divided by that from the round's mean. It "
-            "is 0 for a mixture, and 1 where the round's mean describes the records equally well."
+            "from the line of their own anchors, divided by that from the mean of the records "
+            "whose anchors like the same options, each per direction in which they could differ. "
+            "It is 0 for a mixture, and always with two options. It doesn't say why records move."
         ),
     )
 
@@ -100,6 +101,42 @@ def _need(text: str, met: bool) -> str:
 
 def _within(e: Estimate, low: float, high: float) -> bool:
     return e["value"] is None or bool(low <= e["value"] <= high)
+
+
+def tournament(result: Result) -> Table:
+    """Every mechanism, the best first."""
+    rows = [
+        [
+            row["label"],
+            str(len(row["parameters"])),
+            estimate(row["score"], 4),
+            MISSING if row["behind"] is None else estimate(row["behind"], 4, signed=True),
+            f"{row['score']['n']:,} ({row['score']['clusters']:,})",
+        ]
+        for row in result["tournament"]["rows"].values()
+    ]
+    least = short(result["settings"]["least_lead"], 4)
+    return Table(
+        title="The tournament: log score on held-out clusters, nats a round",
+        columns=[
+            "mechanism",
+            "free parameters",
+            "log score [95 %]",
+            "two concepts − this [95 %]",
+            "n (clusters)",
+        ],
+        rows=rows,
+        note=(
+            "The log score of a forecast is Σ p log p̂ over the options, the mean over rounds from "
+            "the second on; nearer to 0 is better. Each mechanism is fitted to the clusters of the "
+            "other folds; beside its free parameters all but the chain take ε of round 1, the mean "
+            "over those clusters. Differences are within dialogues, intervals over clusters. A "
+            f"mechanism is named if every difference is shown to be more than {least}. (All of "
+            "them must hold, so more rivals make an error less likely, and nothing is corrected.) "
+            "A mechanism that can do the same as the named one must be shown not to be better by "
+            "that much. Mechanisms that aren't in this table may do better than all that are."
+        ),
+    )
 
 
 def skill(result: Result) -> Table:
