@@ -149,7 +149,8 @@ def _table(arms: Arms, result: Result) -> Table:
         rows,
         f"Nats; 95 % intervals over {arms[0]['excess']['n']} seeds (Student's t), not corrected "
         "for their number. Differences from base are paired by seed; arms draw other initial "
-        f"weights, so that pairing removes little. Margin: {short(margin(result, arms[0]['kind']), 3)}.",
+        "weights, so that pairing removes little. Margin: "
+        f"{short(margin(result, arms[0]['kind']), 3)}.",
     )
 
 

@@ -18,11 +18,14 @@ from selfcorrect.studies.train.arms import Arm, chosen
 from selfcorrect.studies.train.claims import margin
 from selfcorrect.studies.train.references import curve, estimate, published, references
 from selfcorrect.studies.train.shortcuts import shortcuts
+from selfcorrect.studies.train.squared import minima
 from selfcorrect.studies.train.tuning import key as part
 from selfcorrect.theory.training import judged, sizes_of, trained
 
 #: Every model is evaluated on so many contexts.
 CONTEXTS, QUICK_CONTEXTS = 1024, 256
+#: Contexts on which it is decided whether the loss with squared scores has a minimum.
+MINIMA, QUICK_MINIMA = 128, 16
 #: Seeds of arms that are trained to budgets, of the others, and of all if quick.
 SEEDS, FEWER, QUICK_SEEDS = 8, 4, 2
 #: The result of one arm on one seed.
@@ -57,8 +60,9 @@ def train(
         its excess over the floor, the paired difference from the arm it is compared with, and
         curves over ``n``, all with intervals over seeds, and, if it has budgets, ``factor``,
         ``plateau`` and ``compared`` (:mod:`.tuning`); what
-        :func:`selfcorrect.studies.train.references.references` returns; and ``shortcuts``
-        (:func:`selfcorrect.studies.train.shortcuts.shortcuts`). See ``docs/theory.md``.
+        :func:`selfcorrect.studies.train.references.references` returns; ``shortcuts``
+        (:func:`selfcorrect.studies.train.shortcuts.shortcuts`); and ``minima``
+        (:func:`selfcorrect.studies.train.squared.minima`). See ``docs/theory.md``.
 
     Raises:
         UserError: an unknown preset, or no seed.
@@ -124,6 +128,7 @@ def train(
         "arms": [{k: v for k, v in arm.items() if k != "each"} for arm in told],
         **known,
         "shortcuts": shortcuts(contexts, device),
+        "minima": minima(device, contexts=QUICK_MINIMA if quick else MINIMA),
         "published": published(),
     }
 

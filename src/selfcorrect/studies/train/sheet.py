@@ -7,7 +7,7 @@ from typing import Any
 
 from selfcorrect.report.numbers import MISSING, interval, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.train import ablations, charts
+from selfcorrect.studies.train import ablations, charts, squared
 from selfcorrect.studies.train.claims import arm, claims
 
 QUESTION = (
@@ -181,7 +181,7 @@ def _noise(result: Result) -> list[Section]:
 
 
 def _objectives(result: Result) -> Section:
-    parts: list[Table | Chart] = [charts.squared(result)]
+    parts: list[Table | Chart] = [charts.squared(result), squared.table(result["minima"])]
     arms = _of(result, "objectives")
     if arms:
         title = "Trained on other objectives"
@@ -195,10 +195,12 @@ def _objectives(result: Result) -> Section:
     return Section(
         "Other objectives",
         [
-            "With scores −‖f − y‖² every gradient points along the line of the responses, away "
-            "from the noise. The direction never changes, for any n, and the loss falls as W "
-            "grows, so there is no finite optimum. Ranks determine a direction of improvement, not "
-            "an optimum.",
+            "With scores −‖f − y‖² on the original data every gradient points along the line of "
+            "the responses, away from the noise. The direction never changes, for any n, and the "
+            "loss falls as W grows, so there is no finite optimum. In general the loss has a "
+            "minimum unless a direction separates the ranking, that is, unless the responses have "
+            "the same order along it. On a line one always does; among few responses in many "
+            "dimensions, too.",
             "weighted uses the values of the rewards: Σ w_i ‖f − y_i‖² with w the softmax of 5 r. "
             "Its minimiser is the mean with exponential weights.",
         ],

@@ -1,0 +1,87 @@
+"""Squared scores: whether the loss has a minimum, by kind of data, and what descent then does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from selfcorrect.report.numbers import MISSING, interval, percent, short
+from selfcorrect.report.sheet import Table
+from selfcorrect.studies.train.arms import SHAPES
+from selfcorrect.studies.train.references import estimate
+from selfcorrect.theory.attained import has_minimum
+from selfcorrect.theory.contexts import KINDS
+from selfcorrect.theory.preferences import loss_and_gradient, prefixes
+from selfcorrect.theory.training import held_out
+
+Result = dict[str, Any]
+
+#: Steps of descent between which ‖f‖ is compared, and the learning rate.
+_STEPS, _RATE = (800, 3200), 0.01
+
+
+def minima(device: torch.device, *, contexts: int) -> Result:
+    """How often the Plackett-Luce loss with scores −‖f − y‖² has a minimum.
+
+    Args:
+        device: of the computation.
+        contexts: of each kind.
+
+    Returns:
+        By kind of data, a row for some n: ``share`` of the contexts with a minimum, their number
+        ``contexts``, and ``growth``: by how much ‖f‖ grows from 800 to 3,200 steps of descent from
+        0, as a factor, where there is a ``minimum`` and where there is ``none``; ``None`` for
+        fewer than two contexts.
+    """
+    found: Result = {}
+    for kind in KINDS:
+        shape = SHAPES[kind]
+        n = sorted({2, shape.d + 1, shape.responses // 2, shape.responses - 1})
+        drawn = held_out(kind, contexts, shape.responses, shape.d, device)[0]
+        y, r = drawn.responses[:, None], drawn.rewards[:, None]
+        mask = prefixes(shape.responses, torch.tensor(n, device=device))
+        f = y.new_zeros(contexts, len(n), shape.d)
+        sizes = []
+        for step in range(1, _STEPS[-1] + 1):
+            f -= _RATE * loss_and_gradient(f, y, r, "squared", mask)[1]
+            if step in _STEPS:
+                sizes.append(f.norm(dim=-1))
+        growth = (sizes[1] / sizes[0]).cpu()
+        rows = []
+        for k, seen in enumerate(n):
+            pairs = zip(drawn.responses[:, :seen].cpu(), drawn.rewards[:, :seen].cpu(), strict=True)
+            there = torch.tensor([has_minimum(a.numpy(), b.numpy()) for a, b in pairs])
+            rows.append(
+                {
+                    "n": seen,
+                    "share": float(there.double().mean()),
+                    "contexts": contexts,
+                    "growth": {
+                        name: estimate(growth[which, k].tolist()) if which.sum() > 1 else None
+                        for name, which in (("minimum", there), ("none", ~there))
+                    },
+                }
+            )
+        found[kind] = rows
+    return found
+
+
+def table(found: Result) -> Table:
+    """The shares and the growth."""
+    rows = []
+    for kind, each in found.items():
+        for row in each:
+            cells = [
+                MISSING if e is None else f"{short(e['mean'])} {interval(e)}"
+                for e in (row["growth"]["minimum"], row["growth"]["none"])
+            ]
+            rows.append([kind, str(row["n"]), f"{percent(row['share'])} %", *cells])
+    return Table(
+        "Squared scores: contexts whose loss has a minimum",
+        ["data", "n", "with a minimum", "growth of ‖f‖ with one", "without"],
+        rows,
+        f"Of {next(iter(found.values()))[0]['contexts']} contexts of each kind, by a linear programme. Growth: ‖f‖ after {_STEPS[1]:,} steps of "
+        f"descent from 0, divided by that after {_STEPS[0]:,}; means with 95 % intervals over "
+        "contexts. 1 is convergence.",
+    )
