@@ -40,4 +40,5 @@ def has_minimum(responses: NDArray[np.float64], rewards: NDArray[np.float64]) ->
         np.concatenate([np.zeros(len(down)), np.ones(len(down))]),
         bounds=(None, None),
     )
+    assert solved.fun is not None  # it is bounded, and u = 0 is allowed
     return bool(-solved.fun <= _LEAST)

@@ -18,7 +18,7 @@ from selfcorrect.studies.train.arms import Arm, chosen
 from selfcorrect.studies.train.claims import margin
 from selfcorrect.studies.train.references import curve, estimate, published, references
 from selfcorrect.studies.train.shortcuts import shortcuts
-from selfcorrect.studies.train.squared import minima
+from selfcorrect.studies.train.squared import QUICK_STEPS, STEPS, minima
 from selfcorrect.studies.train.tuning import key as part
 from selfcorrect.theory.training import judged, sizes_of, trained
 
@@ -128,7 +128,7 @@ def train(
         "arms": [{k: v for k, v in arm.items() if k != "each"} for arm in told],
         **known,
         "shortcuts": shortcuts(contexts, device),
-        "minima": minima(device, contexts=QUICK_MINIMA if quick else MINIMA),
+        "minima": _minima(device, quick),
         "published": published(),
     }
 
@@ -179,6 +179,11 @@ def _compare(told: Sequence[Found], margins: Mapping[str, float]) -> None:
         arm["excess_difference"] = estimate([a["excess"] - b["excess"] for a, b in pairs])
         if arm["budgets"]:
             arm["compared"] = tuning.compare(arm["each"], other["each"], margins[arm["kind"]])
+
+
+def _minima(device: torch.device, quick: bool) -> Found:
+    contexts, steps = (QUICK_MINIMA, QUICK_STEPS) if quick else (MINIMA, STEPS)
+    return minima(device, contexts=contexts, steps=steps)
 
 
 def _seeds(arm: Arm, quick: bool) -> int:

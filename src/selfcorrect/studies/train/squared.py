@@ -18,21 +18,21 @@ from selfcorrect.theory.training import held_out
 Result = dict[str, Any]
 
 #: Steps of descent between which ‖f‖ is compared, and the learning rate.
-_STEPS, _RATE = (800, 3200), 0.01
+STEPS, QUICK_STEPS, _RATE = (800, 3200), (100, 400), 0.01
 
 
-def minima(device: torch.device, *, contexts: int) -> Result:
+def minima(device: torch.device, *, contexts: int, steps: tuple[int, int] = STEPS) -> Result:
     """How often the Plackett-Luce loss with scores −‖f − y‖² has a minimum.
 
     Args:
         device: of the computation.
         contexts: of each kind.
+        steps: of descent, between which ‖f‖ is compared.
 
     Returns:
         By kind of data, a row for some n: ``share`` of the contexts with a minimum, their number
-        ``contexts``, and ``growth``: by how much ‖f‖ grows from 800 to 3,200 steps of descent from
-        0, as a factor, where there is a ``minimum`` and where there is ``none``; ``None`` for
-        fewer than two contexts.
+        ``contexts``, and ``growth``: the factor by which ‖f‖ grows between ``steps``, where there
+        is a ``minimum`` and where there is ``none``; ``None`` for fewer than two contexts.
     """
     found: Result = {}
     for kind in KINDS:
@@ -43,9 +43,9 @@ def minima(device: torch.device, *, contexts: int) -> Result:
         mask = prefixes(shape.responses, torch.tensor(n, device=device))
         f = y.new_zeros(contexts, len(n), shape.d)
         sizes = []
-        for step in range(1, _STEPS[-1] + 1):
+        for step in range(1, steps[-1] + 1):
             f -= _RATE * loss_and_gradient(f, y, r, "squared", mask)[1]
-            if step in _STEPS:
+            if step in steps:
                 sizes.append(f.norm(dim=-1))
         growth = (sizes[1] / sizes[0]).cpu()
         rows = []
@@ -57,14 +57,21 @@ def minima(device: torch.device, *, contexts: int) -> Result:
                     "n": seen,
                     "share": float(there.double().mean()),
                     "contexts": contexts,
+                    "steps": list(steps),
                     "growth": {
-                        name: estimate(growth[which, k].tolist()) if which.sum() > 1 else None
+                        name: _growth(growth[which, k])
                         for name, which in (("minimum", there), ("none", ~there))
                     },
                 }
             )
         found[kind] = rows
     return found
+
+
+def _growth(of: torch.Tensor) -> Result | None:
+    """The mean, over contexts whose loss isn't so flat that its gradients are rounded to 0."""
+    moved = of[of.isfinite()]
+    return estimate(moved.tolist()) if len(moved) > 1 else None
 
 
 def table(found: Result) -> Table:
@@ -77,11 +84,13 @@ def table(found: Result) -> Table:
                 for e in (row["growth"]["minimum"], row["growth"]["none"])
             ]
             rows.append([kind, str(row["n"]), f"{percent(row['share'])} %", *cells])
+    some = next(iter(found.values()))[0]
     return Table(
         "Squared scores: contexts whose loss has a minimum",
         ["data", "n", "with a minimum", "growth of ‖f‖ with one", "without"],
         rows,
-        f"Of {next(iter(found.values()))[0]['contexts']} contexts of each kind, by a linear programme. Growth: ‖f‖ after {_STEPS[1]:,} steps of "
-        f"descent from 0, divided by that after {_STEPS[0]:,}; means with 95 % intervals over "
-        "contexts. 1 is convergence.",
+        f"Of {some['contexts']} contexts of each kind, by a linear programme. Growth: ‖f‖ after "
+        f"{some['steps'][1]:,} steps of descent from 0, divided by that after "
+        f"{some['steps'][0]:,}; means with "
+        "95 % intervals over contexts. 1 is convergence.",
     )
