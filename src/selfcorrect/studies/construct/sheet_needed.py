@@ -144,7 +144,7 @@ def _blocks(found: Result) -> list[list[str]]:
         ],
         [
             "N − 1 blocks",
-            "Four blocks make a step for any N, if tokens have positions and a block has N heads",
+            "Four blocks make a step to any accuracy for every N, with positions and N heads",
             f"rank flags, N = {flags['n']}, {flags['blocks']} blocks in all: error",
             power(flags["error"]),
         ],
