@@ -82,7 +82,7 @@ def test_a_first_look_shortens_everything_but_the_one_token_format() -> None:
     arms = {(arm.preset, arm.name): arm for arm in chosen([], quick=True, released_size=False)}
     assert arms["formats", "one-token"].recipe.steps == 1000
     assert arms["formats", "interleaved"].recipe.steps == 500
-    assert arms["ranked", "base"].budgets == (180, 360, 720)
+    assert arms["ranked", "base"].budgets == (90, 180, 360)
     assert len(chosen(["ranked"], quick=True, released_size=False)) == 5
     every = presets()
     assert all(any(arm.name == name for arm in every[preset]) for preset, name in arms)

@@ -178,7 +178,7 @@ def chosen(names: list[str], *, quick: bool, released_size: bool) -> list[Arm]:
     Args:
         names: of presets; none for all.
         quick: for a first look: few arms and, except for the one-token format, a fifth of the
-            steps.
+            steps, or a tenth of the budgets.
         released_size: see :func:`presets`.
 
     Raises:
@@ -211,7 +211,7 @@ _QUICK = {
 
 def _shorter(arm: Arm) -> Arm:
     steps = max(arm.recipe.steps // 5, 1)
-    budgets = tuple(budget // 5 for budget in arm.budgets)
+    budgets = tuple(budget // 10 for budget in arm.budgets)
     return replace(arm, recipe=replace(arm.recipe, steps=steps), budgets=budgets)
 
 

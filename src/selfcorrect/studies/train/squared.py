@@ -6,8 +6,6 @@ from typing import Any
 
 import torch
 
-from selfcorrect.report.numbers import MISSING, interval, percent, short
-from selfcorrect.report.sheet import Table
 from selfcorrect.studies.train.arms import SHAPES
 from selfcorrect.studies.train.references import estimate
 from selfcorrect.theory.attained import has_minimum
@@ -72,25 +70,3 @@ def _growth(of: torch.Tensor) -> Result | None:
     """The mean, over contexts whose loss isn't so flat that its gradients are rounded to 0."""
     moved = of[of.isfinite()]
     return estimate(moved.tolist()) if len(moved) > 1 else None
-
-
-def table(found: Result) -> Table:
-    """The shares and the growth."""
-    rows = []
-    for kind, each in found.items():
-        for row in each:
-            cells = [
-                MISSING if e is None else f"{short(e['mean'])} {interval(e)}"
-                for e in (row["growth"]["minimum"], row["growth"]["none"])
-            ]
-            rows.append([kind, str(row["n"]), f"{percent(row['share'])} %", *cells])
-    some = next(iter(found.values()))[0]
-    return Table(
-        "Squared scores: contexts whose loss has a minimum",
-        ["data", "n", "with a minimum", "growth of ‖f‖ with one", "without"],
-        rows,
-        f"Of {some['contexts']} contexts of each kind, by a linear programme. Growth: ‖f‖ after "
-        f"{some['steps'][1]:,} steps of descent from 0, divided by that after "
-        f"{some['steps'][0]:,}; means with "
-        "95 % intervals over contexts. 1 is convergence.",
-    )
