@@ -31,7 +31,8 @@ def arm(preset: str, name: str, excess: float, **more: Any) -> dict[str, Any]:
         "versus": more.get("versus"),
         "recipe": {"steps": 600},
         "budgets": [300, 600],
-        "factor": 1.0,
+        "factor": 2.0,
+        "validation": {"0.5": 0.2, "1": 0.1, "2": 0.05},
         "excess_at": [of(2 * excess, 0.001), of(excess, 0.001)],
         "plateau": {"last_doubling": of(excess, 0.001), "reached": True},
         **({"compared": more["compared"]} if "compared" in more else {}),
@@ -155,6 +156,9 @@ def test_what_is_needed_what_is_not_and_what_flipped_are_told_apart() -> None:
     assert "needed: feed-forward; not needed: several heads; undecided: several layers (" in said
     assert "Holm over 4 tests" in said
     assert "With fewer steps the sign of the verdict was another for several heads." in said
+    tables = [p for s in sheet(found).sections for p in s.parts if isinstance(p, Table)]
+    (table,) = [t for t in tables if t.title == "Ablations, the original data"]
+    assert {row[1] for row in table.rows} == {"2, the edge"}
     (best,) = [each for each in sheet(found).findings if "nearest the truth" in each]
     assert "original: best copy (.100), with the minimiser at .300" in best
     assert "ranked: the floor's minimiser itself" in best

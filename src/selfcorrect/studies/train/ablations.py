@@ -123,7 +123,7 @@ def _table(arms: Arms, result: Result) -> Table:
         rows.append(
             [
                 arm["name"],
-                f"{arm['factor']:g}",
+                _factor(arm),
                 f"{arm['parameters']:,}",
                 *(_with(each) for each in arm["excess_at"]),
                 f"{_with(fell)}: {'yes' if arm['plateau']['reached'] else 'no'}",
@@ -147,11 +147,19 @@ def _table(arms: Arms, result: Result) -> Table:
             "needed",
         ],
         rows,
-        f"Nats; 95 % intervals over {arms[0]['excess']['n']} seeds (Student's t), not corrected "
+        "Rate: the factor chosen of ½, 1 and 2; at the edge another might be better. Nats; 95 % "
+        f"intervals over {arms[0]['excess']['n']} seeds (Student's t), not corrected "
         "for their number. Differences from base are paired by seed; arms draw other initial "
         "weights, so that pairing removes little. Margin: "
         f"{short(margin(result, arms[0]['kind']), 3)}.",
     )
+
+
+def _factor(arm: Result) -> str:
+    """The factor of the learning rates, and whether a further one might be better still."""
+    tried = sorted(map(float, arm["validation"]))
+    edge = ", the edge" if arm["factor"] in (tried[0], tried[-1]) else ""
+    return f"{arm['factor']:g}{edge}"
 
 
 def _verdict(compared: Result) -> str:
