@@ -110,7 +110,7 @@ def compared(needed: bool | None, why: str = "", *, flipped: bool = False) -> di
 
 @pytest.mark.parametrize(
     ("needed", "verdict"),
-    [(True, "reproduces"), (False, "does not reproduce"), (None, "undecided")],
+    [(True, "holds"), (False, "does not hold"), (None, "undecided")],
 )
 def test_a_part_is_needed_if_the_rules_say_so(needed: bool | None, verdict: str) -> None:
     assert margin(result(), "original") == pytest.approx(0.03)
@@ -123,18 +123,19 @@ def test_a_part_is_needed_if_the_rules_say_so(needed: bool | None, verdict: str)
 
 def test_descent_noise_and_plateau_are_decided_by_intervals() -> None:
     told = verdicts(arm("formats", "one-token", 0.004))
-    assert told["A trained transformer does what descent on the loss does (one-token)"] == (
-        "reproduces"
-    )
-    assert told["The worse the critic, the worse the answer"] == "reproduces"
+    assert told["A trained transformer does what descent on the loss does (one-token)"] == ("holds")
+    assert told["The worse the critic, the worse the answer"] == "holds"
     assert told["The plateau of 1 − cos near .297 is the best that the context allows"] == (
-        "does not reproduce"
+        "does not hold"
     )
+    whose = {row[0]: row[2] for row in claims(result(arm("formats", "one-token", 0.004))).rows}
+    assert sorted(whose.values()) == ["ours", "published", "published"]
+    assert whose["The plateau of 1 − cos near .297 is the best that the context allows"] == "ours"
     told = verdicts(arm("formats", "interleaved", 0.4), arm("formats", "one-token", 0, noisy=0.2))
     assert told["A trained transformer does what descent on the loss does (interleaved)"] == (
-        "does not reproduce"
+        "does not hold"
     )
-    assert told["The worse the critic, the worse the answer"] == "does not reproduce"
+    assert told["The worse the critic, the worse the answer"] == "does not hold"
 
 
 def test_a_plateau_below_which_the_best_response_lies_is_not_refuted_without_an_interval() -> None:

@@ -55,7 +55,7 @@ def sheet(result: Result) -> Sheet:
         findings=_findings(result),
         sections=[
             Section("The task", _SETTING, [charts.references(result), _readings(result)]),
-            Section("Published claims", [], [claims(result)]),
+            Section("Claims", [], [claims(result)]),
             *ablations.sections(result),
             *_noise(result),
             _objectives(result),
