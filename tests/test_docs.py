@@ -95,6 +95,7 @@ def test_the_readmes_figures_are_the_measured_ones() -> None:
 
 def test_the_theory_pages_tables_are_the_measured_ones() -> None:
     from selfcorrect.report.sheet import Table
+    from selfcorrect.studies.train.ablations import DATA
     from selfcorrect.studies.train.sheet import sheet
 
     page = (ROOT / "docs" / "theory.md").read_text("utf-8")
@@ -106,10 +107,15 @@ def test_the_theory_pages_tables_are_the_measured_ones() -> None:
     for name, *cells in readings.rows:
         if name not in ("floor", "best copy", "least squares") and "published" not in name:
             assert f"| {name} | {' | '.join(cells)} |" in page, name
-    for preset, name in (("warped", "1 head"), ("warped", "1 layer"), ("ablations", "no FFN")):
-        [arm] = [a for a in result["arms"] if (a["preset"], a["name"]) == (preset, name)]
-        ends = [f"{arm['excess_difference'][end]:.3f}".lstrip("0") for end in ("mean", "high")]
-        assert all(end.replace("-0", "−") in shown for end in ends), name
+    for preset in ("ablations", "ranked"):
+        named = [p for p in parts if p.title == f"Ablations, {DATA[preset]}"]
+        [found] = [p for p in named if isinstance(p, Table)]
+        for name, *_, difference, p, verdict in found.rows[1:]:
+            assert f"{difference} | {p} | {verdict}" in shown, name
+    [shortcuts] = [p for p in parts if p.title.startswith("1 − cos with the truth, by kind")]
+    assert isinstance(shortcuts, Table)
+    for name, *cells in shortcuts.rows:
+        assert f"| {name} | {' | '.join(cells)} |" in page, name
 
 
 def test_constraints_cover_every_dependency() -> None:

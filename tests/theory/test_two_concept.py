@@ -100,7 +100,7 @@ def test_the_interval_of_rho_holds(n: int, size: int) -> None:
     for seed in range(200):
         data = made(n, size=size, start=0.6, noise=0.06, rounds=3, seed=seed)
         terms = tc.epsilon_terms(data.p, data.plus, data.minus)
-        e = of_sums(terms, lambda s: tc.odds_ratio(tc.epsilon(s), FITTED), data.clusters, seed=seed)
+        e = of_sums(terms, lambda s: tc.odds_ratio(tc.epsilon(s), FITTED), data.clusters)
         held += e.low <= 0.6 <= e.high
     assert 0.90 <= held / 200 <= 0.99
 

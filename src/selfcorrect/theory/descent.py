@@ -8,7 +8,8 @@ computed for all contexts and prefixes at once.
 - **floor**: the smallest loss that any prediction can have. With the cosine score the loss depends
   only on the direction of f, and any direction is some W x: it bounds all policies, linear or not.
 - other estimates from the same context: the best response, the mean, the mean with weights e^{βr},
-  and the least-squares line y = a + b r at r = 1.
+  the least-squares line y = a + b r at r = 1, and the regression of ranks on responses.
+- **posterior mean**: of ``ranked`` contexts, whose model of the order is known.
 """
 
 from __future__ import annotations
@@ -18,8 +19,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from selfcorrect.theory.contexts import Contexts
-from selfcorrect.theory.preferences import Score, loss_and_gradient, prefixes
+from selfcorrect.theory.contexts import SHARP, Contexts
+from selfcorrect.theory.preferences import (
+    Score,
+    cosine_score,
+    loss_and_gradient,
+    plackett_luce,
+    prefixes,
+)
 
 #: β of the exponential weights (specification).
 BETA = 5.0
@@ -109,6 +116,40 @@ def least_squares(contexts: Contexts, sizes: Tensor) -> Tensor:
     slope = apart @ contexts.responses / apart.square().sum(-1, keepdim=True)
     middle = (mask * r).sum(-1, keepdim=True) / n
     return level + slope * (1 - middle)
+
+
+def rank_regression(contexts: Contexts, sizes: Tensor) -> Tensor:
+    """The slope b of the least-squares fit rank = a + ⟨b, y⟩ over the first n: [B, P, d].
+
+    The smallest such b where the responses leave it open, as on a line.
+    """
+    slopes = []
+    for n in sizes.tolist():
+        y, r = contexts.responses[:, :n], contexts.rewards[:, :n]
+        rank = r.argsort(-1).argsort(-1).to(y.dtype)
+        y, rank = y - y.mean(1, keepdim=True), rank - rank.mean(1, keepdim=True)
+        slopes.append((torch.linalg.pinv(y, rtol=1e-4) @ rank.unsqueeze(-1)).squeeze(-1))
+    return torch.stack(slopes, 1)
+
+
+def bayes(
+    contexts: Contexts, sizes: Tensor, *, directions: int = 4096, generator: torch.Generator
+) -> Tensor:
+    """The posterior mean of the truth's direction after n triples of ``ranked`` contexts [B, P, d].
+
+    The prior is uniform on the sphere and the likelihood that of Plackett-Luce with scores
+    2 cos(y, t); the mean is over random directions, weighted by it. No function of the triples has
+    a larger mean of cos(f, t): E[cos(f, t) | triples] = ⟨f/‖f‖, E[t | triples]⟩.
+    """
+    y, r = contexts.responses[:, None], contexts.rewards[:, None]
+    mask = prefixes(r.shape[-1], sizes)[:, None]
+    drawn = torch.randn(
+        directions, y.shape[-1], generator=generator, dtype=y.dtype, device=y.device
+    )
+    drawn = torch.nn.functional.normalize(drawn, dim=-1)
+    scores = SHARP * cosine_score(drawn, y)  # [B, M, N]
+    loss = plackett_luce(scores[:, None], r[:, None], mask)  # [B, P, M]
+    return (-loss).softmax(-1) @ drawn
 
 
 #: The other estimates by name.

@@ -14,8 +14,9 @@ Objectives:
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -31,8 +32,9 @@ from selfcorrect.theory.transformer import Shape, Start, Transformer
 Objective = Literal["ranking", "ranking, squared", "weighted"]
 #: The probabilities with which rewards are replaced at test time.
 NOISE = (0.0, 0.25, 0.5, 0.75, 1.0)
-#: The seed of the held-out contexts, far from those of training.
-TEST = 1_000_000
+#: The seeds of the held-out contexts, far from those of training: those that models are evaluated
+#: on, and those that a learning rate is chosen on.
+TEST, VALIDATION = 1_000_000, 2_000_000
 
 
 @dataclass(frozen=True)
@@ -77,24 +79,49 @@ def trained(
     shape: Shape, recipe: Recipe, seed: int, device: torch.device | str = "cpu"
 ) -> Transformer:
     """A transformer trained from scratch; the seed determines initial weights and contexts."""
-    generator = torch.Generator(device).manual_seed(seed)
-    model = Transformer(shape, generator, recipe.start)
-    optimizers = _optimizers(model, recipe)
-    objective = _objective(recipe.objective, shape.responses, device)
+    run = _Run(shape, recipe, seed, device)
     for step in range(recipe.steps):
-        rate = _schedule(step, recipe)
-        contexts = _drawn(shape, recipe.kind, recipe.batch, generator)
-        loss = objective(predictions(model, contexts), contexts)
-        model.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        for optimizer, highest in optimizers:
-            optimizer.param_groups[0]["lr"] = rate * highest
-            optimizer.step()
-    return model
+        run.step(_schedule(step, recipe))
+    return run.model
 
 
-def judged(model: Transformer, kind: Kind = "original", *, contexts: int = 1024) -> dict[str, Any]:
+def at_budgets(
+    shape: Shape,
+    recipe: Recipe,
+    seed: int,
+    budgets: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> Iterator[Transformer]:
+    """The transformers that one training gives at several numbers of steps.
+
+    The learning rate rises for 50 steps, is constant, and falls linearly to 0 in the last quarter
+    of a budget's steps. So the constant part is done once, and only the last quarters are done for
+    each budget (Hägele et al. 2024, arXiv 2405.18392). ``recipe.steps`` isn't used.
+
+    Args:
+        budgets: rising numbers of steps, each at least 4/3 of the one before.
+    """
+    run = _Run(shape, recipe, seed, device)
+    done = 0
+    for budget in budgets:
+        turn = budget - budget // 4
+        for step in range(done, turn):
+            run.step(min(1.0, (step + 1) / _WARM_UP))
+        done = max(done, turn)
+        cooling = run.copy()
+        for step in range(turn, budget):
+            cooling.step((budget - step) / (budget - turn))
+        yield cooling.model
+
+
+def judged(
+    model: Transformer, kind: Kind = "original", *, contexts: int = 1024, seed: int = TEST
+) -> dict[str, Any]:
     """A model evaluated on held-out contexts, which are the same for every model of its N and d.
+
+    Args:
+        model: a trained one.
+        kind, contexts, seed: of the held-out contexts.
 
     Returns:
         ``excess`` over the floor of the ranking loss with cosine scores, in nats, averaged over
@@ -103,7 +130,8 @@ def judged(model: Transformer, kind: Kind = "original", *, contexts: int = 1024)
         1 − cos(prediction, W* x); and ``noise``, the distance by prefix for each p of NOISE.
     """
     device = model.place.device
-    drawn, least, optimum = held_out(kind, contexts, model.shape.responses, model.shape.d, device)
+    shape = model.shape
+    drawn, least, optimum = held_out(kind, contexts, shape.responses, shape.d, device, seed)
     sizes = sizes_of(model.shape.responses).to(device)
     mask = prefixes(model.shape.responses, sizes)
     with torch.no_grad():
@@ -124,12 +152,12 @@ def judged(model: Transformer, kind: Kind = "original", *, contexts: int = 1024)
     }
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def held_out(
-    kind: Kind, contexts: int, responses: int, d: int, device: torch.device
+    kind: Kind, contexts: int, responses: int, d: int, device: torch.device, seed: int = TEST
 ) -> tuple[Contexts, Tensor, Tensor]:
     """The held-out contexts, their floor [B, P] and its directions [B, P, d]."""
-    generator = torch.Generator(device).manual_seed(TEST)
+    generator = torch.Generator(device).manual_seed(seed)
     drawn = sample(contexts, kind=kind, responses=responses, d=d, generator=generator)
     return drawn, *floor(drawn, sizes_of(responses).to(device))
 
@@ -137,6 +165,37 @@ def held_out(
 def noisy(drawn: Contexts, p: float) -> Contexts:
     """The held-out contexts with reward noise, which is the same for every model."""
     return drawn.noisy(p, torch.Generator(drawn.rewards.device).manual_seed(TEST + 1))
+
+
+class _Run:
+    """A training under way: a model, its optimisers, and what draws its contexts."""
+
+    def __init__(self, shape: Shape, recipe: Recipe, seed: int, device: torch.device | str) -> None:
+        self.shape, self.recipe = shape, recipe
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.model = Transformer(shape, self.generator, recipe.start)
+        self.optimizers = _optimizers(self.model, recipe)
+        self.objective = _objective(recipe.objective, shape.responses, device)
+
+    def copy(self) -> _Run:
+        """Another one in the same state, which draws the same contexts."""
+        other = copy.copy(self)
+        # together, so that the copied optimisers hold the weights of the copied model
+        other.model, other.optimizers = copy.deepcopy((self.model, self.optimizers))
+        other.generator = torch.Generator(self.generator.device)
+        other.generator.set_state(self.generator.get_state())
+        return other
+
+    def step(self, rate: float) -> None:
+        """One step, at this factor of the highest learning rates."""
+        shape, recipe = self.shape, self.recipe
+        contexts = _drawn(shape, recipe.kind, recipe.batch, self.generator)
+        loss = self.objective(predictions(self.model, contexts), contexts)
+        self.model.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimizer, highest in self.optimizers:
+            optimizer.param_groups[0]["lr"] = rate * highest
+            optimizer.step()
 
 
 def _objective(

@@ -130,10 +130,26 @@ def test_every_rate_and_every_mean(quick: dict[str, Any]) -> None:
             assert law["relative_error"] < 0.05
 
 
+def test_bounds_rates_and_counterexamples(quick: dict[str, Any]) -> None:
+    named = {law["name"]: law for law in quick["laws"]}
+    assert 0.49 < named["performance"]["measured"] <= named["performance"]["predicted"] == 0.5
+    assert named["bound_entropy"]["measured"] == 0
+    for case in ("covered", "uncovered"):
+        assert named[f"bound_{case}"]["relative_error"] < 1e-9
+        c = quick["curves"]["entropy_rounds"][case]
+        inside = zip(c["low"], c["away"], c["high"], strict=True)
+        assert all(low <= away <= high * (1 + 1e-12) for low, away, high in inside)
+    slow, fast = (each["apart"] for each in quick["curves"]["between"]["examples"])
+    assert max(slow[1:]) < 0 < min(fast[1:])
+    won = [law for law in quick["laws"] if law["name"] == "third_paths"]
+    assert [law["measured"] > 0.99 for law in won] == [True] * 3
+    assert quick["curves"]["third"]["held"] < 0.35 < quick["curves"]["third"]["threshold"]
+
+
 def test_it_is_a_page(quick: dict[str, Any]) -> None:
     made = sheet(quick)
     names = [p.name for s in made.sections for p in s.parts if isinstance(p, Chart)]
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 14
     assert "<html" in page(made)
     assert any("2 %" in said for said in made.findings)
 
@@ -142,7 +158,8 @@ def test_findings_follow_the_numbers(quick: dict[str, Any]) -> None:
     n = quick["agreement"]["compared"]
     said = " ".join(sheet(quick).findings)
     assert "falls in each of 12 rounds; ECE rises in 2, at most by" in said
-    assert "answers slow the rise of E[p(C+)]" in said
+    assert "answers slow the rise of E[p(C+)] in this example" in said
+    assert "in another example they hasten it" in said
     assert f"all {n} lie within 3 standard errors" in said
     assert "can't be distinguished" not in said
     other = deepcopy(quick)

@@ -69,6 +69,31 @@ def test_boundaries(quick: dict[str, Any]) -> None:
         assert row["right_error"]["max"] < EXACT < row["error"]["max"]
 
 
+def test_what_a_part_is_needed_for(quick: dict[str, Any]) -> None:
+    found = quick["needed"]
+    for each in found["softmax"]["differences"]:
+        assert each["network"] < 1e-14 < 1e-3 < each["step"]
+    errors = [each["error"] for each in found["softmax"]["polynomials"]]
+    assert 0.1 > errors[1] > errors[2] > 1e-6
+    heads, bare = found["heads"], found["feed_forward"]
+    assert heads["least_error"] >= 0.49
+    assert heads["least_ratio"] >= 1
+    assert (heads["one_head"]["blocks"], heads["one_head"]["heads"]) == (14, 1)
+    assert (bare["attention_only"]["blocks"], bare["attention_only"]["feed_forwards"]) == (7, 0)
+    for each in (
+        heads["one_head"],
+        bare["attention_only"],
+        bare["gated"],
+        found["blocks"]["flags"],
+    ):
+        assert each["error"] < EXACT
+    assert bare["blunt"]["error"] == pytest.approx(bare["blunt"]["predicted"], rel=1e-6)
+    assert bare["gated"]["largest_weight"] < bare["gated"]["sharpness"]
+    assert found["blocks"]["poles"]["step"] == pytest.approx(-1, abs=0.01)
+    assert found["blocks"]["poles"]["heads"] < 0.05
+    assert found["blocks"]["flags"]["blocks"] == 4 < found["blocks"]["flags"]["n"] - 1
+
+
 def test_heads_attend_as_said(quick: dict[str, Any]) -> None:
     pair, flags, select = quick["attention"]["constructions"]
     assert pair["blocks"][0]["heads"][0]["map"] == [[1, pytest.approx(0)]] * 2

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.errors import UserError
-from selfcorrect.studies.concepts.answers import answered, locked
+from selfcorrect.studies.concepts.answers import answered, between, locked
+from selfcorrect.studies.concepts.bounds import bounded
 from selfcorrect.studies.concepts.calibration import calibration
 from selfcorrect.studies.concepts.laws import (
     Results,
@@ -26,7 +27,7 @@ from selfcorrect.studies.concepts.laws import (
 )
 from selfcorrect.studies.concepts.markov import markov
 from selfcorrect.studies.concepts.means import mean
-from selfcorrect.studies.concepts.noise import noise
+from selfcorrect.studies.concepts.noise import noise, third
 from selfcorrect.studies.concepts.typical import pathwise, typical
 from selfcorrect.theory.averages import constant
 from selfcorrect.theory.discrete import MOST_TYPES, enumerable
@@ -106,7 +107,7 @@ def concepts(
         )
     speed = speeds(known)
     pair = known.pair(speed.nearest)
-    rngs = iter(np.random.default_rng(seed).spawn(7))
+    rngs = iter(np.random.default_rng(seed).spawn(9))
     found = Results()
     walked = follow(known, spaced(HORIZON), n, next(rngs))
     found.add(typical(known, walked))
@@ -117,8 +118,11 @@ def concepts(
     found.add(noise(pair, shares, _SIDES_ROUNDS, HORIZON, n, next(rngs)))
     found.add(answered(pair, rounds, n, next(rngs)))
     found.add(locked(pair, PRIORS, HORIZON // 2, n, next(rngs)))
+    found.add(between(rounds))
     models = [_sticky(stay) for stay in _STAYS]
     found.add(markov(models, _LENGTH, _MARKOV_HORIZON, n, next(rngs)))
+    found.add(third(HORIZON, n, next(rngs)))
+    found.add(bounded(known, rounds, next(rngs)))
     why = indistinguishable(float(speed.kl.min()), HORIZON)
     rates = [each for each in found.laws if each["kind"] == "rate" and each["relative_error"]]
     return {

@@ -28,13 +28,17 @@ from selfcorrect.theory.discrete import (
     histories,
     move,
 )
+from selfcorrect.theory.own_answers import mean_belief
 from selfcorrect.theory.posteriors import (
     Concepts,
     believed,
     kl,
     predicted,
+    stated,
 )
 
+#: Two examples by their prior of C+: p_+, p_−. In the second, answers between instructions hasten.
+EXAMPLES = {0.5: ((0.5, 0.3, 0.2), (0.3, 0.3, 0.4)), 0.9: ((0.6, 0.4), (0.4, 0.6))}
 #: The exact distribution of the counts is computed while it has no more values than this.
 MOST_COUNTS = 20_000
 
@@ -133,6 +137,31 @@ def locked(
             name = f"share that believes C+, prior {prior:g}"
             found.comparisons += compare(name, rounds, truth, plus > 0.5)
     found.curves["locked"] = {**curve, "rounds": rounds, "n": paths}
+    return found
+
+
+def between(rounds: int) -> Results:
+    """E[p(C+)] with an answer after each instruction minus without, in two examples, enumerated.
+
+    An instruction and an answer are one token each.
+
+    Args:
+        rounds: of both.
+    """
+    found = Results()
+    curve: dict[str, Any] = {"round": list(range(1, rounds + 1)), "examples": []}
+    for prior, rows in EXAMPLES.items():
+        known = stated(rows, [prior, 1 - prior], tokens=1)
+        alone, both = (mean_belief(known, shape, rounds) for shape in ("i", "ia"))
+        apart = [b - a for a, b in zip(alone, both, strict=True)]
+        curve["examples"].append(
+            {"prior": prior, "p": known.p.tolist(), "alone": alone, "both": both, "apart": apart}
+        )
+        found.laws.append(
+            law("between", f"prior {prior:g}: E[p(C+)] with answers − without, round {rounds}",
+                None, apart[-1])
+        )  # fmt: skip
+    found.curves["between"] = curve
     return found
 
 

@@ -193,6 +193,51 @@ def answers(c: Mapping[str, Curves]) -> Chart:
     )
 
 
+def between(c: Curves) -> Chart:
+    """E[p(C+)] with answers minus without, in two examples."""
+    drawn = []
+    for each, colour, dash in zip(
+        c["examples"], ("@outcome", "@confidence"), ("solid", "dash"), strict=True
+    ):
+        name = f"p₊ = {_row(each['p'][0])}, p₋ = {_row(each['p'][1])}, prior {each['prior']:g}"
+        drawn.append(line(name, c["round"], each["apart"], colour, dash))
+    last = ", ".join(f"{each['apart'][-1]:+.4f}" for each in c["examples"])
+    return Chart(
+        "between",
+        "Answers between instructions may slow or hasten",
+        f"The difference is below 0 in one example and above in the other; at the end {last}.",
+        drawn,
+        axes("round t", "E[p(C+)] with answers − without"),
+        "Enumerated; instructions and answers of one token.",
+    )
+
+
+def entropy_rounds(c: Mapping[str, Curves]) -> Chart:
+    """The entropy's distance from its limit divided by ρ^t, in both cases, with its bounds."""
+    drawn = []
+    for (case, of), colour in zip(c.items(), ("@outcome", "@confidence"), strict=True):
+        t = of["round"]
+        drawn += [
+            area(t, of["low"], of["high"], f"{colour}/15"),
+            markers(f"{case}: falls as {of['by']}", t, of["away"], colour, "circle"),
+        ]
+    return Chart(
+        "entropy-rounds",
+        "Entropy under a repeated instruction",
+        "Divided by ρ^t, the distance of the entropy from its limit stays constant where p₊ covers "
+        "p₋, and rises along a line where it doesn't.",
+        drawn,
+        axes("round t", "(H(p_t) − H(p₊)) ÷ ρ^t, nats"),
+        "Markers: computed. Bands: the bounds. "
+        + "; ".join(f"{case}: ρ = {of['ratio']:.3g}" for case, of in c.items())
+        + ".",
+    )
+
+
+def _row(p: Sequence[float]) -> str:
+    return f"({', '.join(f'{x:g}'.removeprefix('0') for x in p)})"
+
+
 def locked(c: Curves) -> Chart:
     """The share of paths that end at C+ against the prior."""
     return Chart(

@@ -23,14 +23,21 @@ from selfcorrect.theory.discrete import (
     move,
     types,
 )
-from selfcorrect.theory.instructions import drift, threshold
+from selfcorrect.theory.instructions import drift, favoured, held_up_to, threshold
 from selfcorrect.theory.posteriors import (
     Concepts,
     Floats,
     Ints,
     believed,
     log_likelihood,
+    log_posterior,
+    stated,
 )
+
+#: C+, the concept of wrong instructions, and a third that lies between them; and shares of wrong
+#: instructions at which C+, the third and the wrong one are favoured.
+THIRD = ((0.7, 0.2, 0.1), (0.1, 0.2, 0.7), (0.4, 0.2, 0.4))
+THIRD_WRONG = (0.1, 0.35, 0.9)
 
 
 def noise(
@@ -101,6 +108,31 @@ def noise(
                 why="a limit: at q* it is approached as 1/√t" if side == "at" else "a limit")
         )  # fmt: skip
         found.curves["sides"][side] = _mean_posterior(concepts, q, rounds, paths, rng, found)
+    return found
+
+
+def third(rounds: int, paths: int, rng: np.random.Generator) -> Results:
+    """Three concepts: below q* another one than C+ can win.
+
+    Args:
+        rounds: of the sampled paths.
+        paths: their number for each share of wrong instructions.
+        rng: what draws.
+    """
+    known = stated(THIRD)
+    star, held = threshold(known.pair(1)), held_up_to(known)
+    found = Results()
+    for q in THIRD_WRONG:
+        winner = favoured(known, q)
+        counts = _counted(known.pair(1), q, rounds, paths, rng)
+        posterior = log_posterior(log_likelihood(counts, known.p), known.prior)
+        many = int((posterior.argmax(axis=1) == winner).sum())
+        who = ("C+", "the wrong concept", "the third concept")[winner]
+        found.laws.append(
+            law("third_paths", f"three concepts: paths for {who}, round {rounds}, q = {q:g}", 1.0,
+                many / paths, ends=share_ends(many, paths), n=paths, scale=1.0, why="a limit")
+        )  # fmt: skip
+    found.curves["third"] = {"threshold": star, "held": held, "distributions": known.p.tolist()}
     return found
 
 

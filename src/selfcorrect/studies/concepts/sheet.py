@@ -49,7 +49,11 @@ _PATHWISE = (
     "p₊ is ε · TV(p₋, p₊), and for small ε the entropy differs from its limit by "
     "ε · (cross-entropy(p₋, p₊) − H(p₊)). This may be negative: the entropy then approaches its "
     "limit from below. It holds for each path, if C+ gives every token of its rival some "
-    "probability; if not, the entropy falls as ε log ε. The mean of the distance falls at the rate "
+    "probability; if not, the entropy falls as ε log ε. Both cases have bounds that hold at every "
+    "ε, β ε log(1/ε) + k ε ≤ H(p_t) − H(p₊) ≤ β ε log(1/ε) + K ε, where β is the mass that p₋ has "
+    "on tokens which C+ never gives. So if each round multiplies the odds of the rival by ρ < 1, "
+    "the distance is O(ρ^t) for β = 0 and O(t ρ^t) otherwise. For any measure M of an answer "
+    "|E M − E₊ M| ≤ ε (max M − min M). The mean of the distance falls at the rate "
     "of E[ε], because the same rare paths dominate it.",
 )
 _CALIBRATION = (
@@ -69,6 +73,9 @@ _NOISE = (
     "C+ then drift by m[(1−q) D(+‖−) − q D(−‖+)] a round. Below q* = D(+‖−) / (D(+‖−) + D(−‖+)) "
     "the posterior converges to C+, above it to C−. At q* the log-odds are a random walk without "
     "drift, which doesn't converge: at any late time half of the paths favour C+, half C−.",
+    "This is about two concepts. With more, the posterior converges to the concept that is "
+    "nearest, by KL, to the mixture (1−q) p₊ + q p₋ of the instructions, and that may be a third "
+    "one, at a q below q*.",
 )
 _ANSWERS = (
     "Now the model reads its own answers, drawn from its own prediction. For any history, "
@@ -77,9 +84,11 @@ _ANSWERS = (
     "converges to 0 or 1. As its mean is constant, a share of paths equal to the prior ends at C+ "
     "and the rest at the wrong concept, all with certainty. Growing certainty is no sign of being "
     "right.",
-    "An instruction from C+ changes this: E[p(C+)] rises. With answers between the instructions it "
-    "rises more slowly, since paths that have settled on the wrong concept continue to confirm it. "
-    "In this sense convergence comes from a consistent instruction, not from the dialogue.",
+    "An instruction from C+ changes this: E[p(C+)] rises. In this sense convergence comes from a "
+    "consistent instruction, not from the dialogue. Whether answers between the instructions slow "
+    "the rise depends on the example: an answer spreads the posterior π and keeps its mean, so by "
+    "Jensen's inequality it slows the rise by the next instruction where that rise, "
+    "g(π) = E₊[p(C+ | π, y)], is concave in π, and hastens it where g is convex.",
 )
 _MARKOV = (
     "Concepts need not draw tokens independently. Here both are hidden Markov models that start "
@@ -107,17 +116,21 @@ def sheet(result: Result) -> Sheet:
             Section("Entropy and total variation", _PATHWISE, [
                 *_drawn(curves, "pathwise", charts.pathwise),
                 laws(result, "Path by path, and on average", "entropy", "variation"),
+                *_drawn(curves, "entropy_rounds", charts.entropy_rounds),
+                laws(result, "Bounds at every ε, and two rates", "performance", "bound"),
             ]),
             Section("Calibration", _CALIBRATION, [
                 *_calibration(curves), laws(result, "Calibration error", "distance", "ece")
             ]),
             Section("Wrong instructions", _NOISE, [
-                *_noise(curves), laws(result, "Drift and threshold", "noise")
+                *_noise(curves), laws(result, "Drift and threshold", "noise"),
+                laws(result, _third(curves["third"]), "third"),
             ]),
             Section("The model's own answers", _ANSWERS, [
                 *_drawn(curves, "answers", charts.answers),
+                *_drawn(curves, "between", charts.between),
                 *_drawn(curves, "locked", charts.locked),
-                laws(result, "Where answers lead", "answers"),
+                laws(result, "Where answers lead", "answers", "between"),
             ]),
             Section("Hidden-Markov concepts", _MARKOV, [
                 *_drawn(curves, "lengths", charts.lengths),
@@ -141,6 +154,13 @@ def sheet(result: Result) -> Sheet:
 def _drawn(curves: Mapping[str, Any], name: str, chart: Any) -> list[Chart]:
     """The chart of a curve, where there is one."""
     return [chart(curves[name])] if name in curves else []
+
+
+def _third(c: Mapping[str, Any]) -> str:
+    return (
+        f"A third concept between the two: C+ is favoured up to q = {number(c['held'])}, not up to "
+        f"q* = {number(c['threshold'])}"
+    )
 
 
 def _calibration(curves: Mapping[str, Any]) -> list[Chart]:
@@ -210,8 +230,9 @@ def _driven(found: Mapping[str, Law]) -> list[str]:
         said.append(f"There is no threshold for wrong instructions: {star['why']}.")
     else:
         said.append(
-            f"The posterior converges to C+ up to a share of wrong instructions of {ends(star)} "
-            f"(predicted: {number(star['predicted'])}); at that share it has no drift."
+            "With two concepts the posterior converges to C+ up to a share of wrong instructions "
+            f"of {ends(star)} (predicted: {number(star['predicted'])}); at that share it has no "
+            "drift. A third concept can win below that share."
         )
     settled = "" if locked["measured"] is None else (
         ", and a share of paths equal to the prior ends at C+, the rest at the wrong concept, all "
@@ -224,8 +245,9 @@ def _driven(found: Mapping[str, Law]) -> list[str]:
     if both["measured"] is not None and locked["measured"] is not None:
         change = "slow" if both["alone"] - both["predicted"] > LEAST else "don't slow"
         said.append(
-            f"Between instructions, answers {change} the rise of E[p(C+)]: it reaches "
-            f"{number(both['predicted'])} with them and {number(both['alone'])} without."
+            f"Between instructions, answers {change} the rise of E[p(C+)] in this example: it "
+            f"reaches {number(both['predicted'])} with them and {number(both['alone'])} without. "
+            "This is no law: in another example they hasten it (see there)."
         )
     return said
 

@@ -9,6 +9,7 @@ import torch
 from selfcorrect.errors import UserError
 from selfcorrect.studies.construct.boundaries import MAKERS, boundaries
 from selfcorrect.studies.construct.laws import laws
+from selfcorrect.studies.construct.needed import needed
 from selfcorrect.theory.construction.blocks import Block, Transformer, width
 from selfcorrect.theory.construction.tokens import (
     Contexts,
@@ -45,7 +46,8 @@ def construct(
     Returns:
         What ``--json`` prints. ``constructions``: sizes and errors of each; ``laws``: see
         :func:`~selfcorrect.studies.construct.laws.laws`; ``boundaries``: see
-        :func:`~selfcorrect.studies.construct.boundaries.boundaries`; ``attention``: all maps of
+        :func:`~selfcorrect.studies.construct.boundaries.boundaries`; ``needed``: see
+        :func:`~selfcorrect.studies.construct.needed.needed`; ``attention``: all maps of
         the first step in one context of 5 responses (2 for Bradley-Terry), from the best to the
         worst: of 50 contexts the one in which weights are spread most; ``settings``.
 
@@ -67,6 +69,7 @@ def construct(
         "constructions": found,
         "laws": laws(pairs, some),
         "boundaries": boundaries(pairs, some, wide, steps),
+        "needed": needed(pairs, some, steps, seed=seed, quick=quick),
         "attention": _attention(d, seed),
         "settings": {
             "n": n,

@@ -7,6 +7,7 @@ from typing import Any
 
 from selfcorrect.report.numbers import MISSING, count, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.construct import sheet_needed
 from selfcorrect.studies.construct.sheet_laws import WANTED, parts, power, slope
 
 QUESTION = "Can a transformer's weights perform gradient descent on a ranking loss?"
@@ -86,6 +87,7 @@ def sheet(result: Result) -> Sheet:
                 parts(result["laws"]),
             ),
             _boundaries(result["boundaries"]),
+            sheet_needed.section(result["needed"]),
         ],
         settings={
             name: str(settings[name]) for name in ("n", "d", "steps", "tasks", "seed", "dtype")
@@ -111,6 +113,7 @@ def _findings(result: Result) -> list[str]:
         *_costs(found),
         _kept(result["laws"]),
         *_broken(result["boundaries"]),
+        *sheet_needed.findings(result["needed"]),
     ]
 
 

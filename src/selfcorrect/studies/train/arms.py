@@ -1,7 +1,8 @@
 """What is trained: arms, each one shape and one recipe, collected into presets.
 
-An arm differs from the one it is compared with only in what its name says. The preset ``released``
-is the recipe of the code of arXiv 2405.18634. Each ``released-…`` is one thing that this code does
+An arm differs from the one it is compared with only in what its name says. Arms of ``ablations``
+and ``ranked`` are tuned and trained to several budgets (:mod:`.tuning`). The preset ``released`` is
+the recipe of the code of arXiv 2405.18634. Each ``released-…`` is one thing that this code does
 differently from what the paper says, together with what the paper says, to show the effect on the
 published curves.
 """
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from selfcorrect.errors import UserError
+from selfcorrect.theory.contexts import Kind
 from selfcorrect.theory.training import Objective, Recipe
 from selfcorrect.theory.transformer import Shape
 
@@ -23,6 +25,8 @@ class Arm:
     Attributes:
         name: unique within its preset.
         versus: the name of the arm of the preset that it is compared with, or ``None``.
+        budgets: rising numbers of steps at which it is evaluated, in place of the recipe's steps;
+            its learning rates are then chosen by validation. None of an arm with a fixed recipe.
     """
 
     preset: str
@@ -30,18 +34,26 @@ class Arm:
     shape: Shape
     recipe: Recipe
     versus: str | None = None
+    budgets: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 BASE = Shape()
-#: Of the published ablations: heads → the width that the released code has with them.
-HEADS = {1: 32, 3: 96, 4: 128, 6: 192}
-DEPTHS = (1, 5, 10, 20)
-
-_ABLATED = Recipe(steps=600)
-_WARPED = Recipe(kind="warped", steps=800)
+#: Of the arms that are trained to several budgets, the last of which must have reached a plateau.
+SMALL = replace(BASE, layers=2, width=24)
+RANKED = replace(SMALL, responses=8, d=2)
+#: N and d of each kind of data are those of this shape.
+SHAPES: dict[Kind, Shape] = {"original": BASE, "warped": BASE, "ranked": RANKED}
+BUDGETS = {"ablations": (300, 600, 1200), "ranked": (900, 1800, 3600)}
+#: What an ablation changes.
+PARTS: dict[str, dict[str, Any]] = {
+    "linear attention": {"attention": "linear"},
+    "no FFN": {"ffn": False},
+    "1 head": {"heads": 1},
+    "1 layer": {"layers": 1},
+}
 
 
 def _formats() -> list[Arm]:
@@ -51,34 +63,15 @@ def _formats() -> list[Arm]:
     ]
 
 
-def _ablations() -> list[Arm]:
-    def arm(name: str, versus: str | None = "base", **changed: Any) -> Arm:
-        return Arm("ablations", name, replace(BASE, **changed), _ABLATED, versus)
-
-    first, *wider = HEADS.items()
+def _tuned(preset: str, shape: Shape, recipe: Recipe) -> list[Arm]:
+    """The whole shape, and the same without each of its parts."""
+    budgets = BUDGETS[preset]
     return [
-        arm("base", None),
-        arm("linear attention", attention="linear"),
-        arm("no FFN", ffn=False),
-        arm("linear attention, no FFN", attention="linear", ffn=False),
-        *(arm(_heads(h), heads=h) for h in HEADS if h != BASE.heads),
-        arm(_heads(*first), None, heads=first[0], width=first[1]),
-        *(arm(_heads(h, w), _heads(*first), heads=h, width=w) for h, w in wider),
-        *(arm("1 layer" if n == 1 else f"{n} layers", layers=n) for n in DEPTHS),
-    ]
-
-
-def _warped() -> list[Arm]:
-    def arm(name: str, versus: str | None = "base", **changed: Any) -> Arm:
-        return Arm("warped", name, replace(BASE, **changed), _WARPED, versus)
-
-    return [
-        arm("base", None),
-        Arm("warped", "3,000 steps", BASE, replace(_WARPED, steps=3000), "base"),
-        arm("linear attention", attention="linear"),
-        arm("no FFN", ffn=False),
-        arm("1 head", heads=1),
-        arm("1 layer", layers=1),
+        Arm(preset, "base", shape, recipe, None, budgets),
+        *(
+            Arm(preset, name, replace(shape, **changed), recipe, "base", budgets)
+            for name, changed in PARTS.items()
+        ),
     ]
 
 
@@ -171,9 +164,9 @@ def presets(released_size: bool = False) -> dict[str, list[Arm]]:
         released_size: the presets ``released…`` at the paper's own size: hours a seed on a CPU.
     """
     return {
+        "ablations": _tuned("ablations", SMALL, Recipe()),
+        "ranked": _tuned("ranked", RANKED, Recipe(kind="ranked")),
         "formats": _formats(),
-        "ablations": _ablations(),
-        "warped": _warped(),
         "objectives": _objectives(),
         **_released(released_size),
     }
@@ -185,7 +178,7 @@ def chosen(names: list[str], *, quick: bool, released_size: bool) -> list[Arm]:
     Args:
         names: of presets; none for all.
         quick: for a first look: few arms and, except for the one-token format, a fifth of the
-            steps.
+            steps, or a tenth of the budgets.
         released_size: see :func:`presets`.
 
     Raises:
@@ -209,15 +202,17 @@ _QUICK = {
     ("ablations", "base"),
     ("ablations", "linear attention"),
     ("ablations", "no FFN"),
-    ("warped", "base"),
-    ("warped", "linear attention"),
+    ("ranked", "base"),
+    ("ranked", "linear attention"),
     ("released-mask", "no FFN"),
     ("released-mask", "no FFN, sees all"),
 }
 
 
 def _shorter(arm: Arm) -> Arm:
-    return replace(arm, recipe=replace(arm.recipe, steps=max(arm.recipe.steps // 5, 1)))
+    steps = max(arm.recipe.steps // 5, 1)
+    budgets = tuple(budget // 10 for budget in arm.budgets)
+    return replace(arm, recipe=replace(arm.recipe, steps=steps), budgets=budgets)
 
 
 def _heads(heads: int, width: int | None = None) -> str:

@@ -52,41 +52,34 @@ def references(result: Result) -> Chart:
     )
 
 
-def excess(arms: Sequence[Result], name: str, title: str, caption: str) -> Chart:
-    """The excess of each arm over the floor, with its interval."""
-    shown = list(reversed(arms))
-    values = [arm["excess"]["mean"] for arm in shown]
-    bars: dict[str, Any] = {}
-    if all(arm["excess"]["low"] is not None for arm in shown):
-        bars["error_x"] = {
-            "type": "data",
-            "symmetric": False,
-            "array": [a["excess"]["high"] - a["excess"]["mean"] for a in shown],
-            "arrayminus": [a["excess"]["mean"] - a["excess"]["low"] for a in shown],
-            "color": "@outcome",
-            "thickness": 1.2,
-            "width": 3,
-        }
-    trace: Trace = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": values,
-        "y": [arm["name"] for arm in shown],
-        "marker": {"color": "@outcome", "symbol": "circle", "size": 7},
-        "showlegend": False,
-        **bars,
-    }
+def budgets(arms: Sequence[Result], name: str, title: str) -> Chart:
+    """The excess of each arm at each of its budgets, with its interval."""
+    steps = arms[0]["budgets"]
+    drawn = []
+    for arm, colour, symbol in zip(arms, _COLOURS, _SYMBOLS, strict=False):
+        found = arm["excess_at"]
+        ends = None
+        if all(each["low"] is not None for each in found):
+            ends = ([each["low"] for each in found], [each["high"] for each in found])
+        means = [each["mean"] for each in found]
+        drawn.append(
+            {**markers(arm["name"], steps, means, colour, symbol, ends=ends),
+             "mode": "lines+markers"}
+        )  # fmt: skip
     return Chart(
         name,
         title,
-        "; ".join(f"{arm['name']}: {short(arm['excess']['mean'], 3)}" for arm in arms),
-        [trace],
-        {
-            "xaxis": {"title": {"text": "excess over the floor, nats"}, "rangemode": "tozero"},
-            "yaxis": {"automargin": True},
-        },
-        caption,
-        f"{8 + 1.6 * len(arms):g}rem",
+        "Excess after the last budget. "
+        + "; ".join(f"{arm['name']}: {short(arm['excess_at'][-1]['mean'], 3)}" for arm in arms),
+        drawn,
+        axes(
+            "steps",
+            "excess over the floor, nats",
+            xaxis={"type": "log", "tickvals": list(steps)},
+            yaxis={"rangemode": "tozero"},
+        ),
+        f"Each arm at its own learning rate; 95 % intervals over {arms[0]['excess']['n']} seeds.",
+        "24rem",
     )
 
 

@@ -13,6 +13,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from selfcorrect.studies.train.arms import SHAPES
 from selfcorrect.theory.contexts import KINDS
 from selfcorrect.theory.descent import READINGS, descent, distance, floor
 from selfcorrect.theory.preferences import loss_and_gradient, prefixes
@@ -68,17 +69,18 @@ def references(contexts: int, device: torch.device, *, quick: bool = False) -> d
         (:func:`on_squared_scores`).
     """
     found: dict[str, Any] = {"references": {}, "floor": {}, "random": {}}
-    sizes = sizes_of(_RESPONSES).to(device)
-    mask = prefixes(_RESPONSES, sizes)
     for kind in KINDS:
-        drawn, least, optimum = held_out(kind, contexts, _RESPONSES, _D, device)
-        fell, _ = descent(drawn, sizes, steps=STEPS, generator=_generator(device))
+        shape = SHAPES[kind]
+        sizes = sizes_of(shape.responses).to(device)
+        mask = prefixes(shape.responses, sizes)
+        drawn, least, optimum = held_out(kind, contexts, shape.responses, shape.d, device)
+        fell, _ = descent(drawn, sizes, steps=STEPS, generator=generator(device))
         read = {name: reading(drawn, sizes) for name, reading in READINGS.items()}
         found["references"][kind] = {
             name: curve(distance(f, drawn.truth))
             for name, f in {"descent": fell, "floor": optimum, **read}.items()
         }
-        f = torch.randn(optimum.shape, generator=_generator(device), device=device)
+        f = torch.randn(optimum.shape, generator=generator(device), device=device)
         y, r = drawn.responses[:, None], drawn.rewards[:, None]
         loss, _ = loss_and_gradient(f, y, r, "cosine", mask)
         found["floor"][kind] = estimate(least.mean(-1).tolist())
@@ -95,7 +97,7 @@ def _noise(contexts: int, device: torch.device) -> dict[str, Any]:
     for p in NOISE:
         hit = noisy(drawn, p)
         for name, steps in (("descent", STEPS), ("descent stopped early", int(STEPS - 25 * p))):
-            f, _ = descent(hit, sizes, steps=steps, generator=_generator(device))
+            f, _ = descent(hit, sizes, steps=steps, generator=generator(device))
             found[name][f"{p:g}"] = curve(distance(f, drawn.truth))
         found["floor"][f"{p:g}"] = curve(distance(floor(hit, sizes)[1], drawn.truth))
     return found
@@ -161,5 +163,6 @@ def _short(values: Any) -> list[float]:
     return [float(f"{value:.6g}") for value in values]
 
 
-def _generator(device: torch.device) -> torch.Generator:
+def generator(device: torch.device) -> torch.Generator:
+    """The same draws for every curve."""
     return torch.Generator(device).manual_seed(TEST + 2)

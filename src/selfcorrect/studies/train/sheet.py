@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfcorrect.report.numbers import MISSING, count, interval, short
+from selfcorrect.report.numbers import MISSING, interval, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.train import charts
-from selfcorrect.studies.train.claims import arm, claims, margin
+from selfcorrect.studies.train import ablations, charts
+from selfcorrect.studies.train.claims import arm, claims
 
 QUESTION = (
     "Does a transformer trained on a ranking loss do what descent on it does, and what is that "
@@ -33,11 +33,6 @@ _SETTING = (
     "paper's metric. It is not what is trained: even the direction with the smallest loss is well "
     "above 0.",
 )
-_WARPED = (
-    "The warped variant is this project's, not the paper's. Every response has its own noise, and "
-    "the rewards are transformed by a random increasing function, another one in each context, so "
-    "that only their ranks can be compared. The floor and the measures are the same."
-)
 _RELEASED = (
     "The preset released is the paper's recipe: Adam at a constant learning rate, initialised as "
     "GPT-2. Unless the paper's own size is asked for, it has fewer layers and steps, ten times the "
@@ -60,8 +55,8 @@ def sheet(result: Result) -> Sheet:
         findings=_findings(result),
         sections=[
             Section("The task", _SETTING, [charts.references(result), _readings(result)]),
-            Section("Published claims", [], [claims(result)]),
-            *_ablations(result),
+            Section("Claims", [], [claims(result)]),
+            *ablations.sections(result),
             *_noise(result),
             _objectives(result),
             *_released(result),
@@ -75,8 +70,8 @@ def _findings(result: Result) -> list[str]:
     if result["settings"]["quick"]:
         said.append(
             "A first look (--quick): except for the one-token format, training took a fifth of "
-            "the full number of steps, on fewer seeds. The verdicts are about that, and may differ "
-            "at full size."
+            "the full number of steps, in ablations a tenth, on fewer seeds. The verdicts are "
+            "about that, and may differ at full size."
         )
     for name in ("one-token", "interleaved"):
         found = arm(result, "formats", name)
@@ -97,37 +92,7 @@ def _findings(result: Result) -> list[str]:
         f"{short(of['best copy']['mean'][at], 3)}, and a least-squares line through the responses "
         f"{short(of['least squares']['mean'][at], 3)}."
     )
-    for preset, data in (("ablations", "the original data"), ("warped", "warped data (ours)")):
-        said += _worst(result, preset, data)
-    return said
-
-
-def _worst(result: Result, preset: str, data: str) -> list[str]:
-    """The ablation with the largest cost, and which ones are clearly worse."""
-    found = [
-        a
-        for a in result["arms"]
-        if a["preset"] == preset and a["versus"] == "base" and a["excess_difference"]
-        and a["recipe"]["steps"] == _steps(result, preset)
-    ]  # fmt: skip
-    if not found:
-        return []
-    most = margin(result, found[0]["kind"])
-    worst = max(found, key=lambda a: float(a["excess_difference"]["mean"]))
-    e = worst["excess_difference"]
-    shown = [a for a in found if (a["excess_difference"]["low"] or 0) > most]
-    names = ", ".join(a["name"] for a in shown)
-    clear = f"clearly worse: {names}" if shown else "none is clearly worse"
-    return [
-        f"Ablations on {data}: of {count(len(found), 'arm')} {clear} (by more than "
-        f"{short(most, 3)} nats). The largest difference is that of {worst['name']}, "
-        f"{short(e['mean'], 3, signed=True)} {interval(e, 3)} nats."
-    ]
-
-
-def _steps(result: Result, preset: str) -> int:
-    base = arm(result, preset, "base")
-    return base["recipe"]["steps"] if base else 0
+    return said + ablations.findings(result)
 
 
 def _over(result: Result) -> float:
@@ -192,26 +157,6 @@ def _table(arms: Arms, title: str, note: str = "", *, terminal: bool = True) -> 
 _PAIRED = "95 % intervals over seeds (Student's t); differences are paired by seed."
 
 
-def _ablations(result: Result) -> list[Section]:
-    parts: list[Table | Chart] = []
-    for preset, kind in (("ablations", "original data"), ("warped", "warped data, ours")):
-        arms = _of(result, preset)
-        if arms:
-            caption = f"On the {kind}; 95 % intervals over {arms[0]['excess']['n']} seeds."
-            title = f"Ablations, {kind}"
-            parts.append(charts.excess(arms, preset, title, caption))
-            parts.append(_table(arms, f"{title}: excess and differences", _PAIRED))
-    if not parts:
-        return []
-    text = [
-        "One thing is changed at a time; every arm keeps its causal mask, its residual stream and "
-        "the recipe. The number of heads is varied at a fixed width, and also with the widths of "
-        "the released code, which confound the two.",
-        _WARPED,
-    ]
-    return [Section("Which parts are needed", text, parts)]
-
-
 def _noise(result: Result) -> list[Section]:
     found = _of(result, "formats") or _of(result, "released")
     if not found:
@@ -236,7 +181,7 @@ def _noise(result: Result) -> list[Section]:
 
 
 def _objectives(result: Result) -> Section:
-    parts: list[Table | Chart] = [charts.squared(result)]
+    parts: list[Table | Chart] = [charts.squared(result), _minima(result["minima"])]
     arms = _of(result, "objectives")
     if arms:
         title = "Trained on other objectives"
@@ -250,14 +195,38 @@ def _objectives(result: Result) -> Section:
     return Section(
         "Other objectives",
         [
-            "With scores −‖f − y‖² every gradient points along the line of the responses, away "
-            "from the noise. The direction never changes, for any n, and the loss falls as W "
-            "grows, so there is no finite optimum. Ranks determine a direction of improvement, not "
-            "an optimum.",
+            "With scores −‖f − y‖² on the original data every gradient points along the line of "
+            "the responses, away from the noise. The direction never changes, for any n, and the "
+            "loss falls as W grows, so there is no finite optimum. In general the loss has a "
+            "minimum unless a direction separates the ranking, that is, unless the responses have "
+            "the same order along it. On a line one always does; among few responses in many "
+            "dimensions, too.",
             "weighted uses the values of the rewards: Σ w_i ‖f − y_i‖² with w the softmax of 5 r. "
             "Its minimiser is the mean with exponential weights.",
         ],
         parts,
+    )
+
+
+def _minima(found: Result) -> Table:
+    """The shares and the growth."""
+    rows = []
+    for kind, each in found.items():
+        for row in each:
+            cells = [
+                MISSING if e is None else f"{short(e['mean'])} {interval(e)}"
+                for e in (row["growth"]["minimum"], row["growth"]["none"])
+            ]
+            rows.append([kind, str(row["n"]), f"{percent(row['share'])} %", *cells])
+    some = next(iter(found.values()))[0]
+    return Table(
+        "Squared scores: contexts whose loss has a minimum",
+        ["data", "n", "with a minimum", "growth of ‖f‖ with one", "without"],
+        rows,
+        f"Of {some['contexts']} contexts of each kind, by a linear programme. Growth: ‖f‖ after "
+        f"{some['steps'][1]:,} steps of descent from 0, divided by that after "
+        f"{some['steps'][0]:,}; means with "
+        "95 % intervals over contexts. 1 is convergence.",
     )
 
 

@@ -55,7 +55,7 @@ def bradley_terry(d: int, limits: Limits, *, rate: float, steps: int) -> Transfo
 def pair(limits: Limits, rate: float) -> list[Head]:
     """The two heads of :func:`bradley_terry`."""
     best = Head("the better response", [({"one": limits.sharpness}, {"r": 1})], [_copy(2 * rate)])
-    average = Head("both, by score", [_FIT, ({"one": -1}, {"s": 1})], [_copy(-2 * rate)])
+    average = Head("both, by score", [FIT, ({"one": -1}, {"s": 1})], [_copy(-2 * rate)])
     return [best, average]
 
 
@@ -91,11 +91,11 @@ def rank_flags(n: int, d: int, limits: Limits, *, rate: float, steps: int) -> Tr
     count = [
         unit
         for k in range(1, n + 1)
-        for unit in _at_least({f"all {k}": apart, "r": -apart}, apart * limits.lowest, "rank")
+        for unit in at_least({f"all {k}": apart, "r": -apart}, apart * limits.lowest, "rank")
     ]
     # rank counts the better ones: 0 is the best
-    flags = [unit for k in range(1, n - 1) for unit in _at_least({"rank": -2}, 2 * k, f"flag {k}")]
-    flags += _at_least({"rank": 2}, 4 - 2 * n, "worst")
+    flags = [unit for k in range(1, n - 1) for unit in at_least({"rank": -2}, 2 * k, f"flag {k}")]
+    flags += at_least({"rank": 2}, 4 - 2 * n, "worst")
     prepare = [
         Block(None, feed_forward(places, gate)),
         Block(attention(places, [gather]), feed_forward(places, count)),
@@ -104,7 +104,7 @@ def rank_flags(n: int, d: int, limits: Limits, *, rate: float, steps: int) -> Tr
     averages = [
         Head(
             f"rank {k + 1} and worse, by score" if k else "all, by score",
-            [_FIT, ({"one": -1}, {"s": 1, **({f"flag {k}": limits.depth} if k else {})})],
+            [FIT, ({"one": -1}, {"s": 1, **({f"flag {k}": limits.depth} if k else {})})],
             [_copy(-2 * rate)],
         )
         for k in range(n - 1)
@@ -164,18 +164,18 @@ def _term(places: dict[str, slice], limits: Limits, rate: float, first: bool, la
     )
     average = Head(
         "the remaining, by score",
-        [_FIT, ({"one": -1}, {"s": 1, "done": limits.depth})],
+        [FIT, ({"one": -1}, {"s": 1, "done": limits.depth})],
         [_copy(-2 * rate, into)],
     )
     if first and last:
         return Block(attention(places, [best, average]))
     apart = 2 / limits.gap
     unmark = Unit({"done": 1}, 0, {"done": -1})
-    mark = [] if last else _at_least({"r": apart, "best": -apart}, 2, "done")
+    mark = [] if last else at_least({"r": apart, "best": -apart}, 2, "done")
     return Block(attention(places, [best, average]), feed_forward(places, [unmark, *mark]))
 
 
-def _at_least(reads: Combination, bias: float, into: str) -> list[Unit]:
+def at_least(reads: Combination, bias: float, into: str) -> list[Unit]:
     """Units that add a step of u = reads + bias to a channel: 0 for u ≤ ½, 1 for u ≥ 3/2.
 
     Between ½ and 3/2 the step is a ramp. No value here is between: rewards are read in units of
@@ -185,7 +185,7 @@ def _at_least(reads: Combination, bias: float, into: str) -> list[Unit]:
 
 
 #: 2⟨f, y⟩, with f of the query and y of the key.
-_FIT: tuple[Combination, Combination] = ({"f": 2}, {"y": 1})
+FIT: tuple[Combination, Combination] = ({"f": 2}, {"y": 1})
 
 
 def _copy(factor: float, into: str = "f") -> tuple[Combination, Combination]:
