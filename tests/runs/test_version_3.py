@@ -71,7 +71,7 @@ def test_it_is_shown_as_it_was(out: Path) -> None:
                 continue  # of draws that are made in another way since
             assert measure["value"] == numbers[0], name
             if measure.get("low") is not None:
-                assert measure["low"] <= numbers[0] <= measure["high"], name
+                assert measure["low"] - 1e-9 <= numbers[0] <= measure["high"] + 1e-9, name
     assert set(summary["controls"]) == {"baseline"}
 
 
