@@ -44,7 +44,8 @@ def test_ours_hold_on_clustered_data() -> None:
     assert all(each.holds for each in found)
     assert all(each.share is not None and each.low <= each.share <= each.high for each in found)
     assert told(found) == [
-        "Audited: on simulated data like these all intervals hold as often as they say."
+        "Audited: in 150 simulations of data like these none of 6 intervals was seen to hold less "
+        "often than it says."
     ]
 
 

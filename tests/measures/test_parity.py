@@ -57,6 +57,20 @@ def test_some_that_alternate_are_said_before_a_verdict_that_holds() -> None:
     assert second.startswith("Accuracy rose by ")
 
 
+def test_a_run_that_is_only_just_large_enough_is_no_contradiction() -> None:
+    """Nothing goes back and forth: the last round shows what the one before nearly did."""
+    y = np.zeros((150, 5))
+    for gained in range(1, 9):
+        y[gained, max(1, 6 - gained) :] = 1  # answers become right, and stay so
+    y[9, 4] = 1
+    table = summary(made(y))
+    previous = table["parity"]["previous"]["verdict"]
+    assert (table["changes"]["accuracy"]["verdict"], table["parity"]["agree"]) == ("better", True)
+    assert "where one stops" not in words(table)
+    y[9:12, 3] = 0
+    assert previous in ("better", "undecided")
+
+
 def test_rounds_that_agree_are_not_spoken_of() -> None:
     y = np.random.default_rng(1).random((400, 1)) < 0.5
     table = summary(made(np.repeat(y, 5, axis=1).astype(float)))

@@ -16,6 +16,8 @@ from selfcorrect.runs.audit import told
 
 def table(figures: Sequence[Audited]) -> RenderableType:
     """A row a figure: how often its interval held, and whether that is as it should be."""
+    if not figures:
+        return Text("Nothing to audit: no figure varies between two clusters or more.")
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     for head in ("figure", "found", "goal", "simulations"):
         grid.add_column(head, justify="left" if head == "figure" else "right")

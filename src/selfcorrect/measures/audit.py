@@ -1,8 +1,8 @@
 """Do a run's intervals hold on data like its own? Simulated, with its clusters and its rates.
 
-Every figure that the verdict rests on is planted: clusters of the run's own sizes, rates or numbers
-as alike within them as the run's are, and a truth that is known. Then it is counted how often the
-interval holds that truth.
+The outcome, its change, and what shows calibration are planted: clusters of the run's own sizes,
+rates or numbers as alike within them as the run's are, and a truth that is known. Then it is
+counted how often the interval holds that truth.
 """
 
 from __future__ import annotations

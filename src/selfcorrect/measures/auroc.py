@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
-from selfcorrect.measures.clusters import Error, Floats, Ints, effective_clusters, error_of
+from selfcorrect.measures.clusters import (
+    LEAST_EFFECTIVE,
+    Error,
+    Floats,
+    Ints,
+    effective_clusters,
+    error_of,
+)
 from selfcorrect.measures.intervals import (
     LEVEL,
     NOBODY,
@@ -21,12 +28,10 @@ from selfcorrect.measures.intervals import (
     with_both,
 )
 
-#: Undefined with fewer right, or fewer wrong, answers than these …
+#: Undefined with fewer right, or fewer wrong, answers than these.
 LEAST_OF_A_CLASS = 5
-#: … and without an interval where fewer effective clusters hold them.
-LEAST_CLUSTERS = 5.0
 
-FEW = f"right or wrong answers lie in fewer than {LEAST_CLUSTERS:.0f} effective clusters"
+FEW = f"right or wrong answers lie in fewer than {LEAST_EFFECTIVE:.0f} effective clusters"
 
 
 def auroc(
@@ -108,7 +113,8 @@ def auroc_difference(
     worth = unequal(of_a)
     if half < ROUNDING:
         return Estimate(value, None, None, n, present, UNVARYING, worth)
-    return Estimate(value, value - half, value + half, n, present, effective=worth)
+    spread = n * error.error**2
+    return Estimate(value, value - half, value + half, n, present, effective=worth, spread=spread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +172,7 @@ def _placed(c: Floats, y: Floats, members: Ints, k: int) -> _Placed | Estimate:
     for of, count in ((right, ones), (~right, zeros)):
         size = np.bincount(members[of], minlength=k).astype(np.float64)
         rarer = min(rarer, effective_clusters(size))
-        if rarer < LEAST_CLUSTERS:
+        if rarer < LEAST_EFFECTIVE:
             return Estimate(value, None, None, n, present, FEW, unequal(members))
         off = placed[of] - value
         part, leverage = np.bincount(members[of], off, k) / count, size / count

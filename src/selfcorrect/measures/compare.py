@@ -14,7 +14,6 @@ from selfcorrect.measures.figures import figure_named
 from selfcorrect.measures.intervals import (
     LEVEL,
     Estimate,
-    Z,
     apart,
     cut,
     means,
@@ -295,6 +294,5 @@ def n_for_margin_of(
 
 
 def _spread(e: Estimate) -> float:
-    if e.spread is not None:
-        return e.spread
-    return e.n * (((e.high or 0.0) - (e.low or 0.0)) / 2 / Z) ** 2
+    assert e.spread is not None  # whatever has an interval says how it varies
+    return e.spread

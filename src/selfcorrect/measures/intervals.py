@@ -224,11 +224,9 @@ def _mean(x: Floats, members: Ints, level: float) -> Estimate:
     squares = float((centred**2).sum())
     if not math.isfinite(squares):
         return checked(m, -math.inf, math.inf, n, k)
-    error = error_of_mean(sums_of(centred, members), sizes, squares)
-    if error.error <= ROUNDING * abs(m):
-        return Estimate(m, None, None, n, k, UNVARYING, unequal(members))
-    e = checked(m, *error.ends(m, level), n, k)
-    return replace(e, spread=n * error.error**2, effective=unequal(members))
+    return error_interval(
+        m, error_of_mean(sums_of(centred, members), sizes, squares), members, level
+    )
 
 
 def unequal(members: Ints) -> float | None:

@@ -1,16 +1,17 @@
-"""Whether a verdict depends on the round in which a run happened to stop."""
+"""Whether a difference depends on the round in which a run happened to stop."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.compare import compare
 from selfcorrect.measures.intervals import apart, cut, mean
-from selfcorrect.outcome import Outcome
+from selfcorrect.measures.looks import level
+from selfcorrect.measures.paired import share_difference
+from selfcorrect.measures.panel import Panel
 
 #: So large a share of dialogues that go back and forth is what the verdict is about.
 ALTERNATING = 0.05
@@ -19,33 +20,65 @@ _Row = Mapping[str, Any]
 
 
 def parity(
-    change: _Row,
-    previous: _Row,
-    both: tuple[Floats, Floats],
-    clusters: NDArray[Any],
-    outcome: Outcome,
-    at: float,
-) -> dict[str, Any]:
-    """A difference up to the last round beside that up to the last but one.
+    panels: tuple[Panel, Panel],
+    change: dict[str, Any],
+    rounds: tuple[int, int],
+    margins: Mapping[str, float],
+    looks: Sequence[int],
+    *,
+    alternates: bool,
+) -> dict[str, Any] | None:
+    """A difference in the last round beside that in the last round but one.
 
-    Where answers go back and forth, a difference in one round is a coin's side.
+    Where answers go back and forth, a difference in one round is a coin's side. Where the two
+    contradict each other, the difference becomes ``undecided``, and ``depends`` is true in it.
 
     Args:
+        panels: after and before, of the same examples; may be one and the same.
         change: the outcome's difference in the last round, as
             :func:`selfcorrect.measures.compare.compare` has it.
-        previous: the same of the last round but one.
-        both: the differences of records in both rounds [n] each.
-        clusters: of the records [n].
-        outcome: of the task.
-        at: the level of the intervals that decide.
+        rounds: those of the difference before.
+        margins: by measure, up to what size a difference counts as none.
+        looks: at the run.
+        alternates: whether many dialogues go back and forth (:data:`ALTERNATING`).
 
     Returns:
-        ``previous``; ``both``: the mean of both differences; ``agree``: whether the two have one
-        verdict.
+        ``round``; ``previous``, the difference there; ``both``, the mean of the two differences;
+        ``agree``, whether they don't contradict each other. ``None`` without a verdict.
     """
-    middle = mean(np.mean(both, axis=0), clusters, level=at)
-    return {
-        "previous": dict(previous),
-        "both": cut(middle, apart(outcome.bounds)).table(),
-        "agree": previous["verdict"] == change["verdict"],
-    }
+    (after, before), outcome = panels, panels[0].outcome
+    if change.get("verdict") is None:
+        return None
+    previous = compare(after, before, rounds, margins, looks=looks, names=(outcome.name,))
+    told = previous[outcome.name]
+    x, y = after.columns["outcome"], before.columns["outcome"]
+    at, of = after.rounds.index(rounds[0]), before.rounds.index(rounds[1])
+    # what is taken off is the same round both times, or the control's at the same round
+    later = of if after is before or len(before.rounds) == 1 else of + 1
+    ends = [(x[:, at], y[:, of]), (x[:, at + 1], y[:, later])]
+    pairs = [np.concatenate(each) for each in zip(*ends, strict=True)]
+    clusters = np.tile(after.clusters, 2)
+    if outcome.kind == "share":
+        both = share_difference(pairs[0], pairs[1], clusters, level=level(looks))
+    else:
+        middle = mean(pairs[0] - pairs[1], clusters, level=level(looks))
+        both = cut(middle, apart(outcome.bounds))
+    agree = not _contradict(change, told, alternates)
+    if not agree:
+        change |= {"verdict": "undecided", "n_needed": None, "depends": True}
+    return {"round": rounds[0], "previous": told, "both": both.table(), "agree": agree}
+
+
+def _contradict(last: _Row, before: _Row, alternates: bool) -> bool:
+    """Whether two differences say unlike things.
+
+    A run that is only just large enough may show in its last round what it didn't in the one
+    before: that is no contradiction, unless many dialogues go back and forth.
+    """
+    verdicts = {last["verdict"], before["verdict"]}
+    if len(verdicts) == 1:
+        return False
+    directions = verdicts & {"better", "worse"}
+    opposite = (last["value"] or 0.0) * (before["value"] or 0.0) < 0
+    unlike = len(directions) == 2 or (bool(directions) and ("same" in verdicts or opposite))
+    return unlike or alternates

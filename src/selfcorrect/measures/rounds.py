@@ -79,20 +79,18 @@ def summarize(
     changes = (
         compare(panel, panel, (last, first), margins, own, looks=looks) if last > first else {}
     )
-    turning: dict[str, Any] = proportion(
-        transitions.alternating(panel.columns["answer"]), panel.clusters
-    ).table()
+    turning, told = _alternating(panel), None
     of_outcome = changes.get(panel.outcome.name, {})
-    told = None
     if len(panel.rounds) > 2:
-        told = _parity((panel, panel), of_outcome, (panel.rounds[-2], first), margins, looks)
-    alternates = turning["value"] is not None and turning["value"] > ALTERNATING
-    if alternates or (told and not told["agree"]):
+        pair = panel.rounds[-2], first
+        turns = turning["alternates"]
+        told = parity((panel, panel), of_outcome, pair, margins, looks, alternates=turns)
+    if turning["alternates"] or (told and not told["agree"]):
         for each in (of_outcome, *converged.values()):
             each["n_needed"] = None  # more examples don't change where the rounds stop
     return {
         "rounds": _rounds(panel, own, seed),
-        "alternating": {**turning, "alternates": alternates},
+        "alternating": turning,
         "parity": told,
         "level": level(looks),
         "changes": changes,
@@ -101,38 +99,10 @@ def summarize(
     }
 
 
-def _parity(
-    panels: tuple[Panel, Panel],
-    change: dict[str, Any],
-    rounds: tuple[int, int],
-    margins: Mapping[str, float],
-    looks: Sequence[int],
-) -> dict[str, Any] | None:
-    """How a difference in the last round stands to that in the round before (:func:`.parity`).
-
-    Where they don't agree, the difference is undecided.
-
-    Args:
-        panels: after and before, of the same examples; may be one and the same.
-        change: the outcome's difference in the last round.
-        rounds: those of the difference before.
-        margins, looks: as in :func:`summarize`.
-    """
-    (after, before), name = panels, panels[0].outcome.name
-    if change.get("verdict") is None:
-        return None
-    previous = compare(after, before, rounds, margins, looks=looks, names=(name,))[name]
-    x, y = after.columns["outcome"], before.columns["outcome"]
-    same = after is before or len(before.rounds) == 1  # what is taken off is one round
-    of_before = y[:, 0] if same else y[:, before.rounds.index(rounds[1])]
-    last = of_before if same else y[:, before.rounds.index(rounds[1]) + 1]
-    at_last = after.rounds.index(rounds[0]) + 1
-    both = (x[:, at_last] - last, x[:, at_last - 1] - of_before)
-    told = parity(change, previous, both, after.clusters, after.outcome, level(looks))
-    if not told["agree"]:
-        change["verdict"] = "undecided"
-        change["n_needed"] = None
-    return {"round": rounds[0], **told}
+def _alternating(panel: Panel) -> dict[str, Any]:
+    """The share of dialogues that go back and forth, and whether that is much."""
+    e = proportion(transitions.alternating(panel.columns["answer"]), panel.clusters)
+    return {**e.table(), "alternates": e.value is not None and e.value > ALTERNATING}
 
 
 def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
@@ -314,7 +284,8 @@ def against(
     if mine.rounds.index(last) > 1:
         before = mine.rounds[mine.rounds.index(last) - 1]
         pair = before, before if before in theirs.rounds else of_control
-        told = _parity((mine, theirs), difference[mine.outcome.name], pair, margins, looks)
+        change, turns = difference[mine.outcome.name], _alternating(mine)["alternates"]
+        told = parity((mine, theirs), change, pair, margins, looks, alternates=turns)
     tokens, others = _tokens(mine, last), _tokens(theirs, of_control)
     return {
         "round": last,

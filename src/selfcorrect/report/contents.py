@@ -22,6 +22,7 @@ from selfcorrect.report.estimates import (
     looked,
     own,
     parts,
+    turning,
     wholes,
 )
 from selfcorrect.report.numbers import clusters, count, decides, written, written_interval
@@ -179,7 +180,7 @@ def _differences(summary: _Summary) -> list[KeyFigure]:
             cell(define, outcome, e, signed=True)._replace(name=term),
             e.get("verdict"),
             e.get("margin"),
-            hanging(e) or few(e) or looked(e),
+            hanging(e) or turning(e) or few(e) or looked(e),
         )
         for label, term, e in found
         if e
@@ -220,7 +221,7 @@ def comparisons(compared: Mapping[str, Estimate], define: Define) -> list[Compar
             "< .001" if e.get("p") is not None and e["p"] < 0.001 else written(e.get("p")),
             e.get("verdict"),
             e.get("margin"),
-            hanging(e) or few(e) or e.get("why", "") or looked(e),
+            hanging(e) or turning(e) or few(e) or e.get("why", "") or looked(e),
         )
         for name, e in compared.items()
     ]

@@ -78,6 +78,11 @@ def few(difference: Estimate) -> str:
     return "too few clusters, or one too large, for a direction" if difference.get("few") else ""
 
 
+def turning(difference: Estimate) -> str:
+    """That a difference depends on the round at which one stops, where it does."""
+    return "the round before says something else" if difference.get("depends") else ""
+
+
 def looked(difference: Estimate) -> str:
     """That the 95 % interval alone would name a direction, where looks stand in its way."""
     told, low = difference.get("verdict"), difference.get("low")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -23,14 +24,19 @@ def incomplete(summary: Mapping[str, Any]) -> list[str]:
     return [f"Incomplete: {done:,} of {wanted:,} dialogues; {then}."]
 
 
-def uncorrected(summary: Mapping[str, Any]) -> str:
+def about_intervals(summary: Mapping[str, Any]) -> str:
     """What the intervals are good for."""
     n = len(summary.get("looks", ())) or 1
     look = "the first look" if n == 1 else f"look {n}"
     return (
         "Intervals in the table are 95 % for one number at one look; those of the verdict are "
-        f"{percent(summary['level'])} %, which allows for further looks (this is {look})."
+        f"{_close(summary['level'])} %, which allows for further looks (this is {look})."
     )
+
+
+def _close(level: float) -> str:
+    """A level in percent with as many places as show how far it is from 100."""
+    return percent(level, max(1, -math.floor(math.log10(100 * (1 - level)))))
 
 
 def notes(summary: Mapping[str, Any], shown: Collection[str]) -> list[str]:

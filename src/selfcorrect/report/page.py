@@ -16,7 +16,7 @@ from selfcorrect.report.definitions import definer
 from selfcorrect.report.dialogues import which
 from selfcorrect.report.document import document
 from selfcorrect.report.estimates import points
-from selfcorrect.report.notes import incomplete, missing, notes, uncorrected
+from selfcorrect.report.notes import about_intervals, incomplete, missing, notes
 from selfcorrect.report.numbers import count, written
 
 #: The charts of the first screen.
@@ -45,7 +45,7 @@ def page(summary: Mapping[str, Any], dialogues: Mapping[str, Any] | None = None)
         wholes=[name.removeprefix("parts/") for name in drawn if name.startswith("parts/")],
         tables=contents.tables(summary),
         missing=missing(summary),
-        uncorrected=uncorrected(summary) if summary["rounds"] else "",
+        about_intervals=about_intervals(summary) if summary["rounds"] else "",
         definitions=contents.terms(summary),
         about=contents.about(summary),
     )

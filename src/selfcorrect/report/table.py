@@ -14,7 +14,7 @@ from rich.text import Text
 from selfcorrect.measures.catalogue import MEASURES, Measure
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, hanging, own
-from selfcorrect.report.notes import incomplete, notes, uncorrected
+from selfcorrect.report.notes import about_intervals, incomplete, notes
 from selfcorrect.report.numbers import (
     MISSING,
     clusters,
@@ -65,7 +65,7 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
     told = [*incomplete(summary), *_beside(summary, [column.head for column in columns])]
     told += notes(summary, _shown(summary))
     if rounds:
-        told.append(uncorrected(summary))
+        told.append(about_intervals(summary))
     if explained := [f"{c.head}: {c.explained}" for c in columns if c.explained]:
         told.append(f"{'; '.join(explained)}.")
     if fewer:

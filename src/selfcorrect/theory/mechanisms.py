@@ -149,7 +149,9 @@ class Mechanism:
         label: its name in words.
         forecast: from its parameters [m] and what is seen, p̂_t [T − 1, n, K].
         parameters: its free numbers, for dialogues of T rounds.
-        within: names of those mechanisms that can do whatever this one does.
+        within: names of those mechanisms that can do what this one does, or about that: it need not
+            beat them, only not be beaten. (Two and three concepts stay where a dialogue begins only
+            on the line of its anchors.)
     """
 
     label: str

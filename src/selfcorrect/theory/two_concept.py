@@ -14,7 +14,7 @@ derivation misapplies Bayes' rule in one step; this is the corrected form.
 
     ε_t = Σ_i ⟨p_ti − p+_i, d_i⟩ / Σ_i ‖d_i‖²,        d_i = p−_i − p+_i.
 
-Every figure is a function of sums over records, so that it can be resampled with one matrix
+Every figure is a function of sums over records, so that leaving out a cluster costs one matrix
 product: the functions ``…_terms`` give the terms of each record, and the functions without the
 suffix compute the figure from their sums. Distributions have a row for each record and a column for
 each option; a record with fewer options has zeros in the rest. An undefined figure is NaN.

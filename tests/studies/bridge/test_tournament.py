@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks import documented
-from benchmarks.bridge import BIASES, CELLS, MOST_FALSE, PAGE, RESULTS, Setting, estimated, tables
+from benchmarks.bridge import (
+    BIASES,
+    CELLS,
+    MOST_FALSE,
+    PAGE,
+    RESULTS,
+    SETTINGS,
+    Setting,
+    estimated,
+    once,
+    tables,
+)
 from benchmarks.bridge_truths import TRUTHS
 from benchmarks.bridge_truths import made as planted
 
@@ -46,6 +57,11 @@ def test_a_process_without_concepts_is_not_identified(truth: str) -> None:
     label = MECHANISMS[TRUTHS[truth][0]].label
     assert said[0].startswith(f"Not two concepts, but {label}: it forecasts")
     assert any(f"Two concepts are worse than {label} by ." in line for line in said)
+
+
+def test_a_run_of_the_benchmark_names_what_was_planted() -> None:
+    setting = next(name for name in SETTINGS if name == "3 options, spread 1")
+    assert once("sharpening", setting, 0) == ("sharpening", False)
 
 
 def test_two_concepts_are_identified_by_what_they_beat(usual: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ def skills(data: Aligned, predicted: Forecasts, seed: int) -> tuple[Skills, Skil
 
     Skill is 1 − error of the method / error of persistence. The error of means is
     Σ_t |mean predicted − mean measured| over the later rounds; that of records' distributions is
-    Σ_t Σ_i ‖p̂ − p‖². Intervals resample the clusters that are predicted, with the fits unchanged.
+    Σ_t Σ_i ‖p̂ − p‖². Intervals leave out predicted clusters one by one, with the fits unchanged.
     The noise of a measured mean can't be predicted and counts as error, so with few records even
     the true model has a skill below 1. There is no skill where no later round is shown to differ
     from round 3.

@@ -157,7 +157,7 @@ def skill(result: Result) -> Table:
         rows=rows,
         note=(
             f"{note}1 is perfect, 0 is persistence. n {result['n']:,}, "
-            f"{count(result['clusters'], 'cluster')}; intervals resample the predicted clusters, "
+            f"{count(result['clusters'], 'cluster')}; intervals leave out predicted clusters, "
             "with the fits unchanged. The noise of the measured means counts as error."
         ),
     )

@@ -61,7 +61,7 @@ def _verdict(result: Result) -> str:
     if result["identified"]:
         return (
             "Identified: two concepts forecast the distributions of held-out dialogues better than "
-            f"each rival ({n})."
+            f"each rival, and a third concept isn't needed ({n})."
         )
     if not result["applies"]:
         return f"Not identified here: {result['why']}"
@@ -73,7 +73,7 @@ def _verdict(result: Result) -> str:
     if named is not None and named != TWO:
         return (
             f"Not two concepts, but {rows[named]['label']}: it forecasts the distributions of "
-            f"held-out dialogues better than each other mechanism ({n})."
+            f"held-out dialogues better than each mechanism that can't do what it does ({n})."
         )
     if rivals["behind"]:
         return (
@@ -97,9 +97,12 @@ def _best(result: Result) -> list[str]:
     if result["applies"]:
         return []
     if named is None:
-        return ["None of the mechanisms compared is shown to be better than each other one."]
+        return ["None of the mechanisms compared is told apart from all others."]
     label = result["tournament"]["rows"][named]["label"]
-    return [f"Of the mechanisms compared, {label} is shown to be better than each other one."]
+    return [
+        f"Of the mechanisms compared, {label} is named: no other one is better, and those that "
+        "can't do what it does are worse."
+    ]
 
 
 def _compared(result: Result) -> list[str]:

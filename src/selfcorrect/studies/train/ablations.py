@@ -143,7 +143,7 @@ def _table(arms: Arms, result: Result) -> Table:
             *(f"excess, {steps:,} steps" for steps in budgets),
             "last doubling: plateau",
             *(f"difference, {steps:,}" for steps in budgets),
-            "p (Holm)",
+            "p of the margin (Holm)",
             "needed",
         ],
         rows,

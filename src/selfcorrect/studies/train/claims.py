@@ -85,7 +85,7 @@ def _needed(result: Result) -> list[list[str]]:
                     "published" if preset == "ablations" else "ours",
                     f"{name}: {short(e['mean'], 3, signed=True)} {interval(e, 3)} nats after "
                     f"{found['budgets'][-1]:,} steps, n = {e['n']}"
-                    + (f", p {_p(p)} (Holm)" if p is not None else "")
+                    + (f", p of a difference of the margin {_p(p)} (Holm)" if p is not None else "")
                     + why,
                     "causal mask, residual stream and width as in the arm compared with, each at "
                     "its own learning rate and plateau",
