@@ -34,7 +34,14 @@ from selfcorrect.studies.bridge.measured import fitting, last_steps
 from selfcorrect.studies.bridge.plan import FITTED
 from selfcorrect.studies.bridge.settled import settled
 from selfcorrect.studies.bridge.tables import estimate
-from selfcorrect.studies.bridge.tournament import TWO, as_seen, best, competing, odds_ratio
+from selfcorrect.studies.bridge.tournament import (
+    TWO,
+    as_seen,
+    best,
+    competing,
+    explains,
+    odds_ratio,
+)
 from selfcorrect.theory import two_concept as tc
 from selfcorrect.theory.log_scores import fit
 from selfcorrect.theory.mechanisms import MECHANISMS
@@ -88,9 +95,11 @@ def once(truth: str, setting: str, seed: int) -> tuple[str, bool]:
     """What is named in one run, and whether two concepts are called identified."""
     rng = np.random.default_rng([seed, *truth.encode(), *setting.encode()])
     data = made(truth, SETTINGS[setting], rng)
-    named = best(competing(data, folds_of(data, FOLDS, 0))[1], data.clusters)
+    scores = competing(data, folds_of(data, FOLDS, 0))[1]
+    named = best(scores, data.clusters)
     # as in analysis.named
-    return named or "", named == TWO and fitting(data).why is None
+    identified = named == TWO and fitting(data).why is None and explains(data, scores)
+    return named or "", identified
 
 
 def estimated(setting: str, seed: int) -> dict[str, Any]:

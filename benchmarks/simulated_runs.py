@@ -13,7 +13,7 @@ from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
-from selfcorrect.measures.power import LEVEL as PLANNED
+from selfcorrect.measures.power import FIRST_LOOK as PLANNED
 from selfcorrect.measures.power import Design, n_for_difference, n_for_margin
 
 

@@ -76,6 +76,20 @@ def test_looks_are_noted_once_for_each_size(tmp_path: Path) -> None:
     assert low < change["low"] < change["high"] < high
 
 
+def test_a_control_that_grows_is_looked_at_too(tmp_path: Path) -> None:
+    settings = {"model": "planted:chain", "task": "planted", "rounds": 3, "out": tmp_path}
+    sc.run(limit=20, **settings).summary()
+    run = sc.run(limit=80, controls=False, **settings)
+    first = run.summary()["controls"]["repeat"]["against"]["level"]
+    sc.run(limit=60, strategy="repeat", controls=False, **settings)
+    summary = run.summary()
+    assert [look["n"] for look in summary["looks"]] == [20, 80]
+    noted = [(look.n, look.control) for look in read_looks(Store(run.folder)) if look.control]
+    assert {(20, "repeat"), (60, "repeat")} <= set(noted)
+    grown = summary["controls"]["repeat"]["against"]["level"]
+    assert (first, grown) == (pytest.approx(level([20])), pytest.approx(level([20, 60])))
+
+
 def test_a_folder_that_cant_be_written_is_shown_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

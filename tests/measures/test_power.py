@@ -123,7 +123,7 @@ def test_a_plan_for_few_clusters_counts_them(size: int, effect: float) -> None:
     ("n", "gained", "lost"), [(96, 0, 1), (96, 1, 2), (200, 10, 16), (60, 4, 9)]
 )
 def test_the_number_that_would_decide_does(n: int, gained: int, lost: int) -> None:
-    """Simulated, were it as seen: 4 times of 5 at least, also where hardly any answer changes."""
+    """Simulated, if it is as seen: 4 times of 5 at least, also where hardly any answer changes."""
     after, before = np.zeros(n), np.zeros(n)
     after[:gained], before[gained : gained + lost] = 1, 1
     p = made(np.stack([before, after], axis=1))

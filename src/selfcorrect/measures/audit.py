@@ -136,7 +136,7 @@ def _change(change: Floats, clusters: Any) -> Once | None:
     up, down, k = float((d > 0).mean()), float((d < 0).mean()), int(members[-1]) + 1
 
     def once(rng: Rng) -> bool | None:
-        gained, lost = (_rates(rng, p, icc, k)[members] for p in (up, down))
+        gained, lost = (rates[members] for rates in _changes(rng, up, down, icc, k))
         u = rng.random(len(d))
         after, before = u < gained, (u >= gained) & (u < gained + lost)
         return _held(
@@ -236,6 +236,16 @@ def _rates(rng: Rng, p: float, icc: float, k: int) -> Floats:
         return np.full(k, p)
     scale = 1 / min(icc, 0.999) - 1
     return rng.beta(p * scale, (1 - p) * scale, k)
+
+
+def _changes(rng: Rng, up: float, down: float, icc: float, k: int) -> tuple[Floats, Floats]:
+    """Rates of gains and losses of k clusters, up and down on average (Dirichlet)."""
+    if icc < 1e-3:
+        return np.full(k, up), np.full(k, down)
+    scale = 1 / min(icc, 0.999) - 1
+    parts = np.maximum(scale * np.array([up, down, max(0.0, 1 - up - down)]), 1e-12)
+    drawn = rng.dirichlet(parts, k)
+    return drawn[:, 0], drawn[:, 1]
 
 
 def _held(e: Estimate, truth: float) -> bool | None:

@@ -33,7 +33,7 @@ def figure_named(
     level: float = LEVEL,
     less: Mapping[str, Floats] | None = None,
 ) -> Estimate:
-    """The same; whatever a task's own code raises here is one sentence.
+    """:func:`figure_of`, where whatever a task's own code raises is one sentence.
 
     Raises:
         UserError: the figure fails.

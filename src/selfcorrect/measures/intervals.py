@@ -104,7 +104,8 @@ def apart(bounds: tuple[float, float]) -> tuple[float, float]:
 def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
     """Wilson's score interval of a proportion; both numbers may be effective ones."""
     low, high = proportion_confint(successes, n, alpha=1 - level, method="wilson")
-    return max(0.0, float(low)), min(1.0, float(high))
+    # exactly, where rounding would leave a share of 0 outside of its own interval
+    return (0.0 if successes <= 0 else float(low)), (1.0 if successes >= n else float(high))
 
 
 def proportion(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) -> Estimate:

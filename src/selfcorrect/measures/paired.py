@@ -139,7 +139,7 @@ def share_test(after: ArrayLike, before: ArrayLike, clusters: ArrayLike) -> floa
     return sign_flip(np.bincount(members, d))
 
 
-def sign_flip(sums: ArrayLike, *, seed: int = 0) -> float:
+def sign_flip(sums: ArrayLike) -> float:
     """Two-sided p that the clusters' sums [K] lie evenly around 0: all 2^K flips, or 9,999 drawn.
 
     A cluster whose sum is 0 is the same either way. Source: the one-sample permutation test.
@@ -155,7 +155,7 @@ def sign_flip(sums: ArrayLike, *, seed: int = 0) -> float:
         vectorized=True,
         n_resamples=FLIPS,
         batch=max(1, 2_000_000 // len(moved)),
-        rng=np.random.default_rng(seed),
+        rng=np.random.default_rng(0),  # the same clusters give the same p
     )
     return min(1.0, float(tested.pvalue))
 

@@ -22,7 +22,7 @@ from selfcorrect.measures.paired import differences, tango_score
 #: The chance of showing what is there.
 POWER = 0.8
 #: The level at which a first look decides.
-LEVEL = 1 - FIRST
+FIRST_LOOK = 1 - FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _few(clusters: float, effective: float) -> float:
     """(z / t)² for so many clusters; 0 for those that no direction can come from."""
     if clusters < _SIGNS or effective < LEAST_EFFECTIVE:
         return 0.0
-    return float((_z(LEVEL) / stats.t.ppf(0.5 + LEVEL / 2, effective - 1)) ** 2)
+    return float((_z(FIRST_LOOK) / stats.t.ppf(0.5 + FIRST_LOOK / 2, effective - 1)) ** 2)
 
 
 def _z(level: float) -> float:
@@ -105,7 +105,7 @@ def n_for_difference(difference: float, design: Design) -> int | None:
     """
     if difference == 0 or abs(difference) > design.changed:
         return None
-    null = _z(LEVEL) * math.sqrt(design.changed)
+    null = _z(FIRST_LOOK) * math.sqrt(design.changed)
     other = math.sqrt(max(0.0, design.changed - difference**2))
     wanted = ((null + _quantile(design.power) * other) / difference) ** 2
     return _examples(wanted, design)
@@ -121,7 +121,7 @@ def share_margin_n(
     margin: float,
     power: float = POWER,
     difference: float = 0.0,
-    level: float = LEVEL,
+    level: float = FIRST_LOOK,
 ) -> float:
     """Independent pairs of right or wrong that show a difference to lie within ± margin.
 
@@ -158,7 +158,7 @@ def margin_n(
     margin: float,
     power: float = POWER,
     difference: float = 0.0,
-    level: float = LEVEL,
+    level: float = FIRST_LOOK,
 ) -> float:
     """The same for independent pairs of any measure, by the variance of a pair's difference.
 
@@ -182,7 +182,7 @@ def margin_n(
     return spread / float(error) ** 2
 
 
-def least_n(margin: float, level: float = LEVEL) -> float:
+def least_n(margin: float, level: float = FIRST_LOOK) -> float:
     """Independent pairs below which Tango's interval of a share can't lie within ± margin.
 
     Where nothing changed its half-width is z² / (n + z²).
@@ -191,7 +191,7 @@ def least_n(margin: float, level: float = LEVEL) -> float:
 
 
 def difference_n(
-    spread: float, difference: float, power: float = POWER, level: float = LEVEL
+    spread: float, difference: float, power: float = POWER, level: float = FIRST_LOOK
 ) -> float:
     """Independent pairs that show a mean difference to be on its side of 0, for any measure."""
     return spread * ((_z(level) + _quantile(power)) / difference) ** 2
@@ -235,7 +235,9 @@ class MeanDesign:
         """The smallest difference that n examples show; ``None`` if they show none."""
         worth = self.independent(n)
         return (
-            math.sqrt(self.spread / worth) * (_z(LEVEL) + _quantile(self.power)) if worth else None
+            math.sqrt(self.spread / worth) * (_z(FIRST_LOOK) + _quantile(self.power))
+            if worth
+            else None
         )
 
     def margin_of(self, n: int) -> float | None:

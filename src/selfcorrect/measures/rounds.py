@@ -267,11 +267,11 @@ def against(
     Returns:
         ``round`` and ``control_round``: the last that both have, but a control of one round is
         compared with the run's last; ``difference``: every measure's, see
-        :func:`selfcorrect.measures.compare.compare`; ``parity``: see
-        :func:`selfcorrect.measures.parity.parity`; ``by_round``: the outcome's in every round, or
-        ``None`` for a round that the control doesn't have, or whose records are the same (a first
-        round that both share); ``tokens_ratio``: the tokens encoded by a dialogue of the run up to
-        that round, over those of the control's.
+        :func:`selfcorrect.measures.compare.compare`; ``level``: of the intervals that decide;
+        ``parity``: see :func:`selfcorrect.measures.parity.parity`; ``by_round``: the outcome's in
+        every round, or ``None`` for a round that the control doesn't have, or whose records are the
+        same (a first round that both share); ``tokens_ratio``: the tokens encoded by a dialogue of
+        the run up to that round, over those of the control's.
     """
     mine, theirs = panel.beside(control)
     if not len(mine.examples):
@@ -291,6 +291,7 @@ def against(
         "round": last,
         "control_round": of_control,
         "difference": difference,
+        "level": level(looks),
         "parity": told,
         "by_round": [
             _difference(mine, theirs, (t, t))

@@ -337,7 +337,7 @@ def _cause(summary: _Table) -> str:
         case "undecided":
             return (
                 f"Whether {name} gains anything over {_TO}{cost}, is undecided: "
-                f"{change(difference, share)}{_p(difference, summary)}{of}{_more(difference)}."
+                f"{change(difference, share)}{_p(difference, against)}{of}{_more(difference)}."
             )
     return (
         f"Against {_TO} {name} stands at {change(difference, share)}{of}{cost}, but that says "
@@ -349,10 +349,10 @@ def _of(e: _Table) -> str:
     return f"n {e['n']:,}, {clusters(e)}"
 
 
-def _p(changed: _Table, summary: _Table) -> str:
+def _p(changed: _Table, judged: _Table) -> str:
     """Where the interval alone would have said more."""
     low, high, p = changed["low"], changed["high"], changed["p"]
-    beyond = p is not None and p > 1 - summary["level"]
+    beyond = p is not None and p > 1 - judged["level"]
     return f", p {short(p, 3)}" if beyond and not low <= 0 <= high else ""
 
 
@@ -362,4 +362,4 @@ def _more(changed: _Table) -> str:
         return "; more clusters, not more examples of these, would decide it"
     if changed["n_needed"] is None:
         return ""
-    return f"; about {changed['n_needed']:,} examples would decide it, were it as seen"
+    return f"; about {changed['n_needed']:,} examples would decide it, if it is as seen"

@@ -27,18 +27,22 @@ class Look:
     Attributes:
         n, clusters: how many dialogues it had, of how many clusters.
         at: when, in UTC.
+        control: the control with which it was compared on so many examples; empty for the run's own
+            numbers.
     """
 
     n: int
     clusters: int
     at: str
+    control: str = ""
 
     @classmethod
-    def now(cls, n: int, clusters: int) -> Look:
-        return cls(n, clusters, datetime.now(UTC).isoformat(timespec="seconds"))
+    def now(cls, n: int, clusters: int, control: str) -> Look:
+        return cls(n, clusters, datetime.now(UTC).isoformat(timespec="seconds"), control)
 
     def table(self) -> dict[str, Any]:
-        return asdict(self)
+        table = asdict(self)
+        return table if self.control else {k: v for k, v in table.items() if k != "control"}
 
 
 def read_looks(store: Store) -> list[Look]:
@@ -51,13 +55,15 @@ def read_looks(store: Store) -> list[Look]:
         return []
     try:
         table = json.loads(store.read(LOOKS))
-        looks = [Look(row["n"], row["clusters"], row["at"]) for row in table]
-        whole = all(
-            type(x) is int and 0 < x < 10**12 for look in looks for x in (look.n, look.clusters)
-        )
-        if not whole or len(looks) > _MOST or not all(isinstance(look.at, str) for look in looks):
+        looks = [
+            Look(row["n"], row["clusters"], row["at"], row.get("control", "")) for row in table
+        ]
+        counts = [x for look in looks for x in (look.n, look.clusters)]
+        texts = [x for look in looks for x in (look.at, look.control)]
+        whole = all(type(x) is int and 0 < x < 10**12 for x in counts)
+        if not whole or len(looks) > _MOST or not all(isinstance(x, str) for x in texts):
             raise ValueError("a look isn't two counts and a time")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"{store.root / LOOKS} is damaged ({str(error).rstrip('.')}): it says how often the "
             "run was looked at, which its verdict takes into account; restore it, or move the "

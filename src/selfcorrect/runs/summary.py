@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from selfcorrect import tasks
 from selfcorrect.converse import ENDED, OWN_NOTES, STOPPED
@@ -53,7 +54,7 @@ def summarize(run: Run) -> dict[str, Any]:
     figures = task.figures if task else {}
     own = Own(header.outcome, header.values or _values(run, task), figures)
     records = _panel(run, own)
-    looks = look_at(run, records)
+    looks = look_at(run, records.clusters)
     seen = [look.n for look in looks]
     spec = run.spec.model_dump(mode="json")
     within = margins(own.outcome, spec["margins"])
@@ -78,6 +79,7 @@ def summarize(run: Run) -> dict[str, Any]:
             *_skipped(run),
             *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
+            *_limited(run, records),
             *audited(read_audit(run, len(records.examples))),
             *_of_records(run),
             *([note] if note else []),
@@ -91,21 +93,38 @@ def summarize(run: Run) -> dict[str, Any]:
                     "folder": str(control.folder),
                     "dialogues": control.dialogues,
                     **rounds.summarize(beside, within, own, looks=seen, seed=run.spec.seed),
-                    "against": rounds.against(records, beside, within, own, looks=seen),
+                    "against": rounds.against(
+                        records, beside, within, own, looks=_seen_beside(run, records, beside, name)
+                    ),
                 }
         except UserError as error:  # what it was to be compared with is still worth showing
             table["notes"].append(f"the control {name} is left out: {error}")
     return {**table, "headline": headline(table), "verdict": verdict(table)}
 
 
-def look_at(run: Run, records: Panel) -> list[Look]:
-    """The looks at a run, this one among them, which is noted in its folder."""
-    n = len(records.examples)
-    looks = read_looks(Store(run.folder))
-    if n and n not in {look.n for look in looks}:
-        looks = [*looks, Look.now(n, len(np.unique(records.clusters)))]
-        write_looks(Store(run.folder), looks)
+def look_at(run: Run, shown: NDArray[np.uint64], control: str = "") -> list[Look]:
+    """The looks at a run's own numbers, or at a comparison with a control, this one among them.
+
+    It is noted in the run's folder where there was none of that size.
+
+    Args:
+        run: the run.
+        shown: the clusters of the dialogues whose numbers are shown [n].
+        control: with which they are compared.
+    """
+    every = read_looks(Store(run.folder))
+    looks = [look for look in every if look.control == control]
+    if len(shown) and len(shown) not in {look.n for look in looks}:
+        now = Look.now(len(shown), len(np.unique(shown)), control)
+        write_looks(Store(run.folder), [*every, now])
+        looks.append(now)
     return sorted(looks, key=lambda look: look.n)
+
+
+def _seen_beside(run: Run, records: Panel, control: Panel, name: str) -> list[int]:
+    """How many examples both had whenever they were compared."""
+    both = records.clusters[np.isin(records.examples, control.examples)]
+    return [look.n for look in look_at(run, both, name)]
 
 
 def _panel(run: Run, own: Own) -> Panel:
@@ -144,6 +163,17 @@ def _of_records(run: Run) -> list[str]:
             else []
         ),
         *(f"in {n:,} of {records:,} records {note}." for note, n in counts.most_common(_MOST)),
+    ]
+
+
+def _limited(run: Run, records: Panel) -> list[str]:
+    """What a limit does to what is estimated."""
+    few = len(np.unique(records.clusters)) < len(records.clusters)
+    if run.wanted >= run.header.examples or not few:
+        return []
+    return [
+        f"{run.wanted:,} of {run.header.examples:,} examples, clusters in turn: in so few all "
+        "clusters count about alike, in all of the data each example does."
     ]
 
 

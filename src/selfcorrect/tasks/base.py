@@ -128,8 +128,8 @@ class Task(Protocol):
     max_tokens: Mapping[str, int]
     #: lines left out by skip_bad, one sentence each
     skipped: Sequence[str]
-    #: how many examples are copies of an earlier one, with which they share a cluster; nobody needs
-    #: to state it who gives a task as an object or in a file of their own: it is counted
+    #: how many examples are copies of an earlier one, with which they share a cluster; of a task
+    #: from outside it is counted, so that it need not state it
     copies: int
     #: changes when any example, target or wording does, whatever the limit of a run
     fingerprint: str

@@ -52,7 +52,7 @@ def told(copies: int) -> list[str]:
     if not copies:
         return []
     said = "1 question stands" if copies == 1 else f"{copies:,} questions stand"
-    return [f"{said} in the data again under another id; the copies count as one cluster."]
+    return [f"{said} in the data again under another id; copies share a cluster."]
 
 
 def _key(example: Example) -> Hashable:

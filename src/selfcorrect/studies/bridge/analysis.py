@@ -124,7 +124,7 @@ def named(data: Aligned, found: Result) -> Result:
         ``found`` with ``tournament`` (see :func:`selfcorrect.studies.bridge.tournament.tournament`)
         and in it ``moved``, which anchors were put where they would have settled (see
         :mod:`selfcorrect.studies.bridge.settled`); and ``identified``, whether two concepts can be
-        fitted and are better than each rival.
+        fitted, are better than each rival, and leave less unexplained than they are ahead.
     """
     folds, seed = found["settings"]["folds"], found["settings"]["seed"]
     at, moved = settled(data, found["last_steps"])
@@ -132,7 +132,7 @@ def named(data: Aligned, found: Result) -> Result:
     return {
         **found,
         "tournament": {**told, "moved": moved},
-        "identified": found["applies"] and told["named"] == TWO,
+        "identified": found["applies"] and told["named"] == TWO and told["explains"],
     }
 
 

@@ -49,8 +49,10 @@ def tournament(data: Aligned, fold: NDArray[np.int64]) -> dict[str, Any]:
     Returns:
         ``rows``, by mechanism, the best first: ``label``, ``parameters`` (fitted to all clusters),
         ``score``, its mean, and ``behind``, by how much two concepts' is higher, in nats a round,
-        as estimates; ``named``, the mechanism that is better than each other, or ``None``; ``rho``,
-        e^b of the line of each dialogue's own log odds.
+        as estimates; ``named``, the mechanism that is better than each other, or ``None``;
+        ``unexplained``, how far two concepts are from a forecast without error, in nats a round;
+        ``explains``, whether that is less than what they are ahead of each rival; ``rho``, e^b of
+        the line of each dialogue's own log odds.
     """
     fitted, scores = competing(data, fold)
     rows = {}
@@ -66,6 +68,8 @@ def tournament(data: Aligned, fold: NDArray[np.int64]) -> dict[str, Any]:
     return {
         "rows": rows,
         "named": best(scores, data.clusters),
+        "unexplained": mean(unexplained(data, scores[TWO]), data.clusters).table(),
+        "explains": explains(data, scores),
         "rho": odds_ratio(data, fitted[TWO]).table(),
     }
 
@@ -78,6 +82,35 @@ def competing(
     whole = as_seen(data, np.ones(len(fold), dtype=bool))
     fitted = {name: fit(MECHANISMS[name], whole, data.p) for name in names}
     return fitted, {name: held_out(name, data, fold, fitted[name]) for name in names}
+
+
+def unexplained(data: Aligned, score: Floats) -> Floats:
+    """How much a forecast without error would score above a mechanism, by dialogue [n].
+
+    That is the mean over rounds 2 … T of the divergence of what came from what was forecast.
+    """
+    later = data.p[1:]
+    entropy = -np.where(later > 0, later * np.log(np.maximum(later, 1e-300)), 0.0).sum(axis=-1)
+    return np.asarray(-entropy.mean(axis=0) - score)
+
+
+def explains(data: Aligned, scores: Mapping[str, Floats]) -> bool:
+    """Whether two concepts leave less unexplained than they are ahead of each rival.
+
+    A mechanism that isn't among those compared may be nearer to two concepts than to any rival.
+    Then two concepts are better than each and yet far from what came.
+
+    Args:
+        data: the three runs.
+        scores: of each mechanism [n].
+    """
+    left = unexplained(data, scores[TWO])
+    for name, theirs in scores.items():
+        if name != TWO and name not in MECHANISMS[TWO].within:
+            low = mean(scores[TWO] - theirs - left, data.clusters).low
+            if low is None or low <= 0:
+                return False
+    return True
 
 
 def best(scores: Mapping[str, Floats], clusters: NDArray[np.int64]) -> str | None:

@@ -80,6 +80,13 @@ def _verdict(result: Result) -> str:
             "Not consistent with two concepts: on held-out dialogues they are behind "
             f"{_labels(result, rivals['behind'])} ({n})."
         )
+    if named == TWO:
+        left = estimate(result["tournament"]["unexplained"], 4)
+        return (
+            "Consistent with two concepts, and better than each rival on held-out dialogues, but "
+            f"not identified: they leave {left} nats a round unexplained, more than they are ahead "
+            f"({n})."
+        )
     if not rivals["close"]:
         return (
             "Consistent with two concepts, and better than each rival on held-out dialogues, but "
