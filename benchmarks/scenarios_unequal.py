@@ -21,6 +21,7 @@ from benchmarks.simulated import (
     lognormal,
     no_difference,
     one_way,
+    rare_at_margin,
     repelling,
     scores,
     shares,
@@ -155,6 +156,13 @@ UNEQUAL: Mapping[str, Scenario] = {
         for kind in ("uniform", "lognormal")
         for n, moved in ((200, 0.03), (1000, 0.03), (2000, 0.005))
     },
+    "mean, heavy tails": Scenario(
+        "mean", "lognormal, σ 1.5, n = 100", HOLDS, COVERAGE, scores(equal(100), "heavy", 0.0)
+    ),
+    "same, whole clusters": Scenario(
+        "verdict", "3 % of 400 clusters gain as a whole, margin 3; sizes lognormal, σ 1.5", SAME,
+        ONE_SIDE, rare_at_margin(lognormal(400, 1.5)),
+    ),
     "AUROC, accuracy .97": Scenario(
         "auroc", "accuracy .97, n = 400", HOLDS, AT_LEAST, aurocs(3.0, equal(400), 0.0, 0.97)
     ),

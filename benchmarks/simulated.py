@@ -47,11 +47,12 @@ def sized(sizes: Sequence[int]) -> Layout:
     return lambda _: np.repeat(np.arange(len(sizes)), sizes)
 
 
-def lognormal(k: int) -> Layout:
+def lognormal(k: int, spread: float = 1.3) -> Layout:
     """Clusters of about 8 records, the largest of a hundred and more."""
 
     def of(rng: Rng) -> Ints:
-        return np.repeat(np.arange(k), np.ceil(8 * np.exp(rng.normal(0, 1.3, k))).astype(np.int64))
+        sizes = np.ceil(8 * np.exp(rng.normal(0, spread, k))).astype(np.int64)
+        return np.repeat(np.arange(k), sizes)
 
     return of
 
@@ -139,6 +140,17 @@ def at_margin(changed: float, layout: Layout, icc: float) -> Callable[[Rng], boo
     return once
 
 
+def rare_at_margin(layout: Layout) -> Callable[[Rng], bool]:
+    """3 % of the clusters gain as a whole, which is the margin, and none lose."""
+
+    def once(rng: Rng) -> bool:
+        of = layout(rng)
+        after = (rng.random(int(of.max()) + 1) < 0.03)[of].astype(float)
+        return verdict(share_difference(after, np.zeros(len(of)), of), 0.03, 1) == "same"
+
+    return once
+
+
 def scores(
     layout: Layout, kind: str, icc: float = 0.5, estimate: Callable[..., Estimate] = mean
 ) -> Callable[[Rng], bool]:
@@ -165,6 +177,7 @@ _LAWS: dict[str, tuple[Callable[[Rng, int], Floats], float, float]] = {
     "normal": (lambda rng, n: rng.normal(size=n), 0.0, 1.0),
     "gamma": (lambda rng, n: rng.gamma(1.0, 1.0, n), 1.0, 1.0),
     "lognormal": (lambda rng, n: rng.lognormal(0.0, 1.0, n), math.exp(0.5), 2.16),
+    "heavy": (lambda rng, n: rng.lognormal(0.0, 1.5, n), math.exp(1.125), 8.97),
 }
 
 

@@ -117,3 +117,11 @@ def test_the_planted_auroc_is_that_of_all_pairs() -> None:
                 under += chance[i] * (1 - chance[j])
                 over += chance[i] * (1 - chance[j]) * (0.5 * (c[i] >= c[j]) + 0.5 * (c[i] > c[j]))
     assert audits._expected_auroc(c, chance) == pytest.approx(over / under)
+
+
+def test_gains_and_losses_have_the_rates_and_likeness_planted() -> None:
+    """Where clusters differ much, a gain leaves less room for a loss: the rates go together."""
+    up, down = audits._changes(np.random.default_rng(0), 0.35, 0.3, 0.3, 40_000)
+    assert (up.mean(), down.mean()) == pytest.approx((0.35, 0.3), abs=0.01)
+    assert (up + down).max() <= 1 + 1e-9
+    assert up.var() == pytest.approx(0.3 * 0.35 * 0.65, rel=0.05)

@@ -14,6 +14,7 @@ from scipy import stats
 import selfcorrect as sc
 from selfcorrect.errors import UserError
 from selfcorrect.measures.looks import FIRST, level, spent
+from selfcorrect.report.notes import about_intervals
 from selfcorrect.runs.looks import LOOKS, Look, read_looks, write_looks
 from selfcorrect.runs.store import Store
 
@@ -118,3 +119,20 @@ def test_looks_come_back_as_they_were_noted(tmp_path: Path) -> None:
     write_looks(Store(tmp_path), looks)
     assert read_looks(Store(tmp_path)) == looks[::-1]
     assert json.loads((tmp_path / LOOKS).read_text())[0]["clusters"] == 3
+
+
+def test_a_limited_run_of_clusters_says_what_it_estimates(tmp_path: Path) -> None:
+    settings = {"model": "planted:chain", "task": "planted", "rounds": 1, "out": tmp_path}
+    clustered = {"task_options": {"n": 60, "cluster_size": 5}, "controls": False}
+    notes = sc.run(limit=30, **settings, **clustered).summary()["notes"]
+    assert any(note.startswith("30 of 60 examples, clusters in turn") for note in notes)
+    whole = sc.run(limit=60, **settings, **clustered).summary()["notes"]
+    assert not any("clusters in turn" in note for note in whole)
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [(0.968, "96.8 %"), (0.985, "98.5 %"), (0.9982, "99.8 %"), (0.99968, "99.97 %")]
+)
+def test_no_level_is_rounded_to_certainty(at: float, said: str) -> None:
+    told = about_intervals({"level": at, "looks": []})
+    assert f"those of the verdict are {said}, which allows for further looks" in told
