@@ -136,7 +136,13 @@ def made_summary(rounds: int = 5, n: int = 200, seed: int = 0) -> dict[str, Any]
             ),
             "entropy": estimate(-0.02, 0.02, n, p=0.06, margin=0.05, verdict="same"),
         }
-        return {"round": at, "difference": difference, "tokens_ratio": ratio}
+        return {
+            "round": at,
+            "difference": difference,
+            "level": 0.968,
+            "parity": None,
+            "tokens_ratio": ratio,
+        }
 
     def arm(curve: list[float], ratio: float) -> dict[str, Any]:
         return {
