@@ -57,6 +57,17 @@ def test_some_that_alternate_are_said_before_a_verdict_that_holds() -> None:
     assert second.startswith("Accuracy rose by ")
 
 
+def test_no_number_of_examples_is_named_where_many_go_back_and_forth() -> None:
+    y = np.repeat(np.random.default_rng(3).random((60, 1)) < 0.5, 5, axis=1).astype(float)
+    quiet = summary(made(y))["convergence"]["accuracy"]
+    assert quiet["n_needed"] > 60
+    y[:6, 1::2] = 1 - y[:6, 1::2]  # a tenth of them, as many either way
+    table = summary(made(y))
+    assert table["alternating"]["alternates"]
+    assert table["convergence"]["accuracy"]["round"] is None
+    assert table["convergence"]["accuracy"]["n_needed"] is None
+
+
 def test_a_run_that_is_only_just_large_enough_is_no_contradiction() -> None:
     """Nothing goes back and forth: the last round shows what the one before nearly did."""
     y = np.zeros((150, 5))
