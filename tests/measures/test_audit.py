@@ -44,8 +44,8 @@ def test_ours_hold_on_clustered_data() -> None:
     assert all(each.holds for each in found)
     assert all(each.share is not None and each.low <= each.share <= each.high for each in found)
     assert told(found) == [
-        "Audited: in 150 simulations of data like these none of 6 intervals was seen to hold less "
-        "often than it says."
+        "Audited: in 150 simulations of data like these none of 6 figures was seen to miss its "
+        "goal (an interval holds the truth in at least 94 %)."
     ]
 
 

@@ -134,5 +134,5 @@ def test_a_limited_run_of_clusters_says_what_it_estimates(tmp_path: Path) -> Non
     ("at", "said"), [(0.968, "96.8 %"), (0.985, "98.5 %"), (0.9982, "99.8 %"), (0.99968, "99.97 %")]
 )
 def test_no_level_is_rounded_to_certainty(at: float, said: str) -> None:
-    told = about_intervals({"level": at, "looks": []})
+    told = about_intervals({"level": at, "looks": [], "rounds": [{}, {}]})
     assert f"those of the verdict are {said}, which allows for further looks" in told

@@ -98,6 +98,7 @@ def test_a_gain_over_a_control_depends_on_the_round_too() -> None:
         assert "over merely repeating the question, at" in words(table)
         assert "depends on where one stops: " in words(table).split("\n")[-1]
         difference = table["controls"]["repeat"]["against"]["difference"]["accuracy"]
+        assert difference["n_needed"] is None
         assert difference["verdict"] == "undecided"
 
 
@@ -112,6 +113,8 @@ def test_one_huge_cluster_has_no_direction_and_more_examples_wont_help() -> None
     said = words(table)
     assert "21 clusters, G* 2.2" in said
     assert "; more clusters, not more examples of these, would decide it." in said
+    longer = replace(made(np.repeat(y, [1, 4], axis=1)), clusters=clusters)
+    assert "examples would" not in words(summary(longer))
     apart = summary(made(y))["changes"]["accuracy"]
     assert (apart["verdict"], "few" in apart) == ("better", False)
 

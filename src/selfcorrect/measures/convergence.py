@@ -167,9 +167,10 @@ def _not_shown(
     def at_level(at: float) -> float:
         return max(n_for_margin_of(e, margin, 0.0 if moved else room, power, at) for e in estimates)
 
-    n = max(e.n for e in estimates)
+    n, few = max(e.n for e in estimates), any(e.few for e in estimates)
     return {
         "why": "moved by more than the margin" if moved else "not shown to be within the margin",
         "moved": moved,
-        "n_needed": None if moved else needed_at_next(at_level, looks, n),
+        "n_needed": None if moved or few else needed_at_next(at_level, looks, n),
+        **({"few": True} if few else {}),
     }

@@ -286,6 +286,8 @@ def against(
         pair = before, before if before in theirs.rounds else of_control
         change, turns = difference[mine.outcome.name], _alternating(mine)["alternates"]
         told = parity((mine, theirs), change, pair, margins, looks, alternates=turns)
+        if turns:
+            change["n_needed"] = None
     tokens, others = _tokens(mine, last), _tokens(theirs, of_control)
     return {
         "round": last,

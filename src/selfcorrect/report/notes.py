@@ -27,6 +27,8 @@ def incomplete(summary: Mapping[str, Any]) -> list[str]:
 def about_intervals(summary: Mapping[str, Any]) -> str:
     """What the intervals are good for."""
     n = len(summary.get("looks", ())) or 1
+    if len(summary["rounds"]) < 2:
+        return "Intervals are 95 % for one number at one look."
     look = "the first look" if n == 1 else f"look {n}"
     return (
         "Intervals in the table are 95 % for one number at one look; those of the verdict are "

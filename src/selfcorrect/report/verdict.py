@@ -262,7 +262,8 @@ def _convergence(summary: _Table) -> str:
     if told.get("hangs"):
         return f"{said}, as {told['why']}."
     parity = summary["parity"]
-    if summary["alternating"].get("alternates") or (parity and not parity["agree"]):
+    alternates = summary["alternating"].get("alternates")
+    if told.get("few") or alternates or (parity and not parity["agree"]):
         return f"{said}."
     short_margin = margin.removesuffix(" points")
     if told["n_needed"] is not None:

@@ -81,8 +81,8 @@ def told(figures: Sequence[Audited]) -> list[str]:
         return ["Audited: none of this run's figures has an interval on simulated data like these."]
     n = min(each.simulations for each in known)
     return [
-        f"Audited: in {n:,} simulations of data like these none of {len(known)} intervals was seen "
-        "to hold less often than it says."
+        f"Audited: in {n:,} simulations of data like these none of {len(known)} figures was seen "
+        "to miss its goal (an interval holds the truth in at least 94 %)."
     ]
 
 
