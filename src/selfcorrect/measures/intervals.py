@@ -30,8 +30,6 @@ from selfcorrect.measures.clusters import (
 
 #: All intervals are at this level, unless another is asked for.
 LEVEL = 0.95
-#: Standard errors of a normal to each side.
-Z = float(stats.norm.ppf(0.5 + LEVEL / 2))
 
 #: Why there is no interval of no width: it would claim a certainty that nobody has.
 UNVARYING = "the clusters don't differ, so nothing tells how far it would vary"

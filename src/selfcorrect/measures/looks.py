@@ -1,6 +1,6 @@
 """A verdict that stays valid when a run is looked at, made larger, and looked at again.
 
-Whoever goes on until an interval excludes 0 will see one do so: with ten looks in 13 to 19 % of
+Whoever goes on until an interval excludes 0 will see one do so: with ten looks in 13 to 30 % of
 runs in which nothing changes. So the 5 % are spent over the looks, by how much larger the run has
 become (Lan & DeMets 1983, doi:10.1093/biomet/70.3.659): most of it at the first look, and never all
 of it, so that another look is always possible. Nothing need be known beforehand, neither how many

@@ -168,14 +168,17 @@ def _surer(summary: _Table) -> str:
     }.get(outcome["verdict"], "surer without being shown to grow better")
     said = (
         f"It grew {how}: mean confidence went {_span(confidence)}, "
-        f"{short(confidence['value'], signed=True)} {interval(confidence)}"
+        f"{short(confidence['value'], signed=True)} {interval(decides(confidence))}"
     )
     repeat = summary["controls"].get("repeat", {})
     again = repeat.get("changes", {}).get("confidence")
     if not again or again["value"] is None or again.get("hangs"):
         return f"{said}."
     apart = (repeat["against"] or {}).get("difference", {}).get("confidence", {})
-    alike = apart.get("low") is not None and max(-apart["low"], apart["high"]) <= margin
+    alike = apart.get("low") is not None
+    if alike:  # by the interval that verdicts go by
+        apart = decides(apart)
+        alike = max(-apart["low"], apart["high"]) <= margin
     alike = alike and not apart.get("hangs")
     much = "does the same," if alike else "takes it"
     return f"{said}; {_TO} {much} {_span(again)}."

@@ -168,8 +168,8 @@ def _of_records(run: Run) -> list[str]:
 
 def _limited(run: Run, records: Panel) -> list[str]:
     """What a limit does to what is estimated."""
-    few = len(np.unique(records.clusters)) < len(records.clusters)
-    if run.wanted >= run.header.examples or not few:
+    shared = len(np.unique(records.clusters)) < len(records.clusters)
+    if run.wanted >= run.header.examples or not shared:
         return []
     return [
         f"{run.wanted:,} of {run.header.examples:,} examples, clusters in turn: in so few all "
