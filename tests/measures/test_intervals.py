@@ -15,6 +15,7 @@ from scipy import stats
 import plain
 from selfcorrect.measures.figures import figure
 from selfcorrect.measures.intervals import mean, proportion, wilson
+from selfcorrect.measures.paired import share_difference
 
 MARGINS = {"accuracy": 0.03, "entropy": 0.05, "calibration_gap": 0.03, "brier": 0.03}
 STRANGE = [math.nan, math.inf, -math.inf]
@@ -57,6 +58,21 @@ def test_proportion_without_variation_counts_clusters() -> None:
     got = proportion(np.ones(100), np.repeat(np.arange(20), 5))
     n = 20 * (Z / stats.t.ppf(0.975, 19)) ** 2
     assert (got.low, got.high) == pytest.approx(plain_wilson(n, n))
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.floats(0, 1)), min_size=2, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_a_share_reaches_as_far_as_a_mean_where_sizes_differ(rows: list[tuple[int, float]]) -> None:
+    """Otherwise "same" is said too often where few whole clusters of very different sizes move."""
+    clusters = np.repeat(np.arange(len(rows)), [size for size, _ in rows])
+    values = np.concatenate([np.arange(size) < round(size * p) for size, p in rows]).astype(float)
+    share, of_mean = proportion(values, clusters), mean(values, clusters)
+    moved = share_difference(values, np.zeros(len(values)), clusters)
+    if share.effective is not None and share.low is not None and of_mean.low is not None:
+        for e in (share, moved):
+            assert e.low <= max(of_mean.low, 0) + 1e-12
+            assert e.high >= min(of_mean.high, 1) - 1e-12
+            assert -1 <= e.low <= e.value <= e.high <= 1
 
 
 def test_a_first_flip_doesnt_make_the_rest_certain() -> None:

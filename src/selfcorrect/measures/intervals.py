@@ -109,7 +109,8 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, flo
 def proportion(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) -> Estimate:
     """A share with Wilson's interval at the effective n (:func:`effective_n`).
 
-    Where every record is a cluster of its own this is Wilson's interval itself.
+    Where every record is a cluster of its own this is Wilson's interval itself; where clusters
+    aren't of one size it reaches as far as that of a mean, too (:func:`reaching`).
 
     Args:
         values: zeros and ones [n]; NaN is missing and left out.
@@ -123,13 +124,31 @@ def proportion(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) 
     p = float(x.mean())
     if k == 1:
         return one_cluster(p, n)
-    effective = effective_n(x, members, level)
+    effective, error = effective_n(x, members, level)
     ends = wilson(p * effective, effective, level)
-    return Estimate(p, *ends, n, k, effective=unequal(members))
+    e = Estimate(p, *ends, n, k, effective=unequal(members))
+    return reaching(e, error, level, (0.0, 1.0))
 
 
-def effective_n(x: Floats, members: Ints, level: float = LEVEL) -> float:
+def reaching(
+    e: Estimate, error: Error | None, level: float, bounds: tuple[float, float]
+) -> Estimate:
+    """A share's estimate that reaches as far as a mean's would, where clusters' sizes differ.
+
+    An effective n knows how far clusters vary, not how unevenly: where a few of very different
+    sizes moved one way, a larger one may be among those that weren't seen.
+    """
+    if error is None or e.effective is None or e.value is None or e.low is None or e.high is None:
+        return e
+    low, high = error.ends(e.value, level)
+    return cut(replace(e, low=min(e.low, low), high=max(e.high, high)), bounds)
+
+
+def effective_n(x: Floats, members: Ints, level: float = LEVEL) -> tuple[float, Error | None]:
     """How many independent records tell as much about the mean as these of K ≥ 2 clusters.
+
+    With it how the mean varies over clusters; ``None`` where each has one record, or all values
+    are alike.
 
     n / deff · (z / t)²: deff is the variance of the mean between clusters over that of n
     independent records, at least 1, and t has the degrees of freedom of that variance (Korn &
@@ -146,20 +165,20 @@ def effective_n(x: Floats, members: Ints, level: float = LEVEL) -> float:
     """
     n, k = len(x), int(members[-1]) + 1
     if k == n:
-        return float(n)
+        return float(n), None
     sizes = np.bincount(members).astype(np.float64)
     most = float((sizes**2).sum()) / n  # all alike within clusters
     squares = float(((x - x.mean()) ** 2).sum())
     if squares <= ROUNDING:
         df = effective_clusters(sizes) - 1
-        return n / most * _few(df, level)
+        return n / most * _few(df, level), None
     error = error_of_mean(sums_of(x, members), sizes, squares)
     seems = max(1.0, error.error**2 * n**2 / squares)
     values, counts = np.unique(x, return_counts=True)
     usual = values[counts == counts.max()]
     unusual = min(len(np.unique(members[x != each])) for each in usual)
     told = min(1.0, unusual / _TELLING)
-    return n / float(seems**told * most ** (1 - told)) * _few(error.df, level)
+    return n / float(seems**told * most ** (1 - told)) * _few(error.df, level), error
 
 
 def _few(df: float, level: float) -> float:

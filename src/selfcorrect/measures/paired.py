@@ -23,6 +23,7 @@ from selfcorrect.measures.intervals import (
     effective_n,
     finite,
     one_cluster,
+    reaching,
     unequal,
 )
 
@@ -98,6 +99,8 @@ def share_difference(
     Where every record is a cluster of its own this is Tango's interval itself. Otherwise the pairs
     count as many as :func:`effective_n` says of their differences; a t interval or a bootstrap
     of clusters covers too little where few answers changed (docs/statistics.md has the figures).
+    Where clusters aren't of one size the interval reaches as far as that of a mean, too
+    (:func:`~selfcorrect.measures.intervals.reaching`).
 
     Args:
         after, before: zeros and ones [n]; a pair with a NaN is left out.
@@ -111,11 +114,11 @@ def share_difference(
     value = float(d.mean())
     if k == 1:
         return one_cluster(value, n)
-    effective = effective_n(d, members, level)
+    effective, error = effective_n(d, members, level)
     weight = effective / n
     gained, lost = float((d > 0).sum()) * weight, float((d < 0).sum()) * weight
     ends = tango(gained, lost, effective, level)
-    return Estimate(
+    e = Estimate(
         value,
         *ends,
         n,
@@ -124,6 +127,7 @@ def share_difference(
         spread=float(d.var()) / weight,
         worth=effective,
     )
+    return reaching(e, error, level, (-1.0, 1.0))
 
 
 def share_test(after: ArrayLike, before: ArrayLike, clusters: ArrayLike) -> float | None:
