@@ -157,6 +157,7 @@ def made_summary(rounds: int = 5, n: int = 200, seed: int = 0) -> dict[str, Any]
         "complete": True,
         "dialogues": n,
         "wanted": n,
+        "examples": 1_000_000,
         "outcome": {"name": "accuracy", "kind": "share", "better": "higher", "margin": 0.03},
         "own": Own(figures=make("sample").figures).terms(),
         "spec": {

@@ -92,6 +92,11 @@ def test_it_is_kept_and_stands_under_the_verdict(tmp_path: Path) -> None:
     assert not audit_run(run)[0].holds
     assert any("80.0 % instead of 95 %" in note for note in run.summary()["notes"])
     assert read_audit(run, 31) == []
+    (run.folder / AUDIT).write_text(text.replace('"n": 30', '"n": 20'))
+    later = str(run.summary()["notes"])
+    assert "Audited when the run had 20 dialogues, and not since" in later
+    assert "instead of 95 %" not in later
+    (run.folder / AUDIT).write_text(text)
     for damaged in ("{", "[]", text.replace("0.8", "7"), text.replace("held", "hidden")):
         (run.folder / AUDIT).write_text(damaged)
         assert read_audit(run, 30) == []

@@ -181,4 +181,4 @@ def test_a_score_stays_within_its_bounds_and_claims_no_certainty() -> None:
     assert got.low is not None
     got = figure_of(lean, {"x": np.ones(6)}, np.arange(6))
     assert (got.value, got.low) == (1, None)
-    assert "nothing tells how far" in (got.why or "")
+    assert "every cluster has the same" in (got.why or "")

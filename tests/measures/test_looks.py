@@ -126,6 +126,8 @@ def test_a_limited_run_of_clusters_says_what_it_estimates(tmp_path: Path) -> Non
     clustered = {"task_options": {"n": 60, "cluster_size": 5}, "controls": False}
     notes = sc.run(limit=30, **settings, **clustered).summary()["notes"]
     assert any(note.startswith("30 of 60 examples, clusters in turn") for note in notes)
+    one_each = sc.run(limit=12, seed=1, **settings, **clustered).summary()["notes"]
+    assert any(note.startswith("12 of 60 examples, clusters in turn") for note in one_each)
     whole = sc.run(limit=60, **settings, **clustered).summary()["notes"]
     assert not any("clusters in turn" in note for note in whole)
 
@@ -134,5 +136,15 @@ def test_a_limited_run_of_clusters_says_what_it_estimates(tmp_path: Path) -> Non
     ("at", "said"), [(0.968, "96.8 %"), (0.985, "98.5 %"), (0.9982, "99.8 %"), (0.99968, "99.97 %")]
 )
 def test_no_level_is_rounded_to_certainty(at: float, said: str) -> None:
-    told = about_intervals({"level": at, "looks": [], "rounds": [{}, {}]})
+    told = about_intervals({"level": at, "looks": [], "rounds": [{}, {}], "controls": {}})
     assert f"those of the verdict are {said}, which allows for further looks" in told
+
+
+def test_a_comparison_with_its_own_looks_has_its_own_level() -> None:
+    controls = {
+        "repeat": {"against": {"level": 0.968}},
+        "prior": {"against": None},
+        "empty": {"against": {"level": 0.985}},
+    }
+    told = about_intervals({"level": 0.985, "rounds": [{}, {}], "controls": controls})
+    assert "those of the verdict are 98.5 %, against repeat 96.8 %, which allows" in told

@@ -65,6 +65,7 @@ def whole(rows: list[dict[str, Any]], *, controls: bool = True) -> dict[str, Any
         "complete": True,
         "dialogues": 3,
         "wanted": 3,
+        "examples": 3,
         "notes": [],
     }
     return summary | {"verdict": verdict(summary)}
@@ -216,6 +217,7 @@ def test_the_table_escapes_markup_and_tells_what_matters() -> None:
         "complete": False,
         "dialogues": 3,
         "wanted": 9,
+        "examples": 9,
         "notes": ["[bold]not markup[/bold]"],
     }
     console = Console(width=80, record=True, file=io.StringIO())

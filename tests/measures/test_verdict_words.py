@@ -31,6 +31,7 @@ def summary(
         "spec": {"strategy": {"name": strategy}, "margins": MARGINS},
         "outcome": ACCURACY,
         "complete": True,
+        "examples": 1_000_000,
         "controls": controls,
     }
     return {**table, **more}
@@ -78,6 +79,12 @@ def test_undecided_says_how_many_would_decide() -> None:
     assert "Whether accuracy changed from round 1 to round 5 is undecided" in said
     assert "examples would decide it" in said
     assert "smallest margin this run could show" in said
+    of_these = words({**summary(chain(0.01, n=60), chain(0.0, n=60, seed=1)), "examples": 60})
+    assert "examples, more than the 60 there are, would decide it" in of_these
+    assert "examples, more than the 60 there are, would show ±3" in of_these
+    looked = [{"n": 20, "clusters": 20, "at": ""}, {"n": 60, "clusters": 60, "at": ""}]
+    later = words({**summary(chain(0.01, n=60), chain(0.0, n=60, seed=1)), "looks": looked})
+    assert "this run could show at look 2, each of which takes some width;" in later
 
 
 def test_surer_without_better_comes_first() -> None:

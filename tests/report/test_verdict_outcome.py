@@ -40,6 +40,7 @@ def summary(
         "complete": True,
         "dialogues": len(run),
         "wanted": len(run),
+        "examples": 1_000_000,
         "outcome": {
             "name": outcome.name,
             "kind": outcome.kind,

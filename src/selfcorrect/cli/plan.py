@@ -177,6 +177,9 @@ def lines(table: dict[str, Any]) -> list[str]:
         can = [f"a difference of {written(smallest)}"] if smallest else []
         can += [f"a margin of ±{written(within)}"] if within else []
         said.append(f"{of(table['n'])} can show {' or '.join(can) or 'nothing'}.")
+    said.append(
+        "All for one look, the first, at a new run; every further look at a growing run takes more."
+    )
     if unread := table.get("unread"):
         said.append(
             f"{percent(unread)} % of the run's examples have an answer in the first or last round "

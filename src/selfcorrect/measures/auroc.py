@@ -15,6 +15,7 @@ from selfcorrect.measures.clusters import (
     Ints,
     effective_clusters,
     error_of,
+    t_of,
 )
 from selfcorrect.measures.intervals import (
     LEVEL,
@@ -66,7 +67,7 @@ def auroc(
         return Estimate(value, *wilson(value * fewest, fewest, level), n, k, effective=worth)
     error = _error(found)
     # the error of the logit by that of the value
-    half = float(stats.t.ppf(0.5 + level / 2, error.df)) * error.error / (value * (1 - value))
+    half = t_of(level, error.df) * error.error / (value * (1 - value))
     if half < 1e-6:
         return Estimate(value, None, None, n, k, UNVARYING, worth)
     low, high = special.expit(special.logit(value) + np.array([-half, half]))
@@ -109,7 +110,7 @@ def auroc_difference(
         min(a.rarer, b.rarer),
     )
     error = _error(both_parts)
-    half = float(stats.t.ppf(0.5 + level / 2, error.df)) * error.error
+    half = t_of(level, error.df) * error.error
     worth = unequal(of_a)
     if half < ROUNDING:
         return Estimate(value, None, None, n, present, UNVARYING, worth)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,6 +29,16 @@ def sums_of(values: Floats, members: Ints, k: int = 0) -> Floats:
         k: how many clusters, if some at the end may have none.
     """
     return np.bincount(members, values, k).astype(np.float64)
+
+
+def z_of(level: float) -> float:
+    """Standard errors to each side of a normal interval at a level."""
+    return float(special.ndtri(0.5 + level / 2))
+
+
+def t_of(level: float, df: float) -> float:
+    """The same of a t interval with ``df`` degrees of freedom."""
+    return float(special.stdtrit(df, 0.5 + level / 2))
 
 
 #: With fewer effective clusters than these, no side of 0 is ever named.
@@ -59,7 +69,7 @@ class Error:
         exclude 0 too often where few clusters moved, the first covers too little where all of them
         moved one way (docs/statistics.md has the figures).
         """
-        t = float(stats.t.ppf(0.5 + level / 2, self.df))
+        t = t_of(level, self.df)
         low, high = (value - _untransformed(side * t, self.skew) * self.error for side in (1, -1))
         return min(low, value - t * self.error), max(high, value + t * self.error)
 

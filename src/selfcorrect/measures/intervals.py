@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from selfcorrect.measures.clusters import (
@@ -26,13 +25,15 @@ from selfcorrect.measures.clusters import (
     effective_clusters,
     error_of_mean,
     sums_of,
+    t_of,
+    z_of,
 )
 
 #: All intervals are at this level, unless another is asked for.
 LEVEL = 0.95
 
 #: Why there is no interval of no width: it would claim a certainty that nobody has.
-UNVARYING = "the clusters don't differ, so nothing tells how far it would vary"
+UNVARYING = "every cluster has the same value, and an interval of no width would claim too much"
 
 ROUNDING = 1e-12
 
@@ -183,9 +184,7 @@ def effective_n(x: Floats, members: Ints, level: float = LEVEL) -> tuple[float, 
 
 def _few(df: float, level: float) -> float:
     """(z / t)²: what few clusters take off a number of records."""
-    return float(
-        (stats.norm.ppf(0.5 + level / 2) / stats.t.ppf(0.5 + level / 2, max(1.0, df))) ** 2
-    )
+    return (z_of(level) / t_of(level, max(1.0, df))) ** 2
 
 
 #: From so many clusters with a value that isn't the usual one on, they tell how alike they are.

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 
-from selfcorrect.measures.clusters import Floats, Ints, error_of_mean, sums_of
+from selfcorrect.measures.clusters import Floats, Ints, error_of_mean, sums_of, z_of
 from selfcorrect.measures.intervals import (
     LEVEL,
     Estimate,
@@ -44,7 +44,7 @@ def tango(gained: float, lost: float, n: float, level: float = LEVEL) -> tuple[f
     Source: Tango 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B, with
     the closed form of the constrained maximum likelihood estimate from its section 2.
     """
-    z = float(stats.norm.ppf(0.5 + level / 2))
+    z = z_of(level)
     if gained == lost == 0:
         half = z * z / (n + z * z)
         return -half, half

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
+from scipy import optimize, special
 
-from selfcorrect.measures.clusters import LEAST_EFFECTIVE, error_of_mean, sums_of
+from selfcorrect.measures.clusters import LEAST_EFFECTIVE, error_of_mean, sums_of, t_of, z_of
 from selfcorrect.measures.looks import FIRST
 from selfcorrect.measures.paired import differences, tango_score
 
@@ -60,11 +60,7 @@ def _few(clusters: float, effective: float) -> float:
     """(z / t)² for so many clusters; 0 for those that no direction can come from."""
     if clusters < _SIGNS or effective < LEAST_EFFECTIVE:
         return 0.0
-    return float((_z(FIRST_LOOK) / stats.t.ppf(0.5 + FIRST_LOOK / 2, effective - 1)) ** 2)
-
-
-def _z(level: float) -> float:
-    return float(stats.norm.ppf(0.5 + level / 2))
+    return (z_of(FIRST_LOOK) / t_of(FIRST_LOOK, effective - 1)) ** 2
 
 
 _MOST = 1e15
@@ -105,7 +101,7 @@ def n_for_difference(difference: float, design: Design) -> int | None:
     """
     if difference == 0 or abs(difference) > design.changed:
         return None
-    null = _z(FIRST_LOOK) * math.sqrt(design.changed)
+    null = z_of(FIRST_LOOK) * math.sqrt(design.changed)
     other = math.sqrt(max(0.0, design.changed - difference**2))
     wanted = ((null + _quantile(design.power) * other) / difference) ** 2
     return _examples(wanted, design)
@@ -139,7 +135,7 @@ def share_margin_n(
     off = _quantile(power if difference else 0.5 + power / 2)  # the end that is near, or both
     spread = max(changed - difference**2, 0.0)
 
-    z = _z(level)
+    z = z_of(level)
 
     def beyond(n: float) -> float:
         moved = min(n, n * abs(difference) + off * math.sqrt(n * spread))
@@ -170,10 +166,10 @@ def margin_n(
         difference: the true one; smaller than the margin.
         level: of the interval.
     """
-    room, more, z = margin - abs(difference), margin + abs(difference), _z(level)
+    room, more, z = margin - abs(difference), margin + abs(difference), z_of(level)
 
     def lacking(error: float) -> float:
-        inside = stats.norm.cdf(room / error - z) + stats.norm.cdf(more / error - z) - 1
+        inside = special.ndtr(room / error - z) + special.ndtr(more / error - z) - 1
         return float(inside) - power
 
     # with one side alone the error could be this large; with both it is smaller
@@ -187,14 +183,14 @@ def least_n(margin: float, level: float = FIRST_LOOK) -> float:
 
     Where nothing changed its half-width is z² / (n + z²).
     """
-    return _z(level) ** 2 * (1 - margin) / margin
+    return z_of(level) ** 2 * (1 - margin) / margin
 
 
 def difference_n(
     spread: float, difference: float, power: float = POWER, level: float = FIRST_LOOK
 ) -> float:
     """Independent pairs that show a mean difference to be on its side of 0, for any measure."""
-    return spread * ((_z(level) + _quantile(power)) / difference) ** 2
+    return spread * ((z_of(level) + _quantile(power)) / difference) ** 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +231,7 @@ class MeanDesign:
         """The smallest difference that n examples show; ``None`` if they show none."""
         worth = self.independent(n)
         return (
-            math.sqrt(self.spread / worth) * (_z(FIRST_LOOK) + _quantile(self.power))
+            math.sqrt(self.spread / worth) * (z_of(FIRST_LOOK) + _quantile(self.power))
             if worth
             else None
         )
@@ -263,7 +259,7 @@ def _smallest(n: int, design: Design, needed: Callable[[float], int], most: floa
 
 
 def _quantile(power: float) -> float:
-    return float(stats.norm.ppf(power))
+    return float(special.ndtri(power))
 
 
 def _examples(independent: float, design: Design | MeanDesign) -> int:

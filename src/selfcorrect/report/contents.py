@@ -15,16 +15,13 @@ from selfcorrect.report.estimates import (
     Rounds,
     ends,
     estimates,
-    few,
     grouped,
-    hanging,
     known,
-    looked,
     own,
     parts,
-    turning,
     wholes,
 )
+from selfcorrect.report.notes import few, hanging, looked, turning
 from selfcorrect.report.numbers import clusters, count, decides, written, written_interval
 
 #: Rounds that stand side by side in a table; more go into the next one.

@@ -66,27 +66,3 @@ def own(rounds: Rounds, outcome: str) -> list[str]:
     names = dict.fromkeys(name for row in rounds for name in row["measures"])
     known = {*_COMMON, outcome}
     return [name for name in names if name not in known and "/" not in name]
-
-
-def hanging(difference: Estimate) -> str:
-    """That a difference depends on what answers are counted as that nobody knows, where it does."""
-    return "it depends on unread or ungraded answers" if difference.get("hangs") else ""
-
-
-def few(difference: Estimate) -> str:
-    """That clusters are too few for a direction, where they are."""
-    return "too few clusters, or one too large, for a direction" if difference.get("few") else ""
-
-
-def turning(difference: Estimate) -> str:
-    """That a difference depends on the round at which one stops, where it does."""
-    return "the round before says something else" if difference.get("depends") else ""
-
-
-def looked(difference: Estimate) -> str:
-    """That the 95 % interval alone would name a direction, where looks stand in its way."""
-    told, low = difference.get("verdict"), difference.get("low")
-    if told not in ("undecided", "same") or low is None or low <= 0 <= difference["high"]:
-        return ""
-    low, high = difference.get("decides") or (low, difference["high"])
-    return "the interval that allows for further looks holds 0" if low <= 0 <= high else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from selfcorrect.records import VERSION
 from selfcorrect.report.definitions import definer
-from selfcorrect.report.estimates import estimates
+from selfcorrect.report.estimates import Estimate, estimates
 from selfcorrect.report.numbers import percent
 
 
@@ -30,9 +30,14 @@ def about_intervals(summary: Mapping[str, Any]) -> str:
     if len(summary["rounds"]) < 2:
         return "Intervals are 95 % for one number at one look."
     look = "the first look" if n == 1 else f"look {n}"
+    beside = "".join(
+        f", against {name} {_close(level)} %"
+        for name, control in summary["controls"].items()
+        if (level := (control["against"] or {}).get("level", summary["level"])) != summary["level"]
+    )
     return (
         "Intervals in the table are 95 % for one number at one look; those of the verdict are "
-        f"{_close(summary['level'])} %, which allows for further looks (this is {look})."
+        f"{_close(summary['level'])} %{beside}, which allows for further looks (this is {look})."
     )
 
 
@@ -83,6 +88,30 @@ def missing(
             if "why" in e and (name in shown if shown is not None else "/" not in name):
                 reasons.setdefault(e["why"], {})[define(name).label] = None
     return [(why, list(labels)) for why, labels in reasons.items()]
+
+
+def hanging(difference: Estimate) -> str:
+    """That a difference depends on what answers are counted as that nobody knows, where it does."""
+    return "it depends on unread or ungraded answers" if difference.get("hangs") else ""
+
+
+def few(difference: Estimate) -> str:
+    """That clusters are too few for a direction, where they are."""
+    return "too few clusters, or one too large, for a direction" if difference.get("few") else ""
+
+
+def turning(difference: Estimate) -> str:
+    """That a difference depends on the round at which one stops, where it does."""
+    return "the round before says something else" if difference.get("depends") else ""
+
+
+def looked(difference: Estimate) -> str:
+    """That the 95 % interval alone would name a direction, where looks stand in its way."""
+    told, low = difference.get("verdict"), difference.get("low")
+    if told not in ("undecided", "same") or low is None or low <= 0 <= difference["high"]:
+        return ""
+    low, high = difference.get("decides") or (low, difference["high"])
+    return "the interval that allows for further looks holds 0" if low <= 0 <= high else ""
 
 
 def several(words: Sequence[str]) -> str:

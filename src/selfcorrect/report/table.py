@@ -13,8 +13,8 @@ from rich.text import Text
 
 from selfcorrect.measures.catalogue import MEASURES, Measure
 from selfcorrect.report.definitions import definer
-from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, hanging, own
-from selfcorrect.report.notes import about_intervals, incomplete, notes
+from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, own
+from selfcorrect.report.notes import about_intervals, hanging, incomplete, notes
 from selfcorrect.report.numbers import (
     MISSING,
     clusters,

@@ -219,7 +219,7 @@ def _change(summary: _Table) -> str:
         case "undecided":
             return (
                 f"Whether {name} changed {span} is undecided: {change(changed, share)}"
-                f"{_p(changed, summary)} ({of}){_more(changed)}."
+                f"{_p(changed, summary)} ({of}){_more(changed, summary)}."
             )
     return (
         f"{_capital(summary)} changed by {change(changed, share)} {span}, but that says nothing of "
@@ -262,6 +262,8 @@ def _convergence(summary: _Table) -> str:
     places = places_of(told["margin"])
     least = f"±{at_least(smallest)} points" if share else f"±{short(_up(smallest, places), places)}"
     said = f"It isn't shown to have converged: {least} is the smallest margin this run could show"
+    if (looks := len(summary.get("looks", ()))) > 1:
+        said += f" at look {looks}, each of which takes some width"
     if told.get("hangs"):
         return f"{said}, as {told['why']}."
     parity = summary["parity"]
@@ -270,7 +272,7 @@ def _convergence(summary: _Table) -> str:
         return f"{said}."
     short_margin = margin.removesuffix(" points")
     if told["n_needed"] is not None:
-        needed = f"about {told['n_needed']:,} examples would show {short_margin}"
+        needed = f"{_examples(told['n_needed'], summary)} would show {short_margin}"
         return f"{said}; {needed} if nothing moves."
     return f"{said}, and if nothing moved {short_margin} would most likely have been shown."
 
@@ -339,9 +341,10 @@ def _cause(summary: _Table) -> str:
                 f"{change(difference, share)}{of}{cost}."
             )
         case "undecided":
+            more = _more(difference, summary)
             return (
                 f"Whether {name} gains anything over {_TO}{cost}, is undecided: "
-                f"{change(difference, share)}{_p(difference, against)}{of}{_more(difference)}."
+                f"{change(difference, share)}{_p(difference, against)}{of}{more}."
             )
     return (
         f"Against {_TO} {name} stands at {change(difference, share)}{of}{cost}, but that says "
@@ -360,10 +363,16 @@ def _p(changed: _Table, judged: _Table) -> str:
     return f", p {short(p, 3)}" if beyond and not low <= 0 <= high else ""
 
 
-def _more(changed: _Table) -> str:
+def _more(changed: _Table, summary: _Table) -> str:
     """What would settle it."""
     if changed.get("few"):
         return "; more clusters, not more examples of these, would decide it"
     if changed["n_needed"] is None:
         return ""
-    return f"; about {changed['n_needed']:,} examples would decide it, if it is as seen"
+    return f"; {_examples(changed['n_needed'], summary)} would decide it, if it is as seen"
+
+
+def _examples(n: int, summary: _Table) -> str:
+    """How many examples would tell, and whether the data have them."""
+    there = summary["examples"]
+    return f"about {n:,} examples" + (f", more than the {there:,} there are," if n > there else "")

@@ -47,16 +47,34 @@ def audit_run(run: Run, *, simulations: int | None = None) -> list[Audited]:
 
 def read_audit(run: Run, n: int) -> list[Audited]:
     """What was found of a run of n dialogues; nothing where it wasn't simulated as it is now."""
+    size, figures = _read(run)
+    return figures if size == n else []
+
+
+def noted(run: Run, n: int) -> list[str]:
+    """What the audit of a run of n dialogues has to say, or that it is of another size."""
+    size, figures = _read(run)
+    if figures and size != n:
+        return [
+            f"Audited when the run had {size:,} dialogues, and not since: selfcorrect audit "
+            "simulates what it has now."
+        ]
+    return told(figures)
+
+
+def _read(run: Run) -> tuple[int, list[Audited]]:
+    """How many dialogues the run had when it was audited, and what was found."""
     store = Store(run.folder)
     if not store.has(AUDIT):
-        return []
+        return 0, []
     try:
         table = json.loads(store.read(AUDIT))
-        if (table["version"], table["n"]) != (VERSION, n):
-            return []
-        return [_audited(row) for row in table["figures"]]
+        size = table["n"]
+        if table["version"] != VERSION or type(size) is not int or not 0 < size < 10**12:
+            return 0, []
+        return size, [_audited(row) for row in table["figures"]]
     except (ValueError, KeyError, TypeError, RecursionError, UserError):
-        return []  # it can be made again at any time
+        return 0, []  # it can be made again at any time
 
 
 def _audited(row: Mapping[str, Any]) -> Audited:

@@ -349,6 +349,7 @@ def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:
         },
         strategy=strategy_table(arm.strategy),
         skipped={"lines": list(ready.task.skipped)},
+        clusters={"count": len({e.cluster for e in ready.examples})},
         **({"copies": {"count": ready.task.copies}} if ready.task.copies else {}),
         **({"opened": executor.opened[arm.folder]} if executor.opened[arm.folder] else {}),
     )

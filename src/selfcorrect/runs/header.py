@@ -187,7 +187,7 @@ def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]
     for key, kind in wanted.items():
         if not isinstance(table[key], kind):
             raise TypeError(f"{key} is {table[key]!r}")
-    for key in ("outcome", "values", "fingerprints", "skipped", "strategy", "copies"):
+    for key in ("outcome", "values", "fingerprints", "skipped", "strategy", "copies", "clusters"):
         if not isinstance(table.get(key, {}), dict):
             raise TypeError(f"{key} is {table[key]!r}")
     lines = table.get("skipped", {}).get("lines", [])
@@ -197,8 +197,8 @@ def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]
         if not isinstance(text, str):
             raise TypeError(f"{text!r} is no text")
     names = [*table["controls"].values(), *(arm for _, _, arms in plans for arm in arms)]
-    copies = table.get("copies", {}).get("count", 0)
-    numbers = [table["examples"], copies, *(n for start, end, _ in plans for n in (start, end))]
+    counts = [table.get(key, {}).get("count", 0) for key in ("copies", "clusters")]
+    numbers = [table["examples"], *counts, *(n for start, end, _ in plans for n in (start, end))]
     for name in names:
         if not isinstance(name, str) or PurePath(name).name != name:
             raise TypeError(f"{name!r} is no name")

@@ -19,8 +19,7 @@ from selfcorrect.measures.catalogue import Own, margins
 from selfcorrect.measures.panel import Panel, columns_needed, panel
 from selfcorrect.records import VERSION
 from selfcorrect.report.verdict import headline, verdict
-from selfcorrect.runs.audit import read_audit
-from selfcorrect.runs.audit import told as audited
+from selfcorrect.runs.audit import noted
 from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.looks import Look, read_looks, write_looks
 from selfcorrect.runs.run import Run
@@ -39,10 +38,11 @@ def summarize(run: Run) -> dict[str, Any]:
     """Everything measured on a run and on its controls, and what follows from it.
 
     Returns:
-        ``{"folder", "spec", "record_version", "complete", "dialogues", "wanted", "outcome",
-        "rounds": [...], "changes", "convergence", "converged_at", …, "controls": {name: {"folder",
-        "dialogues", "against": {...}, "rounds": [...], …}}, "headline", "verdict", "notes"}``; what
-        stands for a run and for a control is that of
+        ``{"folder", "spec", "record_version", "complete", "dialogues", "wanted", "examples",
+        "outcome", "rounds": [...], "changes", "convergence", "converged_at", …, "controls": {name:
+        {"folder", "dialogues", "against": {...}, "rounds": [...], …}}, "headline", "verdict",
+        "notes"}``; ``wanted`` are the dialogues the run is to have, ``examples`` those its data
+        have. What stands for a run and for a control is that of
         :func:`selfcorrect.measures.rounds.summarize`, and ``against`` that of
         :func:`selfcorrect.measures.rounds.against`. Only JSON's types.
 
@@ -65,6 +65,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "complete": run.complete,
         "dialogues": run.dialogues,
         "wanted": run.wanted,
+        "examples": header.examples,
         "outcome": {
             "name": own.outcome.name,
             "kind": own.outcome.kind,
@@ -80,7 +81,7 @@ def summarize(run: Run) -> dict[str, Any]:
             *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
             *_limited(run, records),
-            *audited(read_audit(run, len(records.examples))),
+            *noted(run, len(records.examples)),
             *_of_records(run),
             *([note] if note else []),
         ],
@@ -168,7 +169,12 @@ def _of_records(run: Run) -> list[str]:
 
 def _limited(run: Run, records: Panel) -> list[str]:
     """What a limit does to what is estimated."""
-    shared = len(np.unique(records.clusters)) < len(records.clusters)
+    of_data, seen = run.header.about.get("clusters", {}).get("count"), len(records.clusters)
+    shared = (
+        len(np.unique(records.clusters)) < seen
+        if of_data is None  # earlier versions didn't count them
+        else of_data < run.header.examples
+    )
     if run.wanted >= run.header.examples or not shared:
         return []
     return [
