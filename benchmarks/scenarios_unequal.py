@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from benchmarks.scenarios import COVERAGE, ERRORS, FALSE, HOLDS, ONE_SIDE, Scenario
 from benchmarks.simulated import (
     BBQ,
+    FEW_LARGE,
     HUGE,
     at_margin,
     auroc_differences,
@@ -22,6 +23,7 @@ from benchmarks.simulated import (
     no_difference,
     one_way,
     rare_at_margin,
+    rare_losses,
     repelling,
     scores,
     shares,
@@ -47,6 +49,7 @@ LAYOUTS = {
     "one cluster of 400, 20 of 10": (sized(HUGE), True),
     "BBQ Disability_status's sizes": (sized(BBQ), False),
     "4 clusters of 20": (equal(4, 20), True),
+    "10 clusters of 60, 190 of 1": (sized(FEW_LARGE), True),
 }
 
 
@@ -163,6 +166,22 @@ UNEQUAL: Mapping[str, Scenario] = {
         "verdict", "3 % of 400 clusters gain as a whole, margin 3; sizes lognormal, σ 1.5", SAME,
         ONE_SIDE, rare_at_margin(lognormal(400, 1.5)),
     ),
+    **{
+        f"same, whole clusters, {said}": Scenario(
+            "verdict", f"3 % of the clusters gain as a whole, margin 3; {said}", SAME, ONE_SIDE,
+            rare_at_margin(sized(sizes)),
+        )
+        for said, sizes in (
+            ("10 of 60, 190 of 1", FEW_LARGE), ("20 of 30, 600 of 1", (*[30] * 20, *[1] * 600)),
+        )
+    },
+    **{
+        f"rare losses of {loss}, n = {n}": Scenario(
+            "verdict", f"no difference: gains of 1 in {100 * p:g} %, losses of {loss} in "
+            f"{100 * p / loss:g} %, n = {n}", "called better", ONE_SIDE, rare_losses(n, p, loss),
+        )
+        for n, p, loss in ((100, 0.1, 10), (400, 0.02, 5), (200, 0.03, 3))
+    },
     "AUROC, accuracy .97": Scenario(
         "auroc", "accuracy .97, n = 400", HOLDS, AT_LEAST, aurocs(3.0, equal(400), 0.0, 0.97)
     ),

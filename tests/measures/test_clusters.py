@@ -86,17 +86,39 @@ def test_one_size_is_the_usual_t() -> None:
     assert effective_clusters(np.full(9, 4.0)) == 9
 
 
-@given(st.floats(-1.5, 1.5), st.floats(0.1, 3))
-def test_ends_undo_halls_transformation(skew: float, error: float) -> None:
-    low, high = Error(error, 12.0, skew).ends(0.0, 0.95)
-    t = stats.t.ppf(0.975, 12)
-    assert low <= -t * error + 1e-9
-    assert high >= t * error - 1e-9
-    # the longer end is where Hall's g of the studentised value is at t's quantile
-    far = (high if skew > 0 else -low) / error
-    x, s = -far, abs(skew)
-    g = x + s * x**2 / 3 + s**2 * x**3 / 27 + s / 6
-    assert g == pytest.approx(-t, abs=1e-6) or far == pytest.approx(t)
+@given(st.floats(-1.25, 1.25), st.floats(0.1, 3), st.floats(0.8, 0.999))
+def test_ends_are_t_on_one_side_and_further_on_the_other(
+    skew: float, error: float, level: float
+) -> None:
+    low, high = Error(error, 12.0, skew).ends(0.0, level)
+    t = stats.t.ppf(0.5 + level / 2, 12) * error
+    near, far = (-low, high) if skew > 0 else (high, -low)
+    assert near == pytest.approx(t)
+    assert far >= t * (1 - 1e-9)
+    more = Error(error, 12.0, skew + math.copysign(0.01, skew)).ends(0.0, level)
+    assert more[1] - more[0] <= (high - low) * 1.05  # no cliff …
+    higher = Error(error, 12.0, skew).ends(0.0, level + 0.0002)
+    assert higher[1] - higher[0] <= (high - low) * 1.25  # … nor at the next look
+
+
+@pytest.mark.parametrize("seen", [3, 4, 6, 10, 30, 100])
+def test_rare_events_reach_as_far_as_exact_poisson(seen: int) -> None:
+    """A count has the skewness 1 / √m; Hall's own inverse would reach twice as far with four."""
+    _, high = Error(math.sqrt(seen), 1e9, seen**-0.5).ends(seen, 0.95)
+    exact = stats.chi2.ppf(0.975, 2 * seen + 2) / 2
+    assert high - seen == pytest.approx(exact - seen, rel=0.05)
+
+
+@pytest.mark.parametrize("seen", [1, 2, 3, 4, 8, 15])
+def test_sizes_that_hardly_differ_hardly_change_an_interval(seen: int) -> None:
+    clusters = np.repeat(np.arange(40), 5)
+    x = (clusters >= seen).astype(float)
+    for estimate in (proportion, lambda y, c: share_difference(1 - y, 0 * y, c), mean):
+        equal, nearly = estimate(x, clusters), estimate(x[:-1], clusters[:-1])
+        wide = equal.high - equal.low
+        assert nearly.high - nearly.low <= 1.3 * wide
+        assert nearly.low == pytest.approx(equal.low, abs=0.3 * wide)
+        assert nearly.high == pytest.approx(equal.high, abs=0.3 * wide)
 
 
 def test_one_huge_cluster_is_worth_two() -> None:

@@ -17,7 +17,7 @@ from scipy import optimize, stats
 from selfcorrect.measures.auroc import auroc
 from selfcorrect.measures.calibration import calibration
 from selfcorrect.measures.clusters import Floats, Ints, error_of_mean, sums_of
-from selfcorrect.measures.intervals import Estimate, finite, mean, proportion, wilson
+from selfcorrect.measures.intervals import Estimate, finite, mean, proportion, told_of, wilson
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 
@@ -227,7 +227,11 @@ def _alike(values: Floats, clusters: Any) -> tuple[Floats, Ints, float | None]:
     if members[-1] + 1 == len(x):
         return x, members, 0.0
     sizes = np.bincount(members).astype(np.float64)
-    return x, members, error_of_mean(sums_of(x - x.mean(), members), sizes, squares).icc
+    icc = error_of_mean(sums_of(x - x.mean(), members), sizes, squares).icc
+    if len(np.unique(x)) <= 3:  # of shares: what the run doesn't tell is taken to be the worst
+        told, _ = told_of(x, members)
+        icc = told * icc + 1 - told
+    return x, members, icc
 
 
 def _rates(rng: Rng, p: float, icc: float, k: int) -> Floats:

@@ -134,7 +134,7 @@ def proportion(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) 
 def reaching(
     e: Estimate, error: Error | None, level: float, bounds: tuple[float, float]
 ) -> Estimate:
-    """A share's estimate that reaches as far as a mean's would, where clusters' sizes differ.
+    """A share's estimate that reaches as far as its skewness, where clusters' sizes differ.
 
     An effective n knows how far clusters vary, not how unevenly: where a few of very different
     sizes moved one way, a larger one may be among those that weren't seen.
@@ -142,7 +142,11 @@ def reaching(
     if error is None or e.effective is None or e.value is None or e.low is None or e.high is None:
         return e
     low, high = error.ends(e.value, level)
-    return cut(replace(e, low=min(e.low, low), high=max(e.high, high)), bounds)
+    if error.skew < 0:
+        return cut(replace(e, low=min(e.low, low)), bounds)
+    if error.skew > 0:
+        return cut(replace(e, high=max(e.high, high)), bounds)
+    return e
 
 
 def effective_n(x: Floats, members: Ints, level: float = LEVEL) -> tuple[float, Error | None]:
@@ -175,11 +179,46 @@ def effective_n(x: Floats, members: Ints, level: float = LEVEL) -> tuple[float, 
         return n / most * _few(df, level), None
     error = error_of_mean(sums_of(x, members), sizes, squares)
     seems = max(1.0, error.error**2 * n**2 / squares)
+    told, unusual = told_of(x, members)
+    error = replace(error, skew=_no_more_than(sizes, unusual, error.skew))
+    return n / float(seems**told * most ** (1 - told)) * _few(error.df, level), error
+
+
+def told_of(x: Floats, members: Ints) -> tuple[float, int]:
+    """How far values tell how alike those of a cluster are, 0 to 1, and how many clusters hold one
+    that isn't the usual one.
+
+    A cluster of one record tells nothing of it, and small ones little of large ones: each counts by
+    its further records, so that clusters of one size count as many as they are.
+
+    Args:
+        x, members: as of :func:`effective_n`.
+    """
+    sizes = np.bincount(members).astype(np.float64)
+    further = sizes - 1
     values, counts = np.unique(x, return_counts=True)
     usual = values[counts == counts.max()]
-    unusual = min(len(np.unique(members[x != each])) for each in usual)
-    told = min(1.0, unusual / _TELLING)
-    return n / float(seems**told * most ** (1 - told)) * _few(error.df, level), error
+    flagged = [np.bincount(members, x != each) > 0 for each in usual]
+    if not further.any():
+        return 1.0, min(int(f.sum()) for f in flagged)
+    weights = further / ((further**2).sum() / further.sum())
+    telling = min(float(weights[f].sum()) for f in flagged)
+    return min(1.0, telling / _TELLING), min(int(f.sum()) for f in flagged)
+
+
+def _no_more_than(sizes: Floats, unusual: int, skew: float) -> float:
+    """A share's skewness, no larger than if as many whole clusters had moved, whichever they are.
+
+    Args:
+        sizes: of the clusters [K].
+        unusual: how many of them hold another value than the usual one.
+        skew: as the data have it, corrected for how few those are.
+    """
+    q = unusual / len(sizes)
+    if q >= 0.5:
+        return skew
+    uneven = float((sizes**3).sum() / (sizes**2).sum() ** 1.5)
+    return math.copysign(min(abs(skew), uneven * (1 - 2 * q) / math.sqrt(q * (1 - q))), skew)
 
 
 def _few(df: float, level: float) -> float:
@@ -187,7 +226,8 @@ def _few(df: float, level: float) -> float:
     return (z_of(level) / t_of(level, max(1.0, df))) ** 2
 
 
-#: From so many clusters with a value that isn't the usual one on, they tell how alike they are.
+#: From so many clusters with a value that isn't the usual one on, they tell how alike they are;
+#: :func:`told_of` says how each counts.
 _TELLING = 8
 
 
