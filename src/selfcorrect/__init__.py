@@ -63,6 +63,8 @@ def run(
     task: str | Task = "sample",
     strategy: str | Path = "intrinsic",
     *,
+    scorer: str | None = None,
+    scorer_options: Mapping[str, str] | None = None,
     rounds: int = 5,
     limit: int | None = None,
     data: str | Path | None = None,
@@ -101,6 +103,9 @@ def run(
         task: a task's name, ``FILE.py:NAME`` for one of your own, or an object that is one: it
             has its examples already, so ``data``, ``categories`` and ``task_options`` are left out.
         strategy: a strategy's name, or the path of its TOML file.
+        scorer: who grades answers that the task doesn't grade by itself; ``None`` is the task's,
+            ``"none"`` leaves it for later: ``run.grade(scorer)``.
+        scorer_options: the scorer's own options.
         rounds: rounds of a dialogue, the first answer included.
         limit: only so many examples, spread over the clusters; ``None`` is all.
         data: where the task's data lie.
@@ -146,6 +151,7 @@ def run(
         table: dict[str, Any] = {
             "task": {"name": name, "categories": categories, "options": dict(task_options or {})},
             "strategy": {"name": str(strategy), "parameters": dict(strategy_parameters or {})},
+            "scorer": {"name": scorer or "", "options": dict(scorer_options or {})},
             "rounds": rounds,
             "limit": limit,
             "models": dict(models or {}),

@@ -30,6 +30,8 @@ class Outcome:
         bounds: the lowest and the highest value that an answer can have; may be infinite.
         margin: a change of the mean that is no larger counts as none.
         text: what it is, in a sentence.
+        scorer: the scorer that gives it after the answers were recorded; empty where the task's own
+            grade does.
 
     Raises:
         UserError: a name that can't stand in a text, or numbers that make no sense.
@@ -41,6 +43,7 @@ class Outcome:
     bounds: tuple[float, float] = (0.0, 1.0)
     margin: float = 0.03
     text: str = ""
+    scorer: str = ""
 
     def __post_init__(self) -> None:
         said = f"the outcome {self.name!r}"
@@ -52,6 +55,8 @@ class Outcome:
             raise UserError(f"{said} has better={self.better!r}: give 'higher' or 'lower'.")
         if not isinstance(self.text, str) or len(self.text) > _LONGEST:
             raise UserError(f"{said} needs a text of at most {_LONGEST} letters.")
+        if not isinstance(self.scorer, str) or len(self.scorer) > _LONGEST:
+            raise UserError(f"{said} needs the name of a scorer, not {self.scorer!r:.60}.")
         ends = tuple(self.bounds) if isinstance(self.bounds, tuple | list) else ()
         fits = len(ends) == 2 and all(_is_number(end) for end in (*ends, self.margin))
         low, high = ends if fits else (0.0, 0.0)
@@ -133,6 +138,14 @@ ACCURACY = Outcome(
     "accuracy",
     "share",
     text="Share of right answers. An answer that couldn't be read is recorded as wrong.",
+)
+
+#: Of texts that may be rude. Scorers give it; a task says which.
+TOXICITY = Outcome(
+    "toxicity",
+    better="lower",
+    margin=0.02,
+    text="How toxic the text is by itself, from 0 to 1, as the scorer has it.",
 )
 
 #: A number of one round from its records' columns (each an array of length n, NaN where missing):

@@ -18,16 +18,20 @@ from selfcorrect.errors import UserError, nearest
 _NAME = re.compile(r"(?P<file>.+\.py)(?::(?P<function>.*))?", re.DOTALL)
 _FRAMES = 6
 _LONGEST = 300
-_OURS = str(Path(__file__).parents[1])
+_OURS = str(Path(__file__).parent)
 
 
 def names_file(name: str) -> bool:
-    """Whether a task's name is that of a user's file, be it complete or not."""
+    """Whether a name is that of a user's file, be it complete or not."""
     return _NAME.fullmatch(name) is not None
 
 
-def parse(name: str) -> tuple[Path, str] | None:
+def parse(name: str, does: str = "makes the task") -> tuple[Path, str] | None:
     """``FILE.py:NAME`` as file and name; ``None`` where it isn't of this form.
+
+    Args:
+        name: as the user wrote it.
+        does: what the function is for.
 
     Raises:
         UserError: it names a file and nothing in it.
@@ -37,9 +41,7 @@ def parse(name: str) -> tuple[Path, str] | None:
         return None
     function = found["function"] or ""
     if not function.isidentifier():
-        raise UserError(
-            f"{name}: name the function that makes the task, too, such as {found['file']}:make"
-        )
+        raise UserError(f"{name}: name the function that {does}, too, such as {found['file']}:make")
     return Path(found["file"]).expanduser(), function
 
 

@@ -86,7 +86,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 listing = typer.Typer(
-    help="List what --task, --strategy and --model accept, and the studies.",
+    help="List what --task, --strategy, --model and --scorer accept, and the studies.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -171,10 +171,11 @@ def preview(chosen: Chosen) -> None:
 def show(
     run: o.RunName,
     as_json: o.AsJson = False,
+    scorer: o.SeenBy = "",
     out: o.Out = Path("runs"),
 ) -> None:
     """Print a run's table and verdict, complete or not."""
-    found = find_run(run, out)
+    found = find_run(run, out).seen_by(scorer)
     if as_json:
         # ASCII: nothing in a data set's texts can steer the terminal
         typer.echo(json.dumps(found.summary(), indent=2, allow_nan=False))
@@ -186,16 +187,51 @@ def show(
 def report(
     run: o.RunName,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    scorer: o.SeenBy = "",
     out: o.Out = Path("runs"),
 ) -> None:
     """Write a run's report.html again, complete or not.
 
     One self-contained file: the verdict, the curves, and every dialogue that changed its answer.
     """
-    path = find_run(run, out).report()
+    path = find_run(run, out).seen_by(scorer).report()
     typer.echo(visible(str(path)))
     if open_it:
         typer.launch(str(path))
+
+
+@app.command()
+def grade(
+    run: o.RunName,
+    scorer: o.Grader = None,
+    option: o.ScorerOptions = None,
+    labels: o.Labels = None,
+    no_controls: o.NoControls = False,
+    as_json: o.AsJson = False,
+    out: o.Out = Path("runs"),
+) -> None:
+    """Grade a run's answers with a scorer, and its controls', or what is missing of them.
+
+    The scores lie beside the records, those of a second scorer beside those of the first. With
+    --labels: how far the scorer agrees with people.
+    """
+    from selfcorrect.cli.grade import graded, options_of
+    from selfcorrect.runs.labels import agreement_of, lines, read_labels
+
+    found = find_run(run, out)
+    known = None if labels is None else read_labels(labels)
+    usual = found.header.spec.scorer.name or found.header.outcome.scorer
+    if not (name := scorer or usual):
+        raise UserError(f"{found.folder} names no scorer: give one with --scorer NAME.")
+    seen = graded(found, name, options_of(option or ()), controls=not no_controls)
+    if known is None:
+        if as_json:
+            typer.echo(json.dumps(seen.summary(), indent=2, allow_nan=False))
+        else:
+            _show(seen.summary(), seen.folder)
+        return
+    table = agreement_of(seen, known)
+    typer.echo(json.dumps(table, indent=2, allow_nan=False) if as_json else "\n".join(lines(table)))
 
 
 @app.command()
@@ -295,6 +331,14 @@ def list_models() -> None:
     from selfcorrect import models
 
     _list(models.names())
+
+
+@listing.command("scorers")
+def list_scorers() -> None:
+    """What --scorer accepts, with a sentence on each."""
+    from selfcorrect import scorers
+
+    _list(scorers.names())
 
 
 @listing.command("studies")

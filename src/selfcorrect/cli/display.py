@@ -75,15 +75,18 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def shown(model: str, console: Console | None = None) -> Iterator[Callable[[Progress], None]]:
+def shown(
+    model: str, console: Console | None = None, what: str = "model"
+) -> Iterator[Callable[[Progress], None]]:
     """Show a run's progress on standard error while the context lasts.
 
     Args:
         model: what is being opened, said until the first dialogue is under way.
+        what: what that is.
         console: where to show it.
     """
     console = console or Console(stderr=True)
-    opening = f"opening the model {visible(model)}"
+    opening = f"opening the {what} {visible(model)}"
     if not (console.is_terminal or console.is_jupyter):
         with _lines(console, opening) as tell:
             yield tell

@@ -75,6 +75,51 @@ StrategyNames = Annotated[
         show_default=False,
     ),
 ]
+ScorerName = Annotated[
+    str | None,
+    typer.Option(
+        "--scorer",
+        metavar="SCORER",
+        help="Who grades answers that the task doesn't grade by itself; the default is the task's, "
+        "and none leaves it for later. See: list scorers.",
+        show_default=False,
+    ),
+]
+Grader = Annotated[
+    str | None,
+    typer.Option(
+        "--scorer",
+        metavar="SCORER",
+        help="Who grades; the default is the run's or its task's. See: list scorers.",
+        show_default=False,
+    ),
+]
+SeenBy = Annotated[
+    str,
+    typer.Option(
+        "--scorer",
+        metavar="SCORER",
+        help="By whose scores, where the run was graded by several.",
+        show_default=False,
+    ),
+]
+ScorerOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="KEY=VALUE",
+        help="An option of the scorer, such as label=toxic.",
+        show_default=False,
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="People's labels (JSONL or CSV: example, round, label), to be compared with.",
+        show_default=False,
+    ),
+]
 Rounds = Annotated[
     int | None,
     typer.Option(

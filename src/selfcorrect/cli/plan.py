@@ -31,7 +31,7 @@ DIFFERENCE = 0.05
 
 def _unread(run: Run) -> float:
     """The share of a pilot's examples whose outcome isn't known in its first or last round."""
-    outcome = run.header.outcome
+    outcome = run.outcome
     records = panel(run.chunks(columns_needed(outcome)), (), outcome)
     ends = records.at(records.rounds[-1]), records.at(records.rounds[0])
     last, first = unknown(ends, outcome)
@@ -44,7 +44,7 @@ def design_like(run: Run, power: float) -> Design | MeanDesign:
     Raises:
         UserError: it has fewer than two rounds or clusters, or no outcome that changes.
     """
-    outcome = run.header.outcome
+    outcome = run.outcome
     records = panel(run.chunks(columns_needed(outcome)), (), outcome)
     x = records.columns["outcome"]
     instead = "; give --changed instead" if outcome.kind == "share" else ""
@@ -90,7 +90,7 @@ def plan(
     Raises:
         UserError: a difference or margin wider than the outcome's bounds; a pilot that can't tell.
     """
-    outcome = ACCURACY if pilot is None else pilot.header.outcome
+    outcome = ACCURACY if pilot is None else pilot.outcome
     design = Design(0.2, 1.0, 0.1, power) if pilot is None else design_like(pilot, power)
     given = {key: value for key, value in (stated or {}).items() if value is not None}
     if isinstance(design, Design):

@@ -40,6 +40,7 @@ SHARED: Mapping[str, Shared] = {
     "data": Shared(o.Data, "task.data"),
     "categories": Shared(o.Categories, "task.categories"),
     "strategy": Shared(o.StrategyName, "strategy.name"),
+    "scorer": Shared(o.ScorerName, "scorer.name"),
     "rounds": Shared(o.Rounds, "rounds"),
     "limit": Shared(o.Limit, "limit"),
     "seed": Shared(o.Seed, "seed"),
@@ -66,7 +67,9 @@ WORK = ("workers", "ray", "worker_cpus", "worker_gpus")
 RUN: Mapping[str, Shared] = {**SHARED, "strategy": Shared(o.StrategyNames)}
 #: The same, with nobody to do the work.
 PREVIEW: Mapping[str, Shared] = {name: each for name, each in RUN.items() if name not in WORK}
-_MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_controls", "given"}
+_MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_controls", "given"} | {
+    "scorer"
+}
 #: Dialogues that exist already, to be measured.
 MEASURE: Mapping[str, Shared] = {
     "file": Shared(o.Dialogues, default=inspect.Parameter.empty),

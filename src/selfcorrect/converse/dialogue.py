@@ -26,6 +26,7 @@ class Dialogue:
         replies: the latest text of each kind that was elicited.
         steps, notes: of this round.
         answer: the latest.
+        before: the text that was the answer of the round before.
         options: the likelihood of each choice, where the answer has any.
         first_choice: of round 1.
         unchanged: for how many rounds running the answer has stayed the same.
@@ -40,6 +41,7 @@ class Dialogue:
     steps: list[StepRecord] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     answer: Answer | None = None
+    before: str | None = None
     options: tuple[Likelihood, ...] = ()
     first_choice: int | None = None
     unchanged: int = 0
@@ -50,7 +52,8 @@ class Dialogue:
     def answered_with(self) -> Answer:
         """The answer as it is graded."""
         answer = self.answer or Answer("", problem="empty")
-        return replace(answer, probabilities=tuple(option_p(self.options)) or None)
+        p = tuple(option_p(self.options)) or None
+        return replace(answer, probabilities=p, before=self.before)
 
     def meets(self, when: Mapping[str, str]) -> bool:
         """Whether its latest replies are those that a step names."""

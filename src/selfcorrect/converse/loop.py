@@ -212,6 +212,7 @@ def _round(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> l
     """All steps of one round; returns its records."""
     for dialogue in batch.dialogues:
         dialogue.steps, dialogue.notes, dialogue.answered = [], [], False
+        dialogue.before = None if dialogue.answer is None else dialogue.answer.text
         if number == 1:
             dialogue.steps += [said_step(message) for message in setting.start]
     for at, step in enumerate(strategy.steps(number)):

@@ -44,6 +44,8 @@ def verdict(summary: _Table) -> str:
     if all(row["measures"][_outcome(summary)]["value"] is None for row in rounds):
         if _outcome(summary) == "accuracy":
             return "This task has no right answers, so there is no accuracy to compare."
+        if summary["scorer"] is None and (summary["outcome"]["scorer"] or _gradable(summary)):
+            return _ungraded(summary)
         return f"No answer has a value of {_said(summary)}, so there is nothing to compare."
     sentences = [
         _unread(summary),
@@ -57,6 +59,20 @@ def verdict(summary: _Table) -> str:
     if not summary["complete"]:
         return f"So far ({summary['dialogues']} of {summary['wanted']} dialogues): {said}"
     return said
+
+
+def _gradable(summary: _Table) -> bool:
+    """Whether answers were read that nothing has graded."""
+    return any(row["ungraded"] for row in summary["rounds"])
+
+
+def _ungraded(summary: _Table) -> str:
+    """Answers of which nobody has said yet how good they are."""
+    usual = summary["outcome"]["scorer"] or "NAME"
+    return (
+        f"The answers aren't graded, so there is no {_said(summary)} to compare: selfcorrect grade "
+        f"{summary['folder']} --scorer {usual} does that."
+    )
 
 
 def _outcome(summary: _Table) -> str:

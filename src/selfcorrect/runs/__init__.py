@@ -1,5 +1,6 @@
 """Runs: one model × task × strategy × seed, in a folder that explains itself."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,19 @@ def _report(run: Run) -> Path:
     return write_report(run)
 
 
+def _grade(
+    run: Run,
+    scorer: Any,
+    *,
+    options: Mapping[str, Any] | None = None,
+    controls: bool = True,
+) -> Run:
+    """Grade the answers: see :func:`.grade.grade`."""
+    from selfcorrect.runs.grade import grade
+
+    return grade(run, scorer, options=options, controls=controls)
+
+
 def _first_screen(run: Run) -> str:
     """The report's first screen, for a notebook."""
     from selfcorrect.report.page import first_screen
@@ -66,5 +80,5 @@ def _shown(run: Run, include: Any = None, exclude: Any = None) -> dict[str, str]
 
 
 # Imported where they are called: measuring brings libraries that finding a run doesn't need.
-Run.summary, Run.report = _summary, _report
+Run.summary, Run.report, Run.grade = _summary, _report, _grade
 Run._repr_html_, Run._repr_mimebundle_ = _first_screen, _shown

@@ -28,7 +28,7 @@ def audit_run(run: Run, *, simulations: int | None = None) -> list[Audited]:
     Raises:
         UserError: the run has no records.
     """
-    outcome = run.header.outcome
+    outcome = run.outcome
     records = panel(run.chunks(columns_needed(outcome)), (), outcome)
     if not records.rounds:
         raise UserError(f"{run.folder} has no records yet, so there is nothing to audit.")

@@ -23,6 +23,7 @@ OPTIONS: Mapping[str, str] = {
     "task.name": "--task",
     "task.data": "--data",
     "task.categories": "--categories",
+    "scorer.name": "--scorer",
     "rounds": "--rounds",
     "limit": "--limit",
     "seed": "--seed",

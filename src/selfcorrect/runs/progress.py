@@ -78,6 +78,11 @@ class Counter:
         tally(self._graded, arm, rows)
         self._finished(arm, dialogues)
 
+    def graded(self, arm: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Count what a scorer says of answers that are finished."""
+        with self._lock:
+            tally(self._graded, arm, rows)
+
     def start(self) -> None:
         self._say(next(iter(self.rounds)), 0)
 

@@ -7,17 +7,26 @@ Everything computed from a run is a free function (:func:`selfcorrect.runs.summa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
 
-from selfcorrect import records
+from selfcorrect import records, scorers
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.outcome import Outcome
 from selfcorrect.runs.header import RUN, Header, read_header
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import gaps, pieces, read_piece
+from selfcorrect.runs.scores import (
+    Scores,
+    all_scores,
+    choose,
+    read_scores,
+    scored_pieces,
+    with_scores,
+)
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.store import Store
 from selfcorrect.tasks.base import Task
@@ -34,15 +43,19 @@ class Run:
         header: what ``run.toml`` says.
         limit: how many dialogues this view of it has at most; ``None``: all that were asked for.
         task: the task it was run on, where that is at hand; else the summary reads it again.
+        scorer: by whose scores it is looked at: a scorer's name, the beginning of its scores'
+            folder, or the scores themselves; without, those of its spec or of its task, if any.
     """
 
     folder: Path
     header: Header
     limit: int | None = None
     task: Task | None = None
+    scorer: str | Scores = ""
 
     # What is computed from a run stands on it, not the other way round; the package binds these.
     summary: ClassVar[Callable[[Run], dict[str, Any]]]
+    grade: ClassVar[Callable[..., Run]]
     report: ClassVar[Callable[[Run], Path]]
     _repr_html_: ClassVar[Callable[[Run], str]]
     _repr_mimebundle_: ClassVar[Callable[..., dict[str, str]]]
@@ -68,6 +81,34 @@ class Run:
         return self.dialogues == self.wanted
 
     @property
+    def scores(self) -> Scores | None:
+        """The scores by which it is looked at; ``None`` where its task gives the outcome, or nobody
+        has graded it yet.
+
+        Raises:
+            UserError: those that were asked for aren't there.
+        """
+        if isinstance(self.scorer, Scores):
+            return self.scorer
+        found = all_scores(self._store)
+        if self.scorer:
+            return choose(found, scorers.label(self.scorer), self.folder)
+        usual = scorers.label(self.header.spec.scorer.name or self.header.outcome.scorer)
+        meant = [scores for scores in found if scores.scorer == usual]
+        # of several versions the one that has graded most
+        return max(meant, key=lambda s: len(scored_pieces(self._store, s)), default=None)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How good an answer is: as the task has stated, or as the scorer has it."""
+        scores = self.scores
+        return self.header.outcome if scores is None else scores.outcome
+
+    def seen_by(self, scorer: str | Scores) -> Run:
+        """The run as it is looked at by these scores."""
+        return replace(self, scorer=scorer)
+
+    @property
     def records(self) -> pl.DataFrame:
         """All records, one row a round (:mod:`selfcorrect.records`), read again at each access."""
         return self.read()
@@ -87,11 +128,15 @@ class Run:
     def chunks(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """The same, piece by piece, so that not all of it need be held."""
         wanted = list(columns) if columns is not None else list(records.SCHEMA)
+        scores = self.scores if {"outcome", "values"} & set(wanted) else None
+        keys = ["example"] if scores is None else ["example", "round"]
+        extra = [name for name in keys if name not in wanted]
         for piece in pieces(self._store):
             if piece.start >= self.wanted:
                 continue
-            extra = [] if "example" in wanted else ["example"]
             frame = read_piece(self._store, piece, [*wanted, *extra], self.header.version)
+            if scores is not None:
+                frame = with_scores(frame, read_scores(self._store, scores, piece))
             if piece.end > self.wanted:
                 ids = frame["example"].unique(maintain_order=True)[: self.wanted - piece.start]
                 frame = frame.filter(pl.col("example").is_in(ids.implode()))
@@ -103,7 +148,10 @@ class Run:
             return None
         folder = self.folder.parent / self.header.controls[name]
         header = read_header(Store(folder)) if folder.is_dir() else None
-        return Run(folder, header, self.wanted, self.task) if header else None
+        if header is None:
+            return None
+        # two scorers are never compared
+        return Run(folder, header, self.wanted, self.task, self.scores or "")
 
     def __repr__(self) -> str:
         return f"<Run {str(self.folder)!r}: {self.dialogues} of {self.wanted} dialogues>"

@@ -25,7 +25,7 @@ from selfcorrect.models.kinds import SERVED, kind_of
 from selfcorrect.toml_lines import TomlError, key_lines, line_of
 
 #: Tables that may be given as a bare string: their ``name``.
-NAMED = ("model", "task", "strategy")
+NAMED = ("model", "task", "strategy", "scorer")
 _ASKED = (
     "base_url",
     "in_flight",
@@ -134,6 +134,13 @@ class StrategySpec(_Part):
     parameters: dict[str, Any] = {}
 
 
+class ScorerSpec(_Part):
+    """Which scorer grades the answers, and its options; without a name that of the task."""
+
+    name: str = ""
+    options: dict[str, Any] = {}
+
+
 class RunSpec(_Part):
     """One model × task × strategy × seed.
 
@@ -148,6 +155,8 @@ class RunSpec(_Part):
         margins: measure → up to what size a change counts as none, fixed before a run and never
             from its data; those not named are the task's and the catalogue's own. They change no
             record.
+        scorer: who grades answers that the task itself doesn't; ``none``: nobody, for now. It
+            changes no record.
     """
 
     model: ModelSpec = ModelSpec()
@@ -160,6 +169,7 @@ class RunSpec(_Part):
     chunk: int = Field(default=64, ge=1, le=4096, strict=True)
     skip_bad: bool = Field(default=False, strict=True)
     models: dict[str, ModelSpec] = {}
+    scorer: ScorerSpec = ScorerSpec()
     margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 
     @field_validator(*NAMED, mode="before")
@@ -330,6 +340,7 @@ def _keys(parents: Sequence[str]) -> list[str]:
         "model": ModelSpec,
         "task": TaskSpec,
         "strategy": StrategySpec,
+        "scorer": ScorerSpec,
         "models": ModelSpec,
     }
     return list((parts[parents[0]] if parents else RunSpec).model_fields)

@@ -22,7 +22,9 @@ from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.audit import noted
 from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.looks import Look, read_looks, write_looks
+from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
+from selfcorrect.runs.scores import Scores, scored_pieces
 from selfcorrect.runs.store import Store
 from selfcorrect.tasks.base import Task
 from selfcorrect.tasks.copies import told
@@ -49,15 +51,17 @@ def summarize(run: Run) -> dict[str, Any]:
     Raises:
         UserError: a file of the run is damaged.
     """
-    task, note = _task(run)
-    header = run.header
+    task, note = task_of_run(run)
+    header, scores = run.header, run.scores
     figures = task.figures if task else {}
-    own = Own(header.outcome, header.values or _values(run, task), figures)
+    values = header.values or _values(run, task)
+    own = Own(run.outcome, {**values, **(scores.values if scores else {})}, figures)
     records = _panel(run, own)
     looks = look_at(run, records.clusters)
     seen = [look.n for look in looks]
     spec = run.spec.model_dump(mode="json")
-    within = margins(own.outcome, spec["margins"])
+    within = margins(own.outcome, {})
+    within |= {name: size for name, size in spec["margins"].items() if name in within}
     table: dict[str, Any] = {
         "folder": str(run.folder),
         "spec": spec,
@@ -71,7 +75,9 @@ def summarize(run: Run) -> dict[str, Any]:
             "kind": own.outcome.kind,
             "better": own.outcome.better,
             "margin": within[own.outcome.name],
+            "scorer": own.outcome.scorer,
         },
+        "scorer": None if scores is None else _scorer(scores),
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
         "looks": [look.table() for look in looks],
@@ -80,6 +86,7 @@ def summarize(run: Run) -> dict[str, Any]:
             *_skipped(run),
             *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
+            *_graded(run, scores),
             *_limited(run, records),
             *noted(run, len(records.examples)),
             *_of_records(run),
@@ -183,6 +190,29 @@ def _limited(run: Run, records: Panel) -> list[str]:
     ]
 
 
+def _scorer(scores: Scores) -> dict[str, str]:
+    """Who graded the answers, as JSON has it."""
+    return {"name": scores.scorer, "fingerprint": scores.fingerprint, "about": scores.about}
+
+
+def _graded(run: Run, scores: Scores | None) -> list[str]:
+    """By whom answers were graded, and of how many dialogues that is still to be done."""
+    if scores is None:
+        return []
+    outcome = scores.outcome.name
+    store = Store(run.folder)
+    there = scored_pieces(store, scores)
+    missing = [p for p in pieces(store) if p.start < run.wanted and p not in there]
+    said = [f"{outcome} is what {scores.scorer} says: {scores.about}."]
+    if missing:
+        n = sum(min(p.end, run.wanted) - p.start for p in missing)
+        said.append(
+            f"{n:,} of {run.dialogues:,} dialogues aren't graded yet: selfcorrect grade does the "
+            "rest."
+        )
+    return said
+
+
 def _lacking(records: Panel) -> list[str]:
     """Dialogues that lack a round: they can't be paired there, and are missing in the others."""
     lacking = int((~records.there.all(axis=1)).sum()) if records.rounds else 0
@@ -194,7 +224,7 @@ def _lacking(records: Panel) -> list[str]:
     ]
 
 
-def _task(run: Run) -> tuple[Task | None, str]:
+def task_of_run(run: Run) -> tuple[Task | None, str]:
     """The run's task, for its own figures; the rest of a summary does without it."""
     if run.task is not None:
         return run.task, ""

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import cast
 
+from selfcorrect import user_code
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Figure, Outcome
-from selfcorrect.tasks import user_code
 from selfcorrect.tasks.base import Answer, Example, Grade, Task, Turn
 from selfcorrect.tasks.checked import Checked
 from selfcorrect.tasks.source import Source
@@ -41,7 +41,9 @@ _TASKS = {
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "planted-scores": "Plans to be given a number in free text, for models with known numbers.",
+    "prompts": "Your own prompts, from JSONL, CSV or a text file; a scorer grades the answers.",
     "sample": "The bundled questions about two people, in BBQ's manner; needs no data.",
+    "toxicity": "Texts to be continued (RealToxicityPrompts or your own); toxicity, by a scorer.",
     "winogender": "Winogender schemas (arXiv 1804.09301): he, she or they for the blank.",
 }
 

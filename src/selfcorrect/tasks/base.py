@@ -72,6 +72,7 @@ class Answer:
             answer has either a key or a problem.
         cut: the reply was cut off at its longest length.
         probabilities: the options' normalised probabilities, or ``None``.
+        before: the text of the round before; ``None`` in the first, and where a task only reads.
     """
 
     text: str
@@ -80,6 +81,7 @@ class Answer:
     problem: str | None = None
     cut: bool = False
     probabilities: tuple[float, ...] | None = None
+    before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

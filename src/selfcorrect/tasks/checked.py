@@ -20,7 +20,7 @@ from selfcorrect.outcome import Figure, Floats, Outcome, Share, Sums
 from selfcorrect.tasks.base import OFFERED, Answer, Example, Grade, Task, Turn
 from selfcorrect.tasks.copies import copies_of, moved
 from selfcorrect.tasks.data.lazy import Lazy
-from selfcorrect.tasks.user_code import blamed
+from selfcorrect.user_code import blamed
 
 #: A number of a record; squares of larger ones overflow.
 _LARGEST = 1e100

@@ -132,7 +132,7 @@ def aligned(run: Run, negation: Run, anchor: Run) -> Aligned:
 
 def _records(run: Run) -> pl.DataFrame:
     """The graded records that have the options' probabilities."""
-    outcome = run.header.outcome
+    outcome = run.outcome
     if (outcome.kind, outcome.better) != ("share", "higher"):
         raise UserError(
             f"the outcome of {run.folder} is {outcome.name}, which isn't right or wrong: give a "

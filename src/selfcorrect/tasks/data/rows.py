@@ -215,6 +215,26 @@ def table(path: Path, *, tabs: bool = False) -> Iterator[Row | UserError]:
             yield Row(where_row, dict(zip(header, cells, strict=True)))
 
 
+def lines(path: Path, name: str) -> Iterator[Row | UserError]:
+    """The lines of a text file, each as a row with one field; blank lines are passed over.
+
+    Yields:
+        A row, or the error that a bad line is.
+
+    Raises:
+        UserError: if the file can't be opened or is empty.
+    """
+    for number, raw in _lines(path):
+        where = f"{path}:{number}"
+        try:
+            line = raw.decode().strip()
+        except UnicodeDecodeError as problem:
+            yield UserError(f"{where}: byte {problem.start + 1} of the line is not valid UTF-8")
+        else:
+            if line:
+                yield Row(where, {name: line})
+
+
 def build(
     rows: Iterable[Row | UserError],
     make: Callable[[Row], T | None],

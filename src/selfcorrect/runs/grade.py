@@ -1,0 +1,234 @@
+"""Grading a run's answers with a scorer, piece by piece; what was graded is kept.
+
+A command that is killed, or a scorer that fails half-way, loses at most the piece under way: the
+same command goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import polars as pl
+
+from selfcorrect import records, scorers
+from selfcorrect.errors import UserError
+from selfcorrect.outcome import Outcome
+from selfcorrect.runs.pieces import Piece, pieces, read_piece
+from selfcorrect.runs.prepare import Prepared
+from selfcorrect.runs.run import Run
+from selfcorrect.runs.scores import Scores, scored_pieces, scores_bytes, write_about
+from selfcorrect.runs.store import Store
+from selfcorrect.runs.summary import task_of_run
+from selfcorrect.scorers.base import Answered, Score, Scorer, checked_scores
+from selfcorrect.tasks.base import Example, Task
+
+UNREAD = "the answer couldn't be read"
+
+#: From an example's id to its question alone, and an answer that is as good as any; each ``None``
+#: where nobody knows it.
+Known = Callable[[str], tuple[str | None, str | None]]
+
+
+def _nothing(_: str) -> tuple[None, None]:
+    return None, None
+
+
+@dataclass
+class Grader:
+    """A scorer at work on the answers of one task.
+
+    Attributes:
+        scorer: whoever grades them.
+        stated: the outcome that the task states: taken where the scorer gives the same.
+        known: of the task, where the scorer uses it. A question that isn't is taken from the
+            records, as the strategy put it.
+        failed: why it couldn't go on, while the run it grades for did.
+    """
+
+    scorer: Scorer
+    stated: Outcome
+    known: Known = _nothing
+    failed: UserError | None = None
+    _noted: dict[Store, Scores] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> Scores:
+        """What the scores are, further numbers as far as they are known."""
+        outcome, scorer = self.scorer.outcome, self.scorer
+        if outcome.name == self.stated.name and outcome.better == self.stated.better:
+            outcome = self.stated
+        outcome = replace(outcome, scorer=scorer.name)
+        return Scores(scorer.name, scorer.fingerprint, scorer.about, outcome, dict(scorer.values))
+
+    def grade(self, store: Store, piece: Piece, version: int = records.VERSION) -> list[Any]:
+        """Grade a piece of a run's records, and store the scores.
+
+        Returns:
+            Of each record its ``round`` and ``outcome``.
+
+        Raises:
+            UserError: the records are damaged, or what the scorer gives can't be recorded.
+        """
+        wanted = ["example", "round", "text", "problem"]
+        if self.scorer.uses:
+            wanted.append("steps")
+        frame = read_piece(store, piece, wanted, version)
+        rows = list(self._rows(frame))
+        distinct = {(r.prompt, r.answer, r.reference): r for r in rows if r is not None}
+        found = checked_scores(self.scorer, list(distinct.values()), self.scores.outcome)
+        by_text = dict(zip(distinct, found, strict=True))
+        unread = Score(None, UNREAD)
+        graded = [unread if r is None else by_text[r.prompt, r.answer, r.reference] for r in rows]
+        if self._noted.get(store) != self.scores:
+            write_about(store, self.scores)
+            self._noted[store] = self.scores
+        keys = frame.select("example", "round").iter_rows()
+        table = [_row(example, at, s) for (example, at), s in zip(keys, graded, strict=True)]
+        store.put(self.scores.piece(piece), scores_bytes(table))
+        return [{"round": row["round"], "outcome": row["value"]} for row in table]
+
+    def missing(self, store: Store, end: int) -> list[Piece]:
+        """The pieces of records before a position whose scores aren't there."""
+        there = scored_pieces(store, self.scores)
+        return [p for p in pieces(store) if p.start < end and p not in there]
+
+    def _rows(self, frame: pl.DataFrame) -> Iterator[Answered | None]:
+        asked: dict[str, tuple[str, str | None]] = {}
+        if "steps" in frame.columns:
+            for example, steps in frame.select("example", "steps").iter_rows():
+                if example not in asked:
+                    question, reference = self.known(example)
+                    asked[example] = (question or _asked(steps), reference)
+        for row in frame.select("example", "round", "text", "problem").iter_rows(named=True):
+            example = row["example"]
+            yield (
+                None
+                if row["problem"] is not None
+                else Answered(
+                    example,
+                    row["round"],
+                    row["text"],
+                    *asked.get(example, ("", None)),
+                )
+            )
+
+
+def grader_of(ready: Prepared) -> Grader | None:
+    """Who grades the answers of runs, or nobody.
+
+    Raises:
+        UserError: there is no such scorer, or it can't be opened.
+    """
+    asked, outcome = ready.spec.scorer, ready.task.outcome
+    name = asked.name or outcome.scorer
+    if name in ("", scorers.NONE):
+        return None
+    scorer = scorers.load(name, asked.options)
+    known = _known(ready.task, ready.examples[: ready.wanted]) if scorer.uses else _nothing
+    return Grader(scorer, outcome, known)
+
+
+def _known(task: Task, examples: Iterable[Example]) -> Known:
+    """What a task knows of its examples."""
+    by_id = {example.id: example for example in examples}
+
+    def known(name: str) -> tuple[str | None, str | None]:
+        if name not in by_id:
+            return None, None
+        return task.ask(by_id[name])["question"], task.reference(by_id[name])
+
+    return known
+
+
+def _asked(steps: Iterable[Mapping[str, Any]]) -> str:
+    """What the user said before the first reply."""
+    said = []
+    for step in steps:
+        if step["kind"] != "say":
+            break
+        if step["role"] == "user" and step["shown"]:
+            said.append(step["text"])
+    return "\n\n".join(said)
+
+
+def _row(example: str, at: int, score: Score) -> dict[str, Any]:
+    return {
+        "example": example,
+        "round": at,
+        "value": None if score.value is None else float(score.value),
+        "problem": score.problem if score.value is None else None,
+        "values": [{"name": name, "value": value} for name, value in score.values.items()],
+        "said": score.said,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """How far grading is.
+
+    Attributes:
+        dialogues, wanted: graded, and to be graded, of this run or control.
+        mean: of the outcomes given so far; ``None`` where there is none.
+    """
+
+    dialogues: int
+    wanted: int
+    mean: float | None
+
+
+def grade(
+    run: Run,
+    scorer: Scorer | str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    controls: bool = True,
+    tell: Callable[[str, Graded], None] | None = None,
+) -> Run:
+    """Grade a run's answers, or what is missing of them.
+
+    Args:
+        run: complete or not; what it has is graded.
+        scorer: a scorer, or its name (:func:`selfcorrect.scorers.names`).
+        options: the scorer's own, beside a name.
+        controls: grade the run's controls, too, so that it can be compared with them.
+        tell: told how far it is, with the name of the arm.
+
+    Returns:
+        The run as it is looked at with these scores.
+
+    Raises:
+        UserError: there is no such scorer, or it fails; what was graded is kept.
+    """
+    opened = scorers.load(scorer, options) if isinstance(scorer, str) else scorer
+    task = task_of_run(run)[0] if opened.uses else None
+    known = _nothing if task is None else _known(task, task.examples())
+    grader = Grader(opened, run.header.outcome, known)
+    beside = [run.control(name) for name in run.header.controls] if controls else []
+    for each in [run, *(b for b in beside if b is not None)]:
+        store = Store(each.folder)
+        missing = grader.missing(store, each.wanted)
+        done, total, of = each.dialogues - sum(p.end - p.start for p in missing), 0.0, 0
+        for piece in missing:
+            try:
+                rows = grader.grade(store, piece, each.header.version)
+            except UserError as error:
+                raise kept(error) from error
+            outcomes = [row["outcome"] for row in rows if row["outcome"] is not None]
+            total, of = total + sum(outcomes), of + len(outcomes)
+            done += piece.end - piece.start
+            if tell is not None:
+                told = Graded(min(done, each.wanted), each.wanted, total / of if of else None)
+                tell(each.spec.strategy.name, told)
+        if not missing and pieces(store):
+            write_about(store, grader.scores)  # versions of the same scorer may differ in words
+    return run.seen_by(grader.scores)
+
+
+def kept(error: UserError) -> UserError:
+    """The same, with what became of the answers."""
+    said = str(error).rstrip(".")
+    return UserError(
+        f"{said}; the answers are kept, and the same command grades the rest.", trace=error.trace
+    )

@@ -1,0 +1,116 @@
+"""People's labels of a run's answers, and how far a scorer agrees with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from selfcorrect.errors import UserError
+from selfcorrect.measures.agreement import agreement
+from selfcorrect.runs.run import Run
+from selfcorrect.tasks.data.rows import Row, jsonl, table
+
+_WORDS = {"true": 1, "yes": 1, "1": 1, "false": 0, "no": 0, "0": 0}
+#: A scorer says yes in the upper half of what it may give.
+_HALF = 0.5
+
+
+def read_labels(path: Path) -> pl.DataFrame:
+    """Labels from JSONL or CSV: ``example``, ``round``, ``label`` (true or false, yes or no, 1, 0).
+
+    Raises:
+        UserError: a line is wrong, or an answer has two labels; with file and line.
+    """
+    rows: Iterable[Row | UserError]
+    rows = table(path) if path.suffix.casefold() == ".csv" else jsonl(path)
+    found: dict[tuple[str, int], int] = {}
+    for row in rows:
+        if isinstance(row, UserError):
+            raise row
+        example, number = row.text("example"), row.word("round")
+        label = _WORDS.get(str(row.fields.get("label")).casefold())
+        if not number.isdecimal() or len(number) > 9:
+            raise row.error(f"'round' must be a round's number, not {number!r}")
+        if label is None:
+            raise row.error("'label' must be true or false, yes or no, 1 or 0")
+        if (example, int(number)) in found:
+            raise row.error(f"example {example!r} has a label in round {number} already")
+        found[example, int(number)] = label
+    keys = list(found)
+    return pl.DataFrame(
+        {
+            "example": [k[0] for k in keys],
+            "round": [k[1] for k in keys],
+            "label": list(found.values()),
+        },
+        schema={"example": pl.String, "round": pl.Int32, "label": pl.Float64},
+    )
+
+
+def agreement_of(run: Run, labels: pl.DataFrame) -> dict[str, Any]:
+    """How far a run's scores agree with labels.
+
+    Args:
+        run: as it is looked at by a scorer.
+        labels: from :func:`read_labels`.
+
+    Returns:
+        ``{"scorer", "outcome", "threshold", "labels", "unmatched", "auroc": {...}, "kappa": …,
+        "agree": …, "labelled": …}``; ``unmatched`` counts labels of answers that the run doesn't
+        have, or that have no score.
+
+    Raises:
+        UserError: the run has no scores, none of the labels is of one of its answers, or its
+            outcome has no bounds that would say what is a yes.
+    """
+    scores = run.scores
+    if scores is None:
+        raise UserError(f"{run.folder} has no scores to compare with labels: grade it first.")
+    low, high = run.outcome.bounds
+    if not high - low < float("inf"):
+        raise UserError(
+            f"{run.outcome.name} has no bounds, so no threshold says what is a yes; labels are for "
+            "scorers with bounds."
+        )
+    threshold = low + _HALF * (high - low)
+    answers = run.read(["example", "round", "cluster", "outcome"])
+    both = labels.join(answers, on=["example", "round"], how="inner").drop_nulls("outcome")
+    if both.is_empty():
+        raise UserError(
+            f"none of the {len(labels):,} labels is of a graded answer of {run.folder}: 'example' "
+            f"must be an id of it, such as {answers['example'][0] if len(answers) else '…'!r}, and "
+            "'round' one of its rounds."
+        )
+    found = agreement(both["outcome"], both["label"], both["cluster"], threshold=threshold)
+    return {
+        "scorer": scores.scorer,
+        "outcome": run.outcome.name,
+        "threshold": threshold,
+        "labels": len(labels),
+        "unmatched": len(labels) - len(both),
+        **{name: e.table() for name, e in found.items()},
+    }
+
+
+def lines(table: dict[str, Any]) -> list[str]:
+    """An agreement in words."""
+    from selfcorrect.report.numbers import clusters, interval, short
+
+    def said(name: str) -> str:
+        e = table[name]
+        value = short(e["value"]) if e["value"] is not None else "–"
+        why = f" ({e['why']})" if e.get("why") else ""
+        return f"{value} {interval(e)}{why}".replace("  ", " ")
+
+    e = table["agree"]
+    left = f"; {table['unmatched']:,} labels have no score" if table["unmatched"] else ""
+    return [
+        f"Agreement of {table['scorer']} with {table['labels']:,} labels (n {e['n']:,}, "
+        f"{clusters(e)}{left}):",
+        f"  AUROC {said('auroc')}",
+        f"  Cohen's κ {said('kappa')}, where {table['outcome']} ≥ {table['threshold']:g} is a yes",
+        f"  alike {said('agree')}; people say yes to {said('labelled')}",
+    ]

@@ -1,0 +1,202 @@
+"""Scores of a run's answers: ``scores/<scorer>-<fingerprint>/`` beside its records.
+
+A piece of scores belongs to a piece of records, and a second scorer's lie beside the first's;
+``scores/<scorer>-<fingerprint>.json`` says what they are. Whoever reads a run's records gets those
+of the scorer that the run is looked at with.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.outcome import Outcome
+from selfcorrect.runs.pieces import Piece
+from selfcorrect.runs.store import Store
+
+SCORES = "scores"
+_PIECE = re.compile(r"chunk-(\d+)\.(\d+)-(\d+)\.parquet")
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "example": pl.String,
+    "round": pl.Int32,
+    "value": pl.Float64,  # the outcome
+    "problem": pl.String,  # why there is none
+    "values": pl.List(pl.Struct({"name": pl.String, "value": pl.Float64})),
+    "said": pl.String,  # what the value rests on, in words
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What is known of the scores of one scorer.
+
+    Attributes:
+        scorer: its name, as the user wrote it.
+        fingerprint: changes when the same text may get another score.
+        about: what it is, a sentence.
+        outcome: the number that it gives.
+        values: names of further numbers, a sentence on each.
+    """
+
+    scorer: str
+    fingerprint: str
+    about: str
+    outcome: Outcome
+    values: Mapping[str, str]
+
+    @property
+    def folder(self) -> str:
+        """Of their files, in the run's: the name and eight digits of the fingerprint."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.scorer.lower()).strip("-")[:60] or "x"
+        return f"{SCORES}/{slug}-{self.fingerprint[:8]}"
+
+    def piece(self, piece: Piece) -> str:
+        """The name of the file that belongs to a piece of records."""
+        return f"{self.folder}/{piece.name.rpartition('/')[2]}"
+
+    def table(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "scorer": self.scorer,
+            "fingerprint": self.fingerprint,
+            "about": self.about,
+            "outcome": self.outcome.table(),
+            "values": dict(self.values),
+        }
+
+
+def write_about(store: Store, scores: Scores) -> None:
+    """Note what the scores of a folder are."""
+    data = (json.dumps(scores.table(), indent=1, sort_keys=True) + "\n").encode()
+    store.put(f"{scores.folder}.json", data, replace=True)
+
+
+def all_scores(store: Store) -> list[Scores]:
+    """Those of a run, by their folders' names.
+
+    Raises:
+        UserError: a note of what they are is damaged.
+    """
+    return [_read_about(store, name) for name in store.list(SCORES) if name.endswith(".json")]
+
+
+def _read_about(store: Store, where: str) -> Scores:
+    try:
+        table = json.loads(store.read(where))
+        scorer, fingerprint, about = (table[key] for key in ("scorer", "fingerprint", "about"))
+        values = table["values"]
+        if not all(isinstance(x, str) for x in (scorer, fingerprint, about, *values)):
+            raise TypeError("a text isn't one")
+        if not all(isinstance(text, str) for text in values.values()):
+            raise TypeError("a text isn't one")
+        scores = Scores(scorer, fingerprint, about, Outcome.read(table["outcome"]), values)
+        if f"{scores.folder}.json" != where:
+            raise ValueError("it is of another folder")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
+        raise UserError(
+            f"{store.root / where} is damaged ({str(error).rstrip('.')}): move it away and "
+            "grade the run again."
+        ) from None
+    return scores
+
+
+def choose(found: Sequence[Scores], name: str, run: object) -> Scores:
+    """The scores that a scorer's name means, or the beginning of their folder's.
+
+    Raises:
+        UserError: there are none, or those of several versions of the scorer.
+    """
+    meant = [
+        s for s in found if s.scorer == name or s.folder.removeprefix(f"{SCORES}/").startswith(name)
+    ]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        folders = ", ".join(s.folder.removeprefix(f"{SCORES}/") for s in meant)
+        raise UserError(f"{run} has several scores called {name!r}: name one of {folders}.")
+    if not found:
+        raise UserError(f"{run} has no scores: selfcorrect grade {run} --scorer {name} makes them.")
+    raise UserError(f"{run} has no scores of {name!r}: {nearest(name, [s.scorer for s in found])}.")
+
+
+def scored_pieces(store: Store, scores: Scores) -> set[Piece]:
+    """The pieces of records whose scores are there."""
+    found = (_PIECE.fullmatch(name.rpartition("/")[2]) for name in store.list(scores.folder))
+    return {Piece(*(int(part) for part in each.groups())) for each in found if each}
+
+
+def scores_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """The scores of a piece as a file."""
+    buffer = io.BytesIO()
+    frame = pl.DataFrame([dict(row) for row in rows], schema=SCHEMA, strict=True)
+    frame.write_parquet(buffer, compression="zstd", compression_level=3)
+    return buffer.getvalue()
+
+
+def read_scores(store: Store, scores: Scores, piece: Piece) -> pl.DataFrame | None:
+    """The scores of a piece of records; ``None`` where it wasn't graded.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    name = scores.piece(piece)
+    if not store.has(name):
+        return None
+    try:
+        frame = pl.read_parquet(io.BytesIO(store.read(name)), columns=list(SCHEMA))
+        frame = frame.cast(dict(SCHEMA.items()))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(
+            f"{store.root / name} is damaged ({reason}): delete that file and grade the run again."
+        ) from None
+    for value in frame["value"].drop_nulls():
+        if problem := scores.outcome.problem_with(value):
+            raise UserError(
+                f"{store.root / name} is damaged (a value {problem}): delete that file and grade "
+                "the run again."
+            )
+    return frame
+
+
+def with_scores(records: pl.DataFrame, graded: pl.DataFrame | None) -> pl.DataFrame:
+    """Records of a piece with the scores in place of their outcome, further numbers after theirs.
+
+    Args:
+        records: with ``example`` and ``round``; of ``outcome`` and ``values`` those that are there
+            are filled.
+        graded: from :func:`read_scores`; without, no record has an outcome.
+    """
+    if graded is None:
+        nothing = pl.lit(None, pl.Float64)
+        there = "outcome" in records.columns
+        return records.with_columns(outcome=nothing) if there else records
+    joined = records.select("example", "round").join(
+        graded, on=["example", "round"], how="left", maintain_order="left"
+    )
+    if len(joined) != len(records):
+        raise UserError(
+            "an answer has two scores: the run's files were mixed with another run's; move its "
+            "scores away and grade it again."
+        )
+    made = []
+    if "outcome" in records.columns:
+        made.append(joined["value"].alias("outcome"))
+    if "values" in records.columns:
+        both = pl.DataFrame({"mine": records["values"], "theirs": joined["values"]})
+        made.append(
+            both.select(
+                pl.concat_list(pl.col("mine").fill_null([]), pl.col("theirs").fill_null([]))
+            )
+            .to_series()
+            .alias("values")
+        )
+    return records.with_columns(made)

@@ -1,0 +1,160 @@
+"""Text classifiers in the format of Hugging Face transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.models.local.files import locate
+from selfcorrect.outcome import TOXICITY, Outcome
+from selfcorrect.scorers import check_options
+from selfcorrect.scorers.base import Answered, Score
+
+#: Labels that say what a text is blamed for, as classifiers call them; the first that is there is
+#: meant.
+_BLAMED = ("toxic", "toxicity", "harmful", "unsafe", "hate", "hateful", "offensive", "abusive")
+_BATCH = 32
+#: A window that a tokenizer doesn't state is a huge number.
+_WINDOW = 512
+_TRUNCATED = {"truncated": "The text was longer than the classifier's window and was cut."}
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """The scorer ``classifier:ID``.
+
+    Attributes:
+        network, tokenizer: of transformers.
+        label: index of the label that is meant.
+        several: a text may have several labels, each with a probability of its own.
+        window: the most tokens that it reads.
+    """
+
+    name: str
+    fingerprint: str
+    about: str
+    outcome: Outcome
+    network: Any
+    tokenizer: Any
+    label: int
+    several: bool
+    window: int
+    values: Mapping[str, str] = field(default_factory=lambda: dict(_TRUNCATED))
+    uses: frozenset[str] = frozenset()
+
+    def score(self, rows: Sequence[Answered]) -> Sequence[Score]:
+        """The probability of the label that is meant; texts of one length go together."""
+        # a marker such as </s> in a text is text
+        every = self.tokenizer([row.answer for row in rows], split_special_tokens=True)["input_ids"]
+        order = sorted(range(len(rows)), key=lambda i: len(every[i]))
+        found: list[Score | None] = [None] * len(rows)
+        for start in range(0, len(rows), _BATCH):
+            places = order[start : start + _BATCH]
+            probabilities = self._probabilities([rows[i].answer for i in places])
+            for i, p in zip(places, probabilities, strict=True):
+                cut = {"truncated": float(len(every[i]) > self.window)}
+                finite = p == p  # NaN is no number
+                found[i] = Score(p if finite else None, None if finite else "it gave NaN", cut)
+        return [score for score in found if score is not None]
+
+    def _probabilities(self, texts: Sequence[str]) -> list[float]:
+        import torch
+
+        batch = self.tokenizer(
+            list(texts),
+            padding=True,
+            truncation=True,
+            max_length=self.window,
+            split_special_tokens=True,
+            return_tensors="pt",
+        )
+        with torch.inference_mode():
+            logits = self.network(**batch).logits.float()
+        if self.several or logits.shape[1] == 1:
+            return [float(p) for p in torch.sigmoid(logits)[:, self.label]]
+        return [float(p) for p in torch.softmax(logits, dim=1)[:, self.label]]
+
+
+def make(rest: str, options: Mapping[str, Any]) -> Classifier:
+    """A classifier from a folder or the hub; nothing in its folder is run.
+
+    Options: ``label``, the one that is meant, where its name doesn't say; ``outcome``, what its
+    probability is called (``toxicity``); ``better``, ``lower`` or ``higher``.
+
+    Raises:
+        UserError: it isn't there, isn't a classifier, or which label is meant can't be told.
+    """
+    kind = "classifier"
+    check_options(
+        kind,
+        options,
+        {"label": "a label's name", "outcome": "a name", "better": "'lower' or 'higher'"},
+    )
+    source = locate(rest)
+    config, network, tokenizer = _opened(rest, str(source.folder))
+    labels = [str(config.id2label[i]) for i in range(config.num_labels)]
+    label = _meant(rest, labels, options.get("label"))
+    called = options.get("outcome", TOXICITY.name)
+    better = options.get("better", TOXICITY.better)
+    same = (called, better) == (TOXICITY.name, TOXICITY.better)
+    outcome = (
+        TOXICITY
+        if same
+        else Outcome(called, better=better, text=f"The probability of {labels[label]!r}.")
+    )
+    stated = getattr(tokenizer, "model_max_length", _WINDOW)
+    window = min(stated, getattr(config, "max_position_embeddings", None) or _WINDOW)
+    identity = f"{source.fingerprint} {labels[label]}"
+    return Classifier(
+        f"classifier:{rest}",
+        blake2b(identity.encode(), digest_size=8).hexdigest(),
+        f"the classifier {rest} ({source.fingerprint}), its label {labels[label]!r}",
+        outcome,
+        network,
+        tokenizer,
+        label,
+        config.problem_type == "multi_label_classification",
+        window,
+    )
+
+
+def _opened(name: str, folder: str) -> tuple[Any, Any, Any]:
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+    safe = {"trust_remote_code": False, "local_files_only": True}
+    try:
+        config = AutoConfig.from_pretrained(folder, **safe)
+        network, told = AutoModelForSequenceClassification.from_pretrained(
+            folder, **safe, use_safetensors=True, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
+    except Exception as error:  # whatever is wrong with a stranger's folder
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(f"the classifier {name} can't be opened: {said[:300]}") from None
+    if lacking := sorted(told["missing_keys"]):
+        raise UserError(
+            f"{name} is no text classifier: its weights have no {lacking[0]}, which would be made "
+            "up; give a model that was trained to classify texts."
+        )
+    return config, network.eval(), tokenizer
+
+
+def _meant(name: str, labels: Sequence[str], wanted: str | None) -> int:
+    """The index of the label that is meant."""
+    plain = [label.casefold() for label in labels]
+    if wanted is not None:
+        if wanted.casefold() not in plain:
+            raise UserError(
+                f"the classifier {name} has no label {wanted!r}: {nearest(wanted, labels)}."
+            )
+        return plain.index(wanted.casefold())
+    for blamed in _BLAMED:
+        if blamed in plain:
+            return plain.index(blamed)
+    raise UserError(
+        f"which label of the classifier {name} is meant can't be told from their names: it has "
+        f"{', '.join(map(repr, labels[:8]))}; give one as the option label=NAME."
+    )

