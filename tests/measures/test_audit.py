@@ -94,7 +94,7 @@ def test_it_is_kept_and_stands_under_the_verdict(tmp_path: Path) -> None:
     assert read_audit(run, 31) == []
     (run.folder / AUDIT).write_text(text.replace('"n": 30', '"n": 20'))
     later = str(run.summary()["notes"])
-    assert "Audited when the run had 20 dialogues, and not since" in later
+    assert "The audit is of 20 dialogues, and these numbers are of 30" in later
     assert "instead of 95 %" not in later
     (run.folder / AUDIT).write_text(text)
     for damaged in ("{", "[]", text.replace("0.8", "7"), text.replace("held", "hidden")):

@@ -84,7 +84,7 @@ def test_undecided_says_how_many_would_decide() -> None:
     assert "examples, more than the 60 there are, would show ±3" in of_these
     looked = [{"n": 20, "clusters": 20, "at": ""}, {"n": 60, "clusters": 60, "at": ""}]
     later = words({**summary(chain(0.01, n=60), chain(0.0, n=60, seed=1)), "looks": looked})
-    assert "this run could show at look 2, each of which takes some width;" in later
+    assert "this run could show at look 2 (each look takes some width);" in later
 
 
 def test_surer_without_better_comes_first() -> None:

@@ -35,6 +35,7 @@ def table(figures: Sequence[Audited]) -> RenderableType:
         "Found: how often the interval held the truth; of an excess, how often it was claimed "
         "where there is none."
     )
+    meant += " A goal is missed where all of the range in brackets does."
     if any(not each.holds for each in figures):
         meant += " A figure marked ! is seen to miss its goal."
     return Group(grid, Text(), *(Text(said) for said in (*told(figures), meant)))

@@ -129,7 +129,7 @@ def _parity(summary: _Table) -> str:
     said = (
         f"Whether {_said(summary)} changed depends on where one stops"
         if not told["agree"]
-        else f"{back}, so where one stops matters"
+        else f"{back}, though it is the same wherever one stops"
     )
     said += (
         f": {change(decides(changed), share)} up to round {last}, "
@@ -176,6 +176,8 @@ def _surer(summary: _Table) -> str:
         return ""
     margin = gap["margin"]
     if gap["value"] < margin or outcome["verdict"] is None:
+        return ""
+    if (gap.get("after") or 0.0) <= 0:  # it was too unsure of itself, and is less so
         return ""
     how = {
         "better": "surer by more than it grew better",
@@ -279,7 +281,7 @@ def _convergence(summary: _Table) -> str:
     least = f"±{at_least(smallest)} points" if share else f"±{short(_up(smallest, places), places)}"
     said = f"It isn't shown to have converged: {least} is the smallest margin this run could show"
     if (looks := len(summary.get("looks", ()))) > 1:
-        said += f" at look {looks}, each of which takes some width"
+        said += f" at look {looks} (each look takes some width)"
     if told.get("hangs"):
         return f"{said}, as {told['why']}."
     parity = summary["parity"]
@@ -384,6 +386,9 @@ def _more(changed: _Table, summary: _Table) -> str:
     if changed.get("few"):
         return "; more clusters, not more examples of these, would decide it"
     if changed["n_needed"] is None:
+        apart = [end for end in changed.get("unread", ()) if end is not None]
+        if len(apart) == 2 and apart[0] <= 0 <= apart[1] and apart[0] < apart[1]:
+            return "; no number of examples would decide it while answers are unread"
         return ""
     return f"; {_examples(changed['n_needed'], summary)} would decide it, if it is as seen"
 
