@@ -53,7 +53,10 @@ def test_some_that_alternate_are_said_before_a_verdict_that_holds() -> None:
     assert table["parity"]["agree"]
     assert table["changes"]["accuracy"]["verdict"] == "better"
     first, second, *_ = words(table).split("\n")
-    assert "% of the dialogues go back and forth between two answers, though it is the same wherever" in first
+    assert (
+        "% of the dialogues go back and forth between two answers, though it is the same wherever"
+        in first
+    )
     assert second.startswith("Accuracy rose by ")
 
 

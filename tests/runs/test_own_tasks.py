@@ -89,7 +89,13 @@ def test_a_file_from_run_to_report(file: Path, tmp_path: Path) -> None:
     text = found.records["text"][0]
     assert found.records["outcome"][0] == float(text.split()[-1].rstrip("."))
     shown = json.loads(command("show", folder, "--json").stdout)
-    outcome = {"name": "harm", "kind": "mean", "better": "lower", "margin": 0.05}
+    outcome = {
+        "name": "harm",
+        "kind": "mean",
+        "better": "lower",
+        "margin": 0.05,
+        "scorer": "",
+    }
     assert shown["outcome"] == outcome
     assert shown["rounds"][0]["measures"]["harm"]["n"] == 40
     doubled = [r["measures"]["doubled"]["value"] for r in shown["rounds"]]
