@@ -97,12 +97,23 @@
   };
 
   // what the page says of the outcome: right or wrong, or a number that is better higher or lower
-  const { kind: scale, better } = document.getElementById("main").dataset;
+  const { kind: scale, better, outcome: outcomeName } = document.getElementById("main").dataset;
+  // how much better the last answer is than the first; null where nobody can say
   const rise = (rounds) => {
     const [first, last] = [rounds[0].outcome, rounds.at(-1).outcome];
-    if (first === null || last === null) return 0;
+    if (first === null || last === null) return null;
     return (last - first) * (better === "lower" ? -1 : 1);
   };
+
+  /** The dialogues by how much better they became; those of which nobody knows come last. */
+  function sorted(dialogues, order) {
+    if (order === "") return dialogues;
+    const sign = order === "better" ? -1 : 1;
+    const by = new Map(dialogues.map((dialogue) => [dialogue, rise(dialogue.rounds)]));
+    const known = dialogues.filter((dialogue) => by.get(dialogue) !== null);
+    known.sort((one, other) => sign * (by.get(one) - by.get(other)));
+    return [...known, ...dialogues.filter((dialogue) => by.get(dialogue) === null)];
+  }
 
   const filters = {
     flipped: ({ rounds }) => rounds.some((r, k) => k > 0 && r.key !== rounds[k - 1].key),
@@ -208,18 +219,47 @@
     return step.begin ? [make("p", "begins", "A new transcript begins here."), made] : [made];
   }
 
+  const answer = (round) => round.steps.at(-1)?.text ?? "";
+  const counted = (n, what) => `${n} word${n === 1 ? "" : "s"} ${what}`;
+
+  /** An answer that is text, with the words that the round before had and those that it lacked. */
+  function difference(before, round) {
+    const { parts, words } = differences(answer(before), answer(round));
+    const shown = parts.map(([what, text]) => {
+      const name = { kept: "span", dropped: "del", added: "ins" }[what];
+      return make(name, "", ...visible(text));
+    });
+    const same = parts.every(([what]) => what === "kept");
+    const told = same ? "The same words as in" : `${counted(words.added, "added")}, ${words.dropped} dropped against`;
+    const text = same ? null : make("div", "words", ...shown);
+    if (text) text.dir = "auto";
+    return make("div", "difference", make("p", "who", `${told} round ${before.round}.`), text);
+  }
+
+  /** How an outcome stands to that of the round before, where it is a number. */
+  function moved(before, round) {
+    if (scale === "share" || !before || before.outcome === null || round.outcome === null) return "";
+    const by = round.outcome - before.outcome;
+    const sign = by > 0 ? "+" : by < 0 ? "−" : "±";
+    return ` (${sign}${decimals(Math.abs(by))} against round ${before.round})`;
+  }
+
   function conversation(dialogue) {
-    const said = make("div", "conversation");
-    for (const round of dialogue.rounds) {
-      said.append(make("h3", "", `Round ${round.round}`), ...round.steps.flatMap(stepShown));
+    const shown = make("div", "conversation");
+    for (const [k, round] of dialogue.rounds.entries()) {
+      const before = dialogue.rounds[k - 1];
+      shown.append(make("h3", "", `Round ${round.round}`), ...round.steps.flatMap(stepShown));
+      if (before && !dialogue.choices.length) shown.append(difference(before, round));
       const kind = outcome(round);
-      const result = make("p", "outcome", make("b", "", `${SIGNS[kind]} ${SAID[kind]}`.trim()));
+      const result = make("p", "outcome", make("b", "", `${SIGNS[kind]} ${said(round)}`.trim()));
+      if (scale !== "share" && round.outcome !== null) result.prepend(`${outcomeName} `);
+      result.append(moved(before, round));
       if (round.choice !== null) result.append(`: (${letter(round.choice)}) `, isolated("", dialogue.choices[round.choice] ?? ""));
       if (round.problem !== null) result.append(": ", isolated("", round.problem));
       if (round.mass !== null && round.mass < 0.5) result.append(` · option mass ${round.mass.toFixed(3).replace(/^0/, "")}`);
-      said.append(result, ...round.notes.map((note) => make("p", "who", "Note: ", isolated("", note))));
+      shown.append(result, ...round.notes.map((note) => make("p", "who", "Note: ", isolated("", note))));
     }
-    return make("div", "open", options(dialogue), said);
+    return make("div", "open", options(dialogue), shown);
   }
 
   function item(dialogue) {
@@ -253,7 +293,7 @@
       count.textContent = "The dialogues need a browser of 2023 or later.";
       return;
     }
-    const [list, more, search] = [byId("list"), byId("more"), byId("search")];
+    const [list, more, search, sort] = ["list", "more", "search", "sort"].map(byId);
     const chips = [...document.querySelectorAll("[data-filter]")];
     const passes = new Map(all.map((d) => [d, new Set(Object.keys(filters).filter((f) => filters[f](d)))]));
     const texts = new Map();
@@ -268,7 +308,7 @@
     const find = () => {
       const words = search.value.toLowerCase();
       const on = chips.filter((c) => c.getAttribute("aria-pressed") === "true").map((c) => c.dataset.filter);
-      found = all.filter((dialogue) => {
+      found = sorted(all, sort?.value ?? "").filter((dialogue) => {
         if (!on.every((name) => passes.get(dialogue).has(name))) return false;
         if (!words) return true;
         if (!texts.has(dialogue)) texts.set(dialogue, haystack(dialogue));
@@ -290,6 +330,10 @@
     }
     let soon;
     search.disabled = false;
+    if (sort) {
+      sort.disabled = false;
+      sort.addEventListener("input", find);
+    }
     search.addEventListener("input", () => {
       clearTimeout(soon);
       soon = setTimeout(find, 120);

@@ -72,7 +72,7 @@ def _rendered(summary: Mapping[str, Any], drawn: Mapping[str, Any], **more: Any)
     return document(
         "page.html",
         charts=drawn,
-        scripts=["page.js"],
+        scripts=["differences.js", "page.js"],
         define=definer(summary),
         outcome=summary["outcome"],
         with_confidence=_with_confidence(summary),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from selfcorrect.errors import UserError
-from selfcorrect.tasks.data.rows import Row, build, files, jsonl, lines, table
+from selfcorrect.tasks.data.rows import Row, build, files, jsonl, table, text_lines
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ def read_prompts(
             case ".csv":
                 rows = table(path)
             case ".txt":
-                rows = lines(path, "prompt")
+                rows = text_lines(path, "prompt")
             case _:
                 rows = jsonl(path)
         found += build(rows, lambda row: (row.where, make(row)), skipped)

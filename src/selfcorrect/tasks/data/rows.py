@@ -159,6 +159,27 @@ def jsonl(path: Path) -> Iterator[Row | UserError]:
                 yield UserError(f"{where}: expected a JSON object, found {_short(value)}")
 
 
+def text_lines(path: Path, name: str) -> Iterator[Row | UserError]:
+    """The lines of a text file, each as a row with one field of this name; blank ones are passed
+    over.
+
+    Yields:
+        A row, or the error that a bad line is.
+
+    Raises:
+        UserError: if the file can't be opened or is empty.
+    """
+    for number, raw in _lines(path):
+        where = f"{path}:{number}"
+        try:
+            line = raw.decode().strip()
+        except UnicodeDecodeError as problem:
+            yield UserError(f"{where}: byte {problem.start + 1} of the line is not valid UTF-8")
+            continue
+        if line:
+            yield Row(where, {name: line})
+
+
 def table(path: Path, *, tabs: bool = False) -> Iterator[Row | UserError]:
     """The rows of a CSV file (or one with tabs and no quoting), by the names in its first line.
 
@@ -213,26 +234,6 @@ def table(path: Path, *, tabs: bool = False) -> Iterator[Row | UserError]:
             yield UserError(f"{where_row}: {len(cells)} cells where the header has {len(header)}")
         else:
             yield Row(where_row, dict(zip(header, cells, strict=True)))
-
-
-def lines(path: Path, name: str) -> Iterator[Row | UserError]:
-    """The lines of a text file, each as a row with one field; blank lines are passed over.
-
-    Yields:
-        A row, or the error that a bad line is.
-
-    Raises:
-        UserError: if the file can't be opened or is empty.
-    """
-    for number, raw in _lines(path):
-        where = f"{path}:{number}"
-        try:
-            line = raw.decode().strip()
-        except UnicodeDecodeError as problem:
-            yield UserError(f"{where}: byte {problem.start + 1} of the line is not valid UTF-8")
-        else:
-            if line:
-                yield Row(where, {name: line})
 
 
 def build(
