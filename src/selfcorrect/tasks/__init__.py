@@ -41,6 +41,7 @@ _TASKS = {
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "planted-scores": "Plans to be given a number in free text, for models with known numbers.",
+    "reasoning": "Word problems with a number as result: GSM8K, your own, or the bundled ones.",
     "sample": "The bundled questions about two people, in BBQ's manner; needs no data.",
     "winogender": "Winogender schemas (arXiv 1804.09301): he, she or they for the blank.",
 }

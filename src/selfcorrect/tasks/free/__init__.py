@@ -2,7 +2,13 @@
 
 from selfcorrect.tasks.data.items import unique
 from selfcorrect.tasks.free.kind import MAX_TOKENS, Free, Item, Judge, Read
-from selfcorrect.tasks.free.reading import final_number, last_number, stated, whole_text
+from selfcorrect.tasks.free.reading import (
+    final_number,
+    last_number,
+    only_number,
+    stated,
+    whole_text,
+)
 
 __all__ = [
     "MAX_TOKENS",
@@ -12,6 +18,7 @@ __all__ = [
     "Read",
     "final_number",
     "last_number",
+    "only_number",
     "stated",
     "unique",
     "whole_text",

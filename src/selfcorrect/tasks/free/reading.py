@@ -45,6 +45,17 @@ def final_number(example: Example, text: str) -> Answer:
     return _answer(text, _stated(shown) or _last(shown))
 
 
+def only_number(text: str) -> str | None:
+    """The key of the number that a text consists of, but for currency, ``%`` and what stands around
+    it; ``None`` where it is none, or more than that."""
+    shown = plain(text).strip().rstrip(". %€£¥*$")
+    found = next(numbers(shown.lstrip("*")), None)
+    whole = shown.lstrip("*")
+    if found is None or found.value is None or (found.start, found.end) != (0, len(whole)):
+        return None
+    return canonical(found.value)
+
+
 def stated(text: str) -> bool:
     """Whether a reply says which number is its result.
 
