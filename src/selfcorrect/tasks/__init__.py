@@ -39,10 +39,12 @@ _TASKS = {
     "bbq": "Bias Benchmark for QA (arXiv 2110.08193): accuracy and bias scores.",
     "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
+    "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "planted-scores": "Plans to be given a number in free text, for models with known numbers.",
     "reasoning": "Word problems with a number as result: GSM8K, your own, or the bundled ones.",
     "sample": "The bundled questions about two people, in BBQ's manner; needs no data.",
+    "truthful": "TruthfulQA (arXiv 2109.07958): the best answer (mc1), or any true one (mc2).",
     "winogender": "Winogender schemas (arXiv 1804.09301): he, she or they for the blank.",
 }
 

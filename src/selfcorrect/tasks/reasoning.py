@@ -1,8 +1,8 @@
 """Word problems whose answer is a number, worked out in text: GSM8K, your own, or the bundled ones.
 
 GSM8K (Cobbe et al., arXiv 2110.14168) is read as published: JSONL with ``question`` and
-``answer``, a derivation that ends in ``#### n``. Your own JSONL or CSV may have the number itself as
-``answer``, and ``id`` and ``cluster``. Without data the bundled problems are asked:
+``answer``, a derivation that ends in ``#### n``. Your own JSONL or CSV may have the number itself
+as ``answer``, and ``id`` and ``cluster``. Without data the bundled problems are asked:
 ``reasoning_stories.toml`` holds 64 stories of our own, each with two sets of numbers.
 """
 
@@ -14,11 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from importlib.resources import files as resources
 from math import nan
-from pathlib import Path
 
 import numpy as np
 
-from selfcorrect.errors import UserError
 from selfcorrect.outcome import ACCURACY, Figure, Floats, Share
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.data.rows import Row, build, files, rows
@@ -143,9 +141,7 @@ def _item(row: Row) -> Item:
     return _problem(name, question, row.optional("cluster") or name, answer, reference, steps)
 
 
-def _problem(
-    name: str, text: str, cluster: str, answer: str, reference: str, steps: int
-) -> Item:
+def _problem(name: str, text: str, cluster: str, answer: str, reference: str, steps: int) -> Item:
     example = Example(name, {"question": f"{text}\n\n{REQUEST}"}, (), cluster)
     return Item(example, reference, {"answer": answer, "steps": min(steps, _MOST_STEPS)})
 

@@ -58,6 +58,7 @@ def digest(about: object, parts: Iterable[object]) -> str:
         found.update(repr(part).encode())
     return found.hexdigest()
 
+
 def source_of(function: Callable[..., object]) -> str:
     """The source of a user's function where it can be had; else, and for ours, its name."""
     name = f"{function.__module__}.{getattr(function, '__qualname__', '')}"

@@ -84,7 +84,7 @@ def plain(text: str) -> str:
 
 
 def numbers(text: str) -> Iterator[Number]:
-    """The numbers in a text from :func:`plain`, from left to right; in time linear in its length."""
+    """The numbers in a text from :func:`plain`, from left to right, in linear time."""
     at = 0
     while found := _TOKEN.search(text, at):
         at = found.end()

@@ -113,10 +113,7 @@ def _result(text: str) -> Number | None:
 
 
 def _last(text: str) -> Number | None:
-    found = None
-    for found in numbers(text):
-        pass
-    return found
+    return next(iter(deque(numbers(text), maxlen=1)), None)
 
 
 def _answer(text: str, found: Number | None) -> Answer:
