@@ -73,7 +73,11 @@ def test_the_bundled_problems() -> None:
     assert set(Counter(example.cluster for example in examples).values()) == {2}
     assert len({example.cluster for example in examples}) == 64
     assert task.max_tokens["answer"] == 320
-    assert (task.outcome.name, task.outcome.kind, task.outcome.margin) == ("accuracy", "share", 0.03)
+    assert (task.outcome.name, task.outcome.kind, task.outcome.margin) == (
+        "accuracy",
+        "share",
+        0.03,
+    )
     pairs = [(each, task.read(each, task.reference(each) or "")) for each in examples]
     grades = task.grade(pairs)
     assert Counter(grade.values["steps"] for grade in grades) == {1: 32, 2: 32, 3: 32, 4: 32}
