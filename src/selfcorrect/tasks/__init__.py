@@ -40,11 +40,14 @@ _TASKS = {
     "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
     "commongen": "Sentences that must hold given words (arXiv 1911.03705): how many are there?",
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
+    "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "planted-scores": "Plans to be given a number in free text, for models with known numbers.",
     "prompts": "Your own prompts, from JSONL, CSV or a text file; a scorer grades the answers.",
+    "reasoning": "Word problems with a number as result: GSM8K, your own, or the bundled ones.",
     "sample": "The bundled questions about two people, in BBQ's manner; needs no data.",
     "toxicity": "Texts to be continued (RealToxicityPrompts or your own); toxicity, by a scorer.",
+    "truthful": "TruthfulQA (arXiv 2109.07958): the best answer (mc1), or any true one (mc2).",
     "winogender": "Winogender schemas (arXiv 1804.09301): he, she or they for the blank.",
 }
 

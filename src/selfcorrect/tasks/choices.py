@@ -9,13 +9,11 @@ empty) and the answer as letter or text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from pathlib import Path
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image
 from selfcorrect.tasks.base import Example
-from selfcorrect.tasks.data.rows import Row, build, files, jsonl, table
+from selfcorrect.tasks.data.rows import Row, build, files, rows
 from selfcorrect.tasks.lettered import Item, Lettered, problem_with, unique
 from selfcorrect.tasks.lettered.letters import LETTERS
 from selfcorrect.tasks.lettered.targets import target_of
@@ -38,9 +36,7 @@ def make(source: Source) -> Lettered:
     skipped: list[str] | None = [] if source.skip_bad else None
     items: list[tuple[str, Item]] = []
     for path in files(source.data):
-        rows: Iterable[Row | UserError]
-        rows = table(path) if path.suffix.casefold() == ".csv" else jsonl(path)
-        items += build(rows, lambda row: (row.where, _item(row)), skipped)
+        items += build(rows(path), lambda row: (row.where, _item(row)), skipped)
     return Lettered("choices", unique(items, skipped), wording=CORRECT, skipped=skipped or ())
 
 
@@ -54,9 +50,7 @@ def _item(row: Row) -> Item:
     if row.fields.get("answer") in (None, ""):
         raise row.error("the field 'answer' is missing")
     target = target_of(row, choices)
-    path, _, line = row.where.rpartition(":")
-    # Not row.where: the same file must have the same ids wherever it lies.
-    name = row.optional("id") or f"{Path(path).name}:{line}"
+    name = row.name()
     fields = {"question": question}
     context = row.optional("context")
     if context:

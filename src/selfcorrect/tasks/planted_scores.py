@@ -7,6 +7,8 @@ stated, so that a run of free text has a right value to be compared with.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from selfcorrect.outcome import Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.data.lazy import Lazy
@@ -52,7 +54,7 @@ def make(source: Source) -> Free:
             text="The number from 0 to 1 that the reply states.",
         ),
         read=_read,
-        judge=lambda _item, answer: Grade(float(answer.key or 0)),
+        judge=lambda _item, answer: Grade(float(Fraction(answer.key or 0))),
         max_tokens={"answer": 24},
         find=lambda name: item(int(name)),
         identity=repr((n, cluster_size, higher)),
@@ -61,6 +63,6 @@ def make(source: Source) -> Free:
 
 def _read(example: Example, text: str) -> Answer:
     answer = last_number(example, text)
-    if answer.key is not None and not 0 <= float(answer.key) <= 1:
+    if answer.key is not None and not 0 <= Fraction(answer.key) <= 1:
         return Answer(text, problem="not from 0 to 1")
     return answer

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from typing import Protocol, TypeVar
 
@@ -56,3 +57,14 @@ def digest(about: object, parts: Iterable[object]) -> str:
     for part in parts:
         found.update(repr(part).encode())
     return found.hexdigest()
+
+
+def source_of(function: Callable[..., object]) -> str:
+    """The source of a user's function where it can be had; else, and for ours, its name."""
+    name = f"{function.__module__}.{getattr(function, '__qualname__', '')}"
+    if name.startswith("selfcorrect."):
+        return name
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return name

@@ -87,6 +87,17 @@ class Row:
         """
         return "" if self.fields.get(name) in (None, "") else self.word(name)
 
+    def name(self) -> str:
+        """The row's ``id``; without one, its file's name and its line.
+
+        Not ``where``: the same file must have the same ids wherever it lies.
+
+        Raises:
+            UserError: if the id is something else than a text or whole number.
+        """
+        path, _, line = self.where.rpartition(":")
+        return self.optional("id") or f"{Path(path).name}:{line}"
+
     def image(self, name: str, location: object) -> Image:
         """An image; a path counts from the data's own folder.
 
@@ -128,6 +139,13 @@ def files(data: str | Path, suffix: str = ".jsonl") -> list[Path]:
     except OSError as problem:
         raise UserError(f"{path}: can't be read ({problem.strerror or problem})") from problem
     raise UserError(f"{path}: no such file or folder")
+
+
+def rows(path: Path) -> Iterator[Row | UserError]:
+    """The rows of a file by its ending: :func:`table` of ``.csv`` and ``.tsv``, else
+    :func:`jsonl`."""
+    ending = path.suffix.casefold()
+    return table(path, tabs=ending == ".tsv") if ending in (".csv", ".tsv") else jsonl(path)
 
 
 def jsonl(path: Path) -> Iterator[Row | UserError]:

@@ -2,6 +2,24 @@
 
 from selfcorrect.tasks.data.items import unique
 from selfcorrect.tasks.free.kind import MAX_TOKENS, Free, Item, Judge, Read
-from selfcorrect.tasks.free.reading import last_number, whole_text
+from selfcorrect.tasks.free.reading import (
+    final_number,
+    last_number,
+    only_number,
+    stated,
+    whole_text,
+)
 
-__all__ = ["MAX_TOKENS", "Free", "Item", "Judge", "Read", "last_number", "unique", "whole_text"]
+__all__ = [
+    "MAX_TOKENS",
+    "Free",
+    "Item",
+    "Judge",
+    "Read",
+    "final_number",
+    "last_number",
+    "only_number",
+    "stated",
+    "unique",
+    "whole_text",
+]

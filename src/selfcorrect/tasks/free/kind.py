@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +10,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.outcome import Figure, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.copies import copies_of, moved
-from selfcorrect.tasks.data.items import check_some, digest
+from selfcorrect.tasks.data.items import check_some, digest, source_of
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.free.reading import whole_text
 from selfcorrect.tasks.wording import Wording, offered
@@ -109,7 +108,7 @@ class Free:
         """Sixteen hexadecimal digits that change when any example, reference or wording does, the
         outcome, or the source of the functions that read and judge."""
         about = (self.name, self.wording, self.outcome, sorted(self.max_tokens.items()))
-        code = (_code(self._read), _code(self._judge))
+        code = (source_of(self._read), source_of(self._judge))
         return digest((about, code), self._items if self._identity is None else [self._identity])
 
     def ask(self, example: Example) -> Mapping[str, str]:
@@ -251,14 +250,3 @@ def _check_key(example: Example, text: str, answer: Answer, again: Answer) -> It
 def _short(value: object) -> str:
     shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
-
-
-def _code(function: Callable[..., object]) -> str:
-    """The source of a user's function where it can be had; else, and for ours, its name."""
-    name = f"{function.__module__}.{getattr(function, '__qualname__', '')}"
-    if name.startswith("selfcorrect."):
-        return name
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        return name

@@ -6,9 +6,12 @@ from selfcorrect.tasks.lettered.kind import (
     Item,
     Judge,
     Lettered,
+    OutcomeOf,
     no_values,
     problem_with,
     question,
+    right,
+    surely,
 )
 from selfcorrect.tasks.lettered.letters import LETTERS, letter_position
 from selfcorrect.tasks.lettered.targets import target_of
@@ -19,10 +22,13 @@ __all__ = [
     "Item",
     "Judge",
     "Lettered",
+    "OutcomeOf",
     "letter_position",
     "no_values",
     "problem_with",
     "question",
+    "right",
+    "surely",
     "target_of",
     "unique",
 ]

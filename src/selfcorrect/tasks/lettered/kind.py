@@ -10,7 +10,7 @@ from types import MappingProxyType
 from selfcorrect.outcome import ACCURACY, Figure, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.copies import copies_of, moved
-from selfcorrect.tasks.data.items import check_some, digest
+from selfcorrect.tasks.data.items import check_some, digest, source_of
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.lettered.letters import LETTERS, read
 from selfcorrect.tasks.plain import tidy
@@ -36,6 +36,23 @@ class Item:
 
 #: the numbers of ``Grade.values`` for one answer
 Judge = Callable[[Item, Answer], Mapping[str, float | None]]
+
+
+#: how good an answer is, where that is another number than right or wrong; ``None`` if unknown
+OutcomeOf = Callable[[Item, Answer], float | None]
+
+
+def right(item: Item, answer: Answer) -> float | None:
+    """1 if the choice is the target, else 0, also where it couldn't be read; ``None`` without a
+    target."""
+    return None if item.target is None else float(answer.choice == item.target)
+
+
+def surely(item: Item, index: int) -> Answer:
+    """The answer of a model that is certain of a choice."""
+    choices = item.example.choices
+    sure = tuple(float(at == index) for at in range(len(choices)))
+    return Answer(choices[index], LETTERS[index], index, probabilities=sure)
 
 
 def no_values(item: Item, answer: Answer) -> Mapping[str, float | None]:
@@ -91,6 +108,10 @@ class Lettered:
         values, figures: as in :class:`selfcorrect.tasks.base.Task`.
         columns: further names of ``Grade.values``, which only the figures need.
         judge: computes ``Grade.values`` for one answer.
+        outcome: the number that says how good an answer is; by default accuracy.
+        outcome_of: gives it for one answer, from its choice or its probabilities; by default 1 if
+            the choice is the target. An item may then have several right choices, or none, and no
+            target. Also called for answers that couldn't be read, whose choice is ``None``.
         skipped: bad lines that were left out.
         find: the item of an id, where items are made lazily; by default an index is kept.
         identity: what determines the items, where reading them all would be a waste; else they
@@ -101,7 +122,6 @@ class Lettered:
         UserError: if there are no items.
     """
 
-    outcome: Outcome = ACCURACY
     max_tokens: Mapping[str, int] = MappingProxyType({})
 
     def __init__(
@@ -116,6 +136,8 @@ class Lettered:
         figures: Mapping[str, Figure] | None = None,
         columns: Mapping[str, str] | None = None,
         judge: Judge = no_values,
+        outcome: Outcome = ACCURACY,
+        outcome_of: OutcomeOf = right,
         skipped: Sequence[str] = (),
         find: Callable[[str], Item] | None = None,
         identity: str | None = None,
@@ -135,7 +157,9 @@ class Lettered:
         # looking for copies makes all items, which would be a waste where they are made by number
         known = (item.example for item in items) if identity is None else ()
         self.copies, self._clusters = copies_of(known)
+        self.outcome = outcome
         self._judge = judge
+        self._outcome_of = outcome_of
         self._identity = identity
         self._find = find or {item.example.id: item for item in items}.__getitem__
 
@@ -145,11 +169,12 @@ class Lettered:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that change when any example, target or wording does."""
-        return digest(
-            (self.name, self.wording, self.lead_in, self.heard),
-            self._items if self._identity is None else [self._identity],
-        )
+        """Sixteen hexadecimal digits that change when any example, target or wording does, the
+        outcome, or the source of the function that gives it."""
+        about: tuple[object, ...] = (self.name, self.wording, self.lead_in, self.heard)
+        if self.outcome != ACCURACY or self._outcome_of is not right:
+            about = (*about, self.outcome, source_of(self._outcome_of))
+        return digest(about, self._items if self._identity is None else [self._identity])
 
     def ask(self, example: Example) -> Mapping[str, str]:
         """What a strategy's templates may use; ``repeat`` is the question with nothing added."""
@@ -166,8 +191,8 @@ class Lettered:
         return Answer(text, key, choice, problem)
 
     def grade(self, pairs: Sequence[tuple[Example, Answer]]) -> Sequence[Grade]:
-        """Right if the choice is the target; an answer that couldn't be read is not. Without a
-        target nothing is right or wrong.
+        """The task's outcome of each answer. Of accuracy: right if the choice is the target; an
+        answer that couldn't be read is not. Without a target nothing is right or wrong.
 
         Raises:
             KeyError: for an example that isn't this task's.
@@ -175,19 +200,26 @@ class Lettered:
         grades = []
         for example, answer in pairs:
             item = self._find(example.id)
-            right = None if item.target is None else float(answer.choice == item.target)
-            grades.append(Grade(right, item.target, self._judge(item, answer)))
+            outcome = self._outcome_of(item, answer)
+            grades.append(Grade(outcome, item.target, self._judge(item, answer)))
         return grades
 
     def reference(self, example: Example) -> str | None:
-        """The right choice by letter and text; ``None`` without a target."""
-        target = self._find(example.id).target
-        if target is None:
+        """The target, or a choice that has the best outcome, by letter and text; ``None`` where
+        nothing is known of the choices."""
+        item = self._find(example.id)
+        best = item.target
+        if best is None:
+            worth = [self._outcome_of(item, surely(item, at)) for at in range(len(example.choices))]
+            known = {at: each for at, each in enumerate(worth) if each is not None}
+            best = max(known, key=lambda at: known[at] * self.outcome.sign, default=None)
+        if best is None:
             return None
-        return f"{self.lead_in}{LETTERS[target]}) {example.choices[target]}"
+        return f"{self.lead_in}{LETTERS[best]}) {example.choices[best]}"
 
     def check(self) -> Sequence[str]:
-        """What is wrong with the task itself: every item is answered by letter and by text."""
+        """What is wrong with the task itself: every item is answered by letter and by text, and no
+        choice may be better than the target, nor all be equally good."""
         problems = []
         ids: set[str] = set()
         if self.lead_in != self.lead_in.rstrip():
@@ -204,6 +236,7 @@ class Lettered:
                 problems.append(f"{example.id}: {wrong or 'the target is none of the choices'}")
                 continue
             problems.extend(self._check_answers(item))
+            problems.extend(self._check_outcomes(item))
         return problems
 
     def _check_answers(self, item: Item) -> Iterable[str]:
@@ -219,11 +252,29 @@ class Lettered:
                 if answer.choice != index:
                     yield f"{example.id}: {text!r} is not read as choice {index}"
                 grade = self.grade([(example, answer)])[0]
-                right = None if item.target is None else float(index == item.target)
-                if grade.outcome != right or grade.target != item.target:
+                if self._outcome_of is right and grade.outcome != right(
+                    item, Answer(text, choice=index)
+                ):
                     yield f"{example.id}: {text!r} is graded {grade.outcome}"
                 unknown = set(grade.values) - {*self.values, *self.columns}
                 if unknown:
                     yield f"{example.id}: values without a description: {sorted(unknown)}"
-        if self.grade([(example, self.read(example, lead))])[0].outcome:
-            yield f"{example.id}: an empty answer is graded correct"
+
+    def _check_outcomes(self, item: Item) -> Iterable[str]:
+        """Each choice's outcome where all probability is on it, and that of an empty answer."""
+        example, name = item.example, self.outcome.name
+        worth: dict[int, float] = {}
+        for index, choice in enumerate(example.choices):
+            outcome = self._outcome_of(item, surely(item, index))
+            if problem := self.outcome.problem_with(outcome):
+                yield f"{example.id}: the {name} of {choice!r} {problem}"
+            elif outcome is not None:
+                worth[index] = outcome * self.outcome.sign
+        if len(worth) == len(example.choices) and len(set(worth.values())) == 1:
+            yield f"{example.id}: every choice has the same {name}"
+        best = max(worth.values(), default=0.0)
+        if item.target in worth and worth[item.target] < best:
+            yield f"{example.id}: another choice has a better {name} than the target"
+        empty = self.grade([(example, self.read(example, self.lead_in))])[0].outcome
+        if worth and empty is not None and empty * self.outcome.sign >= best:
+            yield f"{example.id}: an empty answer is as good as the best: its {name} is {empty:g}"
