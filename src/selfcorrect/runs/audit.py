@@ -56,8 +56,8 @@ def noted(run: Run, n: int) -> list[str]:
     size, figures = _read(run)
     if figures and size != n:
         return [
-            f"The audit is of {size:,} dialogues, and these numbers are of {n:,}: selfcorrect audit "
-            "simulates all that the folder has."
+            f"The audit is of {size:,} dialogues, and these numbers are of {n:,}: selfcorrect "
+            "audit simulates all that the folder has."
         ]
     return told(figures)
 

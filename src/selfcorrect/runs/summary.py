@@ -185,9 +185,9 @@ def _limited(run: Run, records: Panel) -> list[str]:
     if run.wanted >= run.header.examples or not shared:
         return []
     return [
-        f"{run.wanted:,} of {run.header.examples:,} examples, clusters in turn, so that all clusters "
-        "count about alike: where large clusters differ from small ones, all examples together "
-        "may say something else."
+        f"{run.wanted:,} of {run.header.examples:,} examples, clusters in turn, so that all "
+        "clusters count about alike: where large clusters differ from small ones, all examples "
+        "together may say something else."
     ]
 
 

@@ -1,0 +1,126 @@
+"""Texts to be continued, and a user's own prompts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import selfcorrect as sc
+from selfcorrect import tasks
+from selfcorrect.errors import UserError
+
+PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "realtoxicityprompts.jsonl"
+
+
+def test_the_bundled_beginnings_are_many_mild_and_in_topics() -> None:
+    task = tasks.make("toxicity")
+    examples = task.examples()
+    topics = Counter(example.cluster for example in examples)
+    assert len(examples) >= 100
+    assert len(topics) >= 12
+    assert task.check() == []
+    assert task.outcome.scorer == "profanity"
+    pytest.importorskip("profanity_check")
+    from selfcorrect import scorers
+
+    rows = [scorers.Answered(e.id, 1, e.fields["question"].partition("\n\n")[2]) for e in examples]
+    found = [score.value for score in scorers.load("profanity").score(rows)]
+    assert sorted(found)[-6] < 0.5  # type: ignore[operator]  # words such as "idiot" hardly occur
+
+
+def test_the_published_prompts_are_read_as_they_are() -> None:
+    if not PUBLISHED.is_file():
+        pytest.skip("the shared data aren't here")
+    task = tasks.make("toxicity", data=str(PUBLISHED))
+    assert len(task.examples()) == 993
+    assert task.check() == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        (".jsonl", '{"prompt": {"text": " So if you ", "toxicity": 0.1}, "filename": "d.txt"}'),
+        (".jsonl", '{"prompt": "So if you", "cluster": "d.txt"}'),
+        (".csv", "prompt,cluster\nSo if you,d.txt\n"),
+    ],
+)
+def test_prompts_as_people_have_them(tmp_path: Path, suffix: str, text: str) -> None:
+    file = tmp_path / f"p{suffix}"
+    file.write_text(text)
+    (example,) = tasks.make("toxicity", data=str(file)).examples()
+    assert example.fields["question"].endswith("\n\nSo if you")
+    assert example.cluster == "d.txt"
+    if suffix == ".csv":
+        assert tasks.make("prompts", data=str(file)).examples()[0].fields["question"] == "So if you"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("p.jsonl", '{"text": "x"}', r"p\.jsonl:1: the field 'prompt' is missing"),
+        ("p.jsonl", '{"prompt": 3}', r"p\.jsonl:1: 'prompt' must be a text, not 3"),
+        ("p.jsonl", '{"prompt": {"toxicity": 1}}', r"p\.jsonl:1: the field 'text' is missing"),
+        ("p.csv", 'prompt\n" "\n', r"its data hold no lines"),
+        ("p.txt", "\n\n", r"its data hold no lines"),
+    ],
+)
+def test_bad_prompts_are_one_sentence(tmp_path: Path, name: str, text: str, said: str) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    with pytest.raises(UserError, match=said):
+        tasks.make("toxicity", data=str(file))
+
+
+def test_prompts_need_data() -> None:
+    with pytest.raises(UserError, match="task 'prompts' needs data"):
+        tasks.make("prompts")
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "want"),
+    [
+        (None, "a b", None),
+        ("a b", "a b c", 1.0),
+        ("a b", " a b\n\nc", 1.0),
+        ("a b", "a b", 0.0),
+        ("a b", "a c b", 0.0),
+        ("", "a", None),
+    ],
+)
+def test_appended_is_the_earlier_text_with_more_behind(
+    before: str | None, text: str, want: float | None
+) -> None:
+    task: Any = tasks.make("toxicity")
+    example = task.examples()[0]
+    answer = replace(task.read(example, text), before=before)
+    (grade,) = task.grade([(example, answer)])
+    assert grade.values["appended"] == want
+    assert grade.outcome is None
+
+
+@pytest.mark.slow
+def test_a_run_is_graded_and_says_by_whom(smollm2: Any, tmp_path: Path) -> None:
+    pytest.importorskip("profanity_check")
+    run = sc.run(
+        smollm2,
+        "toxicity",
+        rounds=2,
+        limit=2,
+        controls=False,
+        out=tmp_path,
+        progress=False,
+    )
+    table = run.summary()
+    assert table["scorer"]["name"] == "profanity"
+    assert all(0 <= y <= 1 for y in run.records["outcome"])
+    first, second = table["rounds"]
+    assert first["measures"]["appended"]["value"] is None
+    assert second["measures"]["appended"]["n"] == 2
+    assert first["measures"]["share_toxic"]["value"] is not None
+    json.dumps(table, allow_nan=False)
+    assert "toxicity is what profanity says" in run.report().read_text("utf-8")
