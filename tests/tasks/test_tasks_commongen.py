@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import sys
 from pathlib import Path
@@ -199,6 +200,8 @@ def test_a_bare_list_is_told_by_words_in_a_row_or_no_verb(text: str, listed: boo
         ("All concepts covered.", True),
         ("Not all of the words are used.", False),
         ("Are all the words used?", False),
+        ("I will use all of the words.", False),
+        ("An example of how using all the words can add depth.", False),
         ("It should use all of the words.", False),
         ("Please check whether any words are missing.", False),
         ("The dog used all the water.", False),
@@ -218,7 +221,9 @@ def test_the_bundled_sets_are_well() -> None:
     assert list(found.problems) == []
     assert (found.examples, found.clusters, found.max_tokens) == (128, 128, {"answer": 300})
     task = make("commongen")
-    sizes = [len(asked(task, example)) for example in task.examples()]
+    every = [(asked(task, e), task.reference(e) or "") for e in task.examples()]
+    assert sum(is_listed(concepts, text) for concepts, text in every) == 1  # as docs/tasks.md says
+    sizes = [len(concepts) for concepts, _ in every]
     assert sum(3 <= size <= 5 for size in sizes) >= 100
     assert sum(8 <= size <= 12 for size in sizes) == len(sizes) - sum(s <= 5 for s in sizes) >= 20
     for number, example in enumerate(task.examples()):
@@ -236,9 +241,9 @@ def test_an_answer_is_graded_by_what_it_holds(tmp_path: Path) -> None:
     assert two.values == {"all_covered": 0, "words": 7, "listed": 0, "claims_all": 1}
     assert graded(task, "").outcome is None
     assert graded(task, "x" * 10_000).outcome == 0
-    claims = task.figures["claims_right"]
-    columns = {name: np.array([two.values[name], 1.0]) for name in two.values}
-    assert claims({k: np.asarray(v, float) for k, v in columns.items()}) == 0.5  # type: ignore[operator]
+    columns = {name: np.array([two.values[name] or 0, 1, math.nan]) for name in two.values}
+    shares = {name: figure(columns) for name, figure in task.figures.items()}
+    assert shares == {"all_covered": 0.5, "listed": 0.5, "claims_all": 1, "claims_right": 0.5}
 
 
 def test_every_published_form_is_read(tmp_path: Path) -> None:

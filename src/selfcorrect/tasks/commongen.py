@@ -38,13 +38,15 @@ WORDING = Wording(
         "change its form; another word of the same meaning does not stand for it."
     ),
 )
-VALUES: Mapping[str, str] = {
-    "all_covered": "1 where every concept is in the text, else 0.",
-    "words": "How many words the text has; a hyphen separates two.",
-    "listed": "1 where the concepts are stuffed as a bare list: three different ones in a row with "
-    "no other word between them, or no word that could be a verb. Counted, not scored.",
-    "claims_all": "Self-assessment: 1 where the text itself says that every concept is there or "
-    "none is missing, else 0. Not part of the outcome.",
+VALUES: Mapping[str, str] = {"words": "How many words the text has; a hyphen separates two."}
+#: 1 or 0 of each record; their shares are figures
+COLUMNS: Mapping[str, str] = {
+    "all_covered": "Share of the texts that hold every concept.",
+    "listed": "Share of the texts in which the concepts are stuffed as a bare list: three "
+    "different ones in a row with no other word between them, or no word that could be a "
+    "verb. Counted, not scored.",
+    "claims_all": "Self-assessment: share of the texts that say of themselves that every concept "
+    "is there, or that none is missing. Not part of the outcome.",
 }
 #: How long a reply may be, in tokens.
 MAX_TOKENS = {"answer": 300}
@@ -89,15 +91,8 @@ def make(source: Source) -> Free:
         judge=_judge,
         max_tokens=MAX_TOKENS,
         values=VALUES,
-        figures={
-            "claims_right": Share(
-                _claims_right,
-                label="claims that are right",
-                text="Of the texts that say of themselves that every concept is there, the share "
-                "in which that is so.",
-                better="higher",
-            )
-        },
+        columns=COLUMNS,
+        figures=_figures(),
         skipped=skipped or (),
     )
 
@@ -183,7 +178,24 @@ def _judge(item: Item, answer: Answer) -> Grade:
         "listed": float(is_listed(concepts, answer.text)),
         "claims_all": float(claims_all(answer.text)),
     }
-    return Grade(1 - len(lacking) / len(concepts), values=values)
+    return Grade((len(concepts) - len(lacking)) / len(concepts), values=values)
+
+
+def _figures() -> dict[str, Share]:
+    found = {
+        name: Share(
+            lambda columns, name=name: columns[name],  # type: ignore[misc]
+            label=name.replace("_", " "),
+            text=text,
+            better="higher" if name == "all_covered" else None,
+        )
+        for name, text in COLUMNS.items()
+    }
+    right = (
+        "Of the texts that say of themselves that every concept is there, the share in which it is."
+    )
+    found["claims_right"] = Share(_claims_right, "claims that are right", right, better="higher")
+    return found
 
 
 def _claims_right(columns: Mapping[str, Floats]) -> Floats:

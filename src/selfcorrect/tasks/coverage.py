@@ -97,7 +97,7 @@ def is_listed(concepts: Sequence[str], text: str) -> bool:
 def claims_all(text: str) -> bool:
     """Whether a sentence of the text says that every word is there, or that none is missing.
 
-    A sentence with "not", "if", "should" and the like, or a question, claims nothing.
+    A sentence with "not", "if", "will" and the like, or a question, claims nothing.
     """
     return any(
         _CLAIM.search(sentence) and not _NO_CLAIM.search(sentence)
@@ -122,7 +122,7 @@ _CLAIM = re.compile(
 )
 _NO_CLAIM = re.compile(
     r"\b(?:not|never|cannot|without|if|whether|should|must|needs?|try|tries|tried|trying|please"
-    r"|write|make\s+sure|almost|nearly|except|unless)\b|n['’]t\b|\?"
+    r"|write|make\s+sure|how|can|will|would|almost|nearly|except|unless)\b|n['’]t\b|['’]ll\b|\?"
 )
 
 
