@@ -20,7 +20,6 @@ from selfcorrect.runs.prepare import Prepared
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import Scores, scored_pieces, scores_bytes, write_about
 from selfcorrect.runs.store import Store
-from selfcorrect.runs.summary import task_of_run
 from selfcorrect.scorers.base import Answered, Score, Scorer, checked_scores
 from selfcorrect.tasks.base import Example, Task
 
@@ -201,6 +200,8 @@ def grade(
     Raises:
         UserError: there is no such scorer, or it fails; what was graded is kept.
     """
+    from selfcorrect.runs.summary import task_of_run  # which brings what measuring needs
+
     opened = scorers.load(scorer, options) if isinstance(scorer, str) else scorer
     task = task_of_run(run)[0] if opened.uses else None
     known = _nothing if task is None else _known(task, task.examples())
