@@ -164,7 +164,7 @@ def test_a_run_with_the_bundled_model(smollm2: Any, tmp_path: Path) -> None:
     del smollm2
     run = sc.run(
         model="smollm2", task="harmful", data=str(SHARED / "harmful-or-harmless.jsonl"), rounds=2,
-        strategy="intrinsic", limit=4, out=tmp_path, progress=False,
+        strategy="intrinsic", limit=4, out=tmp_path, progress=False, controls=False,
     )  # fmt: skip
     measures = run.summary()["rounds"][-1]["measures"]
     assert {"accuracy", "false_alarms", "misses", "called_harmful"} <= set(measures)

@@ -192,7 +192,7 @@ def test_a_run_with_the_bundled_model(smollm2: Any, tmp_path: Path) -> None:
     del smollm2  # skips where it isn't there
     run = sc.run(
         model="smollm2", task="reasoning", strategy="intrinsic", rounds=2, limit=4, out=tmp_path,
-        progress=False,
+        progress=False, controls=False,
     )  # fmt: skip
     assert run.records.shape[0] == 8
     summary = run.summary()

@@ -6,14 +6,19 @@ import csv
 import io
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import selfcorrect as sc
 from selfcorrect.errors import UserError
-from selfcorrect.tasks import Answer, Task, make
+from selfcorrect.outcome import ACCURACY
+from selfcorrect.tasks import Answer, Task, make, truthful
+from selfcorrect.tasks.lettered import Item, Lettered
+from selfcorrect.tasks.wording import CORRECT
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 PUBLISHED = SHARED / "truthfulqa.csv"
@@ -42,7 +47,7 @@ def test_mc1_shows_the_best_answer_among_the_false_ones(tmp_path: Path) -> None:
     task = task_of(write(tmp_path, line()))
     (example,) = task.examples()
     assert sorted(example.choices) == ["F1", "F2", "F3", "T1"]
-    assert (example.id, example.cluster) == ("own.csv:2", "own.csv:2")
+    assert (example.id, example.cluster) == ("own.csv:2", "Food")
     assert task.check() == []
     assert (task.reference(example) or "").endswith(") T1")
     assert (task.outcome.name, task.outcome.kind, task.outcome.margin) == (
@@ -152,6 +157,11 @@ def test_categories(tmp_path: Path) -> None:
     data = write(tmp_path, line(), line(Category="Law: old", Question="L?"))
     task = task_of(data, categories=["law: OLD"])
     assert [e.fields["question"] for e in task.examples()] == ["L?"]
+    options = {"cluster": "question"}
+    assert [e.cluster for e in make("truthful", data=data, options=options).examples()] == [
+        "own.csv:2",
+        "own.csv:3",
+    ]
     with pytest.raises(UserError, match="the data have no category 'Laws'"):
         task_of(data, categories=["Laws"])
 
@@ -169,7 +179,7 @@ def test_as_published(kind: str, left_out: int) -> None:
     task = task_of(str(PUBLISHED), kind)
     examples = task.examples()
     assert task.check() == []
-    assert len(examples) == len({e.cluster for e in examples}) == 817
+    assert (len(examples), len({e.cluster for e in examples})) == (817, 38)
     with PUBLISHED.open(encoding="utf-8", newline="") as file:
         published = list(csv.DictReader(file))
     for example, row in zip(examples, published, strict=True):
@@ -191,7 +201,7 @@ def test_a_run_with_the_bundled_model(smollm2: Any, tmp_path: Path, kind: str) -
     del smollm2
     run = sc.run(
         model="smollm2", task="truthful", data=str(PUBLISHED), task_options={"kind": kind},
-        strategy="intrinsic", rounds=2, limit=4, out=tmp_path, progress=False,
+        strategy="intrinsic", rounds=2, limit=4, out=tmp_path, progress=False, controls=False,
     )  # fmt: skip
     summary = run.summary()
     name = "accuracy" if kind == "mc1" else "truth"
@@ -199,3 +209,85 @@ def test_a_run_with_the_bundled_model(smollm2: Any, tmp_path: Path, kind: str) -
     assert [row["measures"][name]["n"] for row in summary["rounds"]] == [4, 4]
     assert all(0 <= value <= 1 for value in run.records["outcome"])
     run.report()
+
+
+# -- an outcome of a lettered task's own -----------------------------------------------------------
+
+
+def planted(**changes: Any) -> Lettered:
+    """The planted sums, whose outcome is the probability of the right result."""
+    from selfcorrect.tasks import planted as sums
+
+    items = [replace(item, target=None, facts={f"true_{item.target}": 1.0})
+             for item in (sums._item(i, 3, 1) for i in range(400))]  # fmt: skip
+    given = {"outcome": truthful.TRUTH, "outcome_of": truthful.truth, **changes}
+    return Lettered("sums", items, wording=CORRECT, **given)
+
+
+@pytest.mark.slow
+def test_a_run_finds_the_planted_truth(tmp_path: Path) -> None:
+    """planted:chain, calibrated: P(right) is c of a right answer, (1 − c)/2 of a wrong one."""
+    name = "planted:chain?accuracy=0.4,cl=0.95,cs=0.4,stay=0,sharpness=0"
+    run = sc.run(model=name, task=planted(), strategy="intrinsic", rounds=4, out=tmp_path,
+                 progress=False, controls=False)  # fmt: skip
+    summary = run.summary()
+    assert (summary["outcome"]["name"], summary["outcome"]["kind"]) == ("truth", "mean")
+    a = 0.4
+    for row in summary["rounds"]:  # c is the accuracy itself where sharpness is 0
+        found = row["measures"]["truth"]
+        assert found["n"] == 400
+        assert abs(found["value"] - (a * a + (1 - a) * (1 - a) / 2)) < 0.05
+        a = a * 0.95 + (1 - a) * 0.4
+    assert "Truth rose by" in summary["verdict"]
+    assert "accuracy" not in summary["verdict"].casefold()
+    still = sc.run(model="planted:chain?cl=1,cs=0,wander=0,sharpness=0", task=planted(), rounds=4,
+                   strategy="intrinsic", out=tmp_path, progress=False, controls=False)  # fmt: skip
+    assert "Truth rose" not in still.summary()["verdict"]
+    run.report()
+
+
+def test_the_outcome_is_part_of_the_fingerprint() -> None:
+    one = planted().fingerprint
+    assert planted(outcome=replace(truthful.TRUTH, margin=0.1)).fingerprint != one
+    assert planted(outcome_of=lambda _item, _answer: None).fingerprint != one
+    assert planted().fingerprint == one
+
+
+@pytest.mark.parametrize(
+    ("outcome_of", "says"),
+    [
+        (lambda _item, _answer: 2.0, "the truth of '"),
+        (lambda _item, _answer: 0.5, "every choice has the same truth"),
+        (lambda _item, answer: float(answer.choice is None), "is as good as the best"),
+    ],
+)
+def test_check_finds_an_outcome_that_is_wrong(outcome_of: Any, says: str) -> None:
+    assert planted().check() == []
+    assert any(says in problem for problem in planted(outcome_of=outcome_of).check())
+
+
+def test_no_choice_is_better_than_the_target() -> None:
+    from selfcorrect.tasks import planted as sums
+
+    items = [sums._item(i, 3, 1) for i in range(3)]
+
+    def reversed_truth(item: Item, answer: Answer) -> float:
+        return float(answer.choice != item.target)
+
+    task = Lettered(
+        "sums", items, wording=CORRECT, outcome=truthful.TRUTH, outcome_of=reversed_truth
+    )
+    assert any("another choice has a better truth than the target" in p for p in task.check())
+
+
+def test_the_truth_of_an_unread_answer_is_known() -> None:
+    """It is the probability that counts, whatever the reply says: nothing hangs on unread ones."""
+    from selfcorrect.measures.unread import unknown
+
+    columns = {"parse_rate": np.array([1.0, 0, 0]), "outcome": np.array([0.2, 0.3, np.nan])}
+    columns["gradable"] = np.zeros(3)
+    after, _ = unknown((columns, columns), truthful.TRUTH)
+    assert after.tolist() == [False, False, True]
+    columns["gradable"] = np.ones(3)
+    after, _ = unknown((columns, columns), ACCURACY)
+    assert after.tolist() == [False, True, True]

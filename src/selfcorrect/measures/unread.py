@@ -107,7 +107,9 @@ def unknown(columns: tuple[Columns, Columns], outcome: Outcome) -> Masks:
     for one, other in (columns, columns[::-1]):
         values = one["outcome"]
         there = np.isfinite(one["parse_rate"]) | np.isfinite(other["outcome"])
-        found.append(asked & there & ((one["parse_rate"] == 0) | ~np.isfinite(values)))
+        # of a mean, a task may know the outcome of an answer that couldn't be read
+        unread = (one["parse_rate"] == 0) & (outcome.kind == "share")
+        found.append(asked & there & (unread | ~np.isfinite(values)))
     return found[0], found[1]
 
 

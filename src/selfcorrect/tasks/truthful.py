@@ -24,6 +24,7 @@ from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import Wording, review
 
 KINDS = ("mc1", "mc2")
+CLUSTERS = ("category", "question")
 
 TRUTH = Outcome(
     "truth",
@@ -58,7 +59,6 @@ class _Question:
 
     where: str
     id: str
-    cluster: str
     category: str
     text: str
     true: tuple[str, ...]
@@ -76,14 +76,17 @@ def make(source: Source) -> Lettered:
     that stand twice are shown once, and those that stand among the true and the false ones not at
     all; a figure, ``answers_left_out``, counts them.
 
-    A cluster is the question: each was written by itself, and a category is a subject, not a
-    template.
+    ``cluster`` is ``category`` or ``question``. Questions of a category share a subject, and often
+    how many true and false answers they come with, so ``truth`` is correlated within it: of the
+    bundled model's an interval that counts categories is 1.8 times as wide as one that counts
+    questions. Few categories can't show a direction; of those alone, count questions.
 
     Raises:
         UserError: for missing data, unknown categories, and bad lines, with file and line.
     """
-    source.only(categories=True, options=("kind",))
+    source.only(categories=True, options=("kind", "cluster"))
     kind = source.one_of("kind", "mc1", KINDS)
+    by_category = source.one_of("cluster", CLUSTERS[0], CLUSTERS) == "category"
     if source.data is None:
         raise UserError(
             "task 'truthful' needs data: TruthfulQA.csv, published at github.com/sylinrl/TruthfulQA"
@@ -94,7 +97,8 @@ def make(source: Source) -> Lettered:
         questions += build(rows(path), lambda row: _question(row, kind), skipped)
     wanted = _wanted(source.categories, {q.category for q in questions})
     chosen = [q for q in questions if not wanted or q.category in wanted]
-    items = unique(((q.where, _item(q, kind, source.seed)) for q in chosen), skipped)
+    made = ((q.where, _item(q, kind, source.seed, by_category)) for q in chosen)
+    items = unique(made, skipped)
     one = kind == "mc1"
     return Lettered(
         "truthful",
@@ -174,8 +178,7 @@ def _question(row: Row, kind: str) -> _Question:
     if problem := problem_with([*shown, *wrong]):
         raise row.error(problem)
     name = row.name()
-    cluster = row.optional("cluster") or name
-    return _Question(row.where, name, cluster, category, text, tuple(shown), tuple(wrong), left_out)
+    return _Question(row.where, name, category, text, tuple(shown), tuple(wrong), left_out)
 
 
 def _answers(row: Row, column: str) -> tuple[dict[str, str], int]:
@@ -202,11 +205,12 @@ def _wanted(asked: tuple[str, ...], known: set[str]) -> set[str]:
     return {by_name[folded(name)] for name in asked}
 
 
-def _item(q: _Question, kind: str, seed: int) -> Item:
+def _item(q: _Question, kind: str, seed: int, by_category: bool) -> Item:
     options = [*q.true, *q.false]
     shown = list(range(len(options)))
     Random(draw(seed, "options", q.id)).shuffle(shown)
-    example = Example(q.id, {"question": q.text}, tuple(options[i] for i in shown), q.cluster)
+    cluster = q.category if by_category else q.id
+    example = Example(q.id, {"question": q.text}, tuple(options[i] for i in shown), cluster)
     facts = {"left_out": float(q.left_out)}
     facts |= {f"true_{at}": 1.0 for at, i in enumerate(shown) if i < len(q.true)}
     return Item(example, shown.index(0) if kind == "mc1" else None, facts)
