@@ -43,7 +43,7 @@ WORDING = Wording(
         "write it down."
     ),
 )
-#: After every problem. Asked for ``####``, the bundled model writes that and nothing else.
+#: After every problem. Asked for ``####``, the bundled model wrote that alone in 3 of 4 problems.
 REQUEST = "Work it out, and end with the result as a number, in a sentence: The answer is …"
 MAX_TOKENS: Mapping[str, int] = {"answer": 320}
 
