@@ -91,7 +91,7 @@ def test_what_is_said() -> None:
     task = make("reasoning")
     said = task.ask(task.examples()[0])
     assert set(OFFERED) | {"specific_goal"} == set(said)
-    assert said["question"].endswith("on the last line, after ####.")
+    assert said["question"].endswith("in a sentence: The answer is …")
     for plain, other in (("goal", "reversed_goal"), ("review", "reversed_review")):
         assert said[plain].replace("correct", "incorrect") == said[other]
     assert not re.search(r"wrong|error|mistake|slip", said["review"])

@@ -29,11 +29,11 @@ WORDING = Wording(
     reversed_goal="Please work it out step by step, so that the result is incorrect.",
     review=(
         "Please go through your previous answer once more: its result should be correct. If you "
-        "are confident in it, keep it; otherwise, work it out again. Write the result after ####."
+        "are confident in it, keep it; otherwise, work it out again. End with: The answer is …"
     ),
     reversed_review=(
         "Please go through your previous answer once more: its result should be incorrect. If you "
-        "are confident in it, keep it; otherwise, work it out again. Write the result after ####."
+        "are confident in it, keep it; otherwise, work it out again. End with: The answer is …"
     ),
     specific_goal=(
         "A good answer is a derivation in which each step is correct. Begin with what is asked "
@@ -43,8 +43,8 @@ WORDING = Wording(
         "write it down."
     ),
 )
-#: after every problem
-REQUEST = "Work it out, and write the result as a number on the last line, after ####."
+#: After every problem. Asked for ``####``, the bundled model wrote that alone in 3 of 4 problems.
+REQUEST = "Work it out, and end with the result as a number, in a sentence: The answer is …"
 MAX_TOKENS: Mapping[str, int] = {"answer": 320}
 
 VALUES = {
