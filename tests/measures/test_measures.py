@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from panels import made
 from selfcorrect import records
 from selfcorrect.measures.catalogue import Own
-from selfcorrect.measures.intervals import mean
+from selfcorrect.measures.intervals import mean, wilson
 from selfcorrect.measures.panel import panel
 from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import ACCURACY
@@ -225,3 +227,15 @@ def test_the_table_escapes_markup_and_tells_what_matters() -> None:
     shown = console.export_text()
     for part in ("[bold]not markup", "3 of 9", "less than half", ".200*", "3 in round 1"):
         assert part in shown
+
+
+def test_a_tasks_number_that_is_0_or_1_has_a_shares_interval() -> None:
+    rng = np.random.default_rng(3)
+    y = (rng.random((30, 2)) < 0.05).astype(float)
+    p = replace(made(np.ones((30, 2))), own={"flag": y, "length": 10 * y})
+    rows = summarize(p, {}, Own(values={"flag": "A flag.", "length": "A length."}))["rounds"]
+    for row in rows:
+        assert 0 <= row["measures"]["flag"]["low"] <= row["measures"]["flag"]["high"] <= 1
+    n = int(y[:, 0].sum())
+    assert rows[0]["measures"]["flag"]["low"] == pytest.approx(wilson(n, 30)[0])
+    assert rows[0]["measures"]["length"]["value"] == pytest.approx(10 * n / 30)

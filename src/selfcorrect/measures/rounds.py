@@ -159,6 +159,8 @@ def _of_records(panel: Panel, own: Own) -> list[Tables]:
         {(name, at): x[:, at] for name, x in averaged.items() for at in range(x.shape[1])},
         panel.clusters,
     )
+    # a number that is 0 or 1 in every record is a share, though the task says no more of it
+    shares = {n for n in own.values if (np.isnan(x := panel.own[n]) | np.isin(x, (0, 1))).all()}
     levels = {m.name: joint_level(panel.of(m), panel.clusters) for m in stated if m.band}
     found: list[Tables] = []
     for at in range(len(panel.rounds)):
@@ -171,7 +173,14 @@ def _of_records(panel: Panel, own: Own) -> list[Tables]:
                 interval = proportion if share else mean
                 band = cut(interval(x, panel.clusters, level=levels[m.name]), m.bounds)
                 tables[m.name]["band"] = _band(band, tables[m.name])
-        tables |= {name: estimates[name, at].table() for name in own.values}
+        tables |= {
+            name: (
+                proportion(panel.own[name][:, at], panel.clusters)
+                if name in shares
+                else estimates[name, at]
+            ).table()
+            for name in own.values
+        }
         found.append(tables)
     return found
 

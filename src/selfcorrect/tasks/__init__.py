@@ -38,7 +38,7 @@ __all__ = [
 _TASKS = {
     "bbq": "Bias Benchmark for QA (arXiv 2110.08193): accuracy and bias scores.",
     "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
-    "commongen": "Sentences that must hold given words (arXiv 1911.03705): the share that is there.",
+    "commongen": "Sentences that must hold given words (arXiv 1911.03705): the share of them.",
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
     "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
     "planted": "Sums with several results to choose from, for models with known answers.",
