@@ -174,7 +174,8 @@ def _differences(summary: _Summary) -> list[KeyFigure]:
     return [
         KeyFigure(
             label,
-            cell(define, outcome, e, signed=True)._replace(name=term),
+            # the interval that the verdict beside it goes by
+            cell(define, outcome, decides(e), signed=True)._replace(name=term),
             e.get("verdict"),
             e.get("margin"),
             hanging(e) or turning(e) or few(e) or looked(e),
