@@ -64,11 +64,11 @@ def test_figures_of_changed_data_are_left_out(tmp_path: Path) -> None:
 
     whole = run(a_spec(limit=8), out=tmp_path)
     again = open_run(whole.folder)
-    assert summary._task(again)[1] == ""
+    assert summary.task_of_run(again)[1] == ""
     header = again.header
     prints = {**header.about["fingerprints"], "data": "0" * 16}
     changed = Run(again.folder, replace(header, about={**header.about, "fingerprints": prints}))
-    assert summary._task(changed)[0] is None
+    assert summary.task_of_run(changed)[0] is None
     assert any("changed since the run" in note for note in changed.summary()["notes"])
 
 

@@ -124,13 +124,17 @@ def make(rest: str, options: Mapping[str, Any]) -> Classifier:
 def _opened(name: str, folder: str) -> tuple[Any, Any, Any]:
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-    safe = {"trust_remote_code": False, "local_files_only": True}
+    here = {"local_files_only": True}
     try:
-        config = AutoConfig.from_pretrained(folder, **safe)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **here)
         network, told = AutoModelForSequenceClassification.from_pretrained(
-            folder, **safe, use_safetensors=True, output_loading_info=True
+            folder,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            **here,
         )
-        tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **here)
     except Exception as error:  # whatever is wrong with a stranger's folder
         said = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"the classifier {name} can't be opened: {said[:300]}") from None
