@@ -58,7 +58,12 @@ class Outcome:
         if not isinstance(self.scorer, str) or len(self.scorer) > _LONGEST:
             raise UserError(f"{said} needs the name of a scorer, not {self.scorer!r:.60}.")
         ends = tuple(self.bounds) if isinstance(self.bounds, tuple | list) else ()
-        fits = len(ends) == 2 and all(_is_number(end) for end in (*ends, self.margin))
+        fits = len(ends) == 2 and all(
+            _is_number(end) and (math.isinf(_double(end)) or abs(_double(end)) <= _LARGEST)
+            for end in (*ends, self.margin)
+        )
+        if fits:  # a whole number of hundreds of digits is no double
+            ends = tuple(map(_double, ends))
         low, high = ends if fits else (0.0, 0.0)
         if not (low < high and 0 < self.margin < math.inf):
             raise UserError(

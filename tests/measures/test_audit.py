@@ -97,7 +97,15 @@ def test_it_is_kept_and_stands_under_the_verdict(tmp_path: Path) -> None:
     assert "The audit is of 20 dialogues, and these numbers are of 30" in later
     assert "instead of 95 %" not in later
     (run.folder / AUDIT).write_text(text)
-    for damaged in ("{", "[]", text.replace("0.8", "7"), text.replace("held", "hidden")):
+    for damaged in (
+        "{",
+        "[]",
+        text.replace("0.8", "7"),
+        text.replace("held", "hidden"),
+        text.replace('"goal": 0', '"goal": "\\u202e"'),
+        text.replace('"simulations": ', '"simulations": -'),
+        text.replace('"holds": false', '"holds": 1'),
+    ):
         (run.folder / AUDIT).write_text(damaged)
         assert read_audit(run, 30) == []
 

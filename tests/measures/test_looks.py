@@ -148,3 +148,7 @@ def test_a_comparison_with_its_own_looks_has_its_own_level() -> None:
     }
     told = about_intervals({"level": 0.985, "rounds": [{}, {}], "controls": controls})
     assert "those of the verdict are 98.5 %, against repeat 96.8 %, which allows" in told
+
+
+def test_a_thousand_looks_are_a_level_and_no_traceback() -> None:
+    assert 0.999 < level(range(100, 1100)) < 1

@@ -21,7 +21,7 @@ from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.intervals import mean, wilson
 from selfcorrect.measures.panel import panel
 from selfcorrect.measures.rounds import against, summarize
-from selfcorrect.outcome import ACCURACY
+from selfcorrect.outcome import ACCURACY, Share
 from selfcorrect.report.table import table
 from selfcorrect.report.verdict import verdict
 
@@ -239,3 +239,13 @@ def test_a_tasks_number_that_is_0_or_1_has_a_shares_interval() -> None:
     n = int(y[:, 0].sum())
     assert rows[0]["measures"]["flag"]["low"] == pytest.approx(wilson(n, 30)[0])
     assert rows[0]["measures"]["length"]["value"] == pytest.approx(10 * n / 30)
+
+
+def test_a_control_may_lack_a_number_that_only_later_rounds_have() -> None:
+    """One round has nothing that was appended to an earlier answer, and one answer was unread."""
+    run = replace(made(np.ones((30, 2))), own={"late": np.tile([np.nan, 1.0], (30, 1))})
+    once = made(np.ones((30, 1)))
+    once.columns["parse_rate"][0] = 0
+    share = Share(lambda columns: columns["late"])
+    found = against(run, once, {"accuracy": 0.03}, Own(figures={"late": share}))
+    assert found["difference"]["late"]["value"] is None

@@ -123,6 +123,7 @@ def test_a_scorer_that_fails_half_way_loses_nothing(tmp_path: Path) -> None:
         ("{'score': 'a'}", "it must give a number"),
         ("1e300", "is not finite, or larger than can be averaged"),
         ("1 / 0", "failed with ZeroDivisionError"),
+        ("10**400", "a number of hundreds of digits"),
     ],
 )
 def test_what_cant_be_recorded_is_one_sentence(tmp_path: Path, gives: str, said: str) -> None:
@@ -158,6 +159,17 @@ def test_bounds_and_counts_are_checked(tmp_path: Path) -> None:
     assert "so there is nothing to compare" in run.grade(scorer).summary()["verdict"]
 
 
+def test_a_scorers_number_called_like_the_tasks_own_stands_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "both.py"
+    file.write_text("def both(prompt, answer, reference):\n    return {'score': 1, 'words': 7}\n")
+    data = tmp_path / "mine.txt"
+    data.write_text("What do you say of plan 1 of group 1?\n")
+    run = sc.run("planted:scores", "prompts", data=data, rounds=2, out=tmp_path, progress=False)
+    own = run.summary()["rounds"][0]["measures"]["words"]["value"]
+    measured = run.grade(f"{file}:both").summary()["rounds"][0]["measures"]
+    assert (measured["words"]["value"], measured["words (scorer)"]["value"]) == (own, 7)
+
+
 def test_scores_of_several_scorers_lie_beside_each_other(tmp_path: Path, rude: str) -> None:
     run = planted(tmp_path, limit=4, controls=False)
     run.grade(rude)
@@ -175,7 +187,20 @@ def test_scores_of_several_scorers_lie_beside_each_other(tmp_path: Path, rude: s
         run.seen_by("profan").summary()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"scorer": 1}', "é"])
+HUGE = json.dumps({"scorer": "x", "fingerprint": "0" * 16, "about": "", "values": {}})[:-1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"scorer": 1}',
+        "é",
+        f'{HUGE}, "outcome": {{"name": "a", "bounds": [0, 1{"0" * 400}]}}}}',
+        f'{HUGE}, "outcome": {{"name": "a", "margin": 1{"0" * 400}}}}}',
+    ],
+)
 def test_damaged_notes_of_scores_are_one_sentence(tmp_path: Path, rude: str, text: str) -> None:
     run = planted(tmp_path, limit=2, controls=False)
     run.grade(rude)

@@ -150,9 +150,11 @@ def _skew(parts: Floats, leverage: Floats, error: float) -> float:
     docs/statistics.md).
     """
     k = 1 / max(float((leverage**2).sum()), 1 / len(parts))
-    if error == 0 or k <= 2.5:
+    largest = float(np.abs(parts).max())
+    if error == 0 or largest == 0 or k <= 2.5:
         return 0.0
-    cubes = float((parts**3).sum()) / error**3
+    parts = parts / largest  # powers of tiny numbers are 0
+    cubes = float((parts**3).sum()) / (error / largest) ** 3
     moved = float((parts**2).sum()) ** 2 / float((parts**4).sum())
     skew = cubes * k**2 / ((k - 1) * (k - 2)) * (1 + 3 / (moved + 1))
     return min(_MOST_SKEW, max(-_MOST_SKEW, skew))

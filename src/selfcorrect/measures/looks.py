@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,34 +53,34 @@ def level(sizes: Iterable[float]) -> float:
     n = [float(first)]
     for size in later:
         n.append(max(float(size), n[-1] * _LEAST_GROWTH))
-    return float(1 - 2 * special.ndtr(-_state(tuple(n))[0]))
+    return float(1 - 2 * special.ndtr(-_bound(tuple(n))))
 
 
 @lru_cache(maxsize=512)
-def _state(n: tuple[float, ...]) -> tuple[float, Floats, Floats]:
-    """After looks at n dialogues: the boundary, and where an estimate is that never crossed one.
+def _bound(n: tuple[float, ...]) -> float:
+    """The boundary at the last of looks at n dialogues, in standard errors of that look."""
+    bound = z_of(1 - FIRST)
+    points, weights = _grid(bound)
+    mass = _normal(points) * weights  # where an estimate is that never crossed a boundary
+    for before, now in pairwise(n):
+        # in units of the standard error of the look before
+        step, length = math.sqrt(now / before - 1), math.sqrt(now / before)
+        share = spent(now / n[0]) - spent(before / n[0])
 
-    Returns:
-        The boundary at the last look, points within it, and the chance to be about each; all in
-        standard errors of that look.
-    """
-    if len(n) == 1:
-        bound = z_of(1 - FIRST)
-        points, weights = _grid(bound)
-        return bound, points, _normal(points) * weights
-    _, points, mass = _state(n[:-1])
-    # in units of the standard error of the look before
-    step, length = math.sqrt(n[-1] / n[-2] - 1), math.sqrt(n[-1] / n[-2])
-    share = spent(n[-1] / n[0]) - spent(n[-2] / n[0])
+        seen = (points, mass, step, length, share)
+        bound = float(optimize.brentq(_beyond, 0.5, 12.0, args=seen, xtol=1e-4))
+        new, weights = _grid(bound)
+        kernel = _normal((new[:, None] * length - points[None, :]) / step)
+        points, mass = new, kernel @ mass * (length / step) * weights
+    return bound
 
-    def beyond(z: float) -> float:
-        above, below = ((side * points - z * length) / step for side in (1, -1))
-        return float((mass * (special.ndtr(above) + special.ndtr(below))).sum()) - share
 
-    bound = float(optimize.brentq(beyond, 0.5, 12.0, xtol=1e-4))
-    new, weights = _grid(bound)
-    kernel = _normal((new[:, None] * length - points[None, :]) / step)
-    return bound, new, kernel @ mass * (length / step) * weights
+def _beyond(
+    z: float, points: Floats, mass: Floats, step: float, length: float, share: float
+) -> float:
+    """The chance to cross ± z first at this look, less what it may spend."""
+    above, below = ((side * points - z * length) / step for side in (1, -1))
+    return float((mass * (special.ndtr(above) + special.ndtr(below))).sum()) - share
 
 
 def _normal(x: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -112,7 +112,12 @@ class Panel:
         _, mine, others = np.intersect1d(
             self.examples, other.examples, assume_unique=True, return_indices=True
         )
-        return self.only(mine), other.only(others)
+        return self.only(mine)._with(other.own), other.only(others)._with(self.own)
+
+    def _with(self, own: Mapping[str, Floats]) -> Panel:
+        """With all the numbers of a task that another run has: none of its records may have one."""
+        nothing = np.full((len(self.examples), len(self.rounds)), np.nan)
+        return replace(self, own={**dict.fromkeys(own, nothing), **self.own})
 
 
 def panel(

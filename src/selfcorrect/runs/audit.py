@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from selfcorrect.errors import UserError
@@ -12,6 +13,7 @@ from selfcorrect.measures.audit import Audited, audit
 from selfcorrect.measures.panel import columns_needed, panel
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.store import Store
+from selfcorrect.text import visible
 
 AUDIT = "audit.json"
 #: Of what the simulations are; another version's are made again.
@@ -81,10 +83,15 @@ def _audited(row: Mapping[str, Any]) -> Audited:
     known = Audited(**row)
     if not isinstance(known.figure, str) or known.counted not in ("held", "claimed"):
         raise TypeError(row)
-    for number in (known.share, known.low, known.high):
-        if number is not None and not 0 <= number <= 1:
+    for number in (known.share, known.low, known.high, known.goal):
+        if number is not None and not (type(number) in (int, float) and 0 <= number <= 1):
             raise ValueError(number)
-    return known
+    counted = type(known.simulations) is int and 0 <= known.simulations < 10**9
+    if not counted or type(known.holds) is not bool or known.goal is None:
+        raise TypeError(row)
+    if known.share is not None and None in (known.low, known.high):
+        raise TypeError(row)
+    return replace(known, figure=visible(known.figure)[:200])
 
 
 def told(figures: Sequence[Audited]) -> list[str]:

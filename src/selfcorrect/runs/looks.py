@@ -17,7 +17,7 @@ from selfcorrect.runs.store import Store
 
 LOOKS = "looks.json"
 #: Nobody looks more often; a longer file isn't one of ours.
-_MOST = 10_000
+_MOST = 1_000
 
 
 @dataclass(frozen=True, slots=True)

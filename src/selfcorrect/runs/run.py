@@ -104,6 +104,11 @@ class Run:
         scores = self.scores
         return self.header.outcome if scores is None else scores.outcome
 
+    @property
+    def taken(self) -> set[str]:
+        """Names of the task's own numbers, which a scorer's are kept apart from."""
+        return {*self.header.values, *self.header.figures, self.header.outcome.name}
+
     def seen_by(self, scorer: str | Scores) -> Run:
         """The run as it is looked at by these scores."""
         return replace(self, scorer=scorer)
@@ -136,7 +141,7 @@ class Run:
                 continue
             frame = read_piece(self._store, piece, [*wanted, *extra], self.header.version)
             if scores is not None:
-                frame = with_scores(frame, read_scores(self._store, scores, piece))
+                frame = with_scores(frame, read_scores(self._store, scores, piece), self.taken)
             if piece.end > self.wanted:
                 ids = frame["example"].unique(maintain_order=True)[: self.wanted - piece.start]
                 frame = frame.filter(pl.col("example").is_in(ids.implode()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,13 +167,21 @@ def read_scores(store: Store, scores: Scores, piece: Piece) -> pl.DataFrame | No
     return frame
 
 
-def with_scores(records: pl.DataFrame, graded: pl.DataFrame | None) -> pl.DataFrame:
+def apart_from(name: str, taken: Collection[str]) -> str:
+    """What a scorer's further number is called beside the task's own numbers."""
+    return f"{name} (scorer)" if name in taken else name
+
+
+def with_scores(
+    records: pl.DataFrame, graded: pl.DataFrame | None, taken: Collection[str] = ()
+) -> pl.DataFrame:
     """Records of a piece with the scores in place of their outcome, further numbers after theirs.
 
     Args:
         records: with ``example`` and ``round``; of ``outcome`` and ``values`` those that are there
             are filled.
         graded: from :func:`read_scores`; without, no record has an outcome.
+        taken: names of the task's own numbers: see :func:`apart_from`.
     """
     if graded is None:
         nothing = pl.lit(None, pl.Float64)
@@ -191,7 +199,14 @@ def with_scores(records: pl.DataFrame, graded: pl.DataFrame | None) -> pl.DataFr
     if "outcome" in records.columns:
         made.append(joined["value"].alias("outcome"))
     if "values" in records.columns:
-        both = pl.DataFrame({"mine": records["values"], "theirs": joined["values"]})
+        name = pl.element().struct.field("name")
+        named = pl.when(name.is_in(list(taken))).then(name + " (scorer)").otherwise(name)
+        theirs = pl.col("values").list.eval(
+            pl.struct(named.alias("name"), pl.element().struct.field("value"))
+        )
+        both = pl.DataFrame(
+            {"mine": records["values"], "theirs": joined.select(theirs).to_series()}
+        )
         made.append(
             both.select(
                 pl.concat_list(pl.col("mine").fill_null([]), pl.col("theirs").fill_null([]))

@@ -24,7 +24,7 @@ from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.looks import Look, read_looks, write_looks
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
-from selfcorrect.runs.scores import Scores, scored_pieces
+from selfcorrect.runs.scores import Scores, apart_from, scored_pieces
 from selfcorrect.runs.store import Store
 from selfcorrect.tasks.base import Task
 from selfcorrect.tasks.copies import told
@@ -55,7 +55,9 @@ def summarize(run: Run) -> dict[str, Any]:
     header, scores = run.header, run.scores
     figures = task.figures if task else {}
     values = header.values or _values(run, task)
-    own = Own(run.outcome, {**values, **(scores.values if scores else {})}, figures)
+    theirs = scores.values.items() if scores else ()
+    values = {**values, **{apart_from(name, run.taken): text for name, text in theirs}}
+    own = Own(run.outcome, values, figures)
     records = _panel(run, own)
     looks = look_at(run, records.clusters)
     seen = [look.n for look in looks]

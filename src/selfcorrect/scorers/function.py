@@ -64,11 +64,23 @@ class Function:
                     f"{at}: the function gave {_short(found)}; it must give a number, or a table "
                     "of numbers by name."
                 )
-            numbers[key] = None if value is None else float(value)  # type: ignore[arg-type]
+            numbers[key] = None if value is None else _double(value, at)
         own = numbers.pop(self.outcome.name)
         for key in numbers:
             self.values.setdefault(key, f"{key}, as the scorer's function gives it.")
         return Score(own, None if own is not None else "the function gave none", numbers)
+
+
+def _double(value: Any, at: str) -> float:
+    """As a double.
+
+    Raises:
+        UserError: it is larger than one.
+    """
+    try:
+        return float(value)
+    except OverflowError:
+        raise UserError(f"{at}: the function gave a number of hundreds of digits.") from None
 
 
 def _listed(table: Mapping[Any, Any]) -> str:

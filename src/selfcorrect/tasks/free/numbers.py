@@ -41,7 +41,7 @@ _UNDER = r"(?P<under>\d{1,3}(?:,\d{3})+|\d+)(?![\d/]|[.,]\d)"
 _OVER = re.compile(rf"/{_UNDER}")
 _MIXED = re.compile(rf" (?P<over>\d+)/{_UNDER}")
 
-_BRACED = r"\s*\{\s*([^{}]{1,80}?)\s*\}"
+_BRACED = r"\s{0,8}\{\s{0,8}([^{}\s](?:[^{}]{0,78}[^{}\s])?)\s{0,8}\}"
 _LATEX = (
     (re.compile(r"\{,\}|,\\!|(?<=\d)\\,(?=\d{3})"), ","),
     (re.compile(rf"(?<=\d)\\[dt]?frac{_BRACED}{_BRACED}"), r" \1/\2"),
