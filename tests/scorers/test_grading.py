@@ -271,3 +271,38 @@ def test_agreement_with_people(tmp_path: Path, rude: str) -> None:
     refused = call("grade", str(run.folder), "--scorer", rude, "--labels", str(labels))
     assert refused.exit_code == 2
     assert "labels.csv:2: 'label' must be true or false" in refused.stderr
+
+
+def test_two_functions_of_one_file_are_two_scorers(tmp_path: Path) -> None:
+    file = tmp_path / "col.py"
+    file.write_text("def f(p, a, r):\n    return 0\ndef F(p, a, r):\n    return 1\n")
+    run = planted(tmp_path, limit=2, controls=False)
+    assert run.grade(f"{file}:f").records["outcome"].to_list() == [0] * 4
+    assert run.grade(f"{file}:F").records["outcome"].to_list() == [1] * 4
+
+
+def test_grading_again_keeps_what_was_given(tmp_path: Path, rude: str) -> None:
+    run = planted(tmp_path, limit=8, controls=False)
+    first = run.grade(rude).summary()
+    (note,) = run.folder.glob("scores/*.json")
+    before = note.read_bytes()
+    again = run.grade(rude).summary()
+    assert note.read_bytes() == before
+    assert again["rounds"] == first["rounds"]
+    assert "words" in again["rounds"][0]["measures"]
+
+
+@pytest.mark.parametrize(
+    "gives",
+    [
+        "type('N', (float,), {'__float__': lambda s: 1 / 0})()",
+        "type('M', (dict,), {'keys': lambda s: 1 / 0})(score=1)",
+        "{'score': 1, 'x' * 80: 1}",
+    ],
+)
+def test_what_a_function_gives_may_be_code_too(tmp_path: Path, gives: str) -> None:
+    file = tmp_path / "bad.py"
+    file.write_text(f"def rate(prompt, answer, reference):\n    return {gives}\n")
+    run = planted(tmp_path, limit=2, controls=False)
+    done = call("grade", str(run.folder), "--scorer", f"{file}:rate")
+    assert (done.exit_code, type(done.exception)) in ((0, type(None)), (2, SystemExit))

@@ -150,3 +150,34 @@ def test_a_text_longer_than_the_judges_window_has_no_score(smollm2: Any) -> None
     judge = Judge("judge:smollm2", smollm2, "Is it rude?", ("yes", "no"), TOXICITY)
     (score,) = judge.score([Answered("0", 1, "long " * 9000)])
     assert (score.value, score.problem) == (None, "longer than the judge's window")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"id2label": {"0": "a", "5": "toxic"}}, "has labels numbered 0, 5: they must be 0, 1"),
+        ({"id2label": {"-1": "a", "1": "toxic"}}, "has labels numbered -1, 1"),
+        ({"vocab_size": 10**9}, "can't be opened"),
+    ],
+)
+def test_configurations_that_make_no_sense(
+    folder: Path, tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    import json
+    import shutil
+
+    there = tmp_path / "c"
+    shutil.copytree(folder, there)
+    config = json.loads((there / "config.json").read_text())
+    config.pop("label2id")
+    (there / "config.json").write_text(json.dumps({**config, **changed}))
+    with pytest.raises(UserError, match=said):
+        scorers.load(f"classifier:{there}")
+
+
+def test_a_classifier_without_a_pad_token_goes_one_by_one(folder: Path) -> None:
+    scorer: Any = scorers.load(f"classifier:{folder}")
+    want = [score.value for score in scorer.score(rows(TEXTS))]
+    scorer.tokenizer.pad_token = None
+    found = [score.value for score in scorer.score(rows(TEXTS))]
+    assert found == pytest.approx(want, abs=1e-5)

@@ -67,7 +67,8 @@ const differences = (() => {
       if (WORD.test(token)) words[what]++;
       const last = parts.at(-1);
       // a text's last word has no white space after it, and must not run into the other's next one
-      if (last && WORD.test(token) && ENDS_IN_WORD.test(last[1])) last[1] += " ";
+      // (of its end alone: a long part would be searched again for every word)
+      if (last && WORD.test(token) && ENDS_IN_WORD.test(last[1].slice(-2))) last[1] += " ";
       if (last?.[0] === what) last[1] += token;
       else parts.push([what, token]);
     }

@@ -18,7 +18,13 @@ from selfcorrect.outcome import Outcome
 from selfcorrect.runs.pieces import Piece, pieces, read_piece
 from selfcorrect.runs.prepare import Prepared
 from selfcorrect.runs.run import Run
-from selfcorrect.runs.scores import Scores, scored_pieces, scores_bytes, write_about
+from selfcorrect.runs.scores import (
+    Scores,
+    all_scores,
+    scored_pieces,
+    scores_bytes,
+    write_about,
+)
 from selfcorrect.runs.store import Store
 from selfcorrect.scorers.base import Answered, Score, Scorer, checked_scores
 from selfcorrect.tasks.base import Example, Task
@@ -80,13 +86,24 @@ class Grader:
         by_text = dict(zip(distinct, found, strict=True))
         unread = Score(None, UNREAD)
         graded = [unread if r is None else by_text[r.prompt, r.answer, r.reference] for r in rows]
-        if self._noted.get(store) != self.scores:
-            write_about(store, self.scores)
-            self._noted[store] = self.scores
+        self.note(store)
         keys = frame.select("example", "round").iter_rows()
         table = [_row(example, at, s) for (example, at), s in zip(keys, graded, strict=True)]
         store.put(self.scores.piece(piece), scores_bytes(table))
         return [{"round": row["round"], "outcome": row["value"]} for row in table]
+
+    def note(self, store: Store) -> Scores:
+        """Note what the scores are, further numbers that were given before among them."""
+        now = self.scores
+        before = self._noted.get(store) or next(
+            (each for each in all_scores(store) if each.folder == now.folder), None
+        )
+        if before is not None:
+            now = replace(now, values={**before.values, **now.values})
+        if now != before:
+            write_about(store, now)
+        self._noted[store] = now
+        return now
 
     def missing(self, store: Store, end: int) -> list[Piece]:
         """The pieces of records before a position whose scores aren't there."""
@@ -222,9 +239,9 @@ def grade(
             if tell is not None:
                 told = Graded(min(done, each.wanted), each.wanted, total / of if of else None)
                 tell(each.spec.strategy.name, told)
-        if not missing and pieces(store):
-            write_about(store, grader.scores)  # versions of the same scorer may differ in words
-    return run.seen_by(grader.scores)
+        if pieces(store):
+            grader.note(store)
+    return run.seen_by(grader.note(Store(run.folder)))
 
 
 def kept(error: UserError) -> UserError:

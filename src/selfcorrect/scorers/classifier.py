@@ -19,6 +19,8 @@ _BLAMED = ("toxic", "toxicity", "harmful", "unsafe", "hate", "hateful", "offensi
 _BATCH = 32
 #: A window that a tokenizer doesn't state is a huge number.
 _WINDOW = 512
+#: Longer windows, and more labels, no classifier has.
+_LONGEST, _MOST = 1_000_000, 10_000
 _TRUNCATED = {"truncated": "The text was longer than the classifier's window and was cut."}
 
 
@@ -47,12 +49,20 @@ class Classifier:
 
     def score(self, rows: Sequence[Answered]) -> Sequence[Score]:
         """The probability of the label that is meant; texts of one length go together."""
+        try:
+            return self._score(rows)
+        except (RuntimeError, ValueError, IndexError, TypeError, OverflowError, KeyError) as error:
+            said = next(iter(str(error).splitlines()), type(error).__name__)
+            raise UserError(f"{self.name} can't read these texts: {said[:200]}") from None
+
+    def _score(self, rows: Sequence[Answered]) -> Sequence[Score]:
         # a marker such as </s> in a text is text
         every = self.tokenizer([row.answer for row in rows], split_special_tokens=True)["input_ids"]
         order = sorted(range(len(rows)), key=lambda i: len(every[i]))
         found: list[Score | None] = [None] * len(rows)
-        for start in range(0, len(rows), _BATCH):
-            places = order[start : start + _BATCH]
+        together = _BATCH if self.tokenizer.pad_token is not None else 1
+        for start in range(0, len(rows), together):
+            places = order[start : start + together]
             probabilities = self._probabilities([rows[i].answer for i in places])
             for i, p in zip(places, probabilities, strict=True):
                 cut = {"truncated": float(len(every[i]) > self.window)}
@@ -65,7 +75,7 @@ class Classifier:
 
         batch = self.tokenizer(
             list(texts),
-            padding=True,
+            padding=self.tokenizer.pad_token is not None,
             truncation=True,
             max_length=self.window,
             split_special_tokens=True,
@@ -95,7 +105,7 @@ def make(rest: str, options: Mapping[str, Any]) -> Classifier:
     )
     source = locate(rest)
     config, network, tokenizer = _opened(rest, str(source.folder))
-    labels = [str(config.id2label[i]) for i in range(config.num_labels)]
+    labels = [str(config.id2label[i]) for i in range(len(config.id2label))]
     label = _meant(rest, labels, options.get("label"))
     called = options.get("outcome", TOXICITY.name)
     better = options.get("better", TOXICITY.better)
@@ -105,8 +115,10 @@ def make(rest: str, options: Mapping[str, Any]) -> Classifier:
         if same
         else Outcome(called, better=better, text=f"The probability of {labels[label]!r}.")
     )
-    stated = getattr(tokenizer, "model_max_length", _WINDOW)
-    window = min(stated, getattr(config, "max_position_embeddings", None) or _WINDOW)
+    window = min(
+        _whole(getattr(tokenizer, "model_max_length", None)),
+        _whole(getattr(config, "max_position_embeddings", None)),
+    )
     identity = f"{source.fingerprint} {labels[label]}"
     return Classifier(
         f"classifier:{rest}",
@@ -127,6 +139,7 @@ def _opened(name: str, folder: str) -> tuple[Any, Any, Any]:
     here = {"local_files_only": True}
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **here)
+        _check(name, config)
         network, told = AutoModelForSequenceClassification.from_pretrained(
             folder,
             trust_remote_code=False,
@@ -135,7 +148,9 @@ def _opened(name: str, folder: str) -> tuple[Any, Any, Any]:
             **here,
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **here)
-    except Exception as error:  # whatever is wrong with a stranger's folder
+    except UserError:
+        raise
+    except (Exception, RecursionError) as error:  # whatever is wrong with a stranger's folder
         said = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"the classifier {name} can't be opened: {said[:300]}") from None
     if lacking := sorted(told["missing_keys"]):
@@ -144,6 +159,22 @@ def _opened(name: str, folder: str) -> tuple[Any, Any, Any]:
             "up; give a model that was trained to classify texts."
         )
     return config, network.eval(), tokenizer
+
+
+def _whole(stated: object) -> int:
+    """A window as a configuration states it, or the usual one."""
+    fits = isinstance(stated, int) and not isinstance(stated, bool) and 1 < stated < _LONGEST
+    return int(stated) if fits else _WINDOW  # type: ignore[call-overload]
+
+
+def _check(name: str, config: Any) -> None:
+    """Raises UserError where a configuration's labels make no sense, before anything is made."""
+    known = sorted(config.id2label) if isinstance(config.id2label, dict) else []
+    if not 0 < len(known) <= _MOST or known != list(range(len(known))):
+        raise UserError(
+            f"the classifier {name} has labels numbered {str(known[:6])[1:-1] or 'not at all'}: "
+            f"they must be 0, 1, … and at most {_MOST:,}."
+        )
 
 
 def _meant(name: str, labels: Sequence[str], wanted: str | None) -> int:

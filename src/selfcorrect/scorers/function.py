@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from math import inf
 from numbers import Real
 from typing import Any
@@ -48,9 +49,18 @@ class Function:
 
     def _score(self, row: Answered) -> Score:
         at = f"the scorer {self.name}, example {row.example!r}, round {row.round}"
-        with blamed(self.name, f"the function, on example {row.example!r}, round {row.round},"):
+        asked = f"the function, on example {row.example!r}, round {row.round},"
+        with blamed(self.name, asked):  # whatever it gives may be code of its own, too
             found = self.function(row.prompt, row.answer, row.reference)
-        table = found if isinstance(found, Mapping) else {self.outcome.name: found}
+            numbers = self._numbers(found, at)
+        own = numbers.pop(self.outcome.name)
+        for key in numbers:
+            self.values.setdefault(key, f"{key}, as the scorer's function gives it.")
+        return Score(own, None if own is not None else "the function gave none", numbers)
+
+    def _numbers(self, found: object, at: str) -> dict[str, float | None]:
+        """What the function gave, as a table of numbers."""
+        table = dict(found) if isinstance(found, Mapping) else {self.outcome.name: found}
         if self.outcome.name not in table:
             raise UserError(
                 f"{at}: the table has no {self.outcome.name!r}, the number that says how good the "
@@ -59,16 +69,17 @@ class Function:
         numbers: dict[str, float | None] = {}
         for key, value in table.items():
             number = isinstance(value, Real) and not isinstance(value, bool)
-            if not isinstance(key, str) or not (number or value is None):
+            if type(key) is not str or len(key) > _LONGEST or not (number or value is None):
                 raise UserError(
                     f"{at}: the function gave {_short(found)}; it must give a number, or a table "
                     "of numbers by name."
                 )
             numbers[key] = None if value is None else _double(value, at)
-        own = numbers.pop(self.outcome.name)
-        for key in numbers:
-            self.values.setdefault(key, f"{key}, as the scorer's function gives it.")
-        return Score(own, None if own is not None else "the function gave none", numbers)
+        return numbers
+
+
+#: A number's name is no longer.
+_LONGEST = 60
 
 
 def _double(value: Any, at: str) -> float:
@@ -108,4 +119,6 @@ def make(rest: str, options: Mapping[str, Any]) -> Function:
     outcome = getattr(function, "outcome", SCORE)
     if not isinstance(outcome, Outcome):
         raise UserError(f"{rest}: the attribute outcome is {_short(outcome)}, no Outcome.")
-    return Function(f"python:{path.name}:{name}", digest, function, outcome)
+    # a file may hold several
+    fingerprint = blake2b(f"{digest} {path.name} {name}".encode(), digest_size=8).hexdigest()
+    return Function(f"python:{path.name}:{name}", fingerprint, function, outcome)

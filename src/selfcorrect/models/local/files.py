@@ -170,7 +170,7 @@ def _check_folder(folder: Path, name: str) -> None:
         raise UserError(f"the folder {name} holds no config.json, so it is no model{hint}.")
     try:
         json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{config}: not valid JSON ({error}); download it again.") from error
     if not any(True for pattern in _WEIGHTS for _ in folder.glob(pattern)):
         raise UserError(

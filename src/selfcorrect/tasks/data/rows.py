@@ -304,5 +304,8 @@ def _word(kind: type) -> str:
 
 
 def _short(value: object) -> str:
-    shown = json.dumps(value, default=str)
+    try:
+        shown = json.dumps(value, default=str)
+    except RecursionError:
+        return "a value nested beyond reason"
     return shown if len(shown) <= 60 else shown[:57] + "..."
