@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from panels import MARGINS, made
-from selfcorrect.measures import arms
+from selfcorrect.measures import arms, paired
 from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.intervals import LEVEL
 from selfcorrect.measures.paired import holm, joint_level, mcnemar, tango
@@ -79,7 +79,9 @@ def test_p_is_adjusted_over_arms_and_measures() -> None:
     assert holm([e["p"] for e in every]) == pytest.approx([e["p_holm"] for e in every])
 
 
-def test_nothing_is_claimed_where_nothing_was_planted() -> None:
+@pytest.mark.slow
+def test_nothing_is_claimed_where_nothing_was_planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paired, "FLIPS", 1_999)
     rng = np.random.default_rng(3)
     panels, false, excluded, true_best = 200, 0, 0, 0
     for _ in range(panels):
