@@ -119,9 +119,10 @@ def test_money_is_what_the_prices_make_of_every_step(models: list[Run]) -> None:
 
 
 def test_a_mean_outcome_goes_by_its_clusters(tmp_path: Path) -> None:
-    more = {"task": "planted-scores", "task_options": {"n": 80, "cluster_size": 4}, "limit": 80}
-    one = planted(tmp_path, "planted:scores?start=0.6,limit=0.6", **more)
-    two = planted(tmp_path, "planted:scores?start=0.6,limit=0.2", **more)
+    more: dict[str, Any] = {"task": "planted-scores", "limit": None}
+    more["task_options"] = {"n": 400, "cluster_size": 4}
+    one = planted(tmp_path, "planted:scores?start=0.6,limit=0.6,noise=0.3", **more)
+    two = planted(tmp_path, "planted:scores?start=0.6,limit=0.1,noise=0.3,seed=1", **more)
     told = compare([one, two])
     e = told["comparisons"][0]["difference"]["rating"]
     d = last(two) - last(one)
@@ -137,7 +138,7 @@ def test_a_mean_outcome_goes_by_its_clusters(tmp_path: Path) -> None:
     assert set(np.bincount(at)) == {4}
     half = t_of(0.95, k - 1) * np.sqrt((sums**2).sum() * k / (k - 1)) / n
     ends = [(n * (d.mean() + side * half) + side) / (n + 1) for side in (-1, 1)]
-    assert (e["low"], e["high"]) == pytest.approx(ends, abs=5e-4)
+    assert (e["low"], e["high"]) == pytest.approx(ends, abs=2e-3)  # both are moved by the skewness
 
 
 def test_an_oracle_is_shown_and_never_ranked(models: list[Run], oracle: Run) -> None:
@@ -203,7 +204,7 @@ def test_shared_examples_rounds_and_what_is_incomplete_are_said(
 
 
 def test_what_cannot_be_compared_is_refused_in_a_sentence(
-    models: list[Run], out: Path, tmp_path: Path
+    models: list[Run], tmp_path: Path
 ) -> None:
     other = planted(tmp_path, task_options={"n": 300, "choices_per": 4})
     text = planted(tmp_path, "planted:scores", task="planted-scores")
