@@ -165,7 +165,7 @@ def test_an_oracle_is_shown_and_never_ranked(models: list[Run], oracle: Run) -> 
 
 def test_looks_are_shared_by_whoever_is_named_first(tmp_path: Path) -> None:
     small, large = 40, 80
-    settings = {"out": tmp_path, "task": "planted", "rounds": 2, "progress": False}
+    settings: dict[str, Any] = {"out": tmp_path, "task": "planted", "rounds": 2, "progress": False}
     for limit in (small, large):
         one = sc.run("planted:chain", strategy="intrinsic", limit=limit, **settings)
         repeat = one.control("repeat")
@@ -174,6 +174,7 @@ def test_looks_are_shared_by_whoever_is_named_first(tmp_path: Path) -> None:
         told = compare(pair)
         looks = told["comparisons"][0]["looks"]
     assert looks == [small, large]
+    assert repeat is not None
     first = compare([repeat, one])
     assert first["comparisons"][0]["level"] == told["comparisons"][0]["level"]
     # the run's own summary knows of it

@@ -8,7 +8,7 @@ from typing import Any
 from selfcorrect.report.charts.traces import error_bars, scatter
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.findings import outcome_of, together
-from selfcorrect.report.numbers import MISSING, count, interval, places_of, short, written
+from selfcorrect.report.numbers import MISSING, count, interval, p_value, places_of, short, written
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 
 _Table = Mapping[str, Any]
@@ -31,6 +31,8 @@ _COST = (
     "that very run and the interval of the tokens agrees, and else only seen. A run that uses "
     "the truth has a cost and no place."
 )
+#: Letters of a name beside a chart.
+_LONGEST = 28
 _ORACLE = "oracle: uses the truth, not ranked"
 
 
@@ -134,7 +136,7 @@ def _outcome(table: _Table) -> Table:
                 str(e["clusters"]),
                 _signed(together({**e, "verdict": None}), places),
                 interval({"low": wide[0], "high": wide[1]}, places) if wide else MISSING,
-                MISSING if e.get("p_holm") is None else short(e["p_holm"], 3),
+                p_value(e.get("p_holm")),
                 _word(told, e),
                 _signed(changed and together(changed), places),
             ]
@@ -172,8 +174,8 @@ def _measures(table: _Table) -> Table:
                 [
                     f"{told['run']}: {define(name).label}",
                     _signed(together({**e, "verdict": None}), 3),
-                    MISSING if e.get("p") is None else short(e["p"], 3),
-                    MISSING if e.get("p_holm") is None else short(e["p_holm"], 3),
+                    p_value(e.get("p")),
+                    p_value(e.get("p_holm")),
                     _word(told, e),
                     f"{e['n']:,}",
                 ]
@@ -235,9 +237,9 @@ def _forest(table: _Table) -> Chart:
                 }
             )  # fmt: skip
     margin = table["outcome"]["margin"]
-    rows_said = [f"{t['run']}, n {t['difference'][name]['n']:,}" for t in there]
+    rows_said = [f"{_brief(t['run'])}, n {t['difference'][name]['n']:,}" for t in there]
     layout = {
-        "xaxis": {"title": {"text": f"{outcome_of(table)}, less {table['reference']}"},
+        "xaxis": {"title": {"text": f"difference in {outcome_of(table)}"},
                   "zeroline": True},
         "yaxis": {"tickvals": list(range(len(there))), "ticktext": rows_said,
                   "range": [-0.6, len(there) - 0.4], "automargin": True},
@@ -257,6 +259,11 @@ def _forest(table: _Table) -> Chart:
         f"difference counts as none. {table['outcome']['better'].capitalize()} is better.",
         f"{max(14, 6 + 2.5 * len(there)):g}rem",
     )  # fmt: skip
+
+
+def _brief(name: str) -> str:
+    """A name that leaves room for the chart; hovering shows it whole."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2]}…{name[-_LONGEST // 2 :]}"
 
 
 def _kind(told: _Table, name: str) -> str:

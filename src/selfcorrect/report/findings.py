@@ -12,6 +12,7 @@ from selfcorrect.report.numbers import (
     count,
     decides,
     interval,
+    p_value,
     short,
     within,
 )
@@ -104,7 +105,7 @@ def _against(told: _Table, table: _Table) -> str:
         )
     seen = together(difference)
     p = difference.get("p_holm")
-    of = f"{places}{'' if p is None else f', p {short(p, 3)} after Holm'}"
+    of = places if p is None else f"{places}, p {p_value(p)} after Holm"
     if difference.get("hangs"):
         return (
             f"Whether {name} is better or worse than {other} can't be said, as answers that "

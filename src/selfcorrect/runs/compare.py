@@ -336,7 +336,9 @@ def _differ(runs: Sequence[Run], names: Sequence[str]) -> dict[str, dict[str, An
     """The settings in which the runs differ: key → run → value."""
     flat = [dict(_flat(run.spec.model_dump(mode="json"))) for run in runs]
     for table, run in zip(flat, runs, strict=True):
-        table["model fingerprint"] = run.header.about.get("fingerprints", {}).get("model")
+        facts = run.header.about.get("fingerprints", {}).get("model")
+        known = facts.get("fingerprint") if isinstance(facts, dict) else facts
+        table["model fingerprint"] = None if known is None else str(known)
     found = {}
     for key in dict.fromkeys(key for table in flat for key in table):
         values = [table.get(key) for table in flat]
