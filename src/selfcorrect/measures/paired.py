@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -152,13 +153,21 @@ def sign_flip(sums: ArrayLike) -> float:
     moved = moved[moved != 0]
     if len(moved) < 2:
         return 1.0
+    # the other way round p is the same, and several comparisons of the same runs ask for it
+    return _flipped((moved * np.sign(moved[0])).tobytes())
+
+
+@lru_cache(maxsize=64)
+def _flipped(moved: bytes) -> float:
+    """p of the sums [K] in these bytes, none of them 0."""
+    sums = np.frombuffer(moved)
     tested = stats.permutation_test(
-        (moved,),
+        (sums,),
         lambda x, axis=-1: x.sum(axis=axis),
         permutation_type="samples",
         vectorized=True,
         n_resamples=FLIPS,
-        batch=max(1, 2_000_000 // len(moved)),
+        batch=max(1, 2_000_000 // len(sums)),
         rng=np.random.default_rng(0),  # the same clusters give the same p
     )
     return min(1.0, float(tested.pvalue))
