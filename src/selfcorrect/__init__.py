@@ -12,12 +12,11 @@ Importing this loads no torch; a model's libraries are loaded when one is opened
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
+from selfcorrect.arguments import nothing_beside_a_spec
 from selfcorrect.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,37 +26,19 @@ if TYPE_CHECKING:
     from selfcorrect.tasks import Task
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "check_task", "measure", "open_run", "read_spec", "run", "run_many"]
+__all__ = [
+    "UserError",
+    "check_task",
+    "compare",
+    "measure",
+    "open_run",
+    "read_spec",
+    "run",
+    "run_many",
+]
 
 
-_P = ParamSpec("_P")
-
-#: Arguments of :func:`run` that say how a spec is run, not what is run.
-_HOW = {"spec", "workers", "ray", "worker_cpus", "worker_gpus", "out", "controls", "progress"}
-
-
-def _nothing_beside_a_spec(function: Callable[_P, Run]) -> Callable[_P, Run]:
-    """Refuse arguments that would be ignored, as the spec decides what they say."""
-
-    @functools.wraps(function)
-    def checked(*args: _P.args, **kwargs: _P.kwargs) -> Run:
-        given = inspect.signature(function).bind(*args, **kwargs).arguments
-        said = [
-            name
-            for name, value in given.items()
-            if name not in _HOW and (name not in ("model", "task") or isinstance(value, str))
-        ]
-        if given.get("spec") is not None and said:
-            raise UserError(
-                f"{', '.join(said)} can't be given beside spec, which says it already: change the "
-                "spec, or leave it out."
-            )
-        return function(*args, **kwargs)
-
-    return checked
-
-
-@_nothing_beside_a_spec
+@nothing_beside_a_spec
 def run(
     model: str | Model = "smollm2",
     task: str | Task = "sample",
@@ -356,6 +337,42 @@ def check_task(
         seed=seed,
         skip_bad=skip_bad,
     )
+
+
+def compare(
+    runs: Sequence[Run | str | Path],
+    *,
+    reference: Run | str | Path | None = None,
+    scorer: str = "",
+    out: str | Path = "runs",
+    page: str | Path | None = None,
+) -> dict[str, Any]:
+    """Compare runs on the examples that they share: each with one of them, the best, the cost.
+
+    What ``selfcorrect compare`` does; the dictionary is what it prints with ``--json``.
+
+    Args:
+        runs: two or more: runs, their folders, or the beginnings of their names in ``out``.
+        reference: the one that the others are compared with; by default the first (no oracle).
+        scorer: by whose scores, where the runs were graded by several.
+        out: the folder in which named runs lie.
+        page: write the page there, too; ``None`` writes none.
+
+    Returns:
+        See :func:`selfcorrect.runs.compare.compare`; ``["finding"]`` is the first sentence.
+
+    Raises:
+        UserError: there is no such run, or they can't be compared, with the reason.
+    """
+    from selfcorrect.runs import compare as comparing
+
+    if isinstance(runs, str) or not isinstance(runs, Sequence):
+        raise UserError(f"compare takes a list of runs, not {runs!r:.60}.")
+    found, against = comparing.chosen(runs, reference, scorer, Path(out))
+    table = comparing.compare(found, against)
+    if page is not None:
+        comparing.page_of(table, Path(page))
+    return table
 
 
 def open_run(folder: str | Path) -> Run:

@@ -11,13 +11,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli.check_task import check_task
+from selfcorrect.cli.listing import listing
 from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
@@ -84,11 +84,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: the same on every terminal, and in the docs
     context_settings={"help_option_names": ["-h", "--help"]},
-)
-listing = typer.Typer(
-    help="List what --task, --strategy, --model and --scorer accept, and the studies.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
 )
 app.add_typer(listing, name="list")
 app.add_typer(study_group(), name="study")
@@ -201,6 +196,25 @@ def report(
 
 
 @app.command()
+def compare(
+    runs: o.RunNames,
+    reference: o.Reference = "",
+    page: o.Page = None,
+    as_json: o.AsJson = False,
+    scorer: o.SeenBy = "",
+    out: o.Out = Path("runs"),
+) -> None:
+    """Compare runs on the examples that they share: each with one of them, the best, the cost.
+
+    Paired, by clusters, adjusted for how many comparisons there are. The page goes beside the first
+    run's folder as compare.html; with --json it is written only where --page names a file.
+    """
+    from selfcorrect.cli.compare import compared
+
+    compared(runs, reference, page, scorer, out, as_json=as_json)
+
+
+@app.command()
 def grade(
     run: o.RunName,
     scorer: o.Grader = None,
@@ -309,46 +323,6 @@ def export(
 app.command("check-task")(check_task)
 
 
-@listing.command("tasks")
-def list_tasks() -> None:
-    """The tasks, with a sentence on each."""
-    from selfcorrect import tasks
-
-    _list(tasks.names())
-
-
-@listing.command("strategies")
-def list_strategies() -> None:
-    """The built-in strategies, with a sentence on each."""
-    from selfcorrect import strategies
-
-    _list(strategies.names())
-
-
-@listing.command("models")
-def list_models() -> None:
-    """What --model accepts, with a sentence on each."""
-    from selfcorrect import models
-
-    _list(models.names())
-
-
-@listing.command("scorers")
-def list_scorers() -> None:
-    """What --scorer accepts, with a sentence on each."""
-    from selfcorrect import scorers
-
-    _list(scorers.names())
-
-
-@listing.command("studies")
-def list_studies() -> None:
-    """The studies, with a sentence on each."""
-    from selfcorrect import studies
-
-    _list(studies.names())
-
-
 def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:
     """Run, and print table, verdict and the report's place of every run."""
     from selfcorrect import runs
@@ -388,10 +362,3 @@ def _show(summary: dict[str, Any], where: Path) -> None:
     }
     console.print(table({**summary, **shown}, console.width))
     console.print(Text(visible(str(where))), soft_wrap=True)
-
-
-def _list(names: dict[str, str]) -> None:
-    grid = Table.grid(padding=(0, 2))
-    for name, about in names.items():
-        grid.add_row(Text(name, style="bold"), Text(about))
-    Console().print(grid)

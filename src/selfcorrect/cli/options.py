@@ -293,6 +293,22 @@ Simulations = Annotated[
 RunName = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's folder, or the beginning of its name.")
 ]
+RunNames = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN RUN...", help="Runs' folders, or the beginnings of their names."),
+]
+Reference = Annotated[
+    str,
+    typer.Option(
+        metavar="RUN",
+        help="The run that the others are compared with; by default the first (that isn't an "
+        "oracle).",
+        show_default=False,
+    ),
+]
+Page = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Where the page goes.", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]
 Examples = Annotated[
     int | None,

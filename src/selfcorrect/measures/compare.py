@@ -36,6 +36,7 @@ def compare(
     *,
     looks: Sequence[int] = (),
     names: Collection[str] | None = None,
+    family: float = 1.0,
 ) -> dict[str, dict[str, Any]]:
     """Every measure's difference, after − before, on the same examples.
 
@@ -49,6 +50,7 @@ def compare(
         looks: how many dialogues there were whenever the run was looked at, the last of them now;
             by default once, now.
         names: of the measures wanted; by default all.
+        family: as how many comparisons at once this counts: what may be wrong is divided by it.
 
     Returns:
         measure → its estimate's table with
@@ -68,7 +70,7 @@ def compare(
     """
     own, outcome, clusters = own or Own(after.outcome), after.outcome, after.clusters
     looks = tuple(looks) or (max(1, len(clusters)),)
-    at = level(looks)
+    at = 1 - (1 - level(looks)) / family
     stated = [m for m in after.measures if m.compared and (names is None or m.name in names)]
     own = own if names is None else Own(outcome)
     columns = after.at(rounds[0]), before.at(rounds[1])
@@ -89,7 +91,7 @@ def compare(
         told = verdict(e, margin, signs[name], tested, at)
         counted = [other[name] for other in others if name in other]
         endless = boundless(columns, outcome) if name == outcome.name else set()
-        hangs = e.value is not None and _hangs(
+        hangs = e.value is not None and hanging(
             told,
             [
                 *(verdict(other, margin, signs[name]) for other in counted),
@@ -104,7 +106,7 @@ def compare(
             "p": tested,
             "margin": margin,
             "verdict": told,
-            "n_needed": _to_decide([e, *counted], margin, looks)
+            "n_needed": _to_decide([e, *counted], margin, looks, family)
             if told == "undecided" and not hangs and not endless
             else None,
         }
@@ -173,7 +175,7 @@ def _sign(compute: Figure) -> int:
     return {"higher": 1, "lower": -1}.get(getattr(compute, "better", None) or "", 0)
 
 
-def _hangs(told: str | None, others: Sequence[str | None], sides: set[int]) -> bool:
+def hanging(told: str | None, others: Sequence[str | None], sides: set[int]) -> bool:
     """Whether a verdict depends on what unread answers are counted as: they could undo it, or
     decide it either way.
 
@@ -228,7 +230,9 @@ def verdict(
     return "undecided"
 
 
-def _to_decide(ways: Sequence[Estimate], margin: float | None, looks: Sequence[int]) -> int | None:
+def _to_decide(
+    ways: Sequence[Estimate], margin: float | None, looks: Sequence[int], family: float
+) -> int | None:
     """Examples that would show on which side of 0 it lies, or that it lies within the margin, at
     the next look; ``None`` where more examples of the same clusters wouldn't.
 
@@ -237,6 +241,7 @@ def _to_decide(ways: Sequence[Estimate], margin: float | None, looks: Sequence[i
             the one that needs most decides; where they can't agree no number does.
         margin: up to which it counts as none.
         looks: so far.
+        family: as how many comparisons it counts.
     """
     values = [e.value or 0.0 for e in ways]
 
@@ -250,7 +255,7 @@ def _to_decide(ways: Sequence[Estimate], margin: float | None, looks: Sequence[i
                                for i, e in enumerate(ways)))  # fmt: skip
         return min(numbers, default=0.0)
 
-    return needed_at_next(at_level, looks, ways[0].n)
+    return needed_at_next(lambda at: at_level(1 - (1 - at) / family), looks, ways[0].n)
 
 
 def _testable(e: Estimate, at: float) -> bool:

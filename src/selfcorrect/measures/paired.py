@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -152,13 +153,21 @@ def sign_flip(sums: ArrayLike) -> float:
     moved = moved[moved != 0]
     if len(moved) < 2:
         return 1.0
+    # the other way round p is the same, and several comparisons of the same runs ask for it
+    return _flipped((moved * np.sign(moved[0])).tobytes())
+
+
+@lru_cache(maxsize=64)
+def _flipped(moved: bytes) -> float:
+    """p of the sums [K] in these bytes, none of them 0."""
+    sums = np.frombuffer(moved)
     tested = stats.permutation_test(
-        (moved,),
+        (sums,),
         lambda x, axis=-1: x.sum(axis=axis),
         permutation_type="samples",
         vectorized=True,
         n_resamples=FLIPS,
-        batch=max(1, 2_000_000 // len(moved)),
+        batch=max(1, 2_000_000 // len(sums)),
         rng=np.random.default_rng(0),  # the same clusters give the same p
     )
     return min(1.0, float(tested.pvalue))
@@ -178,8 +187,10 @@ def holm(p: ArrayLike) -> Floats:
         gc.unfreeze()
 
 
-def joint_level(columns: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> float:
-    """The pointwise level at which intervals of several means hold *together* at :data:`LEVEL`.
+def joint_level(
+    columns: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL, seed: int = 0
+) -> float:
+    """The pointwise level at which intervals of several means hold *together* at a level.
 
     The largest |t| of means that vary together over clusters: the quantile of max |t| under a
     multivariate t with the fewest degrees of freedom of any of them and the means' correlation,
@@ -189,17 +200,18 @@ def joint_level(columns: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> fl
     Args:
         columns: numbers [n, m], one column a point of the curve; NaN is missing.
         clusters: the cluster of each row [n].
+        level: at which they are to hold together.
         seed: of the 20,000 draws.
 
     Returns:
-        Between :data:`LEVEL` (one point, or points that move as one) and 1.
+        Between that level (one point, or points that move as one) and 1.
     """
     x = np.asarray(columns, dtype=np.float64)
     members = np.unique(np.asarray(clusters), return_inverse=True)[1]
     k = int(members.max()) + 1 if len(members) else 0
     there = np.isfinite(x)
     if k < 2:
-        return LEVEL
+        return level
     kept, df = [], math.inf
     with np.errstate(all="ignore"):
         for column, known in zip(x.T, there.T, strict=True):
@@ -212,7 +224,7 @@ def joint_level(columns: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> fl
                 kept.append(sums / length)
                 df = min(df, error_of_mean(sums, sizes, float((centred**2).sum())).df)
     if len(kept) < 2:
-        return LEVEL
+        return level
     directions = np.stack(kept)
     law = stats.multivariate_t(
         shape=directions @ directions.T,
@@ -221,4 +233,4 @@ def joint_level(columns: ArrayLike, clusters: ArrayLike, *, seed: int = 0) -> fl
         seed=seed,
     )
     largest = np.abs(law.rvs(20_000).reshape(20_000, -1)).max(axis=1)
-    return max(LEVEL, float(2 * stats.t.cdf(np.quantile(largest, LEVEL), df) - 1))
+    return max(level, float(2 * stats.t.cdf(np.quantile(largest, level), df) - 1))

@@ -151,7 +151,7 @@ def panel(
             parts[name].append(column.to_numpy())
         for name, of in codes.items():
             distinct = frame[name].rle().struct.unnest()
-            of.append(np.repeat(_codes(distinct["value"]), distinct["len"].to_numpy()))
+            of.append(np.repeat(codes_of(distinct["value"]), distinct["len"].to_numpy()))
         for name, rows, column_of_task in _values(frame):
             own.setdefault(name, []).append((n, rows, column_of_task))
         options = options or bool((frame["choices"].list.len() > 0).any())
@@ -200,7 +200,8 @@ def quality(values: Floats, outcome: Outcome) -> Floats:
 _SHORT = (pl.Boolean, pl.Int8, pl.Int16, pl.Int32)
 
 
-def _codes(names: pl.Series) -> NDArray[np.uint64]:
+def codes_of(names: pl.Series) -> NDArray[np.uint64]:
+    """A number for each name [n] that follows from it alone."""
     digests = (blake2b(name.encode(), digest_size=8).digest() for name in names.to_list())
     return np.array([int.from_bytes(d, "big") for d in digests], dtype=np.uint64)
 

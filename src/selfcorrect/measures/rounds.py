@@ -79,7 +79,7 @@ def summarize(
     changes = (
         compare(panel, panel, (last, first), margins, own, looks=looks) if last > first else {}
     )
-    turning, told = _alternating(panel), None
+    turning, told = alternating(panel), None
     of_outcome = changes.get(panel.outcome.name, {})
     if len(panel.rounds) > 2:
         pair = panel.rounds[-2], first
@@ -99,7 +99,7 @@ def summarize(
     }
 
 
-def _alternating(panel: Panel) -> dict[str, Any]:
+def alternating(panel: Panel) -> dict[str, Any]:
     """The share of dialogues that go back and forth, and whether that is much."""
     e = proportion(transitions.alternating(panel.columns["answer"]), panel.clusters)
     return {**e.table(), "alternates": e.value is not None and e.value > ALTERNATING}
@@ -293,7 +293,7 @@ def against(
     if mine.rounds.index(last) > 1:
         before = mine.rounds[mine.rounds.index(last) - 1]
         pair = before, before if before in theirs.rounds else of_control
-        change, turns = difference[mine.outcome.name], _alternating(mine)["alternates"]
+        change, turns = difference[mine.outcome.name], alternating(mine)["alternates"]
         told = parity((mine, theirs), change, pair, margins, looks, alternates=turns)
         if turns:
             change["n_needed"] = None
@@ -304,14 +304,20 @@ def against(
         "difference": difference,
         "level": level(looks),
         "parity": told,
-        "by_round": [
-            _difference(mine, theirs, (t, t))
-            if t in theirs.rounds and not _same(mine, theirs, t)
-            else None
-            for t in mine.rounds
-        ],
+        "by_round": by_round(mine, theirs),
         "tokens_ratio": tokens / others if others else None,
     }
+
+
+def by_round(mine: Panel, theirs: Panel) -> list[dict[str, Any] | None]:
+    """The outcome's difference in every round of the first of two panels of the same examples;
+    ``None`` where the other lacks the round, or has the same records in it."""
+    return [
+        _difference(mine, theirs, (t, t))
+        if t in theirs.rounds and not _same(mine, theirs, t)
+        else None
+        for t in mine.rounds
+    ]
 
 
 def _same(mine: Panel, theirs: Panel, round: int) -> bool:

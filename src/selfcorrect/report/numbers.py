@@ -22,6 +22,11 @@ def short(value: float, places: int = 2, *, signed: bool = False) -> str:
     return ("−" if value < 0 else "+" if signed else "") + text
 
 
+def p_value(p: float | None) -> str:
+    """``.032``, ``< .001``; :data:`MISSING` for none."""
+    return MISSING if p is None else "< .001" if p < 0.001 else short(p, 3)
+
+
 def percent(share: float, places: int = 1) -> str:
     """A share in percent, or a difference of shares in points, without a needless ``.0``."""
     return f"{100 * share:.{places}f}".removesuffix(".0")

@@ -51,14 +51,9 @@ def summarize(run: Run) -> dict[str, Any]:
     Raises:
         UserError: a file of the run is damaged.
     """
-    task, note = task_of_run(run)
+    own, note = own_of(run)
     header, scores = run.header, run.scores
-    figures = task.figures if task else {}
-    values = header.values or _values(run, task)
-    theirs = scores.values.items() if scores else ()
-    values = {**values, **{apart_from(name, run.taken): text for name, text in theirs}}
-    own = Own(run.outcome, values, figures)
-    records = _panel(run, own)
+    records = panel_of(run, own)
     looks = look_at(run, records.clusters)
     seen = [look.n for look in looks]
     spec = run.spec.model_dump(mode="json")
@@ -98,7 +93,7 @@ def summarize(run: Run) -> dict[str, Any]:
     for name in run.header.controls:
         try:
             if control := run.control(name):
-                beside = _panel(control, own)
+                beside = panel_of(control, own)
                 table["controls"][name] = {
                     "folder": str(control.folder),
                     "dialogues": control.dialogues,
@@ -137,7 +132,17 @@ def _seen_beside(run: Run, records: Panel, control: Panel, name: str) -> list[in
     return [look.n for look in look_at(run, both, name)]
 
 
-def _panel(run: Run, own: Own) -> Panel:
+def own_of(run: Run) -> tuple[Own, str]:
+    """What a run's task and its scorer state of their own numbers, and what is missing."""
+    task, note = task_of_run(run)
+    values, scores = run.header.values or _values(run, task), run.scores
+    theirs = scores.values.items() if scores else ()
+    further = {apart_from(name, run.taken): text for name, text in theirs}
+    return Own(run.outcome, {**values, **further}, task.figures if task else {}), note
+
+
+def panel_of(run: Run, own: Own) -> Panel:
+    """A run's records as arrays."""
     return panel(run.chunks(columns_needed(own.outcome)), tuple(own.values), own.outcome)
 
 

@@ -1,0 +1,37 @@
+"""What the arguments of a function of the Python side have to fit, beside their types."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from selfcorrect.errors import UserError
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+#: Arguments of :func:`selfcorrect.run` that say how a spec is run, not what is run.
+_HOW = {"spec", "workers", "ray", "worker_cpus", "worker_gpus", "out", "controls", "progress"}
+
+
+def nothing_beside_a_spec(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Refuse arguments that would be ignored, as the spec decides what they say."""
+
+    @functools.wraps(function)
+    def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        given = inspect.signature(function).bind(*args, **kwargs).arguments
+        said = [
+            name
+            for name, value in given.items()
+            if name not in _HOW and (name not in ("model", "task") or isinstance(value, str))
+        ]
+        if given.get("spec") is not None and said:
+            raise UserError(
+                f"{', '.join(said)} can't be given beside spec, which says it already: change the "
+                "spec, or leave it out."
+            )
+        return function(*args, **kwargs)
+
+    return checked

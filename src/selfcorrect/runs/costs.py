@@ -1,0 +1,89 @@
+"""What a run's dialogues cost: tokens and money from its records, seconds from ``timing/``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.intervals import cut, mean
+from selfcorrect.measures.panel import Panel, codes_of
+from selfcorrect.runs.pieces import pieces
+from selfcorrect.runs.run import Run
+from selfcorrect.runs.store import Store
+
+Table = dict[str, Any]
+
+
+def cost_of(run: Run, panel: Panel) -> dict[str, Floats]:
+    """Tokens of each of a panel's dialogues, all rounds together [D] each; money in the currency of
+    the spec's prices, all of every prompt paid for, where those are all there is to pay."""
+    there = panel.columns["encoded"], panel.columns["generated"]
+    found = dict(zip(("tokens", "generated"), (np.nansum(x, axis=1) for x in there), strict=True))
+    price = run.spec.model.price
+    if price is None or run.spec.models:
+        return found
+    step = pl.col("steps").list
+    names = ("prompt_tokens", "generated")
+    parts = [
+        frame.select(
+            "example",
+            *(step.eval(pl.element().struct.field(name)).list.sum().alias(name) for name in names),
+        )
+        for frame in run.chunks(["example", "steps"])
+    ]
+    sums = pl.concat(parts).group_by("example", maintain_order=True).sum()
+    money = sum(sums[name].cast(pl.Float64) * rate for name, rate in zip(names, price, strict=True))
+    codes = codes_of(sums["example"])
+    order = np.argsort(codes)
+    at = order[np.searchsorted(codes[order], panel.examples)]
+    return {**found, "money": np.asarray(money)[at] / 1e6}
+
+
+def cost_table(run: Run, cost: Mapping[str, Floats], panel: Panel) -> Table:
+    """What a dialogue costs, with intervals over clusters; ``None`` for what isn't known."""
+    table: Table = {"tokens": None, "generated": None, "money": None}
+    for name, x in cost.items():
+        if name == "money" or (cost["tokens"] > 0).any():  # else the model counts none
+            table[name] = cut(mean(x, panel.clusters), (0.0, math.inf)).table()
+    return {**table, "seconds": _seconds(run)}
+
+
+def _seconds(run: Run) -> Table | None:
+    """How long a dialogue took, from the notes in ``timing/``: that of runs which went together
+    divided evenly among them; ``None`` where there are no notes."""
+    seconds = dialogues = 0.0
+    together, hosts = 1, set[str]()
+    for note in _timings(run):
+        seconds += note["seconds"] / note["arms"]
+        dialogues += note["dialogues"]
+        together = max(together, note["arms"])
+        hosts.add(note["host"])
+    if not dialogues:
+        return None
+    return {
+        "value": seconds / dialogues,
+        "n": int(dialogues),
+        "together": together,
+        "hosts": sorted(hosts),
+    }
+
+
+def _timings(run: Run) -> Iterator[Table]:
+    store = Store(run.folder)
+    for piece in pieces(store):
+        if piece.start >= run.wanted or not store.has(piece.timing):
+            continue
+        try:
+            note = json.loads(store.read(piece.timing))
+            seconds, n = float(note["seconds"]), int(note["dialogues"])
+            arms_of, host = len(note.get("arms", ())) or 1, str(note["host"])
+        except (ValueError, KeyError, TypeError):
+            continue  # a damaged note is no reason not to compare
+        if 0 <= seconds < math.inf and n > 0:
+            yield {"seconds": seconds, "dialogues": n, "arms": arms_of, "host": host}
