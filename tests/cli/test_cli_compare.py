@@ -51,3 +51,4 @@ def test_what_is_refused(out: Path) -> None:
     assert "has no scores" in said
     said = refused("compare", *pair, "--out", out, "--reference", "planted-baseline")
     assert "is none of the runs" in said
+    assert "is a folder" in refused("compare", *pair, "--out", out, "--page", out)

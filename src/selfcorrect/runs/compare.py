@@ -368,5 +368,7 @@ def page_of(table: Table, path: Path) -> Path:
     from selfcorrect.report.comparison import sheet
     from selfcorrect.report.sheet import page
 
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: give the page a name, such as compare.html.")
     Store(path.parent).put(path.name, page(sheet(table)).encode("utf-8", "replace"), replace=True)
     return path
