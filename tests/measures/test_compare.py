@@ -20,10 +20,11 @@ from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.intervals import Estimate
 from selfcorrect.measures.looks import FIRST
+from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel, panel
 from selfcorrect.measures.rounds import against, summarize
-from selfcorrect.outcome import Sums
+from selfcorrect.outcome import Outcome, Sums
 
 
 @pytest.mark.parametrize(
@@ -182,3 +183,29 @@ def test_a_score_stays_within_its_bounds_and_claims_no_certainty() -> None:
     got = figure_of(lean, {"x": np.ones(6)}, np.arange(6))
     assert (got.value, got.low) == (1, None)
     assert "every cluster has the same" in (got.why or "")
+
+
+def test_a_cluster_that_moves_as_a_whole_is_one_record_that_wasnt_seen() -> None:
+    outcome = Outcome("score", bounds=(-10, 1))
+    moved = (np.arange(40) < 4).astype(float)
+    alone = paired(outcome, moved, np.zeros(40), np.arange(40))
+    whole = paired(outcome, np.repeat(moved, 5), np.zeros(200), np.repeat(np.arange(40), 5))
+    assert (whole.low, whole.high) == (pytest.approx(alone.low), pytest.approx(alone.high))
+    assert alone.low is not None
+    assert alone.low < 0 < alone.value  # type: ignore[operator]  # a loss of 11 may be unseen
+
+
+def test_as_many_as_are_said_decide_where_an_unseen_record_is_allowed_for() -> None:
+    rng = np.random.default_rng(7)
+    outcome = Outcome("score", bounds=(0, 100), margin=2)
+
+    def row(n: int) -> dict[str, Any]:
+        y = np.stack([np.full(n, 50.0), 50 + rng.normal(0.3, 1, n)], axis=1)
+        p = replace(made(y), outcome=outcome)
+        return compare(p, p, (2, 1), {"score": 0.01}, Own(outcome))["score"]
+
+    first = row(200)
+    assert first["verdict"] == "undecided"
+    assert first["n_needed"] is not None
+    decided = [row(first["n_needed"])["verdict"] == "better" for _ in range(40)]
+    assert sum(decided) >= 24  # of 32 promised

@@ -248,14 +248,31 @@ def _to_decide(
     def at_level(at: float) -> float:
         numbers = []
         if (min(values) > 0 or max(values) < 0) and _testable(ways[0], at):
-            numbers.append(max(difference_n(_spread(e), e.value or 0.0, level=at) for e in ways))
+            numbers.append(
+                max(
+                    _enlarged(difference_n(_spread(e), value, level=at), e, abs(value))
+                    for e, value in zip(ways, values, strict=True)
+                )
+            )
         if margin is not None and max(map(abs, values)) < margin:
             near = [abs(value) for value in values]
-            numbers.append(max(n_for_margin_of(e, margin, near[i], POWER, at)
-                               for i, e in enumerate(ways)))  # fmt: skip
+            numbers.append(
+                max(
+                    _enlarged(n_for_margin_of(e, margin, far, POWER, at), e, margin - far)
+                    for e, far in zip(ways, near, strict=True)
+                )
+            )
         return min(numbers, default=0.0)
 
     return needed_at_next(lambda at: at_level(1 - (1 - at) / family), looks, ways[0].n)
+
+
+def _enlarged(n: float, e: Estimate, room: float) -> float:
+    """Examples where an interval of n would do, if it didn't allow for one that wasn't seen.
+
+    From n · room − U = √(n · n₀) · room, U being what is allowed for, times n.
+    """
+    return ((math.sqrt(n) + math.sqrt(n + 4 * e.unseen / room)) / 2) ** 2
 
 
 def _testable(e: Estimate, at: float) -> bool:

@@ -55,6 +55,7 @@ class Estimate:
         spread: n times the squared standard error, the clusters' part in it included: what n
             records more or fewer would do to the interval. ``None`` where it isn't known.
         worth: of a share, how many independent records these are worth.
+        unseen: n times what the interval allows for a record that wasn't seen; 0 where for none.
     """
 
     value: float | None
@@ -66,6 +67,7 @@ class Estimate:
     effective: float | None = None
     spread: float | None = None
     worth: float | None = None
+    unseen: float = 0.0
 
     @property
     def few(self) -> bool:
