@@ -176,6 +176,15 @@ UNEQUAL: Mapping[str, Scenario] = {
         )
     },
     **{
+        f"share of few, {said}": Scenario(
+            "proportion", f"p = .1, {said}, icc .5", HOLDS, AT_LEAST, shares(0.1, sized(sizes), 0.5)
+        )
+        for said, sizes in (
+            ("10 of 60, 200 of 6", (*[60] * 10, *[6] * 200)),
+            ("20 of 30, 200 of 3", (*[30] * 20, *[3] * 200)),
+        )
+    },
+    **{
         f"rare losses of {loss}, n = {n}": Scenario(
             "verdict", f"no difference: gains of 1 in {100 * p:g} %, losses of {loss} in "
             f"{100 * p / loss:g} %, n = {n}", "called better", ONE_SIDE, rare_losses(n, p, loss),
