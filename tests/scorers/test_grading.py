@@ -306,3 +306,15 @@ def test_what_a_function_gives_may_be_code_too(tmp_path: Path, gives: str) -> No
     run = planted(tmp_path, limit=2, controls=False)
     done = call("grade", str(run.folder), "--scorer", f"{file}:rate")
     assert (done.exit_code, type(done.exception)) in ((0, type(None)), (2, SystemExit))
+
+
+def test_a_received_run_names_no_file_that_is_run(tmp_path: Path) -> None:
+    file = tmp_path / "evil.py"
+    file.write_text("def rate(p, a, r):\n    return 0.5\n")
+    run = planted(tmp_path / "runs", limit=2, controls=False, scorer=f"{file}:rate")
+    file.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\ndef rate(p, a, r):\n    return 0\n")
+    assert sc.open_run(run.folder).summary()["scorer"]["name"] == "python:evil.py:rate"
+    done = call("grade", str(run.folder))
+    assert done.exit_code == 2
+    assert "what a run's folder names is not opened by itself: give --scorer" in done.stderr
+    assert not (tmp_path / "ran").exists()

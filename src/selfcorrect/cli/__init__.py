@@ -229,15 +229,13 @@ def grade(
     The scores lie beside the records, those of a second scorer beside those of the first. With
     --labels: how far the scorer agrees with people.
     """
-    from selfcorrect.cli.grade import graded, options_of
+    from selfcorrect.cli.grade import graded, options_of, scorer_of
     from selfcorrect.runs.labels import agreement_of, lines, read_labels
 
     found = find_run(run, out)
     known = None if labels is None else read_labels(labels)
-    usual = found.header.spec.scorer.name or found.header.outcome.scorer
-    if not (name := scorer or usual):
-        raise UserError(f"{found.folder} names no scorer: give one with --scorer NAME.")
-    seen = graded(found, name, options_of(option or ()), controls=not no_controls)
+    name, options = scorer_of(found, scorer, options_of(option or ()))
+    seen = graded(found, name, options, controls=not no_controls)
     if known is None:
         if as_json:
             typer.echo(json.dumps(seen.summary(), indent=2, allow_nan=False))

@@ -9,6 +9,8 @@ from selfcorrect.errors import UserError
 from selfcorrect.runs import Progress, Run
 from selfcorrect.runs.grade import Graded, grade
 from selfcorrect.runs.spec import read_value
+from selfcorrect.scorers import NONE
+from selfcorrect.user_code import names_file
 
 
 def options_of(given: Sequence[str]) -> dict[str, Any]:
@@ -25,6 +27,29 @@ def options_of(given: Sequence[str]) -> dict[str, Any]:
         read = read_value(value.strip())
         found[key.strip()] = read if isinstance(read, str) else value.strip()
     return found
+
+
+def scorer_of(
+    run: Run, name: str | None, options: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]]:
+    """The scorer that is meant: the one given, else the run's with its options, else its task's.
+
+    Raises:
+        UserError: there is none; or it is a file or a model that only the run names, and whoever
+            sent the run may have written that.
+    """
+    asked = run.header.spec.scorer
+    if name is not None:
+        return name, options
+    usual = asked.name or run.header.outcome.scorer
+    if usual in ("", NONE):
+        raise UserError(f"{run.folder} names no scorer: give one with --scorer NAME.")
+    if ":" in usual or names_file(usual):
+        raise UserError(
+            f"{run.folder} was graded by {usual}, and what a run's folder names is not opened by "
+            "itself: give --scorer, with that name if it is yours."
+        )
+    return usual, {**asked.options, **options}
 
 
 def graded(run: Run, scorer: str, options: Mapping[str, Any], *, controls: bool) -> Run:

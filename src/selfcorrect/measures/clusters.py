@@ -74,7 +74,7 @@ def _reach(t: float, skew: float) -> float:
     The first three terms of the inverse of Hall's transformation (1992,
     doi:10.1111/j.2517-6161.1992.tb01872.x), T (1 + sT/3 + 5 (sT)²/27) with T = t + s/6. All of it
     has an infinite slope where sT = 1, so that one cluster more doubles an interval. Of a count of
-    rare events the three terms are within 10 % of the exact Poisson interval from three on.
+    rare events the three terms are within 5 % of the exact Poisson interval from three on.
     """
     if skew <= 0:
         return t

@@ -113,7 +113,7 @@ def proportion(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) 
     """A share with Wilson's interval at the effective n (:func:`effective_n`).
 
     Where every record is a cluster of its own this is Wilson's interval itself; where clusters
-    aren't of one size it reaches as far as that of a mean, too (:func:`reaching`).
+    aren't of one size it reaches as far as its skewness, too (:func:`reaching`).
 
     Args:
         values: zeros and ones [n]; NaN is missing and left out.

@@ -100,7 +100,7 @@ def share_difference(
     Where every record is a cluster of its own this is Tango's interval itself. Otherwise the pairs
     count as many as :func:`effective_n` says of their differences; a t interval or a bootstrap
     of clusters covers too little where few answers changed (docs/statistics.md has the figures).
-    Where clusters aren't of one size the interval reaches as far as that of a mean, too
+    Where clusters aren't of one size the interval reaches as far as its skewness, too
     (:func:`~selfcorrect.measures.intervals.reaching`).
 
     Args:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
 from selfcorrect.measures import arms
-from selfcorrect.measures.catalogue import Own, margins
+from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.compare import compare as compare_rounds
 from selfcorrect.measures.intervals import cut, mean, proportion
@@ -22,7 +22,7 @@ from selfcorrect.runs.costs import cost_of, cost_table
 from selfcorrect.runs.looks import Look, read_looks, write_looks
 from selfcorrect.runs.run import Run, find_run
 from selfcorrect.runs.store import Store
-from selfcorrect.runs.summary import look_at, own_of, panel_of
+from selfcorrect.runs.summary import look_at, margins_of, outcome_table, own_of, panel_of
 
 Table = dict[str, Any]
 #: Settings that decide no record, or of which something else tells more.
@@ -87,9 +87,7 @@ def compare(runs: Sequence[Run], reference: Run | None = None) -> Table:
     if all(not np.isfinite(panel.columns["outcome"]).any() for panel in panels):
         raise UserError(_ungraded(runs[0]))
     ranked = [k for k, is_one in enumerate(oracle) if not is_one]
-    spec = runs[at].spec.model_dump(mode="json")
-    within = margins(own.outcome, {})
-    within |= {name: size for name, size in spec["margins"].items() if name in within}
+    within = margins_of(runs[at], own)
     looks = {(i, j): _looks(runs[i], runs[j], shown) for i, j in combinations(range(len(runs)), 2)}
     by_arm = [looks.get((min(k, at), max(k, at)), [len(shown)]) for k in range(len(runs))]
     fair = [not is_one for is_one in oracle]
@@ -106,13 +104,7 @@ def compare(runs: Sequence[Run], reference: Run | None = None) -> Table:
             for k, run in enumerate(runs)
         ],
         "reference": names[at],
-        "outcome": {
-            "name": own.outcome.name,
-            "kind": own.outcome.kind,
-            "better": own.outcome.better,
-            "margin": within[own.outcome.name],
-            "scorer": own.outcome.scorer,
-        },
+        "outcome": outcome_table(own, within),
         "scorer": None if runs[0].scores is None else runs[0].scores.scorer,
         "own": own.terms(),
         "shared": len(shown),

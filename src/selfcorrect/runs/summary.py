@@ -57,8 +57,7 @@ def summarize(run: Run) -> dict[str, Any]:
     looks = look_at(run, records.clusters)
     seen = [look.n for look in looks]
     spec = run.spec.model_dump(mode="json")
-    within = margins(own.outcome, {})
-    within |= {name: size for name, size in spec["margins"].items() if name in within}
+    within = margins_of(run, own)
     table: dict[str, Any] = {
         "folder": str(run.folder),
         "spec": spec,
@@ -67,13 +66,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "dialogues": run.dialogues,
         "wanted": run.wanted,
         "examples": header.examples,
-        "outcome": {
-            "name": own.outcome.name,
-            "kind": own.outcome.kind,
-            "better": own.outcome.better,
-            "margin": within[own.outcome.name],
-            "scorer": own.outcome.scorer,
-        },
+        "outcome": outcome_table(own, within),
         "scorer": None if scores is None else _scorer(scores),
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
@@ -139,6 +132,24 @@ def own_of(run: Run) -> tuple[Own, str]:
     theirs = scores.values.items() if scores else ()
     further = {apart_from(name, run.taken): text for name, text in theirs}
     return Own(run.outcome, {**values, **further}, task.figures if task else {}), note
+
+
+def margins_of(run: Run, own: Own) -> dict[str, float]:
+    """The margins fixed for a run, where they are of what it is looked at by."""
+    within = margins(own.outcome, {})
+    fixed = run.header.spec.margins
+    return within | {name: size for name, size in fixed.items() if name in within}
+
+
+def outcome_table(own: Own, within: Mapping[str, float]) -> dict[str, Any]:
+    """What an outcome is, as JSON has it."""
+    return {
+        "name": own.outcome.name,
+        "kind": own.outcome.kind,
+        "better": own.outcome.better,
+        "margin": within[own.outcome.name],
+        "scorer": own.outcome.scorer,
+    }
 
 
 def panel_of(run: Run, own: Own) -> Panel:
