@@ -6,7 +6,7 @@ same command goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -77,15 +77,17 @@ class Grader:
             UserError: the records are damaged, or what the scorer gives can't be recorded.
         """
         wanted = ["example", "round", "text", "problem"]
-        if self.scorer.uses:
+        if "samples" in self.scorer.uses:
+            wanted.append("samples")
+        if self.scorer.uses - {"samples"}:
             wanted.append("steps")
         frame = read_piece(store, piece, wanted, version)
         rows = list(self._rows(frame))
-        distinct = {(r.prompt, r.answer, r.reference): r for r in rows if r is not None}
+        distinct = {_looked_at(r): r for r in rows if r is not None}
         found = checked_scores(self.scorer, list(distinct.values()), self.scores.outcome)
         by_text = dict(zip(distinct, found, strict=True))
         unread = Score(None, UNREAD)
-        graded = [unread if r is None else by_text[r.prompt, r.answer, r.reference] for r in rows]
+        graded = [unread if r is None else by_text[_looked_at(r)] for r in rows]
         self.note(store)
         keys = frame.select("example", "round").iter_rows()
         table = [_row(example, at, s) for (example, at), s in zip(keys, graded, strict=True)]
@@ -117,18 +119,22 @@ class Grader:
                 if example not in asked:
                     question, reference = self.known(example)
                     asked[example] = (question or _asked(steps), reference)
-        for row in frame.select("example", "round", "text", "problem").iter_rows(named=True):
+        known = [n for n in ("example", "round", "text", "problem", "samples") if n in frame]
+        for row in frame.select(known).iter_rows(named=True):
             example = row["example"]
-            yield (
-                None
-                if row["problem"] is not None
-                else Answered(
-                    example,
-                    row["round"],
-                    row["text"],
-                    *asked.get(example, ("", None)),
-                )
-            )
+            said = asked.get(example, ("", None))
+            if "samples" in row:
+                yield Answered(example, row["round"], "", *said, row["samples"] or ())
+            elif row["problem"] is not None:
+                yield None
+            else:
+                yield Answered(example, row["round"], row["text"], *said)
+
+
+def _looked_at(row: Answered) -> Hashable:
+    """What a score may depend on."""
+    drawn = tuple(tuple(sample.values()) for sample in row.samples)
+    return row.prompt, row.answer, row.reference, drawn
 
 
 def grader_of(ready: Prepared) -> Grader | None:
