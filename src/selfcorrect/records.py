@@ -93,6 +93,18 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
+#: What a run's records have beside, once the samples were grouped by what they mean.
+MEANINGS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "semantic_entropy": pl.Float64,  # over the meanings, in nats
+    "meaning": pl.List(pl.Int32),  # of each sample, numbered from 0 as they first appear
+    "meanings": pl.Float64,  # how many there are
+    "chao_shen": pl.Float64,
+    "coverage_corrected": pl.Float64,
+    "semantic_entropy_normalised": pl.Float64,
+    "semantic_entropy_raw": pl.Float64,
+    "all_differ": pl.Float64,
+}
+
 #: Columns that records of this version lack where they were written before there were samples.
 LATER = frozenset({"samples", "likelihood", "agreement", "p_true", "sampled"})
 

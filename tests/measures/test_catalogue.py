@@ -22,8 +22,9 @@ from panels import made
 from selfcorrect.cli import app
 from selfcorrect.errors import UserError
 from selfcorrect.measures import catalogue
-from selfcorrect.measures.catalogue import MEASURES, Measure, Own, check_own, margins, measures
+from selfcorrect.measures.catalogue import MEASURES, Own, check_own, margins, measures
 from selfcorrect.measures.families import each_round
+from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.panel import panel, quality
 from selfcorrect.measures.rounds import summarize
 from selfcorrect.outcome import ACCURACY, Outcome, Share, Sums

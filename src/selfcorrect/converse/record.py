@@ -327,7 +327,7 @@ def _likelihood(samples: Sequence[SampleRecord]) -> float | None:
 
 
 def _agreement(samples: Sequence[SampleRecord], answer: Answer) -> float | None:
-    """Share of the samples that say what the answer says; a sample that couldn't be read doesn't."""
+    """Share of the samples that say what the answer says; one that couldn't be read doesn't."""
     if not samples or answer.key is None:
         return None
     return sum(s["key"] == answer.key for s in samples) / len(samples)

