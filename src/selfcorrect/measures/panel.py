@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
-from selfcorrect.measures.catalogue import measures
+from selfcorrect.measures.catalogue import MEASURES, measures
 from selfcorrect.measures.measure import Measure
 from selfcorrect.outcome import ACCURACY, Outcome
 
@@ -49,6 +49,18 @@ def columns_needed(outcome: Outcome = ACCURACY) -> list[str]:
     for each in expressions(outcome).values():
         needed |= dict.fromkeys(each.meta.root_names())
     return list(needed)
+
+
+def _whole(frame: pl.DataFrame) -> pl.DataFrame:
+    """Records with the columns of samples, which those of a run without any need not have."""
+    lacks = {
+        name
+        for measure in MEASURES
+        if measure.needs in ("samples", "truth") and measure.of_record is not None
+        for name in measure.of_record.meta.root_names()
+        if name not in frame.columns
+    }
+    return frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in lacks)
 
 
 @dataclass(frozen=True)
@@ -151,7 +163,7 @@ def panel(
     codes: dict[str, list[NDArray[np.uint64]]] = {"example": [], "cluster": []}
     own: dict[str, list[tuple[int, NDArray[Any], NDArray[Any]]]] = {name: [] for name in values}
     n, options, samples = 0, False, False
-    for frame in frames:
+    for frame in map(_whole, frames):
         numbers = frame.select(**wanted, round=pl.col("round"))
         for name, series in zip(parts, numbers.get_columns(), strict=True):
             # short whole numbers are exact in half the space

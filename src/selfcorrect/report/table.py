@@ -27,9 +27,17 @@ from selfcorrect.text import visible
 
 _REPEAT = "− repeat"
 #: The measures' columns from the left; those of others stand after them.
-_ORDER = ("confidence", "calibration_gap", "auroc", "entropy", "option_mass", "tokens")
+_ORDER = (
+    "confidence",
+    "calibration_gap",
+    "auroc",
+    "entropy",
+    "semantic_entropy",
+    "option_mass",
+    "tokens",
+)
 #: What is left out first where the terminal is too narrow; ``show --json`` has everything.
-_LEAST = ("K", "mass", "AUROC", "entropy", "tokens", "n", "gap", "conf.")
+_LEAST = ("K", "mass", "AUROC", "entropy", "sem. H", "tokens", "n", "gap", "conf.")
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def run(
             _grade_rest(graders, folders, ready)
         except KeyboardInterrupt:
             raise Interrupted(mine[0].store.root) from None
-    done = [_run(folder, ready) for folder in mine]
+    done = [_run(folder, ready, graders) for folder in mine]
     return done[0] if isinstance(specs, RunSpec) else done
 
 
@@ -235,9 +235,13 @@ def _check_stored(folder: ArmFolder, ready: Prepared, counter: Counter | None = 
                 counter.there(folder.arm.folder, frame.iter_rows(named=True), dialogues)
 
 
-def _run(folder: ArmFolder, ready: Prepared) -> Run:
+def _run(folder: ArmFolder, ready: Prepared, graders: Sequence[Grader]) -> Run:
+    """The run as it is looked at by the scorers of this command, whatever an earlier one had."""
     assert folder.header is not None
-    return Run(folder.store.root, folder.header, ready.wanted, ready.task)
+    done = Run(folder.store.root, folder.header, ready.wanted, ready.task)
+    for grader in graders if pieces(folder.store) else ():
+        done = done.seen_by(grader.note(folder.store))
+    return done
 
 
 # --- what is missing -----------------------------------------------------------------------------

@@ -112,8 +112,9 @@ class Run:
         found = [scores for scores in all_scores(self._store) if scores.of_meanings]
         if self.grouper:
             return choose(found, self.grouper, self.folder)
-        usual = f"{MEANINGS}{self.header.spec.meanings.name}"
-        return self._most([s for s in found if s.scorer == usual or usual == MEANINGS])
+        usual = self.header.spec.meanings.name
+        anybody = usual in ("", scorers.NONE)
+        return self._most([s for s in found if anybody or s.scorer == MEANINGS + usual])
 
     def _most(self, found: Sequence[Scores]) -> Scores | None:
         """Of several versions the one that has graded most."""

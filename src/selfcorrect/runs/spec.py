@@ -345,7 +345,7 @@ def _sentence(details: ErrorDetails) -> str:
         case "less_than":
             return f"{key} must be below {limits['lt']}, not {given}."
         case "greater_than":
-            return f"{key} must be above {limits['gt']}, not {given}."
+            return f"{key} must be above {limits['gt']:g}, not {given}."
         case "literal_error":
             known = ModelSpec.model_fields[str(details["loc"][-1])].annotation.__args__  # type: ignore[union-attr]
             return (
