@@ -89,12 +89,12 @@ class Panel:
     own: Mapping[str, Floats]
     outcome: Outcome = ACCURACY
     options: bool = True
-    samples: bool = True
+    samples: bool = False
 
     @property
     def truth(self) -> bool:
         """Whether the model was asked if its answers are right."""
-        return bool(np.isfinite(self.columns["p_true"]).any())
+        return "p_true" in self.columns and bool(np.isfinite(self.columns["p_true"]).any())
 
     @property
     def there(self) -> NDArray[np.bool_]:
@@ -181,7 +181,7 @@ def panel(
     if not n:
         nobody = np.empty(0, np.uint64)
         nothing: dict[str, Floats] = dict.fromkeys((*wanted, "quality"), np.empty((0, 0)))
-        return Panel((), nobody, nobody, nothing, {}, outcome, samples=False)
+        return Panel((), nobody, nobody, nothing, {}, outcome)
 
     clusters = np.concatenate(codes.pop("cluster"))
     examples, first, row = np.unique(
