@@ -79,7 +79,8 @@ def embed(frames: Iterable[pl.DataFrame], chosen: Chosen, limit: int = BYTES) ->
     """The chosen dialogues as the page holds them.
 
     Args:
-        frames: full records, read and let go one by one; a dialogue's rounds in order.
+        frames: full records, read and let go one by one; a dialogue's rounds in one frame, in
+            order.
         chosen: from :func:`choose`.
         limit: compressed bytes; dialogues that would go beyond it are left out, from the end.
 
@@ -97,6 +98,8 @@ def embed(frames: Iterable[pl.DataFrame], chosen: Chosen, limit: int = BYTES) ->
         for row in kept.iter_rows(named=True):
             dialogue = dialogues.setdefault(row["example"], _dialogue(row))
             dialogue["rounds"].append(_round(row))
+        if len(dialogues) == len(chosen.examples):
+            break  # no dialogue lies in two frames
 
     packer = zlib.compressobj(9, wbits=31)  # 31: as gzip, which browsers unpack
     packed, size, embedded = [], 0, 0
