@@ -52,6 +52,8 @@ def _plain(judge: nli.ByEntailment, row: Asked) -> list[int]:
     """Every ordered pair by itself, then the published assignment."""
     entails = {}
     for a, b in permutations(range(len(row.texts)), 2):
+        if not (row.texts[a].strip() and row.texts[b].strip()):
+            continue
         inputs = judge.tokenizer(
             f"{row.question} {row.texts[a].strip()}".strip(),
             f"{row.question} {row.texts[b].strip()}".strip(),
@@ -261,7 +263,7 @@ def test_weighted_entropy_counts_each_distinct_text_once(
     texts = [f"{group}{text}" for group, text, _ in drawn]
     logs = dict(reversed([(text, log) for text, (_, _, log) in zip(texts, drawn, strict=True)]))
     found = semantic.weighted(groups, texts, [log for _, _, log in drawn])
-    shift = max(log for _, _, log in drawn)
+    shift = max(logs.values())
     mass: dict[str, float] = {}
     for text, log in logs.items():
         mass[text[0]] = mass.get(text[0], 0.0) + math.exp(log - shift)

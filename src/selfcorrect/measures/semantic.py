@@ -71,7 +71,7 @@ def weighted(groups: Sequence[int], texts: Sequence[str], logs: Sequence[float])
             Σ log p (raw: one short sample may outweigh all others).
     """
     first = {text: at for at, text in reversed(list(enumerate(texts)))}
-    top = max(logs)
+    top = max(logs[at] for at in first.values())
     mass: dict[int, float] = {}
     for at in first.values():
         mass[groups[at]] = mass.get(groups[at], 0.0) + exp(logs[at] - top)

@@ -50,10 +50,10 @@ def opened(name: str, folder: str, *, labelled: bool = True) -> tuple[Any, Any, 
     # a pooling layer that some encoders have is never used here
     lacking = sorted(key for key in told["missing_keys"] if labelled or "pooler" not in key)
     if lacking:
-        needed = "was trained to classify texts" if labelled else "has all of them"
+        what, use = ("text classifier", "classify texts") if labelled else ("encoder", "read texts")
         raise UserError(
-            f"{name} can't be used: its weights have no {lacking[0]}, which would be made up; "
-            f"give a model that {needed}."
+            f"{name} is no {what}: its weights have no {lacking[0]}, which would be made up; give "
+            f"a model that was trained to {use}."
         )
     return config, network.eval(), tokenizer
 
