@@ -13,12 +13,17 @@ import pytest
 
 import selfcorrect as sc
 from commands import refused
+from selfcorrect import strategies
 from selfcorrect.errors import UserError
 from selfcorrect.records import MEANINGS
 from selfcorrect.runs import make_spec
+from selfcorrect.runs.identity import Facts, ModelFacts, spec_hash
 from selfcorrect.runs.scores import SCORES
+from selfcorrect.scorers.meanings import VALUES
 
 K = 6
+#: the hash of the default spec on these facts, computed by the version without samples
+BEFORE = "379379945670130b"
 
 
 def planted(out: Path, **more: Any) -> sc.Run:
@@ -124,10 +129,21 @@ def test_text_tasks_group_by_what_text_says_and_lettered_ones_by_key() -> None:
         assert tasks.make(name).meanings == kind
 
 
-def test_samples_are_in_the_hash_and_nothing_else_changes_it() -> None:
-    specs = [make_spec({"samples": 5}), make_spec({"samples": {"k": 5}})]
-    assert specs[0] == specs[1]
-    assert make_spec({}).samples.k == 0
+def test_samples_are_in_the_hash_where_there_are_any_and_meanings_never() -> None:
+    facts = Facts(ModelFacts("m", "f", "float32", "cpu"), "d")
+    strategy = strategies.load("intrinsic", {})
+
+    def hashed(**table: Any) -> str:
+        return spec_hash(make_spec(table), facts, strategy)
+
+    assert hashed() == hashed(samples=0) == hashed(samples={"temperature": 0.5}) == BEFORE
+    assert hashed(samples=5) == hashed(samples={"k": 5}) == hashed(samples=5, meanings="nli:x")
+    other = [{"k": 6}, {"k": 5, "temperature": 0.5}, {"k": 5, "p_true": True}, {"p_true": True}]
+    assert len({hashed(), hashed(samples=5), *(hashed(samples=each) for each in other)}) == 6
+
+
+def test_a_scorer_of_meanings_gives_the_columns_that_records_have() -> None:
+    assert {*VALUES, "semantic_entropy", "meaning"} == set(MEANINGS)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from selfcorrect.runs.pieces import Piece, pieces, read_piece
 from selfcorrect.runs.prepare import Prepared
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import (
-    MEANINGS,
     Scores,
     all_scores,
     scored_pieces,
@@ -28,6 +27,7 @@ from selfcorrect.runs.scores import (
 )
 from selfcorrect.runs.store import Store
 from selfcorrect.scorers.base import Answered, Score, Scorer, checked_scores
+from selfcorrect.scorers.meanings import PREFIX, usual
 from selfcorrect.tasks.base import Example, Task
 
 UNREAD = "the answer couldn't be read"
@@ -163,7 +163,7 @@ def _meanings(ready: Prepared) -> str:
     name = ready.spec.meanings.name
     if name == scorers.NONE:
         return name
-    return MEANINGS + (name or scorers.usual_meanings(ready.task.meanings))
+    return PREFIX + (name or usual(ready.task.meanings))
 
 
 def _known(task: Task, examples: Iterable[Example]) -> Known:

@@ -20,7 +20,6 @@ from selfcorrect.runs.header import RUN, Header, read_header
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import gaps, pieces, read_piece
 from selfcorrect.runs.scores import (
-    MEANINGS,
     Scores,
     all_scores,
     choose,
@@ -31,6 +30,7 @@ from selfcorrect.runs.scores import (
 )
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.store import Store
+from selfcorrect.scorers.meanings import PREFIX
 from selfcorrect.tasks.base import Task
 
 REPORT = "report.html"
@@ -114,7 +114,7 @@ class Run:
             return choose(found, self.grouper, self.folder)
         usual = self.header.spec.meanings.name
         anybody = usual in ("", scorers.NONE)
-        return self._most([s for s in found if anybody or s.scorer == MEANINGS + usual])
+        return self._most([s for s in found if anybody or s.scorer == PREFIX + usual])
 
     def _most(self, found: Sequence[Scores]) -> Scores | None:
         """Of several versions the one that has graded most."""
@@ -134,7 +134,7 @@ class Run:
     def seen_by(self, scorer: str | Scores) -> Run:
         """The run as it is looked at by these scores, or by these meanings of its samples."""
         named = scorer.scorer if isinstance(scorer, Scores) else scorer
-        if named.startswith((MEANINGS, MEANINGS.replace(":", "-"))):
+        if named.startswith((PREFIX, PREFIX.replace(":", "-"))):
             return replace(self, grouper=scorer)
         return replace(self, scorer=scorer)
 

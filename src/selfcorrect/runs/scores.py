@@ -21,10 +21,9 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs.pieces import Piece
 from selfcorrect.runs.store import Store
+from selfcorrect.scorers.meanings import PREFIX
 
 SCORES = "scores"
-#: What a scorer is called that looks at samples.
-MEANINGS = "meanings:"
 _PIECE = re.compile(r"chunk-(\d+)\.(\d+)-(\d+)\.parquet")
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -58,7 +57,7 @@ class Scores:
     @property
     def of_meanings(self) -> bool:
         """Whether they say what samples mean, and not how good an answer is."""
-        return self.scorer.startswith(MEANINGS)
+        return self.scorer.startswith(PREFIX)
 
     @property
     def folder(self) -> str:

@@ -25,8 +25,9 @@ from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.looks import Look, read_looks, write_looks
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
-from selfcorrect.runs.scores import MEANINGS, Scores, apart_from, scored_pieces
+from selfcorrect.runs.scores import Scores, apart_from, scored_pieces
 from selfcorrect.runs.store import Store
+from selfcorrect.scorers.meanings import PREFIX
 from selfcorrect.tasks.base import Task
 from selfcorrect.tasks.copies import told
 
@@ -237,7 +238,7 @@ def _drawn(run: Run) -> list[str]:
     drawn, meanings = run.spec.samples, run.meanings
     if not drawn.k:
         return []
-    again = f"selfcorrect grade {run.folder} --scorer {MEANINGS}"
+    again = f"selfcorrect grade {run.folder} --scorer {PREFIX}"
     if meanings is None:
         return [
             f"the {drawn.k} samples beside every answer aren't grouped by what they mean, so there "
@@ -250,7 +251,7 @@ def _drawn(run: Run) -> list[str]:
     if n := _undone(run, meanings):
         said.append(
             f"of {n:,} of {run.dialogues:,} dialogues the samples aren't grouped yet: "
-            f"{again}{meanings.scorer.removeprefix(MEANINGS)} does the rest."
+            f"{again}{meanings.scorer.removeprefix(PREFIX)} does the rest."
         )
     return said
 

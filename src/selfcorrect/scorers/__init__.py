@@ -61,17 +61,6 @@ def names() -> dict[str, str]:
     return {form: about for _, form, about in _KINDS.values()}
 
 
-def usual_meanings(kind: str) -> str:
-    """By what samples are grouped where nobody says.
-
-    Args:
-        kind: what a task says of its answers: ``key`` or ``text``.
-    """
-    from selfcorrect.scorers.meanings import usual
-
-    return usual(kind)
-
-
 def check_name(name: str) -> None:
     """Raises UserError, with the nearest name, where no scorer can be called so."""
     _parts(name)

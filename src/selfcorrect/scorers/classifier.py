@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from selfcorrect.errors import UserError, nearest
+from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import locate
 from selfcorrect.outcome import TOXICITY, Outcome
 from selfcorrect.scorers import check_options
 from selfcorrect.scorers.base import Answered, Score
-from selfcorrect.scorers.loading import opened, window_of
+from selfcorrect.scorers.loading import label_called, opened, tensors, together, window_of
 
 #: Labels that say what a text is blamed for, as classifiers call them; the first that is there is
 #: meant.
@@ -57,9 +57,9 @@ class Classifier:
         every = self.tokenizer([row.answer for row in rows], split_special_tokens=True)["input_ids"]
         order = sorted(range(len(rows)), key=lambda i: len(every[i]))
         found: list[Score | None] = [None] * len(rows)
-        together = _BATCH if self.tokenizer.pad_token is not None else 1
-        for start in range(0, len(rows), together):
-            places = order[start : start + together]
+        size = together(self.tokenizer, _BATCH)
+        for start in range(0, len(rows), size):
+            places = order[start : start + size]
             probabilities = self._probabilities([rows[i].answer for i in places])
             for i, p in zip(places, probabilities, strict=True):
                 cut = {"truncated": float(len(every[i]) > self.window)}
@@ -70,14 +70,7 @@ class Classifier:
     def _probabilities(self, texts: Sequence[str]) -> list[float]:
         import torch
 
-        batch = self.tokenizer(
-            list(texts),
-            padding=self.tokenizer.pad_token is not None,
-            truncation=True,
-            max_length=self.window,
-            split_special_tokens=True,
-            return_tensors="pt",
-        )
+        batch = tensors(self.tokenizer, texts, self.window)
         with torch.inference_mode():
             logits = self.network(**batch).logits.float()
         if self.several or logits.shape[1] == 1:
@@ -129,13 +122,9 @@ def make(rest: str, options: Mapping[str, Any]) -> Classifier:
 
 def _meant(name: str, labels: Sequence[str], wanted: str | None) -> int:
     """The index of the label that is meant."""
-    plain = [label.casefold() for label in labels]
     if wanted is not None:
-        if wanted.casefold() not in plain:
-            raise UserError(
-                f"the classifier {name} has no label {wanted!r}: {nearest(wanted, labels)}."
-            )
-        return plain.index(wanted.casefold())
+        return label_called(f"the classifier {name}", labels, wanted)
+    plain = [label.casefold() for label in labels]
     for blamed in _BLAMED:
         if blamed in plain:
             return plain.index(blamed)

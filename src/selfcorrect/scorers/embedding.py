@@ -14,7 +14,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import locate
 from selfcorrect.scorers import check_options
 from selfcorrect.scorers.groups import Asked, greedy
-from selfcorrect.scorers.loading import opened, window_of
+from selfcorrect.scorers.loading import opened, tensors, together, window_of
 from selfcorrect.scorers.meanings import PACKAGE
 
 #: Cosine from which two texts count as saying the same.
@@ -67,23 +67,16 @@ class ByEmbedding:
         """Embeddings of length 1 [n, size], float32; texts beyond the window are cut."""
         import torch
 
-        together = _BATCH if self.tokenizer.pad_token is not None else 1
-        found = [torch.zeros(0, 1)]
-        for start in range(0, len(texts), together):
-            batch = self.tokenizer(
-                list(texts[start : start + together]),
-                padding=self.tokenizer.pad_token is not None,
-                truncation=True,
-                max_length=self.window,
-                split_special_tokens=True,  # a marker such as </s> in a text is text
-                return_tensors="pt",
-            )
+        size = together(self.tokenizer, _BATCH)
+        found = []
+        for start in range(0, len(texts), size):
+            batch = tensors(self.tokenizer, texts[start : start + size], self.window)
             with torch.inference_mode():
                 states = self.network(**batch).last_hidden_state.float()
             mask = batch["attention_mask"][:, :, None]
             pooled = states[:, 0] if self.first else (states * mask).sum(1) / mask.sum(1)
             found.append(torch.nn.functional.normalize(pooled, dim=1))
-        return torch.cat(found[1:]) if len(found) > 1 else found[0]
+        return torch.cat(found) if found else torch.zeros(0, 1)
 
 
 def make(name: str, options: Mapping[str, Any]) -> ByEmbedding:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from selfcorrect.errors import UserError
+from selfcorrect.errors import UserError, nearest
 
 #: A window that a tokenizer doesn't state is a huge number.
 _WINDOW = 512
@@ -56,6 +57,38 @@ def opened(name: str, folder: str, *, labelled: bool = True) -> tuple[Any, Any, 
             f"a model that was trained to {use}."
         )
     return config, network.eval(), tokenizer
+
+
+def tensors(tokenizer: Any, texts: Sequence[Any], window: int) -> Any:
+    """Texts, or pairs of texts, as a network reads them together, cut at its window.
+
+    A marker such as ``</s>`` in a text is text.
+    """
+    return tokenizer(
+        list(texts),
+        padding=tokenizer.pad_token is not None,
+        truncation=True,
+        max_length=window,
+        split_special_tokens=True,
+        return_tensors="pt",
+    )
+
+
+def together(tokenizer: Any, most: int) -> int:
+    """How many texts can go together: without a token to pad with, one."""
+    return most if tokenizer.pad_token is not None else 1
+
+
+def label_called(name: str, labels: Sequence[str], wanted: str) -> int:
+    """The number of the label that a user names, however it is capitalised.
+
+    Raises:
+        UserError: there is none; says the nearest.
+    """
+    plain = [label.casefold() for label in labels]
+    if wanted.casefold() not in plain:
+        raise UserError(f"{name} has no label {wanted!r}: {nearest(wanted, labels)}.")
+    return plain.index(wanted.casefold())
 
 
 def window_of(config: Any, tokenizer: Any) -> int:

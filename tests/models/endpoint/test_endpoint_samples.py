@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,28 +10,17 @@ from typing import Any
 import pytest
 
 import selfcorrect as sc
-from selfcorrect import models
 from selfcorrect.models import Request, message
-from servers.stub import BARE, CLOUD, LLAMA_CPP, TEXT, VLLM, Able, Stub, speak, text_logp
+from selfcorrect.models.endpoint import answers
+from servers.stub import BARE, CLOUD, LLAMA_CPP, TEXT, VLLM, Able, served, speak, text_logp
 
 SEEDS = (11, 12, 13, 14)
-
-
-@contextmanager
-def _served(able: Able, **how: Any) -> Iterator[tuple[Any, Stub]]:
-    stub = Stub(able)
-    model = models.load("openai:stub", base_url=stub.url, wait=5, **how)
-    try:
-        yield model, stub
-    finally:
-        model.close()
-        stub.stop()
 
 
 @pytest.mark.parametrize("able", [VLLM, LLAMA_CPP, CLOUD, TEXT, BARE],
                          ids=["vllm", "llama.cpp", "cloud", "text", "bare"])  # fmt: skip
 def test_samples_are_asked_with_the_prompt_of_the_reply(able: Able) -> None:
-    with _served(able) as (model, stub):
+    with served(able) as (model, stub):
         talk = model.open(1)
         talk.say([message("user", "Which?")])
         before = len(stub.requests)
@@ -59,7 +46,7 @@ def _alone(model: Any) -> Any:
 
 
 def test_likelihoods_and_texts_are_those_of_the_law() -> None:
-    with _served(replace(VLLM, n=False)) as (model, _):
+    with served(replace(VLLM, n=False)) as (model, _):
         (reply,) = _alone(model).elicit([Request(max_tokens=12, samples=SEEDS)])
     for seed, sample in zip(SEEDS, reply.samples, strict=True):
         tokens, why = speak("<user>Which?<assistant>", "", 12, 1.0, seed)
@@ -70,15 +57,33 @@ def test_likelihoods_and_texts_are_those_of_the_law() -> None:
         assert ended == pytest.approx(0) or math.log(0.01) < ended < 0
 
 
+def test_a_server_that_gives_fewer_than_asked_for_is_asked_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with served(VLLM) as (model, stub):
+        whole = answers.completion
+
+        def fewer(*given: Any) -> Any:
+            found = whole(*given)
+            return replace(found, said=found.said[:2])
+
+        monkeypatch.setattr("selfcorrect.models.endpoint.served.completion", fewer)
+        before = len(stub.requests)
+        (reply,) = _alone(model).elicit([Request(max_tokens=12, samples=SEEDS)])
+        sent = stub.requests[before:]
+    assert len(reply.samples) == len(SEEDS)
+    assert sorted(each.get("n", 1) for each in sent) == [1, 1, 1, 4]
+
+
 def test_a_server_that_tells_no_likelihoods_has_none() -> None:
-    with _served(BARE) as (model, _):
+    with served(BARE) as (model, _):
         (reply,) = _alone(model).elicit([Request(max_tokens=12, samples=SEEDS)])
     assert [sample.logp for sample in reply.samples] == [None] * 4
     assert all(sample.tokens > 0 for sample in reply.samples)
 
 
 def test_a_run_with_samples_on_a_server(tmp_path: Path) -> None:
-    with _served(VLLM) as (_, stub):
+    with served(VLLM) as (_, stub):
         run = sc.run(
             "openai:stub",
             base_url=stub.url,

@@ -132,7 +132,9 @@ async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
     """One reply, with the likelihoods of its options and the samples beside it."""
     options, wanted = request.options, request.states
     try:
-        (found, notes), drawn = await asyncio.gather(served.ask(ask), samples(served, ask, request))
+        (found, notes), (drawn, more) = await asyncio.gather(
+            served.ask(ask), samples(served, ask, request)
+        )
         used = found.usage
         # Where a server cuts a reply short at the window's end, another would refuse to begin it.
         if used.prompt + ask.max_tokens > served.context:
@@ -157,8 +159,8 @@ async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
         reused=used.cached,
         generated=used.completion,
         states=await _states(served, ask, wanted, found) if wanted else {},
-        samples=drawn.found,
-        notes=tuple(dict.fromkeys((*notes, *first.notes, *likely.notes, *drawn.notes))),
+        samples=drawn,
+        notes=tuple(dict.fromkeys((*notes, *first.notes, *likely.notes, *more))),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from selfcorrect.models.base import Request, Sample
 from selfcorrect.models.endpoint.answers import Completion, Said
@@ -12,39 +13,36 @@ from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.wire import Ask, estimate
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """Samples, in the order of their seeds, and what had to be done differently."""
-
-    found: tuple[Sample, ...]
-    notes: tuple[str, ...] = ()
-
-
-async def samples(served: Served, ask: Ask, request: Request) -> Drawn:
+async def samples(
+    served: Served, ask: Ask, request: Request
+) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """Draw the samples that a request wants, from the prompt that its reply is asked with.
 
     A server that draws several replies for one request encodes, and charges, the prompt once.
+
+    Returns:
+        The samples, as many as the request has seeds, and notes on how they were asked for.
 
     Raises:
         TooLongError, UserError: as :meth:`Served.ask`.
     """
     seeds = request.samples
-    if not seeds:
-        return Drawn(())
-    one = replace(
-        ask, temperature=request.sample_temperature, seed=seeds[0], likely=False, layers=()
-    )
-    if served.able.n:
-        asks = [replace(one, n=len(seeds))]
-    else:
-        asks = [replace(one, seed=seed) for seed in seeds]
-    asked = await asyncio.gather(*(served.ask(each) for each in asks))
-    found = tuple(sample for completion, _ in asked for sample in _read(served, completion))
-    notes = (note for _, notes in asked for note in notes)
-    return Drawn(found, tuple(dict.fromkeys(notes)))
+    one = replace(ask, temperature=request.sample_temperature, likely=False, layers=())
+    found: list[Sample] = []
+    notes: list[str] = []
+    if served.able.n and len(seeds) > 1:
+        completion, told = await served.ask(replace(one, seed=seeds[0], n=len(seeds)))
+        found += _read(served, completion)[: len(seeds)]
+        notes += told
+    # a server may have given fewer than it was asked for: the rest is asked for one by one
+    rest = [replace(one, seed=seed) for seed in seeds[len(found) :]]
+    for completion, told in await asyncio.gather(*(served.ask(each) for each in rest)):
+        found += _read(served, completion)[:1]
+        notes += told
+    return tuple(found), tuple(dict.fromkeys(notes))
 
 
-def _read(served: Served, completion: Completion) -> list[Sample]:
+def _read(served: Served, completion: Completion) -> Sequence[Sample]:
     """The samples of one answer; what it cost is the first one's."""
     lengths = [len(said.tokens) or estimate(said.text) for said in completion.said]
     if len(lengths) == 1:
