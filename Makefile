@@ -36,12 +36,14 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.engine --data $(DATA)
+	$(BIN)/python -m benchmarks.samples
 
 bench-peers: setup
 	$(BIN)/python -m benchmarks.peers --data $(DATA)
 
 bench-report: setup
 	$(BIN)/python -m benchmarks.report
+	$(BIN)/python -m benchmarks.report_text
 
 bench-served: setup
 	$(BIN)/python -m benchmarks.served

@@ -1,16 +1,25 @@
 """100,000 records of text with samples: 20,000 dialogues of 5 rounds, replies of about 60 words.
 
+    python -m benchmarks.report_text     # prints, and writes report_text.json
+
 Made by a model that draws words by a hash, so that no two replies are alike; as large as a run on
-a real model would be, and as long to read. What ``benchmarks.report`` measures of it.
+a real model would be, and as long to read. Measured as ``benchmarks.report`` measures.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+import json
 import random
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from benchmarks.report import DIALOGUES, ROUNDS, measured
+
+import selfcorrect as sc
 from selfcorrect.messages import Message, Transcript, restart_all, say_all
 from selfcorrect.models.base import InProcess, Likelihood, Reply, Request, Sample
 from selfcorrect.outcome import Outcome
@@ -98,3 +107,21 @@ def task(n: int) -> Any:
 
     outcome = Outcome("vowels", text="Share of letters that are vowels.")
     return Free("words", items, wording=CORRECT, outcome=outcome, judge=judge)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--dialogues", type=int, default=DIALOGUES)
+    n = parser.parse_args().dialogues
+    with tempfile.TemporaryDirectory() as out:
+        run = sc.run(
+            Words(), task(n), rounds=ROUNDS, samples=5, meanings="key", controls=False, out=out
+        )
+        figures: dict[str, Any] = {"records": n * ROUNDS, "samples": 5, **measured(run.folder)}
+    for name, value in figures.items():
+        print(f"{name:20} {round(value, 2)}")
+    Path(__file__).with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

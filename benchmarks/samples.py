@@ -166,7 +166,7 @@ def main() -> None:
     torch.set_num_threads(1)
     dtype, _ = resolve("auto", "cpu")
     model = models.load(BUNDLED, dtype=dtype)
-    figures: dict[str, Any] = {"processor": processor(), "dtype": dtype}
+    figures: dict[str, Any] = {"processor": processor("cpu"), "dtype": dtype}
     figures["draws"] = draws(model, _questions(given.dialogues), given.turns)
     with tempfile.TemporaryDirectory() as folder:
         nli = classifier(Path(folder))
