@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from scipy import optimize, stats
 
+from selfcorrect.measures.alike import alike
 from selfcorrect.measures.auroc import auroc
 from selfcorrect.measures.calibration import calibration
 from selfcorrect.measures.clusters import Floats, Ints, error_of_mean, sums_of
-from selfcorrect.measures.intervals import Estimate, finite, mean, proportion, told_of, wilson
+from selfcorrect.measures.intervals import Estimate, finite, mean, proportion, wilson
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 
@@ -226,12 +227,11 @@ def _alike(values: Floats, clusters: Any) -> tuple[Floats, Ints, float | None]:
         return x, members, None
     if members[-1] + 1 == len(x):
         return x, members, 0.0
+    if len(np.unique(x)) <= 3:  # a share: what the run doesn't show is taken to be the worst
+        found = alike(x, members)
+        return x, members, 0.0 if found is None else found.icc
     sizes = np.bincount(members).astype(np.float64)
-    icc = error_of_mean(sums_of(x - x.mean(), members), sizes, squares).icc
-    if len(np.unique(x)) <= 3:  # of shares: what the run doesn't tell is taken to be the worst
-        told, _ = told_of(x, members)
-        icc = told * icc + 1 - told
-    return x, members, icc
+    return x, members, error_of_mean(sums_of(x - x.mean(), members), sizes, squares).icc
 
 
 def _rates(rng: Rng, p: float, icc: float, k: int) -> Floats:
