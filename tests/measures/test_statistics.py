@@ -16,7 +16,7 @@ from benchmarks import planted, statistics  # noqa: E402
 
 SIMULATIONS, RUNS = 60, 8
 #: Those in which a run is simulated many times over.
-SLOW = {"looks": 20, "looks, obeying": 30}
+SLOW = {"looks": 20, "looks, obeying": 30, "plan, four rounds": 20}
 
 
 #: Intervals wider than need be: docs/statistics.md says why.

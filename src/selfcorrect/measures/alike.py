@@ -116,8 +116,9 @@ def shown(x: Floats, members: Ints) -> tuple[float, int]:
     sizes = np.bincount(members).astype(np.float64)
     values, counts = np.unique(x, return_counts=True)
     usual = values[counts == counts.max()]
-    unusual = [np.bincount(members, x != each) for each in usual]
-    return min(_shown(u, sizes) for u in unusual), min(np.count_nonzero(u) for u in unusual)
+    unusual = [sums_of((x != each).astype(np.float64), members) for each in usual]
+    holding = min(int(np.count_nonzero(u)) for u in unusual)
+    return min(_shown(u, sizes) for u in unusual), holding
 
 
 def _shown(unusual: Floats, sizes: Floats) -> float:

@@ -179,7 +179,8 @@ def share_of(
     error = found.error
     if error is None or error.skew == 0 or e.effective is None:
         return e, worth
-    assert e.low is not None and e.high is not None  # as has every share of two clusters
+    assert e.low is not None  # as has every share of two clusters
+    assert e.high is not None
     reach, furthest = error.ends(value, level), ends_at(found.least(level))
     if error.skew < 0:
         return cut(replace(e, low=min(e.low, max(reach[0], furthest[0]))), bounds), worth
