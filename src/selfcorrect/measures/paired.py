@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -22,11 +23,9 @@ from selfcorrect.measures.clusters import Floats, Ints, error_of_mean, sums_of, 
 from selfcorrect.measures.intervals import (
     LEVEL,
     Estimate,
-    effective_n,
     finite,
     one_cluster,
-    reaching,
-    unequal,
+    share_of,
 )
 
 #: Sign flips drawn where not all of them can be tried.
@@ -99,10 +98,11 @@ def share_difference(
     """The difference of two paired shares with Tango's interval at the effective n.
 
     Where every record is a cluster of its own this is Tango's interval itself. Otherwise the pairs
-    count as many as :func:`effective_n` says of their differences; a t interval or a bootstrap
-    of clusters covers too little where few answers changed (docs/statistics.md has the figures).
+    count as many as :meth:`~selfcorrect.measures.alike.Alike.worth` says of their differences; a t
+    interval or a bootstrap of clusters covers too little where few answers changed
+    (docs/statistics.md has the figures).
     Where clusters aren't of one size the interval reaches as far as its skewness, too
-    (:func:`~selfcorrect.measures.intervals.reaching`).
+    (:func:`~selfcorrect.measures.intervals.share_of`).
 
     Args:
         after, before: zeros and ones [n]; a pair with a NaN is left out.
@@ -112,24 +112,14 @@ def share_difference(
     d, members, missing = differences(after, before, clusters)
     if missing is not None:
         return missing
-    n, k = len(d), int(members[-1]) + 1
-    value = float(d.mean())
-    if k == 1:
-        return one_cluster(value, n)
-    effective, error = effective_n(d, members, level)
-    weight = effective / n
-    gained, lost = float((d > 0).sum()) * weight, float((d < 0).sum()) * weight
-    ends = tango(gained, lost, effective, level)
-    e = Estimate(
-        value,
-        *ends,
-        n,
-        k,
-        effective=unequal(members),
-        spread=float(d.var()) / weight,
-        worth=effective,
+    n = len(d)
+    if members[-1] == 0:
+        return one_cluster(float(d.mean()), n)
+    gained, lost = float((d > 0).mean()), float((d < 0).mean())
+    e, worth = share_of(
+        d, members, level, lambda n: tango(gained * n, lost * n, n, level), (-1.0, 1.0)
     )
-    return reaching(e, error, level, (-1.0, 1.0))
+    return replace(e, spread=float(d.var()) * n / worth, worth=worth)
 
 
 def share_test(after: ArrayLike, before: ArrayLike, clusters: ArrayLike) -> float | None:
