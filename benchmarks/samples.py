@@ -155,9 +155,9 @@ def run(model: Any, nli: Path, limit: int, turns: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--dialogues", type=int, default=48)
+    parser.add_argument("--dialogues", type=int, default=16)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--limit", type=int, default=16, help="dialogues of the measured run")
+    parser.add_argument("--limit", type=int, default=8, help="dialogues of the measured run")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "samples.json")
     given = parser.parse_args()
     import torch
