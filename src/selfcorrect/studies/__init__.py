@@ -8,11 +8,15 @@ from typing import cast
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.studies.base import Study
 
-#: Each is the name of a folder beside this file.
+#: Each is the name of a folder beside this file, with ``_`` for ``-``.
 _STUDIES = [
     "bridge",
+    "concept-drives-uncertainty",
     "concepts",
     "construct",
+    "convergence",
+    "injection",
+    "joint",
     "train",
 ]
 
@@ -30,4 +34,4 @@ def load(name: str) -> Study:
     """
     if name not in _STUDIES:
         raise UserError(f"there is no study {name!r}: {nearest(name, _STUDIES)}.")
-    return cast(Study, import_module(f"{__name__}.{name}").STUDY)
+    return cast(Study, import_module(f"{__name__}.{name.replace('-', '_')}").STUDY)

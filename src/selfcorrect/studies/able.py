@@ -1,0 +1,147 @@
+"""The preflight of studies on real models: can this model answer this question at all?
+
+Decided from round 1 and from whether anything moves, never from what a study is to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from selfcorrect.measures.intervals import Estimate, mean, proportion
+from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.rounds import LOW_MASS
+from selfcorrect.report.numbers import interval, percent, short
+from selfcorrect.studies.base import Inputs, Option, Preflight, Result
+from selfcorrect.studies.series import Series
+
+#: Fewer answers read than this, and the figures are of another question.
+LEAST_READ = 0.8
+#: Standard errors of an effect that is shown four times of five.
+_SHOWN = 2.8
+
+ANYWAY = Option("anyway", bool, False, "Go on though the model can't answer this question.")
+
+
+def checked(series: Series, needs: Collection[str]) -> Result:
+    """What a model does in round 1, and what speaks against asking it this question.
+
+    Args:
+        series: the arms; the first is looked at.
+        needs: of ``quality`` (more than guessing), ``moves`` (some answer changes), ``uncertainty``
+            and ``activation`` (they are recorded and vary).
+
+    Returns:
+        ``read``, ``outcome``, ``chance``, ``position`` (how often the letter chosen most is chosen,
+        and how often it would be if all were alike), ``flips``, ``mass``: estimates as tables, or
+        ``None`` where the task has none; ``detectable``, the smallest difference of the outcome
+        that so many examples show 4 times of 5; ``missing``: something needed isn't recorded;
+        ``why``: the reasons, in sentences, empty where the model is able.
+    """
+    panel, outcome = series.main, series.outcome
+    first = panel.at(panel.rounds[0])
+    read = proportion(first["parse_rate"], panel.clusters)
+    kind = proportion if outcome.kind == "share" else mean
+    level = kind(first["outcome"], panel.clusters)
+    mass = first["option_mass"][np.isfinite(first["option_mass"])]
+    median = float(np.median(mass)) if len(mass) else None
+    answers = panel.columns["answer"]
+    moved = (answers != answers[:, :1]) & np.isfinite(answers)
+    flips = proportion(moved.any(axis=1).astype(float), panel.clusters)
+    chance, position = _position(panel)
+    found: dict[str, Any] = {
+        "read": read.table(),
+        "outcome": level.table(),
+        "chance": chance,
+        "position": position,
+        "flips": flips.table(),
+        "mass": median,
+        "detectable": _detectable(series, level),
+    }
+    columns = {"uncertainty": series.uncertainty, "activation": series.activation}
+    missing = any(columns[name] is None for name in columns if name in needs)
+    return {**found, "missing": missing, "why": list(_reasons(series, needs, found))}
+
+
+def told(series: Series, needs: Collection[str], inputs: Inputs) -> Preflight:
+    """The preflight of a study: what :func:`checked` found, of which runs, and whether to go on.
+
+    It goes on where nothing speaks against it; or where the user says so, and nothing that the
+    analysis needs is missing.
+    """
+    found = checked(series, needs)
+    able = not found["why"] or (bool(inputs.settings["anyway"]) and not found["missing"])
+    whole: Result = {
+        "able": able,
+        "preflight": found,
+        "folders": {arm: str(run.folder) for arm, run in inputs.runs.items()},
+        "n": len(series.main.examples),
+        "clusters": len(np.unique(series.main.clusters)),
+        "left_out": series.left_out,
+    }
+    return Preflight(able, whole, series)
+
+
+def _position(panel: Panel) -> tuple[float | None, Result | None]:
+    """The share of right answers by guessing, and how often one letter is preferred."""
+    chosen = panel.columns["choice"][:, 0]
+    chosen = chosen[np.isfinite(chosen)].astype(int)
+    if not panel.options or not len(chosen):
+        return None, None
+    letters = max(2, int(chosen.max()) + 1)
+    counts = np.bincount(chosen, minlength=letters)
+    e = proportion((panel.columns["choice"][:, 0] == counts.argmax()).astype(float), panel.clusters)
+    return 1 / letters, {"letter": int(counts.argmax()), "alike": 1 / letters, **e.table()}
+
+
+def _detectable(series: Series, level: Estimate) -> float | None:
+    """From the spread of the outcome between the first arm's first and last round."""
+    x = series.main.columns["outcome"]
+    if x.shape[1] < 2:
+        return None
+    e = mean(x[:, -1] - x[:, 0], series.main.clusters)
+    if e.spread is None or e.n < 2:  # nothing moved: as if one of so many had
+        return _SHOWN / max(1, level.n) ** 0.5 * 0.1 if level.n else None
+    return float(_SHOWN * (e.spread / e.n) ** 0.5)
+
+
+def _reasons(series: Series, needs: Collection[str], found: Result) -> Any:
+    read, level = found["read"], found["outcome"]
+    if read["value"] is None or read["value"] < LEAST_READ:
+        yield (
+            f"only {percent(read['value'] or 0)} % of its first answers could be read "
+            f"{interval(read)}, and at least {percent(LEAST_READ)} % must be"
+        )
+    if found["mass"] is not None and found["mass"] < LOW_MASS:
+        yield (
+            f"the options hold a median of {short(found['mass'])} of its probability, so it hardly "
+            "considers them"
+        )
+    if "quality" in needs and found["chance"] is not None:
+        low = level["low"]
+        if low is None or low <= found["chance"]:
+            yield (
+                f"its {series.outcome.name} in round 1, {short(level['value'])} {interval(level)}, "
+                f"isn't shown to be above guessing ({short(found['chance'])})"
+            )
+    if "moves" in needs and not found["flips"]["value"]:
+        yield "not one of its answers changes from one round to another"
+    for name, column in (("uncertainty", series.uncertainty), ("activation", series.activation)):
+        if name not in needs:
+            continue
+        if column is None:
+            hint = "--samples 5" if name == "uncertainty" else "--concept NAME, of a local model"
+            yield f"its {name} isn't recorded: run with {hint}"
+            continue
+        arm = next(iter(series.panels))
+        values = series.of(arm, column)
+        known = values[np.isfinite(values)]
+        if not len(known) or np.ptp(known) < 1e-9:
+            yield f"its {name} is the same in all records"
+
+
+def sentence(found: Result) -> str:
+    """That a model can't answer a question, and why."""
+    return "This model can't answer this question: " + "; ".join(found["why"]) + "."

@@ -1,0 +1,63 @@
+"""Does repeated instruction settle a model: its outcome, uncertainty, calibration, activation?
+
+- :mod:`.analysis`: curves by arm, from which round each stays, differences from the controls, and
+  what goes ahead of what;
+- :mod:`.sheet`: the findings, tables and charts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from selfcorrect.runs import RunSpec, StrategySpec
+from selfcorrect.studies.able import ANYWAY
+from selfcorrect.studies.base import QUICK, Inputs, Preflight, Result, Settings, Study
+from selfcorrect.studies.convergence.sheet import QUESTION, sheet
+from selfcorrect.studies.sizes import sized
+
+#: The first is the one asked about, the others are what it is compared with.
+ARMS = ("intrinsic", "repeat", "negation", "baseline")
+_QUICK = {"limit": 40, "rounds": 5}
+
+
+def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
+    """The four runs, which differ in their strategy only."""
+    from selfcorrect.studies.series import with_inside
+
+    spec = with_inside(sized(spec, settings, _QUICK))
+    return {
+        arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}
+                             | ({"rounds": 1} if arm == "baseline" else {}))
+        for arm in ARMS
+    }  # fmt: skip
+
+
+def _preflight(inputs: Inputs) -> Preflight:
+    from selfcorrect.studies.convergence.analysis import preflight
+
+    return preflight(inputs)
+
+
+def _analyse(inputs: Inputs) -> Result:
+    from selfcorrect.studies.convergence.analysis import analyse
+
+    return analyse(inputs)
+
+
+STUDY = Study(
+    about="Does a repeated instruction settle a model, and what settles first?",
+    details=(
+        "Outcome, uncertainty, calibration and the activation of a concept by round, in the run "
+        "and in three others on the same examples: the question merely asked again, the goal "
+        "reversed, no goal. Of each the round from which it stays, its difference from those at "
+        "the last round, and which of two goes ahead of the other."
+    ),
+    question=QUESTION,
+    source="arXiv 2406.02378 and 2510.07290",
+    options=[QUICK, ANYWAY],
+    plan=plan,
+    fixed=("strategy",),
+    preflight=_preflight,
+    analyse=_analyse,
+    sheet=sheet,
+)

@@ -1,0 +1,127 @@
+"""The injected run minus the plain one, by how many rounds ago the injection was."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.intervals import Estimate, means
+from selfcorrect.measures.paired import holm
+from selfcorrect.studies.able import told
+from selfcorrect.studies.base import Inputs, Preflight, Result
+from selfcorrect.studies.convergence.analysis import ACTIVATION_MARGIN
+from selfcorrect.studies.series import Series, series
+
+_NEEDS = ("moves",)
+
+
+def preflight(inputs: Inputs) -> Preflight:
+    """Whether answers can be read, and any of them moves."""
+    return told(series(inputs.runs), _NEEDS, inputs)
+
+
+def analyse(inputs: Inputs) -> Result:
+    """All of it; JSON's types.
+
+    Returns:
+        What the preflight found; ``outcome``, ``uncertainty``, ``concept``, ``activation``,
+        ``layer``, ``rounds``, ``injected``; ``curves``: measure → arm → an estimate a round;
+        ``lags``: measure → by rounds since the injection the difference from the plain run, with
+        ``p_holm`` over all lags of the measure and ``state``: ``shown``, ``gone`` (within the
+        margin) or ``undecided``; ``lasts``: measure → the last lag up to which every one is shown
+        (−1: none), and ``gone``: the first from which all are within the margin, or ``None``.
+    """
+    arms: Series = inputs.preflight.data
+    spec = inputs.runs["injection"].spec
+    rounds = tuple(spec.strategy.parameters["injected"])
+    names = list(filter(None, [arms.outcome.name, arms.uncertainty, arms.activation]))
+    margins = {**arms.margins, str(arms.activation): ACTIVATION_MARGIN}
+    lags = {name: _lags(arms, name, rounds, margins.get(name)) for name in names}
+    return {
+        **inputs.preflight.found,
+        "outcome": arms.outcome.name,
+        "better": arms.outcome.better,
+        "uncertainty": arms.uncertainty,
+        "concept": arms.concept,
+        "activation": arms.activation,
+        "layer": arms.layer,
+        "rounds": list(arms.main.rounds),
+        "injected": list(rounds),
+        "margins": {name: margins.get(name) for name in names},
+        "curves": {name: {arm: _curve(arms, arm, name) for arm in arms.panels} for name in names},
+        "lags": lags,
+        "lasts": {name: lasts([row["state"] for row in of]) for name, of in lags.items()},
+        "settings": dict(inputs.settings),
+    }
+
+
+def _curve(arms: Series, arm: str, name: str) -> list[dict[str, Any]]:
+    x, clusters = arms.of(arm, name), arms.panels[arm].clusters
+    return [e.table() for e in means(dict(enumerate(x.T)), clusters).values()]
+
+
+def _lags(
+    arms: Series, name: str, injected: tuple[int, ...], margin: float | None
+) -> list[dict[str, Any]]:
+    """The difference from the plain run by how many rounds ago the last injection was."""
+    difference = arms.of("injection", name) - arms.of("intrinsic", name)
+    by_lag = {
+        lag: _mean_of(difference[:, places])
+        for lag, places in places_of(injected, arms.main.rounds).items()
+    }
+    found = means(by_lag, arms.main.clusters)
+    # an interval at a level that has both its ends on one side of 0 is a test at that level
+    ps = {lag: _p(e) for lag, e in found.items()}
+    known = {lag: p for lag, p in ps.items() if p is not None}
+    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    rows = []
+    for lag, e in found.items():
+        state = "undecided"
+        ends = None if e.low is None or e.high is None else max(abs(e.low), abs(e.high))
+        if margin is not None and ends is not None and ends <= margin:
+            state = "gone"
+        elif adjusted.get(lag, 1.0) < 0.05 and not e.few:
+            state = "shown"
+        rows.append({"lag": lag, **e.table(), "p_holm": adjusted.get(lag), "state": state})
+    return rows
+
+
+def places_of(injected: tuple[int, ...], rounds: tuple[int, ...]) -> dict[int, list[int]]:
+    """Rounds since the last injection → the places of such rounds; those before the first have
+    none."""
+    found: dict[int, list[int]] = {}
+    for place, number in enumerate(rounds):
+        before = [r for r in injected if r <= number]
+        if before:
+            found.setdefault(number - before[-1], []).append(place)
+    return dict(sorted(found.items()))
+
+
+def lasts(states: list[str]) -> dict[str, int | None]:
+    """Up to which lag a difference is shown, and from which it is gone."""
+    shown = next((lag for lag, state in enumerate(states) if state != "shown"), len(states)) - 1
+    gone = len(states)
+    while gone and states[gone - 1] == "gone":
+        gone -= 1
+    return {"shown": shown, "gone": gone if gone < len(states) else None}
+
+
+def _mean_of(values: Floats) -> Floats:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a dialogue without any stays missing
+        return np.asarray(np.nanmean(values, axis=1))
+
+
+def _p(e: Estimate) -> float | None:
+    """Two-sided p of no difference, from the interval: normal, as far as its half goes."""
+    from scipy import stats
+
+    if e.value is None or e.low is None or e.high is None:
+        return None
+    side = e.value - e.low if e.value > 0 else e.high - e.value
+    if side <= 0:
+        return 1.0
+    return float(2 * stats.norm.sf(abs(e.value) / (side / stats.norm.ppf(0.975))))

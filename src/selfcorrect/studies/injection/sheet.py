@@ -1,0 +1,169 @@
+"""How long an injected instruction lasts, in words, tables and charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.numbers import MISSING, count, p_value, short
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.words import (
+    curves,
+    estimate,
+    label,
+    preflight,
+    settings,
+    sized,
+    unable,
+)
+
+QUESTION = "How many rounds does one reversed instruction last?"
+TITLE = "Injection"
+
+Result = Mapping[str, Any]
+
+_ASKED = (
+    "Two runs on the same examples, the same up to the injected round; there the review asks for "
+    "the opposite of the goal. What the runs differ by afterwards is what that one instruction "
+    "left behind. Published (arXiv 2406.02378): the effect of an immoral round lasts one round.",
+    "Of several injected rounds, each lag is the mean over all of them, a dialogue counting once. "
+    "A later injection isn't seen apart from what an earlier one may have left.",
+)
+_NOT = (
+    "The reversed instruction stays in the transcript. If its effect ends, the model attends to it "
+    "no more, or newer instructions outweigh it; which of the two isn't shown here.",
+    "“Gone” is said where the interval lies within the margin, and never because a difference "
+    "isn't shown.",
+)
+
+
+def sheet(result: Result) -> Sheet:
+    """The sheet of what the analysis returns."""
+    if not result["able"]:
+        return unable(TITLE, QUESTION, result)
+    return Sheet(
+        title=TITLE,
+        question=QUESTION,
+        findings=list(findings(result)),
+        sections=[
+            Section("What is asked", _ASKED, [preflight(result["preflight"])]),
+            Section(
+                "By rounds since the injection",
+                [],
+                [_table(result), *(_lags(result, name) for name in result["lags"])],
+            ),
+            Section(
+                "By round",
+                [f"Injected: round {', '.join(map(str, result['injected']))}."],
+                [curves(name, of, result["rounds"]) for name, of in result["curves"].items()],
+            ),
+            Section("What it doesn't show", _NOT),
+        ],
+        settings=settings(result),
+    )
+
+
+def findings(result: Result) -> Iterator[str]:
+    """A sentence a measure: what the injection did at once, and how long it is seen."""
+    for name, rows in result["lags"].items():
+        yield _finding(name, rows, result["lasts"][name], result["margins"][name])
+    why = result["preflight"]["why"]
+    if why:
+        yield "Read all this with care: " + "; ".join(why) + "."
+
+
+def _finding(name: str, rows: list[Result], told: Result, margin: float | None) -> str:
+    first = rows[0]
+    what = label(name).capitalize()
+    seen = f"{estimate(first, signed=True)}, {sized(first)}"
+    if first["state"] == "gone":
+        return (
+            f"{what}: the injected round changes it by no more than ±{short(margin or 0)} even at "
+            f"once: {seen}."
+        )
+    if first["state"] != "shown":
+        return f"{what}: the injected round isn't shown to change it, even at once: {seen}."
+    later = told["shown"]
+    after = (
+        "not shown any more in the round after"
+        if later == 0
+        else f"still shown {count(later, 'round')} later"
+    )
+    gone = (
+        f"shown to be gone (within ±{short(margin or 0)}) from {count(told['gone'], 'round')} "
+        "later on"
+        if told["gone"] is not None
+        else "never shown to be gone"
+    )
+    most = rows[-1]["lag"]
+    return (
+        f"{what}: the injected round changes it at once, {seen}; {after}, and {gone} (seen up to "
+        f"{count(most, 'round')} later)."
+    )
+
+
+def _table(result: Result) -> Table:
+    rows = [
+        [
+            f"{label(name)}, {_since(row['lag'])}",
+            estimate(row, signed=True),
+            MISSING if row["p_holm"] is None else p_value(row["p_holm"]),
+            {"shown": "differs", "gone": "the same", "undecided": "undecided"}[row["state"]],
+        ]
+        for name, of in result["lags"].items()
+        for row in of
+    ]
+    return Table("Injected run minus the plain one", ["", "difference", "p, Holm", ""], rows)
+
+
+def _since(lag: int) -> str:
+    return "in that round" if lag == 0 else f"{count(lag, 'round')} later"
+
+
+def _lags(result: Result, name: str) -> Chart:
+    rows = [row for row in result["lags"][name] if row["value"] is not None]
+    margin = result["margins"][name]
+    shapes = []
+    if margin is not None:
+        shapes = [
+            {
+                "type": "rect",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": -margin,
+                "y1": margin,
+                "line": {"width": 0},
+                "fillcolor": "@soft/40",
+            }
+        ]
+    trace = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": "injected minus plain",
+        "x": [row["lag"] for row in rows],
+        "y": [row["value"] for row in rows],
+        "error_y": error_bars(rows, "@outcome"),
+        "line": {"color": "@outcome", "width": 2},
+        "marker": {"color": "@outcome", "size": 7},
+        "hovertext": [said(row, "score") for row in rows],
+        "hoverinfo": "text",
+    }
+    return Chart(
+        name="lags-" + "".join(c if c.isalnum() else "-" for c in name),
+        title=f"{label(name).capitalize()} after an injection",
+        alt=f"Difference in {label(name)} by rounds since the injection, with intervals.",
+        data=[trace],
+        layout={
+            "xaxis": {
+                "title": {"text": "rounds since the injection"},
+                "dtick": 1,
+                "tickformat": "d",
+            },
+            "yaxis": {"title": {"text": "difference"}},
+            "shapes": shapes,
+            "showlegend": False,
+        },
+        caption="Bars are 95 % intervals over clusters; the band is the margin.",
+    )

@@ -1,0 +1,52 @@
+"""Are uncertainty and activation associated with right answers, record by record?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from selfcorrect.runs import RunSpec, StrategySpec
+from selfcorrect.studies.able import ANYWAY
+from selfcorrect.studies.base import QUICK, Inputs, Preflight, Result, Settings, Study
+from selfcorrect.studies.joint.sheet import QUESTION, sheet
+from selfcorrect.studies.sizes import sized
+
+ARMS = ("intrinsic", "repeat")
+_QUICK = {"limit": 40, "rounds": 4}
+
+
+def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
+    """The run with the instruction, and the one in which the question is merely asked again."""
+    from selfcorrect.studies.series import with_inside
+
+    spec = with_inside(sized(spec, settings, _QUICK))
+    return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
+
+
+def _preflight(inputs: Inputs) -> Preflight:
+    from selfcorrect.studies.joint.analysis import preflight
+
+    return preflight(inputs)
+
+
+def _analyse(inputs: Inputs) -> Result:
+    from selfcorrect.studies.joint.analysis import analyse
+
+    return analyse(inputs)
+
+
+STUDY = Study(
+    about="Do uncertainty and the activation of a concept tell right answers from wrong ones?",
+    details=(
+        "A regression of the outcome of every record on both, each split into its example's mean "
+        "and how far a round is from it, with an intercept for every round and errors over "
+        "clusters; per standard deviation, alone and together."
+    ),
+    question=QUESTION,
+    source="arXiv 2406.02378",
+    options=[QUICK, ANYWAY],
+    plan=plan,
+    fixed=("strategy",),
+    preflight=_preflight,
+    analyse=_analyse,
+    sheet=sheet,
+)

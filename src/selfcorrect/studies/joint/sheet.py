@@ -1,0 +1,142 @@
+"""How uncertainty and activation go with the outcome, in words, tables and a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.numbers import MISSING, p_value
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.words import LINES, estimate, preflight, settings, sized, unable
+
+QUESTION = "Do uncertainty and the concept's activation go with better answers, each by itself?"
+TITLE = "Uncertainty, activation and correctness"
+
+Result = Mapping[str, Any]
+
+_ASKED = (
+    "Every record has an outcome, an uncertainty and an activation. Each of the last two is split "
+    "in two: the mean of its example over the rounds (are examples on which the model is surer "
+    "those that it gets right?) and how far a round is from that mean (is it right in the rounds "
+    "in which it is surer?). Only the second can be about what a round did. Every round has an "
+    "intercept of its own, so that a trend that all share isn't taken for a link.",
+)
+_NOT = (
+    "An association of records is no effect. An easy example is answered rightly and surely, for a "
+    "reason that neither uncertainty nor activation need have a part in.",
+    "Coefficients are for a linear relation. One that turns, such as too much of a concept doing "
+    "harm, would show as none.",
+)
+
+
+def sheet(result: Result) -> Sheet:
+    """The sheet of what the analysis returns."""
+    if not result["able"]:
+        return unable(TITLE, QUESTION, result)
+    return Sheet(
+        title=TITLE,
+        question=QUESTION,
+        findings=list(findings(result)),
+        sections=[
+            Section("What is asked", _ASKED, [preflight(result["preflight"])]),
+            Section("The coefficients", [], [_table(result), _chart(result)]),
+            Section("What it doesn't show", _NOT),
+        ],
+        settings=settings(result),
+    )
+
+
+def findings(result: Result) -> Iterator[str]:
+    """A sentence on each part in the run, and whether the control shows it too."""
+    mine = result["fits"]["intrinsic"]["together"]
+    theirs = result["fits"]["repeat"]["together"]
+    for name, e in mine.items():
+        yield _finding(name, e, theirs.get(name), result)
+    if result["activation"] is None:
+        yield "No concept was read: --concept NAME, on a local model, adds its activation."
+    why = result["preflight"]["why"]
+    if why:
+        yield "Read all this with care: " + "; ".join(why) + "."
+
+
+def _finding(name: str, e: Result, control: Result | None, result: Result) -> str:
+    what, part = name.split(", ")
+    of = f"{what.capitalize()} {'between examples' if part == 'between' else 'from round to round'}"
+    if e["value"] is None:
+        return f"{of}: it can't be told ({e['why']})."
+    unit = "log odds" if result["family"] == "logit" else result["outcome"]
+    seen = (
+        f"{estimate(e, signed=True)} {unit} per standard deviation, p {p_value(e['p_holm'])} "
+        f"(Holm), {sized(e)}"
+    )
+    shown = _shown(e)
+    if not shown:
+        return f"{of} isn't shown to go with better or worse answers: {seen}."
+    also = ""
+    if control is not None and control["value"] is not None:
+        same = (control["p_holm"] or 1) < 0.05 and (control["value"] > 0) == (e["value"] > 0)
+        also = ", as it does" if same else ", which it isn't shown to do"
+        also += " where the question is merely repeated"
+    return f"{of} goes with {'better' if shown > 0 else 'worse'} answers{also}: {seen}."
+
+
+def _shown(e: Result) -> int:
+    few = e.get("effective_clusters", e["clusters"]) < 5
+    if e["p_holm"] is None or e["p_holm"] >= 0.05 or few:
+        return 0
+    return 1 if e["value"] > 0 else -1
+
+
+def _table(result: Result) -> Table:
+    rows = []
+    for arm, fits in result["fits"].items():
+        for name, e in fits["together"].items():
+            rows.append(
+                [
+                    f"{name}, {arm}",
+                    estimate(fits["alone"][name], signed=True),
+                    estimate(e, signed=True),
+                    p_value(e["p"]),
+                    MISSING if e["p_holm"] is None else p_value(e["p_holm"]),
+                ]
+            )
+    unit = "log odds" if result["family"] == "logit" else result["outcome"]
+    note = f"{unit.capitalize()} per standard deviation of all records; up is better."
+    heads = ["", "alone", "together", "p", "p, Holm"]
+    return Table("What goes with better answers", heads, rows, note)
+
+
+def _chart(result: Result) -> Chart:
+    traces = []
+    names = list(next(iter(result["fits"].values()))["together"])
+    for at, (arm, fits) in enumerate(result["fits"].items()):
+        known = [n for n in names if fits["together"][n]["low"] is not None]
+        found = [fits["together"][n] for n in known]
+        colour = LINES[arm][0]
+        bars = error_bars(found, colour)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": arm,
+                "x": [e["value"] for e in found],
+                "y": [names.index(n) + 0.12 * at for n in known],
+                "error_x": bars,
+                "marker": {"color": colour, "size": 8},
+                "hovertext": [said(e, "score") for e in found],
+                "hoverinfo": "text+name",
+            }
+        )
+    return Chart(
+        name="coefficients",
+        title="Coefficients, per standard deviation",
+        alt="A coefficient for each part of uncertainty and activation, with intervals.",
+        data=traces,
+        layout={
+            "xaxis": {"title": {"text": "goes with better answers →"}, "zeroline": True},
+            "yaxis": {"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False},
+        },
+        caption="Bars are 95 % intervals over clusters.",
+        height="16rem",
+    )

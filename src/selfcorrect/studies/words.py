@@ -1,0 +1,150 @@
+"""How the studies of the inside write their estimates, and what their findings have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from selfcorrect.measures.catalogue import MEASURES
+from selfcorrect.report.charts.traces import Trace, error_bars, said
+from selfcorrect.report.numbers import MISSING, clusters, interval, percent, short
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+
+Estimate = Mapping[str, Any]
+Result = Mapping[str, Any]
+
+#: How each arm is drawn: colour, dash.
+LINES = {
+    "intrinsic": ("@outcome", "solid"),
+    "repeat": ("@baseline", "dash"),
+    "negation": ("@lost", "dot"),
+    "baseline": ("@other", "longdash"),
+    "injection": ("@confidence", "dashdot"),
+}
+_LABELS = {m.name: m.label for m in MEASURES}
+
+
+def label(name: str) -> str:
+    """A measure's name for readers."""
+    if name.startswith("activation_"):
+        return f"activation of “{name.removeprefix('activation_')}”"
+    return _LABELS.get(name, name.replace("_", " "))
+
+
+def estimate(e: Estimate | None, places: int = 3, *, signed: bool = False) -> str:
+    """``.601 [.552, .663]``, or a dash."""
+    if e is None or e["value"] is None:
+        return MISSING
+    return f"{short(e['value'], places, signed=signed)} {interval(e, places)}"
+
+
+def sized(e: Estimate) -> str:
+    """``n 120, 40 clusters``."""
+    return f"n {e['n']:,}, {clusters(e)}"
+
+
+def unable(title: str, question: str, result: Result) -> Sheet:
+    """The sheet of a question that a model can't answer."""
+    from selfcorrect.studies.able import sentence
+
+    found = result["preflight"]
+    go_on = "" if found["missing"] else "; --anyway does it all the same"
+
+    return Sheet(
+        title=title,
+        question=question,
+        findings=[sentence(found), f"So nothing is analysed{go_on}."],
+        sections=[Section("What was checked first", [], [preflight(found)])],
+        settings=settings(result),
+    )
+
+
+def preflight(found: Result) -> Table:
+    """What a model does in round 1."""
+    rows = [
+        ("answers read", estimate(found["read"]), "at least .8"),
+        ("outcome, round 1", estimate(found["outcome"]), _than_chance(found)),
+        ("dialogues whose answer ever changes", estimate(found["flips"]), ""),
+    ]
+    if found["mass"] is not None:
+        rows.append(("option mass, median", short(found["mass"], 3), "at least .5"))
+    if found["position"] is not None:
+        letter = "abcdefghijklmnopqrstuvwxyz"[found["position"]["letter"] % 26]
+        alike = short(found["position"]["alike"])
+        rows.append(
+            (
+                f"answers ({letter}), the most frequent",
+                estimate(found["position"]),
+                f"{alike} alike",
+            )
+        )
+    if found["detectable"] is not None:
+        rows.append(
+            ("smallest change of the outcome that is shown 4 times of 5",
+             short(found["detectable"], 3), "")
+        )  # fmt: skip
+    return Table("Preflight", ["", "this model", "needed, or by chance"], rows)
+
+
+def _than_chance(found: Result) -> str:
+    return "" if found["chance"] is None else f"{short(found['chance'])} by guessing"
+
+
+def settings(result: Result) -> dict[str, str]:
+    """What the page says it was made with."""
+    left = result.get("left_out", 0)
+    return {
+        **result.get("folders", {}),
+        "examples": f"{result['n']:,}",
+        "clusters": f"{result['clusters']:,}",
+        **({"left out, as not all arms have them": f"{left:,}"} if left else {}),
+    }
+
+
+def curves(
+    name: str, of: Mapping[str, Sequence[Estimate | None]], rounds: Sequence[int], caption: str = ""
+) -> Chart:
+    """A measure by round, an arm a line, each with its interval."""
+    traces: list[Trace] = []
+    for at, (arm, found) in enumerate(of.items()):
+        known = [
+            (t, e) for t, e in zip(rounds, found, strict=False) if e and e["value"] is not None
+        ]
+        if not known:
+            continue
+        colour, dash = LINES.get(arm, ("@ink", "solid"))
+        each = [e for _, e in known]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": arm,
+                "x": [t + 0.05 * at for t, _ in known],
+                "y": [e["value"] for e in each],
+                "error_y": error_bars(each, colour),
+                "line": {"color": colour, "dash": dash, "width": 2},
+                "marker": {"color": colour, "size": 6},
+                "hovertext": [said(e, "score") for e in each],
+                "hoverinfo": "text+name",
+            }
+        )
+    return Chart(
+        name="curve-" + "".join(c if c.isalnum() else "-" for c in name),
+        title=label(name).capitalize(),
+        alt=f"{label(name)} by round, a line for each of {', '.join(of)}, with intervals.",
+        data=traces,
+        layout={
+            "xaxis": {"title": {"text": "round"}, "dtick": 1, "tickformat": "d"},
+            "yaxis": {"title": {"text": label(name)}},
+        },
+        caption=caption or "Bars are 95 % intervals over clusters.",
+    )
+
+
+def share(e: Estimate) -> str:
+    """``12 % [8, 18]``."""
+    if e["value"] is None:
+        return MISSING
+    if e["low"] is None:
+        return f"{percent(e['value'])} %"
+    return f"{percent(e['value'])} % [{percent(e['low'])}, {percent(e['high'])}]"
