@@ -35,15 +35,14 @@ class _Cells:
     before: Floats
 
 
-def order(
-    c: ArrayLike, u: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL
-) -> dict[str, Any]:
+def order(c: ArrayLike, u: ArrayLike, clusters: ArrayLike, *, family: int = 1) -> dict[str, Any]:
     """Does one of two series go ahead of the other?
 
     Args:
         c, u: [D, T], a row a dialogue, a column a round; NaN is missing.
         clusters: the cluster of each dialogue [D].
-        level: of the intervals.
+        family: among how many pairs of series this is one; what may be named wrongly is divided
+            by it.
 
     Returns:
         ``forward``, c on the next u, and ``backward``, u on the next c: of each ``levels`` and
@@ -63,17 +62,19 @@ def order(
     found: dict[str, Any] = {}
     for way, (leader, follower) in ways.items():
         each = {
-            name: _alone(cells(leader, follower), names, level)
+            name: _alone(cells(leader, follower), names)
             for name, cells in (("levels", _levels), ("changes", _changes))
         }
-        signs = {_sign(of) for of in each.values()}
+        signs = {_sign(of, family) for of in each.values()}
         found[way] = {
             **{name: of.table() for name, of in each.items()},
             "shown": signs.pop() if len(signs) == 1 else 0,
         }
-    more = _more(ways, found, names, level)
+    more = _more(ways, found, names)
     found["more"] = more.table()
-    found["first"] = _first(found["forward"]["shown"], found["backward"]["shown"], _sign(more))
+    found["first"] = _first(
+        found["forward"]["shown"], found["backward"]["shown"], _sign(more, family)
+    )
     return found
 
 
@@ -95,7 +96,7 @@ def _changes(leader: Floats, follower: Floats) -> _Cells:
     return _Cells(mine[:, 1:], moved[:, :-1], mine[:, :-1])
 
 
-def _alone(cells: _Cells, names: NDArray[Any], level: float) -> Coefficient:
+def _alone(cells: _Cells, names: NDArray[Any]) -> Coefficient:
     """What the leader tells of the next value of what follows it."""
     dialogues, rounds = cells.after.shape
     return regression(
@@ -103,7 +104,6 @@ def _alone(cells: _Cells, names: NDArray[Any], level: float) -> Coefficient:
         {"leader": cells.leader.ravel(), "before": cells.before.ravel()},
         np.repeat(names, rounds),
         fixed=np.tile(np.arange(rounds), dialogues),
-        level=level,
     )["leader"]
 
 
@@ -111,7 +111,6 @@ def _more(
     ways: dict[str, tuple[Floats, Floats]],
     found: dict[str, Any],
     names: NDArray[Any],
-    level: float,
 ) -> Coefficient:
     """|forward| − |backward| of the changes: both regressions as one, each with its own
     coefficients, so that what they have in common is in the error."""
@@ -133,14 +132,14 @@ def _more(
         )
     joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     after, clusters, cell = (joined.pop(key) for key in ("after", "clusters", "cell"))
-    return regression(after, joined, clusters, fixed=cell, level=level)["forward"]
+    return regression(after, joined, clusters, fixed=cell)["forward"]
 
 
-def _sign(found: Coefficient) -> int:
+def _sign(found: Coefficient, family: int) -> int:
     e = found.estimate
-    if e.low is None or e.high is None or e.few:
+    if e.value is None or found.p is None or e.few or found.p >= (1 - LEVEL) / family:
         return 0
-    return 1 if e.low > 0 else -1 if e.high < 0 else 0
+    return 1 if e.value > 0 else -1
 
 
 def _scaled(values: ArrayLike) -> Floats:

@@ -167,5 +167,7 @@ def _orders(arms: Series) -> dict[str, Any]:
         if one is None or other is None or len(arms.main.rounds) < LEAST_ROUNDS:
             found[name] = None
             continue
-        found[name] = order(arms.of(first, one), arms.of(first, other), arms.main.clusters)
+        found[name] = order(
+            arms.of(first, one), arms.of(first, other), arms.main.clusters, family=len(pairs)
+        )
     return found

@@ -9,6 +9,7 @@ import numpy as np
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import Estimate, means
+from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm
 from selfcorrect.studies.able import told
 from selfcorrect.studies.base import Inputs, Preflight, Result
@@ -67,14 +68,20 @@ def _lags(
     arms: Series, name: str, injected: tuple[int, ...], margin: float | None
 ) -> list[dict[str, Any]]:
     """The difference from the plain run by how many rounds ago the last injection was."""
-    difference = arms.of("injection", name) - arms.of("intrinsic", name)
-    by_lag = {
-        lag: _mean_of(difference[:, places])
-        for lag, places in places_of(injected, arms.main.rounds).items()
-    }
-    found = means(by_lag, arms.main.clusters)
-    # an interval at a level that has both its ends on one side of 0 is a test at that level
-    ps = {lag: _p(e) for lag, e in found.items()}
+    after, before = arms.of("injection", name), arms.of("intrinsic", name)
+    every = places_of(injected, arms.main.rounds)
+    found: dict[int, Estimate] = {}
+    ps: dict[int, float | None] = {}
+    for lag, places in every.items():
+        if name == arms.outcome.name:
+            both = after[:, places].ravel(), before[:, places].ravel()
+            clusters = np.repeat(arms.main.clusters, len(places))
+            found[lag] = paired(arms.outcome, *both, clusters)
+            ps[lag] = paired_test(arms.outcome, *both, clusters)
+        else:
+            x = _mean_of((after - before)[:, places])
+            found[lag] = means({lag: x}, arms.main.clusters)[lag]
+            ps[lag] = _p(found[lag])
     known = {lag: p for lag, p in ps.items() if p is not None}
     adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
     rows = []

@@ -1,0 +1,55 @@
+"""Arms of a study with made-up series, for tests of what is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from panels import MARGINS, made
+from selfcorrect.measures.catalogue import Own
+from selfcorrect.measures.panel import Panel
+from selfcorrect.outcome import ACCURACY
+from selfcorrect.studies.able import checked
+from selfcorrect.studies.base import Inputs, Preflight
+from selfcorrect.studies.series import Series
+
+ACTIVATION = "activation_biased"
+
+
+def arms(
+    series: Mapping[str, tuple[Any, Any, Any]], clusters: Any, *, concept: bool = True
+) -> Series:
+    """Arms from (right, entropy, activation) of each, [D, T]."""
+    panels: dict[str, Panel] = {}
+    for arm, (right, entropy, activation) in series.items():
+        panel = made(right, entropy=np.asarray(entropy, float), confidence=np.exp(-entropy))
+        own = {ACTIVATION: np.asarray(activation, float)} if concept else {}
+        names = np.asarray(clusters, np.uint64)
+        panels[arm] = Panel(panel.rounds, panel.examples, names, panel.columns, own)
+    return Series(
+        panels,
+        Own(ACCURACY, {ACTIVATION: "made up"} if concept else {}),
+        MARGINS,
+        "entropy",
+        "biased" if concept else None,
+        ACTIVATION if concept else None,
+        11 if concept else None,
+        0,
+    )
+
+
+def inputs(series: Series, needs: tuple[str, ...] = (), **settings: Any) -> Inputs:
+    """What an analysis gets; nothing is run."""
+    found = {
+        "able": True,
+        "preflight": checked(series, needs),
+        "folders": {},
+        "n": len(series.main.examples),
+        "clusters": len(np.unique(series.main.clusters)),
+        "left_out": 0,
+    }
+    runs: Any = {arm: SimpleNamespace() for arm in series.panels}
+    return Inputs(settings, runs, preflight=Preflight(True, found, series))

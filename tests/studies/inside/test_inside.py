@@ -1,0 +1,231 @@
+"""The studies of the inside on made-up series: what is planted is found, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inside import ACTIVATION, arms, inputs
+from panels import made
+from selfcorrect.errors import UserError
+from selfcorrect.measures.convergence import convergence
+from selfcorrect.report.sheet import page
+from selfcorrect.runs import RunSpec
+from selfcorrect.studies import load
+from selfcorrect.studies.able import checked, sentence
+from selfcorrect.studies.convergence.analysis import stays
+from selfcorrect.studies.injection import injected
+from selfcorrect.studies.injection.analysis import lasts, places_of
+
+DIALOGUES, ROUNDS = 240, 6
+CLUSTERS = np.repeat(np.arange(60), 4)
+
+
+def _noise(rng: np.random.Generator) -> np.ndarray:
+    return rng.normal(size=(DIALOGUES, ROUNDS))
+
+
+def _right(rng: np.random.Generator, p: Any) -> np.ndarray:
+    return (rng.random((DIALOGUES, ROUNDS)) < p).astype(float)
+
+
+def _told(name: str, result: dict[str, Any]) -> str:
+    """The findings in one text; the result is JSON, and its page can be made."""
+    json.dumps(result, allow_nan=False)
+    sheet = load(name).sheet(result)
+    assert page(sheet).startswith("<!doctype html>")
+    return " ".join(sheet.findings)
+
+
+# --- convergence ----------------------------------------------------------------------------------
+
+
+def _convergence(series: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    made_up = arms(series, CLUSTERS)
+    result = load("convergence").analyse(inputs(made_up, quick=False, anyway=False))
+    return result, _told("convergence", result)
+
+
+def test_what_is_planted_in_an_arm_is_found_against_its_controls() -> None:
+    rng = np.random.default_rng(0)
+    t = np.arange(ROUNDS)
+    falls = 0.9 * np.exp(-t) + 0.05 + 0.01 * np.abs(_noise(rng))
+    flat = 0.9 + 0.01 * np.abs(_noise(rng))
+    plain = _right(rng, 0.5), flat, 0.01 * _noise(rng)
+    result, told = _convergence(
+        {
+            "intrinsic": (_right(rng, 0.5), falls, 0.2 * (1 - np.exp(-t)) + 0.01 * _noise(rng)),
+            "repeat": plain,
+            "negation": plain,
+            "baseline": tuple(x[:, :1] for x in plain),
+        }
+    )
+    repeat = result["against"]["repeat"]["difference"]
+    assert repeat["entropy"]["high"] < -0.5
+    assert repeat[ACTIVATION]["verdict"] == "higher"
+    assert repeat["accuracy"]["verdict"] == "undecided"
+    assert result["stays"]["entropy"]["repeat"]["round"] == 1
+    assert "Entropy: it isn't shown to stay" in told or "Entropy: it stays" in told
+    assert "is below the merely repeated question's" in told
+    assert "Accuracy:" in told
+    assert "isn't shown to differ from the merely repeated question's" in told
+
+
+def test_arms_that_are_alike_are_found_to_be() -> None:
+    rng = np.random.default_rng(1)
+    level, names = 0.5 + 0.05 * _noise(rng), ("intrinsic", "repeat", "negation", "baseline")
+    result, told = _convergence(
+        {arm: (_right(rng, 0.5), level + 0.01 * _noise(rng), 0.02 * _noise(rng)) for arm in names}
+    )
+    assert result["against"]["repeat"]["difference"]["entropy"]["verdict"] == "same"
+    assert result["stays"]["entropy"]["intrinsic"]["round"] == 1
+    assert "goes ahead of" not in told.replace("is shown to go ahead of", "")
+
+
+def test_a_round_from_which_an_activation_stays_is_that_of_convergence() -> None:
+    rng = np.random.default_rng(2)
+    values = 0.3 * np.exp(-np.arange(ROUNDS)) + 0.02 * _noise(rng)
+    panel = made(np.ones((DIALOGUES, ROUNDS)), entropy=values)
+    for margin in (0.01, 0.03, 0.1, 0.5):
+        theirs = convergence(panel, {"entropy": margin})["entropy"]["round"]
+        assert stays(values, panel.clusters, panel.rounds, margin)["round"] == theirs
+    assert "at least 4 rounds" in stays(values[:, :3], panel.clusters, (1, 2, 3), 0.1)["why"]
+
+
+# --- joint ----------------------------------------------------------------------------------------
+
+
+def _joint(rng: np.random.Generator, by: float) -> tuple[dict[str, Any], str]:
+    u, c = 0.5 + 0.1 * _noise(rng), _noise(rng)
+    mean = u.mean(axis=1, keepdims=True)
+    p = 1 / (1 + np.exp(-(by * (u - mean) / 0.1)))
+    series = {arm: (_right(rng, p), u, c) for arm in ("intrinsic", "repeat")}
+    result = load("joint").analyse(inputs(arms(series, CLUSTERS), quick=False, anyway=False))
+    return result, _told("joint", result)
+
+
+def test_an_association_within_examples_is_not_taken_for_one_between_them() -> None:
+    result, told = _joint(np.random.default_rng(3), -0.8)
+    of = result["fits"]["intrinsic"]["together"]
+    assert of["uncertainty, within"]["value"] == pytest.approx(-0.8, abs=0.25)
+    assert of["uncertainty, within"]["p_holm"] < 0.001
+    assert of["uncertainty, between"]["p_holm"] > 0.05
+    assert of["activation, within"]["p_holm"] > 0.05
+    assert "Uncertainty from round to round goes with worse answers, as it does where" in told
+
+
+def test_no_association_is_not_found() -> None:
+    shown = 0
+    for seed in range(8):
+        result, _ = _joint(np.random.default_rng(100 + seed), 0.0)
+        shown += any(e["p_holm"] < 0.05 for e in result["fits"]["intrinsic"]["together"].values())
+    assert shown <= 2
+
+
+# --- the concept's change -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", [0.0, -0.8])
+def test_a_change_that_tells_is_found_and_a_shared_trend_is_not(by: float) -> None:
+    rng = np.random.default_rng(4)
+    t = np.arange(ROUNDS) * 0.3
+    c = t + _noise(rng).cumsum(axis=1) * 0.5
+    u = -t + by * (c - t) + 0.5 * _noise(rng)
+    y = _right(rng, 0.5)
+    series = {"intrinsic": (y, u, c), "repeat": (y, _noise(rng), _noise(rng))}
+    name = "concept-drives-uncertainty"
+    given = inputs(arms(series, CLUSTERS), folds=5, seed=0, quick=False, anyway=False)
+    result = load(name).analyse(given)
+    told = _told(name, result)
+    assert result["arms"]["intrinsic"]["added"]["shown"] == bool(by)
+    how = "adds" if by else "isn't shown to add"
+    assert f"In the run the change of the activation {how} to what is known without it" in told
+
+
+# --- injection ------------------------------------------------------------------------------------
+
+
+def _injection(effect: list[float]) -> tuple[dict[str, Any], str]:
+    rng = np.random.default_rng(5)
+    plain = 0.5 + 0.05 * _noise(rng)
+    moved = plain + np.array(effect) + 0.02 * _noise(rng)
+    y = _right(rng, 0.5)
+    quiet = 0.001 * _noise(rng)
+    series = {
+        "injection": (y, moved, quiet),
+        "intrinsic": (y, plain, quiet),
+        "repeat": (y, plain, quiet),
+    }
+    given = inputs(arms(series, CLUSTERS), injected=None, quick=False, anyway=False)
+    strategy = SimpleNamespace(parameters={"injected": [2]})
+    given.runs["injection"].spec = SimpleNamespace(strategy=strategy)  # type: ignore[index]
+    result = load("injection").analyse(given)
+    return result, _told("injection", result)
+
+
+def test_an_effect_of_one_round_lasts_one_round() -> None:
+    result, told = _injection([0, 0.3, 0, 0, 0, 0])
+    assert result["lasts"]["entropy"] == {"shown": 0, "gone": 1}
+    assert "not shown any more in the round after, and shown to be gone" in told
+    assert "Accuracy: the injected round isn't shown to change it" in told
+
+
+def test_an_effect_that_stays_is_never_called_gone() -> None:
+    result, told = _injection([0, 0.3, 0.3, 0.2, 0.1, 0.1])
+    assert result["lasts"]["entropy"] == {"shown": 4, "gone": None}
+    assert "still shown 4 rounds later, and never shown to be gone" in told
+
+
+def test_lags_count_from_the_last_injection() -> None:
+    assert places_of((2, 4), (1, 2, 3, 4, 5, 6)) == {0: [1, 3], 1: [2, 4], 2: [5]}
+    assert lasts(["shown", "shown", "undecided", "gone"]) == {"shown": 1, "gone": 3}
+    assert lasts(["undecided"]) == {"shown": -1, "gone": None}
+
+
+def test_rounds_that_cannot_be_injected_are_refused() -> None:
+    settings = {"quick": False, "injected": None}
+    assert injected(settings, 10) == (2, 5, 8)
+    assert injected({**settings, "injected": [3, 3]}, 5) == (3,)
+    for wrong, rounds, said in (([9], 5, "has rounds 1 to 5"), ([5], 5, "no injected round has")):
+        with pytest.raises(UserError, match=said):
+            injected({**settings, "injected": wrong}, rounds)
+
+
+def test_a_plan_says_itself_what_the_spec_leaves_open_and_nothing_else() -> None:
+    settings = {"quick": True, "anyway": False, "injected": None, "folds": 5, "seed": 0}
+    given = RunSpec.model_validate({"model": "planted:chain", "task": "planted", "rounds": 7})
+    for name in ("convergence", "joint", "concept-drives-uncertainty", "injection"):
+        study = load(name)
+        assert study.plan is not None
+        plan = study.plan(given, settings)
+        assert {spec.limit for spec in plan.values()} == {40}
+        assert {spec.rounds for arm, spec in plan.items() if arm != "baseline"} == {7}
+        assert all(not spec.concepts and not spec.samples.k for spec in plan.values())
+
+
+# --- preflight ------------------------------------------------------------------------------------
+
+
+def test_a_model_that_guesses_cannot_answer_what_needs_right_answers() -> None:
+    rng = np.random.default_rng(6)
+    y = _right(rng, 0.5)
+    series = arms({"intrinsic": (y, np.abs(_noise(rng)), _noise(rng))}, CLUSTERS)
+    found = checked(series, ("quality", "uncertainty"))
+    assert found["chance"] == 0.5
+    assert "isn't shown to be above guessing (.50)" in sentence(found)
+    assert checked(series, ("uncertainty",))["why"] == []
+
+
+def test_what_is_not_recorded_cannot_be_waived() -> None:
+    still = np.ones((DIALOGUES, ROUNDS))
+    series = arms({"intrinsic": (still, still, still)}, CLUSTERS, concept=False)
+    found = checked(series, ("moves", "uncertainty", "activation"))
+    assert found["missing"]
+    told = sentence(found)
+    for said in ("not one of its answers changes", "its uncertainty is the same in all records",
+                 "its activation isn't recorded"):  # fmt: skip
+        assert said in told
