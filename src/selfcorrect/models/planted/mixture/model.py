@@ -64,6 +64,6 @@ def check_recipe(folder: Path) -> None:
     if found != Recipe().hash:
         raise UserError(
             f"the weights in {folder} are of another recipe than this version's of {MIXTURE}: "
-            "install selfcorrect again, or train them: python -m selfcorrect.models.planted.mixture "
-            f"{folder}"
+            "install selfcorrect again, or train them by python -m "
+            f"selfcorrect.models.planted.mixture {folder}"
         )

@@ -28,11 +28,11 @@ class Recipe:
     layers: int = 3
     heads: int = 4
     inner: int = 128
-    steps: int = 1200
-    tokens: int = 4096
+    steps: int = 2400
+    tokens: int = 2048
     muon: float = 0.02
     rate: float = 4e-3
-    weight: float = 4.0
+    weight: float = 40.0
     seed: int = 0
 
     @property
