@@ -23,7 +23,8 @@ ModelName = Annotated[
         "--model",
         metavar="MODEL",
         help="smollm2 (the default), a folder, a .gguf file, a Hugging Face id, openai:NAME behind "
-        "a server, planted:chain, planted:logits, planted:scores, planted:two-concept.",
+        "a server, planted:chain, planted:logits, planted:mixture, planted:scores, "
+        "planted:two-concept.",
         show_default=False,
     ),
 ]

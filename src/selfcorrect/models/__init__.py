@@ -17,7 +17,7 @@ from selfcorrect.models.base import (
     Site,
     check_model,
 )
-from selfcorrect.models.kinds import Kind, kind_of
+from selfcorrect.models.kinds import MIXTURE, Kind, kind_of
 from selfcorrect.models.local.files import BUNDLED, DTYPES
 
 __all__ = [
@@ -58,6 +58,7 @@ def names() -> dict[str, str]:
         "OWNER/NAME": "a model of the Hugging Face hub",
         "openai:NAME": "a model behind an OpenAI-compatible server: give --base-url",
         "planted:chain": "a model with stated behaviour, for the task 'planted'",
+        "planted:mixture": "a small transformer whose exact posterior is known ('planted-mixture')",
         "planted:logits": "the same: without concepts, its logits sharpen, drift or copy",
         "planted:scores": "the same for 'planted-scores': free text that states a number",
         "planted:two-concept": "the same: it mixes two concepts, and instructions move the odds",
@@ -126,6 +127,10 @@ def load(name: str, dtype: str = "auto", device: str = "auto", **served: Any) ->
         from selfcorrect.models import planted
 
         return planted.load(name)
+    if name == MIXTURE:
+        from selfcorrect.models.planted.mixture.model import Mixture
+
+        return Mixture.load(name, dtype, device)
     from selfcorrect.models.local.model import LocalModel
 
     return LocalModel.load(name, dtype, device)

@@ -6,6 +6,9 @@ from typing import Literal
 
 #: What the name of a model behind a server begins with, and that of a planted one.
 SERVED, PLANTED = "openai:", "planted:"
+#: The planted model that is a transformer: its weights lie in the package, and it is opened as any
+#: local model is.
+MIXTURE = "planted:mixture"
 
 Kind = Literal["served", "planted", "local"]
 
@@ -14,4 +17,6 @@ def kind_of(name: str) -> Kind:
     """The kind of the model that a name stands for."""
     if name.startswith(SERVED):
         return "served"
+    if name == MIXTURE:
+        return "local"
     return "planted" if name.startswith(PLANTED) else "local"

@@ -42,6 +42,7 @@ _TASKS = {
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
     "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
     "planted": "Sums with several results to choose from, for models with known answers.",
+    "planted-mixture": "Questions in a small language, for the transformer planted:mixture.",
     "planted-scores": "Plans to be given a number in free text, for models with known numbers.",
     "prompts": "Your own prompts, from JSONL, CSV or a text file; a scorer grades the answers.",
     "reasoning": "Word problems with a number as result: GSM8K, your own, or the bundled ones.",

@@ -16,6 +16,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from selfcorrect.errors import UserError
+from selfcorrect.models.kinds import MIXTURE
 from selfcorrect.models.local.gguf import convert
 from selfcorrect.models.local.reading import first_line
 
@@ -46,13 +47,15 @@ def locate(name: str) -> Source:
     """Find a model's files, converting or downloading them once if need be.
 
     Args:
-        name: ``smollm2``, a folder, a ``.gguf`` file, or a Hugging Face id.
+        name: ``smollm2``, ``planted:mixture``, a folder, a ``.gguf`` file, or a Hugging Face id.
 
     Raises:
         UserError: the model can't be found, has no weights, or the hub can't be reached.
     """
     if name == BUNDLED:
         folder = _converted(_bundled_file(), name)
+    elif name == MIXTURE:
+        folder = Path(__file__).parents[1] / "planted" / "mixture" / "weights"
     elif name.endswith(".gguf"):
         file = Path(name).expanduser()
         if not file.is_file():

@@ -6,6 +6,9 @@ be compared with: :mod:`~selfcorrect.models.planted.chain` states accuracy, tran
 calibration, :mod:`~selfcorrect.models.planted.two_concept` a mixture of two concepts,
 :mod:`~selfcorrect.models.planted.logits` logits that sharpen, drift or copy without any concept,
 :mod:`~selfcorrect.models.planted.scores` a number over rounds that its free text states.
+
+One has a network: :mod:`~selfcorrect.models.planted.mixture`, a transformer trained on a language
+whose exact posterior is known. It is opened as local models are.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import fields
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.models.kinds import MIXTURE
 from selfcorrect.models.planted.chain import Chain, Law
 from selfcorrect.models.planted.conversation import Planted, PlantedConversation, PlantedLaw
 from selfcorrect.models.planted.logits import Logits
@@ -49,8 +53,13 @@ def load(name: str) -> Planted[Any]:
             number or is out of its range.
     """
     kind, _, stated = name.partition("?")
+    if kind == MIXTURE:
+        raise UserError(
+            f"{MIXTURE} has no settings: leave out {stated!r}; what its task planted-mixture says "
+            "has options, see docs/tasks.md"
+        )
     if kind not in LAWS:
-        raise UserError(f"unknown planted model {kind!r}: {nearest(kind, LAWS)}")
+        raise UserError(f"unknown planted model {kind!r}: {nearest(kind, (*LAWS, MIXTURE))}")
     law: Any = LAWS[kind]
     known = {f.name: int if f.type == "int" else float for f in fields(law)}
     settings: dict[str, float] = {}
