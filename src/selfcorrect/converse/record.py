@@ -59,7 +59,7 @@ class StepRecord(TypedDict):
     text: str
     images: list[str]
     prefill: str | None
-    finish: Literal["stop", "length", "context", "choice", "given"] | None
+    finish: Literal["stop", "length", "context", "overflow", "choice", "given"] | None
     choices: list[str]
     choice_logp: list[float]
     token_ids: list[int]

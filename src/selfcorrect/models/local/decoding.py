@@ -49,7 +49,7 @@ def _advance(
         read, copy = n, None
         if not job.tokens:
             read, copy = len(whole) - min([len(whole) - n, *job.places.values()]), job.copy
-        segments.append(Segment(job.row, whole.ids[past:], past, copy, read))
+        segments.append(Segment(job.row, whole.ids[past:], past, copy, read, job.prompt.steer))
         wholes.append(whole)
         job.encoded += len(whole) - (past if engine.packed else 0)
         job.drafted += len(job.draft)
@@ -63,11 +63,13 @@ def _advance(
         wanted += [options, *[[]] * (n - 1)]
     states = torch.cat([h[-n:] for h, n in zip(hidden, deciding, strict=True)])
     known = [len(job.tokens) for job in jobs]
-    _decide(engine, vocabulary, jobs, states, wanted)
+    _decide(engine, vocabulary, jobs, states, wanted, _overflowed(jobs, states))
     reader.collect()
     for job, whole, earlier in zip(jobs, wholes, known, strict=True):
         # The drafted tokens that were right are the reply's; the latest token isn't encoded.
         cache.held[job.row] = whole.keys[: job.past]
+        if job.finish == "overflow" and job.prompt.steer is not None:
+            del cache.held[job.row][job.prompt.steer[0] :]
         right = len(job.tokens) - earlier - 1
         job.trust = min(2 * right + 1, drafts.MOST) if job.draft else job.trust
         job.draft = []
@@ -77,12 +79,24 @@ def _advance(
 
 
 @torch.inference_mode()
+def _overflowed(jobs: Sequence[Job], hidden: torch.Tensor) -> set[int]:
+    """Put zeros in place of steered states that aren't finite; returns their positions."""
+    if all(job.prompt.steer is None for job in jobs):
+        return set()
+    steered = [job.prompt.steer is not None for job in jobs for _ in range(1 + len(job.draft))]
+    bad = ~hidden.isfinite().all(-1) & torch.tensor(steered, device=hidden.device)
+    hidden[bad] = 0
+    return set(bad.nonzero()[:, 0].tolist())
+
+
+@torch.inference_mode()
 def _decide(
     engine: Engine,
     vocabulary: Vocabulary,
     jobs: Sequence[Job],
     hidden: torch.Tensor,
     wanted: Sequence[Sequence[int]],
+    overflowed: set[int],
 ) -> None:
     """Take the next tokens of all jobs: as many as their drafts were right, and one.
 
@@ -91,6 +105,7 @@ def _decide(
         jobs: whose replies go on.
         hidden: [positions, hidden], of each job one more than its draft has tokens.
         wanted: per position, the tokens whose likelihood is looked up.
+        overflowed: positions at which nothing can be decided.
     """
     owners = [(job, k) for job in jobs for k in range(1 + len(job.draft))]
     diverged: set[int] = set()
@@ -102,6 +117,9 @@ def _decide(
         for p in range(logits.shape[0]):
             job, k = owners[at.start + p]
             if job.row in diverged or job.finish:
+                continue
+            if at.start + p in overflowed:
+                job.finish = "overflow"
                 continue
             if k == 0 and not job.tokens and job.option_ids:
                 likelihoods = (logits[p, job.option_ids] - norms[p]).tolist()

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from selfcorrect.models.base import InProcess
+from selfcorrect.models.base import InProcess, Steer
 from selfcorrect.models.local.conversation import LocalConversation
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.files import locate
@@ -70,6 +70,10 @@ class LocalModel(InProcess):
 
     def check_states(self) -> None:
         """They can be read from every one."""
+
+    def check_steer(self, steer: Steer | None) -> None:
+        """See :meth:`selfcorrect.models.base.Model.check_steer`."""
+        self.engine.check_steer(steer)
 
     def count(self, text: str) -> int:
         """How many tokens a rendered transcript has."""

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from selfcorrect.models.base import Steer
+
 #: Tokens in a page.
 PAGE = 32
 
@@ -31,6 +33,8 @@ class Segment:
             them itself.
         read: how many of the last tokens' states are read; of the others the last layer computes
             only keys and values. ``None``: all.
+        steer: ``(start, steer)``: what is added to the hidden states of the dialogue's tokens from
+            that position on.
     """
 
     row: int
@@ -38,6 +42,7 @@ class Segment:
     past: int
     copy: tuple[int, int, int] | None = None
     read: int | None = None
+    steer: tuple[int, Steer] | None = None
 
     @property
     def tail(self) -> int:
@@ -54,6 +59,8 @@ class Pool:
         self.free: list[int] = []
         self.keys: dict[int, torch.Tensor] = {}
         self.values: dict[int, torch.Tensor] = {}
+        self.heads: dict[int, int] = {}  # of each layer
+        self.overflowed: set[int] = set()  # pages in which numbers may stand that aren't finite
 
     def take(self) -> int:
         """A page for one's own use; what stands in it doesn't matter."""
@@ -76,10 +83,27 @@ class Pool:
             if not self.uses[page]:
                 self.free.append(page)
 
+    def clean(self, pages: Sequence[int], offset: int) -> None:
+        """Zero what isn't finite in pages that are written to now, of the first from ``offset``.
+
+        What is masked is weighted by 0, and 0 times NaN is NaN.
+        """
+        for number, page in enumerate(pages if self.overflowed else ()):
+            if page not in self.overflowed:
+                continue
+            start = 0 if number else offset
+            for index, each in (*self.keys.items(), *self.values.items()):
+                heads = self.heads[index]
+                rows = each[page * heads : (page + 1) * heads]  # none yet of a page that is new
+                rows.view(len(rows), PAGE, -1)[:, start:] = 0
+            if not start:
+                self.overflowed.discard(page)
+
     def layer(
         self, store: dict[int, torch.Tensor], index: int, like: torch.Tensor, heads: int
     ) -> torch.Tensor:
         """A layer's pages; ``like`` is [heads · tokens, size] and gives dtype and device."""
+        self.heads[index] = heads
         old = store.get(index)
         rows = len(self.uses) * heads
         if old is None or len(old) < rows:
@@ -212,6 +236,7 @@ class Cache:
             end = segment.past + len(segment.ids)
             while len(table) * PAGE < end:
                 table.append(self.pool.take())
+            self.pool.clean(table[whole:], rest)
             positions = range(segment.past, end)
             pages += [table[p // PAGE] for p in positions]
             offsets += [p % PAGE for p in positions]
@@ -248,6 +273,10 @@ class Cache:
             page = self.pool.take()
             copies.append((theirs[whole], page, rest))
             table.append(page)
+
+    def overflowed(self, segment: Segment) -> None:
+        """Say that numbers which aren't finite may stand where a segment was written."""
+        self.pool.overflowed.update(self.tables[segment.row][segment.past // PAGE :])
 
     def store(
         self,
