@@ -34,9 +34,11 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.engine --data $(DATA)
+	$(BIN)/python -m benchmarks.long
 
 bench-peers: setup
 	$(BIN)/python -m benchmarks.peers --data $(DATA)
+	$(BIN)/python -m benchmarks.peers_long
 
 bench-report: setup
 	$(BIN)/python -m benchmarks.report

@@ -70,7 +70,7 @@ def _figures(dialogues: Dialogues, held: dict[str, list[dict[str, Any]]]) -> dic
     for name in ("ours", "undrafted"):
         ratios = [a / b for a, b in zip(rates[name], rates["batched"], strict=True)]
         key = "tokens_ratio" if name == "ours" else "tokens_ratio_without_drafts"
-        result |= {key: statistics.median(ratios), f"{key}s": ratios}
+        result |= {key: statistics.median(ratios), f"{key}_of_turns": ratios}
     for name, each in rates.items():
         result[f"{name}_tokens_per_cpu_second"] = statistics.median(each)
     ours, theirs = held["ours"][0], held["batched"][0]

@@ -46,7 +46,7 @@ Hold = Callable[[Sequence[str], int], Held]
 def arguments() -> argparse.Namespace:
     """The command line of a side: ``dialogues`` (what ``bbq_dialogues.make`` returned, read),
     ``model`` (a folder), ``rounds``, ``max_new_tokens``, ``dtype``, ``gguf`` (the file that the
-    model came in, for a side that needs it) and ``warm_up`` (dialogues held before the first timing)."""
+    model came in, for a side that needs it) and ``warm_up`` (dialogues held before any timing)."""
     parser = argparse.ArgumentParser()
     parser.add_argument("dialogues", type=lambda file: json.loads(Path(file).read_text("utf-8")))
     parser.add_argument("--model", required=True)

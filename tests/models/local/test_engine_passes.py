@@ -14,6 +14,7 @@ import tiny
 from selfcorrect.messages import message
 from selfcorrect.models.base import OutOfMemoryError, Reply, Request
 from selfcorrect.models.local import drafts, packed
+from selfcorrect.models.local.prepack import prepack
 
 PREFILL = "The best answer is ("
 
@@ -67,6 +68,16 @@ def test_a_reply_under_way_shares_the_pass_of_prompts_that_wait(monkeypatch: Any
     monkeypatch.setattr(model.engine, "encode", seen)
     _talk(model, rounds=1)
     assert {True, False} in rows
+
+
+@pytest.mark.parametrize("rows", [1, 2, 50])
+def test_prepared_weights_give_the_same_product(rows: int) -> None:
+    layer = torch.nn.Linear(48, 33).requires_grad_(False)
+    states = torch.randn(1, rows, 48)
+    expected = states.double() @ layer.weight.double().T + layer.bias.double()
+    prepack(torch.nn.Sequential(layer))
+    assert layer(states).double() == pytest.approx(expected, abs=1e-5)
+    assert layer(states[0]).shape == (rows, 33)
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(0, 30))

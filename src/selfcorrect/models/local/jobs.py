@@ -14,6 +14,9 @@ from selfcorrect.models.local.prompts import Growing, Prompt, common
 from selfcorrect.models.local.template import Rendered
 from selfcorrect.models.local.vocabulary import Vocabulary
 
+#: A text that ends a reply is shorter than so many tokens.
+_RECENT = 32
+
 #: Shared beginnings shorter than this are encoded again: copying them would cost as much.
 _WORTH_COPYING = 8
 
@@ -111,7 +114,9 @@ class Job:
             self.finish = "length"
 
     def _runs_on(self, vocabulary: Vocabulary) -> bool:
-        text = vocabulary.decoded(self.prompt.ids, self.tokens, self.turn)
+        recent = self.tokens[-_RECENT:]
+        turn = self.turn if len(recent) == len(self.tokens) else ""
+        text = vocabulary.decoded(self.prompt.ids, recent, turn)
         return vocabulary.stopped(text) != text
 
     def reply(self, vocabulary: Vocabulary, notes: tuple[str, ...]) -> Reply:
