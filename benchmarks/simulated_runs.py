@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from benchmarks.simulated import Floats, Layout, Rng, equal, pairs, sized
+from benchmarks.simulated import Floats, Ints, Layout, Rng, equal, pairs, sized
 
 from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.paired import share_difference
-from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.panel import Panel, expressions
+from selfcorrect.measures.parity import parity
 from selfcorrect.measures.power import FIRST_LOOK as PLANNED
 from selfcorrect.measures.power import Design, n_for_difference, n_for_margin
+from selfcorrect.measures.rounds import alternating
 
 
 def drifting(step: float, n: int) -> Callable[[Rng], bool]:
@@ -28,17 +30,19 @@ def drifting(step: float, n: int) -> Callable[[Rng], bool]:
             level = right[-1].mean()
             up = (step + 0.02 * level) / (1 - level)
             right.append((right[-1] & ~lost) | (wrong & (rng.random(n) < up)))
-        y = np.stack(right, axis=1).astype(float)
-        panel = Panel(
-            tuple(range(1, 9)),
-            np.arange(n),
-            np.arange(n),
-            {"outcome": y, **dict.fromkeys(("parse_rate", "gradable"), np.ones_like(y))},
-            {},
-        )  # type: ignore[arg-type]
+        panel = _panel(np.stack(right, axis=1).astype(float), np.arange(n))
         return convergence(panel, {"accuracy": 0.03})["accuracy"]["round"] is not None
 
     return once
+
+
+def _panel(y: Floats, clusters: Ints) -> Panel:
+    """Outcomes [n, rounds], of answers that were all read."""
+    blank = {name: np.full(y.shape, np.nan) for name in expressions()}
+    known = dict.fromkeys(("parse_rate", "gradable"), np.ones_like(y))
+    given = {**blank, "outcome": y, "answer": y, "choice": y, "quality": y, **known}
+    numbers = np.arange(len(y), dtype=np.uint64)
+    return Panel(tuple(range(1, y.shape[1] + 1)), numbers, clusters.astype(np.uint64), given, {})
 
 
 def planned(difference: float, design: Design) -> Callable[[Rng], bool]:
@@ -50,6 +54,33 @@ def planned(difference: float, design: Design) -> Callable[[Rng], bool]:
         return verdict(e, None, 1) == "better"
 
     return once
+
+
+def planned_rounds(difference: float, design: Design, rounds: int = 4) -> Callable[[Rng], bool]:
+    """The verdict of a whole run of several rounds, as large as planned: each example that changes
+    does so in one of them."""
+    n = n_for_difference(difference, design) or 0
+    up, down = (design.changed + difference) / 2, (design.changed - difference) / 2
+
+    def once(rng: Rng) -> bool:
+        after, before, of = pairs(rng, up, down, _as(design, n), design.icc)
+        when = rng.integers(1, rounds, len(of))
+        y = np.where(np.arange(rounds) < when[:, None], before[:, None], after[:, None])
+        # those that don't change are right as often as wrong
+        y = np.where((after == before)[:, None], rng.random((len(of), 1)) < 0.5, y).astype(float)
+        return of_a_run(_panel(y, of)) == "better"
+
+    return once
+
+
+def of_a_run(run: Panel) -> str | None:
+    """The verdict on accuracy's change, as a run's summary has it, without all the rest."""
+    last, margins, looks = run.rounds[-1], {"accuracy": 0.03}, (len(run.clusters),)
+    change = compare(run, run, (last, 1), margins, looks=looks, names=("accuracy",))["accuracy"]
+    turns = alternating(run)["alternates"]
+    parity((run, run), change, (last - 1, 1), margins, looks, alternates=turns)
+    found: str | None = change["verdict"]
+    return found
 
 
 def planned_margin(margin: float, design: Design) -> Callable[[Rng], bool]:
@@ -105,15 +136,7 @@ def looked_at(looks: int, first: int, growth: float, obeying: bool) -> Callable[
 
 def _compared(after: Floats, before: Floats, seen: Sequence[int]) -> dict[str, Any]:
     """The row of accuracy's change, as a run's summary has it."""
-    every = np.arange(len(after))
-    y = np.stack([before, after], axis=1)
-    panel = Panel(
-        (1, 2),
-        every.astype(np.uint64),
-        every.astype(np.uint64),
-        {"outcome": y, **dict.fromkeys(("parse_rate", "gradable"), np.ones_like(y))},
-        {},
-    )
+    panel = _panel(np.stack([before, after], axis=1), np.arange(len(after)))
     return compare(panel, panel, (2, 1), {"accuracy": 0.001}, looks=seen, names=("accuracy",))[
         "accuracy"
     ]

@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+
+# how long an example takes says more of the machine's neighbours than of the code
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 
 def _open(dtype: str) -> Any:

@@ -22,7 +22,7 @@ from selfcorrect.errors import UserError
 if TYPE_CHECKING:
     from selfcorrect.checking import TaskCheck
     from selfcorrect.models.base import Model
-    from selfcorrect.runs import ExecutorSettings, Run, RunSpec
+    from selfcorrect.runs import Run, RunSpec
     from selfcorrect.tasks import Task
 
 __version__ = "0.1.0"
@@ -46,6 +46,8 @@ def run(
     *,
     scorer: str | None = None,
     scorer_options: Mapping[str, str] | None = None,
+    samples: int | Mapping[str, Any] = 0,
+    meanings: str | Mapping[str, Any] = "",
     rounds: int = 5,
     limit: int | None = None,
     data: str | Path | None = None,
@@ -87,6 +89,10 @@ def run(
         scorer: who grades answers that the task doesn't grade by itself; ``None`` is the task's,
             ``"none"`` leaves it for later: ``run.grade(scorer)``.
         scorer_options: the scorer's own options.
+        samples: so many replies are drawn beside every answer, to see how uncertain the model is;
+            or ``{"k": 5, "temperature": 0.7, "p_true": True}``.
+        meanings: by what samples count as saying the same, ``"nli:ID"`` say, or ``{"name": …,
+            "options": {…}}``; by default as fits the task.
         rounds: rounds of a dialogue, the first answer included.
         limit: only so many examples, spread over the clusters; ``None`` is all.
         data: where the task's data lie.
@@ -124,6 +130,7 @@ def run(
         KeyboardInterrupt: on Ctrl-C; the folder is kept, and the same call goes on from there.
     """
     from selfcorrect import runs, tasks
+    from selfcorrect.cli.running import run_shown
 
     if not isinstance(strategy, str | Path):
         raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
@@ -133,6 +140,8 @@ def run(
             "task": {"name": name, "categories": categories, "options": dict(task_options or {})},
             "strategy": {"name": str(strategy), "parameters": dict(strategy_parameters or {})},
             "scorer": {"name": scorer or "", "options": dict(scorer_options or {})},
+            "samples": samples,
+            "meanings": meanings,
             "rounds": rounds,
             "limit": limit,
             "models": dict(models or {}),
@@ -160,7 +169,9 @@ def run(
         spec = spec.model_copy(update={"task": runs.TaskSpec(name=name)})
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     opened = None if isinstance(model, str) else model
-    (done,) = _run([spec], opened, out=out, controls=controls, progress=progress, executor=executor)
+    (done,) = run_shown(
+        [spec], opened, out=out, controls=controls, progress=progress, executor=executor
+    )
     return done
 
 
@@ -195,11 +206,12 @@ def run_many(
         KeyboardInterrupt: as in :func:`run`.
     """
     from selfcorrect import runs
+    from selfcorrect.cli.running import run_shown
 
     if not isinstance(specs, Sequence) or isinstance(specs, str):
         raise UserError(f"run_many takes a list of specs, not {specs!r:.60}.")
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
-    return _run(
+    return run_shown(
         list(specs), model, out=out, controls=controls, progress=progress, executor=executor
     )
 
@@ -211,6 +223,8 @@ def measure(
     rounds: int | None = None,
     limit: int | None = None,
     lead_in: str | None = None,
+    samples: int | Mapping[str, Any] = 0,
+    meanings: str | Mapping[str, Any] = "",
     dtype: str = "auto",
     device: str = "auto",
     chunk: int = 64,
@@ -238,8 +252,9 @@ def measure(
         rounds: only so many; ``None`` is as many as the longest dialogue has.
         limit: only so many dialogues, spread over the clusters; ``None`` is all.
         lead_in: the text after which an answer's letter stands.
-        dtype, device, chunk, skip_bad, base_url, in_flight, price, budget_tokens, budget_money,
-            workers, ray, worker_cpus, worker_gpus, out, progress: as in :func:`run`.
+        samples, meanings, dtype, device, chunk, skip_bad, base_url, in_flight, price,
+            budget_tokens, budget_money, workers, ray, worker_cpus, worker_gpus, out, progress: as
+            in :func:`run`.
 
     Returns:
         The run, as any other; each record's ``steps`` have the speaker ``given``.
@@ -249,6 +264,7 @@ def measure(
         KeyboardInterrupt: as in :func:`run`.
     """
     from selfcorrect import runs
+    from selfcorrect.cli.running import run_shown
 
     values: dict[str, Any] = {
         "rounds": rounds,
@@ -256,6 +272,8 @@ def measure(
         "chunk": chunk,
         "skip_bad": skip_bad,
         "task.options.lead_in": lead_in,
+        "samples": samples,
+        "meanings": meanings,
     }
     if isinstance(model, str):
         values |= {
@@ -272,36 +290,10 @@ def measure(
     spec = runs.measure_spec(str(data), given)
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     opened = None if isinstance(model, str) else model
-    (done,) = _run([spec], opened, out=out, controls=False, progress=progress, executor=executor)
+    (done,) = run_shown(
+        [spec], opened, out=out, controls=False, progress=progress, executor=executor
+    )
     return done
-
-
-def _run(
-    specs: list[RunSpec],
-    model: Model | None,
-    *,
-    out: str | Path,
-    controls: bool,
-    progress: bool,
-    executor: ExecutorSettings,
-) -> list[Run]:
-    from contextlib import nullcontext
-
-    from selfcorrect import runs
-    from selfcorrect.cli.display import shown
-
-    if model is not None:
-        from selfcorrect.models import check_model
-
-        check_model(model)
-    for each in specs:
-        if not isinstance(each, runs.RunSpec):
-            raise UserError(f"{each!r:.60} is no spec: make one with read_spec.")
-    name = model.name if model is not None else specs[0].model.name if specs else ""
-    with shown(name) if progress else nullcontext() as tell:
-        return runs.run(
-            specs, out=out, controls=controls, model=model, progress=tell, executor=executor
-        )
 
 
 def check_task(

@@ -45,6 +45,17 @@ STEP = pl.Struct(
 #: What was done otherwise than asked. ``code`` says of what kind it is: see ``converse``.
 NOTE = pl.Struct({"code": pl.String, "text": pl.String})
 
+#: One of the replies that were drawn beside an answer, from the same prompt, and never entered.
+SAMPLE = pl.Struct(
+    {
+        "text": pl.String,  # the whole message, prefill included
+        "key": pl.String,  # as of an answer
+        "logp": pl.Float64,  # Σ log p over the generated tokens, in nats; null if nobody told it
+        "tokens": pl.Int32,
+        "cut": pl.Boolean,
+    }
+)
+
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "example": pl.String,
     "cluster": pl.String,
@@ -73,8 +84,29 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "oracle": pl.Boolean,
     "notes": pl.List(NOTE),
     "values": pl.List(pl.Struct({"name": pl.String, "value": pl.Float64})),  # the task's numbers
+    "samples": pl.List(SAMPLE),
+    "likelihood": pl.Float64,  # mean over the samples of log p per token, in nats
+    "agreement": pl.Float64,  # share of the samples whose key is the answer's
+    "p_true": pl.Float64,  # that the answer is right, as the model says when asked
+    "sampled": pl.Int32,  # tokens that went through the model for the samples alone, and p_true
     "steps": pl.List(STEP),
 }
+
+
+#: What a run's records have beside, once the samples were grouped by what they mean.
+MEANINGS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "semantic_entropy": pl.Float64,  # over the meanings, in nats
+    "meaning": pl.List(pl.Int32),  # of each sample, numbered from 0 as they first appear
+    "meanings": pl.Float64,  # how many there are
+    "chao_shen": pl.Float64,
+    "coverage_corrected": pl.Float64,
+    "semantic_entropy_normalised": pl.Float64,
+    "semantic_entropy_raw": pl.Float64,
+    "all_differ": pl.Float64,
+}
+
+#: Columns that records of this version lack where they were written before there were samples.
+LATER = frozenset({"samples", "likelihood", "agreement", "p_true", "sampled"})
 
 
 def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:

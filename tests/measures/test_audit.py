@@ -19,6 +19,7 @@ from selfcorrect.measures import audit as audits
 from selfcorrect.measures.audit import audit
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel
+from selfcorrect.outcome import Outcome
 from selfcorrect.runs.audit import AUDIT, audit_run, read_audit, told
 
 
@@ -138,3 +139,29 @@ def test_gains_and_losses_have_the_rates_and_likeness_planted() -> None:
     assert (up.mean(), down.mean()) == pytest.approx((0.35, 0.3), abs=0.01)
     assert (up + down).max() <= 1 + 1e-9
     assert up.var() == pytest.approx(0.3 * 0.35 * 0.65, rel=0.05)
+
+
+def test_what_the_large_clusters_dont_show_is_planted_as_the_worst() -> None:
+    """Ten large clusters of which none changed, among small ones of which some did."""
+    members = np.repeat(np.arange(210), [60] * 10 + [6] * 200)
+    x = np.zeros(len(members))
+    x[600::12] = 1
+    _, _, icc = audits._alike(x, members)
+    assert icc is not None
+    assert icc > 0.3
+    x[:600:10] = 1  # and where they did, as often as the small ones
+    assert (audits._alike(x, members)[2] or 0) < 0.05
+
+
+def test_a_change_with_bounds_is_audited_with_what_it_allows_for() -> None:
+    rng = np.random.default_rng(0)
+    change = np.where(rng.random(100) < 0.1, 1.0, 0.0)
+    wide = Outcome("score", bounds=(-10.0, 1.0))
+    each = np.arange(100)
+    audited, plain = audits._difference_of(wide)(change, each), audits.mean(change, each)
+    assert audited.low is not None
+    assert plain.low is not None
+    assert audited.low < plain.low - 0.05
+    once = audits._mean(change, each, audits._difference_of(wide))
+    assert once is not None
+    assert sum(once(rng) is True for _ in range(100)) > 90

@@ -21,9 +21,9 @@ from outcomes import records
 from panels import made
 from selfcorrect.cli import app
 from selfcorrect.errors import UserError
-from selfcorrect.measures import catalogue
-from selfcorrect.measures.catalogue import MEASURES, Measure, Own, check_own, margins, measures
+from selfcorrect.measures.catalogue import MEASURES, Own, check_own, margins, measures
 from selfcorrect.measures.families import each_round
+from selfcorrect.measures.measure import GROUPS, Measure
 from selfcorrect.measures.panel import panel, quality
 from selfcorrect.measures.rounds import summarize
 from selfcorrect.outcome import ACCURACY, Outcome, Share, Sums
@@ -101,17 +101,21 @@ def test_every_measure_says_what_it_is() -> None:
     for m in MEASURES:
         assert m.label
         assert m.text.endswith(".")
-        assert m.group in catalogue.GROUPS
+        assert m.group in GROUPS
         assert sum(x is not None for x in (m.of_record, m.of_rounds, m.of_way)) == 1
         assert (m.kind in ("share", "mean")) == (m.of_record is not None)
 
 
 def test_which_measures_a_run_has_follows_from_its_outcome_and_options() -> None:
     def names(outcome: Outcome, options: bool = True) -> set[str]:
-        return {m.name for m in measures(outcome, options)}
+        return {m.name for m in measures(outcome, options, samples=False, truth=False)}
 
-    everything = names(ACCURACY)
+    everything = {m.name for m in measures(ACCURACY)}
     assert everything == {"accuracy", *(m.name for m in MEASURES)}
+    of_samples = {m.name for m in MEASURES if m.needs in ("samples", "truth")}
+    assert {"semantic_entropy", "semantic_rce", "p_true", "sampled"} <= of_samples
+    assert everything - names(ACCURACY) == of_samples
+    assert {m.name for m in measures(TOXICITY, options=False)} > of_samples
     assert not names(TOXICITY) & {"brier", "ece", "auroc", "calibration_gap", "cl", "cs"}
     assert {"entropy", "confidence", "toxicity"} <= names(TOXICITY)
     plain = names(TOXICITY, options=False)
@@ -142,10 +146,12 @@ def test_margins_that_cannot_be(given_: dict[str, float], says: str) -> None:
 
 def test_margins_are_the_measures_own_unless_given() -> None:
     usual = {"accuracy": 0.03, "entropy": 0.05, "calibration_gap": 0.03, "brier": 0.03}
-    assert margins(ACCURACY, {}) == usual
-    assert margins(ACCURACY, {"entropy": 0.1}) == {**usual, "entropy": 0.1}
-    assert margins(TOXICITY, {}) == {"toxicity": 0.02, "entropy": 0.05}
-    assert margins(TOXICITY, {}, options=False) == {"toxicity": 0.02}
+    drawn = {"semantic_entropy": 0.05, "likelihood": 0.05}
+    assert margins(ACCURACY, {}, samples=False) == usual
+    assert margins(ACCURACY, {}) == {**usual, **drawn}
+    assert margins(ACCURACY, {"entropy": 0.1}, samples=False) == {**usual, "entropy": 0.1}
+    assert margins(TOXICITY, {}, samples=False) == {"toxicity": 0.02, "entropy": 0.05}
+    assert margins(TOXICITY, {}, options=False, samples=False) == {"toxicity": 0.02}
     with pytest.raises(UserError, match="no margin can be set for 'entropy' here"):
         margins(TOXICITY, {"entropy": 0.1}, options=False)
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import plain
+from selfcorrect.measures.alike import alike
 from selfcorrect.measures.figures import figure
-from selfcorrect.measures.intervals import mean, proportion, wilson
+from selfcorrect.measures.intervals import mean, proportion, share_ends, wilson
 from selfcorrect.measures.paired import share_difference
 
 MARGINS = {"accuracy": 0.03, "entropy": 0.05, "calibration_gap": 0.03, "brier": 0.03}
@@ -38,9 +39,96 @@ def test_wilson_is_the_textbook_formula(kn: tuple[int, int]) -> None:
 
 
 def test_proportion_of_independent_records_is_wilson() -> None:
-    got = proportion([1, 1, 0, 1], ["a", "b", "c", "d"])
-    assert (got.low, got.high) == pytest.approx(plain_wilson(3, 4))
-    assert (got.value, got.n, got.clusters, got.why) == (0.75, 4, 4, None)
+    got = proportion([1] * 40 + [0] * 20, np.arange(60))
+    assert (got.low, got.high) == pytest.approx(plain_wilson(40, 60))
+    assert (got.value, got.n, got.clusters, got.why) == (40 / 60, 60, 60, None)
+    assert proportion([1, 1, 0, 1], ["a", "b", "c", "d"]).low == pytest.approx(
+        plain_wilson(3, 4)[0]
+    )
+
+
+@pytest.mark.parametrize(("seen", "n"), [(1, 100), (3, 100), (8, 400), (1, 9), (5, 30)])
+def test_a_share_near_an_edge_has_the_exact_end_there(seen: int, n: int) -> None:
+    got = proportion([1.0] * seen + [0.0] * (n - seen), np.arange(n))
+    assert got.low is not None
+    # so many or more are seen in one of 20 samples if the share is at that end
+    assert stats.binom.sf(seen - 1, n, got.low) == pytest.approx(0.05, abs=1e-6)
+    assert got.high == pytest.approx(plain_wilson(seen, n)[1])
+    other = proportion([0.0] * seen + [1.0] * (n - seen), np.arange(n))
+    assert (1 - (other.high or 0), 1 - (other.low or 0)) == pytest.approx((got.low, got.high))
+
+
+def test_the_ends_near_an_edge_go_over_into_wilsons() -> None:
+    ends = [proportion([1.0] * k + [0.0] * (200 - k), np.arange(200)).low or 0 for k in range(20)]
+    assert ends[12:] == pytest.approx([plain_wilson(k, 200)[0] for k in range(12, 20)])
+    steps = np.diff(ends)
+    assert (steps > 0).all()
+    assert np.abs(np.diff(steps)[3:]).max() < 0.0004
+
+
+@pytest.mark.parametrize(("n", "p"), [(100, 0.99), (400, 0.99), (200, 0.98), (100, 0.97)])
+def test_a_share_near_1_is_held_by_all_its_samples_together(n: int, p: float) -> None:
+    """By enumeration: Wilson's holds the first in 92 %."""
+    held = 0.0
+    for k in range(n + 1):
+        if stats.binom.pmf(k, n, p) > 1e-9:
+            e = proportion([1.0] * k + [0.0] * (n - k), np.arange(n))
+            held += stats.binom.pmf(k, n, p) * ((e.low or 0) <= p <= (e.high or 0))
+    assert held >= 0.93
+
+
+def layouts(rng: np.random.Generator) -> Any:
+    yield np.repeat(np.arange(210), [60] * 10 + [6] * 200)
+    yield np.repeat(np.arange(220), [30] * 20 + [3] * 200)
+    yield np.repeat(np.arange(40), rng.integers(1, 90, 40))
+
+
+def test_the_worth_of_clustered_shares_by_a_slow_count() -> None:
+    """:func:`alike` against sums over clusters and pairs, written out."""
+    rng = np.random.default_rng(5)
+    for members in layouts(rng):
+        x = (rng.random(len(members)) < rng.beta(0.3, 1.7, members.max() + 1)[members]).astype(
+            float
+        )
+        groups = [x[members == g] for g in range(members.max() + 1)]
+        n, p = len(x), x.mean()
+        usual = 0.0 if (x == 0).sum() > n / 2 else 1.0
+        odd = (x != usual).mean()
+        pairs = further = shown = holding = squares = of_further = agree = several = 0.0
+        for g in groups:
+            size, unusual = len(g), float((g != usual).sum())
+            weight = size * (size - 1)
+            pairs, squares = pairs + weight, squares + weight**2
+            further, of_further = further + size - 1, of_further + (size - 1) ** 2
+            holding += (size - 1) * (unusual > 0)
+            shown += weight * min(1.0, unusual / (odd * size / 2))
+            if size > 1:
+                both = [(g[i] - p) * (g[j] - p) for i in range(size) for j in range(size) if i != j]
+                agree, several = agree + size * float(np.mean(both)), several + size
+        worth_pairs, worth_further = pairs**2 / squares, further**2 / of_further
+        enough = 8 * (2 - worth_pairs / worth_further)
+        large = max(shown / pairs * worth_pairs / enough, 2 * shown / pairs)
+        share = min(1.0, holding / further * worth_further / 8, large)
+        found = alike(x, members)
+        assert found is not None
+        assert found.error is not None
+        seems = max(1.0, found.error.error**2 * n * n / ((x - p) ** 2).sum())
+        most = sum(len(g) ** 2 for g in groups) / n
+        deff = seems**share * most ** (1 - share)
+        by_pairs = 1 + (most - 1) * max(0.0, agree / several / x.var())
+        assert found.deff == pytest.approx(
+            max(deff, math.sqrt(deff * by_pairs)) if by_pairs > deff else deff
+        )
+        assert found.most == pytest.approx(most)
+
+
+def test_no_interval_of_a_share_reaches_further_than_that_of_its_clusters() -> None:
+    """One of nine clusters differs, the largest: it was .833 [.000, .973]."""
+    members = np.repeat(np.arange(9), [40] * 7 + [20, 60])
+    got = proportion((members != 8).astype(float), members)
+    exact = stats.beta.ppf(0.025, 8, 2)  # of one of nine equal ones
+    assert got.low is not None
+    assert exact - 0.15 < got.low < exact
 
 
 def test_proportion_with_clusters_that_agree_counts_clusters() -> None:
@@ -50,7 +138,8 @@ def test_proportion_with_clusters_that_agree_counts_clusters() -> None:
     p = 0.6
     deff = (20 / 19 * 20 * p * (1 - p) * 25 / 100**2) / (p * (1 - p) / 100)
     effective = 100 / deff * (Z / stats.t.ppf(0.975, 19)) ** 2
-    assert (got.low, got.high) == pytest.approx(plain_wilson(p * effective, effective))
+    assert got.low == pytest.approx(plain_wilson(p * effective, effective)[0])
+    assert got.high == pytest.approx(share_ends(p * effective, effective)[1])
     assert effective < 20
 
 

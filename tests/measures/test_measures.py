@@ -18,7 +18,7 @@ from rich.console import Console
 from panels import made
 from selfcorrect import records
 from selfcorrect.measures.catalogue import Own
-from selfcorrect.measures.intervals import mean, wilson
+from selfcorrect.measures.intervals import mean, share_ends
 from selfcorrect.measures.panel import panel
 from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import ACCURACY, Share
@@ -237,7 +237,7 @@ def test_a_tasks_number_that_is_0_or_1_has_a_shares_interval() -> None:
     for row in rows:
         assert 0 <= row["measures"]["flag"]["low"] <= row["measures"]["flag"]["high"] <= 1
     n = int(y[:, 0].sum())
-    assert rows[0]["measures"]["flag"]["low"] == pytest.approx(wilson(n, 30)[0])
+    assert rows[0]["measures"]["flag"]["low"] == pytest.approx(share_ends(n, 30)[0])
     assert rows[0]["measures"]["length"]["value"] == pytest.approx(10 * n / 30)
 
 

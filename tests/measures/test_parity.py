@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,10 @@ from test_verdict_words import summary, words
 from panels import MARGINS, made
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.rounds import summarize
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks import simulated_runs
 
 
 def alternating(rounds: int, n: int = 400, share: float = 1.0) -> Panel:
@@ -132,3 +138,9 @@ def test_five_clusters_are_too_few_for_a_test() -> None:
     rose = np.stack([np.zeros(200), rng.random(200) < 0.5], axis=1).astype(float)
     change = summary(replace(made(rose), clusters=np.arange(200) // 40))["changes"]["accuracy"]
     assert (change["verdict"], change["n_needed"]) == ("undecided", None)
+
+
+def test_the_benchmark_of_whole_runs_has_the_summarys_verdict() -> None:
+    for panel in (alternating(4), alternating(4, share=0.02), made(np.eye(40, 4) * 1.0)):
+        summed = summarize(panel, {"accuracy": 0.03})["changes"]["accuracy"]["verdict"]
+        assert simulated_runs.of_a_run(panel) == summed

@@ -268,3 +268,15 @@ def test_the_arms_are_those_of_a_run() -> None:
         assert next(iter(estimate.arms)) == name
         limit = load(name).max_rounds
         assert estimate.arms[name] == (limit or 3)
+
+
+def test_samples_are_part_of_what_a_run_costs() -> None:
+    plain = preview(make_spec(CHAIN))
+    drawn = preview(make_spec({**CHAIN, "samples": 5}))
+    assert [p.text for p in drawn.prompts] == [p.text for p in plain.prompts]
+    most = 5 * (1 + drawn.prompts[0].max_tokens) * drawn.estimate.dialogues
+    rounds = sum(drawn.estimate.arms.values())
+    # the controls share round 1 with nobody or with the run: at least one round's samples fewer
+    extra = drawn.estimate.tokens - plain.estimate.tokens
+    assert 0 < extra <= most * rounds
+    assert extra % (5 * (1 + drawn.prompts[0].max_tokens)) == 0

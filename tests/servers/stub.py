@@ -14,12 +14,15 @@ import math
 import random
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import zstandard
 
+from selfcorrect import models
 from servers.loopback import Loopback, Request, Response, answer, failure
 
 END = "<end>"
@@ -125,6 +128,18 @@ def text_logp(context: str, turn: str, text: str) -> float:
         total += math.log(following(context, turn).get(token, 1e-9))
         turn += token
     return total
+
+
+@contextmanager
+def served(able: Able, **how: Any) -> Iterator[tuple[Any, Stub]]:
+    """A model behind a stub, open, and the stub."""
+    stub = Stub(able)
+    model = models.load("openai:stub", base_url=stub.url, wait=5, **how)
+    try:
+        yield model, stub
+    finally:
+        model.close()
+        stub.stop()
 
 
 class Stub:

@@ -10,6 +10,7 @@ import typer
 
 from selfcorrect.checking import TaskCheck, look_at
 from selfcorrect.cli import options as o
+from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
 from selfcorrect.text import clipped, visible
 
@@ -47,7 +48,7 @@ def check_task(
         "seed": seed,
         "skip_bad": skip_bad or None,
     }
-    found = look_at(tasks.checked(task_of(o.spec_from(given, values))))
+    found = look_at(tasks.checked(task_of(spec_from(given, values))))
     if as_json:
         typer.echo(json.dumps(found.table(), indent=2, allow_nan=False))
     else:

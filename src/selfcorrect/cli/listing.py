@@ -46,6 +46,14 @@ def list_scorers() -> None:
     _list(scorers.names())
 
 
+@listing.command("meanings")
+def list_meanings() -> None:
+    """What --meanings accepts, with a sentence on each."""
+    from selfcorrect.scorers import meanings
+
+    _list(meanings.names())
+
+
 @listing.command("studies")
 def list_studies() -> None:
     """The studies, with a sentence on each."""

@@ -1,15 +1,12 @@
-"""The commands' arguments and options, and the spec that those of ``run`` make."""
+"""The commands' arguments and options."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from selfcorrect.errors import UserError
-from selfcorrect.runs import RunSpec, read_spec
 from selfcorrect.runs.paths import folder_path
 
 Given = Annotated[
@@ -94,12 +91,31 @@ Grader = Annotated[
         show_default=False,
     ),
 ]
+Samples = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        help="So many replies are drawn beside every answer, to see how uncertain the model is; 5, "
+        "say. They are never entered.",
+        show_default=False,
+    ),
+]
+Meanings = Annotated[
+    str | None,
+    typer.Option(
+        "--meanings",
+        metavar="MEANINGS",
+        help="By what samples count as saying the same; the default fits the task. See: list "
+        "meanings.",
+        show_default=False,
+    ),
+]
 SeenBy = Annotated[
     str,
     typer.Option(
         "--scorer",
         metavar="SCORER",
-        help="By whose scores, where the run was graded by several.",
+        help="By whose scores, or by which meanings of samples, where there are several.",
         show_default=False,
     ),
 ]
@@ -368,31 +384,3 @@ Like = Annotated[
         metavar="RUN", help="Take those three from a run, a pilot say.", show_default=False
     ),
 ]
-
-
-def is_given(value: Any) -> bool:
-    """Whether an option was given: flags and lists have no ``None``."""
-    return value is not None and value is not False and value != []
-
-
-def spec_from(given: Sequence[str] | None, options: dict[str, Any]) -> RunSpec:
-    """The spec that a command line describes: a file, settings over it, options over both.
-
-    Args:
-        given: the arguments: at most one file, the rest ``KEY=VALUE``.
-        options: dotted key → value; see :func:`is_given`.
-
-    Raises:
-        UserError: two files, or whatever is wrong with the spec.
-    """
-    files = [each for each in given or () if "=" not in each]
-    if len(files) > 1:
-        raise UserError(
-            f"give one spec file, not {' and '.join(map(repr, files))} (a setting is KEY=VALUE)."
-        )
-    values = {key: value for key, value in options.items() if is_given(value)}
-    if "task.categories" in values:
-        split = [name.strip() for each in values["task.categories"] for name in each.split(",")]
-        values["task.categories"] = [name for name in split if name]
-    overrides = [each for each in given or () if "=" in each]
-    return read_spec(files[0] if files else None, overrides, values)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli.spec import is_given, spec_from
 from selfcorrect.runs import ExecutorSettings, RunSpec
 
 
@@ -41,6 +42,8 @@ SHARED: Mapping[str, Shared] = {
     "categories": Shared(o.Categories, "task.categories"),
     "strategy": Shared(o.StrategyName, "strategy.name"),
     "scorer": Shared(o.ScorerName, "scorer.name"),
+    "samples": Shared(o.Samples, "samples.k"),
+    "meanings": Shared(o.Meanings, "meanings.name"),
     "rounds": Shared(o.Rounds, "rounds"),
     "limit": Shared(o.Limit, "limit"),
     "seed": Shared(o.Seed, "seed"),
@@ -96,7 +99,7 @@ class Chosen:
     def settings(self) -> dict[str, Any]:
         """The settings that were given, by dotted key of the spec."""
         found = {each.key: self.values[name] for name, each in self.options.items() if each.key}
-        return {key: value for key, value in found.items() if o.is_given(value)}
+        return {key: value for key, value in found.items() if is_given(value)}
 
     def specs(self) -> list[RunSpec]:
         """The spec that is described, once for each strategy.
@@ -106,7 +109,7 @@ class Chosen:
         """
         strategies: list[str | None] = [*(self.values["strategy"] or [None])]
         return [
-            o.spec_from(self.values["given"], {**self.settings, "strategy.name": strategy})
+            spec_from(self.values["given"], {**self.settings, "strategy.name": strategy})
             for strategy in strategies
         ]
 

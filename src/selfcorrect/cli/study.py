@@ -19,6 +19,7 @@ from selfcorrect.cli.display import shown
 from selfcorrect.cli.parts import counted
 from selfcorrect.cli.shared import SHARED, WORK, Chosen, Shared
 from selfcorrect.cli.sheet import show
+from selfcorrect.cli.spec import spec_from
 from selfcorrect.studies.base import Option, Settings, Study
 from selfcorrect.text import visible
 
@@ -137,7 +138,7 @@ def _with_runs(name: str, study: Study) -> tuple[Callable[..., None], list[inspe
         said = {key: value for key, value in values.items() if key not in WORK}
         line = command_line(words, said)
         chosen = Chosen(settings_of_spec, values)
-        spec = o.spec_from(given, chosen.settings)
+        spec = spec_from(given, chosen.settings)
         settings = {
             option.name: getattr(spec, option.name)
             if option.name in settings_of_spec

@@ -1,16 +1,19 @@
 """The loop: a chunk of examples through all rounds of one or several strategies, as records."""
 
+from selfcorrect.converse.dialogue import NO_SAMPLES, Samples
 from selfcorrect.converse.loop import Arm, OnRound, beginning, converse
 from selfcorrect.converse.record import ENDED, OWN_NOTES, STOPPED, Note, Record, StepRecord
 
 __all__ = [
     "ENDED",
+    "NO_SAMPLES",
     "OWN_NOTES",
     "STOPPED",
     "Arm",
     "Note",
     "OnRound",
     "Record",
+    "Samples",
     "StepRecord",
     "beginning",
     "converse",

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from selfcorrect.converse.record import Note, Record, StepRecord, option_p, record
+from selfcorrect.converse.record import (
+    NOTHING_DRAWN,
+    Drawn,
+    Note,
+    Record,
+    StepRecord,
+    option_p,
+    record,
+)
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Likelihood, Model
 from selfcorrect.strategies import placeholders, render
@@ -31,6 +39,7 @@ class Dialogue:
         first_choice: of round 1.
         unchanged: for how many rounds running the answer has stayed the same.
         answered: in this round.
+        drawn: beside the answer of this round.
         over: why no more steps are taken.
     """
 
@@ -46,6 +55,7 @@ class Dialogue:
     first_choice: int | None = None
     unchanged: int = 0
     answered: bool = False
+    drawn: Drawn = NOTHING_DRAWN
     over: Literal["context", "settled", "ended"] | None = None
 
     @property
@@ -89,6 +99,7 @@ class Dialogue:
             self.first_choice,
             self.steps,
             self.notes,
+            self.drawn,
             oracle=oracle,
         )
 
@@ -108,6 +119,24 @@ def begin(task: Task, example: Example) -> Dialogue:
     return Dialogue(example, dict(task.ask(example)), tuple(task.labels(example)))
 
 
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What is drawn beside every answer, to see how uncertain the model is.
+
+    Attributes:
+        k: so many replies.
+        temperature: at which they are drawn.
+        p_true: the model is also asked whether its answer is right.
+    """
+
+    k: int = 0
+    temperature: float = 1.0
+    p_true: bool = False
+
+
+NO_SAMPLES = Samples()
+
+
 @dataclass(frozen=True)
 class Setting:
     """In what an arm's dialogues take place.
@@ -117,6 +146,7 @@ class Setting:
         others: models that the strategy's ``from`` names.
         seed: of the run.
         system: a system prompt for every dialogue.
+        samples: what is drawn beside every answer of the model.
     """
 
     model: Model
@@ -124,6 +154,7 @@ class Setting:
     seed: int
     system: str | None
     others: Mapping[str, Model]
+    samples: Samples = NO_SAMPLES
 
     @property
     def start(self) -> list[Message]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting
+from selfcorrect.converse.draws import ask_truth, draw_apart, seed_of, take_samples, with_samples
 from selfcorrect.converse.record import choice_step, reply_step, told
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Reply, Request
@@ -31,6 +31,9 @@ def elicit(
         _request(dialogue, step, number, at, setting) if takes else None
         for dialogue, takes in zip(batch.dialogues, taking, strict=True)
     ]
+    plainly = not step.choices and step.samples == 1
+    if kind == "answer" and not plainly:
+        draw_apart(conversation, batch.dialogues, requests, number, setting)
     if step.choices:
         replies = _choose(conversation, step.choices, requests)
     elif step.samples > 1:
@@ -61,22 +64,25 @@ def elicit(
             options = () if step.choices else reply.options
             answer = setting.task.read(dialogue.example, text)
             dialogue.take(replace(answer, cut=reply.finish == "length"), options)
+            if plainly:
+                take_samples(dialogue, request, reply, setting)
+    if kind == "answer" and setting.samples.p_true:
+        answered = [takes and d.answered for takes, d in zip(taking, batch.dialogues, strict=True)]
+        ask_truth(conversation, batch.dialogues, answered)
 
 
 def _request(dialogue: Dialogue, step: Step, number: int, at: int, setting: Setting) -> Request:
     kind = str(step.elicit)
-    return Request(
+    request = Request(
         prefill=dialogue.says(step.prefill, number),
         max_tokens=step.max_tokens or setting.task.max_tokens.get(kind, MAX_TOKENS[kind]),
         temperature=step.temperature,
-        seed=_seed(setting.seed, dialogue.example.id, number, at, 0),
+        seed=seed_of(setting.seed, dialogue.example.id, number, at, 0),
         options=dialogue.labels if kind == "answer" else (),
     )
-
-
-def _seed(run: int, example: str, number: int, at: int, sample: int) -> int:
-    text = "\x1f".join(map(str, (run, example, number, at, sample)))
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest())
+    if kind != "answer" or step.choices or step.samples > 1:
+        return request
+    return with_samples(request, dialogue, number, setting)
 
 
 def _choose(
@@ -121,7 +127,7 @@ def _sample(
     spread: list[Request | None] = []
     for request, dialogue in zip(requests, dialogues, strict=True):
         for sample in range(k):
-            seed = _seed(setting.seed, dialogue.example.id, number, at, sample)
+            seed = seed_of(setting.seed, dialogue.example.id, number, at, sample)
             spread.append(None if request is None else replace(request, seed=seed))
     branch = conversation.branch(k)
     drawn = branch.elicit(spread)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfcorrect.converse.dialogue import Batch, Setting
+from selfcorrect.converse.draws import ask_truth, draw_apart
 from selfcorrect.converse.record import NO_LETTER, UNMEASURED, Note, given_step, said_step, told
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Request
+from selfcorrect.strategies import MAX_TOKENS
 from selfcorrect.tasks.base import Turn
 
 
@@ -62,6 +64,9 @@ def enter(batch: Batch, number: int, setting: Setting) -> None:
         goes_on = dialogue.over is None
         entries.append(entry(turns, number, setting.start) if goes_on else None)
     conversation.restart([None if e is None else e.shown for e in entries])
+    draw_apart(
+        conversation, batch.dialogues, [_drawn_as(e, setting) for e in entries], number, setting
+    )
     replies = conversation.elicit([None if e is None else e.request for e in entries])
     conversation.restart([None if e is None else e.after for e in entries])
     for dialogue, each, reply in zip(batch.dialogues, entries, replies, strict=True):
@@ -76,3 +81,14 @@ def enter(batch: Batch, number: int, setting: Setting) -> None:
         dialogue.notes += [*told(reply), *(each.notes if fits else (UNMEASURED,))]
         answer = setting.task.read(dialogue.example, text)
         dialogue.take(answer, reply.options if fits else ())
+    if setting.samples.p_true:
+        ask_truth(conversation, batch.dialogues, [e is not None for e in entries])
+
+
+def _drawn_as(each: Entry | None, setting: Setting) -> Request | None:
+    """The request by which samples are drawn in place of a given answer; of one without a letter
+    nothing is: what is read after it stands behind the answer."""
+    if each is None or each.shown == each.after:
+        return None
+    most = setting.task.max_tokens.get("answer", MAX_TOKENS["answer"])
+    return Request(prefill=each.request.prefill, max_tokens=most)

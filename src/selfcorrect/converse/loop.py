@@ -10,12 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from selfcorrect.converse.dialogue import Batch, Dialogue, Setting, begin, start
+from selfcorrect.converse.dialogue import (
+    NO_SAMPLES,
+    Batch,
+    Dialogue,
+    Samples,
+    Setting,
+    begin,
+    start,
+)
 from selfcorrect.converse.elicit import elicit
 from selfcorrect.converse.given import enter, entry
 from selfcorrect.converse.record import (
     ENDED,
     KEPT,
+    NOTHING_DRAWN,
     OUTGROWN,
     STOPPED,
     Record,
@@ -56,6 +65,7 @@ def converse(
     arms: Sequence[Arm],
     *,
     seed: int,
+    samples: Samples = NO_SAMPLES,
     on_round: OnRound | None = None,
     on_encoded: Callable[[int], None] | None = None,
 ) -> dict[str, list[Record]]:
@@ -67,6 +77,7 @@ def converse(
         examples: the chunk.
         arms: their names differ.
         seed: of the run; samples draw from the seed of (run, example, round, step, sample).
+        samples: what is drawn beside every answer of ``model``.
         on_round: called as each arm finishes each round.
         on_encoded: called with the tokens that went through the models in a round; one that several
             arms share is counted once.
@@ -96,7 +107,7 @@ def converse(
     def through(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> list[Record]:
         rows = _round(batch, strategy, number, setting)
         if on_encoded:
-            on_encoded(sum(row["encoded"] for row in rows))
+            on_encoded(sum(row["encoded"] + row["sampled"] for row in rows))
         return rows
 
     for groups in _alike(arms):
@@ -105,7 +116,7 @@ def converse(
         for place, group in enumerate(groups):
             own = root if place == len(groups) - 1 else root.branch()
             batch = Batch([dialogue.copy() for dialogue in fresh], {None: own})
-            setting = Setting(model, task, seed, group[0].system, group[0].others)
+            setting = Setting(model, task, seed, group[0].system, group[0].others, samples)
             own.restart([setting.start] * len(fresh))
             first = through(batch, group[0].strategy, 1, setting)
             if alone:
@@ -212,6 +223,7 @@ def _round(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> l
     """All steps of one round; returns its records."""
     for dialogue in batch.dialogues:
         dialogue.steps, dialogue.notes, dialogue.answered = [], [], False
+        dialogue.drawn = NOTHING_DRAWN
         dialogue.before = None if dialogue.answer is None else dialogue.answer.text
         if number == 1:
             dialogue.steps += [said_step(message) for message in setting.start]

@@ -79,11 +79,39 @@ class NoteRecord(TypedDict):
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What was asked of a model beside its answer, and never entered.
+
+    Attributes:
+        samples: replies to the prompt that the answer was elicited from.
+        p_true: the probability that the answer is right, as the model says when asked.
+        encoded: tokens that went through the model for all that.
+    """
+
+    samples: tuple[SampleRecord, ...] = ()
+    p_true: float | None = None
+    encoded: int = 0
+
+
+NOTHING_DRAWN = Drawn()
+
+
 class NamedNumber(TypedDict):
     """One of the task's own numbers."""
 
     name: str
     value: float | None
+
+
+class SampleRecord(TypedDict):
+    """A reply that was drawn beside the answer and never entered."""
+
+    text: str
+    key: str | None
+    logp: float | None
+    tokens: int
+    cut: bool
 
 
 class Record(TypedDict):
@@ -116,6 +144,11 @@ class Record(TypedDict):
     oracle: bool
     notes: list[NoteRecord]
     values: list[NamedNumber]
+    samples: list[SampleRecord]
+    likelihood: float | None
+    agreement: float | None
+    p_true: float | None
+    sampled: int
     steps: list[StepRecord]
 
 
@@ -232,6 +265,7 @@ def record(
     first_choice: int | None,
     steps: list[StepRecord],
     notes: Sequence[Note],
+    drawn: Drawn,
     *,
     oracle: bool,
 ) -> Record:
@@ -244,6 +278,7 @@ def record(
         first_choice: of round 1.
         steps: of this round.
         notes: on this round; equal ones are kept once.
+        drawn: beside the answer.
         oracle: whether the strategy uses what only the data know.
     """
     p = option_p(options)
@@ -276,8 +311,26 @@ def record(
         "oracle": oracle,
         "notes": [{"code": note.code, "text": note.text} for note in dict.fromkeys(notes)],
         "values": _numbers(grade.values),
+        "samples": list(drawn.samples),
+        "likelihood": _likelihood(drawn.samples),
+        "agreement": _agreement(drawn.samples, answer),
+        "p_true": drawn.p_true,
+        "sampled": drawn.encoded,
         "steps": steps,
     }
+
+
+def _likelihood(samples: Sequence[SampleRecord]) -> float | None:
+    """Mean over the samples of the mean log p of their tokens; ``None`` where one isn't known."""
+    each = [s["logp"] / s["tokens"] for s in samples if s["logp"] is not None and s["tokens"]]
+    return fsum(each) / len(each) if each and len(each) == len(samples) else None
+
+
+def _agreement(samples: Sequence[SampleRecord], answer: Answer) -> float | None:
+    """Share of the samples that say what the answer says; one that couldn't be read doesn't."""
+    if not samples or answer.key is None:
+        return None
+    return sum(s["key"] == answer.key for s in samples) / len(samples)
 
 
 def _numbers(values: Mapping[str, float | None]) -> list[NamedNumber]:

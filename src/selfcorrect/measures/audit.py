@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 from scipy import optimize, stats
 
+from selfcorrect.measures.alike import alike
 from selfcorrect.measures.auroc import auroc
 from selfcorrect.measures.calibration import calibration
 from selfcorrect.measures.clusters import Floats, Ints, error_of_mean, sums_of
-from selfcorrect.measures.intervals import Estimate, finite, mean, proportion, told_of, wilson
+from selfcorrect.measures.intervals import Estimate, finite, mean, proportion, wilson
+from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
+from selfcorrect.outcome import Outcome
 
 #: Simulations of each figure: so many, or as many as make up this number of records.
 SIMULATIONS, RECORDS = 2_000, 4_000_000
@@ -77,8 +80,8 @@ def audit(panel: Panel, *, simulations: int | None = None, seed: int = 0) -> lis
     rng = np.random.default_rng(seed)
     found = []
     for name, (once, claimed) in _figures(panel).items():
-        told = [once(rng) for _ in range(wanted)]
-        found.append(_audited(name, [each for each in told if each is not None], claimed))
+        counted = [once(rng) for _ in range(wanted)]
+        found.append(_audited(name, [each for each in counted if each is not None], claimed))
     return found
 
 
@@ -94,7 +97,12 @@ def _figures(panel: Panel) -> Mapping[str, tuple[Once, bool]]:
     if last > first:
         change = outcome[:, -1] - outcome[:, 0]
         label = f"change of {name} from round {first} to {last}"
-        found[label] = ((_change if share else _mean)(change, clusters), False)
+        found[label] = (
+            _change(change, clusters)
+            if share
+            else _mean(change, clusters, _difference_of(panel.outcome)),
+            False,
+        )
     if share and "confidence" in columns:
         right, said = outcome[:, -1], columns["confidence"][:, -1]
         gap = columns["calibration_gap"]
@@ -107,13 +115,13 @@ def _figures(panel: Panel) -> Mapping[str, tuple[Once, bool]]:
     return {label: (once, claimed) for label, (once, claimed) in found.items() if once}
 
 
-def _audited(name: str, told: list[bool], claimed: bool) -> Audited:
+def _audited(name: str, seen: list[bool], claimed: bool) -> Audited:
     goal, counted = (MOST, "claimed") if claimed else (LEAST, "held")
-    if not told:
+    if not seen:
         return Audited(name, counted, None, None, None, goal, 0, True)
-    low, high = wilson(sum(told), len(told))
+    low, high = wilson(sum(seen), len(seen))
     holds = low <= goal if claimed else high >= goal
-    return Audited(name, counted, sum(told) / len(told), low, high, goal, len(told), holds)
+    return Audited(name, counted, sum(seen) / len(seen), low, high, goal, len(seen), holds)
 
 
 def _share(values: Floats, clusters: Any) -> Once | None:
@@ -146,16 +154,27 @@ def _change(change: Floats, clusters: Any) -> Once | None:
     return once
 
 
-def _mean(values: Floats, clusters: Any) -> Once | None:
+#: From numbers [n] and their clusters the interval that is audited.
+Interval = Callable[[Floats, Ints], Estimate]
+
+
+def _difference_of(outcome: Outcome) -> Interval:
+    """The interval of an outcome's change: with its bounds, and what it allows for within them."""
+    return lambda change, members: paired(outcome, change, np.zeros(len(change)), members)
+
+
+def _mean(values: Floats, clusters: Any, interval: Interval = mean) -> Once | None:
     """Records whose parts, the cluster's and their own, are drawn from the run's own deviations."""
     x, members, icc = _alike(values, clusters)
     if icc is None:
         return None
-    off, k = x - x.mean(), int(members[-1]) + 1
+    middle, k = float(x.mean()), int(members[-1]) + 1
+    off = x - middle
 
     def once(rng: Rng) -> bool | None:
         common, own = off[rng.integers(0, len(off), k)], off[rng.integers(0, len(off), len(off))]
-        return _held(mean(np.sqrt(icc) * common[members] + np.sqrt(1 - icc) * own, members), 0.0)
+        drawn = np.sqrt(icc) * common[members] + np.sqrt(1 - icc) * own
+        return _held(interval(middle + drawn, members), middle)
 
     return once
 
@@ -226,12 +245,11 @@ def _alike(values: Floats, clusters: Any) -> tuple[Floats, Ints, float | None]:
         return x, members, None
     if members[-1] + 1 == len(x):
         return x, members, 0.0
+    if len(np.unique(x)) <= 3:  # a share: what the run doesn't show is taken to be the worst
+        found = alike(x, members)
+        return x, members, 0.0 if found is None else found.icc
     sizes = np.bincount(members).astype(np.float64)
-    icc = error_of_mean(sums_of(x - x.mean(), members), sizes, squares).icc
-    if len(np.unique(x)) <= 3:  # of shares: what the run doesn't tell is taken to be the worst
-        told, _ = told_of(x, members)
-        icc = told * icc + 1 - told
-    return x, members, icc
+    return x, members, error_of_mean(sums_of(x - x.mean(), members), sizes, squares).icc
 
 
 def _rates(rng: Rng, p: float, icc: float, k: int) -> Floats:

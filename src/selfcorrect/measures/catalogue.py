@@ -1,7 +1,8 @@
 """Every measure, stated once: where its numbers come from, how they are judged, what they mean.
 
-The panel, the summary, comparisons, the report, the terminal's table and the docs all read this. A
-new number is one entry here and its line in ``docs/measures.md``:
+The panel, the summary, comparisons, the report, the terminal's table and the docs all read this;
+those of samples stand in :mod:`.of_samples`. A new number is one entry and its line in
+``docs/measures.md``:
 
 - a number of every record is an expression over the record's columns (``of_record``); its mean or
   share follows in every round;
@@ -11,77 +12,22 @@ new number is one entry here and its line in ``docs/measures.md``:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
-from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.measures import families, transitions
-from selfcorrect.outcome import ACCURACY, Figure, Floats, Outcome
-
-#: From the columns of all rounds [D] each, the clusters [D] and a seed: per round the measures'
-#: tables by name. What isn't a measure (a reliability diagram) goes beside them into the round.
-OfRounds = Callable[
-    [Sequence[Mapping[str, Floats]], NDArray[Any], int], Sequence[Mapping[str, Any]]
-]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A number that a run has in every round.
-
-    Attributes:
-        name: in JSON and everywhere else.
-        label, text: for readers: its name, and what it is in a sentence or two.
-        group: the heading under which the report shows it.
-        kind: ``share`` of records, ``mean`` over records, ``round`` (computed from a round's
-            records), ``way`` (of what became of each dialogue since the round before).
-        form: how it is written: ``share`` (0 to 1), ``score``, ``nats``, ``tokens``, ``count``.
-        better: the direction that is better; ``None`` where neither is.
-        bounds: between what its values lie.
-        margin: a change that is no larger counts as none; ``None``: it is never called the same.
-        compared: rounds and runs are compared in it.
-        band: its curve has a simultaneous band.
-        column: the head of its column in the terminal's table; empty where it has none.
-        explained: what the table says of that column, a phrase.
-        needs: ``right``: only where an answer is right or wrong; ``options``: only where a question
-            has options.
-        of_record: its value for a record.
-        of_rounds: its values by round; measures of one function are computed together.
-        of_way: from answers and their quality (1 right, 0 wrong) [D, T] each, its value for each
-            dialogue and round.
-        difference: of two rounds' columns, the clusters and a level, its estimate; by default that
-            of a paired difference over records.
-    """
-
-    name: str
-    label: str
-    text: str
-    group: str = "More"
-    kind: Literal["share", "mean", "round", "way"] = "mean"
-    form: str = "score"
-    better: Literal["higher", "lower"] | None = None
-    bounds: tuple[float, float] = (-inf, inf)
-    margin: float | None = None
-    compared: bool = False
-    band: bool = False
-    column: str = ""
-    explained: str = ""
-    needs: Literal["", "right", "options"] = ""
-    of_record: pl.Expr | None = None
-    of_rounds: OfRounds | None = None
-    of_way: Callable[[Floats, Floats], Floats] | None = None
-    difference: Callable[..., Any] | None = None
-
-    @property
-    def sign(self) -> int:
-        """1 where more is better, −1 where less is, 0 where neither is."""
-        return {"higher": 1, "lower": -1}.get(self.better or "", 0)
-
+from selfcorrect.measures.measure import ANSWERS, CALIBRATION, COST, QUALITY, SURE, Measure
+from selfcorrect.measures.of_samples import (
+    COST_OF_SAMPLES,
+    QUALITY_OF_SAMPLES,
+    UNCERTAINTY_OF_SAMPLES,
+)
+from selfcorrect.outcome import ACCURACY, Figure, Outcome
 
 _READ = pl.col("problem").is_null()
 _CONFIDENCE = pl.when(_READ).then(pl.col("confidence"))
@@ -95,11 +41,6 @@ _BRIER = pl.when(pl.col("option_p").list.len() > 0).then(
 _OPTIONS: Mapping[str, Any] = {"needs": "options"}
 _RIGHT: Mapping[str, Any] = {"needs": "right"}
 _UNREAD_TOO = "with the unread answers counted as wrong at confidence 1/options."
-
-ANSWERS, SURE, CALIBRATION = "Answers", "How sure", "Calibration"
-QUALITY, COST = "Uncertainty and quality", "Cost"
-#: The headings, in the order of the report.
-GROUPS = (ANSWERS, SURE, CALIBRATION, QUALITY, COST, "More")
 
 #: The measures of every task; a task's own outcome comes before them, see :func:`measures`.
 MEASURES: list[Measure] = [
@@ -159,6 +100,7 @@ MEASURES: list[Measure] = [
         "Share of answers read that are not the likeliest option.",
         SURE, "share", "share", of_record=pl.col("choice") != pl.col("likeliest"), **_OPTIONS,
     ),
+    *UNCERTAINTY_OF_SAMPLES,
     Measure(
         "calibration_gap", "calibration gap",
         "Mean confidence minus accuracy: above 0 the model is too sure of itself.",
@@ -245,6 +187,7 @@ MEASURES: list[Measure] = [
         "over all k. Smaller is better.",
         QUALITY, "round", "share", of_rounds=families.ranked, **_OPTIONS,
     ),
+    *QUALITY_OF_SAMPLES,
     Measure(
         "tokens", "tokens",
         "Mean tokens a dialogue that went through the model in this round: what the round costs.",
@@ -265,6 +208,7 @@ MEASURES: list[Measure] = [
         "Mean tokens a dialogue that were taken from the cache and cost next to nothing.",
         COST, form="tokens", bounds=(0, inf), of_record=pl.col("reused"),
     ),
+    *COST_OF_SAMPLES,
 ]  # fmt: skip
 
 
@@ -324,15 +268,19 @@ def measure_of(outcome: Outcome) -> Measure:
     )
 
 
-def measures(outcome: Outcome = ACCURACY, options: bool = True) -> list[Measure]:
+def measures(
+    outcome: Outcome = ACCURACY, options: bool = True, samples: bool = True, truth: bool = True
+) -> list[Measure]:
     """The measures of a run: its outcome, then those that fit it.
 
     Args:
         outcome: of the task.
         options: whether its questions have options.
+        samples: whether replies were drawn beside its answers.
+        truth: whether the model was asked if they are right.
     """
     right = outcome.kind == "share" and outcome.better == "higher" and options
-    fits = {"": True, "right": right, "options": options}
+    fits = {"": True, "right": right, "options": options, "samples": samples, "truth": truth}
     every = [measure_of(outcome), *(m for m in MEASURES if fits[_needed(m, outcome)])]
     names = [m.name for m in every]
     for name in names:
@@ -374,18 +322,22 @@ def _needed(measure: Measure, outcome: Outcome) -> str:
     return measure.needs
 
 
-def margins(outcome: Outcome, given: Mapping[str, float], options: bool = True) -> dict[str, float]:
+def margins(
+    outcome: Outcome, given: Mapping[str, float], options: bool = True, samples: bool = True
+) -> dict[str, float]:
     """The margins of a run: each measure's own, unless another one is given.
 
     Args:
         outcome: of the task.
         given: measure → margin.
         options: whether its questions have options.
+        samples: whether replies are drawn beside its answers.
 
     Raises:
         UserError: one is given for a measure that has none here, or isn't within its bounds.
     """
-    known = {m.name: m for m in measures(outcome, options) if m.margin is not None}
+    every = measures(outcome, options, samples)
+    known = {m.name: m for m in every if m.margin is not None}
     for name, margin in given.items():
         if name not in known:
             raise UserError(f"no margin can be set for {name!r} here: {nearest(name, known)}.")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.catalogue import Measure, Own
+from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.figures import figure_named
 from selfcorrect.measures.intervals import (
     LEVEL,
@@ -19,6 +19,7 @@ from selfcorrect.measures.intervals import (
     means,
 )
 from selfcorrect.measures.looks import level
+from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
@@ -70,25 +71,25 @@ def compare(
     """
     own, outcome, clusters = own or Own(after.outcome), after.outcome, after.clusters
     looks = tuple(looks) or (max(1, len(clusters)),)
-    at = 1 - (1 - level(looks)) / family
+    deciding_level = 1 - (1 - level(looks)) / family
     stated = [m for m in after.measures if m.compared and (names is None or m.name in names)]
     own = own if names is None else Own(outcome)
     columns = after.at(rounds[0]), before.at(rounds[1])
     p = paired_test(outcome, columns[0]["outcome"], columns[1]["outcome"], clusters)
     estimates = _estimates(columns, stated, clusters, own, LEVEL)
-    deciding = _estimates(columns, stated, clusters, own, at)
+    deciding = _estimates(columns, stated, clusters, own, deciding_level)
     # the same, had the unread answers counted in the other ways
     known = [m for m in stated if m.name == outcome.name or lacks(columns, m)]
     theirs = ("choice", *after.own) if own.figures else ()
     others = [
-        _estimates(way, known, clusters, own, at)
+        _estimates(way, known, clusters, own, deciding_level)
         for way in other_counts(columns, outcome, known, theirs)
     ]
     signs = {m.name: m.sign for m in stated} | {n: _sign(f) for n, f in own.figures.items()}
     table: dict[str, dict[str, Any]] = {}
     for name, e in deciding.items():
         margin, tested = margins.get(name), p if name == outcome.name else None
-        told = verdict(e, margin, signs[name], tested, at)
+        told = verdict(e, margin, signs[name], tested, deciding_level)
         counted = [other[name] for other in others if name in other]
         endless = boundless(columns, outcome) if name == outcome.name else set()
         hangs = e.value is not None and hanging(
@@ -128,7 +129,7 @@ def _estimates(
     stated: Sequence[Measure],
     clusters: NDArray[Any],
     own: Own,
-    at: float,
+    deciding_level: float,
 ) -> dict[str, Estimate]:
     """The differences of measures, in their order, and of the task's figures."""
     (after, before), outcome = columns, own.outcome
@@ -137,21 +138,25 @@ def _estimates(
         scores = means(
             {m.name: after[m.name] - before[m.name] for m in stated if averaged(m, outcome)},
             clusters,
-            level=at,
+            level=deciding_level,
         )
     found: dict[str, Estimate] = {}
     for m in stated:
         if m.name == outcome.name:
-            found[m.name] = paired(outcome, *pair, clusters, at)
+            found[m.name] = paired(outcome, *pair, clusters, deciding_level)
         elif m.difference is not None:
-            found[m.name] = m.difference(after, before, clusters, at)
+            found[m.name] = m.difference(after, before, clusters, deciding_level)
         elif m.kind == "share":
-            found[m.name] = share_difference(after[m.name], before[m.name], clusters, level=at)
+            found[m.name] = share_difference(
+                after[m.name], before[m.name], clusters, level=deciding_level
+            )
         elif m.name in scores:
             found[m.name] = cut(scores[m.name], apart(m.bounds))
     for name, compute in own.figures.items():
         if "/" not in name:
-            found[name] = figure_named(name, compute, after, clusters, level=at, less=before)
+            found[name] = figure_named(
+                name, compute, after, clusters, level=deciding_level, less=before
+            )
     return found
 
 
@@ -203,7 +208,7 @@ def verdict(
     margin: float | None,
     better: int,
     p: float | None = None,
-    at: float = LEVEL,
+    deciding_level: float = LEVEL,
 ) -> str | None:
     """What a difference's interval says.
 
@@ -212,7 +217,7 @@ def verdict(
         margin: differences up to ± this count as none.
         better: +1 if more is better, −1 if less is, 0 if neither.
         p: of no difference, where a test is made: it has to agree.
-        at: the level of the interval.
+        deciding_level: the level of the interval.
 
     Returns:
         ``better`` or ``worse`` (``higher`` or ``lower``, of a measure of which neither is
@@ -223,7 +228,7 @@ def verdict(
     low, high = estimate.low, estimate.high
     if low is None or high is None:
         return None
-    if (low > 0 or high < 0) and (p is None or p <= 1 - at) and not estimate.few:
+    if (low > 0 or high < 0) and (p is None or p <= 1 - deciding_level) and not estimate.few:
         return _direction(1 if low > 0 else -1, better)
     if margin is not None and -margin <= low and high <= margin:
         return "same"

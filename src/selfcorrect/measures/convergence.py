@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from selfcorrect.measures.catalogue import Measure
 from selfcorrect.measures.compare import n_for_margin_of, needed_at_next
 from selfcorrect.measures.intervals import Estimate, apart, cut, means
 from selfcorrect.measures.looks import level
+from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER

@@ -91,14 +91,26 @@ def separation_difference(after: Columns, before: Columns, clusters: Clusters, l
 @each_round
 def ranked(columns: Columns, clusters: Clusters, seed: int) -> Tables:
     """How uncertainty (entropy) goes with quality, which is 1 at best and 0 at worst."""
+    return _ranked("", columns["entropy"], columns["quality"], clusters, seed)
+
+
+@each_round
+def ranked_by_meaning(columns: Columns, clusters: Clusters, seed: int) -> Tables:
+    """How semantic entropy goes with quality."""
+    u = columns["semantic_entropy"]
+    return _ranked("semantic_", u, columns["quality"], clusters, seed)
+
+
+def _ranked(prefix: str, u: Floats, a: Floats, clusters: Clusters, seed: int) -> Tables:
+    """Measures of how uncertainty [n] goes with quality [n]."""
     from selfcorrect.measures.quality import rank_calibration, risk_coverage, spearman
 
-    u, a = columns["entropy"], columns["quality"]
     ranks = rank_calibration(u, a, clusters, seed=seed)
-    return {
+    found = {
         "rce": {**ranks.rce.table(), "skill": ranks.skill, "bins": ranks.bins},
         "rce_shuffled": ranks.shuffled.table(),
         "rce_isotonic": ranks.isotonic.table(),
         "spearman": spearman(u, a, clusters).table(),
         "risk_coverage": risk_coverage(u, a, clusters).table(),
     }
+    return {prefix + name: table for name, table in found.items()}

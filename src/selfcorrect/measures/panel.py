@@ -12,7 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
-from selfcorrect.measures.catalogue import Measure, measures
+from selfcorrect.measures.catalogue import MEASURES, measures
+from selfcorrect.measures.measure import Measure
 from selfcorrect.outcome import ACCURACY, Outcome
 
 Floats = NDArray[np.float64]
@@ -50,6 +51,18 @@ def columns_needed(outcome: Outcome = ACCURACY) -> list[str]:
     return list(needed)
 
 
+def _whole(frame: pl.DataFrame) -> pl.DataFrame:
+    """Records with the columns of samples, which those of a run without any need not have."""
+    lacks = {
+        name
+        for measure in MEASURES
+        if measure.needs in ("samples", "truth") and measure.of_record is not None
+        for name in measure.of_record.meta.root_names()
+        if name not in frame.columns
+    }
+    return frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in lacks)
+
+
 @dataclass(frozen=True)
 class Panel:
     """All records of a run, D dialogues by T rounds.
@@ -66,6 +79,7 @@ class Panel:
         own: the task's own numbers by name [D, T].
         outcome: what the task says of its outcome.
         options: whether any of its questions has options.
+        samples: whether any of its records has samples.
     """
 
     rounds: tuple[int, ...]
@@ -75,6 +89,12 @@ class Panel:
     own: Mapping[str, Floats]
     outcome: Outcome = ACCURACY
     options: bool = True
+    samples: bool = False
+
+    @property
+    def truth(self) -> bool:
+        """Whether the model was asked if its answers are right."""
+        return "p_true" in self.columns and bool(np.isfinite(self.columns["p_true"]).any())
 
     @property
     def there(self) -> NDArray[np.bool_]:
@@ -84,7 +104,7 @@ class Panel:
     @property
     def measures(self) -> list[Measure]:
         """Those that fit the run."""
-        return measures(self.outcome, self.options)
+        return measures(self.outcome, self.options, self.samples, self.truth)
 
     def of(self, measure: Measure) -> Floats:
         """The column of a measure that is a number of a record [D, T]."""
@@ -105,6 +125,7 @@ class Panel:
             {name: c[rows] for name, c in self.own.items()},
             self.outcome,
             self.options,
+            self.samples,
         )
 
     def beside(self, other: Panel) -> tuple[Panel, Panel]:
@@ -141,8 +162,8 @@ def panel(
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in (*wanted, "round")}
     codes: dict[str, list[NDArray[np.uint64]]] = {"example": [], "cluster": []}
     own: dict[str, list[tuple[int, NDArray[Any], NDArray[Any]]]] = {name: [] for name in values}
-    n, options = 0, False
-    for frame in frames:
+    n, options, samples = 0, False, False
+    for frame in map(_whole, frames):
         numbers = frame.select(**wanted, round=pl.col("round"))
         for name, series in zip(parts, numbers.get_columns(), strict=True):
             # short whole numbers are exact in half the space
@@ -155,6 +176,7 @@ def panel(
         for name, rows, column_of_task in _values(frame):
             own.setdefault(name, []).append((n, rows, column_of_task))
         options = options or bool((frame["choices"].list.len() > 0).any())
+        samples = samples or frame["likelihood"].count() + frame["meanings"].count() > 0
         n += len(frame)
     if not n:
         nobody = np.empty(0, np.uint64)
@@ -184,7 +206,14 @@ def panel(
         for start, rows, column_of_task in given:
             mine[name][row[start + rows], column_of[start + rows]] = column_of_task
     return Panel(
-        tuple(int(t) for t in rounds), examples, clusters[first], columns, mine, outcome, options
+        rounds=tuple(int(t) for t in rounds),
+        examples=examples,
+        clusters=clusters[first],
+        columns=columns,
+        own=mine,
+        outcome=outcome,
+        options=options,
+        samples=samples,
     )
 
 

@@ -49,14 +49,14 @@ class Design:
         largeness = self.size * self.unequal
         if largeness == 1:
             return n
-        return n / (1 + (largeness - 1) * self.icc) * _few(n / self.size, n / largeness)
+        return n / (1 + (largeness - 1) * self.icc) * _few_clusters(n / self.size, n / largeness)
 
 
 #: With fewer clusters no sign-flip test reaches its level: 2 / 2^5 is 6 %.
 _SIGNS = 6
 
 
-def _few(clusters: float, effective: float) -> float:
+def _few_clusters(clusters: float, effective: float) -> float:
     """(z / t)² for so many clusters; 0 for those that no direction can come from."""
     if clusters < _SIGNS or effective < LEAST_EFFECTIVE:
         return 0.0
@@ -215,7 +215,7 @@ class MeanDesign:
         """How many examples with a known outcome n of these are worth, t for few clusters
         included."""
         clusters = n * self.known / self.size
-        return n * self.known * _few(clusters, clusters / self.unequal)
+        return n * self.known * _few_clusters(clusters, clusters / self.unequal)
 
     def n_for_difference(self, difference: float) -> int | None:
         """Examples that show a difference; ``None`` for one of 0."""

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures import transitions
-from selfcorrect.measures.catalogue import Measure, Own
+from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.figures import figure_named
 from selfcorrect.measures.intervals import Estimate, cut, mean, means, proportion
 from selfcorrect.measures.looks import level
+from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm, joint_level
 from selfcorrect.measures.panel import Panel

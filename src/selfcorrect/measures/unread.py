@@ -14,8 +14,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.catalogue import Measure
 from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.measure import Measure
 from selfcorrect.outcome import Outcome
 
 Columns = Mapping[str, Floats]

@@ -47,6 +47,9 @@ class Request:
         options: texts whose likelihood right after the prefill is wanted (letters, say). Where
             each is one token they are read from the pass that starts the reply: no extra cost.
         states: sites at which hidden states are read, in the pass that happens anyway.
+        samples: the seed of each further reply that is drawn from the same prompt and never
+            entered; what the reply itself is doesn't depend on them.
+        sample_temperature: at which those are drawn, above 0.
     """
 
     prefill: str = ""
@@ -55,6 +58,27 @@ class Request:
     seed: int = 0
     options: tuple[str, ...] = ()
     states: tuple[Site, ...] = ()
+    samples: tuple[int, ...] = ()
+    sample_temperature: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One of the replies that are drawn to see how uncertain a model is.
+
+    Attributes:
+        text: what was generated, without the prefill and without end tokens.
+        tokens: how many were generated, an end token included.
+        logp: Σ log p over them at temperature 1, in nats; ``None`` where the model doesn't tell.
+        cut: it was cut off at the most tokens that a reply may have.
+        encoded: tokens that went through the model for it.
+    """
+
+    text: str
+    tokens: int
+    logp: float | None = None
+    cut: bool = False
+    encoded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +122,7 @@ class Reply:
         gap: smallest difference in logits between the best and the second best token over the
             greedy decisions; ``None`` when sampling.
         states: by site, an array [layers, hidden] in float32.
+        samples: one per ``Request.samples``; their tokens are counted in none of the above.
         notes: what had to be done differently (a role folded, a cache re-encoded), a sentence each.
     """
 
@@ -113,6 +138,7 @@ class Reply:
     drafted: int = 0
     gap: float | None = None
     states: Mapping[Site, torch.Tensor] = field(default_factory=dict)
+    samples: tuple[Sample, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -16,6 +16,7 @@ from selfcorrect.preview.rendering import Rendering, rendering
 from selfcorrect.preview.stand_in import StandIn
 from selfcorrect.runs import Prepared, RunSpec, prepare
 from selfcorrect.runs.arms import Arm as RunArm
+from selfcorrect.runs.arms import drawn
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.strategies.base import Strategy
 
@@ -134,6 +135,7 @@ def _through(
         list(ready.examples[:examples]),
         through,
         seed=ready.spec.seed,
+        samples=drawn(ready.spec),
         on_round=next_round,
         on_encoded=encoded,
     )

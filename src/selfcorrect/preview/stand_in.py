@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from selfcorrect.messages import Message, Transcript, message, restart_all, say_all
-from selfcorrect.models.base import InProcess, Likelihood, Reply, Request
+from selfcorrect.models.base import InProcess, Likelihood, Reply, Request, Sample
 from selfcorrect.preview.prompts import PLACEHOLDER, PLACEHOLDERS, Prompt, Trace
 from selfcorrect.preview.rendering import Rendering
 
@@ -135,6 +135,10 @@ class StandInConversation:
             prompt_tokens=prompt.tokens,
             encoded=prompt.encoded,
             generated=request.max_tokens,
+            samples=tuple(
+                Sample(prompt.reply, request.max_tokens, encoded=1 + request.max_tokens)
+                for _ in request.samples
+            ),
         )
 
     def _prompt(self, row: int, prefill: str, max_tokens: int, choices: tuple[str, ...]) -> Prompt:

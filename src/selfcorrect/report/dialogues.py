@@ -10,6 +10,7 @@ import base64
 import json
 import math
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,10 @@ _COLUMNS = (
     "target",
 )
 _STEP = ("kind", "role", "speaker", "begin", "shown", "text", "images", "prefill", "finish")
+#: Of what samples mean: in the records once they were grouped.
+_OF_SAMPLES = ("samples", "meaning", "semantic_entropy")
+#: Characters of a sample that are shown.
+_SAMPLE = 400
 _PLACES = 4  # of a probability: what a bar and its number can show
 
 
@@ -74,7 +79,8 @@ def embed(frames: Iterable[pl.DataFrame], chosen: Chosen, limit: int = BYTES) ->
     """The chosen dialogues as the page holds them.
 
     Args:
-        frames: full records, read and let go one by one; a dialogue's rounds in order.
+        frames: full records, read and let go one by one; a dialogue's rounds in one frame, in
+            order.
         chosen: from :func:`choose`.
         limit: compressed bytes; dialogues that would go beyond it are left out, from the end.
 
@@ -87,10 +93,13 @@ def embed(frames: Iterable[pl.DataFrame], chosen: Chosen, limit: int = BYTES) ->
     columns = (*_COLUMNS, "option_p", "option_mass", "notes", steps)
     dialogues: dict[str, dict[str, Any]] = {}
     for frame in frames:
-        kept = frame.filter(pl.col("example").is_in(wanted.implode())).select(columns)
+        known = [name for name in _OF_SAMPLES if name in frame.columns]
+        kept = frame.filter(pl.col("example").is_in(wanted.implode())).select(*columns, *known)
         for row in kept.iter_rows(named=True):
             dialogue = dialogues.setdefault(row["example"], _dialogue(row))
             dialogue["rounds"].append(_round(row))
+        if len(dialogues) == len(chosen.examples):
+            break  # no dialogue lies in two frames
 
     packer = zlib.compressobj(9, wbits=31)  # 31: as gzip, which browsers unpack
     packed, size, embedded = [], 0, 0
@@ -155,7 +164,26 @@ def _round(row: Mapping[str, Any]) -> dict[str, Any]:
         "mass": _short(row["option_mass"], 6),  # a filter asks whether it is under .5
         "notes": [note["text"] for note in row["notes"] or ()],
         "steps": [_step(step) for step in row["steps"] or ()],
+        **_samples(row),
     }
+
+
+def _samples(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What was drawn beside an answer: each distinct text once, by meaning, the most frequent
+    first; ``m`` is the meaning (without one nobody grouped them), ``n`` how often it was drawn."""
+    drawn = row.get("samples") or ()
+    if not drawn:
+        return {}
+    meaning = row.get("meaning") or [None] * len(drawn)
+    texts = Counter((m, s["text"]) for m, s in zip(meaning, drawn, strict=False))
+    sizes = Counter(m for m, _ in texts.elements())
+    order = sorted(texts, key=lambda key: (-sizes[key[0]], key[0] or 0, -texts[key]))
+    shown = [{"m": m, "n": texts[m, text], "text": _clipped(text)} for m, text in order]
+    return {"samples": shown, "sem": _short(row.get("semantic_entropy"))}
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _SAMPLE else f"{text[:_SAMPLE]}…"
 
 
 def _step(step: Mapping[str, Any]) -> dict[str, Any]:

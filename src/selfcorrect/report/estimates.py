@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfcorrect.measures.catalogue import ANSWERS, GROUPS, MEASURES
+from selfcorrect.measures.catalogue import MEASURES
+from selfcorrect.measures.measure import ANSWERS, GROUPS
 
 Estimate = Mapping[str, Any]
 Round = Mapping[str, Any]

@@ -244,6 +244,24 @@
     return ` (${sign}${decimals(Math.abs(by))} against round ${before.round})`;
   }
 
+  /** What else the model said when it was asked again, by meaning; opened on demand. */
+  function samples(round) {
+    if (!round.samples) return [];
+    const total = round.samples.reduce((sum, each) => sum + each.n, 0);
+    const meanings = new Set(round.samples.map((each) => each.m));
+    const grouped = !meanings.has(null);
+    const told = grouped
+      ? `${total} samples, ${meanings.size} ${meanings.size === 1 ? "meaning" : "meanings"}, semantic entropy ${decimals(round.sem)}`
+      : `${total} samples, not grouped by meaning`;
+    const groups = [...meanings].map((m) => {
+      const mine = round.samples.filter((each) => each.m === m);
+      const times = mine.reduce((sum, each) => sum + each.n, 0);
+      const lines = mine.map((each) => isolated("said", each.n > 1 ? `${each.text} (${each.n} times)` : each.text || "(nothing)"));
+      return make("li", "", grouped ? make("b", "", `${times} of ${total}`) : null, ...lines.map((line) => make("div", "", line)));
+    });
+    return [make("details", "samples", make("summary", "", told), make("ul", "", ...groups))];
+  }
+
   function conversation(dialogue) {
     const shown = make("div", "conversation");
     for (const [k, round] of dialogue.rounds.entries()) {
@@ -257,7 +275,7 @@
       if (round.choice !== null) result.append(`: (${letter(round.choice)}) `, isolated("", dialogue.choices[round.choice] ?? ""));
       if (round.problem !== null) result.append(": ", isolated("", round.problem));
       if (round.mass !== null && round.mass < 0.5) result.append(` · option mass ${round.mass.toFixed(3).replace(/^0/, "")}`);
-      shown.append(result, ...round.notes.map((note) => make("p", "who", "Note: ", isolated("", note))));
+      shown.append(result, ...samples(round), ...round.notes.map((note) => make("p", "who", "Note: ", isolated("", note))));
     }
     return make("div", "open", options(dialogue), shown);
   }
@@ -278,7 +296,10 @@
 
   /** All text of a dialogue, for searching. */
   function haystack(dialogue) {
-    const said = dialogue.rounds.flatMap((round) => round.steps.flatMap((step) => [step.text ?? "", ...(step.images ?? [])]));
+    const said = dialogue.rounds.flatMap((round) => [
+      ...round.steps.flatMap((step) => [step.text ?? "", ...(step.images ?? [])]),
+      ...(round.samples ?? []).map((each) => each.text),
+    ]);
     return [dialogue.example, dialogue.cluster ?? "", ...dialogue.choices, ...said].join("\n").toLowerCase();
   }
 

@@ -46,6 +46,7 @@ def page(summary: Mapping[str, Any], dialogues: Mapping[str, Any] | None = None)
         tables=contents.tables(summary),
         missing=missing(summary),
         about_intervals=about_intervals(summary) if summary["rounds"] else "",
+        meant=bool(points(summary["rounds"], "semantic_entropy")),
         definitions=contents.terms(summary),
         about=contents.about(summary),
     )

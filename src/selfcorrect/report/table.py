@@ -11,7 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from selfcorrect.measures.catalogue import MEASURES, Measure
+from selfcorrect.measures.catalogue import MEASURES
+from selfcorrect.measures.measure import Measure
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, own
 from selfcorrect.report.notes import about_intervals, hanging, incomplete, notes
@@ -26,9 +27,17 @@ from selfcorrect.text import visible
 
 _REPEAT = "− repeat"
 #: The measures' columns from the left; those of others stand after them.
-_ORDER = ("confidence", "calibration_gap", "auroc", "entropy", "option_mass", "tokens")
+_ORDER = (
+    "confidence",
+    "calibration_gap",
+    "auroc",
+    "entropy",
+    "semantic_entropy",
+    "option_mass",
+    "tokens",
+)
 #: What is left out first where the terminal is too narrow; ``show --json`` has everything.
-_LEAST = ("K", "mass", "AUROC", "entropy", "tokens", "n", "gap", "conf.")
+_LEAST = ("K", "mass", "AUROC", "entropy", "sem. H", "tokens", "n", "gap", "conf.")
 
 
 @dataclass(frozen=True)

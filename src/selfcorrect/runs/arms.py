@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from selfcorrect import strategies
+from selfcorrect.converse import Samples
 from selfcorrect.errors import UserError
 from selfcorrect.runs.identity import Facts, folder_name, spec_hash
 from selfcorrect.runs.spec import RunSpec, StrategySpec
@@ -41,6 +42,11 @@ class Arm:
     def folder(self) -> str:
         """The name of its folder."""
         return folder_name(self.spec, self.strategy, self.hash)
+
+
+def drawn(spec: RunSpec) -> Samples:
+    """What is drawn beside every answer of a run."""
+    return Samples(spec.samples.k, spec.samples.temperature, spec.samples.p_true)
 
 
 def make_arm(spec: RunSpec, strategy: Strategy, facts: Facts) -> Arm:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,9 @@ def compare(runs: Sequence[Run], reference: Run | None = None) -> Table:
     names = _names(runs)
     own, note = own_of(runs[0])
     full = [panel_of(run, own) for run in runs]
+    apart = _drawn_apart(runs)
+    if apart:  # entropy over few samples is biased low, so only equal numbers can be compared
+        full = [replace(panel, samples=False) for panel in full]
     for run, panel in zip(runs, full, strict=True):
         if not panel.rounds:
             raise UserError(f"{run.folder} has no finished dialogue yet: run it first.")
@@ -118,7 +122,7 @@ def compare(runs: Sequence[Run], reference: Run | None = None) -> Table:
         "best": [names[k] for k in ranked if not told.get(k, {}).get("best", {}).get("worse_than")],
         "differ": _differ(runs, names),
     }
-    table["notes"] = [*notes(table), *([note] if note else [])]
+    table["notes"] = [*notes(table), *apart, *([note] if note else [])]
     said = findings(table)
     return {**table, "findings": said, "finding": said[0]}
 
@@ -153,6 +157,19 @@ def _check(runs: Sequence[Run]) -> None:
                 f"{pair} have different outcomes ({first.outcome.name} and {run.outcome.name}, or "
                 "other bounds): only runs with one outcome can be compared."
             )
+
+
+def _drawn_apart(runs: Sequence[Run]) -> list[str]:
+    """Why measures of samples aren't compared, though one of the runs has them."""
+    told = []
+    for run in runs:
+        drawn, meanings = run.header.spec.samples, run.meanings
+        by = meanings.folder.removeprefix("scores/") if meanings else "grouped by nobody"
+        told.append(f"{drawn.k} at {drawn.temperature:g}, {by}" if drawn.k else "none")
+    if len(set(told)) == 1:
+        return []
+    said = "; ".join(dict.fromkeys(told))
+    return [f"measures of samples are left out, as the runs drew other samples ({said})."]
 
 
 def _who(graded: tuple[str, str] | None) -> str:

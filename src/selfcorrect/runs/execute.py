@@ -22,7 +22,7 @@ from selfcorrect.runs.arms import Arm, labels
 from selfcorrect.runs.executors import here, threads
 from selfcorrect.runs.executors.base import Executor, ExecutorSettings, Job, Setup
 from selfcorrect.runs.executors.worker import Worker
-from selfcorrect.runs.grade import Grader, grader_of, kept
+from selfcorrect.runs.grade import Grader, graders_of, kept
 from selfcorrect.runs.header import RUN, Header, provenance, read_header
 from selfcorrect.runs.identity import strategy_table
 from selfcorrect.runs.paths import folder_path
@@ -110,7 +110,7 @@ def run(
     ready = prepare(asked, model, controls=controls)
     with ExitStack() as opened:
         opened.callback(ready.close)
-        grader = grader_of(ready)
+        graders = graders_of(ready)
         folders = [ArmFolder.open(arm, folder_path(out), ready.wanted) for arm in ready.arms]
         mine = folders[: ready.asked]
         for folder in mine:
@@ -124,19 +124,18 @@ def run(
                         folder.refresh()  # only under the lock is it certain what is missing
                 if any(folder.missing for folder in folders):
                     ready.advise()
-                _fill(ready, folders, model, progress, executor, grader)
+                _fill(ready, folders, model, progress, executor, graders)
             except KeyboardInterrupt:
                 one = len(mine) == 1
                 raise Interrupted(mine[0].store.root if one else folder_path(out)) from None
         else:
             for folder in mine:
                 _check_stored(folder, ready)
-        if grader is not None:
-            try:
-                _grade_rest(grader, folders, ready)
-            except KeyboardInterrupt:
-                raise Interrupted(mine[0].store.root) from None
-    done = [_run(folder, ready) for folder in mine]
+        try:
+            _grade_rest(graders, folders, ready)
+        except KeyboardInterrupt:
+            raise Interrupted(mine[0].store.root) from None
+    done = [_run(folder, ready, graders) for folder in mine]
     return done[0] if isinstance(specs, RunSpec) else done
 
 
@@ -236,9 +235,13 @@ def _check_stored(folder: ArmFolder, ready: Prepared, counter: Counter | None = 
                 counter.there(folder.arm.folder, frame.iter_rows(named=True), dialogues)
 
 
-def _run(folder: ArmFolder, ready: Prepared) -> Run:
+def _run(folder: ArmFolder, ready: Prepared, graders: Sequence[Grader]) -> Run:
+    """The run as it is looked at by the scorers of this command, whatever an earlier one had."""
     assert folder.header is not None
-    return Run(folder.store.root, folder.header, ready.wanted, ready.task)
+    done = Run(folder.store.root, folder.header, ready.wanted, ready.task)
+    for grader in graders if pieces(folder.store) else ():
+        done = done.seen_by(grader.note(folder.store))
+    return done
 
 
 # --- what is missing -----------------------------------------------------------------------------
@@ -250,7 +253,7 @@ def _fill(
     model: Model | None,
     progress: Callable[[Progress], None] | None,
     settings: ExecutorSettings,
-    grader: Grader | None,
+    graders: Sequence[Grader],
 ) -> None:
     mine = folders[: ready.asked]
     shares = share_out(
@@ -278,7 +281,7 @@ def _fill(
                 by_name[name].store.put(piece.timing, note, replace=True)
                 # last, so that a folder with all of its records has nothing unfinished
                 by_name[name].store.put(piece.name, data)
-                if grader is not None:
+                for grader in graders:
                     _grade(grader, by_name[name].store, piece, name, counter)
             counter.stored(result)
 
@@ -287,25 +290,29 @@ def _grade(grader: Grader, store: Store, piece: Piece, arm: str, counter: Counte
     """Grade what was just written; a scorer that fails is no reason to stop the model."""
     if grader.failed is None:
         try:
-            counter.graded(arm, grader.grade(store, piece))
+            rows = grader.grade(store, piece)
+            if not grader.scores.of_meanings:
+                counter.graded(arm, rows)
         except UserError as error:
             grader.failed = error
 
 
-def _grade_rest(grader: Grader, folders: Sequence[ArmFolder], ready: Prepared) -> None:
-    """Grade what earlier commands left.
+def _grade_rest(graders: Sequence[Grader], folders: Sequence[ArmFolder], ready: Prepared) -> None:
+    """Grade what earlier commands left, by each of the scorers that can.
 
     Raises:
-        UserError: the scorer failed, now or while the model spoke.
+        UserError: a scorer failed, now or while the model spoke.
     """
-    try:
-        if grader.failed is not None:
-            raise grader.failed
-        for folder in folders:
-            for piece in grader.missing(folder.store, ready.wanted):
-                grader.grade(folder.store, piece)
-    except UserError as error:
-        raise kept(error) from error
+    failed = [grader.failed for grader in graders if grader.failed is not None]
+    for grader in graders:
+        try:
+            for folder in folders if grader.failed is None else ():
+                for piece in grader.missing(folder.store, ready.wanted):
+                    grader.grade(folder.store, piece)
+        except UserError as error:
+            failed.append(error)
+    if failed:
+        raise kept(failed[0]) from failed[0]
 
 
 def _executor(

@@ -6,7 +6,7 @@ same command goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from selfcorrect.runs.scores import (
 )
 from selfcorrect.runs.store import Store
 from selfcorrect.scorers.base import Answered, Score, Scorer, checked_scores
+from selfcorrect.scorers.meanings import PREFIX, usual
 from selfcorrect.tasks.base import Example, Task
 
 UNREAD = "the answer couldn't be read"
@@ -77,15 +78,17 @@ class Grader:
             UserError: the records are damaged, or what the scorer gives can't be recorded.
         """
         wanted = ["example", "round", "text", "problem"]
-        if self.scorer.uses:
+        if "samples" in self.scorer.uses:
+            wanted.append("samples")
+        if self.scorer.uses - {"samples"}:
             wanted.append("steps")
         frame = read_piece(store, piece, wanted, version)
         rows = list(self._rows(frame))
-        distinct = {(r.prompt, r.answer, r.reference): r for r in rows if r is not None}
+        distinct = {_looked_at(r): r for r in rows if r is not None}
         found = checked_scores(self.scorer, list(distinct.values()), self.scores.outcome)
         by_text = dict(zip(distinct, found, strict=True))
         unread = Score(None, UNREAD)
-        graded = [unread if r is None else by_text[r.prompt, r.answer, r.reference] for r in rows]
+        graded = [unread if r is None else by_text[_looked_at(r)] for r in rows]
         self.note(store)
         keys = frame.select("example", "round").iter_rows()
         table = [_row(example, at, s) for (example, at), s in zip(keys, graded, strict=True)]
@@ -117,33 +120,50 @@ class Grader:
                 if example not in asked:
                     question, reference = self.known(example)
                     asked[example] = (question or _asked(steps), reference)
-        for row in frame.select("example", "round", "text", "problem").iter_rows(named=True):
+        known = [n for n in ("example", "round", "text", "problem", "samples") if n in frame]
+        for row in frame.select(known).iter_rows(named=True):
             example = row["example"]
-            yield (
-                None
-                if row["problem"] is not None
-                else Answered(
-                    example,
-                    row["round"],
-                    row["text"],
-                    *asked.get(example, ("", None)),
-                )
-            )
+            said = asked.get(example, ("", None))
+            if "samples" in row:
+                yield Answered(example, row["round"], "", *said, row["samples"] or ())
+            elif row["problem"] is not None:
+                yield None
+            else:
+                yield Answered(example, row["round"], row["text"], *said)
 
 
-def grader_of(ready: Prepared) -> Grader | None:
-    """Who grades the answers of runs, or nobody.
+def _looked_at(row: Answered) -> Hashable:
+    """What a score may depend on."""
+    drawn = tuple(tuple(sample.values()) for sample in row.samples)
+    return row.prompt, row.answer, row.reference, drawn
+
+
+def graders_of(ready: Prepared) -> list[Grader]:
+    """Who grades the answers of runs, and who says what their samples mean, where anybody does.
 
     Raises:
         UserError: there is no such scorer, or it can't be opened.
     """
-    asked, outcome = ready.spec.scorer, ready.task.outcome
-    name = asked.name or outcome.scorer
-    if name in ("", scorers.NONE):
-        return None
-    scorer = scorers.load(name, asked.options)
-    known = _known(ready.task, ready.examples[: ready.wanted]) if scorer.uses else _nothing
-    return Grader(scorer, outcome, known)
+    spec, outcome = ready.spec, ready.task.outcome
+    wanted = [(spec.scorer.name or outcome.scorer, spec.scorer.options)]
+    if spec.samples.k:
+        wanted.append((_meanings(ready), spec.meanings.options))
+    found = []
+    for name, options in wanted:
+        if name not in ("", scorers.NONE):
+            scorer = scorers.load(name, options)
+            knows = bool(scorer.uses - {"samples"})
+            known = _known(ready.task, ready.examples[: ready.wanted]) if knows else _nothing
+            found.append(Grader(scorer, outcome, known))
+    return found
+
+
+def _meanings(ready: Prepared) -> str:
+    """The scorer that says what samples mean: the one that is named, or as fits the task."""
+    name = ready.spec.meanings.name
+    if name == scorers.NONE:
+        return name
+    return PREFIX + (name or usual(ready.task.meanings))
 
 
 def _known(task: Task, examples: Iterable[Example]) -> Known:
@@ -220,7 +240,7 @@ def grade(
     from selfcorrect.runs.summary import task_of_run  # which brings what measuring needs
 
     opened = scorers.load(scorer, options) if isinstance(scorer, str) else scorer
-    task = task_of_run(run)[0] if opened.uses else None
+    task = task_of_run(run)[0] if opened.uses - {"samples"} else None
     known = _nothing if task is None else _known(task, task.examples())
     grader = Grader(opened, run.header.outcome, known)
     beside = [run.control(name) for name in run.header.controls] if controls else []

@@ -70,10 +70,11 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
     """Sixteen hex digits: two runs have the same records if (and only if) they have the same.
 
     In it: the models with fingerprint, dtype and type of device; the task with its options and
-    its data's fingerprint; every step of the strategy as resolved; rounds, seed, system message
-    and chunk. Not in it, as it changes no record: the limit, the margins, paths (of the data, of
-    the strategy's file, of the task's, of the output), the device's number, versions. The version
-    of the records is compared apart, when a folder is opened.
+    its data's fingerprint; every step of the strategy as resolved; rounds, seed, system message,
+    chunk, and the samples where there are any. Not in it, as it changes no record: the limit, the
+    margins, scorers, paths (of the data, of the strategy's file, of the task's, of the output), the
+    device's number, versions. The version of the records is compared apart, when a folder is
+    opened.
     """
     deciding: dict[str, Any] = {
         "model": facts.model.deciding,
@@ -89,6 +90,8 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
         "system": spec.system,
         "chunk": spec.chunk,
     }
+    if spec.samples.k or spec.samples.p_true:
+        deciding["samples"] = spec.samples.model_dump()
     return _digest(deciding)
 
 

@@ -11,7 +11,7 @@ import re
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -129,14 +129,26 @@ def read_piece(
     try:
         data = io.BytesIO(store.read(piece.name))
         if version == records.VERSION:
-            frame = pl.read_parquet(data, columns=wanted)
+            lacks = records.LATER & set(wanted)
+            if lacks:
+                lacks -= set(pl.read_parquet_schema(data))
+                data.seek(0)
+            frame = pl.read_parquet(data, columns=[c for c in wanted if c not in lacks])
+            frame = _with_empty(frame, lacks).select(wanted)
         else:
             stored = list(dict.fromkeys(_OF_VERSION_3.get(name, name) for name in wanted))
-            frame = records.from_version_3(pl.read_parquet(data, columns=stored)).select(wanted)
+            lacks = records.LATER & set(wanted)
+            old = pl.read_parquet(data, columns=[c for c in stored if c not in lacks])
+            frame = _with_empty(records.from_version_3(old), lacks).select(wanted)
         return frame.cast({c: records.SCHEMA[c] for c in wanted})
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise _damaged(store, piece, reason, version) from None
+
+
+def _with_empty(frame: pl.DataFrame, lacks: Collection[str]) -> pl.DataFrame:
+    """Records with the columns that weren't written yet when they were."""
+    return frame.with_columns(pl.lit(None, records.SCHEMA[name]).alias(name) for name in lacks)
 
 
 def check_piece(store: Store, piece: Piece, ids: Sequence[str]) -> pl.DataFrame:

@@ -22,7 +22,7 @@ from selfcorrect.tasks.data.order import order
 _LOG = logging.getLogger("selfcorrect")
 
 #: What specs that are run together have in common.
-SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad", "scorer")
+SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad", "scorer", "samples", "meanings")
 _MOST = 3
 
 
@@ -151,7 +151,9 @@ def _arms(
         update = {
             "model": _resolved(spec.model, main),
             "models": {name: _resolved(each, facts[each]) for name, each in bound.items()},
-            "margins": margins(task.outcome, spec.margins, bool(task.examples()[0].choices)),
+            "margins": margins(
+                task.outcome, spec.margins, bool(task.examples()[0].choices), spec.samples.k > 0
+            ),
         }
         yield make_arm(spec.model_copy(update=update), strategy, Facts(main, data, others))
 
@@ -171,9 +173,9 @@ def _check_together(specs: Sequence[RunSpec]) -> None:
         told = [f"{key} ({_short(a)} and {_short(b)})" for key, (a, b) in differ.items()]
         more = f" and {len(told) - _MOST} more" if len(told) > _MOST else ""
         raise UserError(
-            "runs that go together have the same model, task, scorer, seed, limit and chunk, and "
-            f"these differ in {', '.join(told[:_MOST])}{more}: make them equal, or run them one by "
-            "one."
+            "runs that go together have the same model, task, scorer, samples, seed, limit and "
+            f"chunk, and these differ in {', '.join(told[:_MOST])}{more}: make them equal, or run "
+            "them one by one."
         )
 
 

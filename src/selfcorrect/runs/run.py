@@ -25,10 +25,12 @@ from selfcorrect.runs.scores import (
     choose,
     read_scores,
     scored_pieces,
+    with_meanings,
     with_scores,
 )
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.store import Store
+from selfcorrect.scorers.meanings import PREFIX
 from selfcorrect.tasks.base import Task
 
 REPORT = "report.html"
@@ -45,6 +47,7 @@ class Run:
         task: the task it was run on, where that is at hand; else the summary reads it again.
         scorer: by whose scores it is looked at: a scorer's name, the beginning of its scores'
             folder, or the scores themselves; without, those of its spec or of its task, if any.
+        grouper: by what its samples count as saying the same: in the same ways.
     """
 
     folder: Path
@@ -52,6 +55,7 @@ class Run:
     limit: int | None = None
     task: Task | None = None
     scorer: str | Scores = ""
+    grouper: str | Scores = ""
 
     # What is computed from a run stands on it, not the other way round; the package binds these.
     summary: ClassVar[Callable[[Run], dict[str, Any]]]
@@ -90,13 +94,31 @@ class Run:
         """
         if isinstance(self.scorer, Scores):
             return self.scorer
-        found = all_scores(self._store)
+        found = [scores for scores in all_scores(self._store) if not scores.of_meanings]
         if self.scorer:
             return choose(found, scorers.label(self.scorer), self.folder)
         usual = scorers.label(self.header.spec.scorer.name or self.header.outcome.scorer)
-        meant = [scores for scores in found if scores.scorer == usual]
-        # of several versions the one that has graded most
-        return max(meant, key=lambda s: len(scored_pieces(self._store, s)), default=None)
+        return self._most([scores for scores in found if scores.scorer == usual])
+
+    @property
+    def meanings(self) -> Scores | None:
+        """What its samples mean; ``None`` where nobody has grouped them yet.
+
+        Raises:
+            UserError: what was asked for isn't there.
+        """
+        if isinstance(self.grouper, Scores):
+            return self.grouper
+        found = [scores for scores in all_scores(self._store) if scores.of_meanings]
+        if self.grouper:
+            return choose(found, self.grouper, self.folder)
+        usual = self.header.spec.meanings.name
+        anybody = usual in ("", scorers.NONE)
+        return self._most([s for s in found if anybody or s.scorer == PREFIX + usual])
+
+    def _most(self, found: Sequence[Scores]) -> Scores | None:
+        """Of several versions the one that has graded most."""
+        return max(found, key=lambda s: len(scored_pieces(self._store, s)), default=None)
 
     @property
     def outcome(self) -> Outcome:
@@ -110,7 +132,10 @@ class Run:
         return {*self.header.values, *self.header.figures, self.header.outcome.name}
 
     def seen_by(self, scorer: str | Scores) -> Run:
-        """The run as it is looked at by these scores."""
+        """The run as it is looked at by these scores, or by these meanings of its samples."""
+        named = scorer.scorer if isinstance(scorer, Scores) else scorer
+        if named.startswith((PREFIX, PREFIX.replace(":", "-"))):
+            return replace(self, grouper=scorer)
         return replace(self, scorer=scorer)
 
     @property
@@ -126,22 +151,35 @@ class Run:
         """
         frames = list(self.chunks(columns))
         if not frames:
-            wanted = columns if columns is not None else list(records.SCHEMA)
-            return pl.DataFrame(schema={c: records.SCHEMA[c] for c in wanted})
+            every = {**records.SCHEMA, **records.MEANINGS}
+            return pl.DataFrame(schema={c: every[c] for c in self._columns(columns)})
         return pl.concat(frames)
+
+    def _columns(self, columns: Sequence[str] | None) -> list[str]:
+        """The columns that are wanted: by default all, of meanings where there are samples."""
+        if columns is not None:
+            return list(columns)
+        drawn = self.header.spec.samples.k > 0
+        return [*records.SCHEMA, *(records.MEANINGS if drawn else ())]
 
     def chunks(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """The same, piece by piece, so that not all of it need be held."""
-        wanted = list(columns) if columns is not None else list(records.SCHEMA)
+        wanted = self._columns(columns)
+        stored = [name for name in wanted if name not in records.MEANINGS]
         scores = self.scores if {"outcome", "values"} & set(wanted) else None
-        keys = ["example"] if scores is None else ["example", "round"]
-        extra = [name for name in keys if name not in wanted]
+        meant = len(stored) < len(wanted)
+        meanings = self.meanings if meant else None
+        keys = ["example"] if scores is None and meanings is None else ["example", "round"]
+        extra = [name for name in keys if name not in stored]
         for piece in pieces(self._store):
             if piece.start >= self.wanted:
                 continue
-            frame = read_piece(self._store, piece, [*wanted, *extra], self.header.version)
+            frame = read_piece(self._store, piece, [*stored, *extra], self.header.version)
             if scores is not None:
                 frame = with_scores(frame, read_scores(self._store, scores, piece), self.taken)
+            if meant:
+                found = read_scores(self._store, meanings, piece) if meanings else None
+                frame = with_meanings(frame, found)
             if piece.end > self.wanted:
                 ids = frame["example"].unique(maintain_order=True)[: self.wanted - piece.start]
                 frame = frame.filter(pl.col("example").is_in(ids.implode()))
@@ -156,7 +194,8 @@ class Run:
         if header is None:
             return None
         # two scorers are never compared
-        return Run(folder, header, self.wanted, self.task, self.scores or "")
+        seen = self.scores or "", self.meanings or ""
+        return Run(folder, header, self.wanted, self.task, *seen)
 
     def __repr__(self) -> str:
         return f"<Run {str(self.folder)!r}: {self.dialogues} of {self.wanted} dialogues>"

@@ -16,10 +16,12 @@ from typing import Any
 
 import polars as pl
 
+from selfcorrect import records
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs.pieces import Piece
 from selfcorrect.runs.store import Store
+from selfcorrect.scorers.meanings import PREFIX
 
 SCORES = "scores"
 _PIECE = re.compile(r"chunk-(\d+)\.(\d+)-(\d+)\.parquet")
@@ -51,6 +53,11 @@ class Scores:
     about: str
     outcome: Outcome
     values: Mapping[str, str]
+
+    @property
+    def of_meanings(self) -> bool:
+        """Whether they say what samples mean, and not how good an answer is."""
+        return self.scorer.startswith(PREFIX)
 
     @property
     def folder(self) -> str:
@@ -167,46 +174,80 @@ def read_scores(store: Store, scores: Scores, piece: Piece) -> pl.DataFrame | No
     return frame
 
 
+def with_meanings(frame: pl.DataFrame, graded: pl.DataFrame | None) -> pl.DataFrame:
+    """Records of a piece with what their samples mean: the columns of :data:`records.MEANINGS`.
+
+    Args:
+        frame: with ``example`` and ``round``.
+        graded: from :func:`read_scores`; without, all of them are null.
+    """
+    if graded is None:
+        return frame.with_columns(
+            pl.lit(None, kind).alias(name) for name, kind in records.MEANINGS.items()
+        )
+    groups = pl.col("said").str.split(" ").cast(pl.List(pl.Int32), strict=False)
+    own = {"semantic_entropy": pl.col("value"), "meaning": pl.when(_GROUPED).then(groups)}
+    rest = [name for name in records.MEANINGS if name not in own]
+    named = pl.element().struct
+    wide = graded.select(
+        "example",
+        "round",
+        **own,
+        **{
+            name: pl.col("values")
+            .list.eval(named.field("value").filter(named.field("name") == name))
+            .list.first()
+            for name in rest
+        },
+    )
+    joined = frame.join(wide, on=["example", "round"], how="left", maintain_order="left")
+    if len(joined) != len(frame):
+        raise UserError(_TWO)
+    return joined
+
+
+_GROUPED = pl.col("value").is_not_null()
+_TWO = (
+    "an answer has two scores: the run's files were mixed with another run's; move its scores away "
+    "and grade it again."
+)
+
+
 def apart_from(name: str, taken: Collection[str]) -> str:
     """What a scorer's further number is called beside the task's own numbers."""
     return f"{name} (scorer)" if name in taken else name
 
 
 def with_scores(
-    records: pl.DataFrame, graded: pl.DataFrame | None, taken: Collection[str] = ()
+    frame: pl.DataFrame, graded: pl.DataFrame | None, taken: Collection[str] = ()
 ) -> pl.DataFrame:
     """Records of a piece with the scores in place of their outcome, further numbers after theirs.
 
     Args:
-        records: with ``example`` and ``round``; of ``outcome`` and ``values`` those that are there
+        frame: with ``example`` and ``round``; of ``outcome`` and ``values`` those that are there
             are filled.
         graded: from :func:`read_scores`; without, no record has an outcome.
         taken: names of the task's own numbers: see :func:`apart_from`.
     """
     if graded is None:
         nothing = pl.lit(None, pl.Float64)
-        there = "outcome" in records.columns
-        return records.with_columns(outcome=nothing) if there else records
-    joined = records.select("example", "round").join(
+        there = "outcome" in frame.columns
+        return frame.with_columns(outcome=nothing) if there else frame
+    joined = frame.select("example", "round").join(
         graded, on=["example", "round"], how="left", maintain_order="left"
     )
-    if len(joined) != len(records):
-        raise UserError(
-            "an answer has two scores: the run's files were mixed with another run's; move its "
-            "scores away and grade it again."
-        )
+    if len(joined) != len(frame):
+        raise UserError(_TWO)
     made = []
-    if "outcome" in records.columns:
+    if "outcome" in frame.columns:
         made.append(joined["value"].alias("outcome"))
-    if "values" in records.columns:
+    if "values" in frame.columns:
         name = pl.element().struct.field("name")
         named = pl.when(name.is_in(list(taken))).then(name + " (scorer)").otherwise(name)
         theirs = pl.col("values").list.eval(
             pl.struct(named.alias("name"), pl.element().struct.field("value"))
         )
-        both = pl.DataFrame(
-            {"mine": records["values"], "theirs": joined.select(theirs).to_series()}
-        )
+        both = pl.DataFrame({"mine": frame["values"], "theirs": joined.select(theirs).to_series()})
         made.append(
             both.select(
                 pl.concat_list(pl.col("mine").fill_null([]), pl.col("theirs").fill_null([]))
@@ -214,4 +255,4 @@ def with_scores(
             .to_series()
             .alias("values")
         )
-    return records.with_columns(made)
+    return frame.with_columns(made)

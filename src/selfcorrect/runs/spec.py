@@ -25,7 +25,7 @@ from selfcorrect.models.kinds import SERVED, kind_of
 from selfcorrect.toml_lines import TomlError, key_lines, line_of
 
 #: Tables that may be given as a bare string: their ``name``.
-NAMED = ("model", "task", "strategy", "scorer")
+NAMED = ("model", "task", "strategy", "scorer", "meanings")
 _ASKED = (
     "base_url",
     "in_flight",
@@ -141,6 +141,28 @@ class ScorerSpec(_Part):
     options: dict[str, Any] = {}
 
 
+class SamplesSpec(_Part):
+    """What is drawn beside every answer, to see how uncertain the model is.
+
+    Attributes:
+        k: so many replies to the same prompt; 0: none.
+        temperature: at which they are drawn.
+        p_true: the model is also asked whether its answer is right.
+    """
+
+    k: int = Field(default=0, ge=0, le=1000, strict=True)
+    temperature: float = Field(default=1.0, gt=0, le=100, allow_inf_nan=False)
+    p_true: bool = Field(default=False, strict=True)
+
+    @field_validator("k")
+    @classmethod
+    def _several(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("samples.k is 1, and one sample says nothing of uncertainty: give at "
+                             "least 2, such as 5, or 0 for none")  # fmt: skip
+        return value
+
+
 class RunSpec(_Part):
     """One model × task × strategy × seed.
 
@@ -157,6 +179,9 @@ class RunSpec(_Part):
             record.
         scorer: who grades answers that the task itself doesn't; ``none``: nobody, for now. It
             changes no record.
+        samples: what is drawn beside every answer.
+        meanings: by what samples count as saying the same; without a name as fits the task;
+            ``none``: nobody decides that, for now. It changes no record.
     """
 
     model: ModelSpec = ModelSpec()
@@ -170,12 +195,20 @@ class RunSpec(_Part):
     skip_bad: bool = Field(default=False, strict=True)
     models: dict[str, ModelSpec] = {}
     scorer: ScorerSpec = ScorerSpec()
+    samples: SamplesSpec = SamplesSpec()
+    meanings: ScorerSpec = ScorerSpec()
     margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 
     @field_validator(*NAMED, mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("samples", mode="before")
+    @classmethod
+    def _counted(cls, value: Any) -> Any:
+        """``samples = 5`` is their number."""
+        return {"k": value} if isinstance(value, int) else value
 
     @field_validator("models", mode="before")
     @classmethod
@@ -312,7 +345,7 @@ def _sentence(details: ErrorDetails) -> str:
         case "less_than":
             return f"{key} must be below {limits['lt']}, not {given}."
         case "greater_than":
-            return f"{key} must be above {limits['gt']}, not {given}."
+            return f"{key} must be above {limits['gt']:g}, not {given}."
         case "literal_error":
             known = ModelSpec.model_fields[str(details["loc"][-1])].annotation.__args__  # type: ignore[union-attr]
             return (
@@ -341,6 +374,8 @@ def _keys(parents: Sequence[str]) -> list[str]:
         "task": TaskSpec,
         "strategy": StrategySpec,
         "scorer": ScorerSpec,
+        "samples": SamplesSpec,
+        "meanings": ScorerSpec,
         "models": ModelSpec,
     }
     return list((parts[parents[0]] if parents else RunSpec).model_fields)

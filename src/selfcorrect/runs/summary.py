@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from math import log
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import Scores, apart_from, scored_pieces
 from selfcorrect.runs.store import Store
+from selfcorrect.scorers.meanings import PREFIX
 from selfcorrect.tasks.base import Task
 from selfcorrect.tasks.copies import told
 
@@ -68,6 +70,8 @@ def summarize(run: Run) -> dict[str, Any]:
         "examples": header.examples,
         "outcome": outcome_table(own, within),
         "scorer": None if scores is None else _scorer(scores),
+        "samples": spec["samples"],
+        "meanings": None if run.meanings is None else _scorer(run.meanings),
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
         "looks": [look.table() for look in looks],
@@ -77,6 +81,7 @@ def summarize(run: Run) -> dict[str, Any]:
             *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
             *_graded(run, scores),
+            *_drawn(run),
             *_limited(run, records),
             *noted(run, len(records.examples)),
             *_of_records(run),
@@ -219,17 +224,44 @@ def _graded(run: Run, scores: Scores | None) -> list[str]:
     if scores is None:
         return []
     outcome = scores.outcome.name
-    store = Store(run.folder)
-    there = scored_pieces(store, scores)
-    missing = [p for p in pieces(store) if p.start < run.wanted and p not in there]
     said = [f"{outcome} is what {scores.scorer} says: {scores.about}."]
-    if missing:
-        n = sum(min(p.end, run.wanted) - p.start for p in missing)
+    if n := _undone(run, scores):
         said.append(
             f"{n:,} of {run.dialogues:,} dialogues aren't graded yet: selfcorrect grade does the "
             "rest."
         )
     return said
+
+
+def _drawn(run: Run) -> list[str]:
+    """How samples were drawn and grouped, and of how many dialogues that is still to be done."""
+    drawn, meanings = run.spec.samples, run.meanings
+    if not drawn.k:
+        return []
+    again = f"selfcorrect grade {run.folder} --scorer {PREFIX}"
+    if meanings is None:
+        return [
+            f"the {drawn.k} samples beside every answer aren't grouped by what they mean, so there "
+            f"is no semantic entropy: {again}{run.spec.meanings.name or 'key'} does that."
+        ]
+    said = [
+        f"semantic entropy is over {drawn.k} samples at temperature {drawn.temperature:g} beside "
+        f"every answer, so at most ln {drawn.k} = {log(drawn.k):.2f}; {meanings.about}."
+    ]
+    if n := _undone(run, meanings):
+        said.append(
+            f"of {n:,} of {run.dialogues:,} dialogues the samples aren't grouped yet: "
+            f"{again}{meanings.scorer.removeprefix(PREFIX)} does the rest."
+        )
+    return said
+
+
+def _undone(run: Run, scores: Scores) -> int:
+    """Of how many dialogues a scorer hasn't scored the records yet."""
+    store = Store(run.folder)
+    there = scored_pieces(store, scores)
+    missing = [p for p in pieces(store) if p.start < run.wanted and p not in there]
+    return sum(min(p.end, run.wanted) - p.start for p in missing)
 
 
 def _lacking(records: Panel) -> list[str]:

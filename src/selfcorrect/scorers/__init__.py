@@ -43,6 +43,11 @@ _KINDS = {
         "judge:MODEL",
         "a model, local or served, that is asked a question about each answer",
     ),
+    "meanings": (
+        "meanings",
+        "meanings:KIND",
+        "how many things the samples of an answer say: KIND is key, embedding:ID or nli:ID",
+    ),
     "python": (
         "function",
         "python:FILE.py:NAME",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Outcome
@@ -21,6 +21,7 @@ class Answered:
             unless the scorer uses it.
         reference: an answer that is as good as any, where the task knows one and the scorer uses
             it.
+        samples: replies drawn beside the answer, as records have them, where the scorer uses them.
     """
 
     example: str
@@ -28,6 +29,7 @@ class Answered:
     answer: str
     prompt: str = ""
     reference: str | None = None
+    samples: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class Scorer(Protocol):
         about: what it is, a sentence for whoever reads its numbers; versions are part of it.
         outcome: the number that it gives.
         values: names of further numbers, a sentence on each.
-        uses: of ``prompt`` and ``reference`` what it looks at besides the answer.
+        uses: of ``prompt`` and ``reference`` what it looks at besides the answer; ``samples`` are
+            looked at instead of it.
     """
 
     @property

@@ -7,20 +7,17 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from selfcorrect.errors import UserError, nearest
+from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import locate
 from selfcorrect.outcome import TOXICITY, Outcome
 from selfcorrect.scorers import check_options
 from selfcorrect.scorers.base import Answered, Score
+from selfcorrect.scorers.loading import label_called, opened, tensors, together, window_of
 
 #: Labels that say what a text is blamed for, as classifiers call them; the first that is there is
 #: meant.
 _BLAMED = ("toxic", "toxicity", "harmful", "unsafe", "hate", "hateful", "offensive", "abusive")
 _BATCH = 32
-#: A window that a tokenizer doesn't state is a huge number.
-_WINDOW = 512
-#: Longer windows, and more labels, no classifier has.
-_LONGEST, _MOST = 1_000_000, 10_000
 _TRUNCATED = {"truncated": "The text was longer than the classifier's window and was cut."}
 
 
@@ -60,9 +57,9 @@ class Classifier:
         every = self.tokenizer([row.answer for row in rows], split_special_tokens=True)["input_ids"]
         order = sorted(range(len(rows)), key=lambda i: len(every[i]))
         found: list[Score | None] = [None] * len(rows)
-        together = _BATCH if self.tokenizer.pad_token is not None else 1
-        for start in range(0, len(rows), together):
-            places = order[start : start + together]
+        size = together(self.tokenizer, _BATCH)
+        for start in range(0, len(rows), size):
+            places = order[start : start + size]
             probabilities = self._probabilities([rows[i].answer for i in places])
             for i, p in zip(places, probabilities, strict=True):
                 cut = {"truncated": float(len(every[i]) > self.window)}
@@ -73,14 +70,7 @@ class Classifier:
     def _probabilities(self, texts: Sequence[str]) -> list[float]:
         import torch
 
-        batch = self.tokenizer(
-            list(texts),
-            padding=self.tokenizer.pad_token is not None,
-            truncation=True,
-            max_length=self.window,
-            split_special_tokens=True,
-            return_tensors="pt",
-        )
+        batch = tensors(self.tokenizer, texts, self.window)
         with torch.inference_mode():
             logits = self.network(**batch).logits.float()
         if self.several or logits.shape[1] == 1:
@@ -104,7 +94,7 @@ def make(rest: str, options: Mapping[str, Any]) -> Classifier:
         {"label": "a label's name", "outcome": "a name", "better": "'lower' or 'higher'"},
     )
     source = locate(rest)
-    config, network, tokenizer = _opened(rest, str(source.folder))
+    config, network, tokenizer = opened(f"the classifier {rest}", str(source.folder))
     labels = [str(config.id2label[i]) for i in range(len(config.id2label))]
     label = _meant(rest, labels, options.get("label"))
     called = options.get("outcome", TOXICITY.name)
@@ -115,10 +105,7 @@ def make(rest: str, options: Mapping[str, Any]) -> Classifier:
         if same
         else Outcome(called, better=better, text=f"The probability of {labels[label]!r}.")
     )
-    window = min(
-        _whole(getattr(tokenizer, "model_max_length", None)),
-        _whole(getattr(config, "max_position_embeddings", None)),
-    )
+    window = window_of(config, tokenizer)
     identity = f"{source.fingerprint} {labels[label]}"
     return Classifier(
         f"classifier:{rest}",
@@ -133,59 +120,11 @@ def make(rest: str, options: Mapping[str, Any]) -> Classifier:
     )
 
 
-def _opened(name: str, folder: str) -> tuple[Any, Any, Any]:
-    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
-
-    here = {"local_files_only": True}
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **here)
-        _check(name, config)
-        network, told = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-            **here,
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **here)
-    except UserError:
-        raise
-    except (Exception, RecursionError) as error:  # whatever is wrong with a stranger's folder
-        said = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"the classifier {name} can't be opened: {said[:300]}") from None
-    if lacking := sorted(told["missing_keys"]):
-        raise UserError(
-            f"{name} is no text classifier: its weights have no {lacking[0]}, which would be made "
-            "up; give a model that was trained to classify texts."
-        )
-    return config, network.eval(), tokenizer
-
-
-def _whole(stated: object) -> int:
-    """A window as a configuration states it, or the usual one."""
-    fits = isinstance(stated, int) and not isinstance(stated, bool) and 1 < stated < _LONGEST
-    return int(stated) if fits else _WINDOW  # type: ignore[call-overload]
-
-
-def _check(name: str, config: Any) -> None:
-    """Raises UserError where a configuration's labels make no sense, before anything is made."""
-    known = sorted(config.id2label) if isinstance(config.id2label, dict) else []
-    if not 0 < len(known) <= _MOST or known != list(range(len(known))):
-        raise UserError(
-            f"the classifier {name} has labels numbered {str(known[:6])[1:-1] or 'not at all'}: "
-            f"they must be 0, 1, … and at most {_MOST:,}."
-        )
-
-
 def _meant(name: str, labels: Sequence[str], wanted: str | None) -> int:
     """The index of the label that is meant."""
-    plain = [label.casefold() for label in labels]
     if wanted is not None:
-        if wanted.casefold() not in plain:
-            raise UserError(
-                f"the classifier {name} has no label {wanted!r}: {nearest(wanted, labels)}."
-            )
-        return plain.index(wanted.casefold())
+        return label_called(f"the classifier {name}", labels, wanted)
+    plain = [label.casefold() for label in labels]
     for blamed in _BLAMED:
         if blamed in plain:
             return plain.index(blamed)

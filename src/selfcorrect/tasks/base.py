@@ -133,6 +133,9 @@ class Task(Protocol):
     #: how many examples are copies of an earlier one, with which they share a cluster; of a task
     #: from outside it is counted, so that it need not state it
     copies: int
+    #: by what answers say the same where nobody names it: ``key``, where equal keys are all that
+    #: does; ``text``, where other words may. A task from outside need not state it: ``key``
+    meanings: str
     #: changes when any example, target or wording does, whatever the limit of a run
     fingerprint: str
 

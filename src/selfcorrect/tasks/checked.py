@@ -128,11 +128,20 @@ class Checked:
         }
         self.max_tokens: Mapping[str, int] = found["max_tokens"]
         self.skipped: Sequence[str] = tuple(found["skipped"])
+        self.meanings: str = self._meanings()
         parts = (code, found["fingerprint"])
         self.fingerprint: str = (
             blake2b(repr(parts).encode(), digest_size=8).hexdigest() if code else parts[1]
         )
         self._examples = self._all_examples()
+
+    def _meanings(self) -> str:
+        """By what its answers say the same: ``key`` where the task says nothing of it."""
+        with blamed(self._where, "`meanings`"):
+            found = getattr(self._task, "meanings", "key")
+        if found not in ("key", "text"):
+            raise self._wrong("meanings", "'key' or 'text'", found)
+        return str(found)
 
     def __reduce__(self) -> tuple[Any, ...]:
         import cloudpickle  # plain pickle refuses functions of a file that was loaded by its path

@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +18,7 @@ from selfcorrect.models.endpoint.answers import completion
 from selfcorrect.models.endpoint.wire import Ask, most_tokens
 from servers.loopback import Request as Asked
 from servers.loopback import Response
-from servers.stub import BARE, CLOUD, LLAMA_CPP, TEXT, VLLM, Able, Stub, text_logp
+from servers.stub import BARE, CLOUD, LLAMA_CPP, TEXT, VLLM, Able, Stub, served, text_logp
 
 FOUND = {
     "vllm": (VLLM, ("prompt_logprobs", 6, "continue", False, True, True, True)),
@@ -32,21 +30,10 @@ FOUND = {
 }
 
 
-@contextmanager
-def _served(able: Able, **how: Any) -> Iterator[tuple[Any, Stub]]:
-    stub = Stub(able)
-    model = models.load("openai:stub", base_url=stub.url, wait=5, **how)
-    try:
-        yield model, stub
-    finally:
-        model.close()
-        stub.stop()
-
-
 @pytest.mark.parametrize("kind", FOUND)
 def test_what_a_server_can_do_is_found_out(kind: str) -> None:
     stated, found = FOUND[kind]
-    with _served(stated) as (model, _):
+    with served(stated) as (model, _):
         able = model.capabilities
     can = (able.prompt, able.top, able.prefill, able.echoes, able.n, able.seeds, able.tokenizer)
     assert can == found
@@ -55,7 +42,7 @@ def test_what_a_server_can_do_is_found_out(kind: str) -> None:
 @pytest.mark.parametrize("able", [VLLM, TEXT], ids=["prompt_logprobs", "echo"])
 def test_likelihoods_of_given_texts_are_those_of_the_law(able: Able) -> None:
     """Read from what the server says of the whole transcript; the law states them."""
-    with _served(able) as (model, stub):
+    with served(able) as (model, stub):
         talk = model.open(1)
         talk.say([message("user", "Which?")])
         texts = ["(a)", "(b)", "(c) because"]
@@ -71,7 +58,7 @@ def test_likelihoods_of_given_texts_are_those_of_the_law(able: Able) -> None:
 
 def test_an_answer_without_usage_costs_the_budget_the_most_that_it_can() -> None:
     asked: list[tuple[int, int]] = []
-    with _served(BARE) as (model, stub):
+    with served(BARE) as (model, stub):
         meter = model.served.server.meter
         before = meter.prompt, meter.completion
         talk = model.open(1)
@@ -104,7 +91,7 @@ def test_options_that_can_not_be_said_are_a_note_and_no_number() -> None:
             choice.pop("logprobs", None)
         return Response(response.status, json.dumps(data).encode())
 
-    with _served(VLLM) as (model, stub):
+    with served(VLLM) as (model, stub):
         stub.loopback.respond = respond
         talk = model.open(1)
         talk.say([message("user", "One?")])
@@ -114,7 +101,7 @@ def test_options_that_can_not_be_said_are_a_note_and_no_number() -> None:
 
 
 def test_what_only_some_servers_can_is_asked_once() -> None:
-    with _served(Able(images="yes", states="float32")) as (model, stub):
+    with served(Able(images="yes", states="float32")) as (model, stub):
         count = len(stub.requests)
         picture = Image("a.png", "", "data:image/png;base64,AA==")
         model.check_images([picture])

@@ -15,6 +15,7 @@ from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.answers import Completion
 from selfcorrect.models.endpoint.extras import Extras
 from selfcorrect.models.endpoint.options import Likelihoods, likelihoods
+from selfcorrect.models.endpoint.samples import samples
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.server import TooLongError
 from selfcorrect.models.endpoint.wire import Ask, estimate, render
@@ -74,7 +75,7 @@ class EndpointConversation:
             for row, request in enumerate(requests)
             if request is not None
         }
-        work = [_reply(self.served, ask, requests[row]) for row, ask in asked.items()]
+        work = [_reply(self.served, ask, requests[row] or Request()) for row, ask in asked.items()]
         found = self.served.server.run(_together(work))
         replies: list[Reply | None] = [None] * len(requests)
         for (row, ask), reply in zip(asked.items(), found, strict=True):
@@ -127,12 +128,13 @@ class EndpointConversation:
         )
 
 
-async def _reply(served: Served, ask: Ask, request: Request | None) -> Reply:
-    """One reply, with the likelihoods of its options."""
-    options = request.options if request else ()
-    wanted = request.states if request else ()
+async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
+    """One reply, with the likelihoods of its options and the samples beside it."""
+    options, wanted = request.options, request.states
     try:
-        found, notes = await served.ask(ask)
+        (found, notes), (drawn, more) = await asyncio.gather(
+            served.ask(ask), samples(served, ask, request)
+        )
         used = found.usage
         # Where a server cuts a reply short at the window's end, another would refuse to begin it.
         if used.prompt + ask.max_tokens > served.context:
@@ -157,7 +159,8 @@ async def _reply(served: Served, ask: Ask, request: Request | None) -> Reply:
         reused=used.cached,
         generated=used.completion,
         states=await _states(served, ask, wanted, found) if wanted else {},
-        notes=tuple(dict.fromkeys((*notes, *first.notes, *likely.notes))),
+        samples=drawn,
+        notes=tuple(dict.fromkeys((*notes, *first.notes, *likely.notes, *more))),
     )
 
 

@@ -10,6 +10,7 @@ the new message anyway, so the answer is the one that token-by-token decoding gi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -98,16 +99,31 @@ class LocalConversation:
                 replies[row] = _too_long(rendered)
             else:
                 jobs.append(self._job(Job(row, request, rendered, prompt, turn), earlier))
-        plan(jobs, self.cache, keeps=self.engine.packed)
-        reader = self._reader(jobs)
-        decode(self.engine, self.vocabulary, self.cache, jobs, reader)
+        drawn = {job.row: [self._sample(job, seed) for seed in job.request.samples] for job in jobs}
+        every = [*jobs, *(sample for samples in drawn.values() for sample in samples)]
+        try:
+            plan(every, self.cache, keeps=self.engine.packed)
+            decode(self.engine, self.vocabulary, self.cache, every, self._reader(every))
+        finally:
+            self.cache.drop(len(self.transcripts))
         self._add_likelihoods([job for job in jobs if job.request.options and not job.option_ids])
         for job in jobs:
             self.spoken[job.row][job.kind] = list(job.tokens)
-            reply = job.reply(self.vocabulary, () if self.engine.packed else (_REENCODED,))
+            notes = () if self.engine.packed else (_REENCODED,)
+            samples = tuple(each.sample(self.vocabulary) for each in drawn[job.row])
+            reply = replace(job.reply(self.vocabulary, notes), samples=samples)
             self.transcripts[job.row].close_turn(job.turn + reply.text)
             replies[job.row] = reply
         return replies
+
+    def _sample(self, job: Job, seed: int) -> Job:
+        """A reply that is drawn from the prompt of another, in a row of the cache that goes again;
+        it has its place in the passes that the other needs anyway."""
+        asked = job.request
+        request = Request(asked.prefill, asked.max_tokens, asked.sample_temperature, seed)
+        generator = torch.Generator().manual_seed(seed)
+        row = self.cache.add(job.row)
+        return Job(row, request, job.rendered, job.prompt, job.turn, generator=generator)
 
     def likelihoods(
         self, texts: Sequence[Sequence[str] | None]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-from selfcorrect.models.base import Likelihood, Reply, Request, Site
+from selfcorrect.models.base import Likelihood, Reply, Request, Sample, Site
 from selfcorrect.models.local import drafts, packed
 from selfcorrect.models.local.pages import Cache
 from selfcorrect.models.local.prompts import Growing, Prompt, common
@@ -118,6 +119,17 @@ class Job:
         turn = self.turn if len(recent) == len(self.tokens) else ""
         text = vocabulary.decoded(self.prompt.ids, recent, turn)
         return vocabulary.stopped(text) != text
+
+    def sample(self, vocabulary: Vocabulary) -> Sample:
+        """The finished reply as one that is never entered."""
+        text = vocabulary.decoded(self.prompt.ids, self.tokens, self.turn)
+        return Sample(
+            text=vocabulary.stopped(text),
+            tokens=len(self.tokens),
+            logp=math.fsum(self.logps),
+            cut=self.finish != "stop",
+            encoded=self.encoded,
+        )
 
     def reply(self, vocabulary: Vocabulary, notes: tuple[str, ...]) -> Reply:
         """The finished reply, with these notes besides those of its rendering."""

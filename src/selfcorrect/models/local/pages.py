@@ -166,6 +166,19 @@ class Cache:
         self.tables[row] = []
         self.held[row] = []
 
+    def add(self, row: int) -> int:
+        """One row more, which holds the pages of another; returns its number."""
+        self.pool.share(self.tables[row])
+        self.tables.append(list(self.tables[row]))
+        self.held.append(self.held[row])
+        return len(self.tables) - 1
+
+    def drop(self, rows: int) -> None:
+        """Only so many rows stay; those added last go."""
+        for row in range(rows, len(self.tables)):
+            self.clear(row)
+        del self.tables[rows:], self.held[rows:]
+
     def branch(self, rows: Sequence[int]) -> Cache:
         """A cache whose row i holds the pages of ``rows[i]``."""
         other = Cache(self.pool, 0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from selfcorrect.messages import Message, Transcript, message, restart_all, say_all
-from selfcorrect.models.base import InProcess, Likelihood, Reply, Request
+from selfcorrect.models.base import InProcess, Likelihood, Reply, Request, Sample
 from selfcorrect.models.planted.questions import Question
 
 _DRAWN_CHOICE = 0.9
@@ -172,9 +172,19 @@ class PlantedConversation:
             [self.transcripts[row].messages for row in rows],
             [request.seed if request.temperature else None for request in asked],
         )
+        drawn = [(row, seed) for row, request in zip(rows, asked, strict=True)
+                 for seed in request.samples]  # fmt: skip
+        others = iter(
+            self.model.law.turns(
+                [self.transcripts[row].messages for row, _ in drawn], [seed for _, seed in drawn]
+            )
+        )
         replies: list[Reply | None] = [None] * len(requests)
         for row, request, turn in zip(rows, asked, turns, strict=True):
-            replies[row] = self._reply(row, request, turn)
+            samples = [_sample(request, next(others)) for _ in request.samples]
+            reply = self._reply(row, request, turn)
+            fits = reply.finish != "context"
+            replies[row] = replace(reply, samples=tuple(samples)) if fits else reply
         return replies
 
     def likelihoods(
@@ -203,25 +213,39 @@ class PlantedConversation:
             notes = ("the transcript is longer than the model's context window",)
             return Reply("", "context", prompt_tokens=len(prompt), notes=notes)
         logps = turn.likelihoods(request.options)
-        words = turn.words(request.options, logps)
-        text = " ".join(words[: request.max_tokens])
-        if opened.endswith("("):
-            text = text.removeprefix("(")
-        elif text and opened and not opened[-1].isspace():
-            text = f" {text}"
+        text, words = _said(request, turn, logps, opened)
         self.transcripts[row].close_turn(opened + text)
         reused = min(_common(self._cached[row], prompt), len(prompt) - 1)
         self._cached[row] = tuple((start + text).split())
-        generated = min(len(words) + 1, request.max_tokens)  # one for the end of the reply
+        generated = min(words + 1, request.max_tokens)  # one for the end of the reply
         return Reply(
             text=text,
-            finish="stop" if len(words) < request.max_tokens else "length",
+            finish="stop" if words < request.max_tokens else "length",
             options=tuple(Likelihood(logp, 1) for logp in logps),
             prompt_tokens=len(prompt),
             encoded=len(prompt) - reused + generated,
             reused=reused,
             generated=generated,
         )
+
+
+def _sample(request: Request, turn: Turn) -> Sample:
+    """A reply that isn't entered. Its likelihood isn't stated: what a law says and what it is
+    sure of are two things."""
+    text, words = _said(request, turn, turn.likelihoods(request.options), request.prefill)
+    generated = min(words + 1, request.max_tokens)
+    return Sample(text, generated, cut=words >= request.max_tokens, encoded=generated)
+
+
+def _said(request: Request, turn: Turn, logps: Sequence[float], opened: str) -> tuple[str, int]:
+    """A reply as text, as far as it may go, and how many words it has in full."""
+    words = turn.words(request.options, logps)
+    text = " ".join(words[: request.max_tokens])
+    if opened.endswith("("):
+        text = text.removeprefix("(")
+    elif text and opened and not opened[-1].isspace():
+        text = f" {text}"
+    return text, len(words)
 
 
 def _render(messages: Sequence[Message]) -> str:

@@ -52,7 +52,7 @@ class Setup:
 
     @property
     def shared(self) -> RunSpec:
-        """A spec with the model, seed and chunk of all arms."""
+        """A spec with the model, seed, samples and chunk of all arms."""
         return next(iter(self.arms.values())).spec
 
 

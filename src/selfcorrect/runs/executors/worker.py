@@ -9,7 +9,7 @@ from typing import Any
 
 from selfcorrect import converse as loop
 from selfcorrect.models.base import Model, OutOfMemoryError
-from selfcorrect.runs.arms import Arm
+from selfcorrect.runs.arms import Arm, drawn
 from selfcorrect.runs.executors.base import (
     Job,
     JobResult,
@@ -119,6 +119,7 @@ class Worker:
                 examples,
                 arms,
                 seed=self.setup.shared.seed,
+                samples=drawn(self.setup.shared),
                 on_round=on_round,
                 on_encoded=on_encoded,
             )

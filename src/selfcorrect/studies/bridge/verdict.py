@@ -61,7 +61,8 @@ def _verdict(result: Result) -> str:
     if result["identified"]:
         return (
             "Identified: two concepts forecast the distributions of held-out dialogues better than "
-            f"each rival, and a third concept isn't needed ({n})."
+            f"each rival, and a third concept isn't needed ({n}). Any walk "
+            "between the same anchors in steps of about one size would be called so, too."
         )
     if not result["applies"]:
         return f"Not identified here: {result['why']}"
@@ -85,7 +86,7 @@ def _verdict(result: Result) -> str:
         return (
             "Consistent with two concepts, and better than each rival on held-out dialogues, but "
             f"not identified: they leave {left} nats a round unexplained, more than they are ahead "
-            f"({n})."
+            f"({n}). Where each option has chances of its own, two concepts leave as much."
         )
     if not rivals["close"]:
         return (

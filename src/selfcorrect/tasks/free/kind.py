@@ -85,6 +85,7 @@ class Free:
         self.name = name
         self.wording = wording
         self.outcome = outcome
+        self.meanings = "text" if read is whole_text else "key"
         self.max_tokens: Mapping[str, int] = {**MAX_TOKENS, **max_tokens}
         self.values: Mapping[str, str] = values or {}
         self.figures: Mapping[str, Figure] = figures or {}

@@ -157,6 +157,7 @@ class Lettered:
         # looking for copies makes all items, which would be a waste where they are made by number
         known = (item.example for item in items) if identity is None else ()
         self.copies, self._clusters = copies_of(known)
+        self.meanings = "key"
         self.outcome = outcome
         self._judge = judge
         self._outcome_of = outcome_of
