@@ -153,8 +153,8 @@ class LocalConversation:
         if job.request.temperature > 0:
             job.generator = torch.Generator().manual_seed(job.request.seed)
         else:
-            room = min(job.request.max_tokens - 1, job.trust)
-            job.draft = self.spoken[job.row].get(job.kind, [])[:room]
+            before = self.spoken[job.row].get(job.kind, [])
+            job.begin(before, len(self.transcripts), self.vocabulary)
         return job
 
     def _single_tokens(self, earlier: Sequence[Message], job: Job) -> list[int] | None:

@@ -14,7 +14,7 @@ from selfcorrect.models.local import packed, steering
 from selfcorrect.models.local.head import Head
 from selfcorrect.models.local.layers import block, layers
 from selfcorrect.models.local.pages import Cache, Pool, Segment
-from selfcorrect.models.local.prompts import Prompt
+from selfcorrect.models.local.prompts import Growing, Prompt
 
 _CPU_FULL = "can't allocate memory"
 _PACKABLE = {"full_attention", "sliding_attention"}
@@ -74,7 +74,7 @@ class Engine:
 
     @torch.inference_mode()
     def encode(
-        self, cache: Cache, segments: Sequence[Segment], wholes: Sequence[Prompt]
+        self, cache: Cache, segments: Sequence[Segment], wholes: Sequence[Prompt | Growing]
     ) -> list[torch.Tensor]:
         """Encode segments.
 
@@ -110,7 +110,9 @@ class Engine:
             merged.append(mine[0] if pieces == 1 else torch.cat(mine))
         return merged
 
-    def _encode_whole(self, segment: Segment, whole: Prompt, device: torch.device) -> torch.Tensor:
+    def _encode_whole(
+        self, segment: Segment, whole: Prompt | Growing, device: torch.device
+    ) -> torch.Tensor:
         ids = torch.tensor([whole.ids], device=device)
         self.passes += 1
         every = Segment(segment.row, whole.ids, 0, steer=segment.steer)

@@ -64,7 +64,7 @@ class Prompt:
         ids = [*self.ids, *tokens]
         if self.keys is self.ids:
             return Prompt(ids, ids, self.conditions, self.steer)
-        new = [self._key(at, token) for at, token in enumerate(tokens, len(self.ids))]
+        new = [self.key(at, token) for at, token in enumerate(tokens, len(self.ids))]
         return Prompt(ids, [*self.keys, *new], self.conditions, self.steer)
 
     def upto(self, length: int) -> Prompt:
@@ -73,11 +73,37 @@ class Prompt:
         keys = ids if self.keys is self.ids else self.keys[:length]
         return Prompt(ids, keys, self.conditions, self.steer)
 
-    def _key(self, position: int, token: int) -> int:
+    def key(self, position: int, token: int) -> int:
+        """The key of a token of text that stands at a position."""
         for start, condition in self.conditions:
             if position >= start:
                 token = key_of(token, condition)
         return token
+
+
+class Growing:
+    """A prompt and what is appended to it, in lists of its own that grow in place: a token costs
+    the same however long the prompt is.
+
+    Attributes:
+        ids, keys: as a :class:`Prompt`'s; for plain text the very same list.
+    """
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._prompt = prompt
+        self.ids = list(prompt.ids)
+        self.keys = self.ids if prompt.keys is prompt.ids else list(prompt.keys)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def change(self, length: int, tokens: Sequence[int]) -> None:
+        """Keep the first tokens and append others."""
+        del self.ids[length:]
+        if self.keys is not self.ids:
+            del self.keys[length:]
+            self.keys += [self._prompt.key(at, token) for at, token in enumerate(tokens, length)]
+        self.ids += tokens
 
 
 def plain(ids: list[int]) -> Prompt:
