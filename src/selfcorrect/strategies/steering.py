@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.strategies.base import Parameter, Steering
+from selfcorrect.strategies.base import Parameter, Steering, Step, Strategy
 from selfcorrect.strategies.parameters import read_values
 from selfcorrect.strategies.schema import STEER, File, shown
 from selfcorrect.toml_lines import Place
@@ -77,6 +78,31 @@ def parse_steering(text: str) -> dict[str, Any]:
         raise UserError(f"a steer is {_WRITTEN}, not {shown(text)}") from None
     steering_of(table)
     return table
+
+
+def under(strategy: Strategy, steering: Steering) -> Strategy:
+    """A strategy whose every reply of the run's own model is steered; a step's own steer stays.
+
+    Raises:
+        UserError: there is no such reply.
+    """
+
+    def steered(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        return tuple(
+            replace(step, steer=steering) if step.steer is None and _is_own_reply(step) else step
+            for step in steps
+        )
+
+    if not any(_is_own_reply(step) for step in (*strategy.first, *strategy.again)):
+        raise UserError(
+            f"the strategy {strategy.name} elicits nothing from the run's own model, so there is "
+            "nothing to steer: leave out --steer, or choose another strategy."
+        )
+    return replace(strategy, first=steered(strategy.first), again=steered(strategy.again))
+
+
+def _is_own_reply(step: Step) -> bool:
+    return step.elicit is not None and step.source is None
 
 
 def _made(values: Mapping[str, Any]) -> Steering:

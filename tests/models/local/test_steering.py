@@ -77,15 +77,18 @@ def _steers(model: Any) -> list[Steer | None]:
     ]
 
 
-PACKED = ["llama", "mistral", "gemma3", "gemma2", "gpt2", "gpt_oss"]
-WHOLE = ["lfm2", "mamba"]
+PACKED = ["llama", "mistral", "gemma3"]
+WHOLE = ["lfm2"]
+SLOW = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("gemma2", "gpt2", "gpt_oss", "mamba")
+]
 
 
-@pytest.mark.parametrize("name", PACKED + WHOLE)
+@pytest.mark.parametrize("name", [*PACKED, *WHOLE, *SLOW])
 def test_rounds_of_dialogues_that_are_steered_otherwise_each(name: str) -> None:
     """Encoded first, on a prefix that was encoded unsteered or otherwise, and beside each other."""
     model = _model(name)
-    assert model.engine.packed == (name in PACKED)
+    assert model.engine.packed == (name not in (*WHOLE, "mamba"))
     steers = _steers(model)
     talk = model.open(len(steers))
     talk.say([message("user", QUESTION)] * len(steers))
@@ -95,7 +98,7 @@ def test_rounds_of_dialogues_that_are_steered_otherwise_each(name: str) -> None:
         before = [transcript.messages for transcript in talk.transcripts]
         turned = steers[number:] + steers[:number]
         requests = [
-            Request(PREFILL, 10, options=("a", "b"), states=sites, steer=steer) for steer in turned
+            Request(PREFILL, 4, options=("a", "b"), states=sites, steer=steer) for steer in turned
         ]
         replies = talk.elicit(requests)
         for messages, request, reply in zip(before, requests, replies, strict=True):
@@ -118,7 +121,7 @@ def test_what_comes_before_the_first_steered_token_is_shared() -> None:
     assert sorted(reply.encoded for reply in replies) == [1, length, length]
 
 
-@pytest.mark.parametrize("name", ["llama", "mistral", "lfm2"])
+@pytest.mark.parametrize("name", ["llama", "mistral"])
 def test_drafts_that_are_checked(name: str) -> None:
     """The same question again, so that the whole reply is drafted."""
     model = _model(name)
@@ -128,14 +131,14 @@ def test_drafts_that_are_checked(name: str) -> None:
         talk.say([message("user", QUESTION)] * 2)
         for number in range(3):
             messages = list(talk.transcripts[0].messages)
-            request = Request(PREFILL, 12, steer=steer if number != 1 else None)
+            request = Request(PREFILL, 8, steer=steer if number != 1 else None)
             reply, _ = talk.elicit([request, request])
-            assert name == "lfm2" or reply.drafted > 0 or number == 0
+            assert reply.drafted > 0 or number == 0
             _check(model, messages, request, reply)
             prompt = _prompt(model, messages, PREFILL)
             start = _start(request.steer, prompt)
             plain = steered.greedy(
-                model.twin, prompt, request.steer, start, 12, model.vocabulary.ends
+                model.twin, prompt, request.steer, start, 8, model.vocabulary.ends
             )
             assert reply.gap < CLOSE or list(reply.token_ids) == plain
             talk.say([message("user", "Again.")] * 2)
@@ -183,7 +186,7 @@ def test_options_that_are_longer_than_a_token(name: str, at: str) -> None:
 TEXTS = st.sampled_from(["Who?", QUESTION, "Review your answer.", "a b" * 9])
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 @pytest.mark.parametrize("name", ["llama", "mistral", "lfm2"])
 def test_mixed_dialogues(name: str, data: st.DataObject) -> None:
@@ -191,7 +194,7 @@ def test_mixed_dialogues(name: str, data: st.DataObject) -> None:
     steers = _steers(model)
     talk = model.open(4)
     talk.say([message("user", data.draw(TEXTS)) for _ in range(4)])
-    for _ in range(data.draw(st.integers(1, 4))):
+    for _ in range(data.draw(st.integers(1, 3))):
         match data.draw(st.sampled_from(["elicit", "elicit", "branch", "restart", "likelihoods"])):
             case "branch":
                 talk = talk.branch()

@@ -59,7 +59,6 @@ class Pool:
         self.free: list[int] = []
         self.keys: dict[int, torch.Tensor] = {}
         self.values: dict[int, torch.Tensor] = {}
-        self.heads: dict[int, int] = {}  # of each layer
         self.overflowed: set[int] = set()  # pages in which numbers may stand that aren't finite
 
     def take(self) -> int:
@@ -83,27 +82,24 @@ class Pool:
             if not self.uses[page]:
                 self.free.append(page)
 
-    def clean(self, pages: Sequence[int], offset: int) -> None:
-        """Zero what isn't finite in pages that are written to now, of the first from ``offset``.
+    def stale(self, pages: Sequence[int], offset: int) -> list[tuple[int, int]]:
+        """Which of the pages that are written to now, of the first from ``offset`` on, have to be
+        zeroed before: what is masked is weighted by 0, and 0 times NaN is NaN.
 
-        What is masked is weighted by 0, and 0 times NaN is NaN.
+        Returns:
+            Pages, and from which place on.
         """
-        for number, page in enumerate(pages if self.overflowed else ()):
-            if page not in self.overflowed:
-                continue
-            start = 0 if number else offset
-            for index, each in (*self.keys.items(), *self.values.items()):
-                heads = self.heads[index]
-                rows = each[page * heads : (page + 1) * heads]  # none yet of a page that is new
-                rows.view(len(rows), PAGE, -1)[:, start:] = 0
-            if not start:
-                self.overflowed.discard(page)
+        if not self.overflowed:
+            return []
+        found = [(page, 0 if n else offset) for n, page in enumerate(pages)]
+        found = [(page, start) for page, start in found if page in self.overflowed]
+        self.overflowed -= {page for page, start in found if not start}
+        return found
 
     def layer(
         self, store: dict[int, torch.Tensor], index: int, like: torch.Tensor, heads: int
     ) -> torch.Tensor:
         """A layer's pages; ``like`` is [heads · tokens, size] and gives dtype and device."""
-        self.heads[index] = heads
         old = store.get(index)
         rows = len(self.uses) * heads
         if old is None or len(old) < rows:
@@ -128,12 +124,14 @@ class Plan:
     Attributes:
         pages, offsets: [tokens], page and place in the page of each new token.
         before: copies of pages that others hold too and that are written to now.
+        stale: pages that are zeroed after that, and from which place on.
         after: copies of pages whose beginning another dialogue of the pack may be writing.
     """
 
     pages: torch.Tensor
     offsets: torch.Tensor
     before: Copies
+    stale: Sequence[tuple[int, int]]
     after: Copies
     _moves: dict[tuple[int, bool], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
@@ -223,6 +221,7 @@ class Cache:
         """Give every segment pages of its own to write to, a row at most once."""
         before: Copies = []
         after: Copies = []
+        stale: list[tuple[int, int]] = []
         pages: list[int] = []
         offsets: list[int] = []
         for segment in segments:
@@ -236,12 +235,12 @@ class Cache:
             end = segment.past + len(segment.ids)
             while len(table) * PAGE < end:
                 table.append(self.pool.take())
-            self.pool.clean(table[whole:], rest)
+            stale += self.pool.stale(table[whole:], rest)
             positions = range(segment.past, end)
             pages += [table[p // PAGE] for p in positions]
             offsets += [p % PAGE for p in positions]
         places = torch.tensor([pages, offsets], device=device)
-        return Plan(places[0], places[1], before, after)
+        return Plan(places[0], places[1], before, stale, after)
 
     def _cut(self, row: int, whole: int, rest: int, copies: Copies) -> None:
         """Keep so many whole pages and the beginning of one that only this row writes to."""
@@ -305,6 +304,8 @@ class Cache:
             if plan.before:
                 source, to = plan.moves(heads, before=True)
                 tokens.index_copy_(0, to, tokens.index_select(0, source))
+            for page, start in plan.stale:
+                pages[page * heads : (page + 1) * heads, start * flat.shape[1] :] = 0
             tokens.index_copy_(0, rows, wide(flat))
             if plan.after:
                 source, to = plan.moves(heads, before=False)
