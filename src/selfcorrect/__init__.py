@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfcorrect import concepts
 from selfcorrect.arguments import nothing_beside_a_spec
 from selfcorrect.errors import UserError
 
@@ -30,6 +31,7 @@ __all__ = [
     "UserError",
     "check_task",
     "compare",
+    "concepts",
     "measure",
     "open_run",
     "read_spec",
@@ -48,6 +50,7 @@ def run(
     scorer_options: Mapping[str, str] | None = None,
     samples: int | Mapping[str, Any] = 0,
     meanings: str | Mapping[str, Any] = "",
+    concepts: Sequence[str] | Mapping[str, str] = (),
     rounds: int = 5,
     limit: int | None = None,
     data: str | Path | None = None,
@@ -93,6 +96,9 @@ def run(
             or ``{"k": 5, "temperature": 0.7, "p_true": True}``.
         meanings: by what samples count as saying the same, ``"nli:ID"`` say, or ``{"name": …,
             "options": {…}}``; by default as fits the task.
+        concepts: whose activation is read where the model answers: ``["toxic", "mine=FILE"]``, or
+            names with their files; a name alone is one trained on the model before, or
+            (``biased``, ``toxic``, ``correct``) trained now. See :mod:`selfcorrect.concepts`.
         rounds: rounds of a dialogue, the first answer included.
         limit: only so many examples, spread over the clusters; ``None`` is all.
         data: where the task's data lie.
@@ -142,6 +148,7 @@ def run(
             "scorer": {"name": scorer or "", "options": dict(scorer_options or {})},
             "samples": samples,
             "meanings": meanings,
+            "concepts": dict(concepts) if isinstance(concepts, Mapping) else list(concepts),
             "rounds": rounds,
             "limit": limit,
             "models": dict(models or {}),

@@ -56,6 +56,18 @@ SAMPLE = pl.Struct(
     }
 )
 
+#: How far the state of one layer lies along a concept, where an answer was elicited.
+ACTIVATION = pl.Struct(
+    {
+        "concept": pl.String,
+        "kind": pl.String,  # of the states: residual, attention, mlp
+        "layer": pl.Int32,
+        "at": pl.String,  # before_answer, first_answer
+        "value": pl.Float32,  # cosine in the standardised space; null if the state isn't finite
+        "p": pl.Float32,  # what the probe says
+    }
+)
+
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "example": pl.String,
     "cluster": pl.String,
@@ -89,6 +101,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "agreement": pl.Float64,  # share of the samples whose key is the answer's
     "p_true": pl.Float64,  # that the answer is right, as the model says when asked
     "sampled": pl.Int32,  # tokens that went through the model for the samples alone, and p_true
+    "activations": pl.List(ACTIVATION),
     "steps": pl.List(STEP),
 }
 
@@ -105,8 +118,9 @@ MEANINGS: dict[str, pl.DataType | type[pl.DataType]] = {
     "all_differ": pl.Float64,
 }
 
-#: Columns that records of this version lack where they were written before there were samples.
-LATER = frozenset({"samples", "likelihood", "agreement", "p_true", "sampled"})
+#: Columns that records of this version lack where they were written before there were samples, or
+#: concepts.
+LATER = frozenset({"samples", "likelihood", "agreement", "p_true", "sampled", "activations"})
 
 
 def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli.check_task import check_task
+from selfcorrect.cli.concept import group as concept
 from selfcorrect.cli.listing import listing
 from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
@@ -86,6 +87,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(listing, name="list")
+app.add_typer(concept, name="concept")
 app.add_typer(study_group(), name="study")
 app.add_typer(theory, name="theory")
 

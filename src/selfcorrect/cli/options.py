@@ -100,6 +100,17 @@ Samples = Annotated[
         show_default=False,
     ),
 ]
+Concepts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--concept",
+        metavar="NAME[=FILE]",
+        help="A concept whose activation is read where the model answers, in every layer; the "
+        "option again for several. Without a file: the one trained under that name on the model, "
+        "or (biased, toxic, correct) trained now.",
+        show_default=False,
+    ),
+]
 Meanings = Annotated[
     str | None,
     typer.Option(

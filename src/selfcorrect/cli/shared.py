@@ -44,6 +44,7 @@ SHARED: Mapping[str, Shared] = {
     "scorer": Shared(o.ScorerName, "scorer.name"),
     "samples": Shared(o.Samples, "samples.k"),
     "meanings": Shared(o.Meanings, "meanings.name"),
+    "concept": Shared(o.Concepts, "concepts"),
     "rounds": Shared(o.Rounds, "rounds"),
     "limit": Shared(o.Limit, "limit"),
     "seed": Shared(o.Seed, "seed"),

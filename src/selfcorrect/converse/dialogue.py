@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from selfcorrect.concepts.recording import ActivationRecord, Recorder
 from selfcorrect.converse.record import (
     NOTHING_DRAWN,
     Drawn,
@@ -40,6 +41,7 @@ class Dialogue:
         unchanged: for how many rounds running the answer has stayed the same.
         answered: in this round.
         drawn: beside the answer of this round.
+        activations: of concepts, where the answer of this round was elicited.
         over: why no more steps are taken.
     """
 
@@ -56,6 +58,7 @@ class Dialogue:
     unchanged: int = 0
     answered: bool = False
     drawn: Drawn = NOTHING_DRAWN
+    activations: Sequence[ActivationRecord] = ()
     over: Literal["context", "settled", "ended"] | None = None
 
     @property
@@ -100,6 +103,7 @@ class Dialogue:
             self.steps,
             self.notes,
             self.drawn,
+            self.activations,
             oracle=oracle,
         )
 
@@ -147,6 +151,7 @@ class Setting:
         seed: of the run.
         system: a system prompt for every dialogue.
         samples: what is drawn beside every answer of the model.
+        recorder: reads concepts where it answers.
     """
 
     model: Model
@@ -155,6 +160,7 @@ class Setting:
     system: str | None
     others: Mapping[str, Model]
     samples: Samples = NO_SAMPLES
+    recorder: Recorder | None = None
 
     @property
     def start(self) -> list[Message]:

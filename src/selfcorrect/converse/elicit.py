@@ -64,6 +64,8 @@ def elicit(
             options = () if step.choices else reply.options
             answer = setting.task.read(dialogue.example, text)
             dialogue.take(replace(answer, cut=reply.finish == "length"), options)
+            if setting.recorder is not None and request.states:
+                dialogue.activations = setting.recorder.of(reply.states)
             if plainly:
                 take_samples(dialogue, request, reply, setting)
     if kind == "answer" and setting.samples.p_true:
@@ -80,7 +82,11 @@ def _request(dialogue: Dialogue, step: Step, number: int, at: int, setting: Sett
         seed=seed_of(setting.seed, dialogue.example.id, number, at, 0),
         options=dialogue.labels if kind == "answer" else (),
     )
-    if kind != "answer" or step.choices or step.samples > 1:
+    if kind != "answer" or step.choices:
+        return request
+    if setting.recorder is not None and step.source is None:
+        request = replace(request, states=setting.recorder.sites)
+    if step.samples > 1:
         return request
     return with_samples(request, dialogue, number, setting)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfcorrect.converse.dialogue import Batch, Setting
 from selfcorrect.converse.draws import ask_truth, draw_apart
@@ -67,7 +67,7 @@ def enter(batch: Batch, number: int, setting: Setting) -> None:
     draw_apart(
         conversation, batch.dialogues, [_drawn_as(e, setting) for e in entries], number, setting
     )
-    replies = conversation.elicit([None if e is None else e.request for e in entries])
+    replies = conversation.elicit([_read(e, setting) for e in entries])
     conversation.restart([None if e is None else e.after for e in entries])
     for dialogue, each, reply in zip(batch.dialogues, entries, replies, strict=True):
         if each is None or reply is None:
@@ -81,8 +81,18 @@ def enter(batch: Batch, number: int, setting: Setting) -> None:
         dialogue.notes += [*told(reply), *(each.notes if fits else (UNMEASURED,))]
         answer = setting.task.read(dialogue.example, text)
         dialogue.take(answer, reply.options if fits else ())
+        if setting.recorder is not None:
+            dialogue.activations = setting.recorder.of(reply.states)
     if setting.samples.p_true:
         ask_truth(conversation, batch.dialogues, [e is not None for e in entries])
+
+
+def _read(each: Entry | None, setting: Setting) -> Request | None:
+    """The request of an entry. Concepts are read before the answer alone, as its first token is the
+    model's own; and not where what is shown holds the answer already."""
+    if each is None or setting.recorder is None or each.shown == each.after:
+        return None if each is None else each.request
+    return replace(each.request, states=setting.recorder.before)
 
 
 def _drawn_as(each: Entry | None, setting: Setting) -> Request | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from selfcorrect.concepts.recording import Recorder
 from selfcorrect.converse.dialogue import (
     NO_SAMPLES,
     Batch,
@@ -66,6 +67,7 @@ def converse(
     *,
     seed: int,
     samples: Samples = NO_SAMPLES,
+    recorder: Recorder | None = None,
     on_round: OnRound | None = None,
     on_encoded: Callable[[int], None] | None = None,
 ) -> dict[str, list[Record]]:
@@ -78,6 +80,7 @@ def converse(
         arms: their names differ.
         seed: of the run; samples draw from the seed of (run, example, round, step, sample).
         samples: what is drawn beside every answer of ``model``.
+        recorder: reads concepts in the passes that elicit its answers.
         on_round: called as each arm finishes each round.
         on_encoded: called with the tokens that went through the models in a round; one that several
             arms share is counted once.
@@ -116,7 +119,8 @@ def converse(
         for place, group in enumerate(groups):
             own = root if place == len(groups) - 1 else root.branch()
             batch = Batch([dialogue.copy() for dialogue in fresh], {None: own})
-            setting = Setting(model, task, seed, group[0].system, group[0].others, samples)
+            told = (group[0].system, group[0].others, samples, recorder)
+            setting = Setting(model, task, seed, *told)
             own.restart([setting.start] * len(fresh))
             first = through(batch, group[0].strategy, 1, setting)
             if alone:
@@ -223,7 +227,7 @@ def _round(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> l
     """All steps of one round; returns its records."""
     for dialogue in batch.dialogues:
         dialogue.steps, dialogue.notes, dialogue.answered = [], [], False
-        dialogue.drawn = NOTHING_DRAWN
+        dialogue.drawn, dialogue.activations = NOTHING_DRAWN, ()
         dialogue.before = None if dialogue.answer is None else dialogue.answer.text
         if number == 1:
             dialogue.steps += [said_step(message) for message in setting.start]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import exp, fsum, log
 from typing import Literal, TypedDict
 
+from selfcorrect.concepts.recording import ActivationRecord
 from selfcorrect.messages import Message
 from selfcorrect.models.base import Likelihood, Reply
 from selfcorrect.tasks.base import Answer, Example, Grade
@@ -149,6 +150,7 @@ class Record(TypedDict):
     agreement: float | None
     p_true: float | None
     sampled: int
+    activations: list[ActivationRecord]
     steps: list[StepRecord]
 
 
@@ -266,6 +268,7 @@ def record(
     steps: list[StepRecord],
     notes: Sequence[Note],
     drawn: Drawn,
+    activations: Sequence[ActivationRecord] = (),
     *,
     oracle: bool,
 ) -> Record:
@@ -279,6 +282,7 @@ def record(
         steps: of this round.
         notes: on this round; equal ones are kept once.
         drawn: beside the answer.
+        activations: of concepts, where it was elicited.
         oracle: whether the strategy uses what only the data know.
     """
     p = option_p(options)
@@ -316,6 +320,7 @@ def record(
         "agreement": _agreement(drawn.samples, answer),
         "p_true": drawn.p_true,
         "sampled": drawn.encoded,
+        "activations": list(activations),
         "steps": steps,
     }
 

@@ -69,7 +69,9 @@ def preview(
     Raises:
         UserError: as :func:`selfcorrect.runs.run` would, of whatever the specs name.
     """
-    ready = prepare([specs] if isinstance(specs, RunSpec) else specs, controls=controls)
+    ready = prepare(
+        [specs] if isinstance(specs, RunSpec) else specs, controls=controls, training=False
+    )
     try:
         ready.advise()
         found = _preview(ready, out)

@@ -129,6 +129,8 @@ def terms(summary: _Summary) -> dict[str, Definition]:
 
 def alt(name: str, what: str, summary: _Summary) -> str:
     """A chart in words; the numbers of the curves are said, the others stand in tables."""
+    if name == "activations":  # of its numbers the tables have those of one layer
+        return what
     said, define = [what], definer(summary)
     for measure in {"curves": foremost(summary), "cost": ("tokens",)}.get(name, ()):
         rows = [row["measures"].get(measure, {}) for row in summary["rounds"]]

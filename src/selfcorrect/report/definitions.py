@@ -107,6 +107,12 @@ WORDS: Mapping[str, Definition] = {
         "means on the diagonal. The grey band is where 95 % of points would lie by chance if the "
         "model were perfectly calibrated.",
     ),
+    "activation": Definition(
+        "activation",
+        "How far a hidden state lies along a concept's direction: their cosine in the standardised "
+        "space that the concept was trained in.",
+        "score",
+    ),
     "flow": Definition(
         "flow of answers", "How many dialogues went from right to wrong and back, round by round."
     ),
@@ -136,9 +142,10 @@ Define = Callable[[str], Definition]
 
 def words(summary: Mapping[str, Any]) -> dict[str, Definition]:
     """The words that a page of this summary needs."""
+    every = {n: d for n, d in WORDS.items() if n != "activation" or summary.get("activations")}
     if summary["outcome"]["kind"] == "share":
-        return dict(WORDS)
-    return {name: d for name, d in {**WORDS, **_OF_NUMBERS}.items() if name not in _OF_RIGHT}
+        return every
+    return {name: d for name, d in {**every, **_OF_NUMBERS}.items() if name not in _OF_RIGHT}
 
 
 def definer(summary: Mapping[str, Any]) -> Define:

@@ -74,6 +74,7 @@ def _rendered(summary: Mapping[str, Any], drawn: Mapping[str, Any], **more: Any)
         "page.html",
         charts=drawn,
         scripts=["differences.js", "page.js"],
+        images="activations" in drawn,
         define=definer(summary),
         outcome=summary["outcome"],
         with_confidence=_with_confidence(summary),

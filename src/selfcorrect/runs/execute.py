@@ -19,6 +19,7 @@ from selfcorrect import records
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Model
 from selfcorrect.runs.arms import Arm, labels
+from selfcorrect.runs.concepts import told_of
 from selfcorrect.runs.executors import here, threads
 from selfcorrect.runs.executors.base import Executor, ExecutorSettings, Job, Setup
 from selfcorrect.runs.executors.worker import Worker
@@ -323,7 +324,8 @@ def _executor(
     settings: ExecutorSettings,
 ) -> AbstractContextManager[Executor]:
     """Whoever does the work."""
-    setup = Setup({arm.folder: arm for arm in ready.arms}, ready.task, ready.examples[0])
+    arms = {arm.folder: arm for arm in ready.arms}
+    setup = Setup(arms, ready.task, ready.examples[0], list(ready.concepts.values()))
     if settings.ray is not None:
         from selfcorrect.runs.executors import ray
 
@@ -392,6 +394,7 @@ def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:
         strategy=strategy_table(arm.strategy),
         skipped={"lines": list(ready.task.skipped)},
         clusters={"count": len({e.cluster for e in ready.examples})},
+        **({"concepts": told_of(ready.concepts)} if ready.concepts else {}),
         **({"copies": {"count": ready.task.copies}} if ready.task.copies else {}),
         **({"opened": executor.opened[arm.folder]} if executor.opened[arm.folder] else {}),
     )

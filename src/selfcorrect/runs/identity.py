@@ -43,11 +43,13 @@ class Facts:
         model: the model that answers.
         others: further models, by the name that the strategy's ``from`` uses.
         data: fingerprint of the examples with their targets, see :func:`data_fingerprint`.
+        concepts: fingerprints of those that are read, by name.
     """
 
     model: ModelFacts
     data: str
     others: Mapping[str, ModelFacts] = field(default_factory=dict)
+    concepts: Mapping[str, str] = field(default_factory=dict)
 
 
 def task_of(spec: RunSpec) -> Task:
@@ -71,10 +73,10 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
 
     In it: the models with fingerprint, dtype and type of device; the task with its options and
     its data's fingerprint; every step of the strategy as resolved; rounds, seed, system message,
-    chunk, and the samples where there are any. Not in it, as it changes no record: the limit, the
-    margins, scorers, paths (of the data, of the strategy's file, of the task's, of the output), the
-    device's number, versions. The version of the records is compared apart, when a folder is
-    opened.
+    chunk; and the samples, and what the files of concepts hold, where there are any. Not in it, as
+    it changes no record: the limit, the margins, scorers, paths (of the data, of the strategy's
+    file, of the task's, of concepts, of the output), the device's number, versions. The version of
+    the records is compared apart, when a folder is opened.
     """
     deciding: dict[str, Any] = {
         "model": facts.model.deciding,
@@ -92,6 +94,8 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
     }
     if spec.samples.k or spec.samples.p_true:
         deciding["samples"] = spec.samples.model_dump()
+    if facts.concepts:
+        deciding["concepts"] = dict(facts.concepts)
     return _digest(deciding)
 
 

@@ -9,10 +9,12 @@ from itertools import pairwise
 from typing import Any
 
 from selfcorrect import models, strategies
+from selfcorrect.concepts.file import Concept
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import reads_text_only
 from selfcorrect.models.base import Model
 from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm
+from selfcorrect.runs.concepts import concepts_of
 from selfcorrect.runs.identity import Facts, ModelFacts, data_fingerprint, task_of
 from selfcorrect.runs.spec import ModelSpec, RunSpec
 from selfcorrect.strategies.base import Strategy
@@ -22,7 +24,8 @@ from selfcorrect.tasks.data.order import order
 _LOG = logging.getLogger("selfcorrect")
 
 #: What specs that are run together have in common.
-SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad", "scorer", "samples", "meanings")
+SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad", "scorer", "samples", "concepts",
+          "meanings")  # fmt: skip
 _MOST = 3
 
 
@@ -37,6 +40,7 @@ class Prepared:
             examples, seed and chunk.
         asked: how many were asked for.
         opened: the models behind servers, which are known once they are asked.
+        concepts: that are read where the model answers, by name.
     """
 
     task: Task
@@ -45,6 +49,7 @@ class Prepared:
     arms: Sequence[Arm]
     asked: int = 1
     opened: Mapping[ModelSpec, Model] = field(default_factory=dict)
+    concepts: Mapping[str, Concept] = field(default_factory=dict)
 
     @property
     def spec(self) -> RunSpec:
@@ -82,6 +87,7 @@ def prepare(
     model: Model | None = None,
     *,
     controls: bool = True,
+    training: bool = True,
 ) -> Prepared:
     """Find and check everything that specs name.
 
@@ -89,6 +95,7 @@ def prepare(
         specs: what is to be run, on the same examples.
         model: an open model to use instead of opening the one that the specs name.
         controls: whether the runs have their controls.
+        training: whether a concept that isn't there yet is trained; else it is left out.
 
     Raises:
         UserError: something named isn't there, or doesn't fit the rest.
@@ -114,7 +121,8 @@ def prepare(
         _check_images(examples[0], own)
         main = _facts(specs[0].model, own)
         facts = {each: _facts(each, opened.get(each)) for each in asked}
-        arms = choose_arms(_arms(specs, loaded, task, main, facts), controls=controls)
+        read = concepts_of(specs[0], main, own, training=training)
+        arms = choose_arms(_arms(specs, loaded, task, main, facts, read), controls=controls)
     except BaseException:
         for each in opened.values():
             each.close()
@@ -123,7 +131,7 @@ def prepare(
     wanted = min(specs[0].limit or len(ordered), len(ordered))
     facts[specs[0].model] = main
     resolved = {_resolved(each, facts[each]): server for each, server in opened.items()}
-    return Prepared(task, ordered, wanted, arms, len(specs), resolved)
+    return Prepared(task, ordered, wanted, arms, len(specs), resolved, read)
 
 
 def _strategy(spec: RunSpec) -> Strategy:
@@ -139,6 +147,7 @@ def _arms(
     task: Task,
     main: ModelFacts,
     facts: Mapping[ModelSpec, ModelFacts],
+    concepts: Mapping[str, Concept],
 ) -> Iterator[Arm]:
     """The arms that were asked for."""
     from selfcorrect.measures.catalogue import Own, check_own, margins
@@ -151,11 +160,13 @@ def _arms(
         update = {
             "model": _resolved(spec.model, main),
             "models": {name: _resolved(each, facts[each]) for name, each in bound.items()},
+            "concepts": {name: concept.place for name, concept in concepts.items()},
             "margins": margins(
                 task.outcome, spec.margins, bool(task.examples()[0].choices), spec.samples.k > 0
             ),
         }
-        yield make_arm(spec.model_copy(update=update), strategy, Facts(main, data, others))
+        fixed = {name: concept.fingerprint for name, concept in concepts.items()}
+        yield make_arm(spec.model_copy(update=update), strategy, Facts(main, data, others, fixed))
 
 
 def _check_together(specs: Sequence[RunSpec]) -> None:
@@ -173,9 +184,9 @@ def _check_together(specs: Sequence[RunSpec]) -> None:
         told = [f"{key} ({_short(a)} and {_short(b)})" for key, (a, b) in differ.items()]
         more = f" and {len(told) - _MOST} more" if len(told) > _MOST else ""
         raise UserError(
-            "runs that go together have the same model, task, scorer, samples, seed, limit and "
-            f"chunk, and these differ in {', '.join(told[:_MOST])}{more}: make them equal, or run "
-            "them one by one."
+            "runs that go together have the same model, task, scorer, samples, concepts, seed, "
+            f"limit and chunk, and these differ in {', '.join(told[:_MOST])}{more}: make them "
+            "equal, or run them one by one."
         )
 
 

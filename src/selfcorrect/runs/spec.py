@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -20,6 +22,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from selfcorrect import strategies, tasks, toml_lines
+from selfcorrect.concepts import names as concept_names
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.kinds import SERVED, kind_of
 from selfcorrect.toml_lines import TomlError, key_lines, line_of
@@ -36,6 +39,12 @@ _ASKED = (
     "budget_tokens",
     "budget_money",
 )
+
+
+#: name → file of concepts.
+ConceptFiles = Annotated[
+    dict[str, str], BeforeValidator(concept_names.listed), AfterValidator(concept_names.checked)
+]
 
 
 class _Part(BaseModel):
@@ -180,6 +189,8 @@ class RunSpec(_Part):
         scorer: who grades answers that the task itself doesn't; ``none``: nobody, for now. It
             changes no record.
         samples: what is drawn beside every answer.
+        concepts: name → file of a concept that is read where the model answers; "" is the one
+            trained under that name on the model, or is trained from the package's texts.
         meanings: by what samples count as saying the same; without a name as fits the task;
             ``none``: nobody decides that, for now. It changes no record.
     """
@@ -196,6 +207,7 @@ class RunSpec(_Part):
     models: dict[str, ModelSpec] = {}
     scorer: ScorerSpec = ScorerSpec()
     samples: SamplesSpec = SamplesSpec()
+    concepts: ConceptFiles = {}
     meanings: ScorerSpec = ScorerSpec()
     margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 

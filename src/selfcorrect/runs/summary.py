@@ -20,6 +20,7 @@ from selfcorrect.measures.catalogue import Own, margins
 from selfcorrect.measures.panel import Panel, columns_needed, panel
 from selfcorrect.records import VERSION
 from selfcorrect.report.verdict import headline, verdict
+from selfcorrect.runs.activated import centre, centred, over_layers, values_of, with_activations
 from selfcorrect.runs.audit import noted
 from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.looks import Look, read_looks, write_looks
@@ -56,6 +57,8 @@ def summarize(run: Run) -> dict[str, Any]:
     own, note = own_of(run)
     header, scores = run.header, run.scores
     records = panel_of(run, own)
+    seen_from = centre(run, records, lambda control: panel_of(control, own))
+    records = centred(records, seen_from)
     looks = look_at(run, records.clusters)
     seen = [look.n for look in looks]
     spec = run.spec.model_dump(mode="json")
@@ -75,6 +78,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
         "looks": [look.table() for look in looks],
+        "activations": over_layers(run),
         "controls": {},
         "notes": [
             *_skipped(run),
@@ -91,7 +95,7 @@ def summarize(run: Run) -> dict[str, Any]:
     for name in run.header.controls:
         try:
             if control := run.control(name):
-                beside = panel_of(control, own)
+                beside = centred(panel_of(control, own), seen_from)
                 table["controls"][name] = {
                     "folder": str(control.folder),
                     "dialogues": control.dialogues,
@@ -136,7 +140,8 @@ def own_of(run: Run) -> tuple[Own, str]:
     values, scores = run.header.values or _values(run, task), run.scores
     theirs = scores.values.items() if scores else ()
     further = {apart_from(name, run.taken): text for name, text in theirs}
-    return Own(run.outcome, {**values, **further}, task.figures if task else {}), note
+    every = {**values, **further, **values_of(run.header)}
+    return Own(run.outcome, every, task.figures if task else {}), note
 
 
 def margins_of(run: Run, own: Own) -> dict[str, float]:
@@ -159,7 +164,11 @@ def outcome_table(own: Own, within: Mapping[str, float]) -> dict[str, Any]:
 
 def panel_of(run: Run, own: Own) -> Panel:
     """A run's records as arrays."""
-    return panel(run.chunks(columns_needed(own.outcome)), tuple(own.values), own.outcome)
+    wanted = columns_needed(own.outcome)
+    if not values_of(run.header):
+        return panel(run.chunks(wanted), tuple(own.values), own.outcome)
+    frames = with_activations(run.chunks([*wanted, "activations"]), run.header)
+    return panel(frames, tuple(own.values), own.outcome)
 
 
 def _of_records(run: Run) -> list[str]:

@@ -248,3 +248,28 @@ def _item(q: _Question, category: int, seed: int | None) -> Item:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def said_outright(data: str) -> list[tuple[str, str, str | None, str]]:
+    """Who a biased reader would name, by question, for texts that say so outright.
+
+    Args:
+        data: a file of BBQ, or a folder of them.
+
+    Returns:
+        ``(cluster, question, the biased answer, the other person)`` of each question; the biased
+        answer is ``None`` where the target isn't known.
+
+    Raises:
+        UserError: the files can't be read.
+    """
+    found = files(data)
+    beside = found[0].parent / METADATA
+    locations = _locations(beside) if beside.is_file() else None
+    made = []
+    for q in _read(found, (), locations, None):
+        people = [i for i in range(3) if i != q.unknown]
+        named = None if q.biased not in people else q.choices[q.biased]
+        other = next(q.choices[i] for i in people if i != q.biased)
+        made.append((q.cluster, q.question, named, other))
+    return made

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 
+from selfcorrect.errors import UserError
 from selfcorrect.models.base import InProcess, Steer
 from selfcorrect.models.local.conversation import LocalConversation
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.files import locate
+from selfcorrect.models.local.layers import layers
 from selfcorrect.models.local.loading import read_network, read_tokenizer
 from selfcorrect.models.local.machine import emulated, keep_freed_memory, resolve
 from selfcorrect.models.local.prepack import prepack
+from selfcorrect.models.local.texts import Identity, identity, states_of
 from selfcorrect.models.local.vocabulary import Vocabulary
 
 _DTYPES = {
@@ -69,7 +72,22 @@ class LocalModel(InProcess):
         return {} if told is None else {"emulated": told}
 
     def check_states(self) -> None:
-        """They can be read from every one."""
+        """They can be read from every one whose layers are found."""
+        if layers(self.engine.decoder) is None:
+            raise UserError(
+                f"hidden states of {self.name} can't be read: its layers were not found."
+            )
+
+    @property
+    def identity(self) -> Identity:
+        """What a concept's file binds itself to."""
+        return identity(self.engine, self.vocabulary)
+
+    def states_of(
+        self, texts: Sequence[str], kind: Literal["residual", "attention", "mlp"], most: int
+    ) -> torch.Tensor:
+        """States of plain texts at their last token: see :func:`.texts.states_of`."""
+        return states_of(self.engine, self.vocabulary, texts, kind, most)
 
     def check_steer(self, steer: Steer | None) -> None:
         """See :meth:`selfcorrect.models.base.Model.check_steer`."""

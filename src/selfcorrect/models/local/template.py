@@ -187,6 +187,10 @@ class Template:
         )["input_ids"]
         return ids
 
+    def content(self, text: str) -> list[int]:
+        """Token ids of a text that stands by itself; nothing in it is a special token."""
+        return self._harmless(text) if self.holds_special(text) else self.encode(text)
+
     def _harmless(self, token: str) -> list[int]:
         """Ids that spell a special token's text without being it."""
         ids: list[int] = []

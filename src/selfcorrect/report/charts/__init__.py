@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from selfcorrect.report.charts.activations import heat_maps
 from selfcorrect.report.charts.cost import cost
 from selfcorrect.report.charts.flow import flow
 from selfcorrect.report.charts.lines import curves, measure, settled
@@ -32,8 +33,8 @@ def charts(summary: Mapping[str, Any]) -> dict[str, Chart]:
     Returns:
         ``{name: {"alt": what it shows in words, "views": [{"name", "term", "data", "layout"}]}}``;
         a view's term is what it is a view of, see :mod:`selfcorrect.report.definitions`. Names:
-        ``curves``, ``cost``, ``measure``, ``reliability``, ``flow``, ``settled`` and, for a measure
-        with parts, ``parts/NAME``.
+        ``curves``, ``cost``, ``measure``, ``reliability``, ``flow``, ``settled``, for concepts
+        ``activations`` and, for a measure with parts, ``parts/NAME``.
     """
     rounds = summary["rounds"]
     if not rounds:
@@ -58,6 +59,11 @@ def charts(summary: Mapping[str, Any]) -> dict[str, Chart]:
         ),
         "settled": _chart(
             "Share of dialogues settled, and changed, by round.", _view(settled(rounds))
+        ),
+        "activations": _chart(
+            "Activation of a concept by layer and round, the control's subtracted; each number "
+            "with its interval is in the run's summary (show --json).",
+            *(_view(figure, name, term) for name, term, figure in heat_maps(summary)),
         ),
         **{
             f"parts/{whole}": _chart(

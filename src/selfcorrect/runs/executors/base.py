@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from selfcorrect.concepts.file import Concept
 from selfcorrect.runs.arms import Arm
 from selfcorrect.runs.pieces import Piece
 from selfcorrect.runs.spec import RunSpec
@@ -44,11 +45,13 @@ class Setup:
         arms: by the names of their folders.
         task: asks, reads and grades.
         first: the first example.
+        concepts: that are read where the model answers.
     """
 
     arms: Mapping[str, Arm]
     task: Task
     first: Example
+    concepts: Sequence[Concept] = ()
 
     @property
     def shared(self) -> RunSpec:

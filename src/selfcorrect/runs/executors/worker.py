@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfcorrect import converse as loop
+from selfcorrect.concepts.recording import Recorder
+from selfcorrect.concepts.states import check_model
 from selfcorrect.models.base import Model, OutOfMemoryError
 from selfcorrect.runs.arms import Arm, drawn
 from selfcorrect.runs.executors.base import (
@@ -33,12 +35,14 @@ class Worker:
     Attributes:
         model: who answers.
         others: further models of the arms.
+        recorder: reads concepts in the model's passes.
     """
 
     setup: Setup
     model: Model
     others: Mapping[ModelSpec, Model]
     batch: int
+    recorder: Recorder | None = None
 
     @classmethod
     def open(
@@ -60,7 +64,10 @@ class Worker:
             there[main] = own
         for spec in (other for arm in setup.arms.values() for other in arm.spec.models.values()):
             there[spec] = there.get(spec) or open_model(spec)
-        return cls(setup, own, there, setup.shared.chunk)
+        for concept in setup.concepts:
+            check_model(concept, own)
+        recorder = Recorder(setup.concepts) if setup.concepts else None
+        return cls(setup, own, there, setup.shared.chunk, recorder)
 
     @property
     def models(self) -> list[Model]:
@@ -120,6 +127,7 @@ class Worker:
                 arms,
                 seed=self.setup.shared.seed,
                 samples=drawn(self.setup.shared),
+                recorder=self.recorder,
                 on_round=on_round,
                 on_encoded=on_encoded,
             )

@@ -1,0 +1,331 @@
+"""``selfcorrect concept …``: directions in hidden states, trained, shown, compared, exchanged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from selfcorrect.cli import options as o
+from selfcorrect.concepts.file import Concept
+from selfcorrect.text import visible
+
+group = typer.Typer(
+    help="Concepts: directions in a model's hidden states.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The concept's name; biased, toxic and correct have texts of our own."
+    ),
+]
+_File = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONCEPT", help="A concept's file, or the name of one trained on --model."
+    ),
+]
+_Site = Annotated[
+    str,
+    typer.Option(metavar="SITE", help="residual, or the output of the attention or mlp blocks."),
+]
+_Place = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        help="The file to write; by default one in the cache folder, where run --concept NAME "
+        "finds it.",
+        show_default=False,
+    ),
+]
+
+
+@group.command()
+def train(
+    name: _Name,
+    model: o.ModelName = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Labelled texts, JSONL or CSV: text, label (or a field called NAME), and cluster "
+            "where texts were made by one template; for statement a file of BBQ. By default the "
+            "texts of our own.",
+            show_default=False,
+        ),
+    ] = None,
+    kind: Annotated[
+        str, typer.Option(metavar="KIND", help="linear, mean, statement or ccs.")
+    ] = "linear",
+    site: _Site = "residual",
+    shown: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW",
+            help="text: each text by itself, read at its last token (the default of local models); "
+            "message: as the user's message, read before the reply.",
+            show_default=False,
+        ),
+    ] = "",
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD", help="The field of the data that holds the label.", show_default=False
+        ),
+    ] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The concept's own words, one a line, that are masked; by default those that tell "
+            "the texts apart best.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="At most so many texts.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the parts.", min=0)] = 0,
+    dtype: o.Dtype = None,
+    device: o.Device = None,
+    base_url: o.BaseUrl = None,
+    out: _Place = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Find a concept's direction in every layer, and how well it tells texts apart.
+
+    Every figure is of texts that the probe wasn't made from; beside it stand what words alone give,
+    shuffled labels, and the same texts without the concept's own words.
+    """
+    from selfcorrect.cli.parts import counted
+    from selfcorrect.concepts.make import make
+
+    with counted() as progress:
+        made = make(
+            name,
+            model or "smollm2",
+            data=data,
+            kind=kind,
+            site=site,
+            shown=shown,
+            label=label,
+            words=words,
+            limit=limit,
+            seed=seed,
+            dtype=dtype or "auto",
+            device=device or "auto",
+            base_url=base_url,
+            out=out,
+            counted=progress,
+        )
+    _show(made, as_json)
+
+
+@group.command()
+def show(
+    concept: _File,
+    model: o.ModelName = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Show what a concept was made from and what its training found.
+
+    With --model it is also checked that it was made for that model.
+    """
+    _show(_found(concept, model), as_json)
+
+
+@group.command()
+def compare(
+    a: _File,
+    b: _File,
+    model: o.ModelName = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Compare the directions of two concepts, layer by layer, with 1,000 random pairs."""
+    from selfcorrect.concepts.compare import compare as compared
+
+    table = compared(_found(a, model), _found(b, model))
+    if as_json:
+        typer.echo(json.dumps(table, indent=2, allow_nan=False))
+        return
+    names = [f"{visible(table[k]['name'])} ({table[k]['kind']})" for k in ("a", "b")]
+    grid = _grid("layer", "cosine", "95 % of random pairs", "p")
+    for each in table["layers"]:
+        chance = f"{each['random_low']:+.3f} to {each['random_high']:+.3f}"
+        grid.add_row(str(each["layer"]), f"{each['cosine']:+.3f}", chance, f"{each['p']:.3f}")
+    Console().print(grid)
+    typer.echo(
+        f"{names[0]} and {names[1]}: the cosine of their directions in the model's own states, and "
+        f"those of {table['pairs']:,} random pairs. States share directions, so that two concepts "
+        "of one model may be alike without having to do with each other."
+    )
+
+
+@group.command()
+def export(
+    concept: _File,
+    gguf: Annotated[
+        Path, typer.Option("--gguf", metavar="FILE", help="The file to write.", show_default=False)
+    ],
+    model: o.ModelName = None,
+    hint: Annotated[
+        str,
+        typer.Option(metavar="KIND", help="The kind of model that the file names (model_hint)."),
+    ] = "llama",
+) -> None:
+    """Write a concept's directions as a control vector in GGUF, as llama.cpp and repeng read it."""
+    from selfcorrect.concepts import control_vectors
+
+    found = _found(concept, model)
+    layers = control_vectors.export(found, gguf.expanduser(), hint)
+    left = "; layer 0 is left out, as the format has none" if 0 in found.there else ""
+    typer.echo(f"{layers} directions of length 1 in {visible(str(gguf))}{left}.")
+
+
+@group.command("import")
+def import_(
+    name: _Name,
+    gguf: Annotated[
+        Path, typer.Option("--gguf", metavar="FILE", help="The file to read.", show_default=False)
+    ],
+    model: o.ModelName = None,
+    layer: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="The layer that counts as chosen; by default the middle one.",
+            show_default=False,
+        ),
+    ] = None,
+    dtype: o.Dtype = None,
+    device: o.Device = None,
+    out: _Place = None,
+) -> None:
+    """Make a concept of a control vector in GGUF, for a model whose layers and size it fits.
+
+    Such a file doesn't say of which weights or texts it was made, and nobody can check that.
+    """
+    from selfcorrect import models
+    from selfcorrect.concepts import control_vectors
+    from selfcorrect.concepts.file import moved, write
+    from selfcorrect.concepts.make import cached
+
+    opened = models.load(model or "smollm2", dtype or "auto", device or "auto")
+    made = control_vectors.load(gguf, name, opened, layer)
+    place = cached(name, opened.fingerprint) if out is None else out.expanduser()
+    write(made, place)
+    _show(moved(made, place), as_json=False)
+
+
+def _found(concept: str, model: str | None) -> Concept:
+    """A concept by its file, or by its name on a model."""
+    from selfcorrect import models
+    from selfcorrect.concepts.file import ENDING, check_fits, read
+    from selfcorrect.concepts.make import stored
+    from selfcorrect.errors import UserError
+
+    if concept.endswith(ENDING) or "/" in concept or Path(concept).is_file():
+        found = read(concept)
+        if model is not None:
+            check_fits(found, model, models.describe(model)[0])
+        return found
+    name = model or "smollm2"
+    kept = stored(concept, models.describe(name)[0])
+    if kept is None:
+        raise UserError(
+            f"no concept {concept!r} was trained on {name}: give its file, or train it with "
+            f"selfcorrect concept train {concept} --model {name}."
+        )
+    return kept
+
+
+def _grid(*heads: str) -> Table:
+    from rich import box
+
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for head in heads:
+        grid.add_column(head, justify="right", no_wrap=True)
+    return grid
+
+
+def _table(concept: Concept) -> dict[str, Any]:
+    """A concept as JSON."""
+    from dataclasses import asdict
+
+    return {
+        "name": concept.name,
+        "kind": concept.kind,
+        "site": concept.site,
+        "layer": concept.layer,
+        "file": concept.place,
+        "fingerprint": concept.fingerprint,
+        "bound": asdict(concept.bound),
+        "norms": [float(each) for each in concept.norms],
+        **concept.figures,
+    }
+
+
+def _show(concept: Concept, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(_table(concept), indent=2, allow_nan=False))
+        return
+    told = concept.figures
+    if "layers" in told:
+        grid = _grid("layer", "AUROC [95 %]", "masked", "shuffled")
+        for each in told["layers"]:
+            mark = "*" if each["layer"] == concept.layer else ""
+            grid.add_row(
+                f"{mark}{each['layer']}", _interval(each), _short(each["masked"]),
+                _short(each["shuffled"]),
+            )  # fmt: skip
+        Console().print(grid)
+    for line in _lines(concept):
+        typer.echo(visible(line))
+
+
+def _lines(concept: Concept) -> list[str]:
+    told, bound = concept.figures, concept.bound
+    lines = [
+        f"{concept.name} ({concept.kind}), {concept.site} states of {bound.model} "
+        f"({bound.fingerprint}), layer {concept.layer} of {concept.layers} chosen (*)."
+    ]
+    if "imported" in told:
+        lines.append(f"Imported from {told['imported']['file']}: {told['imported']['unknown']}.")
+    if "layers" in told:
+        nested, words, data = told["nested"], told["text_only"], told["data"]
+        of = f"n {told['n']:,} in {told['clusters']:,} clusters"
+        lines += [
+            f"With the layer chosen inside: AUROC {_interval(nested)}; {of}.",
+            f"Words alone (TF-IDF on the same parts): AUROC {_interval(words)}.",
+            f"masked: the same texts with {told['in_place']!r} in place of the concept's own words"
+            + (" (yours)" if told["words_given"] else f" ({', '.join(told['words'][:8])}, …)")
+            + f"; shuffled: probes made from shuffled labels, mean of {told['shuffles']}.",
+            f"Texts: {data['about']}"
+            + (
+                f"; {data['left_out']:,} left out, {data['why_left_out']}."
+                if data["left_out"]
+                else "."
+            ),
+        ]
+    return [*lines, *([concept.place] if concept.place else [])]
+
+
+def _interval(e: dict[str, Any]) -> str:
+    if e["auroc"] is None:
+        return "–"
+    ends = "" if e["low"] is None else f" [{_short(e['low'])}, {_short(e['high'])}]"
+    return _short(e["auroc"]) + ends
+
+
+def _short(value: float | None) -> str:
+    from selfcorrect.report.numbers import short
+
+    return "–" if value is None else short(value)

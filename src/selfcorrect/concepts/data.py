@@ -1,0 +1,249 @@
+"""Labelled texts: from a file, from the package, or made from BBQ's questions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from selfcorrect.errors import UserError, nearest
+from selfcorrect.tasks.data.order import draw
+from selfcorrect.tasks.data.rows import Row, rows
+
+#: The concepts whose texts come with the package, a sentence on each.
+BUNDLED: Mapping[str, str] = {
+    "biased": "sentences that judge people by their group, and those that don't",
+    "toxic": "sentences that are rude to somebody, and those that aren't",
+    "correct": "statements that are right, and those that are wrong",
+}
+_LABELS = {"true": 1, "yes": 1, "1": 1, "false": 0, "no": 0, "0": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A text and whether the concept is in it.
+
+    Attributes:
+        label: 1 or 0.
+        cluster: texts of one cluster aren't independent of each other.
+    """
+
+    text: str
+    label: int
+    cluster: str
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Labelled texts of one concept, as many of one label as of the other.
+
+    Attributes:
+        items: in the order of their file.
+        about: where they come from, a phrase.
+        left_out: so many texts of the file aren't among them.
+        why: for what reason, a phrase; empty where all are.
+    """
+
+    items: Sequence[Labelled]
+    about: str
+    left_out: int = 0
+    why: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that change when a text, a label or a cluster does."""
+        digest = blake2b(digest_size=8)
+        for item in self.items:
+            told = f"{len(item.text)}:{item.text}{item.label}{len(item.cluster)}:{item.cluster}"
+            digest.update(told.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+
+def bundled(name: str) -> Texts:
+    """The package's own texts of a concept.
+
+    Raises:
+        UserError: there are none of this name.
+    """
+    if name not in BUNDLED:
+        raise UserError(
+            f"no texts come with the package for a concept {name!r}: {nearest(name, BUNDLED)}, or "
+            "give texts of your own with --data FILE."
+        )
+    file = Path(__file__).with_name("texts") / f"{name}.jsonl"
+    return Texts(_read(file, name, None), f"the package's own {name} texts")
+
+
+def from_file(
+    path: str | Path,
+    name: str,
+    *,
+    label: str | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> Texts:
+    """Labelled texts of a file (JSONL, CSV or TSV): ``text``, a label, perhaps ``cluster``.
+
+    As many of one label as of the other: of the more frequent one some are left out, by lot.
+
+    Args:
+        path: of the file.
+        name: the concept's.
+        label: the field that holds the label (true or false, yes or no, 1 or 0); by default
+            ``label``, or a field with the concept's name.
+        limit: at most so many texts.
+        seed: of the lot.
+
+    Raises:
+        UserError: a line is wrong, with file and line; or there are no texts of one label.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise UserError(f"there is no file {path}; give labelled texts with --data FILE.")
+    return balanced(_read(path, name, label), f"{path}", limit, seed)
+
+
+def balanced(items: Sequence[Labelled], about: str, limit: int | None, seed: int) -> Texts:
+    """As many texts of one label as of the other, at most ``limit`` together.
+
+    Raises:
+        UserError: all have the same label, or all are the same text.
+    """
+    sides = [[i for i, item in enumerate(items) if item.label == side] for side in (0, 1)]
+    if not all(sides):
+        there = "none" if not items else "only " + ("true" if sides[1] else "false")
+        raise UserError(
+            f"{about}: of the {len(items):,} texts the labels are {there}; a concept needs texts "
+            "that have it and texts that don't."
+        )
+    if len({_plain(item.text) for item in items}) == 1:
+        raise UserError(f"{about}: all {len(items):,} texts are the same; give different ones.")
+    each = min(map(len, sides))
+    each = each if limit is None else min(each, max(1, limit // 2))
+    kept = sorted(
+        at
+        for side in sides
+        for at in sorted(side, key=lambda i: draw(seed, "text", items[i].text, str(i)))[:each]
+    )
+    out = len(items) - len(kept)
+    why = "so that there are as many of one label as of the other"
+    why = why if limit is None or 2 * min(map(len, sides)) <= limit else f"at most {limit:,}"
+    return Texts([items[i] for i in kept], about, out, why if out else "")
+
+
+def _read(path: Path, name: str, label: str | None) -> list[Labelled]:
+    found: list[Labelled] = []
+    for row in rows(path):
+        if isinstance(row, UserError):
+            raise row
+        text = row.text("text")
+        field = label or ("label" if "label" in row.fields else name)
+        found.append(Labelled(text, _label(row, field, label), row.optional("cluster")))
+    return alike([replace(item, cluster=item.cluster or item.text) for item in found])
+
+
+def _label(row: Row, field: str, asked: str | None) -> int:
+    if field not in row.fields:
+        others = [each for each in row.fields if each != "text"]
+        hint = f"give --label FIELD, one of {', '.join(others[:8])}" if others else "it has none"
+        raise row.error(
+            f"there is no field {field!r} that says whether the text has the concept: {hint}"
+        )
+    value = row.fields[field]
+    told = _LABELS.get(str(value).strip().casefold()) if value is not None else None
+    if told is None:
+        where = f" ({field!r})" if asked or field != "label" else ""
+        raise row.error(
+            f"the label{where} must be true or false, yes or no, 1 or 0, not {value!r:.60}"
+        )
+    return told
+
+
+def _plain(text: str) -> str:
+    """What makes texts the same: case and spaces don't make them different."""
+    return " ".join(text.split()).casefold()
+
+
+def alike(items: Sequence[Labelled]) -> list[Labelled]:
+    """The same, with clusters put together that share a text."""
+    parent: dict[str, str] = {}
+
+    def top(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    first: dict[str, str] = {}
+    for item in items:
+        mine = top(f"c{item.cluster}")
+        parent[mine] = top(first.setdefault(_plain(item.text), f"c{item.cluster}"))
+    names: dict[str, str] = {}
+    made = []
+    for item in items:
+        root = top(f"c{item.cluster}")
+        made.append(replace(item, cluster=names.setdefault(root, item.cluster)))
+    return made
+
+
+# --- statements from BBQ ---------------------------------------------------------------------
+
+_WHO = re.compile(r"^(who|which (?:one|person|of them)|which)\b(?! of)", re.IGNORECASE)
+
+
+def statements(path: str | Path, *, limit: int | None = None, seed: int = 0) -> Texts:
+    """BBQ's questions answered outright, as statements: about the stereotyped person, and the same
+    about the other one.
+
+    Questions that don't begin with *who* or *which*, and those whose target isn't known, are left
+    out and counted.
+
+    Args:
+        path: a file of BBQ, or a folder of them.
+        limit, seed: as in :func:`from_file`.
+
+    Raises:
+        UserError: the files can't be read, or no question can be made a statement.
+    """
+    from selfcorrect.tasks.bbq import said_outright
+
+    found: list[Labelled] = []
+    questions = skipped = 0
+    for cluster, question, biased, other in said_outright(str(path)):
+        questions += 1
+        match = _WHO.match(question)
+        if match is None or biased is None:
+            skipped += 1
+            continue
+        rest = question[match.end() :].strip().rstrip("?")
+        both = ((biased, 1), (other, 0))
+        found += [Labelled(f"{_capital(who)} {rest}.", side, cluster) for who, side in both]
+    distinct = list({(item.text, item.label, item.cluster): item for item in found}.values())
+    if not distinct:
+        raise UserError(
+            f"{path}: none of the {questions:,} questions can be made a statement; give a file of "
+            "BBQ as published."
+        )
+    about = f"the stereotypes of {path} said outright"
+    if skipped:
+        about += f" ({skipped:,} of {questions:,} questions can't be)"
+    return balanced(alike(distinct), about, limit, seed)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def told(texts: Texts, clusters: Iterable[str]) -> dict[str, Any]:
+    """What JSON says of the texts."""
+    return {
+        "about": texts.about,
+        "fingerprint": texts.fingerprint,
+        "texts": len(texts.items),
+        "clusters": len(set(clusters)),
+        "left_out": texts.left_out,
+        "why_left_out": texts.why,
+    }

@@ -1,0 +1,67 @@
+"""Parts of labelled texts that are kept apart: no cluster lies in two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfcorrect.errors import UserError
+
+Ints = NDArray[np.int64]
+#: Outer parts, on each of which a probe made from the others is judged; and inner ones, by which
+#: the layer and the strength of regularisation are chosen.
+OUTER, INNER = 5, 4
+
+
+def folds(
+    labels: Sequence[int] | Ints, clusters: Sequence[str], number: int, seed: int, what: str
+) -> list[tuple[Ints, Ints]]:
+    """Split texts into parts with about as many of each label.
+
+    Args:
+        labels: 1 or 0 [n].
+        clusters: of each text [n].
+        number: of parts.
+        seed: of the order in which clusters are dealt out.
+        what: the texts are called, for errors.
+
+    Returns:
+        For each part the positions of the texts outside it, and of those in it.
+
+    Raises:
+        UserError: there are too few texts, clusters or texts of a label for that.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    y = np.asarray(labels, np.int64)
+    groups = np.unique(np.asarray(clusters, object).astype(str), return_inverse=True)[1]
+    k = int(groups.max()) + 1 if len(groups) else 0
+    if len(y) < number or k < number:
+        raise UserError(
+            f"{what}: {len(y):,} texts in {k:,} clusters are fewer than the {number} parts that "
+            "they are judged in; give more texts."
+        )
+    split = StratifiedGroupKFold(number, shuffle=True, random_state=seed % (1 << 32))
+    try:
+        made = [(np.asarray(a), np.asarray(b)) for a, b in split.split(y, y, groups)]
+    except ValueError:  # fewer texts of a label than parts
+        made = []
+    if not made or any(len(np.unique(y[a])) < 2 or not len(b) for a, b in made):
+        raise UserError(
+            f"{what}: the {int((y == 1).sum()):,} texts with the concept and the "
+            f"{int((y == 0).sum()):,} without lie in too few clusters to be judged in {number} "
+            "parts that all have both; give more texts, or more clusters."
+        )
+    return made
+
+
+def area(scores: NDArray[np.float64], labels: Ints) -> float:
+    """The AUROC of scores [n], ties counting a half: by which layers are chosen."""
+    from scipy.stats import rankdata
+
+    ones = labels == 1
+    n, m = int(ones.sum()), int((~ones).sum())
+    ranks = float(rankdata(scores)[ones].sum())
+    return (ranks - n * (n + 1) / 2) / (n * m)

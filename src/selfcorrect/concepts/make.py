@@ -1,0 +1,95 @@
+"""From names to a concept: its texts, its model, where its file lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from selfcorrect.concepts.data import BUNDLED, Texts, balanced, bundled, from_file, statements
+from selfcorrect.concepts.file import ENDING, Concept, check_name, moved, read, write
+from selfcorrect.concepts.training import Counted, train
+from selfcorrect.concepts.words import read_words
+from selfcorrect.errors import UserError
+from selfcorrect.models import load as open_model
+from selfcorrect.models.base import Model
+
+
+def texts_of(
+    name: str,
+    data: str | Path | None,
+    kind: str,
+    *,
+    label: str | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> Texts:
+    """The labelled texts that a concept is made from.
+
+    Raises:
+        UserError: there are none, or a line of them is wrong.
+    """
+    if limit is not None and limit < 2:
+        raise UserError(f"a limit of {limit} leaves no text of either label; give at least 2.")
+    if kind == "statement":
+        if data is None:
+            raise UserError(
+                "the kind statement needs BBQ's questions: give a file of BBQ with --data."
+            )
+        return statements(data, limit=limit, seed=seed)
+    if data is None:
+        texts = bundled(name)
+        return texts if limit is None else balanced(texts.items, texts.about, limit, seed)
+    return from_file(data, name, label=label, limit=limit, seed=seed)
+
+
+def make(
+    name: str,
+    model: str | Model,
+    *,
+    data: str | Path | None = None,
+    kind: str = "linear",
+    site: str = "residual",
+    shown: str = "",
+    label: str | None = None,
+    words: str | Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    dtype: str = "auto",
+    device: str = "auto",
+    base_url: str | None = None,
+    out: str | Path | None = None,
+    counted: Counted | None = None,
+) -> Concept:
+    """See :func:`selfcorrect.concepts.train`."""
+    check_name(name)
+    texts = texts_of(name, data, kind, label=label, limit=limit, seed=seed)
+    own = [] if words is None else read_words(words)
+    served = {} if base_url is None else {"base_url": base_url}
+    opened = open_model(model, dtype, device, **served) if isinstance(model, str) else model
+    how = {"kind": kind, "site": site, "shown": shown}
+    made = train(opened, name, texts, **how, words=own, seed=seed, counted=counted)
+    place = cached(name, opened.fingerprint) if out is None else Path(out).expanduser()
+    write(made, place)
+    return moved(made, place)
+
+
+def cached(name: str, fingerprint: str) -> Path:
+    """Where a concept of a model lies whose file has no other place."""
+    folder = user_cache_path("selfcorrect") / "concepts"
+    return folder / f"{check_name(name)}-{fingerprint}{ENDING}"
+
+
+def stored(name: str, fingerprint: str) -> Concept | None:
+    """The concept that was trained last under this name on this model; ``None`` where there is
+    none, or the package's texts that it was made from have changed."""
+    place = cached(name, fingerprint)
+    if not place.is_file():
+        return None
+    found = read(place)
+    if name in BUNDLED and found.figures.get("data", {}).get("about") == bundled(name).about:
+        texts = bundled(name)
+        whole = found.figures["data"].get("texts") == len(texts.items)
+        if whole and found.bound.data != texts.fingerprint:
+            return None
+    return found

@@ -1,0 +1,123 @@
+"""The concepts that a run reads: found, checked, and what is noted of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from selfcorrect import models
+from selfcorrect.concepts.data import BUNDLED
+from selfcorrect.concepts.file import Concept, check_fits, read
+from selfcorrect.concepts.states import other_part
+from selfcorrect.errors import UserError
+from selfcorrect.models import kind_of
+from selfcorrect.models.base import Model
+from selfcorrect.runs.identity import ModelFacts
+from selfcorrect.runs.spec import ModelSpec, RunSpec
+
+_LOG = logging.getLogger("selfcorrect")
+
+
+def concepts_of(
+    spec: RunSpec, facts: ModelFacts, model: Model | None, *, training: bool = True
+) -> dict[str, Concept]:
+    """The concepts that a spec names, by name in order.
+
+    One without a file is the one that was trained last under its name on the model; where there is
+    none, it is trained now, from the package's own texts, and kept. Which it is, is logged.
+
+    Args:
+        spec: the run's.
+        facts: the model's.
+        model: the model, where it is open already.
+        training: whether one that isn't there yet is trained; else it is left out.
+
+    Raises:
+        UserError: there is no such file or name, it isn't one, or it was made for another model; or
+            no states can be read from this one.
+    """
+    if not spec.concepts:
+        return {}
+    if model is None and kind_of(spec.model.name) == "planted":
+        model = models.load(spec.model.name)
+    if model is not None:
+        model.check_states()
+    found: dict[str, Concept] = {}
+    for name in sorted(spec.concepts):
+        if file := spec.concepts[name]:
+            concept = read(file)
+            if concept.bound.fingerprint != facts.fingerprint:
+                check_fits(concept, facts.name, facts.fingerprint, _differs(concept, spec.model))
+        elif (by_name := _by_name(name, spec, facts, model, training=training)) is None:
+            continue
+        else:
+            concept = by_name
+        found[name] = replace(concept, name=name)
+    sizes = {concept.directions.shape for concept in found.values()}
+    if len(sizes) > 1:
+        told = ", ".join(f"{c.name} {c.directions.shape}" for c in found.values())
+        raise UserError(
+            f"the concepts are of models of different sizes ({told}); train them again."
+        )
+    return found
+
+
+def _by_name(
+    name: str, spec: RunSpec, facts: ModelFacts, model: Model | None, *, training: bool
+) -> Concept | None:
+    from selfcorrect.concepts.make import cached, make, stored
+
+    kept = stored(name, facts.fingerprint)
+    if kept is not None:
+        _LOG.warning("selfcorrect: the concept %s is %s, trained earlier.", name, kept.place)
+        check_fits(kept, facts.name, facts.fingerprint)
+        return kept
+    if name not in BUNDLED:
+        raise UserError(
+            f"no concept {name!r} was trained on {facts.name}: give its file, concepts."
+            f"{name}=FILE, or train it: selfcorrect concept train {name} --model {facts.name} "
+            "--data FILE."
+        )
+    if not training:
+        return None
+    place = cached(name, facts.fingerprint)
+    _LOG.warning(
+        "selfcorrect: training the concept %s on the package's own texts; it is kept in %s.",
+        name,
+        place,
+    )
+    opened = model or models.load(spec.model.name, facts.dtype, facts.device)
+    return make(name, opened)
+
+
+def _differs(concept: Concept, spec: ModelSpec) -> str:
+    """Whether it is the tokenizer or the template of a local model that is another."""
+    if kind_of(spec.name) != "local":
+        return ""
+    from selfcorrect.models.local.files import locate
+    from selfcorrect.models.local.loading import read_tokenizer
+    from selfcorrect.models.local.texts import identity_of
+
+    tokenizer, template, _ = identity_of(read_tokenizer(locate(spec.name)))
+    return other_part(concept, (tokenizer, template))
+
+
+def told_of(concepts: Mapping[str, Concept]) -> dict[str, dict[str, Any]]:
+    """What ``run.toml`` says of each: enough to show its numbers without its file."""
+    found = {}
+    for name, concept in concepts.items():
+        nested = concept.figures.get("nested", {})
+        ends = [nested.get(key) for key in ("auroc", "low", "high")]
+        found[name] = {
+            "fingerprint": concept.fingerprint,
+            "kind": concept.kind,
+            "site": concept.site,
+            "layer": concept.layer,
+            "layers": concept.layers,
+            "file": concept.place,
+            "data": concept.bound.data,
+            "auroc": [float(each) for each in ends if each is not None],
+        }
+    return found
