@@ -105,6 +105,21 @@ def _is_own_reply(step: Step) -> bool:
     return step.elicit is not None and step.source is None
 
 
+def of_spec(value: Any) -> Any:
+    """A spec's ``steer`` as a table, which it may be already; anything else as it is.
+
+    Raises:
+        ValueError: something in it is wrong.
+    """
+    try:
+        table = parse_steering(value) if isinstance(value, str) else value
+        if isinstance(table, Mapping):
+            steering_of(table)
+    except UserError as error:
+        raise ValueError(str(error).rstrip(".")) from None
+    return table
+
+
 def _made(values: Mapping[str, Any]) -> Steering:
     layers = values.get("layers", "chosen")
     return Steering(
