@@ -36,10 +36,12 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.engine --data $(DATA)
+	$(BIN)/python -m benchmarks.long
 	$(BIN)/python -m benchmarks.samples
 
 bench-peers: setup
 	$(BIN)/python -m benchmarks.peers --data $(DATA)
+	$(BIN)/python -m benchmarks.peers_long
 
 bench-report: setup
 	$(BIN)/python -m benchmarks.report

@@ -17,13 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import bbq_dialogues
 from benchmarks.bbq_dialogues import Dialogues
+from benchmarks.turns import CORE, Process, first, written
 from rich.console import Console
 from rich.table import Table
 
@@ -31,67 +31,17 @@ from selfcorrect.models.local.files import BUNDLED, locate
 from selfcorrect.models.local.machine import processor, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
-CORE = "0"
 MAX_NEW_TOKENS = 8
 CHUNK = 64
 PARTS = ("speed", "cost", "agreement", "memory")
-
-
-class Process:
-    """A side as a process of its own on one core, asked in turn (see ``side.py``)."""
-
-    def __init__(self, module: str, dialogues: Path, model: str, rounds: int, dtype: str) -> None:
-        command = ["taskset", "-c", CORE, sys.executable, "-m", module, str(dialogues)]
-        command += ["--model", model, "--rounds", str(rounds)]
-        command += ["--max-new-tokens", str(MAX_NEW_TOKENS), "--dtype", dtype]
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
-        )
-        self._line()
-
-    def _line(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.process.args} stopped without an answer")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def hold(self, concurrency: int) -> dict[str, Any]:
-        """Hold all dialogues once; seconds are CPU time, which a busy neighbour moves least."""
-        assert self.process.stdin is not None
-        print(json.dumps({"concurrency": concurrency}), file=self.process.stdin, flush=True)
-        return self._line()
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@contextmanager
-def written(dialogues: Dialogues) -> Iterator[Path]:
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        json.dump(dialogues, file)
-        file.flush()
-        yield Path(file.name)
-
-
-def first(dialogues: Dialogues, count: int) -> Dialogues:
-    return {**dialogues, "first": dialogues["first"][:count], "ids": dialogues["ids"][:count]}
 
 
 def speed(dialogues: Dialogues, rounds: int, turns: int, loops: int, dtype: str) -> dict[str, Any]:
     """Dialogues per second against the loop's: in turns on one core, median ratio."""
     folder = str(locate(BUNDLED).folder)
     with written(dialogues) as many, written(first(dialogues, loops)) as few:
-        ours = Process("benchmarks.ours", many, folder, rounds, dtype)
-        loop = Process("benchmarks.loop", few, folder, rounds, dtype)
+        ours = Process("benchmarks.ours", many, folder, rounds, MAX_NEW_TOKENS, dtype)
+        loop = Process("benchmarks.loop", few, folder, rounds, MAX_NEW_TOKENS, dtype)
         try:
             pairs = [(ours.hold(CHUNK), loop.hold(1)) for _ in range(turns)]
         finally:

@@ -20,36 +20,39 @@ def load(arguments: Any) -> tuple[Hold, dict[str, Any]]:
     model = open_model(arguments.model, arguments.dtype)
     review = message("user", arguments.dialogues["review"])
     # The letters' likelihoods are part of what a run records, so they are part of the time.
-    request = Request(
-        arguments.dialogues["prefill"], arguments.max_new_tokens, options=("a", "b", "c")
-    )
+    prefill = arguments.dialogues["prefill"]
+    letters = ("a", "b", "c") if prefill else ()
+    request = Request(prefill, arguments.max_new_tokens, options=letters)
 
     def hold(first: Sequence[str], concurrency: int) -> Held:
         answers: list[list[str]] = []
-        generated = 0
+        tokens: list[list[list[int]]] = []
+        generated = drafted = 0
         for at in range(0, len(first), concurrency):
             chunk = first[at : at + concurrency]
             held: list[list[str]] = [[] for _ in chunk]
+            new: list[list[list[int]]] = [[] for _ in chunk]
             conversation = model.open(len(chunk))
             conversation.say([message("user", text) for text in chunk])
             for number in range(arguments.rounds):
                 if number:
                     conversation.say([review] * len(chunk))
-                for mine, reply in zip(
-                    held, conversation.elicit([request] * len(chunk)), strict=True
-                ):
+                for k, reply in enumerate(conversation.elicit([request] * len(chunk))):
                     assert reply is not None
-                    mine.append(reply.text)
+                    held[k].append(reply.text)
+                    new[k].append(list(reply.token_ids))
                     generated += reply.generated
+                    drafted += reply.drafted
             answers += held
-        return Held(answers, generated)
+            tokens += new
+        return Held(answers, generated, tokens, drafted)
 
     return hold, {"torch": torch.__version__, "dtype": model.dtype}
 
 
 def main() -> None:
     given = arguments()
-    serve(lambda: load(given), given.dialogues["first"])
+    serve(lambda: load(given), given.dialogues["first"], given.warm_up)
 
 
 if __name__ == "__main__":

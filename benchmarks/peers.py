@@ -49,7 +49,7 @@ class Side:
     """
 
     module: str
-    concurrency: tuple[int, int, int]
+    concurrency: tuple[int, ...]
     install: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
 
@@ -112,18 +112,21 @@ class Worker:
     """A side's process, loaded and warmed up."""
 
     name: str
+    side: Side
     process: subprocess.Popen[str]
     log: Path
     about: dict[str, Any]
     best: int = 0
 
     @classmethod
-    def start(cls, name: str, python: Path, arguments: Sequence[str], folder: Path) -> Worker:
+    def start(
+        cls, name: str, side: Side, python: Path, arguments: Sequence[str], folder: Path
+    ) -> Worker:
         log = folder / f"{name}.log"
         core = str(min(os.sched_getaffinity(0)))
         threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "0"}
         process = subprocess.Popen(
-            [str(python), "-m", SIDES[name].module, *arguments],
+            [str(python), "-m", side.module, *arguments],
             cwd=ROOT,
             env=os.environ | threads | {"VLLM_CPU_OMP_THREADS_BIND": core, "DO_NOT_TRACK": "1"},
             stdin=subprocess.PIPE,
@@ -131,7 +134,7 @@ class Worker:
             stderr=log.open("w", encoding="utf-8"),
             text=True,
         )
-        worker = cls(name, process, log, {})
+        worker = cls(name, side, process, log, {})
         worker.about = worker._line()["ready"]
         return worker
 
@@ -153,7 +156,7 @@ class Worker:
 
 def choose(worker: Worker, console: Console) -> None:
     """Have a side try its settings; it keeps the one that took the least CPU time."""
-    tried = {c: worker.hold(c) for c in SIDES[worker.name].concurrency}
+    tried = {c: worker.hold(c) for c in worker.side.concurrency}
     worker.best = min(tried, key=lambda c: tried[c]["cpu_seconds"])
     worker.about["tried"] = {c: round(t["cpu_seconds"], 2) for c, t in tried.items()}
     console.print(f"{worker.name}: {worker.about}, best: {worker.best}", highlight=False)
@@ -255,7 +258,7 @@ def main() -> None:
         try:
             for name, python in pythons.items():
                 console.print(f"loading {name}")
-                workers.append(Worker.start(name, python, arguments, Path(scratch)))
+                workers.append(Worker.start(name, SIDES[name], python, arguments, Path(scratch)))
             for worker in workers:
                 choose(worker, console)
             ours, *others = workers
@@ -281,9 +284,13 @@ def _write(args: argparse.Namespace, dtype: str, results: dict[str, dict[str, An
         "max_new_tokens": args.max_new_tokens,
         "repeats": args.repeats,
     }
-    args.out.write_text(
-        json.dumps({"workload": workload, "sides": results}, indent=2) + "\n", encoding="utf-8"
-    )
+    write(args.out, {"workload": workload, "sides": results})
+
+
+def write(file: Path, measured: dict[str, Any]) -> None:
+    """Put figures into the file; those of other workloads stay."""
+    old: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    file.write_text(json.dumps({**old, **measured}, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

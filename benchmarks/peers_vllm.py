@@ -75,7 +75,7 @@ def main() -> None:
 
         return hold, {"vllm": vllm.__version__, "block": BLOCK}
 
-    side.serve(load, texts["first"])
+    side.serve(load, texts["first"], args.warm_up)
 
 
 if __name__ == "__main__":

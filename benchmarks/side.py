@@ -29,10 +29,14 @@ class Held:
     Attributes:
         answers: one list a dialogue with the generated text of every round, prefill left out.
         generated: tokens generated, or ``None`` where the side doesn't tell.
+        tokens: of every answer, its end token included; empty where the side doesn't tell.
+        drafted: tokens proposed ahead, right or wrong.
     """
 
     answers: Sequence[Sequence[str]]
     generated: int | None = None
+    tokens: Sequence[Sequence[Sequence[int]]] = ()
+    drafted: int = 0
 
 
 #: first user messages, how many dialogues at a time → the answers
@@ -41,29 +45,35 @@ Hold = Callable[[Sequence[str], int], Held]
 
 def arguments() -> argparse.Namespace:
     """The command line of a side: ``dialogues`` (what ``bbq_dialogues.make`` returned, read),
-    ``model`` (a folder), ``rounds``, ``max_new_tokens``, ``dtype``."""
+    ``model`` (a folder), ``rounds``, ``max_new_tokens``, ``dtype``, ``gguf`` (the file that the
+    model came in, for a side that needs it) and ``warm_up`` (dialogues held before any timing)."""
     parser = argparse.ArgumentParser()
     parser.add_argument("dialogues", type=lambda file: json.loads(Path(file).read_text("utf-8")))
     parser.add_argument("--model", required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--max-new-tokens", type=int, required=True)
     parser.add_argument("--dtype", required=True)
+    parser.add_argument("--gguf", type=Path)
+    parser.add_argument("--warm-up", type=int, default=WARM_UP)
     return parser.parse_args()
 
 
-def serve(load: Callable[[], tuple[Hold, dict[str, Any]]], first: Sequence[str]) -> None:
+def serve(
+    load: Callable[[], tuple[Hold, dict[str, Any]]], first: Sequence[str], warm_up: int = WARM_UP
+) -> None:
     """Load, warm up, and hold the dialogues once for every line read.
 
     Args:
         load: returns the function that holds dialogues, and what to tell of the side (versions,
             settings).
         first: the first user message of each dialogue.
+        warm_up: how many of them are held before the first timing.
     """
     # libraries write to standard output; the answers have a descriptor of their own
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     hold, about = load()
-    hold(first[-WARM_UP:], WARM_UP)
+    hold(first[-warm_up:], warm_up)
     print(json.dumps({"ready": about}), file=out, flush=True)
     for line in sys.stdin:
         concurrency = json.loads(line)["concurrency"]
@@ -76,5 +86,7 @@ def serve(load: Callable[[], tuple[Hold, dict[str, Any]]], first: Sequence[str])
             "concurrency": concurrency,
             "generated": held.generated,
             "answers": held.answers,
+            "tokens": held.tokens,
+            "drafted": held.drafted,
         }
         print(json.dumps(result), file=out, flush=True)

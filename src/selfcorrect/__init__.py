@@ -51,6 +51,7 @@ def run(
     samples: int | Mapping[str, Any] = 0,
     meanings: str | Mapping[str, Any] = "",
     concepts: Sequence[str] | Mapping[str, str] = (),
+    steer: str | Mapping[str, Any] | None = None,
     rounds: int = 5,
     limit: int | None = None,
     data: str | Path | None = None,
@@ -98,6 +99,8 @@ def run(
             "options": {…}}``; by default as fits the task.
         concepts: whose activation is read where the model answers: ``["toxic", "mine=FILE"]``, or
             names and files; see :mod:`selfcorrect.concepts`.
+        steer: what every reply is steered by: ``"toxic:-4@12:reply"``, or ``{"concept": "toxic",
+            "alpha": -4.0, "layers": [12], "at": "reply", "part": "whole"}``.
         rounds: rounds of a dialogue, the first answer included.
         limit: only so many examples, spread over the clusters; ``None`` is all.
         data: where the task's data lie.
@@ -148,6 +151,7 @@ def run(
             "samples": samples,
             "meanings": meanings,
             "concepts": concepts or {},
+            "steer": steer,
             "rounds": rounds,
             "limit": limit,
             "models": dict(models or {}),

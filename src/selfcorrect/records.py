@@ -28,7 +28,7 @@ STEP = pl.Struct(
         "text": pl.String,
         "images": pl.List(pl.String),  # shown with it, by path or address as the data give it
         "prefill": pl.String,
-        "finish": pl.String,  # stop, length, context, choice, given; null for say
+        "finish": pl.String,  # stop, length, context, overflow, choice, given; null for say
         "choices": pl.List(pl.String),  # the step's own choices, where the reply is one of them
         "choice_logp": pl.List(pl.Float64),  # Σ log p of each, prefill included, in nats
         "token_ids": pl.List(pl.Int32),
@@ -76,7 +76,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "text": pl.String,  # the assistant's message, prefill included
     "key": pl.String,  # what makes two answers the same; null if the answer couldn't be read
     "choice": pl.Int32,  # index into choices, where there are any
-    "problem": pl.String,  # why it couldn't be read: empty, no option, several options, context
+    "problem": pl.String,  # why it was not read: empty, no option, several options, context…
     "cut": pl.Boolean,  # the reply was cut off at its longest length
     "outcome": pl.Float64,  # how good the answer is, as the task's outcome states
     "target": pl.Int32,

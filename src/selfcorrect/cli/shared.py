@@ -10,6 +10,7 @@ from typing import Any
 
 from selfcorrect.cli import options as o
 from selfcorrect.cli.spec import is_given, spec_from
+from selfcorrect.cli.steering import Steer
 from selfcorrect.runs import ExecutorSettings, RunSpec
 
 
@@ -45,6 +46,7 @@ SHARED: Mapping[str, Shared] = {
     "samples": Shared(o.Samples, "samples.k"),
     "meanings": Shared(o.Meanings, "meanings.name"),
     "concepts": Shared(o.Concepts, "concepts"),
+    "steer": Shared(Steer, "steer"),
     "rounds": Shared(o.Rounds, "rounds"),
     "limit": Shared(o.Limit, "limit"),
     "seed": Shared(o.Seed, "seed"),
@@ -72,7 +74,8 @@ RUN: Mapping[str, Shared] = {**SHARED, "strategy": Shared(o.StrategyNames)}
 #: The same, with nobody to do the work.
 PREVIEW: Mapping[str, Shared] = {name: each for name, each in RUN.items() if name not in WORK}
 _MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_controls", "given"} | {
-    "scorer"
+    "scorer",
+    "steer",
 }
 #: Dialogues that exist already, to be measured.
 MEASURE: Mapping[str, Shared] = {

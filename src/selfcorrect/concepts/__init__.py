@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from selfcorrect.concepts.activations import Activation, Projector, activation
 from selfcorrect.concepts.file import KINDS, SITES, Bound, Concept, read, write
+from selfcorrect.concepts.steering import steer
 
 if TYPE_CHECKING:
     from selfcorrect.models.base import Model
@@ -30,6 +31,7 @@ __all__ = [
     "activation",
     "load",
     "read",
+    "steer",
     "train",
     "write",
 ]

@@ -17,8 +17,8 @@ from selfcorrect.converse.record import (
     record,
 )
 from selfcorrect.messages import Message, message
-from selfcorrect.models.base import Conversation, Likelihood, Model
-from selfcorrect.strategies import placeholders, render
+from selfcorrect.models.base import Conversation, Likelihood, Model, Steer
+from selfcorrect.strategies import Steering, placeholders, render
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
 
 #: Names in a template with which the example's images are shown.
@@ -59,7 +59,7 @@ class Dialogue:
     answered: bool = False
     drawn: Drawn = NOTHING_DRAWN
     activations: Sequence[ActivationRecord] = ()
-    over: Literal["context", "settled", "ended"] | None = None
+    over: Literal["context", "overflow", "settled", "ended"] | None = None
 
     @property
     def answered_with(self) -> Answer:
@@ -87,9 +87,10 @@ class Dialogue:
         self.answered, self.answer, self.options = True, answer, tuple(options)
         self.unchanged = self.unchanged + 1 if same else 0
 
-    def outgrow(self) -> None:
-        """The transcript is longer than the model's window: there is no answer any more."""
-        self.over, self.answer, self.options = "context", Answer("", problem="context"), ()
+    def fail(self, why: Literal["context", "overflow"]) -> None:
+        """There is no answer any more: the transcript is longer than the model's window, or hidden
+        states under the steer were not finite."""
+        self.over, self.answer, self.options = why, Answer("", problem=why), ()
 
     def row(self, grade: Grade, number: int, *, oracle: bool) -> Record:
         """The record of a round."""
@@ -152,6 +153,7 @@ class Setting:
         system: a system prompt for every dialogue.
         samples: what is drawn beside every answer of the model.
         recorder: reads concepts where it answers.
+        steers: what the model is given for the steers that strategies state.
     """
 
     model: Model
@@ -161,6 +163,7 @@ class Setting:
     others: Mapping[str, Model]
     samples: Samples = NO_SAMPLES
     recorder: Recorder | None = None
+    steers: Mapping[Steering, Steer | None] = field(default_factory=dict)
 
     @property
     def start(self) -> list[Message]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting
 from selfcorrect.converse.draws import ask_truth, draw_apart, seed_of, take_samples, with_samples
-from selfcorrect.converse.record import choice_step, reply_step, told
+from selfcorrect.converse.record import choice_step, reply_step, steered_note, told
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Reply, Request
 from selfcorrect.strategies import MAX_TOKENS, Step
@@ -35,7 +35,8 @@ def elicit(
     if kind == "answer" and not plainly:
         draw_apart(conversation, batch.dialogues, requests, number, setting)
     if step.choices:
-        replies = _choose(conversation, step.choices, requests)
+        choose = _choose if step.steer is None else _choose_steered
+        replies = choose(conversation, step.choices, requests)
     elif step.samples > 1:
         replies = _sample(conversation, step, number, at, batch.dialogues, requests, setting)
     else:
@@ -46,19 +47,21 @@ def elicit(
             continue
         prefill = request.prefill
         text = prefill + reply.text
-        fits = reply.finish != "context"
-        # What didn't fit was never part of the transcript.
-        shown = step.source is None and fits
-        if step.choices and fits:
+        failed = reply.finish in ("context", "overflow")
+        # A reply that wasn't made was never part of the transcript.
+        shown = step.source is None and not failed
+        if step.choices and not failed:
             dialogue.steps.append(
                 choice_step(kind, speaker, text, prefill, reply, shown=shown, choices=step.choices)
             )
         else:
             dialogue.steps.append(reply_step(kind, speaker, text, prefill, reply, shown=shown))
         dialogue.notes += told(reply)
+        if step.steer is not None:
+            dialogue.notes.append(steered_note(step.steer))
         dialogue.replies[kind] = reply.text if step.choices else text
-        if not fits:
-            dialogue.outgrow()
+        if reply.finish == "context" or reply.finish == "overflow":
+            dialogue.fail(reply.finish)
         elif kind == "answer":
             # A step's own choices aren't the example's options: nothing is known of those.
             options = () if step.choices else reply.options
@@ -81,6 +84,7 @@ def _request(dialogue: Dialogue, step: Step, number: int, at: int, setting: Sett
         temperature=step.temperature,
         seed=seed_of(setting.seed, dialogue.example.id, number, at, 0),
         options=dialogue.labels if kind == "answer" else (),
+        steer=None if step.steer is None else setting.steers[step.steer],
     )
     if kind != "answer" or step.choices:
         return request
@@ -119,6 +123,39 @@ def _choose(
     return replies
 
 
+def _choose_steered(
+    conversation: Conversation, choices: Sequence[str], requests: Sequence[Request | None]
+) -> list[Reply | None]:
+    """The same under a steer: likelihoods are those of options, read where a reply begins. It is
+    begun on a branch, and thrown away."""
+    asked = [
+        None if r is None else replace(r, max_tokens=1, options=tuple(choices)) for r in requests
+    ]
+    branch = conversation.branch()
+    replies = list(branch.elicit(asked))
+    branch.close(range(len(asked)))
+    messages: list[Message | None] = [None] * len(requests)
+    for i, (request, reply) in enumerate(zip(asked, replies, strict=True)):
+        if request is None or reply is None or reply.finish == "overflow":
+            continue
+        if not reply.options:
+            replies[i] = replace(reply, text="", finish="context")
+            continue
+        best = max(range(len(choices)), key=lambda k: reply.options[k].logp)
+        messages[i] = message("assistant", request.prefill + choices[best])
+        replies[i] = Reply(
+            choices[best],
+            "stop",
+            options=reply.options,
+            prompt_tokens=reply.prompt_tokens,
+            encoded=reply.encoded,
+            reused=reply.reused,
+            notes=reply.notes,
+        )
+    conversation.say(messages)
+    return replies
+
+
 def _sample(
     conversation: Conversation,
     step: Step,
@@ -144,13 +181,14 @@ def _sample(
         mine = [reply for reply in drawn[i * k : (i + 1) * k] if reply is not None]
         if request is None or not mine:
             continue
-        taken = mine[0]
-        if step.take == "majority":
+        failed = next((reply for reply in mine if reply.finish == "overflow"), None)
+        taken = failed or mine[0]
+        if step.take == "majority" and failed is None:
             texts = [request.prefill + reply.text for reply in mine]
             answers = [setting.task.read(dialogue.example, text) for text in texts]
             taken = mine[elected(answers)]
         replies[i] = _with_all_costs(taken, mine)
-        if taken.finish != "context":
+        if taken.finish not in ("context", "overflow"):
             messages[i] = message("assistant", request.prefill + taken.text)
     conversation.say(messages)
     return replies

@@ -27,6 +27,7 @@ from selfcorrect.converse.record import (
     KEPT,
     NOTHING_DRAWN,
     OUTGROWN,
+    OVERFLOWED,
     STOPPED,
     Record,
     StepRecord,
@@ -34,8 +35,8 @@ from selfcorrect.converse.record import (
 )
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Message
-from selfcorrect.models.base import Model
-from selfcorrect.strategies import KINDS, Step, Strategy, check_given, check_names
+from selfcorrect.models.base import Model, Steer
+from selfcorrect.strategies import KINDS, Steering, Step, Strategy, check_given, check_names
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
 
 #: Called as each arm finishes each round, with that round's records.
@@ -68,6 +69,7 @@ def converse(
     seed: int,
     samples: Samples = NO_SAMPLES,
     recorder: Recorder | None = None,
+    steers: Mapping[Steering, Steer | None] | None = None,
     on_round: OnRound | None = None,
     on_encoded: Callable[[int], None] | None = None,
 ) -> dict[str, list[Record]]:
@@ -81,6 +83,8 @@ def converse(
         seed: of the run; samples draw from the seed of (run, example, round, step, sample).
         samples: what is drawn beside every answer of ``model``.
         recorder: reads concepts in the passes that elicit its answers.
+        steers: what the model is given for the steers that the strategies state; ``None`` for one
+            that only stands in for a model.
         on_round: called as each arm finishes each round.
         on_encoded: called with the tokens that went through the models in a round; one that several
             arms share is counted once.
@@ -99,7 +103,7 @@ def converse(
         )
     fresh = [begin(task, example) for example in examples]
     for arm in arms:
-        _check(arm, fresh, task)
+        _check(arm, fresh, task, steers or {})
     records: dict[str, list[Record]] = {arm.name: [] for arm in arms}
 
     def tell(arm: Arm, number: int, rows: list[Record]) -> None:
@@ -119,7 +123,7 @@ def converse(
         for place, group in enumerate(groups):
             own = root if place == len(groups) - 1 else root.branch()
             batch = Batch([dialogue.copy() for dialogue in fresh], {None: own})
-            told = (group[0].system, group[0].others, samples, recorder)
+            told = (group[0].system, group[0].others, samples, recorder, steers or {})
             setting = Setting(model, task, seed, *told)
             own.restart([setting.start] * len(fresh))
             first = through(batch, group[0].strategy, 1, setting)
@@ -189,8 +193,16 @@ def beginning(
     return messages, ""
 
 
-def _check(arm: Arm, dialogues: Sequence[Dialogue], task: Task) -> None:
+def _check(
+    arm: Arm, dialogues: Sequence[Dialogue], task: Task, steers: Mapping[Steering, Steer | None]
+) -> None:
     strategy = arm.strategy
+    for step in (*strategy.first, *strategy.again):
+        if step.steer is not None and step.steer not in steers:
+            raise UserError(
+                f"the strategy {strategy.name} is steered by {step.steer} (line {step.line}), and "
+                f"no concept is bound to that name: add concepts.{step.steer.concept}=FILE."
+            )
     if dialogues:
         check_names(strategy, set(dialogues[0].texts))
         check_given(strategy, len(dialogues[0].example.turns), task.name)
@@ -296,6 +308,8 @@ def _settle(dialogue: Dialogue, number: int) -> None:
         dialogue.notes.append(ENDED)
     elif dialogue.over == "context" and not dialogue.steps:
         dialogue.notes.append(OUTGROWN)
+    elif dialogue.over == "overflow" and not dialogue.steps:
+        dialogue.notes.append(OVERFLOWED)
     elif dialogue.over is None and not dialogue.answered:
         dialogue.notes.append(KEPT)
         dialogue.unchanged += 1

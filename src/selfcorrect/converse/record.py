@@ -13,6 +13,7 @@ from typing import Literal, TypedDict
 from selfcorrect.concepts.recording import ActivationRecord
 from selfcorrect.messages import Message
 from selfcorrect.models.base import Likelihood, Reply
+from selfcorrect.strategies import Steering
 from selfcorrect.tasks.base import Answer, Example, Grade
 
 
@@ -31,6 +32,9 @@ class Note:
 
 STOPPED = Note("settled", "stopped early: the answer had settled")
 OUTGROWN = Note("outgrown", "the transcript outgrew the model's context window in an earlier round")
+OVERFLOWED = Note(
+    "overflowed", "hidden states under the steer were not finite in an earlier round: left out"
+)
 KEPT = Note("kept", "no new answer in this round: the earlier one stands")
 ENDED = Note("ended", "the dialogue holds no such round: its last answer stands")
 UNMEASURED = Note(
@@ -41,12 +45,20 @@ NO_LETTER = Note(
     "no letter", "the answer has no letter: its options were read after it, once more led in"
 )
 #: Codes of what follows from strategy and data; the others tell what was done otherwise than asked.
-OWN_NOTES = frozenset(note.code for note in (STOPPED, OUTGROWN, KEPT, ENDED))
+OWN_NOTES = frozenset(note.code for note in (STOPPED, OUTGROWN, OVERFLOWED, KEPT, ENDED)) | {
+    "steered"
+}
 
 
 def told(reply: Reply) -> list[Note]:
     """What a model says of its reply."""
-    return [Note("model", text) for text in reply.notes]
+    code = "overflow" if reply.finish == "overflow" else "model"
+    return [Note(code, text) for text in reply.notes]
+
+
+def steered_note(steering: Steering) -> Note:
+    """By what a reply was steered."""
+    return Note("steered", f"steered by {steering}")
 
 
 class StepRecord(TypedDict):
@@ -60,7 +72,7 @@ class StepRecord(TypedDict):
     text: str
     images: list[str]
     prefill: str | None
-    finish: Literal["stop", "length", "context", "choice", "given"] | None
+    finish: Literal["stop", "length", "context", "overflow", "choice", "given"] | None
     choices: list[str]
     choice_logp: list[float]
     token_ids: list[int]

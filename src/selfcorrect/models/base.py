@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -36,6 +37,52 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Steer:
+    """Vectors that are added to the residual stream while a model reads and replies.
+
+    Made by :meth:`of`. Equal ones are those whose digests are.
+
+    Attributes:
+        layers: at whose outputs, from 0.
+        vectors: [layers, hidden] in float32, what is added at each.
+        at: ``transcript`` adds them at every token, ``reply`` from the last token before the reply
+            on (its prefill included): what stands before that is read as it is.
+        digest: of all that.
+    """
+
+    layers: tuple[int, ...]
+    vectors: torch.Tensor = field(compare=False, repr=False)
+    at: Literal["transcript", "reply"]
+    digest: str
+
+    @classmethod
+    def of(
+        cls,
+        layers: Sequence[int],
+        vectors: torch.Tensor,
+        at: Literal["transcript", "reply"] = "transcript",
+    ) -> Steer:
+        """A steer.
+
+        Raises:
+            UserError: there isn't one finite vector for each layer, or a layer is named twice.
+        """
+        vectors = vectors.detach().float().cpu().contiguous()
+        if vectors.ndim != 2 or len(vectors) != len(layers) or not len(layers):
+            raise UserError(
+                f"a steer has one vector for each of its layers: {len(layers)} layers, vectors of "
+                f"shape {list(vectors.shape)}."
+            )
+        if len(set(layers)) < len(layers):
+            raise UserError(f"a steer names a layer twice: {', '.join(map(str, layers))}.")
+        if not vectors.isfinite().all():
+            raise UserError("a steer's vectors are not finite in float32: choose a smaller alpha.")
+        content = f"{at}:{tuple(layers)}:{vectors.shape[1]}:".encode() + vectors.numpy().tobytes()
+        digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+        return cls(tuple(layers), vectors, at, digest)
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What is wanted from the model in one elicitation.
 
@@ -50,6 +97,9 @@ class Request:
         samples: the seed of each further reply that is drawn from the same prompt and never
             entered; what the reply itself is doesn't depend on them.
         sample_temperature: at which those are drawn, above 0.
+        steer: what is added to the hidden states for this reply, its options and samples. The
+            whole transcript is read as this steer has it, whatever earlier replies had: the reply
+            is that of a fresh start under it.
     """
 
     prefill: str = ""
@@ -60,6 +110,7 @@ class Request:
     states: tuple[Site, ...] = ()
     samples: tuple[int, ...] = ()
     sample_temperature: float = 1.0
+    steer: Steer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +161,9 @@ class Reply:
     Attributes:
         text: what was generated, without the prefill and without end tokens.
         finish: ``stop`` (an end token), ``length`` (max_tokens), ``context`` (the transcript did
-            not fit the model's window: nothing was generated).
+            not fit the model's window: nothing was generated), ``overflow`` (hidden states under
+            the steer, of the reply or of a sample, were too large for the model's number format:
+            there is no reply, and the transcript is as it was).
         token_ids, token_logps: the generated tokens (end token included) and log p of each at
             temperature 1.
         options: one likelihood per ``Request.options``.
@@ -127,7 +180,7 @@ class Reply:
     """
 
     text: str
-    finish: Literal["stop", "length", "context"]
+    finish: Literal["stop", "length", "context", "overflow"]
     token_ids: tuple[int, ...] = ()
     token_logps: tuple[float, ...] = ()
     options: tuple[Likelihood, ...] = ()
@@ -147,7 +200,7 @@ class Conversation(Protocol):
     """A batch of dialogues open on a model. A dialogue keeps its index; ``None`` sits a step out.
 
     A dialogue whose transcript no longer fits the context window gets replies with
-    ``finish="context"``; the others go on.
+    ``finish="context"``; the others go on. So do they where one has ``finish="overflow"``.
     """
 
     def say(self, messages: Sequence[Message | None]) -> None:
@@ -246,6 +299,14 @@ class Model(Protocol):
         """
         ...
 
+    def check_steer(self, steer: Steer | None) -> None:
+        """Check that its hidden states can be moved, by this steer where one is given.
+
+        Raises:
+            UserError: they can't.
+        """
+        ...
+
     def spent(self) -> str:
         """What was used so far, in words; "" if nothing is paid for, or nothing was used yet."""
         ...
@@ -261,7 +322,7 @@ class Model(Protocol):
 
 class InProcess:
     """What is the same for most models that compute in this process: they take the dialogues of a
-    chunk together, read text alone, show no hidden states, and cost nothing."""
+    chunk together, read text alone, show and move no hidden states, and cost nothing."""
 
     name: str
     in_flight = 0
@@ -279,6 +340,9 @@ class InProcess:
             "or ask for no states."
         )
 
+    def check_steer(self, steer: Steer | None) -> None:  # noqa: ARG002 - none will do
+        raise unsteerable(self.name)
+
     def spent(self) -> str:
         return ""
 
@@ -287,6 +351,24 @@ class InProcess:
 
     def close(self) -> None:
         pass
+
+
+def unsteerable(name: str) -> UserError:
+    """The error of a model that is asked to be steered and shows no hidden states."""
+    return UserError(
+        f"the model {name!r} can't be steered: its hidden states are out of reach; use a local "
+        "transformer, or ask for no steer."
+    )
+
+
+def refuse_steers(name: str, requests: Sequence[Request | None]) -> None:
+    """For a model that can't be steered.
+
+    Raises:
+        UserError: a request has a steer.
+    """
+    if any(request is not None and request.steer is not None for request in requests):
+        raise unsteerable(name)
 
 
 def check_model(model: object) -> None:

@@ -17,6 +17,7 @@ from selfcorrect.preview.stand_in import StandIn
 from selfcorrect.runs import Prepared, RunSpec, prepare
 from selfcorrect.runs.arms import Arm as RunArm
 from selfcorrect.runs.arms import drawn
+from selfcorrect.runs.concepts import steers_in
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.strategies.base import Strategy
 
@@ -138,6 +139,7 @@ def _through(
         through,
         seed=ready.spec.seed,
         samples=drawn(ready.spec),
+        steers=dict.fromkeys(steers_in(arm.strategy for arm in arms)),
         on_round=next_round,
         on_encoded=encoded,
     )

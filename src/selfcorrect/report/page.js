@@ -203,6 +203,7 @@
     if (step.shown === false) who.append(" · said to another model");
     if (step.finish === "length") who.append(" · cut at its length");
     if (step.finish === "context") who.append(" · the context window was full");
+    if (step.finish === "overflow") who.append(" · states under the steer were not finite");
     for (const image of step.images ?? []) who.append(" · with the image ", isolated("", image));
     const words = make("div", "words");
     words.dir = "auto";

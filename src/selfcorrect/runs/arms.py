@@ -49,6 +49,17 @@ def drawn(spec: RunSpec) -> Samples:
     return Samples(spec.samples.k, spec.samples.temperature, spec.samples.p_true)
 
 
+def steered(spec: RunSpec, strategy: Strategy) -> Strategy:
+    """The strategy under the steer of its spec, where there is one.
+
+    Raises:
+        UserError: it elicits nothing that could be steered.
+    """
+    if spec.steer is None:
+        return strategy
+    return strategies.under(strategy, strategies.steering_of(spec.steer))
+
+
 def make_arm(spec: RunSpec, strategy: Strategy, facts: Facts) -> Arm:
     """An arm of a resolved spec."""
     rounds = min(spec.rounds, strategy.max_rounds or spec.rounds)
@@ -92,7 +103,8 @@ def _controls(arm: Arm) -> list[Arm]:
     for name in CONTROLS:
         if name != arm.name:
             spec = arm.spec.model_copy(update={"strategy": StrategySpec(name=name), "models": {}})
-            found.append(make_arm(spec, strategies.load(name, {}), replace(arm.facts, others={})))
+            control = steered(spec, strategies.load(name, {}))
+            found.append(make_arm(spec, control, replace(arm.facts, others={})))
     return found
 
 

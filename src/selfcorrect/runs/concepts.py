@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +11,13 @@ from selfcorrect import models
 from selfcorrect.concepts.data import BUNDLED
 from selfcorrect.concepts.file import Concept, check_fits, read
 from selfcorrect.concepts.states import other_part
+from selfcorrect.concepts.steering import steer
 from selfcorrect.errors import UserError
 from selfcorrect.models import kind_of
-from selfcorrect.models.base import Model
+from selfcorrect.models.base import Model, Steer
 from selfcorrect.runs.identity import ModelFacts
 from selfcorrect.runs.spec import ModelSpec, RunSpec
+from selfcorrect.strategies import Steering, Strategy
 
 _LOG = logging.getLogger("selfcorrect")
 
@@ -104,6 +106,49 @@ def _differs(concept: Concept, spec: ModelSpec) -> str:
 
     tokenizer, template, _ = identity_of(read_tokenizer(locate(spec.name)))
     return other_part(concept, (tokenizer, template))
+
+
+def steers_in(strategies: Iterable[Strategy]) -> list[Steering]:
+    """The steers that these strategies state, each once."""
+    steps = (step for each in strategies for step in (*each.first, *each.again))
+    return list(dict.fromkeys(step.steer for step in steps if step.steer is not None))
+
+
+def steers_of(
+    strategies: Iterable[Strategy], concepts: Mapping[str, Concept]
+) -> dict[Steering, Steer]:
+    """What the model is given for each steer that these strategies state.
+
+    Raises:
+        UserError: its concept isn't there, or can't be steered by so.
+    """
+    found: dict[Steering, Steer] = {}
+    for stated in steers_in(strategies):
+        missing = [name for name in stated.concepts if name not in concepts]
+        if missing:
+            raise UserError(
+                f"a step is steered by the concept {missing[0]!r}, which isn't there: give "
+                f"concepts.{missing[0]}=FILE."
+            )
+        found[stated] = steer(
+            concepts[stated.concept],
+            stated.alpha,
+            stated.layers,
+            stated.at,
+            stated.part,
+            concepts,
+        )
+    return found
+
+
+def with_steering(specs: Sequence[RunSpec], strategies: Iterable[Strategy]) -> list[RunSpec]:
+    """The specs with the concepts that their strategies are steered by among those that they name;
+    one that has no file there is found by its name."""
+    steered = {name: "" for each in strategies for name in each.steered}
+    return [
+        spec.model_copy(update={"concepts": {**steered, **spec.concepts}}) if steered else spec
+        for spec in specs
+    ]
 
 
 def told_of(concepts: Mapping[str, Concept]) -> dict[str, dict[str, Any]]:

@@ -113,6 +113,8 @@ def strategy_table(strategy: Strategy) -> dict[str, Any]:
         whole.pop(key, None)
     for step in (*whole["first"], *whole["again"]):
         step.pop("line", None)
+        if step["steer"] is None:
+            del step["steer"]
     return whole
 
 

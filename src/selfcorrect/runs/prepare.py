@@ -13,8 +13,8 @@ from selfcorrect.concepts.file import Concept
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import reads_text_only
 from selfcorrect.models.base import Model
-from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm
-from selfcorrect.runs.concepts import concepts_of
+from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm, steered
+from selfcorrect.runs.concepts import concepts_of, steers_of, with_steering
 from selfcorrect.runs.identity import Facts, ModelFacts, data_fingerprint, task_of
 from selfcorrect.runs.spec import ModelSpec, RunSpec
 from selfcorrect.strategies.base import Strategy
@@ -105,6 +105,7 @@ def prepare(
     _check_together(specs)
     # the cheap mistakes first: a strategy's file before the data, the data before a model
     loaded = [_strategy(spec) for spec in specs]
+    specs = with_steering(specs, loaded)
     task = task_of(specs[0])
     examples = task.examples()
     if not examples:
@@ -119,9 +120,13 @@ def prepare(
     try:
         own = model or opened.get(specs[0].model)
         _check_images(examples[0], own)
+        if any(strategy.steered for strategy in loaded):
+            _check_steer(specs[0].model, own)
         main = _facts(specs[0].model, own)
         facts = {each: _facts(each, opened.get(each)) for each in asked}
         read = concepts_of(specs[0], main, own, training=training)
+        if len(read) == len(specs[0].concepts):
+            steers_of(loaded, read)
         arms = choose_arms(_arms(specs, loaded, task, main, facts, read), controls=controls)
     except BaseException:
         for each in opened.values():
@@ -138,7 +143,7 @@ def _strategy(spec: RunSpec) -> Strategy:
     strategy = strategies.load(spec.strategy.name, spec.strategy.parameters)
     _check_name(strategy, spec.strategy.name)
     _check_bound(strategy, spec)
-    return strategy
+    return steered(spec, strategy)
 
 
 def _arms(
@@ -215,6 +220,15 @@ def _check_images(example: Example, model: Model | None) -> None:
         if model is None:  # a local one, not opened yet
             raise reads_text_only(images[0])
         model.check_images(images)
+
+
+def _check_steer(spec: ModelSpec, model: Model | None) -> None:
+    """Refuse a steer where the model's states are out of reach; a local model that isn't opened yet
+    has its layers looked for then."""
+    if model is None and models.kind_of(spec.name) == "planted":
+        model = models.load(spec.name)
+    if model is not None:
+        model.check_steer(None)
 
 
 def _of(spec: RunSpec) -> str:

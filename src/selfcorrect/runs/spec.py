@@ -25,6 +25,7 @@ from selfcorrect import strategies, tasks, toml_lines
 from selfcorrect.concepts import names as concept_names
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.kinds import SERVED, kind_of
+from selfcorrect.strategies import steering
 from selfcorrect.toml_lines import TomlError, key_lines, line_of
 
 #: Tables that may be given as a bare string: their ``name``.
@@ -191,6 +192,7 @@ class RunSpec(_Part):
         samples: what is drawn beside every answer.
         concepts: name → file of a concept that is read where the model answers; "" is the one
             trained under that name on the model, or is trained from the package's texts.
+        steer: what every reply of the model is steered by; a step's own steer stays.
         meanings: by what samples count as saying the same; without a name as fits the task;
             ``none``: nobody decides that, for now. It changes no record.
     """
@@ -208,6 +210,7 @@ class RunSpec(_Part):
     scorer: ScorerSpec = ScorerSpec()
     samples: SamplesSpec = SamplesSpec()
     concepts: ConceptFiles = {}
+    steer: Annotated[dict[str, Any] | None, BeforeValidator(steering.of_spec)] = None
     meanings: ScorerSpec = ScorerSpec()
     margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
 

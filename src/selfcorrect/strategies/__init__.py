@@ -1,12 +1,14 @@
 """Strategies: what is said in round 1 and in every later round, one TOML file each."""
 
-from selfcorrect.strategies.base import KINDS, MAX_TOKENS, Step, Stop, Strategy
+from selfcorrect.strategies.base import KINDS, MAX_TOKENS, Steering, Step, Stop, Strategy
 from selfcorrect.strategies.reading import check_given, check_names, load, names, parse, path_of
+from selfcorrect.strategies.steering import parse_steering, steering_of, under
 from selfcorrect.strategies.templates import placeholders, render
 
 __all__ = [
     "KINDS",
     "MAX_TOKENS",
+    "Steering",
     "Step",
     "Stop",
     "Strategy",
@@ -15,7 +17,10 @@ __all__ = [
     "load",
     "names",
     "parse",
+    "parse_steering",
     "path_of",
     "placeholders",
     "render",
+    "steering_of",
+    "under",
 ]

@@ -20,6 +20,39 @@ Parameter = tuple[int, ...] | int | float | str | bool
 
 
 @dataclass(frozen=True, slots=True)
+class Steering:
+    """What the hidden states of a step are moved by, as a strategy or a spec says it.
+
+    Attributes:
+        concept: the name of a concept that is bound in the spec.
+        alpha: how far, in units of the median norm of the layer's states; negative: away from it.
+        layers: at the outputs of these layers, or the concept's ``chosen`` one, or of ``all``.
+        at: ``transcript`` moves the states of every token, ``reply`` those from the last token
+            before the reply on.
+        part: ``whole``, the concept's direction; ``orthogonal:OTHER``, what of it is orthogonal to
+            another concept's; ``random:SEED``, a drawn direction in its place.
+    """
+
+    concept: str
+    alpha: float
+    layers: tuple[int, ...] | Literal["chosen", "all"] = "chosen"
+    at: Literal["transcript", "reply"] = "transcript"
+    part: str = "whole"
+
+    @property
+    def concepts(self) -> tuple[str, ...]:
+        """The names of the concepts that it needs."""
+        kind, _, other = self.part.partition(":")
+        return (self.concept, other) if kind == "orthogonal" else (self.concept,)
+
+    def __str__(self) -> str:
+        """As ``--steer`` takes it, the part in brackets."""
+        layers = self.layers if isinstance(self.layers, str) else ",".join(map(str, self.layers))
+        text = f"{self.concept}:{self.alpha:g}@{layers}:{self.at}"
+        return text if self.part == "whole" else f"{text} ({self.part})"
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One move in a round: exactly one of ``say``, ``elicit`` and ``given`` is set.
 
@@ -41,6 +74,7 @@ class Step:
         temperature: 0 is greedy.
         samples: how many replies are drawn.
         take: how one of several is chosen: ``first`` or ``majority``.
+        steer: what the model's hidden states are moved by while it replies.
         line: where the step stands in its file, for errors.
     """
 
@@ -59,6 +93,7 @@ class Step:
     temperature: float = 0.0
     samples: int = 1
     take: Literal["first", "majority"] = "first"
+    steer: Steering | None = None
     line: int = field(default=0, compare=False)  # equal steps are equal wherever they stand
 
     def applies(self, round: int) -> bool:
@@ -101,6 +136,12 @@ class Strategy:
         """Names of the further models that take part, with the line of the first such step."""
         steps = reversed((*self.first, *self.again))
         return {step.source: step.line for step in steps if step.source is not None}
+
+    @property
+    def steered(self) -> dict[str, int]:
+        """Names of the concepts that its steps are steered by, with the line of the first such."""
+        steps = reversed((*self.first, *self.again))
+        return {n: step.line for step in steps if step.steer for n in step.steer.concepts}
 
     def steps(self, round: int) -> tuple[Step, ...]:
         """The steps of a round (from 1), those that don't apply in it left out."""

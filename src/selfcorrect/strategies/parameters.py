@@ -9,11 +9,12 @@ from typing import Any
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.strategies.base import KINDS, Parameter
-from selfcorrect.strategies.schema import File, is_rounds, shown
+from selfcorrect.strategies.schema import NO_REFERENCE, Check, File, is_rounds, shown
 from selfcorrect.strategies.templates import fill, placeholders
 from selfcorrect.toml_lines import Place
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REFERENCE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def _kind(value: Any) -> str | None:
@@ -98,3 +99,28 @@ def fill_in(
             raise file.error(place, f"the parameter {name!r} is neither text nor number to be said")
     used |= inside
     return fill(template, parameters, inside)
+
+
+def read_values(
+    file: File,
+    place: Place,
+    table: Mapping[str, Any],
+    checks: Mapping[str, Check],
+    where: str,
+    parameters: Mapping[str, Parameter],
+    used: set[str],
+) -> dict[str, Any]:
+    """The table's values, references to parameters replaced, every key and type checked."""
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in checks:
+            raise file.error((*place, key), f"unknown key {key!r} {where}: {nearest(key, checks)}")
+        said = ""
+        reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+        if reference and key not in NO_REFERENCE:
+            value, said = referred(file, (*place, key), reference[1], parameters, used)
+        expected, test = checks[key]
+        if not test(value):
+            raise file.error((*place, key), f"{key} must be {expected}, not {shown(value)}{said}")
+        values[key] = value
+    return values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,19 @@ from selfcorrect import toml_lines
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.strategies.base import KINDS, Parameter, Step, Stop, Strategy
 from selfcorrect.strategies.flow import check_flow
-from selfcorrect.strategies.parameters import fill_in, read_defaults, referred, resolve
+from selfcorrect.strategies.parameters import fill_in, read_defaults, read_values, resolve
 from selfcorrect.strategies.schema import (
     FORMS,
-    NO_REFERENCE,
     STOP,
     TOP,
-    Check,
     File,
     shown,
 )
+from selfcorrect.strategies.steering import read_steering
 from selfcorrect.strategies.templates import placeholders
 from selfcorrect.toml_lines import Place, TomlError, key_lines, line_of
 
 FOLDER = Path(__file__).parent
-_REFERENCE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def names() -> dict[str, str]:
@@ -149,31 +146,6 @@ def _toml(text: str, path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path}:{error.line}: not valid TOML: {error.reason}") from None
 
 
-def read_values(
-    file: File,
-    place: Place,
-    table: Mapping[str, Any],
-    checks: Mapping[str, Check],
-    where: str,
-    parameters: Mapping[str, Parameter],
-    used: set[str],
-) -> dict[str, Any]:
-    """The table's values, references to parameters replaced, every key and type checked."""
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in checks:
-            raise file.error((*place, key), f"unknown key {key!r} {where}: {nearest(key, checks)}")
-        said = ""
-        reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
-        if reference and key not in NO_REFERENCE:
-            value, said = referred(file, (*place, key), reference[1], parameters, used)
-        expected, test = checks[key]
-        if not test(value):
-            raise file.error((*place, key), f"{key} must be {expected}, not {shown(value)}{said}")
-        values[key] = value
-    return values
-
-
 # --- steps -------------------------------------------------------------------------------------
 
 
@@ -228,6 +200,12 @@ def _step(
                 raise file.error((*place, key), f"{key} must be {expected}, not {shown(v[key])}")
     _check_rounds(file, place, table, v, max_rounds)
     _check_samples(file, place, v)
+    steer = None
+    if "steer" in v:
+        steer = read_steering(file, (*place, "steer"), v["steer"], parameters, used)
+        if "from" in v:
+            raise file.error((*place, "steer"), "`steer` moves the states of the run's own model, "
+                             "not of another that a step asks (`from`)")  # fmt: skip
     return Step(
         say=v.get("say"),
         elicit=v.get("elicit"),
@@ -244,6 +222,7 @@ def _step(
         temperature=float(v.get("temperature", 0.0)),
         samples=v.get("samples", 1),
         take=v.get("take", "first"),
+        steer=steer,
         line=file.line(place),
     )
 

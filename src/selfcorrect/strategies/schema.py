@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ class File:
 
 
 _MOST = 1_000_000  # rounds, tokens, samples: more is a slip of the pen
+_LARGEST = 1e300  # no infinity, and no whole number that no float holds
 
 
 # --- what a key may hold: the words for it, and the test ---------------------------------------
@@ -54,6 +56,31 @@ def _choices(value: Any) -> bool:
         and all(_text_of_some_length(c) for c in value)
         and len(set(value)) == len(value) >= 2
     )
+
+
+def is_name(value: Any) -> bool:
+    """Whether this can be the name of a concept."""
+    return (
+        isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", value) is not None
+    )
+
+
+def _number(value: Any) -> bool:
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_one and abs(value) <= _LARGEST
+
+
+def _layers(value: Any) -> bool:
+    if isinstance(value, str):
+        return value in ("chosen", "all")
+    return bool(value) and is_rounds(value, 0) and len(set(value)) == len(value)
+
+
+def _part(value: Any) -> bool:
+    kind, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if kind == "random":
+        return re.fullmatch(r"\d{1,9}", rest, re.ASCII) is not None
+    return value == "whole" or (kind == "orthogonal" and is_name(rest))
 
 
 def _texts(value: Any) -> bool:
@@ -103,6 +130,10 @@ ELICIT: Mapping[str, Check] = {
     "temperature": ("a number from 0 to 100", _temperature),
     "samples": _COUNT,
     "take": ("first or majority", lambda v: v in ("first", "majority")),
+    "steer": (
+        'a table such as { concept = "kindness", alpha = 4.0 }',
+        lambda v: isinstance(v, dict),
+    ),
     **_ANY_STEP,
 }
 GIVEN: Mapping[str, Check] = {
@@ -117,9 +148,17 @@ FORMS: Mapping[str, tuple[str, Mapping[str, Check]]] = {
     "given": ("takes a round as it is given", GIVEN),
 }
 STOP: Mapping[str, Check] = {"unchanged": _COUNT}
+#: What a steer may hold, in a step and in a spec; "concept" and "alpha" are needed.
+STEER: Mapping[str, Check] = {
+    "concept": ("the name of a concept: letters, digits, _, . and -", is_name),
+    "alpha": ("a number", _number),
+    "layers": ('"chosen", "all" or a list of layer numbers from 0', _layers),
+    "at": ("transcript or reply", lambda v: v in ("transcript", "reply")),
+    "part": ("whole, orthogonal:CONCEPT or random:SEED", _part),
+}
 
 #: Keys for which no parameter stands: texts, and what the checks of the flow rest on.
-NO_REFERENCE = {"about", "source", "say", "prefill", "elicit", "given", "choices", "when"}
+NO_REFERENCE = {"about", "source", "say", "prefill", "elicit", "given", "choices", "when", "steer"}
 
 
 def _tables(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import tiny
 from selfcorrect.messages import message
 from selfcorrect.models.base import OutOfMemoryError, Reply, Request
 from selfcorrect.models.local import drafts, packed
+from selfcorrect.models.local.prepack import prepack
 
 PREFILL = "The best answer is ("
 
@@ -68,15 +70,70 @@ def test_a_reply_under_way_shares_the_pass_of_prompts_that_wait(monkeypatch: Any
     assert {True, False} in rows
 
 
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=30))
-def test_what_came_after_these_tokens_before(text: list[int]) -> None:
+@pytest.mark.parametrize("rows", [1, 2, 50])
+def test_prepared_weights_give_the_same_product(rows: int) -> None:
+    layer = torch.nn.Linear(48, 33).requires_grad_(False)
+    states = torch.randn(1, rows, 48)
+    expected = states.double() @ layer.weight.double().T + layer.bias.double()
+    prepack(torch.nn.Sequential(layer))
+    assert layer(states).double() == pytest.approx(expected, abs=1e-5)
+    assert layer(states[0]).shape == (rows, 33)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(0, 30))
+def test_what_came_after_these_tokens_before(text: list[int], cut: int) -> None:
     slow = None
-    for length in (2, 1):
+    for length in (3, 2, 1):
         ends = [k for k in range(length, len(text)) if text[k - length : k] == text[-length:]]
-        if len(text) > length and ends:
+        if len(text) >= length and ends:
             slow = ends[-1]
             break
-    assert drafts.latest(text) == slow
+    assert drafts.Echoes(text).at == slow
+    echoes = drafts.Echoes(text[:cut])
+    for k in range(cut, len(text)):
+        echoes.add(text[k : k + 1])
+    # One that goes on is kept, also where another would be found now.
+    assert (echoes.at is None) == (slow is None)
+    assert echoes.text == text
+    if echoes.at is not None:
+        assert 0 < echoes.same <= echoes.at < len(text)
+        assert text[echoes.at - echoes.same : echoes.at] == text[-echoes.same :]
+
+
+def test_another_text_before_it_is_no_part_of_it() -> None:
+    echoes = drafts.Echoes([7, 8, 1], before=[1, 2, 3])
+    assert echoes.following(9) == [2, 3]
+    echoes.begin_again()
+    assert echoes.following(9) == [1, 2, 3]
+    echoes.add([1, 5])
+    assert echoes.at is None
+
+
+@given(
+    st.lists(st.integers(0, 2), min_size=1, max_size=80),
+    st.lists(st.integers(0, 2), max_size=40),
+    st.integers(17, 60),
+    st.integers(1, 100),
+)
+def test_a_long_reply_is_drafted_only_as_far_as_it_is_probable(
+    prompt: list[int], before: list[int], length: int, among: int
+) -> None:
+    vocabulary: Any = SimpleNamespace(ends=frozenset({2}))
+    drafter = drafts.Drafter(prompt, length, before, vocabulary)
+    draft = drafter.first(among)
+    left = length
+    for token in prompt:
+        assert len(draft) < left
+        assert 2 not in draft[:-1]
+        same = drafter.echoes.same
+        right = 1.0
+        for more in range(len(draft)):
+            right *= 1 - 1 / (1 + ((same + more) / 2) ** 1.5)
+        assert right >= 1 / (1 + 5 / among) - 1e-9
+        left -= 1
+        if left == 0:
+            return
+        draft = drafter.next([token], len(draft), among)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -220,6 +220,20 @@ def test_samples_follow_the_softmax() -> None:
         assert reply.token_logps[0] == pytest.approx(float(logps[reply.token_ids[0]]), abs=1e-3)
 
 
+def test_a_sample_does_not_depend_on_who_else_is_asked() -> None:
+    model = tiny.model()
+    asked = [Request("", 12, 1.3, seed) for seed in range(6)] + [Request("", 12)] * 2
+
+    def said(which: list[int]) -> list[tuple[int, ...]]:
+        conversation = model.open(len(which))
+        conversation.say([message("user", f"Who is number {k}?") for k in which])
+        return [reply.token_ids for reply in conversation.elicit([asked[k] for k in which])]
+
+    together = said(list(range(8)))
+    assert len(set(together)) > 2
+    assert [*said([7, 3, 0]), *said([5])] == [together[k] for k in (7, 3, 0, 5)]
+
+
 def test_a_shared_beginning_is_encoded_once() -> None:
     model = tiny.model()
     conversation = model.open(6)

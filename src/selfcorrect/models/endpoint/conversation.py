@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, Transcript, restart_all, say_all
-from selfcorrect.models.base import Likelihood, Reply, Request, Site
+from selfcorrect.models.base import Likelihood, Reply, Request, Site, refuse_steers
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.answers import Completion
 from selfcorrect.models.endpoint.extras import Extras
@@ -70,6 +70,7 @@ class EndpointConversation:
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
         if any(request is not None and request.states for request in requests):
             self.extras.check_states()
+        refuse_steers(self.served.name, requests)
         asked = {
             row: self._ask(row, request)
             for row, request in enumerate(requests)

@@ -10,6 +10,7 @@ from typing import Any
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Image, Transcript
+from selfcorrect.models.base import Steer, unsteerable
 from selfcorrect.models.endpoint import answers, probing
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.conversation import EndpointConversation
@@ -75,6 +76,9 @@ class EndpointModel:
 
     def check_states(self) -> None:
         self._extras.check_states()
+
+    def check_steer(self, steer: Steer | None) -> None:  # noqa: ARG002 - none will do
+        raise unsteerable(self.name)
 
     def close(self) -> None:
         """Close the connections."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 import torch
 
 from selfcorrect.messages import Message, Transcript, restart_all, say_all
-from selfcorrect.models.base import Likelihood, Reply, Request, Site
+from selfcorrect.models.base import Likelihood, Reply, Request, Site, Steer
 from selfcorrect.models.local.decoding import decode
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.jobs import Job, plan
@@ -28,6 +28,7 @@ from selfcorrect.models.local.vocabulary import Vocabulary
 from selfcorrect.models.sites import message_index
 
 _TOO_LONG = "the transcript is longer than the model's context window"
+_OVERFLOW = "hidden states under the steer were not finite: this reply is left out"
 _REENCODED = "this model's past can't be kept: the transcript was encoded again"
 
 
@@ -94,7 +95,7 @@ class LocalConversation:
             earlier, turn = self.transcripts[row].open_turn()
             turn += request.prefill
             rendered = self._render(earlier, turn)
-            prompt = self._under(row, rendered.prompt)
+            prompt = self._steered(self._under(row, rendered.prompt), request.steer)
             if len(prompt) + request.max_tokens > self.engine.context:
                 replies[row] = _too_long(rendered)
             else:
@@ -108,6 +109,10 @@ class LocalConversation:
             self.cache.drop(len(self.transcripts))
         self._add_likelihoods([job for job in jobs if job.request.options and not job.option_ids])
         for job in jobs:
+            if any(each.finish == "overflow" for each in (job, *drawn[job.row])):
+                encoded = job.encoded + sum(each.encoded for each in drawn[job.row])
+                replies[job.row] = _overflowed(job, encoded)
+                continue
             self.spoken[job.row][job.kind] = list(job.tokens)
             notes = () if self.engine.packed else (_REENCODED,)
             samples = tuple(each.sample(self.vocabulary) for each in drawn[job.row])
@@ -120,7 +125,9 @@ class LocalConversation:
         """A reply that is drawn from the prompt of another, in a row of the cache that goes again;
         it has its place in the passes that the other needs anyway."""
         asked = job.request
-        request = Request(asked.prefill, asked.max_tokens, asked.sample_temperature, seed)
+        request = Request(
+            asked.prefill, asked.max_tokens, asked.sample_temperature, seed, steer=asked.steer
+        )
         generator = torch.Generator().manual_seed(seed)
         row = self.cache.add(job.row)
         return Job(row, request, job.rendered, job.prompt, job.turn, generator=generator)
@@ -134,7 +141,7 @@ class LocalConversation:
         ]
         result: list[Sequence[Likelihood] | None] = [None if t is None else [] for t in texts]
         for row, each in zip(rows, likelihoods(self.engine, self.cache, items), strict=True):
-            result[row] = each
+            result[row] = each or []
         return result
 
     def _job(self, job: Job, earlier: Sequence[Message]) -> Job:
@@ -146,8 +153,8 @@ class LocalConversation:
         if job.request.temperature > 0:
             job.generator = torch.Generator().manual_seed(job.request.seed)
         else:
-            room = min(job.request.max_tokens - 1, job.trust)
-            job.draft = self.spoken[job.row].get(job.kind, [])[:room]
+            before = self.spoken[job.row].get(job.kind, [])
+            job.begin(before, len(self.transcripts), self.vocabulary)
         return job
 
     def _single_tokens(self, earlier: Sequence[Message], job: Job) -> list[int] | None:
@@ -175,16 +182,24 @@ class LocalConversation:
 
     def _add_likelihoods(self, jobs: Sequence[Job]) -> None:
         """Likelihoods of options that are longer than a token, in a pass of their own."""
-        items = [self._texts(job.row, job.turn, job.request.options) for job in jobs]
+        items = [
+            self._texts(job.row, job.turn, job.request.options, job.request.steer) for job in jobs
+        ]
         for job, each in zip(jobs, likelihoods(self.engine, self.cache, items), strict=True):
+            if each is None:
+                job.finish = "overflow"
+                continue
             job.options = each
             job.encoded += sum(one.encoded for one in each)
 
-    def _texts(self, row: int, turn: str, given: Sequence[str]) -> Texts:
+    def _texts(
+        self, row: int, turn: str, given: Sequence[str], steer: Steer | None = None
+    ) -> Texts:
         earlier, _ = self.transcripts[row].open_turn()
         prompt = self._render(earlier, turn).prompt
         whole = [self._continued(earlier, prompt, turn, text) for text in given]
-        return texts(row, self._under(row, prompt), [self._under(row, each) for each in whole])
+        under = [self._under(row, each) for each in whole]
+        return texts(row, self._under(row, prompt), under, steer)
 
     def _continued(
         self, earlier: Sequence[Message], prompt: Prompt, turn: str, text: str
@@ -199,8 +214,23 @@ class LocalConversation:
             prompt = prompt.under(start, condition)
         return prompt
 
+    def _steered(self, prompt: Prompt, steer: Steer | None) -> Prompt:
+        """A prompt whose reply is made under a steer."""
+        if steer is None:
+            return prompt
+        self.engine.check_steer(steer)
+        return prompt.steered(0 if steer.at == "transcript" else len(prompt) - 1, steer)
+
     def _render(self, messages: Sequence[Message], turn: str | None) -> Rendered:
         return self.vocabulary.template.render(messages, turn)
+
+
+def _overflowed(job: Job, encoded: int) -> Reply:
+    prompt = len(job.prompt)
+    notes = (*job.rendered.notes, _OVERFLOW)
+    return Reply(
+        "", "overflow", prompt_tokens=prompt, encoded=encoded, reused=job.start, notes=notes
+    )
 
 
 def _too_long(rendered: Rendered) -> Reply:

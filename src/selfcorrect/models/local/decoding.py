@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from selfcorrect.models.base import Likelihood
-from selfcorrect.models.local import drafts
 from selfcorrect.models.local.engine import Engine
+from selfcorrect.models.local.head import Decisions
 from selfcorrect.models.local.jobs import Job, fitting
 from selfcorrect.models.local.pages import Cache, Segment
 from selfcorrect.models.local.states import Reader
@@ -45,16 +45,17 @@ def _advance(
     segments, wholes = [], []
     deciding = [1 + len(job.draft) for job in jobs]
     for job, n in zip(jobs, deciding, strict=True):
-        past, whole = job.past, job.prompt.extended(job.tokens + job.draft)
+        past, whole = job.past, job.grown()
         read, copy = n, None
         if not job.tokens:
             read, copy = len(whole) - min([len(whole) - n, *job.places.values()]), job.copy
-        segments.append(Segment(job.row, whole.ids[past:], past, copy, read))
+        segments.append(Segment(job.row, whole.ids[past:], past, copy, read, job.prompt.steer))
         wholes.append(whole)
         job.encoded += len(whole) - (past if engine.packed else 0)
         job.drafted += len(job.draft)
-        # The rows that this pass overwrites no longer hold what they did, should it fail.
-        cache.held[job.row] = cache.held[job.row][:past] if job.copy is None else []
+        if not job.tokens:
+            # The rows that this pass overwrites no longer hold what they did, should it fail.
+            cache.held[job.row] = cache.held[job.row][:past] if job.copy is None else []
     reader.expect(jobs, segments, deciding)
     hidden = engine.encode(cache, segments, wholes)
     wanted: list[Sequence[int]] = []
@@ -63,17 +64,28 @@ def _advance(
         wanted += [options, *[[]] * (n - 1)]
     states = torch.cat([h[-n:] for h, n in zip(hidden, deciding, strict=True)])
     known = [len(job.tokens) for job in jobs]
-    _decide(engine, vocabulary, jobs, states, wanted)
+    _decide(engine, vocabulary, jobs, states, wanted, _overflowed(jobs, states))
     reader.collect()
     for job, whole, earlier in zip(jobs, wholes, known, strict=True):
-        # The drafted tokens that were right are the reply's; the latest token isn't encoded.
-        cache.held[job.row] = whole.keys[: job.past]
-        right = len(job.tokens) - earlier - 1
-        job.trust = min(2 * right + 1, drafts.MOST) if job.draft else job.trust
-        job.draft = []
-        if not job.finish and job.generator is None:
-            room = min(job.request.max_tokens - len(job.tokens) - 1, job.trust)
-            job.draft = drafts.guess([*job.prompt.ids, *job.tokens], room, vocabulary)
+        if job.finish:
+            # The drafted tokens that were right are the reply's; the latest token isn't encoded.
+            cache.held[job.row] = whole.keys[: job.past]
+            if job.finish == "overflow" and job.prompt.steer is not None:
+                del cache.held[job.row][job.prompt.steer[0] :]
+        elif not earlier:
+            cache.held[job.row] = job.prompt.keys
+        job.go_on(earlier, len(jobs))
+
+
+@torch.inference_mode()
+def _overflowed(jobs: Sequence[Job], hidden: torch.Tensor) -> set[int]:
+    """Put zeros in place of steered states that aren't finite; returns their positions."""
+    if all(job.prompt.steer is None for job in jobs):
+        return set()
+    steered = [job.prompt.steer is not None for job in jobs for _ in range(1 + len(job.draft))]
+    bad = ~hidden.isfinite().all(-1) & torch.tensor(steered, device=hidden.device)
+    hidden[bad] = 0
+    return set(bad.nonzero()[:, 0].tolist())
 
 
 @torch.inference_mode()
@@ -83,6 +95,7 @@ def _decide(
     jobs: Sequence[Job],
     hidden: torch.Tensor,
     wanted: Sequence[Sequence[int]],
+    overflowed: set[int],
 ) -> None:
     """Take the next tokens of all jobs: as many as their drafts were right, and one.
 
@@ -91,28 +104,53 @@ def _decide(
         jobs: whose replies go on.
         hidden: [positions, hidden], of each job one more than its draft has tokens.
         wanted: per position, the tokens whose likelihood is looked up.
+        overflowed: positions at which nothing can be decided.
     """
     owners = [(job, k) for job in jobs for k in range(1 + len(job.draft))]
     diverged: set[int] = set()
     for at in engine.head.blocks(hidden, wanted):
-        logits, norms = at.logits, at.norms
         gaps = (at.top[:, 0] - at.top[:, 1]).tolist()
-        logps = (at.top[:, 0] - norms).tolist()
+        logps = (at.top[:, 0] - at.norms).tolist()
         ids = at.best.tolist()
-        for p in range(logits.shape[0]):
-            job, k = owners[at.start + p]
+        here = owners[at.start : at.start + len(ids)]
+        drawing = [p for p, (job, _) in enumerate(here) if job.generator is not None]
+        for p, (token, logp) in zip(drawing, _drawn(at, drawing, here), strict=True):
+            ids[p], logps[p] = token, logp
+        for p, (job, k) in enumerate(here):
             if job.row in diverged or job.finish:
                 continue
+            if at.start + p in overflowed:
+                job.finish = "overflow"
+                continue
             if k == 0 and not job.tokens and job.option_ids:
-                likelihoods = (logits[p, job.option_ids] - norms[p]).tolist()
+                likelihoods = (at.logits[p, job.option_ids] - at.norms[p]).tolist()
                 job.options = [Likelihood(value, 1) for value in likelihoods]
-            token, logp = ids[p], logps[p]
-            if job.generator is not None:
-                chances = torch.softmax(logits[p].cpu() / job.request.temperature, dim=-1)
-                token = int(torch.multinomial(chances, 1, generator=job.generator))
-                logp = float(logits[p, token] - norms[p])
-            else:
+            if job.generator is None:
                 job.gap = gaps[p] if job.gap is None else min(job.gap, gaps[p])
-            job.take(token, logp, vocabulary)
-            if k < len(job.draft) and token != job.draft[k]:
+            job.take(ids[p], logps[p], vocabulary)
+            if k < len(job.draft) and ids[p] != job.draft[k]:
                 diverged.add(job.row)
+
+
+def _drawn(
+    at: Decisions, rows: Sequence[int], owners: Sequence[tuple[Job, int]]
+) -> list[tuple[int, float]]:
+    """Draw a token at each of these rows: where a number of the job's own generator falls among
+    the tokens' chances. So a draw depends on the job alone, not on who else draws.
+
+    Returns:
+        The tokens, and log p of each at temperature 1.
+    """
+    if not rows:
+        return []
+    jobs = [owners[p][0] for p in rows]
+    logits = at.logits[list(rows)].cpu()
+    heat = torch.tensor([job.request.temperature for job in jobs])[:, None]
+    numbers = torch.cat(
+        [torch.rand(1, 1, generator=job.generator, dtype=torch.float64) for job in jobs]
+    )
+    upto = torch.softmax(logits / heat, dim=-1).cumsum(-1, dtype=torch.float64)
+    # The numbers are below 1, so that none falls behind the last token that has a chance.
+    tokens = torch.searchsorted(upto, numbers * upto[:, -1:], right=True)
+    logps = logits.gather(1, tokens)[:, 0] - at.norms[list(rows)].cpu()
+    return list(zip(tokens[:, 0].tolist(), logps.tolist(), strict=True))

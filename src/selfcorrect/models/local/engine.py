@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import OutOfMemoryError
-from selfcorrect.models.local import packed
+from selfcorrect.models.base import OutOfMemoryError, Steer
+from selfcorrect.models.local import packed, steering
 from selfcorrect.models.local.head import Head
 from selfcorrect.models.local.layers import block, layers
 from selfcorrect.models.local.pages import Cache, Pool, Segment
-from selfcorrect.models.local.prompts import Prompt
+from selfcorrect.models.local.prompts import Growing, Prompt
 
 _CPU_FULL = "can't allocate memory"
 _PACKABLE = {"full_attention", "sliding_attention"}
@@ -74,7 +74,7 @@ class Engine:
 
     @torch.inference_mode()
     def encode(
-        self, cache: Cache, segments: Sequence[Segment], wholes: Sequence[Prompt]
+        self, cache: Cache, segments: Sequence[Segment], wholes: Sequence[Prompt | Growing]
     ) -> list[torch.Tensor]:
         """Encode segments.
 
@@ -85,7 +85,8 @@ class Engine:
                 encode all of it).
 
         Returns:
-            Per segment the last hidden states of the tokens that are read, [tokens, hidden].
+            Per segment the last hidden states of the tokens that are read, [tokens, hidden]. They
+            are not finite where they depend on a steered state that was too large.
         """
         device = torch.device(self.device)
         if not self.packed:
@@ -93,8 +94,14 @@ class Engine:
             return [self._encode_whole(segment, whole, device) for segment, whole in pairs]
         parts: list[torch.Tensor] = []
         for pack in packed.packs(segments, packed.PACK):
-            hidden = packed.encode(self.decoder, cache, pack, device)
+            with steering.steered(self.decoder, steering.spans(pack)) as overflow:
+                hidden = packed.encode(self.decoder, cache, pack, device)
             self.passes += 1
+            end = 0
+            for piece in pack if overflow.places else ():
+                start, end = end, end + len(piece.ids)
+                if overflow.within(start, end):
+                    cache.overflowed(piece)
             parts += torch.split(hidden, [piece.tail for piece in pack])
         merged: list[torch.Tensor] = []
         for segment in segments:
@@ -103,11 +110,20 @@ class Engine:
             merged.append(mine[0] if pieces == 1 else torch.cat(mine))
         return merged
 
-    def _encode_whole(self, segment: Segment, whole: Prompt, device: torch.device) -> torch.Tensor:
+    def _encode_whole(
+        self, segment: Segment, whole: Prompt | Growing, device: torch.device
+    ) -> torch.Tensor:
         ids = torch.tensor([whole.ids], device=device)
         self.passes += 1
-        hidden: torch.Tensor = self.decoder(input_ids=ids, use_cache=False).last_hidden_state
+        every = Segment(segment.row, whole.ids, 0, steer=segment.steer)
+        with steering.steered(self.decoder, steering.spans([every])):
+            hidden: torch.Tensor = self.decoder(input_ids=ids, use_cache=False).last_hidden_state
         return hidden[0, len(ids[0]) - segment.tail :]
+
+    def check_steer(self, steer: Steer | None) -> None:
+        """See :meth:`selfcorrect.models.base.Model.check_steer`."""
+        size = self.network.config.get_text_config().hidden_size
+        steering.check_steer(self.name, self.decoder, size, steer)
 
     @torch.inference_mode()
     def _packs_correctly(self) -> bool:

@@ -11,9 +11,12 @@ import torch
 from selfcorrect.models.base import Likelihood, Reply, Request, Sample, Site
 from selfcorrect.models.local import drafts, packed
 from selfcorrect.models.local.pages import Cache
-from selfcorrect.models.local.prompts import Prompt, common
+from selfcorrect.models.local.prompts import Growing, Prompt, common
 from selfcorrect.models.local.template import Rendered
 from selfcorrect.models.local.vocabulary import Vocabulary
+
+#: A text that ends a reply is shorter than so many tokens.
+_RECENT = 32
 
 #: Shared beginnings shorter than this are encoded again: copying them would cost as much.
 _WORTH_COPYING = 8
@@ -34,7 +37,8 @@ class Job:
         draft: tokens guessed, to be checked in the next pass.
         tokens, logps: of the reply so far.
         places: of the tokens at which sites before the answer are read.
-        trust: how many tokens the next draft may have.
+        drafter: of a greedy reply.
+        generator: of a sampled one.
     """
 
     row: int
@@ -55,8 +59,9 @@ class Job:
     drafted: int = 0
     states: dict[Site, torch.Tensor] = field(default_factory=dict)
     places: dict[Site, int] = field(default_factory=dict)
-    trust: int = drafts.FIRST
+    drafter: drafts.Drafter | None = None
     generator: torch.Generator | None = None
+    _whole: Growing | None = None
 
     @property
     def kind(self) -> tuple[str, int]:
@@ -67,6 +72,33 @@ class Job:
     def new(self) -> list[int]:
         """What the next pass encodes: the rest of the prompt or the latest token, and the draft."""
         return (self.tokens[-1:] or self.prompt.ids[self.start :]) + self.draft
+
+    def grown(self) -> Growing:
+        """Transcript, reply and draft as the next pass sees them, in lists that grow with it."""
+        if self._whole is None:
+            self._whole = Growing(self.prompt)
+        latest = self.tokens[-1:]  # those before it are there: generated, or drafted and right
+        kept = len(self.prompt) + len(self.tokens) - len(latest)
+        self._whole.change(kept, latest + self.draft)
+        return self._whole
+
+    def begin(self, before: Sequence[int], among: int, vocabulary: Vocabulary) -> None:
+        """Draft a greedy reply's beginning.
+
+        Args:
+            before: an earlier reply of its kind, or nothing.
+            among: how many replies are made together.
+            vocabulary: the model's.
+        """
+        length = self.request.max_tokens
+        self.drafter = drafts.Drafter(self.prompt.ids, length, before, vocabulary)
+        self.draft = self.drafter.first(among)
+
+    def go_on(self, earlier: int, among: int) -> None:
+        """Draft what comes next, ``earlier`` being how many tokens there were a pass ago."""
+        drafted, self.draft = len(self.draft), []
+        if not self.finish and self.drafter is not None:
+            self.draft = self.drafter.next(self.tokens[earlier:], drafted, among)
 
     @property
     def past(self) -> int:
@@ -83,7 +115,9 @@ class Job:
             self.finish = "length"
 
     def _runs_on(self, vocabulary: Vocabulary) -> bool:
-        text = vocabulary.decoded(self.prompt.ids, self.tokens, self.turn)
+        recent = self.tokens[-_RECENT:]
+        turn = self.turn if len(recent) == len(self.tokens) else ""
+        text = vocabulary.decoded(self.prompt.ids, recent, turn)
         return vocabulary.stopped(text) != text
 
     def sample(self, vocabulary: Vocabulary) -> Sample:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from selfcorrect.models.base import Likelihood
+from selfcorrect.models.base import Likelihood, Steer
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.pages import Cache, Segment
 from selfcorrect.models.local.prompts import Prompt, common
@@ -37,19 +37,25 @@ class Texts:
         return self.fork + 1
 
 
-def texts(row: int, prompt: Prompt, whole: list[Prompt]) -> Texts:
-    """Texts after a prompt, ``whole[t]`` being both."""
+def texts(row: int, prompt: Prompt, whole: list[Prompt], steer: Steer | None = None) -> Texts:
+    """Texts after a prompt, ``whole[t]`` being both; under a steer, they are the reply."""
     # A text may merge with the prompt's last token: that token counts with it.
     start = min(common(prompt.keys, each.keys) for each in whole)
     fork = min(min(common(whole[0].keys, each.keys) for each in whole), min(map(len, whole)) - 1)
+    if steer is not None:
+        first = 0 if steer.at == "transcript" else start - 1
+        whole = [each.steered(first, steer) for each in whole]
     return Texts(row, whole, len(prompt), start, max(start, fork))
 
 
-def likelihoods(engine: Engine, cache: Cache, items: Sequence[Texts]) -> list[list[Likelihood]]:
+def likelihoods(
+    engine: Engine, cache: Cache, items: Sequence[Texts]
+) -> list[list[Likelihood] | None]:
     """Likelihoods of texts. What they share is encoded once and stays cached.
 
     Returns:
-        Per item one for each of its texts; none where one doesn't fit the context window.
+        Per item one for each of its texts; none where one doesn't fit the context window, and
+        ``None`` where hidden states under the steer were too large.
 
     Raises:
         OutOfMemoryError: the device has no room.
@@ -68,28 +74,47 @@ def likelihoods(engine: Engine, cache: Cache, items: Sequence[Texts]) -> list[li
         past = min(common(cache.held[item.row], whole.keys), item.start - 1)
         past = past if engine.packed else 0
         read = item.fork - item.start + 1
-        segments.append(Segment(k, whole.ids[past:], past, read=read))
+        segments.append(Segment(k, whole.ids[past:], past, read=read, steer=whole.steer))
         wholes.append(whole)
     for row, (k, each) in enumerate(longer, start=len(fit)):
         fork, whole = fit[k].fork, each.upto(-1)
-        segments.append(Segment(row, whole.ids[fork:], fork, (k, segments[k].past, fork)))
+        copy = k, segments[k].past, fork
+        segments.append(Segment(row, whole.ids[fork:], fork, copy, steer=whole.steer))
         wholes.append(whole)
     encoded = [0] * len(fit)
     for k, segment in zip([*range(len(fit)), *(k for k, _ in longer)], segments, strict=True):
         encoded[k] += len(segment.ids) + (0 if engine.packed else segment.past)
     with engine.within_memory():
         hidden = engine.encode(aside, segments, wholes)
+        overflowed = _without_overflow(wholes, [*range(len(fit)), *(k for k, _ in longer)], hidden)
         for k, item in enumerate(fit):
+            if k in overflowed:
+                continue
             aside.held[k] = wholes[k].keys
             cache.adopt(item.row, aside, k)
         found = _looked_up(engine, fit, hidden)
-    by_row: dict[int, list[Likelihood]] = {}
+    by_row: dict[int, list[Likelihood] | None] = {}
     for k, (item, (first, *others)) in enumerate(zip(fit, found, strict=True)):
+        if k in overflowed:
+            by_row[item.row] = None
+            continue
         first = replace(
             first, prompt_tokens=item.prompt, encoded=encoded[k], reused=segments[k].past
         )
         by_row[item.row] = [first, *others]
     return [by_row.get(item.row, []) for item in items]
+
+
+def _without_overflow(
+    wholes: Sequence[Prompt], items: Sequence[int], hidden: list[torch.Tensor]
+) -> set[int]:
+    """Put zeros in place of steered states that aren't finite; returns the items with such."""
+    found = set()
+    for n, (whole, item) in enumerate(zip(wholes, items, strict=True)):
+        if whole.steer is not None and not hidden[n].isfinite().all():
+            hidden[n] = torch.zeros_like(hidden[n])
+            found.add(item)
+    return found
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import InProcess
+from selfcorrect.models.base import InProcess, Steer
 from selfcorrect.models.local.conversation import LocalConversation
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.files import locate
@@ -88,6 +88,10 @@ class LocalModel(InProcess):
     ) -> torch.Tensor:
         """States of plain texts at their last token: see :func:`.texts.states_of`."""
         return states_of(self.engine, self.vocabulary, texts, kind, most)
+
+    def check_steer(self, steer: Steer | None) -> None:
+        """See :meth:`selfcorrect.models.base.Model.check_steer`."""
+        self.engine.check_steer(steer)
 
     def count(self, text: str) -> int:
         """How many tokens a rendered transcript has."""

@@ -329,6 +329,7 @@ def packs(segments: Sequence[Segment], size: int) -> list[list[Segment]]:
                 segment.past + at,
                 segment.copy if at == 0 else None,
                 len(ids) - min(len(ids), max(0, unread - at)),
+                segment.steer,
             )
             if len(piece.ids) > room or segment.row in taken:
                 result.append([])

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from selfcorrect.models.base import Steer
+
 #: Tokens in a page.
 PAGE = 32
 
@@ -31,6 +33,8 @@ class Segment:
             them itself.
         read: how many of the last tokens' states are read; of the others the last layer computes
             only keys and values. ``None``: all.
+        steer: ``(start, steer)``: what is added to the hidden states of the dialogue's tokens from
+            that position on.
     """
 
     row: int
@@ -38,6 +42,7 @@ class Segment:
     past: int
     copy: tuple[int, int, int] | None = None
     read: int | None = None
+    steer: tuple[int, Steer] | None = None
 
     @property
     def tail(self) -> int:
@@ -54,6 +59,7 @@ class Pool:
         self.free: list[int] = []
         self.keys: dict[int, torch.Tensor] = {}
         self.values: dict[int, torch.Tensor] = {}
+        self.overflowed: set[int] = set()  # pages in which numbers may stand that aren't finite
 
     def take(self) -> int:
         """A page for one's own use; what stands in it doesn't matter."""
@@ -75,6 +81,20 @@ class Pool:
             self.uses[page] -= 1
             if not self.uses[page]:
                 self.free.append(page)
+
+    def stale(self, pages: Sequence[int], offset: int) -> list[tuple[int, int]]:
+        """Which of the pages that are written to now, of the first from ``offset`` on, have to be
+        zeroed before: what is masked is weighted by 0, and 0 times NaN is NaN.
+
+        Returns:
+            Pages, and from which place on.
+        """
+        if not self.overflowed:
+            return []
+        found = [(page, 0 if n else offset) for n, page in enumerate(pages)]
+        found = [(page, start) for page, start in found if page in self.overflowed]
+        self.overflowed -= {page for page, start in found if not start}
+        return found
 
     def layer(
         self, store: dict[int, torch.Tensor], index: int, like: torch.Tensor, heads: int
@@ -104,12 +124,14 @@ class Plan:
     Attributes:
         pages, offsets: [tokens], page and place in the page of each new token.
         before: copies of pages that others hold too and that are written to now.
+        stale: pages that are zeroed after that, and from which place on.
         after: copies of pages whose beginning another dialogue of the pack may be writing.
     """
 
     pages: torch.Tensor
     offsets: torch.Tensor
     before: Copies
+    stale: Sequence[tuple[int, int]]
     after: Copies
     _moves: dict[tuple[int, bool], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
@@ -199,6 +221,7 @@ class Cache:
         """Give every segment pages of its own to write to, a row at most once."""
         before: Copies = []
         after: Copies = []
+        stale: list[tuple[int, int]] = []
         pages: list[int] = []
         offsets: list[int] = []
         for segment in segments:
@@ -212,11 +235,12 @@ class Cache:
             end = segment.past + len(segment.ids)
             while len(table) * PAGE < end:
                 table.append(self.pool.take())
+            stale += self.pool.stale(table[whole:], rest)
             positions = range(segment.past, end)
             pages += [table[p // PAGE] for p in positions]
             offsets += [p % PAGE for p in positions]
         places = torch.tensor([pages, offsets], device=device)
-        return Plan(places[0], places[1], before, after)
+        return Plan(places[0], places[1], before, stale, after)
 
     def _cut(self, row: int, whole: int, rest: int, copies: Copies) -> None:
         """Keep so many whole pages and the beginning of one that only this row writes to."""
@@ -249,6 +273,10 @@ class Cache:
             copies.append((theirs[whole], page, rest))
             table.append(page)
 
+    def overflowed(self, segment: Segment) -> None:
+        """Say that numbers which aren't finite may stand where a segment was written."""
+        self.pool.overflowed.update(self.tables[segment.row][segment.past // PAGE :])
+
     def store(
         self,
         layer: int,
@@ -276,6 +304,8 @@ class Cache:
             if plan.before:
                 source, to = plan.moves(heads, before=True)
                 tokens.index_copy_(0, to, tokens.index_select(0, source))
+            for page, start in plan.stale:
+                pages[page * heads : (page + 1) * heads, start * flat.shape[1] :] = 0
             tokens.index_copy_(0, rows, wide(flat))
             if plan.after:
                 source, to = plan.moves(heads, before=False)

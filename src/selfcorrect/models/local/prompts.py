@@ -9,8 +9,10 @@ or shared between dialogues is compared by keys, so that nobody is served anothe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
+
+from selfcorrect.models.base import Steer
 
 #: No token id is as large.
 _BEYOND = 1 << 128
@@ -35,11 +37,14 @@ class Prompt:
         keys: one a token; for plain text the very same list.
         conditions: ``(position, condition)``: from the position on, keys and values depend on the
             condition too, also those of tokens that are appended.
+        steer: ``(position, steer)``: from the position on it is added to the hidden states; one of
+            the conditions.
     """
 
     ids: list[int]
     keys: list[int]
     conditions: tuple[tuple[int, str], ...] = ()
+    steer: tuple[int, Steer] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -48,27 +53,57 @@ class Prompt:
         """The same tokens, under one more condition from a position on."""
         keys = [key_of(key, condition) for key in self.keys[start:]]
         every = (*self.conditions, (start, condition))
-        return Prompt(self.ids, [*self.keys[:start], *keys], every)
+        return Prompt(self.ids, [*self.keys[:start], *keys], every, self.steer)
+
+    def steered(self, start: int, steer: Steer) -> Prompt:
+        """The same tokens, with a steer from a position on."""
+        return replace(self.under(start, steer.digest), steer=(start, steer))
 
     def extended(self, tokens: Sequence[int]) -> Prompt:
         """With further tokens of text."""
         ids = [*self.ids, *tokens]
         if self.keys is self.ids:
-            return Prompt(ids, ids, self.conditions)
-        new = [self._key(at, token) for at, token in enumerate(tokens, len(self.ids))]
-        return Prompt(ids, [*self.keys, *new], self.conditions)
+            return Prompt(ids, ids, self.conditions, self.steer)
+        new = [self.key(at, token) for at, token in enumerate(tokens, len(self.ids))]
+        return Prompt(ids, [*self.keys, *new], self.conditions, self.steer)
 
     def upto(self, length: int) -> Prompt:
         """The first tokens; a negative length counts from the end."""
         ids = self.ids[:length]
         keys = ids if self.keys is self.ids else self.keys[:length]
-        return Prompt(ids, keys, self.conditions)
+        return Prompt(ids, keys, self.conditions, self.steer)
 
-    def _key(self, position: int, token: int) -> int:
+    def key(self, position: int, token: int) -> int:
+        """The key of a token of text that stands at a position."""
         for start, condition in self.conditions:
             if position >= start:
                 token = key_of(token, condition)
         return token
+
+
+class Growing:
+    """A prompt and what is appended to it, in lists of its own that grow in place: a token costs
+    the same however long the prompt is.
+
+    Attributes:
+        ids, keys: as a :class:`Prompt`'s; for plain text the very same list.
+    """
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._prompt = prompt
+        self.ids = list(prompt.ids)
+        self.keys = self.ids if prompt.keys is prompt.ids else list(prompt.keys)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def change(self, length: int, tokens: Sequence[int]) -> None:
+        """Keep the first tokens and append others."""
+        del self.ids[length:]
+        if self.keys is not self.ids:
+            del self.keys[length:]
+            self.keys += [self._prompt.key(at, token) for at, token in enumerate(tokens, length)]
+        self.ids += tokens
 
 
 def plain(ids: list[int]) -> Prompt:

@@ -111,6 +111,8 @@ class Reader:
     def collect(self) -> None:
         """Hand the states to their replies, once it is known whether a drafted token was right."""
         for k, (job, site, _) in enumerate(self._wanted):
+            if job.finish == "overflow":
+                continue
             missed = job.draft and job.tokens[0] != job.draft[0] and len(job.tokens) == 1
             if site.at == FIRST_ANSWER and missed:
                 continue

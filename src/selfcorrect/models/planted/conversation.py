@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from selfcorrect.messages import Message, Transcript, message, restart_all, say_all
-from selfcorrect.models.base import InProcess, Likelihood, Reply, Request, Sample
+from selfcorrect.models.base import InProcess, Likelihood, Reply, Request, Sample, refuse_steers
 from selfcorrect.models.planted.questions import Question
 
 _DRAWN_CHOICE = 0.9
@@ -166,6 +166,7 @@ class PlantedConversation:
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
         if any(request is not None and request.states for request in requests):
             self.model.check_states()
+        refuse_steers(self.model.name, requests)
         rows = [row for row, request in enumerate(requests) if request is not None]
         asked = [request for request in requests if request is not None]
         turns = self.model.law.turns(

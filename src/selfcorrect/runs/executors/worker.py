@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from selfcorrect import converse as loop
 from selfcorrect.concepts.recording import Recorder
 from selfcorrect.concepts.states import check_model
-from selfcorrect.models.base import Model, OutOfMemoryError
+from selfcorrect.models.base import Model, OutOfMemoryError, Steer
 from selfcorrect.runs.arms import Arm, drawn
+from selfcorrect.runs.concepts import steers_of
 from selfcorrect.runs.executors.base import (
     Job,
     JobResult,
@@ -25,6 +26,7 @@ from selfcorrect.runs.pieces import Piece, piece_bytes, timing_note
 from selfcorrect.runs.prepare import open_model
 from selfcorrect.runs.spec import ModelSpec
 from selfcorrect.runs.tally import Graded, tally
+from selfcorrect.strategies import Steering
 from selfcorrect.tasks.base import Example
 
 
@@ -36,6 +38,7 @@ class Worker:
         model: who answers.
         others: further models of the arms.
         recorder: reads concepts in the model's passes.
+        steers: what the model is given for the steers that strategies state.
     """
 
     setup: Setup
@@ -43,6 +46,7 @@ class Worker:
     others: Mapping[ModelSpec, Model]
     batch: int
     recorder: Recorder | None = None
+    steers: Mapping[Steering, Steer] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -67,7 +71,11 @@ class Worker:
         for concept in setup.concepts:
             check_model(concept, own)
         recorder = Recorder(setup.concepts) if setup.concepts else None
-        return cls(setup, own, there, setup.shared.chunk, recorder)
+        strategies = [arm.strategy for arm in setup.arms.values()]
+        steers = steers_of(strategies, {concept.name: concept for concept in setup.concepts})
+        for steer in steers.values():
+            own.check_steer(steer)
+        return cls(setup, own, there, setup.shared.chunk, recorder, steers)
 
     @property
     def models(self) -> list[Model]:
@@ -128,6 +136,7 @@ class Worker:
                 seed=self.setup.shared.seed,
                 samples=drawn(self.setup.shared),
                 recorder=self.recorder,
+                steers=self.steers,
                 on_round=on_round,
                 on_encoded=on_encoded,
             )
