@@ -148,7 +148,7 @@ def train(recipe: Recipe, *, told: Callable[[int, float], None] | None = None) -
             for group in optimizer.param_groups:
                 group["lr"] = rate * min(step / warm, 1.0, left / 0.6)
         found = loss(made, batch, recipe.weight)
-        found.backward()
+        found.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(made.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
