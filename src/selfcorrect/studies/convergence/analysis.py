@@ -19,7 +19,7 @@ from selfcorrect.studies.series import Series, series
 #: Up to what size a change of an activation, a cosine, counts as none.
 ACTIVATION_MARGIN = 0.02
 #: Measures that are followed, besides the outcome, the uncertainty and the activation.
-FOLLOWED = ("confidence", "gap", "brier", "semantic_entropy", "likelihood")
+FOLLOWED = ("confidence", "calibration_gap", "brier", "semantic_entropy", "likelihood")
 _NEEDS = ("uncertainty",)
 
 

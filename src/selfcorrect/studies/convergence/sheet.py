@@ -21,6 +21,7 @@ from selfcorrect.studies.words import (
 QUESTION = "Does a repeated instruction settle the model, and what settles first?"
 TITLE = "Convergence"
 _ALTERNATE = 0.05
+_GAP = "calibration_gap"
 
 Result = Mapping[str, Any]
 
@@ -83,7 +84,7 @@ def findings(result: Result) -> Iterator[str]:
     links = [
         outcome,
         uncertainty,
-        "gap" if "gap" in result["curves"] else None,
+        _GAP if _GAP in result["curves"] else None,
         result["activation"],
     ]
     for name in dict.fromkeys(filter(None, links)):
