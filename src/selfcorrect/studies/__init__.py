@@ -18,6 +18,7 @@ _STUDIES = [
     "injection",
     "joint",
     "train",
+    "wording",
 ]
 
 

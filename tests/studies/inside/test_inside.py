@@ -229,3 +229,43 @@ def test_what_is_not_recorded_cannot_be_waived() -> None:
     for said in ("not one of its answers changes", "its uncertainty is the same in all records",
                  "its activation isn't recorded"):  # fmt: skip
         assert said in told
+
+
+# --- wording --------------------------------------------------------------------------------------
+
+
+def _wording(rng: np.random.Generator, specific: float, apart: float) -> tuple[dict[str, Any], str]:
+    from selfcorrect.studies.wording import LEVELS, WORDINGS, arm_of
+
+    own = rng.normal(size=len(WORDINGS)) * apart
+    first = 0.5 + 0.1 * rng.normal(size=(DIALOGUES, 1))
+    made_up = {}
+    for level in LEVELS:
+        for n in range(1, len(WORDINGS) + 1):
+            moved = own[n - 1] + specific * (level == "specific")
+            last = first + moved + 0.05 * rng.normal(size=(DIALOGUES, 1))
+            u = np.concatenate([first, last], axis=1)
+            made_up[arm_of(level, n)] = (_right(rng, 0.5)[:, :2], u, u)
+    made_up["repeat"] = made_up["plain 1"]
+    given = inputs(arms(made_up, CLUSTERS), quick=False, anyway=False)
+    result = load("wording").analyse(given)
+    return result, _told("wording", result)
+
+
+def test_specificity_is_found_beyond_the_wordings_and_their_spread_is_measured() -> None:
+    result, told = _wording(np.random.default_rng(7), 0.2, 0.05)
+    of = result["measures"]["entropy"]
+    assert of["levels"]["specific − plain"]["low"] > 0.15
+    assert of["levels"]["goal − plain"]["p_holm"] > 0.05
+    assert 0.02 < of["last"]["plain"]["spread"]["value"] < 0.12
+    assert "ntropy: the specific instruction minus none on the goal: +.1" in told.replace(
+        "+.2", "+.1"
+    )
+    assert "no difference is shown" in told
+
+
+def test_wordings_that_lie_apart_are_no_effect_of_a_review() -> None:
+    result, _ = _wording(np.random.default_rng(8), 0.0, 0.3)
+    beyond = result["measures"]["entropy"]["beyond"]["plain"]
+    assert beyond["low"] < 0 < beyond["high"]
+    assert beyond["fixed"]["high"] - beyond["fixed"]["low"] < beyond["high"] - beyond["low"]

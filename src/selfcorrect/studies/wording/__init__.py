@@ -1,0 +1,78 @@
+"""How much depends on the words of an instruction, and on how specific it is?
+
+Eight paraphrases of a request to review, each with nothing on the goal, with the goal, and with the
+goal at length: 24 arms that share their first round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from selfcorrect.runs import RunSpec, StrategySpec
+from selfcorrect.studies.able import ANYWAY
+from selfcorrect.studies.base import QUICK, Inputs, Preflight, Result, Settings, Study
+from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.wording.sheet import QUESTION, sheet
+
+#: Different beginnings, verbs and lengths; none says what may be wrong.
+WORDINGS = (
+    "Go through your answer once more. Keep it if it is good, or else give a better one.",
+    "Please take a second look at what you answered, and correct it if that is needed.",
+    "Is your answer as good as it could be? If so, repeat it; if not, improve it.",
+    "Read your last reply as if somebody else had written it. Then answer again.",
+    "Check your answer. Then state the answer that you stand by.",
+    "Before we go on: would you still give this answer? Give it again, or change it.",
+    "Think again about the question and about your answer to it, and reply anew.",
+    "Here is a chance to revise. Answer the question once more, as well as you can.",
+)
+LEVELS = ("plain", "goal", "specific")
+_QUICK = {"limit": 24, "rounds": 2}
+
+
+def arm_of(level: str, number: int) -> str:
+    """The name of an arm; wordings are numbered from 1."""
+    return f"{level} {number}"
+
+
+def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
+    """An arm for each level and wording, and the question merely asked again."""
+    from selfcorrect.studies.series import with_inside
+
+    spec = with_inside(sized(spec, settings, _QUICK), concept=False)
+    strategies = {
+        arm_of(level, n): StrategySpec(name=f"review-{level}", parameters={"wording": wording})
+        for level in LEVELS
+        for n, wording in enumerate(WORDINGS, start=1)
+    }
+    strategies["repeat"] = StrategySpec(name="repeat")
+    return {arm: spec.model_copy(update={"strategy": each}) for arm, each in strategies.items()}
+
+
+def _preflight(inputs: Inputs) -> Preflight:
+    from selfcorrect.studies.wording.analysis import preflight
+
+    return preflight(inputs)
+
+
+def _analyse(inputs: Inputs) -> Result:
+    from selfcorrect.studies.wording.analysis import analyse
+
+    return analyse(inputs)
+
+
+STUDY = Study(
+    about="How much depends on the words of an instruction, and on how specific it is?",
+    details=(
+        "Eight paraphrases of a request to review × three levels: nothing on the goal, the goal, "
+        "the goal at length. Wordings are a random effect: what is said of a level holds for other "
+        "wordings of its kind, not for these eight alone."
+    ),
+    question=QUESTION,
+    source="arXiv 2406.02378; this project",
+    options=[QUICK, ANYWAY],
+    plan=plan,
+    fixed=("strategy",),
+    preflight=_preflight,
+    analyse=_analyse,
+    sheet=sheet,
+)
