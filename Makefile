@@ -37,6 +37,7 @@ check: setup
 bench: setup
 	$(BIN)/python -m benchmarks.engine --data $(DATA)
 	$(BIN)/python -m benchmarks.long
+	$(BIN)/python -m benchmarks.long_step
 	$(BIN)/python -m benchmarks.samples
 
 bench-peers: setup

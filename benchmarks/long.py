@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +38,21 @@ SIDES = {
 }
 
 
-def measure(dialogues: Dialogues, turns: int, console: Console) -> Iterator[dict[str, Any]]:
-    """Have the sides hold the dialogues in turn; which is first changes with the turn. The figures
-    after each."""
+def measure(
+    dialogues: Dialogues, names: Sequence[str], turns: int, console: Console
+) -> Iterator[dict[str, Any]]:
+    """Have the sides of these names hold the dialogues in turn; which is first changes with the
+    turn. The figures after each."""
     folder = str(locate(BUNDLED).folder)
-    held: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
+    held: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with written(dialogues) as file:
         sides = {
-            name: Process(module, file, folder, ROUNDS, TOKENS, DTYPE, "--warm-up", "4")
-            for name, module in SIDES.items()
+            name: Process(SIDES[name], file, folder, ROUNDS, TOKENS, DTYPE, "--warm-up", "4")
+            for name in names
         }
         try:
             for turn in range(turns):
-                for name in list(SIDES)[:: -1 if turn % 2 else 1]:
+                for name in names[:: -1 if turn % 2 else 1]:
                     held[name].append(sides[name].hold(CHUNK))
                 rates = {name: round(_rate(each[-1]), 1) for name, each in held.items()}
                 console.print(f"turn {turn + 1} of {turns}: {rates} tokens per CPU second")
@@ -67,7 +69,8 @@ def _rate(once: dict[str, Any]) -> float:
 def _figures(dialogues: Dialogues, held: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     rates = {name: [_rate(once) for once in each] for name, each in held.items()}
     result: dict[str, Any] = {}
-    for name in ("ours", "undrafted"):
+    mine = [name for name in held if name != "batched"]
+    for name in mine:
         ratios = [a / b for a, b in zip(rates[name], rates["batched"], strict=True)]
         key = "tokens_ratio" if name == "ours" else "tokens_ratio_without_drafts"
         result |= {key: statistics.median(ratios), f"{key}_of_turns": ratios}
@@ -84,7 +87,7 @@ def _figures(dialogues: Dialogues, held: dict[str, list[dict[str, Any]]]) -> dic
         "replies_cut_off": sum(length == TOKENS for length in lengths),
         "drafted_per_token": ours["drafted"] / ours["generated"],
     }
-    for name in ("ours", "undrafted"):
+    for name in mine:
         gaps = differing(dialogues, held[name][0]["tokens"], theirs["tokens"])
         result[f"{name}_dialogues_differing"] = len(gaps)
         result[f"{name}_gaps_where_differing"] = gaps
@@ -141,13 +144,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--write", type=Path, default=ROOT / "benchmarks" / "long.json")
+    parser.add_argument("--without-undrafted", action="store_true", help="leave the third side out")
     given = parser.parse_args()
+    names = [name for name in SIDES if name != "undrafted" or not given.without_undrafted]
     console = Console()
     name = processor("cpu")
     console.print(f"{name}, {DTYPE}", highlight=False)
+    known = json.loads(given.write.read_text("utf-8")) if given.write.exists() else {}
+    kept = {"step": known["step"]} if "step" in known else {}  # of long_step.py
     result: dict[str, Any] = {}
-    for measured in measure(long_dialogues.make(DIALOGUES), given.turns, console):
-        result = {"processor": name, "dtype": DTYPE, **measured}
+    for measured in measure(long_dialogues.make(DIALOGUES), names, given.turns, console):
+        result = {
+            "processor": name,
+            "dtype": DTYPE,
+            "turns": len(measured["tokens_ratio_of_turns"]),
+        }
+        result |= measured | kept
         given.write.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for key, value in result.items():
         if isinstance(value, int | float):

@@ -236,7 +236,7 @@ def attention(
         scores = torch.bmm(q, k.transpose(1, 2)).view(count, kv_heads, per_kv, most, columns)
         if softcap is not None:
             scores = torch.tanh(scores / softcap) * softcap
-        scores[..., group.first :] += group.mask
+        scores[..., group.first :].add_(group.mask)  # += would copy them, too
         if s_aux is not None:
             sink = s_aux.view(1, kv_heads, per_kv, 1, 1).expand(count, -1, -1, most, 1)
             scores = torch.cat([scores, sink.to(scores.dtype)], dim=-1)
