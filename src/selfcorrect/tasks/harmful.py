@@ -65,9 +65,9 @@ def make(source: Source) -> Lettered:
     ``text`` and ``label``, the columns, where they have other names than :data:`TEXTS` and
     :data:`LABELS` or there are several; ``harmful``, which value of a label is of harmful texts,
     true (1) or false (0), where the column's name doesn't say; ``shuffle`` (the two options in an
-    order drawn from the seed and the example's id; otherwise yes comes first). A cluster is what the data say, else the
-    text itself. Figures: ``false_alarms`` (harmless texts called harmful) and ``misses`` (harmful
-    texts called harmless), of the answers that could be read.
+    order drawn from the seed and the example's id; otherwise yes comes first). A cluster is what
+    the data say, else the text itself. Figures: ``false_alarms`` (harmless texts called
+    harmful) and ``misses`` (harmful texts called harmless), of the answers that could be read.
 
     Raises:
         UserError: for missing data or columns, and labels that can't be told, with file and line.
