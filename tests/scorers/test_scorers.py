@@ -34,6 +34,7 @@ def test_profanity_knows_rude_words_from_polite_ones() -> None:
     ("name", "said"),
     [
         ("profanty", "did you mean 'profanity'?"),
+        ("none", "'none' leaves the answers ungraded; name a scorer: profanity, classifier:ID"),
         ("classifier", "is no scorer: write classifier:ID"),
         ("profanity:x", "is no scorer: write profanity"),
         ("judge: ", "is no scorer: write judge:MODEL"),

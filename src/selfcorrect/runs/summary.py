@@ -135,8 +135,14 @@ def own_of(run: Run) -> tuple[Own, str]:
     task, note = task_of_run(run)
     values, scores = run.header.values or _values(run, task), run.scores
     theirs = scores.values.items() if scores else ()
-    further = {apart_from(name, run.taken): text for name, text in theirs}
-    return Own(run.outcome, {**values, **further}, task.figures if task else {}), note
+    taken = run.taken if theirs else set()
+    further = {apart_from(name, taken): text for name, text in theirs}
+    return Own(
+        run.outcome,
+        {**values, **further},
+        task.figures if task else {},
+        tuple(getattr(task, "columns", ())),
+    ), note
 
 
 def margins_of(run: Run, own: Own) -> dict[str, float]:
@@ -159,7 +165,8 @@ def outcome_table(own: Own, within: Mapping[str, float]) -> dict[str, Any]:
 
 def panel_of(run: Run, own: Own) -> Panel:
     """A run's records as arrays."""
-    return panel(run.chunks(columns_needed(own.outcome)), tuple(own.values), own.outcome)
+    stated = (*own.values, *own.columns)
+    return panel(run.chunks(columns_needed(own.outcome)), stated, own.outcome)
 
 
 def _of_records(run: Run) -> list[str]:
