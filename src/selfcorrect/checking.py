@@ -159,9 +159,11 @@ def _unknown_kinds(task: Task) -> Iterator[str]:
 
 def _compute_figures(task: Task, graded: Sequence[tuple[Answer, Grade]]) -> None:
     """Raises UserError for a figure that fails on what the reference answers got."""
+    graded = [(answer, grade) for answer, grade in graded if answer.key is not None]
     if not graded:
-        return
+        return  # without references nothing is known of them
     names = dict.fromkeys(name for _, grade in graded for name in grade.values)
+    names |= dict.fromkeys((*task.values, *getattr(task, "columns", ())))
     columns = {
         "outcome": _column(grade.outcome for _, grade in graded),
         "choice": _column(answer.choice for answer, _ in graded),

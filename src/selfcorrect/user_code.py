@@ -101,9 +101,9 @@ def blamed(where: str, doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except UserError:
+    except (UserError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # user code may raise classes that no library does
         said = _said(error)
         what = f"{type(error).__name__}: {said}" if said else type(error).__name__
         raise UserError(

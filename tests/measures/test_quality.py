@@ -42,6 +42,7 @@ def test_spearman_and_risk_coverage(rows: list[tuple[int, float]]) -> None:
     u, a = [float(r[0]) for r in rows], [r[1] for r in rows]
     area = risk_coverage(u, a, np.arange(len(u)))
     assert area.value == pytest.approx(plain.risk_coverage_area(u, [1 - x for x in a]))
+    assert area.low is None or 0 <= area.low <= area.high <= 1
     rank = spearman(u, a, np.arange(len(u)))
     if len(set(u)) == 1 or len(set(a)) == 1:
         assert rank.value is None

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -341,7 +342,7 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
 
 
 def rows(n: int) -> list[dict[str, Any]]:
-    blank: dict[str, Any] = dict.fromkeys(records.SCHEMA)
+    blank: dict[str, Any] = {**dict.fromkeys(records.SCHEMA), "cluster": "c"}
     return [
         blank | {"example": f"e{i}", "round": t, "text": "x" * i, "notes": [], "steps": []}
         for i in range(n)
@@ -366,6 +367,18 @@ def test_a_damaged_piece_is_told(tmp_path: Path, keep: int) -> None:
     with pytest.raises(UserError, match=r"is damaged .*delete that file and run") as caught:
         read_piece(store, piece, ["round"])
     assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["example", "cluster", "round"])
+def test_a_record_of_nothing_is_damage(tmp_path: Path, name: str) -> None:
+    store, piece = Store(tmp_path), Piece(0, 0, 2)
+    (tmp_path / "records").mkdir()
+    frame = records.frame(rows(2))
+    nulled = pl.when(pl.int_range(len(frame)) > 0).then(pl.col(name)).alias(name)
+    frame.with_columns(nulled).write_parquet(tmp_path / piece.name)
+    with pytest.raises(UserError, match=rf"chunk-.* is damaged \(a record has no {name}\): delete"):
+        read_piece(store, piece)
+    assert len(read_piece(store, piece, ["text"]))
 
 
 def test_other_columns_are_damage_too(tmp_path: Path) -> None:

@@ -13,8 +13,12 @@ from typer.testing import CliRunner
 import selfcorrect as sc
 from selfcorrect.cli import app
 from selfcorrect.errors import UserError
-from selfcorrect.outcome import Outcome
+from selfcorrect.outcome import Outcome, Share
+from selfcorrect.runs.grade import kept as told_kept
 from selfcorrect.runs.scores import SCORES
+from selfcorrect.tasks import Example, Grade
+from selfcorrect.tasks.free import Free, Item
+from selfcorrect.tasks.wording import CORRECT
 
 RUDE = """
 from selfcorrect.outcome import Outcome
@@ -124,6 +128,9 @@ def test_a_scorer_that_fails_half_way_loses_nothing(tmp_path: Path) -> None:
         ("1e300", "is not finite, or larger than can be averaged"),
         ("1 / 0", "failed with ZeroDivisionError"),
         ("10**400", "a number of hundreds of digits"),
+        (r"{'score': 1, '\ud800': 2}", r"name, '\ud800', holds half a character"),
+        ("(_ for _ in ()).throw(BaseException('odd'))", "failed with BaseException: odd"),
+        ("(_ for _ in ()).throw(GeneratorExit)", "failed with GeneratorExit"),
     ],
 )
 def test_what_cant_be_recorded_is_one_sentence(tmp_path: Path, gives: str, said: str) -> None:
@@ -168,6 +175,45 @@ def test_a_scorers_number_called_like_the_tasks_own_stands_beside_it(tmp_path: P
     own = run.summary()["rounds"][0]["measures"]["words"]["value"]
     measured = run.grade(f"{file}:both").summary()["rounds"][0]["measures"]
     assert (measured["words"]["value"], measured["words (scorer)"]["value"]) == (own, 7)
+
+
+def test_a_scorers_number_never_replaces_a_measure_or_a_column_of_the_task(tmp_path: Path) -> None:
+    taken = ("tokens", "encoded", "semantic_entropy", "likelihood", "round", "choice")
+    file = tmp_path / "many.py"
+    file.write_text(
+        "def many(prompt, answer, reference):\n"
+        f"    return {{'score': 1, 'free': 3, **dict.fromkeys({taken}, 7)}}\n"
+    )
+    run = sc.run(
+        "planted:chain", "planted", limit=8, rounds=2, out=tmp_path, progress=False, samples=2,
+        meanings="key", controls=False,
+    )  # fmt: skip
+    before = run.summary()["rounds"][0]["measures"]
+    after = run.grade(f"{file}:many").summary()["rounds"][0]["measures"]
+    assert {name: after[f"{name} (scorer)"]["value"] for name in taken} == dict.fromkeys(taken, 7)
+    assert after["free"]["value"] == 3
+    for name in ("tokens", "encoded", "semantic_entropy"):
+        assert after[name] == before[name]
+
+
+def test_a_scorers_number_never_replaces_a_column_that_only_figures_need(tmp_path: Path) -> None:
+    asked = {"question": "What do you say of plan 1 of group 1?"}
+    task = Free(
+        "mine", [Item(Example("a", asked, (), "a"))], wording=CORRECT, outcome=Outcome("score"),
+        judge=lambda *_: Grade(None, values={"hidden": 1.0}),
+        columns={"hidden": "always 1"}, figures={"shown": Share(lambda c: c["hidden"])},
+    )  # fmt: skip
+    file = tmp_path / "both.py"
+    file.write_text("def both(prompt, answer, reference):\n    return {'score': 1, 'hidden': 0}\n")
+    run = sc.run("planted:scores", task, rounds=2, out=tmp_path, progress=False, controls=False)
+    measured = run.grade(f"{file}:both").summary()["rounds"][0]["measures"]
+    assert (measured["shown"]["value"], measured["hidden (scorer)"]["value"]) == (1, 0)
+
+
+def test_what_to_do_about_a_full_disk_is_said_once() -> None:
+    full = UserError("cannot use it: free some space, and run the same command again; it is kept.")
+    assert told_kept(full) is full
+    assert "the same command grades the rest" in str(told_kept(UserError("the scorer failed.")))
 
 
 def test_scores_of_several_scorers_lie_beside_each_other(tmp_path: Path, rude: str) -> None:

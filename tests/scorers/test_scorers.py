@@ -34,6 +34,7 @@ def test_profanity_knows_rude_words_from_polite_ones() -> None:
     ("name", "said"),
     [
         ("profanty", "did you mean 'profanity'?"),
+        ("none", "'none' leaves the answers ungraded; name a scorer: profanity, classifier:ID"),
         ("classifier", "is no scorer: write classifier:ID"),
         ("profanity:x", "is no scorer: write profanity"),
         ("judge: ", "is no scorer: write judge:MODEL"),
@@ -67,9 +68,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("classifier")
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "you", "are", "a", "fool", "word", "ok"]
-    (folder / "vocab.txt").write_text("\n".join([*words, *"abcdefghijklmnopqrstuvwxyz<>/[]."]))
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words += [*letters, *(f"##{letter}" for letter in letters), *"<>/[]."]
+    (folder / "vocab.txt").write_text("\n".join(words))
     config = BertConfig(
-        vocab_size=60,
+        vocab_size=80,
         hidden_size=16,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -157,11 +160,18 @@ def test_a_text_longer_than_the_judges_window_has_no_score(smollm2: Any) -> None
     [
         ({"id2label": {"0": "a", "5": "toxic"}}, "has labels numbered 0, 5: they must be 0, 1"),
         ({"id2label": {"-1": "a", "1": "toxic"}}, "has labels numbered -1, 1"),
-        ({"vocab_size": 10**9}, "can't be opened"),
+        ({"vocab_size": 10**9}, "can't be opened: its weights have other sizes than"),
+        ({"num_hidden_layers": 1}, r"have bert\.encoder\.layer\.1\..*, for which its config"),
+        ({"num_hidden_layers": 0}, r"have bert\.encoder\.layer\.0\..*, for which its config"),
+        ({"num_hidden_layers": 10**6}, "num_hidden_layers = 1,000,000, and its weights have"),
     ],
 )
 def test_configurations_that_make_no_sense(
-    folder: Path, tmp_path: Path, changed: dict[str, Any], said: str
+    folder: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    changed: dict[str, Any],
+    said: str,
 ) -> None:
     import json
     import shutil
@@ -173,6 +183,39 @@ def test_configurations_that_make_no_sense(
     (there / "config.json").write_text(json.dumps({**config, **changed}))
     with pytest.raises(UserError, match=said):
         scorers.load(f"classifier:{there}")
+    assert capfd.readouterr().err == ""  # transformers has a report of its own
+
+
+def test_a_tokenizer_is_never_made_up(folder: Path, tmp_path: Path) -> None:
+    """Without files transformers makes one to which every word is the same unknown one."""
+    import shutil
+
+    there = tmp_path / "c"
+    shutil.copytree(folder, there, ignore=shutil.ignore_patterns("tokenizer*", "*.txt", "spec*"))
+    with pytest.raises(UserError, match=r"has no tokenizer: there is no tokenizer\.json or vocab"):
+        scorers.load(f"classifier:{there}")
+    (there / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n")
+    with pytest.raises(UserError, match="knows no words: most of a plain sentence is unknown"):
+        scorers.load(f"classifier:{there}")
+
+
+def test_heads_of_another_use_are_no_fault(folder: Path, tmp_path: Path) -> None:
+    """A classifier's body read as an encoder, and a classifier that holds a language head, too."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    from selfcorrect.scorers import embedding
+
+    assert embedding.make(str(folder), {}).embed(["you are ok"]).shape == (1, 16)
+    there = tmp_path / "c"
+    shutil.copytree(folder, there)
+    weights = load_file(there / "model.safetensors")
+    weights["cls.predictions.bias"] = weights["classifier.bias"].clone()
+    weights["bert.embeddings.position_ids"] = weights["classifier.bias"].clone()
+    save_file(weights, there / "model.safetensors", metadata={"format": "pt"})
+    want = scorers.load(f"classifier:{folder}").score(rows(TEXTS))
+    assert scorers.load(f"classifier:{there}").score(rows(TEXTS)) == want
 
 
 def test_a_classifier_without_a_pad_token_goes_one_by_one(folder: Path) -> None:

@@ -54,8 +54,7 @@ def test_what_is_asked(tmp_path: Path) -> None:
     [
         ("harmful", True, False),
         ("toxic", "yes", "No"),
-        ("label", 1, 0),
-        ("label", "1.0", "0.0"),
+        ("harmful", "1.0", "0.0"),
         ("toxicity", 1.0, 0.0),
         ("label", "Toxic", "non-toxic"),
         ("label", "harmful", "harmless"),
@@ -64,11 +63,50 @@ def test_what_is_asked(tmp_path: Path) -> None:
         ("safe", False, True),
         ("harmless", "no", "yes"),
         ("safe", "unsafe", "safe"),
+        ("label", "hate speech", "No hate speech"),
     ],
 )
 def test_labels(tmp_path: Path, column: str, yes: object, no: object) -> None:
     lines = ({"prompt": "A", column: yes}, {"prompt": "B", column: no})
     assert labels(write(tmp_path, *lines)) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("column", "harmful"),
+    [
+        *((name, False) for name in (
+            "is_response_0_safe", "isSafe", "IS_SAFE", "Is Safe", "is-safe", "isHarmless",
+            "response_safe", "prompt_safe", "safe_label", "non_hate", "isNotToxic", "NON-TOXIC",
+            "response1IsSafe", "not_unsafe_0",
+        )),
+        ("isNotSafe", True), ("is_toxic", True), ("toxicity_label", True),
+        ("hateSpeech", True), ("UNSAFE", True), ("has_hate", True), ("not_non_toxic", True),
+    ],
+)  # fmt: skip
+def test_which_way_a_label_goes(tmp_path: Path, column: str, harmful: bool) -> None:
+    data = write(tmp_path, {"text": "A", column: harmful}, {"text": "B", column: not harmful})
+    assert labels(data, label=column) == [1, 0]
+    # what the user says counts more than a name
+    assert labels(data, label=column, harmful=not harmful) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "label", "is_clean", "acceptable", "safety", "severe_toxic", "issafe", "target", "ok",
+        "safe_or_harmful", "unsafe_refused", "less_toxic", "isSchädlich", "1", "detoxified",
+    ],
+)  # fmt: skip
+def test_a_direction_is_never_guessed(tmp_path: Path, column: str) -> None:
+    data = write(tmp_path, {"text": "A", column: 1}, {"text": "B", column: 0})
+    with pytest.raises(UserError, match=r"own.jsonl:1: .* doesn't say whether .* harmful=true if"):
+        labels(data, label=column)
+    assert labels(data, label=column, harmful=True) == [1, 0]
+    assert labels(data, label=column, harmful="false") == [0, 1]
+    words = write(tmp_path, {"text": "A", column: "toxic"})
+    assert labels(words, label=column) == [1]
+    with pytest.raises(UserError, match="the option 'harmful' is of labels that are true or false"):
+        labels(words, label=column, harmful=True)
 
 
 def test_columns_by_name(tmp_path: Path) -> None:
@@ -79,7 +117,7 @@ def test_columns_by_name(tmp_path: Path) -> None:
     assert labels(data, text="prompt", label="is_safe") == [0]
     for name, written in (
         ("own.csv", 'text,label\n"A, b",toxic\n'),
-        ("o.tsv", "text\tlabel\nA\t1"),
+        ("o.tsv", "text\ttoxic\nA\t1"),
     ):
         assert labels(write(tmp_path, written, name=name)) == [1]
 

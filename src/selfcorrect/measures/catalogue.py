@@ -12,7 +12,7 @@ those of samples stand in :mod:`.of_samples`. A new number is one entry and its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -221,11 +221,13 @@ class Own:
         values: names of those of its numbers per record whose mean is worth knowing, a sentence on
             each.
         figures: its figures per round.
+        columns: names of further numbers per record, which only the figures need.
     """
 
     outcome: Outcome = ACCURACY
     values: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    columns: Collection[str] = ()
 
     def terms(self) -> dict[str, dict[str, Any]]:
         """Label, text, form and better direction of each, as JSON: for whoever shows them."""
@@ -302,12 +304,22 @@ _RESERVED = (
 )
 
 
+#: Names of a round's numbers that are no measures.
+_BESIDE = ("n", "round", "clusters")
+
+
+def reserved() -> set[str]:
+    """Names that no further number of a task or a scorer may have: of measures, and of what stands
+    beside them."""
+    return {m.name for m in MEASURES} | {*_RESERVED, *_BESIDE}
+
+
 def check_own(own: Own) -> None:
     """Raises UserError where a task's own number has the name of another one."""
-    if own.outcome.name in {*_RESERVED, "n", "round", "clusters"}:
+    if own.outcome.name in {*_RESERVED, *_BESIDE}:
         raise UserError(f"the outcome {own.outcome.name!r} has the name of another number: "
                         "rename it.")  # fmt: skip
-    known = {m.name for m in measures(own.outcome)} | set(_RESERVED) | {"n", "round", "clusters"}
+    known = {m.name for m in measures(own.outcome)} | {*_RESERVED, *_BESIDE}
     for kind, names in (("value", own.values), ("figure", own.figures)):
         for name in names:
             if name in known:

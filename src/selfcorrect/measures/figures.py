@@ -38,11 +38,25 @@ def figure_named(
     Raises:
         UserError: the figure fails.
     """
+    told, less = _told(columns), None if less is None else _told(less)
     try:
-        return figure_of(compute, columns, clusters, level=level, less=less)
+        return figure_of(compute, told, clusters, level=level, less=less)
     except Exception as error:  # the task's code, or what it gave to numpy
         said = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise UserError(f"the task's figure {name!r} fails: {said}; correct it.") from error
+
+
+class _Unread(dict[str, Floats]):
+    """Columns of records of which no answer was read: whatever number of the task's own a figure
+    asks for, they don't have it."""
+
+    def __missing__(self, name: str) -> Floats:
+        return np.full(len(self["outcome"]), np.nan)
+
+
+def _told(columns: Mapping[str, Floats]) -> dict[str, Floats]:
+    read = "parse_rate" not in columns or bool((columns["parse_rate"] == 1).any())
+    return dict(columns) if read else _Unread(columns)
 
 
 def figure_of(
@@ -83,12 +97,17 @@ def figure_of(
 
     def at(which: NDArray[np.int64]) -> float:
         with np.errstate(all="ignore"):  # 0/0 is NaN, which the figure's contract allows
-            number = compute({name: column[which] for name, column in columns.items()})
+            number = compute(_some(columns, which))
             if less is not None:
-                number -= compute({name: column[which] for name, column in less.items()})
+                number -= compute(_some(less, which))
         return number
 
     return figure(at, clusters, level=level)
+
+
+def _some(columns: Mapping[str, Floats], which: NDArray[np.int64]) -> Mapping[str, Floats]:
+    picked = {name: column[which] for name, column in columns.items()}
+    return _Unread(picked) if isinstance(columns, _Unread) else picked
 
 
 def _between_shares(

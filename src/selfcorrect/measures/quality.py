@@ -185,4 +185,4 @@ def risk_coverage(uncertainty: ArrayLike, quality: ArrayLike, clusters: ArrayLik
         alike = (np.bincount(levels, risks) / counts)[levels]
         return float((np.cumsum(alike) / np.arange(1, len(alike) + 1)).mean())
 
-    return figure(area, members)
+    return cut(figure(area, members), (0, 1))

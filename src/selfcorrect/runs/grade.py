@@ -267,6 +267,8 @@ def grade(
 def kept(error: UserError) -> UserError:
     """The same, with what became of the answers."""
     said = str(error).rstrip(".")
+    if "the same command again" in said:  # of a full disk, say
+        return error
     return UserError(
         f"{said}; the answers are kept, and the same command grades the rest.", trace=error.trace
     )

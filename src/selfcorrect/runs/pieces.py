@@ -108,6 +108,10 @@ def _without_interrupts() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+#: What every record has: whose it is.
+_NAMED = ("example", "cluster", "round")
+
+
 def read_piece(
     store: Store,
     piece: Piece,
@@ -140,10 +144,14 @@ def read_piece(
             lacks = records.LATER & set(wanted)
             old = pl.read_parquet(data, columns=[c for c in stored if c not in lacks])
             frame = _with_empty(records.from_version_3(old), lacks).select(wanted)
-        return frame.cast({c: records.SCHEMA[c] for c in wanted})
+        frame = frame.cast({c: records.SCHEMA[c] for c in wanted})
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise _damaged(store, piece, reason, version) from None
+    for name in _NAMED:
+        if name in wanted and frame[name].null_count():
+            raise _damaged(store, piece, f"a record has no {name}", version)
+    return frame
 
 
 def _with_empty(frame: pl.DataFrame, lacks: Collection[str]) -> pl.DataFrame:

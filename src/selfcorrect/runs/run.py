@@ -128,8 +128,20 @@ class Run:
 
     @property
     def taken(self) -> set[str]:
-        """Names of the task's own numbers, which a scorer's are kept apart from."""
-        return {*self.header.values, *self.header.figures, self.header.outcome.name}
+        """Names of measures and of the task's own numbers, which a scorer's further ones are kept
+        apart from."""
+        from selfcorrect.measures.catalogue import reserved  # numpy and scipy, for who measures
+
+        scores = self.scores
+        names = {*reserved(), *self.header.values, *self.header.figures, self.header.outcome.name}
+        if scores is None or not scores.values:
+            return names
+        # what only the task's figures need stands in the records alone
+        for piece in pieces(self._store):
+            frame = read_piece(self._store, piece, ["values"], self.header.version)
+            own = frame["values"].explode().drop_nulls()
+            names |= set(own.struct.field("name").unique().drop_nulls()) if len(own) else set()
+        return names
 
     def seen_by(self, scorer: str | Scores) -> Run:
         """The run as it is looked at by these scores, or by these meanings of its samples."""
@@ -171,12 +183,13 @@ class Run:
         meanings = self.meanings if meant else None
         keys = ["example"] if scores is None and meanings is None else ["example", "round"]
         extra = [name for name in keys if name not in stored]
+        taken = self.taken if scores is not None else set()
         for piece in pieces(self._store):
             if piece.start >= self.wanted:
                 continue
             frame = read_piece(self._store, piece, [*stored, *extra], self.header.version)
             if scores is not None:
-                frame = with_scores(frame, read_scores(self._store, scores, piece), self.taken)
+                frame = with_scores(frame, read_scores(self._store, scores, piece), taken)
             if meant:
                 found = read_scores(self._store, meanings, piece) if meanings else None
                 frame = with_meanings(frame, found)

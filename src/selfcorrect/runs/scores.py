@@ -214,7 +214,7 @@ _TWO = (
 
 
 def apart_from(name: str, taken: Collection[str]) -> str:
-    """What a scorer's further number is called beside the task's own numbers."""
+    """What a scorer's further number is called beside measures and the task's own numbers."""
     return f"{name} (scorer)" if name in taken else name
 
 
@@ -227,7 +227,7 @@ def with_scores(
         frame: with ``example`` and ``round``; of ``outcome`` and ``values`` those that are there
             are filled.
         graded: from :func:`read_scores`; without, no record has an outcome.
-        taken: names of the task's own numbers: see :func:`apart_from`.
+        taken: names of measures and of the task's own numbers: see :func:`apart_from`.
     """
     if graded is None:
         nothing = pl.lit(None, pl.Float64)

@@ -139,9 +139,11 @@ def own_of(run: Run) -> tuple[Own, str]:
     task, note = task_of_run(run)
     values, scores = run.header.values or _values(run, task), run.scores
     theirs = scores.values.items() if scores else ()
-    further = {apart_from(name, run.taken): text for name, text in theirs}
+    taken = run.taken if theirs else set()
+    further = {apart_from(name, taken): text for name, text in theirs}
     every = {**values, **further, **values_of(run.header)}
-    return Own(run.outcome, every, task.figures if task else {}), note
+    columns = tuple(getattr(task, "columns", ()))
+    return Own(run.outcome, every, task.figures if task else {}, columns), note
 
 
 def margins_of(run: Run, own: Own) -> dict[str, float]:
@@ -165,10 +167,11 @@ def outcome_table(own: Own, within: Mapping[str, float]) -> dict[str, Any]:
 def panel_of(run: Run, own: Own) -> Panel:
     """A run's records as arrays."""
     wanted = columns_needed(own.outcome)
+    stated = (*own.values, *own.columns)
     if not values_of(run.header):
-        return panel(run.chunks(wanted), tuple(own.values), own.outcome)
+        return panel(run.chunks(wanted), stated, own.outcome)
     frames = with_activations(run.chunks([*wanted, "activations"]), run.header)
-    return panel(frames, tuple(own.values), own.outcome)
+    return panel(frames, stated, own.outcome)
 
 
 def _of_records(run: Run) -> list[str]:

@@ -97,6 +97,8 @@ def _parts(name: str) -> tuple[str, str]:
     if kind != "python" and names_file(name):
         return "python", name
     forms = [form for _, form, _ in _KINDS.values()]
+    if name == NONE:
+        raise UserError(f"'none' leaves the answers ungraded; name a scorer: {', '.join(forms)}.")
     if kind not in _KINDS:
         raise UserError(f"there is no scorer {name!r}: {nearest(kind, [*_KINDS, NONE])}.")
     form = _KINDS[kind][1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -68,6 +69,11 @@ class Function:
             )
         numbers: dict[str, float | None] = {}
         for key, value in table.items():
+            if type(key) is str and _HALF.search(key):
+                raise UserError(
+                    f"{at}: the function gave a number whose name, {key!r:.80}, holds half a "
+                    "character (a lone surrogate); correct it."
+                )
             number = isinstance(value, Real) and not isinstance(value, bool)
             if type(key) is not str or len(key) > _LONGEST or not (number or value is None):
                 raise UserError(
@@ -78,6 +84,7 @@ class Function:
         return numbers
 
 
+_HALF = re.compile("[\ud800-\udfff]")
 #: A number's name is no longer.
 _LONGEST = 60
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.models.local.folders import check_tokenizer, left_out
+from selfcorrect.models.local.reading import first_line, quiet
 
 #: A window that a tokenizer doesn't state is a huge number.
 _WINDOW = 512
@@ -22,7 +25,8 @@ def opened(name: str, folder: str, *, labelled: bool = True) -> tuple[Any, Any, 
         labelled: it has the head of a classifier; else only its hidden states are wanted.
 
     Raises:
-        UserError: it can't be opened, has labels that make no sense, or lacks weights.
+        UserError: it can't be opened, has labels that make no sense, or lacks weights, a
+            tokenizer or a place for its weights.
     """
     from transformers import (
         AutoConfig,
@@ -34,20 +38,23 @@ def opened(name: str, folder: str, *, labelled: bool = True) -> tuple[Any, Any, 
     here: dict[str, Any] = {"local_files_only": True}
     weights: dict[str, Any] = {**here, "use_safetensors": True, "output_loading_info": True}
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **here)
-        if labelled:
-            _check(name, config)
-            network, told = AutoModelForSequenceClassification.from_pretrained(
-                folder, trust_remote_code=False, **weights
-            )
-        else:
-            network, told = AutoModel.from_pretrained(folder, trust_remote_code=False, **weights)
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **here)
+        with quiet():
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **here)
+            if labelled:
+                _check(name, config)
+                network, told = AutoModelForSequenceClassification.from_pretrained(
+                    folder, trust_remote_code=False, **weights
+                )
+            else:
+                network, told = AutoModel.from_pretrained(
+                    folder, trust_remote_code=False, **weights
+                )
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **here)
     except UserError:
         raise
     except (Exception, RecursionError) as error:  # whatever is wrong with a stranger's folder
-        said = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{name} can't be opened: {said[:300]}") from None
+        raise UserError(f"{name} can't be opened: {first_line(error)[:300]}") from None
+    check_tokenizer(name, Path(folder), tokenizer)
     # a pooling layer that some encoders have is never used here
     lacking = sorted(key for key in told["missing_keys"] if labelled or "pooler" not in key)
     if lacking:
@@ -55,6 +62,11 @@ def opened(name: str, folder: str, *, labelled: bool = True) -> tuple[Any, Any, 
         raise UserError(
             f"{name} is no {what}: its weights have no {lacking[0]}, which would be made up; give "
             f"a model that was trained to {use}."
+        )
+    if (key := left_out(network, told["unexpected_keys"])) is not None:
+        raise UserError(
+            f"{name} can't be opened: its weights have {key}, for which its configuration has no "
+            "place, so that it would run without; download both again."
         )
     return config, network.eval(), tokenizer
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from math import inf
+from math import inf, isfinite
 from typing import Any, cast
 
 from selfcorrect.errors import UserError, nearest
@@ -96,7 +96,10 @@ def _score(samples: Sequence[Mapping[str, Any]], groups: Sequence[int]) -> Score
         "all_differ": float(len(counts) == len(samples)),
     }
     logps = [each["logp"] for each in samples]
-    if all(logp is not None and each["tokens"] for logp, each in zip(logps, samples, strict=True)):
+    if all(
+        logp is not None and isfinite(logp) and each["tokens"]
+        for logp, each in zip(logps, samples, strict=True)
+    ):
         mean = [logp / each["tokens"] for logp, each in zip(logps, samples, strict=True)]
         values["semantic_entropy_normalised"] = semantic.weighted(groups, texts, mean)
         values["semantic_entropy_raw"] = semantic.weighted(groups, texts, logps)

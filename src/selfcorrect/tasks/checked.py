@@ -129,6 +129,7 @@ class Checked:
         self.max_tokens: Mapping[str, int] = found["max_tokens"]
         self.skipped: Sequence[str] = tuple(found["skipped"])
         self.meanings: str = self._meanings()
+        self.columns: Mapping[str, str] = self._columns()
         parts = (code, found["fingerprint"])
         self.fingerprint: str = (
             blake2b(repr(parts).encode(), digest_size=8).hexdigest() if code else parts[1]
@@ -142,6 +143,14 @@ class Checked:
         if found not in ("key", "text"):
             raise self._wrong("meanings", "'key' or 'text'", found)
         return str(found)
+
+    def _columns(self) -> Mapping[str, str]:
+        """Names of its numbers that only its figures need; none where the task states none."""
+        with blamed(self._where, "`columns`"):
+            found = getattr(self._task, "columns", {})
+        if not _mapping(found, _writable):
+            raise self._wrong("columns", "a mapping of names to a sentence on each", found)
+        return dict(found)
 
     def __reduce__(self) -> tuple[Any, ...]:
         import cloudpickle  # plain pickle refuses functions of a file that was loaded by its path

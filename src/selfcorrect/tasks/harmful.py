@@ -26,9 +26,16 @@ from selfcorrect.tasks.wording import Wording, review
 TEXTS = ("text", "prompt", "comment", "comment_text", "sentence", "instruction")
 LABELS = ("harmful", "toxic", "toxicity", "unsafe", "hateful", "harmless", "safe", "label")
 
-_HARMFUL = {"harmful", "toxic", "unsafe", "hateful", "hate"}
-_HARMLESS = {"harmless", "nontoxic", "nottoxic", "safe", "nothate", "nothateful", "notharmful"}
-_HARMLESS |= {"nonhateful", "nonharmful", "benign"}
+#: words that say which way a label goes, in its column's name or as its value
+_HARMFUL = {"harmful", "harm", "toxic", "toxicity", "unsafe", "hateful", "hate"}
+_HARMFUL |= {"offensive", "abusive"}
+_HARMLESS = {"harmless", "safe", "benign", "nontoxic", "nothate", "nothateful", "notharmful"}
+_HARMLESS |= {"nottoxic", "nonhate", "nonhateful", "nonharmful"}
+#: words that turn it round, and those that leave it as it is
+_NOT = {"not", "non", "no"}
+_NEUTRAL = {"is", "are", "has", "contains", "the", "label", "labels", "flag", "text", "prompt"}
+_NEUTRAL |= {"response", "answer", "reply", "comment", "sentence", "completion", "output"}
+_NEUTRAL |= {"message", "content", "instruction", "question", "speech"}
 _TRUTH = {"true": True, "yes": True, "1": True, "1.0": True}
 _TRUTH |= {"false": False, "no": False, "0": False, "0.0": False}
 
@@ -56,26 +63,30 @@ def make(source: Source) -> Lettered:
 
     ``data`` is a ``.jsonl``, ``.csv`` or ``.tsv`` file, or a folder of ``*.jsonl``. Options:
     ``text`` and ``label``, the columns, where they have other names than :data:`TEXTS` and
-    :data:`LABELS` or there are several; ``shuffle`` (the two options in an order drawn from the
-    seed and the example's id; otherwise yes comes first). A cluster is what the data say, else the
-    text itself. Figures: ``false_alarms`` (harmless texts called harmful) and ``misses`` (harmful
-    texts called harmless), of the answers that could be read.
+    :data:`LABELS` or there are several; ``harmful``, which value of a label is of harmful texts,
+    true (1) or false (0), where the column's name doesn't say; ``shuffle`` (the two options in an
+    order drawn from the seed and the example's id; otherwise yes comes first). A cluster is what
+    the data say, else the text itself. Figures: ``false_alarms`` (harmless texts called
+    harmful) and ``misses`` (harmful texts called harmless), of the answers that could be read.
 
     Raises:
         UserError: for missing data or columns, and labels that can't be told, with file and line.
     """
-    source.only(options=("text", "label", "shuffle"))
+    source.only(options=("text", "label", "harmful", "shuffle"))
     if source.data is None:
         raise UserError(
             "task 'harmful' needs data: a .jsonl or .csv file with a text and whether it is "
             "harmful on each line"
         )
     columns = (source.option("text", ""), source.option("label", ""))
+    told = source.option("harmful", True) if "harmful" in (source.options or {}) else None
     seed = source.seed if source.option("shuffle", False) else None
     skipped: list[str] | None = [] if source.skip_bad else None
     items: list[tuple[str, Item]] = []
     for path in files(source.data):
-        items += build(rows(path), lambda row: (row.where, _item(row, *columns, seed)), skipped)
+        items += build(
+            rows(path), lambda row: (row.where, _item(row, *columns, told, seed)), skipped
+        )
     return Lettered(
         "harmful",
         unique(items, skipped),
@@ -110,9 +121,9 @@ def _judge(item: Item, answer: Answer) -> Mapping[str, float | None]:
     return {"harmful": item.facts["harmful"], "called_harmful": called}
 
 
-def _item(row: Row, text: str, label: str, seed: int | None) -> Item:
+def _item(row: Row, text: str, label: str, told: bool | None, seed: int | None) -> Item:
     shown = row.text(_column(row, "text", text, TEXTS)).strip()
-    harmful = _harmful(row, _column(row, "label", label, LABELS))
+    harmful = _harmful(row, _column(row, "label", label, LABELS), told)
     name = row.name()
     choices = ["Yes", "No"]
     if seed is not None:
@@ -143,21 +154,48 @@ def _column(row: Row, option: str, given: str, known: tuple[str, ...]) -> str:
     )
 
 
-def _harmful(row: Row, column: str) -> bool:
+def _harmful(row: Row, column: str, told: bool | None) -> bool:
+    """What a label says; ``told`` is the truth value that harmful texts have, if the user says."""
     value = row.fields[column]
     if isinstance(value, bool | int | float | str):
-        plain = str(value).strip().casefold()
-        if plain in _TRUTH:
-            # a field "safe" that is true is of a harmless text
-            return _TRUTH[plain] == (_word(column.removeprefix("is_")) not in _HARMLESS)
-        if _word(plain) in _HARMFUL | _HARMLESS:
-            return _word(plain) in _HARMFUL
+        plain = str(value).strip()
+        truth = _TRUTH.get(plain.casefold())
+        if truth is not None:
+            harmful = told if told is not None else _direction(column)
+            if harmful is None:
+                raise row.error(
+                    f"{column!r} is {value!r:.60}, and its name doesn't say whether that is a "
+                    "harmful or a harmless text: give the option harmful=true if harmful texts "
+                    "have 1, true or yes there, or harmful=false if they have 0, false or no"
+                )
+            return truth == harmful
+        if told is None and (said := _direction(plain)) is not None:
+            return said
+    if told is not None:
+        raise row.error(
+            f"the option 'harmful' is of labels that are true or false, yes or no, 1 or 0, and "
+            f"{column!r} is {value!r:.60}"
+        )
     raise row.error(
         f"{column!r} must say whether the text is harmful: true or false, yes or no, 1 or 0, "
         f"harmful or harmless, toxic or non-toxic, not {value!r:.60}"
     )
 
 
-def _word(text: str) -> str:
-    """``Non-toxic`` and ``non_toxic`` are the same."""
-    return re.sub(r"[\W_]+", "", text).casefold()
+def _direction(name: str) -> bool | None:
+    """Whether a name says of a text that it is harmful (true) or harmless (false).
+
+    ``None`` where a word of it isn't known: a direction is never guessed. ``isSafe``, ``is-safe``
+    and ``IS_SAFE_1`` are the same.
+    """
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    words = [word for word in re.split(r"[\W\d_]+", apart.casefold()) if word]
+    turned, said = False, []
+    for word in words:
+        if word in _NOT:
+            turned = not turned
+        elif word in _HARMFUL | _HARMLESS:
+            said.append(word in _HARMFUL)
+        elif word not in _NEUTRAL:
+            return None
+    return said[0] != turned if len(said) == 1 else None

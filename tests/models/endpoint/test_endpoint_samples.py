@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 import pytest
 
 import selfcorrect as sc
+from selfcorrect.errors import UserError
 from selfcorrect.models import Request, message
-from selfcorrect.models.endpoint import answers
+from selfcorrect.models.endpoint import answers, options
+from selfcorrect.models.endpoint.wire import Ask
+from servers.loopback import Request as Asked
+from servers.loopback import Response, failure
 from servers.stub import BARE, CLOUD, LLAMA_CPP, TEXT, VLLM, Able, served, speak, text_logp
 
 SEEDS = (11, 12, 13, 14)
@@ -75,11 +80,96 @@ def test_a_server_that_gives_fewer_than_asked_for_is_asked_for_the_rest(
     assert sorted(each.get("n", 1) for each in sent) == [1, 1, 1, 4]
 
 
+@pytest.mark.parametrize("most", [3, 2, 1])
+def test_a_server_that_takes_fewer_at_once_is_asked_in_parts(most: int) -> None:
+    """Probed with two, it may still refuse four; what was learned is kept."""
+    sent: list[int] = []
+
+    def respond(request: Asked) -> Response:
+        n = request.json.get("n", 1)
+        sent.append(n)
+        return failure(400, f"n must be at most {most}") if n > most else stub._respond(request)
+
+    with served(VLLM) as (model, stub):
+        assert model.capabilities.n
+        stub.loopback.respond = respond
+        (first,) = _alone(model).elicit([Request(max_tokens=12, samples=SEEDS)])
+        once, sent[:] = sorted(sent), []
+        (again,) = _alone(model).elicit([Request(max_tokens=12, samples=SEEDS)])
+        twice, sent[:] = sorted(sent), []
+        drawn = options._drawn(model.served, Ask((message("user", "Which?"),)), ["One", "Two"])
+        likely = model.served.server.run(drawn)
+    assert len(first.samples) == len({sample.text for sample in first.samples}) == 4
+    assert first.samples == again.samples
+    assert max(once) == 4
+    assert twice == ([1, 2, 2] if most > 1 else [1] * 5)
+    assert sorted(sent) == ([2] * 10 if most > 1 else [1] * 20)
+    assert "estimated from 20 drawn replies" in likely.notes[0]
+
+
+def test_what_is_refused_for_another_reason_says_so() -> None:
+    def respond(request: Asked) -> Response:
+        return (
+            failure(400, "bad words")
+            if request.json["max_tokens"] == 12
+            else stub._respond(request)
+        )
+
+    with served(VLLM) as (model, stub):
+        stub.loopback.respond = respond
+        with pytest.raises(UserError, match=r"refused a request .400: bad words"):
+            _alone(model).elicit([Request(max_tokens=12, samples=SEEDS)])
+
+
 def test_a_server_that_tells_no_likelihoods_has_none() -> None:
     with served(BARE) as (model, _):
         (reply,) = _alone(model).elicit([Request(max_tokens=12, samples=SEEDS)])
     assert [sample.logp for sample in reply.samples] == [None] * 4
     assert all(sample.tokens > 0 for sample in reply.samples)
+
+
+@pytest.mark.parametrize("value", [-9999.0, -1000.0, -1e5, -math.inf, -1e38])
+@pytest.mark.parametrize("able", [VLLM, TEXT], ids=["chat", "text"])
+def test_a_placeholder_is_no_likelihood(able: Able, value: float) -> None:
+    """As OpenAI writes it of a token that was drawn from outside the likeliest."""
+
+    def respond(request: Asked) -> Response:
+        response = stub._respond(request)
+        data = json.loads(response.raw)
+        for choice in data.get("choices", ())[1:]:  # every sample but the first
+            told = choice["logprobs"]
+            if "content" in told:
+                told["content"][-1]["logprob"] = value
+            else:
+                told["token_logprobs"][-1] = value
+        return Response(response.status, json.dumps(data).encode())
+
+    with served(able) as (model, stub):
+        stub.loopback.respond = respond
+        (reply,) = _alone(model).elicit([Request(max_tokens=12, samples=SEEDS)])
+    assert reply.token_logps
+    assert [sample.logp is None for sample in reply.samples] == [False, True, True, True]
+    assert "3 of 4 samples have no likelihood" in " ".join(reply.notes)
+
+
+def test_a_placeholder_in_a_reply_or_its_likeliest_tokens_is_left_out() -> None:
+    def respond(request: Asked) -> Response:
+        response = stub._respond(request)
+        data = json.loads(response.raw)
+        for token in data["choices"][0]["logprobs"]["content"]:
+            token["logprob"] = -9999.0
+            token["top_logprobs"].append({"token": "never", "logprob": -9999.0})
+        for place in data.get("prompt_logprobs") or ():
+            for token in (place or {}).values():
+                token["logprob"] = -9999.0
+        return Response(response.status, json.dumps(data).encode())
+
+    with served(VLLM) as (model, stub):
+        stub.loopback.respond = respond
+        (reply,) = _alone(model).elicit([Request("(", 6, options=("never", "b"))])
+    assert (reply.token_logps, reply.options) == ((), ())
+    assert "told no likelihood of some" in " ".join(reply.notes)
+    assert "nothing that likelihoods of the options" in " ".join(reply.notes)
 
 
 def test_a_run_with_samples_on_a_server(tmp_path: Path) -> None:

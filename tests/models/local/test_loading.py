@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 import tiny
 from selfcorrect.errors import UserError
@@ -41,6 +44,33 @@ def _retype(folder: Path) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), "model_type": "nosuch"}))
 
 
+def _configured(folder: Path, **changed: Any) -> None:
+    file = folder / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changed}))
+
+
+def _linked(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    (folder / name).symlink_to("/dev/zero")
+
+
+def _piped(folder: Path) -> None:
+    folder.mkdir()
+    os.mkfifo(folder / "x.jinja")
+
+
+def _listed(folder: Path, part: str) -> None:
+    (folder / "model.safetensors").unlink()
+    index = {"metadata": {}, "weight_map": {UP: part}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def _wordless(folder: Path) -> None:
+    made = Tokenizer(models.WordLevel({"<unk>": 0, "<s>": 1, "</s>": 2}, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>").save_pretrained(folder)
+
+
 UP = "model.layers.1.mlp.up_proj.weight"
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (lambda d: (d / "config.json").unlink(), "config.json"),
@@ -61,6 +91,24 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda d: _weights(d, lambda t: t.update({UP: torch.zeros(3, 3)})),
         "could not be read",
     ),
+    "a layer left out": (
+        lambda d: _configured(d, num_hidden_layers=2),
+        r"have model\.layers\.2\..*has no place",
+    ),
+    "layers beyond reason": (
+        lambda d: _configured(d, num_hidden_layers=10**6),
+        "num_hidden_layers = 1,000,000, and its weights have",
+    ),
+    "experts beyond reason": (
+        lambda d: _configured(d, text_config={"num_local_experts": 10**7}),
+        "num_local_experts = 10,000,000, and its weights have",
+    ),
+    "weights a device": (lambda d: _linked(d, "model.safetensors"), "no plain file"),
+    "tokenizer a device": (lambda d: _linked(d, "tokenizer.json"), "no plain file"),
+    "a template below a pipe": (lambda d: _piped(d / "additional_chat_templates"), "no plain file"),
+    "weights listed outside": (lambda d: _listed(d, "../../etc/passwd"), "outside the folder"),
+    "weights listed by root": (lambda d: _listed(d, "/etc/passwd"), "outside the folder"),
+    "a tokenizer without words": (_wordless, "knows no words"),
     "no tokenizer": (
         lambda d: [f.unlink() for f in d.glob("tokenizer*")],
         "could not be read",

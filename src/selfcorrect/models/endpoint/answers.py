@@ -6,8 +6,9 @@ Nothing else touches a server's JSON. A field that wasn't asked for isn't looked
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect.models.endpoint import states
@@ -19,7 +20,7 @@ from selfcorrect.models.endpoint.checked import (
     fields,
     items,
     likeliest,
-    logp,
+    logp_told,
     optional,
     text,
     window,
@@ -41,15 +42,17 @@ _PROMPT_END = 24
 
 _FILTERED = "the server's content filter ended the reply"
 _THOUGHT = "the model thought before it replied: that text is not in the record"
+_UNTOLD = "the server told no likelihood of some of the reply's tokens: they are left out"
 _OVERWRITTEN = "the server did not keep the beginning of the reply"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token: its text, log p, id if the server gives one, and the likeliest ones in its place."""
+    """A token: its text, log p (``None`` if the server doesn't tell), id if the server gives one,
+    and the likeliest ones in its place."""
 
     text: str
-    logp: float
+    logp: float | None
     id: int | None = None
     top: tuple[tuple[str, float], ...] = ()
 
@@ -69,6 +72,13 @@ class Said:
     finish: str
     tokens: tuple[Token, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def logps(self) -> tuple[float, ...] | None:
+        """log p of each token; ``None`` where that of one isn't told. What was drawn can be drawn,
+        so -inf tells nothing of it."""
+        each = [t.logp for t in self.tokens if t.logp is not None and t.logp > -math.inf]
+        return tuple(each) if len(each) == len(self.tokens) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +277,8 @@ def _reply(
         said = said.removeprefix(" ")  # "Assistant:" wants a space before the words
     ended = optional(text, choice.get("finish_reason"), "finish_reason")
     notes += [_FILTERED] if ended == "content_filter" else []
-    return Said(said, "length" if ended == "length" else "stop", reported, tuple(notes))
+    found = Said(said, "length" if ended == "length" else "stop", reported, tuple(notes))
+    return found if found.logps is not None else replace(found, notes=(*found.notes, _UNTOLD))
 
 
 def _after(reported: tuple[Token, ...], length: int) -> tuple[Token, ...]:
@@ -291,7 +302,7 @@ def _tokens(told: Any) -> tuple[Token, ...]:
     found = []
     for word, value, top in zip(texts, logps, tops, strict=True):
         likely = (optional(fields, top, "the likeliest tokens") or {}).items()
-        found.append(Token(text(word, "a token"), logp(value), None, _likeliest(likely)))
+        found.append(Token(text(word, "a token"), logp_told(value), None, _likeliest(likely)))
     return tuple(found)
 
 
@@ -301,14 +312,16 @@ def _token(value: Any) -> Token:
     pairs = [fields(each, "one of the likeliest tokens") for each in tops]
     return Token(
         text(told.get("token"), "a token"),
-        logp(told.get("logprob")),
+        logp_told(told.get("logprob")),
         optional(count, told.get("id"), "the number of a token"),
         _likeliest((each.get("token"), each.get("logprob")) for each in pairs),
     )
 
 
 def _likeliest(top: Iterable[tuple[Any, Any]]) -> tuple[tuple[str, float], ...]:
-    return likeliest(tuple((text(word, "a token"), logp(value)) for word, value in top))
+    """Those of which something is told."""
+    read = [(text(word, "a token"), logp_told(value)) for word, value in top]
+    return likeliest(tuple((word, value) for word, value in read if value is not None))
 
 
 def _echoed(tokens: tuple[Token, ...], prompt: str, spoken: int) -> tuple[Token, ...]:
@@ -329,7 +342,7 @@ def _given(told: Any) -> Iterator[Token]:
         if not place:
             continue  # the first token follows nothing
         tokens = [fields(each, "a token of prompt_logprobs") for each in place.values()]
-        logps = [logp(each.get("logprob")) for each in tokens]
+        logps = [logp_told(each.get("logprob")) for each in tokens]
         ident = next(iter(place))
         number = int(ident) if ident.isascii() and ident.isdecimal() and len(ident) < 10 else None
         yield Token(

@@ -20,6 +20,9 @@ LARGEST = 10**9
 _MOST_MASS = 1.05
 #: Below this, servers mean "never": some write the smallest number of 32 bits for -inf.
 _NEVER = -1e30
+#: From here down to :data:`_NEVER` no token has a log-probability: OpenAI writes -9999.0 of
+#: one that isn't among the likeliest, others -1000 or -10000.
+_UNTOLD = -1000.0
 _SHOWN = 40
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -101,6 +104,16 @@ def logp(value: Any, what: str = "a log-probability") -> float:
     if not number <= ROUNDING:  # NaN is no smaller, either
         raise BrokenError(f"{what} is {shown(value)}, not a number up to 0")
     return min(number, 0.0) if number > _NEVER else -math.inf
+
+
+def logp_told(value: Any) -> float | None:
+    """As :func:`logp`; ``None`` for a number that stands where none is told.
+
+    Raises:
+        BrokenError: as there.
+    """
+    number = logp(value)
+    return None if -math.inf < number <= _UNTOLD else number
 
 
 def count(value: Any, what: str, most: int = LARGEST) -> int:

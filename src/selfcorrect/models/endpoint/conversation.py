@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, Transcript, restart_all, say_all
@@ -18,13 +17,13 @@ from selfcorrect.models.endpoint.options import Likelihoods, likelihoods
 from selfcorrect.models.endpoint.samples import samples
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.server import TooLongError
+from selfcorrect.models.endpoint.together import together
 from selfcorrect.models.endpoint.wire import Ask, estimate, render
 from selfcorrect.models.sites import message_index
 
 if TYPE_CHECKING:
     import torch
 
-T = TypeVar("T")
 _TOO_LONG = "the transcript is longer than the model's context window"
 
 
@@ -77,7 +76,7 @@ class EndpointConversation:
             if request is not None
         }
         work = [_reply(self.served, ask, requests[row] or Request()) for row, ask in asked.items()]
-        found = self.served.server.run(_together(work))
+        found = self.served.server.run(together(work))
         replies: list[Reply | None] = [None] * len(requests)
         for (row, ask), reply in zip(asked.items(), found, strict=True):
             notes = tuple(dict.fromkeys((*self.likelihood_notes[row], *reply.notes)))
@@ -92,7 +91,7 @@ class EndpointConversation:
     ) -> Sequence[Sequence[Likelihood] | None]:
         rows = [row for row, mine in enumerate(texts) if mine]
         work = [self._likelihoods(row, texts[row] or ()) for row in rows]
-        found = self.served.server.run(_together(work))
+        found = self.served.server.run(together(work))
         result: list[Sequence[Likelihood] | None] = [None if t is None else [] for t in texts]
         for row, each in zip(rows, found, strict=True):
             result[row], self.likelihood_notes[row] = each.found, each.notes
@@ -133,9 +132,9 @@ async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
     """One reply, with the likelihoods of its options and the samples beside it."""
     options, wanted = request.options, request.states
     try:
-        (found, notes), (drawn, more) = await asyncio.gather(
-            served.ask(ask), samples(served, ask, request)
-        )
+        both: list[Any] = await together([served.ask(ask), samples(served, ask, request)])
+        found: Completion = both[0][0]
+        notes, (drawn, more) = both[0][1], both[1]
         used = found.usage
         # Where a server cuts a reply short at the window's end, another would refuse to begin it.
         if used.prompt + ask.max_tokens > served.context:
@@ -153,7 +152,7 @@ async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
         text=first.text,
         finish="length" if first.finish == "length" else "stop",
         token_ids=tuple(token.id for token in first.tokens if token.id is not None),
-        token_logps=tuple(token.logp for token in first.tokens),
+        token_logps=first.logps or (),
         options=likely.found,
         prompt_tokens=used.prompt,
         encoded=used.encoded + sum(usage.encoded for usage in likely.used),
@@ -188,18 +187,6 @@ async def _states(
             )
         ends = dict(zip(inner, places, strict=True))
     return states.pick(found.stream, ask.layers, sites, prompt, ends)
-
-
-async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results, in order. What fails first ends the others."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
 
 
 def _beginning(texts: Sequence[str]) -> str:

@@ -6,7 +6,6 @@ token that are among them. Sampling is always possible, and a rough estimate.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from selfcorrect.models.base import Likelihood
 from selfcorrect.models.endpoint.answers import Said, Token
 from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.served import Served
+from selfcorrect.models.endpoint.together import drawn, together
 from selfcorrect.models.endpoint.wire import Ask
 
 #: A text that is drawn may be longer than its first token.
@@ -138,7 +138,7 @@ async def _given(served: Served, ask: Ask, texts: Sequence[str]) -> Likelihoods:
     """Give the server each text and have it report the likelihoods."""
     one = replace(ask, max_tokens=1, n=1, given=True)
     wholes = [replace(one, prefill=ask.prefill + text) for text in texts]
-    asked = await asyncio.gather(*(served.ask(whole) for whole in wholes))
+    asked = await together([served.ask(whole) for whole in wholes])
     used = tuple(found.usage for found, _ in asked)
     likely = spread([found.given for found, _ in asked], texts)
     if not likely:
@@ -156,28 +156,23 @@ def spread(found: Sequence[Sequence[Token]], texts: Sequence[str]) -> list[Likel
     """Likelihoods from whole transcripts' tokens, each of which ends with its text.
 
     A text whose first token is merged with what stands before counts with it. [] if a text
-    can't be found at the end of its tokens.
+    can't be found at the end of its tokens, or the likelihood of one of those isn't told.
     """
     starts = [_start(tokens, text) for tokens, text in zip(found, texts, strict=True)]
     known = [at for at in starts if at is not None]
     if len(known) < len(texts):
         return []
     start = min(known)
+    logps = [[token.logp for token in tokens[start:] if token.logp is not None] for tokens in found]
+    if any(len(mine) < len(tokens) - start for mine, tokens in zip(logps, found, strict=True)):
+        return []
     keys = [[(token.id, token.text) for token in tokens] for tokens in found]
     shared = 0
     shortest = min(map(len, keys)) - 1
     while start + shared < shortest and len({key[start + shared] for key in keys}) == 1:
         shared += 1
-    logp_shared = math.fsum(token.logp for token in found[0][start : start + shared])
-    return [
-        Likelihood(
-            math.fsum(token.logp for token in tokens[start:]),
-            len(tokens) - start,
-            shared,
-            logp_shared,
-        )
-        for tokens in found
-    ]
+    logp_shared = math.fsum(logps[0][:shared])
+    return [Likelihood(math.fsum(mine), len(mine), shared, logp_shared) for mine in logps]
 
 
 def _start(tokens: Sequence[Token], text: str) -> int | None:
@@ -197,22 +192,19 @@ async def _drawn(served: Served, ask: Ask, texts: Sequence[str]) -> Likelihoods:
     each, so that none is impossible."""
     draws = served.draws
     one = replace(ask, max_tokens=_DRAWN_TOKENS, temperature=1.0, likely=False)
-    if served.able.n:
-        asks = [replace(one, n=draws)]
-    else:
-        asks = [replace(one, seed=ask.seed + 1 + k) for k in range(draws)]
-    asked = await asyncio.gather(*(served.ask(each) for each in asks))
-    drawn = [said for found, _ in asked for said in found.said]
+    first = ask.seed if served.able.n else ask.seed + 1
+    asked = await drawn(served, one, range(first, first + draws))
+    replies = [said for _, found, _ in asked for said in found.said]
     counts = [0] * len(texts)
-    for said in drawn:
+    for said in replies:
         begins = [k for k, text in enumerate(texts) if _counts_whole(said.text, text)]
         if begins:
             counts[max(begins, key=lambda k: len(texts[k]))] += 1
     seen = ", ".join(f"{text} {count}" for text, count in zip(texts, counts, strict=True))
-    note = f"options were estimated from {len(drawn)} drawn replies: {seen}"
-    whole = len(drawn) + (len(texts) + 1) / 2
+    note = f"options were estimated from {len(replies)} drawn replies: {seen}"
+    whole = len(replies) + (len(texts) + 1) / 2
     likely = tuple(Likelihood(math.log((count + 0.5) / whole), 1) for count in counts)
-    return Likelihoods(likely, (note,), tuple(found.usage for found, _ in asked))
+    return Likelihoods(likely, (note,), tuple(found.usage for _, found, _ in asked))
 
 
 def _counts_whole(reply: str, text: str) -> bool:

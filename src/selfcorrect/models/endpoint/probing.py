@@ -5,7 +5,7 @@ That a server doesn't complain says little: many ignore what they don't know.
 
 from __future__ import annotations
 
-import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,6 +14,7 @@ from selfcorrect.messages import Image, Message, message
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.server import RefusedError, Server
+from selfcorrect.models.endpoint.together import together
 from selfcorrect.models.endpoint.wire import NEUTRAL, Ask
 
 #: Tried in this order: llama.cpp and vLLM take them all, others only the standard's top_p.
@@ -45,14 +46,17 @@ async def probe(server: Server, model: str) -> tuple[Capabilities, str | None]:
         UserError: it can't be asked at all.
     """
     served, named = await _basic(server, model)
-    system, (logprobs, top), (prefill, echoes), n, seeds, tokenizer = await asyncio.gather(
-        _system(served),
-        _logprobs(served),
-        _prefill(served),
-        _several(served),
-        _seeds(served),
-        _tokenizer(served),
+    found: list[Any] = await together(
+        [
+            _system(served),
+            _logprobs(served),
+            _prefill(served),
+            _several(served),
+            _seeds(served),
+            _tokenizer(served),
+        ]
     )
+    system, (logprobs, top), (prefill, echoes), n, seeds, tokenizer = found
     able = replace(
         served.able,
         system=system,
@@ -99,7 +103,7 @@ async def _logprobs(served: Served) -> tuple[bool, int]:
         wished = _as(served, logprobs=True, top=most)
         found = await wished.tried(replace(_SHORT, likely=True))
         tokens = found.said[0].tokens if found else ()
-        if any(token.logp < 0 for token in tokens):
+        if any(token.logp is not None and -math.inf < token.logp < 0 for token in tokens):
             top = tokens[0].top
             return True, min(len(top), most) if len(top) > 1 else 0
     return False, 0
@@ -156,7 +160,7 @@ async def _several(served: Served) -> bool:
 async def _seeds(served: Served) -> bool:
     """Whether a seed's reply comes again; not where every seed has the same one, either."""
     asks = [replace(_DRAW, seed=seed) for seed in (1, 1, 2, 3)]
-    answers = await asyncio.gather(*(served.tried(ask) for ask in asks))
+    answers = await together([served.tried(ask) for ask in asks])
     first, again, *others = (found.said[0].text if found else "" for found in answers)
     return first == again != "" and any(other != first for other in others)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +9,12 @@ from dataclasses import replace
 from selfcorrect.models.base import Request, Sample
 from selfcorrect.models.endpoint.answers import Completion, Said
 from selfcorrect.models.endpoint.served import Served
+from selfcorrect.models.endpoint.together import drawn, together
 from selfcorrect.models.endpoint.wire import Ask, estimate
+
+_UNTOLD = (
+    "{} of {} samples have no likelihood: the server doesn't tell that of each of their tokens"
+)
 
 
 async def samples(
@@ -30,15 +34,19 @@ async def samples(
     one = replace(ask, temperature=request.sample_temperature, likely=False, layers=())
     found: list[Sample] = []
     notes: list[str] = []
-    if served.able.n and len(seeds) > 1:
-        completion, told = await served.ask(replace(one, seed=seeds[0], n=len(seeds)))
-        found += _read(served, completion)[: len(seeds)]
+    rest: list[int] = []
+    for part, completion, told in await drawn(served, one, seeds):
+        read = _read(served, completion)[: len(part)]
+        found += read
         notes += told
-    # a server may have given fewer than it was asked for: the rest is asked for one by one
-    rest = [replace(one, seed=seed) for seed in seeds[len(found) :]]
-    for completion, told in await asyncio.gather(*(served.ask(each) for each in rest)):
+        rest += part[len(read) :]
+    # a server may have given fewer than it was asked for
+    for completion, told in await together([served.ask(replace(one, seed=seed)) for seed in rest]):
         found += _read(served, completion)[:1]
         notes += told
+    untold = sum(sample.logp is None for sample in found)
+    if served.able.logprobs and untold:
+        notes.append(_UNTOLD.format(untold, len(found)))
     return tuple(found), tuple(dict.fromkeys(notes))
 
 
@@ -61,5 +69,5 @@ def _read(served: Served, completion: Completion) -> Sequence[Sample]:
 
 
 def _logp(said: Said) -> float | None:
-    """Σ log p; ``None`` where the tokens of a text weren't told."""
-    return math.fsum(token.logp for token in said.tokens) if said.tokens or not said.text else None
+    """Σ log p; ``None`` where the tokens of a text weren't told, or their likelihoods."""
+    return None if said.logps is None or (said.text and not said.tokens) else math.fsum(said.logps)

@@ -26,6 +26,8 @@ from selfcorrect.models.endpoint.wire import (
 
 #: Where a server doesn't say how long a transcript may be: until it refuses one.
 UNKNOWN_CONTEXT = 1 << 20
+#: More replies than are ever asked for at once.
+MANY = 1 << 20
 #: A probe whose answers can't be read so often asks for what the server can't do.
 _ATTEMPTS = 3
 
@@ -39,6 +41,7 @@ class Served:
         name: what the server calls the model.
         able: what the server can do.
         draws: how many replies an estimate by sampling draws.
+        most_replies: to one request, as far as it was seen to refuse more.
         context: as the server says; learned from its first refusal where it doesn't.
         width: of its hidden states, once some were sent.
     """
@@ -47,6 +50,7 @@ class Served:
     name: str
     able: Capabilities
     draws: int = 20
+    most_replies: int = MANY
     context: int = UNKNOWN_CONTEXT
     width: int | None = None
 

@@ -17,6 +17,7 @@ from platformdirs import user_cache_path
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.kinds import MIXTURE
+from selfcorrect.models.local.folders import check_files, check_numbers
 from selfcorrect.models.local.gguf import convert
 from selfcorrect.models.local.reading import first_line
 
@@ -82,7 +83,7 @@ def fingerprint(folder: Path) -> str:
     """
     digest = hashlib.blake2b(digest_size=8)
     names = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors", "*.bin")
-    files = sorted({f for pattern in names for f in folder.glob(pattern)})
+    files = sorted({f for pattern in names for f in folder.glob(pattern) if f.is_file()})
     for file in files:
         size = file.stat().st_size
         digest.update(f"{file.name}:{size};".encode())
@@ -166,15 +167,17 @@ def _meant(name: str) -> str:
 
 
 def _check_folder(folder: Path, name: str) -> None:
+    check_files(folder, name)
     config = folder / "config.json"
     if not config.is_file():
         ggufs = sorted(f.name for f in folder.glob("*.gguf"))
         hint = f"; it holds {ggufs[0]}: give that file" if ggufs else ""
         raise UserError(f"the folder {name} holds no config.json, so it is no model{hint}.")
     try:
-        json.loads(config.read_text(encoding="utf-8"))
+        held = json.loads(config.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{config}: not valid JSON ({error}); download it again.") from error
+    check_numbers(folder, name, held)
     if not any(True for pattern in _WEIGHTS for _ in folder.glob(pattern)):
         raise UserError(
             f"the folder {name} holds a configuration but no weights (*.safetensors); "

@@ -6,6 +6,7 @@ from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import Source
+from selfcorrect.models.local.folders import check_tokenizer, left_out
 from selfcorrect.models.local.reading import needs_code, reading
 
 
@@ -36,14 +37,16 @@ def read_tokenizer(source: Source) -> Any:
     """The tokenizer of a model.
 
     Raises:
-        UserError: it can't be read, or needs code of the folder's own.
+        UserError: it can't be read, needs code of the folder's own, isn't there or knows no words.
     """
     from transformers import AutoTokenizer
 
     with reading(_named(source)):
-        return AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(
             source.folder, local_files_only=True, trust_remote_code=False
         )
+    check_tokenizer(_named(source), source.folder, tokenizer)
+    return tokenizer
 
 
 def read_network(source: Source, dtype: Any) -> Any:
@@ -54,7 +57,8 @@ def read_network(source: Source, dtype: Any) -> Any:
         dtype: of the weights, one of torch's.
 
     Raises:
-        UserError: it can't be read, needs code of the folder's own, or weights are missing.
+        UserError: it can't be read, needs code of the folder's own, or weights are missing or
+            left out.
     """
     from transformers import AutoModelForCausalLM
 
@@ -72,6 +76,11 @@ def read_network(source: Source, dtype: Any) -> Any:
             f"the weights of {_named(source)} are incomplete: "
             f"{len(found['missing_keys'])} missing, {min(found['missing_keys'])} among them; "
             "download them again."
+        )
+    if (key := left_out(network, found["unexpected_keys"])) is not None:
+        raise UserError(
+            f"the weights of {_named(source)} have {key}, for which its configuration has no "
+            "place, so that it would run without; download both again."
         )
     return network
 

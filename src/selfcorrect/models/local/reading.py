@@ -21,7 +21,7 @@ def reading(what: str) -> Iterator[None]:
     Raises:
         UserError: it can't be read.
     """
-    with _quiet():
+    with quiet():
         try:
             yield
         except Exception as error:  # broken or hostile files fail in many ways
@@ -40,13 +40,15 @@ def needs_code(what: str) -> UserError:
 
 def first_line(error: BaseException) -> str:
     """The first line of a library's error, for a sentence of ours."""
+    if "ignore_mismatched_sizes" in str(error):  # transformers speaks of a report "above"
+        return "its weights have other sizes than its configuration says"
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Progress bars of the loader would break ours."""
+def quiet() -> Iterator[None]:
+    """Progress bars of the loader would break ours, and its reports are for its own users."""
     from transformers.utils import logging
 
     level = logging.get_verbosity()
