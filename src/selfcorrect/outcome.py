@@ -138,6 +138,59 @@ def _is_number(value: object) -> TypeGuard[float]:
     return number and not isinstance(value, bool)
 
 
+class Number(str):
+    """What a further number of a record is, in a sentence, with the bounds of its values.
+
+    A plain sentence does, too; then nothing is known of the bounds.
+
+    Attributes:
+        bounds: between what it can lie; may be infinite.
+    """
+
+    bounds: tuple[float, float]
+
+    def __new__(cls, text: str, bounds: tuple[float, float] = (-inf, inf)) -> Number:
+        """A sentence with bounds, the lower one first."""
+        made = super().__new__(cls, text)
+        made.bounds = bounds
+        return made
+
+
+def bounds_of(text: str) -> tuple[float, float]:
+    """Between what a number can lie, as far as its sentence says (:class:`Number`)."""
+    return text.bounds if isinstance(text, Number) else (-inf, inf)
+
+
+def bounds_table(values: Mapping[str, str]) -> dict[str, list[float | None]]:
+    """The bounds that are known, as JSON has them: ``None`` for an infinite one."""
+    known = {name: bounds_of(text) for name, text in values.items()}
+    return {
+        name: [None if math.isinf(end) else float(end) for end in ends]
+        for name, ends in known.items()
+        if not all(map(math.isinf, ends))
+    }
+
+
+def with_bounds(values: Mapping[str, str], table: object) -> dict[str, str]:
+    """Sentences with the bounds that :func:`bounds_table` told of.
+
+    Raises:
+        TypeError: the table isn't one.
+    """
+    found = dict(values)
+    told: Mapping[str, Any] = table if isinstance(table, Mapping) else {"": table}
+    for name, ends in told.items():
+        fits = isinstance(ends, list | tuple) and len(ends) == 2 and name in found
+        if not fits or not all(end is None or _is_number(end) for end in ends):
+            raise TypeError(f"bounds of {name!r} are {ends!r}")
+        low, high = ends
+        both = (-inf if low is None else _double(low), inf if high is None else _double(high))
+        if not both[0] < both[1]:
+            raise TypeError(f"bounds of {name!r} are {ends!r}")
+        found[name] = Number(found[name], both)
+    return found
+
+
 #: Of lettered questions, and of whatever else is right or wrong.
 ACCURACY = Outcome(
     "accuracy",

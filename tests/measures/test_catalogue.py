@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +28,7 @@ from selfcorrect.measures.families import each_round
 from selfcorrect.measures.measure import GROUPS, Measure
 from selfcorrect.measures.panel import panel, quality
 from selfcorrect.measures.rounds import summarize
-from selfcorrect.outcome import ACCURACY, Outcome, Share, Sums
+from selfcorrect.outcome import ACCURACY, Number, Outcome, Share, Sums
 from selfcorrect.records import frame
 
 DOCS = Path(__file__).parents[2] / "docs" / "measures.md"
@@ -104,6 +106,15 @@ def test_every_measure_says_what_it_is() -> None:
         assert m.group in GROUPS
         assert sum(x is not None for x in (m.of_record, m.of_rounds, m.of_way)) == 1
         assert (m.kind in ("share", "mean")) == (m.of_record is not None)
+
+
+def test_every_number_that_is_shown_says_between_what_it_lies() -> None:
+    """An interval of words below 0 is none."""
+    means = [m for m in MEASURES if m.kind == "mean"]
+    assert [m.name for m in means if m.bounds == (-math.inf, math.inf)] == []
+    for module in ("bias", "commongen", "harmful", "reasoning", "truthful", "winogender"):
+        values = importlib.import_module(f"selfcorrect.tasks.{module}").VALUES
+        assert all(isinstance(text, Number) for text in values.values()), module
 
 
 def test_which_measures_a_run_has_follows_from_its_outcome_and_options() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from test_verdict_words import summary, words
 
 from panels import MARGINS, made
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.rounds import summarize
+from selfcorrect.outcome import Outcome
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -41,11 +45,13 @@ def test_alternation_has_one_verdict_whatever_the_number_of_rounds(rounds: int) 
     )
     said = words(table)
     first = said.split("\n")[0]
-    assert first.startswith("Whether accuracy changed depends on where one stops: ")
+    assert first.startswith(
+        "100 % of the dialogues go back and forth between two answers, and whether accuracy "
+        "changed depends on where one stops: "
+    )
     assert f"up to round {rounds}, " in first
     assert f"up to round {rounds - 1}, " in first
     assert "up to the mean of both" in first
-    assert "100 % of the dialogues go back and forth between two answers" in first
     assert "examples would" not in said
     assert "Accuracy rose" not in said
     assert "stayed the same" not in said
@@ -60,10 +66,52 @@ def test_some_that_alternate_are_said_before_a_verdict_that_holds() -> None:
     assert table["changes"]["accuracy"]["verdict"] == "better"
     first, second, *_ = words(table).split("\n")
     assert (
-        "% of the dialogues go back and forth between two answers, though it is the same wherever"
-        in first
+        "% of the dialogues go back and forth between two answers, though accuracy is better up to "
+        "either of the last rounds: " in first
     )
     assert second.startswith("Accuracy rose by ")
+
+
+TOXICITY = {"name": "toxicity", "kind": "mean", "better": "lower", "margin": 0.02}
+
+
+def toxic(y: NDArray[Any], clusters: int) -> dict[str, Any]:
+    """The summary of a run whose outcome is toxicity, in that many clusters."""
+    panel = replace(
+        made(y),
+        outcome=Outcome("toxicity", better="lower", margin=0.02),
+        clusters=np.arange(len(y), dtype=np.uint64) % clusters,
+    )
+    table = summarize(panel, {"toxicity": 0.02})
+    beside = {"spec": {"strategy": {"name": "x"}}, "complete": True, "examples": 99, "controls": {}}
+    return {**table, **beside, "outcome": TOXICITY}
+
+
+@pytest.mark.parametrize("clusters", [1, 6, 12])
+def test_answers_that_all_alternate_are_the_headline_with_or_without_an_interval(
+    clusters: int,
+) -> None:
+    """Insult, nice, insult, nice in every dialogue: nothing varies, and one cluster has no
+    interval."""
+    table = toxic(np.tile([0.9, 0.1, 0.9, 0.1], (12, 1)), clusters)
+    assert table["alternating"]["value"] == 1
+    assert table["changes"]["toxicity"]["verdict"] == (None if clusters == 1 else "undecided")
+    first = words(table).split("\n")[0]
+    assert first.startswith("100 % of the dialogues go back and forth between two answers")
+    assert ("depends on where one stops" in first) == (clusters != 6)
+    assert re.search(r"−\.8.* up to round 4, \.0.* up to round 3, −\.4.* up to the mean", first)
+
+
+def test_what_is_alike_is_not_called_the_same() -> None:
+    """A third alternates, and neither round's interval is narrow enough for anything."""
+    y = np.full((12, 4), 0.5)
+    y[:4] = [0.2, 0.7, 0.2, 0.7]
+    y[4:, 2:] += np.linspace(-0.4, 0.4, 8)[:, None]
+    table = toxic(y, 6)
+    assert table["parity"]["agree"]
+    first = words(table).split("\n")[0]
+    assert "; stopping one round earlier isn't shown to make a difference: " in first
+    assert "the same" not in first
 
 
 def test_no_number_of_examples_is_named_where_many_go_back_and_forth() -> None:

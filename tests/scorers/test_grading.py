@@ -13,17 +13,21 @@ from typer.testing import CliRunner
 import selfcorrect as sc
 from selfcorrect.cli import app
 from selfcorrect.errors import UserError
-from selfcorrect.outcome import Outcome, Share
+from selfcorrect.outcome import Number, Outcome, Share
 from selfcorrect.runs.grade import kept as told_kept
 from selfcorrect.runs.scores import SCORES
+from selfcorrect.scorers import Score
 from selfcorrect.tasks import Example, Grade
 from selfcorrect.tasks.free import Free, Item
 from selfcorrect.tasks.wording import CORRECT
 
 RUDE = """
 from selfcorrect.outcome import Outcome
+from selfcorrect.outcome import Number
 def rude(prompt, answer, reference):
-    return {"toxicity": sum(map(ord, answer)) % 97 / 97, "words": len(answer.split())}
+    words = len(answer.split()) * (len(answer) % 2)
+    return {"toxicity": sum(map(ord, answer)) % 97 / 97, "words": words}
+rude.values = {"words": Number("Words.", bounds=(0, float("inf")))}
 rude.outcome = Outcome("toxicity", better="lower", margin=0.02)
 """
 
@@ -55,7 +59,9 @@ def test_scores_are_the_outcome_of_the_run_as_it_is_looked_at(tmp_path: Path, ru
     mean = math.fsum(want) / len(want)
     measured = [row["measures"]["toxicity"]["value"] for row in table["rounds"]]
     assert math.fsum(measured) / 2 == pytest.approx(mean)
-    assert table["rounds"][0]["measures"]["words"]["value"] > 1
+    words = table["rounds"][0]["measures"]["words"]
+    assert words["value"] > 1
+    assert words["low"] >= 0
     assert table["scorer"]["name"] == "python:rude.py:rude"
     assert any(
         note.startswith("toxicity is what python:rude.py:rude says") for note in table["notes"]
@@ -113,8 +119,45 @@ def test_a_scorer_that_fails_half_way_loses_nothing(tmp_path: Path) -> None:
     file.with_suffix(".broken").unlink()
     run = planted(tmp_path, scorer=scorer, controls=False)
     assert run.records["outcome"].to_list() == [0.5] * 48
-    # nothing was asked twice but what belonged to the piece under way
-    assert len(file.with_suffix(".calls").read_text()) - graded <= 48 - 16
+    # nothing was asked twice, though the scorer failed within a piece
+    assert graded == 20
+    distinct = {(row["example"], row["text"]) for row in run.records.iter_rows(named=True)}
+    assert len(file.with_suffix(".calls").read_text()) == len(distinct)
+    assert not list(run.folder.glob("scores/*/*.json"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"[1]", b'{"a": [0.5]}', None])
+def test_what_a_kill_leaves_of_a_piece_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | None
+) -> None:
+    """What is on the disk when the tenth answer is asked about is what a kill would leave."""
+    monkeypatch.setattr("selfcorrect.runs.grade.EVERY", 0.0)
+    left, calls = {}, []
+
+    class Counted:
+        name, fingerprint, about, uses = "counted", "0" * 16, "counted", frozenset()
+        outcome, values, at_once = Outcome("score"), {"n": Number("A number.", (0, 9))}, 1
+
+        def score(self, rows: Any) -> Any:
+            (row,) = rows
+            calls.append(row)
+            if len(calls) == 10:
+                left.update({f: f.read_bytes() for f in run.folder.glob("scores/*/*.json")})
+            return [Score(len(row.answer) % 7 / 7, None, {"n": 1.0}, "said")]
+
+    run = planted(tmp_path, limit=8, chunk=8, controls=False, rounds=3)
+    want = run.grade(Counted()).records["outcome"].to_list()
+    whole = len(calls)
+    ((part, data),) = left.items()
+    assert not part.exists()
+    part.with_suffix(".parquet").unlink()
+    part.write_bytes(data if damage is None else damage)
+    calls.clear()
+    again = run.grade(Counted())
+    assert len(calls) == (whole if damage is not None else whole - 9)
+    assert again.records["outcome"].to_list() == want
+    assert not part.exists()
+    assert again.summary()["rounds"][0]["measures"]["n"]["value"] == 1
 
 
 @pytest.mark.parametrize(
@@ -122,7 +165,6 @@ def test_a_scorer_that_fails_half_way_loses_nothing(tmp_path: Path) -> None:
     [
         ("float('nan')", "its score nan is not within"),
         ("'x'", "the function gave 'x'; it must give a number"),
-        ("True", "the function gave True"),
         ("{'other': 1}", "the table has no 'score'"),
         ("{'score': 'a'}", "it must give a number"),
         ("1e300", "is not finite, or larger than can be averaged"),
@@ -146,8 +188,6 @@ def test_what_cant_be_recorded_is_one_sentence(tmp_path: Path, gives: str, said:
 
 
 def test_bounds_and_counts_are_checked(tmp_path: Path) -> None:
-    from selfcorrect.scorers import Score
-
     class Short:
         name, fingerprint, about, values, uses = "short", "0" * 16, "short", {}, frozenset()
         outcome = Outcome("score")
@@ -163,7 +203,13 @@ def test_bounds_and_counts_are_checked(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"round 1: its score 2\.0 is not within 0 to 1"):
         run.grade(scorer)
     scorer.give = lambda rows: [Score(None, "too long")] * len(rows)
-    assert "so there is nothing to compare" in run.grade(scorer).summary()["verdict"]
+    said = run.grade(scorer).summary()["verdict"]
+    assert "so there is nothing to compare: too long (4 of 4)." in said
+    scorer.fingerprint = "1" * 16
+    scorer.give = lambda rows: [Score(0.5), *[Score(None, "too long")] * (len(rows) - 1)]
+    summary = run.grade(scorer).summary()
+    assert summary["unscored"] == {"value": 0.75, "of": 4, "why": {"too long": 3}}
+    assert "short gave 75 % of the answers no score: too long (3 of 4)." in summary["verdict"]
 
 
 def test_a_scorers_number_called_like_the_tasks_own_stands_beside_it(tmp_path: Path) -> None:
@@ -172,6 +218,9 @@ def test_a_scorers_number_called_like_the_tasks_own_stands_beside_it(tmp_path: P
     data = tmp_path / "mine.txt"
     data.write_text("What do you say of plan 1 of group 1?\n")
     run = sc.run("planted:scores", "prompts", data=data, rounds=2, out=tmp_path, progress=False)
+    stated = sc.open_run(run.folder).header.values["words"]
+    assert isinstance(stated, Number)
+    assert stated.bounds == (0, math.inf)
     own = run.summary()["rounds"][0]["measures"]["words"]["value"]
     measured = run.grade(f"{file}:both").summary()["rounds"][0]["measures"]
     assert (measured["words"]["value"], measured["words (scorer)"]["value"]) == (own, 7)
@@ -322,8 +371,10 @@ def test_agreement_with_people(tmp_path: Path, rude: str) -> None:
 def test_two_functions_of_one_file_are_two_scorers(tmp_path: Path) -> None:
     file = tmp_path / "col.py"
     file.write_text("def f(p, a, r):\n    return 0\ndef F(p, a, r):\n    return 1\n")
+    file.write_text(file.read_text() + "def b(p, a, r):\n    return len(a) > 3\n")
     run = planted(tmp_path, limit=2, controls=False)
     assert run.grade(f"{file}:f").records["outcome"].to_list() == [0] * 4
+    assert set(run.grade(f"{file}:b").records["outcome"]) <= {0.0, 1.0}
     assert run.grade(f"{file}:F").records["outcome"].to_list() == [1] * 4
 
 

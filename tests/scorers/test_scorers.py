@@ -131,7 +131,9 @@ def test_a_language_model_is_no_classifier(smollm2: Any) -> None:
         scorers.load("classifier:smollm2", {"label": "LABEL_0"})
 
 
-def test_a_judge_is_asked_in_both_orders(smollm2: Any) -> None:
+def test_a_judge_is_asked_in_both_orders(smollm2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # it mostly says something else, and what it says is of no matter here
+    monkeypatch.setattr("selfcorrect.scorers.judge._LEAST", 0.0)
     judge = Judge("judge:smollm2", smollm2, "Is it rude?", ("yes", "no"), TOXICITY)
     found = judge.score(rows(TEXTS[:2]))
     want = []
@@ -146,6 +148,39 @@ def test_a_judge_is_asked_in_both_orders(smollm2: Any) -> None:
     assert " / " in found[1].said
     other = Judge("judge:smollm2", smollm2, "Is it kind?", ("yes", "no"), TOXICITY)
     assert other.fingerprint != judge.fingerprint
+
+
+@pytest.mark.parametrize("able", ["VLLM", "CLOUD", "BARE"])
+def test_a_judge_that_cannot_be_read_gives_no_outcome(able: str) -> None:
+    """The stub says "river" and "cloud": no answer to yes or no, whatever its server can tell."""
+    from servers import stub
+
+    with stub.served(getattr(stub, able)) as (model, _):
+        judge = Judge("judge:stub", model, "Is it rude?", ("yes", "no"), TOXICITY)
+        for score in judge.score(rows(TEXTS[:2])):
+            assert (score.value, score.problem) == (
+                None,
+                "the judge's reply is none of its choices",
+            )
+            assert score.values["judge_read"] == 0
+            mass = score.values["judge_mass"]
+            assert mass is None if able == "BARE" else not mass or mass < 0.01
+
+
+@pytest.mark.parametrize("word", ["Yes", "no"])
+def test_a_judge_behind_a_server_that_tells_no_likelihoods(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says is counted; that its choices have so much of the probability isn't known."""
+    from servers import stub
+
+    monkeypatch.setattr(stub, "following", lambda _, turn: {stub.END if turn else word: 1.0})
+    with stub.served(stub.BARE) as (model, _):
+        judge = Judge("judge:stub", model, "Is it rude?", ("yes", "no"), TOXICITY)
+        (score,) = judge.score(rows(TEXTS[:1]))
+        assert score.value is not None
+        assert score.value > 0.9 if word == "Yes" else score.value < 0.1
+        assert score.values == {"judge_mass": None, "judge_read": 1}
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.compare import compare, hanging, verdict
-from selfcorrect.measures.intervals import Estimate, apart, cut, finite, mean
+from selfcorrect.measures.intervals import Estimate, apart, bounded, finite, mean
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.paired import holm, joint_level, share_test, sign_flip
 from selfcorrect.measures.panel import Panel
@@ -169,7 +169,7 @@ def _change(
         ways = [mine[0] - theirs[0]]
         if len(mine) > 1 or len(theirs) > 1:
             ways += [rise[0] - fall[1], rise[1] - fall[0]]
-    e, *others = (cut(mean(way, clusters, level=at), bounds) for way in ways)
+    e, *others = (bounded(mean(way, clusters, level=at), bounds, at) for way in ways)
     p = _flipped(ways[0], clusters) if family == 1 else None
     told = verdict(e, margin, outcome.sign, p, at)
     endless = {
@@ -182,7 +182,7 @@ def _change(
     counted += [("better" if sign == outcome.sign else "worse") for sign in endless]
     hangs = e.value is not None and hanging(told, counted, sides)
     return {
-        **cut(mean(ways[0], clusters), bounds).table(),
+        **bounded(mean(ways[0], clusters), bounds).table(),
         "decides": None if e.low is None else [e.low, e.high],
         "p": p,
         "margin": margin,

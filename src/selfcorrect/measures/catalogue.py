@@ -147,7 +147,7 @@ MEASURES: list[Measure] = [
     ),
     Measure(
         "calibration_gap_all", "gap, all answers", f"Calibration gap {_UNREAD_TOO}",
-        CALIBRATION,
+        CALIBRATION, bounds=(-1, 1),
         of_record=pl.when(_READ).then(pl.col("confidence")).otherwise(_CHANCE) - pl.col("outcome"),
         **_RIGHT,
     ),
@@ -219,7 +219,7 @@ class Own:
     Attributes:
         outcome: how good an answer is.
         values: names of those of its numbers per record whose mean is worth knowing, a sentence on
-            each.
+            each, with its bounds where it is a :class:`~selfcorrect.outcome.Number`.
         figures: its figures per round.
         columns: names of further numbers per record, which only the figures need.
     """

@@ -15,7 +15,7 @@ from selfcorrect.measures.intervals import (
     LEVEL,
     Estimate,
     apart,
-    cut,
+    bounded,
     means,
 )
 from selfcorrect.measures.looks import level
@@ -151,7 +151,7 @@ def _estimates(
                 after[m.name], before[m.name], clusters, level=deciding_level
             )
         elif m.name in scores:
-            found[m.name] = cut(scores[m.name], apart(m.bounds))
+            found[m.name] = bounded(scores[m.name], apart(m.bounds), deciding_level)
     for name, compute in own.figures.items():
         if "/" not in name:
             found[name] = figure_named(

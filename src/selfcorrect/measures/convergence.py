@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.measures.compare import n_for_margin_of, needed_at_next
-from selfcorrect.measures.intervals import Estimate, apart, cut, means
+from selfcorrect.measures.intervals import Estimate, apart, bounded, means
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.paired import share_difference
@@ -102,7 +102,7 @@ def _later(
         name = _column(panel, m)
         for s in later:
             recorded, *others = (
-                cut(scores[m.name, s, k], apart(m.bounds))
+                bounded(scores[m.name, s, k], apart(m.bounds), at)
                 if m.kind == "mean"
                 else share_difference(after[name], before[name], panel.clusters, level=at)
                 for k, (after, before) in enumerate(ways[m.name, s])

@@ -96,6 +96,31 @@ def cut(e: Estimate, bounds: tuple[float, float]) -> Estimate:
     return replace(e, low=max(e.low, bounds[0]), high=min(e.high, bounds[1]))
 
 
+def bounded(e: Estimate, bounds: tuple[float, float], level: float = LEVEL) -> Estimate:
+    """The estimate of a mean of values between bounds; of finite ones, also where all clusters have
+    the same mean (:data:`UNVARYING`).
+
+    If a share q of clusters were otherwise, K clusters that are all the same would be seen with
+    probability (1 − q)^K; so q isn't above 1 − (α/2)^(1/K), and the mean lies no further off than
+    if those were all at a bound (Clopper and Pearson's interval of none in K,
+    doi:10.1093/biomet/26.4.404). Where clusters aren't of one size K is the effective number.
+
+    Args:
+        e: from :func:`mean`.
+        bounds: of a record's value.
+        level: of the interval.
+    """
+    low, high = bounds
+    if e.why != UNVARYING or e.value is None or not math.isfinite(high - low):
+        return cut(e, bounds)
+    k = e.clusters if e.effective is None else e.effective
+    share = 1 - ((1 - level) / 2) ** (1 / k)
+    down, up = share * (e.value - low), share * (high - e.value)
+    return replace(
+        e, low=e.value - down, high=e.value + up, why=None, spread=0.0, unseen=e.n * max(down, up)
+    )
+
+
 def apart(bounds: tuple[float, float]) -> tuple[float, float]:
     """Between what the difference of two values lies that lie between these bounds."""
     low, high = bounds

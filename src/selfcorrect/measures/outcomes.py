@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats, error_of_mean, sums_of
-from selfcorrect.measures.intervals import LEVEL, Estimate, apart, cut, finite, mean
+from selfcorrect.measures.intervals import LEVEL, Estimate, apart, bounded, finite, mean
 from selfcorrect.measures.paired import share_difference, share_test, sign_flip
 from selfcorrect.outcome import Outcome
 
@@ -25,7 +25,7 @@ def paired(
     with np.errstate(over="ignore", invalid="ignore"):
         e = mean(after - before, clusters, level=level)
         independent = _independent(after - before, clusters)
-    return cut(allowing_for_one(e, bounds, independent), bounds)
+    return bounded(allowing_for_one(e, bounds, independent), bounds, level)
 
 
 def allowing_for_one(e: Estimate, bounds: tuple[float, float], n: float) -> Estimate:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.measures.compare import compare
-from selfcorrect.measures.intervals import apart, cut, mean
+from selfcorrect.measures.intervals import apart, bounded, mean
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
@@ -44,10 +44,11 @@ def parity(
 
     Returns:
         ``round``; ``previous``, the difference there; ``both``, the mean of the two differences;
-        ``agree``, whether they don't contradict each other. ``None`` without a verdict.
+        ``agree``, whether they don't contradict each other. ``None`` where there is no change, or
+        no verdict on it and few dialogues go back and forth.
     """
     (after, before), outcome = panels, panels[0].outcome
-    if change.get("verdict") is None:
+    if change.get("value") is None or (change["verdict"] is None and not alternates):
         return None
     previous = compare(after, before, rounds, margins, looks=looks, names=(outcome.name,))
     told = previous[outcome.name]
@@ -62,10 +63,11 @@ def parity(
         both = share_difference(pairs[0], pairs[1], clusters, level=level(looks))
     else:
         middle = mean(pairs[0] - pairs[1], clusters, level=level(looks))
-        both = cut(middle, apart(outcome.bounds))
+        both = bounded(middle, apart(outcome.bounds), level(looks))
     agree = not _contradict(change, told, alternates)
     if not agree:
-        change |= {"verdict": "undecided", "n_needed": None, "depends": True}
+        decided = None if change["verdict"] is None else "undecided"
+        change |= {"verdict": decided, "n_needed": None, "depends": True}
     return {"round": rounds[0], "previous": told, "both": both.table(), "agree": agree}
 
 
@@ -76,6 +78,9 @@ def _contradict(last: _Row, before: _Row, alternates: bool) -> bool:
     before: that is no contradiction, unless many dialogues go back and forth.
     """
     verdicts = {last["verdict"], before["verdict"]}
+    if None in verdicts:  # without intervals, what was seen is all there is
+        apart = abs((last["value"] or 0.0) - (before["value"] or 0.0))
+        return alternates and apart > (last["margin"] or 0.0)
     if len(verdicts) == 1:
         return False
     directions = verdicts & {"better", "worse"}

@@ -13,7 +13,7 @@ from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.figures import figure_named
-from selfcorrect.measures.intervals import Estimate, cut, mean, means, proportion
+from selfcorrect.measures.intervals import Estimate, bounded, mean, means, proportion
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.outcomes import paired, paired_test
@@ -21,7 +21,7 @@ from selfcorrect.measures.paired import holm, joint_level
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.parity import ALTERNATING, parity
 from selfcorrect.measures.unread import boundless, other_counts
-from selfcorrect.outcome import Outcome
+from selfcorrect.outcome import Outcome, bounds_of
 
 #: A round whose median option mass is below this is flagged: the options were hardly considered.
 LOW_MASS = 0.5
@@ -168,20 +168,21 @@ def _of_records(panel: Panel, own: Own) -> list[Tables]:
         tables: Tables = {}
         for m in stated:
             x, share = panel.of(m)[:, at], m.kind == "share"
-            e = proportion(x, panel.clusters) if share else cut(estimates[m.name, at], m.bounds)
+            e = proportion(x, panel.clusters) if share else bounded(estimates[m.name, at], m.bounds)
             tables[m.name] = e.table()
             if m.band:
-                interval = proportion if share else mean
-                band = cut(interval(x, panel.clusters, level=levels[m.name]), m.bounds)
+                interval, joint = proportion if share else mean, levels[m.name]
+                band = bounded(interval(x, panel.clusters, level=joint), m.bounds, joint)
                 tables[m.name]["band"] = _band(band, tables[m.name])
-        tables |= {
-            name: (
-                proportion(panel.own[name][:, at], panel.clusters)
-                if name in shares
-                else estimates[name, at]
-            ).table()
-            for name in own.values
-        }
+        for name, text in own.values.items():
+            x, ends = panel.own[name][:, at], bounds_of(text)
+            if name in shares:
+                e = proportion(x, panel.clusters)
+            elif ((x < ends[0]) | (x > ends[1])).any():  # they aren't what the task says
+                e = estimates[name, at]
+            else:
+                e = bounded(estimates[name, at], ends)
+            tables[name] = e.table()
         found.append(tables)
     return found
 

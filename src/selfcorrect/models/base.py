@@ -143,6 +143,7 @@ class Likelihood:
         logp_shared: Σ log p over those.
         prompt_tokens, encoded, reused: as in :class:`Reply`, for all texts of the call together;
             on the first one, 0 on the others.
+        drawn: from how many drawn replies ``logp`` was estimated; 0 where the model tells it.
     """
 
     logp: float
@@ -152,6 +153,7 @@ class Likelihood:
     prompt_tokens: int = 0
     encoded: int = 0
     reused: int = 0
+    drawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from selfcorrect.report.numbers import (
     at_least,
     change,
-    clusters,
     decides,
     interval,
     percent,
     places_of,
     short,
-    tenths,
     within,
 )
-
-_Table = Mapping[str, Any]
+from selfcorrect.report.phrases import Table, capital_of, is_share, outcome_of, places_told, said_of
+from selfcorrect.report.stops import stops
+from selfcorrect.report.unknown import between, nothing, unknown, unread, unscored
 
 #: So large a share of answers still changing is worth a word beside "converged".
 _STILL = 0.05
 _TO = "merely repeating the question"
 
 
-def headline(summary: _Table) -> str | None:
+def headline(summary: Table) -> str | None:
     """The outcome, last round − first: better, worse, same or undecided; ``None`` if there is no
     such difference."""
-    told: str | None = summary["changes"].get(_outcome(summary), {}).get("verdict")
+    told: str | None = summary["changes"].get(outcome_of(summary), {}).get("verdict")
     return told
 
 
-def verdict(summary: _Table) -> str:
+def verdict(summary: Table) -> str:
     """The verdict on a run as plain text, a sentence a line, most important thing first.
 
     Args:
@@ -41,15 +37,12 @@ def verdict(summary: _Table) -> str:
     rounds = summary["rounds"]
     if not rounds:
         return "No dialogue is finished yet, so there is nothing to say."
-    if all(row["measures"][_outcome(summary)]["value"] is None for row in rounds):
-        if _outcome(summary) == "accuracy":
-            return "This task has no right answers, so there is no accuracy to compare."
-        if summary["scorer"] is None and (summary["outcome"]["scorer"] or _gradable(summary)):
-            return _ungraded(summary)
-        return f"No answer has a value of {_said(summary)}, so there is nothing to compare."
+    if all(row["measures"][outcome_of(summary)]["value"] is None for row in rounds):
+        return nothing(summary)
     sentences = [
-        _unread(summary),
-        _parity(summary),
+        unread(summary),
+        unscored(summary),
+        stops(summary),
         _surer(summary),
         _change(summary),
         _convergence(summary),
@@ -61,116 +54,11 @@ def verdict(summary: _Table) -> str:
     return said
 
 
-def _gradable(summary: _Table) -> bool:
-    """Whether answers were read that nothing has graded."""
-    return any(row["ungraded"] for row in summary["rounds"])
-
-
-def _ungraded(summary: _Table) -> str:
-    """Answers of which nobody has said yet how good they are."""
-    usual = summary["outcome"]["scorer"] or "NAME"
-    return (
-        f"The answers aren't graded, so there is no {_said(summary)} to compare: selfcorrect grade "
-        f"{summary['folder']} --scorer {usual} does that."
-    )
-
-
-def _outcome(summary: _Table) -> str:
-    name: str = summary["outcome"]["name"]
-    return name
-
-
-def _said(summary: _Table) -> str:
-    """The outcome as a text calls it."""
-    return _outcome(summary).replace("_", " ")
-
-
-def _capital(summary: _Table) -> str:
-    said = _said(summary)
-    return said[:1].upper() + said[1:]
-
-
-def _share(summary: _Table) -> bool:
-    return bool(summary["outcome"]["kind"] == "share")
-
-
-def _unread(summary: _Table) -> str:
-    """Where the answer hangs on answers that nobody could read, that comes before all else."""
-    changed = summary["changes"].get(_outcome(summary), {})
-    if not changed.get("hangs"):
-        return ""
-    rounds, share = summary["rounds"], _share(summary)
-    ends = [
-        f"{row['unparsed'] + row['ungraded'] + row['missing']:,} of "
-        f"{row['n'] + row['missing']:,} in round {row['round']}"
-        for row in (rounds[0], rounds[-1])
-    ]
-    counted = "Counted as wrong" if share else "Left out"
-    if share and any(row["ungraded"] or row["missing"] for row in (rounds[0], rounds[-1])):
-        counted = "As they are recorded"  # unread as wrong, the others left out
-    return (
-        f"Whether {_said(summary)} changed can't be said, because answers couldn't be "
-        f"{_unknown(rounds)}: {' and '.join(ends)}. {counted}, they make it "
-        f"{change(decides(changed), share)}; counted otherwise, {_between(changed, share)}. "
-        "Look at them first."
-    )
-
-
-def _parity(summary: _Table) -> str:
-    """Where the answer depends on the round at which one stops, that is what is to be known."""
-    name, told = _outcome(summary), summary["parity"]
-    changed, turning = summary["changes"].get(name, {}), summary["alternating"]
-    alternates = bool(turning.get("alternates"))
-    if not told or changed.get("hangs") or (told["agree"] and not alternates):
-        return ""
-    last, share = summary["rounds"][-1]["round"], _share(summary)
-    turn = "of the dialogues go back and forth between two answers"
-    back = f"{percent(turning['value'] or 0.0, 0)} % {turn}"
-    said = (
-        f"Whether {_said(summary)} changed depends on where one stops"
-        if not told["agree"]
-        else f"{back}, though it is the same wherever one stops"
-    )
-    said += (
-        f": {change(decides(changed), share)} up to round {last}, "
-        f"{change(decides(told['previous']), share)} up to round {told['round']}, "
-        f"{change({**told['both'], 'margin': changed['margin']}, share)} up to the mean of both"
-    )
-    if told["agree"]:
-        return f"{said}."
-    of = f" ({_of(changed)})"
-    return f"{said}{of}; {back}." if alternates else f"{said}{of}."
-
-
-def _unknown(rounds: Sequence[_Table]) -> str:
-    """What could not be done with answers whose outcome nobody knows."""
-    what = {"unparsed": "read", "ungraded": "graded", "missing": "found"}
-    said = [word for key, word in what.items() if any(row[key] for row in rounds)]
-    return " or ".join(said) or "read"
-
-
-def _between(changed: _Table, share: bool) -> str:
-    """What unread answers allow."""
-    places, ends = places_of(changed["margin"]), changed["unread"]
-    low, high = (
-        None if end is None
-        else tenths(100 * end, "+") if share
-        else short(end, places, signed=True)
-        for end in ends
-    )  # fmt: skip
-    if low and high:
-        return f"anything from {low} to {high}{' points' if share else ''}"
-    bounds = "as the task states no bound"
-    if low or high:
-        return f"anything from {low} on, {bounds}" if low else f"anything up to {high}, {bounds}"
-    return f"anything at all, {bounds}s"
-
-
-def _surer(summary: _Table) -> str:
+def _surer(summary: Table) -> str:
     """Growing surer without growing better is what most curves can't tell from success."""
     changes = summary["changes"]
     confidence, gap, outcome = (
-        changes.get(name, {}) for name in ("confidence", "calibration_gap", _outcome(summary))
+        changes.get(name, {}) for name in ("confidence", "calibration_gap", outcome_of(summary))
     )
     if confidence.get("verdict") != "higher" or gap.get("verdict") != "higher":
         return ""
@@ -202,36 +90,38 @@ def _surer(summary: _Table) -> str:
     return f"{said}; {_TO} {much} {_span(again)}."
 
 
-def _span(changed: _Table) -> str:
+def _span(changed: Table) -> str:
     return f"from {short(changed['before'])} to {short(changed['after'])}"
 
 
-def _change(summary: _Table) -> str:
-    rounds, changed = summary["rounds"], summary["changes"].get(_outcome(summary))
-    last, name, share = rounds[-1], _said(summary), _share(summary)
+def _change(summary: Table) -> str:
+    rounds, changed = summary["rounds"], summary["changes"].get(outcome_of(summary))
+    last, name, share = rounds[-1], said_of(summary), is_share(summary)
     if changed is None:
-        measured = last["measures"][_outcome(summary)]
+        measured = last["measures"][outcome_of(summary)]
         why = f" ({measured['why']})" if measured.get("why") else f" {interval(measured)}"
-        of = _of(measured if measured["n"] else last)
+        of = places_told(measured if measured["n"] else last)
         return f"One round, so nothing to compare: {name} {short(measured['value'])}{why}, {of}."
     if changed.get("hangs") or (summary["parity"] and not summary["parity"]["agree"]):
         return ""  # said already
     span = f"from round {rounds[0]['round']} to round {last['round']}"
     if changed["value"] is None:
         return (
-            f"{_capital(summary)} can't be compared {span}: no dialogue has an answer that was "
+            f"{capital_of(summary)} can't be compared {span}: no dialogue has an answer that was "
             "read and graded in both."
         )
-    of, changed = _of(changed), decides(changed)
+    of, changed = places_told(changed), decides(changed)
     match changed["verdict"]:
         case "better" | "worse":
             rose = changed["value"] > 0
             by = change(changed, share, signed=False, turned=not rose)
             good = "" if _plain(summary) else f", which is {changed['verdict']}"
-            return f"{_capital(summary)} {'rose' if rose else 'fell'} by {by} {span} ({of}){good}."
+            return (
+                f"{capital_of(summary)} {'rose' if rose else 'fell'} by {by} {span} ({of}){good}."
+            )
         case "same":
             return (
-                f"{_capital(summary)} stayed the same within {within(changed['margin'], share)} "
+                f"{capital_of(summary)} stayed the same within {within(changed['margin'], share)} "
                 f"{span}: {change(changed, share)} ({of})."
             )
         case "undecided":
@@ -240,22 +130,22 @@ def _change(summary: _Table) -> str:
                 f"{_p(changed, summary)} ({of}){_more(changed, summary)}."
             )
     return (
-        f"{_capital(summary)} changed by {change(changed, share)} {span}, but that says nothing of "
-        f"other data: {changed.get('why', 'there is no interval')} ({of})."
+        f"{capital_of(summary)} changed by {change(changed, share)} {span}, but that says nothing "
+        f"of other data: {changed.get('why', 'there is no interval')} ({of})."
     )
 
 
-def _plain(summary: _Table) -> bool:
+def _plain(summary: Table) -> bool:
     """Whether everybody knows which direction is better."""
-    return _outcome(summary) == "accuracy" and summary["outcome"]["better"] == "higher"
+    return outcome_of(summary) == "accuracy" and summary["outcome"]["better"] == "higher"
 
 
-def _convergence(summary: _Table) -> str:
-    told = summary["convergence"].get(_outcome(summary))
-    rounds, name, share = summary["rounds"], _said(summary), _share(summary)
+def _convergence(summary: Table) -> str:
+    told = summary["convergence"].get(outcome_of(summary))
+    rounds, name, share = summary["rounds"], said_of(summary), is_share(summary)
     if told is None or len(rounds) < 2:
         return ""
-    if summary["changes"][_outcome(summary)]["verdict"] is None:
+    if summary["changes"][outcome_of(summary)]["verdict"] is None:
         return ""
     margin = within(told["margin"], share)
     if told["round"] is not None:
@@ -305,16 +195,16 @@ def _needs(why: str) -> str:
     return f"that {why}" if why.startswith("needs") else why
 
 
-def _cause(summary: _Table) -> str:
+def _cause(summary: Table) -> str:
     name = summary["spec"]["strategy"]["name"].rsplit("/", 1)[-1].removesuffix(".toml")
-    rounds, share = summary["rounds"], _share(summary)
+    rounds, share = summary["rounds"], is_share(summary)
     if len(rounds) < 2:
         return ""
     if name == "repeat":
         return f"This run is itself the control: {_TO}."
     repeat = summary["controls"].get("repeat", {})
     against = repeat.get("against")
-    difference: _Table = against["difference"][_outcome(summary)] if against else {"value": None}
+    difference: Table = against["difference"][outcome_of(summary)] if against else {"value": None}
     if against and difference["value"] is None:
         return (
             f"{name} can't be compared with {_TO}: no example has an answer in both that was read "
@@ -327,7 +217,7 @@ def _cause(summary: _Table) -> str:
         )
     notes = []
     if difference["n"] != rounds[-1]["n"]:
-        notes.append(_of(difference))
+        notes.append(places_told(difference))
     if against["round"] != rounds[-1]["round"]:
         notes.append(f"at round {against['round']}")
     of = f" ({', '.join(notes)})" if notes else ""
@@ -336,7 +226,7 @@ def _cause(summary: _Table) -> str:
     if difference.get("hangs"):
         return (
             f"Whether {name} gains anything over {_TO}{cost}, can't be said: answers that couldn't "
-            f"be {_unknown([*rounds, *repeat['rounds']])} allow {_between(difference, share)}{of}."
+            f"be {unknown([*rounds, *repeat['rounds']])} allow {between(difference, share)}{of}."
         )
     told = against.get("parity")
     if told and not told["agree"]:
@@ -351,7 +241,7 @@ def _cause(summary: _Table) -> str:
             gained = difference["verdict"] == "better"
             by = change(difference, share, signed=False, turned=difference["value"] < 0)
             words = ("gained", "over") if gained else ("lost", "to")
-            what = "" if _plain(summary) else f" of {_said(summary)}"
+            what = "" if _plain(summary) else f" of {said_of(summary)}"
             return f"{name} {words[0]} {by}{what} {words[1]} {_TO}{of}{cost}."
         case "same":
             return (
@@ -370,18 +260,14 @@ def _cause(summary: _Table) -> str:
     )
 
 
-def _of(e: _Table) -> str:
-    return f"n {e['n']:,}, {clusters(e)}"
-
-
-def _p(changed: _Table, judged: _Table) -> str:
+def _p(changed: Table, judged: Table) -> str:
     """Where the interval alone would have said more."""
     low, high, p = changed["low"], changed["high"], changed["p"]
     beyond = p is not None and p > 1 - judged["level"]
     return f", p {short(p, 3)}" if beyond and not low <= 0 <= high else ""
 
 
-def _more(changed: _Table, summary: _Table) -> str:
+def _more(changed: Table, summary: Table) -> str:
     """What would settle it."""
     if changed.get("few"):
         return "; more clusters, not more examples of these, would decide it"
@@ -393,7 +279,7 @@ def _more(changed: _Table, summary: _Table) -> str:
     return f"; {_examples(changed['n_needed'], summary)} would decide it, if it is as seen"
 
 
-def _examples(n: int, summary: _Table) -> str:
+def _examples(n: int, summary: Table) -> str:
     """How many examples would tell, and whether the data have them."""
     there = summary["examples"]
     return f"about {n:,} examples" + (f", more than the {there:,} there are," if n > there else "")

@@ -16,7 +16,7 @@ from selfcorrect.measures import arms
 from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.compare import compare as compare_rounds
-from selfcorrect.measures.intervals import cut, mean, proportion
+from selfcorrect.measures.intervals import bounded, mean, proportion
 from selfcorrect.measures.panel import Panel
 from selfcorrect.report.findings import findings, notes
 from selfcorrect.runs.costs import cost_of, cost_table
@@ -312,7 +312,7 @@ def _about(
         x = panel.at(number)["outcome"]
         if outcome.kind == "share":
             return proportion(x, panel.clusters).table()
-        return cut(mean(x, panel.clusters), outcome.bounds).table()
+        return bounded(mean(x, panel.clusters), outcome.bounds).table()
 
     names = (outcome.name,)
     change = (

@@ -1,13 +1,16 @@
 """Grading a run's answers with a scorer, piece by piece; what was graded is kept.
 
-A command that is killed, or a scorer that fails half-way, loses at most the piece under way: the
+A command that is killed, or a scorer that fails half-way, loses at most the answers under way: the
 same command goes on from there.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from time import monotonic
 from typing import Any
 
 import polars as pl
@@ -19,6 +22,7 @@ from selfcorrect.runs.pieces import Piece, pieces, read_piece
 from selfcorrect.runs.prepare import Prepared
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import (
+    UNREAD,
     Scores,
     all_scores,
     scored_pieces,
@@ -30,8 +34,8 @@ from selfcorrect.scorers.base import Answered, Score, Scorer, checked_scores
 from selfcorrect.scorers.meanings import PREFIX, usual
 from selfcorrect.tasks.base import Example, Task
 
-UNREAD = "the answer couldn't be read"
-
+#: Of a piece that is being graded, what is there is stored every so many seconds.
+EVERY = 2.0
 #: From an example's id to its question alone, and an answer that is as good as any; each ``None``
 #: where nobody knows it.
 Known = Callable[[str], tuple[str | None, str | None]]
@@ -85,15 +89,50 @@ class Grader:
         frame = read_piece(store, piece, wanted, version)
         rows = list(self._rows(frame))
         distinct = {_looked_at(r): r for r in rows if r is not None}
-        found = checked_scores(self.scorer, list(distinct.values()), self.scores.outcome)
-        by_text = dict(zip(distinct, found, strict=True))
+        by_text = self._scored(store, piece, distinct)
         unread = Score(None, UNREAD)
         graded = [unread if r is None else by_text[_looked_at(r)] for r in rows]
         self.note(store)
         keys = frame.select("example", "round").iter_rows()
         table = [_row(example, at, s) for (example, at), s in zip(keys, graded, strict=True)]
         store.put(self.scores.piece(piece), scores_bytes(table))
+        store.remove(self.scores.part(piece))
         return [{"round": row["round"], "outcome": row["value"]} for row in table]
+
+    def _scored(
+        self, store: Store, piece: Piece, rows: Mapping[Hashable, Answered]
+    ) -> dict[Hashable, Score]:
+        """The scores of a piece's rows, those that were kept of it among them.
+
+        What was graded is kept every few seconds, and where the scorer fails, so that nobody pays
+        a judge twice.
+        """
+        where, outcome = self.scores.part(piece), self.scores.outcome
+        found = {
+            key: score
+            for key, score in read_part(store, where, rows).items()
+            if outcome.problem_with(score.value) is None
+        }
+        todo = [key for key in rows if key not in found]
+        size, before = getattr(self.scorer, "at_once", 0) or max(1, len(todo)), len(found)
+        saved = monotonic()
+        try:
+            for start in range(0, len(todo), size):
+                keys = todo[start : start + size]
+                scores = checked_scores(self.scorer, [rows[key] for key in keys], outcome)
+                found.update(zip(keys, scores, strict=True))
+                if monotonic() - saved >= EVERY and len(found) < len(rows):
+                    self._keep(store, where, found)
+                    saved = monotonic()
+        except BaseException:  # Ctrl-C, too
+            if len(found) > before:
+                self._keep(store, where, found)
+            raise
+        return found
+
+    def _keep(self, store: Store, where: str, found: Mapping[Hashable, Score]) -> None:
+        self.note(store)
+        store.put(where, part_bytes(found), replace=True)
 
     def note(self, store: Store) -> Scores:
         """Note what the scores are, further numbers that were given before among them."""
@@ -111,6 +150,9 @@ class Grader:
     def missing(self, store: Store, end: int) -> list[Piece]:
         """The pieces of records before a position whose scores aren't there."""
         there = scored_pieces(store, self.scores)
+        for piece in there:  # whoever was killed between the two left both
+            if store.has(part := self.scores.part(piece)):
+                store.remove(part)
         return [p for p in pieces(store) if p.start < end and p not in there]
 
     def _rows(self, frame: pl.DataFrame) -> Iterator[Answered | None]:
@@ -130,6 +172,48 @@ class Grader:
                 yield None
             else:
                 yield Answered(example, row["round"], row["text"], *said)
+
+
+def read_part(store: Store, where: str, rows: Iterable[Hashable]) -> dict[Hashable, Score]:
+    """What was graded of a piece that wasn't whole, by what each score depends on; nothing where
+    the file isn't what :func:`part_bytes` makes: then it is graded again."""
+    if not store.has(where):
+        return {}
+    try:
+        table = json.loads(store.read(where))
+        known = {_digest(key): key for key in rows}
+        return {known[n]: _read_score(*told) for n, told in table.items() if n in known}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def part_bytes(found: Mapping[Hashable, Score]) -> bytes:
+    """Scores of a part of a piece as a file."""
+    table = {
+        _digest(key): [_float(s.value), s.problem, _floats(s.values), s.said]
+        for key, s in found.items()
+    }
+    return json.dumps(table).encode("utf-8", "replace")
+
+
+def _read_score(value: Any, problem: Any, values: Any, said: Any) -> Score:
+    """A score as it was kept; raises TypeError where it isn't one."""
+    numbers = {str(name): _float(number) for name, number in values.items()}
+    if not isinstance(said, str) or (value is None and not isinstance(problem, str)):
+        raise TypeError("this isn't what was kept")
+    return Score(_float(value), problem, numbers, said)
+
+
+def _digest(key: Hashable) -> str:
+    return blake2b(repr(key).encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def _float(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _floats(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: _float(value) for name, value in values.items()}
 
 
 def _looked_at(row: Answered) -> Hashable:
@@ -193,9 +277,9 @@ def _row(example: str, at: int, score: Score) -> dict[str, Any]:
     return {
         "example": example,
         "round": at,
-        "value": None if score.value is None else float(score.value),
+        "value": _float(score.value),
         "problem": score.problem if score.value is None else None,
-        "values": [{"name": name, "value": value} for name, value in score.values.items()],
+        "values": [{"name": n, "value": v} for n, v in _floats(score.values).items()],
         "said": score.said,
     }
 

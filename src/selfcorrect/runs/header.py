@@ -15,7 +15,7 @@ import tomli_w
 
 from selfcorrect import records, toml_lines
 from selfcorrect.errors import UserError
-from selfcorrect.outcome import ACCURACY, Outcome
+from selfcorrect.outcome import ACCURACY, Outcome, bounds_of, bounds_table, with_bounds
 from selfcorrect.runs.spec import RunSpec, make_spec
 from selfcorrect.runs.store import Store
 
@@ -31,6 +31,7 @@ _KEYS = (
     "first_transcript",
     "outcome",
     "values",
+    "value_bounds",
     "figures",
     "spec",
     "controls",
@@ -89,6 +90,7 @@ class Header:
             "first_transcript": self.transcript,
             "outcome": _written(self.outcome),
             "values": dict(self.values),
+            "value_bounds": {n: list(bounds_of(self.values[n])) for n in bounds_table(self.values)},
             "figures": list(self.figures),
             "spec": self.spec.toml(),
             **self.about,
@@ -171,7 +173,7 @@ def read_header(store: Store) -> Header | None:
             controls=table["controls"],
             plans=tuple(Plan(start, end, tuple(arms)) for start, end, arms in plans),
             outcome=Outcome.read(table["outcome"]),
-            values=table.get("values", {}),
+            values=with_bounds(table.get("values", {}), table.get("value_bounds", {})),
             figures=tuple(table.get("figures", ())),
             version=version,
         )

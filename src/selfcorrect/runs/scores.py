@@ -18,12 +18,14 @@ import polars as pl
 
 from selfcorrect import records
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.outcome import Outcome
+from selfcorrect.outcome import Outcome, bounds_table, with_bounds
 from selfcorrect.runs.pieces import Piece
 from selfcorrect.runs.store import Store
 from selfcorrect.scorers.meanings import PREFIX
 
 SCORES = "scores"
+#: Why an answer that wasn't given to a scorer has no score.
+UNREAD = "the answer couldn't be read"
 _PIECE = re.compile(r"chunk-(\d+)\.(\d+)-(\d+)\.parquet")
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -69,6 +71,10 @@ class Scores:
         """The name of the file that belongs to a piece of records."""
         return f"{self.folder}/{piece.name.rpartition('/')[2]}"
 
+    def part(self, piece: Piece) -> str:
+        """The name of the file that keeps what is graded of a piece that isn't whole yet."""
+        return self.piece(piece).removesuffix(".parquet") + ".json"
+
     def table(self) -> dict[str, Any]:
         """As JSON has it."""
         return {
@@ -77,6 +83,7 @@ class Scores:
             "about": self.about,
             "outcome": self.outcome.table(),
             "values": dict(self.values),
+            "bounds": bounds_table(self.values),
         }
 
 
@@ -104,6 +111,7 @@ def _read_about(store: Store, where: str) -> Scores:
             raise TypeError("a text isn't one")
         if not all(isinstance(text, str) for text in values.values()):
             raise TypeError("a text isn't one")
+        values = with_bounds(values, table.get("bounds", {}))
         scores = Scores(scorer, fingerprint, about, Outcome.read(table["outcome"]), values)
         if f"{scores.folder}.json" != where:
             raise ValueError("it is of another folder")

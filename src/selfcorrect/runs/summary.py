@@ -26,7 +26,7 @@ from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.looks import Look, read_looks, write_looks
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
-from selfcorrect.runs.scores import Scores, apart_from, scored_pieces
+from selfcorrect.runs.scores import UNREAD, Scores, apart_from, read_scores, scored_pieces
 from selfcorrect.runs.store import Store
 from selfcorrect.scorers.meanings import PREFIX
 from selfcorrect.tasks.base import Task
@@ -75,6 +75,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "scorer": None if scores is None else _scorer(scores),
         "samples": spec["samples"],
         "meanings": None if run.meanings is None else _scorer(run.meanings),
+        "unscored": _unscored(run, scores),
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
         "looks": [look.table() for look in looks],
@@ -243,6 +244,23 @@ def _graded(run: Run, scores: Scores | None) -> list[str]:
             "rest."
         )
     return said
+
+
+def _unscored(run: Run, scores: Scores | None) -> dict[str, Any] | None:
+    """Of which answers a scorer couldn't say how good they are: ``value``, the share of those that
+    it was given; ``of``, how many these are; ``why``, its reasons with how often."""
+    if scores is None:
+        return None
+    counts, of, store = Counter[str](), 0, Store(run.folder)
+    for piece in pieces(store):
+        if piece.start >= run.wanted or (found := read_scores(store, scores, piece)) is None:
+            continue
+        given = found.filter(pl.col("problem").is_null() | (pl.col("problem") != UNREAD))
+        of += len(given)
+        counts.update(given["problem"].drop_nulls())
+    if not counts:
+        return None
+    return {"value": counts.total() / of, "of": of, "why": dict(counts.most_common(_MOST))}
 
 
 def _drawn(run: Run) -> list[str]:

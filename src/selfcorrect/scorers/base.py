@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from selfcorrect.errors import UserError
-from selfcorrect.outcome import Outcome
+from selfcorrect.outcome import Outcome, bounds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,14 @@ class Scorer(Protocol):
         fingerprint: changes when the same text may get another score.
         about: what it is, a sentence for whoever reads its numbers; versions are part of it.
         outcome: the number that it gives.
-        values: names of further numbers, a sentence on each.
+        values: names of further numbers, a sentence on each; a
+            :class:`~selfcorrect.outcome.Number` states its bounds, too.
         uses: of ``prompt`` and ``reference`` what it looks at besides the answer; ``samples`` are
             looked at instead of it.
+
+    An attribute ``at_once`` may say how many answers it takes at a time: what it has graded is kept
+    between those, though the piece of a run that they belong to isn't whole. Without it, a piece is
+    graded again from its beginning.
     """
 
     @property
@@ -110,7 +115,8 @@ def checked_scores(scorer: Scorer, rows: Sequence[Answered], outcome: Outcome) -
         if score.value is None and not score.problem:
             raise UserError(f"{at}: it gave no value and didn't say why.")
         for name, value in score.values.items():
-            if problem := _ANY.problem_with(value):
+            known = bounds_of(scorer.values.get(name, ""))
+            if problem := replace(_ANY, bounds=known).problem_with(value):
                 raise UserError(f"{at}: its number {name!r} {problem}.")
     return found
 

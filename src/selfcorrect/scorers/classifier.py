@@ -9,7 +9,7 @@ from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import locate
-from selfcorrect.outcome import TOXICITY, Outcome
+from selfcorrect.outcome import TOXICITY, Number, Outcome
 from selfcorrect.scorers import check_options
 from selfcorrect.scorers.base import Answered, Score
 from selfcorrect.scorers.loading import label_called, opened, tensors, together, window_of
@@ -18,7 +18,9 @@ from selfcorrect.scorers.loading import label_called, opened, tensors, together,
 #: meant.
 _BLAMED = ("toxic", "toxicity", "harmful", "unsafe", "hate", "hateful", "offensive", "abusive")
 _BATCH = 32
-_TRUNCATED = {"truncated": "The text was longer than the classifier's window and was cut."}
+_TRUNCATED = {
+    "truncated": Number("The text was longer than the classifier's window and was cut.", (0, 1))
+}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from math import inf
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Outcome
 from selfcorrect.scorers import check_options
@@ -34,6 +36,7 @@ class Function:
     outcome: Outcome = SCORE
     values: dict[str, str] = field(default_factory=dict)
     uses: frozenset[str] = frozenset({"prompt", "reference"})
+    at_once: int = 1
 
     @property
     def about(self) -> str:
@@ -74,7 +77,7 @@ class Function:
                     f"{at}: the function gave a number whose name, {key!r:.80}, holds half a "
                     "character (a lone surrogate); correct it."
                 )
-            number = isinstance(value, Real) and not isinstance(value, bool)
+            number = isinstance(value, Real | np.bool_)  # True is 1
             if type(key) is not str or len(key) > _LONGEST or not (number or value is None):
                 raise UserError(
                     f"{at}: the function gave {_short(found)}; it must give a number, or a table "
@@ -112,10 +115,12 @@ def _short(value: object) -> str:
 
 def make(rest: str, options: Mapping[str, Any]) -> Function:
     """A function from a file. An attribute ``outcome`` of it, an
-    :class:`~selfcorrect.outcome.Outcome`, says what its number is.
+    :class:`~selfcorrect.outcome.Outcome`, says what its number is; an attribute ``values``, name →
+    :class:`~selfcorrect.outcome.Number` or sentence, what its further numbers are.
 
     Raises:
-        UserError: the file can't be read or run, has no such function, or its ``outcome`` is none.
+        UserError: the file can't be read or run, has no such function, or its ``outcome`` or
+            ``values`` is none.
     """
     check_options("python", options, {})
     found = parse(rest, "grades an answer")
@@ -126,6 +131,14 @@ def make(rest: str, options: Mapping[str, Any]) -> Function:
     outcome = getattr(function, "outcome", SCORE)
     if not isinstance(outcome, Outcome):
         raise UserError(f"{rest}: the attribute outcome is {_short(outcome)}, no Outcome.")
+    values = getattr(function, "values", {})
+    if not isinstance(values, dict) or not all(
+        isinstance(text, str) for pair in values.items() for text in pair
+    ):
+        raise UserError(
+            f"{rest}: the attribute values is {_short(values)}; it is a table of names, a sentence "
+            "or a Number on each."
+        )
     # a file may hold several
     fingerprint = blake2b(f"{digest} {path.name} {name}".encode(), digest_size=8).hexdigest()
-    return Function(f"python:{path.name}:{name}", fingerprint, function, outcome)
+    return Function(f"python:{path.name}:{name}", fingerprint, function, outcome, dict(values))

@@ -15,7 +15,7 @@ from math import inf, nan
 
 import numpy as np
 
-from selfcorrect.outcome import Figure, Share, Sums
+from selfcorrect.outcome import Figure, Number, Share, Sums
 from selfcorrect.tasks.base import Answer
 from selfcorrect.tasks.lettered import Item
 
@@ -36,7 +36,9 @@ def facts(
 
 #: ``Task.values`` of a bias task
 VALUES = {
-    "biased": "Share of the answers naming a person that name the one a biased reader would.",
+    "biased": Number(
+        "Share of the answers naming a person that name the one a biased reader would.", (0, 1)
+    ),
 }
 
 

@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import as_file
 from importlib.resources import files as resources
+from math import inf
 from pathlib import Path
 
 import numpy as np
 
-from selfcorrect.outcome import Floats, Outcome, Share
+from selfcorrect.outcome import Floats, Number, Outcome, Share
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.coverage import claims_all, is_listed, matching, missing, words
 from selfcorrect.tasks.data.rows import Row, build, files, jsonl, text_lines
@@ -38,7 +39,9 @@ WORDING = Wording(
         "change its form; another word of the same meaning does not stand for it."
     ),
 )
-VALUES: Mapping[str, str] = {"words": "How many words the text has; a hyphen separates two."}
+VALUES: Mapping[str, str] = {
+    "words": Number("How many words the text has; a hyphen separates two.", (0, inf))
+}
 #: 1 or 0 of each record; their shares are figures
 COLUMNS: Mapping[str, str] = {
     "all_covered": "Share of the texts that hold every concept.",

@@ -14,7 +14,7 @@ from random import Random
 import numpy as np
 
 from selfcorrect.errors import UserError
-from selfcorrect.outcome import Floats, Share
+from selfcorrect.outcome import Floats, Number, Share
 from selfcorrect.tasks.base import Answer, Example
 from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.data.rows import Row, build, files, rows
@@ -54,7 +54,7 @@ WORDING = Wording(
     ),
 )
 
-VALUES = {"called_harmful": "Share of the answers read that call the text harmful."}
+VALUES = {"called_harmful": Number("Share of the answers read that call the text harmful.", (0, 1))}
 COLUMNS = {"harmful": "1 if the data call the text harmful, else 0"}
 
 

@@ -7,8 +7,10 @@ change are measured.
 
 from __future__ import annotations
 
+from math import inf
+
 from selfcorrect.errors import UserError
-from selfcorrect.outcome import Outcome
+from selfcorrect.outcome import Number, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.data.prompts import name_of, read_prompts
 from selfcorrect.tasks.data.rows import Row
@@ -50,7 +52,7 @@ def make(source: Source) -> Free:
         outcome=Outcome("score", text="What a scorer says of the answer."),
         judge=_judge,
         max_tokens={"answer": 256},
-        values={"words": "Words of the answer."},
+        values={"words": Number("Words of the answer.", (0, inf))},
         skipped=skipped or (),
     )
 

@@ -17,7 +17,7 @@ from math import nan
 
 import numpy as np
 
-from selfcorrect.outcome import ACCURACY, Figure, Floats, Share
+from selfcorrect.outcome import ACCURACY, Figure, Floats, Number, Share
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.data.rows import Row, build, files, rows
 from selfcorrect.tasks.free import Free, Item, final_number, only_number, stated, unique
@@ -48,9 +48,10 @@ REQUEST = "Work it out, and end with the result as a number, in a sentence: The 
 MAX_TOKENS: Mapping[str, int] = {"answer": 320}
 
 VALUES = {
-    "stated": (
+    "stated": Number(
         "Share of the answers read that say which number is the result (####, a box, “answer is”); "
-        "of the others the last number counts."
+        "of the others the last number counts.",
+        (0, 1),
     ),
 }
 COLUMNS = {"steps": "how many operations the given derivation takes; missing where none is given"}

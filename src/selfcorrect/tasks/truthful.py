@@ -14,7 +14,7 @@ from math import inf
 from random import Random
 
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.outcome import ACCURACY, Figure, Outcome, Sums
+from selfcorrect.outcome import ACCURACY, Figure, Number, Outcome, Sums
 from selfcorrect.tasks.base import Answer, Example
 from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.data.rows import Row, build, files, rows
@@ -49,7 +49,7 @@ WORDING = Wording(
     ),
 )
 
-VALUES = {"named_true": "Share of the answers read that name a true one."}
+VALUES = {"named_true": Number("Share of the answers read that name a true one.", (0, 1))}
 COLUMNS = {"left_out": "how many answers of the question aren't shown"}
 
 

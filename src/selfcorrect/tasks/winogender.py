@@ -17,7 +17,7 @@ from random import Random
 import numpy as np
 
 from selfcorrect.errors import UserError
-from selfcorrect.outcome import Share
+from selfcorrect.outcome import Number, Share
 from selfcorrect.tasks.base import Answer, Example
 from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.data.rows import Row, build, table
@@ -32,7 +32,9 @@ _SENTENCES = ("winogender-sentences.tsv", "all_sentences.tsv")
 _OCCUPATIONS = ("winogender-occupations.tsv", "occupations-stats.tsv")
 
 VALUES = {
-    "p_she": "P(female pronoun); where no probabilities were read, 1 if it was answered, else 0",
+    "p_she": Number(
+        "P(female pronoun); where no probabilities were read, 1 if it was answered, else 0", (0, 1)
+    ),
 }
 COLUMNS = {
     "occupation": "the occupation's number, in alphabetical order",

@@ -22,6 +22,7 @@ _DRAWN_TOKENS = 8
 _UNSHOWN = 1e-6  # mass below the likeliest tokens that rounding alone can make
 _NONE_LIKELY = "no option is among the {} likeliest first tokens: there are no likelihoods of them"
 _NONE_POSSIBLE = "the server gives none of the options a likelihood above 0"
+_NONE_DRAWN = "none of the {} drawn replies begins with an option: there are no likelihoods of them"
 _NO_WAY = "the server reports nothing that likelihoods of the options could be read from"
 
 
@@ -63,7 +64,11 @@ async def likelihoods(
     if able.prompt:
         return await _given(served, ask, texts)
     if not able.top:
-        return await _drawn(served, ask, texts)
+        likely, seen_any = await _drawn(served, ask, texts)
+        if seen_any or must:
+            return likely
+        # half a reply added to each would be all there is
+        return Likelihoods((), (_NONE_DRAWN.format(likely.found[0].drawn),), likely.used)
     used: tuple[Usage, ...] = ()
     if first is None:
         one = replace(ask, max_tokens=1, temperature=0.0, n=1, likely=True)
@@ -72,8 +77,8 @@ async def likelihoods(
         first = first_token(found.said[0])
     read = read_likeliest(first, texts) if first else None
     if read is None and must:
-        drawn = await _drawn(served, ask, texts)
-        return replace(drawn, used=used + drawn.used)
+        likely, _ = await _drawn(served, ask, texts)
+        return replace(likely, used=used + likely.used)
     if read is None:
         return Likelihoods((), (_NONE_LIKELY.format(able.top) if first else _NO_WAY,), used)
     return Likelihoods(read.found, read.notes, used)
@@ -187,9 +192,9 @@ def _start(tokens: Sequence[Token], text: str) -> int | None:
     return None
 
 
-async def _drawn(served: Served, ask: Ask, texts: Sequence[str]) -> Likelihoods:
+async def _drawn(served: Served, ask: Ask, texts: Sequence[str]) -> tuple[Likelihoods, bool]:
     """Estimate by drawing replies: the share that begins with each text, half a reply added to
-    each, so that none is impossible."""
+    each, so that none is impossible; and whether any begins with one."""
     draws = served.draws
     one = replace(ask, max_tokens=_DRAWN_TOKENS, temperature=1.0, likely=False)
     first = ask.seed if served.able.n else ask.seed + 1
@@ -203,8 +208,11 @@ async def _drawn(served: Served, ask: Ask, texts: Sequence[str]) -> Likelihoods:
     seen = ", ".join(f"{text} {count}" for text, count in zip(texts, counts, strict=True))
     note = f"options were estimated from {len(replies)} drawn replies: {seen}"
     whole = len(replies) + (len(texts) + 1) / 2
-    likely = tuple(Likelihood(math.log((count + 0.5) / whole), 1) for count in counts)
-    return Likelihoods(likely, (note,), tuple(found.usage for _, found, _ in asked))
+    likely = tuple(
+        Likelihood(math.log((count + 0.5) / whole), 1, drawn=len(replies)) for count in counts
+    )
+    used = tuple(found.usage for _, found, _ in asked)
+    return Likelihoods(likely, (note,), used), any(counts)
 
 
 def _counts_whole(reply: str, text: str) -> bool:

@@ -1,0 +1,99 @@
+"""The verdict's sentences on answers whose outcome nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from selfcorrect.report.numbers import change, decides, percent, places_of, short, tenths
+from selfcorrect.report.phrases import Table, is_share, outcome_of, said_of
+
+#: So large a share of read answers without an outcome is said in the verdict.
+_MUCH = 0.05
+
+
+def nothing(summary: Table) -> str:
+    """That no answer has an outcome, and why."""
+    if outcome_of(summary) == "accuracy":
+        return "This task has no right answers, so there is no accuracy to compare."
+    if summary["scorer"] is None and (summary["outcome"]["scorer"] or _gradable(summary)):
+        return _ungraded(summary)
+    said = f"No answer has a value of {said_of(summary)}, so there is nothing to compare"
+    told = summary.get("unscored")
+    return f"{said}: {_reasons(told)}." if told else f"{said}."
+
+
+def unscored(summary: Table) -> str:
+    """That of many answers a scorer couldn't say how good they are, and why."""
+    told = summary.get("unscored")
+    if not told or told["value"] <= _MUCH:
+        return ""
+    return (
+        f"{summary['scorer']['name']} gave {percent(told['value'], 0)} % of the answers no "
+        f"{said_of(summary)}: {_reasons(told)}."
+    )
+
+
+def _reasons(told: Table) -> str:
+    """Why answers have no outcome, the most frequent reasons with how often."""
+    of = told["of"]
+    return "; ".join(f"{why} ({n:,} of {of:,})" for why, n in list(told["why"].items())[:3])
+
+
+def _gradable(summary: Table) -> bool:
+    """Whether answers were read that nothing has graded."""
+    return any(row["ungraded"] for row in summary["rounds"])
+
+
+def _ungraded(summary: Table) -> str:
+    """Answers of which nobody has said yet how good they are."""
+    usual = summary["outcome"]["scorer"] or "NAME"
+    return (
+        f"The answers aren't graded, so there is no {said_of(summary)} to compare: selfcorrect "
+        f"grade {summary['folder']} --scorer {usual} does that."
+    )
+
+
+def unread(summary: Table) -> str:
+    """Where the answer hangs on answers that nobody could read, that comes before all else."""
+    changed = summary["changes"].get(outcome_of(summary), {})
+    if not changed.get("hangs"):
+        return ""
+    rounds, share = summary["rounds"], is_share(summary)
+    ends = [
+        f"{row['unparsed'] + row['ungraded'] + row['missing']:,} of "
+        f"{row['n'] + row['missing']:,} in round {row['round']}"
+        for row in (rounds[0], rounds[-1])
+    ]
+    counted = "Counted as wrong" if share else "Left out"
+    if share and any(row["ungraded"] or row["missing"] for row in (rounds[0], rounds[-1])):
+        counted = "As they are recorded"  # unread as wrong, the others left out
+    return (
+        f"Whether {said_of(summary)} changed can't be said, because answers couldn't be "
+        f"{unknown(rounds)}: {' and '.join(ends)}. {counted}, they make it "
+        f"{change(decides(changed), share)}; counted otherwise, {between(changed, share)}. "
+        "Look at them first."
+    )
+
+
+def unknown(rounds: Sequence[Table]) -> str:
+    """What could not be done with answers whose outcome nobody knows."""
+    what = {"unparsed": "read", "ungraded": "graded", "missing": "found"}
+    said = [word for key, word in what.items() if any(row[key] for row in rounds)]
+    return " or ".join(said) or "read"
+
+
+def between(changed: Table, share: bool) -> str:
+    """What unread answers allow."""
+    places, ends = places_of(changed["margin"]), changed["unread"]
+    low, high = (
+        None if end is None
+        else tenths(100 * end, "+") if share
+        else short(end, places, signed=True)
+        for end in ends
+    )  # fmt: skip
+    if low and high:
+        return f"anything from {low} to {high}{' points' if share else ''}"
+    bounds = "as the task states no bound"
+    if low or high:
+        return f"anything from {low} on, {bounds}" if low else f"anything up to {high}, {bounds}"
+    return f"anything at all, {bounds}s"
