@@ -157,6 +157,13 @@ class LocalConversation:
             job.begin(before, len(self.transcripts), self.vocabulary)
         return job
 
+    def option_tokens(self, row: int, request: Request) -> list[int] | None:
+        """The tokens of a request's options where each is one token; else ``None``."""
+        earlier, turn = self.transcripts[row].open_turn()
+        turn += request.prefill
+        rendered = self._render(earlier, turn)
+        return self._single_tokens(earlier, Job(row, request, rendered, rendered.prompt, turn))
+
     def _single_tokens(self, earlier: Sequence[Message], job: Job) -> list[int] | None:
         """The options' tokens if each is one token after the very same prompt, else None."""
         found: list[int] = []

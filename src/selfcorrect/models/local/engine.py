@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from selfcorrect.models.local import packed, steering
 from selfcorrect.models.local.head import Head
 from selfcorrect.models.local.layers import block, layers
 from selfcorrect.models.local.pages import Cache, Pool, Segment
-from selfcorrect.models.local.prompts import Growing, Prompt
+from selfcorrect.models.local.prompts import Growing, Prompt, plain
 
 _CPU_FULL = "can't allocate memory"
 _PACKABLE = {"full_attention", "sliding_attention"}
@@ -34,6 +35,8 @@ class Engine:
             the whole transcript again, which is slower and says so in the record.
         pool: the pages of all conversations.
         passes: how many forward passes there were.
+        fans: whether versions of a token go through as in ``fan.py``; ``None`` as long as nobody
+            has tried.
     """
 
     def __init__(self, name: str, network: Any, dtype: str, device: str) -> None:
@@ -46,6 +49,7 @@ class Engine:
         config = network.config.get_text_config()
         self.context = int(getattr(config, "max_position_embeddings", None) or 1 << 20)
         self.passes = 0
+        self.fans: bool | None = None
         self.pool = Pool()
         self.packed = _can_pack(config) and self._packs_correctly()
         if not self.packed:
@@ -119,6 +123,17 @@ class Engine:
         with steering.steered(self.decoder, steering.spans([every])):
             hidden: torch.Tensor = self.decoder(input_ids=ids, use_cache=False).last_hidden_state
         return hidden[0, len(ids[0]) - segment.tail :]
+
+    @cached_property
+    def gives_tuples(self) -> bool:
+        """Whether the layers of this model give tuples."""
+        seen: list[bool] = []
+        handle = layers(self.decoder)[0].register_forward_hook(
+            lambda _module, _inputs, output: seen.append(isinstance(output, tuple))
+        )
+        self.encode(Cache(self.pool, 1), [Segment(0, [0], 0)], [plain([0])])
+        handle.remove()
+        return seen[0]
 
     def check_steer(self, steer: Steer | None) -> None:
         """See :meth:`selfcorrect.models.base.Model.check_steer`."""

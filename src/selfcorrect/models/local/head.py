@@ -132,6 +132,32 @@ class Head:
         norms = top[:, 0] - torch.log_softmax(logits, dim=-1).gather(1, best)[:, 0]
         return Decisions(start, logits, best[:, 0], top, norms)
 
+    def likely(self, hidden: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
+        """log p of a few tokens at every position, float32 [positions, tokens]."""
+        parts = []
+        for start in range(0, len(hidden), self._block):
+            part = hidden[start : start + self._block]
+            pairs = [(p, token) for p in range(len(part)) for token in tokens]
+            logits = self.logits(part, pairs)
+            parts.append(logits[:, list(tokens)] - logits.logsumexp(-1, keepdim=True))
+        return torch.cat(parts)
+
+    def following(self, hidden: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
+        """log p of one token at each position, float32 [positions]."""
+        parts = []
+        for start in range(0, len(hidden), self._block):
+            part = hidden[start : start + self._block]
+            some = tokens[start : start + self._block]
+            logits = self.logits(part, list(enumerate(some)))
+            at = torch.tensor(some, device=logits.device)[:, None]
+            parts.append(logits.gather(1, at)[:, 0] - logits.logsumexp(-1))
+        return torch.cat(parts)
+
+    @property
+    def _block(self) -> int:
+        """Positions whose logits are computed at a time."""
+        return max(1, BLOCK // (4 * len(self.weight)))
+
     def blocks(self, hidden: torch.Tensor, wanted: Sequence[Sequence[int]]) -> Iterator[Decisions]:
         """Decisions at every position, in blocks.
 
@@ -140,7 +166,7 @@ class Head:
         Raises:
             UserError: the hidden states are not finite.
         """
-        size = max(1, BLOCK // (4 * len(self.weight)))
+        size = self._block
         for start in range(0, hidden.shape[0], size):
             part = hidden[start : start + size]
             pairs = [(p, token) for p in range(part.shape[0]) for token in wanted[start + p]]

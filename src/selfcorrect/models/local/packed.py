@@ -8,7 +8,8 @@ causality and sliding windows are arithmetic on positions, and dropping tokens i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ import torch
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
+from selfcorrect.models.local.fan import Fan
 from selfcorrect.models.local.pages import PAGE, Cache, Plan, Segment, wide
 
 NAME = "selfcorrect_packed"
@@ -96,7 +98,7 @@ class _Pass:
 class _Active:
     """The attention function has no other way to know the pass it is called in."""
 
-    now: _Pass | None = None
+    now: _Pass | Fan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +212,12 @@ def attention(
         raise RuntimeError("packed attention outside of a pack")
     heads, tokens, size = query.shape[1:]
     kv_heads, width = value.shape[1], value.shape[3]
+    query = query * (size**-0.5 if scaling is None else scaling)
+    if isinstance(now, Fan):
+        layer = int(module.layer_idx)  # type: ignore[arg-type]
+        return now.attend(layer, query, key, value, sliding_window or 0, softcap, s_aux), None
     per_kv = heads // kv_heads
-    states, per_head, per_token = _flat(query * (size**-0.5 if scaling is None else scaling))
+    states, per_head, per_token = _flat(query)
     new = [_flat(key), _flat(value)]
     slots = [now.index(now.plan.slots, kv_heads, h, t) for _, h, t in new]
     flat = [rows for rows, _, _ in new]
@@ -309,6 +315,16 @@ def encode(
     finally:
         _Active.now = None
     return hidden[0] if read is None else hidden[0, read]
+
+
+@contextmanager
+def looking(fan: Fan) -> Iterator[None]:
+    """Passes over a fan."""
+    _Active.now = fan
+    try:
+        yield
+    finally:
+        _Active.now = None
 
 
 def packs(segments: Sequence[Segment], size: int) -> list[list[Segment]]:

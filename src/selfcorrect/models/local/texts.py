@@ -18,7 +18,7 @@ from selfcorrect.models.local.pages import Cache, Segment
 from selfcorrect.models.local.prompts import plain
 from selfcorrect.models.local.states import Reader
 from selfcorrect.models.local.template import Rendered
-from selfcorrect.models.local.vocabulary import Vocabulary
+from selfcorrect.models.local.vocabulary import Vocabulary, beginning
 from selfcorrect.models.sites import BEFORE_ANSWER
 
 #: Texts whose keys and values are held at a time.
@@ -59,18 +59,11 @@ def identity_of(tokenizer: Any) -> tuple[str, str, bool]:
     """The identity's ``(tokenizer, template, bos)``."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     words = backend.to_str() if backend is not None else repr(sorted(tokenizer.get_vocab().items()))
-    return _digest(words), _digest(str(tokenizer.chat_template)), bool(_beginning(tokenizer))
+    return _digest(words), _digest(str(tokenizer.chat_template)), bool(beginning(tokenizer))
 
 
 def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def _beginning(tokenizer: Any) -> list[int]:
-    """The tokens that a tokenizer puts before a text by itself: its BOS, or none."""
-    bos = tokenizer.bos_token_id
-    ids = tokenizer("a")["input_ids"]
-    return [bos] if bos is not None and ids[:1] == [bos] else []
 
 
 def states_of(
@@ -112,7 +105,7 @@ def _together(
     sites: tuple[Site, ...],
     most: int,
 ) -> list[torch.Tensor]:
-    begins = _beginning(vocabulary.tokenizer)
+    begins = vocabulary.beginning
     jobs = []
     for row, text in enumerate(texts):
         ids = [*begins, *vocabulary.template.content(text)][:most]

@@ -19,6 +19,7 @@ class Vocabulary:
         ends: the tokens that end a reply.
         stops: texts that end one.
         full_stop: the tokens with which a short reply usually ends.
+        beginning: the tokens before a text by itself.
     """
 
     def __init__(self, tokenizer: Any, ends: Any) -> None:
@@ -28,6 +29,7 @@ class Vocabulary:
         self.ends = _ends(tokenizer, ends)
         self.stops = PLAIN_STOPS if self.template.plain else ()
         self.full_stop = _full_stop(tokenizer, self.ends)
+        self.beginning = beginning(tokenizer)
         self._line_ends: dict[int, bool] = {}
         self._tails: dict[str, list[int]] = {}
 
@@ -109,3 +111,10 @@ def _full_stop(tokenizer: Any, ends: frozenset[int]) -> list[int]:
     if not ends or stop is None or stop == tokenizer.unk_token_id:
         return []
     return [stop, tokenizer.eos_token_id if tokenizer.eos_token_id in ends else min(ends)]
+
+
+def beginning(tokenizer: Any) -> list[int]:
+    """The tokens that a tokenizer puts before a text by itself: its BOS, or none."""
+    bos = tokenizer.bos_token_id
+    ids = tokenizer("a")["input_ids"]
+    return [bos] if bos is not None and ids[:1] == [bos] else []
