@@ -1,0 +1,75 @@
+"""Does the concept cause it? Dose and response along its direction, against directions like it.
+
+- :mod:`.measure`: the model opened, its options under every dose;
+- :mod:`.analysis`: the odd part and the even part, the null, the prompt beside;
+- :mod:`.sheet`: the findings, tables and charts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from selfcorrect.runs import RunSpec, StrategySpec
+from selfcorrect.studies.able import ANYWAY
+from selfcorrect.studies.base import (
+    QUICK,
+    SEED,
+    Inputs,
+    Option,
+    Preflight,
+    Result,
+    Settings,
+    Study,
+)
+from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.steering.sheet import QUESTION, sheet
+
+#: The question without the goal, which is steered; and with it, the prompt that is to be matched.
+ARMS = ("baseline", "intrinsic")
+_QUICK = {"limit": 24}
+
+
+def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
+    """The question without the goal and with it, one round each."""
+    from selfcorrect.studies.series import with_inside
+
+    spec = with_inside(sized(spec, settings, _QUICK)).model_copy(update={"rounds": 1})
+    return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
+
+
+def _preflight(inputs: Inputs) -> Preflight:
+    from selfcorrect.studies.steering.analysis import preflight
+
+    return preflight(inputs)
+
+
+def _analyse(inputs: Inputs) -> Result:
+    from selfcorrect.studies.steering.analysis import analyse
+
+    return analyse(inputs)
+
+
+STUDY = Study(
+    about="Does a push along the concept change uncertainty and answers, more than any other push?",
+    details=(
+        "The model's states are moved along the concept's direction by several doses, to both "
+        "sides, and along directions of the same kind that mean nothing. What changes sign with "
+        "the dose is the effect, what doesn't is damage. Beside it the instruction itself, which "
+        "states the goal in words, and how badly the model reads neutral text under each dose."
+    ),
+    question=QUESTION,
+    source="this project; arXiv 2406.02378 for the claim",
+    options=[
+        Option("dose", float, 0.2, "The dose that the findings speak of, in median lengths of the "
+               "layer's states.", metavar="ALPHA", least=0.001),
+        Option("directions", int, 39, "Directions of the same kind that mean nothing.", least=19),
+        SEED,
+        QUICK,
+        ANYWAY,
+    ],
+    plan=plan,
+    fixed=("strategy", "rounds"),
+    preflight=_preflight,
+    analyse=_analyse,
+    sheet=sheet,
+)  # fmt: skip

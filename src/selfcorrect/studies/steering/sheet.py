@@ -1,0 +1,217 @@
+"""What steering does, in words, tables and charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from selfcorrect.report.charts.traces import area, error_bars, said
+from selfcorrect.report.numbers import MISSING, short
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.words import estimate, preflight, settings, share, sized, unable
+
+QUESTION = "Does a push along the concept change uncertainty and answers, more than any push does?"
+TITLE = "Steering"
+
+Result = Mapping[str, Any]
+
+_NAMES = {"entropy": "entropy of the options", "p_right": "probability of the right option"}
+_ASKED = (
+    "The claim has causes in it: the concept lowers uncertainty. So the concept is moved by "
+    "itself: at its layer, from the last token before the answer on, its direction is added to "
+    "the states, in doses of both signs. A dose of 1 is as long as the layer's states are (their "
+    "median).",
+    "Any push raises entropy, whichever way it goes. So the effect is the odd part, "
+    "[f(α) − f(−α)] / 2, and the even part, [f(α) + f(−α)] / 2 − f(0), is damage. And any "
+    "direction along which states vary moves something. So the same is done along directions that "
+    "mean nothing: half are drawn with the states' own covariance, half are made as a concept is, "
+    "from labels drawn at random. The concept's effect must go beyond theirs.",
+)
+_NOT = (
+    "An effect of a direction is one of whatever lies along it. Words that come with the concept "
+    "lie along it too.",
+    "Doses are added where the answer begins, at one layer. A concept that acts earlier in the "
+    "text, or in several layers at once, is not refuted by a null here.",
+)
+
+
+def sheet(result: Result) -> Sheet:
+    """The sheet of what the analysis returns."""
+    if not result["able"]:
+        return unable(TITLE, QUESTION, result)
+    return Sheet(
+        title=TITLE,
+        question=QUESTION,
+        findings=list(findings(result)),
+        sections=[
+            Section("What is asked", _ASKED, [preflight(result["preflight"])]),
+            Section(
+                "Dose and response",
+                [],
+                [
+                    _table(result),
+                    *(_chart(result, name) for name in result["responses"]),
+                    _perplexity(result),
+                ],
+            ),
+            Section("What it doesn't show", _NOT),
+        ],
+        settings={
+            **settings(result),
+            "concept": f"{result['concept']}, layer {result['layer']}",
+            "directions that mean nothing": str(result["directions"]),
+        },
+    )
+
+
+def findings(result: Result) -> Iterator[str]:
+    """A sentence each on effect, damage, the prompt beside, and what moves the wrong way."""
+    for name, told in result["responses"].items():
+        yield _effect(result, name, told["chosen"]["odd"])
+    yield _damage(result)
+    for name, told in result["responses"].items():
+        yield _prompt(name, told)
+    moved = result["responses"]["entropy"]
+    yield (
+        f"{share(moved['wrong'])} of the questions move against the mean effect on entropy "
+        f"(n {moved['wrong']['n']:,})."
+    )
+    if result["left_out"]:
+        yield (
+            f"{result['left_out']:,} doses of a question left states that weren't finite, and are "
+            "left out."
+        )
+    why = result["preflight"]["why"]
+    if why:
+        yield "Read all this with care: " + "; ".join(why) + "."
+
+
+def _effect(result: Result, name: str, odd: Result) -> str:
+    e = odd["concept"]
+    what = f"{_NAMES[name].capitalize()}, at a dose of {short(result['dose'])}"
+    if e["value"] is None or odd["null"] is None:
+        return f"{what}: it can't be told."
+    beside = (
+        f"{round((odd['p'] * (1 + odd['null']['n'])) - 1)} of {odd['null']['n']} directions that "
+        "mean nothing go as far"
+    )
+    seen = f"odd part {estimate(e, signed=True)}, {sized(e)}; {beside}"
+    if odd["shown"]:
+        way = "raises" if e["value"] > 0 else "lowers"
+        return f"{what}: a push along the concept {way} it, beyond other pushes: {seen}."
+    return f"{what}: no effect of the concept is shown: {seen}."
+
+
+def _damage(result: Result) -> str:
+    even = result["responses"]["entropy"]["chosen"]["even"]["concept"]
+    middle = len(result["doses"]) // 2
+    at = next(n for n, d in enumerate(result["doses"]) if abs(d - result["dose"]) < 1e-9)
+    read = [result["perplexity"][n] for n in (2 * middle - at, middle, at)]
+    told = ", ".join(MISSING if value is None else f"{value:.1f}" for value in read)
+    return (
+        "Damage: whichever way it goes, the push changes entropy by "
+        f"{estimate(even, signed=True)}; neutral text is read with perplexity {told} at a dose of "
+        f"−{short(result['dose'])}, 0 and +{short(result['dose'])}."
+    )
+
+
+def _prompt(name: str, told: Result) -> str:
+    e, beyond = told["prompt"], told["beyond"]
+    what = f"The goal in words changes the {_NAMES[name]} by {estimate(e, signed=True)}"
+    if beyond["low"] is None:
+        return f"{what}."
+    if beyond["low"] > 0:
+        return (
+            f"{what}, which is more than the push does, by {estimate(beyond, signed=True)} in size."
+        )
+    if beyond["high"] < 0:
+        return (
+            f"{what}, which is less than the push does, by {estimate(beyond, signed=True)} in size."
+        )
+    open_ = "whether that is more than the push does isn't shown"
+    return f"{what}; {open_}: {estimate(beyond, signed=True)} in size."
+
+
+def _table(result: Result) -> Table:
+    rows = []
+    for name, told in result["responses"].items():
+        for row in told["by_dose"]:
+            odd, null = row["odd"], row["odd"]["null"]
+            rows.append(
+                [
+                    f"{_NAMES[name]}, ±{short(row['dose'])}",
+                    estimate(odd["concept"], signed=True),
+                    MISSING
+                    if null is None
+                    else f"[{short(null['low'], 3)}, {short(null['high'], 3)}]",
+                    MISSING if odd["p"] is None else short(odd["p"], 3),
+                    estimate(row["even"]["concept"], signed=True),
+                ]
+            )
+    heads = ["dose", "odd: the effect", "other directions", "p", "even: damage"]
+    note = (
+        f"Other directions: 2.5 to 97.5 % of {result['directions']}; p: how many of them go as "
+        f"far. Findings are at ±{short(result['dose'])}, fixed beforehand."
+    )
+    return Table("Odd and even parts", heads, rows, note)
+
+
+def _chart(result: Result, name: str) -> Chart:
+    told = result["responses"][name]
+    doses = result["doses"]
+    known = [
+        (d, e) for d, e in zip(doses, told["curve"], strict=True) if e and e["value"] is not None
+    ]
+    band = [(d, b) for d, b in zip(doses, told["band"], strict=True) if b is not None]
+    each = [e for _, e in known]
+    traces = [
+        area([d for d, _ in band], [b[0] for _, b in band], [b[1] for _, b in band], "@soft/40"),
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": f"along “{result['concept']}”",
+            "x": [d for d, _ in known],
+            "y": [e["value"] for e in each],
+            "error_y": error_bars(each, "@outcome"),
+            "line": {"color": "@outcome", "width": 2},
+            "marker": {"color": "@outcome", "size": 7},
+            "hovertext": [said(e, "score") for e in each],
+            "hoverinfo": "text+name",
+        },
+    ]
+    if told["prompt"]["value"] is not None:
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": "the goal in words",
+                "x": [doses[0], doses[-1]],
+                "y": [told["prompt"]["value"]] * 2,
+                "line": {"color": "@confidence", "dash": "dash", "width": 2},
+            }
+        )
+    return Chart(
+        name=f"dose-{name.replace('_', '-')}",
+        title=f"{_NAMES[name].capitalize()}, minus that without a dose",
+        alt=f"{_NAMES[name]} by dose along the concept, with the band of other directions.",
+        data=traces,
+        layout={
+            "xaxis": {"title": {"text": "dose, in median lengths of the states"}},
+            "yaxis": {"title": {"text": "change"}},
+        },
+        caption=(
+            f"Bars are 95 % intervals over clusters; the band holds 95 % of {result['directions']} "
+            "directions that mean nothing."
+        ),
+    )
+
+
+def _perplexity(result: Result) -> Table:
+    rows = [
+        [short(d, 2, signed=True), MISSING if p is None else f"{p:.1f}"]
+        for d, p in zip(result["doses"], result["perplexity"], strict=True)
+    ]
+    note = (
+        "Eight neutral sentences, every token but the first of each; no interval: they are fixed."
+    )
+    return Table("Perplexity of neutral text", ["dose", "perplexity"], rows, note)
