@@ -98,12 +98,9 @@ def run(
         meanings: by what samples count as saying the same, ``"nli:ID"`` say, or ``{"name": …,
             "options": {…}}``; by default as fits the task.
         concepts: whose activation is read where the model answers: ``["toxic", "mine=FILE"]``, or
-            names with their files; a name alone is one trained on the model before, or
-            (``biased``, ``toxic``, ``correct``) trained now. See :mod:`selfcorrect.concepts`.
-        steer: what every reply is steered by: ``"toxic:-4@12:reply"``, or ``{"concept": "toxic",
-            "alpha": -4.0, "layers": [12], "at": "reply", "part": "whole"}``.
-        rounds: rounds of a dialogue, the first answer included.
-        limit: only so many examples, spread over the clusters; ``None`` is all.
+            names and files; see :mod:`selfcorrect.concepts`.
+        steer: what every reply is steered by: ``"toxic:-4@12:reply"``, or a table of the same.
+        rounds, limit: rounds of a dialogue, and only so many examples; ``None`` is all.
         data: where the task's data lie.
         categories: only these parts of the data.
         task_options: the task's own options.
@@ -151,7 +148,7 @@ def run(
             "scorer": {"name": scorer or "", "options": dict(scorer_options or {})},
             "samples": samples,
             "meanings": meanings,
-            "concepts": dict(concepts) if isinstance(concepts, Mapping) else list(concepts),
+            "concepts": concepts or {},
             "steer": steer,
             "rounds": rounds,
             "limit": limit,
@@ -180,10 +177,8 @@ def run(
         spec = spec.model_copy(update={"task": runs.TaskSpec(name=name)})
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     opened = None if isinstance(model, str) else model
-    (done,) = run_shown(
-        [spec], opened, out=out, controls=controls, progress=progress, executor=executor
-    )
-    return done
+    how = {"out": out, "controls": controls, "progress": progress, "executor": executor}
+    return run_shown([spec], opened, **how)[0]  # type: ignore[arg-type]
 
 
 def run_many(
@@ -236,6 +231,7 @@ def measure(
     lead_in: str | None = None,
     samples: int | Mapping[str, Any] = 0,
     meanings: str | Mapping[str, Any] = "",
+    concepts: Sequence[str] | Mapping[str, str] = (),
     dtype: str = "auto",
     device: str = "auto",
     chunk: int = 64,
@@ -263,7 +259,7 @@ def measure(
         rounds: only so many; ``None`` is as many as the longest dialogue has.
         limit: only so many dialogues, spread over the clusters; ``None`` is all.
         lead_in: the text after which an answer's letter stands.
-        samples, meanings, dtype, device, chunk, skip_bad, base_url, in_flight, price,
+        samples, meanings, concepts, dtype, device, chunk, skip_bad, base_url, in_flight, price,
             budget_tokens, budget_money, workers, ray, worker_cpus, worker_gpus, out, progress: as
             in :func:`run`.
 
@@ -285,6 +281,7 @@ def measure(
         "task.options.lead_in": lead_in,
         "samples": samples,
         "meanings": meanings,
+        "concepts": concepts or None,
     }
     if isinstance(model, str):
         values |= {

@@ -97,11 +97,22 @@ def test_a_run_reads_a_concept(trained: Trained, folder: Path, tmp_path: Path) -
     (run,) = tmp_path.glob("*-intrinsic-*")
     shown = json.loads(done("show", run, "--json"))
     assert shown["activations"]["nice"]["at"]["before_answer"]["against"] == "repeat"
-    # two processes say the same
-    done(
-        "run", "--model", folder / "model", "--limit", "6", "--rounds", "2", "--chunk", "3",
-        "--out", tmp_path / "two", "--concept", f"nice={file}", "--workers", "1",
-    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_two_processes_record_the_same(trained: Trained, folder: Path, tmp_path: Path) -> None:
+    file, _ = trained
+    found = []
+    for workers in ("1", "2"):
+        out = tmp_path / workers
+        done(
+            "run", "--model", folder / "model", "--limit", "6", "--rounds", "2", "--chunk", "3",
+            "--no-controls", "--out", out, "--concept", f"nice={file}", "--workers", workers,
+        )  # fmt: skip
+        (run,) = out.iterdir()
+        found.append({p.name: p.read_bytes() for p in (run / "records").iterdir()})
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
 
 
 def test_bad_input_is_one_sentence(trained: Trained, folder: Path, tmp_path: Path) -> None:

@@ -67,6 +67,14 @@ def test_what_is_planted_is_found_in_its_layer(kind: str) -> None:
     assert ((p > 0.5) == labels).mean() > 0.9
 
 
+@pytest.fixture
+def no_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the model of words, which takes longer than all else."""
+    nothing = "selfcorrect.concepts.training.by_words"
+    monkeypatch.setattr(nothing, lambda texts, *_: np.zeros(len(texts)))
+
+
+@pytest.mark.usefixtures("no_words")
 def test_nothing_is_found_where_nothing_is() -> None:
     """The layer is chosen inside, so that the best of several is no news."""
     held = []
@@ -88,6 +96,7 @@ def test_a_probe_that_reads_a_word_is_shown_for_what_it_is() -> None:
     assert best["masked"] < 0.65
 
 
+@pytest.mark.usefixtures("no_words")
 def test_the_users_own_words_are_masked() -> None:
     texts = _texts(word="bias")
     model = PlantedStates(by_word={"bias": 4.0})
@@ -97,6 +106,7 @@ def test_the_users_own_words_are_masked() -> None:
     assert any("plain" in text for text in model.asked[120:])
 
 
+@pytest.mark.usefixtures("no_words")
 def test_contrast_pairs_need_no_labels_but_those_of_the_anchors() -> None:
     texts = _texts()
     meant = {}

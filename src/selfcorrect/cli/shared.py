@@ -45,7 +45,7 @@ SHARED: Mapping[str, Shared] = {
     "scorer": Shared(o.ScorerName, "scorer.name"),
     "samples": Shared(o.Samples, "samples.k"),
     "meanings": Shared(o.Meanings, "meanings.name"),
-    "concept": Shared(o.Concepts, "concepts"),
+    "concepts": Shared(o.Concepts, "concepts"),
     "steer": Shared(Steer, "steer"),
     "rounds": Shared(o.Rounds, "rounds"),
     "limit": Shared(o.Limit, "limit"),

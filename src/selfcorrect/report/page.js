@@ -62,7 +62,7 @@
         control.setAttribute("aria-valuetext", view.name);
         control.parentElement.querySelector("output").value = view.name;
       } else {
-        byId("explained").textContent = terms[view.term]?.[1] ?? "";
+        byId(control.dataset.explained).textContent = terms[view.term]?.[1] ?? "";
       }
       pick(name, Number(control.value));
     };

@@ -73,7 +73,9 @@ def _by_name(
 
     kept = stored(name, facts.fingerprint)
     if kept is not None:
-        _LOG.warning("selfcorrect: the concept %s is %s, trained earlier.", name, kept.place)
+        data = kept.figures.get("data", {}).get("about", "a control vector")
+        told = "selfcorrect: the concept %s is %s, trained earlier on %s."
+        _LOG.warning(told, name, kept.place, data)
         check_fits(kept, facts.name, facts.fingerprint)
         return kept
     if name not in BUNDLED:

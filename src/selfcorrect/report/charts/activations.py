@@ -11,6 +11,8 @@ from selfcorrect.text import visible
 
 #: A scale shorter than this would make news of noise.
 _LEAST = 0.02
+#: So many layers are named at most.
+_TICKS = 12
 _PLACES = {"before_answer": "before the answer", "first_answer": "at the answer's first token"}
 
 
@@ -51,13 +53,19 @@ def _heat_map(found: Mapping[str, Any], chosen: int) -> Figure:
         "name": "chosen layer",
         "x": rounds,
         "y": [chosen] * len(rounds),
-        "marker": {"symbol": "line-ew-open", "size": 14, "color": "@text"},
+        "marker": {"symbol": "line-ew-open", "size": 14, "color": "@ink"},
         "hoverinfo": "skip",
         "showlegend": False,
     }
     return [trace, line], {
         "xaxis": {"title": {"text": "round"}, "type": "category", "showgrid": False},
-        "yaxis": {"title": {"text": "layer"}, "showgrid": False, "tickformat": "d"},
+        "yaxis": {
+            "title": {"text": "layer"},
+            "showgrid": False,
+            "tickformat": "d",
+            "tick0": 0,
+            "dtick": -(-len(found["layers"]) // _TICKS),
+        },
         "hovermode": "closest",
     }
 
