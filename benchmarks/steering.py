@@ -8,7 +8,8 @@ reply on: 36,000 numbers a question's options get. Three sides take turns, and t
 turns' ratios of CPU time is given, with the smallest and the largest:
 
 - *prompts*: every prompt is encoded once, its options read;
-- *grid*: the same, and every dose of every question;
+- *grid*: the same, and every dose of every question, as likelihoods of the options among each
+  other; *with mass* beside all else that could be said, too;
 - *row by row*, on a few doses: each of them a dialogue of its own that shares its prompt's keys and
   values, times as many as there are.
 
@@ -37,7 +38,7 @@ from selfcorrect.models.local.machine import processor
 
 ROOT = Path(__file__).resolve().parents[1]
 ALPHAS = (-8.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0)
-DIRECTIONS, QUESTIONS, SOME = 40, 100, 9
+DIRECTIONS, QUESTIONS, SOME = 40, 100, 4
 GOAL = 3.0
 
 
@@ -82,16 +83,18 @@ def measure(model: Any, layer: int, asked: Sequence[tuple[Any, Request]], turns:
     size = statistics.median(float(reply.states[site].norm()) for reply in read)
     every = steers(model.engine.network.config.hidden_size, layer, size)
     room.doses(opened(model, asked[:2]), requests[:2], every[:2])  # its way is tried here
-    ratios, alone, tokens = [], [], 0
+    ratios, massed, alone, tokens = [], [], [], 0
     for _ in range(turns):
         once = _seconds(lambda: opened(model, asked).elicit(requests))
         found: list[Any] = []
         talk = opened(model, asked)
-        grid = _seconds(lambda: found.extend(room.doses(talk, requests, every)))  # noqa: B023
+        grid = _seconds(lambda: found.extend(room.doses(talk, requests, every, mass=False)))  # noqa: B023
+        talk = opened(model, asked)
+        massed.append(_seconds(lambda: room.doses(talk, requests, every)) / once)  # noqa: B023
         assert all(each.finite.all() for each in found)
         few, slow = opened(model, asked[:SOME]), every[1 :: len(every) // SOME][:SOME]
         few.elicit(requests[:SOME])
-        apart = _seconds(lambda: room._row_by_row(few, requests[:SOME], slow))  # noqa: B023
+        apart = _seconds(lambda: room._row_by_row(few, requests[:SOME], slow, mass=True))  # noqa: B023
         apart *= len(every) * len(asked) / (len(slow) * SOME)
         tokens = sum(each.encoded for each in found)
         ratios.append(grid / once)
@@ -102,6 +105,7 @@ def measure(model: Any, layer: int, asked: Sequence[tuple[Any, Request]], turns:
         "ratio": round(statistics.median(ratios), 2),
         "low": round(min(ratios), 2),
         "high": round(max(ratios), 2),
+        "with_mass": round(statistics.median(massed), 2),
         "row_by_row": round(statistics.median(alone), 1),
         "tokens": tokens,
     }
@@ -135,8 +139,7 @@ def main() -> None:
         ],
     }
     place = ROOT / "benchmarks" / "steering.json"
-    if len(asked) == QUESTIONS:
-        place.write_text(json.dumps(table, indent=2) + os.linesep, "utf-8")
+    place.write_text(json.dumps(table, indent=2) + os.linesep, "utf-8")
     Console().print_json(json.dumps(table))
 
 

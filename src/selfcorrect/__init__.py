@@ -99,10 +99,8 @@ def run(
             "options": {…}}``; by default as fits the task.
         concepts: whose activation is read where the model answers: ``["toxic", "mine=FILE"]``, or
             names and files; see :mod:`selfcorrect.concepts`.
-        steer: what every reply is steered by: ``"toxic:-4@12:reply"``, or ``{"concept": "toxic",
-            "alpha": -4.0, "layers": [12], "at": "reply", "part": "whole"}``.
-        rounds: rounds of a dialogue, the first answer included.
-        limit: only so many examples, spread over the clusters; ``None`` is all.
+        steer: what every reply is steered by: ``"toxic:-4@12:reply"``, or a table of the same.
+        rounds, limit: rounds of a dialogue, and only so many examples; ``None`` is all.
         data: where the task's data lie.
         categories: only these parts of the data.
         task_options: the task's own options.
@@ -179,10 +177,8 @@ def run(
         spec = spec.model_copy(update={"task": runs.TaskSpec(name=name)})
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     opened = None if isinstance(model, str) else model
-    (done,) = run_shown(
-        [spec], opened, out=out, controls=controls, progress=progress, executor=executor
-    )
-    return done
+    how = {"out": out, "controls": controls, "progress": progress, "executor": executor}
+    return run_shown([spec], opened, **how)[0]  # type: ignore[arg-type]
 
 
 def run_many(

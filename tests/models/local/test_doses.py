@@ -73,6 +73,9 @@ def test_every_dose_of_every_dialogue(name: str, size: int, monkeypatch: Any) ->
     found = doses(talk, [ASKED] * 3, steers)
     assert model.engine.fans == (None if name == "lfm2" else True)
     _check(model, talk, steers, found, ASKED.options)
+    for mine, among in zip(found, doses(talk, [ASKED] * 3, steers, mass=False), strict=True):
+        assert among.logp == pytest.approx(mine.p.log(), abs=CLOSE)
+        assert among.mass == pytest.approx(torch.ones(5))
     # nothing was entered, and what is kept is still right
     assert [len(each.messages) for each in talk.transcripts] == [1, 1, 1]
     (reply, *_) = talk.elicit([ASKED] * 3)
@@ -107,8 +110,8 @@ def test_later_rounds_and_a_prompt_encoded_once() -> None:
     )
     found = doses(talk, [ASKED] * 3, _steers(model))
     handle.remove()
-    assert seen == [3, 12]  # the last token of each prompt, and a token a dose
-    assert [each.encoded for each in found] == [5, 5, 5]
+    assert seen == [3, 9]  # the last token of each prompt, and a token a dose that isn't 0
+    assert [each.encoded for each in found] == [4, 4, 4]
     _check(model, talk, _steers(model), found, ASKED.options)
 
 

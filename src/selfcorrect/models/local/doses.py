@@ -34,8 +34,8 @@ class Doses:
     """What a dialogue's options are worth under each dose.
 
     Attributes:
-        logp: [doses, options], log p of each option as the reply's beginning, in nats; NaN where a
-            dose is left out.
+        logp: [doses, options], log p of each option as the reply's beginning, in nats (or among
+            the options alone, without their mass); NaN where a dose is left out.
         finite: [doses]; a dose whose states were not finite is left out.
         encoded: tokens that went through the model for all of them.
     """
@@ -51,7 +51,7 @@ class Doses:
 
     @property
     def mass(self) -> torch.Tensor:
-        """[doses], the probability of all options together."""
+        """[doses], the probability of all options together; 1 where only they were computed."""
         return self.logp.exp().sum(-1)
 
     @property
@@ -81,7 +81,11 @@ class Perplexity:
 
 
 def doses(
-    talk: LocalConversation, requests: Sequence[Request], steers: Sequence[Steer | None]
+    talk: LocalConversation,
+    requests: Sequence[Request],
+    steers: Sequence[Steer | None],
+    *,
+    mass: bool = True,
 ) -> list[Doses | None]:
     """Likelihoods of every dialogue's options under every steer.
 
@@ -90,7 +94,9 @@ def doses(
     Args:
         talk: dialogues in which a reply is due.
         requests: of each dialogue, the prefill and the options.
-        steers: the doses; ``None`` is the model as it is.
+        steers: the doses; ``None`` is the model as it is, as is a steer of length 0.
+        mass: also how likely the options are beside all else that could be said; without, only
+            their likelihoods among each other are computed, which is faster.
 
     Returns:
         A dialogue each; ``None`` where its transcript doesn't fit the context window.
@@ -105,13 +111,14 @@ def doses(
     for steer in steers:
         if steer is not None:
             engine.check_steer(steer)
+    steers = [None if steer is None or not steer.vectors.any() else steer for steer in steers]
     own = [steer for steer in steers if steer is not None]
     if not own or not engine.packed or any(steer.at != "reply" for steer in own):
-        return _row_by_row(talk, requests, steers)
+        return _row_by_row(talk, requests, steers, mass=mass)
     lowest = min(number for steer in own for number in steer.layers)
-    found = _fanned(talk, requests, steers, lowest)
+    found = _fanned(talk, requests, steers, lowest, mass=mass)
     if found is None or not _agrees(talk, requests, steers, found):
-        return _row_by_row(talk, requests, steers)
+        return _row_by_row(talk, requests, steers, mass=mass)
     return found
 
 
@@ -120,6 +127,8 @@ def _fanned(
     requests: Sequence[Request],
     steers: Sequence[Steer | None],
     lowest: int,
+    *,
+    mass: bool,
 ) -> list[Doses | None] | None:
     """The fast way; ``None`` where an option is longer than a token."""
     engine = talk.engine
@@ -141,13 +150,13 @@ def _fanned(
         logp = torch.full((len(steers), len(asked[row].options)), float("nan"))
         for n, steer in enumerate(steers):
             if steer is None:
-                logp[n] = torch.tensor([each.logp for each in reply.options])
+                logp[n] = _of([each.logp for each in reply.options], mass=mass)
         moved = sum(steer is not None for steer in steers)
         result[row] = Doses(logp, torch.ones(len(steers), dtype=torch.bool), reply.encoded + moved)
         blocks.append((row, reply.states[site][0]))
     with engine.within_memory():
         for pieces in _passes(blocks, [n for n, steer in enumerate(steers) if steer is not None]):
-            _through(engine, talk.cache, pieces, steers, lowest, tokens, result)
+            _through(engine, talk.cache, pieces, steers, lowest, tokens, result, mass=mass)
     branch.close(range(len(requests)))
     return result
 
@@ -183,6 +192,8 @@ def _through(
     lowest: int,
     tokens: Sequence[list[int] | None],
     result: Sequence[Doses | None],
+    *,
+    mass: bool,
 ) -> None:
     """One pass; enters what it finds."""
     device = torch.device(engine.device)
@@ -216,14 +227,24 @@ def _through(
         mine = result[row]
         assert mine is not None
         here = slice(blade.start, blade.end)
-        logp = engine.head.likely(hidden[here], tokens[row] or []).cpu()
+        logp = engine.head.likely(hidden[here], tokens[row] or [], among=not mass).cpu()
         fine = finite[here].cpu()
         mine.logp[numbers] = torch.where(fine[:, None], logp, torch.nan)
         mine.finite[numbers] = fine
 
 
+def _of(logps: Sequence[float], *, mass: bool) -> torch.Tensor:
+    """The options' log p, or without their mass that of each among them."""
+    found = torch.tensor(logps)
+    return found if mass else torch.log_softmax(found, dim=-1)
+
+
 def _row_by_row(
-    talk: LocalConversation, requests: Sequence[Request], steers: Sequence[Steer | None]
+    talk: LocalConversation,
+    requests: Sequence[Request],
+    steers: Sequence[Steer | None],
+    *,
+    mass: bool,
 ) -> list[Doses | None]:
     """The plain way: every dose is a dialogue of its own on a branch."""
     found: list[list[torch.Tensor]] = [[] for _ in requests]
@@ -242,7 +263,7 @@ def _row_by_row(
             options = [each.logp for each in reply.options]
             fits[row] &= reply.finish != "context" and (bool(options) or reply.finish == "overflow")
             count = len(requests[row].options)
-            found[row].append(torch.tensor(options or [float("nan")] * count))
+            found[row].append(_of(options or [float("nan")] * count, mass=mass))
             encoded[row] += reply.encoded
         branch.close(range(len(asked)))
     return [
@@ -274,7 +295,7 @@ def _agrees(
             if reply is None or reply.finish == "overflow":
                 continue
             plainly = torch.tensor([each.logp for each in reply.options])
-            error = float((plainly - mine.logp[n]).abs().max())
+            error = float((plainly.softmax(-1).log() - mine.p[n].log()).abs().max())
             engine.fans = error < _SAME.get(engine.dtype, 0.25)
             return engine.fans
     return True

@@ -132,8 +132,21 @@ class Head:
         norms = top[:, 0] - torch.log_softmax(logits, dim=-1).gather(1, best)[:, 0]
         return Decisions(start, logits, best[:, 0], top, norms)
 
-    def likely(self, hidden: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
-        """log p of a few tokens at every position, float32 [positions, tokens]."""
+    def likely(
+        self, hidden: torch.Tensor, tokens: Sequence[int], *, among: bool = False
+    ) -> torch.Tensor:
+        """log p of a few tokens at every position, float32 [positions, tokens].
+
+        With ``among`` it is that of each among these tokens, and no other's logit is computed.
+        """
+        if among:
+            logits = hidden.float() @ self.weight[list(tokens)].float().T
+            if self.bias is not None:
+                logits = logits + self.bias[list(tokens)].float()
+            logits = logits * self.scale
+            if self.cap is not None:
+                logits = torch.tanh(logits / self.cap) * self.cap
+            return torch.log_softmax(logits, dim=-1)
         parts = []
         for start in range(0, len(hidden), self._block):
             part = hidden[start : start + self._block]
