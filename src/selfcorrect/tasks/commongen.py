@@ -66,9 +66,9 @@ def make(source: Source) -> Free:
 
     ``data`` is a file or a folder: JSONL with ``concepts`` (a list of words, or of ``word_POS``) or
     ``concept_set`` (``dog#catch``), a table with such a column, or a text file with a set on each
-    line, blanks, ``#`` or commas between its words. ``id``, ``reference``, and CommonGen's ``scene``
-    or ``target`` may be there. Without data the bundled sets are asked. An answer is the whole text;
-    a cluster is a set, in whatever order it stands.
+    line, blanks, ``#`` or commas between its words. ``id``, ``reference``, and CommonGen's
+    ``scene`` or ``target`` may be there. Without data the bundled sets are asked. An answer is the
+    whole text; a cluster is a set, in whatever order it stands.
 
     Raises:
         UserError: for options, a missing file and bad lines (with file and line), and if the
