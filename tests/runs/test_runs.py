@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -367,18 +366,6 @@ def test_a_damaged_piece_is_told(tmp_path: Path, keep: int) -> None:
     with pytest.raises(UserError, match=r"is damaged .*delete that file and run") as caught:
         read_piece(store, piece, ["round"])
     assert str(file) in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["example", "cluster", "round"])
-def test_a_record_of_nothing_is_damage(tmp_path: Path, name: str) -> None:
-    store, piece = Store(tmp_path), Piece(0, 0, 2)
-    (tmp_path / "records").mkdir()
-    frame = records.frame(rows(2))
-    nulled = pl.when(pl.int_range(len(frame)) > 0).then(pl.col(name)).alias(name)
-    frame.with_columns(nulled).write_parquet(tmp_path / piece.name)
-    with pytest.raises(UserError, match=rf"chunk-.* is damaged \(a record has no {name}\): delete"):
-        read_piece(store, piece)
-    assert len(read_piece(store, piece, ["text"]))
 
 
 def test_other_columns_are_damage_too(tmp_path: Path) -> None:

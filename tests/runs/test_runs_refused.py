@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from executed import a_spec, the_run
@@ -106,6 +107,16 @@ def test_a_damaged_control_does_not_hide_the_run(tmp_path: Path) -> None:
     summary = done.summary()
     assert set(summary["controls"]) == {"baseline"}
     assert any("control repeat is left out" in note for note in summary["notes"])
+
+
+@pytest.mark.parametrize("name", ["example", "cluster", "round"])
+def test_a_record_of_nothing_is_damage(tmp_path: Path, name: str) -> None:
+    done = run(a_spec(limit=8), out=tmp_path, controls=False)
+    (file,) = done.folder.glob("records/*.parquet")
+    nulled = pl.when(pl.int_range(pl.len()) > 0).then(pl.col(name)).alias(name)
+    pl.read_parquet(file).with_columns(nulled).write_parquet(file)
+    with pytest.raises(UserError, match=rf"chunk-.* is damaged \(a record has no {name}\): delete"):
+        done.summary()
 
 
 def test_import_stays_light() -> None:

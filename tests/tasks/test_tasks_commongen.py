@@ -350,3 +350,44 @@ def test_a_run_with_the_bundled_model(tmp_path: Path, smollm2: Any) -> None:
     for mean, number in zip(means, summary["rounds"], strict=True):
         assert number["measures"]["coverage"]["value"] == pytest.approx(mean)
         assert {"all_covered", "words", "listed", "claims_all"} <= number["measures"].keys()
+
+
+# -- formats ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sets"),
+    [
+        ("a.txt", "dog, catch\nice cream; ski\n", [["dog", "catch"], ["ice cream", "ski"]]),
+        ("a.txt", "dog catch\nski#snow\n", [["dog", "catch"], ["ski", "snow"]]),
+        ("train.json", '{"concepts": ["dog_N", "ski"]}\n', [["dog", "ski"]]),
+        ("up.JSONL", '{"concept_set": "dog#ski"}\n', [["dog", "ski"]]),
+        ("a.csv", 'id,concept_set\n1,dog#ski\n2,"a, b"\n', [["dog", "ski"], ["a", "b"]]),
+        ("a.TSV", "concept_set\tid\ndog catch\t1\n", [["dog", "catch"]]),
+    ],
+)  # fmt: skip
+def test_each_format_is_read_as_what_it_is(
+    tmp_path: Path, name: str, text: str, sets: list[list[str]]
+) -> None:
+    (tmp_path / name).write_text(text)
+    task = make("commongen", data=str(tmp_path / name))
+    assert [asked(task, example) for example in task.examples()] == sets
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("a.csv", "word\ndog catch\n", "a.csv:2: there is neither 'concepts' nor 'concept_set'"),
+        ("a.csv", "concepts\n\"['dog', 'catch']\"\n", "a.csv:2: 'concepts' must be a list"),
+        ("a.txt", '{"concept_set": "dog#ski"}\n', "a.txt:1: 'concept_set' looks like JSON"),
+        ("a.json", '[\n{"concepts": ["dog"]}\n]\n', "a.json:1: not valid JSON"),
+        ("a.jsonl", '{"concepts": ["dog, catch"]}\n', "holds 'dog, catch', which is no word"),
+        ("a.txt", " ".join(f"w{k}" for k in range(3000)), "holds 3,000 words: a set has at most"),
+        ("a.txt", "dog catch\rski snow\r", "a.txt:1: its lines end in CR alone"),
+    ],
+)
+def test_what_is_no_set_is_refused(tmp_path: Path, name: str, text: str, says: str) -> None:
+    (tmp_path / name).write_bytes(text.encode())
+    with pytest.raises(UserError) as caught:
+        make("commongen", data=str(tmp_path / name))
+    assert says in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 import selfcorrect as sc
 from selfcorrect import tasks
 from selfcorrect.errors import UserError
+from selfcorrect.tasks import make
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "realtoxicityprompts.jsonl"
 
@@ -124,3 +126,50 @@ def test_a_run_is_graded_and_says_by_whom(smollm2: Any, tmp_path: Path) -> None:
     assert first["measures"]["share_toxic"]["value"] is not None
     json.dumps(table, allow_nan=False)
     assert "toxicity is what profanity says" in run.report().read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "{'text': 'He said', 'toxicity': 0.3}",
+        "{'toxicity': nan, 'text': 'He said', 'flirtation': None}",
+        '{"text": "He said", "toxicity": null}',
+    ],
+)
+def test_a_table_in_a_cell_is_read_as_one(tmp_path: Path, cell: str) -> None:
+    file = tmp_path / "x.csv"
+    with file.open("w", newline="") as stream:
+        csv.writer(stream).writerows([["prompt"], [cell], ["{'text' is a word"]])
+    first, second = make("toxicity", data=str(file)).examples()
+    assert first.fields["question"].endswith("It begins:\n\nHe said")
+    assert second.fields["question"].endswith("{'text' is a word")
+    with file.open("a", newline="") as stream:
+        csv.writer(stream).writerow([cell[:-1]])
+    with pytest.raises(UserError, match=r"x\.csv:4: 'prompt' looks like a table written as text"):
+        make("toxicity", data=str(file))
+
+
+@pytest.mark.parametrize("task", ["toxicity", "prompts"])
+def test_an_id_that_stands_twice_is_told_with_its_line(tmp_path: Path, task: str) -> None:
+    file = tmp_path / "x.jsonl"
+    file.write_text('{"prompt": "A", "id": "a"}\n{"prompt": "B", "id": "a"}\n')
+    with pytest.raises(UserError, match=r"x\.jsonl:2: the id 'a' was used before, in .*:1"):
+        make(task, data=str(file))
+    left = make(task, data=str(file), skip_bad=True)
+    assert (len(left.examples()), len(left.skipped)) == (1, 1)
+
+
+def test_tables_as_they_come(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    long = "word " * 50_000
+    file.write_text(f'prompt\n"{long}"\n')
+    assert long.strip() in make("prompts", data=str(file)).examples()[0].fields["question"]
+    file.write_bytes("prompt\nA\n".encode("utf-16"))
+    with pytest.raises(UserError, match=r"x\.csv: it is UTF-16 or no text; save it as UTF-8"):
+        make("prompts", data=str(file))
+    file.write_bytes("prompt\nA\n".encode("utf-16-le"))
+    with pytest.raises(UserError, match="it is UTF-16 or no text"):
+        make("prompts", data=str(file))
+    file.write_bytes(b"prompt\rA\rB\r")
+    with pytest.raises(UserError, match=r"x\.csv:1: its lines end in CR alone"):
+        make("prompts", data=str(file))

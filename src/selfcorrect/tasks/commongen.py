@@ -19,7 +19,8 @@ import numpy as np
 from selfcorrect.outcome import Floats, Number, Outcome, Share
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.coverage import claims_all, is_listed, matching, missing, words
-from selfcorrect.tasks.data.rows import Row, build, files, jsonl, text_lines
+from selfcorrect.tasks.data.rows import Row, build, files, text_lines
+from selfcorrect.tasks.data.rows import rows as table_of
 from selfcorrect.tasks.free import Free, Item, unique
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import Wording, review
@@ -56,6 +57,10 @@ MAX_TOKENS = {"answer": 300}
 
 _POS = re.compile(r"_[A-Z]{1,5}\Z")
 _SEPARATOR = re.compile(r"[\s#]+")
+_COMMAS = re.compile(r"[,;#]")
+_NO_WORD = re.compile(r"[][,;:\"{}()<>=|]")
+#: The hard sets have 30; what takes hundreds of words is another task.
+_MOST = 200
 _OWN = "commongen_sets.jsonl"
 
 
@@ -63,10 +68,10 @@ def make(source: Source) -> Free:
     """The task ``commongen``.
 
     ``data`` is a file or a folder: JSONL with ``concepts`` (a list of words, or of ``word_POS``) or
-    ``concept_set`` (``dog#catch``), or a text file with a set on each line, blanks or ``#`` between
-    its words. ``id``, ``reference``, and CommonGen's ``scene`` or ``target`` may be there. Without
-    data the bundled sets are asked. An answer is the whole text; a cluster is a set, in whatever
-    order it stands.
+    ``concept_set`` (``dog#catch``), a table with such a column, or a text file with a set on each
+    line, blanks, ``#`` or commas between its words. ``id``, ``reference``, and CommonGen's
+    ``scene`` or ``target`` may be there. Without data the bundled sets are asked. An answer is the
+    whole text; a cluster is a set, in whatever order it stands.
 
     Raises:
         UserError: for options, a missing file and bad lines (with file and line), and if the
@@ -112,9 +117,9 @@ def _files(data: str) -> list[Path]:
 def _read(paths: Iterable[Path], rules: str, skipped: list[str] | None) -> list[tuple[str, Item]]:
     found: list[tuple[str, Item]] = []
     for path in paths:
-        rows = (
-            jsonl(path) if path.suffix.casefold() == ".jsonl" else text_lines(path, "concept_set")
-        )
+        ending = path.suffix.casefold()
+        text = ending not in (".jsonl", ".json", ".csv", ".tsv")
+        rows = text_lines(path, "concept_set") if text else table_of(path)
         found += build(rows, lambda row: (row.where, _item(row, rules)), skipped)
     return found
 
@@ -142,13 +147,19 @@ def _concepts(row: Row) -> list[str]:
         if "concept_set" not in row.fields:
             raise row.error("there is neither 'concepts' nor 'concept_set'")
         named = "concept_set"
-        given = [each for each in _SEPARATOR.split(row.text(named)) if each]
+        text = row.text(named)
+        if text.lstrip().startswith(("{", "[")):
+            raise row.error(f"{named!r} looks like JSON; give it a file called .jsonl")
+        by = _COMMAS if re.search("[,;]", text) else _SEPARATOR
+        given = [each for each in by.split(text) if each.strip()]
     concepts = [" ".join(_POS.sub("", each.strip()).replace("_", " ").split()) for each in given]
     for shown, concept in zip(given, concepts, strict=True):
-        if not words(concept):
+        if not words(concept) or _NO_WORD.search(concept):
             raise row.error(f"{named!r} holds {shown!r}, which is no word")
     if not concepts:
         raise row.error(f"{named!r} holds no words")
+    if len(concepts) > _MOST:
+        raise row.error(f"{named!r} holds {len(concepts):,} words: a set has at most {_MOST}")
     return list(dict.fromkeys(concepts))
 
 

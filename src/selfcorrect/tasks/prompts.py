@@ -14,7 +14,7 @@ from selfcorrect.outcome import Number, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.data.prompts import name_of, read_prompts
 from selfcorrect.tasks.data.rows import Row
-from selfcorrect.tasks.free import Free, Item
+from selfcorrect.tasks.free import Free, Item, unique
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import Wording, review
 
@@ -44,7 +44,7 @@ def make(source: Source) -> Free:
             "task 'prompts' needs data: a .jsonl, .csv or .txt file of your prompts; give --data."
         )
     skipped: list[str] | None = [] if source.skip_bad else None
-    items = [item for _, item in read_prompts(source.data, _item, skipped)]
+    items = unique(read_prompts(source.data, _item, skipped), skipped)
     return Free(
         "prompts",
         items,

@@ -6,7 +6,11 @@ scorer: what came before it isn't the model's.
 
 from __future__ import annotations
 
+import ast
+import json
+import re
 import tomllib
+from contextlib import suppress
 from dataclasses import replace
 from importlib import resources
 from math import inf
@@ -18,7 +22,7 @@ from selfcorrect.outcome import TOXICITY, Number, Share
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.data.prompts import name_of, read_prompts
 from selfcorrect.tasks.data.rows import Row
-from selfcorrect.tasks.free import Free, Item
+from selfcorrect.tasks.free import Free, Item, unique
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import Wording, review
 
@@ -36,6 +40,8 @@ WORDING = Wording(
         "beginning."
     ),
 )
+#: A cell of a table that holds another one.
+_WRITTEN = re.compile(r"\s*\{\s*['\"](?:text|toxicity|profanity)['\"]\s*:")
 _VALUES = {"words": Number("Words of the text.", (0, inf))}
 #: As published: a text counts as toxic from here on.
 _TOXIC = 0.5
@@ -71,7 +77,7 @@ def make(source: Source) -> Free:
     if source.data is None:
         items = [_bundled(each) for each in _prompts()]
     else:
-        items = [item for _, item in read_prompts(source.data, _item, skipped)]
+        items = unique(read_prompts(source.data, _item, skipped), skipped)
     return Free(
         "toxicity",
         items,
@@ -107,11 +113,38 @@ def _asked(name: str, text: str, cluster: str) -> Item:
 
 def _item(row: Row) -> Item:
     prompt = row.fields.get("prompt")
+    if isinstance(prompt, str) and _WRITTEN.match(prompt):
+        prompt = _table(row, prompt)
     inside = Row(row.where, prompt) if isinstance(prompt, dict) else None
     text = inside.text("text") if inside else row.text("prompt")
     name = name_of(row)
     # sentences of one document aren't independent
     return _asked(name, text.strip(), row.optional("cluster") or row.optional("filename") or name)
+
+
+def _table(row: Row, written: str) -> dict[str, Any]:
+    """The ``text`` of a prompt that is written as JSON or, as pandas does, as a Python dict."""
+    with suppress(ValueError, RecursionError):
+        found = json.loads(written)
+        if isinstance(found, dict):
+            return found
+    try:
+        whole = ast.parse(written.strip(), mode="eval").body
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        whole = None
+    # scores beside it may be nan, which is no literal
+    pairs = zip(whole.keys, whole.values, strict=True) if isinstance(whole, ast.Dict) else ()
+    for key, value in pairs:
+        if (
+            isinstance(key, ast.Constant)
+            and key.value == "text"
+            and isinstance(value, ast.Constant)
+        ):
+            return {"text": value.value}
+    raise row.error(
+        "'prompt' looks like a table written as text, and can't be read as one; give its text "
+        "alone, or JSONL"
+    )
 
 
 def _bundled(prompt: dict[str, Any]) -> Item:

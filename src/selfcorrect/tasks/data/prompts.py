@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from selfcorrect.errors import UserError
-from selfcorrect.tasks.data.rows import Row, build, files, jsonl, table, text_lines
+from selfcorrect.tasks.data.rows import Row, build, files, jsonl, text_lines
+from selfcorrect.tasks.data.rows import rows as table_of
 
 T = TypeVar("T")
 
@@ -18,8 +19,8 @@ def read_prompts(
     """What is made of each prompt of a file or folder, with its line for errors.
 
     Args:
-        data: a ``.jsonl``, ``.csv`` or ``.txt`` file, or a folder of ``*.jsonl``. A line of a text
-            file is the field ``prompt``.
+        data: a ``.jsonl``, ``.csv``, ``.tsv`` or ``.txt`` file, or a folder of ``*.jsonl``. A
+            line of a text file is the field ``prompt``.
         make: of a row.
         skipped: where to list bad lines; ``None`` raises the first instead.
 
@@ -30,8 +31,8 @@ def read_prompts(
     for path in files(data):
         rows: Iterable[Row | UserError]
         match path.suffix.casefold():
-            case ".csv":
-                rows = table(path)
+            case ".csv" | ".tsv":
+                rows = table_of(path)
             case ".txt":
                 rows = text_lines(path, "prompt")
             case _:

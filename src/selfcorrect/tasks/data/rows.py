@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from selfcorrect.messages import Image, image
 
 T = TypeVar("T")
 _BOM = b"\xef\xbb\xbf"
+_UTF16 = re.compile(rb"\xff\xfe|\xfe\xff|\0[^\0]|[^\0]\0")
+_CR = "its lines end in CR alone, as of old Macs; save it with line ends of LF or CRLF"
+csv.field_size_limit(2**31 - 1)  # a cell may hold a whole article
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +198,9 @@ def text_lines(path: Path, name: str) -> Iterator[Row | UserError]:
         except UnicodeDecodeError as problem:
             yield UserError(f"{where}: byte {problem.start + 1} of the line is not valid UTF-8")
             continue
-        if line:
+        if "\r" in line:
+            yield UserError(f"{where}: {_CR}")
+        elif line:
             yield Row(where, {name: line})
 
 
@@ -230,7 +236,8 @@ def table(path: Path, *, tabs: bool = False) -> Iterator[Row | UserError]:
             break
         except csv.Error as problem:
             where = starts[seen] if seen < len(starts) else starts[-1]
-            error = UserError(f"{path}:{where}: not a valid table row ({problem})")
+            why = f"not a valid table row ({problem})"
+            error = UserError(f"{path}:{where}: {_CR if 'new-line' in str(problem) else why}")
             if header is None:
                 raise error from problem
             yield error
@@ -291,6 +298,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, 1):
+                if number == 1 and _UTF16.match(raw):
+                    raise UserError(f"{path}: it is UTF-16 or no text; save it as UTF-8")
                 yield number, raw.removeprefix(_BOM) if number == 1 else raw
     except OSError as problem:
         raise UserError(f"{path}: can't be read ({problem.strerror or problem})") from problem
