@@ -56,6 +56,7 @@ def checked(series: Series, needs: Collection[str]) -> Result:
         "outcome": level.table(),
         "chance": chance,
         "position": position,
+        "rounds": len(panel.rounds),
         "flips": flips.table(),
         "mass": median,
         "detectable": _detectable(series, level),

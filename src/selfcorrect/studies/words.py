@@ -64,8 +64,9 @@ def preflight(found: Result) -> Table:
     rows = [
         ("answers read", estimate(found["read"]), "at least .8"),
         ("outcome, round 1", estimate(found["outcome"]), _than_chance(found)),
-        ("dialogues whose answer ever changes", estimate(found["flips"]), ""),
     ]
+    if found["rounds"] > 1:
+        rows.append(("dialogues whose answer ever changes", estimate(found["flips"]), ""))
     if found["mass"] is not None:
         rows.append(("option mass, median", short(found["mass"], 3), "at least .5"))
     if found["position"] is not None:

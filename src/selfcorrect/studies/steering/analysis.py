@@ -93,7 +93,8 @@ def responses(
         prompt: the number with the goal in words, and without [D] each.
     """
     middle = len(doses) // 2
-    rows, found = [], {}
+    rows: list[dict[str, Any]] = []
+    found: dict[str, Any] = {}
     for step in range(1, middle + 1):
         up, down, none = f[:, :, middle + step], f[:, :, middle - step], f[:, :, middle]
         odd, even = (up - down) / 2, (up + down) / 2 - none

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,7 +176,9 @@ def measured(
                 p[row, j, a, : of.shape[1]] = each
         parts.progress(at + 1, len(starts) + 1)
     own = [None if not a else _steer(layer, a * unit * vectors[0]) for a in every]
-    read = [each.value for each in perplexities(model, NEUTRAL, own)]
+    read: list[float | None] = [None] * len(own)
+    with suppress(UserError):  # a model of a small language has no words for neutral text
+        read = [each.value for each in perplexities(model, NEUTRAL, own)]
     first = p[..., 0]
     left_out = int((np.isnan(first) & np.isfinite(first[:, :, every == 0])).sum())
     return Measured(every, p, left_out, read, encoded)
@@ -189,8 +192,6 @@ def _steer(layer: int, vector: NDArray[Any]) -> Steer:
 
 def _states(model: LocalModel, questions: Asked, layer: int) -> Floats:
     """The states where the answers begin [D, hidden]."""
-    from dataclasses import replace
-
     site = Site("residual", (layer,))
     talk = model.open(len(questions.examples))
     talk.restart(questions.messages)

@@ -51,7 +51,7 @@ def sheet(result: Result) -> Sheet:
                 [
                     _table(result),
                     *(_chart(result, name) for name in result["responses"]),
-                    _perplexity(result),
+                    *([_perplexity(result)] if _read(result) else []),
                 ],
             ),
             Section("What it doesn't show", _NOT),
@@ -104,15 +104,24 @@ def _effect(result: Result, name: str, odd: Result) -> str:
 
 def _damage(result: Result) -> str:
     even = result["responses"]["entropy"]["chosen"]["even"]["concept"]
+    moved = (
+        f"Damage: whichever way it goes, the push changes entropy by {estimate(even, signed=True)}"
+    )
+    if not _read(result):
+        return f"{moved}; how it reads neutral text isn't known, as its language has no such words."
     middle = len(result["doses"]) // 2
     at = next(n for n, d in enumerate(result["doses"]) if abs(d - result["dose"]) < 1e-9)
     read = [result["perplexity"][n] for n in (2 * middle - at, middle, at)]
     told = ", ".join(MISSING if value is None else f"{value:.1f}" for value in read)
     return (
-        "Damage: whichever way it goes, the push changes entropy by "
-        f"{estimate(even, signed=True)}; neutral text is read with perplexity {told} at a dose of "
+        f"{moved}; neutral text is read with perplexity {told} at a dose of "
         f"−{short(result['dose'])}, 0 and +{short(result['dose'])}."
     )
+
+
+def _read(result: Result) -> bool:
+    """Whether neutral text was read."""
+    return any(value is not None for value in result["perplexity"])
 
 
 def _prompt(name: str, told: Result) -> str:
