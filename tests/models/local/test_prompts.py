@@ -61,22 +61,6 @@ def test_keys_follow_the_conditions(
         assert (again.ids, again.keys) == (prompt.ids, prompt.keys)
 
 
-@given(IDS, st.lists(CONDITION, max_size=2), st.lists(st.tuples(st.integers(0, 12), IDS)))
-def test_a_prompt_that_grows_has_the_same_keys(
-    ids: list[int], conditions: list[Any], changes: list[tuple[int, list[int]]]
-) -> None:
-    prompt = plain(list(ids))
-    for each in conditions:
-        prompt = prompt.under(*each)
-    growing, expected = prompts.Growing(prompt), list(ids)
-    for length, more in changes:
-        expected = [*expected[:length], *more]
-        growing.change(min(length, len(growing)), more)
-        assert growing.ids == expected
-        assert growing.keys == _keys(expected, conditions)
-    assert prompt.ids == ids
-
-
 @given(IDS, IDS, st.lists(CONDITION, max_size=2), st.lists(CONDITION, max_size=2))
 def test_prompts_are_common_up_to_the_first_difference(
     one: list[int], two: list[int], first: list[Any], second: list[Any]
