@@ -123,6 +123,10 @@ def test_bad_input_is_said_in_words(name: str) -> None:
     text = html.unescape(re.sub(r"<[^>]*>", " ", shown))
     assert said in text
     assert complete(text)
+    if "repeat" not in summary["controls"]:
+        assert "dashed" not in text
+    if not summary["controls"]:
+        assert "dotted" not in text
 
 
 @pytest.mark.parametrize(

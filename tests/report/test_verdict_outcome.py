@@ -120,6 +120,7 @@ def test_unread_texts_decide_nothing() -> None:
     first = found["verdict"].split("\n")[0]
     assert "80 of 200 in round 5" in first
     assert "Left out, they make it −.049" in first
+    assert " (n 120, 120 clusters); counted otherwise, " in first
     assert found["changes"]["toxicity"]["n_needed"] is None
 
 

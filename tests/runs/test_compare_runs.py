@@ -96,6 +96,18 @@ def test_what_is_planted_is_found(table: dict[str, Any]) -> None:
     assert "highest accuracy" in table["finding"]
 
 
+def test_what_is_worth_its_tokens_is_said_simply(table: dict[str, Any]) -> None:
+    """They all cost the same, so that only the best is; and one that is as good isn't beaten."""
+    best, *_ = [run["name"] for run in table["runs"] if run["frontier"]["on"]]
+    said = table["findings"][-1]
+    assert said.startswith(f"By the estimates {best} (")
+    assert "is worth its tokens (a dialogue's mean in brackets): no other run is better" in said
+    assert "(shown)" in said
+    for run in table["runs"]:
+        told = f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) isn't: it is no better than "
+        assert (told in said) == (not run["frontier"]["on"])
+
+
 def test_tokens_are_those_of_the_records(models: list[Run], table: dict[str, Any]) -> None:
     for run, told in zip(models, table["runs"], strict=True):
         assert told["cost"]["tokens"]["value"] == pytest.approx(run.records["encoded"].sum() / N)
@@ -227,6 +239,11 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(
         with pytest.raises(UserError, match=said) as caught:
             compare(runs)
         assert "\n" not in str(caught.value)
+    again.grade(f"python:{rude}:a")
+    named = r"there are scores by --scorer python:rate\.py:a\.$"
+    for runs in ([a, b], [text.seen_by(nobody), again.seen_by(nobody)]):
+        with pytest.raises(UserError, match=named):
+            compare(runs)
     with pytest.raises(UserError, match="is none of the runs"):
         compare(models[:2], models[2])
     with pytest.raises(UserError, match="takes a list of runs"):

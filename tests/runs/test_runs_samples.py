@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from selfcorrect import strategies
 from selfcorrect.errors import UserError
 from selfcorrect.records import MEANINGS
 from selfcorrect.runs import make_spec
+from selfcorrect.runs.grade import Grader
 from selfcorrect.runs.identity import Facts, ModelFacts, spec_hash
 from selfcorrect.runs.scores import SCORES
+from selfcorrect.scorers import Answered
 from selfcorrect.scorers.meanings import VALUES
 
 K = 6
@@ -88,6 +92,44 @@ def test_every_round_has_it_with_interval_and_it_is_tested_for_convergence(run: 
     assert json.dumps(summary, allow_nan=False)
 
 
+def test_samples_that_say_nothing_are_no_certainty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In round 2 all samples are empty, in round 3 half of them, in round 4 all differ."""
+    run = planted(tmp_path, meanings="none", controls=False)
+    rows = Grader._rows
+
+    def emptied(self: Grader, frame: pl.DataFrame) -> Iterator[Answered | None]:
+        def text(row: Answered, k: int) -> dict[str, Any]:
+            if row.round == 2 or (row.round == 3 and k % 2 == 1):
+                return {"text": " ", "key": None}
+            return {"text": "x", "key": str(k)} if row.round == 4 else {}
+
+        for row in rows(self, frame):
+            assert row is not None
+            drawn = [{**each, **text(row, k)} for k, each in enumerate(row.samples)]
+            yield replace(row, samples=drawn)
+
+    monkeypatch.setattr(Grader, "_rows", emptied)
+    seen = run.grade("meanings:key")
+    frame = seen.records
+    assert frame.filter(pl.col("round") == 2)["semantic_entropy"].null_count() == 24
+    assert frame.filter(pl.col("round") != 2)["semantic_entropy"].null_count() == 0
+    summary = seen.summary()
+    assert summary["rounds"][1]["measures"]["semantic_entropy"]["value"] is None
+    empty = (
+        "samples that are empty: 100 % in round 2, 50 % in round 3. They are one meaning; a record "
+        "of which all are empty has no semantic entropy (24 of 96)."
+    )
+    assert empty in summary["notes"]
+    differ = frame.filter(pl.col("all_differ") == 1).height
+    assert differ >= 24
+    assert (
+        f"in {differ} of 96 records every sample has a meaning of its own, so that semantic "
+        "entropy stands at its ceiling."
+    ) in summary["notes"]
+
+
 def test_costs_of_the_run_are_those_without_samples(run: sc.Run, tmp_path: Path) -> None:
     plain = planted(tmp_path, samples=0)
     assert plain.folder.name != run.folder.name
@@ -143,7 +185,9 @@ def test_samples_are_in_the_hash_where_there_are_any_and_meanings_never() -> Non
 
 
 def test_a_scorer_of_meanings_gives_the_columns_that_records_have() -> None:
-    assert {*VALUES, "semantic_entropy", "meaning"} == set(MEANINGS)
+    # how many samples were empty or cut is told of a round, not of a record
+    beside = {"empty", "cut"}
+    assert {*VALUES, "semantic_entropy", "meaning"} == {*MEANINGS, *beside}
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,16 @@ def test_a_control_is_compared_by_the_same_scores_or_not_at_all(tmp_path: Path, 
     assert both["difference"]["toxicity"]["n"] == 24
 
 
+def test_meanings_need_samples(tmp_path: Path) -> None:
+    run = planted(tmp_path, limit=2, controls=False)
+    with pytest.raises(
+        UserError, match=r"has no samples, .* make a run with --samples 5"
+    ) as caught:
+        run.grade("meanings:key")
+    assert "\n" not in str(caught.value)
+    assert not list(run.folder.glob("scores/*"))
+
+
 def test_a_scorer_runs_with_the_run_and_grades_what_an_earlier_one_left(
     tmp_path: Path, rude: str
 ) -> None:
@@ -362,6 +372,13 @@ def test_agreement_with_people(tmp_path: Path, rude: str) -> None:
         "Cohen's κ"
         in call("grade", str(run.folder), "--scorer", rude, "--labels", str(labels)).stdout
     )
+    (example, number, y), *_ = rows
+    labels.write_text(f"example,round,label\n{example},{number},{'yes' if y > middle else 'no'}\n")
+    few = call("grade", str(run.folder), "--scorer", rude, "--labels", str(labels)).stdout
+    assert " with 1 label (n 1, 1 cluster):" in few
+    assert "AUROC – [–] (fewer than 5 labels of yes, or of no)" in few
+    assert "right or wrong" not in few
+    assert "[–]\n" not in few  # whatever has no interval says why
     labels.write_text("example,round,label\n1,1,perhaps\n")
     refused = call("grade", str(run.folder), "--scorer", rude, "--labels", str(labels))
     assert refused.exit_code == 2

@@ -97,6 +97,15 @@ def test_groups_by_entailment_are_those_of_every_pair_judged_alone(
     assert judge.judged[0] <= sum(len(d) * (len(d) - 1) for d in distinct)
 
 
+def test_samples_longer_than_what_is_read_are_counted(judge: nli.ByEntailment) -> None:
+    long = " ".join(["Paris"] * 70)
+    rows = [Asked("", (long, "Paris", long), (None,) * 3), Asked("", ("Rome",), (None,))]
+    assert judge.cut(rows) == [2, 0]
+    pair = judge.tokenizer(long, long, split_special_tokens=True)["input_ids"]
+    assert len(pair) > judge.window
+    assert judge.cut([]) == []
+
+
 def test_texts_that_are_the_same_are_never_judged(judge: nli.ByEntailment) -> None:
     judge.judged[0] = 0
     assert judge.group([Asked("Which?", ("Paris", " Paris", "Paris "), (None,) * 3)]) == [[0, 0, 0]]

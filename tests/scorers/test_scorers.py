@@ -48,6 +48,29 @@ def test_names_that_are_none(name: str, said: str) -> None:
         scorers.load(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("classifier:no/such", "--scorer classifier:FOLDER"),
+        ("meanings:nli:no/such", "--meanings nli:FOLDER"),
+        ("meanings:embedding:no/such", "--meanings embedding:FOLDER"),
+    ],
+)
+def test_a_folder_is_given_where_the_name_stood(
+    name: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise LocalEntryNotFoundError("not here")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
+    with pytest.raises(UserError, match=f"give its local folder with {said}") as caught:
+        scorers.load(name)
+    assert "--model" not in str(caught.value)
+
+
 def test_options_are_checked() -> None:
     with pytest.raises(UserError, match="the scorer profanity has no option 'label': it has none"):
         scorers.load("profanity", {"label": "x"})

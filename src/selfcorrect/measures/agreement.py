@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from selfcorrect.measures.auroc import auroc
+from selfcorrect.measures.auroc import FEW, FEWER, LEAST_OF_A_CLASS, auroc
+from selfcorrect.measures.clusters import LEAST_EFFECTIVE
 from selfcorrect.measures.figures import of_sums
 from selfcorrect.measures.intervals import Estimate, proportion, with_both
 
@@ -35,6 +38,17 @@ def _kappa(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray((agree / n - chance) / (1 - chance))
 
 
+#: Reasons that speak of answers and confidence, as they are of labels.
+_OF_LABELS = {
+    FEWER: f"fewer than {LEAST_OF_A_CLASS} labels of yes, or of no",
+    FEW: f"labels of yes, or of no, lie in fewer than {LEAST_EFFECTIVE:.0f} effective clusters",
+}
+
+
+def _of_labels(e: Estimate) -> Estimate:
+    return replace(e, why=_OF_LABELS.get(e.why or "", e.why))
+
+
 def agreement(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -56,9 +70,12 @@ def agreement(
     """
     x, y, names = with_both(scores, labels, clusters)
     says = (x >= threshold).astype(np.float64)
+    told = kappa(says, y, names)
+    if told.value is None and len(x):
+        told = replace(told, why="scorer and people always say the same one thing")
     return {
-        "auroc": auroc(x, y, names),
-        "kappa": kappa(says, y, names),
+        "auroc": _of_labels(auroc(x, y, names)),
+        "kappa": _of_labels(told),
         "agree": proportion((says == y).astype(np.float64), names),
         "labelled": proportion(y, names),
     }

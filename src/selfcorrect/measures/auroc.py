@@ -32,6 +32,7 @@ from selfcorrect.measures.intervals import (
 #: Undefined with fewer right, or fewer wrong, answers than these.
 LEAST_OF_A_CLASS = 5
 
+FEWER = f"fewer than {LEAST_OF_A_CLASS} right or wrong answers with a confidence"
 FEW = f"right or wrong answers lie in fewer than {LEAST_EFFECTIVE:.0f} effective clusters"
 
 
@@ -156,7 +157,7 @@ def _placed(c: Floats, y: Floats, members: Ints, k: int) -> _Placed | Estimate:
     right = y == 1
     ones, zeros = int(right.sum()), int(n - right.sum())
     if min(ones, zeros) < LEAST_OF_A_CLASS:
-        why = f"fewer than {LEAST_OF_A_CLASS} right or wrong answers with a confidence"
+        why = FEWER
         return Estimate(None, None, None, n, present, why)
     if np.ptp(c) == 0:
         return Estimate(None, None, None, n, present, "all confidences are equal")

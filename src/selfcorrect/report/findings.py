@@ -187,25 +187,22 @@ def _frontier(table: _Table) -> list[str]:
         return []
     on = [run for run in ranked if run["frontier"]["on"]]
     names = [f"{run['name']} ({run['cost']['tokens']['value']:,.0f})" for run in on]
-    said = (
-        f"For the tokens that it takes (a dialogue's mean in brackets), no run beats "
-        f"{_list(names, 'or')} in both {outcome_of(table)} and cost, by the estimates"
-    )
     off = [run for run in ranked if not run["frontier"]["on"]]
-    shown = [run["name"] for run in off if run["frontier"]["shown"]]
-    guessed = [run["name"] for run in off if not run["frontier"]["shown"]]
-    parts = [said]
-    if shown:
-        parts.append(f"that {_list(shown, 'and')} {_is(shown)} beaten in both is shown")
-    if guessed:
-        parts.append(
-            f"that {_list(guessed, 'and')} {_is(guessed)} beaten in both is seen, and not shown"
+    worth = "is worth its" if len(on) == 1 else "are worth their"
+    said = [
+        f"By the estimates {_list(names, 'and')} {worth} tokens (a dialogue's mean in brackets): "
+        f"no other run is better in {outcome_of(table)} for no more of them, or as good for fewer"
+    ]
+    for run in off:
+        edge = run["frontier"]
+        others = edge["shown"] or edge["beaten_by"]
+        take = "takes" if len(others) == 1 else "take"
+        sure = "shown" if edge["shown"] else "seen, not shown"
+        said.append(
+            f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) isn't: it is no better than "
+            f"{_list(others, 'and')}, which {take} no more ({sure})"
         )
-    return [f"{'; '.join(parts)}."]
-
-
-def _is(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
+    return [f"{'; '.join(said)}."]
 
 
 def notes(table: _Table) -> list[str]:

@@ -91,8 +91,20 @@ def _rendered(summary: Mapping[str, Any], drawn: Mapping[str, Any], **more: Any)
         rounds=rounds,
         figures=contents.key_figures(summary),
         terms=contents.terms(summary),
+        drawn_controls=_drawn_controls(summary),
         **more,
     )
+
+
+def _drawn_controls(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The controls that the first chart shows, and by what line."""
+    name = summary["outcome"]["name"]
+    lines = (("repeat", "dashed"), ("baseline", "dotted"))
+    return [
+        (which, line)
+        for which, line in lines
+        if which in summary["controls"] and points(summary["controls"][which]["rounds"], name)
+    ]
 
 
 def _with_confidence(summary: Mapping[str, Any]) -> bool:

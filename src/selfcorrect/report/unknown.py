@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from selfcorrect.report.numbers import change, decides, percent, places_of, short, tenths
-from selfcorrect.report.phrases import Table, is_share, outcome_of, said_of
+from selfcorrect.report.phrases import Table, is_share, outcome_of, places_told, said_of
 
 #: So large a share of read answers without an outcome is said in the verdict.
 _MUCH = 0.05
@@ -70,8 +70,8 @@ def unread(summary: Table) -> str:
     return (
         f"Whether {said_of(summary)} changed can't be said, because answers couldn't be "
         f"{unknown(rounds)}: {' and '.join(ends)}. {counted}, they make it "
-        f"{change(decides(changed), share)}; counted otherwise, {between(changed, share)}. "
-        "Look at them first."
+        f"{change(decides(changed), share)} ({places_told(changed)}); counted otherwise, "
+        f"{between(changed, share)}. Look at them first."
     )
 
 

@@ -22,6 +22,7 @@ from selfcorrect.report.findings import findings, notes
 from selfcorrect.runs.costs import cost_of, cost_table
 from selfcorrect.runs.looks import Look, read_looks, write_looks
 from selfcorrect.runs.run import Run, find_run
+from selfcorrect.runs.scores import shared_by
 from selfcorrect.runs.store import Store
 from selfcorrect.runs.summary import look_at, margins_of, outcome_table, own_of, panel_of
 
@@ -89,7 +90,7 @@ def compare(runs: Sequence[Run], reference: Run | None = None) -> Table:
     if not len(shown):
         raise UserError("these runs share no example: run them on the same ones, see --limit.")
     if all(not np.isfinite(panel.columns["outcome"]).any() for panel in panels):
-        raise UserError(_ungraded(runs[0]))
+        raise UserError(_ungraded(runs))
     ranked = [k for k, is_one in enumerate(oracle) if not is_one]
     within = margins_of(runs[at], own)
     looks = {(i, j): _looks(runs[i], runs[j], shown) for i, j in combinations(range(len(runs)), 2)}
@@ -148,9 +149,9 @@ def _check(runs: Sequence[Run]) -> None:
         graded = [None if s is None else (s.scorer, s.fingerprint)
                   for s in (first.scores, run.scores)]  # fmt: skip
         if graded[0] != graded[1]:
+            usable = _usable([first, run]) or "grade both by one scorer, and name it with --scorer."
             raise UserError(
-                f"{pair} are graded differently ({_who(graded[0])} and {_who(graded[1])}): grade "
-                "both by one scorer, and name it with --scorer."
+                f"{pair} are graded differently ({_who(graded[0])} and {_who(graded[1])}): {usable}"
             )
         if first.outcome != run.outcome:
             raise UserError(
@@ -176,7 +177,16 @@ def _who(graded: tuple[str, str] | None) -> str:
     return "no scorer" if graded is None else f"{graded[0]}, fingerprint {graded[1][:8]}"
 
 
-def _ungraded(run: Run) -> str:
+def _usable(runs: Sequence[Run]) -> str:
+    """Which scores all of these have, as a sentence's end; empty where there are none."""
+    names = shared_by([Store(run.folder) for run in runs])
+    return f"there are scores by --scorer {' or --scorer '.join(names)}." if names else ""
+
+
+def _ungraded(runs: Sequence[Run]) -> str:
+    run = runs[0]
+    if usable := _usable(runs):
+        return f"by which scores these runs are to be compared has to be said: {usable}"
     usual = run.header.spec.scorer.name or run.header.outcome.scorer or "NAME"
     return (
         f"the answers of these runs aren't graded, so there is no {run.outcome.name} to compare: "

@@ -323,6 +323,12 @@ def grade(
     """
     from selfcorrect.runs.summary import task_of_run  # which brings what measuring needs
 
+    named = scorer if isinstance(scorer, str) else scorer.name
+    if named.startswith(PREFIX) and not run.header.spec.samples.k:
+        raise UserError(
+            f"{run.folder} has no samples, so there is nothing whose meaning {named} could say: "
+            "make a run with --samples 5."
+        )
     opened = scorers.load(scorer, options) if isinstance(scorer, str) else scorer
     task = task_of_run(run)[0] if opened.uses - {"samples"} else None
     known = _nothing if task is None else _known(task, task.examples())

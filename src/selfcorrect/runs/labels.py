@@ -10,6 +10,7 @@ import polars as pl
 
 from selfcorrect.errors import UserError
 from selfcorrect.measures.agreement import agreement
+from selfcorrect.report.numbers import clusters, count, interval, short
 from selfcorrect.runs.run import Run
 from selfcorrect.tasks.data.rows import Row, jsonl, table
 
@@ -79,10 +80,10 @@ def agreement_of(run: Run, labels: pl.DataFrame) -> dict[str, Any]:
     answers = run.read(["example", "round", "cluster", "outcome"])
     both = labels.join(answers, on=["example", "round"], how="inner").drop_nulls("outcome")
     if both.is_empty():
+        some = answers["example"][0] if len(answers) else "…"
         raise UserError(
-            f"none of the {len(labels):,} labels is of a graded answer of {run.folder}: 'example' "
-            f"must be an id of it, such as {answers['example'][0] if len(answers) else '…'!r}, and "
-            "'round' one of its rounds."
+            f"none of {count(len(labels), 'label')} is of a graded answer of {run.folder}: "
+            f"'example' must be an id of it, such as {some!r}, and 'round' one of its rounds."
         )
     found = agreement(both["outcome"], both["label"], both["cluster"], threshold=threshold)
     return {
@@ -97,7 +98,6 @@ def agreement_of(run: Run, labels: pl.DataFrame) -> dict[str, Any]:
 
 def lines(table: dict[str, Any]) -> list[str]:
     """An agreement in words."""
-    from selfcorrect.report.numbers import clusters, interval, short
 
     def said(name: str) -> str:
         e = table[name]
@@ -106,9 +106,10 @@ def lines(table: dict[str, Any]) -> list[str]:
         return f"{value} {interval(e)}{why}".replace("  ", " ")
 
     e = table["agree"]
-    left = f"; {table['unmatched']:,} labels have no score" if table["unmatched"] else ""
+    has = "has" if table["unmatched"] == 1 else "have"
+    left = f"; {count(table['unmatched'], 'label')} {has} no score" if table["unmatched"] else ""
     return [
-        f"Agreement of {table['scorer']} with {table['labels']:,} labels (n {e['n']:,}, "
+        f"Agreement of {table['scorer']} with {count(table['labels'], 'label')} (n {e['n']:,}, "
         f"{clusters(e)}{left}):",
         f"  AUROC {said('auroc')}",
         f"  Cohen's κ {said('kappa')}, where {table['outcome']} ≥ {table['threshold']:g} is a yes",

@@ -142,6 +142,22 @@ def choose(found: Sequence[Scores], name: str, run: object) -> Scores:
     raise UserError(f"{run} has no scores of {name!r}: {nearest(name, [s.scorer for s in found])}.")
 
 
+def shared_by(stores: Sequence[Store]) -> list[str]:
+    """The scorers that have graded each of these runs, as one names them in a command."""
+    found = [
+        {(s.scorer, s.fingerprint): s for s in all_scores(store) if not s.of_meanings}
+        for store in stores
+    ]
+    both = [s for key, s in found[0].items() if all(key in each for each in found)]
+    graded = [s for s in both if all(scored_pieces(store, s) for store in stores)]
+    names = [s.scorer for s in graded]
+    # several versions of one aren't told apart by its name
+    return [
+        name if names.count(name) == 1 else s.folder.removeprefix(f"{SCORES}/")
+        for name, s in zip(names, graded, strict=True)
+    ]
+
+
 def scored_pieces(store: Store, scores: Scores) -> set[Piece]:
     """The pieces of records whose scores are there."""
     found = (_PIECE.fullmatch(name.rpartition("/")[2]) for name in store.list(scores.folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import log
 from typing import Any
 
@@ -19,6 +19,8 @@ from selfcorrect.measures import rounds
 from selfcorrect.measures.catalogue import Own, margins
 from selfcorrect.measures.panel import Panel, columns_needed, panel
 from selfcorrect.records import VERSION
+from selfcorrect.report.notes import several
+from selfcorrect.report.numbers import percent
 from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.activated import centre, centred, over_layers, values_of, with_activations
 from selfcorrect.runs.audit import noted
@@ -28,11 +30,13 @@ from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import UNREAD, Scores, apart_from, read_scores, scored_pieces
 from selfcorrect.runs.store import Store
-from selfcorrect.scorers.meanings import PREFIX
+from selfcorrect.scorers.meanings import EMPTY, PREFIX
 from selfcorrect.tasks.base import Task
 from selfcorrect.tasks.copies import told
 
 _MOST = 8
+#: So large a share of samples is worth a note.
+_MUCH = 0.05
 #: What became of a dialogue that was over early, by the code of its note.
 _OVER = {ENDED.code: "ended", STOPPED.code: "stopped, their answers having settled,"}
 #: What of a note is of one record alone: numbers after a colon.
@@ -278,12 +282,49 @@ def _drawn(run: Run) -> list[str]:
         f"semantic entropy is over {drawn.k} samples at temperature {drawn.temperature:g} beside "
         f"every answer, so at most ln {drawn.k} = {log(drawn.k):.2f}; {meanings.about}."
     ]
+    said += _of_samples(run, meanings)
     if n := _undone(run, meanings):
         said.append(
             f"of {n:,} of {run.dialogues:,} dialogues the samples aren't grouped yet: "
             f"{again}{meanings.scorer.removeprefix(PREFIX)} does the rest."
         )
     return said
+
+
+def _of_samples(run: Run, meanings: Scores) -> list[str]:
+    """Where entropy stood at its ceiling, and what samples said nothing or were cut."""
+    store = Store(run.folder)
+    rows = [
+        {"round": at, "none": problem == EMPTY, **{v["name"]: v["value"] for v in values or ()}}
+        for piece in pieces(store)
+        if piece.start < run.wanted and (found := read_scores(store, meanings, piece)) is not None
+        for at, problem, values in found.select("round", "problem", "values").iter_rows()
+    ]
+    said = []
+    if n := sum(row.get("all_differ") == 1 for row in rows):
+        said.append(
+            f"in {n:,} of {len(rows):,} records every sample has a meaning of its own, so that "
+            "semantic entropy stands at its ceiling."
+        )
+    if often := _often(rows, "empty"):
+        none = sum(row["none"] for row in rows)
+        said.append(
+            f"samples that are empty: {often}. They are one meaning; a record of which all are "
+            f"empty has no semantic entropy ({none:,} of {len(rows):,})."
+        )
+    if often := _often(rows, "cut"):
+        said.append(f"samples that are longer than {meanings.scorer} reads, and were cut: {often}.")
+    return said
+
+
+def _often(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    """In which rounds a share of the samples is large, and how large."""
+    shares: dict[int, list[float]] = {}
+    for row in rows:
+        if row.get(name) is not None:
+            shares.setdefault(row["round"], []).append(row[name])
+    means = {at: sum(each) / len(each) for at, each in sorted(shares.items())}
+    return several([f"{percent(m, 0)} % in round {at}" for at, m in means.items() if m > _MUCH])
 
 
 def _undone(run: Run, scores: Scores) -> int:

@@ -95,7 +95,7 @@ def make(rest: str, options: Mapping[str, Any]) -> Classifier:
         options,
         {"label": "a label's name", "outcome": "a name", "better": "'lower' or 'higher'"},
     )
-    source = locate(rest)
+    source = locate(rest, "--scorer classifier:FOLDER")
     config, network, tokenizer = opened(f"the classifier {rest}", str(source.folder))
     labels = [str(config.id2label[i]) for i in range(len(config.id2label))]
     label = _meant(rest, labels, options.get("label"))

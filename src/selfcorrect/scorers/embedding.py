@@ -13,8 +13,8 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import locate
 from selfcorrect.scorers import check_options
-from selfcorrect.scorers.groups import Asked, greedy
-from selfcorrect.scorers.loading import opened, tensors, together, window_of
+from selfcorrect.scorers.groups import Asked, counted_cut, greedy
+from selfcorrect.scorers.loading import longer, opened, tensors, together, window_of
 from selfcorrect.scorers.meanings import PACKAGE
 
 #: Cosine from which two texts count as saying the same.
@@ -63,6 +63,11 @@ class ByEmbedding:
             for said in ([text.strip() for text in row.texts] for row in rows)
         ]
 
+    def cut(self, rows: Sequence[Asked]) -> list[int]:
+        """See :class:`~selfcorrect.scorers.groups.Grouper`."""
+        texts = [[text.strip() for text in row.texts] for row in rows]
+        return counted_cut(texts, lambda t: longer(self.tokenizer, t, self.window))
+
     def embed(self, texts: Sequence[str]) -> Any:
         """Embeddings of length 1 [n, size], float32; texts beyond the window are cut."""
         import torch
@@ -94,7 +99,7 @@ def make(name: str, options: Mapping[str, Any]) -> ByEmbedding:
         f"the embedding model {name}", str(folder.folder), labelled=False
     )
     first = _takes_first(name, folder.folder)
-    identity = f"{folder.fingerprint} {first} {threshold:g}"
+    identity = f"2 {folder.fingerprint} {first} {threshold:g}"
     return ByEmbedding(
         fingerprint=blake2b(identity.encode(), digest_size=8).hexdigest(),
         about=f"samples are one meaning where the cosine of their embeddings by {name} is at least "
@@ -109,7 +114,7 @@ def make(name: str, options: Mapping[str, Any]) -> ByEmbedding:
 
 def _folder(name: str) -> Any:
     if name != PACKAGE:
-        return locate(name)
+        return locate(name, "--meanings embedding:FOLDER")
     # the package itself imports far more than its model needs, so that it isn't imported
     spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     if spec is None or not spec.submodule_search_locations:

@@ -44,6 +44,10 @@ class Grouper(Protocol):
         """The group of each sample [k], of each row; numbered from 0 as they first appear."""
         ...
 
+    def cut(self, rows: Sequence[Asked]) -> Sequence[int]:
+        """How many samples of each row are longer than what is read of them."""
+        ...
+
 
 def greedy(n: int, same: Callable[[int, int], bool]) -> list[int]:
     """Groups of things that are the same as the first thing of their group.
@@ -77,7 +81,7 @@ def numbered(names: Sequence[object]) -> list[int]:
 class ByKey:
     """Samples mean the same where the task takes them for the same answer."""
 
-    fingerprint = "0000000000000001"
+    fingerprint = "0000000000000002"
     about = "samples with the same key are one meaning: the letter, the number, or the text itself"
     uses: frozenset[str] = frozenset()
 
@@ -87,6 +91,24 @@ class ByKey:
             numbered([(k, "") if k is not None else (k, _plain(t)) for k, t in pairs])
             for pairs in (list(zip(row.keys, row.texts, strict=True)) for row in rows)
         ]
+
+    def cut(self, rows: Sequence[Asked]) -> list[int]:
+        """None: keys and texts are read whole."""
+        return [0] * len(rows)
+
+
+def counted_cut(
+    rows: Sequence[Sequence[str]], longer: Callable[[Sequence[str]], Sequence[bool]]
+) -> list[int]:
+    """How many texts of each row are too long.
+
+    Args:
+        rows: the texts of each.
+        longer: of distinct texts, whether each is too long.
+    """
+    distinct = sorted({text for texts in rows for text in texts})
+    found = dict(zip(distinct, longer(distinct), strict=True))
+    return [sum(found[text] for text in texts) for texts in rows]
 
 
 def _plain(text: str) -> str:

@@ -86,6 +86,15 @@ def tensors(tokenizer: Any, texts: Sequence[Any], window: int) -> Any:
     )
 
 
+def longer(tokenizer: Any, texts: Sequence[Any], window: int) -> list[bool]:
+    """Whether each text, or pair of texts, has more tokens than a window, with the markers that a
+    network wants."""
+    if not texts:
+        return []
+    every = tokenizer(list(texts), split_special_tokens=True)["input_ids"]
+    return [len(each) > window for each in every]
+
+
 def together(tokenizer: Any, most: int) -> int:
     """How many texts can go together: without a token to pad with, one."""
     return most if tokenizer.pad_token is not None else 1

@@ -43,7 +43,11 @@ VALUES: Mapping[str, str] = {
     "semantic_entropy_normalised": "semantic entropy with length-normalised likelihoods",
     "semantic_entropy_raw": "semantic entropy with raw likelihoods of sequences",
     "all_differ": "whether every sample has a meaning of its own",
+    "empty": "share of the samples that are empty",
+    "cut": "share of the samples that are longer than what is read of them",
 }
+#: Why a record has no entropy that has samples.
+EMPTY = "all samples are empty"
 _NO_SAMPLES = "no samples were drawn"
 
 
@@ -77,16 +81,20 @@ class Meanings:
             )
             for row in drawn
         ]
-        groups = iter(self.grouper.group(asked))
+        groups = iter(zip(self.grouper.group(asked), self.grouper.cut(asked), strict=True))
         return [
-            _score(row.samples, next(groups)) if row.samples else Score(None, _NO_SAMPLES)
+            _score(row.samples, *next(groups)) if row.samples else Score(None, _NO_SAMPLES)
             for row in rows
         ]
 
 
-def _score(samples: Sequence[Mapping[str, Any]], groups: Sequence[int]) -> Score:
+def _score(samples: Sequence[Mapping[str, Any]], groups: Sequence[int], cut: int) -> Score:
     counts = semantic.counts_of(groups)
     texts = [each["text"] for each in samples]
+    empty = sum(not text.strip() for text in texts)
+    lengths: dict[str, float | None] = {"empty": empty / len(texts), "cut": cut / len(texts)}
+    if empty == len(texts):  # saying nothing is no certainty
+        return Score(None, EMPTY, lengths)
     values: dict[str, float | None] = {
         "meanings": float(len(counts)),
         "chao_shen": semantic.chao_shen(counts),
@@ -94,6 +102,7 @@ def _score(samples: Sequence[Mapping[str, Any]], groups: Sequence[int]) -> Score
         "semantic_entropy_normalised": None,
         "semantic_entropy_raw": None,
         "all_differ": float(len(counts) == len(samples)),
+        **lengths,
     }
     logps = [each["logp"] for each in samples]
     if all(

@@ -10,8 +10,8 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import locate
 from selfcorrect.scorers import check_options
-from selfcorrect.scorers.groups import Asked
-from selfcorrect.scorers.loading import label_called, opened, tensors, together, window_of
+from selfcorrect.scorers.groups import Asked, counted_cut
+from selfcorrect.scorers.loading import label_called, longer, opened, tensors, together, window_of
 
 _BATCH = 32
 _NAMES = ("entail", "neutral", "contradict")
@@ -73,6 +73,14 @@ class ByEntailment:
                 todo = going
         return groups
 
+    def cut(self, rows: Sequence[Asked]) -> list[int]:
+        """See :class:`~selfcorrect.scorers.groups.Grouper`: those that don't fit beside one like
+        them, as what the pair is cut to depends on both."""
+        texts = [[f"{row.question} {text}".strip() for text in row.texts] for row in rows]
+        return counted_cut(
+            texts, lambda each: longer(self.tokenizer, [(t, t) for t in each], self.window)
+        )
+
     def _pairs(self, question: str, a: str, b: str) -> tuple[Pair, ...]:
         """Both directions of a pair; none where nothing has to be judged."""
         if a == b or not (a and b):
@@ -122,11 +130,11 @@ def make(name: str, options: Mapping[str, Any]) -> ByEntailment:
         UserError: it isn't there, or its labels don't tell which of them is entailment.
     """
     check_options("nli", options, {"entailment": "a label's name"})
-    source = locate(name)
+    source = locate(name, "--meanings nli:FOLDER")
     config, network, tokenizer = opened(f"the model of entailment {name}", str(source.folder))
     labels = [str(config.id2label[k]) for k in range(len(config.id2label))]
     entailment = _meant(name, labels, options.get("entailment"))
-    identity = f"{source.fingerprint} {labels[entailment]}"
+    identity = f"2 {source.fingerprint} {labels[entailment]}"
     return ByEntailment(
         fingerprint=blake2b(identity.encode(), digest_size=8).hexdigest(),
         about=f"samples are one meaning that entail each other, given the question, by {name} "

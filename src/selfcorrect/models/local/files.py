@@ -44,11 +44,12 @@ class Source:
     fingerprint: str
 
 
-def locate(name: str) -> Source:
+def locate(name: str, given: str = "--model FOLDER") -> Source:
     """Find a model's files, converting or downloading them once if need be.
 
     Args:
         name: ``smollm2``, ``planted:mixture``, a folder, a ``.gguf`` file, or a Hugging Face id.
+        given: how a folder is given in its place, for errors.
 
     Raises:
         UserError: the model can't be found, has no weights, or the hub can't be reached.
@@ -70,7 +71,7 @@ def locate(name: str) -> Source:
             "'planted:chain', or a Hugging Face id such as owner/name."
         )
     else:
-        folder = _from_hub(name)
+        folder = _from_hub(name, given)
     _check_folder(folder, name)
     return Source(name, folder, fingerprint(folder))
 
@@ -142,7 +143,7 @@ def _converted(file: Path, label: str) -> Path:
     return folder
 
 
-def _from_hub(name: str) -> Path:
+def _from_hub(name: str, given: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -152,12 +153,12 @@ def _from_hub(name: str) -> Path:
     except LocalEntryNotFoundError as error:
         raise UserError(
             f"the model {name!r} is not on this machine and the hub can't be reached"
-            f"{_meant(name)}; download it elsewhere and give its local folder with --model FOLDER."
+            f"{_meant(name)}; download it elsewhere and give its local folder with {given}."
         ) from error
     except (HfHubHTTPError, ValueError, OSError) as error:
         raise UserError(
             f"the hub has no model {name!r} for you ({first_line(error)}){_meant(name)}; check the "
-            "name, or give a local folder with --model FOLDER."
+            f"name, or give a local folder with {given}."
         ) from error
 
 
