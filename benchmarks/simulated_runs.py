@@ -17,6 +17,7 @@ from selfcorrect.measures.parity import parity
 from selfcorrect.measures.power import FIRST_LOOK as PLANNED
 from selfcorrect.measures.power import Design, n_for_difference, n_for_margin
 from selfcorrect.measures.rounds import alternating
+from selfcorrect.outcome import ACCURACY, Outcome
 
 
 def drifting(step: float, n: int) -> Callable[[Rng], bool]:
@@ -30,19 +31,20 @@ def drifting(step: float, n: int) -> Callable[[Rng], bool]:
             level = right[-1].mean()
             up = (step + 0.02 * level) / (1 - level)
             right.append((right[-1] & ~lost) | (wrong & (rng.random(n) < up)))
-        panel = _panel(np.stack(right, axis=1).astype(float), np.arange(n))
+        panel = panel_of(np.stack(right, axis=1).astype(float), np.arange(n))
         return convergence(panel, {"accuracy": 0.03})["accuracy"]["round"] is not None
 
     return once
 
 
-def _panel(y: Floats, clusters: Ints) -> Panel:
+def panel_of(y: Floats, clusters: Ints, outcome: Outcome = ACCURACY) -> Panel:
     """Outcomes [n, rounds], of answers that were all read."""
-    blank = {name: np.full(y.shape, np.nan) for name in expressions()}
+    blank = {name: np.full(y.shape, np.nan) for name in expressions(outcome)}
     known = dict.fromkeys(("parse_rate", "gradable"), np.ones_like(y))
     given = {**blank, "outcome": y, "answer": y, "choice": y, "quality": y, **known}
     numbers = np.arange(len(y), dtype=np.uint64)
-    return Panel(tuple(range(1, y.shape[1] + 1)), numbers, clusters.astype(np.uint64), given, {})
+    rounds = tuple(range(1, y.shape[1] + 1))
+    return Panel(rounds, numbers, clusters.astype(np.uint64), given, {}, outcome)
 
 
 def planned(difference: float, design: Design) -> Callable[[Rng], bool]:
@@ -68,7 +70,7 @@ def planned_rounds(difference: float, design: Design, rounds: int = 4) -> Callab
         y = np.where(np.arange(rounds) < when[:, None], before[:, None], after[:, None])
         # those that don't change are right as often as wrong
         y = np.where((after == before)[:, None], rng.random((len(of), 1)) < 0.5, y).astype(float)
-        return of_a_run(_panel(y, of)) == "better"
+        return of_a_run(panel_of(y, of)) == "better"
 
     return once
 
@@ -136,7 +138,7 @@ def looked_at(looks: int, first: int, growth: float, obeying: bool) -> Callable[
 
 def _compared(after: Floats, before: Floats, seen: Sequence[int]) -> dict[str, Any]:
     """The row of accuracy's change, as a run's summary has it."""
-    panel = _panel(np.stack([before, after], axis=1), np.arange(len(after)))
+    panel = panel_of(np.stack([before, after], axis=1), np.arange(len(after)))
     return compare(panel, panel, (2, 1), {"accuracy": 0.001}, looks=seen, names=("accuracy",))[
         "accuracy"
     ]

@@ -22,13 +22,14 @@ import numpy as np
 from benchmarks import documented
 from benchmarks.scenarios import EQUAL, Scenario
 from benchmarks.scenarios_unequal import UNEQUAL
+from benchmarks.scenarios_unseen import UNSEEN
 
 from selfcorrect.measures.intervals import wilson
 
 RESULTS = Path(__file__).with_name("statistics.json")
 PAGE = documented.DOCS / "statistics.md"
 SIMULATIONS = 10_000
-SCENARIOS: Mapping[str, Scenario] = {**EQUAL, **UNEQUAL}
+SCENARIOS: Mapping[str, Scenario] = {**EQUAL, **UNEQUAL, **UNSEEN}
 
 
 def simulate(name: str, simulations: int, seed: int = 0) -> dict[str, Any]:

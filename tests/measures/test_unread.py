@@ -190,7 +190,7 @@ def between(p: Panel) -> dict[str, Any]:
 def test_an_outcome_missing_on_one_side_is_as_unread() -> None:
     rng = np.random.default_rng(0)
     before = rng.uniform(0, 1, 200)
-    after = before - rng.uniform(0.01, 0.03, 200)
+    after = before - rng.uniform(0.02, 0.06, 200)
     assert between(mean(before, after, (0, 1)))["verdict"] == "worse"
     after[after < 0.5] = np.nan  # the judge fails where the answer is poor
     found = between(mean(before, after, (0, 1)))

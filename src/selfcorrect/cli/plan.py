@@ -61,7 +61,9 @@ def design_like(run: Run, power: float) -> Design | MeanDesign:
         known = e.n / len(x)
         unequal = e.clusters / (e.effective or e.clusters)
         size = e.n / e.clusters
-        design = MeanDesign(e.spread, power, size, known, unequal) if e.spread else None
+        design = (
+            MeanDesign(e.spread, power, size, known, unequal, max(e.unseen)) if e.spread else None
+        )
     if design is None:
         changes = "changes between right and wrong" if outcome.kind == "share" else "changes"
         raise UserError(

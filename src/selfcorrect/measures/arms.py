@@ -10,6 +10,8 @@ that hold together for all comparisons of that arm, as the arms vary together ov
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,9 @@ from numpy.typing import NDArray
 from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.compare import compare, hanging, verdict
-from selfcorrect.measures.intervals import Estimate, apart, bounded, finite, mean
+from selfcorrect.measures.intervals import Estimate, finite, mean, p_of
 from selfcorrect.measures.looks import level
+from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.paired import holm, joint_level, share_test, sign_flip
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.parity import parity
@@ -155,7 +158,8 @@ def _change(
     if np.array_equal(one, other, equal_nan=True):
         return None  # it is the difference in the last round
     at, margin = 1 - (1 - level(looks)) / family, margins.get(outcome.name)
-    bounds = apart(apart(outcome.bounds))
+    # a share's changes are all of one size, so that those that were seen tell how clusters move
+    room = replace(room_of(outcome), whole=outcome.kind == "mean").apart().apart()
 
     def changes(panel: Panel) -> list[Floats]:
         ends = panel.at(panel.rounds[-1]), panel.at(panel.rounds[0])
@@ -169,7 +173,7 @@ def _change(
         ways = [mine[0] - theirs[0]]
         if len(mine) > 1 or len(theirs) > 1:
             ways += [rise[0] - fall[1], rise[1] - fall[0]]
-    e, *others = (bounded(mean(way, clusters, level=at), bounds, at) for way in ways)
+    e, *others = (mean(way, clusters, level=at, room=room) for way in ways)
     p = _flipped(ways[0], clusters) if family == 1 else None
     told = verdict(e, margin, outcome.sign, p, at)
     endless = {
@@ -182,9 +186,10 @@ def _change(
     counted += [("better" if sign == outcome.sign else "worse") for sign in endless]
     hangs = e.value is not None and hanging(told, counted, sides)
     return {
-        **bounded(mean(ways[0], clusters), bounds).table(),
+        **mean(ways[0], clusters, room=room).table(),
         "decides": None if e.low is None else [e.low, e.high],
         "p": p,
+        "p_interval": p_of(e),
         "margin": margin,
         "verdict": "undecided" if hangs else told,
         "hangs": hangs,
@@ -207,7 +212,10 @@ def _together(told: Table, joint: Table, tests: int) -> None:
         each["n_needed"] = other.get("n_needed")
         each["_same"] = other["verdict"] == "same" and not each.get("hangs")
         each["_limit"] = 1 - told["level"]
-        if each["p"] is None:
+        if each["p"] is not None:
+            # a test by signs knows nothing of records that weren't seen
+            each["_p"] = max(each["p"], each.get("p_interval") or 0.0)
+        else:
             # no test is made; at the wider level the interval is one, at that level alone
             shown = other["verdict"] not in ("same", "undecided", None)
             each["_p"] = each["_limit"] / tests if shown else 1.0
@@ -216,7 +224,7 @@ def _together(told: Table, joint: Table, tests: int) -> None:
 def _adjust(judged: Sequence[Table]) -> None:
     """The verdicts of all comparisons together: a direction by Holm, "the same" by Bonferroni."""
     every = [each for told in judged for each in _tested(told).values()]
-    ps = [each.pop("_p", each["p"]) for each in every]
+    ps = [each.pop("_p") for each in every]
     for each, p in zip(every, holm(ps).tolist(), strict=True):
         limit, same, alone = each.pop("_limit"), each.pop("_same"), each["verdict"]
         each["alone"] = alone
@@ -246,7 +254,8 @@ def best(
         *better*, whichever direction that is; ``low`` and ``high`` of Hsu's constrained interval,
         which holds 0 or ends there; ``level`` of each of its comparisons; ``worse_than``: the arms
         (by number) that are shown to be better, in spite of unread answers and of where one stops,
-        so that it is excluded.
+        so that it is excluded; ``against``: by the others' numbers, its outcome minus theirs on the
+        examples of which both are known, ``None`` where unread answers decide which is better.
     """
     outcome = panels[0].outcome
     ends = [panel.columns["outcome"][:, -1] for panel in panels]
@@ -259,7 +268,8 @@ def best(
             columns = np.stack([ends[i] - ends[j] for j in others], axis=1)
         joint = joint_level(columns, panel.clusters, level=at)
         against = {j: _pair((panel, panels[j]), margins, seen[j], joint) for j in others}
-        found.append({**_nearest(against, outcome.sign), "level": joint})
+        pairs = {j: None if t.get("hangs") else t["value"] for j, t in against.items()}
+        found.append({**_nearest(against, outcome.sign), "level": joint, "against": pairs})
     left = [k for k, each in enumerate(found) if not each["worse_than"]]
     if len(left) == 1 and found[left[0]]["low"] is not None:
         found[left[0]]["low"] = 0.0
@@ -308,23 +318,19 @@ def frontier(
 
     Returns:
         By arm: ``on``, whether by the estimates no other arm has an outcome at least as good at no
-        more cost, one of them strictly; ``beaten_by``: those arms (by number) that do;
-        ``shown``: those of them of which both are shown, the outcome as in :func:`best`, the cost
-        by an interval at the same level.
+        more cost, one of them strictly, each two on the examples of which both are known; an arm
+        isn't beaten where unread answers decide which is better; ``beaten_by``: those arms (by
+        number) that do; ``shown``: those of them of which both are shown, the outcome as in
+        :func:`best`, the cost by an interval at the same level.
     """
     sign, clusters = panels[0].outcome.sign, panels[0].clusters
-    gains = [_of(panel.columns["outcome"][:, -1] * sign) for panel in panels]
-    spent = [_of(cost) for cost in costs]
     found = []
     for i in range(len(panels)):
-        beaten = [
-            j
-            for j in range(len(panels))
-            if j != i
-            and gains[j] >= gains[i]
-            and spent[j] <= spent[i]
-            and (gains[j] > gains[i] or spent[j] < spent[i])
-        ]
+        beaten = []
+        for j, less in told[i]["against"].items():
+            gained, saved = -sign * (nan if less is None else less), _of(costs[i] - costs[j])
+            if gained >= 0 and saved >= 0 and gained + saved > 0:
+                beaten.append(j)
         shown = []
         for j in told[i]["worse_than"]:
             less = mean(costs[j] - costs[i], clusters, level=told[i]["level"])
@@ -336,7 +342,7 @@ def frontier(
 
 def _of(x: Floats) -> float:
     known = x[np.isfinite(x)]
-    return float(known.mean()) if len(known) else float("nan")
+    return float(known.mean()) if len(known) else nan
 
 
 def _no_more(less: Estimate) -> bool:

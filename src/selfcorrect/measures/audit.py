@@ -19,9 +19,10 @@ from selfcorrect.measures.auroc import auroc
 from selfcorrect.measures.calibration import calibration
 from selfcorrect.measures.clusters import Floats, Ints, error_of_mean, sums_of
 from selfcorrect.measures.intervals import Estimate, finite, mean, proportion, wilson
-from selfcorrect.measures.outcomes import paired
+from selfcorrect.measures.outcomes import paired, room_of
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
 
 #: Simulations of each figure: so many, or as many as make up this number of records.
@@ -92,7 +93,12 @@ def _figures(panel: Panel) -> Mapping[str, tuple[Once, bool]]:
     columns = panel.columns
     outcome, clusters = columns["outcome"], panel.clusters
     found: dict[str, tuple[Once | None, bool]] = {
-        f"{name} in round {last}": ((_share if share else _mean)(outcome[:, -1], clusters), False)
+        f"{name} in round {last}": (
+            _share(outcome[:, -1], clusters)
+            if share
+            else _mean(outcome[:, -1], clusters, _within(room_of(panel.outcome))),
+            False,
+        )
     }
     if last > first:
         change = outcome[:, -1] - outcome[:, 0]
@@ -105,11 +111,12 @@ def _figures(panel: Panel) -> Mapping[str, tuple[Once, bool]]:
         )
     if share and "confidence" in columns:
         right, said = outcome[:, -1], columns["confidence"][:, -1]
-        gap = columns["calibration_gap"]
-        found[f"calibration gap in round {last}"] = (_mean(gap[:, -1], clusters), False)
+        gap, room = columns["calibration_gap"], Room(-1.0, 1.0)
+        each, apart = _within(room), _within(room.apart())
+        found[f"calibration gap in round {last}"] = (_mean(gap[:, -1], clusters, each), False)
         if last > first:
             label = f"change of the calibration gap from round {first} to {last}"
-            found[label] = (_mean(gap[:, -1] - gap[:, 0], clusters), False)
+            found[label] = (_mean(gap[:, -1] - gap[:, 0], clusters, apart), False)
         found[f"ECE in excess in round {last}"] = (_excess(said, right, clusters), True)
         found[f"AUROC in round {last}"] = (_auroc(said, right, clusters), False)
     return {label: (once, claimed) for label, (once, claimed) in found.items() if once}
@@ -156,6 +163,11 @@ def _change(change: Floats, clusters: Any) -> Once | None:
 
 #: From numbers [n] and their clusters the interval that is audited.
 Interval = Callable[[Floats, Ints], Estimate]
+
+
+def _within(room: Room) -> Interval:
+    """The interval of a mean of numbers with these bounds."""
+    return lambda values, members: mean(values, members, room=room)
 
 
 def _difference_of(outcome: Outcome) -> Interval:

@@ -79,8 +79,8 @@ MEASURES: list[Measure] = [
         "entropy", "entropy",
         "Mean entropy of the options' probabilities, in nats: 0 is certain; three options that are "
         "equally likely have 1.10.",
-        SURE, form="nats", bounds=(0, inf), margin=0.05, compared=True, band=True, column="entropy",
-        explained="in nats", of_record=pl.col("entropy"), **_OPTIONS,
+        SURE, form="nats", bounds=(0, inf), ceiling="options", margin=0.05, compared=True,
+        band=True, column="entropy", explained="in nats", of_record=pl.col("entropy"), **_OPTIONS,
     ),
     Measure(
         "option_mass", "option mass",

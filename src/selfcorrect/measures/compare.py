@@ -14,16 +14,21 @@ from selfcorrect.measures.figures import figure_named
 from selfcorrect.measures.intervals import (
     LEVEL,
     Estimate,
-    apart,
-    bounded,
     means,
+    p_of,
 )
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.measure import Measure
-from selfcorrect.measures.outcomes import paired, paired_test
+from selfcorrect.measures.outcomes import paired, paired_test, room_of
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
-from selfcorrect.measures.power import POWER, difference_n, margin_n, share_margin_n
+from selfcorrect.measures.power import (
+    POWER,
+    difference_n,
+    margin_n,
+    share_margin_n,
+    unseen_n,
+)
 from selfcorrect.measures.unread import Columns, boundless, lacks, other_counts
 from selfcorrect.outcome import Figure, Outcome
 
@@ -59,6 +64,7 @@ def compare(
         - ``decides``: the interval that the verdict goes by, as wide as the looks demand
           (:mod:`selfcorrect.measures.looks`);
         - ``p``: of no difference; ``None`` where no test is made;
+        - ``p_interval``, of means: that at which the interval would end at 0;
         - ``margin``, and ``verdict`` (see :func:`verdict`);
         - ``n_needed``, where that is undecided: about how many examples would decide at the next
           look, 4 times of 5, on which side of 0 it lies or that it lies within the margin, if it is
@@ -105,6 +111,7 @@ def compare(
             **estimates[name].table(),
             "decides": None if e.low is None else [e.low, e.high],
             "p": tested,
+            **({} if e.at is None else {"p_interval": p_of(e)}),
             "margin": margin,
             "verdict": told,
             "n_needed": _to_decide([e, *counted], margin, looks, family)
@@ -139,6 +146,7 @@ def _estimates(
             {m.name: after[m.name] - before[m.name] for m in stated if averaged(m, outcome)},
             clusters,
             level=deciding_level,
+            rooms={m.name: room_of(m).apart() for m in stated},
         )
     found: dict[str, Estimate] = {}
     for m in stated:
@@ -151,7 +159,7 @@ def _estimates(
                 after[m.name], before[m.name], clusters, level=deciding_level
             )
         elif m.name in scores:
-            found[m.name] = bounded(scores[m.name], apart(m.bounds), deciding_level)
+            found[m.name] = scores[m.name]
     for name, compute in own.figures.items():
         if "/" not in name:
             found[name] = figure_named(
@@ -222,13 +230,15 @@ def verdict(
     Returns:
         ``better`` or ``worse`` (``higher`` or ``lower``, of a measure of which neither is
         better) where the interval lies on one side of 0, p isn't above 1 − its level, and the
-        clusters aren't too few; ``same`` where it lies within the margin; else ``undecided``.
-        ``None`` without an interval.
+        clusters aren't too few; ``same`` where it lies within the margin and they aren't either;
+        else ``undecided``. ``None`` without an interval.
     """
     low, high = estimate.low, estimate.high
     if low is None or high is None:
         return None
-    if (low > 0 or high < 0) and (p is None or p <= 1 - deciding_level) and not estimate.few:
+    if estimate.few:
+        return "undecided"
+    if (low > 0 or high < 0) and (p is None or p <= 1 - deciding_level):
         return _direction(1 if low > 0 else -1, better)
     if margin is not None and -margin <= low and high <= margin:
         return "same"
@@ -255,15 +265,21 @@ def _to_decide(
         if (min(values) > 0 or max(values) < 0) and _testable(ways[0], at):
             numbers.append(
                 max(
-                    _enlarged(difference_n(_spread(e), value, level=at), e, abs(value))
+                    enlarged(
+                        difference_n(_spread(e), value, level=at),
+                        e,
+                        e.unseen[0 if value > 0 else 1],
+                        abs(value),
+                        at,
+                    )
                     for e, value in zip(ways, values, strict=True)
                 )
             )
-        if margin is not None and max(map(abs, values)) < margin:
+        if margin is not None and max(map(abs, values)) < margin and not ways[0].few:
             near = [abs(value) for value in values]
             numbers.append(
                 max(
-                    _enlarged(n_for_margin_of(e, margin, far, POWER, at), e, margin - far)
+                    n_for_margin_of(e, margin, far, POWER, at)
                     for e, far in zip(ways, near, strict=True)
                 )
             )
@@ -272,12 +288,10 @@ def _to_decide(
     return needed_at_next(lambda at: at_level(1 - (1 - at) / family), looks, ways[0].n)
 
 
-def _enlarged(n: float, e: Estimate, room: float) -> float:
-    """Examples where an interval of n would do, if it didn't allow for one that wasn't seen.
-
-    From n · room − U = √(n · n₀) · room, U being what is allowed for, times n.
-    """
-    return ((math.sqrt(n) + math.sqrt(n + 4 * e.unseen / room)) / 2) ** 2
+def enlarged(n: float, e: Estimate, unseen: float, room: float, at: float) -> float:
+    """Examples where n would do if the interval allowed for nothing unseen; ``room`` is how far it
+    lies from what it must not hold."""
+    return unseen_n(n, _spread(e), unseen, room, at)
 
 
 def _testable(e: Estimate, at: float) -> bool:
@@ -314,7 +328,8 @@ def n_for_margin_of(
 ) -> float:
     """Examples, worth as much as those of an estimate, that show it to lie within a margin."""
     if not e.worth:
-        return margin_n(_spread(e), margin, power, difference, at)
+        n = margin_n(_spread(e), margin, power, difference, at)
+        return enlarged(n, e, max(e.unseen), margin - difference, at)
     each = e.n / e.worth  # examples that are worth one
     changed = _spread(e) / each + difference**2
     return share_margin_n(changed, margin, power, difference, at) * each

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.measures.compare import n_for_margin_of, needed_at_next
-from selfcorrect.measures.intervals import Estimate, apart, bounded, means
+from selfcorrect.measures.intervals import Estimate, means
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.measure import Measure
+from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER
@@ -65,7 +66,9 @@ def convergence(
             room = max(room for _, room in estimates)
             if first and len(known) == len(ends) and math.isfinite(room):
                 found[name]["smallest_margin"] = max(known)
-            if len(known) == len(ends) and max(known) <= open_[name] and math.isfinite(room):
+            few = any(e.few for e, _ in estimates)
+            shown = len(known) == len(ends) and math.isfinite(room) and not few
+            if shown and max(known) <= open_[name]:
                 found[name]["round"] = rounds[place]
                 continue
             if first:
@@ -81,7 +84,7 @@ def _later(
 ) -> dict[str, list[tuple[Estimate, float]]]:
     """Of each measure the differences of all later rounds from the one at ``place``, their
     intervals wide enough for any unread answer; and how far those could move each."""
-    later = range(place + 1, len(panel.rounds))
+    later, outcome = range(place + 1, len(panel.rounds)), panel.outcome
     pairs = {(m.name, s): _both(panel, m, s, place) for m in stated for s in later}
     ways = {
         (m.name, s): [pairs[m.name, s], *_others(panel, m, pairs[m.name, s])]
@@ -96,13 +99,16 @@ def _later(
             for s in later
             for k, (after, before) in enumerate(ways[m.name, s])
         }
-    scores = means(columns, panel.clusters, level=at)
+    rooms = {m.name: room_of(outcome if m.name == outcome.name else m).apart() for m in stated}
+    scores = means(
+        columns, panel.clusters, level=at, rooms={each: rooms[each[0]] for each in columns}
+    )
     found: dict[str, list[tuple[Estimate, float]]] = {m.name: [] for m in stated}
     for m in stated:
         name = _column(panel, m)
         for s in later:
             recorded, *others = (
-                bounded(scores[m.name, s, k], apart(m.bounds), at)
+                scores[m.name, s, k]
                 if m.kind == "mean"
                 else share_difference(after[name], before[name], panel.clusters, level=at)
                 for k, (after, before) in enumerate(ways[m.name, s])

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from scipy import optimize, special
 from statsmodels.stats.proportion import proportion_confint
 
 from selfcorrect.measures.alike import alike
@@ -28,6 +28,7 @@ from selfcorrect.measures.clusters import (
     error_of_mean,
     sums_of,
 )
+from selfcorrect.measures.unseen import ANYWHERE, Room, chance, together
 
 #: All intervals are at this level, unless another is asked for.
 LEVEL = 0.95
@@ -36,6 +37,8 @@ LEVEL = 0.95
 UNVARYING = "every cluster has the same value, and an interval of no width would claim too much"
 
 ROUNDING = 1e-12
+#: The least p that an interval tells.
+LEAST_P = 1e-12
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -55,7 +58,10 @@ class Estimate:
         spread: n times the squared standard error, the clusters' part in it included: what n
             records more or fewer would do to the interval. ``None`` where it isn't known.
         worth: of a share, how many independent records these are worth.
-        unseen: n times what the interval allows for a record that wasn't seen; 0 where for none.
+        unseen: n times how far a mean could be moved down and up by as much of its records as one
+            of the independent ones: what its interval allows for is in proportion to it
+            (:mod:`selfcorrect.measures.unseen`); 0 where it allows for nothing.
+        at: of a mean, its interval at any level.
     """
 
     value: float | None
@@ -67,7 +73,10 @@ class Estimate:
     effective: float | None = None
     spread: float | None = None
     worth: float | None = None
-    unseen: float = 0.0
+    unseen: tuple[float, float] = (0.0, 0.0)
+    at: Callable[[float], tuple[float, float]] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def few(self) -> bool:
@@ -94,37 +103,6 @@ def cut(e: Estimate, bounds: tuple[float, float]) -> Estimate:
     if e.low is None or e.high is None:
         return e
     return replace(e, low=max(e.low, bounds[0]), high=min(e.high, bounds[1]))
-
-
-def bounded(e: Estimate, bounds: tuple[float, float], level: float = LEVEL) -> Estimate:
-    """The estimate of a mean of values between bounds; of finite ones, also where all clusters have
-    the same mean (:data:`UNVARYING`).
-
-    If a share q of clusters were otherwise, K clusters that are all the same would be seen with
-    probability (1 − q)^K; so q isn't above 1 − (α/2)^(1/K), and the mean lies no further off than
-    if those were all at a bound (Clopper and Pearson's interval of none in K,
-    doi:10.1093/biomet/26.4.404). Where clusters aren't of one size K is the effective number.
-
-    Args:
-        e: from :func:`mean`.
-        bounds: of a record's value.
-        level: of the interval.
-    """
-    low, high = bounds
-    if e.why != UNVARYING or e.value is None or not math.isfinite(high - low):
-        return cut(e, bounds)
-    k = e.clusters if e.effective is None else e.effective
-    share = 1 - ((1 - level) / 2) ** (1 / k)
-    down, up = share * (e.value - low), share * (high - e.value)
-    return replace(
-        e, low=e.value - down, high=e.value + up, why=None, spread=0.0, unseen=e.n * max(down, up)
-    )
-
-
-def apart(bounds: tuple[float, float]) -> tuple[float, float]:
-    """Between what the difference of two values lies that lie between these bounds."""
-    low, high = bounds
-    return low - high, high - low
 
 
 def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
@@ -212,23 +190,31 @@ def share_of(
     return cut(replace(e, high=max(e.high, min(reach[1], furthest[1]))), bounds), worth
 
 
-def mean(values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL) -> Estimate:
-    """The mean of records with its interval over clusters (:meth:`clusters.Error.ends`).
+def mean(
+    values: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL, room: Room = ANYWHERE
+) -> Estimate:
+    """The mean of records with its interval over clusters (:meth:`clusters.Error.ends`), which
+    allows for records that weren't seen as far as their bounds do, and ends at these.
 
     Args:
         values: numbers [n]; what isn't finite is missing and left out.
         clusters: the cluster of each [n], of any type that can be sorted.
         level: of the interval.
+        room: between what a value lies.
     """
     x, members, missing = finite(values, clusters)
     if missing is not None:
         return missing
     with np.errstate(over="ignore", invalid="ignore"):  # told in the estimate, not warned of
-        return _mean(x, members, level)
+        return _mean(x, members, level, room)
 
 
 def means(
-    columns: Mapping[Name, ArrayLike], clusters: ArrayLike, *, level: float = LEVEL
+    columns: Mapping[Name, ArrayLike],
+    clusters: ArrayLike,
+    *,
+    level: float = LEVEL,
+    rooms: Mapping[Name, Room] | None = None,
 ) -> dict[Name, Estimate]:
     """The means of several columns; see :func:`mean`.
 
@@ -236,20 +222,21 @@ def means(
         columns: numbers [n] each; what isn't finite is missing and left out.
         clusters: the cluster of each [n], of any type that can be sorted.
         level: of the intervals.
+        rooms: between what the values of a column lie, where that is known.
     """
     members = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
     order = np.argsort(members, kind="stable")
-    members = members[order]
+    members, rooms = members[order], rooms or {}
     found = {}
     with np.errstate(over="ignore", invalid="ignore"):
         for name, values in columns.items():
             x = np.asarray(values, dtype=np.float64)[order]
-            there = np.isfinite(x)
-            found[name] = _mean(x[there], members[there], level) if there.any() else NOBODY
+            there, room = np.isfinite(x), rooms.get(name, ANYWHERE)
+            found[name] = _mean(x[there], members[there], level, room) if there.any() else NOBODY
     return found
 
 
-def _mean(x: Floats, members: Ints, level: float) -> Estimate:
+def _mean(x: Floats, members: Ints, level: float, room: Room) -> Estimate:
     """Of finite values [n] sorted by cluster; cluster numbers may be left out."""
     sizes = np.bincount(members).astype(np.float64)
     n, k = len(x), int(np.count_nonzero(sizes))
@@ -262,9 +249,46 @@ def _mean(x: Floats, members: Ints, level: float) -> Estimate:
     squares = float((centred**2).sum())
     if not math.isfinite(squares):
         return checked(m, -math.inf, math.inf, n, k)
-    return error_interval(
-        m, error_of_mean(sums_of(centred, members), sizes, squares), members, level
+    error = error_of_mean(sums_of(centred, members), sizes, squares)
+    same = error.error <= ROUNDING * abs(m)
+    if same and not room.bounded:
+        return error_interval(m, error, members, level)
+    independent = effective_clusters(sizes) if room.whole else float(n)
+
+    def at(wanted: float) -> tuple[float, float]:
+        ends = (m, m) if same else error.ends(m, wanted)
+        down, up = room.each(m, chance(wanted) / independent)
+        low, high = m - together(m - ends[0], down), m + together(ends[1] - m, up)
+        return max(low, room.low), min(high, room.high)
+
+    return replace(
+        checked(m, *at(level), n, k),
+        spread=n * error.error**2,
+        effective=unequal(members),
+        unseen=room.each(m, n / independent),
+        at=at,
     )
+
+
+def p_of(e: Estimate) -> float | None:
+    """The p at which an estimate's interval would end at 0; ``None`` where it has but one level.
+
+    No less than 1e-12: beyond that no interval is known.
+    """
+    if e.at is None or e.low is None or not e.value:
+        return None if e.at is None or e.low is None else 1.0
+    at, side = e.at, 0 if e.value > 0 else 1
+
+    def beyond(log_p: float) -> float:
+        end = at(1 - math.exp(log_p))[side]
+        return end if side == 0 else -end
+
+    least = math.log(LEAST_P)
+    if beyond(least) > 0:
+        return LEAST_P
+    if beyond(-1e-9) <= 0:
+        return 1.0
+    return math.exp(float(optimize.brentq(beyond, least, -1e-9, xtol=1e-4)))
 
 
 def unequal(members: Ints) -> float | None:

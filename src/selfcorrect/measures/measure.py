@@ -32,6 +32,8 @@ class Measure:
         form: how it is written: ``share`` (0 to 1), ``score``, ``nats``, ``tokens``, ``count``.
         better: the direction that is better; ``None`` where neither is.
         bounds: between what its values lie.
+        ceiling: what bounds it further: ``options`` of a question, or ``samples`` beside an answer,
+            of whose number it is at most the logarithm.
         margin: a change that is no larger counts as none; ``None``: it is never called the same.
         compared: rounds and runs are compared in it.
         band: its curve has a simultaneous band.
@@ -56,6 +58,7 @@ class Measure:
     form: str = "score"
     better: Literal["higher", "lower"] | None = None
     bounds: tuple[float, float] = (-inf, inf)
+    ceiling: Literal["", "options", "samples"] = ""
     margin: float | None = None
     compared: bool = False
     band: bool = False

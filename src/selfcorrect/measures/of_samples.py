@@ -18,8 +18,9 @@ UNCERTAINTY_OF_SAMPLES: list[Measure] = [
         "semantic_entropy", "semantic entropy",
         "Mean entropy over what the samples mean, in nats, each sample counting alike: 0 where all "
         "say the same, ln k where no two of k do. Biased low where k is small.",
-        SURE, form="nats", bounds=(0, inf), margin=0.05, compared=True, band=True, column="sem. H",
-        explained="semantic entropy, in nats", of_record=pl.col("semantic_entropy"), **_SAMPLES,
+        SURE, form="nats", bounds=(0, inf), ceiling="samples", margin=0.05, compared=True,
+        band=True, column="sem. H", explained="semantic entropy, in nats",
+        of_record=pl.col("semantic_entropy"), **_SAMPLES,
     ),
     Measure(
         "meanings", "meanings", "Mean number of meanings that the samples have.",
@@ -46,14 +47,15 @@ UNCERTAINTY_OF_SAMPLES: list[Measure] = [
         "semantic_entropy_normalised", "semantic entropy, length-normalised",
         "Semantic entropy with each distinct text weighted by exp of its mean log-likelihood per "
         "token.",
-        SURE, form="nats", bounds=(0, inf), of_record=pl.col("semantic_entropy_normalised"),
-        **_SAMPLES,
+        SURE, form="nats", bounds=(0, inf), ceiling="samples",
+        of_record=pl.col("semantic_entropy_normalised"), **_SAMPLES,
     ),
     Measure(
         "semantic_entropy_raw", "semantic entropy, raw",
         "Semantic entropy with each distinct text weighted by its likelihood. One short text may "
         "outweigh all others, so that it is low whatever they say: better read one of the others.",
-        SURE, form="nats", bounds=(0, inf), of_record=pl.col("semantic_entropy_raw"), **_SAMPLES,
+        SURE, form="nats", bounds=(0, inf), ceiling="samples",
+        of_record=pl.col("semantic_entropy_raw"), **_SAMPLES,
     ),
     Measure(
         "likelihood", "likelihood",

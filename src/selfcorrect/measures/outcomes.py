@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.clusters import Floats, error_of_mean, sums_of
-from selfcorrect.measures.intervals import LEVEL, Estimate, apart, bounded, finite, mean
+from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.intervals import LEVEL, Estimate, finite, mean
+from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.paired import share_difference, share_test, sign_flip
+from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
+
+
+def room_of(what: Outcome | Measure) -> Room:
+    """Between what a record's value lies. An outcome may change in a whole cluster of a kind that
+    wasn't seen; of the other measures that would leave intervals of no use where clusters are few
+    (docs/statistics.md)."""
+    return Room(*what.bounds, whole=isinstance(what, Outcome))
 
 
 def paired(
@@ -21,40 +28,8 @@ def paired(
     """An outcome's difference, after − before, of the same examples [n]."""
     if outcome.kind == "share":
         return share_difference(after, before, clusters, level=level)
-    bounds = apart(outcome.bounds)
     with np.errstate(over="ignore", invalid="ignore"):
-        e = mean(after - before, clusters, level=level)
-        independent = _independent(after - before, clusters)
-    return bounded(allowing_for_one(e, bounds, independent), bounds, level)
-
-
-def allowing_for_one(e: Estimate, bounds: tuple[float, float], n: float) -> Estimate:
-    """A mean's interval that allows for one more record, at either bound.
-
-    Where small gains are common and large losses rare, most runs have none of the losses, and t
-    would call such a run better: a mean can't tell more than its bounds do.
-
-    Args:
-        e: the mean.
-        bounds: of a record's value.
-        n: independent records; a cluster that moves as a whole is one.
-    """
-    if e.low is None or e.high is None or not all(map(isfinite, bounds)):
-        return e
-    ends = zip((e.low, e.high), bounds, strict=True)
-    low, high = ((n * end + bound) / (n + 1) for end, bound in ends)
-    return replace(e, low=low, high=high, unseen=e.n * (bounds[1] - bounds[0]) / 2 / (n + 1))
-
-
-def _independent(d: Floats, clusters: NDArray[Any]) -> float:
-    """How many independent records these [n] are, by how alike those of a cluster seem to be."""
-    x, members, missing = finite(d, clusters)
-    if missing is not None or members[-1] == 0:
-        return 1.0
-    sizes = np.bincount(members).astype(np.float64)
-    x = x - x.mean()
-    icc = error_of_mean(sums_of(x, members), sizes, float((x**2).sum())).icc
-    return 1 / ((1 - icc) / len(x) + icc / len(sizes))
+        return mean(after - before, clusters, level=level, room=room_of(outcome).apart())
 
 
 def paired_test(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from math import log
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ Floats = NDArray[np.float64]
 
 #: Besides the measures' columns: what an answer is, and whether it could be read.
 _HASHED = (1 << 52) - 1  # what a float holds exactly
+#: Notes of records whose answer is that of the round before.
+_STANDING = ("settled", "ended", "kept")
 _BASE = {
     "parse_rate": pl.col("problem").is_null(),
     "answer": pl.when(pl.col("key").is_not_null())
@@ -30,7 +33,15 @@ _BASE = {
     "gradable": pl.when(pl.col("choices").list.len() > 0)
     .then(pl.col("target").is_not_null())
     .otherwise(True),
+    "stands": pl.col("notes")
+    .list.eval(pl.element().struct.field("code").is_in(_STANDING))
+    .list.any(),
 }
+#: What is known of an answer by the samples beside it; what they cost is of their round alone.
+_BESIDE = [
+    m.name for m in MEASURES
+    if m.needs in ("samples", "truth") and m.of_record is not None and m.name != "sampled"
+]  # fmt: skip
 _ALWAYS = ("example", "cluster", "round", "choices", "values")
 
 
@@ -80,6 +91,8 @@ class Panel:
         outcome: what the task says of its outcome.
         options: whether any of its questions has options.
         samples: whether any of its records has samples.
+        choices: how many options a question has at most, 0 where that isn't known.
+        drawn: how many samples are drawn beside an answer, 0 where that isn't known.
     """
 
     rounds: tuple[int, ...]
@@ -90,6 +103,8 @@ class Panel:
     outcome: Outcome = ACCURACY
     options: bool = True
     samples: bool = False
+    choices: int = 0
+    drawn: int = 0
 
     @property
     def truth(self) -> bool:
@@ -104,7 +119,13 @@ class Panel:
     @property
     def measures(self) -> list[Measure]:
         """Those that fit the run."""
-        return measures(self.outcome, self.options, self.samples, self.truth)
+        every = measures(self.outcome, self.options, self.samples, self.truth)
+        most = {"options": self.choices, "samples": self.drawn}
+        known = {name: log(n) for name, n in most.items() if n > 1}
+        return [
+            replace(m, bounds=(m.bounds[0], known[m.ceiling])) if m.ceiling in known else m
+            for m in every
+        ]
 
     def of(self, measure: Measure) -> Floats:
         """The column of a measure that is a number of a record [D, T]."""
@@ -117,15 +138,12 @@ class Panel:
 
     def only(self, rows: NDArray[Any]) -> Panel:
         """Some dialogues, given by position or as a mask."""
-        return Panel(
-            self.rounds,
-            self.examples[rows],
-            self.clusters[rows],
-            {name: c[rows] for name, c in self.columns.items()},
-            {name: c[rows] for name, c in self.own.items()},
-            self.outcome,
-            self.options,
-            self.samples,
+        return replace(
+            self,
+            examples=self.examples[rows],
+            clusters=self.clusters[rows],
+            columns={name: c[rows] for name, c in self.columns.items()},
+            own={name: c[rows] for name, c in self.own.items()},
         )
 
     def beside(self, other: Panel) -> tuple[Panel, Panel]:
@@ -145,13 +163,18 @@ def panel(
     records: pl.DataFrame | Iterable[pl.DataFrame],
     values: Iterable[str] = (),
     outcome: Outcome = ACCURACY,
+    drawn: int = 0,
 ) -> Panel:
     """A panel of records.
+
+    A dialogue that was over early, or that gave no new answer in a round, has no samples in it: as
+    its last answer stands, so does what the samples beside that answer said.
 
     Args:
         records: with at least :func:`columns_needed`, whole or in parts that are let go one by one.
         values: names of the numbers that the task may put into its records.
         outcome: what the task says of its outcome.
+        drawn: how many samples are drawn beside an answer, where there are any.
 
     Raises:
         UserError: an example has two records of one round.
@@ -162,7 +185,7 @@ def panel(
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in (*wanted, "round")}
     codes: dict[str, list[NDArray[np.uint64]]] = {"example": [], "cluster": []}
     own: dict[str, list[tuple[int, NDArray[Any], NDArray[Any]]]] = {name: [] for name in values}
-    n, options, samples = 0, False, False
+    n, choices, samples = 0, 0, False
     for frame in map(_whole, frames):
         numbers = frame.select(**wanted, round=pl.col("round"))
         for name, series in zip(parts, numbers.get_columns(), strict=True):
@@ -175,12 +198,13 @@ def panel(
             of.append(np.repeat(codes_of(distinct["value"]), distinct["len"].to_numpy()))
         for name, rows, column_of_task in _values(frame):
             own.setdefault(name, []).append((n, rows, column_of_task))
-        options = options or bool((frame["choices"].list.len() > 0).any())
+        choices = max(choices, int(frame["choices"].list.len().max() or 0))  # type: ignore[arg-type]
         samples = samples or frame["likelihood"].count() + frame["meanings"].count() > 0
         n += len(frame)
     if not n:
         nobody = np.empty(0, np.uint64)
-        nothing: dict[str, Floats] = dict.fromkeys((*wanted, "quality"), np.empty((0, 0)))
+        names = (*(name for name in wanted if name != "stands"), "quality")
+        nothing: dict[str, Floats] = dict.fromkeys(names, np.empty((0, 0)))
         return Panel((), nobody, nobody, nothing, {}, outcome)
 
     clusters = np.concatenate(codes.pop("cluster"))
@@ -200,6 +224,7 @@ def panel(
         columns[name] = np.full(shape, np.nan, found.dtype)
         columns[name][row, column_of] = found
     columns["quality"] = quality(columns["outcome"], outcome)
+    _stand(columns, columns.pop("stands") == 1)
     mine: dict[str, Floats] = {}
     for name, given in own.items():
         mine[name] = np.full(shape, np.nan)
@@ -212,9 +237,20 @@ def panel(
         columns=columns,
         own=mine,
         outcome=outcome,
-        options=options,
+        options=choices > 0,
         samples=samples,
+        choices=choices,
+        drawn=drawn if samples else 0,
     )
+
+
+def _stand(columns: Mapping[str, Floats], stands: NDArray[np.bool_]) -> None:
+    """Carry what samples say on to the rounds in which no answer was asked for, or none came."""
+    for t in range(1, stands.shape[1]):
+        for name in _BESIDE:
+            x = columns[name]
+            taken = stands[:, t] & np.isnan(x[:, t])
+            x[taken, t] = x[taken, t - 1]
 
 
 def quality(values: Floats, outcome: Outcome) -> Floats:

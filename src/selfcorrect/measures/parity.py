@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.measures.compare import compare
-from selfcorrect.measures.intervals import apart, bounded, mean
 from selfcorrect.measures.looks import level
-from selfcorrect.measures.paired import share_difference
+from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
 
 #: So large a share of dialogues that go back and forth is what the verdict is about.
@@ -59,11 +58,7 @@ def parity(
     ends = [(x[:, at], y[:, of]), (x[:, at + 1], y[:, later])]
     pairs = [np.concatenate(each) for each in zip(*ends, strict=True)]
     clusters = np.tile(after.clusters, 2)
-    if outcome.kind == "share":
-        both = share_difference(pairs[0], pairs[1], clusters, level=level(looks))
-    else:
-        middle = mean(pairs[0] - pairs[1], clusters, level=level(looks))
-        both = bounded(middle, apart(outcome.bounds), level(looks))
+    both = paired(outcome, pairs[0], pairs[1], clusters, level(looks))
     agree = not _contradict(change, told, alternates)
     if not agree:
         decided = None if change["verdict"] is None else "undecided"

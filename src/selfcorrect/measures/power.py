@@ -18,6 +18,7 @@ from scipy import optimize, special
 from selfcorrect.measures.clusters import LEAST_EFFECTIVE, error_of_mean, sums_of, t_of, z_of
 from selfcorrect.measures.looks import FIRST
 from selfcorrect.measures.paired import differences, tango_score
+from selfcorrect.measures.unseen import chance, together
 
 #: The chance of showing what is there.
 POWER = 0.8
@@ -193,6 +194,39 @@ def difference_n(
     return spread * ((z_of(level) + _quantile(power)) / difference) ** 2
 
 
+def unseen_n(
+    n: float, spread: float, unseen: float, room: float, level: float = FIRST_LOOK
+) -> float:
+    """Independent pairs where n would do, if an interval allowed for nothing that wasn't seen.
+
+    n pairs have an error of which as many fit into the room as the interval reaches, and further
+    ones for the chance of showing it. The latter have to fit in beside the wider interval.
+
+    Args:
+        n: pairs that would do.
+        spread: the variance of one pair's difference.
+        unseen: how far one pair of a kind that wasn't seen could be off, times 1 over its share of
+            the independent ones (:attr:`intervals.Estimate.unseen`).
+        room: how far the true difference lies from what the interval must not hold.
+        level: of the interval.
+    """
+    if unseen <= 0 or room <= 0:
+        return n
+    off = chance(level) * unseen
+    if spread <= 0 or n <= 0:
+        return max(n, off / room)
+    z, error = z_of(level), math.sqrt(spread)
+    further = room * math.sqrt(n) / error - z
+
+    def lacking(pairs: float) -> float:
+        one = error / math.sqrt(pairs)
+        return together(z * one, off / pairs) + further * one - room
+
+    # both added up are more than both together
+    most = ((math.sqrt(n) + math.sqrt(n + 4 * off / room)) / 2) ** 2
+    return float(optimize.brentq(lacking, n * (1 - 1e-9), most * (1 + 1e-9), xtol=1e-3))
+
+
 @dataclass(frozen=True, slots=True)
 class MeanDesign:
     """What decides how much n examples can show of an outcome that is a mean.
@@ -203,6 +237,7 @@ class MeanDesign:
         size: examples of a cluster.
         known: the share of examples whose outcome is known before and after.
         unequal: as of :class:`Design`.
+        unseen: of an example with a known outcome, as of :func:`unseen_n`.
     """
 
     spread: float
@@ -210,6 +245,7 @@ class MeanDesign:
     size: float = 1.0
     known: float = 1.0
     unequal: float = 1.0
+    unseen: float = 0.0
 
     def independent(self, n: float) -> float:
         """How many examples with a known outcome n of these are worth, t for few clusters
@@ -221,25 +257,31 @@ class MeanDesign:
         """Examples that show a difference; ``None`` for one of 0."""
         if difference == 0:
             return None
-        return _examples(difference_n(self.spread, difference, self.power), self)
+        n = difference_n(self.spread, difference, self.power)
+        return _examples(unseen_n(n, self.spread, self.unseen, abs(difference)), self)
 
     def n_for_margin(self, margin: float) -> int:
         """Examples that show that nothing changed by more than ± margin, if nothing does."""
-        return _examples(margin_n(self.spread, margin, self.power), self)
+        n = margin_n(self.spread, margin, self.power)
+        return _examples(unseen_n(n, self.spread, self.unseen, margin), self)
 
     def difference_of(self, n: int) -> float | None:
         """The smallest difference that n examples show; ``None`` if they show none."""
-        worth = self.independent(n)
-        return (
-            math.sqrt(self.spread / worth) * (z_of(FIRST_LOOK) + _quantile(self.power))
-            if worth
-            else None
-        )
+        return self._smallest(n, _quantile(self.power))
 
     def margin_of(self, n: int) -> float | None:
         """The smallest margin that n examples show; the inverse of :meth:`n_for_margin`."""
+        one = math.sqrt(margin_n(1.0, 1.0, self.power))
+        return self._smallest(n, one - z_of(FIRST_LOOK))
+
+    def _smallest(self, n: int, further: float) -> float | None:
+        """How far an interval of n examples reaches, and so many standard errors beside."""
         worth = self.independent(n)
-        return math.sqrt(margin_n(self.spread, 1.0, self.power) / worth) if worth else None
+        if not worth:
+            return None
+        one = math.sqrt(self.spread / worth)
+        unseen = chance(FIRST_LOOK) * self.unseen / worth
+        return together(z_of(FIRST_LOOK) * one, unseen) + further * one
 
 
 def difference_of(n: int, design: Design) -> float | None:

@@ -20,6 +20,8 @@ from selfcorrect.measures.figures import figure
 from selfcorrect.measures.intervals import LEVEL, NOBODY, Estimate, cut, with_both
 
 BINS = 20
+#: With fewer bins nothing is ranked: of two, chance alone makes the ranking perfect half the time.
+LEAST_BINS = 5
 #: Draws behind ``shuffled`` and ``isotonic``.
 DRAWS = 200
 
@@ -71,8 +73,10 @@ def rank_calibration(
     n, k = len(u), len(np.unique(members))
     bin_of = equal_mass(u, bins)
     used = int(bin_of.max()) + 1 if n else 0
-    if used < 2 or np.ptp(a) == 0:
+    if used < LEAST_BINS or np.ptp(a) == 0:
         why = "no records" if n == 0 else "all uncertainties or all qualities are equal"
+        if 1 < used < LEAST_BINS and np.ptp(a) > 0:
+            why = f"the uncertainties make {used} bins, and a ranking needs {LEAST_BINS}"
         nothing = Estimate(None, None, None, n, k, why)
         return RankCalibration(nothing, nothing, nothing, None, used)
     rng = np.random.default_rng(seed)

@@ -13,14 +13,15 @@ from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.figures import figure_named
-from selfcorrect.measures.intervals import Estimate, bounded, mean, means, proportion
+from selfcorrect.measures.intervals import Estimate, mean, means, proportion
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.measure import Measure
-from selfcorrect.measures.outcomes import paired, paired_test
+from selfcorrect.measures.outcomes import paired, paired_test, room_of
 from selfcorrect.measures.paired import holm, joint_level
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.parity import ALTERNATING, parity
 from selfcorrect.measures.unread import boundless, other_counts
+from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome, bounds_of
 
 #: A round whose median option mass is below this is flagged: the options were hardly considered.
@@ -156,9 +157,16 @@ def _of_records(panel: Panel, own: Own) -> list[Tables]:
     stated = [m for m in panel.measures if m.of_record is not None]
     averaged = {m.name: panel.of(m) for m in stated if m.kind == "mean"}
     averaged |= {name: panel.own[name] for name in own.values}
+    rooms = {m.name: room_of(panel.outcome if m.name == panel.outcome.name else m) for m in stated}
+    for name, text in own.values.items():
+        low, high = bounds_of(text)
+        if not ((panel.own[name] < low) | (panel.own[name] > high)).any():  # what the task says
+            rooms[name] = Room(low, high)
+    columns = {(name, at): x[:, at] for name, x in averaged.items() for at in range(x.shape[1])}
     estimates = means(
-        {(name, at): x[:, at] for name, x in averaged.items() for at in range(x.shape[1])},
+        columns,
         panel.clusters,
+        rooms={each: rooms[each[0]] for each in columns if each[0] in rooms},
     )
     # a number that is 0 or 1 in every record is a share, though the task says no more of it
     shares = {n for n in own.values if (np.isnan(x := panel.own[n]) | np.isin(x, (0, 1))).all()}
@@ -168,21 +176,24 @@ def _of_records(panel: Panel, own: Own) -> list[Tables]:
         tables: Tables = {}
         for m in stated:
             x, share = panel.of(m)[:, at], m.kind == "share"
-            e = proportion(x, panel.clusters) if share else bounded(estimates[m.name, at], m.bounds)
+            e = proportion(x, panel.clusters) if share else estimates[m.name, at]
             tables[m.name] = e.table()
             if m.band:
-                interval, joint = proportion if share else mean, levels[m.name]
-                band = bounded(interval(x, panel.clusters, level=joint), m.bounds, joint)
+                within = levels[m.name]
+                band = (
+                    proportion(x, panel.clusters, level=within)
+                    if share
+                    else mean(x, panel.clusters, level=within, room=rooms[m.name])
+                )
                 tables[m.name]["band"] = _band(band, tables[m.name])
-        for name, text in own.values.items():
-            x, ends = panel.own[name][:, at], bounds_of(text)
-            if name in shares:
-                e = proportion(x, panel.clusters)
-            elif ((x < ends[0]) | (x > ends[1])).any():  # they aren't what the task says
-                e = estimates[name, at]
-            else:
-                e = bounded(estimates[name, at], ends)
-            tables[name] = e.table()
+        tables |= {
+            name: (
+                proportion(panel.own[name][:, at], panel.clusters)
+                if name in shares
+                else estimates[name, at]
+            ).table()
+            for name in own.values
+        }
         found.append(tables)
     return found
 

@@ -242,4 +242,14 @@ def notes(table: _Table) -> list[str]:
         each["difference"][table["outcome"]["name"]].get("few") for each in table["comparisons"]
     ):
         said.append("Too few clusters, or one too large, to name a direction.")
+    least, limit = (
+        2.0 ** (1 - table["clusters"]),
+        min((1 - each["level"] for each in table["comparisons"]), default=1.0),
+    )
+    if table["tests"] * least > limit:
+        said.append(
+            f"No test can show a direction here: of {count(table['clusters'], 'cluster')} p is "
+            f"{least:.2g} at least, and of {table['tests']} comparisons the first needs "
+            f"{limit / table['tests']:.2g}. Compare fewer runs, or run more clusters."
+        )
     return said

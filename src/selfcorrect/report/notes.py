@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from selfcorrect.outcome import Outcome
 from selfcorrect.records import VERSION
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import Estimate, estimates
@@ -70,6 +71,31 @@ def notes(summary: Mapping[str, Any], shown: Collection[str]) -> list[str]:
     if gone := [f"{why} ({', '.join(names)})" for why, names in missing(summary, shown)]:
         found.append(f"Where a number or its interval is missing: {'; '.join(gone)}.")
     return [*found, *summary["notes"]]
+
+
+def unseen(outcome: Outcome, n: int, clusters: int) -> list[str]:
+    """What intervals of means don't allow for.
+
+    Args:
+        outcome: of the run.
+        n, clusters: how many dialogues it has, in how many clusters.
+    """
+    said, name = [], outcome.name.replace("_", " ")
+    low, high = (not math.isfinite(end) for end in outcome.bounds)
+    if low or high:
+        side = "no bounds" if low and high else f"no {'lower' if low else 'upper'} bound"
+        said.append(
+            f"{name} has {side}, so its intervals allow for nothing that no dialogue shows: large "
+            "changes in few dialogues may go unseen."
+        )
+    if clusters < n:
+        said.append(
+            f"the intervals of means{'' if outcome.kind == 'share' else f' other than {name}'} "
+            "allow for single answers of a kind that none of these dialogues shows, not for whole "
+            "clusters of one: they hold as far as the clusters of the data are all there are, or "
+            "others would be like them."
+        )
+    return said
 
 
 def missing(

@@ -16,7 +16,8 @@ from selfcorrect.measures import arms
 from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.compare import compare as compare_rounds
-from selfcorrect.measures.intervals import bounded, mean, proportion
+from selfcorrect.measures.intervals import mean, proportion
+from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.panel import Panel
 from selfcorrect.report.findings import findings, notes
 from selfcorrect.runs.costs import cost_of, cost_table
@@ -281,7 +282,10 @@ def _ranked(
     found: dict[int, Table] = {}
     for k, place, worth in zip(ranked, best, edge, strict=True):
         found[k] = {
-            "best": {**place, "worse_than": [ranked[j] for j in place["worse_than"]]},
+            "best": {
+                **{key: each for key, each in place.items() if key != "against"},
+                "worse_than": [ranked[j] for j in place["worse_than"]],
+            },
             "frontier": worth
             and {
                 key: [ranked[j] for j in each] if isinstance(each, list) else each
@@ -322,7 +326,7 @@ def _about(
         x = panel.at(number)["outcome"]
         if outcome.kind == "share":
             return proportion(x, panel.clusters).table()
-        return bounded(mean(x, panel.clusters), outcome.bounds).table()
+        return mean(x, panel.clusters, room=room_of(outcome)).table()
 
     names = (outcome.name,)
     change = (

@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.intervals import cut, mean
+from selfcorrect.measures.intervals import mean
 from selfcorrect.measures.panel import Panel, codes_of
+from selfcorrect.measures.unseen import Room
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.store import Store
@@ -50,7 +51,7 @@ def cost_table(run: Run, cost: Mapping[str, Floats], panel: Panel) -> Table:
     table: Table = {"tokens": None, "generated": None, "money": None}
     for name, x in cost.items():
         if name == "money" or (cost["tokens"] > 0).any():  # else the model counts none
-            table[name] = cut(mean(x, panel.clusters), (0.0, math.inf)).table()
+            table[name] = mean(x, panel.clusters, room=Room(low=0.0)).table()
     return {**table, "seconds": _seconds(run)}
 
 

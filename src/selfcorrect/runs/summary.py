@@ -19,7 +19,7 @@ from selfcorrect.measures import rounds
 from selfcorrect.measures.catalogue import Own, margins
 from selfcorrect.measures.panel import Panel, columns_needed, panel
 from selfcorrect.records import VERSION
-from selfcorrect.report.notes import several
+from selfcorrect.report.notes import several, unseen
 from selfcorrect.report.numbers import percent
 from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.activated import centre, centred, over_layers, values_of, with_activations
@@ -91,6 +91,7 @@ def summarize(run: Run) -> dict[str, Any]:
             *_lacking(records),
             *_graded(run, scores),
             *_drawn(run),
+            *unseen(own.outcome, len(records.clusters), len(np.unique(records.clusters))),
             *_limited(run, records),
             *noted(run, len(records.examples)),
             *_of_records(run),
@@ -171,19 +172,20 @@ def outcome_table(own: Own, within: Mapping[str, float]) -> dict[str, Any]:
 
 def panel_of(run: Run, own: Own) -> Panel:
     """A run's records as arrays."""
-    wanted = columns_needed(own.outcome)
+    wanted, drawn = columns_needed(own.outcome), run.spec.samples.k
     stated = (*own.values, *own.columns)
     if not values_of(run.header):
-        return panel(run.chunks(wanted), stated, own.outcome)
+        return panel(run.chunks(wanted), stated, own.outcome, drawn)
     frames = with_activations(run.chunks([*wanted, "activations"]), run.header)
-    return panel(frames, stated, own.outcome)
+    return panel(frames, stated, own.outcome, drawn)
 
 
 def _of_records(run: Run) -> list[str]:
     """What records tell beside their numbers: dialogues that were over early, answers that were cut
     off, and what models did differently than they were asked to."""
     counts, over = Counter[str](), Counter[str]()
-    records = cut = last = 0
+    records = last = 0
+    cut, of_round = Counter[int](), Counter[int]()
     for frame in run.chunks(["round", "notes", "cut", "problem", "choices"]):
         late = int(frame["round"].max() or 0)  # type: ignore[arg-type]
         if late > last:
@@ -191,7 +193,8 @@ def _of_records(run: Run) -> list[str]:
         records += frame.height
         # of a lettered answer it matters only if no letter came
         matters = pl.col("problem").is_not_null() | (pl.col("choices").list.len() == 0)
-        cut += frame.filter(pl.col("cut") & matters).height
+        cut.update(frame.filter(pl.col("cut") & matters)["round"].to_list())
+        of_round.update(frame["round"].to_list())
         noted = frame.filter(pl.col("notes").list.len() > 0)
         for number, row in noted.select("round", "notes").iter_rows():
             counts.update({_COUNTS.sub("", n["text"]) for n in row if n["code"] not in OWN_NOTES})
@@ -204,14 +207,21 @@ def _of_records(run: Run) -> list[str]:
         ),
         *(
             [
-                f"in {cut:,} of {records:,} records the answer was cut off before it was complete; "
-                "max_tokens of the task, or of the strategy's step, says how long it may be."
+                f"in {cut.total():,} of {records:,} records the answer was cut off before it was "
+                f"complete ({_shares(cut, of_round)}); max_tokens of the task, or of the "
+                "strategy's step, says how long it may be."
             ]
             if cut
             else []
         ),
         *(f"in {n:,} of {records:,} records {note}." for note, n in counts.most_common(_MOST)),
     ]
+
+
+def _shares(cut: Counter[int], of_round: Counter[int]) -> str:
+    """How many of each round's records, where there are any."""
+    said = (f"{percent(cut[t] / of_round[t])} % in round {t}" for t in sorted(cut))
+    return ", ".join(said)
 
 
 def _limited(run: Run, records: Panel) -> list[str]:
