@@ -171,3 +171,18 @@ def test_no_interval_leaves_the_outcome_s_bounds() -> None:
         assert 0 <= e["low"] <= e["value"] <= e["high"] <= 1
         assert 0 <= e["band"][0] <= e["band"][1] <= 1
     assert found["changes"]["toxicity"]["low"] >= -1
+
+
+def test_a_count_of_words_is_written_without_thousandths() -> None:
+    """And a share of the task's own as any other."""
+    rng = np.random.default_rng(0)
+    found = summary(rng.uniform(0, 1, (12, 3)), rng.uniform(0, 1, (12, 3)), TOXICITY)
+    share = {"value": 0.43752, "low": 0.2304, "high": 0.6678, "n": 12, "clusters": 12}
+    words = {"value": 50.93812, "low": 32.93412, "high": 68.77512, "n": 12, "clusters": 12}
+    for row in found["rounds"]:
+        row["measures"] |= {"share_toxic": share, "words": words}
+    console = Console(width=100, record=True)
+    console.print(table(found, 100))
+    said = " ".join(console.export_text().split())
+    assert "words: 50.9 [32.9, 68.8] in round 1" in said
+    assert "share_toxic: .438 [.230, .668] in round 1" in said
