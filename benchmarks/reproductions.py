@@ -247,7 +247,7 @@ def of_task(given: argparse.Namespace, setting: Setting) -> Table | None:
             both = specs(setting, given.model, given.data, limit, samples=samples)
             one, other = sc.run_many(both, out=given.runs, progress=not given.quiet)
             parts[samples] = one, other
-    if parts[0] is None:
+    if given.runs_only or parts[0] is None:
         return None
     table = {**about(parts[0][0]), "rounds": setting.rounds, **figures(*parts[0], setting)}
     if drawn := parts.get(K):
@@ -263,7 +263,7 @@ def main() -> None:
         if given.task and setting.task not in given.task:
             continue
         if (table := of_task(given, setting)) is None:
-            print(f"{setting.task}: nothing is there yet")
+            print(f"{setting.task}: {'done' if given.runs_only else 'nothing is there yet'}")
             continue
         result.setdefault(given.name or given.model, {})[setting.task] = table
         RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -280,7 +280,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="examples of each task")
     parser.add_argument("--samples-limit", type=int, default=40, help="of them with samples")
     parser.add_argument("--runs", type=Path, default=ROOT / "build" / "reproductions")
-    parser.add_argument("--show", action="store_true", help="only what is there")
+    alone = parser.add_mutually_exclusive_group()
+    alone.add_argument("--show", action="store_true", help="figures and page of what is there")
+    alone.add_argument("--runs-only", action="store_true", help="no look at the numbers yet")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     return parser.parse_args()
 

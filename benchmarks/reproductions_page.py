@@ -48,7 +48,7 @@ def tables(result: Table) -> str:
     for model, tasks in result.items():
         parts.append(f"## {model}")
         for task, table in tasks.items():
-            parts += [f"### {_TITLES.get(task, task)} ({model})", *_of_task(table)]
+            parts += [f"### {_TITLES.get(task, task)}: {model}", *_of_task(table)]
     return "\n\n".join(parts)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from argparse import Namespace
+from collections import Counter
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ PLANTED = Setting("planted-scores", 4, 40, options=(("n", 60), ("cluster_size", 
 def _given(runs: Path, **more: Any) -> Namespace:
     model = "planted:scores?start=0.3,limit=0.6"
     usual = {"model": model, "data": Path(), "runs": runs, "limit": None, "samples_limit": 0}
-    return Namespace(**{**usual, "show": False, "quiet": True, **more})
+    return Namespace(**{**usual, "show": False, "runs_only": False, "quiet": True, **more})
 
 
 def _means(frame: pl.DataFrame) -> list[float]:
@@ -46,6 +48,26 @@ def test_figures_are_those_of_the_records(tmp_path: Path) -> None:
             assert each is None or each["value"] == pytest.approx(mean, abs=1e-12)
         assert differences["last"]["value"] == pytest.approx(_means(apart)[-1], abs=1e-12)
     assert table["change"]["verdict"] == "better"  # as planted
+
+
+def test_entropies_of_the_part_with_samples(tmp_path: Path) -> None:
+    """From the samples' keys alone: the numbers that were drawn."""
+    table = reproductions.of_task(_given(tmp_path, samples_limit=20), PLANTED)
+    assert table is not None
+    runs = [run for path in tmp_path.iterdir() if (run := open_run(path)).spec.samples.k]
+    for run in runs:
+        if (arm := run.spec.strategy.name) == "baseline":
+            continue
+        of_rounds: dict[int, list[float]] = {}
+        for row in run.records.iter_rows(named=True):
+            keys = Counter(sample["key"] for sample in row["samples"])
+            shares = [n / keys.total() for n in keys.values()]
+            of_rounds.setdefault(row["round"], []).append(-sum(p * log(p) for p in shares))
+        means = [sum(of_rounds[t]) / len(of_rounds[t]) for t in sorted(of_rounds)]
+        shown = table["samples"]["arms"][arm]["semantic_entropy"]
+        assert [each["value"] for each in shown] == pytest.approx(means), arm
+    page = reproductions_page.tables({"m": {"toxicity": table}})
+    assert f"{table['samples']['k']} samples beside every answer, 20 examples" in page
 
 
 def test_a_part_of_a_run_is_shown_as_what_it_is(tmp_path: Path) -> None:

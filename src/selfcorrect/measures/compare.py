@@ -255,7 +255,7 @@ def _to_decide(
         if (min(values) > 0 or max(values) < 0) and _testable(ways[0], at):
             numbers.append(
                 max(
-                    _enlarged(difference_n(_spread(e), value, level=at), e, abs(value))
+                    enlarged(difference_n(_spread(e), value, level=at), e, abs(value))
                     for e, value in zip(ways, values, strict=True)
                 )
             )
@@ -263,7 +263,7 @@ def _to_decide(
             near = [abs(value) for value in values]
             numbers.append(
                 max(
-                    _enlarged(n_for_margin_of(e, margin, far, POWER, at), e, margin - far)
+                    enlarged(n_for_margin_of(e, margin, far, POWER, at), e, margin - far)
                     for e, far in zip(ways, near, strict=True)
                 )
             )
@@ -272,7 +272,7 @@ def _to_decide(
     return needed_at_next(lambda at: at_level(1 - (1 - at) / family), looks, ways[0].n)
 
 
-def _enlarged(n: float, e: Estimate, room: float) -> float:
+def enlarged(n: float, e: Estimate, room: float) -> float:
     """Examples where an interval of n would do, if it didn't allow for one that wasn't seen.
 
     From n · room − U = √(n · n₀) · room, U being what is allowed for, times n.

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from selfcorrect.measures.compare import n_for_margin_of, needed_at_next
+from selfcorrect.measures.compare import enlarged, n_for_margin_of, needed_at_next
 from selfcorrect.measures.intervals import Estimate, apart, cut, means
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.measure import Measure
+from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER
@@ -92,7 +93,7 @@ def _later(
         columns = {
             (m.name, s, k): after[_column(panel, m)] - before[_column(panel, m)]
             for m in stated
-            if m.kind == "mean"
+            if m.kind == "mean" and m.name != panel.outcome.name
             for s in later
             for k, (after, before) in enumerate(ways[m.name, s])
         }
@@ -102,7 +103,9 @@ def _later(
         name = _column(panel, m)
         for s in later:
             recorded, *others = (
-                cut(scores[m.name, s, k], apart(m.bounds))
+                paired(panel.outcome, after[name], before[name], panel.clusters, at)
+                if m.name == panel.outcome.name
+                else cut(scores[m.name, s, k], apart(m.bounds))
                 if m.kind == "mean"
                 else share_difference(after[name], before[name], panel.clusters, level=at)
                 for k, (after, before) in enumerate(ways[m.name, s])
@@ -165,7 +168,11 @@ def _not_shown(
     power = 1 - (1 - POWER) / len(estimates)
 
     def at_level(at: float) -> float:
-        return max(n_for_margin_of(e, margin, 0.0 if moved else room, power, at) for e in estimates)
+        far = 0.0 if moved else room
+        return max(
+            enlarged(n_for_margin_of(e, margin, far, power, at), e, margin - far)
+            for e in estimates
+        )
 
     n, few = max(e.n for e in estimates), any(e.few for e in estimates)
     return {
