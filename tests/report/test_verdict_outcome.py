@@ -18,6 +18,7 @@ from selfcorrect.measures.panel import Panel, panel
 from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import Outcome
 from selfcorrect.records import frame
+from selfcorrect.report.notes import missing
 from selfcorrect.report.page import page
 from selfcorrect.report.table import table
 from selfcorrect.report.verdict import headline, verdict
@@ -186,3 +187,19 @@ def test_a_count_of_words_is_written_without_thousandths() -> None:
     said = " ".join(console.export_text().split())
     assert "words: 50.9 [32.9, 68.8] in round 1" in said
     assert "share_toxic: .438 [.230, .668] in round 1" in said
+    shown = re.sub(r"<script.*?</script>", "", page(found), flags=re.S)
+    assert "50.9" in shown
+    assert "50.938" not in shown
+
+
+def test_a_number_that_one_round_lacks_is_not_said_to_be_missing_everywhere() -> None:
+    found = summary(falling(0.02), falling(0.0, seed=3), TOXICITY)
+    nowhere = {"value": None, "low": None, "high": None, "n": 0, "clusters": 0}
+    nowhere |= {"why": "no record has it"}
+    for row in found["rounds"]:
+        row["measures"]["all_rounds"] = nowhere
+    found["rounds"][0]["measures"]["appended"] = nowhere
+    [(why, names)] = [each for each in missing(found) if "appended" in str(each)]
+    assert why == "no record has it"
+    assert "appended in round 1" in names
+    assert any(name.replace(" ", "_") == "all_rounds" for name in names)
