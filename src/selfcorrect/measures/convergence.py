@@ -170,8 +170,7 @@ def _not_shown(
     def at_level(at: float) -> float:
         far = 0.0 if moved else room
         return max(
-            enlarged(n_for_margin_of(e, margin, far, power, at), e, margin - far)
-            for e in estimates
+            enlarged(n_for_margin_of(e, margin, far, power, at), e, margin - far) for e in estimates
         )
 
     n, few = max(e.n for e in estimates), any(e.few for e in estimates)
