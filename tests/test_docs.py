@@ -118,6 +118,16 @@ def test_the_theory_pages_tables_are_the_measured_ones() -> None:
         assert f"| {name} | {' | '.join(cells)} |" in page, name
 
 
+def test_entropies_are_said_to_be_those_of_lm_polygraph() -> None:
+    page = " ".join((ROOT / "docs" / "benchmarks.md").read_text("utf-8").split())
+    result = json.loads((ROOT / "benchmarks" / "lm_polygraph.json").read_text("utf-8"))
+    assert f"Last run ({result['lm_polygraph']})" in page
+    for name, found in result["sources"].items():
+        assert f"{name}: {found['records']:,} records" in page
+        assert found["largest_difference"] < 1e-15
+        assert found["distinct_values"] > 1
+
+
 def test_constraints_cover_every_dependency() -> None:
     pinned = {
         line.partition("==")[0].strip().lower().replace("_", "-")

@@ -130,6 +130,22 @@ def test_entropy_converges_by_its_own_margin() -> None:
     assert got["brier"]["why"] == "no record has it"
 
 
+def test_a_mean_with_bounds_has_not_converged_where_one_more_record_could_undo_it() -> None:
+    """As its comparisons have it: a twenty-first record at a bound would move the mean by 1/21."""
+    rng = np.random.default_rng(3)
+    outcome = Outcome("toxicity", "mean", "lower", (0, 1), 0.02)
+
+    def told(n: int) -> dict[str, Any]:
+        x = np.clip(0.4 + rng.normal(0, 0.001, (n, 5)), 0, 1)
+        return convergence(replace(made(x), outcome=outcome), {"toxicity": 0.02})["toxicity"]
+
+    few = told(20)
+    assert few["round"] is None
+    assert 1 / 21 < few["smallest_margin"] < 1 / 21 + 0.002
+    assert 1 / 0.02 < few["n_needed"] < 75  # noise alone would need three
+    assert told(few["n_needed"] + 1)["round"] == 1
+
+
 def test_two_records_of_one_round_are_refused() -> None:
     from test_measures import row
 

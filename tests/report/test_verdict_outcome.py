@@ -18,6 +18,7 @@ from selfcorrect.measures.panel import Panel, panel
 from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import Outcome
 from selfcorrect.records import frame
+from selfcorrect.report.notes import missing
 from selfcorrect.report.page import page
 from selfcorrect.report.table import table
 from selfcorrect.report.verdict import headline, verdict
@@ -172,3 +173,34 @@ def test_no_interval_leaves_the_outcome_s_bounds() -> None:
         assert 0 <= e["low"] <= e["value"] <= e["high"] <= 1
         assert 0 <= e["band"][0] <= e["band"][1] <= 1
     assert found["changes"]["toxicity"]["low"] >= -1
+
+
+def test_a_count_of_words_is_written_without_thousandths() -> None:
+    """And a share of the task's own as any other."""
+    rng = np.random.default_rng(0)
+    found = summary(rng.uniform(0, 1, (12, 3)), rng.uniform(0, 1, (12, 3)), TOXICITY)
+    share = {"value": 0.43752, "low": 0.2304, "high": 0.6678, "n": 12, "clusters": 12}
+    words = {"value": 50.93812, "low": 32.93412, "high": 68.77512, "n": 12, "clusters": 12}
+    for row in found["rounds"]:
+        row["measures"] |= {"share_toxic": share, "words": words}
+    console = Console(width=100, record=True)
+    console.print(table(found, 100))
+    said = " ".join(console.export_text().split())
+    assert "words: 50.9 [32.9, 68.8] in round 1" in said
+    assert "share_toxic: .438 [.230, .668] in round 1" in said
+    shown = re.sub(r"<script.*?</script>", "", page(found), flags=re.S)
+    assert "50.9" in shown
+    assert "50.938" not in shown
+
+
+def test_a_number_that_one_round_lacks_is_not_said_to_be_missing_everywhere() -> None:
+    found = summary(falling(0.02), falling(0.0, seed=3), TOXICITY)
+    nowhere = {"value": None, "low": None, "high": None, "n": 0, "clusters": 0}
+    nowhere |= {"why": "no record has it"}
+    for row in found["rounds"]:
+        row["measures"]["all_rounds"] = nowhere
+    found["rounds"][0]["measures"]["appended"] = nowhere
+    [(why, names)] = [each for each in missing(found) if "appended" in str(each)]
+    assert why == "no record has it"
+    assert "appended in round 1" in names
+    assert any(name.replace(" ", "_") == "all_rounds" for name in names)

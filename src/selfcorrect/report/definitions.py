@@ -12,8 +12,8 @@ from selfcorrect.text import visible
 class Definition(NamedTuple):
     """A number's name for readers, what it is, and its kind.
 
-    ``form`` is ``share`` (0 to 1), ``score`` (any number to three places), ``nats``, ``tokens``,
-    ``count`` or, for a word that is no number, empty.
+    ``form`` is ``share`` (0 to 1), ``score`` (any number to three places, from ten on to one),
+    ``nats``, ``tokens``, ``count`` or, for a word that is no number, empty.
     """
 
     label: str

@@ -101,19 +101,29 @@ def unseen(outcome: Outcome, n: int, clusters: int) -> list[str]:
 def missing(
     summary: Mapping[str, Any], shown: Collection[str] | None = None
 ) -> list[tuple[str, list[str]]]:
-    """Why numbers or intervals are missing: each reason once, with the measures it concerns.
+    """Why numbers or intervals are missing: each reason once, with the measures it concerns, and in
+    which rounds where it isn't all of them.
 
     Args:
         summary: of a run.
         shown: names of the measures to look at; without, all but the parts.
     """
-    reasons: dict[str, dict[str, None]] = {}
+    reasons: dict[str, dict[str, list[str]]] = {}
     define = definer(summary)
     for row in summary["rounds"]:
         for name, e in estimates(row).items():
             if "why" in e and (name in shown if shown is not None else "/" not in name):
-                reasons.setdefault(e["why"], {})[define(name).label] = None
-    return [(why, list(labels)) for why, labels in reasons.items()]
+                labels = reasons.setdefault(e["why"], {})
+                labels.setdefault(define(name).label, []).append(str(row["round"]))
+    every = len(summary["rounds"])
+    return [
+        (why, [label if len(at) >= every else _in(label, at) for label, at in labels.items()])
+        for why, labels in reasons.items()
+    ]
+
+
+def _in(label: str, rounds: Sequence[str]) -> str:
+    return f"{label} in round{'s' * (len(rounds) > 1)} {several(rounds)}"
 
 
 def hanging(difference: Estimate) -> str:

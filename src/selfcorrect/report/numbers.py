@@ -133,7 +133,8 @@ def written(value: float | None, form: str = "score", *, signed: bool = False) -
     if form == "count" or (form == "tokens" and (value == 0 or abs(value) >= 100)):
         sign = "−" if value < 0 else "+" if signed and value > 0 else ""
         return f"{sign}{abs(value):,.0f}"
-    return short(value, 1 if form == "tokens" else 3, signed=signed)
+    large = form == "score" and abs(value) >= 10  # a count of words needs no thousandths
+    return short(value, 1 if form == "tokens" or large else 3, signed=signed)
 
 
 def written_interval(estimate: Mapping[str, Any], form: str) -> str:

@@ -184,7 +184,8 @@ def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
             said += f"; round {last['round']} − baseline: {_cell(less, places)}{why}"
         told.append(f"baseline (the question alone, once): {said}.")
     for name in own(rounds, outcome):
-        cells = (f"{_cell(r['measures'].get(name))} in round {r['round']}" for r in ends(rounds))
+        shown = ((r["round"], r["measures"].get(name)) for r in ends(rounds))
+        cells = (f"{_cell(each, _places(each))} in round {number}" for number, each in shown)
         told.append(f"{visible(name)}: {', '.join(cells)}.")
     return told
 
@@ -198,6 +199,11 @@ def _number(measure: Mapping[str, Any] | None, places: int = 3) -> str:
     if measure is None or measure["value"] is None:
         return MISSING
     return short(measure["value"], places)
+
+
+def _places(measure: Mapping[str, Any] | None) -> int:
+    """Of a number of the task's own: a count of words needs no thousandths."""
+    return 1 if abs((measure or {}).get("value") or 0) >= 10 else 3
 
 
 def _cell(measure: Mapping[str, Any] | None, places: int = 3) -> str:
