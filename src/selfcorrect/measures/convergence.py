@@ -95,7 +95,7 @@ def _later(
         columns = {
             (m.name, s, k): after[_column(panel, m)] - before[_column(panel, m)]
             for m in stated
-            if m.kind == "mean" and m.name != panel.outcome.name
+            if m.kind == "mean"
             for s in later
             for k, (after, before) in enumerate(ways[m.name, s])
         }
@@ -171,10 +171,7 @@ def _not_shown(
     power = 1 - (1 - POWER) / len(estimates)
 
     def at_level(at: float) -> float:
-        far = 0.0 if moved else room
-        return max(
-            enlarged(n_for_margin_of(e, margin, far, power, at), e, margin - far) for e in estimates
-        )
+        return max(n_for_margin_of(e, margin, 0.0 if moved else room, power, at) for e in estimates)
 
     n, few = max(e.n for e in estimates), any(e.few for e in estimates)
     return {
