@@ -18,13 +18,13 @@ from selfcorrect.measures.alike import alike
 from selfcorrect.measures.figures import figure
 from selfcorrect.measures.intervals import (
     UNVARYING,
-    bounded,
     mean,
     proportion,
     share_ends,
     wilson,
 )
 from selfcorrect.measures.paired import share_difference
+from selfcorrect.measures.unseen import Room
 
 MARGINS = {"accuracy": 0.03, "entropy": 0.05, "calibration_gap": 0.03, "brier": 0.03}
 STRANGE = [math.nan, math.inf, -math.inf]
@@ -309,14 +309,17 @@ def test_a_clustered_share_is_covered(clusters: int, icc: float) -> None:
 
 @pytest.mark.parametrize(("k", "value"), [(2, 0.5), (12, -0.8), (40, 0.0), (12, 1.0)])
 def test_clusters_that_are_all_the_same_allow_for_those_that_are_not(k: int, value: float) -> None:
-    """None of K otherwise: Clopper and Pearson's bound, all of that share at a bound."""
-    e = bounded(mean(np.full(2 * k, value), np.repeat(np.arange(k), 2)), (-1.0, 1.0))
-    q = float(proportion_confint(0, k, alpha=0.05, method="beta")[1])
+    """None of K otherwise: a share of −ln(α/2)/K at a bound, a little more than Clopper and
+    Pearson's exact share."""
+    clusters = np.repeat(np.arange(k), 2)
+    e = mean(np.full(2 * k, value), clusters, room=Room(-1.0, 1.0, whole=True))
+    q = min(1.0, -math.log(0.025) / k)
+    assert q >= float(proportion_confint(0, k, alpha=0.05, method="beta")[1])
     assert (e.low, e.high) == pytest.approx(
         (value - q * (value + 1), value + q * (1 - value)), abs=1e-12
     )
     assert e.why is None
-    endless = bounded(mean(np.full(k, value), np.arange(k)), (-1.0, math.inf))
+    endless = mean(np.full(k, value), np.arange(k), room=Room(-1.0))
     assert (endless.low, endless.why) == (None, UNVARYING)
 
 
@@ -326,6 +329,6 @@ def test_what_all_clusters_share_holds_of_others(sizes: list[int], rare: float) 
     """Whole clusters lie at the far bound, rarely: in at most 5 % of the samples none of them does
     and the interval leaves the mean out."""
     clusters, truth = np.repeat(np.arange(len(sizes)), sizes), 0.8 - 1.8 * rare
-    e = bounded(mean(np.full(len(clusters), 0.8), clusters), (-1.0, 1.0))
+    e = mean(np.full(len(clusters), 0.8), clusters, room=Room(-1.0, 1.0, whole=True))
     assert e.low is not None
     assert (1 - rare) ** len(sizes) * (truth < e.low) <= 0.05
