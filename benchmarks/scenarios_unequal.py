@@ -24,7 +24,6 @@ from benchmarks.simulated import (
     no_difference,
     one_way,
     rare_at_margin,
-    rare_losses,
     repelling,
     scores,
     shares,
@@ -33,6 +32,7 @@ from benchmarks.simulated import (
     uncertain,
 )
 from benchmarks.simulated_runs import looked_at, planned, planned_rounds
+from benchmarks.simulated_unseen import rare_losses
 
 from selfcorrect.measures.power import Design
 from selfcorrect.measures.quality import risk_coverage, spearman

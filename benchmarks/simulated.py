@@ -19,10 +19,7 @@ from selfcorrect.measures.intervals import (
     mean,
     proportion,
 )
-from selfcorrect.measures.looks import FIRST
-from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm, joint_level, share_difference, share_test
-from selfcorrect.outcome import Outcome
 
 Rng = np.random.Generator
 Floats = NDArray[np.float64]
@@ -174,21 +171,6 @@ def rare_at_margin(layout: Layout) -> Callable[[Rng], bool]:
         of = layout(rng)
         after = (rng.random(int(of.max()) + 1) < 0.03)[of].astype(float)
         return verdict(share_difference(after, np.zeros(len(of)), of), 0.03, 1) == "same"
-
-    return once
-
-
-def rare_losses(n: int, gains: float, loss: float) -> Callable[[Rng], bool]:
-    """Gains of 1 are common, losses are rare and as much larger: called better at a first look?"""
-    outcome = Outcome("score", bounds=(-loss, 1.0))
-    each = np.arange(n)
-
-    def once(rng: Rng) -> bool:
-        drawn = rng.random(n)
-        after = np.where(drawn < gains, 1.0, 0.0) - loss * (drawn > 1 - gains / loss)
-        p = paired_test(outcome, after, np.zeros(n), each)
-        e = paired(outcome, after, np.zeros(n), each, 1 - FIRST)
-        return verdict(e, None, 1, p, 1 - FIRST) == "better"
 
     return once
 

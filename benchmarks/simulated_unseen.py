@@ -44,6 +44,23 @@ def steady(layout: Layout, step: float, wanted: str) -> Callable[[Rng], bool]:
     return once
 
 
+def rare_losses(n: int, gains: float, loss: float) -> Callable[[Rng], bool]:
+    """Gains of 1 are common, losses are rare and as much larger: called better at a first look?"""
+    outcome = Outcome("score", bounds=(-loss, 1.0))
+    each = np.arange(n)
+
+    def once(rng: Rng) -> bool:
+        drawn = rng.random(n)
+        after = np.where(drawn < gains, 1.0, 0.0) - loss * (drawn > 1 - gains / loss)
+        e = paired(outcome, after, np.zeros(n), each, 1 - FIRST)
+        if verdict(e, None, 1, None, 1 - FIRST) != "better":
+            return False  # no test is needed
+        p = paired_test(outcome, after, np.zeros(n), each)
+        return verdict(e, None, 1, p, 1 - FIRST) == "better"
+
+    return once
+
+
 def steady_rounds(n: int) -> Callable[[Rng], bool]:
     """Toxicity rises to 1 in 2 % of the dialogues after the first of four rounds, which is the
     margin: is the first called converged?"""

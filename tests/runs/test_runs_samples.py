@@ -254,3 +254,27 @@ def test_the_page_shows_samples_by_meaning_and_nothing_of_them_is_markup(tmp_pat
             assert shown == Counter(zip(record["meaning"], texts, strict=True))
             assert row["sem"] == pytest.approx(record["semantic_entropy"], abs=1e-4)
     assert "semantic entropy" in made.report().read_text("utf-8")
+
+
+def test_samples_of_a_dialogue_that_was_over_stand_as_its_answer_does(tmp_path: Path) -> None:
+    stopping = tmp_path / "stopping.toml"
+    stopping.write_text(
+        'about = "stops when an answer stays"\nsource = "test"\n[stop]\nunchanged = 1\n'
+        '[[first]]\nsay = "{question}"\n[[first]]\nelicit = "answer"\n'
+        '[[again]]\nsay = "{review}"\n[[again]]\nelicit = "answer"\n'
+    )
+    run = planted(tmp_path, strategy=str(stopping), controls=[])
+    drawn: dict[str, list[float]] = {}
+    for example, entropy, samples in (
+        run.records.sort("round").select("example", "semantic_entropy", "samples").iter_rows()
+    ):
+        seen = drawn.setdefault(example, [])
+        seen.append(entropy if samples else seen[-1])
+    rounds = run.summary()["rounds"]
+    assert rounds[-1]["idle"] > 0
+    for at, row in enumerate(rounds):
+        told = row["measures"]["semantic_entropy"]
+        assert told["n"] == len(drawn) == row["measures"]["agreement"]["n"]
+        assert told["value"] == pytest.approx(sum(x[at] for x in drawn.values()) / len(drawn))
+    last = run.records.filter(pl.col("round") == 4)
+    assert rounds[-1]["measures"]["sampled"]["value"] == pytest.approx(last["sampled"].mean())

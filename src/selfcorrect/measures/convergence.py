@@ -64,10 +64,10 @@ def convergence(
             ends = [end for e, _ in estimates for end in (e.low, e.high)]
             known = [abs(end) for end in ends if end is not None]
             room = max(room for _, room in estimates)
-            if first and len(known) == len(ends) and math.isfinite(room):
-                found[name]["smallest_margin"] = max(known)
             few = any(e.few for e, _ in estimates)
             shown = len(known) == len(ends) and math.isfinite(room) and not few
+            if first and shown:
+                found[name]["smallest_margin"] = max(known)
             if shown and max(known) <= open_[name]:
                 found[name]["round"] = rounds[place]
                 continue
@@ -163,6 +163,8 @@ def _not_shown(
     whys = [e.why for e in estimates if e.low is None]
     if whys:
         return {"why": whys[0]}
+    if any(e.few for e in estimates):
+        return {"why": "clusters are too few, or one is too large", "few": True}
     moved = any((e.low or 0) > margin or (e.high or 0) < -margin for e in estimates)
     moved = moved and math.isfinite(room)
     if room >= margin and not moved:
@@ -173,10 +175,9 @@ def _not_shown(
     def at_level(at: float) -> float:
         return max(n_for_margin_of(e, margin, 0.0 if moved else room, power, at) for e in estimates)
 
-    n, few = max(e.n for e in estimates), any(e.few for e in estimates)
+    n = max(e.n for e in estimates)
     return {
         "why": "moved by more than the margin" if moved else "not shown to be within the margin",
         "moved": moved,
-        "n_needed": None if moved or few else needed_at_next(at_level, looks, n),
-        **({"few": True} if few else {}),
+        "n_needed": None if moved else needed_at_next(at_level, looks, n),
     }
