@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -343,6 +344,29 @@ def test_malformed_headers_are_broken_answers(
     [reply] = talk.elicit([Request("(", 2)])
     assert reply.finish in ("stop", "length")
     model.close()
+
+
+def test_a_server_that_drops_what_it_does_not_know_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A probe whose connection is dropped twice says that the server can't do that."""
+    monkeypatch.setattr(server, "RETRIES", 0)
+    monkeypatch.setattr(server, "_FIRST_PAUSE", 0.01)
+    stub, asked = Stub(), Counter[str]()
+    route = stub._route
+
+    def dropping(request: Asked) -> Response:
+        asked[request.path] += 1
+        return Response(sent=0) if request.path == "/tokenize" else route(request)
+
+    monkeypatch.setattr(stub, "_route", dropping)
+    try:
+        model = models.load("openai:stub", base_url=stub.url, wait=300)
+        assert model.open(1) is not None
+        assert asked["/tokenize"] == 2
+        model.close()
+    finally:
+        stub.stop()
 
 
 def test_half_a_character_to_be_sent_is_told_at_once(stub: Stub) -> None:

@@ -28,6 +28,7 @@ T = TypeVar("T")
 RETRIES = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 _CONNECT, _CLOSING = 10.0, 5.0
+_DROPPED = 2
 _TRANSIENT = (408, 409, 429)
 _NOT_IMPLEMENTED = 501
 _NO_KEY = "none"  # servers without a key take any
@@ -171,8 +172,8 @@ class Server:
             most: the most tokens of the prompt and of replies that it can use.
             cost: what it used; ``None``: it costs nothing.
             probe: a server that always fails at it (500, 501) is taken to refuse it.
-            attempts: so many answers that can't be read are enough to give up; by default they are
-                sat out as all failures.
+            attempts: so many answers that can't be read are enough to give up, or two connections
+                that are taken and then dropped; by default they are sat out as all failures.
 
         Raises:
             RefusedError: the server says no.
@@ -206,7 +207,7 @@ class Server:
     ) -> T:
         """What was read from the answer; failures that may pass are sat out."""
         began: float | None = None
-        tries = unread = 0
+        tries = unread = dropped = 0
         while True:
             answer, failure = await _once(ask, read)
             if failure is None:
@@ -218,6 +219,9 @@ class Server:
             unread += isinstance(failure, BrokenError) and not isinstance(failure, CutOffError)
             if attempts is not None and unread >= attempts:
                 raise failure
+            dropped += self._answered and _was_dropped(failure)
+            if attempts is not None and dropped >= _DROPPED:  # a server that does so can't do that
+                raise BrokenError("it drops the connection")
             if not self._answered and isinstance(failure, openai.APIConnectionError):
                 raise UserError(
                     f"there is no server at {self.address.place} ({self._seen(failure)}); start "
@@ -299,6 +303,13 @@ async def _once(
         return read(_whole(raw)), None
     except BrokenError as error:
         return None, error
+
+
+def _was_dropped(failure: Exception) -> bool:
+    """Whether a server took a connection and ended it without an answer; one that isn't there, or
+    is slow, may be back."""
+    gone = isinstance(failure, openai.APIConnectionError)
+    return gone and not isinstance(failure.__cause__, httpx2.ConnectError | httpx2.TimeoutException)
 
 
 def _whole(raw: bytes) -> Mapping[str, Any]:
