@@ -46,10 +46,17 @@ def tables(result: Table) -> str:
     """All models, each with all of its tasks."""
     parts = []
     for model, tasks in result.items():
-        parts.append(f"## {model}")
+        parts += [f"## {model}", *_lacking(tasks)]
         for task, table in tasks.items():
             parts += [f"### {_TITLES.get(task, task)}: {model}", *_of_task(table)]
     return "\n\n".join(parts)
+
+
+def _lacking(tasks: Table) -> list[str]:
+    """What of the plan nobody has run yet: a page that is silent of it would look complete."""
+    lacking = [name for name in _TITLES if name not in tasks]
+    lacking += [f"{name} with samples" for name in tasks if "samples" not in tasks[name]]
+    return [f"Not measured yet: {', '.join(lacking)}."] if lacking else []
 
 
 def _of_task(table: Table) -> list[str]:

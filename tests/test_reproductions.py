@@ -66,8 +66,13 @@ def test_entropies_of_the_part_with_samples(tmp_path: Path) -> None:
         means = [sum(of_rounds[t]) / len(of_rounds[t]) for t in sorted(of_rounds)]
         shown = table["samples"]["arms"][arm]["semantic_entropy"]
         assert [each["value"] for each in shown] == pytest.approx(means), arm
-    page = reproductions_page.tables({"m": {"toxicity": table}})
-    assert f"{table['samples']['k']} samples beside every answer, 20 examples" in page
+    page, k = reproductions_page.tables({"m": {"toxicity": table}}), table["samples"]["k"]
+    assert "Not measured yet: commongen, reasoning." in page
+    del table["samples"]
+    assert "reasoning, toxicity with samples." in reproductions_page.tables(
+        {"m": {"toxicity": table}}
+    )
+    assert f"{k} samples beside every answer, 20 examples" in page
 
 
 def test_a_part_of_a_run_is_shown_as_what_it_is(tmp_path: Path) -> None:
