@@ -21,11 +21,11 @@ from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.panel import Panel
 from selfcorrect.report.findings import findings, notes
 from selfcorrect.runs.costs import cost_of, cost_table
-from selfcorrect.runs.looks import Look, read_looks, write_looks
+from selfcorrect.runs.looks import Look, look_at, read_looks, write_looks
 from selfcorrect.runs.run import Run, find_run
 from selfcorrect.runs.scores import shared_by
 from selfcorrect.runs.store import Store
-from selfcorrect.runs.summary import look_at, margins_of, outcome_table, own_of, panel_of
+from selfcorrect.runs.summary import margins_of, outcome_table, own_of, panel_of
 
 Table = dict[str, Any]
 #: Settings that decide no record, or of which something else tells more.
@@ -319,7 +319,7 @@ def _about(
     within: Mapping[str, float],
 ) -> Table:
     """A run by itself, its numbers on the shared examples."""
-    looks = [look.n for look in look_at(run, panel.clusters)]
+    looks = [look.n for look in look_at(Store(run.folder), panel.clusters)]
     outcome, last, first = own.outcome, panel.rounds[-1], panel.rounds[0]
 
     def estimate(number: int) -> Table:

@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from selfcorrect.errors import UserError
 from selfcorrect.runs.store import Store
 
@@ -77,3 +80,22 @@ def write_looks(store: Store, looks: Sequence[Look]) -> None:
     text = json.dumps([look.table() for look in looks], indent=1) + "\n"
     with suppress(UserError):
         store.put(LOOKS, text.encode(), replace=True)
+
+
+def look_at(store: Store, shown: NDArray[np.uint64], control: str = "") -> list[Look]:
+    """The looks at a run's own numbers, or at a comparison with a control, this one among them.
+
+    It is noted in the run's folder where there was none of that size.
+
+    Args:
+        store: the run's folder.
+        shown: the clusters of the dialogues whose numbers are shown [n].
+        control: with which they are compared.
+    """
+    every = read_looks(store)
+    looks = [look for look in every if look.control == control]
+    if len(shown) and len(shown) not in {look.n for look in looks}:
+        now = Look.now(len(shown), len(np.unique(shown)), control)
+        write_looks(store, [*every, now])
+        looks.append(now)
+    return sorted(looks, key=lambda look: look.n)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from selfcorrect import tasks
 from selfcorrect.converse import ENDED, OWN_NOTES, STOPPED
@@ -25,7 +24,7 @@ from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.activated import centre, centred, over_layers, values_of, with_activations
 from selfcorrect.runs.audit import noted
 from selfcorrect.runs.identity import data_fingerprint, task_of
-from selfcorrect.runs.looks import Look, read_looks, write_looks
+from selfcorrect.runs.looks import look_at
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import UNREAD, Scores, apart_from, read_scores, scored_pieces
@@ -63,7 +62,7 @@ def summarize(run: Run) -> dict[str, Any]:
     records = panel_of(run, own)
     seen_from = centre(run, records, lambda control: panel_of(control, own))
     records = centred(records, seen_from)
-    looks = look_at(run, records.clusters)
+    looks = look_at(Store(run.folder), records.clusters)
     seen = [look.n for look in looks]
     spec = run.spec.model_dump(mode="json")
     within = margins_of(run, own)
@@ -115,29 +114,10 @@ def summarize(run: Run) -> dict[str, Any]:
     return {**table, "headline": headline(table), "verdict": verdict(table)}
 
 
-def look_at(run: Run, shown: NDArray[np.uint64], control: str = "") -> list[Look]:
-    """The looks at a run's own numbers, or at a comparison with a control, this one among them.
-
-    It is noted in the run's folder where there was none of that size.
-
-    Args:
-        run: the run.
-        shown: the clusters of the dialogues whose numbers are shown [n].
-        control: with which they are compared.
-    """
-    every = read_looks(Store(run.folder))
-    looks = [look for look in every if look.control == control]
-    if len(shown) and len(shown) not in {look.n for look in looks}:
-        now = Look.now(len(shown), len(np.unique(shown)), control)
-        write_looks(Store(run.folder), [*every, now])
-        looks.append(now)
-    return sorted(looks, key=lambda look: look.n)
-
-
 def _seen_beside(run: Run, records: Panel, control: Panel, name: str) -> list[int]:
     """How many examples both had whenever they were compared."""
     both = records.clusters[np.isin(records.examples, control.examples)]
-    return [look.n for look in look_at(run, both, name)]
+    return [look.n for look in look_at(Store(run.folder), both, name)]
 
 
 def own_of(run: Run) -> tuple[Own, str]:
