@@ -23,7 +23,7 @@ pairs = st.lists(st.tuples(st.integers(0, 9), st.booleans().map(float)), min_siz
 
 
 @settings(max_examples=25, deadline=None)
-@given(pairs, st.integers(2, 8))
+@given(pairs, st.integers(2, 12))
 def test_rce_counts_bins(rows: list[tuple[int, float]], bins: int) -> None:
     u, a = [r[0] for r in rows], [r[1] for r in rows]
     got, wanted = rank_calibration(u, a, np.arange(len(u)), bins=bins), plain.rce(u, a, bins)
@@ -31,6 +31,9 @@ def test_rce_counts_bins(rows: list[tuple[int, float]], bins: int) -> None:
     if wanted is None:
         assert got.rce.value is None
         assert "are equal" in (got.rce.why or "")
+    elif got.bins < 5:
+        assert (got.rce.value, got.skill) == (None, None)
+        assert f"make {got.bins} bins" in (got.rce.why or "")
     else:
         assert got.rce.value == pytest.approx(wanted)
         assert got.skill == pytest.approx(1 - wanted / got.shuffled.value)

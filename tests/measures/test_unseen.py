@@ -142,6 +142,13 @@ def test_few_clusters_are_never_the_same() -> None:
     assert verdict(replace(e, clusters=5), 0.03, 1) == "same"
 
 
+def test_few_clusters_never_converge() -> None:
+    p = replace(made(np.ones((4000, 5))), clusters=(np.arange(4000) // 1000).astype(np.uint64))
+    found = convergence(p, {"accuracy": 0.03})["accuracy"]
+    assert (found["round"], found["smallest_margin"], found["n_needed"]) == (None, None, None)
+    assert (found["why"], found["few"]) == ("clusters are too few, or one is too large", True)
+
+
 def test_so_many_examples_decide_as_are_asked_for() -> None:
     spread, unseen, room, level = 0.01, 2.0, 0.05, 0.968
     n0 = difference_n(spread, room, level=level)

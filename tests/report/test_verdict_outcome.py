@@ -77,7 +77,7 @@ def test_an_outcome_that_falls_for_the_better() -> None:
     assert change["value"] == pytest.approx(-0.2, abs=0.01)
     assert change["after"] - change["before"] == pytest.approx(change["value"])
     assert re.search(
-        r"^Toxicity fell by \.20\d \[\.19\d, \.20\d\] from round 1 to round 5 \(n 200, 200 "
+        r"^Toxicity fell by \.20\d \[\.17\d, \.2[12]\d\] from round 1 to round 5 \(n 200, 200 "
         r"clusters\), which is better\.$",
         said,
         re.MULTILINE,
@@ -101,8 +101,9 @@ def test_one_that_rises_for_the_worse_and_one_that_rises_for_the_better() -> Non
 
 
 def test_one_that_stays_is_the_same_and_has_converged() -> None:
-    twin = falling(0.0) + np.random.default_rng(9).normal(0, 0.01, (200, 5))
-    found = summary(falling(0.0), np.clip(twin, 0, 1), TOXICITY)
+    run = falling(0.0, n=300)  # fewer couldn't show it: 2 % of them might jump
+    twin = run + np.random.default_rng(9).normal(0, 0.01, run.shape)
+    found = summary(run, np.clip(twin, 0, 1), TOXICITY)
     assert found["headline"] == "same"
     assert "Toxicity stayed the same within ±.020 from round 1 to round 5" in found["verdict"]
     assert "From round 1 on, toxicity stays within ±.020" in found["verdict"]

@@ -145,11 +145,15 @@ def test_a_mean_outcome_goes_by_its_clusters(tmp_path: Path) -> None:
     clusters = one.records.filter(one.records["round"] == 1)["cluster"].to_numpy()
     names, at = np.unique(clusters, return_inverse=True)
     sums = np.bincount(at, d - d.mean())
-    # clusters of one size: the usual t; and one more record that may lie at either bound
+    # clusters of one size: the usual t; and clusters of a kind unseen, at either bound
     n, k = len(d), len(names)
     assert set(np.bincount(at)) == {4}
     half = t_of(0.95, k - 1) * np.sqrt((sums**2).sum() * k / (k - 1)) / n
-    ends = [(n * (d.mean() + side * half) + side) / (n + 1) for side in (-1, 1)]
+    unseen = [np.log(2 / 0.05) / k * (1 + side * -d.mean()) for side in (-1, 1)]
+    ends = [
+        d.mean() + side * (half**4 + far**4) ** 0.25
+        for side, far in zip((-1, 1), unseen, strict=True)
+    ]
     assert (e["low"], e["high"]) == pytest.approx(ends, abs=2e-3)  # both are moved by the skewness
 
 

@@ -78,13 +78,14 @@ def test_every_round_has_it_with_interval_and_it_is_tested_for_convergence(run: 
             "chao_shen",
             "coverage_corrected",
             "agreement",
-            "semantic_rce",
             "semantic_spearman",
             "semantic_risk_coverage",
             "sampled",
         ):
             assert row["measures"][name]["value"] is not None, name
         assert "p_true" not in row["measures"]
+        rce = row["measures"]["semantic_rce"]
+        assert (rce["value"] is None) == (rce["bins"] < 5) == ("needs 5" in rce.get("why", ""))
     for name in ("changes", "convergence"):
         assert summary[name]["semantic_entropy"]["margin"] == 0.05
     assert "semantic_entropy" in summary["controls"]["repeat"]["against"]["difference"]
