@@ -219,7 +219,7 @@ def test_what_cannot_be_is_one_sentence(arguments: list[str], said: str, tmp_pat
 
 
 def test_a_name_or_an_option_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no study 'bridg': did you mean 'bridge'\?"):
+    with pytest.raises(UserError, match=r"no study 'bridg': did you mean 'bridge'"):
         execute("bridg", {}, out=tmp_path)
     with pytest.raises(UserError, match=r"no option 'round': did you mean 'rounds'"):
         execute("concepts", {"round": 3}, out=tmp_path)
@@ -249,6 +249,9 @@ def test_theory_is_mathematics_only_and_the_report_knows_no_study() -> None:
 @pytest.mark.parametrize("name", studies.names())
 def test_a_sheet_asks_the_studys_question(name: str) -> None:
     study = studies.load(name)
+    if not (RESULTS / f"{name}.json").exists():  # a study of real models: tests/studies/inside
+        assert study.plan is not None
+        return
     sheet = study.sheet(json.loads((RESULTS / f"{name}.json").read_text("utf-8")))
     assert sheet.question == study.question
     assert sheet.findings

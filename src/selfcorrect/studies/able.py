@@ -14,15 +14,13 @@ from selfcorrect.measures.intervals import Estimate, mean, proportion
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.rounds import LOW_MASS
 from selfcorrect.report.numbers import interval, percent, short
-from selfcorrect.studies.base import Inputs, Option, Preflight, Result
+from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series
 
 #: Fewer answers read than this, and the figures are of another question.
 LEAST_READ = 0.8
 #: Standard errors of an effect that is shown four times of five.
 _SHOWN = 2.8
-
-ANYWAY = Option("anyway", bool, False, "Go on though the model can't answer this question.")
 
 
 def checked(series: Series, needs: Collection[str]) -> Result:

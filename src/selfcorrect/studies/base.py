@@ -47,6 +47,7 @@ class Option:
 #: Options that several studies have.
 QUICK = Option("quick", bool, False, "A smaller size, for a first look.")
 SEED = Option("seed", int, 0, "Of whatever is drawn.", least=0)
+ANYWAY = Option("anyway", bool, False, "Go on though the model can't answer this question.")
 
 
 def _ignore(*_: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfcorrect.measures.catalogue import MEASURES
 from selfcorrect.report.charts.traces import Trace, error_bars, said
 from selfcorrect.report.numbers import MISSING, clusters, interval, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
@@ -21,14 +20,16 @@ LINES = {
     "baseline": ("@other", "longdash"),
     "injection": ("@confidence", "dashdot"),
 }
-_LABELS = {m.name: m.label for m in MEASURES}
 
 
 def label(name: str) -> str:
     """A measure's name for readers."""
     if name.startswith("activation_"):
         return f"activation of “{name.removeprefix('activation_')}”"
-    return _LABELS.get(name, name.replace("_", " "))
+    from selfcorrect.measures.catalogue import MEASURES  # imports scipy
+
+    labels = {m.name: m.label for m in MEASURES}
+    return labels.get(name, name.replace("_", " "))
 
 
 def estimate(e: Estimate | None, places: int = 3, *, signed: bool = False) -> str:

@@ -235,7 +235,7 @@ def test_what_is_not_recorded_cannot_be_waived() -> None:
 
 
 def _wording(rng: np.random.Generator, specific: float, apart: float) -> tuple[dict[str, Any], str]:
-    from selfcorrect.studies.wording import LEVELS, WORDINGS, arm_of
+    from selfcorrect.studies.wording.texts import LEVELS, WORDINGS, arm_of
 
     own = rng.normal(size=len(WORDINGS)) * apart
     first = 0.5 + 0.1 * rng.normal(size=(DIALOGUES, 1))

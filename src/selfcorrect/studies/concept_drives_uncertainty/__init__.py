@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from selfcorrect.runs import RunSpec, StrategySpec
-from selfcorrect.studies.able import ANYWAY
 from selfcorrect.studies.base import (
+    ANYWAY,
     QUICK,
     SEED,
     Inputs,

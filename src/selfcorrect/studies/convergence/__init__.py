@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from selfcorrect.runs import RunSpec, StrategySpec
-from selfcorrect.studies.able import ANYWAY
-from selfcorrect.studies.base import QUICK, Inputs, Preflight, Result, Settings, Study
+from selfcorrect.studies.base import ANYWAY, QUICK, Inputs, Preflight, Result, Settings, Study
 from selfcorrect.studies.convergence.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import sized
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, StrategySpec
-from selfcorrect.studies.able import ANYWAY
 from selfcorrect.studies.base import (
+    ANYWAY,
     QUICK,
     Inputs,
     Option,

@@ -111,8 +111,10 @@ def opened(run: Run) -> tuple[LocalModel, Concept]:
         UserError: the model can't be steered, or the concept isn't there any more.
     """
     spec = run.spec
-    model: Any = models.load(spec.model.name, spec.model.dtype, spec.model.device)
-    if not hasattr(model, "engine"):
+    from selfcorrect.models.local.model import LocalModel
+
+    model = models.load(spec.model.name, spec.model.dtype, spec.model.device)
+    if not isinstance(model, LocalModel):
         raise UserError(f"{spec.model.name} can't be steered: choose a local transformer.")
     facts = ModelFacts(model.name, model.fingerprint, model.dtype, model.device)
     concepts = concepts_of(spec, facts, model)

@@ -12,7 +12,7 @@ from selfcorrect.measures.paired import holm
 from selfcorrect.studies.able import told
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
-from selfcorrect.studies.wording import LEVELS, WORDINGS, arm_of
+from selfcorrect.studies.wording.texts import LEVELS, WORDINGS, arm_of
 
 #: More specific minus less; fixed beforehand.
 PAIRS = (("goal", "plain"), ("specific", "goal"), ("specific", "plain"))
