@@ -143,14 +143,14 @@ def test_what_a_kill_leaves_of_a_piece_is_used(
 
     class Counted:
         name, fingerprint, about, uses = "counted", "0" * 16, "counted", frozenset()
-        outcome, values, at_once = Outcome("score"), {"n": Number("A number.", (0, 9))}, 1
+        outcome, values, at_once = Outcome("score"), {"count": Number("A number.", (0, 9))}, 1
 
         def score(self, rows: Any) -> Any:
             (row,) = rows
             calls.append(row)
             if len(calls) == 10:
                 left.update({f: f.read_bytes() for f in run.folder.glob("scores/*/*.json")})
-            return [Score(len(row.answer) % 7 / 7, None, {"n": 1.0}, "said")]
+            return [Score(len(row.answer) % 7 / 7, None, {"count": 1.0}, "said")]
 
     run = planted(tmp_path, limit=8, chunk=8, controls=False, rounds=3)
     want = run.grade(Counted()).records["outcome"].to_list()
@@ -164,7 +164,7 @@ def test_what_a_kill_leaves_of_a_piece_is_used(
     assert len(calls) == (whole if damage is not None else whole - 9)
     assert again.records["outcome"].to_list() == want
     assert not part.exists()
-    assert again.summary()["rounds"][0]["measures"]["n"]["value"] == 1
+    assert again.summary()["rounds"][0]["measures"]["count"]["value"] == 1
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_server_that_takes_fewer_at_once_is_asked_in_parts(most: int) -> None:
         (again,) = _alone(model).elicit([Request(max_tokens=12, samples=SEEDS)])
         twice, sent[:] = sorted(sent), []
         drawn = options._drawn(model.served, Ask((message("user", "Which?"),)), ["One", "Two"])
-        likely = model.served.server.run(drawn)
+        likely, _ = model.served.server.run(drawn)
     assert len(first.samples) == len({sample.text for sample in first.samples}) == 4
     assert first.samples == again.samples
     assert max(once) == 4

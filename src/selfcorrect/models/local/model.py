@@ -54,8 +54,8 @@ class LocalModel(InProcess):
         """
         dtype, device = resolve(dtype, device)
         source = locate(name)
-        network = read_network(source, _DTYPES[dtype])
         tokenizer = read_tokenizer(source)
+        network = read_network(source, _DTYPES[dtype])
         keep_freed_memory()
         network.eval().to(device)
         prepack(network)
