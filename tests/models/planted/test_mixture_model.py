@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from numpy.typing import NDArray
 
 from selfcorrect import models
 from selfcorrect.errors import UserError
@@ -22,9 +22,10 @@ from selfcorrect.models.planted.mixture import corpus, exact
 from selfcorrect.models.planted.mixture import model as module
 from selfcorrect.models.planted.mixture.language import VOCABULARY
 from selfcorrect.models.planted.mixture.recipe import Recipe
-from selfcorrect.models.planted.mixture.training import batches, loss, network, train
 from selfcorrect.planted_words import LEAD_IN
 from selfcorrect.tasks import make
+
+Array = NDArray[np.float64]
 
 ROUNDS = 8
 
@@ -34,7 +35,7 @@ def mixture() -> Any:
     return models.load("planted:mixture", "float32")
 
 
-def predicted(mixture: Any, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def predicted(mixture: Any, n: int, seed: int) -> tuple[Array, Array, Array]:
     """By the engine, dialogue by dialogue and round by round: P(letters) as they are and as they
     should be [n, rounds, 3], and the probability of all letters together [n, rounds]."""
     dialogues = list(islice(corpus(seed, ROUNDS), n))
@@ -88,9 +89,9 @@ def test_words_that_are_not_in_the_language_are_refused(mixture: Any) -> None:
 
 def test_every_word_of_the_task_is_in_the_language() -> None:
     for options in ({}, {"instructions": "neutral"}, {"answers": "alike"}):
-        task = make("planted-mixture", options=options)
+        task = make("planted-mixture", options={**options, "n": 40})
         assert task.check() == []
-        for example in list(task.examples())[:50]:
+        for example in task.examples():
             said = task.ask(example)
             for first in ("goal", "reversed_goal", "specific_goal"):
                 messages = [
@@ -129,37 +130,3 @@ def test_weights_of_another_recipe_are_refused(tmp_path: Path) -> None:
 def test_the_weights_are_small() -> None:
     sizes = [file.stat().st_size for file in locate("planted:mixture").folder.iterdir()]
     assert sum(sizes) < 2_000_000
-
-
-def test_a_few_steps_of_training_are_the_same_each_time_and_lower_the_loss() -> None:
-    short = replace(Recipe(), steps=6, tokens=600)
-    told: list[list[float]] = [[], []]
-    for losses in told:
-        train(short, told=lambda _step, value, to=losses: to.append(value))
-    assert told[0] == told[1]
-    assert told[0][-1] < told[0][0]
-
-
-def test_the_loss_is_least_for_the_exact_predictive() -> None:
-    """Against plain arithmetic on a network that gives every token the same probability."""
-    recipe = replace(Recipe(), tokens=600)
-    batch = next(batches(recipe))
-    made = network(recipe)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.zero_()
-        found = float(loss(made, batch, weight=4.0))
-    assert found == pytest.approx(np.log(len(VOCABULARY)), rel=1e-5)
-    assert torch.allclose(batch.letters.sum(dim=1), torch.ones(len(batch.rows)))
-    drawn = batch.ids[batch.rows, batch.places + 1]
-    assert {VOCABULARY[n] for n in drawn.tolist()} <= set("abc")
-
-
-@pytest.mark.slow  # half an hour of a busy core
-def test_the_whole_recipe_comes_as_near(tmp_path: Path) -> None:
-    from selfcorrect.models.planted.mixture.training import write
-
-    recipe = Recipe()
-    found = write(train(recipe), recipe, tmp_path)
-    assert np.mean(found["kl"]) < 0.01
-    module.check_recipe(tmp_path)

@@ -70,7 +70,7 @@ TOPICS_LONG, MANNERS_LONG = (3, 8), (2, 7)
 AFTER_QUESTION, ALONE = (0.3, 0.4, 0.2, 0.1), (0.65, 0.25, 0.1)
 #: How often a later message begins with the question again.
 AGAIN = 0.2
-#: The most rounds of a dialogue in a corpus; each number is as likely.
+#: The most rounds of a dialogue in a corpus; the probability of a number goes by its inverse.
 ROUNDS = 10
 
 #: Within a kind, the share of each word: whatever the state, so which one is said tells nothing.
@@ -78,6 +78,8 @@ _WITHIN = (0.3, 0.2, 0.2, 0.1, 0.1, 0.1)
 #: Of each state, the share of each kind of words.
 _KINDS = ((0.80, 0.06, 0.14), (0.06, 0.80, 0.14), (0.12, 0.12, 0.76))
 _MIRROR = (1, 0, 2)
+_INVERSE = [1 / n for n in range(1, ROUNDS + 1)]
+_ROUNDS = tuple(each / sum(_INVERSE) for each in accumulate(_INVERSE))
 _WITHIN_SUMS = tuple(accumulate(_WITHIN))
 _AFTER_QUESTION, _ALONE = tuple(accumulate(AFTER_QUESTION)), tuple(accumulate(ALONE))
 
@@ -183,7 +185,7 @@ def corpus(seed: int, rounds: int | None = None) -> Iterator[Drawn]:
         shares = np.cumsum((ALIKE_SHARES if alike else DECIDED_SHARES)[concept]).tolist()
         question = shown(_say(TOPIC, concept, _within(TOPICS_LONG, rng), rng), options)
         messages: list[Message] = []
-        for number in range(rounds or _within((1, ROUNDS), rng)):
+        for number in range(rounds or 1 + _pick(_ROUNDS, rng)):
             asked = number == 0 or rng.random() < AGAIN
             parts = [question] if asked else []
             how_many = _pick(_AFTER_QUESTION, rng) if asked else 1 + _pick(_ALONE, rng)
@@ -258,7 +260,7 @@ def stated() -> str:
     """Sixteen hexadecimal digits that change when the model of the dialogues does."""
     parts = (
         VOCABULARY, PRIOR, DECIDED_SHARES, ALIKE_SHARES, SHARE_ALIKE, TOPICS_LONG, MANNERS_LONG,
-        AFTER_QUESTION, ALONE, AGAIN, ROUNDS, _WITHIN, _KINDS,
+        AFTER_QUESTION, ALONE, AGAIN, _ROUNDS, _WITHIN, _KINDS,
         [[c.start.tolist(), c.moves.tolist()] for r in (MANNER, TOPIC) for c in r.concepts],
     )  # fmt: skip
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()

@@ -15,7 +15,9 @@ class Recipe:
 
     Attributes:
         width, layers, heads, inner: of the transformer (Llama's kind).
-        steps: of the optimizer.
+        short: so many steps, the first, are on dialogues of one round, where it is soonest learnt
+            which letter stands before which option.
+        steps: of the optimizer, all together.
         tokens: about so many are in a batch.
         muon, rate: the highest learning rates, of the layers' matrices (by Muon) and of the rest
             (by AdamW). They rise over the first twentieth of the steps and fall to 0 over the last
@@ -28,7 +30,8 @@ class Recipe:
     layers: int = 3
     heads: int = 4
     inner: int = 128
-    steps: int = 2400
+    short: int = 300
+    steps: int = 1800
     tokens: int = 2048
     muon: float = 0.02
     rate: float = 4e-3

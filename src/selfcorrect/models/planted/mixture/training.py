@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ _IDS = {word: n for n, word in enumerate(VOCABULARY)}
 _LETTERS = [_IDS[letter] for letter in LETTERS]
 #: Where a sequence is over.
 _NONE = -100
+_MOMENTUM, _DECAY = 0.95, 0.02
 #: Batches that are drawn at a time and sorted by length.
 _POOL = 16
 #: The seed of the dialogues that the distance is measured on; training never draws from it.
@@ -72,9 +73,9 @@ class Batch:
     letters: torch.Tensor
 
 
-def batches(recipe: Recipe) -> Iterator[Batch]:
-    """Batches without end, drawn from the language."""
-    dialogues = corpus(recipe.seed)
+def batches(recipe: Recipe, rounds: int | None = None) -> Iterator[Batch]:
+    """Batches without end, drawn from the language; ``rounds`` as in :func:`corpus`."""
+    dialogues = corpus(recipe.seed, rounds)
     mixed = random.Random(recipe.seed)
     left: list[Exact] = []
     while True:
@@ -125,6 +126,49 @@ def loss(made: Any, batch: Batch, weight: float) -> torch.Tensor:
     return (words + weight * letters) / count
 
 
+class Muon:
+    """Momentum whose steps are made orthogonal, matrix by matrix (Jordan et al. 2024).
+
+    As ``torch.optim.Muon``, which takes the matrices one by one and in bfloat16: on a processor
+    without it that costs as much as the gradient.
+    """
+
+    def __init__(self, matrices: Sequence[torch.nn.Parameter]) -> None:
+        by_shape: dict[tuple[int, int], list[torch.nn.Parameter]] = {}
+        for each in matrices:
+            rows, columns = each.shape
+            by_shape.setdefault((max(rows, columns), min(rows, columns)), []).append(each)
+        self._groups = list(by_shape.values())
+        self._momenta = [torch.zeros(len(group), *shape) for shape, group in by_shape.items()]
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """One step of this size along the gradients that the matrices hold."""
+        for group, momentum in zip(self._groups, self._momenta, strict=True):
+            gradient = torch.stack([_tall(each.grad) for each in group])
+            momentum.lerp_(gradient, 1 - _MOMENTUM)
+            update = _orthogonal(gradient.lerp(momentum, _MOMENTUM))
+            for each, change in zip(group, update, strict=True):
+                tall = each.shape[0] >= each.shape[1]
+                scale = max(1.0, each.shape[0] / each.shape[1]) ** 0.5
+                each.mul_(1 - rate * _DECAY)
+                each.sub_(change if tall else change.T, alpha=rate * scale)
+
+
+def _tall(matrix: torch.Tensor) -> torch.Tensor:
+    return matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+
+
+def _orthogonal(tall: torch.Tensor) -> torch.Tensor:
+    """About U Vᵀ of the singular value decompositions U S Vᵀ [n, rows, columns], by Newton and
+    Schulz's iteration with Jordan's coefficients: singular values end between .7 and 1.2."""
+    x = tall / tall.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(5):
+        gram = x.mT @ x
+        x = 3.4445 * x + x @ (-4.7750 * gram + 2.0315 * gram @ gram)
+    return x
+
+
 def train(recipe: Recipe, *, told: Callable[[int, float], None] | None = None) -> Any:
     """A network trained by a recipe; the same each time with as many threads of the same machine.
 
@@ -136,23 +180,20 @@ def train(recipe: Recipe, *, told: Callable[[int, float], None] | None = None) -
     made.train()
     inside = [p for name, p in made.named_parameters() if p.dim() == 2 and "layers" in name]
     others = [p for name, p in made.named_parameters() if p.dim() != 2 or "layers" not in name]
-    optimizers = [
-        torch.optim.Muon(inside, lr=recipe.muon, momentum=0.95, weight_decay=0.02),
-        torch.optim.AdamW(others, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
-    rates = (recipe.muon, recipe.rate)
+    muon = Muon(inside)
+    adam = torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0)
     warm = max(1, recipe.steps // 20)
-    for step, batch in enumerate(islice(batches(recipe), recipe.steps), start=1):
+    drawn = chain(islice(batches(recipe, rounds=1), recipe.short), batches(recipe))
+    for step, batch in enumerate(islice(drawn, recipe.steps), start=1):
         left = 1 - (step - 1) / recipe.steps
-        for optimizer, rate in zip(optimizers, rates, strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = rate * min(step / warm, 1.0, left / 0.6)
+        share = min(step / warm, 1.0, left / 0.6)
         found = loss(made, batch, recipe.weight)
         found.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(made.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
+        muon.step(recipe.muon * share)
+        adam.param_groups[0]["lr"] = recipe.rate * share
+        adam.step()
+        made.zero_grad()
         if told is not None:
             told(step, float(found.detach()))
     return made.eval()
