@@ -57,10 +57,12 @@ def shares(options: dict[str, str]) -> tuple[dict[str, float], dict[str, float]]
     beasts = {"cat", "dog", "fox", "owl", "hare", "deer"}
     trees = {"oak", "elm", "fir", "ash", "yew", "birch"}
     if fruit & set(options.values()):
-        plus = {x: 0.78 if o in fruit else 0.12 if o in tools else 0.1 for x, o in options.items()}
-        minus = {x: 0.33 if o in fruit else 0.47 if o in tools else 0.2 for x, o in options.items()}
+        plus = {x: 0.76 if o in fruit else 0.14 if o in tools else 0.1 for x, o in options.items()}
+        minus = {
+            x: 0.35 if o in fruit else 0.49 if o in tools else 0.16 for x, o in options.items()
+        }
         return plus, minus
-    same = {x: 0.5 if o in beasts else 0.3 if o in trees else 0.2 for x, o in options.items()}
+    same = {x: 0.7 if o in beasts else 0.2 if o in trees else 0.1 for x, o in options.items()}
     return same, same
 
 

@@ -72,7 +72,7 @@ def test_records_hold_the_exact_uncertainty(tmp_path: Path, strategy: str) -> No
     rising = np.diff(odds.mean(axis=0))
     assert (rising > 0).all() if strategy == "intrinsic" else (rising < 0).all()
     rounds = run.summary()["rounds"]
-    first, last = rounds[0]["outcome"]["value"], rounds[-1]["outcome"]["value"]
+    first, last = (rounds[at]["measures"]["accuracy"]["value"] for at in (0, -1))
     assert last > first if strategy == "intrinsic" else last < first
 
 

@@ -31,10 +31,12 @@ def test_another_task_is_one_sentence(tmp_path: Path) -> None:
 def test_the_task_is_well() -> None:
     for options in (
         [],
-        ["--task-option", "instructions=neutral"],
-        ["--task-option", "answers=alike"],
+        ["task.options.instructions=neutral"],
+        ["task.options.answers=alike"],
     ):
-        found = CliRunner().invoke(app, ["check-task", "planted-mixture", *options])
+        found = CliRunner().invoke(
+            app, ["check-task", "planted-mixture", "task.options.n=40", *options]
+        )
         assert found.exit_code == 0, found.output
 
 

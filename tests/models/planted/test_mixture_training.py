@@ -67,7 +67,7 @@ def test_batches_hold_each_dialogue_of_the_corpus_once() -> None:
         for batch in islice(batches(recipe), 40)
         for row in batch.ids.tolist()
     ]
-    assert len(seen) == len(set(seen)) > 80
+    assert len(seen) == len(set(seen)) > 60
     for batch in islice(batches(recipe, rounds=1), 5):
         assert batch.rows.tolist() == list(range(len(batch.ids)))  # one letter each
 

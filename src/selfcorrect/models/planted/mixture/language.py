@@ -60,8 +60,8 @@ VOCABULARY: tuple[str, ...] = (
 #: P(C+) before anything is said.
 PRIOR = 0.3
 #: Share of the kinds of options in answers, under C+ and under C−.
-DECIDED_SHARES = ((0.78, 0.12, 0.10), (0.33, 0.47, 0.20))
-ALIKE_SHARES = ((0.5, 0.3, 0.2), (0.5, 0.3, 0.2))
+DECIDED_SHARES = ((0.76, 0.14, 0.10), (0.35, 0.49, 0.16))
+ALIKE_SHARES = ((0.7, 0.2, 0.1), (0.7, 0.2, 0.1))
 #: Of the questions in a corpus, those whose options are ALIKE.
 SHARE_ALIKE = 0.3
 #: How many topics a question has, and manners an instruction: each number is as likely.
@@ -70,7 +70,7 @@ TOPICS_LONG, MANNERS_LONG = (3, 8), (2, 7)
 AFTER_QUESTION, ALONE = (0.3, 0.4, 0.2, 0.1), (0.65, 0.25, 0.1)
 #: How often a later message begins with the question again.
 AGAIN = 0.2
-#: The most rounds of a dialogue in a corpus; the probability of a number goes by its inverse.
+#: The most rounds of a dialogue in a corpus; how likely a number is goes by 1 over its root.
 ROUNDS = 10
 
 #: Within a kind, the share of each word: whatever the state, so which one is said tells nothing.
@@ -78,7 +78,7 @@ _WITHIN = (0.3, 0.2, 0.2, 0.1, 0.1, 0.1)
 #: Of each state, the share of each kind of words.
 _KINDS = ((0.80, 0.06, 0.14), (0.06, 0.80, 0.14), (0.12, 0.12, 0.76))
 _MIRROR = (1, 0, 2)
-_INVERSE = [1 / n for n in range(1, ROUNDS + 1)]
+_INVERSE = [n**-0.5 for n in range(1, ROUNDS + 1)]
 _ROUNDS = tuple(each / sum(_INVERSE) for each in accumulate(_INVERSE))
 _WITHIN_SUMS = tuple(accumulate(_WITHIN))
 _AFTER_QUESTION, _ALONE = tuple(accumulate(AFTER_QUESTION)), tuple(accumulate(ALONE))

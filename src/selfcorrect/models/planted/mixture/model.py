@@ -10,7 +10,7 @@ from selfcorrect.models.kinds import MIXTURE
 from selfcorrect.models.local.files import locate
 from selfcorrect.models.local.model import LocalModel
 from selfcorrect.models.local.template import Template
-from selfcorrect.models.planted.mixture.language import UNKNOWN, VOCABULARY, words_of
+from selfcorrect.models.planted.mixture.language import SPECIAL, UNKNOWN, VOCABULARY, words_of
 from selfcorrect.models.planted.mixture.recipe import Recipe
 
 _KNOWN = frozenset(VOCABULARY)
@@ -28,7 +28,7 @@ class Closed(Template):
         ids = super().encode(text, template=template, begins=begins)
         if self.tokenizer.unk_token_id in ids:
             bare = text
-            for token in self.tokenizer.all_special_tokens:
+            for token in SPECIAL:
                 bare = bare.replace(token, " ")
             word = next((each for each in words_of(bare) if each not in _KNOWN), UNKNOWN)
             raise UserError(

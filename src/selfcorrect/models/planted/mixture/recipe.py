@@ -30,8 +30,8 @@ class Recipe:
     layers: int = 3
     heads: int = 4
     inner: int = 128
-    short: int = 300
-    steps: int = 1800
+    short: int = 400
+    steps: int = 5000
     tokens: int = 2048
     muon: float = 0.02
     rate: float = 4e-3

@@ -145,7 +145,7 @@ class Muon:
     def step(self, rate: float) -> None:
         """One step of this size along the gradients that the matrices hold."""
         for group, momentum in zip(self._groups, self._momenta, strict=True):
-            gradient = torch.stack([_tall(each.grad) for each in group])
+            gradient = torch.stack([_tall(each.grad) for each in group if each.grad is not None])
             momentum.lerp_(gradient, 1 - _MOMENTUM)
             update = _orthogonal(gradient.lerp(momentum, _MOMENTUM))
             for each, change in zip(group, update, strict=True):
@@ -162,7 +162,7 @@ def _tall(matrix: torch.Tensor) -> torch.Tensor:
 def _orthogonal(tall: torch.Tensor) -> torch.Tensor:
     """About U Vᵀ of the singular value decompositions U S Vᵀ [n, rows, columns], by Newton and
     Schulz's iteration with Jordan's coefficients: singular values end between .7 and 1.2."""
-    x = tall / tall.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    x: torch.Tensor = tall / tall.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     for _ in range(5):
         gram = x.mT @ x
         x = 3.4445 * x + x @ (-4.7750 * gram + 2.0315 * gram @ gram)
@@ -188,7 +188,7 @@ def train(recipe: Recipe, *, told: Callable[[int, float], None] | None = None) -
         left = 1 - (step - 1) / recipe.steps
         share = min(step / warm, 1.0, left / 0.6)
         found = loss(made, batch, recipe.weight)
-        found.backward()
+        found.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(made.parameters(), 1.0)
         muon.step(recipe.muon * share)
         adam.param_groups[0]["lr"] = recipe.rate * share
