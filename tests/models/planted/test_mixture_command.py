@@ -34,7 +34,9 @@ def test_the_task_is_well() -> None:
         ["task.options.instructions=neutral"],
         ["task.options.answers=alike"],
     ):
-        found = CliRunner().invoke(app, ["check-task", "planted-mixture", *options])
+        found = CliRunner().invoke(
+            app, ["check-task", "planted-mixture", "task.options.n=40", *options]
+        )
         assert found.exit_code == 0, found.output
 
 

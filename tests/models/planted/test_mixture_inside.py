@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
+from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -46,29 +47,24 @@ def fresh() -> mixture_states.Prefixes:
 def test_a_probe_of_the_concept_reads_the_exact_posterior(
     labelled: mixture_states.Prefixes, fresh: mixture_states.Prefixes
 ) -> None:
-    """Trained on labels alone, on dialogues of all lengths; a layer's best, and not by chance."""
-    found = []
-    for states, others in zip(labelled.states, fresh.states, strict=True):
-        activation = Probe(states, labelled.plus).activation(others)
-        found.append(np.corrcoef(activation, fresh.odds)[0, 1])
-    assert max(found) >= 0.9, found
-    best = int(np.argmax(found))
-    shuffled = np.random.default_rng(0).permutation(labelled.plus)
-    activation = Probe(labelled.states[best], shuffled).activation(fresh.states[best])
-    assert abs(np.corrcoef(activation, fresh.odds)[0, 1]) < 0.5
-
-
-@pytest.mark.slow
-def test_the_probe_reads_it_within_each_round_and_its_probability_is_right(
-    labelled: mixture_states.Prefixes, fresh: mixture_states.Prefixes
-) -> None:
-    activation = Probe(labelled.states[LAYER], labelled.plus).activation(fresh.states[LAYER])
-    for number in (1, 2, 3, 4):
-        here = fresh.number == number
-        assert np.corrcoef(activation[here], fresh.odds[here])[0, 1] > 0.85
+    """Trained on labels alone, on dialogues of all lengths. Far out, where no answer tells the odds
+    apart any more, the states don't either: so the pooled log odds correlate less."""
+    probe = Probe(labelled.states[LAYER], labelled.plus)
+    activation = probe.activation(fresh.states[LAYER])
     p, exactly = expit(activation), expit(fresh.odds)
     assert np.corrcoef(p, exactly)[0, 1] >= 0.9
     assert abs((p - exactly).mean()) < 0.03
+    assert spearmanr(activation, fresh.odds)[0] >= 0.9
+    within = [
+        np.corrcoef(activation[fresh.number == number], fresh.odds[fresh.number == number])[0, 1]
+        for number in (1, 2, 3, 4, 5)
+    ]
+    assert np.mean(within) >= 0.9, within
+    assert min(within) >= 0.85, within
+    assert np.corrcoef(activation, fresh.odds)[0, 1] >= 0.85
+    shuffled = np.random.default_rng(0).permutation(labelled.plus)
+    other = Probe(labelled.states[LAYER], shuffled).activation(fresh.states[LAYER])
+    assert abs(np.corrcoef(expit(other), exactly)[0, 1]) < 0.5
 
 
 def asked(n: int) -> tuple[list[Exact], NDArray[np.int64], NDArray[np.int64]]:
@@ -97,7 +93,7 @@ def leanings(layer: int, vectors: NDArray[np.float64], n: int) -> NDArray[np.flo
 def test_steering_moves_the_answer_as_the_concept_does_and_random_directions_do_not() -> None:
     """By the difference of means; 39 directions of equal norm are random, 39 match the states'
     covariance, too."""
-    few = mixture_states.prefixes(200, seed=103)
+    few = mixture_states.prefixes(150, seed=103)
     states = few.states[LAYER].astype(np.float64)
     norm = np.median(np.linalg.norm(states, axis=1))
     concept = states[few.plus].mean(axis=0) - states[~few.plus].mean(axis=0)
