@@ -130,8 +130,9 @@ def test_entropy_converges_by_its_own_margin() -> None:
     assert got["brier"]["why"] == "no record has it"
 
 
-def test_a_mean_with_bounds_has_not_converged_where_one_more_record_could_undo_it() -> None:
-    """As its comparisons have it: a twenty-first record at a bound would move the mean by 1/21."""
+def test_a_mean_with_bounds_has_not_converged_where_a_kind_unseen_could_undo_it() -> None:
+    """As its comparisons have it: records of a kind that n others didn't show may be a share of
+    −ln α / n, each at a bound."""
     rng = np.random.default_rng(3)
     outcome = Outcome("toxicity", "mean", "lower", (0, 1), 0.02)
 
@@ -141,8 +142,9 @@ def test_a_mean_with_bounds_has_not_converged_where_one_more_record_could_undo_i
 
     few = told(20)
     assert few["round"] is None
-    assert 1 / 21 < few["smallest_margin"] < 1 / 21 + 0.002
-    assert 1 / 0.02 < few["n_needed"] < 75  # noise alone would need three
+    share = -np.log(FIRST / 2)  # the difference of two scores lies at most 1 from its mean, 0
+    assert share / 20 < few["smallest_margin"] < share / 20 + 0.003
+    assert share / 0.02 < few["n_needed"] < 2 * share / 0.02  # noise alone would need three
     assert told(few["n_needed"] + 1)["round"] == 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from selfcorrect.report.charts.traces import Trace, error_bars, said
@@ -44,19 +44,47 @@ def sized(e: Estimate) -> str:
     return f"n {e['n']:,}, {clusters(e)}"
 
 
-def unable(title: str, question: str, result: Result) -> Sheet:
-    """The sheet of a question that a model can't answer."""
+def sheet_of(
+    title: str,
+    question: str,
+    result: Result,
+    findings: Callable[[Result], Iterable[str]],
+    asked: Sequence[str],
+    sections: Callable[[Result], Sequence[Section]],
+    shows_not: Sequence[str],
+) -> Sheet:
+    """The sheet of a study of a real model: what is asked and what was checked first, the study's
+    own sections, and what it doesn't show; or why the model can't answer.
+
+    Args:
+        title, question: of the study.
+        result: of its analysis, or of its preflight.
+        findings: in sentences, from the result.
+        asked: paragraphs on the question.
+        sections: the study's own, from the result.
+        shows_not: paragraphs.
+    """
     from selfcorrect.studies.able import sentence
 
     found = result["preflight"]
-    go_on = "" if found["missing"] else "; --anyway does it all the same"
-
+    checked = preflight(found)
+    if not result["able"]:
+        go_on = "" if found["missing"] else "; --anyway does it all the same"
+        said = [sentence(found), f"So nothing is analysed{go_on}."]
+        first = [Section("What was checked first", [], [checked])]
+        return Sheet(title, question, said, first, settings(result))
+    doubts = found["why"]
+    care = [f"Read all this with care: {'; '.join(doubts)}."] if doubts else []
     return Sheet(
-        title=title,
-        question=question,
-        findings=[sentence(found), f"So nothing is analysed{go_on}."],
-        sections=[Section("What was checked first", [], [preflight(found)])],
-        settings=settings(result),
+        title,
+        question,
+        [*findings(result), *care],
+        [
+            Section("What is asked", asked, [checked]),
+            *sections(result),
+            Section("What it doesn't show", shows_not),
+        ],
+        settings(result),
     )
 
 
@@ -99,8 +127,15 @@ def settings(result: Result) -> dict[str, str]:
         **result.get("folders", {}),
         "examples": f"{result['n']:,}",
         "clusters": f"{result['clusters']:,}",
+        **_concept(result),
         **({"left out, as not all arms have them": f"{left:,}"} if left else {}),
     }
+
+
+def _concept(result: Result) -> dict[str, str]:
+    if not result.get("concept"):
+        return {}
+    return {"concept": f"{result['concept']}, layer {result['layer']}"}
 
 
 def curves(

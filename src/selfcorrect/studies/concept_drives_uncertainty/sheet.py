@@ -7,7 +7,13 @@ from typing import Any
 
 from selfcorrect.report.numbers import MISSING, p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.words import LINES, estimate, label, preflight, settings, sized, unable
+from selfcorrect.studies.words import (
+    LINES,
+    estimate,
+    label,
+    sheet_of,
+    sized,
+)
 
 QUESTION = "Does the change of the concept predict the change of the uncertainty?"
 TITLE = "Concept and uncertainty"
@@ -41,21 +47,15 @@ _NOT = (
 
 
 def sheet(result: Result) -> Sheet:
-    """The sheet of what the analysis returns."""
-    if not result["able"]:
-        return unable(TITLE, QUESTION, result)
-    return Sheet(
-        title=TITLE,
-        question=QUESTION,
-        findings=list(findings(result)),
-        sections=[
-            Section("What is asked", _ASKED, [preflight(result["preflight"])]),
-            Section("What the change adds", [], [_table(result), *_charts(result)]),
-            Section("What goes first", [], [_order(result)]),
-            Section("What it doesn't show", _NOT),
-        ],
-        settings=settings(result),
-    )
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _ASKED, _sections, _NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    return [
+        Section("What the change adds", [], [_table(result), *_charts(result)]),
+        Section("What goes first", [], [_order(result)]),
+    ]
 
 
 def findings(result: Result) -> Iterator[str]:
@@ -65,9 +65,6 @@ def findings(result: Result) -> Iterator[str]:
     first = result["arms"]["intrinsic"]["order"]
     if first is not None:
         yield _first(first)
-    why = result["preflight"]["why"]
-    if why:
-        yield "Read all this with care: " + "; ".join(why) + "."
 
 
 def _adds(arm: str, told: Result) -> str:

@@ -11,11 +11,9 @@ from selfcorrect.studies.words import (
     curves,
     estimate,
     label,
-    preflight,
-    settings,
     share,
+    sheet_of,
     sized,
-    unable,
 )
 
 QUESTION = "Does a repeated instruction settle the model, and what settles first?"
@@ -52,26 +50,20 @@ _SHOWS_NOT = (
 
 
 def sheet(result: Result) -> Sheet:
-    """The sheet of what :func:`selfcorrect.studies.convergence.analysis.analyse` returns."""
-    if not result["able"]:
-        return unable(TITLE, QUESTION, result)
-    return Sheet(
-        title=TITLE,
-        question=QUESTION,
-        findings=list(findings(result)),
-        sections=[
-            Section("What is claimed", _CLAIM, [preflight(result["preflight"])]),
-            Section(
-                "From which round each stays",
-                [_alternating(result)],
-                [_stays(result), *_curves(result)],
-            ),
-            Section("Against the controls", [], [_against(result)]),
-            Section("What goes first", [_ORDER], [_order(result)]),
-            Section("What it doesn't show", _SHOWS_NOT),
-        ],
-        settings=settings(result),
-    )
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _CLAIM, _sections, _SHOWS_NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    return [
+        Section(
+            "From which round each stays",
+            [_alternating(result)],
+            [_stays(result), *_curves(result)],
+        ),
+        Section("Against the controls", [], [_against(result)]),
+        Section("What goes first", [_ORDER], [_order(result)]),
+    ]
 
 
 def _curves(result: Result) -> list[Chart]:
@@ -101,9 +93,6 @@ def findings(result: Result) -> Iterator[str]:
             f"{share(turning)} of the dialogues go back and forth between two answers: a stable "
             "mean isn't a stable state."
         )
-    why = result["preflight"]["why"]
-    if why:
-        yield "Read all this with care: " + "; ".join(why) + "."
 
 
 def _link(result: Result, name: str) -> str:

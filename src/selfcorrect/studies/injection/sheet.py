@@ -12,10 +12,8 @@ from selfcorrect.studies.words import (
     curves,
     estimate,
     label,
-    preflight,
-    settings,
+    sheet_of,
     sized,
-    unable,
 )
 
 QUESTION = "How many rounds does one reversed instruction last?"
@@ -39,38 +37,29 @@ _NOT = (
 
 
 def sheet(result: Result) -> Sheet:
-    """The sheet of what the analysis returns."""
-    if not result["able"]:
-        return unable(TITLE, QUESTION, result)
-    return Sheet(
-        title=TITLE,
-        question=QUESTION,
-        findings=list(findings(result)),
-        sections=[
-            Section("What is asked", _ASKED, [preflight(result["preflight"])]),
-            Section(
-                "By rounds since the injection",
-                [],
-                [_table(result), *(_lags(result, name) for name in result["lags"])],
-            ),
-            Section(
-                "By round",
-                [f"Injected: round {', '.join(map(str, result['injected']))}."],
-                [curves(name, of, result["rounds"]) for name, of in result["curves"].items()],
-            ),
-            Section("What it doesn't show", _NOT),
-        ],
-        settings=settings(result),
-    )
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _ASKED, _sections, _NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    return [
+        Section(
+            "By rounds since the injection",
+            [],
+            [_table(result), *(_lags(result, name) for name in result["lags"])],
+        ),
+        Section(
+            "By round",
+            [f"Injected: round {', '.join(map(str, result['injected']))}."],
+            [curves(name, of, result["rounds"]) for name, of in result["curves"].items()],
+        ),
+    ]
 
 
 def findings(result: Result) -> Iterator[str]:
     """A sentence a measure: what the injection did at once, and how long it is seen."""
     for name, rows in result["lags"].items():
         yield _finding(name, rows, result["lasts"][name], result["margins"][name])
-    why = result["preflight"]["why"]
-    if why:
-        yield "Read all this with care: " + "; ".join(why) + "."
 
 
 def _finding(name: str, rows: list[Result], told: Result, margin: float | None) -> str:

@@ -8,7 +8,12 @@ from typing import Any
 from selfcorrect.report.charts.traces import error_bars, said
 from selfcorrect.report.numbers import MISSING, p_value
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.words import LINES, estimate, preflight, settings, sized, unable
+from selfcorrect.studies.words import (
+    LINES,
+    estimate,
+    sheet_of,
+    sized,
+)
 
 QUESTION = "Do uncertainty and the concept's activation go with better answers, each by itself?"
 TITLE = "Uncertainty, activation and correctness"
@@ -31,20 +36,14 @@ _NOT = (
 
 
 def sheet(result: Result) -> Sheet:
-    """The sheet of what the analysis returns."""
-    if not result["able"]:
-        return unable(TITLE, QUESTION, result)
-    return Sheet(
-        title=TITLE,
-        question=QUESTION,
-        findings=list(findings(result)),
-        sections=[
-            Section("What is asked", _ASKED, [preflight(result["preflight"])]),
-            Section("The coefficients", [], [_table(result), _chart(result)]),
-            Section("What it doesn't show", _NOT),
-        ],
-        settings=settings(result),
-    )
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _ASKED, _sections, _NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    return [
+        Section("The coefficients", [], [_table(result), _chart(result)]),
+    ]
 
 
 def findings(result: Result) -> Iterator[str]:
@@ -55,9 +54,6 @@ def findings(result: Result) -> Iterator[str]:
         yield _finding(name, e, theirs.get(name), result)
     if result["activation"] is None:
         yield "No concept was read: --concept NAME, on a local model, adds its activation."
-    why = result["preflight"]["why"]
-    if why:
-        yield "Read all this with care: " + "; ".join(why) + "."
 
 
 def _finding(name: str, e: Result, control: Result | None, result: Result) -> str:

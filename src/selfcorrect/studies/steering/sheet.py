@@ -8,7 +8,12 @@ from typing import Any
 from selfcorrect.report.charts.traces import area, error_bars, said
 from selfcorrect.report.numbers import MISSING, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.words import estimate, preflight, settings, share, sized, unable
+from selfcorrect.studies.words import (
+    estimate,
+    share,
+    sheet_of,
+    sized,
+)
 
 QUESTION = "Does a push along the concept change uncertainty and answers, more than any push does?"
 TITLE = "Steering"
@@ -36,32 +41,22 @@ _NOT = (
 
 
 def sheet(result: Result) -> Sheet:
-    """The sheet of what the analysis returns."""
-    if not result["able"]:
-        return unable(TITLE, QUESTION, result)
-    return Sheet(
-        title=TITLE,
-        question=QUESTION,
-        findings=list(findings(result)),
-        sections=[
-            Section("What is asked", _ASKED, [preflight(result["preflight"])]),
-            Section(
-                "Dose and response",
-                [],
-                [
-                    _table(result),
-                    *(_chart(result, name) for name in result["responses"]),
-                    *([_perplexity(result)] if _read(result) else []),
-                ],
-            ),
-            Section("What it doesn't show", _NOT),
-        ],
-        settings={
-            **settings(result),
-            "concept": f"{result['concept']}, layer {result['layer']}",
-            "directions that mean nothing": str(result["directions"]),
-        },
-    )
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _ASKED, _sections, _NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    return [
+        Section(
+            "Dose and response",
+            [],
+            [
+                _table(result),
+                *(_chart(result, name) for name in result["responses"]),
+                *([_perplexity(result)] if _read(result) else []),
+            ],
+        ),
+    ]
 
 
 def findings(result: Result) -> Iterator[str]:
@@ -81,9 +76,6 @@ def findings(result: Result) -> Iterator[str]:
             f"{result['left_out']:,} doses of a question left states that weren't finite, and are "
             "left out."
         )
-    why = result["preflight"]["why"]
-    if why:
-        yield "Read all this with care: " + "; ".join(why) + "."
 
 
 def _effect(result: Result, name: str, odd: Result) -> str:

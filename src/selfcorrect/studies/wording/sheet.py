@@ -7,7 +7,12 @@ from typing import Any
 
 from selfcorrect.report.numbers import MISSING, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.words import estimate, label, preflight, settings, sized, unable
+from selfcorrect.studies.words import (
+    estimate,
+    label,
+    sheet_of,
+    sized,
+)
 
 QUESTION = "How much depends on the words of the instruction, and on how specific it is?"
 TITLE = "Wording"
@@ -30,28 +35,25 @@ _COLOURS = {"plain": "@baseline", "goal": "@outcome", "specific": "@confidence"}
 
 
 def sheet(result: Result) -> Sheet:
-    """The sheet of what the analysis returns."""
-    if not result["able"]:
-        return unable(TITLE, QUESTION, result)
-    return Sheet(
-        title=TITLE,
-        question=QUESTION,
-        findings=list(findings(result)),
-        sections=[
-            Section("What is asked", _ASKED, [preflight(result["preflight"]), _texts(result)]),
-            Section(
-                "The levels",
-                [],
-                [
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _ASKED, _sections, _NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    return [
+        Section(
+            "The levels",
+            [],
+            [
+                _texts(result),
+                *(
                     part
                     for name in result["measures"]
                     for part in (_table(result, name), _chart(result, name))
-                ],
-            ),
-            Section("What it doesn't show", _NOT),
-        ],
-        settings=settings(result),
-    )
+                ),
+            ],
+        ),
+    ]
 
 
 def findings(result: Result) -> Iterator[str]:
@@ -69,9 +71,6 @@ def findings(result: Result) -> Iterator[str]:
             e,
         )
     yield _spread(result, main)
-    why = result["preflight"]["why"]
-    if why:
-        yield "Read all this with care: " + "; ".join(why) + "."
 
 
 def _difference(what: str, e: Result) -> str:
