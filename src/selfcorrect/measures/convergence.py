@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.compare import n_for_margin_of, needed_at_next
 from selfcorrect.measures.intervals import Estimate, means
 from selfcorrect.measures.looks import level
@@ -18,9 +20,13 @@ from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER
 from selfcorrect.measures.unread import Columns, boundless, lacks, other_counts
+from selfcorrect.measures.unseen import ANYWHERE, Room
 
 #: A run has converged at round t if it stays within the margin for at least so many more rounds.
 LATER = 3
+
+#: By name the later rounds' differences, and how far unread answers could move each.
+Differences = dict[str, list[tuple[Estimate, float]]]
 
 
 def convergence(
@@ -42,11 +48,60 @@ def convergence(
         has as many already); ``hangs`` is there where unread answers leave more room than the
         margin, so that no number of examples would show it.
     """
-    rounds = panel.rounds
     looks = tuple(looks) or (max(1, len(panel.clusters)),)
-    found: dict[str, dict[str, Any]] = {}
     stated = {m.name: m for m in panel.measures if m.compared and m.of_record is not None}
-    open_ = {name: margin for name, margin in margins.items() if name in stated}
+
+    def later(place: int, names: Sequence[str]) -> Differences:
+        return _later(panel, place, [stated[name] for name in names], level(looks))
+
+    known = {name: margin for name, margin in margins.items() if name in stated}
+    return _backwards(panel.rounds, known, later, looks)
+
+
+def converged(
+    values: Floats,
+    clusters: NDArray[Any],
+    rounds: Sequence[int],
+    margin: float,
+    room: Room = ANYWHERE,
+) -> dict[str, Any]:
+    """From which round on a number that is no measure stays within a margin; see
+    :func:`convergence`.
+
+    Args:
+        values: of each dialogue and round [D, T], NaN where there is none.
+        clusters: of each dialogue [D].
+        rounds: their numbers [T].
+        margin: in the number's unit.
+        room: between what a value lies.
+    """
+    looks = (max(1, len(values)),)
+
+    def later(place: int, names: Sequence[str]) -> Differences:
+        columns = {s: values[:, s] - values[:, place] for s in range(place + 1, len(rounds))}
+        rooms = dict.fromkeys(columns, room.apart())
+        found = means(columns, clusters, level=level(looks), rooms=rooms)
+        return {name: [(e, 0.0) for e in found.values()] for name in names}
+
+    return _backwards(rounds, {"": margin}, later, looks)[""]
+
+
+def _backwards(
+    rounds: Sequence[int],
+    margins: Mapping[str, float],
+    later: Callable[[int, Sequence[str]], Differences],
+    looks: Sequence[int],
+) -> dict[str, dict[str, Any]]:
+    """The rule: from the last round that has three after it back to the first that fails.
+
+    Args:
+        rounds: their numbers.
+        margins: by the name of what is looked at.
+        later: from a place among the rounds, and names, the differences of all later ones.
+        looks: at the run.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    open_ = dict(margins)
     for name, margin in open_.items():
         found[name] = {
             "round": None,
@@ -58,8 +113,7 @@ def convergence(
         if len(rounds) <= LATER:
             found[name]["why"] = f"needs at least {LATER + 1} rounds"
     for place in range(len(rounds) - 1 - LATER, -1, -1):
-        later = _later(panel, place, [stated[name] for name in open_], level(looks))
-        for name, estimates in later.items():
+        for name, estimates in later(place, list(open_)).items():
             first = place == len(rounds) - 1 - LATER
             ends = [end for e, _ in estimates for end in (e.low, e.high)]
             known = [abs(end) for end in ends if end is not None]
@@ -79,9 +133,7 @@ def convergence(
     return found
 
 
-def _later(
-    panel: Panel, place: int, stated: Sequence[Measure], at: float
-) -> dict[str, list[tuple[Estimate, float]]]:
+def _later(panel: Panel, place: int, stated: Sequence[Measure], at: float) -> Differences:
     """Of each measure the differences of all later rounds from the one at ``place``, their
     intervals wide enough for any unread answer; and how far those could move each."""
     later, outcome = range(place + 1, len(panel.rounds)), panel.outcome
@@ -103,7 +155,7 @@ def _later(
     scores = means(
         columns, panel.clusters, level=at, rooms={each: rooms[each[0]] for each in columns}
     )
-    found: dict[str, list[tuple[Estimate, float]]] = {m.name: [] for m in stated}
+    found: Differences = {m.name: [] for m in stated}
     for m in stated:
         name = _column(panel, m)
         for s in later:
@@ -114,7 +166,7 @@ def _later(
                 for k, (after, before) in enumerate(ways[m.name, s])
             )
             endless = m.name == panel.outcome.name and boundless(pairs[m.name, s], panel.outcome)
-            found[m.name].append(_widened(recorded, others, bool(endless)))
+            found[m.name].append(widened(recorded, others, bool(endless)))
     return found
 
 
@@ -138,9 +190,10 @@ def _others(
     return other_counts(columns, panel.outcome, [m]) if lacks(columns, m) else []
 
 
-def _widened(
+def widened(
     recorded: Estimate, others: Sequence[Estimate], endless: bool
 ) -> tuple[Estimate, float]:
+    """An interval wide enough for any unread answer, and how far those could move the estimate."""
     lows, highs = [e.low for e in (recorded, *others)], [e.high for e in (recorded, *others)]
     room = max((abs((e.value or 0.0) - (recorded.value or 0.0)) for e in others), default=0.0)
     room = math.inf if endless else room

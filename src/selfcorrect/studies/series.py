@@ -11,7 +11,9 @@ from selfcorrect.errors import UserError
 from selfcorrect.measures.activations import reference
 from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.unseen import ANYWHERE, Room
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs import Run, RunSpec
@@ -65,6 +67,20 @@ class Series:
     def main(self) -> Panel:
         """Of the first arm."""
         return next(iter(self.panels.values()))
+
+    def room(self, name: str) -> Room:
+        """Between what a number of a record lies.
+
+        An activation is a cosine, whose bounds are far from all that happens; so the ends of what
+        any arm shows stand for them.
+        """
+        if name == self.outcome.name:
+            return room_of(self.outcome)
+        if name == self.activation:
+            values = np.concatenate([self.of(arm, name).ravel() for arm in self.panels])
+            values = values[np.isfinite(values)]
+            return Room(float(values.min()), float(values.max())) if len(values) else ANYWHERE
+        return next((room_of(m) for m in self.main.measures if m.name == name), ANYWHERE)
 
     def of(self, arm: str, name: str) -> Floats:
         """A number of every record of an arm [D, T]; all NaN where it has none."""

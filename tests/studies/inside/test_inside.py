@@ -12,12 +12,12 @@ import pytest
 from inside import ACTIVATION, arms, inputs
 from panels import made
 from selfcorrect.errors import UserError
-from selfcorrect.measures.convergence import convergence
+from selfcorrect.measures.convergence import converged, convergence
+from selfcorrect.measures.outcomes import room_of
 from selfcorrect.report.sheet import page
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies import load
 from selfcorrect.studies.able import checked, sentence
-from selfcorrect.studies.convergence.analysis import stays
 from selfcorrect.studies.injection import injected
 from selfcorrect.studies.injection.analysis import lasts, places_of
 
@@ -92,8 +92,10 @@ def test_a_round_from_which_an_activation_stays_is_that_of_convergence() -> None
     panel = made(np.ones((DIALOGUES, ROUNDS)), entropy=values)
     for margin in (0.01, 0.03, 0.1, 0.5):
         theirs = convergence(panel, {"entropy": margin})["entropy"]["round"]
-        assert stays(values, panel.clusters, panel.rounds, margin)["round"] == theirs
-    assert "at least 4 rounds" in stays(values[:, :3], panel.clusters, (1, 2, 3), 0.1)["why"]
+        room = next(room_of(m) for m in panel.measures if m.name == "entropy")
+        found = converged(values, panel.clusters, panel.rounds, margin, room)
+        assert found["round"] == theirs
+    assert "at least 4 rounds" in converged(values[:, :3], panel.clusters, (1, 2, 3), 0.1)["why"]
 
 
 # --- joint ----------------------------------------------------------------------------------------
@@ -149,18 +151,23 @@ def test_a_change_that_tells_is_found_and_a_shared_trend_is_not(by: float) -> No
 # --- injection ------------------------------------------------------------------------------------
 
 
-def _injection(effect: list[float]) -> tuple[dict[str, Any], str]:
+def _injection(
+    effect: list[float], unread: float = 0.0, activation: Any = 0.0
+) -> tuple[dict[str, Any], str]:
     rng = np.random.default_rng(5)
     plain = 0.5 + 0.05 * _noise(rng)
     moved = plain + np.array(effect) + 0.02 * _noise(rng)
     y = _right(rng, 0.5)
     quiet = 0.001 * _noise(rng)
     series = {
-        "injection": (y, moved, quiet),
+        "injection": (y, moved, quiet + activation),
         "intrinsic": (y, plain, quiet),
         "repeat": (y, plain, quiet),
     }
-    given = inputs(arms(series, CLUSTERS), injected=None, quick=False, anyway=False)
+    made_up = arms(series, CLUSTERS)
+    columns = made_up.panels["injection"].columns
+    columns["parse_rate"][rng.random(y.shape) < unread] = 0
+    given = inputs(made_up, injected=None, quick=False, anyway=False)
     strategy = SimpleNamespace(parameters={"injected": [2]})
     given.runs["injection"].spec = SimpleNamespace(strategy=strategy)  # type: ignore[index]
     result = load("injection").analyse(given)
@@ -178,6 +185,25 @@ def test_an_effect_that_stays_is_never_called_gone() -> None:
     result, told = _injection([0, 0.3, 0.3, 0.2, 0.1, 0.1])
     assert result["lasts"]["entropy"] == {"shown": 4, "gone": None}
     assert "still shown 4 rounds later, and never shown to be gone" in told
+
+
+def test_unread_answers_leave_an_injections_effect_open() -> None:
+    read, _ = _injection([0] * ROUNDS)
+    some, _ = _injection([0] * ROUNDS, unread=0.2)
+    (one, *_), (other, *_) = read["lags"]["accuracy"], some["lags"]["accuracy"]
+    assert other["high"] - other["low"] > one["high"] - one["low"] + 0.15
+    assert other["state"] == "undecided"
+
+
+def test_a_rare_kind_that_no_record_showed_may_undo_a_small_shift_of_an_activation() -> None:
+    """All move by .0005 here, and far as activations go: 3 % that go the other way would win."""
+    shift = np.where(np.arange(ROUNDS) == 1, 0.0005, 0.0)
+    far = np.where((np.arange(DIALOGUES) == 0)[:, None] & (np.arange(ROUNDS) == 0), 0.2, 0.0)
+    seen, _ = _injection([0] * ROUNDS, activation=shift)
+    wide, _ = _injection([0] * ROUNDS, activation=shift + far)
+    assert seen["lags"][ACTIVATION][0]["state"] == "gone"
+    assert seen["lags"][ACTIVATION][0]["low"] > 0
+    assert wide["lags"][ACTIVATION][0]["low"] < 0
 
 
 def test_lags_count_from_the_last_injection() -> None:

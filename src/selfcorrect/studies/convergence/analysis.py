@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.compare import compare
-from selfcorrect.measures.convergence import LATER, convergence
-from selfcorrect.measures.intervals import means
+from selfcorrect.measures.compare import compare, verdict
+from selfcorrect.measures.convergence import converged, convergence
+from selfcorrect.measures.intervals import mean
 from selfcorrect.measures.lagged import LEAST_ROUNDS, order
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.rounds import summarize
@@ -84,34 +83,10 @@ def followed(arms: Series) -> list[str]:
 def _stays(arms: Series, arm: str, name: str) -> dict[str, Any]:
     panel = arms.panels[arm]
     if name == arms.activation:
-        return stays(arms.of(arm, name), panel.clusters, panel.rounds, ACTIVATION_MARGIN)
+        values, room = arms.of(arm, name), arms.room(name)
+        return converged(values, panel.clusters, panel.rounds, ACTIVATION_MARGIN, room)
     found = convergence(panel, {k: v for k, v in arms.margins.items() if k == name})
     return found.get(name) or {"round": None, "margin": None, "why": "it has no margin"}
-
-
-def stays(values: Floats, clusters: Any, rounds: tuple[int, ...], margin: float) -> dict[str, Any]:
-    """From which round a number stays within a margin, by the rule of
-    :func:`selfcorrect.measures.convergence.convergence`.
-
-    Args:
-        values: [D, T].
-        clusters: of each dialogue [D].
-        rounds: their numbers [T].
-        margin: in the number's unit.
-    """
-    found: dict[str, Any] = {"round": None, "margin": margin}
-    if len(rounds) <= LATER:
-        return {**found, "why": f"needs at least {LATER + 1} rounds"}
-    for place in range(len(rounds) - 1 - LATER, -1, -1):
-        later = means(
-            {s: values[:, s] - values[:, place] for s in range(place + 1, len(rounds))}, clusters
-        )
-        ends = [end for e in later.values() for end in (e.low, e.high)]
-        if any(end is None or abs(end) > margin for end in ends):
-            why = next((e.why for e in later.values() if e.low is None), None)
-            return found if found["round"] is not None or why is None else {**found, "why": why}
-        found["round"] = rounds[place]
-    return found
 
 
 def against(arms: Series, control: str, names: list[str]) -> dict[str, Any]:
@@ -125,8 +100,10 @@ def against(arms: Series, control: str, names: list[str]) -> dict[str, Any]:
         first = next(iter(arms.panels))
         one, other = (arms.of(a, arms.activation) for a in (first, control))
         places = mine.rounds.index(at[0]), theirs.rounds.index(at[1])
-        e = means({0: one[:, places[0]] - other[:, places[1]]}, mine.clusters)[0]
-        found[arms.activation] = {**e.table(), "verdict": _side(e), "margin": ACTIVATION_MARGIN}
+        difference = one[:, places[0]] - other[:, places[1]]
+        e = mean(difference, mine.clusters, room=arms.room(arms.activation).apart())
+        told = {"verdict": verdict(e, ACTIVATION_MARGIN, 0), "margin": ACTIVATION_MARGIN}
+        found[arms.activation] = {**e.table(), **told}
     return {"rounds": list(at), "difference": found}
 
 
@@ -135,15 +112,6 @@ def _ends(mine: Panel, theirs: Panel) -> tuple[int, int]:
         return mine.rounds[-1], theirs.rounds[0]
     last = max(set(mine.rounds) & set(theirs.rounds))
     return last, last
-
-
-def _side(e: Any) -> str:
-    """An activation has no better and worse: it is higher, lower, the same, or undecided."""
-    if e.low is None or e.few:
-        return "undecided"
-    if max(abs(e.low), abs(e.high)) <= ACTIVATION_MARGIN:
-        return "same"
-    return "higher" if e.low > 0 else "lower" if e.high < 0 else "undecided"
 
 
 def _settled(summaries: Mapping[str, Any]) -> dict[str, Any]:

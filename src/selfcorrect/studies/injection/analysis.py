@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.intervals import Estimate, means
+from selfcorrect.measures.convergence import widened
+from selfcorrect.measures.intervals import Estimate, mean, means, p_of
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm
+from selfcorrect.measures.unread import boundless, other_counts
 from selfcorrect.studies.able import told
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.convergence.analysis import ACTIVATION_MARGIN
@@ -61,39 +65,55 @@ def analyse(inputs: Inputs) -> Result:
 
 def _curve(arms: Series, arm: str, name: str) -> list[dict[str, Any]]:
     x, clusters = arms.of(arm, name), arms.panels[arm].clusters
-    return [e.table() for e in means(dict(enumerate(x.T)), clusters).values()]
+    rooms = dict.fromkeys(range(x.shape[1]), arms.room(name))
+    return [e.table() for e in means(dict(enumerate(x.T)), clusters, rooms=rooms).values()]
 
 
 def _lags(
     arms: Series, name: str, injected: tuple[int, ...], margin: float | None
 ) -> list[dict[str, Any]]:
     """The difference from the plain run by how many rounds ago the last injection was."""
-    after, before = arms.of("injection", name), arms.of("intrinsic", name)
     every = places_of(injected, arms.main.rounds)
     found: dict[int, Estimate] = {}
     ps: dict[int, float | None] = {}
     for lag, places in every.items():
         if name == arms.outcome.name:
-            both = after[:, places].ravel(), before[:, places].ravel()
-            clusters = np.repeat(arms.main.clusters, len(places))
-            found[lag] = paired(arms.outcome, *both, clusters)
-            ps[lag] = paired_test(arms.outcome, *both, clusters)
+            found[lag], ps[lag] = _outcome(arms, places)
         else:
-            x = _mean_of((after - before)[:, places])
-            found[lag] = means({lag: x}, arms.main.clusters)[lag]
-            ps[lag] = _p(found[lag])
+            x = _mean_of((arms.of("injection", name) - arms.of("intrinsic", name))[:, places])
+            found[lag] = mean(x, arms.main.clusters, room=arms.room(name).apart())
+            ps[lag] = p_of(found[lag])
     known = {lag: p for lag, p in ps.items() if p is not None}
     adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
     rows = []
     for lag, e in found.items():
         state = "undecided"
         ends = None if e.low is None or e.high is None else max(abs(e.low), abs(e.high))
-        if margin is not None and ends is not None and ends <= margin:
+        if margin is not None and ends is not None and ends <= margin and not e.few:
             state = "gone"
         elif adjusted.get(lag, 1.0) < 0.05 and not e.few:
             state = "shown"
         rows.append({"lag": lag, **e.table(), "p_holm": adjusted.get(lag), "state": state})
     return rows
+
+
+def _outcome(arms: Series, places: list[int]) -> tuple[Estimate, float | None]:
+    """The difference of the outcome over all dialogues and these rounds, and p of none; wide
+    enough for whatever an unread answer is."""
+    clusters = np.repeat(arms.main.clusters, len(places))
+    names = ("outcome", "parse_rate", "gradable")
+    after, before = (
+        {name: arms.panels[arm].columns[name][:, places].ravel() for name in names}
+        for arm in ("injection", "intrinsic")
+    )
+    ways = [(after, before), *other_counts((after, before), arms.outcome)]
+    columns = [(one["outcome"], other["outcome"]) for one, other in ways]
+    recorded, *others = (paired(arms.outcome, *both, clusters) for both in columns)
+    ps = [paired_test(arms.outcome, *both, clusters) for both in columns]
+    e, room = widened(recorded, others, bool(boundless((after, before), arms.outcome)))
+    if not math.isfinite(room):
+        return replace(e, low=None, high=None, why="unread answers have no bounds"), None
+    return e, None if None in ps else max(ps)  # type: ignore[type-var]
 
 
 def places_of(injected: tuple[int, ...], rounds: tuple[int, ...]) -> dict[int, list[int]]:
@@ -120,15 +140,3 @@ def _mean_of(values: Floats) -> Floats:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a dialogue without any stays missing
         return np.asarray(np.nanmean(values, axis=1))
-
-
-def _p(e: Estimate) -> float | None:
-    """Two-sided p of no difference, from the interval: normal, as far as its half goes."""
-    from scipy import stats
-
-    if e.value is None or e.low is None or e.high is None:
-        return None
-    side = e.value - e.low if e.value > 0 else e.high - e.value
-    if side <= 0:
-        return 1.0
-    return float(2 * stats.norm.sf(abs(e.value) / (side / stats.norm.ppf(0.975))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import Estimate, mean, proportion
+from selfcorrect.measures.unseen import Room
 from selfcorrect.runs import Run
 from selfcorrect.studies.able import told
 from selfcorrect.studies.base import Inputs, Preflight, Result
@@ -63,6 +65,7 @@ def analyse(inputs: Inputs) -> Result:
     targets = _targets(run, questions.examples)
     clusters = np.array([names[i] for i in questions.examples])
     prompt = {name: _prompt(inputs, name, questions.examples) for name in RESPONSES}
+    widths = dict(zip(RESPONSES, (math.log(found.p.shape[-1]), 1.0), strict=True))
     return {
         **inputs.preflight.found,
         "concept": arms.concept,
@@ -74,15 +77,17 @@ def analyse(inputs: Inputs) -> Result:
         "left_out": found.left_out,
         "perplexity": found.perplexity,
         "responses": {
-            name: responses(_response(found, name, targets), found.doses, clusters, prompt[name])
-            for name in RESPONSES
+            name: responses(
+                _response(found, name, targets), found.doses, clusters, prompt[name], width
+            )
+            for name, width in widths.items()
         },
         "settings": dict(settings),
     }
 
 
 def responses(
-    f: Floats, doses: Floats, clusters: Any, prompt: tuple[Floats, Floats]
+    f: Floats, doses: Floats, clusters: Any, prompt: tuple[Floats, Floats], width: float
 ) -> dict[str, Any]:
     """What one number does under the doses.
 
@@ -91,8 +96,9 @@ def responses(
         doses: [A], ascending and alike on both sides of 0.
         clusters: of each question [D].
         prompt: the number with the goal in words, and without [D] each.
+        width: of the range in which the number lies.
     """
-    middle = len(doses) // 2
+    middle, half, whole = len(doses) // 2, Room(-width / 2, width / 2), Room(-width, width)
     rows: list[dict[str, Any]] = []
     found: dict[str, Any] = {}
     for step in range(1, middle + 1):
@@ -101,8 +107,8 @@ def responses(
         rows.append(
             {
                 "dose": float(doses[middle + step]),
-                "odd": _against(odd, clusters),
-                "even": _against(even, clusters),
+                "odd": _against(odd, clusters, half),
+                "even": _against(even, clusters, whole),
             }
         )
     at = (middle + 1) // 2  # the dose in the middle of those above 0, which was fixed beforehand
@@ -119,19 +125,21 @@ def responses(
         "by_dose": rows,
         "chosen": chosen,
         "curve": [
-            mean(f[:, 0, a] - f[:, 0, middle], clusters).table() if a != middle else None
+            mean(f[:, 0, a] - f[:, 0, middle], clusters, room=whole).table()
+            if a != middle
+            else None
             for a in range(len(doses))
         ],
         "band": [_band(f[:, 1:, a] - f[:, 1:, middle]) for a in range(len(doses))],
         **found,
-        "prompt": mean(said, clusters).table(),
-        "beyond": mean(np.abs(said) - np.abs(pushed), clusters).table(),
+        "prompt": mean(said, clusters, room=whole).table(),
+        "beyond": mean(np.abs(said) - np.abs(pushed), clusters, room=whole).table(),
     }
 
 
-def _against(values: Floats, clusters: Any) -> dict[str, Any]:
+def _against(values: Floats, clusters: Any, room: Room) -> dict[str, Any]:
     """The concept's mean with its interval, and how far those of the other directions go [D, J]."""
-    own: Estimate = mean(values[:, 0], clusters)
+    own: Estimate = mean(values[:, 0], clusters, room=room)
     others = _means(values[:, 1:])
     table: dict[str, Any] = {"concept": own.table(), "null": None, "p": None, "few": own.few}
     if own.value is not None and len(others):

@@ -1,0 +1,54 @@
+"""What a study of steering makes of responses to doses: effect apart from damage and from chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from selfcorrect.studies.steering.analysis import responses
+
+DOSES = np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0])
+QUESTIONS, DIRECTIONS = 120, 40
+
+
+def _responses(effect: float, damage: float, spread: float = 0.0) -> dict[str, Any]:
+    """Entropy that the concept moves by the dose, and every direction by its square.
+
+    Args:
+        effect: nats a unit of dose, along the concept.
+        damage: nats a unit of dose squared, along all.
+        spread: how far other directions have effects of their own.
+    """
+    rng = np.random.default_rng(0)
+    slopes = np.concatenate([[effect], spread * rng.normal(size=DIRECTIONS - 1)])
+    moved = slopes[:, None] * DOSES + damage * DOSES**2
+    f = 0.6 + moved[None] + 0.02 * rng.normal(size=(QUESTIONS, DIRECTIONS, len(DOSES)))
+    said = 0.6 + 0.02 * rng.normal(size=(2, QUESTIONS))
+    clusters = np.repeat(np.arange(QUESTIONS // 2), 2)
+    return responses(f, DOSES, clusters, (said[0], said[1]), np.log(4))
+
+
+def test_an_effect_is_odd_and_damage_is_even() -> None:
+    found = _responses(effect=0.1, damage=0.05)
+    odd, even = found["chosen"]["odd"], found["chosen"]["even"]
+    assert found["chosen"]["dose"] == 2.0 or found["chosen"]["dose"] == 1.0
+    dose = found["chosen"]["dose"]
+    assert odd["concept"]["low"] < 0.1 * dose < odd["concept"]["high"]
+    assert odd["shown"]
+    assert odd["p"] == pytest.approx(1 / DIRECTIONS)
+    assert even["concept"]["low"] < 0.05 * dose**2 < even["concept"]["high"]
+    assert not even["shown"]  # every direction does it
+    assert found["wrong"]["value"] == 0
+
+
+def test_damage_alone_and_what_any_direction_does_are_no_effect() -> None:
+    assert not _responses(effect=0.0, damage=0.05)["chosen"]["odd"]["shown"]
+    assert not _responses(effect=0.1, damage=0.0, spread=0.2)["chosen"]["odd"]["shown"]
+
+
+def test_a_prompt_that_does_nothing_does_less_than_the_dose() -> None:
+    found = _responses(effect=0.1, damage=0.0)
+    assert found["prompt"]["low"] < 0 < found["prompt"]["high"]
+    assert found["beyond"]["high"] < 0
