@@ -73,7 +73,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "cluster": pl.String,
     "round": pl.Int32,
     "choices": pl.List(pl.String),
-    "text": pl.String,  # the assistant's message, prefill included
+    "text": pl.String,  # the answer: the assistant's message, prefill included
     "key": pl.String,  # what makes two answers the same; null if the answer couldn't be read
     "choice": pl.Int32,  # index into choices, where there are any
     "problem": pl.String,  # why it was not read: empty, no option, several options, context…

@@ -64,7 +64,8 @@ class Answer:
     """What a dialogue answered in one round.
 
     Attributes:
-        text: the assistant's whole message, prefill included.
+        text: the assistant's message, prefill included; what repeats the beginning that it was to
+            go on from isn't part of it.
         key: what makes two answers the same: the letter, a number in one way of writing it, the
             text without differences that don't matter; ``None`` if the answer could not be read.
         choice: index into ``Example.choices``, or ``None``.

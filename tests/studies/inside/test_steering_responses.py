@@ -1,4 +1,4 @@
-"""What a study of steering makes of responses to doses: effect apart from damage and from chance."""
+"""What a study of steering makes of responses: effect apart from damage and from chance."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ def _responses(effect: float, damage: float, spread: float = 0.0) -> dict[str, A
 def test_an_effect_is_odd_and_damage_is_even() -> None:
     found = _responses(effect=0.1, damage=0.05)
     odd, even = found["chosen"]["odd"], found["chosen"]["even"]
-    assert found["chosen"]["dose"] == 2.0 or found["chosen"]["dose"] == 1.0
     dose = found["chosen"]["dose"]
     assert odd["concept"]["low"] < 0.1 * dose < odd["concept"]["high"]
     assert odd["shown"]

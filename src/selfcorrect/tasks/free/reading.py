@@ -18,13 +18,25 @@ _BETWEEN = " \t\r\n:=*_~`\"'“‘$([{\\"
 #: Not after an abbreviation, as in "approx. 5".
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z]|\s*$)|;(?=\s)|\n")
 _MOST_MARKS = 8
+#: What may stand before a beginning that is repeated.
+_OPENING = r"[\s\"'“‘«*_>…]*"
 
 
 def whole_text(example: Example, text: str) -> Answer:
-    """All of the reply is the answer; capitals, blanks and what stands around it don't matter."""
-    del example
+    """All of the reply is the answer, but for the ``beginning`` that the example may ask to go on
+    from; capitals, blanks and what stands around it don't matter."""
+    text = without(example.fields.get("beginning", ""), text)
     key = bare(text) or tidy(text)  # "?!" is an answer that is nothing but its edges
     return Answer(text, key) if key else Answer(text, problem="empty")
+
+
+def without(beginning: str, text: str) -> str:
+    """A reply without the given beginning, where it repeats that first: it isn't the model's."""
+    words = beginning.split()
+    if not words:
+        return text
+    found = re.match(_OPENING + r"\s+".join(map(re.escape, words)), text, re.IGNORECASE)
+    return text[found.end() :].lstrip() if found else text
 
 
 def last_number(example: Example, text: str) -> Answer:
