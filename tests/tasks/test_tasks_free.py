@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import pytest
@@ -107,7 +107,8 @@ def test_a_number_has_one_key_however_it_is_written(
 ) -> None:
     if abs(number) < Decimal("1e-12"):
         number = Decimal(0)
-    number = round(number, 40)  # a number of more digits than 60 is none
+    # a number of more digits than 60 is none
+    number = number.quantize(Decimal("1e-40"), context=Context(prec=80))
     shown = format(number, ",f" if commas else "f")
     shown += ("" if "." in shown else ".") + "0" * zeros if zeros else ""
     answer = last_number(EXAMPLE, around.format(shown))
