@@ -23,7 +23,9 @@ group = typer.Typer(
 _Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="The concept's name; biased, toxic and correct have texts of our own."
+        metavar="NAME",
+        help="The concept's name; biased, toxic, correct, and planted (of planted:mixture), have "
+        "texts of our own.",
     ),
 ]
 _File = Annotated[

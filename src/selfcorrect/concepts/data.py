@@ -18,7 +18,12 @@ BUNDLED: Mapping[str, str] = {
     "biased": "sentences that judge people by their group, and those that don't",
     "toxic": "sentences that are rude to somebody, and those that aren't",
     "correct": "statements that are right, and those that are wrong",
+    "planted": "messages under planted:mixture's first concept, and under its second",
 }
+#: What a concept's own words are replaced by: a word that fits many sentences and says nothing.
+IN_PLACE = "thing"
+#: Of texts that only one model understands, how they are shown, and a word in place of others.
+_OF_A_MODEL = {"planted": ("message", "table")}
 _LABELS = {"true": 1, "yes": 1, "1": 1, "false": 0, "no": 0, "0": 0}
 
 
@@ -45,12 +50,17 @@ class Texts:
         about: where they come from, a phrase.
         left_out: so many texts of the file aren't among them.
         why: for what reason, a phrase; empty where all are.
+        shown: how they have to be shown (:data:`selfcorrect.concepts.states.SHOWN`); "" is as
+            the model can.
+        in_place: what a concept's own words are replaced by.
     """
 
     items: Sequence[Labelled]
     about: str
     left_out: int = 0
     why: str = ""
+    shown: str = ""
+    in_place: str = IN_PLACE
 
     @property
     def fingerprint(self) -> str:
@@ -74,7 +84,9 @@ def bundled(name: str) -> Texts:
             "give texts of your own with --data FILE."
         )
     file = Path(__file__).with_name("texts") / f"{name}.jsonl"
-    return Texts(_read(file, name, None), f"the package's own {name} texts")
+    shown, in_place = _OF_A_MODEL.get(name, ("", IN_PLACE))
+    about = f"the package's own {name} texts"
+    return Texts(_read(file, name, None), about, shown=shown, in_place=in_place)
 
 
 def from_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -39,7 +40,10 @@ def texts_of(
         return statements(data, limit=limit, seed=seed)
     if data is None:
         texts = bundled(name)
-        return texts if limit is None else balanced(texts.items, texts.about, limit, seed)
+        if limit is None:
+            return texts
+        chosen = balanced(texts.items, texts.about, limit, seed)
+        return replace(chosen, shown=texts.shown, in_place=texts.in_place)
     return from_file(data, name, label=label, limit=limit, seed=seed)
 
 

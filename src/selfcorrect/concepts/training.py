@@ -14,7 +14,7 @@ from selfcorrect.concepts.file import KINDS, SITES, Concept, check_name
 from selfcorrect.concepts.folds import INNER, OUTER, Ints, area, folds
 from selfcorrect.concepts.probes import ANCHORS, FITS, Fit
 from selfcorrect.concepts.states import bound_to, check_shown, states_of
-from selfcorrect.concepts.words import IN_PLACE, by_words, own_words, without
+from selfcorrect.concepts.words import by_words, own_words, without
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.measures.auroc import auroc
 from selfcorrect.models.base import Model
@@ -68,7 +68,7 @@ def train(
         raise UserError(f"there is no kind of concept {kind!r}: {nearest(kind, kinds)}.")
     if site not in SITES:
         raise UserError(f"there is no site {site!r}: {nearest(site, SITES)}.")
-    shown = check_shown(model, shown)
+    shown = check_shown(model, shown or texts.shown)
     labels = np.array([item.label for item in texts.items], np.int64)
     said = [item.text for item in texts.items]
     clusters = [item.cluster for item in texts.items]
@@ -79,7 +79,7 @@ def train(
     for fold, held in outer:
         own = words or own_words([said[i] for i in fold], labels[fold])
         for i in held:
-            masked[i] = without(said[i], own)
+            masked[i] = without(said[i], own, texts.in_place)
     steps = _Steps(counted, 2 + OUTER * (INNER + 1 + SHUFFLES * (kind != "ccs")) + 2)
     how = (kind, name, site, shown)
     states = _states(model, said, how, steps)
@@ -99,7 +99,7 @@ def train(
         "layer": layer,
         "text_only": _table(judged_words),
         "words": list(words) or own_words(said, labels),
-        "in_place": IN_PLACE,
+        "in_place": texts.in_place,
         "words_given": bool(words),
         "data": told(texts, clusters),
         "parts": [OUTER, INNER],

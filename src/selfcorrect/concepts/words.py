@@ -16,8 +16,6 @@ Floats = NDArray[np.float64]
 
 #: So many words of a training part are its concept's own.
 OWN_WORDS = 30
-#: What is put in the place of each: a word that fits many sentences and says nothing.
-IN_PLACE = "thing"
 _STRENGTHS = (0.1, 1.0, 10.0)
 _WORD = r"(?u)\b\w\w+\b"
 
@@ -80,13 +78,13 @@ def own_words(texts: Sequence[str], labels: Ints) -> list[str]:
     return [str(names[at]) for at in order]
 
 
-def without(text: str, words: Collection[str]) -> str:
-    """The text with these words replaced, whatever their case."""
+def without(text: str, words: Collection[str], in_place: str) -> str:
+    """The text with another word in place of each of these, whatever their case."""
     if not words:
         return text
     longest = sorted(words, key=len, reverse=True)
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)", re.IGNORECASE)
-    return pattern.sub(IN_PLACE, text)
+    return pattern.sub(in_place, text)
 
 
 def read_words(path: str | Path) -> list[str]:
