@@ -13,6 +13,7 @@ from selfcorrect.concepts.words import by_words
 from selfcorrect.errors import UserError
 from selfcorrect.measures.auroc import auroc
 from selfcorrect.models.planted.mixture import corpus
+from selfcorrect.planted_words import LEAD_IN
 
 
 @pytest.mark.parametrize("name", sorted(set(BUNDLED) - {"planted"}))
@@ -44,7 +45,7 @@ def test_those_of_the_planted_mixture_are_what_its_language_says() -> None:
     said = list(islice(drawn, 800))
     assert sum(item.label for item in items) * 2 == len(items) == 400
     assert {(item.text, item.label) for item in items} <= set(said)
-    assert {bundled("planted").shown, bundled("planted").in_place} == {"message", "table"}
+    assert (bundled("planted").shown, bundled("planted").prefill) == ("message", LEAD_IN)
 
 
 def test_there_are_none_for_other_names() -> None:

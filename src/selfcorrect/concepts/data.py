@@ -22,8 +22,9 @@ BUNDLED: Mapping[str, str] = {
 }
 #: What a concept's own words are replaced by: a word that fits many sentences and says nothing.
 IN_PLACE = "thing"
-#: Of texts that only one model understands, how they are shown, and a word in place of others.
-_OF_A_MODEL = {"planted": ("message", "table")}
+#: Of texts that only one model understands: how they are shown, what the reply to each begins with,
+#: and a word in place of others.
+_OF_A_MODEL = {"planted": ("message", "I choose (", "table")}
 _LABELS = {"true": 1, "yes": 1, "1": 1, "false": 0, "no": 0, "0": 0}
 
 
@@ -52,6 +53,7 @@ class Texts:
         why: for what reason, a phrase; empty where all are.
         shown: how they have to be shown (:data:`selfcorrect.concepts.states.SHOWN`); "" is as
             the model can.
+        prefill: what the reply begins with, where they are shown as messages.
         in_place: what a concept's own words are replaced by.
     """
 
@@ -60,6 +62,7 @@ class Texts:
     left_out: int = 0
     why: str = ""
     shown: str = ""
+    prefill: str = ""
     in_place: str = IN_PLACE
 
     @property
@@ -84,9 +87,10 @@ def bundled(name: str) -> Texts:
             "give texts of your own with --data FILE."
         )
     file = Path(__file__).with_name("texts") / f"{name}.jsonl"
-    shown, in_place = _OF_A_MODEL.get(name, ("", IN_PLACE))
+    shown, prefill, in_place = _OF_A_MODEL.get(name, ("", "", IN_PLACE))
     about = f"the package's own {name} texts"
-    return Texts(_read(file, name, None), about, shown=shown, in_place=in_place)
+    items = _read(file, name, None)
+    return Texts(items, about, shown=shown, prefill=prefill, in_place=in_place)
 
 
 def from_file(

@@ -43,7 +43,7 @@ def texts_of(
         if limit is None:
             return texts
         chosen = balanced(texts.items, texts.about, limit, seed)
-        return replace(chosen, shown=texts.shown, in_place=texts.in_place)
+        return replace(texts, items=chosen.items, left_out=chosen.left_out, why=chosen.why)
     return from_file(data, name, label=label, limit=limit, seed=seed)
 
 

@@ -56,7 +56,9 @@ def check_shown(model: Model, shown: str) -> str:
     return shown or ("text" if by_itself else "message")
 
 
-def states_of(model: Model, texts: Sequence[str], site: str, shown: str) -> NDArray[np.float32]:
+def states_of(
+    model: Model, texts: Sequence[str], site: str, shown: str, prefill: str = ""
+) -> NDArray[np.float32]:
     """The states of texts [n, L, H]; equal texts are read once.
 
     Args:
@@ -64,6 +66,7 @@ def states_of(model: Model, texts: Sequence[str], site: str, shown: str) -> NDAr
         texts: not empty.
         site: of which states.
         shown: see :data:`SHOWN`.
+        prefill: what the reply to a message begins with.
 
     Raises:
         UserError: the model has none to give, or one isn't finite.
@@ -72,7 +75,7 @@ def states_of(model: Model, texts: Sequence[str], site: str, shown: str) -> NDAr
     if shown == "text" and isinstance(model, ReadsTexts):
         found = model.states_of(distinct, site, MOST_TOKENS).numpy()
     else:
-        found = _in_messages(model, distinct, site)
+        found = _in_messages(model, distinct, site, prefill)
     bad = np.flatnonzero(~np.isfinite(found).all((1, 2)))
     if len(bad):
         raise UserError(
@@ -84,11 +87,13 @@ def states_of(model: Model, texts: Sequence[str], site: str, shown: str) -> NDAr
     return every
 
 
-def _in_messages(model: Model, texts: Sequence[str], site: str) -> NDArray[np.float32]:
+def _in_messages(
+    model: Model, texts: Sequence[str], site: str, prefill: str
+) -> NDArray[np.float32]:
     """States before the reply to each text, by any model that shows states."""
     layers = tuple(range(layers_of(model, site)))
     where = Site(site, layers, BEFORE_ANSWER)  # type: ignore[arg-type]
-    request = Request(max_tokens=1, states=(where,))
+    request = Request(prefill, 1, states=(where,))
     found = []
     for start in range(0, len(texts), _TOGETHER):
         some = texts[start : start + _TOGETHER]

@@ -81,7 +81,7 @@ def train(
         for i in held:
             masked[i] = without(said[i], own, texts.in_place)
     steps = _Steps(counted, 2 + OUTER * (INNER + 1 + SHUFFLES * (kind != "ccs")) + 2)
-    how = (kind, name, site, shown)
+    how = (kind, name, site, shown, texts.prefill)
     states = _states(model, said, how, steps)
     plain = states if kind != "ccs" else states[:, 0]
     hidden = _states(model, masked, how, steps)
@@ -100,6 +100,7 @@ def train(
         "text_only": _table(judged_words),
         "words": list(words) or own_words(said, labels),
         "in_place": texts.in_place,
+        "prefill": texts.prefill,
         "words_given": bool(words),
         "data": told(texts, clusters),
         "parts": [OUTER, INNER],
@@ -134,16 +135,17 @@ class _Steps:
 
 
 def _states(
-    model: Model, texts: Sequence[str], how: tuple[str, str, str, str], steps: _Steps
+    model: Model, texts: Sequence[str], how: tuple[str, str, str, str, str], steps: _Steps
 ) -> Floats:
-    """States [n, L, H]; for contrast pairs [n, 2, L, H]. ``how``: kind, name, site, shown."""
-    kind, name, site, shown = how
+    """States [n, L, H]; for contrast pairs [n, 2, L, H]. ``how``: kind, name, site, shown, what a
+    reply begins with."""
+    kind, name, site, shown, prefill = how
     if kind == "ccs":
         sides = [[contrast(text, name, yes) for text in texts] for yes in (True, False)]
-        both = [states_of(model, side, site, shown) for side in sides]
+        both = [states_of(model, side, site, shown, prefill) for side in sides]
         found = np.stack(both, axis=1)
     else:
-        found = states_of(model, texts, site, shown)
+        found = states_of(model, texts, site, shown, prefill)
     steps.done()
     return found.astype(np.float64)
 
