@@ -19,6 +19,7 @@ _STUDIES = [
     "joint",
     "steering",
     "train",
+    "transitions",
     "wording",
 ]
 
