@@ -23,6 +23,7 @@ from selfcorrect.converse.dialogue import (
 )
 from selfcorrect.converse.elicit import elicit
 from selfcorrect.converse.given import enter, entry
+from selfcorrect.converse.grading import graded
 from selfcorrect.converse.record import (
     ENDED,
     KEPT,
@@ -39,7 +40,7 @@ from selfcorrect.messages import Message
 from selfcorrect.models.base import Conversation, Model, Steer
 from selfcorrect.models.function import Function
 from selfcorrect.strategies import KINDS, Steering, Step, Strategy, check_given, check_names
-from selfcorrect.tasks.base import Answer, Example, Grade, Task
+from selfcorrect.tasks.base import Example, Task
 
 #: Called as each arm finishes each round, with that round's records.
 OnRound = Callable[[str, int, Sequence[Record]], None]
@@ -291,13 +292,7 @@ def _round(
                 on_asked(step.source, time.perf_counter() - started)
     for dialogue in batch.dialogues:
         _settle(dialogue, number)
-    pairs = [(dialogue.example, dialogue.answered_with) for dialogue in batch.dialogues]
-    grades = setting.task.grade(pairs)
-    _check_grades(setting.task, pairs, grades, number)
-    return [
-        dialogue.row(grade, number, oracle=strategy.oracle)
-        for dialogue, grade in zip(batch.dialogues, grades, strict=True)
-    ]
+    return graded(batch.dialogues, number, setting.task, oracle=strategy.oracle)
 
 
 def _opened(batch: Batch, setting: Setting, source: str | None) -> Conversation:
@@ -309,23 +304,6 @@ def _opened(batch: Batch, setting: Setting, source: str | None) -> Conversation:
     conversation = batch.conversations[None].branch()
     conversation.restart([[] for _ in batch.dialogues])
     return conversation
-
-
-def _check_grades(
-    task: Task, pairs: Sequence[tuple[Example, Answer]], grades: Sequence[Grade], number: int
-) -> None:
-    """Raises UserError for an outcome or a key that isn't what the task has stated."""
-    if len(grades) != len(pairs):
-        raise UserError(f"the task {task.name} graded {len(pairs)} answers {len(grades)} times.")
-    for (example, answer), grade in zip(pairs, grades, strict=True):
-        where = f"the task {task.name}, example {example.id!r} in round {number}"
-        if problem := task.outcome.problem_with(grade.outcome):
-            raise UserError(f"{where}: its {task.outcome.name} {problem}; correct Task.grade.")
-        if answer.key is not None and not isinstance(answer.key, str):
-            raise UserError(
-                f"{where}: the key of an answer is {answer.key!r}, and must be text or None; "
-                "correct Task.read."
-            )
 
 
 def _say(batch: Batch, step: Step, template: str, number: int, taking: Sequence[bool]) -> None:
