@@ -126,6 +126,7 @@ def converse(
         return rows
 
     for groups in _alike(arms):
+        _widest_first(groups, task, examples)
         root = model.open(len(fresh))
         alone: list[Record] = []
         for place, group in enumerate(groups):
@@ -246,6 +247,25 @@ def _alike(arms: Sequence[Arm]) -> list[list[list[Arm]]]:
         else:
             alike.append(arm)
     return list(systems.values())
+
+
+def _widest_first(groups: list[list[Arm]], task: Task, examples: Sequence[Example]) -> None:
+    """Put first the group with whose beginning the others share most, as they find it encoded."""
+    if len(groups) < 3 or not examples:
+        return
+    texts = []
+    for group in groups:
+        messages, _ = beginning(task, examples[0], group[0].strategy, group[0].system)
+        parts = (part for message in messages for part in message.parts)
+        texts.append("\n\n".join(part for part in parts if isinstance(part, str)))
+    shared = [sum(_common(one, other) for other in texts) - len(one) for one in texts]
+    groups.insert(0, groups.pop(shared.index(max(shared))))
+
+
+def _common(one: str, other: str) -> int:
+    """Length of the longest common beginning."""
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _same_first_round(one: Arm, other: Arm) -> bool:
