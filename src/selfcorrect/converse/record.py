@@ -37,6 +37,11 @@ OVERFLOWED = Note(
 )
 KEPT = Note("kept", "no new answer in this round: the earlier one stands")
 ENDED = Note("ended", "the dialogue holds no such round: its last answer stands")
+NO_FEEDBACK = Note("no feedback", "what was asked for as feedback came back empty")
+OWN_MODEL = Note(
+    "own model",
+    "what another model may be asked for came from the run's own, in a transcript of its own",
+)
 UNMEASURED = Note(
     "unmeasured",
     "the transcript is longer than the model's context window: no options were read",
@@ -46,7 +51,8 @@ NO_LETTER = Note(
 )
 #: Codes of what follows from strategy and data; the others tell what was done otherwise than asked.
 OWN_NOTES = frozenset(note.code for note in (STOPPED, OUTGROWN, OVERFLOWED, KEPT, ENDED)) | {
-    "steered"
+    "steered",
+    OWN_MODEL.code,
 }
 
 
@@ -155,6 +161,7 @@ class Record(TypedDict):
     generated: int
     drafted: int
     oracle: bool
+    leak: bool | None
     notes: list[NoteRecord]
     values: list[NamedNumber]
     samples: list[SampleRecord]
@@ -283,6 +290,7 @@ def record(
     activations: Sequence[ActivationRecord] = (),
     *,
     oracle: bool,
+    leak: bool | None,
 ) -> Record:
     """The row of one round.
 
@@ -296,6 +304,7 @@ def record(
         drawn: beside the answer.
         activations: of concepts, where it was elicited.
         oracle: whether the strategy uses what only the data know.
+        leak: whether feedback of this round told the answer.
     """
     p = option_p(options)
     replies = [step for step in steps if step["kind"] != "say"]
@@ -325,6 +334,7 @@ def record(
         "generated": sum(step["generated"] for step in replies),
         "drafted": sum(step["drafted"] for step in replies),
         "oracle": oracle,
+        "leak": leak,
         "notes": [{"code": note.code, "text": note.text} for note in dict.fromkeys(notes)],
         "values": _numbers(grade.values),
         "samples": list(drawn.samples),
