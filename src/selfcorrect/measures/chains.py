@@ -12,13 +12,12 @@ All is computed from sums over dialogues, so that intervals over clusters are th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.figures import of_sums
+from selfcorrect.measures.figures import tested_of_sums
 from selfcorrect.measures.intervals import Estimate
 
 #: With fewer rounds to fit there is no chain to speak of.
@@ -131,14 +130,8 @@ class Chain:
     def _of(
         self, value: Value, bounds: tuple[float, float], terms: Floats | None = None
     ) -> Estimate:
-        """A number from sums, whose interval is known at every level."""
         given = self.terms if terms is None else terms
-
-        def at(level: float) -> tuple[float, float]:
-            e = of_sums(given, value, self.clusters, bounds=bounds, level=level)
-            return (-np.inf, np.inf) if e.low is None or e.high is None else (e.low, e.high)
-
-        return replace(of_sums(given, value, self.clusters, bounds=bounds), at=at)
+        return tested_of_sums(given, value, self.clusters, bounds=bounds)
 
     def alike(self, seed: int) -> dict[str, float | None]:
         """p that CL, and CS, are the same in every round: the rounds of each cluster's steps are

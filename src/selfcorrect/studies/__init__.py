@@ -10,6 +10,7 @@ from selfcorrect.studies.base import Study
 
 #: Each is the name of a folder beside this file, with ``_`` for ``-``.
 _STUDIES = [
+    "anchoring",
     "bridge",
     "concept-drives-uncertainty",
     "concepts",
