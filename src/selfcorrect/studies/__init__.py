@@ -17,6 +17,7 @@ _STUDIES = [
     "convergence",
     "injection",
     "joint",
+    "mechanism",
     "steering",
     "train",
     "wording",

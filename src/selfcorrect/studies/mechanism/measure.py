@@ -1,0 +1,288 @@
+"""The readings of recorded dialogues, encoded: activations by site and layer, and the answer's NLL.
+
+All readings of a dialogue go into one conversation and are encoded together, in the order of their
+tokens: each goes on where it leaves the one before it, so that what they begin with in common goes
+through the model once.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfcorrect import models, strategies
+from selfcorrect.concepts.activations import Projector
+from selfcorrect.concepts.file import SITES, Concept
+from selfcorrect.concepts.make import at_site
+from selfcorrect.errors import UserError
+from selfcorrect.models.base import Request, Site
+from selfcorrect.models.sites import BEFORE_ANSWER
+from selfcorrect.runs import Run
+from selfcorrect.runs.concepts import concepts_of
+from selfcorrect.runs.identity import ModelFacts, task_of
+from selfcorrect.studies.base import Parts
+from selfcorrect.studies.mechanism.neutral import as_long, stock
+from selfcorrect.studies.mechanism.transcripts import (
+    ARMS,
+    Recorded,
+    Shown,
+    Worded,
+    readings,
+    recorded,
+)
+
+if TYPE_CHECKING:
+    from selfcorrect.models.local.model import LocalModel
+
+Floats = NDArray[np.float64]
+#: Dialogues whose readings are encoded together, and kept as one part.
+_TOGETHER = 8
+_COLUMNS = ["example", "cluster", "round", "choice", "target", "steps"]
+
+
+@dataclass(frozen=True)
+class Read:
+    """The readings of an arm; a round and a reading's name are a key.
+
+    Attributes:
+        examples, clusters: of each dialogue [D].
+        cosines: [D, sites, layers], NaN where a dialogue has no such reading.
+        nll: of the answer given, and of the right option [D, 2], in nats (of a free text's token
+            the mean); NaN likewise.
+        lengths: tokens of each text, and of the neutral words in its place [texts, 2].
+        encoded, tokens: that went through the model, and that the readings have.
+        left_out: readings that didn't fit the context window.
+    """
+
+    examples: list[str]
+    clusters: list[str]
+    cosines: dict[tuple[int, str], NDArray[np.float32]]
+    nll: dict[tuple[int, str], Floats]
+    lengths: Floats
+    encoded: int
+    tokens: int
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model with its concept at each site.
+
+    Attributes:
+        model: open.
+        concepts: by site.
+    """
+
+    model: LocalModel
+    concepts: Mapping[str, Concept]
+
+    @property
+    def layers(self) -> int:
+        return next(iter(self.concepts.values())).layers
+
+
+def parts_of(run: Run) -> int:
+    """In how many parts a run's dialogues are read."""
+    return -(-run.dialogues // _TOGETHER)
+
+
+@contextmanager
+def opened(run: Run, sites: Sequence[str] = SITES) -> Iterator[Opened]:
+    """A run's model, and the concept that it reads at each of these sites; closed in the end.
+
+    Raises:
+        UserError: the model isn't a local transformer, the concept is of another model, or isn't
+            there at a site.
+    """
+    from selfcorrect.models.local.model import LocalModel
+
+    spec = run.spec
+    model = models.load(spec.model.name, spec.model.dtype, spec.model.device)
+    if not isinstance(model, LocalModel):
+        raise UserError(
+            f"the states of {spec.model.name} after recorded dialogues can't be read: choose a "
+            "local transformer."
+        )
+    facts = ModelFacts(model.name, model.fingerprint, model.dtype, model.device)
+    given = list(concepts_of(spec, facts, model).values())
+    if not given:
+        raise UserError("the runs read no concept: name one with --concept NAME.")
+    found = {}
+    for site in sites:
+        mine = [c for c in given if c.site == site and c.bound.data == given[0].bound.data]
+        found[site] = mine[0] if mine else at_site(given[0], model, site)
+    yield Opened(model, found)
+    model.close()
+
+
+class Encoder:
+    """Encodes transcripts, and projects their states where they are."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.model = opened.model
+        every = tuple(range(opened.layers))
+        self.sites = {
+            Site(kind, every, BEFORE_ANSWER): Projector([concept])  # type: ignore[arg-type]
+            for kind, concept in opened.concepts.items()
+        }
+
+    def read(
+        self, shown: Sequence[Shown], options: Sequence[tuple[str, ...]]
+    ) -> list[tuple[NDArray[np.float32], list[float], int, int] | None]:
+        """Of each transcript the cosines at its last token [sites, layers], the log p of options
+        there per token, in nats, and how many tokens were encoded, and are in it; ``None`` where it
+        doesn't fit the context window.
+
+        Raises:
+            UserError: the model can't be read at a site.
+            OutOfMemoryError: the device has no room.
+        """
+        talk = self.model.open(len(shown))
+        talk.restart([each.messages for each in shown])
+        sites = tuple(self.sites)
+        requests = [
+            Request(each.prefill, 1, options=mine, states=sites)
+            for each, mine in zip(shown, options, strict=True)
+        ]
+        found: list[Any] = []
+        for reply in talk.elicit(requests):
+            if reply is None or len(reply.states) < len(sites):
+                found.append(None)
+                continue
+            cosines = [self.sites[site].of(reply.states[site])[0][0] for site in sites]
+            logps = [each.logp / max(1, each.tokens) for each in reply.options]
+            whole = np.array(cosines, np.float32), logps, reply.encoded, reply.prompt_tokens
+            found.append(whole)
+        talk.close(range(len(shown)))
+        return found
+
+
+def read_arm(opened: Opened, arm: str, run: Run, parts: Parts, say: Any) -> Read:
+    """All readings of an arm's dialogues, in every round.
+
+    Args:
+        opened: the run's model and its concepts.
+        arm: of :data:`~selfcorrect.studies.mechanism.transcripts.ARMS`.
+        run: the arm's.
+        parts: keeps what is finished.
+        say: called after each part.
+
+    Raises:
+        UserError: the task's data have changed, or a dialogue lacks what the arm puts in.
+    """
+    dialogues = list(recorded(run.chunks(_COLUMNS)))
+    pages = {name: strategies.load(name) for name in ARMS}
+    task = run.task or task_of(run.spec)
+    known = {example.id: example for example in task.examples()}
+    encoder = Encoder(opened)
+    concept = next(iter(opened.concepts.values()))
+    free = stock(opened.model.name, concept.figures.get("words", ()), concept.name)
+    count = opened.model.vocabulary.template.content
+    lengths: list[tuple[int, int]] = []
+
+    def neutral(text: str, key: str) -> str:
+        other = as_long(text, lambda words: len(count(words)), free, key)
+        lengths.append((len(count(text)), len(count(other))))
+        return other
+
+    cells: list[tuple[int, int, str, Any]] = []
+    measured: list[tuple[int, int]] = []
+    for start in range(0, len(dialogues), _TOGETHER):
+        some = dialogues[start : start + _TOGETHER]
+        key = f"{arm}-{start}"
+        if key not in parts.done:
+            lengths.clear()
+            rows: list[tuple[int, int, str, Shown, tuple[str, ...]]] = []
+            for at, dialogue in enumerate(some, start):
+                worded = Worded(pages, task.ask(known[dialogue.example]), run.spec.system)
+                labels = tuple(task.labels(known[dialogue.example]))
+                rows += _rows(worded, arm, dialogue, at, labels, neutral)
+            told = encoder.read([row[3] for row in rows], [row[4] for row in rows])
+            found: Any = [
+                [*row[:3], None if each is None else [_packed(each[0]), *each[1:]]]
+                for row, each in zip(rows, told, strict=True)
+            ]
+            found = [found, [list(pair) for pair in lengths]]
+            parts.keep(key, found)
+        else:
+            found = parts.done[key]
+        cells += [tuple(cell) for cell in found[0]]
+        measured += [tuple(pair) for pair in found[1]]
+        say()
+    shape = len(opened.concepts), opened.layers
+    return _gathered(dialogues, cells, measured, shape)
+
+
+def _rows(
+    worded: Worded, arm: str, dialogue: Recorded, at: int, labels: tuple[str, ...], neutral: Any
+) -> Iterator[tuple[int, int, str, Shown, tuple[str, ...]]]:
+    """The readings of a dialogue: its place, round, name, transcript, and the options there."""
+    last = worded.shown(dialogue, [arm] * len(dialogue.rounds))
+    if last.messages != dialogue.shown:
+        raise UserError(
+            f"the dialogue of example {dialogue.example!r} isn't worded as the arm {arm} words it "
+            "today: its data, or the strategy, have changed; run the study again in another folder."
+        )
+    for number in range(1, len(dialogue.rounds) + 1):
+        said = dialogue.rounds[number - 1]["answer"]
+        for name, shown in readings(worded, arm, dialogue, number, neutral).items():
+            free = (said.removeprefix(shown.prefill),) if said.removeprefix(shown.prefill) else ()
+            yield at, number, name, shown, labels or free
+
+
+def _gathered(
+    dialogues: Sequence[Recorded],
+    cells: Sequence[tuple[int, int, str, Any]],
+    lengths: Sequence[tuple[int, int]],
+    shape: tuple[int, int],
+) -> Read:
+    cosines: dict[tuple[int, str], NDArray[np.float32]] = {}
+    nll: dict[tuple[int, str], Floats] = {}
+    encoded = tokens = left_out = 0
+    for at, number, name, told in cells:
+        key = (number, name)
+        if key not in cosines:
+            cosines[key] = np.full((len(dialogues), *shape), np.nan, np.float32)
+            nll[key] = np.full((len(dialogues), 2), np.nan)
+        if told is None:
+            left_out += 1
+            continue
+        cosines[key][at] = _unpacked(told[0]).reshape(shape)
+        nll[key][at] = _nll(dialogues[at], number, told[1])
+        encoded += told[2]
+        tokens += told[3]
+    return Read(
+        [each.example for each in dialogues],
+        [each.cluster for each in dialogues],
+        cosines,
+        nll,
+        np.array(lengths, np.float64).reshape(-1, 2),
+        encoded,
+        tokens,
+        left_out,
+    )
+
+
+def _nll(dialogue: Recorded, number: int, logps: Sequence[float]) -> tuple[float, float]:
+    """Of the answer given, and of the right one."""
+    if len(logps) == 1 and dialogue.target is None:
+        return -logps[0], np.nan
+    given = dialogue.choices[number - 1]
+    both = (None if each is None or each >= len(logps) else -logps[each] for each in
+            (given, dialogue.target))  # fmt: skip
+    first, second = (np.nan if each is None else each for each in both)
+    return first, second
+
+
+def _packed(values: NDArray[np.float32]) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
+
+
+def _unpacked(text: str) -> NDArray[np.float32]:
+    return np.frombuffer(base64.b64decode(text), "<f4")
