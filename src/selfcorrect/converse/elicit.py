@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting
 from selfcorrect.converse.draws import ask_truth, draw_apart, seed_of, take_samples, with_samples
-from selfcorrect.converse.record import choice_step, reply_step, steered_note, told
+from selfcorrect.converse.record import OWN_MODEL, choice_step, reply_step, steered_note, told
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Reply, Request
 from selfcorrect.strategies import MAX_TOKENS, Step
@@ -57,6 +57,8 @@ def elicit(
         else:
             dialogue.steps.append(reply_step(kind, speaker, text, prefill, reply, shown=shown))
         dialogue.notes += told(reply)
+        if step.source is not None and setting.speaker(step.source) is setting.model:
+            dialogue.notes.append(OWN_MODEL)
         if step.steer is not None:
             dialogue.notes.append(steered_note(step.steer))
         dialogue.replies[kind] = reply.text if step.choices else text

@@ -35,7 +35,7 @@ from selfcorrect.converse.record import (
 )
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Message
-from selfcorrect.models.base import Model, Steer
+from selfcorrect.models.base import Conversation, Model, Steer
 from selfcorrect.strategies import KINDS, Steering, Step, Strategy, check_given, check_names
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
 
@@ -101,6 +101,7 @@ def converse(
             f"the task {task.name} states the most tokens of {kind!r}, which is never elicited: "
             f"{nearest(kind, KINDS)}"
         )
+    arms = [replace(arm, others=_bound(arm, model)) for arm in arms]
     fresh = [begin(task, example) for example in examples]
     for arm in arms:
         _check(arm, fresh, task, steers or {})
@@ -147,6 +148,11 @@ def converse(
     for rows in records.values():
         rows.sort(key=lambda row: (index[row["example"]], row["round"]))
     return records
+
+
+def _bound(arm: Arm, model: Model) -> dict[str, Model]:
+    """The models that an arm's ``from`` names: the run's own where nothing else is said."""
+    return {**dict.fromkeys(arm.strategy.own, model), **arm.others}
 
 
 def _as_if_alone(row: Record, alone: Record) -> Record:
@@ -251,8 +257,7 @@ def _round(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> l
         if not any(taking):
             continue
         if step.source not in batch.conversations:
-            opened = setting.speaker(step.source).open(len(batch.dialogues))
-            batch.conversations[step.source] = opened
+            batch.conversations[step.source] = _opened(batch, setting, step.source)
         if step.given:
             enter(batch, number, setting)
         elif step.say is not None:
@@ -268,6 +273,17 @@ def _round(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> l
         dialogue.row(grade, number, oracle=strategy.oracle)
         for dialogue, grade in zip(batch.dialogues, grades, strict=True)
     ]
+
+
+def _opened(batch: Batch, setting: Setting, source: str | None) -> Conversation:
+    """A conversation with another speaker. The run's own model finds encoded there what a
+    transcript has in common with its dialogue, the question say."""
+    speaker = setting.speaker(source)
+    if speaker is not setting.model:
+        return speaker.open(len(batch.dialogues))
+    conversation = batch.conversations[None].branch()
+    conversation.restart([[] for _ in batch.dialogues])
+    return conversation
 
 
 def _check_grades(

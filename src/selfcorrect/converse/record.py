@@ -37,6 +37,10 @@ OVERFLOWED = Note(
 )
 KEPT = Note("kept", "no new answer in this round: the earlier one stands")
 ENDED = Note("ended", "the dialogue holds no such round: its last answer stands")
+OWN_MODEL = Note(
+    "own model",
+    "what another model may be asked for came from the run's own, in a transcript of its own",
+)
 UNMEASURED = Note(
     "unmeasured",
     "the transcript is longer than the model's context window: no options were read",
@@ -46,7 +50,8 @@ NO_LETTER = Note(
 )
 #: Codes of what follows from strategy and data; the others tell what was done otherwise than asked.
 OWN_NOTES = frozenset(note.code for note in (STOPPED, OUTGROWN, OVERFLOWED, KEPT, ENDED)) | {
-    "steered"
+    "steered",
+    OWN_MODEL.code,
 }
 
 

@@ -111,6 +111,8 @@ def strategy_table(strategy: Strategy) -> dict[str, Any]:
     whole = asdict(strategy)
     for key in ("about", "source", "path"):
         whole.pop(key, None)
+    if not whole["own"]:
+        del whole["own"]
     for step in (*whole["first"], *whole["again"]):
         step.pop("line", None)
         if step["steer"] is None:

@@ -114,7 +114,10 @@ def prepare(
         strategies.check_names(strategy, set(task.ask(examples[0])))
         strategies.check_given(strategy, len(examples[0].turns), task.name)
     asked = {
-        spec.models[name] for spec, each in zip(specs, loaded, strict=True) for name in each.asked
+        spec.models[name]
+        for spec, each in zip(specs, loaded, strict=True)
+        for name in each.asked
+        if name in spec.models
     }
     opened = _opened(asked if model is not None else {specs[0].model, *asked})
     try:
@@ -160,11 +163,14 @@ def _arms(
     check_own(Own(task.outcome, task.values, task.figures))
     data = data_fingerprint(task)
     for spec, strategy in zip(specs, loaded, strict=True):
-        bound = {name: spec.models[name] for name in sorted(strategy.asked)}
-        others = {name: facts[each] for name, each in bound.items()}
+        others = {
+            name: facts[spec.models[name]] if name in spec.models else main
+            for name in sorted(strategy.asked)
+        }
+        bound = {name: spec.models.get(name, spec.model) for name in others}
         update = {
             "model": _resolved(spec.model, main),
-            "models": {name: _resolved(each, facts[each]) for name, each in bound.items()},
+            "models": {name: _resolved(each, others[name]) for name, each in bound.items()},
             "concepts": {name: concept.place for name, concept in concepts.items()},
             "margins": margins(
                 task.outcome, spec.margins, bool(task.examples()[0].choices), spec.samples.k > 0
@@ -276,7 +282,7 @@ def _check_name(strategy: Strategy, asked_for: str) -> None:
 
 def _check_bound(strategy: Strategy, spec: RunSpec) -> None:
     for name, line in strategy.asked.items():
-        if name not in spec.models:
+        if name not in spec.models and name not in strategy.own:
             bound = f": {nearest(name, spec.models)}" if spec.models else ""
             raise UserError(
                 f"{strategy.path}:{line}: this step asks a model called {name!r}; say which one "

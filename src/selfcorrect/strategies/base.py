@@ -117,6 +117,8 @@ class Strategy:
         parameters: what its parameters were set to.
         oracle: a controlled intervention that uses the truth; never ranked as a method.
         max_rounds: the strategy has no more rounds than this (``baseline``: 1), or ``None``.
+        own: names that steps use in ``from`` and that mean the run's own model, in a transcript of
+            its own, where the run binds no other model to them.
         path: the file it was read from, for errors.
     """
 
@@ -129,6 +131,7 @@ class Strategy:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     oracle: bool = False
     max_rounds: int | None = None
+    own: tuple[str, ...] = ()
     path: str = field(default="", compare=False)
 
     @property

@@ -113,6 +113,7 @@ def parse(text: str, path: str | Path, parameters: Mapping[str, Any] | None = No
             ("first", 0, "elicit"), "round 1 must begin with a step that says something"
         )
     stop = _stop(file, top, resolved, used)
+    own = _own(file, top, {step.source for step in (*first, *again)})
     if unused := sorted(set(resolved) - used):
         raise file.error(("parameters", unused[0]), f"the parameter {unused[0]!r} is used nowhere")
     check_flow(
@@ -131,6 +132,7 @@ def parse(text: str, path: str | Path, parameters: Mapping[str, Any] | None = No
         parameters=resolved,
         oracle=top.get("oracle", False),
         max_rounds=max_rounds,
+        own=own,
         path=str(path),
     )
 
@@ -277,6 +279,21 @@ def _stop(
     if "unchanged" not in values:
         raise file.error(("stop",), "[stop] needs `unchanged`, a number of rounds")
     return Stop(values["unchanged"])
+
+
+def _own(file: File, top: Mapping[str, Any], asked: set[str | None]) -> tuple[str, ...]:
+    """The names of ``[models]``: who speaks under them where a run doesn't say."""
+    for name, value in top.get("models", {}).items():
+        place = ("models", name)
+        if value != "own":
+            raise file.error(
+                place,
+                f'{name} must be "own", the run\'s own model in a transcript of its own, not '
+                f"{shown(value)}; another model is bound by the run, with models.{name}=MODEL",
+            )
+        if name not in asked:
+            raise file.error(place, f"no step has from = {name!r}")
+    return tuple(sorted(top.get("models", {})))
 
 
 # --- what a task offers ------------------------------------------------------------------------

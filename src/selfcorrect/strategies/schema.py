@@ -102,6 +102,7 @@ TOP: Mapping[str, Check] = {
     "source": _TEXT,
     "oracle": _BOOL,
     "max_rounds": _COUNT,
+    "models": ('a table such as { feedback = "own" }', lambda v: isinstance(v, dict)),
     "parameters": ("a table", lambda v: isinstance(v, dict)),
     "first": ("steps, each a [[first]] table", lambda v: _tables(v)),
     "again": ("steps, each an [[again]] table", lambda v: _tables(v)),

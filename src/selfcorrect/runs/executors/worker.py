@@ -66,8 +66,10 @@ class Worker:
         own = model or there.get(main) or open_model(main)
         if model is None:  # one that was given may be another than its name says
             there[main] = own
-        for spec in (other for arm in setup.arms.values() for other in arm.spec.models.values()):
-            there[spec] = there.get(spec) or open_model(spec)
+        for arm in setup.arms.values():
+            for name, spec in arm.spec.models.items():
+                if not arm.is_own(name):
+                    there[spec] = there.get(spec) or open_model(spec)
         for concept in setup.concepts:
             check_model(concept, own)
         recorder = Recorder(setup.concepts) if setup.concepts else None
@@ -110,7 +112,10 @@ class Worker:
 
     def _bound(self, arm: Arm) -> dict[str, Model]:
         """The further models of an arm, by their names in it."""
-        return {name: self.others[spec] for name, spec in arm.spec.models.items()}
+        return {
+            name: self.model if arm.is_own(name) else self.others[spec]
+            for name, spec in arm.spec.models.items()
+        }
 
     def through(self, job: Job, examples: Sequence[Example], observer: Observer | None) -> Taken:
         """Take some of a job's examples through all rounds of its arms."""
