@@ -8,7 +8,7 @@ through the model once.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -163,7 +163,7 @@ class Encoder:
         return found
 
 
-def read_arm(opened: Opened, arm: str, run: Run, parts: Parts, say: Any) -> Read:
+def read_arm(opened: Opened, arm: str, run: Run, parts: Parts, say: Callable[[], object]) -> Read:
     """All readings of an arm's dialogues, in every round.
 
     Args:
@@ -180,50 +180,101 @@ def read_arm(opened: Opened, arm: str, run: Run, parts: Parts, say: Any) -> Read
     pages = {name: strategies.load(name) for name in ARMS}
     task = run.task or task_of(run.spec)
     known = {example.id: example for example in task.examples()}
+    missing = next((d.example for d in dialogues if d.example not in known), None)
+    if missing is not None:
+        raise UserError(
+            f"the example {missing!r} of the run isn't in its data any more: run the study again."
+        )
+
+    def about(dialogue: Recorded) -> About:
+        example = known[dialogue.example]
+        worded = Worded(pages, task.ask(example), run.spec.system)
+        return About(worded, tuple(task.labels(example)))
+
+    return read_dialogues(opened, arm, dialogues, about, parts, say)
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a dialogue's example.
+
+    Attributes:
+        worded: how the arms word it.
+        labels: of its options; none where its answers are free texts.
+    """
+
+    worded: Worded
+    labels: tuple[str, ...]
+
+
+def read_dialogues(
+    opened: Opened,
+    arm: str,
+    dialogues: Sequence[Recorded],
+    about: Callable[[Recorded], About],
+    parts: Parts,
+    say: Callable[[], object],
+) -> Read:
+    """All readings of dialogues; ``about`` tells of the example of each. See :func:`read_arm`."""
     encoder = Encoder(opened)
     concept = next(iter(opened.concepts.values()))
     free = stock(opened.model.name, concept.figures.get("words", ()), concept.name)
-    count = opened.model.vocabulary.template.content
+    content = opened.model.vocabulary.template.content
     lengths: list[tuple[int, int]] = []
 
     def neutral(text: str, key: str) -> str:
-        other = as_long(text, lambda words: len(count(words)), free, key)
-        lengths.append((len(count(text)), len(count(other))))
+        other = as_long(text, lambda words: len(content(words)), free, key)
+        lengths.append((len(content(text)), len(content(other))))
         return other
 
-    cells: list[tuple[int, int, str, Any]] = []
-    measured: list[tuple[int, int]] = []
+    cells: list[Any] = []
+    measured: list[Any] = []
     for start in range(0, len(dialogues), _TOGETHER):
-        some = dialogues[start : start + _TOGETHER]
         key = f"{arm}-{start}"
-        if key not in parts.done:
-            lengths.clear()
-            rows: list[tuple[int, int, str, Shown, tuple[str, ...]]] = []
-            for at, dialogue in enumerate(some, start):
-                worded = Worded(pages, task.ask(known[dialogue.example]), run.spec.system)
-                labels = tuple(task.labels(known[dialogue.example]))
-                rows += _rows(worded, arm, dialogue, at, labels, neutral)
-            told = encoder.read([row[3] for row in rows], [row[4] for row in rows])
-            found: Any = [
-                [*row[:3], None if each is None else [_packed(each[0]), *each[1:]]]
-                for row, each in zip(rows, told, strict=True)
-            ]
-            found = [found, [list(pair) for pair in lengths]]
-            parts.keep(key, found)
-        else:
+        if key in parts.done:
             found = parts.done[key]
-        cells += [tuple(cell) for cell in found[0]]
-        measured += [tuple(pair) for pair in found[1]]
+        else:
+            lengths.clear()
+            rows: list[_Row] = []
+            for at, dialogue in enumerate(dialogues[start : start + _TOGETHER], start):
+                rows += _rows(about(dialogue), arm, dialogue, at, neutral)
+            told = encoder.read([row.shown for row in rows], [row.options for row in rows])
+            each = [
+                [row.at, row.number, row.name, t and [_packed(t[0]), *t[1:]]]
+                for row, t in zip(rows, told, strict=True)
+            ]
+            found = [each, [list(pair) for pair in lengths]]
+            parts.keep(key, found)
+        cells += found[0]
+        measured += found[1]
         say()
     shape = len(opened.concepts), opened.layers
     return _gathered(dialogues, cells, measured, shape)
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A reading of a dialogue.
+
+    Attributes:
+        at: the dialogue's place.
+        number: of the round.
+        name: of the reading.
+        shown: to the model.
+        options: whose likelihoods are read.
+    """
+
+    at: int
+    number: int
+    name: str
+    shown: Shown
+    options: tuple[str, ...]
+
+
 def _rows(
-    worded: Worded, arm: str, dialogue: Recorded, at: int, labels: tuple[str, ...], neutral: Any
-) -> Iterator[tuple[int, int, str, Shown, tuple[str, ...]]]:
-    """The readings of a dialogue: its place, round, name, transcript, and the options there."""
-    last = worded.shown(dialogue, [arm] * len(dialogue.rounds))
+    about: About, arm: str, dialogue: Recorded, at: int, neutral: Callable[[str, str], str]
+) -> Iterator[_Row]:
+    last = about.worded.shown(dialogue, [arm] * len(dialogue.rounds))
     if last.messages != dialogue.shown:
         raise UserError(
             f"the dialogue of example {dialogue.example!r} isn't worded as the arm {arm} words it "
@@ -231,15 +282,15 @@ def _rows(
         )
     for number in range(1, len(dialogue.rounds) + 1):
         said = dialogue.rounds[number - 1]["answer"]
-        for name, shown in readings(worded, arm, dialogue, number, neutral).items():
+        for name, shown in readings(about.worded, arm, dialogue, number, neutral).items():
             free = (said.removeprefix(shown.prefill),) if said.removeprefix(shown.prefill) else ()
-            yield at, number, name, shown, labels or free
+            yield _Row(at, number, name, shown, about.labels or free)
 
 
 def _gathered(
     dialogues: Sequence[Recorded],
-    cells: Sequence[tuple[int, int, str, Any]],
-    lengths: Sequence[tuple[int, int]],
+    cells: Sequence[Any],
+    lengths: Sequence[Any],
     shape: tuple[int, int],
 ) -> Read:
     cosines: dict[tuple[int, str], NDArray[np.float32]] = {}

@@ -136,8 +136,8 @@ def _factors_finding(result: Result) -> str:
     some = next(iter(rows.values()))
     return (
         f"Over the eight arms as they were, the effects on the activation in {SITES[site]} "
-        f"are: {', '.join(mains)}; {which} ({sized(some)}). These are effects of having words there "
-        "as well."
+        f"are: {', '.join(mains)}; {which} ({sized(some)}). These are effects of having words "
+        "there as well."
     )
 
 
