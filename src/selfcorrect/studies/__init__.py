@@ -16,6 +16,7 @@ _STUDIES = [
     "construct",
     "convergence",
     "injection",
+    "innate",
     "joint",
     "mechanism",
     "steering",

@@ -43,13 +43,13 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     from selfcorrect.studies.mechanism.analysis import chosen_sites
 
     chosen_sites(settings["site"])
-    spec = worded(sized(spec, settings, _QUICK), "mechanism")
+    spec = with_states(sized(spec, settings, _QUICK), "mechanism")
     if "rounds" not in spec.model_fields_set and not settings["quick"]:
         spec = spec.model_copy(update={"rounds": _ROUNDS})
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 
 
-def worded(spec: RunSpec, name: str) -> RunSpec:
+def with_states(spec: RunSpec, name: str) -> RunSpec:
     """A spec whose records can be read again, state by state.
 
     Raises:

@@ -15,6 +15,7 @@ from selfcorrect.measures.activations import by_layer
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import Estimate, mean, p_of
 from selfcorrect.measures.paired import holm
+from selfcorrect.runs import Run
 from selfcorrect.studies.able import told
 from selfcorrect.studies.base import Inputs, Parts, Preflight, Result
 from selfcorrect.studies.convergence.analysis import ACTIVATION_MARGIN
@@ -22,6 +23,7 @@ from selfcorrect.studies.mechanism.measure import Opened, Read, opened, parts_of
 from selfcorrect.studies.mechanism.transcripts import ARMS, COT, FEEDBACK, INSTRUCTION
 from selfcorrect.studies.series import Series, series
 
+Reads = dict[str, Read]
 #: Of the depth: from and to where the readings are summed up.
 UPPER = 0.47, 0.88
 #: Chains of readings; each link is seen from the first.
@@ -57,7 +59,7 @@ def analyse(inputs: Inputs) -> Result:
     arms: Series = inputs.preflight.data
     sites = chosen_sites(inputs.settings["site"])
     with opened(inputs.runs["neutral"], sites) as inside:
-        reads = read_all(inside, inputs)
+        reads = read_all(inside, {arm: inputs.runs[arm] for arm in ARMS}, inputs.parts)
         aurocs = {site: inside.concepts[site].figures.get("nested") for site in sites}
         concept = inside.concepts[sites[0]]
     last = arms.main.rounds[-1]
@@ -91,10 +93,16 @@ def chosen_sites(given: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(site for site in SITES if not given or site in given)
 
 
-def read_all(inside: Opened, inputs: Inputs) -> dict[str, Read]:
-    """All readings of all arms, with how far they are."""
-    done, every = 0, sum(parts_of(inputs.runs[arm]) for arm in ARMS)
-    parts: Parts = inputs.parts
+def read_all(inside: Opened, runs: Mapping[str, Run], parts: Parts, key: str = "") -> Reads:
+    """All readings of these runs, by arm, with how far they are.
+
+    Args:
+        inside: their model and its concepts.
+        runs: by arm.
+        parts: keeps what is finished.
+        key: stands before the parts' own, where several models are read.
+    """
+    done, every = 0, sum(parts_of(run) for run in runs.values())
     parts.progress(0, every)
 
     def one_more() -> None:
@@ -102,11 +110,11 @@ def read_all(inside: Opened, inputs: Inputs) -> dict[str, Read]:
         done += 1
         parts.progress(done, every)
 
-    return {arm: read_arm(inside, arm, inputs.runs[arm], parts, one_more) for arm in ARMS}
+    return {arm: read_arm(inside, arm, run, parts, one_more, key) for arm, run in runs.items()}
 
 
 class Aligned:
-    """The readings of all arms on the examples that all have.
+    """The readings of some arms on the examples that all have.
 
     Attributes:
         clusters: of each example [D].
@@ -171,7 +179,9 @@ def measured(reads: Mapping[str, Read], sites: Sequence[str], last: int) -> Resu
         "layers": layers,
         "upper": [first, final],
         "last": last,
-        "parts": _parts(all_arms, sites, inner, last),
+        "parts": parts_of_dialogue(
+            all_arms, sites, inner, last, with_factor(FEEDBACK), with_factor(COT)
+        ),
         "chains": {name: _chain(all_arms, name, sites, inner, last) for name in CHAINS},
         "factors": _factors(all_arms, sites, inner, last),
         "likelihood": likelihood(all_arms, last),
@@ -179,20 +189,34 @@ def measured(reads: Mapping[str, Read], sites: Sequence[str], last: int) -> Resu
     }
 
 
-def with_factor(*factors: str, no: str = "") -> list[str]:
-    """The arms that have all of these factors, and not that one."""
-    return [a for a, has in ARMS.items() if has.issuperset(factors) and no not in has]
+def with_factor(*factors: str) -> list[str]:
+    """The arms that have all of these factors."""
+    return [arm for arm, has in ARMS.items() if has.issuperset(factors)]
 
 
-def _parts(data: Aligned, sites: Sequence[str], inner: slice, last: int) -> Result:
-    """What each part of a dialogue does, beyond neutral words, and with them."""
+def parts_of_dialogue(
+    data: Aligned,
+    sites: Sequence[str],
+    inner: slice,
+    last: int,
+    advised: Sequence[str],
+    reasoned: Sequence[str],
+) -> Result:
+    """What each part of a dialogue does, beyond neutral words, and with them.
+
+    Args:
+        data: of ``intrinsic``, ``neutral`` and the arms below.
+        sites: in the order of the readings' own.
+        inner: the layers of which the mean is taken.
+        last: the round in which feedback and rationale are looked at.
+        advised, reasoned: the arms with feedback, and with a rationale.
+    """
 
     def upper(arms: Sequence[str], number: int, name: str) -> Floats:
         return np.asarray(data.cosines(arms, number, name)[:, :, inner].mean(axis=2))
 
     found: dict[str, Any] = {}
     kept: dict[tuple[str, str], Estimate] = {}
-    advised, reasoned = with_factor(FEEDBACK), with_factor(COT)
     readings = {
         INSTRUCTION: (
             upper(["intrinsic"], 1, "input"),

@@ -163,7 +163,9 @@ class Encoder:
         return found
 
 
-def read_arm(opened: Opened, arm: str, run: Run, parts: Parts, say: Callable[[], object]) -> Read:
+def read_arm(
+    opened: Opened, arm: str, run: Run, parts: Parts, say: Callable[[], object], key: str = ""
+) -> Read:
     """All readings of an arm's dialogues, in every round.
 
     Args:
@@ -172,6 +174,7 @@ def read_arm(opened: Opened, arm: str, run: Run, parts: Parts, say: Callable[[],
         run: the arm's.
         parts: keeps what is finished.
         say: called after each part.
+        key: stands before the parts' own.
 
     Raises:
         UserError: the task's data have changed, or a dialogue lacks what the arm puts in.
@@ -191,7 +194,7 @@ def read_arm(opened: Opened, arm: str, run: Run, parts: Parts, say: Callable[[],
         worded = Worded(pages, task.ask(example), run.spec.system)
         return About(worded, tuple(task.labels(example)))
 
-    return read_dialogues(opened, arm, dialogues, about, parts, say)
+    return read_dialogues(opened, arm, dialogues, about, parts, say, key)
 
 
 @dataclass(frozen=True)
@@ -214,6 +217,7 @@ def read_dialogues(
     about: Callable[[Recorded], About],
     parts: Parts,
     say: Callable[[], object],
+    key: str = "",
 ) -> Read:
     """All readings of dialogues; ``about`` tells of the example of each. See :func:`read_arm`."""
     encoder = Encoder(opened)
@@ -230,9 +234,9 @@ def read_dialogues(
     cells: list[Any] = []
     measured: list[Any] = []
     for start in range(0, len(dialogues), _TOGETHER):
-        key = f"{arm}-{start}"
-        if key in parts.done:
-            found = parts.done[key]
+        part = f"{key}{arm}-{start}"
+        if part in parts.done:
+            found = parts.done[part]
         else:
             lengths.clear()
             rows: list[_Row] = []
@@ -244,7 +248,7 @@ def read_dialogues(
                 for row, t in zip(rows, told, strict=True)
             ]
             found = [each, [list(pair) for pair in lengths]]
-            parts.keep(key, found)
+            parts.keep(part, found)
         cells += found[0]
         measured += found[1]
         say()
