@@ -101,7 +101,7 @@ STUDY = Study(
         ANYWAY,
     ],
     plan=plan,
-    fixed=("strategy",),
+    fixed=("strategy", "steer"),
     preflight=_preflight,
     analyse=_analyse,
     sheet=sheet,
