@@ -18,7 +18,7 @@ from selfcorrect.converse.record import (
 )
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Likelihood, Model, Steer
-from selfcorrect.strategies import Steering, placeholders, render
+from selfcorrect.strategies import MAX_TOKENS, Steering, placeholders, render
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
 
 #: Names in a template with which the example's images are shown.
@@ -67,6 +67,12 @@ class Dialogue:
         answer = self.answer or Answer("", problem="empty")
         p = tuple(option_p(self.options)) or None
         return replace(answer, probabilities=p, before=self.before)
+
+    @property
+    def response(self) -> str:
+        """The latest rationale, where there is one, and the latest answer."""
+        kinds = ("rationale", "answer")
+        return "\n\n".join(self.replies[kind] for kind in kinds if kind in self.replies)
 
     def meets(self, when: Mapping[str, str]) -> bool:
         """Whether its latest replies are those that a step names."""
@@ -154,6 +160,7 @@ class Setting:
         samples: what is drawn beside every answer of the model.
         recorder: reads concepts where it answers.
         steers: what the model is given for the steers that strategies state.
+        max_tokens: of a reply, by kind, where they aren't the task's.
     """
 
     model: Model
@@ -164,6 +171,11 @@ class Setting:
     samples: Samples = NO_SAMPLES
     recorder: Recorder | None = None
     steers: Mapping[Steering, Steer | None] = field(default_factory=dict)
+    max_tokens: Mapping[str, int] = field(default_factory=dict)
+
+    def most(self, kind: str) -> int:
+        """Tokens that a reply of a kind may have where its step doesn't say."""
+        return {**MAX_TOKENS, **self.task.max_tokens, **self.max_tokens}[kind]
 
     @property
     def start(self) -> list[Message]:

@@ -8,10 +8,18 @@ from dataclasses import replace
 
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting
 from selfcorrect.converse.draws import ask_truth, draw_apart, seed_of, take_samples, with_samples
-from selfcorrect.converse.record import OWN_MODEL, choice_step, reply_step, steered_note, told
+from selfcorrect.converse.record import (
+    NO_FEEDBACK,
+    OWN_MODEL,
+    choice_step,
+    reply_step,
+    steered_note,
+    told,
+)
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Reply, Request
-from selfcorrect.strategies import MAX_TOKENS, Step
+from selfcorrect.models.function import Function
+from selfcorrect.strategies import Step
 from selfcorrect.tasks.base import Answer
 
 
@@ -26,22 +34,25 @@ def elicit(
         taking: the dialogues that take the step.
     """
     kind = str(step.elicit)
-    conversation = batch.conversations[step.source]
     requests = [
         _request(dialogue, step, number, at, setting) if takes else None
         for dialogue, takes in zip(batch.dialogues, taking, strict=True)
     ]
     plainly = not step.choices and step.samples == 1
-    if kind == "answer" and not plainly:
-        draw_apart(conversation, batch.dialogues, requests, number, setting)
-    if step.choices:
-        choose = _choose if step.steer is None else _choose_steered
-        replies = choose(conversation, step.choices, requests)
-    elif step.samples > 1:
-        replies = _sample(conversation, step, number, at, batch.dialogues, requests, setting)
+    speaker = setting.speaker(step.source)
+    if isinstance(speaker, Function):
+        replies = _advice(speaker, batch.dialogues, requests, number, setting)
     else:
-        replies = list(conversation.elicit(requests))
-    speaker = setting.speaker(step.source).name
+        conversation = batch.conversations[step.source]
+        if kind == "answer" and not plainly:
+            draw_apart(conversation, batch.dialogues, requests, number, setting)
+        if step.choices:
+            choose = _choose if step.steer is None else _choose_steered
+            replies = choose(conversation, step.choices, requests)
+        elif step.samples > 1:
+            replies = _sample(conversation, step, number, at, batch.dialogues, requests, setting)
+        else:
+            replies = list(conversation.elicit(requests))
     for dialogue, request, reply in zip(batch.dialogues, requests, replies, strict=True):
         if request is None or reply is None:
             continue
@@ -52,12 +63,16 @@ def elicit(
         shown = step.source is None and not failed
         if step.choices and not failed:
             dialogue.steps.append(
-                choice_step(kind, speaker, text, prefill, reply, shown=shown, choices=step.choices)
+                choice_step(
+                    kind, speaker.name, text, prefill, reply, shown=shown, choices=step.choices
+                )
             )
         else:
-            dialogue.steps.append(reply_step(kind, speaker, text, prefill, reply, shown=shown))
+            dialogue.steps.append(reply_step(kind, speaker.name, text, prefill, reply, shown=shown))
         dialogue.notes += told(reply)
-        if step.source is not None and setting.speaker(step.source) is setting.model:
+        if kind == "feedback" and not text.strip() and not failed:
+            dialogue.notes.append(NO_FEEDBACK)
+        if step.source is not None and speaker is setting.model:
             dialogue.notes.append(OWN_MODEL)
         if step.steer is not None:
             dialogue.notes.append(steered_note(step.steer))
@@ -75,14 +90,36 @@ def elicit(
                 take_samples(dialogue, request, reply, setting)
     if kind == "answer" and setting.samples.p_true:
         answered = [takes and d.answered for takes, d in zip(taking, batch.dialogues, strict=True)]
-        ask_truth(conversation, batch.dialogues, answered)
+        ask_truth(batch.conversations[step.source], batch.dialogues, answered)
+
+
+def _advice(
+    function: Function,
+    dialogues: Sequence[Dialogue],
+    requests: Sequence[Request | None],
+    number: int,
+    setting: Setting,
+) -> list[Reply | None]:
+    """What a function says of each response."""
+    return [
+        None
+        if request is None
+        else function.advise(
+            dialogue.texts["question"],
+            dialogue.response,
+            request.max_tokens,
+            setting.model.count,
+            f"example {dialogue.example.id!r} in round {number}",
+        )
+        for request, dialogue in zip(requests, dialogues, strict=True)
+    ]
 
 
 def _request(dialogue: Dialogue, step: Step, number: int, at: int, setting: Setting) -> Request:
     kind = str(step.elicit)
     request = Request(
         prefill=dialogue.says(step.prefill, number),
-        max_tokens=step.max_tokens or setting.task.max_tokens.get(kind, MAX_TOKENS[kind]),
+        max_tokens=step.max_tokens or setting.most(kind),
         temperature=step.temperature,
         seed=seed_of(setting.seed, dialogue.example.id, number, at, 0),
         options=dialogue.labels if kind == "answer" else (),

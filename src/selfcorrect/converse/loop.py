@@ -7,6 +7,7 @@ isn't the arm's doing who came first.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -36,6 +37,7 @@ from selfcorrect.converse.record import (
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Message
 from selfcorrect.models.base import Conversation, Model, Steer
+from selfcorrect.models.function import Function
 from selfcorrect.strategies import KINDS, Steering, Step, Strategy, check_given, check_names
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
 
@@ -70,8 +72,10 @@ def converse(
     samples: Samples = NO_SAMPLES,
     recorder: Recorder | None = None,
     steers: Mapping[Steering, Steer | None] | None = None,
+    max_tokens: Mapping[str, int] | None = None,
     on_round: OnRound | None = None,
     on_encoded: Callable[[int], None] | None = None,
+    on_asked: Callable[[str, float], None] | None = None,
 ) -> dict[str, list[Record]]:
     """Take a chunk of examples through all rounds of every arm.
 
@@ -85,9 +89,11 @@ def converse(
         recorder: reads concepts in the passes that elicit its answers.
         steers: what the model is given for the steers that the strategies state; ``None`` for one
             that only stands in for a model.
+        max_tokens: that a reply may have, by kind, where a step doesn't say; else the task says.
         on_round: called as each arm finishes each round.
         on_encoded: called with the tokens that went through the models in a round; one that several
             arms share is counted once.
+        on_asked: called with the name of a ``from`` and the seconds that its replies took.
 
     Returns:
         Per arm its records (the columns of ``records.SCHEMA``), by example as they stand in
@@ -113,7 +119,7 @@ def converse(
             on_round(arm.name, number, rows)
 
     def through(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> list[Record]:
-        rows = _round(batch, strategy, number, setting)
+        rows = _round(batch, strategy, number, setting, on_asked)
         if on_encoded:
             on_encoded(sum(row["encoded"] + row["sampled"] for row in rows))
         return rows
@@ -124,7 +130,14 @@ def converse(
         for place, group in enumerate(groups):
             own = root if place == len(groups) - 1 else root.branch()
             batch = Batch([dialogue.copy() for dialogue in fresh], {None: own})
-            told = (group[0].system, group[0].others, samples, recorder, steers or {})
+            told = (
+                group[0].system,
+                group[0].others,
+                samples,
+                recorder,
+                steers or {},
+                max_tokens or {},
+            )
             setting = Setting(model, task, seed, *told)
             own.restart([setting.start] * len(fresh))
             first = through(batch, group[0].strategy, 1, setting)
@@ -241,7 +254,13 @@ def _same_first_round(one: Arm, other: Arm) -> bool:
     )
 
 
-def _round(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> list[Record]:
+def _round(
+    batch: Batch,
+    strategy: Strategy,
+    number: int,
+    setting: Setting,
+    on_asked: Callable[[str, float], None] | None,
+) -> list[Record]:
     """All steps of one round; returns its records."""
     for dialogue in batch.dialogues:
         dialogue.steps, dialogue.notes, dialogue.answered = [], [], False
@@ -256,14 +275,20 @@ def _round(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> l
         ]
         if not any(taking):
             continue
-        if step.source not in batch.conversations:
+        is_function = isinstance(setting.speaker(step.source), Function)
+        if is_function and step.say is not None:
+            continue  # a function isn't told what a model would be
+        if not is_function and step.source not in batch.conversations:
             batch.conversations[step.source] = _opened(batch, setting, step.source)
         if step.given:
             enter(batch, number, setting)
         elif step.say is not None:
             _say(batch, step, step.say, number, taking)
         else:
+            started = time.perf_counter()
             elicit(batch, step, number, at, setting, taking)
+            if on_asked and step.source is not None:
+                on_asked(step.source, time.perf_counter() - started)
     for dialogue in batch.dialogues:
         _settle(dialogue, number)
     pairs = [(dialogue.example, dialogue.answered_with) for dialogue in batch.dialogues]

@@ -37,6 +37,7 @@ OVERFLOWED = Note(
 )
 KEPT = Note("kept", "no new answer in this round: the earlier one stands")
 ENDED = Note("ended", "the dialogue holds no such round: its last answer stands")
+NO_FEEDBACK = Note("no feedback", "what was asked for as feedback came back empty")
 OWN_MODEL = Note(
     "own model",
     "what another model may be asked for came from the run's own, in a transcript of its own",

@@ -17,6 +17,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs import Prepared, open_run
 from selfcorrect.runs.arms import labels
+from selfcorrect.runs.costs import prices_of
 
 #: Share of a plain matrix product's rate that a run reaches, all parameters and the longest replies
 #: counted. The bundled model in bfloat16 on one core: .98, as packed weights, shared beginnings and
@@ -81,13 +82,19 @@ def estimate(
 
 
 def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], counted: int) -> float | None:
-    """What a server would charge, all of every prompt paid for."""
-    if ready.spec.model.price is None:
-        return None
-    steps = [step for records in rows.values() for row in records for step in row["steps"]]
-    prompt, generated = ready.spec.model.price
-    each = sum(step["prompt_tokens"] * prompt + step["generated"] * generated for step in steps)
-    return float(each / 1e6 / counted * ready.wanted)
+    """What servers would charge, all of every prompt paid for; ``None`` where nothing is paid for,
+    or not all prices are stated."""
+    total, known = 0.0, False
+    for arm in ready.arms:
+        if (prices := prices_of(arm.spec)) is None:
+            if any(model.is_served for model in (arm.spec.model, *arm.spec.models.values())):
+                return None
+            continue
+        known = True
+        for step in (step for row in rows[arm.folder] for step in row["steps"]):
+            prompt, generated = prices.get(step["speaker"], (0.0, 0.0))
+            total += step["prompt_tokens"] * prompt + step["generated"] * generated
+    return total / 1e6 / counted * ready.wanted if known else None
 
 
 def _seconds(ready: Prepared, tokens: int, out: Path) -> tuple[float | None, str]:

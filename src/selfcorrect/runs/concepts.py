@@ -16,7 +16,8 @@ from selfcorrect.errors import UserError
 from selfcorrect.models import kind_of
 from selfcorrect.models.base import Model, Steer
 from selfcorrect.runs.identity import ModelFacts
-from selfcorrect.runs.spec import ModelSpec, RunSpec
+from selfcorrect.runs.model_spec import ModelSpec
+from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies import Steering, Strategy
 
 _LOG = logging.getLogger("selfcorrect")

@@ -94,6 +94,8 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
     }
     if spec.samples.k or spec.samples.p_true:
         deciding["samples"] = spec.samples.model_dump()
+    if spec.max_tokens:
+        deciding["max_tokens"] = dict(spec.max_tokens)
     if facts.concepts:
         deciding["concepts"] = dict(facts.concepts)
     return _digest(deciding)

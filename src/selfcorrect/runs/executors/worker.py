@@ -20,11 +20,12 @@ from selfcorrect.runs.executors.base import (
     Rows,
     Setup,
     Taken,
+    added,
     rows_at,
 )
+from selfcorrect.runs.model_spec import ModelSpec
 from selfcorrect.runs.pieces import Piece, piece_bytes, timing_note
 from selfcorrect.runs.prepare import open_model
-from selfcorrect.runs.spec import ModelSpec
 from selfcorrect.runs.tally import Graded, tally
 from selfcorrect.strategies import Steering
 from selfcorrect.tasks.base import Example
@@ -128,6 +129,9 @@ class Worker:
         def on_encoded(tokens: int) -> None:
             taken.encoded += tokens
 
+        def on_asked(name: str, seconds: float) -> None:
+            taken.asked = added(taken.asked, {name: seconds})
+
         arms = [
             loop.Arm(name, arm.strategy, arm.spec.rounds, arm.spec.system, self._bound(arm))
             for name, arm in ((name, self.setup.arms[name]) for name in job.arms)
@@ -142,8 +146,10 @@ class Worker:
                 samples=drawn(self.setup.shared),
                 recorder=self.recorder,
                 steers=self.steers,
+                max_tokens=self.setup.shared.max_tokens,
                 on_round=on_round,
                 on_encoded=on_encoded,
+                on_asked=on_asked,
             )
         }
         return taken
@@ -189,5 +195,6 @@ def job_result(job: Job, taken: Taken, seconds: float, batch: int) -> JobResult:
         "arms": list(job.arms),
         "device_batch": batch,
         "encoded": taken.encoded,
+        **({"asked": {k: round(s, 3) for k, s in taken.asked.items()}} if taken.asked else {}),
     }
     return JobResult(job, files, note, graded)
