@@ -26,7 +26,7 @@ from selfcorrect.studies.innate.arms import ARMS, MODELS, arm_of
 from selfcorrect.studies.innate.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import sized
 
-_QUICK = {"limit": 24, "rounds": 2}
+_QUICK = {"limit": 24, "rounds": 2, "max_tokens": {"rationale": 64, "feedback": 64}}
 _ROUNDS = 3
 
 

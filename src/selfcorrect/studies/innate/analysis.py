@@ -42,10 +42,17 @@ def preflight(inputs: Inputs) -> Preflight:
     other = checked(_first(arms, "sibling"), _NEEDS)
     whole = found.found["preflight"]
     whole["why"] += [f"of the sibling: {why}" for why in other["why"]]
-    whole["missing"] = whole["missing"] or other["missing"]
+    unread = [which for which in MODELS if not _reads(arms, which)]
+    whole["why"] += [f"not one of its first answers could be read ({which})" for which in unread]
+    whole["missing"] = whole["missing"] or other["missing"] or bool(unread)
     anyway = bool(inputs.settings["anyway"])
     able = not whole["why"] or (anyway and not whole["missing"])
     return replace(found, able=able, found={**found.found, "able": able, "sibling": other})
+
+
+def _reads(arms: Series, which: str) -> bool:
+    """Whether any first answer, after which feedback is given, could be read."""
+    return bool(np.isfinite(arms.of(arm_of(which, "neutral"), "choice")[:, 0]).any())
 
 
 def _first(arms: Series, which: str) -> Series:

@@ -28,7 +28,7 @@ from selfcorrect.studies.mechanism.sheet import QUESTION, sheet
 from selfcorrect.studies.mechanism.transcripts import ARMS
 from selfcorrect.studies.sizes import sized
 
-_QUICK = {"limit": 24, "rounds": 2}
+_QUICK = {"limit": 24, "rounds": 2, "max_tokens": {"rationale": 64, "feedback": 64}}
 _ROUNDS = 3
 SITE = Option("site", str, None, "Where states are read: residual, attention or mlp; may be given "
               "several times (all three).", metavar="SITE", repeatable=True)  # fmt: skip

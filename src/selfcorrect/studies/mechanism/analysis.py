@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from selfcorrect.concepts.file import SITES
+from selfcorrect.concepts.file import SITES, Concept
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.measures.activations import by_layer
 from selfcorrect.measures.clusters import Floats
@@ -60,7 +60,7 @@ def analyse(inputs: Inputs) -> Result:
     sites = chosen_sites(inputs.settings["site"])
     with opened(inputs.runs["neutral"], sites) as inside:
         reads = read_all(inside, {arm: inputs.runs[arm] for arm in ARMS}, inputs.parts)
-        aurocs = {site: inside.concepts[site].figures.get("nested") for site in sites}
+        aurocs = {site: _auroc(inside.concepts[site]) for site in sites}
         concept = inside.concepts[sites[0]]
     last = arms.main.rounds[-1]
     levels = {
@@ -79,6 +79,15 @@ def analyse(inputs: Inputs) -> Result:
         **measured(reads, sites, last),
         "settings": dict(inputs.settings),
     }
+
+
+def _auroc(concept: Concept) -> Result | None:
+    """How well a concept tells its own texts apart, the layer chosen inside; ``None`` where nobody
+    has said."""
+    told = concept.figures.get("nested")
+    if not isinstance(told, dict):
+        return None
+    return {"value": told.get("auroc"), "low": told.get("low"), "high": told.get("high")}
 
 
 def chosen_sites(given: Sequence[str] | None) -> tuple[str, ...]:
