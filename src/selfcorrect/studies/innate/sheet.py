@@ -180,7 +180,7 @@ def _gains_table(result: Result) -> Table:
 
 
 def _p(row: Result) -> str:
-    return MISSING if row["p_holm"] is None else p_value(row["p_holm"])
+    return p_value(row["p_holm"])
 
 
 def _inside_table(result: Result) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from selfcorrect.report.numbers import MISSING, p_value, short
+from selfcorrect.report.numbers import p_value
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.mechanism.charts import by_layer
 from selfcorrect.studies.words import estimate, sheet_of, sized
@@ -219,8 +219,7 @@ def _parts_table(result: Result) -> Table:
 
 
 def _judged(row: Result) -> Sequence[str]:
-    p = MISSING if row["p_holm"] is None else p_value(row["p_holm"])
-    return estimate(row, signed=True), p, state(row)
+    return estimate(row, signed=True), p_value(row["p_holm"]), state(row)
 
 
 def _chain_table(result: Result, name: str) -> Table:
@@ -260,7 +259,7 @@ def _likelihood_table(result: Result) -> Table:
         for name, row in of.items():
             if row["value"] is None:
                 continue
-            p = MISSING if row["p_holm"] is None else short(row["p_holm"], 3)
+            p = p_value(row["p_holm"])
             rows.append([f"{which}: {name}", estimate(row, signed=True), p])
     note = "In the arms with both. “Beyond neutral words”: while the other stays as it was."
     return Table("By how many nats the NLL is lowered", ["", "nats", "p, Holm"], rows, note)
