@@ -22,6 +22,7 @@ from selfcorrect.records import transcript
 from selfcorrect.runs import Run
 from selfcorrect.runs.identity import task_of
 from selfcorrect.studies.base import Parts
+from selfcorrect.studies.parts import part_key
 
 if TYPE_CHECKING:
     from selfcorrect.models.base import Model
@@ -136,11 +137,12 @@ def trials(
     every = first_answers(run)
     rows: list[list[Any]] = []
     for start in range(0, len(every), _TOGETHER):
-        part = f"{key}accept-{start}"
+        some = every[start : start + _TOGETHER]
+        part = part_key(key, "accept", [each.example for each in some])
         if part in parts.done:
             rows += parts.done[part]
         else:
-            found = _together(model, every[start : start + _TOGETHER])
+            found = _together(model, some)
             parts.keep(part, found)
             rows += found
         say()

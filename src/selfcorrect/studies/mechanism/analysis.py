@@ -13,7 +13,7 @@ from selfcorrect.concepts.file import SITES, Concept
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.measures.activations import by_layer
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.intervals import Estimate, mean, p_of
+from selfcorrect.measures.intervals import Estimate, mean, p_of, proportion
 from selfcorrect.measures.paired import holm
 from selfcorrect.runs import Run
 from selfcorrect.studies.able import told
@@ -63,8 +63,9 @@ def analyse(inputs: Inputs) -> Result:
         aurocs = {site: _auroc(inside.concepts[site]) for site in sites}
         concept = inside.concepts[sites[0]]
     last = arms.main.rounds[-1]
+    level = proportion if arms.outcome.kind == "share" else mean
     levels = {
-        arm: mean(panel.columns["outcome"][:, -1], panel.clusters).table()
+        arm: level(panel.columns["outcome"][:, -1], panel.clusters).table()
         for arm, panel in arms.panels.items()
     }
     return {

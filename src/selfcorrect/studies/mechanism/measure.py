@@ -36,6 +36,7 @@ from selfcorrect.studies.mechanism.transcripts import (
     readings,
     recorded,
 )
+from selfcorrect.studies.parts import part_key
 
 if TYPE_CHECKING:
     from selfcorrect.models.local.model import LocalModel
@@ -223,6 +224,7 @@ def read_dialogues(
     encoder = Encoder(opened)
     concept = next(iter(opened.concepts.values()))
     free = stock(opened.model.name, concept.figures.get("words", ()), concept.name)
+    made_with = [each.fingerprint for each in opened.concepts.values()]
     content = opened.model.vocabulary.template.content
     lengths: list[tuple[int, int]] = []
 
@@ -234,13 +236,14 @@ def read_dialogues(
     cells: list[Any] = []
     measured: list[Any] = []
     for start in range(0, len(dialogues), _TOGETHER):
-        part = f"{key}{arm}-{start}"
+        some = dialogues[start : start + _TOGETHER]
+        part = part_key(key, arm, start, [each.example for each in some], *made_with)
         if part in parts.done:
             found = parts.done[part]
         else:
             lengths.clear()
             rows: list[_Row] = []
-            for at, dialogue in enumerate(dialogues[start : start + _TOGETHER], start):
+            for at, dialogue in enumerate(some, start):
                 rows += _rows(about(dialogue), arm, dialogue, at, neutral)
             told = encoder.read([row.shown for row in rows], [row.options for row in rows])
             each = [
