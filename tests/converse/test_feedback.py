@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+import selfcorrect as sc
 import tiny
 from selfcorrect import models, records, strategies
 from selfcorrect.converse import Arm, converse
+from selfcorrect.models.local.conversation import LocalConversation
+from selfcorrect.runs import make_spec
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +94,41 @@ def test_feedback_reuses_what_the_dialogue_has_encoded(model: Any, task: Any) ->
 def _twin(model: Any) -> Any:
     """The same weights as another object: a model of its own, as far as anyone can see."""
     return copy.copy(model)
+
+
+def test_feedback_for_all_dialogues_is_one_batch(
+    model: Any, task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[tuple[int, int]] = []
+    elicit = LocalConversation.elicit
+
+    def counted(self: Any, requests: Any) -> Any:
+        asked = [request for request in requests if request is not None]
+        batches.append((asked[0].max_tokens, len(asked)))
+        return elicit(self, requests)
+
+    monkeypatch.setattr(LocalConversation, "elicit", counted)
+    _rows(model, task, "feedback")
+    assert batches == [(8, 4), (256, 4), (8, 4), (256, 4), (8, 4)]
+
+
+@pytest.mark.slow
+def test_all_eight_on_the_bundled_model(tmp_path: Path) -> None:
+    names = [strategy for strategy in strategies.names() if _is_cell(strategy)]
+    assert len(names) == 8
+    table = {"task": "sample", "rounds": 3, "limit": 2, "max_tokens": {"rationale": 24,
+             "feedback": 24}}  # fmt: skip
+    specs = [make_spec({**table, "strategy": name}) for name in names]
+    for name, run in zip(names, sc.run_many(specs, out=tmp_path, controls=False, progress=False),
+                         strict=True):  # fmt: skip
+        assert run.complete
+        for row in run.records.iter_rows(named=True):
+            kinds = [step["kind"] for step in row["steps"] if step["kind"] != "say"]
+            later = row["round"] > 1 and "feedback" in name
+            assert kinds == ["feedback"] * later + ["rationale"] * ("cot" in name) + ["answer"]
+            assert row["leak"] in ((True, False) if later else (None,))
+            assert row["key"] is not None or row["problem"]
+
+
+def _is_cell(name: str) -> bool:
+    return name == "neutral" or set(name.split("-")) <= {"intrinsic", "feedback", "cot"}

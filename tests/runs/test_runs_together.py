@@ -75,6 +75,7 @@ def specs(tmp_path_factory: pytest.TempPathFactory) -> list[RunSpec]:
         a_spec(strategy=str(file), models={"critic": one}),
         a_spec(strategy=str(file), models={"critic": two}),
         a_spec(strategy="baseline"),
+        a_spec(strategy="intrinsic-feedback-cot"),
     ]
 
 

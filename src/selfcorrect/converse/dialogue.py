@@ -98,7 +98,7 @@ class Dialogue:
         states under the steer were not finite."""
         self.over, self.answer, self.options = why, Answer("", problem=why), ()
 
-    def row(self, grade: Grade, number: int, *, oracle: bool) -> Record:
+    def row(self, grade: Grade, number: int, *, oracle: bool, leak: bool | None) -> Record:
         """The record of a round."""
         return record(
             self.example,
@@ -112,6 +112,7 @@ class Dialogue:
             self.drawn,
             self.activations,
             oracle=oracle,
+            leak=leak,
         )
 
     def copy(self) -> Dialogue:

@@ -23,6 +23,7 @@ from selfcorrect.converse.dialogue import (
 )
 from selfcorrect.converse.elicit import elicit
 from selfcorrect.converse.given import enter, entry
+from selfcorrect.converse.grading import graded
 from selfcorrect.converse.record import (
     ENDED,
     KEPT,
@@ -39,7 +40,7 @@ from selfcorrect.messages import Message
 from selfcorrect.models.base import Conversation, Model, Steer
 from selfcorrect.models.function import Function
 from selfcorrect.strategies import KINDS, Steering, Step, Strategy, check_given, check_names
-from selfcorrect.tasks.base import Answer, Example, Grade, Task
+from selfcorrect.tasks.base import Example, Task
 
 #: Called as each arm finishes each round, with that round's records.
 OnRound = Callable[[str, int, Sequence[Record]], None]
@@ -125,6 +126,7 @@ def converse(
         return rows
 
     for groups in _alike(arms):
+        _widest_first(groups, task, examples)
         root = model.open(len(fresh))
         alone: list[Record] = []
         for place, group in enumerate(groups):
@@ -247,6 +249,25 @@ def _alike(arms: Sequence[Arm]) -> list[list[list[Arm]]]:
     return list(systems.values())
 
 
+def _widest_first(groups: list[list[Arm]], task: Task, examples: Sequence[Example]) -> None:
+    """Put first the group with whose beginning the others share most, as they find it encoded."""
+    if len(groups) < 3 or not examples:
+        return
+    texts = []
+    for group in groups:
+        messages, _ = beginning(task, examples[0], group[0].strategy, group[0].system)
+        parts = (part for message in messages for part in message.parts)
+        texts.append("\n\n".join(part for part in parts if isinstance(part, str)))
+    shared = [sum(_common(one, other) for other in texts) - len(one) for one in texts]
+    groups.insert(0, groups.pop(shared.index(max(shared))))
+
+
+def _common(one: str, other: str) -> int:
+    """Length of the longest common beginning."""
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
 def _same_first_round(one: Arm, other: Arm) -> bool:
     speakers = {step.source for step in one.strategy.first if step.source is not None}
     return one.strategy.first == other.strategy.first and all(
@@ -291,13 +312,7 @@ def _round(
                 on_asked(step.source, time.perf_counter() - started)
     for dialogue in batch.dialogues:
         _settle(dialogue, number)
-    pairs = [(dialogue.example, dialogue.answered_with) for dialogue in batch.dialogues]
-    grades = setting.task.grade(pairs)
-    _check_grades(setting.task, pairs, grades, number)
-    return [
-        dialogue.row(grade, number, oracle=strategy.oracle)
-        for dialogue, grade in zip(batch.dialogues, grades, strict=True)
-    ]
+    return graded(batch.dialogues, number, setting.task, oracle=strategy.oracle)
 
 
 def _opened(batch: Batch, setting: Setting, source: str | None) -> Conversation:
@@ -309,23 +324,6 @@ def _opened(batch: Batch, setting: Setting, source: str | None) -> Conversation:
     conversation = batch.conversations[None].branch()
     conversation.restart([[] for _ in batch.dialogues])
     return conversation
-
-
-def _check_grades(
-    task: Task, pairs: Sequence[tuple[Example, Answer]], grades: Sequence[Grade], number: int
-) -> None:
-    """Raises UserError for an outcome or a key that isn't what the task has stated."""
-    if len(grades) != len(pairs):
-        raise UserError(f"the task {task.name} graded {len(pairs)} answers {len(grades)} times.")
-    for (example, answer), grade in zip(pairs, grades, strict=True):
-        where = f"the task {task.name}, example {example.id!r} in round {number}"
-        if problem := task.outcome.problem_with(grade.outcome):
-            raise UserError(f"{where}: its {task.outcome.name} {problem}; correct Task.grade.")
-        if answer.key is not None and not isinstance(answer.key, str):
-            raise UserError(
-                f"{where}: the key of an answer is {answer.key!r}, and must be text or None; "
-                "correct Task.read."
-            )
 
 
 def _say(batch: Batch, step: Step, template: str, number: int, taking: Sequence[bool]) -> None:

@@ -161,6 +161,7 @@ class Record(TypedDict):
     generated: int
     drafted: int
     oracle: bool
+    leak: bool | None
     notes: list[NoteRecord]
     values: list[NamedNumber]
     samples: list[SampleRecord]
@@ -289,6 +290,7 @@ def record(
     activations: Sequence[ActivationRecord] = (),
     *,
     oracle: bool,
+    leak: bool | None,
 ) -> Record:
     """The row of one round.
 
@@ -302,6 +304,7 @@ def record(
         drawn: beside the answer.
         activations: of concepts, where it was elicited.
         oracle: whether the strategy uses what only the data know.
+        leak: whether feedback of this round told the answer.
     """
     p = option_p(options)
     replies = [step for step in steps if step["kind"] != "say"]
@@ -331,6 +334,7 @@ def record(
         "generated": sum(step["generated"] for step in replies),
         "drafted": sum(step["drafted"] for step in replies),
         "oracle": oracle,
+        "leak": leak,
         "notes": [{"code": note.code, "text": note.text} for note in dict.fromkeys(notes)],
         "values": _numbers(grade.values),
         "samples": list(drawn.samples),
