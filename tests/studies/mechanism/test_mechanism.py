@@ -97,6 +97,7 @@ def _result(reads: dict[str, Any], sites: tuple[str, ...] = SITES) -> dict[str, 
                       "missing": False, "why": [], **nothing},
         "folders": {}, "n": DIALOGUES, "clusters": 20, "concept": "biased", "layer": 3,
         "sites": list(sites), "outcome": "accuracy", "levels": dict.fromkeys(ARMS, share),
+        "leaked": share,
         "aurocs": {site: {"value": 0.9, "low": 0.4, "high": 1.0} for site in sites},
     }  # fmt: skip
 
@@ -133,6 +134,7 @@ def test_what_each_part_does_beyond_any_words_is_found_where_it_does_it() -> Non
     assert "the feedback moves the activation of “biased” in layers 3 to 6 by −.0" in told
     assert "the rationale lowers it more" in told
     assert "isn't shown to tell its own texts apart" in told
+    assert "In 90 % [80, 95] of the dialogues with feedback it told the answer" in told
 
 
 def _families(seeds: range) -> int:

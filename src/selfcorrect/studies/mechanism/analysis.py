@@ -53,8 +53,8 @@ def analyse(inputs: Inputs) -> Result:
 
     Returns:
         What the preflight found; ``concept``, ``layer``, ``layers``, ``upper`` (first and last),
-        ``sites``; of the concept at each site ``aurocs``; ``outcome`` and ``arms``, its level by
-        arm in the last round; all of :func:`measured`; ``settings``.
+        ``sites``; of the concept at each site ``aurocs``; ``outcome`` and ``levels``, its own by
+        arm in the last round; ``leaked``; all of :func:`measured`; ``settings``.
     """
     arms: Series = inputs.preflight.data
     sites = chosen_sites(inputs.settings["site"])
@@ -77,9 +77,24 @@ def analyse(inputs: Inputs) -> Result:
         "words": list(concept.figures.get("words", ())),
         "outcome": arms.outcome.name,
         "levels": levels,
+        "leaked": leaked(arms),
         **measured(reads, sites, last),
         "settings": dict(inputs.settings),
     }
+
+
+def leaked(arms: Series) -> Result | None:
+    """The share of dialogues in the arms with feedback in which any of it told the answer, as far
+    as somebody can say; ``None`` where nobody can."""
+    panels = [arms.panels[arm] for arm in with_factor(FEEDBACK)]
+    told = [panel.columns["leaked"] for panel in panels if "leaked" in panel.columns]
+    if not told:
+        return None
+    known = np.concatenate([np.isfinite(x).any(axis=1) for x in told])
+    any_of = np.concatenate([(x == 1).any(axis=1) for x in told])
+    clusters = np.concatenate([panel.clusters for panel in panels])
+    e = proportion(np.where(known, any_of, np.nan), clusters)
+    return None if e.value is None else e.table()
 
 
 def _auroc(concept: Concept) -> Result | None:

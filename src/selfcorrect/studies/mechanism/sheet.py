@@ -8,7 +8,7 @@ from typing import Any
 from selfcorrect.report.numbers import p_value
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.mechanism.charts import by_layer
-from selfcorrect.studies.words import estimate, sheet_of, sized
+from selfcorrect.studies.words import estimate, share, sheet_of, sized
 
 QUESTION = "Where is the concept activated: by the goal, by feedback, or by the model's reasons?"
 TITLE = "Mechanism"
@@ -84,6 +84,11 @@ def findings(result: Result) -> Iterator[str]:
     yield _factors_finding(result)
     yield from _likelihood_findings(result)
     yield from _weak(result)
+    if result["leaked"] and result["leaked"]["value"]:
+        yield (
+            f"In {share(result['leaked'])} of the dialogues with feedback it told the answer "
+            f"({sized(result['leaked'])}): what feedback does is then also what a told answer does."
+        )
     read = result["read"]
     if read["left_out"]:
         yield (
@@ -193,11 +198,11 @@ def _listed(texts: Iterable[str]) -> str:
 
 def _lengths(result: Result) -> str:
     read = result["read"]
-    shared = 1 - read["encoded"] / read["tokens"] if read["tokens"] else 0.0
+    saved = 1 - read["encoded"] / read["tokens"] if read["tokens"] else 0.0
     return (
         f"A replaced text has {read['length']:.1f} tokens on average, and the neutral words in its "
         f"place {read['neutral']:.1f}. Of the {read['tokens']:,} tokens of all readings "
-        f"{round(100 * shared)} % were shared with another reading, and encoded once."
+        f"{round(100 * saved)} % were shared with another reading, and encoded once."
     )
 
 
