@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 import read_again as again
 from selfcorrect.errors import UserError
 from selfcorrect.messages.message import BETWEEN
-from selfcorrect.studies.mechanism.measure import Encoder, Opened
+from selfcorrect.models.base import OutOfMemoryError
+from selfcorrect.studies.base import NO_PARTS
+from selfcorrect.studies.mechanism.measure import About, Encoder, Opened, read_dialogues
 from selfcorrect.studies.mechanism.neutral import STOCK, as_long, stock
 from selfcorrect.studies.mechanism.transcripts import ARMS, READINGS, readings, without
 from tiny import ALTERNATING, CHATML
@@ -156,6 +159,35 @@ def test_readings_of_other_models_are_those_of_plain_passes(
 
     which = model(name, template, **more)
     _check(which, again.frames(which, 1))
+
+
+def test_where_memory_is_full_dialogues_are_read_one_at_a_time(monkeypatch: Any) -> None:
+    which, of = again.talked()
+    (dialogue,) = again.dialogues(of, "intrinsic")
+    two = [dialogue, replace(dialogue, example="again")]
+    opened = Opened(which, again.concepts(which))
+
+    def read(dialogues: Sequence[Any]) -> Any:
+        told = About(again.worded(dialogue), ("a", "b", "c"))
+        return read_dialogues(opened, "intrinsic", dialogues, lambda _: told, NO_PARTS, list)
+
+    real, most, sizes = Encoder.read, 5, []
+
+    def full(self: Any, shown: Any, options: Any) -> Any:
+        sizes.append(len(shown))
+        if len(shown) > most:
+            raise OutOfMemoryError("the memory is full.")
+        return real(self, shown, options)
+
+    plainly = read(two)
+    monkeypatch.setattr(Encoder, "read", full)
+    found = read(two)
+    assert sizes == [10, 5, 5]
+    for key, values in plainly.cosines.items():
+        np.testing.assert_allclose(found.cosines[key], values, atol=1e-5)
+    most = 4
+    with pytest.raises(OutOfMemoryError):
+        read(two)
 
 
 # --- neutral words --------------------------------------------------------------------------------

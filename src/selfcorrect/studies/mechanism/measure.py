@@ -21,7 +21,7 @@ from selfcorrect.concepts.activations import Projector
 from selfcorrect.concepts.file import SITES, Concept
 from selfcorrect.concepts.make import at_site
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import Request, Site
+from selfcorrect.models.base import OutOfMemoryError, Request, Site
 from selfcorrect.models.sites import BEFORE_ANSWER
 from selfcorrect.runs import Run
 from selfcorrect.runs.concepts import concepts_of
@@ -118,8 +118,10 @@ def opened(run: Run, sites: Sequence[str] = SITES) -> Iterator[Opened]:
     for site in sites:
         mine = [c for c in given if c.site == site and c.bound.data == given[0].bound.data]
         found[site] = mine[0] if mine else at_site(given[0], model, site)
-    yield Opened(model, found)
-    model.close()
+    try:
+        yield Opened(model, found)
+    finally:
+        model.close()
 
 
 class Encoder:
@@ -245,7 +247,7 @@ def read_dialogues(
             rows: list[_Row] = []
             for at, dialogue in enumerate(some, start):
                 rows += _rows(about(dialogue), arm, dialogue, at, neutral)
-            told = encoder.read([row.shown for row in rows], [row.options for row in rows])
+            told = _told(encoder, rows)
             each = [
                 [row.at, row.number, row.name, t and [_packed(t[0]), *t[1:]]]
                 for row, t in zip(rows, told, strict=True)
@@ -276,6 +278,18 @@ class _Row:
     name: str
     shown: Shown
     options: tuple[str, ...]
+
+
+def _told(encoder: Encoder, rows: Sequence[_Row]) -> list[Any]:
+    """What is read of these; a dialogue at a time where the device has no room for all."""
+    try:
+        return list(encoder.read([row.shown for row in rows], [row.options for row in rows]))
+    except OutOfMemoryError:
+        places = sorted({row.at for row in rows})
+        if len(places) == 1:
+            raise
+        each = [[row for row in rows if row.at == at] for at in places]
+        return [told for some in each for told in _told(encoder, some)]
 
 
 def _rows(
