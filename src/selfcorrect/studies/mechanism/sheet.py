@@ -152,9 +152,9 @@ def _likelihood_findings(result: Result) -> Iterator[str]:
         if more["value"] is None:
             continue
         told = {"given": "of the answer given", "right": "of the right option"}[which]
-        verdict = "which lowers it more isn't shown"
+        verdict = "with which of them it is lower isn't shown"
         if more["state"] == "shown":
-            verdict = f"the {'rationale' if more['value'] > 0 else 'feedback'} lowers it more"
+            verdict = f"it is lower with the {'rationale' if more['value'] > 0 else 'feedback'}"
         beyond = rows["difference, beyond neutral words"]
         seen = "shown" if beyond["state"] == "shown" else "not shown"
         yield (
