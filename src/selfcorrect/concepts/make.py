@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from selfcorrect.concepts.words import read_words
 from selfcorrect.errors import UserError
 from selfcorrect.models import load as open_model
 from selfcorrect.models.base import Model
+
+_LOG = logging.getLogger("selfcorrect")
 
 
 def texts_of(
@@ -73,21 +76,22 @@ def make(
     opened = open_model(model, dtype, device, **served) if isinstance(model, str) else model
     how = {"kind": kind, "site": site, "shown": shown}
     made = train(opened, name, texts, **how, words=own, seed=seed, counted=counted)
-    place = cached(name, opened.fingerprint) if out is None else Path(out).expanduser()
+    place = cached(name, opened.fingerprint, site) if out is None else Path(out).expanduser()
     write(made, place)
     return moved(made, place)
 
 
-def cached(name: str, fingerprint: str) -> Path:
-    """Where a concept of a model lies whose file has no other place."""
+def cached(name: str, fingerprint: str, site: str = "residual") -> Path:
+    """Where a concept of a model lies whose file has no other place; one a site."""
     folder = user_cache_path("selfcorrect") / "concepts"
-    return folder / f"{check_name(name)}-{fingerprint}{ENDING}"
+    at = "" if site == "residual" else f"-{site}"
+    return folder / f"{check_name(name)}-{fingerprint}{at}{ENDING}"
 
 
-def stored(name: str, fingerprint: str) -> Concept | None:
-    """The concept that was trained last under this name on this model; ``None`` where there is
-    none, or the package's texts that it was made from have changed."""
-    place = cached(name, fingerprint)
+def stored(name: str, fingerprint: str, site: str = "residual") -> Concept | None:
+    """The concept that was trained last under this name on this model and site; ``None`` where
+    there is none, or the package's texts that it was made from have changed."""
+    place = cached(name, fingerprint, site)
     if not place.is_file():
         return None
     found = read(place)
@@ -97,3 +101,36 @@ def stored(name: str, fingerprint: str) -> Concept | None:
         if whole and found.bound.data != texts.fingerprint:
             return None
     return found
+
+
+def at_site(concept: Concept, model: Model, site: str) -> Concept:
+    """The same concept at another site of the model: found, or made from the same texts.
+
+    What lies in the cache folder is taken where it was made in the same way from the same texts;
+    else it is trained now, where those are the package's own, and kept.
+
+    Args:
+        concept: trained on the model.
+        model: an open model.
+        site: one of :data:`SITES`.
+
+    Raises:
+        UserError: it isn't there, and the texts that it was made from aren't the package's own.
+    """
+    if concept.site == site:
+        return concept
+    how = concept.kind, concept.bound.data, concept.bound.shown, concept.bound.seed
+    kept = stored(concept.name, model.fingerprint, site)
+    if kept is not None and how == (kept.kind, kept.bound.data, kept.bound.shown, kept.bound.seed):
+        return kept
+    name = concept.name
+    if name in BUNDLED and concept.bound.data == bundled(name).fingerprint:
+        kind, _, shown, seed = how
+        _LOG.warning("selfcorrect: training the concept %s at the %s blocks; it is kept.", name,
+                     site)  # fmt: skip
+        return make(name, model, kind=kind, site=site, shown=shown, seed=seed)
+    raise UserError(
+        f"the concept {name} was trained at the {concept.site} site alone, and is to be read at "
+        f"the {site} blocks too: train it there in the same way from the same texts, with "
+        f"selfcorrect concept train {name} --site {site}, or leave that site out with --site."
+    )

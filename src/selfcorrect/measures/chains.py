@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.figures import tested_of_sums
+from selfcorrect.measures.figures import of_sums_with_p
 from selfcorrect.measures.intervals import Estimate
 
 #: With fewer rounds to fit there is no chain to speak of.
@@ -131,7 +131,7 @@ class Chain:
         self, value: Value, bounds: tuple[float, float], terms: Floats | None = None
     ) -> Estimate:
         given = self.terms if terms is None else terms
-        return tested_of_sums(given, value, self.clusters, bounds=bounds)
+        return of_sums_with_p(given, value, self.clusters, bounds=bounds)
 
     def alike(self, seed: int) -> dict[str, float | None]:
         """p that CL, and CS, are the same in every round: the rounds of each cluster's steps are

@@ -171,7 +171,7 @@ def of_sums(
     return cut(e, bounds)
 
 
-def tested_of_sums(
+def of_sums_with_p(
     terms: Floats,
     value: Callable[[Floats], Floats],
     clusters: ArrayLike,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.figures import tested_of_sums
+from selfcorrect.measures.figures import of_sums_with_p
 from selfcorrect.measures.intervals import Estimate, mean, p_of
 from selfcorrect.measures.paired import holm
 from selfcorrect.measures.unseen import ANYWHERE, Room
@@ -198,7 +198,7 @@ def _mean(values: Floats) -> Floats:
 def _between(one: Floats, other: Floats, clusters: NDArray[Any]) -> Estimate:
     """The difference of two means, which are of different dialogues."""
     parts = [np.nan_to_num(one), np.isfinite(one), np.nan_to_num(other), np.isfinite(other)]
-    return tested_of_sums(
+    return of_sums_with_p(
         np.stack(parts, axis=1).astype(np.float64),
         lambda s: np.asarray(s[..., 0] / s[..., 1] - s[..., 2] / s[..., 3]),
         clusters,
