@@ -113,7 +113,7 @@ MISTAKES = [
     (FIRST.replace("{question}", "{answer}") + AGAIN, 3, r"\{answer\} is not there yet in round 1"),
     (FIRST + AGAIN.replace("{review}", "{feedback}"), 7, r"\{feedback\} is not there yet"),
     (FIRST + AGAIN + "[stop]\nunchanged = 0\n", 11, "unchanged must be a whole number from 1"),
-    (FIRST + AGAIN + "[stop]\n", 10, "needs `unchanged`"),
+    (FIRST + AGAIN + "[stop]\n", 10, "needs `unchanged`.*or `when`"),
     (FIRST + AGAIN + "[stop]\nunchanged = 2\nafter = 1\n", 12, "unknown key 'after'"),
     (FIRST + AGAIN + "[parameters]\nk = 2\n", 11, "'k' is used nowhere"),
     (FIRST + AGAIN + "[parameters]\nanswer = 2\n", 11, "can't be called 'answer'"),

@@ -59,7 +59,7 @@ class Dialogue:
     answered: bool = False
     drawn: Drawn = NOTHING_DRAWN
     activations: Sequence[ActivationRecord] = ()
-    over: Literal["context", "overflow", "settled", "ended"] | None = None
+    over: Literal["context", "overflow", "settled", "done", "ended"] | None = None
 
     @property
     def answered_with(self) -> Answer:
@@ -195,15 +195,22 @@ def start(system: str | None) -> list[Message]:
 
 @dataclass
 class Batch:
-    """An arm's dialogues under way, and the conversations they stand in, by ``from``."""
+    """An arm's dialogues under way, and the conversations they stand in, by ``from``.
+
+    Attributes:
+        right: whether each dialogue's latest answer is right, ``None`` where nobody knows: for the
+            one step that a controlled intervention has, ``replaced``. No dialogue knows it.
+    """
 
     dialogues: list[Dialogue]
     conversations: dict[str | None, Conversation]
+    right: Sequence[bool | None] = ()
 
     def branch(self) -> Batch:
         """One that goes its own way; what is encoded is shared."""
         conversations = {source: c.branch() for source, c in self.conversations.items()}
-        return Batch([dialogue.copy() for dialogue in self.dialogues], conversations)
+        copies = [dialogue.copy() for dialogue in self.dialogues]
+        return Batch(copies, conversations, self.right)
 
     def close(self) -> None:
         for conversation in self.conversations.values():

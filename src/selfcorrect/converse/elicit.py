@@ -11,6 +11,8 @@ from selfcorrect.converse.draws import ask_truth, draw_apart, seed_of, take_samp
 from selfcorrect.converse.record import (
     NO_FEEDBACK,
     OWN_MODEL,
+    TOLD_FALSEHOOD,
+    TOLD_TRUTH,
     choice_step,
     reply_step,
     steered_note,
@@ -20,7 +22,11 @@ from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Reply, Request
 from selfcorrect.models.function import Function
 from selfcorrect.strategies import Step
+from selfcorrect.strategies.base import Replaced
 from selfcorrect.tasks.base import Answer
+
+#: In place of a sample's number: whether a reply is replaced is drawn from a seed of its own.
+_DRAWS = -2
 
 
 def elicit(
@@ -38,6 +44,9 @@ def elicit(
         _request(dialogue, step, number, at, setting) if takes else None
         for dialogue, takes in zip(batch.dialogues, taking, strict=True)
     ]
+    if step.replaced is not None:
+        for i in _replace(batch, step, step.replaced, requests, number, at, setting):
+            requests[i] = None
     plainly = not step.choices and step.samples == 1
     speaker = setting.speaker(step.source)
     if isinstance(speaker, Function):
@@ -91,6 +100,45 @@ def elicit(
     if kind == "answer" and setting.samples.p_true:
         answered = [takes and d.answered for takes, d in zip(taking, batch.dialogues, strict=True)]
         ask_truth(batch.conversations[step.source], batch.dialogues, answered)
+
+
+def _replace(
+    batch: Batch,
+    step: Step,
+    replaced: Replaced,
+    requests: Sequence[Request | None],
+    number: int,
+    at: int,
+    setting: Setting,
+) -> list[int]:
+    """Put verdicts that the data dictate in the place of replies; returns in which dialogues.
+
+    Where nobody knows whether an answer is right the model replies itself.
+    """
+    kind, found = str(step.elicit), []
+    messages: list[Message | None] = [None] * len(requests)
+    for i, (dialogue, request) in enumerate(zip(batch.dialogues, requests, strict=True)):
+        right = batch.right[i] if batch.right else None
+        if request is None or right is None:
+            continue
+        seed = seed_of(setting.seed, dialogue.example.id, number, at, _DRAWS)
+        drawn = seed / 2**56  # uniform: a seed has 7 bytes
+        if drawn >= replaced.truth + replaced.falsehood:
+            continue
+        lies = drawn < replaced.falsehood
+        said = replaced.right if right != lies else replaced.wrong
+        text = request.prefill + said
+        messages[i] = message("assistant", text)
+        reply = Reply(said, "stop")
+        dialogue.steps.append(
+            {**reply_step(kind, "oracle", text, request.prefill, reply, shown=True),
+             "finish": "given", "choices": list(step.choices)}
+        )  # fmt: skip
+        dialogue.replies[kind] = said if step.choices else text
+        dialogue.notes.append(TOLD_FALSEHOOD if lies else TOLD_TRUTH)
+        found.append(i)
+    batch.conversations[step.source].say(messages)
+    return found
 
 
 def _advice(

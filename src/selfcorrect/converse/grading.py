@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from selfcorrect.converse.dialogue import Dialogue
 from selfcorrect.converse.record import Record
 from selfcorrect.errors import UserError
+from selfcorrect.outcome import Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
 from selfcorrect.tasks.leaks import leaks
 
@@ -26,6 +27,14 @@ def graded(dialogues: Sequence[Dialogue], number: int, task: Task, *, oracle: bo
         dialogue.row(grade, number, oracle=oracle, leak=_leak(dialogue, grade, task))
         for dialogue, grade in zip(dialogues, grades, strict=True)
     ]
+
+
+def rightness(rows: Sequence[Record], outcome: Outcome) -> list[bool | None]:
+    """Whether each record's answer is right, of a task whose answers are right or wrong."""
+    best = 1.0 if outcome.better == "higher" else 0.0
+    known = outcome.kind == "share"
+    outcomes = (row["outcome"] for row in rows)
+    return [x == best if known and x is not None else None for x in outcomes]
 
 
 def _leak(dialogue: Dialogue, grade: Grade, task: Task) -> bool | None:

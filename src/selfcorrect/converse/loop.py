@@ -23,8 +23,9 @@ from selfcorrect.converse.dialogue import (
 )
 from selfcorrect.converse.elicit import elicit
 from selfcorrect.converse.given import enter, entry
-from selfcorrect.converse.grading import graded
+from selfcorrect.converse.grading import graded, rightness
 from selfcorrect.converse.record import (
+    DONE,
     ENDED,
     KEPT,
     NOTHING_DRAWN,
@@ -312,7 +313,9 @@ def _round(
                 on_asked(step.source, time.perf_counter() - started)
     for dialogue in batch.dialogues:
         _settle(dialogue, number)
-    return graded(batch.dialogues, number, setting.task, oracle=strategy.oracle)
+    rows = graded(batch.dialogues, number, setting.task, oracle=strategy.oracle)
+    batch.right = rightness(rows, setting.task.outcome)
+    return rows
 
 
 def _opened(batch: Batch, setting: Setting, source: str | None) -> Conversation:
@@ -343,6 +346,8 @@ def _settle(dialogue: Dialogue, number: int) -> None:
     """What the end of a round means for the next."""
     if dialogue.over == "settled":
         dialogue.notes.append(STOPPED)
+    elif dialogue.over == "done":
+        dialogue.notes.append(DONE)
     elif dialogue.over == "ended":
         dialogue.notes.append(ENDED)
     elif dialogue.over == "context" and not dialogue.steps:
@@ -357,8 +362,12 @@ def _settle(dialogue: Dialogue, number: int) -> None:
 
 
 def _stop(batch: Batch, strategy: Strategy) -> None:
-    """Stop the dialogues whose answers have settled."""
+    """Stop the dialogues whose answers have settled, or whose replies say that they are done."""
     stop = strategy.stop
     for dialogue in batch.dialogues:
-        if stop is not None and dialogue.over is None and dialogue.unchanged >= stop.unchanged:
+        if stop is None or dialogue.over is not None:
+            continue
+        if stop.unchanged is not None and dialogue.unchanged >= stop.unchanged:
             dialogue.over = "settled"
+        elif stop.when and dialogue.meets(stop.when):
+            dialogue.over = "done"

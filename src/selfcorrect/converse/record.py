@@ -31,6 +31,7 @@ class Note:
 
 
 STOPPED = Note("settled", "stopped early: the answer had settled")
+DONE = Note("done", "stopped early: by what was replied, there was nothing left to do")
 OUTGROWN = Note("outgrown", "the transcript outgrew the model's context window in an earlier round")
 OVERFLOWED = Note(
     "overflowed", "hidden states under the steer were not finite in an earlier round: left out"
@@ -42,6 +43,8 @@ OWN_MODEL = Note(
     "own model",
     "what another model may be asked for came from the run's own, in a transcript of its own",
 )
+TOLD_TRUTH = Note("true check", "the true verdict was put in the place of the critique")
+TOLD_FALSEHOOD = Note("false check", "a false verdict was put in the place of the critique")
 UNMEASURED = Note(
     "unmeasured",
     "the transcript is longer than the model's context window: no options were read",
@@ -50,9 +53,11 @@ NO_LETTER = Note(
     "no letter", "the answer has no letter: its options were read after it, once more led in"
 )
 #: Codes of what follows from strategy and data; the others tell what was done otherwise than asked.
-OWN_NOTES = frozenset(note.code for note in (STOPPED, OUTGROWN, OVERFLOWED, KEPT, ENDED)) | {
+OWN_NOTES = frozenset(note.code for note in (STOPPED, DONE, OUTGROWN, OVERFLOWED, KEPT, ENDED)) | {
     "steered",
     OWN_MODEL.code,
+    TOLD_TRUTH.code,
+    TOLD_FALSEHOOD.code,
 }
 
 

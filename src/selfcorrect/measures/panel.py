@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 #: Besides the measures' columns: what an answer is, and whether it could be read.
 _HASHED = (1 << 52) - 1  # what a float holds exactly
 #: Notes of records whose answer is that of the round before.
-_STANDING = ("settled", "ended", "kept")
+_STANDING = ("settled", "done", "ended", "kept")
 _BASE = {
     "parse_rate": pl.col("problem").is_null(),
     "answer": pl.when(pl.col("key").is_not_null())

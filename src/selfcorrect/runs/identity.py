@@ -115,8 +115,13 @@ def strategy_table(strategy: Strategy) -> dict[str, Any]:
         whole.pop(key, None)
     if not whole["own"]:
         del whole["own"]
+    if whole["stop"] is not None and not whole["stop"]["when"]:
+        del whole["stop"]["when"]
     for step in (*whole["first"], *whole["again"]):
         step.pop("line", None)
+        step.pop("place", None)
+        if step["replaced"] is None:
+            del step["replaced"]
         if step["steer"] is None:
             del step["steer"]
     return whole

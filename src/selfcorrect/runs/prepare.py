@@ -116,6 +116,7 @@ def prepare(
     for strategy in loaded:
         strategies.check_names(strategy, set(task.ask(examples[0])))
         strategies.check_given(strategy, len(examples[0].turns), task.name)
+        strategies.check_replaced(strategy, task.outcome.kind == "share", task.name)
     asked = {
         spec.models[name]
         for spec, each in zip(specs, loaded, strict=True)
