@@ -34,7 +34,7 @@ def imported(module: str) -> set[str]:
 
 
 #: What anything may import.
-GROUND = {"errors", "text", "outcome", "planted_words", "messages", "user_code"}
+GROUND = {"errors", "text", "outcome", "places", "planted_words", "messages", "user_code"}
 
 
 def test_the_map_in_contributing_is_the_tree() -> None:

@@ -156,7 +156,7 @@ Define = Callable[[str], Definition]
 def words(summary: Mapping[str, Any]) -> dict[str, Definition]:
     """The words that a page of this summary needs."""
     every = {n: d for n, d in WORDS.items() if n != "activation" or summary.get("activations")}
-    if not any(row.get("leak_free") for row in summary["rounds"]):
+    if not any(row.get("leak_free") for row in summary.get("rounds", ())):
         every = {n: d for n, d in every.items() if n not in LEAK_FREE}
     if summary["outcome"]["kind"] == "share":
         return every
