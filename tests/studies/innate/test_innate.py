@@ -82,7 +82,8 @@ def test_a_model_that_only_obeys_is_not_said_to_know_better() -> None:
     assert obeys["taken"]["wrong"]["share"]["value"] == 1.0
     assert obeys["told_apart"]["state"] == "same"
     assert obeys["told_apart"]["value"] == 0
-    assert obeys["fits"]["plain"]["confidence"]["value"] is None
+    assert obeys["fits"]["plain"]["confidence"]["why"] == "all feedback was taken"
+    assert list(obeys["fits"]["adjusted"]) == [*obeys["fits"]["plain"], "log odds before"]
 
 
 def test_without_right_feedback_nothing_is_said_of_it() -> None:
