@@ -16,6 +16,7 @@ _STUDIES = [
     "concepts",
     "construct",
     "convergence",
+    "factorial",
     "injection",
     "innate",
     "joint",
