@@ -32,7 +32,8 @@ WORDS: Mapping[str, Definition] = {
     "leak_free": Definition(
         "without leaks",
         "The outcome over the dialogues in which no feedback told the answer up to this round. "
-        "They are no random part of all dialogues, so read it by the next line.",
+        "Feedback that repeats a right answer is a leak, too: so these dialogues are wrong more "
+        "often than all are, and have more to gain.",
         "score",
     ),
     "leak_free_gain": Definition(
