@@ -12,6 +12,7 @@ from selfcorrect.studies.base import Study
 _STUDIES = [
     "anchoring",
     "bridge",
+    "checking",
     "concept-drives-uncertainty",
     "concepts",
     "construct",
