@@ -100,6 +100,11 @@ def _difference(what: str, e: Result, result: Result, many: int = 1) -> str:
 
 def _self(result: Result) -> str:
     of = result["checks"][result["form"]]
+    if of["true"]["value"] is None:
+        return (
+            "How often its checks are true can't be told: of its first checks "
+            f"{estimate(of['read'])} could be read; {sized(of['read'])}."
+        )
     return (
         f"Of its first checks {estimate(of['true'])} say what is so; {estimate(of['right'])} say "
         f"that the answer is right, and {estimate(of['read'])} could be read; {sized(of['read'])}."
