@@ -12,10 +12,12 @@ from selfcorrect.studies.base import Study
 _STUDIES = [
     "anchoring",
     "bridge",
+    "checking",
     "concept-drives-uncertainty",
     "concepts",
     "construct",
     "convergence",
+    "factorial",
     "injection",
     "innate",
     "joint",
