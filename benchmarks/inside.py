@@ -2,7 +2,7 @@
 holds for other wordings, and what a push along a concept does to a model that has one.
 
 python -m benchmarks.inside               # writes the JSON and the tables of docs/studies.md
-python -m benchmarks.inside --runs 30     # quick: prints, writes nothing
+python -m benchmarks.inside --runs 10     # quick: prints, writes nothing
 """
 
 from __future__ import annotations
@@ -10,98 +10,43 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from benchmarks import documented
+from benchmarks.inside_laws import LAWS, ROUNDS
 from numpy.typing import NDArray
 
 from selfcorrect.measures.crossed import crossed
 from selfcorrect.measures.intervals import wilson
 from selfcorrect.measures.lagged import order
+from selfcorrect.measures.unseen import Room
 
 RESULTS = Path(__file__).with_name("inside.json")
 PAGE = documented.DOCS / "studies.md"
-#: Of a simulated study: dialogues in clusters of 4, and rounds.
-DIALOGUES, ROUNDS = 100, 6
-CLUSTERS = np.repeat(np.arange(DIALOGUES // 4), 4)
+#: Of a simulated study: dialogues, in clusters of 4.
+SIZES = (100, 400)
 #: Pairs of series among which `study convergence` names some.
 FAMILY = 3
-
-Floats = NDArray[np.float64]
-Law = Callable[[np.random.Generator], tuple[Floats, Floats]]
-
-
-def _noise(rng: np.random.Generator) -> Floats:
-    return rng.normal(size=(DIALOGUES, ROUNDS))
-
-
-def _walk(rng: np.random.Generator, keeps: float) -> Floats:
-    x = _noise(rng)
-    for t in range(1, ROUNDS):
-        x[:, t] += keeps * x[:, t - 1]
-    return x
-
-
-def _traits(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    own = rng.normal(size=(DIALOGUES, 1))
-    return own + _noise(rng), own + _noise(rng)
-
-
-def _trend(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    t = np.arange(ROUNDS)
-    return t + _noise(rng), -t + _noise(rng)
-
-
-def _memories(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    return _walk(rng, 0.7), _walk(rng, 0.7)
-
-
-def _shifts(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Each round shifts both at once, for good."""
-    both = 0.5 * _noise(rng).cumsum(axis=1)
-    return both + _noise(rng), both + _noise(rng)
-
-
-def _one_state(rng: np.random.Generator, other: float) -> tuple[Floats, Floats]:
-    state = _walk(rng, 0.7)
-    return state + 0.5 * _noise(rng), state + other * _noise(rng)
-
-
-def _settling(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    speed = rng.gamma(2, 0.3, size=(DIALOGUES, 1)) * np.arange(ROUNDS)
-    return 1 - np.exp(-speed) + 0.1 * _noise(rng), np.exp(-speed) + 0.1 * _noise(rng)
-
-
-def _led(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    c, u = _walk(rng, 0.5), _noise(rng)
-    for t in range(1, ROUNDS):
-        u[:, t] += 0.3 * u[:, t - 1] - 0.4 * c[:, t - 1]
-    return c, u
-
-
-#: What is true of two series, and how they are made.
-LAWS: Mapping[str, Law] = {
-    "both hold what the example is like": _traits,
-    "both follow a trend over the rounds": _trend,
-    "each has a memory of its own": _memories,
-    "each round shifts both": _shifts,
-    "both read one hidden state, equally well": lambda rng: _one_state(rng, 0.5),
-    "both settle, at the dialogue's own speed": _settling,
-    "both read one hidden state, **one of them better**": lambda rng: _one_state(rng, 1.5),
-    "*c truly leads u*": _led,
+#: Of a simulated study of wordings: the sizes of its clusters.
+CLUSTERS: Mapping[str, list[int]] = {
+    "25 clusters of 4": [4] * 25,
+    "10 clusters of 30, 100 of 1": [30] * 10 + [1] * 100,
+    "one cluster of 60, 40 of 2": [60] + [2] * 40,
 }
 #: Standard deviations between wordings, beside 0.5 of an answer's own.
 APART = (0.0, 0.1, 0.5)
+NAMES = ("other wordings", "these wordings", "spread", "said to matter")
 
 
-def first(law: str, seed: int) -> dict[str, Any]:
+def first(law: str, dialogues: int, seed: int) -> dict[str, Any]:
     """What is named first in one simulated study, and what one half of the rule would name."""
-    c, u = LAWS[law](np.random.default_rng([seed, list(LAWS).index(law)]))
-    found = order(c, u, CLUSTERS, family=FAMILY)
+    rng = np.random.default_rng([seed, dialogues, list(LAWS).index(law)])
+    c, u = LAWS[law](rng, dialogues)
+    found = order(c, u, np.repeat(np.arange(dialogues // 4), 4), family=FAMILY)
     halves = {
         half: any(found[way][half]["p"] < 0.05 / FAMILY / 2 for way in ("forward", "backward"))
         for half in ("levels", "changes")
@@ -109,12 +54,21 @@ def first(law: str, seed: int) -> dict[str, Any]:
     return {"first": found["first"], **halves}
 
 
-def wordings(apart: float, seed: int) -> dict[str, bool]:
-    """Whether the intervals of one simulated study of 8 wordings hold the truth, 0."""
-    rng = np.random.default_rng([seed, int(apart * 100)])
-    shared = 0.2 * rng.normal(size=DIALOGUES // 4)[CLUSTERS][:, None]
-    x = shared + 0.3 * rng.normal(size=(DIALOGUES, 1)) + apart * rng.normal(size=8)
-    found = crossed(x + 0.5 * rng.normal(size=(DIALOGUES, 8)), CLUSTERS)
+def wordings(kind: str, apart: float, seed: int, *, skewed: bool = False) -> dict[str, bool]:
+    """Whether the intervals of one simulated study of 8 wordings hold the truth, 0.
+
+    Templates differ, and a wording suits some of them more than others. Skewed: most templates lie
+    a little below their mean, few far above.
+    """
+    sizes = CLUSTERS[kind]
+    rng = np.random.default_rng([seed, int(apart * 100), list(CLUSTERS).index(kind), skewed])
+    of: NDArray[np.int64] = np.repeat(np.arange(len(sizes)), sizes)
+    n, k = len(of), len(sizes)
+    shared = (rng.gamma(0.5, size=k) - 0.5) / 0.5**0.5 if skewed else rng.normal(size=k)
+    x = 0.3 * shared[of][:, None] + 0.2 * rng.normal(size=(n, 1)) + apart * rng.normal(size=8)
+    x += 0.3 * rng.normal(size=(k, 8))[of] + 0.4 * rng.normal(size=(n, 8))
+    found = crossed(x, of, room=Room())
+    few = found.spread.few
 
     def holds(e: Any, truth: float) -> bool:
         return bool(e.low <= truth <= e.high)
@@ -123,6 +77,7 @@ def wordings(apart: float, seed: int) -> dict[str, bool]:
         "other wordings": holds(found.estimate, 0),
         "these wordings": holds(found.fixed, 0),
         "spread": holds(found.spread, apart),
+        "said to matter": bool(found.p_spread is not None and found.p_spread < 0.05 and not few),
     }
 
 
@@ -133,60 +88,92 @@ def share(told: list[bool]) -> dict[str, Any]:
 
 
 def leads(pool: ProcessPoolExecutor, runs: int) -> dict[str, Any]:
-    """By law, what was named first."""
-    rows = {}
+    """By law and number of dialogues, what was named first."""
+    rows: dict[str, Any] = {}
     for law in LAWS:
-        found = list(pool.map(first, [law] * runs, range(runs), chunksize=5))
-        rows[law] = {
-            "one": share([f["first"] in ("c", "u") for f in found]),
-            "both": share([f["first"] == "both" for f in found]),
-            "levels": share([f["levels"] for f in found]),
-            "changes": share([f["changes"] for f in found]),
-        }
-        print(law, {name: f"{100 * e['share']:.1f} %" for name, e in rows[law].items()}, flush=True)
+        rows[law] = {}
+        for dialogues in SIZES:
+            given = [law] * runs, [dialogues] * runs, range(runs)
+            found = list(pool.map(first, *given, chunksize=5))
+            rows[law][str(dialogues)] = {
+                "one": share([f["first"] in ("c", "u") for f in found]),
+                "both": share([f["first"] == "both" for f in found]),
+                "levels": share([f["levels"] for f in found]),
+                "changes": share([f["changes"] for f in found]),
+            }
+            shown(f"{law}, {dialogues} dialogues", rows[law][str(dialogues)])
     return rows
 
 
+def skewed(kind: str, apart: float, seed: int) -> dict[str, bool]:
+    return wordings(kind, apart, seed, skewed=True)
+
+
 def held(pool: ProcessPoolExecutor, runs: int) -> dict[str, Any]:
-    """By how far wordings lie apart, how often the intervals hold."""
-    rows = {}
-    for apart in APART:
-        found = list(pool.map(wordings, [apart] * runs, range(runs), chunksize=20))
-        rows[f"{apart:g}"] = {name: share([f[name] for f in found]) for name in found[0]}
-        print(apart, {name: f"{100 * e['share']:.1f} %" for name, e in rows[f"{apart:g}"].items()})
+    """By clusters and by how far wordings lie apart, how often the intervals hold."""
+    rows: dict[str, Any] = {}
+    for kind in CLUSTERS:
+        for apart in APART:
+            given = [kind] * runs, [apart] * runs, range(runs)
+            found = list(pool.map(wordings, *given, chunksize=20))
+            rows[f"{kind}; {apart:g}"] = {name: share([f[name] for f in found]) for name in NAMES}
+            shown(f"{kind}; {apart:g}", rows[f"{kind}; {apart:g}"])
+    kind = next(iter(CLUSTERS))
+    found = list(pool.map(skewed, [kind] * runs, [0.1] * runs, range(runs), chunksize=20))
+    rows[f"{kind}, skewed; 0.1"] = {name: share([f[name] for f in found]) for name in NAMES}
+    shown(f"{kind}, skewed", rows[f"{kind}, skewed; 0.1"])
     return rows
 
 
 def pushed(questions: int) -> dict[str, Any]:
     """`study steering` on the model that was trained to have a concept."""
     from selfcorrect.runs import RunSpec
-    from selfcorrect.studies import execute, load
+    from selfcorrect.studies.execute import execute
 
     spec = RunSpec.model_validate(
         {"model": "planted:mixture", "task": "planted-mixture", "limit": questions}
     )
     with tempfile.TemporaryDirectory() as out:
-        found = execute.run("steering", load("steering"), spec, {}, out)
+        found = execute("steering", {}, spec=spec, out=Path(out))
     result: dict[str, Any] = found.result
+    for sentence in found.sheet.findings:
+        print(sentence, flush=True)
+    kept = ("n", "dose", "directions", "cosine", "null")
     rows = {name: each["chosen"] for name, each in result["responses"].items()}
-    print({name: row["odd"] for name, row in rows.items()}, flush=True)
-    return {"questions": result["n"], "dose": result["dose"], "responses": rows}
+    return {**{key: result[key] for key in kept if key in result}, "responses": rows}
 
 
-def document(leading: Mapping[str, Any], wording: Mapping[str, Any]) -> str:
-    """The docs page with its tables as they were measured."""
-    percent = {True: lambda e: f"{100 * e['share']:.0f} %"}[True]
-    rows = [
-        (law, *(percent(row[name]) for name in ("levels", "changes", "one", "both")))
-        for law, row in leading.items()
+def shown(what: str, row: Mapping[str, Any]) -> None:
+    print(what, {name: percent(e) for name, e in row.items()}, flush=True)
+
+
+def percent(e: Mapping[str, Any]) -> str:
+    return f"{100 * e['share']:.0f} %"
+
+
+def document(found: Mapping[str, Any]) -> None:
+    """Put the tables into the docs page as they were measured."""
+    for name, head, rows in tables(found):
+        PAGE.write_text(documented.filled(PAGE, name, head, rows), "utf-8")
+
+
+def tables(found: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """The page's tables: name, head and rows."""
+    columns = ("levels", "changes", "one", "both")
+    leading = [
+        [law, *(" / ".join(percent(sizes[str(n)][name]) for n in SIZES) for name in columns)]
+        for law, sizes in found["leads"].items()
     ]
-    heads = ("the truth", "levels alone", "changes alone", "one named first", "each leads")
-    text = documented.filled(PAGE, "leads", heads, rows)
-    PAGE.write_text(text, "utf-8")
-    names = ("other wordings", "these wordings", "spread")
-    cells = [(apart, *(percent(row[name]) for name in names)) for apart, row in wording.items()]
-    heads = ("wordings lie apart", "for other wordings", "for these alone", "how far apart", "")
-    return documented.filled(PAGE, "wordings", heads[:4], cells)
+    heads = ["the truth", "levels alone", "changes alone", "one named first", "each the other's"]
+    words = [
+        [*what.split("; "), *(percent(row[name]) for name in NAMES)]
+        for what, row in found["wordings"].items()
+    ]
+    said = ["for other wordings", "for these alone", "how far apart", "“matters” is said"]
+    return [
+        ("leads", heads, leading),
+        ("wordings", ["examples", "wordings lie apart by", *said], words),
+    ]
 
 
 def main() -> None:
@@ -196,13 +183,15 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     with ProcessPoolExecutor(given.processes) as pool:
-        leading = leads(pool, given.runs or 300)
-        wording = held(pool, given.runs or 1000)
-    steering = pushed(given.questions)
+        leading = leads(pool, given.runs or 500)
+        wording = held(pool, given.runs or 2000)
+    found = {"rounds": ROUNDS, "leads": leading, "wordings": wording}
     if given.runs is None:
-        whole = {"leads": leading, "wordings": wording, "steering": steering}
-        RESULTS.write_text(json.dumps(whole, indent=1) + "\n")
-        PAGE.write_text(document(leading, wording), "utf-8")
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    found["steering"] = pushed(given.questions)
+    if given.runs is None:
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+        document(found)
 
 
 if __name__ == "__main__":

@@ -269,17 +269,21 @@ def auroc_differences(layout: Layout, icc: float = 0.1) -> Callable[[Rng], bool 
     return once
 
 
+@cache
+def _true_quality(measure: Callable[..., Estimate], icc: float, accuracy: float) -> float:
+    c, y, of = _said(np.random.default_rng(98), 3.0, equal(1_000_000), icc, accuracy)
+    return measure(1 - c, y, np.minimum(of, 3)).value or 0.0
+
+
 def uncertain(
     measure: Callable[..., Estimate], layout: Layout, icc: float, accuracy: float
 ) -> Callable[[Rng], bool | None]:
     """Spearman or risk-coverage of 1 − confidence and being right, of such a model."""
-    c, y, of = _said(np.random.default_rng(98), 3.0, equal(1_000_000), icc, accuracy)
-    truth = measure(1 - c, y, np.minimum(of, 3)).value or 0.0
 
     def once(rng: Rng) -> bool | None:
         c, y, of = _said(rng, 3.0, layout, icc, accuracy)
         e = measure(1 - c, y, of)
-        return None if e.low is None else held(e, truth)
+        return None if e.low is None else held(e, _true_quality(measure, icc, accuracy))
 
     return once
 

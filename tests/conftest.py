@@ -1,9 +1,11 @@
-"""The bundled model, opened once a session in each number format."""
+"""The bundled model, opened once a session in each number format; what makes tests quick."""
 
 from __future__ import annotations
 
 import copy
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,14 @@ SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 # how long an example takes says more of the machine's neighbours than of the code
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """Files aren't waited for until they lie on the disk, as no test pulls the plug."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _handle: None)
+        yield
 
 
 def _open(dtype: str) -> Any:

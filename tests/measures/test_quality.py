@@ -59,7 +59,7 @@ def test_their_intervals_are_those_of_resampled_clusters() -> None:
     u = rng.random(240) + rng.random(60)[clusters]
     a = (rng.random(240) < 0.9 - 0.4 * u).astype(float)
     drawn = []
-    for _ in range(300):
+    for _ in range(150):
         rows = np.concatenate([np.arange(4 * k, 4 * k + 4) for k in rng.integers(0, 60, 60)])
         uu, aa = u[rows].tolist(), a[rows].tolist()
         drawn.append((plain.spearman(uu, aa), plain.risk_coverage_area(uu, [1 - x for x in aa])))

@@ -75,6 +75,7 @@ def specs(tmp_path_factory: pytest.TempPathFactory) -> list[RunSpec]:
         a_spec(strategy=str(file), models={"critic": one}),
         a_spec(strategy=str(file), models={"critic": two}),
         a_spec(strategy="baseline"),
+        a_spec(strategy="intrinsic-feedback-cot"),
     ]
 
 
@@ -138,8 +139,8 @@ def test_each_run_is_as_it_is_alone(
         assert mine.header.transcript == alone.header.transcript
         assert all(mine.control(name) is not None for name in mine.header.controls)
     assert folders == {path.name for path in (tmp_path / "alone").iterdir()}
-    # nine arms, and controls of four kinds: of 3, 4 and 2 rounds, and with a system message
-    assert len(folders) == 9 + 3 + 2 + 1 - 1 + 1
+    # ten arms, and controls of four kinds: of 3, 4 and 2 rounds, and with a system message
+    assert len(folders) == 10 + 3 + 2 + 1 - 1 + 1
     assert (told[-1].steps, told[-1].all_steps) == (told[-1].all_steps,) * 2
     assert len({t.arm for t in told}) == len(folders)
 
@@ -173,7 +174,12 @@ def test_controls_that_are_there_are_compared_with(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "executor", [ExecutorSettings(workers=2), ExecutorSettings(ray="local", cpus=0.5)], ids=str
+    "executor",
+    [
+        ExecutorSettings(workers=2),
+        pytest.param(ExecutorSettings(ray="local", cpus=0.5), marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_workers_make_the_same_records(
     specs: Sequence[RunSpec], whole: Path, tmp_path: Path, executor: ExecutorSettings
@@ -250,7 +256,11 @@ def crash(specs: Sequence[RunSpec], out: Path, at: int, monkeypatch: pytest.Monk
     return False
 
 
-@pytest.mark.parametrize("before", [[], [1], [0, 5]], ids=["nothing", "one", "two"])
+@pytest.mark.parametrize(
+    "before",
+    [[], pytest.param([1], marks=pytest.mark.slow), [0, 5]],
+    ids=["nothing", "one", "two"],
+)
 def test_a_crash_at_any_write_changes_no_bit(
     before: list[int], specs: Sequence[RunSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +272,7 @@ def test_a_crash_at_any_write_changes_no_bit(
         run(specs[k].model_copy(update={"limit": 5}), out=start)
     whole = copied(start, tmp_path / "whole")
     run(few, out=whole)
-    at = 0
+    at = len(before)  # so that other writes are met each time
     while True:
         out = copied(start, tmp_path / str(at))
         if not crash(few, out, at, monkeypatch):
@@ -271,7 +281,7 @@ def test_a_crash_at_any_write_changes_no_bit(
         order = random.Random(at).sample(few, len(few)) if at > 20 else few
         assert all(done.complete for done in run(order, out=out))
         assert contents(out) == contents(whole), f"crash at write {at}"
-        at += 1 + at // 5
+        at += 1 + at // 4
     assert at > 40
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,40 +29,51 @@ def records(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.parquet")}
 
 
-def alone(out: Path, **more: object) -> dict[str, bytes]:
-    runs.run(spec(**more), out=out)
-    return records(out)
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process makes."""
+    out = tmp_path_factory.mktemp("one")
+    runs.run(spec(), out=out)
+    return out
 
 
-@pytest.mark.parametrize(
-    "executor", [ExecutorSettings(workers=2), ExecutorSettings(workers=3)], ids=str
-)
-def test_processes_make_the_same_records(tmp_path: Path, executor: ExecutorSettings) -> None:
+def test_processes_make_the_same_records(tmp_path: Path, one: Path) -> None:
     seen: list[runs.Progress] = []
-    done = runs.run(spec(), out=tmp_path / "many", executor=executor, progress=seen.append)
-    assert records(tmp_path / "many") == alone(tmp_path / "one")
+    executor = ExecutorSettings(workers=2)
+    done = runs.run(spec(), out=tmp_path, executor=executor, progress=seen.append)
+    assert records(tmp_path) == records(one)
     assert done.complete
     last = seen[-1]
     assert (last.dialogues, last.steps) == (80, last.all_steps)
     assert last.outcome is not None
-    first = [
-        r.header.transcript for r in (done, runs.open_run(tmp_path / "one" / done.folder.name))
-    ]
+    first = [r.header.transcript for r in (done, runs.open_run(one / done.folder.name))]
     assert first[0] == first[1] != ""
 
 
-def test_a_ray_cluster_of_two_workers_makes_the_same_records(tmp_path: Path) -> None:
+def test_a_ray_cluster_of_two_workers_makes_the_same_records(tmp_path: Path, one: Path) -> None:
     pytest.importorskip("ray")
     executor = ExecutorSettings(workers=2, ray="local", cpus=0.5)
-    runs.run(spec(), out=tmp_path / "many", executor=executor)
-    assert records(tmp_path / "many") == alone(tmp_path / "one")
+    runs.run(spec(), out=tmp_path, executor=executor)
+    assert records(tmp_path) == records(one)
+
+
+def test_a_ray_cluster_without_room_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("ray")
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0, "memory": 1e9})
+    executor = ExecutorSettings(ray="local", cpus=4096)
+    with pytest.raises(UserError, match="at local has no room for a worker of 4096 CPUs"):
+        runs.run(spec(), out=tmp_path, executor=executor)
 
 
 def test_a_larger_limit_is_continued_by_others(tmp_path: Path) -> None:
-    runs.run(spec(limit=40), out=tmp_path / "many", executor=ExecutorSettings(workers=2))
+    runs.run(spec(limit=40), out=tmp_path / "many")
     runs.run(spec(limit=80), out=tmp_path / "many", executor=ExecutorSettings(workers=2))
     runs.run(spec(limit=40), out=tmp_path / "one")
-    assert records(tmp_path / "many") == alone(tmp_path / "one")
+    runs.run(spec(limit=80), out=tmp_path / "one")
+    assert records(tmp_path / "many") == records(tmp_path / "one")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +81,6 @@ def test_a_larger_limit_is_continued_by_others(tmp_path: Path) -> None:
     [
         (ExecutorSettings(workers=0), "workers must be at least 1, not 0"),
         (ExecutorSettings(ray="127.0.0.1:9"), "there is no Ray cluster at 127.0.0.1:9"),
-        (ExecutorSettings(ray="local", cpus=4096), "no room for a worker of 4096 CPUs"),
     ],
 )
 def test_what_can_not_be_is_said(tmp_path: Path, executor: ExecutorSettings, said: str) -> None:
@@ -98,24 +109,35 @@ def test_what_a_worker_refuses_is_told(tmp_path: Path) -> None:
     assert str(said.value) == str(alone_said.value)
 
 
-def started(out: Path, *more: str) -> subprocess.Popen[bytes]:
-    given = ["--model", "planted:chain", "--task", "planted", "--rounds", "3", "--limit", "6000"]
-    command = [sys.executable, "-m", "selfcorrect", "run", *given, "--chunk", "500"]
+LONG = {"limit": 1200, "chunk": 100}
+
+
+def started(out: Path) -> subprocess.Popen[bytes]:
+    given = [f"{name}={value}" for name, value in {**SPEC, **LONG}.items()]
+    command = [sys.executable, "-m", "selfcorrect", "run", *given, "--workers", "2"]
     return subprocess.Popen(
-        [*command, "--out", str(out), *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [*command, "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
 
 
-def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
-    """The processes that hold its models."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    found = [int(pid) for pid in children.read_text().split()]
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The records of one process that nothing happens to."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    runs.run(spec(**LONG), out=out)
+    return records(out)
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes that hold a driver's models."""
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    found = [int(child) for file in children for child in file.read_text().split()]
     return [p for p in found if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
 
-def until(what: object, seconds: float = 60) -> None:
+def until(what: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
+    while not what():
         assert time.monotonic() < end, "it never came"
         time.sleep(0.01)
 
@@ -124,25 +146,34 @@ pytest_linux = pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /pro
 
 
 @pytest_linux
-@pytest.mark.parametrize("killed", ["a worker", "the driver"])
-def test_kill_9_costs_a_chunk_of_time_and_nothing_else(tmp_path: Path, killed: str) -> None:
-    many = tmp_path / "many"
-    process = started(many, "--workers", "2")
-    until(lambda: len(workers_of(process)) == 2)
-    pids = workers_of(process)
-    until(lambda: list(many.rglob("*.parquet")))
-    os.kill(pids[0] if killed == "a worker" else process.pid, signal.SIGKILL)
-    _, said = process.communicate(timeout=120)
-    if killed == "a worker":
-        assert process.returncode == 0, said.decode()
-    else:
-        assert process.returncode == -signal.SIGKILL
-        assert len(list(many.rglob("*.parquet"))) < 3 * 12  # it was in the middle
-        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))  # no orphans
-        again = started(many, "--workers", "2")
-        _, said = again.communicate(timeout=120)
-        assert again.returncode == 0, said.decode()
-    one = started(tmp_path / "one")
-    one.communicate(timeout=120)
-    assert records(many) == records(tmp_path / "one")
-    assert not list(many.rglob("*.unfinished"))
+def test_a_worker_that_is_killed_is_replaced(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
+    killed: list[int] = []
+
+    def kill(progress: runs.Progress) -> None:
+        if progress.dialogues and not killed:
+            killed.append(workers_of(os.getpid())[0])
+            os.kill(killed[0], signal.SIGKILL)
+
+    executor = ExecutorSettings(workers=2)
+    assert runs.run(spec(**LONG), out=tmp_path, executor=executor, progress=kill).complete
+    assert killed
+    assert records(tmp_path) == undisturbed
+    assert not list(tmp_path.rglob("*.unfinished"))
+
+
+@pytest_linux
+def test_a_driver_that_is_killed_leaves_a_folder_to_go_on_from(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    process = started(tmp_path)
+    until(lambda: len(workers_of(process.pid)) == 2)
+    pids = workers_of(process.pid)
+    until(lambda: list(tmp_path.rglob("*.parquet")))
+    process.kill()
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.rglob("*.parquet"))) < 3 * 12  # it was in the middle
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))  # no orphans
+    assert runs.run(spec(**LONG), out=tmp_path).complete
+    assert records(tmp_path) == undisturbed
+    assert not list(tmp_path.rglob("*.unfinished"))

@@ -28,6 +28,14 @@ class Shared:
     key: str | None = None
     default: Any = None
 
+    def flag(self, name: str) -> str:
+        """How the option is written: ``--concept`` for ``concepts``."""
+        infos = getattr(self.annotation, "__metadata__", ())
+        # typer takes a flag that stands first for the default
+        words = (word for info in infos for word in (info.default, *(info.param_decls or ())))
+        usual = f"--{name.replace('_', '-')}"
+        return next((w for w in words if isinstance(w, str) and w.startswith("--")), usual)
+
     def parameter(self, name: str) -> inspect.Parameter:
         """A parameter of a command's function."""
         keyword = inspect.Parameter.KEYWORD_ONLY
@@ -42,6 +50,7 @@ SHARED: Mapping[str, Shared] = {
     "data": Shared(o.Data, "task.data"),
     "categories": Shared(o.Categories, "task.categories"),
     "strategy": Shared(o.StrategyName, "strategy.name"),
+    "feedback": Shared(o.Feedback, "models.feedback"),
     "scorer": Shared(o.ScorerName, "scorer.name"),
     "samples": Shared(o.Samples, "samples.k"),
     "meanings": Shared(o.Meanings, "meanings.name"),
@@ -76,6 +85,7 @@ PREVIEW: Mapping[str, Shared] = {name: each for name, each in RUN.items() if nam
 _MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_controls", "given"} | {
     "scorer",
     "steer",
+    "feedback",
 }
 #: Dialogues that exist already, to be measured.
 MEASURE: Mapping[str, Shared] = {

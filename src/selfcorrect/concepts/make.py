@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from selfcorrect.models import load as open_model
 from selfcorrect.models.base import Model
 from selfcorrect.models.kinds import MIXTURE
 from selfcorrect.places import new_file
+
+_LOG = logging.getLogger("selfcorrect")
 
 
 def texts_of(
@@ -97,17 +100,7 @@ def kept(concept: Concept, out: str | Path | None) -> Concept:
     Raises:
         UserError: it can't be written there.
     """
-    if out is None:
-        place = cached(concept.name, concept.bound.fingerprint)
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(
-                f"the folder {place.parent} can't be made: {error.strerror or error}; give a file "
-                "with --out."
-            ) from None
-    else:
-        place = Path(out).expanduser()
+    place = Path(out or cached(concept.name, concept.bound.fingerprint, concept.site)).expanduser()
     write(concept, place)
     return moved(concept, place)
 
@@ -118,16 +111,17 @@ def _in_place(model: str | Model, texts: Texts) -> str:
     return OF_PLANTED if name == MIXTURE else texts.in_place
 
 
-def cached(name: str, fingerprint: str) -> Path:
-    """Where a concept of a model lies whose file has no other place."""
+def cached(name: str, fingerprint: str, site: str = "residual") -> Path:
+    """Where a concept of a model lies whose file has no other place; one a site."""
     folder = user_cache_path("selfcorrect") / "concepts"
-    return folder / f"{check_name(name)}-{fingerprint}{ENDING}"
+    at = "" if site == "residual" else f"-{site}"
+    return folder / f"{check_name(name)}-{fingerprint}{at}{ENDING}"
 
 
-def stored(name: str, fingerprint: str) -> Concept | None:
-    """The concept that was trained last under this name on this model; ``None`` where there is
-    none, or the package's texts that it was made from have changed."""
-    place = cached(name, fingerprint)
+def stored(name: str, fingerprint: str, site: str = "residual") -> Concept | None:
+    """The concept that was trained last under this name on this model and site; ``None`` where
+    there is none, or the package's texts that it was made from have changed."""
+    place = cached(name, fingerprint, site)
     if not place.is_file():
         return None
     found = read(place)
@@ -137,3 +131,36 @@ def stored(name: str, fingerprint: str) -> Concept | None:
         if whole and found.bound.data != texts.fingerprint:
             return None
     return found
+
+
+def at_site(concept: Concept, model: Model, site: str) -> Concept:
+    """The same concept at another site of the model: found, or made from the same texts.
+
+    What lies in the cache folder is taken where it was made in the same way from the same texts;
+    else it is trained now, where those are the package's own, and kept.
+
+    Args:
+        concept: trained on the model.
+        model: an open model.
+        site: one of :data:`SITES`.
+
+    Raises:
+        UserError: it isn't there, and the texts that it was made from aren't the package's own.
+    """
+    if concept.site == site:
+        return concept
+    how = concept.kind, concept.bound.data, concept.bound.shown, concept.bound.seed
+    kept = stored(concept.name, model.fingerprint, site)
+    if kept is not None and how == (kept.kind, kept.bound.data, kept.bound.shown, kept.bound.seed):
+        return kept
+    name = concept.name
+    if name in BUNDLED and concept.bound.data == bundled(name).fingerprint:
+        kind, _, shown, seed = how
+        _LOG.warning("selfcorrect: training the concept %s at the %s blocks; it is kept.", name,
+                     site)  # fmt: skip
+        return make(name, model, kind=kind, site=site, shown=shown, seed=seed)
+    raise UserError(
+        f"the concept {name} was trained at the {concept.site} site alone, and is to be read at "
+        f"the {site} blocks too: train it there in the same way from the same texts, with "
+        f"selfcorrect concept train {name} --site {site}, or leave that site out with --site."
+    )

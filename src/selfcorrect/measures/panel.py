@@ -22,8 +22,9 @@ Floats = NDArray[np.float64]
 #: Besides the measures' columns: what an answer is, and whether it could be read.
 _HASHED = (1 << 52) - 1  # what a float holds exactly
 #: Notes of records whose answer is that of the round before.
-_STANDING = ("settled", "ended", "kept")
+_STANDING = ("settled", "done", "ended", "kept")
 _BASE = {
+    "offered": pl.col("choices").list.len().cast(pl.Int16),
     "parse_rate": pl.col("problem").is_null(),
     "answer": pl.when(pl.col("key").is_not_null())
     .then((pl.col("key").hash(0) & _HASHED).cast(pl.Int64))
@@ -63,11 +64,12 @@ def columns_needed(outcome: Outcome = ACCURACY) -> list[str]:
 
 
 def _whole(frame: pl.DataFrame) -> pl.DataFrame:
-    """Records with the columns of samples, which those of a run without any need not have."""
+    """Records with the columns of samples and feedback, which those of a run without any need not
+    have."""
     lacks = {
         name
         for measure in MEASURES
-        if measure.needs in ("samples", "truth") and measure.of_record is not None
+        if measure.needs in ("samples", "truth", "feedback") and measure.of_record is not None
         for name in measure.of_record.meta.root_names()
         if name not in frame.columns
     }
@@ -84,9 +86,10 @@ class Panel:
         clusters: a number for each one's cluster [D] that follows from its name alone.
         columns: name → [D, T], NaN where there is no record or the record doesn't have it: those
             measures that are numbers of a record, by their names, and ``answer``, a number that
-            follows from the answer's key (−1 where it couldn't be read), ``choice``, ``outcome``,
-            ``quality``, the outcome on a scale from 0, the worst, to 1, and ``gradable``, whether
-            anything is known that an answer could be graded by.
+            follows from the answer's key (−1 where it couldn't be read), ``choice``, ``offered``,
+            how many options there are, ``outcome``, ``quality``, the outcome on a scale from 0, the
+            worst, to 1, and ``gradable``, whether anything is known that an answer could be graded
+            by.
         own: the task's own numbers by name [D, T].
         outcome: what the task says of its outcome.
         options: whether any of its questions has options.
@@ -112,6 +115,11 @@ class Panel:
         return "p_true" in self.columns and bool(np.isfinite(self.columns["p_true"]).any())
 
     @property
+    def feedback(self) -> bool:
+        """Whether feedback was given of which it is known whether it told the answer."""
+        return "leaked" in self.columns and bool(np.isfinite(self.columns["leaked"]).any())
+
+    @property
     def there(self) -> NDArray[np.bool_]:
         """Where there is a record [D, T]."""
         return np.isfinite(self.columns["parse_rate"])
@@ -119,7 +127,7 @@ class Panel:
     @property
     def measures(self) -> list[Measure]:
         """Those that fit the run."""
-        every = measures(self.outcome, self.options, self.samples, self.truth)
+        every = measures(self.outcome, self.options, self.samples, self.truth, self.feedback)
         most = {"options": self.choices, "samples": self.drawn}
         known = {name: log(n) for name, n in most.items() if n > 1}
         return [

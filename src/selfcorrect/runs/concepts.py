@@ -16,7 +16,8 @@ from selfcorrect.errors import UserError
 from selfcorrect.models import kind_of
 from selfcorrect.models.base import Model, Steer
 from selfcorrect.runs.identity import ModelFacts
-from selfcorrect.runs.spec import ModelSpec, RunSpec
+from selfcorrect.runs.model_spec import ModelSpec
+from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies import Steering, Strategy
 
 _LOG = logging.getLogger("selfcorrect")
@@ -102,6 +103,8 @@ def _known(spec: ModelSpec, model: Model | None) -> tuple[str, str, bool] | None
         if not isinstance(model, ReadsTexts):
             return None
         return model.identity.tokenizer, model.identity.template, model.identity.bos
+    if kind_of(spec.name) != "local":
+        return None
     from selfcorrect.models.local.files import locate
     from selfcorrect.models.local.loading import read_tokenizer
     from selfcorrect.models.local.texts import identity_of

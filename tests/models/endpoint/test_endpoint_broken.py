@@ -233,13 +233,6 @@ MALFORMED = (
 
 
 @pytest.fixture
-def stub() -> Iterator[Stub]:
-    stub = Stub(VLLM)
-    yield stub
-    stub.stop()
-
-
-@pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_FIRST_PAUSE", 0.002)
     monkeypatch.setattr(server, "_LONGEST_PAUSE", 0.05)
@@ -276,30 +269,27 @@ def test_malformed_answers_now_and_then_change_nothing(stub: Stub, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("soon")
-@pytest.mark.parametrize("malformed", [b'{"choices": []}', b"[" * 5000, b'{"choices": [{}]}'])
-def test_one_dialogue_waits_and_the_others_go_on(
-    stub: Stub, tmp_path: Path, malformed: bytes
-) -> None:
+def test_one_dialogue_waits_and_the_others_go_on(stub: Stub, tmp_path: Path) -> None:
     """Then one sentence and status 2; what was finished is kept, and the same command goes on."""
     asked = []
-    runs.run(_spec(stub.url), out=tmp_path / "a", controls=False)
+    runs.run(_spec(stub.url, limit=12), out=tmp_path / "a", controls=False)
     first = next(r for r in stub.requests if "Answer" in str(r) or len(str(r["messages"])) > 300)
     question = first["messages"][0]["content"]
 
     def breaks(request: Asked) -> bytes | None:
         one = request.json["messages"][0]["content"] == question
         asked.append(one)
-        return malformed if one else None
+        return b'{"choices": [{}]}' if one else None
 
     _break(stub, breaks)
     command = ["run", "--model", "openai:stub", "--base-url", stub.url, "--task", "sample"]
-    command += ["--rounds", "2", "--limit", "24", "model.wait=1.5", "--no-controls"]
+    command += ["--rounds", "2", "--limit", "12", "model.wait=1.5", "--no-controls"]
     command += ["--out", str(tmp_path / "b"), "--in-flight", "4"]
     sentence = refused(*command)
     assert sentence.startswith("the server at 127.0.0.1:")
     assert "broken answers: " in sentence
     assert "the same command goes on once it is back." in sentence
-    assert len(list(tmp_path.rglob("b/**/journal/*.json"))) == 23
+    assert len(list(tmp_path.rglob("b/**/journal/*.json"))) == 11
     assert sum(asked) > 3
     _break(stub, lambda _: None)
     done = CliRunner().invoke(app, command, catch_exceptions=False)

@@ -1,0 +1,25 @@
+"""What the tests of served models share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from selfcorrect.models.endpoint import server
+from servers.stub import VLLM, Stub
+
+
+@pytest.fixture
+def stub(request: pytest.FixtureRequest) -> Iterator[Stub]:
+    made = Stub(getattr(request, "param", VLLM))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask again after a tenth of the usual pauses, the client library too."""
+    monkeypatch.setattr(server, "_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(server, "_LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.05, raising=False)
