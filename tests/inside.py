@@ -25,7 +25,10 @@ def arms(
     """Arms from (right, entropy, activation) of each, [D, T]."""
     panels: dict[str, Panel] = {}
     for arm, (right, entropy, activation) in series.items():
-        panel = made(right, entropy=np.asarray(entropy, float), confidence=np.exp(-entropy))
+        options = np.full(np.asarray(right).shape, 2.0)
+        panel = made(
+            right, offered=options, entropy=np.asarray(entropy, float), confidence=np.exp(-entropy)
+        )
         own = {ACTIVATION: np.asarray(activation, float)} if concept else {}
         names = np.asarray(clusters, np.uint64)
         panels[arm] = Panel(panel.rounds, panel.examples, names, panel.columns, own)

@@ -167,14 +167,15 @@ def is_concept(path: Path) -> bool:
 
 
 def write(concept: Concept, path: str | Path) -> None:
-    """Write a concept's file, whole or not at all; an older concept's is replaced.
+    """Write a concept's file, whole or not at all, and the folder that it lies in; an older
+    concept's is replaced.
 
     Raises:
         UserError: something else lies there, or the place can't be written to.
     """
     from safetensors.numpy import save
 
-    place = new_file(path, "a concept's", is_concept)
+    place = new_file(path, "a concept's", is_concept, in_new=True)
     head = {
         "format": FORMAT,
         "name": concept.name,
@@ -187,6 +188,7 @@ def write(concept: Concept, path: str | Path) -> None:
     arrays = {n: np.ascontiguousarray(getattr(concept, n), dtype=np.float32) for n in _ARRAYS}
     part = place.with_name(f"{place.name}.{os.getpid()}.part")
     try:
+        place.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(save(arrays, head))
         part.replace(place)
     except OSError as error:

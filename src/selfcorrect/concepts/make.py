@@ -100,17 +100,7 @@ def kept(concept: Concept, out: str | Path | None) -> Concept:
     Raises:
         UserError: it can't be written there.
     """
-    if out is None:
-        place = cached(concept.name, concept.bound.fingerprint, concept.site)
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(
-                f"the folder {place.parent} can't be made: {error.strerror or error}; give a file "
-                "with --out."
-            ) from None
-    else:
-        place = Path(out).expanduser()
+    place = Path(out or cached(concept.name, concept.bound.fingerprint, concept.site)).expanduser()
     write(concept, place)
     return moved(concept, place)
 

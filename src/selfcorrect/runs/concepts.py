@@ -103,6 +103,8 @@ def _known(spec: ModelSpec, model: Model | None) -> tuple[str, str, bool] | None
         if not isinstance(model, ReadsTexts):
             return None
         return model.identity.tokenizer, model.identity.template, model.identity.bos
+    if kind_of(spec.name) != "local":
+        return None
     from selfcorrect.models.local.files import locate
     from selfcorrect.models.local.loading import read_tokenizer
     from selfcorrect.models.local.texts import identity_of

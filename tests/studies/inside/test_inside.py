@@ -231,7 +231,7 @@ def test_rounds_that_cannot_be_injected_are_refused() -> None:
 def test_a_plan_says_itself_what_the_spec_leaves_open_and_nothing_else() -> None:
     settings = {"quick": True, "anyway": False, "injected": None, "folds": 5, "seed": 0}
     given = RunSpec.model_validate({"model": "planted:chain", "task": "planted", "rounds": 7})
-    for name in ("convergence", "joint", "concept-drives-uncertainty", "injection"):
+    for name in ("convergence", "joint", "injection"):
         study = load(name)
         assert study.plan is not None
         plan = study.plan(given, settings)

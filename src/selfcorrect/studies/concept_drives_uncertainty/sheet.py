@@ -11,6 +11,7 @@ from selfcorrect.studies.words import (
     LINES,
     estimate,
     label,
+    share,
     sheet_of,
     sized,
 )
@@ -76,10 +77,12 @@ def _adds(arm: str, told: Result) -> str:
             f"{told['fell']:,}, rose {told['rose']:,}, ties {told['ties']:,})."
         )
     e = told["adds"]
-    seen = f"AUROC {estimate(e, signed=True)}, {sized(e)}, permutation p {p_value(told['p'])}"
+    seen = (
+        f"gain in AUROC {estimate(e, signed=True)}, {sized(e)}, permutation p {p_value(told['p'])}"
+    )
     accuracy = told["sets"]["change"]["accuracy"]
     naive = (
-        f"alone it is right in {percent(accuracy['value'])} % of the transitions, where always "
+        f"alone it is right in {share(accuracy)} of the transitions, where always "
         f"saying the more frequent is right in {percent(told['majority'])} %"
     )
     how = "adds" if told["shown"] else "isn't shown to add"

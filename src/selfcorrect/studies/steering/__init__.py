@@ -30,10 +30,16 @@ _QUICK = {"limit": 24}
 
 
 def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
-    """The question without the goal and with it, one round each."""
-    from selfcorrect.studies.series import with_inside
+    """The question without the goal and with it, one round each.
 
+    Raises:
+        UserError: the model can't be steered, or the task's answers have no options.
+    """
+    from selfcorrect.studies.series import check_plan, with_inside
+
+    check_plan("steering", spec, ("steering",))
     spec = with_inside(sized(spec, settings, _QUICK)).model_copy(update={"rounds": 1})
+    check_plan("steering", spec, ("activation", "options"))
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 
 
