@@ -13,6 +13,7 @@ from inside import ACTIVATION, arms, inputs
 from panels import made
 from selfcorrect.errors import UserError
 from selfcorrect.measures.convergence import converged, convergence
+from selfcorrect.measures.lagged import order
 from selfcorrect.measures.outcomes import room_of
 from selfcorrect.report.sheet import page
 from selfcorrect.runs import RunSpec
@@ -117,7 +118,43 @@ def test_an_association_within_examples_is_not_taken_for_one_between_them() -> N
     assert of["uncertainty, within"]["p_holm"] < 0.001
     assert of["uncertainty, between"]["p_holm"] > 0.05
     assert of["activation, within"]["p_holm"] > 0.05
-    assert "Uncertainty from round to round goes with worse answers, as it does where" in told
+    assert "Uncertainty from round to round goes with worse answers:" in told
+    assert "where the question is merely repeated −" in told
+    assert "from which it isn't shown to differ" in told
+    assert result["difference"]["uncertainty, within"]["p_holm"] > 0.05
+
+
+def test_an_association_that_hangs_on_unread_answers_is_none() -> None:
+    """Wrong answers of the rounds in which the model is unsure come as refusals."""
+    rng = np.random.default_rng(10)
+    u, c = 0.5 + 0.1 * _noise(rng), _noise(rng)
+    own = u - u.mean(axis=1, keepdims=True)
+    y = _right(rng, 0.6)
+    made_up = arms(dict.fromkeys(("intrinsic", "repeat"), (y, u, c)), CLUSTERS)
+    columns = made_up.panels["intrinsic"].columns
+    refused = (y == 0) & (own > 0) & (rng.random(y.shape) < 0.5)
+    columns["parse_rate"], columns["outcome"] = 1.0 - refused, np.where(refused, np.nan, y)
+    result = load("joint").analyse(inputs(made_up, quick=False, anyway=False))
+    told = _told("joint", result)
+    of = result["fits"]["intrinsic"]["together"]["uncertainty, within"]
+    assert of["value"] > 0.3  # among those that were read
+    assert of["low"] < 0 < of["high"]
+    assert of["p_holm"] == 1
+    assert "Uncertainty from round to round isn't shown to go with" in told
+    assert f"{refused.sum():,} of {y.size:,} answers of the run aren't known" in told
+
+
+def test_arms_that_differ_are_said_to() -> None:
+    rng = np.random.default_rng(11)
+    u, c = 0.5 + 0.1 * _noise(rng), _noise(rng)
+    own = (u - u.mean(axis=1, keepdims=True)) / 0.1
+    series = {
+        arm: (_right(rng, 1 / (1 + np.exp(-by * own))), u, c)
+        for arm, by in (("intrinsic", -1.2), ("repeat", 0.0))
+    }
+    result = load("joint").analyse(inputs(arms(series, CLUSTERS), quick=False, anyway=False))
+    assert result["difference"]["uncertainty, within"]["high"] < -0.6
+    assert ", a difference of −1." in _told("joint", result)
 
 
 def test_no_association_is_not_found() -> None:
@@ -144,8 +181,31 @@ def test_a_change_that_tells_is_found_and_a_shared_trend_is_not(by: float) -> No
     result = load(name).analyse(given)
     told = _told(name, result)
     assert result["arms"]["intrinsic"]["added"]["shown"] == bool(by)
+    assert "; where the question is merely repeated " in told
     how = "adds" if by else "isn't shown to add"
     assert f"In the run the change of the activation {how} to what is known without it" in told
+
+
+def test_what_goes_first_may_be_the_better_reading_and_what_settles_leads_nothing() -> None:
+    from selfcorrect.studies.concept_drives_uncertainty.sheet import findings
+
+    rng = np.random.default_rng(12)
+    state = _noise(rng)
+    for t in range(1, ROUNDS):
+        state[:, t] += 0.7 * state[:, t - 1]
+    better = order(state + 0.2 * _noise(rng), state + 1.5 * _noise(rng), CLUSTERS)
+    far = rng.gamma(2, 0.5, size=(DIALOGUES, 1)) * 0.5 ** np.arange(ROUNDS)
+    settles = order(far + 0.1 * _noise(rng), -far + 0.1 * _noise(rng), CLUSTERS)
+    unasked = {"why": "few", "fell": 0, "rose": 0, "ties": 0}
+    orders = {"intrinsic": better, "repeat": settles}
+    told = findings({"arms": {a: {"added": unasked, "order": o} for a, o in orders.items()}})
+    *_, first = told
+    assert "goes ahead of the uncertainty (a better reading of the same thing would look" in first
+    assert "where the question is merely repeated each tells the other's next value" in first
+    told = findings({"arms": {a: {"added": unasked, "order": settles} for a in orders}})
+    *_, first = told
+    assert "Each tells the other's next value: dialogues that settle or alternate" in first
+    assert first.endswith("where the question is merely repeated it is the same.")
 
 
 # --- injection ------------------------------------------------------------------------------------
