@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -88,7 +87,7 @@ def _records(arms: Series, arm: str, known: Mapping[str, str]) -> _Records:
     names = ("outcome", "parse_rate", "gradable")
     columns = {name: panel.columns[name].ravel() for name in names}
     open_, _ = unknown((columns, columns), outcome)
-    low, high = (end if math.isfinite(end) else math.nan for end in outcome.bounds)
+    low, high = outcome.bounds
     share = outcome.kind == "share"
     y, ends = columns["outcome"] * (1 if share else outcome.sign), (low, high)
     if outcome.sign < 0:
@@ -126,6 +125,12 @@ def _whatever(
     found = fit(y)
     if not records.open_.any():
         return {name: each.table() for name, each in found.items()}
+    if not np.isfinite(records.ends).all():
+        why = "unread answers have no bounds"
+        return {
+            name: Coefficient(replace(each.estimate, low=None, high=None, why=why)).table()
+            for name, each in found.items()
+        }
     return {
         name: _widened(each, [fit(y) for y in _counted(y, x, records)], name)
         for (name, each), x in zip(found.items(), predictors.values(), strict=True)
@@ -143,7 +148,7 @@ def _widened(
 ) -> dict[str, Any]:
     every = [recorded, *(other[name] for other in others)]
     estimates, ps = [each.estimate for each in every], [each.p for each in every]
-    if any(e.low is None for e in estimates) or any(e.n < recorded.estimate.n for e in estimates):
+    if any(e.low is None for e in estimates):
         why = "it hangs on what the answers are that aren't known"
         e = replace(recorded.estimate, low=None, high=None, why=why)
         return Coefficient(e).table()

@@ -68,7 +68,7 @@ def findings(result: Result) -> Iterator[str]:
 def _finding(name: str, e: Result, control: Result | None, result: Result) -> str:
     what, part = name.split(", ")
     of = f"{what.capitalize()} {'between examples' if part == 'between' else 'from round to round'}"
-    if e["value"] is None:
+    if e["value"] is None or e["low"] is None:
         return f"{of}: it can't be told ({e['why']})."
     unit = "log odds" if result["family"] == "logit" else result["outcome"]
     seen = (
@@ -86,7 +86,7 @@ def _finding(name: str, e: Result, control: Result | None, result: Result) -> st
 
 def _beside(control: Result | None, difference: Result | None, unit: str) -> str:
     """What the control shows, and whether the run is shown to differ from it."""
-    if control is None or control["value"] is None:
+    if control is None or control["low"] is None:
         return ""
     there = f"; where the question is merely repeated {estimate(control, signed=True)}"
     if difference is None or difference["low"] is None:
