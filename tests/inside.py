@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,8 @@ from panels import MARGINS, made
 from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.panel import Panel
 from selfcorrect.outcome import ACCURACY
+from selfcorrect.report.sheet import page
+from selfcorrect.studies import load
 from selfcorrect.studies.able import checked
 from selfcorrect.studies.base import Inputs, Preflight
 from selfcorrect.studies.series import Series
@@ -56,3 +59,11 @@ def inputs(series: Series, needs: tuple[str, ...] = (), **settings: Any) -> Inpu
     }
     runs: Any = {arm: SimpleNamespace() for arm in series.panels}
     return Inputs(settings, runs, preflight=Preflight(True, found, series))
+
+
+def told(name: str, result: dict[str, Any]) -> str:
+    """The findings in one text; the result is JSON, and its page can be made."""
+    json.dumps(result, allow_nan=False)
+    sheet = load(name).sheet(result)
+    assert page(sheet).startswith("<!doctype html>")
+    return " ".join(sheet.findings)

@@ -55,6 +55,13 @@ def sized(e: Estimate) -> str:
     return f"n {e['n']:,}, {count(e['clusters'], 'cluster')}{worth}"
 
 
+#: What else looks like a lead of one series, and like one both ways.
+BETTER_READING = "a better reading of the same thing would look so, too"
+EACH_THE_OTHERS = (
+    "dialogues that settle or alternate, and two readings of one thing, look so without any lead"
+)
+
+
 def sheet_of(
     title: str,
     question: str,

@@ -8,6 +8,8 @@ from typing import Any
 from selfcorrect.report.numbers import MISSING, interval, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import (
+    BETTER_READING,
+    EACH_THE_OTHERS,
     curves,
     estimate,
     label,
@@ -37,7 +39,8 @@ _ORDER = (
     "One series goes ahead of another if its value in a round tells the other's next one, beyond "
     "what the other itself tells. That is asked of levels and of changes, as examples that are "
     "hard throughout look like a lead in levels; and it must be more than the other way round, as "
-    "two readings of one thing lead each other. What is named first may still be nothing but the "
+    "two readings of one thing tell each other, and so do series that settle or alternate. What is "
+    "named first may still be nothing but the "
     "better reading of the two."
 )
 _SHOWS_NOT = (
@@ -154,12 +157,12 @@ def _firsts(result: Result) -> Iterator[str]:
             yield (
                 f"{first.capitalize()} goes ahead of {second}: where it rose, {second} {direction} "
                 f"in the round after, {estimate(e, signed=True)} per standard deviation "
-                f"({sized(e)}); a better reading of the same thing would look so, too."
+                f"({sized(e)}); {BETTER_READING}."
             )
         elif found["first"] == "both":
             yield (
-                f"{one.capitalize()} and {other} go ahead of each other, as two readings of one "
-                "thing."
+                f"{one.capitalize()} and {other} each tell the other's next value: "
+                f"{EACH_THE_OTHERS}."
             )
         else:
             yield _neither(one, other, found)

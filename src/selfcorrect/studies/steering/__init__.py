@@ -1,5 +1,6 @@
 """Does the concept cause it? Dose and response along its direction, against directions like it.
 
+- :mod:`.directions`: those that mean nothing, and the states' length;
 - :mod:`.measure`: the model opened, its options under every dose;
 - :mod:`.analysis`: the odd part and the even part, the null, the prompt beside;
 - :mod:`.sheet`: the findings, tables and charts.
@@ -24,13 +25,14 @@ from selfcorrect.studies.base import (
 from selfcorrect.studies.sizes import sized
 from selfcorrect.studies.steering.sheet import QUESTION, sheet
 
-#: The question without the goal, which is steered; and with it, the prompt that is to be matched.
-ARMS = ("baseline", "intrinsic")
+#: The question without the goal, which is steered; with it, the prompt that is to be matched; and
+#: with a goal as long that asks for the opposite.
+ARMS = ("baseline", "intrinsic", "negation")
 _QUICK = {"limit": 24}
 
 
 def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
-    """The question without the goal and with it, one round each.
+    """The question without the goal, with it, and with it reversed, one round each.
 
     Raises:
         UserError: the model can't be steered, or the task's answers have no options.
@@ -61,7 +63,8 @@ STUDY = Study(
         "The model's states are moved along the concept's direction by several doses, to both "
         "sides, and along directions of the same kind that mean nothing. What changes sign with "
         "the dose is the effect, what doesn't is damage. Beside it the instruction itself, which "
-        "states the goal in words, and how badly the model reads neutral text under each dose."
+        "states the goal in words, its reverse, and how badly the model reads neutral text under "
+        "each dose."
     ),
     question=QUESTION,
     source="this project; arXiv 2406.02378 for the claim",
