@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect import concepts
-from selfcorrect.arguments import nothing_beside_a_spec
+from selfcorrect.arguments import nothing_beside_a_spec, served
 from selfcorrect.errors import UserError
 
 if TYPE_CHECKING:
     from selfcorrect.checking import TaskCheck
     from selfcorrect.models.base import Model
+    from selfcorrect.models.function import Advise
     from selfcorrect.runs import Run, RunSpec
     from selfcorrect.tasks import Task
 
@@ -59,6 +60,8 @@ def run(
     task_options: Mapping[str, Any] | None = None,
     strategy_parameters: Mapping[str, Any] | None = None,
     models: Mapping[str, str] | None = None,
+    feedback: str | Advise | None = None,
+    max_tokens: Mapping[str, int] | None = None,
     margins: Mapping[str, float] | None = None,
     seed: int = 0,
     system: str | None = None,
@@ -106,6 +109,11 @@ def run(
         task_options: the task's own options.
         strategy_parameters: the strategy's parameters.
         models: further models, by the name that the strategy's ``from`` uses.
+        feedback: who gives feedback in the strategies that ask for it: a model's name, or a
+            function ``advise(question, response)`` of this program, which returns text (or ``None``
+            where it has nothing to say); by default the run's own model, in a fresh dialogue.
+        max_tokens: of a reply, by what is elicited (``{"rationale": 96}``), where the strategy
+            doesn't say; by default as the task does.
         margins: changes up to which a measure counts as the same, where they aren't the defaults.
         seed: of the order of the examples and of whatever is drawn.
         system: a system message before everything else.
@@ -152,7 +160,8 @@ def run(
             "steer": steer,
             "rounds": rounds,
             "limit": limit,
-            "models": dict(models or {}),
+            "models": dict(models or {}) | ({} if feedback is None else {"feedback": feedback}),
+            "max_tokens": dict(max_tokens or {}),
             "margins": dict(margins or {}),
             "seed": seed,
             "system": system,
@@ -160,16 +169,8 @@ def run(
             "skip_bad": skip_bad,
         }
         if isinstance(model, str):
-            asked = {
-                "base_url": base_url,
-                "in_flight": in_flight,
-                "price": price,
-                "budget_tokens": budget_tokens,
-                "budget_money": budget_money,
-            }
-            table["model"] = {"name": model, "dtype": dtype, "device": device} | {
-                key: value for key, value in asked.items() if value is not None
-            }
+            asked = (base_url, in_flight, price, budget_tokens, budget_money)
+            table["model"] = {"name": model, "dtype": dtype, "device": device, **served(*asked)}
         if data is not None:
             table["task"]["data"] = str(data)
         spec = runs.make_spec(table)
@@ -284,16 +285,9 @@ def measure(
         "concepts": concepts or None,
     }
     if isinstance(model, str):
-        values |= {
-            "model.name": model,
-            "model.dtype": dtype,
-            "model.device": device,
-            "model.base_url": base_url,
-            "model.in_flight": in_flight,
-            "model.price": price,
-            "model.budget_tokens": budget_tokens,
-            "model.budget_money": budget_money,
-        }
+        asked = served(base_url, in_flight, price, budget_tokens, budget_money)
+        how = {"name": model, "dtype": dtype, "device": device, **asked}
+        values |= {f"model.{key}": value for key, value in how.items()}
     given = {key: value for key, value in values.items() if value is not None}
     spec = runs.measure_spec(str(data), given)
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)

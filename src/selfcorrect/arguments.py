@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from selfcorrect.errors import UserError
 
@@ -35,3 +35,21 @@ def nothing_beside_a_spec(function: Callable[_P, _R]) -> Callable[_P, _R]:
         return function(*args, **kwargs)
 
     return checked
+
+
+def served(
+    base_url: str | None,
+    in_flight: int | None,
+    price: Sequence[float] | None,
+    budget_tokens: int | None,
+    budget_money: float | None,
+) -> dict[str, Any]:
+    """The settings of a model behind a server that were given."""
+    given = {
+        "base_url": base_url,
+        "in_flight": in_flight,
+        "price": price,
+        "budget_tokens": budget_tokens,
+        "budget_money": budget_money,
+    }
+    return {key: value for key, value in given.items() if value is not None}

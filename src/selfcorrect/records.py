@@ -94,6 +94,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "generated": pl.Int32,
     "drafted": pl.Int32,
     "oracle": pl.Boolean,
+    "leak": pl.Boolean,  # feedback told the answer; null: there was none, or nobody can say
     "notes": pl.List(NOTE),
     "values": pl.List(pl.Struct({"name": pl.String, "value": pl.Float64})),  # the task's numbers
     "samples": pl.List(SAMPLE),
@@ -118,9 +119,11 @@ MEANINGS: dict[str, pl.DataType | type[pl.DataType]] = {
     "all_differ": pl.Float64,
 }
 
-#: Columns that records of this version lack where they were written before there were samples, or
-#: concepts.
-LATER = frozenset({"samples", "likelihood", "agreement", "p_true", "sampled", "activations"})
+#: Columns that records of this version lack where they were written before there were samples,
+#: concepts, or feedback from outside the dialogue.
+LATER = frozenset(
+    {"samples", "likelihood", "agreement", "p_true", "sampled", "activations", "leak"}
+)
 
 
 def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:

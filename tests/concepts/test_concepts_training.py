@@ -47,7 +47,8 @@ def test_what_is_planted_is_found_in_its_layer(kind: str) -> None:
     assert told["nested"]["auroc"] > 0.95
     assert concept.vector(2) @ PlantedStates().direction > 0.9
     assert [set(each) for each in told["layers"]] == [
-        {"layer", "auroc", "low", "high", "shuffled", "masked"}
+        {"layer", "auroc", "low", "high", "masked", "masked_low", "masked_high"}
+        | {"shuffled", "shuffled_least", "shuffled_most"}
     ] * LAYERS
     for each in told["layers"]:
         assert each["low"] < each["auroc"] < each["high"]

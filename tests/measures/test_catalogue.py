@@ -119,11 +119,12 @@ def test_every_number_that_is_shown_says_between_what_it_lies() -> None:
 
 def test_which_measures_a_run_has_follows_from_its_outcome_and_options() -> None:
     def names(outcome: Outcome, options: bool = True) -> set[str]:
-        return {m.name for m in measures(outcome, options, samples=False, truth=False)}
+        without = dict.fromkeys(("samples", "truth", "feedback"), False)
+        return {m.name for m in measures(outcome, options, **without)}
 
     everything = {m.name for m in measures(ACCURACY)}
     assert everything == {"accuracy", *(m.name for m in MEASURES)}
-    of_samples = {m.name for m in MEASURES if m.needs in ("samples", "truth")}
+    of_samples = {m.name for m in MEASURES if m.needs in ("samples", "truth", "feedback")}
     assert {"semantic_entropy", "semantic_rce", "p_true", "sampled"} <= of_samples
     assert everything - names(ACCURACY) == of_samples
     assert {m.name for m in measures(TOXICITY, options=False)} > of_samples

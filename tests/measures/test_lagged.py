@@ -102,6 +102,30 @@ def test_a_shared_trend_or_level_adds_nothing(rival) -> None:  # type: ignore[no
     assert abs(found["adds"]["value"]) < 0.02
 
 
+def test_an_activation_that_copies_the_uncertainty_of_the_round_before_adds_nothing() -> None:
+    rng = np.random.default_rng(3)
+    u = 0.7 * rng.normal(size=(DIALOGUES, 1)) + 0.7 * rng.normal(size=(DIALOGUES, ROUNDS))
+    c = np.concatenate([np.zeros((DIALOGUES, 1)), u[:, :-1]], axis=1)
+    found = added(c + 0.3 * rng.normal(size=c.shape), u, CLUSTERS, permutations=199)
+    assert not found["shown"]
+    # where u₁ alone is known, its change tells the dialogue's level
+    known = {name: found["sets"][name]["auroc"]["value"] for name in ("both", "history")}
+    assert known["history"] > known["both"] + 0.02
+
+
+@pytest.mark.slow
+def test_templates_that_drift_are_no_link() -> None:
+    rng, shown = np.random.default_rng(4), 0
+    g = np.repeat(np.arange(10), 20)
+    for _ in range(60):
+        c, u = (
+            (rng.normal(size=(10, 1))[g] * 0.6 + 0.8 * rng.normal(size=(200, 4))).cumsum(axis=1)
+            for _ in range(2)
+        )
+        shown += added(c, u, g, permutations=99)["p"] < 0.05
+    assert shown <= 8  # 3 were wanted; without clusters they would be 16
+
+
 def test_ties_are_counted_and_too_few_falls_are_said() -> None:
     u = np.zeros((DIALOGUES, 3))
     u[:5, 2] = -1

@@ -13,6 +13,7 @@ from selfcorrect.measures.regression import (
     CONSTANT,
     EXACT,
     FEW_CLUSTERS,
+    RARE,
     SEPARATED,
     TOLD,
     regression,
@@ -94,6 +95,8 @@ def test_what_cannot_be_told_says_why() -> None:
     assert exact.value == pytest.approx(2)
     told_apart = regression((a > 0).astype(float), {"a": a}, clusters, family="logit")
     assert told_apart["a"].estimate.why == SEPARATED
+    rarely = regression((np.arange(len(a)) < 19) * 1.0, {"a": a, "b": b}, clusters, family="logit")
+    assert {each.estimate.why for each in rarely.values()} == {RARE}
     two = regression(y, {"a": a, "b": b}, clusters % 2)
     assert two["a"].estimate.why == FEW_CLUSTERS
     nobody = regression([], {"a": []}, [])
@@ -118,6 +121,56 @@ def test_a_predictor_is_split_into_its_examples_means_and_what_is_left() -> None
     assert np.isnan(mean[4])
     assert left[:2].tolist() == [-1, 1]
     assert np.isnan(left[2])
+
+
+def test_the_variance_is_that_of_the_whole_hat_matrix() -> None:
+    """A plain CR2, cluster by cluster, and Satterthwaite's degrees of freedom of it, with clusters
+    as alike as the variance tells."""
+    rng = np.random.default_rng(1)
+    g = np.repeat(np.arange(9), [3, 8, 5, 12, 8, 8, 2, 20, 7])
+    n = len(g)
+    x = np.stack([rng.normal(size=9)[g] + 0.3 * rng.normal(size=n) for _ in range(3)], axis=1)
+    y = rng.normal(size=9)[g] + rng.normal(size=n)
+    found = regression(y, {"0": x[:, 0], "1": x[:, 1], "2": x[:, 2]}, g)["0"]
+    design = np.column_stack([x, np.ones(n)])
+    inverse = np.linalg.inv(design.T @ design)
+    left = np.eye(n) - design @ inverse @ design.T
+    rest = np.column_stack([x[:, 1:], np.ones(n)])
+    own = x[:, 0] - rest @ np.linalg.lstsq(rest, x[:, 0], rcond=None)[0]
+    rows = []
+    for number in range(9):
+        i = g == number
+        values, vectors = np.linalg.eigh(left[np.ix_(i, i)])
+        root = (vectors / np.sqrt(values)) @ vectors.T
+        rows.append(left[:, i] @ (root @ design[i] @ inverse[:, 0]))
+    parts = np.array(rows) @ (left @ y)
+    error = np.sqrt((parts**2).sum())
+    same = np.outer(np.sign(own), np.sign(own)) * (g[:, None] == g)
+    of = [np.array(rows) @ each @ np.array(rows).T for each in (np.eye(n), same)]
+    traces = [float(np.trace(each)) for each in of]
+    scale = float((left @ y) @ (left @ y)) / (n - 4)
+    icc = np.clip((error**2 / scale - traces[0]) / (traces[1] - traces[0]), 0, 1)
+    both = (1 - icc) * of[0] + icc * of[1]
+    df = np.trace(both) ** 2 / (both**2).sum()
+    assert 0.02 < icc < 1
+    assert found.df == pytest.approx(df)
+    half = (found.estimate.high - found.estimate.low) / 2
+    assert half == pytest.approx(stats.t.ppf(0.975, df) * error)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clusters", [8, 25])
+def test_intervals_hold_with_several_predictors_of_few_clusters(clusters: int) -> None:
+    rng, held, many = np.random.default_rng(8), 0, 800
+    g = np.repeat(np.arange(clusters), 8)
+    for _ in range(many):
+        xs = {
+            str(j): rng.normal(size=clusters)[g] + 0.3 * rng.normal(size=len(g)) for j in range(4)
+        }
+        y = rng.normal(size=clusters)[g] + rng.normal(size=len(g))
+        e = regression(y, xs, g)["0"].estimate
+        held += e.low <= 0 <= e.high
+    assert held / many > 0.925
 
 
 @pytest.mark.slow

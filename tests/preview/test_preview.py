@@ -275,3 +275,21 @@ def test_samples_are_part_of_what_a_run_costs() -> None:
     extra = drawn.estimate.tokens - plain.estimate.tokens
     assert 0 < extra <= most * rounds
     assert extra % (5 * (1 + drawn.prompts[0].max_tokens)) == 0
+
+
+def test_the_estimate_knows_who_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Feedback of another model counts at that model's own size and price."""
+    from selfcorrect.preview import estimate
+
+    monkeypatch.setattr(estimate, "_matrix_rate", lambda *_: 1e11)
+    table = {"task": "sample", "strategy": "feedback", "rounds": 3, "limit": 4}
+    mine = preview(make_spec(table), out=tmp_path, controls=False)
+    planted = {"models": {"feedback": "planted:chain"}}
+    other = preview(make_spec({**table, **planted}), out=tmp_path, controls=False)
+    assert mine.estimate.seconds is not None
+    assert other.estimate.seconds is not None
+    assert other.estimate.seconds < 0.75 * mine.estimate.seconds
+    assert {prompt.speaker for prompt in other.prompts} == {"smollm2", "planted:chain"}
+    steps = [{"speaker": "a", "encoded": 30}, {"speaker": "b", "encoded": 10},
+             {"speaker": "strategy", "encoded": 0}]  # fmt: skip
+    assert estimate._shares({"x": [{"steps": steps}]}) == {"a": 0.75, "b": 0.25}

@@ -75,6 +75,7 @@ def specs(tmp_path_factory: pytest.TempPathFactory) -> list[RunSpec]:
         a_spec(strategy=str(file), models={"critic": one}),
         a_spec(strategy=str(file), models={"critic": two}),
         a_spec(strategy="baseline"),
+        a_spec(strategy="intrinsic-feedback-cot"),
     ]
 
 
@@ -138,8 +139,8 @@ def test_each_run_is_as_it_is_alone(
         assert mine.header.transcript == alone.header.transcript
         assert all(mine.control(name) is not None for name in mine.header.controls)
     assert folders == {path.name for path in (tmp_path / "alone").iterdir()}
-    # nine arms, and controls of four kinds: of 3, 4 and 2 rounds, and with a system message
-    assert len(folders) == 9 + 3 + 2 + 1 - 1 + 1
+    # ten arms, and controls of four kinds: of 3, 4 and 2 rounds, and with a system message
+    assert len(folders) == 10 + 3 + 2 + 1 - 1 + 1
     assert (told[-1].steps, told[-1].all_steps) == (told[-1].all_steps,) * 2
     assert len({t.arm for t in told}) == len(folders)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from transformers import BertConfig, BertForSequenceClassification, BertModel
@@ -265,6 +265,7 @@ def test_the_corrected_estimates_are_less_biased_than_the_plain_one() -> None:
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc"), st.floats(-900, 0)), min_size=1)
 )
+@example([(0, "a", -745.0), (1, "a", 0.0), (1, "b", 0.0)])  # the smallest number, halved
 def test_weighted_entropy_counts_each_distinct_text_once(
     drawn: list[tuple[int, str, float]],
 ) -> None:

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
+from selfcorrect.cli import plan_options
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
 from selfcorrect.cli.listing import listing
@@ -272,14 +273,14 @@ def audit(
 
 @app.command()
 def plan(
-    n: o.Examples = None,
-    difference: o.Difference = None,
-    margin: o.Margin = None,
-    changed: o.Changed = None,
-    per_cluster: o.PerCluster = None,
-    icc: o.Icc = None,
-    power: o.Power = 0.8,
-    like: o.Like = None,
+    n: plan_options.Examples = None,
+    difference: plan_options.Difference = None,
+    margin: plan_options.Margin = None,
+    changed: plan_options.Changed = None,
+    per_cluster: plan_options.PerCluster = None,
+    icc: plan_options.Icc = None,
+    power: plan_options.Power = 0.8,
+    like: plan_options.Like = None,
     as_json: o.AsJson = False,
     out: o.Out = Path("runs"),
 ) -> None:

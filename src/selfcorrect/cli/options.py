@@ -73,6 +73,16 @@ StrategyNames = Annotated[
         show_default=False,
     ),
 ]
+Feedback = Annotated[
+    str | None,
+    typer.Option(
+        "--feedback",
+        metavar="MODEL",
+        help="Who gives feedback in the strategies that ask for it, named as for --model; the "
+        "default is the run's own model, in a fresh dialogue.",
+        show_default=False,
+    ),
+]
 ScorerName = Annotated[
     str | None,
     typer.Option(
@@ -338,61 +348,3 @@ Page = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Where the page goes.", show_default=False)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]
-Examples = Annotated[
-    int | None,
-    typer.Option("--n", metavar="N", help="What can so many examples show?", min=2),
-]
-Difference = Annotated[
-    float | None,
-    typer.Option(
-        metavar="D",
-        help="Of the outcome, to be shown; of a share .05, which is 5 points, by default.",
-        show_default=False,
-        min=1e-9,
-    ),
-]
-Margin = Annotated[
-    float | None,
-    typer.Option(
-        metavar="M",
-        help="Within which the outcome stays the same; by default its own margin, .03 of accuracy.",
-        show_default=False,
-        min=1e-9,
-    ),
-]
-Changed = Annotated[
-    float | None,
-    typer.Option(
-        metavar="C",
-        help="Share of answers that change between right and wrong; the default is .2.",
-        show_default=False,
-        min=1e-4,
-        max=1,
-    ),
-]
-PerCluster = Annotated[
-    float | None,
-    typer.Option(
-        metavar="S", help="Examples of a cluster; the default is 1.", show_default=False, min=1
-    ),
-]
-Icc = Annotated[
-    float | None,
-    typer.Option(
-        metavar="R",
-        help="How alike the changes of a cluster are, 0 to 1; the default is .1.",
-        show_default=False,
-        min=0,
-        max=1,
-    ),
-]
-Power = Annotated[
-    float,
-    typer.Option(metavar="P", help="The chance of showing what is there.", min=0.5, max=0.999),
-]
-Like = Annotated[
-    str | None,
-    typer.Option(
-        metavar="RUN", help="Take those three from a run, a pilot say.", show_default=False
-    ),
-]

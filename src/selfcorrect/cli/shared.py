@@ -42,6 +42,7 @@ SHARED: Mapping[str, Shared] = {
     "data": Shared(o.Data, "task.data"),
     "categories": Shared(o.Categories, "task.categories"),
     "strategy": Shared(o.StrategyName, "strategy.name"),
+    "feedback": Shared(o.Feedback, "models.feedback"),
     "scorer": Shared(o.ScorerName, "scorer.name"),
     "samples": Shared(o.Samples, "samples.k"),
     "meanings": Shared(o.Meanings, "meanings.name"),
@@ -76,6 +77,7 @@ PREVIEW: Mapping[str, Shared] = {name: each for name, each in RUN.items() if nam
 _MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_controls", "given"} | {
     "scorer",
     "steer",
+    "feedback",
 }
 #: Dialogues that exist already, to be measured.
 MEASURE: Mapping[str, Shared] = {

@@ -19,9 +19,21 @@ from selfcorrect.cli.display import shown
 from selfcorrect.cli.parts import counted
 from selfcorrect.cli.shared import SHARED, WORK, Chosen, Shared
 from selfcorrect.cli.sheet import show
-from selfcorrect.cli.spec import spec_from
+from selfcorrect.cli.spec import is_given, spec_from
+from selfcorrect.errors import UserError
+from selfcorrect.runs import find_run
 from selfcorrect.studies.base import Option, Settings, Study
 from selfcorrect.text import visible
+
+_OfRun = Annotated[
+    str | None,
+    typer.Option(
+        "--of",
+        metavar="RUN",
+        help="A run that exists, in place of one that is made: its folder, or the beginning of its "
+        "name.",
+    ),
+]
 
 
 def group() -> typer.Typer:
@@ -133,7 +145,18 @@ def _with_runs(name: str, study: Study) -> tuple[Callable[..., None], list[inspe
         if each.key and each.key.split(".")[0] not in study.fixed
     }
 
-    def command(*, as_json: bool, out: Path, given: list[str] | None, **values: Any) -> None:
+    def command(
+        *, as_json: bool, out: Path, given: list[str] | None, of: str | None = None, **values: Any
+    ) -> None:
+        if of is not None:
+            run = find_run(of, out)
+            settings = _settings_alone(
+                study, Chosen(settings_of_spec, values).settings, given, values
+            )
+            line = command_line(f"study {name}", {"of": of, **settings})
+            execute(name, settings, line, as_json=as_json, runs={study.on_one_run: run},
+                    folder=run.folder)  # fmt: skip
+            return
         words = shlex.join(["study", name, *(given or ())])
         said = {key: value for key, value in values.items() if key not in WORK}
         line = command_line(words, said)
@@ -154,8 +177,27 @@ def _with_runs(name: str, study: Study) -> tuple[Callable[..., None], list[inspe
         *(each.parameter(key) for key, each in settings_of_spec.items() if key not in flags),
         *(each for each in parameters(study.options) if each.name not in settings_of_spec),
         *(SHARED[key].parameter(key) for key in (*flags, *WORK)),
+        *([parameter("of", _OfRun, None)] if study.on_one_run else []),
         *_ends(),
     ]
+
+
+def _settings_alone(
+    study: Study, chosen: Mapping[str, Any], given: Sequence[str] | None, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values of a study's own options, where its run exists.
+
+    Raises:
+        UserError: something is said of the run, too.
+    """
+    own = {option.name for option in study.options} - {"quick"}
+    said = [key for key in chosen if key not in own] + list(given or ())
+    said += ["quick"] if values.get("quick") else []
+    if said:
+        raise UserError(
+            f"--of takes a run as it is, and {said[0]!r} is about how one is made: leave it out."
+        )
+    return {name: values[name] for name in own if is_given(values[name])}
 
 
 def _ends() -> list[inspect.Parameter]:

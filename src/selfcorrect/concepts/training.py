@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.concepts.data import Texts, told
-from selfcorrect.concepts.file import KINDS, SITES, Concept, check_name
+from selfcorrect.concepts.file import KINDS, SITES, Concept
 from selfcorrect.concepts.folds import INNER, OUTER, Ints, area, folds
+from selfcorrect.concepts.names import check_name
 from selfcorrect.concepts.probes import ANCHORS, FITS, Fit
 from selfcorrect.concepts.states import bound_to, check_shown, states_of
-from selfcorrect.concepts.words import IN_PLACE, by_words, own_words, without
+from selfcorrect.concepts.words import by_words, own_words, without
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.measures.auroc import auroc
 from selfcorrect.models.base import Model
@@ -22,6 +23,8 @@ from selfcorrect.models.base import Model
 Floats = NDArray[np.float64]
 #: So often labels are shuffled.
 SHUFFLES = 3
+#: So much of a text is noted where it fixed the sign.
+_MOST_ANCHOR = 1_000
 #: Told how many steps of a training are done, and of how many.
 Counted = Callable[[int, int], None]
 
@@ -68,7 +71,7 @@ def train(
         raise UserError(f"there is no kind of concept {kind!r}: {nearest(kind, kinds)}.")
     if site not in SITES:
         raise UserError(f"there is no site {site!r}: {nearest(site, SITES)}.")
-    shown = check_shown(model, shown)
+    shown = check_shown(model, shown or texts.shown)
     labels = np.array([item.label for item in texts.items], np.int64)
     said = [item.text for item in texts.items]
     clusters = [item.cluster for item in texts.items]
@@ -79,9 +82,9 @@ def train(
     for fold, held in outer:
         own = words or own_words([said[i] for i in fold], labels[fold])
         for i in held:
-            masked[i] = without(said[i], own)
+            masked[i] = without(said[i], own, texts.in_place)
     steps = _Steps(counted, 2 + OUTER * (INNER + 1 + SHUFFLES * (kind != "ccs")) + 2)
-    how = (kind, name, site, shown)
+    how = (kind, name, site, shown, texts.prefill)
     states = _states(model, said, how, steps)
     plain = states if kind != "ccs" else states[:, 0]
     hidden = _states(model, masked, how, steps)
@@ -89,17 +92,24 @@ def train(
     judged = _judge(
         fit, states, hidden, labels, clusters, outer, seed, steps, by_labels=kind != "ccs"
     )
+    found = figures_of(judged, labels, clusters)
+    if all(row["auroc"] is None for row in found["layers"]):
+        raise UserError(
+            f"{texts.about}: no layer of {model.name} tells the texts from each other, its states "
+            "being as good as equal in all of them; give texts that differ."
+        )
     layer, setting = _chosen(judged.every, labels)
     final = fit(states, labels, seed, setting)
     steps.done()
     judged_words = auroc(by_words(said, labels, clusters, outer, seed), labels, clusters)
     steps.done()
     figures = {
-        **figures_of(judged, labels, clusters),
+        **found,
         "layer": layer,
         "text_only": _table(judged_words),
         "words": list(words) or own_words(said, labels),
-        "in_place": IN_PLACE,
+        "in_place": texts.in_place,
+        "prefill": texts.prefill,
         "words_given": bool(words),
         "data": told(texts, clusters),
         "parts": [OUTER, INNER],
@@ -134,16 +144,17 @@ class _Steps:
 
 
 def _states(
-    model: Model, texts: Sequence[str], how: tuple[str, str, str, str], steps: _Steps
+    model: Model, texts: Sequence[str], how: tuple[str, str, str, str, str], steps: _Steps
 ) -> Floats:
-    """States [n, L, H]; for contrast pairs [n, 2, L, H]. ``how``: kind, name, site, shown."""
-    kind, name, site, shown = how
+    """States [n, L, H]; for contrast pairs [n, 2, L, H]. ``how``: kind, name, site, shown, what a
+    reply begins with."""
+    kind, name, site, shown, prefill = how
     if kind == "ccs":
         sides = [[contrast(text, name, yes) for text in texts] for yes in (True, False)]
-        both = [states_of(model, side, site, shown) for side in sides]
+        both = [states_of(model, side, site, shown, prefill) for side in sides]
         found = np.stack(both, axis=1)
     else:
-        found = states_of(model, texts, site, shown)
+        found = states_of(model, texts, site, shown, prefill)
     steps.done()
     return found.astype(np.float64)
 
@@ -157,7 +168,7 @@ def contrast(text: str, name: str, yes: bool) -> str:
 def _anchors(texts: Sequence[str], labels: Ints) -> dict[str, list[str]]:
     """The texts by which the sign was fixed."""
     return {
-        word: [texts[i] for i in np.flatnonzero(labels == side)[:ANCHORS]]
+        word: [texts[i][:_MOST_ANCHOR] for i in np.flatnonzero(labels == side)[:ANCHORS]]
         for word, side in (("with", 1), ("without", 0))
     }
 
@@ -270,10 +281,12 @@ def figures_of(judged: Judged, labels: Ints, clusters: Sequence[str]) -> dict[st
     """The figures of a training, as JSON has them.
 
     Returns:
-        ``{"n", "clusters", "layers": [{"layer", "auroc", "low", "high", "shuffled", "masked"}],
-        "nested": {"auroc", "low", "high", "n", "clusters", "layers"}}``: of each layer the AUROC on
-        texts that the probe wasn't made from, with its 95 % interval over clusters; that of probes
-        made from shuffled labels; and that on the same texts without the concept's own words.
+        ``{"n", "clusters", "layers": [{"layer", "auroc", "low", "high", "shuffled",
+        "shuffled_least", "shuffled_most", "masked", "masked_low", "masked_high"}], "nested":
+        {"auroc", "low", "high", "n", "clusters", "layers"}}``: of each layer the AUROC on texts
+        that the probe wasn't made from, with its 95 % interval over clusters; that of probes made
+        from shuffled labels, the mean of the shuffles with their least and most; and that on the
+        same texts without the concept's own words, with its interval.
         ``nested`` is the figure of the layer that was chosen inside, ``layers`` those of the parts.
     """
     found = []
@@ -287,7 +300,11 @@ def figures_of(judged: Judged, labels: Ints, clusters: Sequence[str]) -> dict[st
                 "low": e.low,
                 "high": e.high,
                 "shuffled": float(judged.shuffled[:, layer].mean()),
+                "shuffled_least": float(judged.shuffled[:, layer].min()),
+                "shuffled_most": float(judged.shuffled[:, layer].max()),
                 "masked": masked.value,
+                "masked_low": masked.low,
+                "masked_high": masked.high,
             }
         )
     nested = _table(auroc(judged.nested, labels, clusters))

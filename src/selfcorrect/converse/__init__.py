@@ -2,9 +2,10 @@
 
 from selfcorrect.converse.dialogue import NO_SAMPLES, Samples
 from selfcorrect.converse.loop import Arm, OnRound, beginning, converse
-from selfcorrect.converse.record import ENDED, OWN_NOTES, STOPPED, Note, Record, StepRecord
+from selfcorrect.converse.record import DONE, ENDED, OWN_NOTES, STOPPED, Note, Record, StepRecord
 
 __all__ = [
+    "DONE",
     "ENDED",
     "NO_SAMPLES",
     "OWN_NOTES",

@@ -18,7 +18,7 @@ from selfcorrect.converse.record import (
 )
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Likelihood, Model, Steer
-from selfcorrect.strategies import Steering, placeholders, render
+from selfcorrect.strategies import MAX_TOKENS, Steering, placeholders, render
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
 
 #: Names in a template with which the example's images are shown.
@@ -59,7 +59,7 @@ class Dialogue:
     answered: bool = False
     drawn: Drawn = NOTHING_DRAWN
     activations: Sequence[ActivationRecord] = ()
-    over: Literal["context", "overflow", "settled", "ended"] | None = None
+    over: Literal["context", "overflow", "settled", "done", "ended"] | None = None
 
     @property
     def answered_with(self) -> Answer:
@@ -67,6 +67,12 @@ class Dialogue:
         answer = self.answer or Answer("", problem="empty")
         p = tuple(option_p(self.options)) or None
         return replace(answer, probabilities=p, before=self.before)
+
+    @property
+    def response(self) -> str:
+        """The latest rationale, where there is one, and the latest answer."""
+        kinds = ("rationale", "answer")
+        return "\n\n".join(self.replies[kind] for kind in kinds if kind in self.replies)
 
     def meets(self, when: Mapping[str, str]) -> bool:
         """Whether its latest replies are those that a step names."""
@@ -92,7 +98,7 @@ class Dialogue:
         states under the steer were not finite."""
         self.over, self.answer, self.options = why, Answer("", problem=why), ()
 
-    def row(self, grade: Grade, number: int, *, oracle: bool) -> Record:
+    def row(self, grade: Grade, number: int, *, oracle: bool, leak: bool | None) -> Record:
         """The record of a round."""
         return record(
             self.example,
@@ -106,6 +112,7 @@ class Dialogue:
             self.drawn,
             self.activations,
             oracle=oracle,
+            leak=leak,
         )
 
     def copy(self) -> Dialogue:
@@ -154,6 +161,7 @@ class Setting:
         samples: what is drawn beside every answer of the model.
         recorder: reads concepts where it answers.
         steers: what the model is given for the steers that strategies state.
+        max_tokens: of a reply, by kind, where they aren't the task's.
     """
 
     model: Model
@@ -164,6 +172,11 @@ class Setting:
     samples: Samples = NO_SAMPLES
     recorder: Recorder | None = None
     steers: Mapping[Steering, Steer | None] = field(default_factory=dict)
+    max_tokens: Mapping[str, int] = field(default_factory=dict)
+
+    def most(self, kind: str) -> int:
+        """Tokens that a reply of a kind may have where its step doesn't say."""
+        return {**MAX_TOKENS, **self.task.max_tokens, **self.max_tokens}[kind]
 
     @property
     def start(self) -> list[Message]:
@@ -182,15 +195,22 @@ def start(system: str | None) -> list[Message]:
 
 @dataclass
 class Batch:
-    """An arm's dialogues under way, and the conversations they stand in, by ``from``."""
+    """An arm's dialogues under way, and the conversations they stand in, by ``from``.
+
+    Attributes:
+        right: whether each dialogue's latest answer is right, ``None`` where nobody knows: for the
+            one step that a controlled intervention has, ``replaced``. No dialogue knows it.
+    """
 
     dialogues: list[Dialogue]
     conversations: dict[str | None, Conversation]
+    right: Sequence[bool | None] = ()
 
     def branch(self) -> Batch:
         """One that goes its own way; what is encoded is shared."""
         conversations = {source: c.branch() for source, c in self.conversations.items()}
-        return Batch([dialogue.copy() for dialogue in self.dialogues], conversations)
+        copies = [dialogue.copy() for dialogue in self.dialogues]
+        return Batch(copies, conversations, self.right)
 
     def close(self) -> None:
         for conversation in self.conversations.values():

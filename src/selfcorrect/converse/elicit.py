@@ -8,11 +8,25 @@ from dataclasses import replace
 
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting
 from selfcorrect.converse.draws import ask_truth, draw_apart, seed_of, take_samples, with_samples
-from selfcorrect.converse.record import choice_step, reply_step, steered_note, told
+from selfcorrect.converse.record import (
+    NO_FEEDBACK,
+    OWN_MODEL,
+    TOLD_FALSEHOOD,
+    TOLD_TRUTH,
+    choice_step,
+    reply_step,
+    steered_note,
+    told,
+)
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Reply, Request
-from selfcorrect.strategies import MAX_TOKENS, Step
+from selfcorrect.models.function import Function
+from selfcorrect.strategies import Step
+from selfcorrect.strategies.base import Replaced
 from selfcorrect.tasks.base import Answer
+
+#: In place of a sample's number: whether a reply is replaced is drawn from a seed of its own.
+_DRAWS = -2
 
 
 def elicit(
@@ -26,22 +40,28 @@ def elicit(
         taking: the dialogues that take the step.
     """
     kind = str(step.elicit)
-    conversation = batch.conversations[step.source]
     requests = [
         _request(dialogue, step, number, at, setting) if takes else None
         for dialogue, takes in zip(batch.dialogues, taking, strict=True)
     ]
+    if step.replaced is not None:
+        for i in _replace(batch, step, step.replaced, requests, number, at, setting):
+            requests[i] = None
     plainly = not step.choices and step.samples == 1
-    if kind == "answer" and not plainly:
-        draw_apart(conversation, batch.dialogues, requests, number, setting)
-    if step.choices:
-        choose = _choose if step.steer is None else _choose_steered
-        replies = choose(conversation, step.choices, requests)
-    elif step.samples > 1:
-        replies = _sample(conversation, step, number, at, batch.dialogues, requests, setting)
+    speaker = setting.speaker(step.source)
+    if isinstance(speaker, Function):
+        replies = _advice(speaker, batch.dialogues, requests, number, setting)
     else:
-        replies = list(conversation.elicit(requests))
-    speaker = setting.speaker(step.source).name
+        conversation = batch.conversations[step.source]
+        if kind == "answer" and not plainly:
+            draw_apart(conversation, batch.dialogues, requests, number, setting)
+        if step.choices:
+            choose = _choose if step.steer is None else _choose_steered
+            replies = choose(conversation, step.choices, requests)
+        elif step.samples > 1:
+            replies = _sample(conversation, step, number, at, batch.dialogues, requests, setting)
+        else:
+            replies = list(conversation.elicit(requests))
     for dialogue, request, reply in zip(batch.dialogues, requests, replies, strict=True):
         if request is None or reply is None:
             continue
@@ -52,11 +72,17 @@ def elicit(
         shown = step.source is None and not failed
         if step.choices and not failed:
             dialogue.steps.append(
-                choice_step(kind, speaker, text, prefill, reply, shown=shown, choices=step.choices)
+                choice_step(
+                    kind, speaker.name, text, prefill, reply, shown=shown, choices=step.choices
+                )
             )
         else:
-            dialogue.steps.append(reply_step(kind, speaker, text, prefill, reply, shown=shown))
+            dialogue.steps.append(reply_step(kind, speaker.name, text, prefill, reply, shown=shown))
         dialogue.notes += told(reply)
+        if kind == "feedback" and not text.strip() and not failed:
+            dialogue.notes.append(NO_FEEDBACK)
+        if step.source is not None and speaker is setting.model:
+            dialogue.notes.append(OWN_MODEL)
         if step.steer is not None:
             dialogue.notes.append(steered_note(step.steer))
         dialogue.replies[kind] = reply.text if step.choices else text
@@ -73,14 +99,75 @@ def elicit(
                 take_samples(dialogue, request, reply, setting)
     if kind == "answer" and setting.samples.p_true:
         answered = [takes and d.answered for takes, d in zip(taking, batch.dialogues, strict=True)]
-        ask_truth(conversation, batch.dialogues, answered)
+        ask_truth(batch.conversations[step.source], batch.dialogues, answered)
+
+
+def _replace(
+    batch: Batch,
+    step: Step,
+    replaced: Replaced,
+    requests: Sequence[Request | None],
+    number: int,
+    at: int,
+    setting: Setting,
+) -> list[int]:
+    """Put verdicts that the data dictate in the place of replies; returns in which dialogues.
+
+    Where nobody knows whether an answer is right the model replies itself.
+    """
+    kind, found = str(step.elicit), []
+    messages: list[Message | None] = [None] * len(requests)
+    for i, (dialogue, request) in enumerate(zip(batch.dialogues, requests, strict=True)):
+        right = batch.right[i] if batch.right else None
+        if request is None or right is None:
+            continue
+        seed = seed_of(setting.seed, dialogue.example.id, number, at, _DRAWS)
+        drawn = seed / 2**56  # uniform: a seed has 7 bytes
+        if drawn >= replaced.truth + replaced.falsehood:
+            continue
+        lies = drawn < replaced.falsehood
+        said = replaced.right if right != lies else replaced.wrong
+        text = request.prefill + said
+        messages[i] = message("assistant", text)
+        reply = Reply(said, "stop")
+        dialogue.steps.append(
+            {**reply_step(kind, "oracle", text, request.prefill, reply, shown=True),
+             "finish": "given", "choices": list(step.choices)}
+        )  # fmt: skip
+        dialogue.replies[kind] = said if step.choices else text
+        dialogue.notes.append(TOLD_FALSEHOOD if lies else TOLD_TRUTH)
+        found.append(i)
+    batch.conversations[step.source].say(messages)
+    return found
+
+
+def _advice(
+    function: Function,
+    dialogues: Sequence[Dialogue],
+    requests: Sequence[Request | None],
+    number: int,
+    setting: Setting,
+) -> list[Reply | None]:
+    """What a function says of each response."""
+    return [
+        None
+        if request is None
+        else function.advise(
+            dialogue.texts["question"],
+            dialogue.response,
+            request.max_tokens,
+            setting.model.count,
+            f"example {dialogue.example.id!r} in round {number}",
+        )
+        for request, dialogue in zip(requests, dialogues, strict=True)
+    ]
 
 
 def _request(dialogue: Dialogue, step: Step, number: int, at: int, setting: Setting) -> Request:
     kind = str(step.elicit)
     request = Request(
         prefill=dialogue.says(step.prefill, number),
-        max_tokens=step.max_tokens or setting.task.max_tokens.get(kind, MAX_TOKENS[kind]),
+        max_tokens=step.max_tokens or setting.most(kind),
         temperature=step.temperature,
         seed=seed_of(setting.seed, dialogue.example.id, number, at, 0),
         options=dialogue.labels if kind == "answer" else (),

@@ -10,7 +10,6 @@ from selfcorrect.converse.draws import ask_truth, draw_apart
 from selfcorrect.converse.record import NO_LETTER, UNMEASURED, Note, given_step, said_step, told
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Request
-from selfcorrect.strategies import MAX_TOKENS
 from selfcorrect.tasks.base import Turn
 
 
@@ -100,5 +99,4 @@ def _drawn_as(each: Entry | None, setting: Setting) -> Request | None:
     nothing is: what is read after it stands behind the answer."""
     if each is None or each.shown == each.after:
         return None
-    most = setting.task.max_tokens.get("answer", MAX_TOKENS["answer"])
-    return Request(prefill=each.request.prefill, max_tokens=most)
+    return Request(prefill=each.request.prefill, max_tokens=setting.most("answer"))

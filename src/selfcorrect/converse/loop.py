@@ -7,6 +7,7 @@ isn't the arm's doing who came first.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +23,9 @@ from selfcorrect.converse.dialogue import (
 )
 from selfcorrect.converse.elicit import elicit
 from selfcorrect.converse.given import enter, entry
+from selfcorrect.converse.grading import graded, rightness
 from selfcorrect.converse.record import (
+    DONE,
     ENDED,
     KEPT,
     NOTHING_DRAWN,
@@ -35,9 +38,10 @@ from selfcorrect.converse.record import (
 )
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Message
-from selfcorrect.models.base import Model, Steer
+from selfcorrect.models.base import Conversation, Model, Steer
+from selfcorrect.models.function import Function
 from selfcorrect.strategies import KINDS, Steering, Step, Strategy, check_given, check_names
-from selfcorrect.tasks.base import Answer, Example, Grade, Task
+from selfcorrect.tasks.base import Example, Task
 
 #: Called as each arm finishes each round, with that round's records.
 OnRound = Callable[[str, int, Sequence[Record]], None]
@@ -70,8 +74,10 @@ def converse(
     samples: Samples = NO_SAMPLES,
     recorder: Recorder | None = None,
     steers: Mapping[Steering, Steer | None] | None = None,
+    max_tokens: Mapping[str, int] | None = None,
     on_round: OnRound | None = None,
     on_encoded: Callable[[int], None] | None = None,
+    on_asked: Callable[[str, float], None] | None = None,
 ) -> dict[str, list[Record]]:
     """Take a chunk of examples through all rounds of every arm.
 
@@ -85,9 +91,11 @@ def converse(
         recorder: reads concepts in the passes that elicit its answers.
         steers: what the model is given for the steers that the strategies state; ``None`` for one
             that only stands in for a model.
+        max_tokens: that a reply may have, by kind, where a step doesn't say; else the task says.
         on_round: called as each arm finishes each round.
         on_encoded: called with the tokens that went through the models in a round; one that several
             arms share is counted once.
+        on_asked: called with the name of a ``from`` and the seconds that its replies took.
 
     Returns:
         Per arm its records (the columns of ``records.SCHEMA``), by example as they stand in
@@ -101,6 +109,7 @@ def converse(
             f"the task {task.name} states the most tokens of {kind!r}, which is never elicited: "
             f"{nearest(kind, KINDS)}"
         )
+    arms = [replace(arm, others=_bound(arm, model)) for arm in arms]
     fresh = [begin(task, example) for example in examples]
     for arm in arms:
         _check(arm, fresh, task, steers or {})
@@ -112,18 +121,26 @@ def converse(
             on_round(arm.name, number, rows)
 
     def through(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> list[Record]:
-        rows = _round(batch, strategy, number, setting)
+        rows = _round(batch, strategy, number, setting, on_asked)
         if on_encoded:
             on_encoded(sum(row["encoded"] + row["sampled"] for row in rows))
         return rows
 
     for groups in _alike(arms):
+        _widest_first(groups, task, examples)
         root = model.open(len(fresh))
         alone: list[Record] = []
         for place, group in enumerate(groups):
             own = root if place == len(groups) - 1 else root.branch()
             batch = Batch([dialogue.copy() for dialogue in fresh], {None: own})
-            told = (group[0].system, group[0].others, samples, recorder, steers or {})
+            told = (
+                group[0].system,
+                group[0].others,
+                samples,
+                recorder,
+                steers or {},
+                max_tokens or {},
+            )
             setting = Setting(model, task, seed, *told)
             own.restart([setting.start] * len(fresh))
             first = through(batch, group[0].strategy, 1, setting)
@@ -147,6 +164,11 @@ def converse(
     for rows in records.values():
         rows.sort(key=lambda row: (index[row["example"]], row["round"]))
     return records
+
+
+def _bound(arm: Arm, model: Model) -> dict[str, Model]:
+    """The models that an arm's ``from`` names: the run's own where nothing else is said."""
+    return {**dict.fromkeys(arm.strategy.own, model), **arm.others}
 
 
 def _as_if_alone(row: Record, alone: Record) -> Record:
@@ -228,6 +250,25 @@ def _alike(arms: Sequence[Arm]) -> list[list[list[Arm]]]:
     return list(systems.values())
 
 
+def _widest_first(groups: list[list[Arm]], task: Task, examples: Sequence[Example]) -> None:
+    """Put first the group with whose beginning the others share most, as they find it encoded."""
+    if len(groups) < 3 or not examples:
+        return
+    texts = []
+    for group in groups:
+        messages, _ = beginning(task, examples[0], group[0].strategy, group[0].system)
+        parts = (part for message in messages for part in message.parts)
+        texts.append("\n\n".join(part for part in parts if isinstance(part, str)))
+    shared = [sum(_common(one, other) for other in texts) - len(one) for one in texts]
+    groups.insert(0, groups.pop(shared.index(max(shared))))
+
+
+def _common(one: str, other: str) -> int:
+    """Length of the longest common beginning."""
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
 def _same_first_round(one: Arm, other: Arm) -> bool:
     speakers = {step.source for step in one.strategy.first if step.source is not None}
     return one.strategy.first == other.strategy.first and all(
@@ -235,7 +276,13 @@ def _same_first_round(one: Arm, other: Arm) -> bool:
     )
 
 
-def _round(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> list[Record]:
+def _round(
+    batch: Batch,
+    strategy: Strategy,
+    number: int,
+    setting: Setting,
+    on_asked: Callable[[str, float], None] | None,
+) -> list[Record]:
     """All steps of one round; returns its records."""
     for dialogue in batch.dialogues:
         dialogue.steps, dialogue.notes, dialogue.answered = [], [], False
@@ -250,41 +297,36 @@ def _round(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> l
         ]
         if not any(taking):
             continue
-        if step.source not in batch.conversations:
-            opened = setting.speaker(step.source).open(len(batch.dialogues))
-            batch.conversations[step.source] = opened
+        is_function = isinstance(setting.speaker(step.source), Function)
+        if is_function and step.say is not None:
+            continue  # a function isn't told what a model would be
+        if not is_function and step.source not in batch.conversations:
+            batch.conversations[step.source] = _opened(batch, setting, step.source)
         if step.given:
             enter(batch, number, setting)
         elif step.say is not None:
             _say(batch, step, step.say, number, taking)
         else:
+            started = time.perf_counter()
             elicit(batch, step, number, at, setting, taking)
+            if on_asked and step.source is not None:
+                on_asked(step.source, time.perf_counter() - started)
     for dialogue in batch.dialogues:
         _settle(dialogue, number)
-    pairs = [(dialogue.example, dialogue.answered_with) for dialogue in batch.dialogues]
-    grades = setting.task.grade(pairs)
-    _check_grades(setting.task, pairs, grades, number)
-    return [
-        dialogue.row(grade, number, oracle=strategy.oracle)
-        for dialogue, grade in zip(batch.dialogues, grades, strict=True)
-    ]
+    rows = graded(batch.dialogues, number, setting.task, oracle=strategy.oracle)
+    batch.right = rightness(rows, setting.task.outcome)
+    return rows
 
 
-def _check_grades(
-    task: Task, pairs: Sequence[tuple[Example, Answer]], grades: Sequence[Grade], number: int
-) -> None:
-    """Raises UserError for an outcome or a key that isn't what the task has stated."""
-    if len(grades) != len(pairs):
-        raise UserError(f"the task {task.name} graded {len(pairs)} answers {len(grades)} times.")
-    for (example, answer), grade in zip(pairs, grades, strict=True):
-        where = f"the task {task.name}, example {example.id!r} in round {number}"
-        if problem := task.outcome.problem_with(grade.outcome):
-            raise UserError(f"{where}: its {task.outcome.name} {problem}; correct Task.grade.")
-        if answer.key is not None and not isinstance(answer.key, str):
-            raise UserError(
-                f"{where}: the key of an answer is {answer.key!r}, and must be text or None; "
-                "correct Task.read."
-            )
+def _opened(batch: Batch, setting: Setting, source: str | None) -> Conversation:
+    """A conversation with another speaker. The run's own model finds encoded there what a
+    transcript has in common with its dialogue, the question say."""
+    speaker = setting.speaker(source)
+    if speaker is not setting.model:
+        return speaker.open(len(batch.dialogues))
+    conversation = batch.conversations[None].branch()
+    conversation.restart([[] for _ in batch.dialogues])
+    return conversation
 
 
 def _say(batch: Batch, step: Step, template: str, number: int, taking: Sequence[bool]) -> None:
@@ -304,6 +346,8 @@ def _settle(dialogue: Dialogue, number: int) -> None:
     """What the end of a round means for the next."""
     if dialogue.over == "settled":
         dialogue.notes.append(STOPPED)
+    elif dialogue.over == "done":
+        dialogue.notes.append(DONE)
     elif dialogue.over == "ended":
         dialogue.notes.append(ENDED)
     elif dialogue.over == "context" and not dialogue.steps:
@@ -318,8 +362,12 @@ def _settle(dialogue: Dialogue, number: int) -> None:
 
 
 def _stop(batch: Batch, strategy: Strategy) -> None:
-    """Stop the dialogues whose answers have settled."""
+    """Stop the dialogues whose answers have settled, or whose replies say that they are done."""
     stop = strategy.stop
     for dialogue in batch.dialogues:
-        if stop is not None and dialogue.over is None and dialogue.unchanged >= stop.unchanged:
+        if stop is None or dialogue.over is not None:
+            continue
+        if stop.unchanged is not None and dialogue.unchanged >= stop.unchanged:
             dialogue.over = "settled"
+        elif stop.when and dialogue.meets(stop.when):
+            dialogue.over = "done"

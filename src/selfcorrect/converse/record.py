@@ -31,12 +31,20 @@ class Note:
 
 
 STOPPED = Note("settled", "stopped early: the answer had settled")
+DONE = Note("done", "stopped early: by what was replied, there was nothing left to do")
 OUTGROWN = Note("outgrown", "the transcript outgrew the model's context window in an earlier round")
 OVERFLOWED = Note(
     "overflowed", "hidden states under the steer were not finite in an earlier round: left out"
 )
 KEPT = Note("kept", "no new answer in this round: the earlier one stands")
 ENDED = Note("ended", "the dialogue holds no such round: its last answer stands")
+NO_FEEDBACK = Note("no feedback", "what was asked for as feedback came back empty")
+OWN_MODEL = Note(
+    "own model",
+    "what another model may be asked for came from the run's own, in a transcript of its own",
+)
+TOLD_TRUTH = Note("true check", "the true verdict was put in the place of the critique")
+TOLD_FALSEHOOD = Note("false check", "a false verdict was put in the place of the critique")
 UNMEASURED = Note(
     "unmeasured",
     "the transcript is longer than the model's context window: no options were read",
@@ -45,8 +53,11 @@ NO_LETTER = Note(
     "no letter", "the answer has no letter: its options were read after it, once more led in"
 )
 #: Codes of what follows from strategy and data; the others tell what was done otherwise than asked.
-OWN_NOTES = frozenset(note.code for note in (STOPPED, OUTGROWN, OVERFLOWED, KEPT, ENDED)) | {
-    "steered"
+OWN_NOTES = frozenset(note.code for note in (STOPPED, DONE, OUTGROWN, OVERFLOWED, KEPT, ENDED)) | {
+    "steered",
+    OWN_MODEL.code,
+    TOLD_TRUTH.code,
+    TOLD_FALSEHOOD.code,
 }
 
 
@@ -155,6 +166,7 @@ class Record(TypedDict):
     generated: int
     drafted: int
     oracle: bool
+    leak: bool | None
     notes: list[NoteRecord]
     values: list[NamedNumber]
     samples: list[SampleRecord]
@@ -283,6 +295,7 @@ def record(
     activations: Sequence[ActivationRecord] = (),
     *,
     oracle: bool,
+    leak: bool | None,
 ) -> Record:
     """The row of one round.
 
@@ -296,6 +309,7 @@ def record(
         drawn: beside the answer.
         activations: of concepts, where it was elicited.
         oracle: whether the strategy uses what only the data know.
+        leak: whether feedback of this round told the answer.
     """
     p = option_p(options)
     replies = [step for step in steps if step["kind"] != "say"]
@@ -325,6 +339,7 @@ def record(
         "generated": sum(step["generated"] for step in replies),
         "drafted": sum(step["drafted"] for step in replies),
         "oracle": oracle,
+        "leak": leak,
         "notes": [{"code": note.code, "text": note.text} for note in dict.fromkeys(notes)],
         "values": _numbers(grade.values),
         "samples": list(drawn.samples),

@@ -1,10 +1,12 @@
 """Whether the change of one series tells if another fell, beyond what is known without it.
 
 For consecutive rounds: did the uncertainty u fall? A shared trend over the rounds alone tells that
-with an AUROC of .65 for independent series, and the uncertainty before it with .87. So the change
-of the concept must add to both: a logistic regression on the round pair and u₁ with its square, and
-the same with c₂ − c₁, each judged on clusters that it wasn't fitted to. Ties (nothing moved) are a
-third class, counted and left out.
+with an AUROC of .65 for independent series, and the uncertainty before it with .87. And what the
+dialogue is like tells it: its uncertainty in other rounds, which an activation that only copies an
+earlier round tells, too. So the change of the concept must add to all of these: a logistic
+regression on the round pair, u₁, the u before it and the mean of the dialogue's other rounds, each
+with its square, and the same with c₂ − c₁, each judged on clusters that it wasn't fitted to. Ties
+(nothing moved) are a third class, counted and left out.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from selfcorrect.measures.auroc import auroc, auroc_difference
 from selfcorrect.measures.clusters import Floats, Ints
 from selfcorrect.measures.intervals import proportion
 
-#: What the classifiers know: the round pair, u₁, both, and both with the change.
-SETS = ("pair", "before", "both", "change", "with change")
+#: What the classifiers know: the round pair, u₁, both; these and the dialogue's other rounds; the
+#: change alone; and all of it.
+SETS = ("pair", "before", "both", "history", "change", "with change")
 #: Smaller changes of u are ties, in u's unit.
 TIE = 1e-9
 PERMUTATIONS = 999
@@ -51,8 +54,9 @@ def added(
         ``n`` transitions with ``fell``, ``rose`` and ``ties`` of them; ``majority``, the share of
         the larger of the first two; by each of :data:`SETS` ``auroc`` and ``accuracy`` on held-out
         clusters; ``adds``, AUROC with the change minus without; ``p``, how often other dialogues'
-        changes tell as much of what is left unexplained; ``shown``: the interval of ``adds`` is
-        above 0, and p is below .05. Where it can't be told, ``why``, and only the counts.
+        changes tell as much of what is left unexplained, in errors over clusters; ``shown``: the
+        interval of ``adds`` is above 0, and p is below .05. Where it can't be told, ``why``, and
+        only the counts.
     """
     one, other = (np.asarray(each, dtype=np.float64) for each in (c, u))
     moved, step = np.diff(other), np.diff(one)
@@ -78,20 +82,24 @@ def added(
     columns = {"pair": np.eye(moved.shape[1])[pair], "before": np.stack([before, before**2], 1)}
     columns["both"] = np.concatenate([columns["pair"], columns["before"]], axis=1)
 
+    others = [x[used] for x in _others(other)]
+    told = np.stack([column for x in others for column in (x, x**2)], axis=1)
+    columns["history"] = np.concatenate([columns["both"], told], axis=1)
     columns["change"] = step[used][:, None]
-    columns["with change"] = np.concatenate([columns["both"], columns["change"]], axis=1)
-    told = {name: _held_out(columns[name], label, fold) for name in SETS}
-    adds = auroc_difference((told["with change"], label), (told["both"], label), group)
+    columns["with change"] = np.concatenate([columns["history"], columns["change"]], axis=1)
+    p_of = {name: _held_out(columns[name], label, fold) for name in SETS}
+    adds = auroc_difference((p_of["with change"], label), (p_of["history"], label), group)
     found: dict[str, Any] = {
         name: {
             "auroc": auroc(p, label, group).table(),
             "accuracy": proportion((p > 0.5) == (label == 1), group).table(),
         }
-        for name, p in told.items()
+        for name, p in p_of.items()
     }
     unexplained = np.zeros(moved.shape)
-    unexplained[used] = label - told["both"]
-    p = _permuted(step, known, unexplained, permutations, seed)
+    unexplained[used] = label - p_of["history"]
+    number = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
+    p = _permuted(step, known, unexplained, number, permutations, seed)
     shown = adds.low is not None and adds.low > 0 and not adds.few and p < 0.05
     return {
         **counts,
@@ -102,6 +110,23 @@ def added(
         "permutations": permutations,
         "shown": shown,
     }
+
+
+def _others(u: Floats) -> tuple[Floats, Floats]:
+    """Of each transition [D, T − 1] the u of the round before it, and the mean of the dialogue's
+    rounds that aren't its two; the mean of all such transitions where there is none."""
+    known = np.isfinite(u)
+    filled = np.where(known, u, 0.0)
+    count = known.sum(axis=1, keepdims=True) - known[:, :-1] - known[:, 1:]
+    total = filled.sum(axis=1, keepdims=True) - filled[:, :-1] - filled[:, 1:]
+    rest = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    earlier = np.concatenate([np.full((len(u), 1), np.nan), u[:, :-2]], axis=1)
+    return _imputed(earlier), _imputed(rest)
+
+
+def _imputed(x: Floats) -> Floats:
+    known = np.isfinite(x)
+    return np.where(known, x, x[known].mean() if known.any() else 0.0)
 
 
 def _folds(members: Ints, folds: int, seed: int) -> Ints:
@@ -136,26 +161,40 @@ def _held_out(x: Floats, label: Floats, fold: Ints) -> Floats:
 
 
 def _permuted(
-    step: Floats, known: NDArray[np.bool_], unexplained: Floats, permutations: int, seed: int
+    step: Floats,
+    known: NDArray[np.bool_],
+    unexplained: Floats,
+    clusters: Ints,
+    permutations: int,
+    seed: int,
 ) -> float:
-    """How often other dialogues' changes go as far with what is left unexplained (a score test).
+    """How often other dialogues' changes go as far with what is left unexplained: a score test,
+    whose statistic is over its error between clusters, so that it holds where they drift together
+    (Janssen 1997, doi:10.1016/S0167-7152(97)00043-6).
 
     Args:
         step: changes [D, T − 1], which stay whole and go to dialogues with as many rounds.
         known: where there is one.
         unexplained: what the classifier without the change leaves on held-out clusters; 0 where
             there is nothing.
+        clusters: the number of each dialogue's [D].
         permutations: how many.
         seed: of them.
     """
     rng = np.random.default_rng(seed)
     centred = np.where(known, step - np.nanmean(np.where(known, step, np.nan), axis=0), 0.0)
-    seen, more = abs(float((centred * unexplained).sum())), 0
+
+    def score(changes: Floats) -> float:
+        sums = np.bincount(clusters, (changes * unexplained).sum(axis=1))
+        error = float((sums**2).sum()) ** 0.5
+        return abs(float(sums.sum())) / error if error > 0 else 0.0
+
+    seen, more = score(centred), 0
     patterns = np.unique(known, axis=0, return_inverse=True)[1].ravel()
     groups = [np.flatnonzero(patterns == pattern) for pattern in np.unique(patterns)]
     for _ in range(permutations):
         order = np.arange(len(step))
         for rows in groups:
             order[rows] = rng.permutation(rows)
-        more += abs(float((centred[order] * unexplained).sum())) >= seen * (1 - 1e-12)
+        more += score(centred[order]) >= seen * (1 - 1e-12)
     return (1 + more) / (1 + permutations)

@@ -69,6 +69,12 @@ MEASURES: list[Measure] = [
         ANSWERS, "way", "share", of_way=lambda answers, _: transitions.settled(answers),
     ),
     Measure(
+        "leaked", "feedback leaks",
+        "Share of the rounds' feedback that names the right option or writes the answer.",
+        ANSWERS, "share", "share", column="leaks", explained="feedback that tells the answer",
+        of_record=pl.col("leak"), needs="feedback",
+    ),
+    Measure(
         "confidence", "confidence",
         "Mean probability of the answer given, over the answers read. Beside the accuracy it shows "
         "whether the model is too sure of itself.",
@@ -271,7 +277,11 @@ def measure_of(outcome: Outcome) -> Measure:
 
 
 def measures(
-    outcome: Outcome = ACCURACY, options: bool = True, samples: bool = True, truth: bool = True
+    outcome: Outcome = ACCURACY,
+    options: bool = True,
+    samples: bool = True,
+    truth: bool = True,
+    feedback: bool = True,
 ) -> list[Measure]:
     """The measures of a run: its outcome, then those that fit it.
 
@@ -280,9 +290,11 @@ def measures(
         options: whether its questions have options.
         samples: whether replies were drawn beside its answers.
         truth: whether the model was asked if they are right.
+        feedback: whether its dialogues were given feedback.
     """
     right = outcome.kind == "share" and outcome.better == "higher" and options
     fits = {"": True, "right": right, "options": options, "samples": samples, "truth": truth}
+    fits["feedback"] = feedback
     every = [measure_of(outcome), *(m for m in MEASURES if fits[_needed(m, outcome)])]
     names = [m.name for m in every]
     for name in names:
@@ -299,6 +311,8 @@ _RESERVED = (
     "outcome",
     "quality",
     "gain",
+    "leak_free",
+    "leak_free_gain",
     "alternating",
     "unparsed",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,22 @@ def of_sums(
         level,
     )
     return cut(e, bounds)
+
+
+def of_sums_with_p(
+    terms: Floats,
+    value: Callable[[Floats], Floats],
+    clusters: ArrayLike,
+    *,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Estimate:
+    """As :func:`of_sums`, its interval known at every level: :func:`intervals.p_of` tells its p."""
+
+    def at(level: float) -> tuple[float, float]:
+        e = of_sums(terms, value, clusters, bounds=bounds, level=level)
+        return (-math.inf, math.inf) if e.low is None or e.high is None else (e.low, e.high)
+
+    return replace(of_sums(terms, value, clusters, bounds=bounds), at=at)
 
 
 def figure(

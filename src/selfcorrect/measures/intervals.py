@@ -254,13 +254,7 @@ def _mean(x: Floats, members: Ints, level: float, room: Room) -> Estimate:
     if same and not room.bounded:
         return error_interval(m, error, members, level)
     independent = effective_clusters(sizes) if room.whole else float(n)
-
-    def at(wanted: float) -> tuple[float, float]:
-        ends = (m, m) if same else error.ends(m, wanted)
-        down, up = room.each(m, chance(wanted) / independent)
-        low, high = m - together(m - ends[0], down), m + together(ends[1] - m, up)
-        return max(low, room.low), min(high, room.high)
-
+    at = reaching(m, (lambda _: (m, m)) if same else lambda x: error.ends(m, x), room, independent)
     return replace(
         checked(m, *at(level), n, k),
         spread=n * error.error**2,
@@ -268,6 +262,30 @@ def _mean(x: Floats, members: Ints, level: float, room: Room) -> Estimate:
         unseen=room.each(m, n / independent),
         at=at,
     )
+
+
+def reaching(
+    value: float,
+    ends: Callable[[float], tuple[float, float]],
+    room: Room,
+    independent: float,
+) -> Callable[[float], tuple[float, float]]:
+    """A mean's interval at any level, with what no record showed.
+
+    Args:
+        value: the mean.
+        ends: the interval at a level, of what was seen.
+        room: between what a record's value lies.
+        independent: how many independent records there are.
+    """
+
+    def at(level: float) -> tuple[float, float]:
+        one, other = ends(level)
+        down, up = room.each(value, chance(level) / independent)
+        low, high = value - together(value - one, down), value + together(other - value, up)
+        return max(low, room.low), min(high, room.high)
+
+    return at
 
 
 def p_of(e: Estimate) -> float | None:

@@ -41,7 +41,8 @@ class Measure:
         explained: what the table says of that column, a phrase.
         needs: ``right``: only where an answer is right or wrong; ``options``: only where a question
             has options; ``samples``: only where replies were drawn beside the answers; ``truth``:
-            only where the model was asked whether its answers are right.
+            only where the model was asked whether its answers are right; ``feedback``: only where
+            a dialogue was given feedback.
         of_record: its value for a record.
         of_rounds: its values by round; measures of one function are computed together.
         of_way: from answers and their quality (1 right, 0 wrong) [D, T] each, its value for each
@@ -64,7 +65,7 @@ class Measure:
     band: bool = False
     column: str = ""
     explained: str = ""
-    needs: Literal["", "right", "options", "samples", "truth"] = ""
+    needs: Literal["", "right", "options", "samples", "truth", "feedback"] = ""
     of_record: pl.Expr | None = None
     of_rounds: OfRounds | None = None
     of_way: Callable[[Floats, Floats], Floats] | None = None

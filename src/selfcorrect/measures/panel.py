@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 #: Besides the measures' columns: what an answer is, and whether it could be read.
 _HASHED = (1 << 52) - 1  # what a float holds exactly
 #: Notes of records whose answer is that of the round before.
-_STANDING = ("settled", "ended", "kept")
+_STANDING = ("settled", "done", "ended", "kept")
 _BASE = {
     "parse_rate": pl.col("problem").is_null(),
     "answer": pl.when(pl.col("key").is_not_null())
@@ -63,11 +63,12 @@ def columns_needed(outcome: Outcome = ACCURACY) -> list[str]:
 
 
 def _whole(frame: pl.DataFrame) -> pl.DataFrame:
-    """Records with the columns of samples, which those of a run without any need not have."""
+    """Records with the columns of samples and feedback, which those of a run without any need not
+    have."""
     lacks = {
         name
         for measure in MEASURES
-        if measure.needs in ("samples", "truth") and measure.of_record is not None
+        if measure.needs in ("samples", "truth", "feedback") and measure.of_record is not None
         for name in measure.of_record.meta.root_names()
         if name not in frame.columns
     }
@@ -112,6 +113,11 @@ class Panel:
         return "p_true" in self.columns and bool(np.isfinite(self.columns["p_true"]).any())
 
     @property
+    def feedback(self) -> bool:
+        """Whether feedback was given of which it is known whether it told the answer."""
+        return "leaked" in self.columns and bool(np.isfinite(self.columns["leaked"]).any())
+
+    @property
     def there(self) -> NDArray[np.bool_]:
         """Where there is a record [D, T]."""
         return np.isfinite(self.columns["parse_rate"])
@@ -119,7 +125,7 @@ class Panel:
     @property
     def measures(self) -> list[Measure]:
         """Those that fit the run."""
-        every = measures(self.outcome, self.options, self.samples, self.truth)
+        every = measures(self.outcome, self.options, self.samples, self.truth, self.feedback)
         most = {"options": self.choices, "samples": self.drawn}
         known = {name: log(n) for name, n in most.items() if n > 1}
         return [

@@ -14,6 +14,7 @@ from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.figures import figure_named
 from selfcorrect.measures.intervals import Estimate, mean, means, proportion
+from selfcorrect.measures.leaks import leak_free
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.outcomes import paired, paired_test, room_of
@@ -56,7 +57,8 @@ def summarize(
         ``{"rounds": [{"round", "n", "clusters", "unparsed", "ungraded" (read, and without an
         outcome), "missing" (no record), "idle" (nothing was asked any more), "low_mass",
         "measures", "reliability", "flow", "changed", "settled", "gain", and where answers are right
-        or wrong "cl", "cs"}], "alternating", "parity" (see
+        or wrong "cl", "cs", and where there was feedback "leak_free", "leak_free_gain" (see
+        :func:`selfcorrect.measures.leaks.leak_free`)}], "alternating", "parity" (see
         :func:`selfcorrect.measures.parity.parity`), "level" (of the intervals that decide),
         "changes", "convergence", "converged_at"}`` with JSON's types only. A measure is ``{"value",
         "low", "high", "n", "clusters"}``, with ``"effective_clusters"`` where clusters are of
@@ -112,7 +114,7 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
     beside = _of_rounds(panel, tables, seed)
     ways = {m.name: _way(panel, m) for m in panel.measures if m.kind == "way"}
     flows = [None, *_flow(panel)]
-    gains = _gains(panel)
+    gains, free = _gains(panel), leak_free(panel)
     counts = bool((panel.columns["tokens"] > 0).any())  # else the model counts no tokens
     rounds = []
     for place, number in enumerate(panel.rounds):
@@ -141,6 +143,7 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
                 "flow": flows[place],
                 **{name: tables_of_way[place] for name, tables_of_way in ways.items()},
                 "gain": gains[place],
+                **free[place],
             }
         )
     return rounds

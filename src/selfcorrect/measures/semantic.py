@@ -76,4 +76,5 @@ def weighted(groups: Sequence[int], texts: Sequence[str], logs: Sequence[float])
     for at in first.values():
         mass[groups[at]] = mass.get(groups[at], 0.0) + exp(logs[at] - top)
     total = fsum(mass.values())
-    return abs(fsum(-m / total * log(m / total) for m in mass.values() if m > 0))
+    shares = [m / total for m in mass.values()]  # of a tiny mass the share may be 0
+    return abs(fsum(-share * log(share) for share in shares if share > 0))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.intervals import Estimate
 from selfcorrect.measures.measure import Measure
 from selfcorrect.outcome import Outcome
 
@@ -175,3 +176,17 @@ def _counted(
         for at, each in enumerate(columns)
     )
     return after, before
+
+
+def p_whatever(estimates: Sequence[Estimate], ps: Sequence[float | None]) -> float | None:
+    """p of a difference, whichever of several estimates is the right one: 1 where they disagree on
+    its side.
+
+    Args:
+        estimates: one for each way in which unread answers could count.
+        ps: theirs.
+    """
+    if None in ps:
+        return None
+    sides = {np.sign(e.value or 0.0) for e in estimates}
+    return max(ps) if len(sides) == 1 else 1.0  # type: ignore[type-var]

@@ -7,6 +7,7 @@ from typing import Any
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Message, message
+from selfcorrect.models import function
 from selfcorrect.models.base import (
     Conversation,
     InProcess,
@@ -73,7 +74,7 @@ def describe(name: str, dtype: str = "auto", device: str = "auto") -> tuple[str,
     Raises:
         UserError: an unknown dtype or device, or a model that can't be found.
     """
-    if kind_of(name) == "planted":
+    if kind_of(name) in ("planted", "function"):
         planted = load(name)
         return planted.fingerprint, planted.dtype, planted.device
     from selfcorrect.models.local.files import locate
@@ -123,6 +124,8 @@ def load(name: str, dtype: str = "auto", device: str = "auto", **served: Any) ->
             completion_price=completion_price,
         )
         return endpoint.load(name, budget=budget, **served)
+    if kind == "function":
+        return function.load(name)
     if kind == "planted":
         from selfcorrect.models import planted
 

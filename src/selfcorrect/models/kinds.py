@@ -10,13 +10,18 @@ SERVED, PLANTED = "openai:", "planted:"
 #: local model is.
 MIXTURE = "planted:mixture"
 
-Kind = Literal["served", "planted", "local"]
+#: What the name of a Python function begins with that gives feedback in a model's place.
+FUNCTION = "function:"
+
+Kind = Literal["served", "planted", "local", "function"]
 
 
 def kind_of(name: str) -> Kind:
     """The kind of the model that a name stands for."""
     if name.startswith(SERVED):
         return "served"
+    if name.startswith(FUNCTION):
+        return "function"
     if name == MIXTURE:
         return "local"
     return "planted" if name.startswith(PLANTED) else "local"

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import overload
 
 from selfcorrect.converse import Arm, Record, converse
+from selfcorrect.models.base import Model
+from selfcorrect.models.function import Function
+from selfcorrect.models.kinds import kind_of
 from selfcorrect.preview.estimate import Estimate, estimate
-from selfcorrect.preview.prompts import Prompt, Trace
+from selfcorrect.preview.prompts import PLACEHOLDER, Prompt, Trace
 from selfcorrect.preview.rendering import Rendering, rendering
 from selfcorrect.preview.stand_in import StandIn
 from selfcorrect.runs import Prepared, RunSpec, prepare
 from selfcorrect.runs.arms import Arm as RunArm
 from selfcorrect.runs.arms import drawn
 from selfcorrect.runs.concepts import steers_in
+from selfcorrect.runs.identity import ModelFacts
 from selfcorrect.runs.paths import folder_path
-from selfcorrect.strategies.base import Strategy
+from selfcorrect.strategies.base import MAX_TOKENS, Strategy
 
 #: Examples whose prompts are counted for the estimate.
 COUNTED = 16
@@ -116,6 +120,19 @@ def _through(
     def stand_in(name: str) -> StandIn:
         return StandIn(name, shown_as(name), trace)
 
+    most: dict[str, int] = {**MAX_TOKENS, **ready.task.max_tokens, **ready.spec.max_tokens}
+
+    def advise(_question: str, _response: str) -> str:
+        trace.replies += 1
+        reply = PLACEHOLDER.format(trace.replies)
+        trace.longest[reply] = most["feedback"]
+        return reply
+
+    def speaker(facts: ModelFacts) -> Model:
+        if kind_of(facts.name) == "function":  # the user's own isn't asked
+            return Function(facts.name, facts.fingerprint, advise)
+        return stand_in(facts.name)
+
     def next_round(_arm: str, number: int, _rows: Sequence[Record]) -> None:
         trace.round = number + 1
 
@@ -128,7 +145,7 @@ def _through(
             arm.strategy,
             arm.spec.rounds,
             arm.spec.system,
-            {name: stand_in(facts.name) for name, facts in arm.facts.others.items()},
+            {name: speaker(facts) for name, facts in arm.facts.others.items()},
         )
         for arm in arms
     ]
@@ -140,6 +157,7 @@ def _through(
         seed=ready.spec.seed,
         samples=drawn(ready.spec),
         steers=dict.fromkeys(steers_in(arm.strategy for arm in arms)),
+        max_tokens=ready.spec.max_tokens,
         on_round=next_round,
         on_encoded=encoded,
     )

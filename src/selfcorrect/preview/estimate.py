@@ -7,7 +7,7 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs import Prepared, open_run
 from selfcorrect.runs.arms import labels
+from selfcorrect.runs.costs import prices_of
 
 #: Share of a plain matrix product's rate that a run reaches, all parameters and the longest replies
 #: counted. The bundled model in bfloat16 on one core: .98, as packed weights, shared beginnings and
@@ -68,7 +69,7 @@ def estimate(
         out: the folder in which the runs' folders lie.
     """
     tokens = math.ceil(encoded / counted * ready.wanted)
-    seconds, basis = _seconds(ready, tokens, out)
+    seconds, basis = _seconds(ready, _shares(rows), tokens, out)
     called = labels(ready.arms)
     return Estimate(
         seconds=seconds,
@@ -81,18 +82,36 @@ def estimate(
 
 
 def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], counted: int) -> float | None:
-    """What a server would charge, all of every prompt paid for."""
-    if ready.spec.model.price is None:
-        return None
-    steps = [step for records in rows.values() for row in records for step in row["steps"]]
-    prompt, generated = ready.spec.model.price
-    each = sum(step["prompt_tokens"] * prompt + step["generated"] * generated for step in steps)
-    return float(each / 1e6 / counted * ready.wanted)
+    """What servers would charge, all of every prompt paid for; ``None`` where nothing is paid for,
+    or not all prices are stated."""
+    total, known = 0.0, False
+    for arm in ready.arms:
+        if (prices := prices_of(arm.spec)) is None:
+            if any(model.is_served for model in (arm.spec.model, *arm.spec.models.values())):
+                return None
+            continue
+        known = True
+        for step in (step for row in rows[arm.folder] for step in row["steps"]):
+            prompt, generated = prices.get(step["speaker"], (0.0, 0.0))
+            total += step["prompt_tokens"] * prompt + step["generated"] * generated
+    return total / 1e6 / counted * ready.wanted if known else None
 
 
-def _seconds(ready: Prepared, tokens: int, out: Path) -> tuple[float | None, str]:
+def _shares(rows: Mapping[str, Sequence[Any]]) -> dict[str, float]:
+    """Of which models the encoded tokens are, by name; they add up to 1."""
+    found: dict[str, float] = {}
+    for step in (step for records in rows.values() for row in records for step in row["steps"]):
+        if step["encoded"]:
+            found[step["speaker"]] = found.get(step["speaker"], 0.0) + step["encoded"]
+    whole = sum(found.values())
+    return {name: tokens / whole for name, tokens in found.items()}
+
+
+def _seconds(
+    ready: Prepared, shares: Mapping[str, float], tokens: int, out: Path
+) -> tuple[float | None, str]:
     """An estimate of the time that so many tokens take, and what it is based on."""
-    if ready.spec.model.is_served:
+    if any(kind_of(name) == "served" for name in (ready.spec.model.name, *shares)):
         return None, "how fast a server is, a small run of it tells"
     if earlier := _earlier(ready, out):
         folder, per_token = earlier
@@ -102,8 +121,13 @@ def _seconds(ready: Prepared, tokens: int, out: Path) -> tuple[float | None, str
         return None, "a planted model has no matrices; a run of it tells"
     from selfcorrect.models.local.files import locate
 
-    parameters = _parameters(locate(name).folder)
-    if not parameters:
+    counts = {
+        each: _parameters(locate(each).folder)
+        for each in (name, *shares)
+        if kind_of(each) == "local"
+    }
+    parameters = sum(shares.get(each, 0.0) * count for each, count in counts.items())
+    if not all(counts.values()) or not parameters:
         return None, "the model's folder holds no *.safetensors to count parameters in"
     rate = _matrix_rate(ready.facts.model.dtype, ready.facts.model.device)
     return (
@@ -118,13 +142,18 @@ def _earlier(ready: Prepared, out: Path) -> tuple[str, float] | None:
     """The latest run of the same model on this machine, of several the one that is previewed, and
     its seconds per token."""
     timed: list[tuple[str, bool, str, float]] = []
+    own = ready.facts.model.deciding
+    others = [[each.deciding for each in arm.facts.others.values()] for arm in ready.arms]
+    beside = [_foreign(own, each) for each in others]
     for path in out.glob("*/run.toml"):
         try:
             run = open_run(path.parent)
         except UserError:  # a damaged neighbour is no reason not to preview
             continue
-        fingerprints = run.header.about.get("fingerprints", {})
-        if fingerprints.get("model") == ready.facts.model.deciding:
+        found = run.header.about.get("fingerprints", {})
+        named = found.get("models", {})
+        models = named.values() if isinstance(named, Mapping) else ()
+        if found.get("model") == own and _foreign(own, models) in beside:
             notes = list(_timings(path.parent))
             encoded = sum(note.encoded for note in notes)
             if encoded:
@@ -133,6 +162,11 @@ def _earlier(ready: Prepared, out: Path) -> tuple[str, float] | None:
                 name = run.folder.name
                 timed.append((latest, name == ready.arms[0].folder, name, seconds / encoded))
     return max(timed)[2:] if timed else None
+
+
+def _foreign(own: Any, others: Iterable[Any]) -> set[str]:
+    """What tells the models that take part beside a run's own."""
+    return {json.dumps(each, sort_keys=True) for each in others if each != own}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from selfcorrect.measures.catalogue import MEASURES
+from selfcorrect.report.estimates import LEAK_FREE
 from selfcorrect.text import visible
 
 
@@ -26,6 +27,18 @@ WORDS: Mapping[str, Definition] = {
     "gain": Definition(
         "gain over round 1",
         "The outcome minus that of round 1, on the same dialogues.",
+        "score",
+    ),
+    "leak_free": Definition(
+        "without leaks",
+        "The outcome over the dialogues in which no feedback told the answer up to this round. "
+        "Feedback that repeats a right answer is a leak, too: so these dialogues are wrong more "
+        "often than all are, and have more to gain.",
+        "score",
+    ),
+    "leak_free_gain": Definition(
+        "gain without leaks",
+        "The outcome minus that of round 1, on the same dialogues: those without a leak so far.",
         "score",
     ),
     "alternating": Definition(
@@ -143,6 +156,8 @@ Define = Callable[[str], Definition]
 def words(summary: Mapping[str, Any]) -> dict[str, Definition]:
     """The words that a page of this summary needs."""
     every = {n: d for n, d in WORDS.items() if n != "activation" or summary.get("activations")}
+    if not any(row.get("leak_free") for row in summary.get("rounds", ())):
+        every = {n: d for n, d in every.items() if n not in LEAK_FREE}
     if summary["outcome"]["kind"] == "share":
         return every
     return {name: d for name, d in {**every, **_OF_NUMBERS}.items() if name not in _OF_RIGHT}

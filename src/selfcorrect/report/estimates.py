@@ -12,8 +12,10 @@ Estimate = Mapping[str, Any]
 Round = Mapping[str, Any]
 Rounds = Sequence[Round]
 
+#: The outcome, and its gain, where no feedback told the answer.
+LEAK_FREE = ("leak_free", "leak_free_gain")
 #: Estimates that need more than one round, and so stand beside the measures of one.
-BETWEEN = (*(m.name for m in MEASURES if m.kind == "way"), "gain")
+BETWEEN = (*(m.name for m in MEASURES if m.kind == "way"), "gain", *LEAK_FREE)
 _COMMON = {*(m.name for m in MEASURES), *BETWEEN}
 
 
@@ -23,7 +25,7 @@ def grouped(outcome: str) -> dict[str, list[str]]:
     groups[ANSWERS].append(outcome)
     for measure in MEASURES:
         groups.setdefault(measure.group, []).append(measure.name)
-    groups[ANSWERS].append("gain")
+    groups[ANSWERS] += ["gain", *LEAK_FREE]
     return groups
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from selfcorrect.outcome import Outcome
 from selfcorrect.records import VERSION
 from selfcorrect.report.definitions import definer
-from selfcorrect.report.estimates import Estimate, estimates
-from selfcorrect.report.numbers import percent
+from selfcorrect.report.estimates import LEAK_FREE, Estimate, estimates
+from selfcorrect.report.numbers import MISSING, interval, percent, places_of, short
 
 
 def incomplete(summary: Mapping[str, Any]) -> list[str]:
@@ -63,6 +63,7 @@ def notes(summary: Mapping[str, Any], shown: Collection[str]) -> list[str]:
         found.append(f"Answers that couldn't be read{counted}: {several(unread)}.")
     if lack := [f"{r['ungraded']:,} in round {r['round']}" for r in rounds if r["ungraded"]]:
         found.append(f"Answers that have no outcome (no interval counts them): {several(lack)}.")
+    found += _leaks(summary)
     if low := [str(r["round"]) for r in rounds if r["low_mass"]]:
         found.append(
             "The options have less than half of the probability in the median dialogue of round "
@@ -71,6 +72,39 @@ def notes(summary: Mapping[str, Any], shown: Collection[str]) -> list[str]:
     if gone := [f"{why} ({', '.join(names)})" for why, names in missing(summary, shown)]:
         found.append(f"Where a number or its interval is missing: {'; '.join(gone)}.")
     return [*found, *summary["notes"]]
+
+
+def _leaks(summary: Mapping[str, Any]) -> list[str]:
+    """How often feedback told the answer, and what is left without those dialogues."""
+    rounds = [row for row in summary["rounds"] if (row["measures"].get("leaked") or {}).get("n")]
+    if not rounds:
+        return []
+    told = []
+    for row in rounds:
+        e = row["measures"]["leaked"]
+        told.append(f"{round(e['value'] * e['n']):,} of {e['n']:,} in round {row['round']}")
+    last, name = rounds[-1], definer(summary)(summary["outcome"]["name"]).label
+    places = places_of(summary["outcome"]["margin"])
+    free, gain = (last.get(each) for each in LEAK_FREE)
+    said = f"Feedback that told the answer (leaks): {several(told)}."
+    if any(row["measures"]["leaked"]["value"] for row in rounds) and free and gain:
+        if free["n"]:
+            said += (
+                f" In the {free['n']:,} dialogues without a leak up to round {last['round']}, "
+                f"{name} is {_cell(free, places)}, "
+                f"{_cell(gain, places, signed=True)} against round 1 of the same dialogues. "
+                "Feedback that repeats a right answer is a leak, too, so these dialogues are wrong "
+                "more often than all are, and have more to gain."
+            )
+        else:
+            said += f" No dialogue is without a leak up to round {last['round']}."
+    return [said]
+
+
+def _cell(e: Estimate, places: int, *, signed: bool = False) -> str:
+    if e["value"] is None:
+        return MISSING
+    return f"{short(e['value'], places, signed=signed)} {interval(e, places)}"
 
 
 def unseen(outcome: Outcome, n: int, clusters: int) -> list[str]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from selfcorrect.report.numbers import MISSING
@@ -117,6 +118,12 @@ def page(sheet: Sheet) -> str:
         names=_names,
         is_table=lambda part: isinstance(part, Table),
     )
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is a page of ours, by its title."""
+    with path.open("rb") as file:
+        return b" selfcorrect</title>" in file.read(4_096)
 
 
 def numeric(table: Table) -> list[bool]:

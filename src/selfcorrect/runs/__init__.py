@@ -8,10 +8,11 @@ from selfcorrect.runs.arms import CONTROLS
 from selfcorrect.runs.execute import Interrupted, run
 from selfcorrect.runs.executors.base import ExecutorSettings
 from selfcorrect.runs.measure import measure_spec
+from selfcorrect.runs.model_spec import ModelSpec
 from selfcorrect.runs.prepare import SHARED, Prepared, prepare
 from selfcorrect.runs.progress import Progress
 from selfcorrect.runs.run import Run, find_run, open_run
-from selfcorrect.runs.spec import ModelSpec, RunSpec, StrategySpec, TaskSpec, make_spec, read_spec
+from selfcorrect.runs.spec import RunSpec, StrategySpec, TaskSpec, make_spec, read_spec
 
 __all__ = [
     "CONTROLS",

@@ -43,6 +43,10 @@ class Arm:
         """The name of its folder."""
         return folder_name(self.spec, self.strategy, self.hash)
 
+    def is_own(self, name: str) -> bool:
+        """Whether a further model of the strategy is the one that answers."""
+        return self.facts.others[name] == self.facts.model
+
 
 def drawn(spec: RunSpec) -> Samples:
     """What is drawn beside every answer of a run."""

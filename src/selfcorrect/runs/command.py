@@ -11,12 +11,14 @@ from typing import Any
 import tomli_w
 
 from selfcorrect.models.kinds import SERVED
-from selfcorrect.runs.spec import ModelSpec, RunSpec, read_value
+from selfcorrect.runs.model_spec import ModelSpec
+from selfcorrect.runs.spec import RunSpec, read_value
 
 #: Settings that have an option of their own, in the order in which a command names them.
 OPTIONS: Mapping[str, str] = {
     "strategy.name": "--strategy",
     "model.name": "--model",
+    "models.feedback.name": "--feedback",
     "model.base_url": "--base-url",
     "model.dtype": "--dtype",
     "model.device": "--device",

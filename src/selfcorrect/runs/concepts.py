@@ -10,13 +10,14 @@ from typing import Any
 from selfcorrect import models
 from selfcorrect.concepts.data import BUNDLED
 from selfcorrect.concepts.file import Concept, check_fits, read
-from selfcorrect.concepts.states import other_part
+from selfcorrect.concepts.states import ReadsTexts
 from selfcorrect.concepts.steering import steer
 from selfcorrect.errors import UserError
 from selfcorrect.models import kind_of
 from selfcorrect.models.base import Model, Steer
 from selfcorrect.runs.identity import ModelFacts
-from selfcorrect.runs.spec import ModelSpec, RunSpec
+from selfcorrect.runs.model_spec import ModelSpec
+from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies import Steering, Strategy
 
 _LOG = logging.getLogger("selfcorrect")
@@ -50,8 +51,7 @@ def concepts_of(
     for name in sorted(spec.concepts):
         if file := spec.concepts[name]:
             concept = read(file)
-            if concept.bound.fingerprint != facts.fingerprint:
-                check_fits(concept, facts.name, facts.fingerprint, _differs(concept, spec.model))
+            check_fits(concept, facts.name, facts.fingerprint, _known(spec.model, model))
         elif (by_name := _by_name(name, spec, facts, model, training=training)) is None:
             continue
         else:
@@ -76,7 +76,7 @@ def _by_name(
         data = kept.figures.get("data", {}).get("about", "a control vector")
         told = "selfcorrect: the concept %s is %s, trained earlier on %s."
         _LOG.warning(told, name, kept.place, data)
-        check_fits(kept, facts.name, facts.fingerprint)
+        check_fits(kept, facts.name, facts.fingerprint, _known(spec.model, model))
         return kept
     if name not in BUNDLED:
         raise UserError(
@@ -96,16 +96,18 @@ def _by_name(
     return make(name, opened)
 
 
-def _differs(concept: Concept, spec: ModelSpec) -> str:
-    """Whether it is the tokenizer or the template of a local model that is another."""
-    if kind_of(spec.name) != "local":
-        return ""
+def _known(spec: ModelSpec, model: Model | None) -> tuple[str, str, bool] | None:
+    """Of a local model what says its tokenizer, its template and whether a token stands before a
+    text; a server doesn't tell."""
+    if model is not None:
+        if not isinstance(model, ReadsTexts):
+            return None
+        return model.identity.tokenizer, model.identity.template, model.identity.bos
     from selfcorrect.models.local.files import locate
     from selfcorrect.models.local.loading import read_tokenizer
     from selfcorrect.models.local.texts import identity_of
 
-    tokenizer, template, _ = identity_of(read_tokenizer(locate(spec.name)))
-    return other_part(concept, (tokenizer, template))
+    return identity_of(read_tokenizer(locate(spec.name)))
 
 
 def steers_in(strategies: Iterable[Strategy]) -> list[Steering]:

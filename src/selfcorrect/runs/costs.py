@@ -16,6 +16,7 @@ from selfcorrect.measures.panel import Panel, codes_of
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
+from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.store import Store
 
 Table = dict[str, Any]
@@ -26,24 +27,40 @@ def cost_of(run: Run, panel: Panel) -> dict[str, Floats]:
     the spec's prices, all of every prompt paid for, where those are all there is to pay."""
     there = panel.columns["encoded"], panel.columns["generated"]
     found = dict(zip(("tokens", "generated"), (np.nansum(x, axis=1) for x in there), strict=True))
-    price = run.spec.model.price
-    if price is None or run.spec.models:
+    prices = prices_of(run.spec)
+    if prices is None:
         return found
-    step = pl.col("steps").list
-    names = ("prompt_tokens", "generated")
+    field = pl.element().struct.field
+    each = [
+        pl.when(field("speaker") == speaker)
+        .then(field(name).cast(pl.Float64) * rate)
+        .otherwise(0.0)
+        for speaker, price in prices.items()
+        for name, rate in zip(("prompt_tokens", "generated"), price, strict=True)
+    ]
     parts = [
         frame.select(
-            "example",
-            *(step.eval(pl.element().struct.field(name)).list.sum().alias(name) for name in names),
+            "example", pl.col("steps").list.eval(pl.sum_horizontal(each)).list.sum().alias("money")
         )
         for frame in run.chunks(["example", "steps"])
     ]
     sums = pl.concat(parts).group_by("example", maintain_order=True).sum()
-    money = sum(sums[name].cast(pl.Float64) * rate for name, rate in zip(names, price, strict=True))
+    money = sums["money"]
     codes = codes_of(sums["example"])
     order = np.argsort(codes)
     at = order[np.searchsorted(codes[order], panel.examples)]
     return {**found, "money": np.asarray(money)[at] / 1e6}
+
+
+def prices_of(spec: RunSpec) -> dict[str, tuple[float, float]] | None:
+    """What a million prompt tokens and a million generated ones cost of each model that speaks, by
+    its name; ``None`` where nothing is paid for, or not all of it is known."""
+    found: dict[str, tuple[float, float]] = {}
+    for model in (spec.model, *spec.models.values()):
+        price = model.price or (None if model.is_served else (0.0, 0.0))
+        if price is None or found.setdefault(model.name, price) != price:
+            return None
+    return found if any(any(price) for price in found.values()) else None
 
 
 def cost_table(run: Run, cost: Mapping[str, Floats], panel: Panel) -> Table:

@@ -107,7 +107,7 @@ def run(
         Interrupted: on Ctrl-C.
     """
     asked = [specs] if isinstance(specs, RunSpec) else list(specs)
-    _check_executor(executor, asked, model)
+    executor.check(asked, model)
     ready = prepare(asked, model, controls=controls)
     with ExitStack() as opened:
         opened.callback(ready.close)
@@ -195,21 +195,6 @@ class ArmFolder:
         """Whether its header doesn't name all that it is to be compared with."""
         return self.header is not None and not (
             self.arm.controls.items() <= self.header.controls.items()
-        )
-
-
-def _check_executor(
-    executor: ExecutorSettings, specs: Sequence[RunSpec], model: Model | None
-) -> None:
-    many = executor.ray is not None or (executor.workers or 1) > 1
-    if executor.workers is not None and executor.workers < 1:
-        raise UserError(f"workers must be at least 1, not {executor.workers}.")
-    if many and model is not None:
-        raise UserError("workers open the model for themselves: give its name, not an open one.")
-    if many and any(m.is_served for spec in specs for m in (spec.model, *spec.models.values())):
-        raise UserError(
-            "the work is done by the model's server, so more workers don't help: give "
-            "model.in_flight=N for more dialogues at a time."
         )
 
 

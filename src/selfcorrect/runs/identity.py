@@ -94,6 +94,8 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
     }
     if spec.samples.k or spec.samples.p_true:
         deciding["samples"] = spec.samples.model_dump()
+    if spec.max_tokens:
+        deciding["max_tokens"] = dict(spec.max_tokens)
     if facts.concepts:
         deciding["concepts"] = dict(facts.concepts)
     return _digest(deciding)
@@ -111,8 +113,15 @@ def strategy_table(strategy: Strategy) -> dict[str, Any]:
     whole = asdict(strategy)
     for key in ("about", "source", "path"):
         whole.pop(key, None)
+    if not whole["own"]:
+        del whole["own"]
+    if whole["stop"] is not None and not whole["stop"]["when"]:
+        del whole["stop"]["when"]
     for step in (*whole["first"], *whole["again"]):
         step.pop("line", None)
+        step.pop("place", None)
+        if step["replaced"] is None:
+            del step["replaced"]
         if step["steer"] is None:
             del step["steer"]
     return whole

@@ -14,10 +14,12 @@ from selfcorrect.concepts.file import Concept
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import reads_text_only
 from selfcorrect.models.base import Model
+from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm, steered
 from selfcorrect.runs.concepts import concepts_of, steers_of, with_steering
 from selfcorrect.runs.identity import Facts, ModelFacts, data_fingerprint, task_of
-from selfcorrect.runs.spec import ModelSpec, RunSpec
+from selfcorrect.runs.model_spec import ModelSpec
+from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Example, Task
 from selfcorrect.tasks.data.order import order
@@ -26,7 +28,7 @@ _LOG = logging.getLogger("selfcorrect")
 
 #: What specs that are run together have in common.
 SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad", "scorer", "samples", "concepts",
-          "meanings")  # fmt: skip
+          "meanings", "max_tokens")  # fmt: skip
 _MOST = 3
 
 
@@ -111,6 +113,7 @@ def prepare(
     _check_together(specs)
     # the cheap mistakes first: a strategy's file before the data, the data before a model
     loaded = [_strategy(spec) for spec in specs]
+    _check_unasked(specs, loaded)
     specs = with_steering(specs, loaded)
     task = task_of(specs[0])
     examples = task.examples()
@@ -119,8 +122,12 @@ def prepare(
     for strategy in loaded:
         strategies.check_names(strategy, set(task.ask(examples[0])))
         strategies.check_given(strategy, len(examples[0].turns), task.name)
+        strategies.check_replaced(strategy, task.outcome.kind == "share", task.name)
     asked = {
-        spec.models[name] for spec, each in zip(specs, loaded, strict=True) for name in each.asked
+        spec.models[name]
+        for spec, each in zip(specs, loaded, strict=True)
+        for name in each.asked
+        if name in spec.models
     }
     opened = _opened(asked if model is not None else {specs[0].model, *asked})
     try:
@@ -166,11 +173,14 @@ def _arms(
     check_own(Own(task.outcome, task.values, task.figures))
     data = data_fingerprint(task)
     for spec, strategy in zip(specs, loaded, strict=True):
-        bound = {name: spec.models[name] for name in sorted(strategy.asked)}
-        others = {name: facts[each] for name, each in bound.items()}
+        others = {
+            name: facts[spec.models[name]] if name in spec.models else main
+            for name in sorted(strategy.asked)
+        }
+        bound = {name: spec.models.get(name, spec.model) for name in others}
         update = {
             "model": _resolved(spec.model, main),
-            "models": {name: _resolved(each, facts[each]) for name, each in bound.items()},
+            "models": {name: _resolved(each, others[name]) for name, each in bound.items()},
             "concepts": {name: concept.place for name, concept in concepts.items()},
             "margins": margins(
                 task.outcome, spec.margins, bool(task.examples()[0].choices), spec.samples.k > 0
@@ -282,9 +292,33 @@ def _check_name(strategy: Strategy, asked_for: str) -> None:
 
 def _check_bound(strategy: Strategy, spec: RunSpec) -> None:
     for name, line in strategy.asked.items():
-        if name not in spec.models:
+        if name not in spec.models and name not in strategy.own:
             bound = f": {nearest(name, spec.models)}" if spec.models else ""
             raise UserError(
                 f"{strategy.path}:{line}: this step asks a model called {name!r}; say which one "
                 f"that is with models.{name}=NAME{bound}."
             )
+        if name in spec.models and kind_of(spec.models[name].name) == "function":
+            _check_function(strategy, name)
+
+
+def _check_function(strategy: Strategy, name: str) -> None:
+    """Refuse a function where more than feedback is wanted of it."""
+    for step in (*strategy.first, *strategy.again):
+        other = step.elicit not in (None, "feedback") or step.choices or step.samples > 1
+        if step.source == name and other:
+            raise UserError(
+                f"{strategy.path}:{step.line}: models.{name} is a function, which gives feedback "
+                f"only, and this step asks it for something else: name a model."
+            )
+
+
+def _check_unasked(specs: Sequence[RunSpec], loaded: Sequence[Strategy]) -> None:
+    """Refuse a model that is to give feedback where no strategy asks for any."""
+    asks = any("feedback" in strategy.asked for strategy in loaded)
+    if not asks and any("feedback" in spec.models for spec in specs):
+        names = " and ".join(dict.fromkeys(strategy.name for strategy in loaded))
+        raise UserError(
+            f"models.feedback names who gives feedback, and {names} never asks for it: leave it "
+            "out, or choose a strategy that does, such as intrinsic-feedback."
+        )

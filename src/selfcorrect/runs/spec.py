@@ -5,42 +5,27 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
-    model_serializer,
-    model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from selfcorrect import strategies, tasks, toml_lines
 from selfcorrect.concepts import names as concept_names
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.models.kinds import SERVED, kind_of
-from selfcorrect.strategies import steering
+from selfcorrect.models.function import register
+from selfcorrect.models.kinds import kind_of
+from selfcorrect.runs.model_spec import ModelSpec, Part
+from selfcorrect.runs.settings import NAMED, counted, named, put
+from selfcorrect.strategies import KINDS, steering
 from selfcorrect.toml_lines import TomlError, key_lines, line_of
-
-#: Tables that may be given as a bare string: their ``name``.
-NAMED = ("model", "task", "strategy", "scorer", "meanings")
-_ASKED = (
-    "base_url",
-    "in_flight",
-    "timeout",
-    "wait",
-    "draws",
-    "price",
-    "budget_tokens",
-    "budget_money",
-)
-
 
 #: name → file of concepts.
 ConceptFiles = Annotated[
@@ -48,87 +33,21 @@ ConceptFiles = Annotated[
 ]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+def _kinds(value: dict[str, int]) -> dict[str, int]:
+    """Raises ValueError for tokens of something that is never elicited."""
+    for kind in value:
+        if kind not in KINDS:
+            raise ValueError(f"max_tokens.{kind} is of nothing elicited: {nearest(kind, KINDS)}")
+    return value
 
 
-class ModelSpec(_Part):
-    """Which model, and how it is computed or asked.
-
-    Attributes:
-        name: ``openai:NAME`` is one behind a server; what follows ``device`` is for those.
-        dtype, device: ``auto`` is resolved on the machine that runs it.
-        base_url: of the server.
-        in_flight: so many dialogues at most are under way at a time.
-        timeout: seconds after which a request counts as failed.
-        wait: for so many seconds a server may give no answer before the run stops.
-        draws: so many replies are drawn where likelihoods can only be estimated.
-        price: of a million prompt tokens and of a million generated ones.
-        budget_tokens, budget_money: at most so much may be spent by one command.
-    """
-
-    name: str = Field(default="smollm2", min_length=1)
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
-    base_url: str | None = None
-    in_flight: int = Field(default=64, ge=1, le=4096, strict=True)
-    timeout: float = Field(default=600, gt=0, le=86_400)
-    wait: float = Field(default=900, gt=0, le=604_800)
-    draws: int = Field(default=20, ge=1, le=10_000, strict=True)
-    price: tuple[float, float] | None = None
-    budget_tokens: int | None = Field(default=None, ge=1, strict=True)
-    budget_money: float | None = Field(default=None, gt=0)
-
-    @property
-    def is_served(self) -> bool:
-        """Whether it is behind a server."""
-        return kind_of(self.name) == "served"
-
-    @property
-    def served(self) -> dict[str, Any]:
-        """How it is asked: the settings that :func:`selfcorrect.models.load` takes for it."""
-        return {key: getattr(self, key) for key in _ASKED} if self.is_served else {}
-
-    @model_serializer(mode="wrap")
-    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what is only for servers, unless it is behind one."""
-        table: dict[str, Any] = write(self)
-        return table if self.is_served else {k: v for k, v in table.items() if k not in _ASKED}
-
-    @model_validator(mode="after")
-    def _fits(self) -> ModelSpec:
-        if not self.is_served and (told := self.model_fields_set.intersection(_ASKED)):
-            raise ValueError(f"{min(told)} is for a model behind a server: name it {SERVED}NAME")
-        if self.is_served and (self.dtype, self.device) != ("auto", "auto"):
-            raise ValueError("dtype and device are the server's: leave them out")
-        if self.budget_money is not None and not any(self.price or ()):
-            raise ValueError("budget_money needs a price: that of a million prompt tokens and of "
-                             "a million generated ones")  # fmt: skip
-        if min(self.price or (0, 0)) < 0:
-            raise ValueError("a price is below 0")
-        return self
-
-    @field_validator("price", mode="before")
-    @classmethod
-    def _both(cls, value: Any) -> Any:
-        """``0.15,0.6`` is a pair, too."""
-        if isinstance(value, str):
-            try:
-                value = tuple(float(part) for part in value.split(","))
-            except ValueError:
-                value = ()
-        if value is not None and (not isinstance(value, list | tuple) or len(value) != 2):
-            raise ValueError("price is two numbers, such as 0.15,0.6")
-        return value
-
-
-class TaskSpec(_Part):
+class TaskSpec(Part):
     """Which task, and its data."""
 
     name: str = Field(default="sample", min_length=1)
     data: str | None = None
     categories: tuple[str, ...] = ()
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("categories", mode="before")
     @classmethod
@@ -137,21 +56,21 @@ class TaskSpec(_Part):
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-class StrategySpec(_Part):
+class StrategySpec(Part):
     """Which strategy (a built-in name or a path), and its parameters."""
 
     name: str = Field(default="intrinsic", min_length=1)
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict)
 
 
-class ScorerSpec(_Part):
+class ScorerSpec(Part):
     """Which scorer grades the answers, and its options; without a name that of the task."""
 
     name: str = ""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
-class SamplesSpec(_Part):
+class SamplesSpec(Part):
     """What is drawn beside every answer, to see how uncertain the model is.
 
     Attributes:
@@ -173,7 +92,7 @@ class SamplesSpec(_Part):
         return value
 
 
-class RunSpec(_Part):
+class RunSpec(Part):
     """One model × task × strategy × seed.
 
     Attributes:
@@ -193,6 +112,8 @@ class RunSpec(_Part):
         concepts: name → file of a concept that is read where the model answers; "" is the one
             trained under that name on the model, or is trained from the package's texts.
         steer: what every reply of the model is steered by; a step's own steer stays.
+        max_tokens: of a reply, by what is elicited (answer, rationale, critique, feedback), where
+            a strategy's step doesn't say; by default what the task says.
         meanings: by what samples count as saying the same; without a name as fits the task;
             ``none``: nobody decides that, for now. It changes no record.
     """
@@ -206,31 +127,43 @@ class RunSpec(_Part):
     system: str | None = None
     chunk: int = Field(default=64, ge=1, le=4096, strict=True)
     skip_bad: bool = Field(default=False, strict=True)
-    models: dict[str, ModelSpec] = {}
+    models: dict[str, ModelSpec] = Field(default_factory=dict)
     scorer: ScorerSpec = ScorerSpec()
     samples: SamplesSpec = SamplesSpec()
-    concepts: ConceptFiles = {}
+    concepts: ConceptFiles = Field(default_factory=dict)
     steer: Annotated[dict[str, Any] | None, BeforeValidator(steering.of_spec)] = None
+    max_tokens: Annotated[
+        dict[str, Annotated[int, Field(ge=1, le=1_000_000, strict=True)]], AfterValidator(_kinds)
+    ] = Field(default_factory=dict)
     meanings: ScorerSpec = ScorerSpec()
-    margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+    margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
 
     @field_validator(*NAMED, mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+        return named(value)
 
     @field_validator("samples", mode="before")
     @classmethod
     def _counted(cls, value: Any) -> Any:
         """``samples = 5`` is their number."""
-        return {"k": value} if isinstance(value, int) else value
+        return counted(value)
 
     @field_validator("models", mode="before")
     @classmethod
     def _named_models(cls, value: Any) -> Any:
         if not isinstance(value, Mapping):
             return value
-        return {k: {"name": v} if isinstance(v, str) else v for k, v in value.items()}
+        return {k: named(register(v) if callable(v) else v) for k, v in value.items()}
+
+    @field_validator("model")
+    @classmethod
+    def _answers(cls, value: ModelSpec) -> ModelSpec:
+        if kind_of(value.name) == "function":
+            raise ValueError("model is a function, which gives feedback only: name a model")
+        return value
 
     def toml(self) -> dict[str, Any]:
         """The spec as a table that TOML can hold (it has no null: such keys are left out)."""
@@ -246,8 +179,9 @@ def read_spec(
 
     Args:
         path: the file; ``None`` starts from the defaults.
-        overrides: ``a.b=value`` each; the value is read as TOML, or else taken as a string. A
-            string for ``model``, ``task`` or ``strategy`` sets the name and leaves the rest.
+        overrides: ``a.b=value`` each; the value is read as TOML, or else taken as a string. What
+            stands for a table sets what it says and leaves the rest: a string for ``model``,
+            ``task`` or ``strategy`` the name, ``"kind:4"`` for ``steer`` concept and dose.
         values: the same with values that are typed already (``{"task.data": "x.jsonl"}``).
             They win over ``overrides``.
 
@@ -266,9 +200,9 @@ def read_spec(
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
             raise UserError(f"an override is KEY=VALUE, such as rounds=3, not {override!r}.")
-        _set(table, key.strip(), read_value(value.strip()), f"in the override {override!r}")
+        put(table, key.strip(), read_value(value.strip()), f"in the override {override!r}")
     for key, value in (values or {}).items():
-        _set(table, key, value, f"in {key}")
+        put(table, key, value, f"in {key}")
     return _check(table, None, "")
 
 
@@ -306,21 +240,6 @@ def read_value(text: str) -> Any:
     except (ValueError, RecursionError):
         return text
     return table["value"] if len(table) == 1 else text
-
-
-def _set(table: dict[str, Any], key: str, value: Any, where: str) -> None:
-    *parents, last = key.split(".")
-    for depth, name in enumerate(parents):
-        inner = table.setdefault(name, {})
-        if isinstance(inner, str) and (name in NAMED or parents[:depth] == ["models"]):
-            inner = table[name] = {"name": inner}
-        if not isinstance(inner, dict):
-            raise UserError(f"{'.'.join(parents[: depth + 1])} is not a table {where}.")
-        table = inner
-    if isinstance(value, str) and isinstance(table.get(last), dict) and last in NAMED:
-        table[last]["name"] = value
-    else:
-        table[last] = value
 
 
 def _check(table: Mapping[str, Any], file: str | None, text: str) -> RunSpec:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from selfcorrect import tasks
-from selfcorrect.converse import ENDED, OWN_NOTES, STOPPED
+from selfcorrect.converse import DONE, ENDED, OWN_NOTES, STOPPED
 from selfcorrect.errors import UserError
 from selfcorrect.measures import rounds
 from selfcorrect.measures.catalogue import Own, margins
@@ -37,7 +37,11 @@ _MOST = 8
 #: So large a share of samples is worth a note.
 _MUCH = 0.05
 #: What became of a dialogue that was over early, by the code of its note.
-_OVER = {ENDED.code: "ended", STOPPED.code: "stopped, their answers having settled,"}
+_OVER = {
+    ENDED.code: "ended",
+    STOPPED.code: "stopped, their answers having settled,",
+    DONE.code: "stopped by what was replied",
+}
 #: What of a note is of one record alone: numbers after a colon.
 _COUNTS = re.compile(r": [^:]*\d.*$")
 

@@ -1,7 +1,15 @@
 """Strategies: what is said in round 1 and in every later round, one TOML file each."""
 
 from selfcorrect.strategies.base import KINDS, MAX_TOKENS, Steering, Step, Stop, Strategy
-from selfcorrect.strategies.reading import check_given, check_names, load, names, parse, path_of
+from selfcorrect.strategies.reading import (
+    check_given,
+    check_names,
+    check_replaced,
+    load,
+    names,
+    parse,
+    path_of,
+)
 from selfcorrect.strategies.steering import parse_steering, steering_of, under
 from selfcorrect.strategies.templates import placeholders, render
 
@@ -14,6 +22,7 @@ __all__ = [
     "Strategy",
     "check_given",
     "check_names",
+    "check_replaced",
     "load",
     "names",
     "parse",

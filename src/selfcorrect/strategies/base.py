@@ -53,6 +53,23 @@ class Steering:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """How often a verdict that the data dictate is put in the place of a critique: a controlled
+    intervention.
+
+    Attributes:
+        right, wrong: what is said of an answer that is right, and of one that is wrong.
+        truth: so often the verdict is the true one.
+        falsehood: so often it is the other one; the rest of the time the model replies itself.
+    """
+
+    right: str
+    wrong: str
+    truth: float = 0.0
+    falsehood: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One move in a round: exactly one of ``say``, ``elicit`` and ``given`` is set.
 
@@ -75,7 +92,8 @@ class Step:
         samples: how many replies are drawn.
         take: how one of several is chosen: ``first`` or ``majority``.
         steer: what the model's hidden states are moved by while it replies.
-        line: where the step stands in its file, for errors.
+        replaced: how often a verdict that the data dictate stands in the place of the reply.
+        place: the step's number in its section of the file, and ``line``, for errors.
     """
 
     say: str | None = None
@@ -94,6 +112,8 @@ class Step:
     samples: int = 1
     take: Literal["first", "majority"] = "first"
     steer: Steering | None = None
+    replaced: Replaced | None = None
+    place: int = field(default=0, compare=False)
     line: int = field(default=0, compare=False)  # equal steps are equal wherever they stand
 
     def applies(self, round: int) -> bool:
@@ -103,9 +123,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """When a dialogue ends before its last round: its answer was unchanged for so many rounds."""
+    """When a dialogue ends before its last round.
 
-    unchanged: int
+    Attributes:
+        unchanged: its answer was unchanged for so many rounds; ``None``: never for that.
+        when: kind → text that its latest reply of it is; empty: never for that.
+    """
+
+    unchanged: int | None = None
+    when: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +143,8 @@ class Strategy:
         parameters: what its parameters were set to.
         oracle: a controlled intervention that uses the truth; never ranked as a method.
         max_rounds: the strategy has no more rounds than this (``baseline``: 1), or ``None``.
+        own: names that steps use in ``from`` and that mean the run's own model, in a transcript of
+            its own, where the run binds no other model to them.
         path: the file it was read from, for errors.
     """
 
@@ -129,6 +157,7 @@ class Strategy:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     oracle: bool = False
     max_rounds: int | None = None
+    own: tuple[str, ...] = ()
     path: str = field(default="", compare=False)
 
     @property

@@ -9,12 +9,19 @@ from typing import Any
 
 from selfcorrect import toml_lines
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.strategies.base import KINDS, Parameter, Step, Stop, Strategy
+from selfcorrect.strategies.base import KINDS, Parameter, Step, Strategy
+from selfcorrect.strategies.conditions import (
+    check_if,
+    check_values,
+    is_there,
+    read_own,
+    read_replaced,
+    read_stop,
+)
 from selfcorrect.strategies.flow import check_flow
 from selfcorrect.strategies.parameters import fill_in, read_defaults, read_values, resolve
 from selfcorrect.strategies.schema import (
     FORMS,
-    STOP,
     TOP,
     File,
     shown,
@@ -110,16 +117,28 @@ def parse(text: str, path: str | Path, parameters: Mapping[str, Any] | None = No
     again = _steps(file, "again", top, resolved, used)
     if first[0].say is None and not first[0].given:
         raise file.error(
-            ("first", 0, "elicit"), "round 1 must begin with a step that says something"
+            ("first", first[0].place, "elicit"),
+            "round 1 must begin with a step that says something",
         )
-    stop = _stop(file, top, resolved, used)
+    check_values(file, top, resolved)
+    stop = read_stop(file, top, (*first, *again), resolved, used)
+    own = read_own(file, top, {step.source for step in (*first, *again)})
     if unused := sorted(set(resolved) - used):
         raise file.error(("parameters", unused[0]), f"the parameter {unused[0]!r} is used nowhere")
+    if not top.get("oracle"):
+        for step in again:
+            if step.replaced is not None:
+                raise file.error(
+                    ("again", step.place, "replaced"),
+                    "`replaced` uses what only the data know: say so with oracle = true at the top",
+                )
     check_flow(
         first,
         again,
         max_rounds,
-        lambda section, n, key, sentence: file.error((section, n, key), sentence),
+        lambda section, n, key, sentence: file.error(
+            (section, {"first": first, "again": again}[section][n].place, key), sentence
+        ),
     )
     return Strategy(
         name=name,
@@ -131,6 +150,7 @@ def parse(text: str, path: str | Path, parameters: Mapping[str, Any] | None = No
         parameters=resolved,
         oracle=top.get("oracle", False),
         max_rounds=max_rounds,
+        own=own,
         path=str(path),
     )
 
@@ -156,10 +176,18 @@ def _steps(
     parameters: Mapping[str, Parameter],
     used: set[str],
 ) -> tuple[Step, ...]:
-    return tuple(
+    steps = [
         _step(file, (section, n), table, top.get("max_rounds"), parameters, used)
         for n, table in enumerate(top.get(section, ()))
-    )
+    ]
+    kept = [
+        step
+        for step, table in zip(steps, top.get(section, ()), strict=True)
+        if is_there(parameters, table.get("if", {}))
+    ]
+    if steps and not kept:
+        raise file.error((section, 0, "if"), f"no step of [[{section}]] is there: `if` leaves none")
+    return tuple(kept)
 
 
 def _step(
@@ -199,6 +227,8 @@ def _step(
             if not test(v[key]):
                 raise file.error((*place, key), f"{key} must be {expected}, not {shown(v[key])}")
     _check_rounds(file, place, table, v, max_rounds)
+    if "if" in v:
+        check_if(file, (*place, "if"), v["if"], parameters, used)
     _check_samples(file, place, v)
     steer = None
     if "steer" in v:
@@ -206,6 +236,9 @@ def _step(
         if "from" in v:
             raise file.error((*place, "steer"), "`steer` moves the states of the run's own model, "
                              "not of another that a step asks (`from`)")  # fmt: skip
+    replaced = None
+    if "replaced" in v:
+        replaced = read_replaced(file, (*place, "replaced"), v, parameters, used)
     return Step(
         say=v.get("say"),
         elicit=v.get("elicit"),
@@ -223,6 +256,8 @@ def _step(
         samples=v.get("samples", 1),
         take=v.get("take", "first"),
         steer=steer,
+        replaced=replaced,
+        place=int(place[1]),
         line=file.line(place),
     )
 
@@ -268,17 +303,6 @@ def _check_samples(file: File, place: Place, v: Mapping[str, Any]) -> None:
         raise file.error((*place, "take"), "a majority can only be taken of answers")
 
 
-def _stop(
-    file: File, top: Mapping[str, Any], parameters: Mapping[str, Parameter], used: set[str]
-) -> Stop | None:
-    if "stop" not in top:
-        return None
-    values = read_values(file, ("stop",), top["stop"], STOP, "in [stop]", parameters, used)
-    if "unchanged" not in values:
-        raise file.error(("stop",), "[stop] needs `unchanged`, a number of rounds")
-    return Stop(values["unchanged"])
-
-
 # --- what a task offers ------------------------------------------------------------------------
 
 
@@ -302,12 +326,12 @@ def check_names(strategy: Strategy, known: set[str]) -> None:
             )
     allowed = known | set(KINDS) | {"round"}
     for section, steps in (("first", strategy.first), ("again", strategy.again)):
-        for n, step in enumerate(steps):
+        for step in steps:
             for key, template in (("say", step.say or ""), ("prefill", step.prefill)):
                 for name in sorted(placeholders(template) - allowed):
                     raise _error_in(
                         strategy,
-                        (section, n, key),
+                        (section, step.place, key),
                         f"{key} uses {{{name}}}, which neither the task offers nor an earlier "
                         f"step: {nearest(name, allowed)}",
                         step.line,
@@ -330,6 +354,25 @@ def check_given(strategy: Strategy, turns: int, task: str) -> None:
         raise UserError(
             f"{strategy.path}:{given[0]}: this step takes a round as it is given, and the examples "
             f"of the task {task!r} hold no dialogues: use the task 'dialogues'"
+        )
+
+
+def check_replaced(strategy: Strategy, share: bool, task: str) -> None:
+    """Check that a strategy which says whether answers are right or wrong can know it.
+
+    Args:
+        strategy: as read by :func:`load`.
+        share: whether the task's answers are right or wrong.
+        task: the task's name.
+
+    Raises:
+        UserError: they have a number; with file and line.
+    """
+    lines = [step.line for step in strategy.again if step.replaced is not None]
+    if lines and not share:
+        raise UserError(
+            f"{strategy.path}:{lines[0]}: `replaced` says whether an answer is right or wrong, and "
+            f"those of the task {task!r} have a number: use a task whose answers are either"
         )
 
 

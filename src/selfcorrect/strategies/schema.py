@@ -102,6 +102,7 @@ TOP: Mapping[str, Check] = {
     "source": _TEXT,
     "oracle": _BOOL,
     "max_rounds": _COUNT,
+    "models": ('a table such as { feedback = "own" }', lambda v: isinstance(v, dict)),
     "parameters": ("a table", lambda v: isinstance(v, dict)),
     "first": ("steps, each a [[first]] table", lambda v: _tables(v)),
     "again": ("steps, each an [[again]] table", lambda v: _tables(v)),
@@ -112,6 +113,11 @@ _ANY_STEP: Mapping[str, Check] = {
     "except_rounds": _LATER,
     "when": ('a table of texts such as { critique = "no" }', lambda v: bool(v) and _texts(v)),
     "from": _TEXT,
+    "if": (
+        "a table of parameters with the values for which the step is there, such as "
+        '{ form = ["verdict", "number"] }',
+        lambda v: isinstance(v, dict) and bool(v),
+    ),
 }
 SAY: Mapping[str, Check] = {
     "say": _TEXT,
@@ -134,6 +140,10 @@ ELICIT: Mapping[str, Check] = {
         'a table such as { concept = "kindness", alpha = 4.0 }',
         lambda v: isinstance(v, dict),
     ),
+    "replaced": (
+        'a table such as { right = "yes", wrong = "no", falsehood = 0.5 }',
+        lambda v: isinstance(v, dict),
+    ),
     **_ANY_STEP,
 }
 GIVEN: Mapping[str, Check] = {
@@ -147,7 +157,15 @@ FORMS: Mapping[str, tuple[str, Mapping[str, Check]]] = {
     "elicit": ("elicits something", ELICIT),
     "given": ("takes a round as it is given", GIVEN),
 }
-STOP: Mapping[str, Check] = {"unchanged": _COUNT}
+STOP: Mapping[str, Check] = {"unchanged": _COUNT, "when": _ANY_STEP["when"]}
+_SHARE: Check = ("a number from 0 to 1", lambda v: _number(v) and 0 <= v <= 1)
+#: What `replaced` may hold; "right" and "wrong" are needed.
+REPLACED: Mapping[str, Check] = {
+    "right": _TEXT,
+    "wrong": _TEXT,
+    "truth": _SHARE,
+    "falsehood": _SHARE,
+}
 #: What a steer may hold, in a step and in a spec; "concept" and "alpha" are needed.
 STEER: Mapping[str, Check] = {
     "concept": ("the name of a concept: letters, digits, _, . and -", is_name),
@@ -158,7 +176,9 @@ STEER: Mapping[str, Check] = {
 }
 
 #: Keys for which no parameter stands: texts, and what the checks of the flow rest on.
-NO_REFERENCE = {"about", "source", "say", "prefill", "elicit", "given", "choices", "when", "steer"}
+NO_REFERENCE = {"about", "source", "say", "prefill", "elicit", "given", "choices"} | {
+    *("when", "steer", "if", "replaced", "right", "wrong")
+}
 
 
 def _tables(value: Any) -> bool:

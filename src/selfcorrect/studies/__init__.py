@@ -10,15 +10,19 @@ from selfcorrect.studies.base import Study
 
 #: Each is the name of a folder beside this file, with ``_`` for ``-``.
 _STUDIES = [
+    "anchoring",
     "bridge",
     "concept-drives-uncertainty",
     "concepts",
     "construct",
     "convergence",
     "injection",
+    "innate",
     "joint",
+    "mechanism",
     "steering",
     "train",
+    "transitions",
     "wording",
 ]
 

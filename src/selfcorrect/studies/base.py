@@ -126,6 +126,7 @@ class Study:
             study needs no runs. Raises :class:`UserError` where the spec can't serve the study,
             before anything is run.
         fixed: fields of the spec that the plan sets itself, so that the user can't.
+        on_one_run: the name of the only arm, where any run that exists will do for it; else empty.
         preflight: see :class:`Preflight`. It may look at nothing that the analysis is to show.
     """
 
@@ -138,6 +139,7 @@ class Study:
     sheet: Callable[[Result], Sheet]
     plan: Callable[[RunSpec, Settings], Mapping[str, RunSpec]] | None = None
     fixed: Sequence[str] = ()
+    on_one_run: str = ""
     preflight: Callable[[Inputs], Preflight] = _able
 
     def settings(self, given: Settings) -> dict[str, Any]:

@@ -37,6 +37,11 @@ def kept(store: Store, folder: str, progress: Callable[[int, int], object]) -> P
     return Parts(done, keep, progress)
 
 
+def part_key(*deciding: object) -> str:
+    """The key of a part: equal for equal things that decide what is in it."""
+    return hashlib.blake2b(json.dumps(deciding).encode(), digest_size=8).hexdigest()
+
+
 def drop(store: Store, folder: str) -> None:
     """Remove the parts: the whole result is stored."""
     for name in store.list(folder):

@@ -29,6 +29,7 @@ CONCEPTS = {
     "winogender": "biased",
     "toxicity": "toxic",
     "harmful": "toxic",
+    "planted-mixture": "planted",
 }
 _OTHERWISE = "correct"
 #: Samples of an answer that has no options, where nobody says how many.

@@ -195,6 +195,13 @@ def test_unread_answers_leave_an_injections_effect_open() -> None:
     assert other["state"] == "undecided"
 
 
+def test_a_side_that_hangs_on_unread_answers_is_none() -> None:
+    """Nine of ten are unread: as right they would all be better, as wrong all worse."""
+    some, told = _injection([0] * ROUNDS, unread=0.9)
+    assert {row["state"] for row in some["lags"]["accuracy"]} == {"undecided"}
+    assert "Accuracy: the injected round isn't shown to change it" in told
+
+
 def test_a_rare_kind_that_no_record_showed_may_undo_a_small_shift_of_an_activation() -> None:
     """All move by .0005 here, and far as activations go: 3 % that go the other way would win."""
     shift = np.where(np.arange(ROUNDS) == 1, 0.0005, 0.0)
@@ -288,6 +295,33 @@ def test_specificity_is_found_beyond_the_wordings_and_their_spread_is_measured()
         "+.2", "+.1"
     )
     assert "no difference is shown" in told
+
+
+def test_a_gain_among_the_answers_that_were_read_is_none() -> None:
+    """Three of ten wrong answers come as refusals at one level; nothing else differs."""
+    from selfcorrect.studies.wording.texts import LEVELS, WORDINGS, arm_of
+
+    rng = np.random.default_rng(9)
+    names = [arm_of(level, n) for level in LEVELS for n in range(1, len(WORDINGS) + 1)]
+    right = _right(rng, 0.6)[:, :1]
+    still = 0.5 + 0.01 * rng.normal(size=(DIALOGUES, 2))
+    series = {}
+    for name in [*names, "repeat"]:
+        again = np.where(rng.random(right.shape) < 0.1, _right(rng, 0.6)[:, :1], right)
+        series[name] = (np.concatenate([right, again], axis=1), still, still)
+    made_up = arms(series, CLUSTERS)
+    for name in names:
+        if name.startswith("specific"):
+            columns = made_up.panels[name].columns
+            refused = (columns["outcome"][:, 1] == 0) & (rng.random(DIALOGUES) < 0.3)
+            columns["parse_rate"][refused, 1], columns["outcome"][refused, 1] = 0, np.nan
+    result = load("wording").analyse(inputs(made_up, quick=False, anyway=False))
+    of = result["measures"]["accuracy"]
+    assert of["levels"]["specific − plain"]["p_holm"] > 0.05
+    assert of["levels"]["specific − plain"]["low"] < 0
+    assert of["levels"]["goal − plain"]["n"] == DIALOGUES
+    assert of["last"]["specific"]["spread"]["high"] > of["last"]["plain"]["spread"]["high"]
+    assert "Answers of the last round that aren't known: plain 0 of" in _told("wording", result)
 
 
 def test_wordings_that_lie_apart_are_no_effect_of_a_review() -> None:

@@ -7,10 +7,13 @@ is left to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from selfcorrect.concepts.file import Concept
+from selfcorrect.errors import UserError
+from selfcorrect.models.base import Model
+from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs.arms import Arm
 from selfcorrect.runs.pieces import Piece
 from selfcorrect.runs.spec import RunSpec
@@ -35,6 +38,34 @@ class ExecutorSettings:
     ray: str | None = None
     cpus: float = 1
     gpus: float = 0
+
+    def check(self, specs: Sequence[RunSpec], model: Model | None) -> None:
+        """Check that these can be run so.
+
+        Args:
+            model: one that is open already.
+
+        Raises:
+            UserError: they can't.
+        """
+        many = self.ray is not None or (self.workers or 1) > 1
+        models = [m for spec in specs for m in (spec.model, *spec.models.values())]
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"workers must be at least 1, not {self.workers}.")
+        if many and model is not None:
+            raise UserError(
+                "workers open the model for themselves: give its name, not an open one."
+            )
+        if many and any(kind_of(m.name) == "function" for m in models):
+            raise UserError(
+                "workers are processes of their own, which don't have the function that gives "
+                "feedback: leave workers out, or name a model."
+            )
+        if many and any(m.is_served for m in models):
+            raise UserError(
+                "the work is done by the model's server, so more workers don't help: give "
+                "model.in_flight=N for more dialogues at a time."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +110,21 @@ class Taken:
     Attributes:
         rows: arm → its records.
         encoded: tokens that went through the models for all arms together.
+        asked: seconds that the replies of further models took, by their name in the strategies.
     """
 
     rows: dict[str, Rows]
     encoded: int = 0
+    asked: dict[str, float] = field(default_factory=dict)
 
     def __add__(self, other: Taken) -> Taken:
         rows = {name: [*mine, *other.rows[name]] for name, mine in self.rows.items()}
-        return Taken({**rows}, self.encoded + other.encoded)
+        return Taken({**rows}, self.encoded + other.encoded, added(self.asked, other.asked))
+
+
+def added(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """The sums by name."""
+    return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 
 from selfcorrect.models.base import Model
-from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Taken
+from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Taken, added
 from selfcorrect.runs.executors.worker import Worker, job_result
 from selfcorrect.runs.store import Store
 
@@ -61,7 +61,7 @@ class Journal:
             return None
         try:
             kept = json.loads(self._kept[name].read(name))
-            taken = Taken(kept["rows"], int(kept["encoded"]))
+            taken = Taken(kept["rows"], int(kept["encoded"]), dict(kept.get("asked", {})))
             ids = {row["example"] for mine in taken.rows.values() for row in mine}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
@@ -150,7 +150,10 @@ def _finished(opened: _OpenJob, journal: Journal, most: int) -> Iterator[JobResu
         return
     every = [opened.taken[at] for at in range(len(job.examples))]
     rows = {name: [row for taken in every for row in taken.rows[name]] for name in job.arms}
-    whole = Taken({**rows}, sum(taken.encoded for taken in every))
+    asked: dict[str, float] = {}
+    for taken in every:
+        asked = added(asked, taken.asked)
+    whole = Taken({**rows}, sum(taken.encoded for taken in every), asked)
     opened.taken = {}
     seconds = time.perf_counter() - opened.since
     yield job_result(job, whole, seconds, min(most, len(job.examples)))

@@ -20,11 +20,12 @@ from selfcorrect.runs.executors.base import (
     Rows,
     Setup,
     Taken,
+    added,
     rows_at,
 )
+from selfcorrect.runs.model_spec import ModelSpec
 from selfcorrect.runs.pieces import Piece, piece_bytes, timing_note
 from selfcorrect.runs.prepare import open_model
-from selfcorrect.runs.spec import ModelSpec
 from selfcorrect.runs.tally import Graded, tally
 from selfcorrect.strategies import Steering
 from selfcorrect.tasks.base import Example
@@ -66,8 +67,10 @@ class Worker:
         own = model or there.get(main) or open_model(main)
         if model is None:  # one that was given may be another than its name says
             there[main] = own
-        for spec in (other for arm in setup.arms.values() for other in arm.spec.models.values()):
-            there[spec] = there.get(spec) or open_model(spec)
+        for arm in setup.arms.values():
+            for name, spec in arm.spec.models.items():
+                if not arm.is_own(name):
+                    there[spec] = there.get(spec) or open_model(spec)
         for concept in setup.concepts:
             check_model(concept, own)
         recorder = Recorder(setup.concepts) if setup.concepts else None
@@ -110,7 +113,10 @@ class Worker:
 
     def _bound(self, arm: Arm) -> dict[str, Model]:
         """The further models of an arm, by their names in it."""
-        return {name: self.others[spec] for name, spec in arm.spec.models.items()}
+        return {
+            name: self.model if arm.is_own(name) else self.others[spec]
+            for name, spec in arm.spec.models.items()
+        }
 
     def through(self, job: Job, examples: Sequence[Example], observer: Observer | None) -> Taken:
         """Take some of a job's examples through all rounds of its arms."""
@@ -122,6 +128,9 @@ class Worker:
 
         def on_encoded(tokens: int) -> None:
             taken.encoded += tokens
+
+        def on_asked(name: str, seconds: float) -> None:
+            taken.asked = added(taken.asked, {name: seconds})
 
         arms = [
             loop.Arm(name, arm.strategy, arm.spec.rounds, arm.spec.system, self._bound(arm))
@@ -137,8 +146,10 @@ class Worker:
                 samples=drawn(self.setup.shared),
                 recorder=self.recorder,
                 steers=self.steers,
+                max_tokens=self.setup.shared.max_tokens,
                 on_round=on_round,
                 on_encoded=on_encoded,
+                on_asked=on_asked,
             )
         }
         return taken
@@ -184,5 +195,6 @@ def job_result(job: Job, taken: Taken, seconds: float, batch: int) -> JobResult:
         "arms": list(job.arms),
         "device_batch": batch,
         "encoded": taken.encoded,
+        **({"asked": {k: round(s, 3) for k, s in taken.asked.items()}} if taken.asked else {}),
     }
     return JobResult(job, files, note, graded)

@@ -24,8 +24,9 @@ _SETS = {
     "pair": "the two rounds",
     "before": "uncertainty before",
     "both": "both",
+    "history": "both, and uncertainty in other rounds",
     "change": "change of the activation alone",
-    "with change": "both, and the change of the activation",
+    "with change": "all of these",
 }
 _ASKED = (
     "From trajectories: given the change of the concept's activation from one round to the next, "

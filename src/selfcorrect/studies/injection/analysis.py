@@ -14,7 +14,7 @@ from selfcorrect.measures.convergence import widened
 from selfcorrect.measures.intervals import Estimate, mean, means, p_of
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm
-from selfcorrect.measures.unread import boundless, other_counts
+from selfcorrect.measures.unread import boundless, other_counts, p_whatever
 from selfcorrect.studies.able import told
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.convergence.analysis import ACTIVATION_MARGIN
@@ -113,7 +113,7 @@ def _outcome(arms: Series, places: list[int]) -> tuple[Estimate, float | None]:
     e, room = widened(recorded, others, bool(boundless((after, before), arms.outcome)))
     if not math.isfinite(room):
         return replace(e, low=None, high=None, why="unread answers have no bounds"), None
-    return e, None if None in ps else max(ps)  # type: ignore[type-var]
+    return e, p_whatever([recorded, *others], ps)
 
 
 def places_of(injected: tuple[int, ...], rounds: tuple[int, ...]) -> dict[int, list[int]]:

@@ -25,10 +25,15 @@ _ASKED = (
     "verbs and length: nothing on the goal, the goal again, the goal again and at length how to "
     "reach it.",
     "Wordings are a sample as examples are: the interval of a level is for other examples and "
-    "other wordings of its kind. The narrower one beside it is for these eight wordings alone.",
+    "other wordings of the review. The narrower one beside it is for these eight alone.",
 )
 _NOT = (
-    "The eight wordings are ours. Others may lie farther apart than they do.",
+    "The eight wordings are ours. Others may lie farther apart than they do; and of a rare kind of "
+    "wording, one of ten that does great harm, most eights have one or none: no interval here "
+    "allows for it.",
+    "They are wordings of the review. The goal, and the goal at length, are one text each, and the "
+    "more specific a level is, the longer are its instructions: what another text of the same goal "
+    "would do, or one as long that says nothing, isn't known.",
     "The best of the 24 isn't named: chosen by its own result, it would look better than it is.",
 )
 _COLOURS = {"plain": "@baseline", "goal": "@outcome", "specific": "@confidence"}
@@ -71,6 +76,14 @@ def findings(result: Result) -> Iterator[str]:
             e,
         )
     yield _spread(result, main)
+    if any(of["unread"] for of in result["unread"].values()):
+        told = ", ".join(
+            f"{level} {of['unread']:,} of {of['n']:,}" for level, of in result["unread"].items()
+        )
+        yield (
+            f"Answers of the last round that aren't known: {told}. Intervals and p hold whatever "
+            "those are; means are of the examples that were read in all wordings."
+        )
 
 
 def _difference(what: str, e: Result) -> str:
@@ -80,27 +93,45 @@ def _difference(what: str, e: Result) -> str:
     few = e.get("effective_clusters", e["clusters"]) < 5
     if e["p_holm"] is not None and e["p_holm"] < 0.05 and not few:
         return f"{what}: {seen}."
-    if e["fixed"]["low"] is not None and (e["fixed"]["low"] > 0 or e["fixed"]["high"] < 0):
+    if not few and e["fixed"]["low"] is not None and _excludes(e["fixed"]):
         return (
-            f"{what}: not shown for wordings of this kind, {seen}; for these eight alone it would "
-            f"be {estimate(e['fixed'], signed=True)}."
+            f"{what}: not shown for other wordings of the review, {seen}; for these eight alone it "
+            f"would be {estimate(e['fixed'], signed=True)}."
         )
     return f"{what}: no difference is shown, {seen}."
 
 
+def _excludes(e: Result) -> bool:
+    return bool(e["low"] > 0 or e["high"] < 0)
+
+
 def _spread(result: Result, main: Result) -> str:
-    told = {level: main["last"][level]["spread"] for level in main["last"]}
-    most = max(told, key=lambda level: told[level]["value"] or 0)
-    e = told[most]
-    if e["low"] is None:
+    told = {level: of["spread"] for level, of in main["last"].items()}
+    if any(e["low"] is None for e in told.values()):
         return "How far wordings lie apart can't be told."
-    size = f"standard deviation {estimate(e)} of {result['outcome']}, of 8 wordings"
+    if any(e.get("effective_clusters", e["clusters"]) < 5 for e in told.values()):
+        return (
+            "How far wordings lie apart can't be told: clusters are too few, or one is too large."
+        )
+
+    def size(level: str) -> str:
+        return (
+            f"standard deviation {estimate(told[level])} of {result['outcome']}, of 8 wordings "
+            f"(level {level})"
+        )
+
     margin = result["margin"]
-    if e["high"] <= margin:
-        return f"The wording hardly matters: {size} at most (level {most}), within {short(margin)}."
-    if e["low"] > 0:
-        return f"The wording matters: {size} (level {most}), beyond what the examples give."
-    return f"Whether the wording matters is open: {size} (level {most})."
+    most = max(told, key=lambda level: told[level]["high"])
+    if told[most]["high"] <= margin:
+        return f"The wording hardly matters: {size(most)} at most, within {short(margin)}."
+    shown = min(told, key=lambda level: told[level].get("p_holm") or 1)
+    p = told[shown].get("p_holm")
+    if p is not None and p < 0.05:
+        return (
+            f"The wording matters: {size(shown)}, beyond what the examples give, p {p_value(p)} "
+            "(Holm, three levels)."
+        )
+    return f"Whether the wording matters is open: {size(most)}."
 
 
 def _table(result: Result, name: str) -> Table:
@@ -112,7 +143,12 @@ def _table(result: Result, name: str) -> Table:
         rows.append([f"{level}, minus repeat", *_cells(told["beyond"][level], signed=True)])
     rows += [[pair, *_cells(e, signed=True)] for pair, e in told["levels"].items()]
     heads = ["", "mean", "for these wordings", "p, Holm", "sd between wordings"]
-    return Table(label(name).capitalize(), heads, rows, "Intervals are for other wordings, too.")
+    return Table(
+        label(name).capitalize(),
+        heads,
+        rows,
+        "Intervals are for other wordings of the review, too.",
+    )
 
 
 def _cells(e: Result, *, signed: bool = False) -> list[str]:

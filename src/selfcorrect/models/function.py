@@ -1,0 +1,140 @@
+"""A Python function that gives feedback in a model's place.
+
+It is asked, not told: it gets the question and the response as text, and nothing else of the
+dialogue or its example.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NoReturn
+
+from selfcorrect.errors import UserError
+from selfcorrect.models.base import InProcess, Reply
+from selfcorrect.models.kinds import FUNCTION
+from selfcorrect.user_code import blamed
+
+#: (question, response) → advice; ``None`` where there is nothing to say
+Advise = Callable[[str, str], str | None]
+
+_FUNCTIONS: dict[str, Function] = {}
+
+
+@dataclass(frozen=True)
+class Function(InProcess):
+    """A function under the name of a model: see :class:`selfcorrect.models.base.Model`.
+
+    It is asked for one response at a time, also where dialogues go on from many threads.
+
+    Attributes:
+        fingerprint: of its source, where that can be had: what it closes over isn't in it.
+    """
+
+    name: str
+    fingerprint: str
+    function: Advise
+    context: int = 1_000_000
+    dtype: str = "none"
+    device: str = "none"
+    in_flight = 4096  # as many dialogues as the other models take
+    _turn: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
+
+    def advise(
+        self, question: str, response: str, most: int, count: Callable[[str], int], where: str
+    ) -> Reply:
+        """What it says of a response; of a longer text the beginning, as many words as fit.
+
+        Args:
+            most: tokens that a reply may have.
+            count: counts them.
+            where: whose response it is, for errors.
+
+        Raises:
+            UserError: it fails, or gives something else than text or ``None``.
+        """
+        with self._turn, blamed(self.name, f"the function, on {where},"):
+            found = self.function(question, response)
+        if found is not None and not isinstance(found, str):
+            raise UserError(
+                f"{self.name}: on {where}, the function gave {_short(found)}; it must give text, "
+                "or None where it has nothing to say."
+            )
+        text = (found or "").strip()
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"{self.name}: on {where}, the function gave text with half a character (a lone "
+                "surrogate); correct it."
+            ) from None
+        shown = _within(text, most + count(""), count)
+        return Reply(shown, "stop" if shown == text else "length")
+
+    def open(self, dialogues: int) -> NoReturn:  # noqa: ARG002 - a function holds none
+        raise UserError(f"{self.name} is a function and gives feedback only; name a model.")
+
+    def count(self, text: str) -> int:
+        return len(text.split())
+
+
+def register(function: Advise) -> str:
+    """The name under which this process asks a function for feedback.
+
+    Raises:
+        UserError: it doesn't take a question and a response.
+    """
+    named = function if hasattr(function, "__name__") else type(function)
+    name = getattr(named, "__name__", "function")
+    try:
+        inspect.signature(function).bind("question", "response")
+    except (TypeError, ValueError):
+        raise UserError(
+            f"the function {name} can't give feedback: it must take a question and a response, "
+            "def advise(question, response)."
+        ) from None
+    try:
+        source = inspect.getsource(named)
+    except (OSError, TypeError):  # written in a terminal, or not in Python
+        source = f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', name)}"
+    digest = blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    called = f"{FUNCTION}{name}@{digest[:8]}"
+    _FUNCTIONS[called] = Function(called, digest, function)
+    return called
+
+
+def load(name: str) -> Function:
+    """A function by the name that :func:`register` gave.
+
+    Raises:
+        UserError: this process knows none of that name.
+    """
+    if name not in _FUNCTIONS:
+        raise UserError(
+            f"{name} is a Python function, which only the program that has it can ask: run it from "
+            "there, with feedback=FUNCTION, or name a model."
+        )
+    return _FUNCTIONS[name]
+
+
+def _within(text: str, most: int, count: Callable[[str], int]) -> str:
+    """The longest beginning of a text, cut between words, that has so many tokens at most."""
+    if count(text) <= most:
+        return text
+    ends = [at for at, char in enumerate(text) if char.isspace()]
+    low, high = 0, len(ends)  # ends[:low] fit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if count(text[: ends[middle - 1]]) <= most:
+            low = middle
+        else:
+            high = middle - 1
+    return text[: ends[low - 1]].rstrip() if low else ""
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

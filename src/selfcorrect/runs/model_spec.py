@@ -1,0 +1,105 @@
+"""Which model a spec names, and how it is computed or asked."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from selfcorrect.models.kinds import SERVED, kind_of
+
+_ASKED = (
+    "base_url",
+    "in_flight",
+    "timeout",
+    "wait",
+    "draws",
+    "price",
+    "budget_tokens",
+    "budget_money",
+)
+
+
+class Part(BaseModel):
+    """A table of a spec."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class ModelSpec(Part):
+    """Which model, and how it is computed or asked.
+
+    Attributes:
+        name: ``openai:NAME`` is one behind a server; what follows ``device`` is for those.
+        dtype, device: ``auto`` is resolved on the machine that runs it.
+        base_url: of the server.
+        in_flight: so many dialogues at most are under way at a time.
+        timeout: seconds after which a request counts as failed.
+        wait: for so many seconds a server may give no answer before the run stops.
+        draws: so many replies are drawn where likelihoods can only be estimated.
+        price: of a million prompt tokens and of a million generated ones.
+        budget_tokens, budget_money: at most so much may be spent by one command.
+    """
+
+    name: str = Field(default="smollm2", min_length=1)
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    base_url: str | None = None
+    in_flight: int = Field(default=64, ge=1, le=4096, strict=True)
+    timeout: float = Field(default=600, gt=0, le=86_400)
+    wait: float = Field(default=900, gt=0, le=604_800)
+    draws: int = Field(default=20, ge=1, le=10_000, strict=True)
+    price: tuple[float, float] | None = None
+    budget_tokens: int | None = Field(default=None, ge=1, strict=True)
+    budget_money: float | None = Field(default=None, gt=0)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether it is behind a server."""
+        return kind_of(self.name) == "served"
+
+    @property
+    def served(self) -> dict[str, Any]:
+        """How it is asked: the settings that :func:`selfcorrect.models.load` takes for it."""
+        return {key: getattr(self, key) for key in _ASKED} if self.is_served else {}
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is only for servers, unless it is behind one."""
+        table: dict[str, Any] = write(self)
+        return table if self.is_served else {k: v for k, v in table.items() if k not in _ASKED}
+
+    @model_validator(mode="after")
+    def _fits(self) -> ModelSpec:
+        if not self.is_served and (told := self.model_fields_set.intersection(_ASKED)):
+            raise ValueError(f"{min(told)} is for a model behind a server: name it {SERVED}NAME")
+        if self.is_served and (self.dtype, self.device) != ("auto", "auto"):
+            raise ValueError("dtype and device are the server's: leave them out")
+        if self.budget_money is not None and not any(self.price or ()):
+            raise ValueError("budget_money needs a price: that of a million prompt tokens and of "
+                             "a million generated ones")  # fmt: skip
+        if min(self.price or (0, 0)) < 0:
+            raise ValueError("a price is below 0")
+        return self
+
+    @field_validator("price", mode="before")
+    @classmethod
+    def _both(cls, value: Any) -> Any:
+        """``0.15,0.6`` is a pair, too."""
+        if isinstance(value, str):
+            plain = value.isascii() and "_" not in value  # Python would take 1_0 for 10
+            try:
+                value = tuple(float(part) for part in value.split(",")) if plain else ()
+            except ValueError:
+                value = ()
+        if value is not None and (not isinstance(value, list | tuple) or len(value) != 2):
+            raise ValueError("price is two numbers, such as 0.15,0.6")
+        return value

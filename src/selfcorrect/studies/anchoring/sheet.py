@@ -1,0 +1,148 @@
+"""What standing in the transcript does, in words, a table and a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.numbers import MISSING, p_value
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.words import estimate, sheet_of, sized
+
+QUESTION = "Does the model review its earlier answer, or copy whatever stands in its transcript?"
+TITLE = "Anchoring"
+
+Result = Mapping[str, Any]
+
+_ASKED = (
+    "A model that is asked again often grows surer of its answer. It may have thought again; or it "
+    "may give weight to whatever stands in its transcript. So the question is asked again after "
+    "the model's own answer and after each other option in its place. All else is the same, word "
+    "for word.",
+    "What an option gains by standing there is counted in log odds, too: an answer that is likely "
+    "already has less room to rise in probability.",
+)
+_NOT = (
+    "The answers that are put there are bare letters, as the model's own are. Reasons for them "
+    "might be taken over more, or less.",
+    "That a model keeps its own answer more than others' may come from knowing it right, or from "
+    "its having found it likely before; only right and wrong answers tell the two apart.",
+)
+
+
+def sheet(result: Result) -> Sheet:
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _ASKED, _sections, _NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    return [Section("What stands in the transcript", [], [_table(result), _chart(result)])]
+
+
+def _shown(e: Result) -> int:
+    """The direction that is shown, after Holm's correction; 0 where none is."""
+    if e["low"] is None or e["few"] or e["p_holm"] is None or e["p_holm"] >= 0.05:
+        return 0
+    return 1 if e["value"] > 0 else -1
+
+
+def _seen(e: Result) -> str:
+    p = MISSING if e["p_holm"] is None else p_value(e["p_holm"])
+    return f"{estimate(e, signed=True)}, p {p} (Holm), {sized(e)}"
+
+
+def findings(result: Result) -> Iterator[str]:
+    """Is it copied, is the own answer more than copied, is a right one rather taken over?"""
+    stands, beyond, knows = (result[name] for name in ("stands", "own_beyond", "knows"))
+    words = {
+        1: "An option is likelier where it stands in the transcript than where another one does",
+        -1: "An option is less likely where it stands in the transcript than where another does",
+        0: "Which option stands in the transcript isn't shown to make it likelier",
+    }
+    yield f"{words[_shown(stands)]}: {_seen(stands)}."
+    taken = result["taken"]
+    if taken["value"] is not None:
+        yield (
+            f"Another answer than its own, put in its place, is taken over in "
+            f"{estimate(taken)}, and the own one given all the same in "
+            f"{estimate(result['returned'])}; {sized(taken)}."
+        )
+    own, other = (result["rises"]["log_odds"][name] for name in ("own", "other"))
+    both = f"{estimate(own, signed=True)} against {estimate(other, signed=True)}"
+    words = {
+        1: f"Its own answer gains more by standing there than others do, in log odds {both}",
+        -1: f"Its own answer gains less by standing there than others do, in log odds {both}",
+        0: f"Its own answer isn't shown to gain more than others do, in log odds {both}: so "
+        "nothing shows its rise to be more than copying",
+    }
+    yield f"{words[_shown(beyond)]}; difference {_seen(beyond)}."
+    if knows["value"] is None:
+        yield f"Whether it rather takes over right answers can't be told ({knows['why']})."
+        return
+    rates = f"{estimate(result['right'])} against {estimate(result['wrong'])}"
+    words = {
+        1: "Where it was wrong it takes over the right answer more often than a wrong one where "
+        "it was right",
+        -1: "Where it was wrong it takes over the right answer less often than a wrong one where "
+        "it was right",
+        0: "It isn't shown to take over right answers rather than wrong ones",
+    }
+    yield f"{words[_shown(knows)]}: {rates}, difference {_seen(knows)}."
+
+
+def _table(result: Result) -> Table:
+    p, odds = result["rises"]["probability"], result["rises"]["log_odds"]
+    rows = [
+        (
+            "the own answer, after itself: probability minus round 1's",
+            estimate(p["own"], signed=True),
+        ),
+        ("another option, after itself: the same", estimate(p["other"], signed=True)),
+        ("the own answer, in log odds", estimate(odds["own"], signed=True)),
+        ("another option, in log odds", estimate(odds["other"], signed=True)),
+        (
+            "an option where it stands minus where another one does",
+            estimate(result["stands"], signed=True),
+        ),
+        ("other options taken over", estimate(result["taken"])),
+        ("own answer given after another one", estimate(result["returned"])),
+        ("own answer given after itself", estimate(result["kept"])),
+        ("a right option taken over by a model that was wrong", estimate(result["right"])),
+        ("a wrong option taken over by a model that was right", estimate(result["wrong"])),
+    ]
+    note = f"Means over dialogues, of {result['options']} options at most."
+    return Table("Round 2 after each option", ["", "estimate"], rows, note)
+
+
+def _chart(result: Result) -> Chart:
+    parts = [("own answer", "own", "@outcome"), ("other options", "other", "@baseline")]
+    found = [(name, result["rises"]["log_odds"][key], colour) for name, key, colour in parts]
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": name,
+            "x": [name],
+            "y": [e["value"]],
+            "error_y": error_bars([e], colour),
+            "marker": {"color": colour, "size": 9},
+            "hovertext": [said(e, "score")],
+            "hoverinfo": "text",
+        }
+        for name, e, colour in found
+        if e["value"] is not None
+    ]
+    return Chart(
+        name="rises",
+        title="Rise of log odds by standing in the transcript",
+        alt="The rise of the own answer's log odds and of other options', with intervals.",
+        data=traces,
+        layout={
+            "xaxis": {"title": {"text": ""}},
+            "yaxis": {"title": {"text": "round 2 minus round 1"}, "zeroline": True},
+            "showlegend": False,
+        },
+        caption="Bars are 95 % intervals over clusters.",
+        height="16rem",
+    )

@@ -1,0 +1,134 @@
+"""How often feedback is taken, when it is right and when it is wrong, by how sure the model was."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from selfcorrect.measures.intervals import Estimate, mean, proportion
+from selfcorrect.measures.paired import holm, share_difference
+from selfcorrect.measures.regression import Coefficient, regression
+from selfcorrect.measures.unseen import Room
+from selfcorrect.studies.base import Result
+from selfcorrect.studies.innate.accept import Trials
+
+#: Parts of equally many first answers, by how confident they were.
+BINS = 3
+KINDS = ("right", "wrong")
+#: A model that takes feedback for what it says has no more than this between right and wrong.
+MARGIN = 0.05
+_ROOM = Room(-1.0, 1.0)
+
+
+def acceptance(found: Trials) -> Result:
+    """How often feedback is taken.
+
+    Returns:
+        ``taken``: by ``right`` and ``wrong`` the ``share`` taken, that ``asked`` (the share that
+        moves there after feedback for no option), ``beyond`` (the first minus the second, of the
+        same trials), ``rise`` (of the option's probability, over feedback for none); ``bins``: a
+        table each, from least to most confident, with ``low``, ``high``, and by kind the share;
+        ``told_apart``: of first answers that were wrong, where feedback for the right and for
+        another wrong option can be given, the first's acceptance minus the second's, beyond that
+        of merely being asked, and ``state``; ``fits``: coefficients of two logistic regressions.
+    """
+    return {
+        "trials": len(found.right),
+        "taken": {kind: _taken(found, _of(found, kind)) for kind in KINDS},
+        "bins": _bins(found),
+        "told_apart": _told_apart(found),
+        "fits": _fits(found),
+    }
+
+
+def _of(found: Trials, kind: str) -> Any:
+    return found.right == (kind == "right")
+
+
+def _taken(found: Trials, chosen: Any) -> dict[str, Any]:
+    clusters = found.clusters[chosen].astype(str)
+    taken, asked = found.taken[chosen], found.asked[chosen]
+    rise = mean(found.after[chosen] - found.after_asked[chosen], clusters, room=_ROOM)
+    return {
+        "share": proportion(taken, clusters).table(),
+        "asked": proportion(asked, clusters).table(),
+        "beyond": share_difference(taken, asked, clusters).table(),
+        "rise": rise.table(),
+    }
+
+
+def _bins(found: Trials) -> list[dict[str, Any]]:
+    """By confidence; the cuts are those of the first answers, whatever feedback they got."""
+    _, first = np.unique(found.examples.astype(str), return_index=True)
+    if not len(first):
+        return []
+    cuts = np.quantile(found.confidence[first], np.linspace(0, 1, BINS + 1))
+    cuts[-1] = np.inf
+    rows = []
+    for low, high in pairwise(cuts.tolist()):
+        inside = (found.confidence >= low) & (found.confidence < high)
+        row: dict[str, Any] = {"low": low, "high": min(high, 1.0)}
+        for kind in KINDS:
+            chosen = inside & _of(found, kind)
+            clusters = found.clusters[chosen].astype(str)
+            row[kind] = proportion(found.taken[chosen], clusters).table()
+        rows.append(row)
+    return rows
+
+
+def by_example(found: Trials, values: Any, kind: str) -> dict[str, float]:
+    """Of each example the mean over its trials of a kind."""
+    rows: dict[str, list[float]] = {}
+    for name, value, chosen in zip(found.examples, values, _of(found, kind), strict=True):
+        if chosen:
+            rows.setdefault(str(name), []).append(float(value))
+    return {name: float(np.mean(mine)) for name, mine in rows.items()}
+
+
+def _told_apart(found: Trials) -> dict[str, Any]:
+    """Right against wrong feedback on the same wrong answer."""
+    values = found.taken - found.asked
+    right, wrong = (by_example(found, values, kind) for kind in KINDS)
+    cluster = {str(n): str(c) for n, c in zip(found.examples, found.clusters, strict=True)}
+    both = [name for name in right if name in wrong]
+    apart = np.array([right[name] - wrong[name] for name in both])
+    e = mean(apart, np.array([cluster[name] for name in both]), room=Room(-2.0, 2.0))
+    return {**e.table(), "state": _state(e)}
+
+
+def _state(e: Estimate) -> str:
+    """``more`` or ``less``, ``same`` within the margin, or ``undecided``."""
+    if e.low is None or e.high is None:
+        return "undecided"
+    if (e.low > 0 or e.high < 0) and not e.few:
+        return "more" if e.low > 0 else "less"
+    return "same" if max(abs(e.low), abs(e.high)) <= MARGIN else "undecided"
+
+
+def _fits(found: Trials) -> dict[str, Any]:
+    """Acceptance on confidence, on whether the feedback is right, and their product; and the same
+    with how likely its option was before. Confidence is per standard deviation, seen from its mean;
+    p is Holm's over a fit."""
+    spread = float(found.confidence.std()) if len(found.confidence) else 0.0
+    sure = (found.confidence - found.confidence.mean()) / spread if spread > 0 else found.confidence
+    centred = found.right - found.right.mean() if len(found.right) else found.right
+    plain = {"confidence": sure, "right": found.right, "right × confidence": centred * sure}
+    clipped = np.clip(found.before, 1e-6, 1 - 1e-6)
+    odds = np.log(clipped / (1 - clipped))
+    adjusted = {**plain, "log odds before": odds}
+    clusters = found.clusters.astype(str)
+    return {
+        name: _holmed(regression(found.taken, columns, clusters, family="logit"))
+        for name, columns in (("plain", plain), ("adjusted", adjusted))
+    }
+
+
+def _holmed(fit: dict[str, Coefficient]) -> dict[str, Any]:
+    known = {name: c.p for name, c in fit.items() if c.p is not None}
+    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    return {
+        name: {**c.table(), "p_holm": adjusted.get(name), "few": c.estimate.few}
+        for name, c in fit.items()
+    }

@@ -1,0 +1,196 @@
+"""What both models gain, what moves inside them, and what feedback they take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.intervals import finite, mean
+from selfcorrect.measures.outcomes import paired, paired_test, room_of
+from selfcorrect.measures.paired import holm, sign_flip
+from selfcorrect.measures.unseen import Room
+from selfcorrect.runs import Run
+from selfcorrect.studies.able import checked, told
+from selfcorrect.studies.base import Inputs, Parts, Preflight, Result
+from selfcorrect.studies.innate.accept import Trials, parts_of, trials
+from selfcorrect.studies.innate.acceptance import KINDS, acceptance, by_example
+from selfcorrect.studies.innate.arms import ARMS, MODELS, arm_of
+from selfcorrect.studies.mechanism.analysis import (
+    Aligned,
+    chosen_sites,
+    parts_of_dialogue,
+    read_all,
+    upper_layers,
+)
+from selfcorrect.studies.mechanism.measure import opened
+from selfcorrect.studies.mechanism.measure import parts_of as parts_read
+from selfcorrect.studies.series import Series, series
+
+_NEEDS = ("activation",)
+#: Whose dialogues are read again; those of ``repeat`` aren't.
+_READ = ("intrinsic-feedback-cot", "intrinsic", "neutral")
+
+
+def preflight(inputs: Inputs) -> Preflight:
+    """Whether both models' answers can be read, and their states were."""
+    arms = series(inputs.runs, arm_of("model", "neutral"))
+    found = told(arms, _NEEDS, inputs)
+    other = checked(_first(arms, "sibling"), _NEEDS)
+    whole = found.found["preflight"]
+    whole["why"] += [f"of the sibling: {why}" for why in other["why"]]
+    unread = [which for which in MODELS if not _reads(arms, which)]
+    whole["why"] += [f"not one of its first answers could be read ({which})" for which in unread]
+    whole["missing"] = whole["missing"] or other["missing"] or bool(unread)
+    anyway = bool(inputs.settings["anyway"])
+    able = not whole["why"] or (anyway and not whole["missing"])
+    return replace(found, able=able, found={**found.found, "able": able, "sibling": other})
+
+
+def _reads(arms: Series, which: str) -> bool:
+    """Whether any first answer, after which feedback is given, could be read."""
+    return bool(np.isfinite(arms.of(arm_of(which, "neutral"), "choice")[:, 0]).any())
+
+
+def _first(arms: Series, which: str) -> Series:
+    """The same with a model's arms before the other's."""
+    mine = {arm_of(which, arm): arms.panels[arm_of(which, arm)] for arm in ARMS}
+    return replace(arms, panels={**mine, **arms.panels})
+
+
+def analyse(inputs: Inputs) -> Result:
+    """All of it; JSON's types.
+
+    Returns:
+        What the preflight found, ``sibling``'s beside; ``names`` of both models, and which are
+        shown ``plain`` text; ``outcome``, ``share`` (whether it is one), ``last``, ``concept``;
+        ``gains``: of each model and their ``difference``; ``inside``: of each model as
+        :func:`~selfcorrect.studies.mechanism.analysis.parts_of_dialogue` has it, with its
+        ``upper`` layers and ``layers``; ``acceptance``: of each, and the ``difference`` by kind.
+    """
+    arms: Series = inputs.preflight.data
+    sites = chosen_sites(inputs.settings["site"] or ["residual"])
+    last = arms.main.rounds[-1]
+    inside: dict[str, Any] = {}
+    taken: dict[str, Trials] = {}
+    plain: dict[str, bool] = {}
+    names: dict[str, str] = {}
+    for number, which in enumerate(MODELS):
+        runs = {arm: inputs.runs[arm_of(which, arm)] for arm in ARMS}
+        parts = _parts(inputs, runs, number)
+        names[which] = runs["neutral"].spec.model.name
+        with opened(runs["neutral"], sites) as model:
+            reads = read_all(model, {arm: runs[arm] for arm in _READ}, parts, f"{which}-")
+            first, final = upper_layers(model.layers)
+            read_parts = sum(parts_read(runs[arm]) for arm in _READ)
+            taken[which] = _trials(model.model, runs["neutral"], parts, f"{which}-", read_parts)
+            plain[which] = model.model.vocabulary.template.plain
+            inner = slice(first, final + 1)
+            both = ["intrinsic-feedback-cot"]
+            inside[which] = {
+                "parts": parts_of_dialogue(Aligned(reads), sites, inner, last, both, both),
+                "upper": [first, final],
+                "layers": model.layers,
+                "concept": arms.concept,
+            }
+    return {
+        **inputs.preflight.found,
+        "names": names,
+        "plain": plain,
+        "outcome": arms.outcome.name,
+        "share": arms.outcome.kind == "share",
+        "last": last,
+        "concept": arms.concept,
+        "layer": arms.layer,
+        "sites": list(sites),
+        "gains": gains(arms),
+        "inside": inside,
+        "acceptance": {which: acceptance(mine) for which, mine in taken.items()},
+        "difference": acceptance_difference(taken["model"], taken["sibling"]),
+        "settings": dict(inputs.settings),
+    }
+
+
+def _parts(inputs: Inputs, runs: Mapping[str, Run], number: int) -> Parts:
+    """The parts of one model's share of the work; how far it is, is told of both."""
+    mine = sum(parts_read(runs[arm]) for arm in _READ) + parts_of(runs["neutral"])
+    whole: Parts = inputs.parts
+    return replace(
+        whole, progress=lambda done, _: whole.progress(number * mine + done, len(MODELS) * mine)
+    )
+
+
+def _trials(model: Any, run: Run, parts: Parts, key: str, done: int) -> Trials:
+    at = done
+
+    def one_more() -> None:
+        nonlocal at
+        at += 1
+        parts.progress(at, at)
+
+    return trials(model, run, parts, one_more, key)
+
+
+def gains(arms: Series) -> Result:
+    """What the goal and the review gain over merely asking again, in the last round.
+
+    Returns:
+        By model ``gain`` (intrinsic minus repeat) and ``change`` (its last round minus its first);
+        ``difference`` of the model's gain minus its sibling's; each gain and the difference with
+        ``p_holm`` over the three, and ``state``: ``shown`` or ``undecided``.
+    """
+    outcome, clusters = arms.outcome, arms.main.clusters
+
+    def column(which: str, arm: str, at: int) -> Floats:
+        return arms.of(arm_of(which, arm), outcome.name)[:, at]
+
+    found: dict[str, Any] = {}
+    estimates, ps, each = {}, {}, {}
+    for which in MODELS:
+        after, before = column(which, "intrinsic", -1), column(which, "repeat", -1)
+        estimates[which] = paired(outcome, after, before, clusters)
+        ps[which] = paired_test(outcome, after, before, clusters)
+        each[which] = after - before
+        first = column(which, "intrinsic", 0)
+        found[which] = {"change": paired(outcome, after, first, clusters).table()}
+    apart = each["model"] - each["sibling"]
+    estimates["difference"] = mean(apart, clusters, room=room_of(outcome).apart().apart())
+    x, members, missing = finite(apart, clusters)
+    one = missing is not None or members[-1] == 0
+    ps["difference"] = None if one else sign_flip(np.bincount(members, x))
+    known = {name: p for name, p in ps.items() if p is not None}
+    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    for name, e in estimates.items():
+        shown = (
+            adjusted.get(name, 1.0) < 0.05
+            and not e.few
+            and e.low is not None
+            and e.high is not None
+            and (e.low > 0 or e.high < 0)
+        )
+        row = {
+            **e.table(),
+            "p_holm": adjusted.get(name),
+            "state": "shown" if shown else "undecided",
+        }
+        found.setdefault(name, {})["gain"] = row
+    return {"model": found["model"], "sibling": found["sibling"],
+            "difference": found["difference"]["gain"]}  # fmt: skip
+
+
+def acceptance_difference(one: Trials, other: Trials) -> Result:
+    """By kind of feedback, how much more often the model takes it than its sibling, beyond merely
+    being asked, on the examples in which both got such."""
+    cluster = {str(n): str(c) for n, c in zip(one.examples, one.clusters, strict=True)}
+    found = {}
+    for kind in KINDS:
+        mine, theirs = (by_example(t, t.taken - t.asked, kind) for t in (one, other))
+        both = [name for name in mine if name in theirs]
+        apart = np.array([mine[name] - theirs[name] for name in both])
+        e = mean(apart, np.array([cluster[name] for name in both]), room=Room(-2.0, 2.0))
+        state = e.low is not None and e.high is not None and (e.low > 0 or e.high < 0)
+        found[kind] = {**e.table(), "state": "shown" if state and not e.few else "undecided"}
+    return found

@@ -1,0 +1,68 @@
+"""Are a run's answers a simple chain, and may its later rounds be forecast from the first ones?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from selfcorrect.runs import RunSpec
+from selfcorrect.studies.base import (
+    ANYWAY,
+    QUICK,
+    SEED,
+    Inputs,
+    Option,
+    Preflight,
+    Result,
+    Settings,
+    Study,
+)
+from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.transitions.sheet import QUESTION, sheet
+
+_QUICK = {"limit": 60, "rounds": 6}
+
+
+def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
+    """The run alone."""
+    spec = sized(spec, settings, _QUICK)
+    if "rounds" not in spec.model_fields_set and not settings["quick"]:
+        spec = spec.model_copy(update={"rounds": 8})
+    return {"run": spec}
+
+
+def _preflight(inputs: Inputs) -> Preflight:
+    from selfcorrect.studies.transitions.analysis import preflight
+
+    return preflight(inputs)
+
+
+def _analyse(inputs: Inputs) -> Result:
+    from selfcorrect.studies.transitions.analysis import analyse
+
+    return analyse(inputs)
+
+
+STUDY = Study(
+    about="Can later rounds be forecast from how answers moved in the first ones?",
+    details=(
+        "How often right answers stay right (CL) and wrong ones are mended (CS) in the first "
+        "rounds; what a simple chain, movers and stayers, and no change at all forecast of the "
+        "later rounds, minus what came; whether CL and CS are the same in all rounds, and one step "
+        "of memory is enough; and what one more round would bring. Any run whose answers are right "
+        "or wrong will do: --of RUN."
+    ),
+    question=QUESTION,
+    source="arXiv 2508.16456 and 2412.19513",
+    options=[
+        Option("fit", int, 3, "The first so many rounds are fitted, the later ones forecast.",
+               least=3),
+        SEED,
+        QUICK,
+        ANYWAY,
+    ],
+    plan=plan,
+    on_one_run="run",
+    preflight=_preflight,
+    analyse=_analyse,
+    sheet=sheet,
+)  # fmt: skip

@@ -1,0 +1,234 @@
+"""How answers move and what that forecasts, in words, tables and a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.numbers import MISSING, count, p_value
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.words import estimate, sheet_of, sized
+
+QUESTION = "Can later rounds be forecast from how answers moved in the first ones?"
+TITLE = "Transitions"
+
+Result = Mapping[str, Any]
+
+_ASKED = (
+    "In each round a right answer stays right with probability CL, and a wrong one is mended with "
+    "CS. If both are the same for every dialogue and in every round, the accuracy goes towards "
+    "Upp = CS / (1 − CL + CS), by a factor α = CL − CS a round (arXiv 2508.16456). The first "
+    "rounds are fitted, and the later ones forecast.",
+    "Beside it: movers and stayers, of which the latter never change; and persistence, by which "
+    "nothing moves after the rounds that were fitted.",
+)
+_NOT = (
+    "A forecast is for these questions and this model, and for rounds that go on as these did.",
+    "Movers and stayers are two kinds of dialogues. Where there are more kinds, or rates drift, "
+    "both may fail; what is shown to fail stands in the findings, what isn't shown may yet be so.",
+    "What one more round would bring is the mean gain of rounds, not of instruction: a question "
+    "that is merely repeated may do the same.",
+)
+_NAMES = {
+    "cl": "CL, P(right | right before)",
+    "cs": "CS, P(right | wrong before)",
+    "alpha": "α = CL − CS",
+    "upp": "Upp, where the chain leads",
+    "stay": "stayers, of all dialogues",
+    "movers_cl": "CL of movers",
+    "movers_cs": "CS of movers",
+}
+_AGAINST = {
+    "unchanged": "more or fewer dialogues never change than it expects",
+    "memory": "it matters what the answer was two rounds before",
+    "alike": "its rates aren't the same in all rounds",
+}
+_LINES = {
+    "chain": ("@outcome", "solid"),
+    "movers and stayers": ("@confidence", "dash"),
+    "persistence": ("@baseline", "dot"),
+}
+
+
+def sheet(result: Result) -> Sheet:
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _ASKED, _sections, _NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    return [
+        Section("How answers move", [], [_rates(result), _tests(result)]),
+        Section("Forecasts", [], [_forecasts(result), _chart(result)]),
+    ]
+
+
+def findings(result: Result) -> Iterator[str]:
+    """Whether the chain holds, what its forecast was worth, and what another round would bring."""
+    yield _holds(result)
+    yield from (_forecast(result, method) for method in _LINES)
+    yield _oscillates(result)
+    last = result["rounds"][-1]
+    e = result["next"]
+    who = f"Movers and stayers, fitted to all rounds, expect a round after round {last} to"
+    seen = f"{estimate(e, signed=True)}, {sized(e)}"
+    if e["low"] is None:
+        yield f"What a round after round {last} would bring can't be told ({e['why']})."
+    elif e["low"] > 0:
+        yield f"{who} bring more right answers: {seen}."
+    elif e["high"] < 0:
+        yield f"{who} cost right answers: {seen}."
+    else:
+        yield f"A round after round {last} isn't shown to bring or cost right answers: {seen}."
+
+
+def _holds(result: Result) -> str:
+    wrong = [name for name, p in result["against"].items() if p < 0.05]
+    if wrong:
+        what = "; ".join(
+            f"{_AGAINST[name]} (p {p_value(result['against'][name])}, Holm)" for name in wrong
+        )
+        return f"These answers aren't a simple chain: {what}."
+    if not result["against"]:
+        return "Whether these answers are a simple chain can't be told: clusters are too few."
+    return (
+        "Nothing is shown to speak against a simple chain ("
+        + ", ".join(f"{name} p {p_value(p)}" for name, p in result["against"].items())
+        + "; Holm)."
+    )
+
+
+def _forecast(result: Result, method: str) -> str:
+    number, e = list(result["forecasts"][method].items())[-1]
+    off = e["off"]
+    name = {"chain": "The simple chain", "movers and stayers": "Movers and stayers"}.get(
+        method, "Persistence"
+    )
+    verb = "forecast" if method == "movers and stayers" else "forecasts"
+    if off["value"] is None or off["low"] is None:
+        return f"{name}: round {number} can't be compared ({off['why']})."
+    sure = (off["low"] > 0 or off["high"] < 0) and not off["few"]
+    side = ("too much, by" if off["value"] > 0 else "too little, by") if sure else "minus observed:"
+    skill = result["skill"].get(method)
+    beside = "" if skill is None else f"; skill over persistence {estimate(skill, signed=True)}"
+    return (
+        f"{name} {verb} {estimate(e['said'])} for round {number}, {side} "
+        f"{estimate(off, signed=True)}{beside}; {sized(off)}."
+    )
+
+
+def _oscillates(result: Result) -> str:
+    alpha, upp = result["rates"]["alpha"], result["rates"]["upp"]
+    if alpha["high"] is not None and alpha["high"] < 0:
+        return (
+            f"α is below 0, {estimate(alpha, signed=True)}: answers swing, and Upp, "
+            f"{estimate(upp)}, is where they settle on average, not a bound."
+        )
+    rates = result["rates"]
+    return (
+        f"In rounds {result['rounds'][0]}-{result['rounds'][result['fit'] - 1]} right answers stay "
+        f"right with {estimate(rates['cl'])} and wrong ones are mended with "
+        f"{estimate(rates['cs'])}; Upp {estimate(upp)}."
+    )
+
+
+def _rates(result: Result) -> Table:
+    rows = [[_NAMES[name], estimate(e), sized(e)] for name, e in result["rates"].items()]
+    rows += [
+        [
+            f"never change, {name}",
+            estimate(e["said"]),
+            f"minus observed {estimate(e['off'], signed=True)}",
+        ]
+        for name, e in result["unchanged"].items()
+    ]
+    left = result["n"] - result["whole"]
+    note = f"Of the first {count(result['fit'], 'round')}."
+    if left:
+        note += f" {count(left, 'dialogue')} without a known outcome in some round left out."
+    return Table("Rates", ["", "estimate", ""], rows, note)
+
+
+def _tests(result: Result) -> Table:
+    rows = [
+        [f"one step of memory is enough, {name}", estimate(e, signed=True), _p(e["p_holm"])]
+        for name, e in result["memory"].items()
+    ]
+    rows += [
+        [f"{name.upper()} is the same in every round", MISSING, _p(p)]
+        for name, p in result["alike"].items()
+    ]
+    note = (
+        "Memory: P(right) where the answer two rounds before was right, minus where it was wrong; "
+        "0 of a chain; p is Holm's. Rates: a permutation of each cluster's rounds."
+    )
+    return Table("What a simple chain takes for granted", ["", "difference", "p"], rows, note)
+
+
+def _p(p: float | None) -> str:
+    return MISSING if p is None else p_value(p)
+
+
+def _forecasts(result: Result) -> Table:
+    observed = dict(zip(map(str, result["rounds"]), result["observed"], strict=True))
+    rows = [
+        [f"round {number}", method, estimate(e["said"]), estimate(observed[number]),
+         estimate(e["off"], signed=True)]
+        for method, of in result["forecasts"].items()
+        for number, e in of.items()
+    ]  # fmt: skip
+    e = result["checked"]
+    at = result["rounds"][result["fit"] - 1]
+    note = (
+        f"After round {at} the chain expected one more round to bring "
+        f"{estimate(e['said'], signed=True)}, and it brought {estimate(e['came'], signed=True)}. "
+        f"Skill is 1 − mean absolute error / persistence's, over the rounds forecast."
+    )
+    heads = ["", "method", "forecast", "observed", "forecast − observed"]
+    return Table("Forecasts of later rounds", heads, rows, note)
+
+
+def _chart(result: Result) -> Chart:
+    rounds, name = result["rounds"], result["outcome"]
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": "observed",
+            "x": rounds,
+            "y": [e["value"] for e in result["observed"]],
+            "error_y": error_bars(result["observed"], "@ink"),
+            "line": {"color": "@ink", "width": 2},
+            "marker": {"color": "@ink", "size": 7},
+            "hovertext": [said(e, "share") for e in result["observed"]],
+            "hoverinfo": "text+name",
+        }
+    ]
+    for method, of in result["forecasts"].items():
+        colour, dash = _LINES[method]
+        known = [(int(t), e["said"]) for t, e in of.items() if e["said"]["value"] is not None]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": method,
+                "x": [t for t, _ in known],
+                "y": [e["value"] for _, e in known],
+                "line": {"color": colour, "dash": dash, "width": 2},
+                "marker": {"color": colour, "size": 5},
+                "hovertext": [said(e, "share") for _, e in known],
+                "hoverinfo": "text+name",
+            }
+        )
+    return Chart(
+        name="forecasts",
+        title=f"{name.capitalize()} by round, and what was forecast",
+        alt=f"{name} by round with intervals, and the forecasts of {', '.join(_LINES)}.",
+        data=traces,
+        layout={
+            "xaxis": {"title": {"text": "round"}, "dtick": 1, "tickformat": "d"},
+            "yaxis": {"title": {"text": name}},
+        },
+        caption=f"Bars are 95 % intervals over clusters. Forecasts begin after round "
+        f"{rounds[result['fit'] - 1]}; {count(result['whole'], 'dialogue')}.",
+    )

@@ -1,0 +1,127 @@
+"""Chains of right and wrong answers, against closed forms and what was planted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from selfcorrect.measures.chains import Chain, rates
+
+
+def drawn(
+    seed: int,
+    dialogues: int,
+    rounds: int,
+    cl: float,
+    cs: float,
+    stay: float = 0.0,
+    acc: float = 0.5,
+) -> np.ndarray:
+    """Right or wrong [D, T] of movers and stayers."""
+    rng = np.random.default_rng(seed)
+    y = np.zeros((dialogues, rounds))
+    y[:, 0] = rng.random(dialogues) < acc
+    stays = rng.random(dialogues) < stay
+    for t in range(1, rounds):
+        moved = rng.random(dialogues) < np.where(y[:, t - 1] == 1, cl, cs)
+        y[:, t] = np.where(stays, y[:, t - 1], moved)
+    return y
+
+
+def test_the_simple_forecast_is_the_published_formula() -> None:
+    y = drawn(0, 300, 7, 0.9, 0.3)
+    chain = Chain(y, np.arange(300), 3)
+    cl, cs = chain.estimate("cl").value, chain.estimate("cs").value
+    assert cl is not None
+    assert cs is not None
+    before, after = y[:, :2].ravel(), y[:, 1:3].ravel()
+    assert (cl, cs) == pytest.approx((after[before == 1].mean(), after[before == 0].mean()))
+    upp, alpha = cs / (1 - cl + cs), cl - cs
+    assert chain.estimate("upp").value == pytest.approx(upp)
+    for t in (4, 7):
+        said, off = chain.forecast("chain", t)
+        assert said.value == pytest.approx(upp - alpha ** (t - 1) * (upp - y[:, 0].mean()))
+        assert off.value == pytest.approx(said.value - y[:, t - 1].mean())
+        assert chain.forecast("persistence", t)[0].value == pytest.approx(y[:, 2].mean())
+
+
+def test_movers_and_stayers_are_fitted_by_maximum_likelihood() -> None:
+    """Against a general optimiser of the whole likelihood, dialogue by dialogue."""
+    y = drawn(1, 400, 5, 0.8, 0.4, stay=0.5)
+
+    def loss(x: np.ndarray) -> float:
+        right, wrong, cl, cs = 1 / (1 + np.exp(-x))
+        p = np.ones(len(y))
+        for t in range(1, y.shape[1]):
+            up = np.where(y[:, t - 1] == 1, cl, cs)
+            p *= np.where(y[:, t] == 1, up, 1 - up)
+        stay = np.where(y[:, 0] == 1, right, wrong)
+        same = (y == y[:, :1]).all(axis=1)
+        return float(-np.log(stay * same + (1 - stay) * p).sum())
+
+    best = minimize(loss, np.zeros(4), method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-9})
+    right, wrong, cl, cs = 1 / (1 + np.exp(-best.x))
+    chain = Chain(np.column_stack([y, y[:, -1]]), np.arange(400), 5)
+    found = rates(chain.terms.sum(axis=0), 5)
+    assert found["movers_cl"] == pytest.approx(cl, abs=1e-4)
+    assert found["movers_cs"] == pytest.approx(cs, abs=1e-4)
+    share = y[:, 0].mean()
+    assert found["stay"] == pytest.approx(right * share + wrong * (1 - share), abs=1e-4)
+
+
+def test_stayers_are_told_from_a_chain_and_a_chain_is_left_in_peace() -> None:
+    """With 70 % stayers the simple forecast goes far astray; without, nothing speaks against it."""
+    stay = Chain(drawn(2, 2000, 9, 0.9, 0.3, stay=0.7, acc=0.3), np.arange(2000), 3)
+    assert stay.unchanged("chain")[1].high < 0  # type: ignore[operator]
+    assert stay.forecast("chain", 9)[1].low > 0  # type: ignore[operator]
+    truth = stay.forecast("movers and stayers", 9)[1]
+    assert truth.low < 0 < truth.high  # type: ignore[operator]
+    assert stay.memory()["after wrong"].low > 0.1  # type: ignore[operator]
+    plain = Chain(drawn(3, 800, 9, 0.9, 0.3), np.arange(800), 3)
+    for e in (plain.unchanged("chain")[1], *plain.memory().values()):
+        assert e.low < 0 < e.high  # type: ignore[operator]
+
+
+def test_rates_that_change_over_the_rounds_are_found() -> None:
+    first = drawn(4, 300, 5, 0.95, 0.05)
+    later = drawn(5, 300, 5, 0.6, 0.5)
+    changed = Chain(np.concatenate([first, later], axis=1), np.arange(300), 4).alike(0)
+    assert changed["cl"] is not None
+    assert changed["cl"] < 0.01
+    same = Chain(drawn(6, 300, 9, 0.8, 0.3), np.arange(300), 4).alike(0)
+    assert min(p for p in same.values() if p is not None) > 0.02
+
+
+def test_where_nothing_moves_or_nobody_is_wrong_a_rate_is_undefined() -> None:
+    right = Chain(np.ones((40, 6)), np.arange(40), 3)
+    assert right.estimate("cs").value is None
+    assert right.estimate("upp").value is None
+    assert right.forecast("chain", 6)[0].value == 1
+    assert right.memory()["after wrong"].value is None
+    assert right.alike(0)["cs"] is None
+    still = Chain(np.tile([[1.0], [0.0]], (20, 6)), np.arange(40), 3)
+    assert still.estimate("upp").value is None
+    assert still.forecast("movers and stayers", 6)[0].value == 0.5
+    with pytest.raises(ValueError, match="can't be fitted"):
+        Chain(np.ones((4, 3)), np.arange(4), 4)
+
+
+def test_alternating_answers_have_a_negative_alpha_and_are_forecast() -> None:
+    chain = Chain(drawn(7, 500, 7, 0.1, 0.9), np.arange(500), 3)
+    assert chain.estimate("alpha").high < 0  # type: ignore[operator]
+    off = chain.forecast("chain", 7)[1]
+    assert off.low < 0 < off.high  # type: ignore[operator]
+
+
+@pytest.mark.slow
+def test_forecasts_hold_as_often_as_they_say() -> None:
+    held = found = 0
+    for seed in range(300):
+        y = drawn(seed, 160, 6, 0.85, 0.3)
+        chain = Chain(y, np.repeat(np.arange(40), 4), 3)
+        off, never = chain.forecast("chain", 6)[1], chain.unchanged("chain")[1]
+        held += off.low <= 0 <= off.high  # type: ignore[operator]
+        found += not never.low <= 0 <= never.high  # type: ignore[operator]
+    assert held >= 276  # 92 %
+    assert found <= 24

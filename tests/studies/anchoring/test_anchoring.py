@@ -1,0 +1,146 @@
+"""What standing in the transcript does: planted copying, planted knowledge, and neither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import selfcorrect as sc
+from selfcorrect import records
+from selfcorrect.errors import UserError
+from selfcorrect.runs import RunSpec
+from selfcorrect.studies import load
+from selfcorrect.studies.anchoring.analysis import Swapped, figures
+from selfcorrect.studies.execute import execute
+
+N, K = 300, 3
+
+
+def planted(copy: float, own: float, knows: float, seed: int = 0) -> Swapped:
+    """Log odds that rise by ``copy`` for whatever stands there, by ``own`` more for the model's own
+    answer, and by ``knows`` more for the right option."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(N, K))
+    target = rng.integers(0, K, N)
+    before = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    mine = before.argmax(axis=1)
+    after = np.zeros((N, K, K))
+    for k in range(K):
+        x = z + 0.1 * rng.normal(size=(N, K))
+        x[:, k] += copy + own * (mine == k) + knows * (target == k)
+        after[:, k] = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    clusters = np.repeat(np.arange(N // 5), 5)
+    taken = after.argmax(axis=2).astype(float)
+    return Swapped(before, after, taken, mine.astype(float), target.astype(float), clusters)
+
+
+def told(of: Swapped) -> dict[str, Any]:
+    return figures(of)
+
+
+def test_what_is_copied_is_told_from_what_is_the_models_own() -> None:
+    found = told(planted(copy=1.0, own=0.0, knows=0.0))
+    assert found["stands"]["low"] > 0.1
+    assert found["rises"]["log_odds"]["other"]["value"] == pytest.approx(1.0, abs=0.1)
+    e = found["own_beyond"]
+    assert e["low"] < 0 < e["high"]
+    assert found["knows"]["p_holm"] > 0.05
+    own = told(planted(copy=1.0, own=0.8, knows=0.0))["own_beyond"]
+    assert own["low"] < 0.8 < own["high"]
+    assert own["p_holm"] < 0.001
+
+
+def test_a_model_that_knows_better_takes_over_right_answers() -> None:
+    found = told(planted(copy=0.5, own=0.0, knows=1.5))
+    assert found["knows"]["low"] > 0.1
+    assert found["right"]["value"] > found["wrong"]["value"]
+
+
+def test_nothing_is_claimed_where_nothing_is_copied() -> None:
+    claimed = [
+        each["p_holm"] < 0.05
+        for seed in range(8)
+        for name, each in told(planted(0.0, 0.0, 0.0, seed)).items()
+        if name in ("stands", "own_beyond", "knows")
+    ]
+    assert sum(claimed) <= 1
+
+
+def test_numbers_are_those_of_a_slow_count() -> None:
+    data = planted(copy=0.7, own=0.2, knows=0.1)
+    found = told(data)
+    rises, taken, stands = [], [], []
+    for d in range(N):
+        own = int(data.own[d])
+        others = [k for k in range(K) if k != own]
+        rises.append(data.after[d, own, own] - data.before[d, own])
+        taken.append(np.mean([data.taken[d, k] == k for k in others]))
+        stands.append(
+            np.mean([data.after[d, o, o] - data.after[d, k, o]
+                     for o in range(K) for k in range(K) if k != o])
+        )  # fmt: skip
+    assert found["rises"]["probability"]["own"]["value"] == pytest.approx(np.mean(rises))
+    assert found["taken"]["value"] == pytest.approx(np.mean(taken))
+    assert found["stands"]["value"] == pytest.approx(np.mean(stands))
+
+
+def test_questions_with_fewer_options_and_unread_answers_count_as_far_as_they_go() -> None:
+    data = planted(copy=0.7, own=0.0, knows=0.0)
+    data.before[:30, 2] = np.nan
+    data.after[:30, 2] = data.after[:30, :, 2] = np.nan
+    data.taken[:30, 2] = np.nan
+    data.own[30:40] = np.nan
+    found = told(data)
+    assert found["stands"]["n"] == N
+    assert found["taken"]["n"] == N - 10
+
+
+@pytest.mark.parametrize(
+    ("law", "said"),
+    [
+        # the chain goes on from the answer that stands there, whoever wrote it
+        ("cl=.9,cs=.2,stay=0", "is likelier where it stands in the transcript"),
+        ("cl=.5,cs=.5,wander=.5,stay=0", "isn't shown to make it likelier"),
+    ],
+)
+def test_from_a_spec_to_a_page(law: str, said: str, tmp_path: Path) -> None:
+    spec = RunSpec.model_validate(
+        {"model": f"planted:chain?accuracy=.5,{law}", "task": "planted", "limit": 96}
+    )
+    done = execute("anchoring", {"anyway": True}, spec=spec, out=tmp_path)
+    assert done.page.read_text("utf-8").startswith("<!doctype html>")
+    assert done.result["options"] == 3
+    assert said in " ".join(done.sheet.findings)
+
+
+def test_answers_without_options_cannot_be_exchanged() -> None:
+    spec = RunSpec.model_validate({"task": "commongen"})
+    plan = load("anchoring").plan
+    assert plan is not None
+    with pytest.raises(UserError, match="has no options to exchange"):
+        plan(spec, {"quick": True, "anyway": False})
+
+
+def test_after_its_own_answer_a_model_is_asked_as_repeat_asks(tmp_path: Path) -> None:
+    """Message for message: the arms differ in the letter that stands there alone."""
+    spec = RunSpec.model_validate({"model": "planted:chain", "task": "planted", "limit": 24})
+    done = execute("anchoring", {"anyway": True}, spec=spec, out=tmp_path)
+    frames = {
+        arm: sc.open_run(folder).read(["example", "round", "choice", "steps"])
+        for arm, folder in done.result["folders"].items()
+    }
+    asked: dict[str, dict[str, list[str]]] = {}
+    for arm, frame in frames.items():
+        asked[arm] = {}
+        for (example,), rows in frame.sort("round").group_by(["example"]):
+            said = records.transcript(rows, 2)
+            asked[arm][str(example)] = [each.text for each in said[:-1]]
+    own = frames["repeat"].filter(pl.col("round") == 1).select("example", "choice").iter_rows()
+    for example, choice in own:
+        (question, answer, again), swapped = asked["repeat"][example], asked["abc"[choice]][example]
+        assert [question, again] == [swapped[0], swapped[2]]
+        assert answer.startswith(swapped[1])  # the model's own may go on after its letter

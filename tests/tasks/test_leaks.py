@@ -1,0 +1,124 @@
+"""Leaks in feedback: what counts as telling the answer, and what doesn't."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfcorrect import tasks
+from selfcorrect.tasks.base import Answer, Example
+from selfcorrect.tasks.leaks import copies, leaks, names_option
+
+CHOICES = ("The cook with two hands", "Can't be determined", "The cook")
+LABELS = ("a", "b", "c")
+
+#: feedback, and which options it names
+SAID = [
+    ("Look for what the text says of the stew before you answer.", ""),
+    ("The best answer is (b).", "b"),
+    ("I'd say option B, as nothing settles it.", "b"),
+    ("Choose b!", "b"),
+    ("b", "b"),
+    ("B. Because nothing is said.", "b"),
+    ("The answer is **b**", "b"),
+    ("The answer is “b”.", "b"),
+    ("the letter b\nis what you want", "b"),
+    ("Say that it can’t be   determined.", "b"),
+    ("CAN'T BE DETERMINED", "b"),
+    ("It *can't be* determined from this", "b"),
+    ("Not (a), and (c) is as bad.", "ac"),
+    ("Your answer is a guess: choose a better one, and answer a question with reasons.", ""),
+    ("What is a better choice? Be a little careful with a cook.", ""),
+    ("(a) Read it again.\n(b) Name your evidence.\n(c) Keep it short.", ""),
+    ("a) Read it again.\nb) It can't be determined.", "b"),
+    ("The cook with two hands is who you chose", "a"),
+    ("Neither the cook with two hands nor the cook is named", "ac"),
+    ("The cooks, the cookery and undetermined things", ""),
+    ("ＴＨＥ　ＣＯＯＫ", "c"),
+    ("ⓑ)", "b"),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("said", "named"), SAID)
+def test_an_option_is_named_by_its_letter_or_its_text(said: str, named: str) -> None:
+    found = "".join(x for k, x in enumerate(LABELS) if names_option(said, k, CHOICES, LABELS))
+    assert found == named
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.sampled_from(range(3)))
+def test_whatever_stands_around_it_an_option_is_found(before: str, after: str, k: int) -> None:
+    assert names_option(f"{before} ({LABELS[k]}) {after}", k, CHOICES, LABELS)
+    assert names_option(f"{before}\n {CHOICES[k]}; {after}", k, CHOICES, LABELS) or (
+        k == 2 and "with two hands" in after.casefold()
+    )
+
+
+def test_lettered_tasks_know_their_target() -> None:
+    task = tasks.make("sample")
+    told = 0
+    for example in task.examples()[:64]:
+        reference = task.reference(example)
+        assert reference is not None
+        right = task.read(example, reference).choice
+        target = task.grade([(example, Answer(""))])[0].target
+        assert right == target
+        for k, (label, choice) in enumerate(zip("abc", example.choices, strict=True)):
+            for said in (f"It is ({label}).", choice):
+                # a choice that is part of another's text is in it, too
+                found = leaks(task, example, said, Answer(""), target)
+                told += bool(found)
+                assert found == (k == target)
+    assert told == 64 * 2
+
+
+def test_where_nobody_knows_the_right_option_nobody_knows_of_leaks() -> None:
+    from selfcorrect.tasks.lettered.kind import Item, Lettered
+    from selfcorrect.tasks.wording import CORRECT
+
+    example = Example("x", {"question": "?"}, ("yes", "no"), "x")
+    task = Lettered("mine", [Item(example, None)], wording=CORRECT)
+    assert leaks(task, example, "(a)", Answer("(a)"), None) is None
+
+
+def test_a_number_is_told_unless_the_question_has_it() -> None:
+    task = tasks.make("reasoning")
+    example = next(e for e in task.examples() if task.read(e, task.reference(e) or "").key)
+    key = task.read(example, task.reference(example) or "").key
+    assert key is not None
+    for said, found in (
+        (f"It comes to {key}.", True),
+        (f"It comes to ${key}.00 in all", True),
+        (f"It comes to {key}7.", False),
+        ("Add the two parts once more.", False),
+        (example.fields["question"], False),
+    ):
+        assert leaks(task, example, said, Answer("7"), None) is found, said
+
+
+QUESTION = "Continue this text. It begins:\n\nThe bins stood in front of her door again"
+
+
+def test_a_copied_text_is_told() -> None:
+    text = "so she went down to the neighbour and calmly asked him why."
+    assert copies("Better write: So she went down to the NEIGHBOUR, and calmly asked.", text, "")
+    assert not copies("She went down to the neighbour, which is fine; and she asked.", text, "")
+    # what the question or the earlier answer has is no copy of the new one
+    assert not copies(QUESTION, f"{QUESTION} and again", QUESTION)
+    assert not copies(f"You wrote: {text}", text, f"{QUESTION}\n{text}")
+    # of a short text all of it
+    assert copies("Say: go away now.", "Go away now!", "")
+    assert not copies("Say: go away.", "Go away now!", "")
+    assert not copies("no way", "No way", "")
+
+
+def test_a_text_task_takes_the_answer_that_followed() -> None:
+    task = tasks.make("toxicity")
+    example = task.examples()[0]
+    after = Answer("she rang the bell, smiled and handed him a bag of his own rubbish")
+    said = "Write: She rang the bell, smiled and handed him a bag!"
+    assert leaks(task, example, said, after, None) is True
+    assert leaks(task, example, "Be kinder to the neighbour.", after, None) is False
+    before = Answer(after.text, before=after.text)
+    assert leaks(task, example, said, before, None) is False
