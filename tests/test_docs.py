@@ -35,13 +35,19 @@ def test_help_texts_are_those_of_the_commands() -> None:
 def test_a_help_text_is_what_the_command_prints() -> None:
     texts = script("help_docs").helps()
     environment = {**os.environ, "COLUMNS": "80"}
-    for path in ("selfcorrect", "selfcorrect show", "selfcorrect list models"):
-        arguments = [*path.split()[1:], "--help"]
-        code = f"from selfcorrect.cli import main; main({arguments!r})"
-        printed = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=environment
-        ).stdout
-        assert printed.strip() == texts[path].strip()
+    paths = ("selfcorrect", "selfcorrect show", "selfcorrect list models")
+    arguments = [[*path.split()[1:], "--help"] for path in paths]
+    code = (
+        "from selfcorrect.cli import main\n"
+        f"for arguments in {arguments!r}:\n"
+        "    try: main(arguments)\n"
+        "    except SystemExit: print('END')\n"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    ).stdout
+    told = [each.strip() for each in printed.split("END")]
+    assert told == [*(texts[path].strip() for path in paths), ""]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])

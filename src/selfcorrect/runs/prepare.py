@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -52,6 +53,11 @@ class Prepared:
     asked: int = 1
     opened: Mapping[ModelSpec, Model] = field(default_factory=dict)
     concepts: Mapping[str, Concept] = field(default_factory=dict)
+
+    @cached_property
+    def clusters(self) -> int:
+        """How many clusters all examples are of."""
+        return len({example.cluster for example in self.examples})
 
     @property
     def spec(self) -> RunSpec:
