@@ -20,6 +20,7 @@ from selfcorrect.errors import UserError
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: Any) -> Any:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "selfcorrect" / "concepts").mkdir(parents=True)
     return planted_states.PlantedStates()
 
 
