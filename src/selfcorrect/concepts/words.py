@@ -99,7 +99,7 @@ def read_words(path: str | Path) -> list[str]:
     path = Path(path).expanduser()
     try:
         if not path.is_file():
-            raise UserError(f"there is no file {path}; give a list of words, one a line.")
+            raise UserError(f"{path} is no ordinary file: give a list of words, one a line.")
         if path.stat().st_size > _MOST_BYTES:
             raise UserError(f"{path} is too long for a list of a concept's own words: {_LONGEST}.")
         lines = path.read_text("utf-8-sig").splitlines()

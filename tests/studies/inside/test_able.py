@@ -175,14 +175,17 @@ def test_a_verdict_that_its_interval_does_not_show_says_what_it_went_by() -> Non
 
 
 def test_an_order_that_is_not_shown_has_its_estimates() -> None:
-    ways = {name: {"changes": E, "levels": E} for name in ("forward", "backward")}
+    ways = {name: {"changes": E} for name in ("forward", "backward")}
     from selfcorrect.studies.convergence.sheet import _neither
 
     told = _neither("uncertainty", "quality", ways)
     assert "uncertainty on the next quality +.010 [.005, .015]" in told
     assert "quality on the next uncertainty +.010 [.005, .015], per standard deviation" in told
+    assert "; a lead takes levels, too, and more than the other way round." in told
+    ways = {name: {"changes": {**E, "low": -0.01}} for name in ways}
+    assert "takes" not in _neither("uncertainty", "quality", ways)
     constant = {**E, "value": 0.0, "low": 0.0, "high": 0.0}
-    ways["forward"] = {"changes": constant, "levels": constant}
+    ways["forward"] = {"changes": constant}
     told = _neither("uncertainty", "quality", ways)
     assert f"uncertainty on the next quality {UNVARYING}" in told
 

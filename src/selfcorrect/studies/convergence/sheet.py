@@ -177,7 +177,9 @@ def _neither(one: str, other: str, found: Mapping[str, Any]) -> str:
     ]
     seen = f": {'; '.join(told)}, per standard deviation" if told else ""
     of = f" ({sized(ways[0][0])})" if told else ""
-    return f"Neither of {one} and {other} is shown to go ahead of the other{seen}{of}."
+    apart = any(e["low"] is not None and (e["low"] > 0 or e["high"] < 0) for e, *_ in ways)
+    takes = "; a lead takes levels, too, and more than the other way round" if apart else ""
+    return f"Neither of {one} and {other} is shown to go ahead of the other{seen}{of}{takes}."
 
 
 def _alternating(result: Result) -> str:
