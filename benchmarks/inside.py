@@ -138,9 +138,9 @@ def pushed(questions: int) -> dict[str, Any]:
     result: dict[str, Any] = found.result
     for sentence in found.sheet.findings:
         print(sentence, flush=True)
-    kept = ("n", "dose", "directions", "cosine", "null")
+    kept = ("n", "dose", "directions", "of_texts", "cosine")
     rows = {name: each["chosen"] for name, each in result["responses"].items()}
-    return {**{key: result[key] for key in kept if key in result}, "responses": rows}
+    return {**{key: result[key] for key in kept}, "responses": rows}
 
 
 def shown(what: str, row: Mapping[str, Any]) -> None:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from typer.main import get_command
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 
 # how long an example takes says more of the machine's neighbours than of the code
-settings.register_profile("shared machine", deadline=None)
+settings.register_profile("shared machine", deadline=None, max_examples=50)
 settings.load_profile("shared machine")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the garbage collector needn't look through it again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,6 +32,14 @@ def unsynced() -> Iterator[None]:
     """Files aren't waited for until they lie on the disk, as no test pulls the plug."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _handle: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_once() -> Iterator[None]:
+    """The commands are made from their functions once, not at every call of one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command), raising=False)
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,8 @@ from panels import MARGINS, made
 from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.panel import Panel
 from selfcorrect.outcome import ACCURACY
+from selfcorrect.report.sheet import page
+from selfcorrect.studies import load
 from selfcorrect.studies.able import checked
 from selfcorrect.studies.base import Inputs, Preflight
 from selfcorrect.studies.series import Series
@@ -25,7 +28,10 @@ def arms(
     """Arms from (right, entropy, activation) of each, [D, T]."""
     panels: dict[str, Panel] = {}
     for arm, (right, entropy, activation) in series.items():
-        panel = made(right, entropy=np.asarray(entropy, float), confidence=np.exp(-entropy))
+        options = np.full(np.asarray(right).shape, 2.0)
+        panel = made(
+            right, offered=options, entropy=np.asarray(entropy, float), confidence=np.exp(-entropy)
+        )
         own = {ACTIVATION: np.asarray(activation, float)} if concept else {}
         names = np.asarray(clusters, np.uint64)
         panels[arm] = Panel(panel.rounds, panel.examples, names, panel.columns, own)
@@ -53,3 +59,11 @@ def inputs(series: Series, needs: tuple[str, ...] = (), **settings: Any) -> Inpu
     }
     runs: Any = {arm: SimpleNamespace() for arm in series.panels}
     return Inputs(settings, runs, preflight=Preflight(True, found, series))
+
+
+def told(name: str, result: dict[str, Any]) -> str:
+    """The findings in one text; the result is JSON, and its page can be made."""
+    json.dumps(result, allow_nan=False)
+    sheet = load(name).sheet(result)
+    assert page(sheet).startswith("<!doctype html>")
+    return " ".join(sheet.findings)

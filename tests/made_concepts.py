@@ -14,7 +14,7 @@ BOUND = Bound(
     tokenizer="b" * 16,
     template="c" * 16,
     hook="output of the layer",
-    norm="none",
+    norm="none: before the model's last norm",
     bos=False,
     shown="text",
     data="d" * 16,
@@ -40,6 +40,6 @@ def made(layers: int = 2, hidden: int = 3, seed: int = 0, **more: Any) -> Concep
         "bias": numbers(layers),
         "norms": np.exp(numbers(layers)),
         "bound": BOUND,
-        "figures": {"n": 3},
+        "figures": {"seen": 3},
     }
     return Concept(**{**given, **more})

@@ -35,13 +35,19 @@ def test_help_texts_are_those_of_the_commands() -> None:
 def test_a_help_text_is_what_the_command_prints() -> None:
     texts = script("help_docs").helps()
     environment = {**os.environ, "COLUMNS": "80"}
-    for path in ("selfcorrect", "selfcorrect show", "selfcorrect list models"):
-        arguments = [*path.split()[1:], "--help"]
-        code = f"from selfcorrect.cli import main; main({arguments!r})"
-        printed = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=environment
-        ).stdout
-        assert printed.strip() == texts[path].strip()
+    paths = ("selfcorrect", "selfcorrect show", "selfcorrect list models")
+    arguments = [[*path.split()[1:], "--help"] for path in paths]
+    code = (
+        "from selfcorrect.cli import main\n"
+        f"for arguments in {arguments!r}:\n"
+        "    try: main(arguments)\n"
+        "    except SystemExit: print('END')\n"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    ).stdout
+    told = [each.strip() for each in printed.split("END")]
+    assert told == [*(texts[path].strip() for path in paths), ""]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])
@@ -116,6 +122,21 @@ def test_the_theory_pages_tables_are_the_measured_ones() -> None:
     assert isinstance(shortcuts, Table)
     for name, *cells in shortcuts.rows:
         assert f"| {name} | {' | '.join(cells)} |" in page, name
+
+
+def test_the_studies_tables_are_the_measured_ones() -> None:
+    from benchmarks.inside import tables
+
+    from selfcorrect.studies.words import estimate
+
+    page = (ROOT / "docs" / "studies.md").read_text("utf-8")
+    found = json.loads((ROOT / "benchmarks" / "inside.json").read_text("utf-8"))
+    for name, head, rows in tables(found):
+        block = page.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- end of {name} -->")[0]
+        shown = [line.strip("| ").split(" | ") for line in block.splitlines()]
+        assert [shown[0], *shown[2:]] == [head, *rows], "run 'make bench-inside'"
+    odd = found["steering"]["responses"]["p_right"]["odd"]
+    assert f"{estimate(odd['concept'], signed=True)}, and" in " ".join(page.split())
 
 
 def test_entropies_are_said_to_be_those_of_lm_polygraph() -> None:

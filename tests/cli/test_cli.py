@@ -338,7 +338,7 @@ def test_lines_elsewhere_come_seldom() -> None:
 
 def test_ctrl_c_leaves_a_folder_from_which_the_same_command_goes_on(tmp_path: Path) -> None:
     args = [
-        "run", *PLANTED, "task.options.n=3000", "--rounds", "3", "--chunk", "32", "--no-controls",
+        "run", *PLANTED, "task.options.n=800", "--rounds", "3", "--chunk", "32", "--no-controls",
         "--out", tmp_path,
     ]  # fmt: skip
     process = subprocess.Popen(command(*args), stderr=subprocess.PIPE, text=True)
@@ -364,7 +364,7 @@ def test_ctrl_c_leaves_a_folder_from_which_the_same_command_goes_on(tmp_path: Pa
 @pytest.mark.usefixtures("smollm2")  # which skips if the model isn't here
 def test_bundled_model_end_to_end(tmp_path: Path) -> None:
     """As a process, since only that shows what a user sees."""
-    args = ["run", "--limit", "3", "--rounds", "2", "--dtype", "float32", "--out", tmp_path]
+    args = ["run", "--limit", "2", "--rounds", "2", "--dtype", "float32", "--out", tmp_path]
     environment = {**os.environ, "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command(*args), capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
@@ -375,5 +375,5 @@ def test_bundled_model_end_to_end(tmp_path: Path) -> None:
     whole = json.loads(call("show", folder, "--json").stdout)
     assert whole["complete"]
     assert whole["spec"]["model"] == {"name": "smollm2", "dtype": "float32", "device": "cpu"}
-    assert [r["n"] for r in whole["rounds"]] == [3, 3]
+    assert [r["n"] for r in whole["rounds"]] == [2, 2]
     assert set(whole["controls"]) == {"repeat", "baseline"}

@@ -57,7 +57,8 @@ def test_training_prints_what_was_asked_for(trained: Trained) -> None:
     assert file.is_file()
     assert [each["layer"] for each in told["layers"]] == [0, 1, 2]
     for each in told["layers"]:
-        assert set(each) == {"layer", "auroc", "low", "high", "shuffled", "masked"}
+        assert {"auroc", "low", "high", "masked", "masked_low", "masked_high"} <= set(each)
+        assert each["shuffled_least"] <= each["shuffled"] <= each["shuffled_most"]
     assert set(told["text_only"]) == {"auroc", "low", "high", "n", "clusters"}
     assert told["text_only"]["auroc"] > 0.9
     assert (told["n"], told["clusters"]) == (80, 20)

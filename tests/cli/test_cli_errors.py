@@ -209,9 +209,7 @@ def test_visible() -> None:
 
 @pytest.mark.parametrize("group", ["list", "study", "theory"])
 def test_a_group_without_a_command_shows_its_help(group: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "selfcorrect", group], capture_output=True, text=True
-    )
-    assert done.returncode == 2
+    done = CliRunner().invoke(app, [group], prog_name="selfcorrect")
+    assert done.exit_code == 2
     assert done.stderr.startswith(f"Usage: selfcorrect {group} ")
     assert "error" not in done.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,16 @@ from selfcorrect.errors import UserError
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     concept = made()
-    write(concept, tmp_path / "a" / "x.safetensors")
-    found = read(tmp_path / "a" / "x.safetensors")
+    write(made(seed=1), tmp_path / "x.safetensors")
+    write(concept, tmp_path / "x.safetensors")
+    found = read(tmp_path / "x.safetensors")
     assert found.fingerprint == concept.fingerprint
     assert found.bound == concept.bound
-    assert found.figures == {"n": 3}
+    assert found.figures == {"seen": 3}
     assert (found.name, found.kind, found.site, found.layer) == ("x", "mean", "residual", 1)
     for name in ("directions", "centre", "scale", "bias", "norms"):
         assert np.array_equal(getattr(found, name), getattr(concept, name))
-    assert not list((tmp_path / "a").glob("*.part"))
+    assert [each.name for each in tmp_path.iterdir()] == ["x.safetensors"]
 
 
 def test_the_fingerprint_is_of_what_is_read_with_it() -> None:
@@ -65,6 +66,10 @@ def _changed(path: Path, head: dict[str, str | None], arrays: dict[str, Any]) ->
     )
 
 
+def bound(**changed: Any) -> dict[str, str | None]:
+    return {"bound": json.dumps({**asdict(made().bound), **changed})}
+
+
 @pytest.mark.parametrize(
     ("head", "arrays", "said"),
     [
@@ -76,9 +81,15 @@ def _changed(path: Path, head: dict[str, str | None], arrays: dict[str, Any]) ->
         ({"layer": "9" * 5000}, {}, "its layer is"),
         ({"name": "../x"}, {}, "a concept's name"),
         ({"name": None}, {}, "a concept's name"),
+        ({"layer": "\u0661"}, {}, "its layer is"),
         ({"bound": "{}"}, {}, "to what it is bound"),
+        (bound(model="x" * 900_000), {}, "model in its header is 'xx"),
+        (bound(hook="elsewhere"), {}, "hook being 'elsewhere' and not 'output of the layer'"),
+        (bound(norm="layernormed"), {}, "norm being 'layernormed'"),
+        (bound(shown="zzz"), {}, "shown being 'zzz' and not 'text' or 'message'"),
         ({"bound": "[" * 100_000}, {}, "bound in its header is no JSON"),
         ({"figures": '{"x": NaN}'}, {}, "figures in its header is no JSON"),
+        ({"figures": '{"x": 1e999}'}, {}, "figures in its header is no JSON"),
         ({"figures": "[1]"}, {}, "figures in its header is no table"),
         ({"figures": "x" * (1 << 21)}, {}, "longer than any"),
         ({}, {"directions": np.full((2, 3), np.nan, np.float32)}, "directions holds infinities"),
@@ -92,6 +103,7 @@ def _changed(path: Path, head: dict[str, str | None], arrays: dict[str, Any]) ->
         ({}, {"norms": None}, "lacks 'norms'"),
         ({}, {"more": np.ones(2, np.float32)}, "holds something else, 'more'"),
         ({}, {"bias": np.ones(1 << 18, np.float32)}, "no model's states"),
+        ({}, {"centre": np.ones((1 << 12, (1 << 12) + 1), np.float32)}, "no model's states"),
     ],
 )
 def test_what_is_no_concept_is_one_sentence(
@@ -133,9 +145,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_concept_of_another_model_is_refused() -> None:
     concept: Concept = made()
-    check_fits(concept, "m", concept.bound.fingerprint)
+    of = concept.bound
+    check_fits(concept, "m", of.fingerprint)
+    check_fits(concept, "m", of.fingerprint, (of.tokenizer, of.template, of.bos))
     with pytest.raises(UserError, match=r"was made for tiny .*: its template is another"):
-        check_fits(concept, "m", "0" * 16, "template")
+        check_fits(concept, "m", "0" * 16, (of.tokenizer, "other", of.bos))
+    with pytest.raises(UserError, match=r"its token before a text \(BOS\) is another"):
+        check_fits(concept, "m", of.fingerprint, (of.tokenizer, of.template, not of.bos))
 
 
 def test_a_vector_is_the_step_seen_from_outside() -> None:

@@ -12,6 +12,7 @@ import planted_states
 from made_concepts import made
 from selfcorrect.concepts import write
 from selfcorrect.concepts.data import bundled
+from selfcorrect.concepts.file import HOOKS
 from selfcorrect.concepts.make import at_site, cached, stored
 from selfcorrect.errors import UserError
 
@@ -19,13 +20,15 @@ from selfcorrect.errors import UserError
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: Any) -> Any:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "selfcorrect" / "concepts").mkdir(parents=True)
     return planted_states.PlantedStates()
 
 
 def _ours(model: Any, site: str = "residual", seed: int = 0) -> Any:
     """As if trained on the package's own texts."""
     data = bundled("correct").fingerprint
-    bound = replace(made().bound, fingerprint=model.fingerprint, data=data, seed=seed)
+    known = {"fingerprint": model.fingerprint, "data": data, "seed": seed}
+    bound = replace(made().bound, hook=HOOKS[site], **known)
     return made(name="correct", site=site, bound=bound)
 
 
@@ -59,7 +62,7 @@ def test_texts_of_ones_own_are_asked_for(model: Any) -> None:
     concept = made(name="mine", bound=replace(made().bound, fingerprint=model.fingerprint))
     with pytest.raises(UserError, match="concept train mine --site mlp, or leave that site out"):
         at_site(concept, model, "mlp")
-    theirs = replace(concept, site="mlp")
+    theirs = replace(concept, site="mlp", bound=replace(concept.bound, hook=HOOKS["mlp"]))
     write(theirs, cached("mine", model.fingerprint, "mlp"))
     assert at_site(concept, model, "mlp").site == "mlp"
     write(replace(theirs, bound=replace(theirs.bound, data="e" * 16)),

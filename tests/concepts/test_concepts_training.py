@@ -47,7 +47,8 @@ def test_what_is_planted_is_found_in_its_layer(kind: str) -> None:
     assert told["nested"]["auroc"] > 0.95
     assert concept.vector(2) @ PlantedStates().direction > 0.9
     assert [set(each) for each in told["layers"]] == [
-        {"layer", "auroc", "low", "high", "shuffled", "masked"}
+        {"layer", "auroc", "low", "high", "masked", "masked_low", "masked_high"}
+        | {"shuffled", "shuffled_least", "shuffled_most"}
     ] * LAYERS
     for each in told["layers"]:
         assert each["low"] < each["auroc"] < each["high"]
@@ -78,11 +79,11 @@ def no_words(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_is_found_where_nothing_is() -> None:
     """The layer is chosen inside, so that the best of several is no news."""
     held = []
-    for seed in range(6):
+    for seed in range(4):
         texts = Texts([Labelled(f"{seed} {i}", i % 2, f"{i}") for i in range(100)], "noise")
         told = _train({}, texts, seed=seed).figures["nested"]
         held.append(told["low"] <= 0.5 <= told["high"])
-    assert sum(held) >= 5
+    assert sum(held) >= 3
 
 
 def test_a_probe_that_reads_a_word_is_shown_for_what_it_is() -> None:

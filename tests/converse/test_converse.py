@@ -153,16 +153,16 @@ def test_arms_together_give_what_each_gives_alone(name: str, task: Any) -> None:
     together = converse(
         model,
         task,
-        task.examples()[:3],
+        task.examples()[:2],
         arms,
         seed=1,
         on_round=lambda arm, number, rows: heard.append((arm, number, len(rows))),
     )
-    assert sorted(heard) == sorted((a.name, k + 1, 3) for a in arms for k in range(a.rounds))
+    assert sorted(heard) == sorted((a.name, k + 1, 2) for a in arms for k in range(a.rounds))
     for arm in arms:
-        alone = converse(model, task, task.examples()[:3], [arm], seed=1)[arm.name]
+        alone = converse(model, task, task.examples()[:2], [arm], seed=1)[arm.name]
         assert [(r["example"], r["round"]) for r in alone] == [
-            (str(e), k + 1) for e in range(3) for k in range(arm.rounds)
+            (str(e), k + 1) for e in range(2) for k in range(arm.rounds)
         ]
         for mine, theirs in zip(together[arm.name], alone, strict=True):
             for key in set(mine) - COUNTS:

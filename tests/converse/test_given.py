@@ -61,19 +61,20 @@ prefill = "{answer_prefill}"
 """
 
 
-@pytest.mark.parametrize("strategy", ["intrinsic", "reasons"])
+@pytest.mark.parametrize(("strategy", "rounds"), [("intrinsic", 3), ("reasons", 2)])
 def test_it_finds_what_the_run_that_held_them_found(
-    smollm2: Any, strategy: str, tmp_path: Path
+    smollm2: Any, strategy: str, rounds: int, tmp_path: Path
 ) -> None:
     if strategy == "reasons":
         path = tmp_path / "reasons.toml"
         path.write_text(REASONS)
         strategy = str(path)
     held = sc.run(
-        smollm2, "sample", strategy, rounds=3, limit=4, out=tmp_path, controls=False, progress=False
-    )
+        smollm2, "sample", strategy, rounds=rounds, limit=2, out=tmp_path, controls=False,
+        progress=False,
+    )  # fmt: skip
     file = tmp_path / "d.jsonl"
-    assert to_jsonl(held, file, replace=False, dialogues=True) == 4
+    assert to_jsonl(held, file, replace=False, dialogues=True) == 2
     found = sc.measure(file, smollm2, out=tmp_path / "measured", progress=False)
     a = held.records.sort("example", "round")
     b = found.records.sort("example", "round")

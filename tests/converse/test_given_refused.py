@@ -151,7 +151,7 @@ def test_what_is_no_one_list_of_messages_is_not_exported(
     path = tmp_path / "own.toml"
     path.write_text(strategy)
     run = sc.run(
-        smollm2, "sample", path, rounds=3, limit=3, out=tmp_path, controls=False, progress=False
+        smollm2, "sample", path, rounds=3, limit=1, out=tmp_path, controls=False, progress=False
     )
     sentence = refused("export", run.folder, "--jsonl", tmp_path / "x.jsonl", "--dialogues")
     assert says in sentence

@@ -87,6 +87,8 @@ def test_nobody_asks_whether_a_model_can() -> None:
     for file in SOURCE.rglob("*.py"):
         text = file.read_text()
         assert not re.search(r"\b(model|conversation)\..*ignore\[attr-defined\]", text), file
+        if "hasattr" not in text and "getattr" not in text:
+            continue
         functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]
         for function in functions:
             for call in ast.walk(function):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -227,18 +225,15 @@ def test_damaged_notes_of_times_are_left_out(tmp_path: Path) -> None:
     assert [(t.seconds, t.encoded) for t in _timings(tmp_path)] == [(2.5, 7)]
 
 
-def test_no_weights_are_loaded_and_no_network_is_built() -> None:
-    """In a process of its own, as torch and the fixture's model are loaded here."""
-    code = (
-        "import sys, transformers;"
-        "transformers.PreTrainedModel.__init__ = None;"
-        "from selfcorrect.cli import main;"
-        "main(['preview', '--limit', '1', '--rounds', '2', '--out', 'nowhere'])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+def test_no_weights_are_loaded_and_no_network_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    import transformers
+
+    monkeypatch.setattr(transformers.PreTrainedModel, "__init__", None)
+    args = ["preview", "--limit", "1", "--rounds", "2", "--out", "nowhere"]
+    done = CliRunner().invoke(app, args, catch_exceptions=False)
     if "not installed" in done.stderr:
         pytest.skip("the bundled model is not here")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "round 2: prompt of at most" in done.stdout
     assert "GFLOP/s" in done.stdout
 

@@ -185,6 +185,26 @@ def test_it_opens_without_complaint_network_or_sideways_scrolling(
 TAGS = "[...document.querySelectorAll('body *:not(svg *)')].map((e) => e.tagName).join()"
 
 
+@pytest.mark.parametrize("width", [1088, 1300])
+def test_a_table_of_intervals_has_the_whole_width(
+    tmp_path: Path, started: Chromium, width: int
+) -> None:
+    """As that of a steering study: five columns of which each fits, and all of them don't."""
+    cells = ["+.079 [.068, .089]", "[−.112, .111]", ".026", "−.079 [−.168, −.089]"]
+    heads = ["dose", "odd: the effect", "other directions", "p", "even: damage"]
+    rows = [[f"probability of the right option, ±.{n}", *cells] for n in (20, 40)]
+    few = Table("Few", ["", "this model"], [["answers read", ".900 [.801, .933]"]])
+    sheet = Sheet("T", "q", ["f"], [Section("s", [], [Table("Doses", heads, rows), few, few])])
+    file = tmp_path / "sheet.html"
+    file.write_text(page(sheet), "utf-8")
+    with opened(started, file, width=width) as shown:
+        found = shown.page.evaluate(
+            "[...document.querySelectorAll('.wide')].map(e => [e.scrollWidth, e.clientWidth])"
+        )
+    assert [needed <= there for needed, there in found] == [True] * 3
+    assert found[0][1] > 1.5 * found[1][1]
+
+
 def test_findings_tables_and_settings_stand(tmp_path: Path, started: Chromium) -> None:
     file = tmp_path / "sheet.html"
     file.write_text(page(made()), encoding="utf-8")

@@ -52,9 +52,10 @@ def test_the_names_of_all_concepts_and_where_they_are_needed() -> None:
 @pytest.mark.parametrize(
     ("text", "table"),
     [
-        ("kind:4", {"concept": "kind", "alpha": 4.0, "at": "transcript"}),
+        ("kind:4", {"concept": "kind", "alpha": 4.0}),
+        ("kind:4:transcript", {"concept": "kind", "alpha": 4.0, "at": "transcript"}),
         ("kind:-.5:reply", {"concept": "kind", "alpha": -0.5, "at": "reply"}),
-        ("k:1e2@all", {"concept": "k", "alpha": 100.0, "layers": "all", "at": "transcript"}),
+        ("k:1e2@all", {"concept": "k", "alpha": 100.0, "layers": "all"}),
         ("k:4@chosen:reply", {"concept": "k", "alpha": 4.0, "layers": "chosen", "at": "reply"}),
         ("k:4@3,12:reply", {"concept": "k", "alpha": 4.0, "layers": [3, 12], "at": "reply"}),
     ],
@@ -65,7 +66,8 @@ def test_a_steer_in_one_text(text: str, table: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(
     "text", ["", "kind", "kind:", "kind:x", ":4", "a b:4", "kind:4@", "kind:4@1,", "kind:4@x",
-             "kind:4:later", "kind:nan", "kind:inf", "kind:4@2,2", "kind:4@-1"],
+             "kind:4:later", "kind:nan", "kind:inf", "kind:4@2,2", "kind:4@-1", "kind:1_0",
+             "kind:٣", "kind:4@1_0", "kind:4@٣"],
 )  # fmt: skip
 def test_another_text_is_one_sentence(text: str) -> None:
     with pytest.raises(UserError, match=r"a steer is NAME:ALPHA|steer\.\w+ must be"):

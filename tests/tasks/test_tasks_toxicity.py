@@ -105,7 +105,6 @@ def test_appended_is_the_earlier_text_with_more_behind(
     assert grade.outcome is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reply", "text"),
     [
@@ -126,6 +125,7 @@ def test_a_beginning_that_is_repeated_is_not_the_models(
     assert (answer.problem, answer.text) == ((None, text) if text else ("empty", ""))
 
 
+@pytest.mark.slow
 def test_a_run_is_graded_and_says_by_whom(smollm2: Any, tmp_path: Path) -> None:
     pytest.importorskip("profanity_check")
     run = sc.run(

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from selfcorrect.cli import options as o
 from selfcorrect.concepts.file import Concept
-from selfcorrect.text import visible
+from selfcorrect.text import clipped, visible
 
 group = typer.Typer(
     help="Concepts: directions in a model's hidden states.",
@@ -92,6 +92,15 @@ def train(
             show_default=False,
         ),
     ] = None,
+    in_place: Annotated[
+        str,
+        typer.Option(
+            metavar="WORD",
+            help="What they are replaced by: a word that the model knows and that says nothing; "
+            "the default is thing (of planted:mixture table).",
+            show_default=False,
+        ),
+    ] = "",
     limit: Annotated[
         int | None, typer.Option(metavar="N", help="At most so many texts.", show_default=False)
     ] = None,
@@ -120,6 +129,7 @@ def train(
             shown=shown,
             label=label,
             words=words,
+            in_place=in_place,
             limit=limit,
             seed=seed,
             dtype=dtype or "auto",
@@ -159,15 +169,18 @@ def compare(
         typer.echo(json.dumps(table, indent=2, allow_nan=False))
         return
     names = [f"{visible(table[k]['name'])} ({table[k]['kind']})" for k in ("a", "b")]
-    grid = _grid("layer", "cosine", "95 % of random pairs", "p")
+    grid = _grid("layer", "cosine", "95 % of random pairs", "p", "p, Holm")
     for each in table["layers"]:
         chance = f"{each['random_low']:+.3f} to {each['random_high']:+.3f}"
-        grid.add_row(str(each["layer"]), f"{each['cosine']:+.3f}", chance, f"{each['p']:.3f}")
+        cells = (f"{each['cosine']:+.3f}", chance, f"{each['p']:.3f}", f"{each['p_holm']:.3f}")
+        grid.add_row(str(each["layer"]), *cells)
     Console().print(grid)
     typer.echo(
         f"{names[0]} and {names[1]}: the cosine of their directions in the model's own states, and "
-        f"those of {table['pairs']:,} random pairs. States share directions, so that two concepts "
-        "of one model may be alike without having to do with each other."
+        f"those of {table['pairs']:,} random pairs. p is the share of random pairs as far from 0; "
+        f"Holm's is for all {len(table['layers'])} layers together. States share "
+        "directions, so that two concepts of one model may be alike without having to do with each "
+        "other."
     )
 
 
@@ -217,14 +230,15 @@ def import_(
     """
     from selfcorrect import models
     from selfcorrect.concepts import control_vectors
-    from selfcorrect.concepts.file import moved, write
-    from selfcorrect.concepts.make import cached
+    from selfcorrect.concepts.file import is_concept
+    from selfcorrect.concepts.make import kept
+    from selfcorrect.places import new_file
 
+    if out is not None:  # before the model is opened
+        new_file(out, "a concept's", is_concept)
     opened = models.load(model or "smollm2", dtype or "auto", device or "auto")
     made = control_vectors.load(gguf, name, opened, layer)
-    place = cached(name, opened.fingerprint) if out is None else out.expanduser()
-    write(made, place)
-    _show(moved(made, place), as_json=False)
+    _show(kept(made, out), as_json=False)
 
 
 def _found(concept: str, model: str | None) -> Concept:
@@ -281,23 +295,26 @@ def _show(concept: Concept, as_json: bool) -> None:
         return
     told = concept.figures
     if "layers" in told:
-        grid = _grid("layer", "AUROC [95 %]", "masked", "shuffled")
+        grid = _grid("layer", "AUROC [95 %]", "masked [95 %]", "shuffled (least to most)")
         for each in told["layers"]:
             mark = "*" if each["layer"] == concept.layer else ""
-            grid.add_row(
-                f"{mark}{each['layer']}", _interval(each), _short(each["masked"]),
-                _short(each["shuffled"]),
-            )  # fmt: skip
+            masked = _ends(each["masked"], each.get("masked_low"), each.get("masked_high"))
+            least, most = each.get("shuffled_least"), each.get("shuffled_most")
+            shuffled = _short(each["shuffled"])
+            if least is not None and most is not None:
+                shuffled += f" ({_short(least)} to {_short(most)})"
+            grid.add_row(f"{mark}{each['layer']}", _interval(each), masked, shuffled)
         Console().print(grid)
     for line in _lines(concept):
-        typer.echo(visible(line))
+        typer.echo(visible(clipped(line)))
 
 
 def _lines(concept: Concept) -> list[str]:
     told, bound = concept.figures, concept.bound
     lines = [
         f"{concept.name} ({concept.kind}), {concept.site} states of {bound.model} "
-        f"({bound.fingerprint}), layer {concept.layer} of {concept.layers} chosen (*)."
+        f"({bound.fingerprint}), layer {concept.layer} chosen (*); layers are counted from 0 to "
+        f"{concept.layers - 1}."
     ]
     if "imported" in told:
         lines.append(f"Imported from {told['imported']['file']}: {told['imported']['unknown']}.")
@@ -307,8 +324,13 @@ def _lines(concept: Concept) -> list[str]:
         lines += [
             f"With the layer chosen inside: AUROC {_interval(nested)}; {of}.",
             f"Words alone (TF-IDF on the same parts): AUROC {_interval(words)}.",
-            f"masked: the same texts with {told['in_place']!r} in place of the concept's own words"
-            + (" (yours)" if told["words_given"] else f" ({', '.join(told['words'][:8])}, …)")
+            f"masked: the same texts with {told['in_place']!r} in place of "
+            + (
+                "your words"
+                if told["words_given"]
+                else "the words that a model of words weighs most "
+                f"({', '.join(told['words'][:8])}, …)"
+            )
             + f"; shuffled: probes made from shuffled labels, mean of {told['shuffles']}.",
             f"Texts: {data['about']}"
             + (
@@ -323,8 +345,12 @@ def _lines(concept: Concept) -> list[str]:
 def _interval(e: dict[str, Any]) -> str:
     if e["auroc"] is None:
         return "–"
-    ends = "" if e["low"] is None else f" [{_short(e['low'])}, {_short(e['high'])}]"
-    return _short(e["auroc"]) + ends
+    return _ends(e["auroc"], e["low"], e["high"])
+
+
+def _ends(value: float | None, low: float | None, high: float | None) -> str:
+    ends = "" if low is None or high is None else f" [{_short(low)}, {_short(high)}]"
+    return _short(value) + ends
 
 
 def _short(value: float | None) -> str:

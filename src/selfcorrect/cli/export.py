@@ -13,6 +13,7 @@ import polars as pl
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import inline
+from selfcorrect.places import new_file
 from selfcorrect.runs import Run
 from selfcorrect.tasks.lettered.letters import LETTERS
 
@@ -35,11 +36,9 @@ def to_jsonl(run: Run, path: Path, *, replace: bool, dialogues: bool = False) ->
         UserError: the file is there already, or can't be written; a dialogue that isn't one list
             of messages with an answer in every round.
     """
-    path = path.expanduser()
+    path = new_file(path, "a new file", lambda _: True)
     if path.exists() and not replace:
         raise UserError(f"{path} exists already: give another name, or --force to replace it.")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: give the name of a file in it.")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     lines = 0
     try:

@@ -28,6 +28,14 @@ class Shared:
     key: str | None = None
     default: Any = None
 
+    def flag(self, name: str) -> str:
+        """How the option is written: ``--concept`` for ``concepts``."""
+        infos = getattr(self.annotation, "__metadata__", ())
+        # typer takes a flag that stands first for the default
+        words = (word for info in infos for word in (info.default, *(info.param_decls or ())))
+        usual = f"--{name.replace('_', '-')}"
+        return next((w for w in words if isinstance(w, str) and w.startswith("--")), usual)
+
     def parameter(self, name: str) -> inspect.Parameter:
         """A parameter of a command's function."""
         keyword = inspect.Parameter.KEYWORD_ONLY

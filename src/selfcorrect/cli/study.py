@@ -85,24 +85,34 @@ def parameters(options: Sequence[Option]) -> list[inspect.Parameter]:
     return made
 
 
-def command_line(name: str, given: Mapping[str, Any]) -> str:
+def command_line(
+    name: str, given: Mapping[str, Any], options: Mapping[str, Shared] = SHARED
+) -> str:
     """The command line that does the same again.
 
     Args:
         name: of the command, with its arguments.
         given: the values of its options; flags go to the end.
+        options: those of them whose flags may have other names.
     """
     words, flags = [f"selfcorrect {name}"], []
     for key, value in given.items():
-        flag = f"--{key.replace('_', '-')}"
+        flag = options[key].flag(key) if key in options else f"--{key.replace('_', '-')}"
         if value is None or value is False:
             continue
         if value is True:
             flags.append(flag)
-        else:
-            each = value if isinstance(value, list) else [value]
-            words += [f"{flag} {shlex.quote(str(one))}" for one in each]
+            continue
+        for one in map(str, value if isinstance(value, list) else [value]):
+            # a value that looks like an option is taken for one, unless it is attached
+            words.append(shlex.quote(f"{flag}={one}") if one.startswith("-") else
+                         f"{flag} {shlex.quote(one)}")  # fmt: skip
     return " ".join([*words, *flags])
+
+
+def _placed(out: Path) -> dict[str, str]:
+    """The folder of the runs, where it isn't the usual one."""
+    return {} if str(out) == "runs" else {"out": str(out)}
 
 
 def execute(name: str, settings: Settings, command: str, *, as_json: bool, **how: Any) -> None:
@@ -130,7 +140,7 @@ def _without(name: str, study: Study) -> tuple[Callable[..., None], list[inspect
     """The command of a study that needs no runs."""
 
     def command(*, as_json: bool, out: Path, **given: Any) -> None:
-        line = command_line(f"study {name}", given)
+        line = command_line(f"study {name}", {**given, **_placed(out)})
         execute(name, given, line, as_json=as_json, out=out)
 
     return command, [*parameters(study.options), *_ends()]
@@ -153,13 +163,13 @@ def _with_runs(name: str, study: Study) -> tuple[Callable[..., None], list[inspe
             settings = _settings_alone(
                 study, Chosen(settings_of_spec, values).settings, given, values
             )
-            line = command_line(f"study {name}", {"of": of, **settings})
+            line = command_line(f"study {name}", {"of": of, **settings, **_placed(out)})
             execute(name, settings, line, as_json=as_json, runs={study.on_one_run: run},
                     folder=run.folder)  # fmt: skip
             return
         words = shlex.join(["study", name, *(given or ())])
         said = {key: value for key, value in values.items() if key not in WORK}
-        line = command_line(words, said)
+        line = command_line(words, {**said, **_placed(out)})
         chosen = Chosen(settings_of_spec, values)
         spec = spec_from(given, chosen.settings)
         settings = {

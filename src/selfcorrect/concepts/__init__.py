@@ -47,6 +47,7 @@ def train(
     shown: str = "",
     label: str | None = None,
     words: str | Path | None = None,
+    in_place: str = "",
     limit: int | None = None,
     seed: int = 0,
     dtype: str = "auto",
@@ -68,6 +69,8 @@ def train(
             models); ``message``: as the user's message, read before the reply.
         label: the field of ``data`` that holds the label.
         words: a file of the concept's own words, one a line.
+        in_place: what they are replaced by, a word that the model knows; by default *thing* (of
+            ``planted:mixture`` *table*).
         limit: at most so many texts.
         seed: of the parts and of whatever is drawn.
         dtype, device: of a model given by its name.
@@ -90,6 +93,7 @@ def train(
         shown=shown,
         label=label,
         words=words,
+        in_place=in_place,
         limit=limit,
         seed=seed,
         dtype=dtype,

@@ -8,6 +8,7 @@ import numpy as np
 
 from selfcorrect.concepts.file import Concept
 from selfcorrect.errors import UserError
+from selfcorrect.measures.paired import holm
 
 #: So many pairs of random directions show what cosines chance gives.
 PAIRS = 1000
@@ -21,7 +22,8 @@ def compare(a: Concept, b: Concept, *, seed: int = 0) -> dict[str, Any]:
         seed: of the random pairs.
 
     Returns:
-        ``{"a", "b", "pairs", "layers": [{"layer", "cosine", "random_low", "random_high", "p"}]}``:
+        ``{"a", "b", "pairs", "layers": [{"layer", "cosine", "random_low", "random_high", "p",
+        "p_holm"}]}``:
         between ``random_low`` and ``random_high`` lie 95 % of the cosines of random pairs of as
         many numbers; ``p`` is the share of them at least as far from 0, this one counted too.
 
@@ -40,7 +42,7 @@ def compare(a: Concept, b: Concept, *, seed: int = 0) -> dict[str, Any]:
             )
     random = _random(a.hidden, seed)
     low, high = np.quantile(random, [0.025, 0.975])
-    found = []
+    found: list[dict[str, Any]] = []
     for layer in sorted({*a.there} & {*b.there}):
         cosine = float(a.vector(layer).astype(np.float64) @ b.vector(layer))
         beyond = int((np.abs(random) >= abs(cosine)).sum())
@@ -53,6 +55,9 @@ def compare(a: Concept, b: Concept, *, seed: int = 0) -> dict[str, Any]:
                 "p": (beyond + 1) / (PAIRS + 1),
             }
         )
+    adjusted = holm([row["p"] for row in found])
+    for row, p in zip(found, adjusted.tolist(), strict=True):
+        row["p_holm"] = p
     told = {"a": a, "b": b}
     return {
         **{k: {"name": c.name, "kind": c.kind, "layer": c.layer} for k, c in told.items()},

@@ -6,19 +6,27 @@ none of layer 0. Nothing in such a file says of which weights, texts or kind the
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from selfcorrect.concepts.data import bundled
-from selfcorrect.concepts.file import Concept, check_name
+from selfcorrect.concepts.file import Concept
+from selfcorrect.concepts.names import check_name
 from selfcorrect.concepts.states import ReadsTexts, bound_to, states_of
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Model
+from selfcorrect.models.local.gguf_header import check_header
+from selfcorrect.places import new_file
 
 ARCHITECTURE = "controlvector"
+#: What a control vector may hold: few settings, short lists, a tensor a layer.
+_MOST_KEYS, _MOST_ELEMENTS, _MOST_LAYERS = 100, 10_000, 4_096
+_MOST_BYTES = 1 << 28
 _DIRECTION = re.compile(r"direction\.(\d{1,5})")
 #: The texts that tell where the states of a model lie, and how long they are.
 _REFERENCE = "correct"
@@ -50,10 +58,10 @@ def export(concept: Concept, path: Path, hint: str) -> int:
     there = [layer for layer in concept.there if layer > 0]
     if not there:
         raise UserError(f"the concept {concept.name} has no direction beyond layer 0.")
-    if path.exists():
-        raise UserError(f"{path} is there already; give another file.")
+    place = new_file(path, "a control vector")
+    part = place.with_name(f"{place.name}.{os.getpid()}.part")
     try:
-        writer = gguf.GGUFWriter(str(path), ARCHITECTURE)
+        writer = gguf.GGUFWriter(str(part), ARCHITECTURE)
         writer.add_string(f"{ARCHITECTURE}.model_hint", hint)
         writer.add_uint32(f"{ARCHITECTURE}.layer_count", len(there))
         for layer in there:
@@ -62,8 +70,12 @@ def export(concept: Concept, path: Path, hint: str) -> int:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
+        part.replace(place)
     except OSError as error:
         raise UserError(f"{path} can't be written: {error.strerror or error}.") from None
+    finally:
+        with suppress(OSError):
+            part.unlink()
     return len(there)
 
 
@@ -86,6 +98,8 @@ def load(path: str | Path, name: str, model: Model, layer: int | None = None) ->
     path = Path(path).expanduser()
     if not path.is_file():
         raise UserError(f"there is no file {path}; give a control vector in GGUF.")
+    if path.stat().st_size > _MOST_BYTES:
+        raise UserError(f"{path} is too large to be a control vector.")
     found, hint = _read(path)
     model.check_states()
     if not isinstance(model, ReadsTexts):
@@ -134,6 +148,7 @@ def _read(path: Path) -> tuple[dict[int, Any], str]:
     """The directions by layer, and the model's hint."""
     import gguf
 
+    check_header(path, keys=_MOST_KEYS, elements=_MOST_ELEMENTS, tensors=_MOST_LAYERS)
     try:
         read = gguf.GGUFReader(path)
         kind = _text(read, "general.architecture")

@@ -22,10 +22,12 @@ BUNDLED: Mapping[str, str] = {
 }
 #: What a concept's own words are replaced by: a word that fits many sentences and says nothing.
 IN_PLACE = "thing"
+#: The same for planted:mixture, which knows few words.
+OF_PLANTED = "table"
 #: Of texts that only one model understands: how they are shown, what the reply to each begins with,
 #: and a word in place of others.
-_OF_A_MODEL = {"planted": ("message", "I choose (", "table")}
-_LABELS = {"true": 1, "yes": 1, "1": 1, "false": 0, "no": 0, "0": 0}
+_OF_A_MODEL = {"planted": ("message", "I choose (", OF_PLANTED)}
+_LABELS = {"true": 1, "yes": 1, "1": 1, "1.0": 1, "false": 0, "no": 0, "0": 0, "0.0": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Texts:
         about: where they come from, a phrase.
         left_out: so many texts of the file aren't among them.
         why: for what reason, a phrase; empty where all are.
-        shown: how they have to be shown (:data:`selfcorrect.concepts.states.SHOWN`); "" is as
+        shown: how they have to be shown (:data:`selfcorrect.concepts.file.SHOWN`); "" is as
             the model can.
         prefill: what the reply begins with, where they are shown as messages.
         in_place: what a concept's own words are replaced by.
@@ -123,11 +125,21 @@ def from_file(
 
 
 def balanced(items: Sequence[Labelled], about: str, limit: int | None, seed: int) -> Texts:
-    """As many texts of one label as of the other, at most ``limit`` together.
+    """As many texts of one label as of the other, at most ``limit`` together; a text that has both
+    labels is left out wherever it stands.
 
     Raises:
-        UserError: all have the same label, or all are the same text.
+        UserError: all have the same label, all have both, or all are the same text.
     """
+    if len(items) > 1 and len({_plain(item.text) for item in items}) == 1:
+        raise UserError(f"{about}: all {len(items):,} texts are the same; give different ones.")
+    given, both = len(items), _of_both_labels(items)
+    items = [item for item in items if _plain(item.text) not in both]
+    if both and not items:
+        raise UserError(
+            f"{about}: all {given:,} texts have both labels, once each or more; say of each text "
+            "whether it has the concept."
+        )
     sides = [[i for i, item in enumerate(items) if item.label == side] for side in (0, 1)]
     if not all(sides):
         there = "none" if not items else "only " + ("true" if sides[1] else "false")
@@ -135,8 +147,6 @@ def balanced(items: Sequence[Labelled], about: str, limit: int | None, seed: int
             f"{about}: of the {len(items):,} texts the labels are {there}; a concept needs texts "
             "that have it and texts that don't."
         )
-    if len({_plain(item.text) for item in items}) == 1:
-        raise UserError(f"{about}: all {len(items):,} texts are the same; give different ones.")
     each = min(map(len, sides))
     each = each if limit is None else min(each, max(1, limit // 2))
     kept = sorted(
@@ -144,10 +154,20 @@ def balanced(items: Sequence[Labelled], about: str, limit: int | None, seed: int
         for side in sides
         for at in sorted(side, key=lambda i: draw(seed, "text", items[i].text, str(i)))[:each]
     )
-    out = len(items) - len(kept)
-    why = "so that there are as many of one label as of the other"
-    why = why if limit is None or 2 * min(map(len, sides)) <= limit else f"at most {limit:,}"
-    return Texts([items[i] for i in kept], about, out, why if out else "")
+    why = []
+    if given > len(items):
+        why.append(f"{given - len(items):,} of them as their text has both labels")
+    if len(items) > len(kept):
+        less = limit is not None and 2 * min(map(len, sides)) > limit
+        alike_many = "so that there are as many of one label as of the other"
+        why.append(f"{f'at most {limit:,}, ' if less else ''}{alike_many}")
+    return Texts([items[i] for i in kept], about, given - len(kept), "; ".join(why))
+
+
+def _of_both_labels(items: Sequence[Labelled]) -> set[str]:
+    """Texts of which it is said that they have the concept, and that they don't."""
+    said = {(_plain(item.text), item.label) for item in items}
+    return {text for text, label in said if (text, 1 - label) in said}
 
 
 def _read(path: Path, name: str, label: str | None) -> list[Labelled]:

@@ -7,7 +7,11 @@ nothing in it is ever run. Whatever is read is checked, as it may come from some
 from __future__ import annotations
 
 import json
+import math
+import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -16,7 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from selfcorrect.concepts.figures import wrong
+from selfcorrect.concepts.names import check_name
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.places import new_file
 
 Floats = NDArray[np.float32]
 
@@ -31,8 +38,15 @@ HOOKS = {
     "mlp": "output of the layer's MLP block",
 }
 NORM = "none: before the model's last norm"
+#: How labelled texts are shown: by themselves, without a template, and read at their last token; or
+#: as the user's message, and read at the last token before the reply.
+SHOWN = ("text", "message")
 _MOST_LAYERS, _MOST_HIDDEN, _MOST_TEXT = 1 << 12, 1 << 17, 1 << 20
-_MOST_BYTES = 1 << 32
+#: Of layers × numbers of a state: above any model's, and what is read of a file stays small.
+_MOST_NUMBERS = 1 << 24
+_MOST_BYTES = 4 * 4 * _MOST_NUMBERS
+#: Of a text in the header that isn't a table.
+_MOST_NAMED = 1_000
 _ARRAYS = ("directions", "centre", "scale", "bias", "norms")
 
 
@@ -140,14 +154,28 @@ def _layers_told(there: tuple[int, ...]) -> str:
     return f"it has layers {there[0]} to {there[-1]}" if there else "it has none at all"
 
 
-def write(concept: Concept, path: Path) -> None:
-    """Write a concept's file; what lay there is replaced at once.
+def is_concept(path: Path) -> bool:
+    """Whether a file says that it is a concept's, of whatever version."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            said: str = (file.metadata() or {}).get("format", "")
+    except (SafetensorError, OSError):
+        return False
+    return said.startswith(FORMAT.rstrip("0123456789"))
+
+
+def write(concept: Concept, path: str | Path) -> None:
+    """Write a concept's file, whole or not at all, and the folder that it lies in; an older
+    concept's is replaced.
 
     Raises:
-        UserError: the place can't be written to.
+        UserError: something else lies there, or the place can't be written to.
     """
     from safetensors.numpy import save
 
+    place = new_file(path, "a concept's", is_concept, in_new=True)
     head = {
         "format": FORMAT,
         "name": concept.name,
@@ -158,16 +186,19 @@ def write(concept: Concept, path: Path) -> None:
         "figures": json.dumps(concept.figures, sort_keys=True, allow_nan=False),
     }
     arrays = {n: np.ascontiguousarray(getattr(concept, n), dtype=np.float32) for n in _ARRAYS}
-    part = path.with_name(path.name + ".part")
+    part = place.with_name(f"{place.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(save(arrays, head))
-        part.replace(path)
+        part.replace(place)
     except OSError as error:
         raise UserError(
             f"the concept can't be written to {path}: {error.strerror or error}; give another "
             "place with --out."
         ) from None
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 def read(path: str | Path) -> Concept:
@@ -222,7 +253,9 @@ def _opened(path: Path) -> tuple[dict[str, str], dict[str, Floats]]:
                         "expected; train it again."
                     )
                 shape = part.get_shape()
-                if len(shape) > 2 or max(shape, default=0) > _MOST_HIDDEN:
+                layers, hidden = (*shape, 0, 0)[:2]
+                large = max(layers, hidden) > _MOST_HIDDEN or layers * hidden > _MOST_NUMBERS
+                if len(shape) > 2 or large:
                     raise UserError(
                         f"the concept {path} has {name} of the shape {shape}, which no model's "
                         "states have; train it again."
@@ -257,7 +290,7 @@ def _checked(head: Mapping[str, str], arrays: Mapping[str, Floats], place: str) 
             f"it is of a kind that isn't known, {given!r:.40}: {nearest(given, known)}"
         )
     number = head.get("layer", "")
-    layer = int(number) if number.isdecimal() and len(number) < 6 else -1
+    layer = int(number) if re.fullmatch("[0-9]{1,5}", number) else -1
     if not 0 <= layer < len(directions):
         raise _WrongError(f"its layer is {number!r:.20}, and it has 0 to {len(directions) - 1}")
     if not np.any(directions[layer]):
@@ -265,32 +298,41 @@ def _checked(head: Mapping[str, str], arrays: Mapping[str, Floats], place: str) 
     name = head.get("name", "")
     check_name(name)
     figures = _json(head, "figures")
+    if told := wrong(figures, len(directions)):
+        raise _WrongError(told)
     return Concept(
         name=name,
         kind=kind,
         site=site,
         layer=layer,
         **{each: np.asarray(arrays[each]) for each in _ARRAYS},
-        bound=_bound(_json(head, "bound")),
+        bound=_bound(_json(head, "bound"), site),
         figures=figures,
         place=place,
     )
 
 
-def _bound(table: Mapping[str, Any]) -> Bound:
+def _bound(table: Mapping[str, Any], site: str) -> Bound:
     types = {name: bool if name == "bos" else int if name == "seed" else str for name in
              Bound.__dataclass_fields__}  # fmt: skip
     if set(table) != set(types):
         raise _WrongError("its header doesn't say to what it is bound")
     for name, kind in types.items():
-        if type(table[name]) is not kind:
+        if type(table[name]) is not kind or (kind is str and len(table[name]) > _MOST_NAMED):
             raise _WrongError(f"{name} in its header is {table[name]!r:.40}")
+    # what states are read and shown with is said in the file, and there is one way to do it
+    for name, known in (("hook", (HOOKS[site],)), ("norm", (NORM,)), ("shown", SHOWN)):
+        if table[name] not in known:
+            raise _WrongError(
+                f"its states were read otherwise than they are here, {name} being "
+                f"{table[name]!r:.40} and not {' or '.join(map(repr, known))}"
+            )
     return Bound(**table)
 
 
 def _json(head: Mapping[str, str], name: str) -> dict[str, Any]:
     try:
-        table = json.loads(head.get(name, ""), parse_constant=_no_constant)
+        table = json.loads(head.get(name, ""), parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         raise _WrongError(f"{name} in its header is no JSON") from None
     if not isinstance(table, dict):
@@ -302,42 +344,53 @@ def _no_constant(text: str) -> Any:
     raise ValueError(text)
 
 
-def check_name(name: str) -> str:
-    """A concept's name: letters, digits, ``-`` and ``_``, so that it can be a file's and a key.
-
-    Raises:
-        UserError: it isn't one.
-    """
-    plain = name.isascii() and name.replace("-", "a").replace("_", "a").isalnum()
-    if not plain or len(name) > 40:
-        raise UserError(
-            f"a concept's name has letters, digits, - and _ (at most 40), and {name!r:.60} is "
-            "none: choose another."
-        )
-    return name
+def _finite(text: str) -> float:
+    """1e999 is no number that could be written again."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
 
 
-def check_fits(concept: Concept, model: str, fingerprint: str, told: str = "") -> None:
+def check_fits(
+    concept: Concept, model: str, fingerprint: str, known: tuple[str, str, bool] | None = None
+) -> None:
     """Check that a concept was made for a model.
 
     Args:
         concept: the concept.
         model: the model's name.
         fingerprint: the model's.
-        told: which part of the model differs, where that is known: ``tokenizer`` or ``template``.
+        known: of its tokenizer and of its template the digest, and whether a token stands before
+            every text, where that is known.
 
     Raises:
         UserError: it was made for another one.
     """
-    if concept.bound.fingerprint == fingerprint:
+    bound = concept.bound
+    other = _other_part(bound, fingerprint, known)
+    if bound.fingerprint == fingerprint and not other:
         return
     where = f" ({concept.place})" if concept.place else ""
     raise UserError(
-        f"the concept {concept.name}{where} was made for {concept.bound.model} "
-        f"({concept.bound.fingerprint}), and {model} is {fingerprint}"
-        + (f": its {told} is another" if told else "")
+        f"the concept {concept.name}{where} was made for {bound.model:.80} "
+        f"({bound.fingerprint:.32}), and {model} is {fingerprint}"
+        + (f": its {other} is another" if other else "")
         + f"; train it again: selfcorrect concept train {concept.name} --model {model}."
     )
+
+
+def _other_part(bound: Bound, fingerprint: str, known: tuple[str, str, bool] | None) -> str:
+    """Which part of a model is another; a fingerprint that is the same is that of tokenizer and
+    template, too."""
+    if known is None:
+        return ""
+    tokenizer, template, bos = known
+    if bound.fingerprint != fingerprint:
+        if bound.tokenizer != tokenizer:
+            return "tokenizer"
+        if bound.template != template:
+            return "template"
+    return "token before a text (BOS)" if bound.bos != bos else ""
 
 
 def moved(concept: Concept, place: str | Path) -> Concept:

@@ -8,13 +8,24 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from selfcorrect.concepts.data import BUNDLED, Texts, balanced, bundled, from_file, statements
-from selfcorrect.concepts.file import ENDING, Concept, check_name, moved, read, write
+from selfcorrect.concepts.data import (
+    BUNDLED,
+    OF_PLANTED,
+    Texts,
+    balanced,
+    bundled,
+    from_file,
+    statements,
+)
+from selfcorrect.concepts.file import ENDING, Concept, is_concept, moved, read, write
+from selfcorrect.concepts.names import check_name
 from selfcorrect.concepts.training import Counted, train
 from selfcorrect.concepts.words import read_words
 from selfcorrect.errors import UserError
 from selfcorrect.models import load as open_model
 from selfcorrect.models.base import Model
+from selfcorrect.models.kinds import MIXTURE
+from selfcorrect.places import new_file
 
 _LOG = logging.getLogger("selfcorrect")
 
@@ -60,6 +71,7 @@ def make(
     shown: str = "",
     label: str | None = None,
     words: str | Path | None = None,
+    in_place: str = "",
     limit: int | None = None,
     seed: int = 0,
     dtype: str = "auto",
@@ -70,15 +82,33 @@ def make(
 ) -> Concept:
     """See :func:`selfcorrect.concepts.train`."""
     check_name(name)
+    if out is not None:  # before there is anything to lose
+        new_file(out, "a concept's", is_concept)
     texts = texts_of(name, data, kind, label=label, limit=limit, seed=seed)
+    texts = replace(texts, in_place=in_place or _in_place(model, texts))
     own = [] if words is None else read_words(words)
     served = {} if base_url is None else {"base_url": base_url}
     opened = open_model(model, dtype, device, **served) if isinstance(model, str) else model
     how = {"kind": kind, "site": site, "shown": shown}
     made = train(opened, name, texts, **how, words=own, seed=seed, counted=counted)
-    place = cached(name, opened.fingerprint, site) if out is None else Path(out).expanduser()
-    write(made, place)
-    return moved(made, place)
+    return kept(made, out)
+
+
+def kept(concept: Concept, out: str | Path | None) -> Concept:
+    """A concept that was made, written to a place, or where runs find it by its name.
+
+    Raises:
+        UserError: it can't be written there.
+    """
+    place = Path(out or cached(concept.name, concept.bound.fingerprint, concept.site)).expanduser()
+    write(concept, place)
+    return moved(concept, place)
+
+
+def _in_place(model: str | Model, texts: Texts) -> str:
+    """What the concept's own words are replaced by: a word that the model knows."""
+    name = model if isinstance(model, str) else model.name
+    return OF_PLANTED if name == MIXTURE else texts.in_place
 
 
 def cached(name: str, fingerprint: str, site: str = "residual") -> Path:

@@ -1,12 +1,27 @@
-"""Concepts as a spec names them: each by its name, perhaps with a file."""
+"""The names of concepts; and concepts as a spec names them: by name, perhaps with a file."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from selfcorrect.concepts.file import check_name
 from selfcorrect.errors import UserError
+
+
+def check_name(name: str) -> str:
+    """A concept's name: letters, digits, ``-`` and ``_``, so that it can be a file's and a key; an
+    option begins with ``-``, so no name does.
+
+    Raises:
+        UserError: it isn't one.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,39}", name):
+        raise UserError(
+            "a concept's name has letters, digits, - and _ (at most 40), and doesn't begin with -; "
+            f"{name!r:.60} is none: choose another."
+        )
+    return name
 
 
 def listed(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.concepts.file import HOOKS, NORM, Bound, Concept, check_fits
+from selfcorrect.concepts.file import HOOKS, NORM, SHOWN, Bound, Concept, check_fits
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import message
 from selfcorrect.models.base import Model, Request, Site
@@ -16,9 +16,6 @@ from selfcorrect.models.sites import BEFORE_ANSWER
 
 #: Tokens that are read of a text, from its beginning.
 MOST_TOKENS = 256
-#: How a text is shown: by itself, without a template, and read at its last token; or as the user's
-#: message, and read at the last token before the reply.
-SHOWN = ("text", "message")
 #: No model has so many layers.
 _MOST_LAYERS = 512
 _TOGETHER = 64
@@ -39,7 +36,7 @@ def check_shown(model: Model, shown: str) -> str:
 
     Args:
         model: an open model.
-        shown: one of :data:`SHOWN`; "" is the first that the model can.
+        shown: one of :data:`selfcorrect.concepts.file.SHOWN`; "" is the first that the model can.
 
     Raises:
         UserError: it has no states, or can't show texts so.
@@ -65,7 +62,7 @@ def states_of(
         model: an open model.
         texts: not empty.
         site: of which states.
-        shown: see :data:`SHOWN`.
+        shown: see :data:`selfcorrect.concepts.file.SHOWN`.
         prefill: what the reply to a message begins with.
 
     Raises:
@@ -166,18 +163,7 @@ def check_model(concept: Concept, model: Model) -> None:
         UserError: it was made for another one, or the model gives no states.
     """
     model.check_states()
-    told = ""
+    known = None
     if isinstance(model, ReadsTexts):
-        told = other_part(concept, (model.identity.tokenizer, model.identity.template))
-    check_fits(concept, model.name, model.fingerprint, told)
-
-
-def other_part(concept: Concept, known: tuple[str, str]) -> str:
-    """Which part of a model is another than the concept was made for, as far as can be told.
-
-    Args:
-        concept: the concept.
-        known: digests of the model's tokenizer and of its template.
-    """
-    pairs = (("tokenizer", concept.bound.tokenizer), ("template", concept.bound.template))
-    return next((name for (name, had), has in zip(pairs, known, strict=True) if had != has), "")
+        known = (model.identity.tokenizer, model.identity.template, model.identity.bos)
+    check_fits(concept, model.name, model.fingerprint, known)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.concepts.data import Texts, told
-from selfcorrect.concepts.file import KINDS, SITES, Concept, check_name
+from selfcorrect.concepts.file import KINDS, SITES, Concept
 from selfcorrect.concepts.folds import INNER, OUTER, Ints, area, folds
+from selfcorrect.concepts.names import check_name
 from selfcorrect.concepts.probes import ANCHORS, FITS, Fit
 from selfcorrect.concepts.states import bound_to, check_shown, states_of
 from selfcorrect.concepts.words import by_words, own_words, without
@@ -22,6 +23,8 @@ from selfcorrect.models.base import Model
 Floats = NDArray[np.float64]
 #: So often labels are shuffled.
 SHUFFLES = 3
+#: So much of a text is noted where it fixed the sign.
+_MOST_ANCHOR = 1_000
 #: Told how many steps of a training are done, and of how many.
 Counted = Callable[[int, int], None]
 
@@ -89,13 +92,19 @@ def train(
     judged = _judge(
         fit, states, hidden, labels, clusters, outer, seed, steps, by_labels=kind != "ccs"
     )
+    found = figures_of(judged, labels, clusters)
+    if all(row["auroc"] is None for row in found["layers"]):
+        raise UserError(
+            f"{texts.about}: no layer of {model.name} tells the texts from each other, its states "
+            "being as good as equal in all of them; give texts that differ."
+        )
     layer, setting = _chosen(judged.every, labels)
     final = fit(states, labels, seed, setting)
     steps.done()
     judged_words = auroc(by_words(said, labels, clusters, outer, seed), labels, clusters)
     steps.done()
     figures = {
-        **figures_of(judged, labels, clusters),
+        **found,
         "layer": layer,
         "text_only": _table(judged_words),
         "words": list(words) or own_words(said, labels),
@@ -159,7 +168,7 @@ def contrast(text: str, name: str, yes: bool) -> str:
 def _anchors(texts: Sequence[str], labels: Ints) -> dict[str, list[str]]:
     """The texts by which the sign was fixed."""
     return {
-        word: [texts[i] for i in np.flatnonzero(labels == side)[:ANCHORS]]
+        word: [texts[i][:_MOST_ANCHOR] for i in np.flatnonzero(labels == side)[:ANCHORS]]
         for word, side in (("with", 1), ("without", 0))
     }
 
@@ -272,10 +281,12 @@ def figures_of(judged: Judged, labels: Ints, clusters: Sequence[str]) -> dict[st
     """The figures of a training, as JSON has them.
 
     Returns:
-        ``{"n", "clusters", "layers": [{"layer", "auroc", "low", "high", "shuffled", "masked"}],
-        "nested": {"auroc", "low", "high", "n", "clusters", "layers"}}``: of each layer the AUROC on
-        texts that the probe wasn't made from, with its 95 % interval over clusters; that of probes
-        made from shuffled labels; and that on the same texts without the concept's own words.
+        ``{"n", "clusters", "layers": [{"layer", "auroc", "low", "high", "shuffled",
+        "shuffled_least", "shuffled_most", "masked", "masked_low", "masked_high"}], "nested":
+        {"auroc", "low", "high", "n", "clusters", "layers"}}``: of each layer the AUROC on texts
+        that the probe wasn't made from, with its 95 % interval over clusters; that of probes made
+        from shuffled labels, the mean of the shuffles with their least and most; and that on the
+        same texts without the concept's own words, with its interval.
         ``nested`` is the figure of the layer that was chosen inside, ``layers`` those of the parts.
     """
     found = []
@@ -289,7 +300,11 @@ def figures_of(judged: Judged, labels: Ints, clusters: Sequence[str]) -> dict[st
                 "low": e.low,
                 "high": e.high,
                 "shuffled": float(judged.shuffled[:, layer].mean()),
+                "shuffled_least": float(judged.shuffled[:, layer].min()),
+                "shuffled_most": float(judged.shuffled[:, layer].max()),
                 "masked": masked.value,
+                "masked_low": masked.low,
+                "masked_high": masked.high,
             }
         )
     nested = _table(auroc(judged.nested, labels, clusters))

@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 
 #: So many words of a training part are its concept's own.
 OWN_WORDS = 30
+#: What a list of them may hold; each is looked for in every text.
+_MOST_WORDS, _MOST_BYTES = 2_000, 100_000
+_LONGEST = f"at most {_MOST_WORDS:,} words in {_MOST_BYTES:,} bytes"
 _STRENGTHS = (0.1, 1.0, 10.0)
 _WORD = r"(?u)\b\w\w+\b"
 
@@ -95,6 +98,10 @@ def read_words(path: str | Path) -> list[str]:
     """
     path = Path(path).expanduser()
     try:
+        if not path.is_file():
+            raise UserError(f"{path} is no ordinary file: give a list of words, one a line.")
+        if path.stat().st_size > _MOST_BYTES:
+            raise UserError(f"{path} is too long for a list of a concept's own words: {_LONGEST}.")
         lines = path.read_text("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise UserError(f"{path}: a list of words must be text in UTF-8.") from None
@@ -103,4 +110,6 @@ def read_words(path: str | Path) -> list[str]:
     found = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not found:
         raise UserError(f"{path} holds no words: give one a line.")
+    if len(found) > _MOST_WORDS:
+        raise UserError(f"{path} holds {len(found):,} words: {_LONGEST}.")
     return found

@@ -6,7 +6,8 @@ if one led, as u_t tells the example's own level with noise. *Changes*: u_{t+1} 
 c_t − c_{t−1}, given u_t − u_{t−1} and the round: what an example keeps over all rounds is gone. A
 trend over rounds that all share is taken out of both.
 
-Two noisy readings of one thing lead each other, both ways. So a series is named first only where it
+Two noisy readings of one thing tell each other's next value, and so do series that settle or
+alternate, whatever leads. So a series is named first only where it
 leads in both ways and is shown to lead by more than it follows.
 """
 

@@ -16,7 +16,8 @@ def leak_free(panel: Panel) -> list[dict[str, dict[str, Any]]]:
     difference from round 1 on the same dialogues; nothing where there was no feedback.
 
     Feedback of which nobody can say whether it leaked counts as none that did. Dialogues without a
-    leak aren't a random part of all: so the difference is taken within them.
+    leak aren't a random part of all: feedback that repeats the response names the right option
+    where the response is right, so those that are left are wrong more often.
     """
     if not panel.feedback:
         return [{} for _ in panel.rounds]

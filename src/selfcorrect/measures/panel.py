@@ -24,6 +24,7 @@ _HASHED = (1 << 52) - 1  # what a float holds exactly
 #: Notes of records whose answer is that of the round before.
 _STANDING = ("settled", "done", "ended", "kept")
 _BASE = {
+    "offered": pl.col("choices").list.len().cast(pl.Int16),
     "parse_rate": pl.col("problem").is_null(),
     "answer": pl.when(pl.col("key").is_not_null())
     .then((pl.col("key").hash(0) & _HASHED).cast(pl.Int64))
@@ -85,9 +86,10 @@ class Panel:
         clusters: a number for each one's cluster [D] that follows from its name alone.
         columns: name → [D, T], NaN where there is no record or the record doesn't have it: those
             measures that are numbers of a record, by their names, and ``answer``, a number that
-            follows from the answer's key (−1 where it couldn't be read), ``choice``, ``outcome``,
-            ``quality``, the outcome on a scale from 0, the worst, to 1, and ``gradable``, whether
-            anything is known that an answer could be graded by.
+            follows from the answer's key (−1 where it couldn't be read), ``choice``, ``offered``,
+            how many options there are, ``outcome``, ``quality``, the outcome on a scale from 0, the
+            worst, to 1, and ``gradable``, whether anything is known that an answer could be graded
+            by.
         own: the task's own numbers by name [D, T].
         outcome: what the task says of its outcome.
         options: whether any of its questions has options.

@@ -260,8 +260,8 @@ def _error(hat: _Hat, column: Floats, alike: Floats) -> tuple[float, float]:
         alike: the signs that a cluster's errors would have, were they all of one size [n].
 
     With r_g = (I − U_g'U_g)^(−1/2) column and a_g = U_g r_g, the variance is the sum of (a_g'e_g)²,
-    and a_g'e_g = Σ_c (a_g'[g = c] − q_g'U_c') ε_c of the errors ε, q_g = U_g'U_g r_g. Of
-    independent errors the covariance of those is diag(a'a) − QQ'; for errors ±1 times one number a cluster it
+    and a_g'e_g = Σ_c (a_g'[g = c] − q_g'U_c') ε_c of the errors ε, q_g = U_g'U_g r_g. If these are
+    independent, the covariance of those is diag(a'a) − QQ'; for ±1 times one number a cluster it
     is D² − DZQ' − QZ'D + QZ'ZQ', D = diag(a'signs) and Z = U'signs.
     """
     k, p = hat.of_cluster.shape[:2]

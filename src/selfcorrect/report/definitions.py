@@ -32,7 +32,8 @@ WORDS: Mapping[str, Definition] = {
     "leak_free": Definition(
         "without leaks",
         "The outcome over the dialogues in which no feedback told the answer up to this round. "
-        "They are no random part of all dialogues, so read it by the next line.",
+        "Feedback that repeats a right answer is a leak, too: so these dialogues are wrong more "
+        "often than all are, and have more to gain.",
         "score",
     ),
     "leak_free_gain": Definition(
@@ -125,6 +126,13 @@ WORDS: Mapping[str, Definition] = {
         "space that the concept was trained in.",
         "score",
     ),
+    "activation_map": Definition(
+        "activation by layer and round",
+        "Each field is the mean over examples of the activation in the run minus that in the "
+        "control, in the same round and on the same examples; without a control, minus the run's "
+        "own round 1. The tables have another number: of the chosen layer, minus the control's "
+        "mean of round 1 in every round. Intervals and n stand at the fields.",
+    ),
     "flow": Definition(
         "flow of answers", "How many dialogues went from right to wrong and back, round by round."
     ),
@@ -154,8 +162,9 @@ Define = Callable[[str], Definition]
 
 def words(summary: Mapping[str, Any]) -> dict[str, Definition]:
     """The words that a page of this summary needs."""
-    every = {n: d for n, d in WORDS.items() if n != "activation" or summary.get("activations")}
-    if not any(row.get("leak_free") for row in summary["rounds"]):
+    unread = () if summary.get("activations") else ("activation", "activation_map")
+    every = {n: d for n, d in WORDS.items() if n not in unread}
+    if not any(row.get("leak_free") for row in summary.get("rounds", ())):
         every = {n: d for n, d in every.items() if n not in LEAK_FREE}
     if summary["outcome"]["kind"] == "share":
         return every

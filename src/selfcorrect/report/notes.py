@@ -92,7 +92,9 @@ def _leaks(summary: Mapping[str, Any]) -> list[str]:
             said += (
                 f" In the {free['n']:,} dialogues without a leak up to round {last['round']}, "
                 f"{name} is {_cell(free, places)}, "
-                f"{_cell(gain, places, signed=True)} against round 1 of the same dialogues."
+                f"{_cell(gain, places, signed=True)} against round 1 of the same dialogues. "
+                "Feedback that repeats a right answer is a leak, too, so these dialogues are wrong "
+                "more often than all are, and have more to gain."
             )
         else:
             said += f" No dialogue is without a leak up to round {last['round']}."

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from selfcorrect.report.numbers import MISSING
@@ -119,6 +120,12 @@ def page(sheet: Sheet) -> str:
     )
 
 
+def is_page(path: Path) -> bool:
+    """Whether a file is a page of ours, by its title."""
+    with path.open("rb") as file:
+        return b" selfcorrect</title>" in file.read(4_096)
+
+
 def numeric(table: Table) -> list[bool]:
     """Which columns hold numbers and are aligned to the right; never the first, which names rows.
 
@@ -131,8 +138,15 @@ def numeric(table: Table) -> list[bool]:
 
 def _broad(table: Table) -> bool:
     """Whether half a page is too narrow for it."""
-    longest = max((sum(map(len, row)) for row in table.rows), default=0)
-    return len(table.columns) > 5 or longest > 95
+    if len(table.columns) > 5 or not table.rows:
+        return len(table.columns) > 5
+    # numbers aren't wrapped; the name of a row and words are
+    most = [_NAME_WRAPS, *(math.inf if each else _WORDS_WRAP for each in numeric(table)[1:])]
+    widths = [
+        max(min(len(cell), limit) for cell in cells)
+        for cells, limit in zip(zip(*table.rows, strict=True), most, strict=True)
+    ]
+    return sum(widths) + 2 * len(widths) > _HALF_A_PAGE
 
 
 def _number(text: str) -> bool:
@@ -141,6 +155,8 @@ def _number(text: str) -> bool:
     return missing or (bool(_BEGINS.match(text)) and len(_WORD.findall(text)) <= 1)
 
 
+#: Characters: of half a page where it is narrowest; at which names of rows and words are wrapped.
+_HALF_A_PAGE, _NAME_WRAPS, _WORDS_WRAP = 80, 30, 24
 _NAME = re.compile(r"[A-Za-z0-9-]+")
 _BEGINS = re.compile(r"[\s(\[<≤>≥≈~+±−-]*(\.?\d|∞)")
 _WORD = re.compile(r"[^\W\d_]{2,}")

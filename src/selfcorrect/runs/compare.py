@@ -19,9 +19,11 @@ from selfcorrect.measures.compare import compare as compare_rounds
 from selfcorrect.measures.intervals import mean, proportion
 from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.panel import Panel
+from selfcorrect.places import new_file
 from selfcorrect.report.findings import findings, notes
 from selfcorrect.runs.costs import cost_of, cost_table
 from selfcorrect.runs.looks import Look, look_at, read_looks, write_looks
+from selfcorrect.runs.paths import is_local
 from selfcorrect.runs.run import Run, find_run
 from selfcorrect.runs.scores import shared_by
 from selfcorrect.runs.store import Store
@@ -383,15 +385,15 @@ def page_of(table: Table, path: Path) -> Path:
 
     Args:
         table: from :func:`compare`.
-        path: of the file; it is replaced.
+        path: of the file; a page that is there is replaced.
 
     Raises:
-        UserError: it can't be written.
+        UserError: another file is there, or it can't be written.
     """
     from selfcorrect.report.comparison import sheet
-    from selfcorrect.report.sheet import page
+    from selfcorrect.report.sheet import is_page, page
 
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: give the page a name, such as compare.html.")
+    if is_local(path):
+        path = new_file(path, "a page of ours", is_page, in_new=True)
     Store(path.parent).put(path.name, page(sheet(table)).encode("utf-8", "replace"), replace=True)
     return path

@@ -10,7 +10,7 @@ from typing import Any
 from selfcorrect import models
 from selfcorrect.concepts.data import BUNDLED
 from selfcorrect.concepts.file import Concept, check_fits, read
-from selfcorrect.concepts.states import other_part
+from selfcorrect.concepts.states import ReadsTexts
 from selfcorrect.concepts.steering import steer
 from selfcorrect.errors import UserError
 from selfcorrect.models import kind_of
@@ -51,8 +51,7 @@ def concepts_of(
     for name in sorted(spec.concepts):
         if file := spec.concepts[name]:
             concept = read(file)
-            if concept.bound.fingerprint != facts.fingerprint:
-                check_fits(concept, facts.name, facts.fingerprint, _differs(concept, spec.model))
+            check_fits(concept, facts.name, facts.fingerprint, _known(spec.model, model))
         elif (by_name := _by_name(name, spec, facts, model, training=training)) is None:
             continue
         else:
@@ -77,7 +76,7 @@ def _by_name(
         data = kept.figures.get("data", {}).get("about", "a control vector")
         told = "selfcorrect: the concept %s is %s, trained earlier on %s."
         _LOG.warning(told, name, kept.place, data)
-        check_fits(kept, facts.name, facts.fingerprint)
+        check_fits(kept, facts.name, facts.fingerprint, _known(spec.model, model))
         return kept
     if name not in BUNDLED:
         raise UserError(
@@ -97,16 +96,20 @@ def _by_name(
     return make(name, opened)
 
 
-def _differs(concept: Concept, spec: ModelSpec) -> str:
-    """Whether it is the tokenizer or the template of a local model that is another."""
+def _known(spec: ModelSpec, model: Model | None) -> tuple[str, str, bool] | None:
+    """Of a local model what says its tokenizer, its template and whether a token stands before a
+    text; a server doesn't tell."""
+    if model is not None:
+        if not isinstance(model, ReadsTexts):
+            return None
+        return model.identity.tokenizer, model.identity.template, model.identity.bos
     if kind_of(spec.name) != "local":
-        return ""
+        return None
     from selfcorrect.models.local.files import locate
     from selfcorrect.models.local.loading import read_tokenizer
     from selfcorrect.models.local.texts import identity_of
 
-    tokenizer, template, _ = identity_of(read_tokenizer(locate(spec.name)))
-    return other_part(concept, (tokenizer, template))
+    return identity_of(read_tokenizer(locate(spec.name)))
 
 
 def steers_in(strategies: Iterable[Strategy]) -> list[Steering]:

@@ -378,7 +378,7 @@ def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:
         },
         strategy=strategy_table(arm.strategy),
         skipped={"lines": list(ready.task.skipped)},
-        clusters={"count": len({e.cluster for e in ready.examples})},
+        clusters={"count": ready.clusters},
         **({"concepts": told_of(ready.concepts)} if ready.concepts else {}),
         **({"copies": {"count": ready.task.copies}} if ready.task.copies else {}),
         **({"opened": executor.opened[arm.folder]} if executor.opened[arm.folder] else {}),

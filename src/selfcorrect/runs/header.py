@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import PurePath
 from typing import Any
@@ -117,12 +118,6 @@ def _storable(value: Any) -> Any:
 
 def provenance(**tables: Mapping[str, Any]) -> dict[str, Any]:
     """What ``run.toml`` says for the reader: when, on which machine, with which versions."""
-    versions = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return {
         "created": {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -130,9 +125,21 @@ def provenance(**tables: Mapping[str, Any]) -> dict[str, Any]:
             "system": platform.system(),
             "threads": os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1),
         },
-        "versions": versions,
+        "versions": dict(_versions()),
         **tables,
     }
+
+
+@cache
+def _versions() -> Mapping[str, str]:
+    """Of Python and the libraries that are installed; looking them up takes a while."""
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
 
 
 def read_header(store: Store) -> Header | None:

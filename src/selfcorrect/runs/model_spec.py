@@ -95,8 +95,9 @@ class ModelSpec(Part):
     def _both(cls, value: Any) -> Any:
         """``0.15,0.6`` is a pair, too."""
         if isinstance(value, str):
+            plain = value.isascii() and "_" not in value  # Python would take 1_0 for 10
             try:
-                value = tuple(float(part) for part in value.split(","))
+                value = tuple(float(part) for part in value.split(",")) if plain else ()
             except ValueError:
                 value = ()
         if value is not None and (not isinstance(value, list | tuple) or len(value) != 2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,7 @@ from selfcorrect import models, strategies
 from selfcorrect.concepts.file import Concept
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import reads_text_only
-from selfcorrect.models.base import Model
+from selfcorrect.models.base import Model, unsteerable
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm, steered
 from selfcorrect.runs.concepts import concepts_of, steers_of, with_steering
@@ -52,6 +53,11 @@ class Prepared:
     asked: int = 1
     opened: Mapping[ModelSpec, Model] = field(default_factory=dict)
     concepts: Mapping[str, Concept] = field(default_factory=dict)
+
+    @cached_property
+    def clusters(self) -> int:
+        """How many clusters all examples are of."""
+        return len({example.cluster for example in self.examples})
 
     @property
     def spec(self) -> RunSpec:
@@ -123,6 +129,8 @@ def prepare(
         for name in each.asked
         if name in spec.models
     }
+    if model is None and specs[0].model.is_served and any(each.steered for each in loaded):
+        raise unsteerable(specs[0].model.name)  # before a server is asked anything
     opened = _opened(asked if model is not None else {specs[0].model, *asked})
     try:
         own = model or opened.get(specs[0].model)

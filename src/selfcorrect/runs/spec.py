@@ -23,12 +23,9 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.function import register
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs.model_spec import ModelSpec, Part
+from selfcorrect.runs.settings import NAMED, counted, named, put
 from selfcorrect.strategies import KINDS, steering
 from selfcorrect.toml_lines import TomlError, key_lines, line_of
-
-#: Tables that may be given as a bare string: their ``name``.
-NAMED = ("model", "task", "strategy", "scorer", "meanings")
-
 
 #: name → file of concepts.
 ConceptFiles = Annotated[
@@ -146,21 +143,20 @@ class RunSpec(Part):
     @field_validator(*NAMED, mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+        return named(value)
 
     @field_validator("samples", mode="before")
     @classmethod
     def _counted(cls, value: Any) -> Any:
         """``samples = 5`` is their number."""
-        return {"k": value} if isinstance(value, int) else value
+        return counted(value)
 
     @field_validator("models", mode="before")
     @classmethod
     def _named_models(cls, value: Any) -> Any:
         if not isinstance(value, Mapping):
             return value
-        named = {k: register(v) if callable(v) else v for k, v in value.items()}
-        return {k: {"name": v} if isinstance(v, str) else v for k, v in named.items()}
+        return {k: named(register(v) if callable(v) else v) for k, v in value.items()}
 
     @field_validator("model")
     @classmethod
@@ -183,8 +179,9 @@ def read_spec(
 
     Args:
         path: the file; ``None`` starts from the defaults.
-        overrides: ``a.b=value`` each; the value is read as TOML, or else taken as a string. A
-            string for ``model``, ``task`` or ``strategy`` sets the name and leaves the rest.
+        overrides: ``a.b=value`` each; the value is read as TOML, or else taken as a string. What
+            stands for a table sets what it says and leaves the rest: a string for ``model``,
+            ``task`` or ``strategy`` the name, ``"kind:4"`` for ``steer`` concept and dose.
         values: the same with values that are typed already (``{"task.data": "x.jsonl"}``).
             They win over ``overrides``.
 
@@ -203,9 +200,9 @@ def read_spec(
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
             raise UserError(f"an override is KEY=VALUE, such as rounds=3, not {override!r}.")
-        _set(table, key.strip(), read_value(value.strip()), f"in the override {override!r}")
+        put(table, key.strip(), read_value(value.strip()), f"in the override {override!r}")
     for key, value in (values or {}).items():
-        _set(table, key, value, f"in {key}")
+        put(table, key, value, f"in {key}")
     return _check(table, None, "")
 
 
@@ -243,22 +240,6 @@ def read_value(text: str) -> Any:
     except (ValueError, RecursionError):
         return text
     return table["value"] if len(table) == 1 else text
-
-
-def _set(table: dict[str, Any], key: str, value: Any, where: str) -> None:
-    *parents, last = key.split(".")
-    for depth, name in enumerate(parents):
-        inner = table.setdefault(name, {})
-        if isinstance(inner, str) and (name in NAMED or parents[:depth] == ["models"]):
-            inner = table[name] = {"name": inner}
-        if not isinstance(inner, dict):
-            raise UserError(f"{'.'.join(parents[: depth + 1])} is not a table {where}.")
-        table = inner
-    has_name = last in NAMED or parents == ["models"]
-    if isinstance(value, str) and isinstance(table.get(last), dict) and has_name:
-        table[last]["name"] = value
-    else:
-        table[last] = value
 
 
 def _check(table: Mapping[str, Any], file: str | None, text: str) -> RunSpec:

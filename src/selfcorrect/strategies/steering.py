@@ -56,24 +56,26 @@ def parse_steering(text: str) -> dict[str, Any]:
     """The table that a text such as ``kindness:4@12,13:reply`` stands for.
 
     ``LAYERS`` is ``chosen`` (the default), ``all`` or numbers with commas. Without ``:reply`` the
-    states of the whole transcript are moved.
+    states of the whole transcript are moved. The table holds what is written, and no defaults.
 
     Raises:
         UserError: it isn't written so.
     """
     rest, colon, at = text.rpartition(":")
     if not colon or at not in ("reply", "transcript"):
-        rest, at = text, "transcript"
+        rest, at = text, ""
     name, colon, amount = rest.rpartition(":")
     amount, has_layers, layers = amount.partition("@")
     try:
-        if not colon or (has_layers and not layers):
-            raise ValueError
-        table = {"concept": name.strip(), "alpha": float(amount), "at": at}
+        if not colon or (has_layers and not layers) or not text.isascii() or "_" in amount + layers:
+            raise ValueError  # Python would take ٣ for 3, and 1_0 for 10
+        table: dict[str, Any] = {"concept": name.strip(), "alpha": float(amount)}
         if has_layers:
             named = layers.strip() in ("chosen", "all")
             numbers = [] if named else [int(number) for number in layers.split(",")]
             table["layers"] = layers.strip() if named else numbers
+        if at:
+            table["at"] = at
     except ValueError:
         raise UserError(f"a steer is {_WRITTEN}, not {shown(text)}") from None
     steering_of(table)

@@ -5,13 +5,18 @@ Decided from round 1 and from whether anything moves, never from what a study is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import optimize
 
-from selfcorrect.measures.intervals import Estimate, mean, proportion
+from selfcorrect.measures.intervals import mean, proportion
+from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.power import POWER, Design, MeanDesign, design_of, n_for_difference
 from selfcorrect.measures.rounds import LOW_MASS
 from selfcorrect.report.numbers import interval, percent, short
 from selfcorrect.studies.base import Inputs, Preflight, Result
@@ -19,8 +24,8 @@ from selfcorrect.studies.series import Series
 
 #: Fewer answers read than this, and the figures are of another question.
 LEAST_READ = 0.8
-#: Standard errors of an effect that is shown four times of five.
-_SHOWN = 2.8
+#: How alike the changes of one cluster are taken to be where no answer changed (``plan``, too).
+_ALIKE = 0.1
 
 
 def checked(series: Series, needs: Collection[str]) -> Result:
@@ -34,8 +39,9 @@ def checked(series: Series, needs: Collection[str]) -> Result:
     Returns:
         ``read``, ``outcome``, ``chance``, ``position`` (how often the letter chosen most is chosen,
         and how often it would be if all were alike), ``flips``, ``mass``: estimates as tables, or
-        ``None`` where the task has none; ``detectable``, the smallest difference of the outcome
-        that so many examples show 4 times of 5; ``missing``: something needed isn't recorded;
+        ``None`` where the task has none; ``detectable``, the smallest change of the outcome from
+        the first round to the last that so many examples show 4 times of 5 (``None``: it can't be
+        told); ``missing``: something needed isn't recorded;
         ``why``: the reasons, in sentences, empty where the model is able.
     """
     panel, outcome = series.main, series.outcome
@@ -57,7 +63,7 @@ def checked(series: Series, needs: Collection[str]) -> Result:
         "rounds": len(panel.rounds),
         "flips": flips.table(),
         "mass": median,
-        "detectable": _detectable(series, level),
+        "detectable": _detectable(series),
     }
     columns = {"uncertainty": series.uncertainty, "activation": series.activation}
     missing = any(columns[name] is None for name in columns if name in needs)
@@ -84,26 +90,50 @@ def told(series: Series, needs: Collection[str], inputs: Inputs) -> Preflight:
 
 
 def _position(panel: Panel) -> tuple[float | None, Result | None]:
-    """The share of right answers by guessing, and how often one letter is preferred."""
-    chosen = panel.columns["choice"][:, 0]
-    chosen = chosen[np.isfinite(chosen)].astype(int)
-    if not panel.options or not len(chosen):
+    """The share of right answers by guessing, and how often one letter is preferred; both by how
+    many options the questions have."""
+    chosen, offered = panel.columns["choice"][:, 0], panel.columns["offered"][:, 0]
+    known = np.isfinite(chosen) & (offered > 0)
+    if not panel.options or not known.any():
         return None, None
-    letters = max(2, int(chosen.max()) + 1)
-    counts = np.bincount(chosen, minlength=letters)
-    e = proportion((panel.columns["choice"][:, 0] == counts.argmax()).astype(float), panel.clusters)
-    return 1 / letters, {"letter": int(counts.argmax()), "alike": 1 / letters, **e.table()}
+    counts = np.bincount(chosen[known].astype(int))
+    letter = int(counts.argmax())
+    alike = float(np.where(offered[known] > letter, 1 / offered[known], 0.0).mean())
+    e = proportion(np.where(known, chosen == letter, np.nan), panel.clusters)
+    there = offered[offered > 0]
+    return float((1 / there).mean()), {"letter": letter, "alike": alike, **e.table()}
 
 
-def _detectable(series: Series, level: Estimate) -> float | None:
-    """From the spread of the outcome between the first arm's first and last round."""
-    x = series.main.columns["outcome"]
+def _detectable(series: Series) -> float | None:
+    """From how the outcome changes between the first arm's first and last round."""
+    x, clusters = series.main.columns["outcome"], series.main.clusters
     if x.shape[1] < 2:
         return None
-    e = mean(x[:, -1] - x[:, 0], series.main.clusters)
-    if e.spread is None or e.n < 2:  # nothing moved: as if one of so many had
-        return _SHOWN / max(1, level.n) ** 0.5 * 0.1 if level.n else None
-    return float(_SHOWN * (e.spread / e.n) ** 0.5)
+    e = paired(series.outcome, x[:, -1], x[:, 0], clusters)
+    if e.n < 2 or e.clusters < 2:
+        return None
+    size, unequal = e.n / e.clusters, e.clusters / (e.effective or e.clusters)
+    if series.outcome.kind == "share":
+        none = Design(0.0, size, _ALIKE, POWER, unequal)
+        return _smallest(e.n, design_of(x[:, -1], x[:, 0], clusters) or none)
+    if not e.spread:
+        return None
+    known = e.n / len(x)
+    return MeanDesign(e.spread, POWER, size, known, unequal, max(e.unseen)).difference_of(len(x))
+
+
+def _smallest(n: int, design: Design) -> float | None:
+    """The smallest difference of shares that n examples show, more answers changing than did where
+    it takes more: then all of them the same way."""
+
+    def lacking(size: float) -> float:
+        needed = n_for_difference(size, replace(design, changed=max(design.changed, size)))
+        return math.inf if needed is None else needed - n - 0.5
+
+    least, most = 1e-4, 0.999
+    if design.independent(n) <= 0 or lacking(most) > 0:
+        return None
+    return float(optimize.bisect(lacking, least, most, xtol=1e-5))
 
 
 def _reasons(series: Series, needs: Collection[str], found: Result) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unseen import ANYWHERE, Room
-from selfcorrect.models.kinds import kind_of
+from selfcorrect.models.kinds import MIXTURE, kind_of
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs import Run, RunSpec
 from selfcorrect.runs.activated import centred, readings
@@ -112,6 +112,55 @@ def with_inside(spec: RunSpec, *, concept: bool = True) -> RunSpec:
     if concept and not spec.concepts and kind_of(spec.model.name) == "local":
         changes["concepts"] = {CONCEPTS.get(spec.task.name, _OTHERWISE): ""}
     return spec.model_copy(update=changes)
+
+
+def check_plan(
+    study: str,
+    spec: RunSpec,
+    needs: Collection[str] = (),
+    *,
+    rounds: int = 1,
+) -> None:
+    """Refuse a spec whose runs couldn't serve a study, before they are made.
+
+    Args:
+        study: its name.
+        spec: of its runs, as :func:`with_inside` gives it.
+        needs: of ``activation`` (a concept is read), ``steering`` (the model's states can be
+            moved), ``options`` (answers have some), ``English`` (the model understands it).
+        rounds: that a run needs at least.
+
+    Raises:
+        UserError: it couldn't.
+    """
+    name, kind = spec.model.name, kind_of(spec.model.name)
+    if "steering" in needs and kind != "local":
+        raise UserError(
+            f"the study {study} moves a model's hidden states, and those of {name} are out of "
+            "reach: choose a local transformer."
+        )
+    if "activation" in needs and not spec.concepts:
+        raise UserError(
+            f"the study {study} reads a concept's activation, and of {name} none is read unless "
+            "it is named: --concept NAME=FILE, or a local model."
+        )
+    if "English" in needs and name == MIXTURE:
+        raise UserError(
+            f"the study {study} gives its instructions in English, and {name} understands nothing "
+            "but its own words: choose another model."
+        )
+    if spec.rounds < rounds:
+        raise UserError(
+            f"the study {study} needs at least {rounds} rounds, and the run has {spec.rounds}: "
+            f"give --rounds {rounds}, or more."
+        )
+    if "options" in needs:
+        task = task_of(spec)
+        if not task.labels(task.examples()[0]):
+            raise UserError(
+                f"the study {study} is about answers that have options, and those of the task "
+                f"{spec.task.name} have none: choose a task of lettered questions."
+            )
 
 
 def series(runs: Mapping[str, Run], seen_from: str = "repeat") -> Series:

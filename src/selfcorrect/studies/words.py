@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from selfcorrect.report.charts.traces import Trace, error_bars, said
-from selfcorrect.report.numbers import MISSING, clusters, interval, percent, short
+from selfcorrect.report.numbers import MISSING, count, interval, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+
+#: What is said of an estimate whose series is the same throughout.
+UNVARYING = "it doesn't vary"
+#: A share of dialogues that ever change their answer up to which hardly any do.
+FEW_MOVE = 0.05
+#: A letter is preferred that is chosen so many times as often as if all were alike.
+MUCH_OFTENER = 1.5
 
 Estimate = Mapping[str, Any]
 Result = Mapping[str, Any]
@@ -36,12 +43,23 @@ def estimate(e: Estimate | None, places: int = 3, *, signed: bool = False) -> st
     """``.601 [.552, .663]``, or a dash."""
     if e is None or e["value"] is None:
         return MISSING
+    if e["value"] == e["low"] == e["high"]:  # of a series that is the same throughout
+        return UNVARYING
     return f"{short(e['value'], places, signed=signed)} {interval(e, places)}"
 
 
 def sized(e: Estimate) -> str:
-    """``n 120, 40 clusters``."""
-    return f"n {e['n']:,}, {clusters(e)}"
+    """``n 120, 40 clusters``, and how many of one size these are worth where sizes differ."""
+    effective = e.get("effective_clusters")
+    worth = "" if effective is None else f", worth {effective:.1f} of one size"
+    return f"n {e['n']:,}, {count(e['clusters'], 'cluster')}{worth}"
+
+
+#: What else looks like a lead of one series, and like one both ways.
+BETTER_READING = "a better reading of the same thing would look so, too"
+EACH_THE_OTHERS = (
+    "dialogues that settle or alternate, and two readings of one thing, look so without any lead"
+)
 
 
 def sheet_of(
@@ -78,7 +96,7 @@ def sheet_of(
     return Sheet(
         title,
         question,
-        [*findings(result), *care],
+        [*findings(result), *limits(found), *care],
         [
             Section("What is asked", asked, [checked]),
             *sections(result),
@@ -86,6 +104,38 @@ def sheet_of(
         ],
         settings(result),
     )
+
+
+def limits(found: Result) -> Iterator[str]:
+    """What of a model's answers leaves little to be seen, in sentences, though the study goes on.
+
+    Args:
+        found: by the preflight.
+    """
+    flips, position, level = found["flips"], found["position"], found["outcome"]
+    if found["rounds"] > 1 and flips["value"] is not None and flips["value"] <= FEW_MOVE:
+        moves = "No answer moves" if not flips["value"] else "Hardly any answer moves"
+        yield (
+            f"{moves}: {share(flips)} of the dialogues ever change theirs, so what would move "
+            "answers can't be seen here, and what is the same may be so for that reason."
+        )
+    if position is not None and (position["low"] or 0) > MUCH_OFTENER * position["alike"]:
+        yield (
+            f"One letter is preferred: {share(position)} of the first answers are "
+            f"({_letter(position)}), where {percent(position['alike'])} % would be if all letters "
+            "were chosen alike; so outcomes tell where the right option stood, too."
+        )
+    chance = found["chance"]
+    guessing = chance is not None and level["low"] is not None and level["low"] <= chance
+    if guessing and not any("guessing" in why for why in found["why"]):
+        yield (
+            f"Its first answers aren't shown to be better than guessing: {estimate(level)}, and "
+            f"{short(chance, 3)} by guessing."
+        )
+
+
+def _letter(position: Result) -> str:
+    return "abcdefghijklmnopqrstuvwxyz"[position["letter"] % 26]
 
 
 def preflight(found: Result) -> Table:
@@ -99,7 +149,7 @@ def preflight(found: Result) -> Table:
     if found["mass"] is not None:
         rows.append(("option mass, median", short(found["mass"], 3), "at least .5"))
     if found["position"] is not None:
-        letter = "abcdefghijklmnopqrstuvwxyz"[found["position"]["letter"] % 26]
+        letter = _letter(found["position"])
         alike = short(found["position"]["alike"])
         rows.append(
             (
@@ -108,11 +158,15 @@ def preflight(found: Result) -> Table:
                 f"{alike} alike",
             )
         )
-    if found["detectable"] is not None:
+    if found["rounds"] > 1:
+        smallest = found["detectable"]
         rows.append(
-            ("smallest change of the outcome that is shown 4 times of 5",
-             short(found["detectable"], 3), "")
-        )  # fmt: skip
+            (
+                "smallest change of the outcome that is shown 4 times of 5",
+                "can't be told" if smallest is None else short(smallest, 3),
+                "" if found["flips"]["value"] else "had all that changes done so one way",
+            )
+        )
     return Table("Preflight", ["", "this model", "needed, or by chance"], rows)
 
 

@@ -74,7 +74,7 @@ def disagreements(
     return wrong, ties
 
 
-@pytest.mark.parametrize(("chunk", "dialogues", "rounds"), [(1, 1, 3), (3, 4, 2), (8, 8, 2)])
+@pytest.mark.parametrize(("chunk", "dialogues", "rounds"), [(1, 1, 3), (2, 3, 2)])
 def test_bundled_model_answers_as_generate(
     smollm2: Any, questions: list[str], chunk: int, dialogues: int, rounds: int
 ) -> None:
@@ -98,8 +98,8 @@ def test_bundled_model_answers_as_generate_at_length(
 def test_every_kind_of_model_answers_as_generate(name: str) -> None:
     model = tiny.model(name)
     assert model.engine.packed == (name not in ("lfm2", "mamba"))
-    questions = [f"What {i} is the capital of France? (a) yes " * (1 + i) for i in range(5)]
-    wrong, ties = disagreements(model, questions, 4, 3, KINDS)
+    questions = [f"What {i} is the capital of France? (a) yes " * (1 + i) for i in (0, 2, 4)]
+    wrong, ties = disagreements(model, questions, 4, 2, KINDS)
     assert not wrong
     assert ties <= 1
 
@@ -117,8 +117,8 @@ def test_windows_are_shorter_than_these_dialogues() -> None:
 )
 @pytest.mark.parametrize("name", ["llama", "mistral", "mamba"])
 def test_templates_that_rewrite_earlier_turns(name: str, template: str) -> None:
-    questions = [f"  What {i} is the capital of France? (a) yes " * (1 + i) for i in range(3)]
-    wrong, _ = disagreements(tiny.model(name, template), questions, 4, 3, KINDS)
+    questions = [f"  What {i} is the capital of France? (a) yes " * (1 + i) for i in (0, 2)]
+    wrong, _ = disagreements(tiny.model(name, template), questions, 4, 2, KINDS)
     assert not wrong
 
 
@@ -190,7 +190,7 @@ def _row_alone_decides(outs: int, ins: int) -> bool:
     whole = torch.ops.mkldnn._linear_pointwise(rows, prepared, None, "none", [], "")
     parts = (
         torch.ops.mkldnn._linear_pointwise(rows[:n], prepared, None, "none", [], "")
-        for n in range(2, len(rows))  # the engine gives a single row a second one
+        for n in (*range(2, 33), *range(33, len(rows), 19))  # the engine gives a single row another
     )
     return all(torch.equal(part, whole[: len(part)]) for part in parts)
 
@@ -216,7 +216,7 @@ def by_chunk(smollm2_bfloat16: Any, questions: list[str]) -> dict[int, list[list
         pytest.skip("the processor has no bfloat16 products")
     if not _rows_alone_decide(smollm2_bfloat16):
         pytest.skip("the processor's bfloat16 products depend on the number of rows")
-    return {chunk: _in_chunks(smollm2_bfloat16, questions[:6], chunk) for chunk in (1, 2, 6)}
+    return {chunk: _in_chunks(smollm2_bfloat16, questions[:4], chunk) for chunk in (1, 2, 4)}
 
 
 def test_bfloat16_replies_do_not_depend_on_the_chunk(by_chunk: dict[int, list[list[Any]]]) -> None:
@@ -228,4 +228,4 @@ def test_bfloat16_replies_do_not_depend_on_the_chunk(by_chunk: dict[int, list[li
         ]
         for chunk, rows in by_chunk.items()
     }
-    assert seen[1] == seen[2] == seen[6]
+    assert seen[1] == seen[2] == seen[4]

@@ -19,8 +19,8 @@ from selfcorrect.models.local.prepack import prepack
 PREFILL = "The best answer is ("
 
 
-def _talk(model: Any, rounds: int = 3, length: int = 12) -> list[Reply]:
-    texts = [f"What {i} is the capital of France? (a) yes " * (1 + i % 4) for i in range(7)]
+def _talk(model: Any, rounds: int = 3, length: int = 12, dialogues: int = 7) -> list[Reply]:
+    texts = [f"What {i} is the capital of France? (a) yes " * (1 + i % 4) for i in range(dialogues)]
     conversation = model.open(len(texts))
     conversation.say([message("user", text) for text in texts])
     replies: list[Reply] = []
@@ -31,20 +31,20 @@ def _talk(model: Any, rounds: int = 3, length: int = 12) -> list[Reply]:
 
 
 @pytest.mark.parametrize("name", ["llama", "mistral", "gemma3"])
-@pytest.mark.parametrize("size", [1, 50, 90])
+@pytest.mark.parametrize(("size", "dialogues"), [(1, 2), (50, 7), (90, 7)])
 def test_replies_do_not_depend_on_the_size_of_a_pass(
-    monkeypatch: Any, name: str, size: int
+    monkeypatch: Any, name: str, size: int, dialogues: int
 ) -> None:
     """Few dialogues fit at a time, and long messages are cut."""
     model = tiny.model(name)
-    expected = _talk(model)
+    expected = _talk(model, dialogues=dialogues)
     passes = model.engine.passes
     seen: list[int] = []
     handle = model.engine.decoder.register_forward_pre_hook(
         lambda _m, _a, kwargs: seen.append(kwargs["input_ids"].numel()), with_kwargs=True
     )
     monkeypatch.setattr(packed, "PACK", size)
-    replies = _talk(model)
+    replies = _talk(model, dialogues=dialogues)
     handle.remove()
     assert max(seen) <= size
     assert len(seen) > passes

@@ -140,7 +140,7 @@ class _Machine(RuleBasedStateMachine):
 def _machine(name: str) -> Any:
     cls = type(f"Machine_{name}", (_Machine,), {"name": name})
     case = cls.TestCase  # type: ignore[attr-defined]
-    case.settings = settings(max_examples=12, stateful_step_count=12, deadline=None)
+    case.settings = settings(max_examples=8, stateful_step_count=12, deadline=None)
     return case
 
 

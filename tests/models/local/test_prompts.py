@@ -319,7 +319,7 @@ def test_an_engine_that_compares_ids_is_found_out(
 _MODEL: dict[str, Any] = {}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_whatever_is_said_and_conditioned(data: Any) -> None:
     """Conversations whose rows have the same ids and other keys, in any order of steps."""

@@ -186,7 +186,7 @@ def test_options_that_are_longer_than_a_token(name: str, at: str) -> None:
 TEXTS = st.sampled_from(["Who?", QUESTION, "Review your answer.", "a b" * 9])
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 @pytest.mark.parametrize("name", ["llama", "mistral", "lfm2"])
 def test_mixed_dialogues(name: str, data: st.DataObject) -> None:

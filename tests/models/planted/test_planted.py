@@ -42,7 +42,7 @@ def truths(ids: Sequence[int], options: int = 3) -> np.ndarray:
     return np.array([question(n, options)[1] for n in ids])
 
 
-N = 4000
+N = 2000
 
 
 LAWS = [

@@ -25,7 +25,7 @@ LAWS = [
     "planted:scores?start=0.05,limit=0.02,rate=-0.5,noise=0.4,seed=2",
     "planted:scores?start=0.2,limit=1,rate=0.3,cluster=0,spread=0,noise=0,seed=3",
 ]
-N, ROUNDS = 20_000, 3
+N, ROUNDS = 8_000, 3
 
 
 def talk(

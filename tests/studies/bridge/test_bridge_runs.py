@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,26 +35,35 @@ def bridge(run: Run, **anchors: Run) -> dict[str, Any]:
     return answer(study, Inputs(study.settings({}), three(run, **anchors)))
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> dict[str, Run]:
+@pytest.fixture(scope="module")
+def lawful(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of an intrinsic, a negation and an anchor run whose probabilities obey the law."""
+    out = tmp_path_factory.mktemp("lawful")
     data = made(60, rounds=6)
     built_in = Path(sc.__file__).parent / "strategies"
-    (tmp_path / "anchor.toml").write_text((built_in / "intrinsic.toml").read_text())
+    (out / "anchor.toml").write_text((built_in / "intrinsic.toml").read_text())
     found = {}
     for name, strategy, rounds in (
         ("intrinsic", "intrinsic", 6),
         ("negation", "negation", 2),
-        ("anchor", tmp_path / "anchor.toml", 2),
+        ("anchor", out / "anchor.toml", 2),
     ):
         run = sc.run(
             "planted:chain", "planted", strategy, rounds=rounds, limit=60, chunk=20,
-            out=tmp_path / "runs", controls=False, progress=False,
+            out=out / "runs", controls=False, progress=False,
         )  # fmt: skip
         p = {"intrinsic": data.p, "negation": data.minus[None], "anchor": data.plus[None]}[name]
         rewrite(run, np.broadcast_to(p, (rounds, 60, 3)) if len(p) == 1 else p)
-        found[name] = run
+        found[name] = Path(run.folder)
     return found
+
+
+@pytest.fixture
+def runs(lawful: dict[str, Path], tmp_path: Path) -> dict[str, Run]:
+    """Copies of them, which a test may change."""
+    for folder in lawful.values():
+        shutil.copytree(folder, tmp_path / "runs" / folder.name)
+    return {name: sc.open_run(tmp_path / "runs" / each.name) for name, each in lawful.items()}
 
 
 def rewrite(run: Run, p: Any) -> None:

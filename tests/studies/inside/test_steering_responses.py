@@ -13,21 +13,36 @@ DOSES = np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0])
 QUESTIONS, DIRECTIONS = 120, 40
 
 
-def _responses(effect: float, damage: float, spread: float = 0.0) -> dict[str, Any]:
+def _responses(
+    effect: float,
+    damage: float = 0.0,
+    spread: float = 0.0,
+    *,
+    length: float = 0.0,
+    cosine: float = 0.0,
+    goal: float = 0.0,
+    jitter: float = 0.02,
+) -> dict[str, Any]:
     """Entropy that the concept moves by the dose, and every direction by its square.
 
     Args:
         effect: nats a unit of dose, along the concept.
         damage: nats a unit of dose squared, along all.
         spread: how far other directions have effects of their own.
+        length: nats a unit of dose, along the mean state.
+        cosine: of the concept's direction with that.
+        goal: what the goal in words does; jitter: how much a prompt moves a question by chance.
     """
     rng = np.random.default_rng(0)
-    slopes = np.concatenate([[effect], spread * rng.normal(size=DIRECTIONS - 1)])
+    others = spread * rng.normal(size=DIRECTIONS - 1)
+    slopes = np.concatenate([[effect], others, [length]])
     moved = slopes[:, None] * DOSES + damage * DOSES**2
-    f = 0.6 + moved[None] + 0.02 * rng.normal(size=(QUESTIONS, DIRECTIONS, len(DOSES)))
-    said = 0.6 + 0.02 * rng.normal(size=(2, QUESTIONS))
+    f = 0.6 + moved[None] + 0.02 * rng.normal(size=(QUESTIONS, DIRECTIONS + 1, len(DOSES)))
+    said = 0.6 + jitter * rng.normal(size=(3, QUESTIONS))
+    said[0] += goal
     clusters = np.repeat(np.arange(QUESTIONS // 2), 2)
-    return responses(f, DOSES, clusters, (said[0], said[1]), np.log(4))
+    cosines = np.concatenate([[cosine], np.zeros(DIRECTIONS - 1)])
+    return responses(f, DOSES, clusters, (said[0], said[1], said[2]), np.log(4), cosines)
 
 
 def test_an_effect_is_odd_and_damage_is_even() -> None:
@@ -50,4 +65,22 @@ def test_damage_alone_and_what_any_direction_does_are_no_effect() -> None:
 def test_a_prompt_that_does_nothing_does_less_than_the_dose() -> None:
     found = _responses(effect=0.1, damage=0.0)
     assert found["prompt"]["low"] < 0 < found["prompt"]["high"]
-    assert found["beyond"]["high"] < 0
+    assert found["beyond"]["verdict"] == "less"
+
+
+def test_noise_in_what_prompts_do_is_no_effect_of_the_goal() -> None:
+    """Prompts that move single questions far, and all of them by nothing."""
+    found = _responses(effect=0.05, jitter=0.3)
+    assert abs(found["prompt"]["value"]) < 0.1
+    assert found["beyond"]["verdict"] != "more"
+    assert _responses(effect=0.02, goal=0.3)["beyond"]["verdict"] == "more"
+    assert _responses(effect=-0.02, goal=-0.3)["beyond"]["verdict"] == "more"
+    assert _responses(effect=0.05, goal=-0.2)["beyond"]["verdict"] == "undecided"
+
+
+def test_what_longer_states_do_is_no_effect_of_the_concept() -> None:
+    found = _responses(effect=0.03, length=0.1, cosine=0.3)["chosen"]["odd"]
+    assert found["with_length"]
+    assert not found["shown"]
+    assert found["left"]["low"] < 0 < found["left"]["high"]
+    assert _responses(effect=0.1, length=0.1, cosine=0.1)["chosen"]["odd"]["shown"]

@@ -70,7 +70,7 @@ def opened() -> Opened:
     plus = np.array([each.plus for each in drawn])
     found = {}
     for site in SITES:
-        states = _in_messages(model, [each.messages[0].text for each in drawn], site)
+        states = _in_messages(model, [each.messages[0].text for each in drawn], site, LEAD_IN)
         centre, scale = states.mean(axis=0), states.std(axis=0) + 1e-6
         z = (states - centre) / scale
         way = z[plus].mean(axis=0) - z[~plus].mean(axis=0)

@@ -119,7 +119,3 @@ def test_two_models_are_compared_one_of_them_without_a_template(
             "rationale",
         }
         assert done.result["acceptance"][which]["trials"] > 0
-    concept = next((tmp_path / "cache").rglob("correct-*.safetensors"))
-    other = spec.model_copy(update={"concepts": {"correct": str(concept)}})
-    with pytest.raises(UserError, match="was made for"):
-        execute("innate", settings, spec=other, out=tmp_path / "runs")

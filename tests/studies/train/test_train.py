@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from selfcorrect.cli import app
 from selfcorrect.errors import UserError
 from selfcorrect.studies.base import Parts
 from selfcorrect.studies.train import analysis as study
+from selfcorrect.studies.train import references as study_of_references
 from selfcorrect.studies.train import tuning
 from selfcorrect.studies.train.arms import Arm, chosen, presets
 from selfcorrect.studies.train.references import curve, estimate, on_squared_scores, references
 from selfcorrect.studies.train.shortcuts import shortcuts
 from selfcorrect.studies.train.squared import minima
+from selfcorrect.theory import descent
 from selfcorrect.theory.descent import distance
 from selfcorrect.theory.training import (
     Recipe,
@@ -38,7 +41,7 @@ from selfcorrect.theory.transformer import Shape, Transformer
 
 TINY = Shape(layers=1, heads=1, width=4)
 SHORT = Recipe(steps=3, batch=4)
-CONTEXTS = 64
+CONTEXTS = 32
 ARMS = [
     Arm("formats", "one-token", TINY, SHORT),
     Arm("objectives", "base", TINY, SHORT),
@@ -86,6 +89,17 @@ def test_a_first_look_shortens_everything_but_the_one_token_format() -> None:
     assert len(chosen(["ranked"], quick=True, released_size=False)) == 5
     every = presets()
     assert all(any(arm.name == name for arm in every[preset]) for preset, name in arms)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sooner() -> Iterator[None]:
+    """Fewer steps to the floor, which other tests show to be the least, and with squared scores."""
+    held_out.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(descent, "_FLOOR_STEPS", descent._FLOOR_STEPS // 3)
+        patch.setattr(study_of_references, "GROWING", (25, 50, 100, 400))
+        yield
+    held_out.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +264,7 @@ def test_one_seed_has_no_interval_and_none_is_refused() -> None:
 
 
 def test_on_squared_scores_the_map_grows_and_its_direction_stays() -> None:
-    found = on_squared_scores(torch.device("cpu"), contexts=32)
+    found = on_squared_scores(torch.device("cpu"), contexts=32, steps=(50, 200, 800))
     for n in found["norm"]:
         norms = [e["mean"] for e in found["norm"][n]]
         apart = [e["mean"] for e in found["distance"][n]]

@@ -7,6 +7,7 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
+from selfcorrect.models.local.gguf_header import check_header
 from selfcorrect.models.local.reading import reading
 
 
@@ -16,6 +17,7 @@ def convert(file: Path, folder: Path) -> None:
     Raises:
         UserError: the file can't be read.
     """
+    check_header(file)
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 

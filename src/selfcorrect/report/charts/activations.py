@@ -20,9 +20,9 @@ def heat_maps(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, Figure]]:
     """``(name, term, figure)`` of each concept and place."""
     for concept, told in (summary.get("activations") or {}).items():
         for place, found in told["at"].items():
-            first = "" if place == "before_answer" else "_first"
-            name = f"{visible(concept)}, {_PLACES.get(place, place)}, minus {found['against']}"
-            yield name, f"activation_{concept}{first}", _heat_map(found, told["layer"])
+            most = max((n for row in found["n"] for n in row), default=0)
+            where = f"{_PLACES.get(place, place)}, minus {found['against']}, n {most:,}"
+            yield f"{visible(concept)}, {where}", "activation_map", _heat_map(found, told["layer"])
 
 
 def _heat_map(found: Mapping[str, Any], chosen: int) -> Figure:
@@ -39,7 +39,12 @@ def _heat_map(found: Mapping[str, Any], chosen: int) -> Figure:
         "zmin": -most,
         "zmax": most,
         "colorscale": [[0, "@lost/90"], [0.5, "@soft/0"], [1, "@outcome/90"]],
-        "colorbar": {"thickness": 10, "tickformat": "+.2~f", "len": 0.9},
+        "colorbar": {
+            "thickness": 10,
+            "tickformat": "+.2~f",
+            "len": 0.9,
+            "title": {"text": f"cosine, minus {found['against']}", "side": "right"},
+        },
         "hovertext": [
             [_said(found, x, t, layer) for t in range(len(rounds))]
             for x, layer in enumerate(found["layers"])

@@ -24,10 +24,15 @@ _QUICK = {"limit": 40, "rounds": 5}
 
 
 def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
-    """The run with the instruction, and the one in which the question is merely asked again."""
-    from selfcorrect.studies.series import with_inside
+    """The run with the instruction, and the one in which the question is merely asked again.
+
+    Raises:
+        UserError: no activation is read, or nothing is asked again.
+    """
+    from selfcorrect.studies.series import check_plan, with_inside
 
     spec = with_inside(sized(spec, settings, _QUICK))
+    check_plan("concept-drives-uncertainty", spec, ("activation",), rounds=2)
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 
 

@@ -8,9 +8,12 @@ from typing import Any
 from selfcorrect.report.numbers import MISSING, p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import (
+    BETTER_READING,
+    EACH_THE_OTHERS,
     LINES,
     estimate,
     label,
+    share,
     sheet_of,
     sized,
 )
@@ -35,9 +38,11 @@ _ASKED = (
     "rounds, the change tells of the round, and the round of the fall; and uncertainty that is "
     "high falls more often, whatever the concept does.",
     "So two classifiers are compared, logistic regressions on clusters that neither was fitted to: "
-    "one knows which two rounds it is and how high uncertainty was (with its square), the other "
-    "knows the change of the activation too. What that adds in AUROC is the answer; and where the "
-    "changes of other dialogues in the same rounds tell as much (a permutation test), it is none.",
+    "one knows which two rounds it is and how high uncertainty was, in the first of them, in the "
+    "round before and in the dialogue's others (an activation that copies an earlier round tells "
+    "those), the other knows the change of the activation too. What that adds in AUROC is the "
+    "answer; and where the changes of other dialogues in the same rounds tell as much (a "
+    "permutation test, its statistic over its error between clusters), it is none.",
 )
 _NOT = (
     "Even a change that predicts isn't a cause: something else may move both. The study of "
@@ -63,9 +68,8 @@ def findings(result: Result) -> Iterator[str]:
     """A sentence each on what the change adds, and on what goes first."""
     for arm, told in result["arms"].items():
         yield _adds(arm, told["added"])
-    first = result["arms"]["intrinsic"]["order"]
-    if first is not None:
-        yield _first(first)
+    if result["arms"]["intrinsic"]["order"] is not None:
+        yield _first({arm: told["order"] for arm, told in result["arms"].items()})
 
 
 def _adds(arm: str, told: Result) -> str:
@@ -76,10 +80,12 @@ def _adds(arm: str, told: Result) -> str:
             f"{told['fell']:,}, rose {told['rose']:,}, ties {told['ties']:,})."
         )
     e = told["adds"]
-    seen = f"AUROC {estimate(e, signed=True)}, {sized(e)}, permutation p {p_value(told['p'])}"
+    seen = (
+        f"gain in AUROC {estimate(e, signed=True)}, {sized(e)}, permutation p {p_value(told['p'])}"
+    )
     accuracy = told["sets"]["change"]["accuracy"]
     naive = (
-        f"alone it is right in {percent(accuracy['value'])} % of the transitions, where always "
+        f"alone it is right in {share(accuracy)} of the transitions, where always "
         f"saying the more frequent is right in {percent(told['majority'])} %"
     )
     how = "adds" if told["shown"] else "isn't shown to add"
@@ -87,20 +93,35 @@ def _adds(arm: str, told: Result) -> str:
     return f"{what}: {seen}; {naive}."
 
 
-def _first(found: Result) -> str:
-    e = found["forward"]["changes"]
-    back = found["backward"]["changes"]
+#: What is said of an order, by which goes first.
+_ORDERS = {
+    "c": f"The activation goes ahead of the uncertainty ({BETTER_READING})",
+    "u": f"The activation follows the uncertainty ({BETTER_READING})",
+    "both": f"Each tells the other's next value: {EACH_THE_OTHERS}",
+    None: "Neither is shown to go ahead of the other",
+}
+_ALSO = {
+    "c": "the activation goes first",
+    "u": "the activation follows",
+    "both": "each tells the other's next value",
+    None: "neither is shown to",
+}
+
+
+def _first(orders: Mapping[str, Any]) -> str:
+    """What goes first in the run, and in its control."""
+    found, control = orders["intrinsic"], orders.get("repeat")
+    e, back = found["forward"]["changes"], found["backward"]["changes"]
     seen = (
         f"activation on the next uncertainty {estimate(e, signed=True)}, uncertainty on the next "
-        f"activation {estimate(back, signed=True)} per standard deviation"
+        f"activation {estimate(back, signed=True)} per standard deviation, {sized(e)}"
     )
-    if found["first"] == "c":
-        return f"The activation goes ahead of the uncertainty: {seen}."
-    if found["first"] == "u":
-        return f"The activation follows the uncertainty: {seen}."
-    if found["first"] == "both":
-        return f"Each goes ahead of the other, as two readings of one thing do: {seen}."
-    return f"Neither is shown to go ahead of the other: {seen}."
+    also = ""
+    if control is not None:
+        also = "; where the question is merely repeated "
+        same = control["first"] == found["first"]
+        also += "it is the same" if same else _ALSO[control["first"]]
+    return f"{_ORDERS[found['first']]}: {seen}{also}."
 
 
 def _table(result: Result) -> Table:

@@ -20,10 +20,15 @@ _QUICK = {"limit": 40, "rounds": 5}
 
 
 def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
-    """The four runs, which differ in their strategy only."""
-    from selfcorrect.studies.series import with_inside
+    """The four runs, which differ in their strategy only.
+
+    Raises:
+        UserError: nothing is asked again.
+    """
+    from selfcorrect.studies.series import check_plan, with_inside
 
     spec = with_inside(sized(spec, settings, _QUICK))
+    check_plan("convergence", spec, rounds=2)
     return {
         arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}
                              | ({"rounds": 1} if arm == "baseline" else {}))

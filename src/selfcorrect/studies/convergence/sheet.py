@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.numbers import MISSING, p_value, short
+from selfcorrect.report.numbers import MISSING, interval, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import (
+    BETTER_READING,
+    EACH_THE_OTHERS,
     curves,
     estimate,
     label,
@@ -37,7 +39,8 @@ _ORDER = (
     "One series goes ahead of another if its value in a round tells the other's next one, beyond "
     "what the other itself tells. That is asked of levels and of changes, as examples that are "
     "hard throughout look like a lead in levels; and it must be more than the other way round, as "
-    "two readings of one thing lead each other. What is named first may still be nothing but the "
+    "two readings of one thing tell each other, and so do series that settle or alternate. What is "
+    "named first may still be nothing but the "
     "better reading of the two."
 )
 _SHOWS_NOT = (
@@ -107,7 +110,7 @@ def _link(result: Result, name: str) -> str:
     if told is None or told["value"] is None:
         return f"{label(name).capitalize()}: {settled}; there is nothing to compare it with."
     at = result["against"]["repeat"]["rounds"][0]
-    seen = f"{estimate(told, signed=True)}, {sized(told)}"
+    seen = f"{estimate(told, signed=True)}, {sized(told)}{_rule(told)}"
     how = _how(told)
     return (
         f"{label(name).capitalize()}: {settled}. In round {at} it {how} the merely repeated "
@@ -119,10 +122,26 @@ def _how(told: Mapping[str, Any]) -> str:
     """The verdict of a difference from the control, in words."""
     verdict = told.get("verdict")
     if verdict == "same":
-        return "is the same as"
+        return f"is the same, within ±{short(told['margin'])}, as"
     if verdict in ("better", "worse", "higher", "lower"):
         return "is above" if told["value"] > 0 else "is below"
     return "isn't shown to differ from"
+
+
+def _rule(told: Mapping[str, Any]) -> str:
+    """What the verdict went by, where the interval that is shown says something else."""
+    low, high = told["low"], told["high"]
+    if told.get("verdict") != "undecided" or low is None or low <= 0 <= high:
+        return ""
+    if told.get("hangs"):
+        return "; unread answers could turn it"
+    if told.get("few"):
+        return "; too few clusters to name a direction"
+    low, high = told.get("decides") or (low, high)
+    if low <= 0 <= high:
+        ends = interval({"low": low, "high": high}, 3)
+        return f"; a run that may be made larger is judged by a wider interval, {ends}"
+    return f"; its test doesn't show a difference, p {p_value(told.get('p'))}"
 
 
 def _firsts(result: Result) -> Iterator[str]:
@@ -138,15 +157,29 @@ def _firsts(result: Result) -> Iterator[str]:
             yield (
                 f"{first.capitalize()} goes ahead of {second}: where it rose, {second} {direction} "
                 f"in the round after, {estimate(e, signed=True)} per standard deviation "
-                f"({sized(e)}); a better reading of the same thing would look so, too."
+                f"({sized(e)}); {BETTER_READING}."
             )
         elif found["first"] == "both":
             yield (
-                f"{one.capitalize()} and {other} go ahead of each other, as two readings of one "
-                "thing."
+                f"{one.capitalize()} and {other} each tell the other's next value: "
+                f"{EACH_THE_OTHERS}."
             )
         else:
-            yield f"Neither of {one} and {other} is shown to go ahead of the other."
+            yield _neither(one, other, found)
+
+
+def _neither(one: str, other: str, found: Mapping[str, Any]) -> str:
+    ways = (found["forward"]["changes"], one, other), (found["backward"]["changes"], other, one)
+    told = [
+        f"{lead} on the next {follow} {estimate(e, signed=True)}"
+        for e, lead, follow in ways
+        if e["value"] is not None
+    ]
+    seen = f": {'; '.join(told)}, per standard deviation" if told else ""
+    of = f" ({sized(ways[0][0])})" if told else ""
+    apart = any(e["low"] is not None and (e["low"] > 0 or e["high"] < 0) for e, *_ in ways)
+    takes = "; a lead takes levels, too, and more than the other way round" if apart else ""
+    return f"Neither of {one} and {other} is shown to go ahead of the other{seen}{of}{takes}."
 
 
 def _alternating(result: Result) -> str:
@@ -180,8 +213,14 @@ def _against(result: Result) -> Table:
         ]
         for name in names
     ]
-    rounds = ", ".join(f"{c}: round {result['against'][c]['rounds'][0]}" for c in controls)
+    rounds = ", ".join(_compared(c, *result["against"][c]["rounds"]) for c in controls)
     return Table("Intrinsic minus each", ["", *controls], rows, f"Compared at {rounds}.")
+
+
+def _compared(control: str, mine: int, theirs: int) -> str:
+    if mine == theirs:
+        return f"{control}: round {mine}"
+    return f"{control}: round {mine} with its round {theirs}"
 
 
 def _order(result: Result) -> Table:

@@ -63,32 +63,42 @@ def findings(result: Result) -> Iterator[str]:
 
 
 def _finding(name: str, rows: list[Result], told: Result, margin: float | None) -> str:
-    first = rows[0]
+    first, last = rows[0], told["shown"]
     what = label(name).capitalize()
     seen = f"{estimate(first, signed=True)}, {sized(first)}"
-    if first["state"] == "gone":
-        return (
-            f"{what}: the injected round changes it by no more than ±{short(margin or 0)} even at "
-            f"once: {seen}."
-        )
-    if first["state"] != "shown":
-        return f"{what}: the injected round isn't shown to change it, even at once: {seen}."
-    later = told["shown"]
-    after = (
-        "not shown any more in the round after"
-        if later == 0
-        else f"still shown {count(later, 'round')} later"
+    within = f"within ±{short(margin or 0)}"
+    # differences that don't follow from one that is shown at once
+    beyond = [row for row in rows[1:] if row["state"] == "shown" and row["lag"] > max(last, 0)]
+    apart = "; ".join(
+        f"{_since(row['lag'])} {estimate(row, signed=True)}, p {p_value(row['p_holm'])} (Holm)"
+        for row in beyond
     )
     gone = (
-        f"shown to be gone (within ±{short(margin or 0)}) from {count(told['gone'], 'round')} "
-        "later on"
+        f"shown to be gone ({within}) from {count(told['gone'], 'round')} later on"
         if told["gone"] is not None
         else "never shown to be gone"
     )
-    most = rows[-1]["lag"]
+    most = f"seen up to {count(rows[-1]['lag'], 'round')} later"
+    if first["state"] != "shown":
+        at_once = (
+            f"changes it by no more than ±{short(margin or 0)} at once"
+            if first["state"] == "gone"
+            else "isn't shown to change it at once"
+        )
+        if beyond:
+            later = f"but the runs differ afterwards, {apart}; the difference is {gone}"
+        else:
+            later = "and no difference is shown afterwards"
+        return f"{what}: the injected round {at_once}, {seen}; {later} ({most})."
+    after = (
+        "not shown any more in the round after"
+        if last == 0
+        else f"still shown {count(last, 'round')} later"
+    )
+    again = f", shown again {apart}" if beyond else ""
     return (
-        f"{what}: the injected round changes it at once, {seen}; {after}, and {gone} (seen up to "
-        f"{count(most, 'round')} later)."
+        f"{what}: the injected round changes it at once, {seen}; {after}{again}, and {gone} "
+        f"({most})."
     )
 
 
@@ -98,12 +108,18 @@ def _table(result: Result) -> Table:
             f"{label(name)}, {_since(row['lag'])}",
             estimate(row, signed=True),
             MISSING if row["p_holm"] is None else p_value(row["p_holm"]),
-            {"shown": "differs", "gone": "the same", "undecided": "undecided"}[row["state"]],
+            _state(row["state"], result["margins"][name]),
         ]
         for name, of in result["lags"].items()
         for row in of
     ]
     return Table("Injected run minus the plain one", ["", "difference", "p, Holm", ""], rows)
+
+
+def _state(state: str, margin: float | None) -> str:
+    return {"shown": "differs", "undecided": "undecided"}.get(
+        state, f"within ±{short(margin or 0)}"
+    )
 
 
 def _since(lag: int) -> str:

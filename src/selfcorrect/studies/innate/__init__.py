@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from selfcorrect import models
+from selfcorrect.concepts.file import read
 from selfcorrect.errors import UserError
+from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs import RunSpec, StrategySpec
 from selfcorrect.studies.base import (
     ANYWAY,
@@ -50,6 +53,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
         )
     if other == spec.model.name:
         raise UserError(f"--sibling is {other}, the model itself: name another one.")
+    _check_sibling(spec, other)
     task = task_of(spec)
     if not task.labels(task.examples()[0]):
         raise UserError(
@@ -67,6 +71,21 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
             strategy = StrategySpec(name=arm)
             found[arm_of(which, arm)] = mine.model_copy(update={"strategy": strategy})
     return found
+
+
+def _check_sibling(spec: RunSpec, other: str) -> None:
+    """Find the other model before anything is run, and check that concepts given as files are its
+    own: those of the first model can't be."""
+    if kind_of(other) != "local":
+        return  # what is refused is said where its states are asked for
+    fingerprint = models.describe(other, spec.model.dtype, spec.model.device)[0]
+    for name, file in spec.concepts.items():
+        if file and read(file).bound.fingerprint != fingerprint:
+            raise UserError(
+                f"the concept {name} is a file, and a file is of one model, so that it can't be "
+                f"read in {spec.model.name} and in {other}: train it on both (selfcorrect concept "
+                f"train {name} --model …) and give its name alone, --concept {name}."
+            )
 
 
 def _preflight(inputs: Inputs) -> Preflight:

@@ -17,6 +17,8 @@ from selfcorrect.studies.innate.accept import Trials
 #: Parts of equally many first answers, by how confident they were.
 BINS = 3
 KINDS = ("right", "wrong")
+#: Of the regressions; the last one of the adjusted alone.
+TERMS = ("confidence", "right", "right × confidence", "log odds before")
 #: A model that takes feedback for what it says has no more than this between right and wrong.
 MARGIN = 0.05
 _ROOM = Room(-1.0, 1.0)
@@ -111,13 +113,18 @@ def _fits(found: Trials) -> dict[str, Any]:
     """Acceptance on confidence, on whether the feedback is right, and their product; and the same
     with how likely its option was before. Confidence is per standard deviation, seen from its mean;
     p is Holm's over a fit."""
+    if len(found.taken) and not np.ptp(found.taken):
+        why = "all feedback was taken" if found.taken[0] else "no feedback was taken"
+        n, k = len(found.taken), len(np.unique(found.clusters.astype(str)))
+        alike = {name: Coefficient(Estimate(None, None, None, n, k, why)) for name in TERMS}
+        return {"plain": _holmed(dict(list(alike.items())[:3])), "adjusted": _holmed(alike)}
     spread = float(found.confidence.std()) if len(found.confidence) else 0.0
     sure = (found.confidence - found.confidence.mean()) / spread if spread > 0 else found.confidence
     centred = found.right - found.right.mean() if len(found.right) else found.right
-    plain = {"confidence": sure, "right": found.right, "right × confidence": centred * sure}
+    plain = dict(zip(TERMS, (sure, found.right, centred * sure), strict=False))
     clipped = np.clip(found.before, 1e-6, 1 - 1e-6)
     odds = np.log(clipped / (1 - clipped))
-    adjusted = {**plain, "log odds before": odds}
+    adjusted = {**plain, TERMS[-1]: odds}
     clusters = found.clusters.astype(str)
     return {
         name: _holmed(regression(found.taken, columns, clusters, family="logit"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from selfcorrect.report.charts.traces import error_bars, said
@@ -61,7 +62,11 @@ def _sections(result: Result) -> list[Section]:
             [],
             [_taken_table(result), _chart(result), _bins_table(result), _fit_table(result)],
         ),
-        Section("The sibling, checked first", [], [preflight(result["sibling"])]),
+        Section(
+            "The sibling, checked first",
+            [],
+            [replace(preflight(result["sibling"]), title="Preflight of the sibling")],
+        ),
     ]
 
 
@@ -116,7 +121,7 @@ def _apart(name: str, e: Result) -> str:
             f"{name}: whether it tells right feedback from wrong can't be said, as no wrong answer "
             "left both to be given."
         )
-    seen = f"{share(e)} of cases more, {sized(e)}"
+    seen = f"{_points(e)}, {sized(e)}"
     words = {
         "more": "it takes right feedback more often than wrong feedback",
         "less": "it takes right feedback less often than wrong feedback",

@@ -30,6 +30,9 @@ _ASKED = (
 _NOT = (
     "An association of records is no effect. An easy example is answered rightly and surely, for a "
     "reason that neither uncertainty nor activation need have a part in.",
+    "Only a trend that all examples share is taken out. Where examples settle by different amounts "
+    "or at different speeds, uncertainty and outcome go together from round to round, though "
+    "neither has anything to do with the other.",
     "Coefficients are for a linear relation. One that turns, such as too much of a concept doing "
     "harm, would show as none.",
 )
@@ -52,6 +55,12 @@ def findings(result: Result) -> Iterator[str]:
     theirs = result["fits"]["repeat"]["together"]
     for name, e in mine.items():
         yield _finding(name, e, theirs.get(name), result)
+    if result["unknown"]["intrinsic"]["unread"]:
+        of = result["unknown"]["intrinsic"]
+        yield (
+            f"{of['unread']:,} of {of['n']:,} answers of the run aren't known: intervals and p "
+            "hold whatever those are."
+        )
     if result["activation"] is None:
         yield "No concept was read: --concept NAME, on a local model, adds its activation."
 
@@ -59,7 +68,7 @@ def findings(result: Result) -> Iterator[str]:
 def _finding(name: str, e: Result, control: Result | None, result: Result) -> str:
     what, part = name.split(", ")
     of = f"{what.capitalize()} {'between examples' if part == 'between' else 'from round to round'}"
-    if e["value"] is None:
+    if e["value"] is None or e["low"] is None:
         return f"{of}: it can't be told ({e['why']})."
     unit = "log odds" if result["family"] == "logit" else result["outcome"]
     seen = (
@@ -69,17 +78,29 @@ def _finding(name: str, e: Result, control: Result | None, result: Result) -> st
     shown = _shown(e)
     if not shown:
         return f"{of} isn't shown to go with better or worse answers: {seen}."
-    also = ""
-    if control is not None and control["value"] is not None:
-        same = (control["p_holm"] or 1) < 0.05 and (control["value"] > 0) == (e["value"] > 0)
-        also = ", as it does" if same else ", which it isn't shown to do"
-        also += " where the question is merely repeated"
-    return f"{of} goes with {'better' if shown > 0 else 'worse'} answers{also}: {seen}."
+    return (
+        f"{of} goes with {'better' if shown > 0 else 'worse'} answers: {seen}"
+        f"{_beside(control, result['difference'].get(name), unit)}."
+    )
+
+
+def _beside(control: Result | None, difference: Result | None, unit: str) -> str:
+    """What the control shows, and whether the run is shown to differ from it."""
+    if control is None or control["low"] is None:
+        return ""
+    there = f"; where the question is merely repeated {estimate(control, signed=True)}"
+    if difference is None or difference["low"] is None:
+        return there
+    if _shown(difference):
+        return f"{there}, a difference of {estimate(difference, signed=True)} {unit}"
+    return f"{there}, from which it isn't shown to differ ({estimate(difference, signed=True)})"
 
 
 def _shown(e: Result) -> int:
     few = e.get("effective_clusters", e["clusters"]) < 5
-    if e["p_holm"] is None or e["p_holm"] >= 0.05 or few:
+    if e["p_holm"] is None or e["p_holm"] >= 0.05 or few or not e["low"] or not e["high"]:
+        return 0
+    if e["low"] <= 0 <= e["high"]:
         return 0
     return 1 if e["value"] > 0 else -1
 
@@ -98,6 +119,11 @@ def _table(result: Result) -> Table:
                 ]
             )
     unit = "log odds" if result["family"] == "logit" else result["outcome"]
+    rows += [
+        [f"{name}, intrinsic − repeat", MISSING, estimate(e, signed=True), p_value(e["p"]),
+         MISSING if e["p_holm"] is None else p_value(e["p_holm"])]
+        for name, e in result["difference"].items()
+    ]  # fmt: skip
     note = f"{unit.capitalize()} per standard deviation of all records; up is better."
     heads = ["", "alone", "together", "p", "p, Holm"]
     return Table("What goes with better answers", heads, rows, note)

@@ -1,5 +1,6 @@
 """Does the concept cause it? Dose and response along its direction, against directions like it.
 
+- :mod:`.directions`: those that mean nothing, and the states' length;
 - :mod:`.measure`: the model opened, its options under every dose;
 - :mod:`.analysis`: the odd part and the even part, the null, the prompt beside;
 - :mod:`.sheet`: the findings, tables and charts.
@@ -24,16 +25,23 @@ from selfcorrect.studies.base import (
 from selfcorrect.studies.sizes import sized
 from selfcorrect.studies.steering.sheet import QUESTION, sheet
 
-#: The question without the goal, which is steered; and with it, the prompt that is to be matched.
-ARMS = ("baseline", "intrinsic")
+#: The question without the goal, which is steered; with it, the prompt that is to be matched; and
+#: with a goal as long that asks for the opposite.
+ARMS = ("baseline", "intrinsic", "negation")
 _QUICK = {"limit": 24}
 
 
 def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
-    """The question without the goal and with it, one round each."""
-    from selfcorrect.studies.series import with_inside
+    """The question without the goal, with it, and with it reversed, one round each.
 
+    Raises:
+        UserError: the model can't be steered, or the task's answers have no options.
+    """
+    from selfcorrect.studies.series import check_plan, with_inside
+
+    check_plan("steering", spec, ("steering",))
     spec = with_inside(sized(spec, settings, _QUICK)).model_copy(update={"rounds": 1})
+    check_plan("steering", spec, ("activation", "options"))
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 
 
@@ -55,7 +63,8 @@ STUDY = Study(
         "The model's states are moved along the concept's direction by several doses, to both "
         "sides, and along directions of the same kind that mean nothing. What changes sign with "
         "the dose is the effect, what doesn't is damage. Beside it the instruction itself, which "
-        "states the goal in words, and how badly the model reads neutral text under each dose."
+        "states the goal in words, its reverse, and how badly the model reads neutral text under "
+        "each dose."
     ),
     question=QUESTION,
     source="this project; arXiv 2406.02378 for the claim",

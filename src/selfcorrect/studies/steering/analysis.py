@@ -39,12 +39,16 @@ def analyse(inputs: Inputs) -> Result:
 
     Returns:
         What the preflight found; ``concept``, ``layer``, ``doses``, ``dose`` (the middle one),
-        ``directions``, ``encoded``, ``left_out``; by response (:data:`RESPONSES`) ``odd`` and
-        ``even`` by dose above 0, each with ``concept`` (an estimate over questions), and of the
-        other directions ``null``: their ``low`` and ``high`` (2.5 and 97.5 %), ``p``: how many go
-        as far; ``curve``: the concept's by dose, minus none; ``wrong``: the share of questions that
-        move against the mean; ``prompt``: the goal in words minus the question alone, and
-        ``beyond``, that minus the dose's effect; ``perplexity`` by dose.
+        ``directions``, ``of_texts`` (how many of them are made from the concept's texts),
+        ``cosine`` of the concept's with the mean state, ``encoded``, ``left_out``; by response
+        (:data:`RESPONSES`) ``odd`` and ``even`` by dose above 0, each with ``concept`` (an estimate
+        over questions), and of the other directions ``null``: their ``low`` and ``high`` (2.5 and
+        97.5 %), ``p``: how many go as far; of ``odd`` also ``length``, that of the mean state's
+        direction, and ``left``, what the concept's is without its cosine times that, with
+        ``p_left``; ``curve``: the concept's by dose, minus none; ``wrong``: the share of questions
+        that move against the mean; ``prompt``: the goal in words minus the question alone,
+        ``prompt_odd``: half of the goal minus the reversed goal, and ``beyond``: whether that is
+        more or less than the dose's odd part (:func:`_larger`); ``perplexity`` by dose.
     """
     arms: Series = inputs.preflight.data
     settings = inputs.settings
@@ -73,12 +77,19 @@ def analyse(inputs: Inputs) -> Result:
         "doses": found.doses.tolist(),
         "dose": settings["dose"],
         "directions": settings["directions"],
+        "of_texts": found.of_texts,
+        "cosine": float(found.cosines[0]),
         "encoded": found.encoded,
         "left_out": found.left_out,
         "perplexity": found.perplexity,
         "responses": {
             name: responses(
-                _response(found, name, targets), found.doses, clusters, prompt[name], width
+                _response(found, name, targets),
+                found.doses,
+                clusters,
+                prompt[name],
+                width,
+                found.cosines[:-1],
             )
             for name, width in widths.items()
         },
@@ -87,27 +98,34 @@ def analyse(inputs: Inputs) -> Result:
 
 
 def responses(
-    f: Floats, doses: Floats, clusters: Any, prompt: tuple[Floats, Floats], width: float
+    f: Floats,
+    doses: Floats,
+    clusters: Any,
+    prompt: tuple[Floats, Floats, Floats],
+    width: float,
+    cosines: Floats,
 ) -> dict[str, Any]:
     """What one number does under the doses.
 
     Args:
-        f: [D, J, A]; direction 0 is the concept's.
+        f: [D, J + 1, A]; direction 0 is the concept's, the last the mean state's.
         doses: [A], ascending and alike on both sides of 0.
         clusters: of each question [D].
-        prompt: the number with the goal in words, and without [D] each.
+        prompt: the number with the goal in words, with the reversed goal, and without [D] each.
         width: of the range in which the number lies.
+        cosines: of all directions but the last with that one [J].
     """
     middle, half, whole = len(doses) // 2, Room(-width / 2, width / 2), Room(-width, width)
     rows: list[dict[str, Any]] = []
-    found: dict[str, Any] = {}
+    f, longer = f[:, :-1], f[:, -1]
     for step in range(1, middle + 1):
         up, down, none = f[:, :, middle + step], f[:, :, middle - step], f[:, :, middle]
         odd, even = (up - down) / 2, (up + down) / 2 - none
+        length = (longer[:, middle + step] - longer[:, middle - step]) / 2
         rows.append(
             {
                 "dose": float(doses[middle + step]),
-                "odd": _against(odd, clusters, half),
+                "odd": _beyond_length(odd, length, cosines, clusters, half),
                 "even": _against(even, clusters, whole),
             }
         )
@@ -116,11 +134,9 @@ def responses(
     step = at + 1
     effect = (f[:, 0, middle + step] - f[:, 0, middle - step]) / 2
     direction = np.sign(chosen["odd"]["concept"]["value"] or 0)
-    said = prompt[0] - prompt[1]
-    pushed = f[:, 0, middle + step] - f[:, 0, middle]
-    found["wrong"] = proportion(
-        np.where(np.isfinite(effect), effect * direction < 0, np.nan), clusters
-    ).table()
+    against = np.where(np.isfinite(effect), effect * direction < 0, np.nan)
+    goal, reversed_goal, alone = prompt
+    said = (goal - reversed_goal) / 2
     return {
         "by_dose": rows,
         "chosen": chosen,
@@ -131,9 +147,58 @@ def responses(
             for a in range(len(doses))
         ],
         "band": [_band(f[:, 1:, a] - f[:, 1:, middle]) for a in range(len(doses))],
-        **found,
-        "prompt": mean(said, clusters, room=whole).table(),
-        "beyond": mean(np.abs(said) - np.abs(pushed), clusters, room=whole).table(),
+        "wrong": proportion(against, clusters).table(),
+        "prompt": mean(goal - alone, clusters, room=whole).table(),
+        "prompt_odd": mean(said, clusters, room=half).table(),
+        "beyond": _larger(said, effect, clusters, whole),
+    }
+
+
+def _larger(said: Floats, pushed: Floats, clusters: Any, room: Room) -> dict[str, Any]:
+    """Is the mean of one number larger in size than that of another, [D] each?
+
+    |a| > |b| where a − b and a + b have one sign, and |a| < |b| where they have two: what is said
+    of their sizes stands on the intervals of both, neither of which has a kink at 0. One of them is
+    0 where |a| = |b|, so a wrong claim is no more frequent than one interval misses.
+
+    Returns:
+        ``value``, |mean of said| − |mean of pushed|; ``difference`` and ``sum``, their intervals;
+        ``verdict``: ``more``, ``less`` or ``undecided``.
+    """
+    both = [mean(said + sign * pushed, clusters, room=room) for sign in (-1.0, 1.0)]
+    sides = [
+        0 if e.low is None or e.high is None or e.few else int(e.low > 0) - int(e.high < 0)
+        for e in both
+    ]
+    known = np.isfinite(said) & np.isfinite(pushed)
+    sizes = [abs(float(x[known].mean())) for x in (said, pushed)] if known.any() else None
+    return {
+        "value": None if sizes is None else sizes[0] - sizes[1],
+        "difference": both[0].table(),
+        "sum": both[1].table(),
+        "verdict": {1: "more", -1: "less", 0: "undecided"}[sides[0] * sides[1]],
+    }
+
+
+def _beyond_length(
+    odd: Floats, length: Floats, cosines: Floats, clusters: Any, room: Room
+) -> dict[str, Any]:
+    """The odd part against the other directions', as it is and without what states' length does.
+
+    A push along a direction that has a cosine c with the mean state makes states longer, as c times
+    the push along the mean state does; a number that depends on their length alone moves with it.
+    """
+    table = _against(odd, clusters, room)
+    far = Room(2 * room.low, 2 * room.high)
+    left = _against(odd - cosines * length[:, None], clusters, far)
+    same = (left["concept"]["value"] or 0) * (table["concept"]["value"] or 0) > 0
+    return {
+        **table,
+        "length": mean(length, clusters, room=room).table(),
+        "left": left["concept"],
+        "p_left": left["p"],
+        "with_length": table["shown"],
+        "shown": table["shown"] and left["shown"] and same,
     }
 
 
@@ -202,10 +267,11 @@ def _targets(run: Run, examples: list[str]) -> list[int | None]:
     return [known.get(name) for name in examples]
 
 
-def _prompt(inputs: Inputs, name: str, examples: list[str]) -> tuple[Floats, Floats]:
-    """The number with the goal in words and without, as the runs have recorded it."""
+def _prompt(inputs: Inputs, name: str, examples: list[str]) -> tuple[Floats, Floats, Floats]:
+    """The number with the goal in words, with the reversed goal, and without, as the runs have
+    recorded it."""
     found = []
-    for arm in ("intrinsic", "baseline"):
+    for arm in ("intrinsic", "negation", "baseline"):
         frame = inputs.runs[arm].read(["example", "target", "entropy", "option_p"])
         values: dict[str, float] = {}
         for example, target, entropy, p in frame.iter_rows():
@@ -213,4 +279,4 @@ def _prompt(inputs: Inputs, name: str, examples: list[str]) -> tuple[Floats, Flo
             value = entropy if name == "entropy" else right
             values[example] = np.nan if value is None else value
         found.append(np.array([values.get(example, np.nan) for example in examples]))
-    return found[0], found[1]
+    return found[0], found[1], found[2]

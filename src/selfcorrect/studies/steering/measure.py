@@ -21,6 +21,7 @@ from selfcorrect.runs import Run
 from selfcorrect.runs.concepts import concepts_of
 from selfcorrect.runs.identity import ModelFacts, task_of
 from selfcorrect.studies.base import Parts
+from selfcorrect.studies.steering.directions import directions as directions_of
 
 if TYPE_CHECKING:
     from selfcorrect.models.local.model import LocalModel
@@ -64,7 +65,9 @@ class Measured:
     Attributes:
         doses: α, ascending, 0 in the middle [A].
         p: of the options [D, J, A, O], NaN beyond a question's own options and where a dose left
-            states that weren't finite; direction 0 is the concept's.
+            states that weren't finite; direction 0 is the concept's, the last the mean state's.
+        cosines: of every direction with the last [J].
+        of_texts: how many of the others are made from the concept's texts.
         left_out: doses of a question that were left out for that.
         perplexity: of neutral text under the concept's doses [A]; ``None`` where left out.
         encoded: tokens that went through the model for all doses.
@@ -72,6 +75,8 @@ class Measured:
 
     doses: Floats
     p: Floats
+    cosines: Floats
+    of_texts: int
     left_out: int
     perplexity: list[float | None]
     encoded: int
@@ -148,7 +153,8 @@ def measured(
     starts = range(0, len(questions.examples), _TOGETHER)
     parts.progress(0, len(starts) + 1)
     states = _states(model, questions, layer)
-    vectors = np.concatenate([concept.vector(layer)[None], null(states, directions, seed)])
+    given = directions_of(model, concept, states, directions, seed)
+    vectors = np.concatenate([concept.vector(layer)[None], given.null, given.longer[None]])
     # a dose of 0 is the model as it is, once for all directions
     plan = [(j, a) for j in range(len(vectors)) for a, alpha in enumerate(every) if alpha]
     steers: list[Steer | None] = [None]
@@ -158,14 +164,14 @@ def measured(
     p, encoded = np.full(shape, np.nan), 0
     for at, start in enumerate(starts):
         rows = range(start, min(start + _TOGETHER, len(questions.examples)))
-        key = f"doses-{start}"
+        key = f"pushes-{start}"
         if key not in parts.done:
             talk = model.open(len(rows))
             talk.restart([questions.messages[row] for row in rows])
-            given = doses(talk, [questions.requests[row] for row in rows], steers, mass=False)
-            parts.keep(key, [None if g is None else [g.encoded, g.p.tolist()] for g in given])
+            each = doses(talk, [questions.requests[row] for row in rows], steers, mass=False)
+            found: Any = [None if g is None else [g.encoded, g.p.tolist()] for g in each]
+            parts.keep(key, found)
             talk.close(range(len(rows)))
-            found: Any = [None if g is None else [g.encoded, g.p.tolist()] for g in given]
         else:
             found = parts.done[key]
         for row, told in zip(rows, found, strict=True):
@@ -174,8 +180,8 @@ def measured(
             encoded += told[0]
             of = np.array(told[1], dtype=np.float64)
             p[row, :, every == 0, : of.shape[1]] = of[0]
-            for (j, a), each in zip(plan, of[1:], strict=True):
-                p[row, j, a, : of.shape[1]] = each
+            for (j, a), options in zip(plan, of[1:], strict=True):
+                p[row, j, a, : of.shape[1]] = options
         parts.progress(at + 1, len(starts) + 1)
     own = [None if not a else _steer(layer, a * unit * vectors[0]) for a in every]
     read: list[float | None] = [None] * len(own)
@@ -183,7 +189,8 @@ def measured(
         read = [each.value for each in perplexities(model, NEUTRAL, own)]
     first = p[..., 0]
     left_out = int((np.isnan(first) & np.isfinite(first[:, :, every == 0])).sum())
-    return Measured(every, p, left_out, read, encoded)
+    cosines = vectors @ given.longer
+    return Measured(every, p, cosines, given.of_texts, left_out, read, encoded)
 
 
 def _steer(layer: int, vector: NDArray[Any]) -> Steer:
@@ -201,27 +208,3 @@ def _states(model: LocalModel, questions: Asked, layer: int) -> Floats:
     found = [r.states[site][0].numpy() for r in replies if r is not None and r.states]
     talk.close(range(len(questions.examples)))
     return np.stack(found).astype(np.float64)
-
-
-def null(states: Floats, directions: int, seed: int) -> Floats:
-    """Directions of length 1 that mean nothing, of the kind that states vary along [J, hidden].
-
-    Every other is drawn with the states' own covariance; the rest are differences of means, as a
-    concept's is, between halves that labels drawn at random make.
-
-    Args:
-        states: [D, hidden].
-        directions: how many.
-        seed: of them.
-    """
-    rng = np.random.default_rng(seed)
-    centred = states - states.mean(axis=0)
-    weights = np.empty((directions, len(states)))
-    for j in range(directions):
-        if j % 2:
-            labels = np.where(rng.permutation(len(states)) < len(states) // 2, 1.0, -1.0)
-            weights[j] = labels / np.where(labels > 0, (labels > 0).sum(), (labels < 0).sum())
-        else:
-            weights[j] = rng.standard_normal(len(states))
-    vectors = weights @ centred
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))

@@ -29,14 +29,21 @@ _ASKED = (
     "Any push raises entropy, whichever way it goes. So the effect is the odd part, "
     "[f(α) − f(−α)] / 2, and the even part, [f(α) + f(−α)] / 2 − f(0), is damage. And any "
     "direction along which states vary moves something. So the same is done along directions that "
-    "mean nothing: half are drawn with the states' own covariance, half are made as a concept is, "
-    "from labels drawn at random. The concept's effect must go beyond theirs.",
+    "mean nothing, and the concept's effect must go beyond theirs. It must also go beyond what the "
+    "states' length does: a direction that lies along the mean state makes all states longer, and "
+    "so answers sharper, whatever it means.",
 )
 _NOT = (
     "An effect of a direction is one of whatever lies along it. Words that come with the concept "
     "lie along it too.",
     "Doses are added where the answer begins, at one layer. A concept that acts earlier in the "
     "text, or in several layers at once, is not refuted by a null here.",
+    "The reversed goal is about as long as the goal and speaks of the same things, so half their "
+    "difference is of what is asked for. A model that doesn't heed a reversal shows none; and no "
+    "text as long that asks for nothing stands beside.",
+    "Perplexity is read with every token of the neutral text steered, from the first on; of the "
+    "questions only what comes from the last token before the answer on is. So it shows another "
+    "harm, most likely a greater one, than the answers had.",
 )
 
 
@@ -83,22 +90,32 @@ def _effect(result: Result, name: str, odd: Result) -> str:
     what = f"{_NAMES[name].capitalize()}, at a dose of {short(result['dose'])}"
     if e["value"] is None or odd["null"] is None:
         return f"{what}: it can't be told."
-    beside = (
-        f"{round((odd['p'] * (1 + odd['null']['n'])) - 1)} of {odd['null']['n']} directions that "
-        "mean nothing go as far"
-    )
-    seen = f"odd part {estimate(e, signed=True)}, {sized(e)}; {beside}"
+    seen = f"odd part {estimate(e, signed=True)}, {sized(e)}; {_as_far(odd)}"
     if odd["shown"]:
         way = "raises" if e["value"] > 0 else "lowers"
         return f"{what}: a push along the concept {way} it, beyond other pushes: {seen}."
+    if odd["with_length"]:
+        return (
+            f"{what}: no effect of the concept is shown beyond that of longer states: {seen}; "
+            f"without it {estimate(odd['left'], signed=True)} (cosine with the mean state "
+            f"{short(result['cosine'], signed=True)})."
+        )
     return f"{what}: no effect of the concept is shown: {seen}."
 
 
+def _as_far(part: Result) -> str:
+    far = round(part["p"] * (1 + part["null"]["n"])) - 1
+    return f"{far} of {part['null']['n']} directions that mean nothing go as far"
+
+
 def _damage(result: Result) -> str:
-    even = result["responses"]["entropy"]["chosen"]["even"]["concept"]
+    part = result["responses"]["entropy"]["chosen"]["even"]
     moved = (
-        f"Damage: whichever way it goes, the push changes entropy by {estimate(even, signed=True)}"
+        "Damage: whichever way it goes, the push changes entropy by "
+        f"{estimate(part['concept'], signed=True)}"
     )
+    if part["null"] is not None:
+        moved += f" ({_as_far(part)})"
     if not _read(result):
         return f"{moved}; how it reads neutral text isn't known, as its language has no such words."
     middle = len(result["doses"]) // 2
@@ -117,20 +134,17 @@ def _read(result: Result) -> bool:
 
 
 def _prompt(name: str, told: Result) -> str:
-    e, beyond = told["prompt"], told["beyond"]
+    e, odd, beyond = told["prompt"], told["prompt_odd"], told["beyond"]
     what = f"The goal in words changes the {_NAMES[name]} by {estimate(e, signed=True)}"
-    if beyond["low"] is None:
+    if odd["value"] is None or beyond["value"] is None:
         return f"{what}."
-    if beyond["low"] > 0:
-        return (
-            f"{what}, which is more than the push does, by {estimate(beyond, signed=True)} in size."
-        )
-    if beyond["high"] < 0:
-        return (
-            f"{what}, which is less than the push does, by {estimate(beyond, signed=True)} in size."
-        )
-    open_ = "whether that is more than the push does isn't shown"
-    return f"{what}; {open_}: {estimate(beyond, signed=True)} in size."
+    seen = (
+        f"half the goal minus the reversed goal is {estimate(odd, signed=True)}, the push's odd "
+        f"part {estimate(told['chosen']['odd']['concept'], signed=True)}"
+    )
+    if beyond["verdict"] == "undecided":
+        return f"{what}; whether what it asks for does more than the push isn't shown: {seen}."
+    return f"{what}; what it asks for does {beyond['verdict']} than the push: {seen}."
 
 
 def _table(result: Result) -> Table:
@@ -146,15 +160,32 @@ def _table(result: Result) -> Table:
                     if null is None
                     else f"[{short(null['low'], 3)}, {short(null['high'], 3)}]",
                     MISSING if odd["p"] is None else short(odd["p"], 3),
+                    estimate(odd["length"], signed=True),
                     estimate(row["even"]["concept"], signed=True),
                 ]
             )
-    heads = ["dose", "odd: the effect", "other directions", "p", "even: damage"]
+    heads = ["dose", "odd: the effect", "other directions", "p", "longer states", "even: damage"]
     note = (
-        f"Other directions: 2.5 to 97.5 % of {result['directions']}; p: how many of them go as "
-        f"far. Findings are at ±{short(result['dose'])}, fixed beforehand."
+        f"Other directions: 2.5 to 97.5 % of {result['directions']}, {_kinds(result)}; p: how many "
+        "of them go as far. Longer states: the odd part along the mean state, with which the "
+        f"concept's direction has a cosine of {short(result['cosine'], 3, signed=True)}. Findings "
+        f"are at ±{short(result['dose'])}, fixed beforehand."
     )
     return Table("Odd and even parts", heads, rows, note)
+
+
+def _kinds(result: Result) -> str:
+    """What the directions that mean nothing are."""
+    drawn = result["directions"] - result["of_texts"]
+    if result["of_texts"]:
+        return (
+            f"{drawn} drawn with the covariance of the questions' states, {result['of_texts']} "
+            "made as the concept is, from its own texts with their labels shuffled"
+        )
+    return (
+        "all weighted sums of the questions' own states (the concept's texts aren't at hand, so "
+        "none is made from them)"
+    )
 
 
 def _chart(result: Result, name: str) -> Chart:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies.base import (
     ANYWAY,
@@ -23,10 +24,27 @@ _QUICK = {"limit": 60, "rounds": 6}
 
 
 def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
-    """The run alone."""
+    """The run alone.
+
+    Raises:
+        UserError: the task's answers aren't right or wrong, or no round is left to be forecast.
+    """
+    from selfcorrect.runs.identity import task_of
+
     spec = sized(spec, settings, _QUICK)
     if "rounds" not in spec.model_fields_set and not settings["quick"]:
         spec = spec.model_copy(update={"rounds": 8})
+    if spec.rounds <= settings["fit"]:
+        raise UserError(
+            f"the run has {spec.rounds} rounds, and the first {settings['fit']} are to be fitted: "
+            "give more --rounds, or a smaller --fit (3 or more)."
+        )
+    outcome = task_of(spec).outcome
+    if outcome.kind != "share":
+        raise UserError(
+            f"the study transitions is about answers that are right or wrong, and {outcome.name}, "
+            f"of the task {spec.task.name}, is a number: choose another task."
+        )
     return {"run": spec}
 
 

@@ -18,9 +18,14 @@ _QUICK = {"limit": 24, "rounds": 2}
 
 
 def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
-    """An arm for each level and wording, and the question merely asked again."""
-    from selfcorrect.studies.series import with_inside
+    """An arm for each level and wording, and the question merely asked again.
 
+    Raises:
+        UserError: the model knows no English, or nothing is asked again.
+    """
+    from selfcorrect.studies.series import check_plan, with_inside
+
+    check_plan("wording", spec, ("English",), rounds=2)
     spec = with_inside(sized(spec, settings, _QUICK), concept=False)
     strategies = {
         arm_of(level, n): StrategySpec(name=f"review-{level}", parameters={"wording": wording})

@@ -227,15 +227,17 @@ def width(places: Layout) -> int:
 def attention(places: Layout, heads: Sequence[Head]) -> Attention:
     """The attention with these heads."""
 
+    size = width(places)
+
     def rows(of: Sequence[Combination]) -> Tensor:
-        return torch.cat([_matrix(places, each) for each in of])
+        return torch.cat([_matrix(places, size, each) for each in of])
 
     queries = [rows([query for query, _ in head.logit] or [{}]) for head in heads]
     keys = [rows([key for _, key in head.logit] or [{}]) for head in heads]
     values = [rows([value for value, _ in head.copies]) for head in heads]
     writes = [rows([into for _, into in head.copies]) for head in heads]
     made = Attention(
-        width(places),
+        size,
         [head.does for head in heads],
         max(len(each) for each in keys),
         max(len(each) for each in values),
@@ -265,10 +267,10 @@ def feed_forward(places: Layout, units: Sequence[Unit]) -> FeedForward:
     return made
 
 
-def _matrix(places: Layout, combination: Combination) -> Tensor:
+def _matrix(places: Layout, width: int, combination: Combination) -> Tensor:
     """The matrix that computes the combination from a token [size of its channels, width]."""
     size = max([places[name].stop - places[name].start for name in combination], default=1)
-    matrix = torch.zeros(size, width(places), dtype=torch.float64)
+    matrix = torch.zeros(size, width, dtype=torch.float64)
     for name, factor in combination.items():
         place = places[name]
         matrix[range(size), range(place.start, place.stop)] += factor

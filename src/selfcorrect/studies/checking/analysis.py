@@ -1,0 +1,229 @@
+"""What checks do: beyond repetition, by category, where they are false, over rounds, by form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfcorrect.measures.associations import partial
+from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.compare import compare
+from selfcorrect.measures.contrasts import columns_at, contrast, unread_in
+from selfcorrect.measures.intervals import Estimate, proportion
+from selfcorrect.measures.outcomes import paired
+from selfcorrect.measures.panel import Panel
+from selfcorrect.outcome import Outcome
+from selfcorrect.studies.able import told
+from selfcorrect.studies.base import Inputs, Preflight, Result
+from selfcorrect.studies.checking.arms import (
+    CHECKING,
+    FALSE,
+    FORMS,
+    REPEAT,
+    TRUE,
+    false_arm,
+    form_arm,
+)
+from selfcorrect.studies.checking.checks import Checks, checks_of
+from selfcorrect.studies.series import Series, series
+
+#: A category with fewer examples than these has no part in the association.
+LEAST_EXAMPLES = 5
+
+
+def preflight(inputs: Inputs) -> Preflight:
+    """Whether answers can be read, and are graded."""
+    arms = series(inputs.runs, REPEAT)
+    found = told(arms, (), inputs)
+    if not np.isfinite(arms.main.columns["outcome"]).any():
+        found.found["preflight"]["why"].append("not one of its answers is graded")
+        found.found["preflight"]["missing"] = True
+        found.found["able"] = False
+        return Preflight(False, found.found, arms)
+    return found
+
+
+def analyse(inputs: Inputs) -> Result:
+    """All of it; JSON's types.
+
+    Returns:
+        What the preflight found; ``form``, ``outcome``, ``rounds``; ``beyond``: last − first round
+        of ``checking`` and of ``repeat``, and ``difference``, their last rounds'; ``checks``: by
+        form ``read``, the share of first checks that could be read, ``right``, of those that say
+        right, ``true``, of those that say what is so, with ``n`` answers and checks known;
+        ``categories``, ``association``: see :func:`by_category`; ``false``: share of false checks →
+        the ``outcome`` of the last round and the ``difference`` from ``checking``; ``slope``: how
+        the outcome changes as that share goes from 0 to 1; ``true``: an accurate critic minus
+        ``checking``; ``drift``: arm → last round − round 2, ``None`` with fewer than two checks;
+        ``forms``: form → minus the study's own in the last round; ``curves``: arm → the outcome by
+        round; ``unread``: arm → how many answers of the last round aren't known. Differences are
+        tables of :func:`selfcorrect.measures.compare.compare`, as many at once as there are in each
+        of these parts.
+    """
+    data: Series = inputs.preflight.data
+    panels, outcome, form = data.panels, data.outcome, inputs.settings["form"]
+    main, last = data.main, data.main.rounds[-1]
+
+    def minus(arm: str, other: str, family: int, at: tuple[int, int] | None = None) -> Any:
+        ends = at or (last, last)
+        names = (outcome.name,)
+        pair = panels[arm], panels[other]
+        return compare(*pair, ends, data.margins, names=names, family=family)[outcome.name]
+
+    first = main.rounds[0]
+    drifting = [CHECKING, TRUE, REPEAT]
+    checks = {
+        each: _aligned(checks_of(inputs.runs[CHECKING if each == form else form_arm(each)], each),
+                       main)
+        for each in FORMS
+    }  # fmt: skip
+    arms_of_q = [CHECKING, *(false_arm(q) for q in FALSE)]
+    return {
+        **inputs.preflight.found,
+        "form": form,
+        "outcome": outcome.name,
+        "margin": data.margins[outcome.name],
+        "rounds": list(main.rounds),
+        "beyond": {
+            CHECKING: minus(CHECKING, CHECKING, 1, (last, first)),
+            REPEAT: minus(REPEAT, REPEAT, 1, (last, first)),
+            "difference": minus(CHECKING, REPEAT, 1),
+        },
+        "checks": {each: _checked(of, main.clusters) for each, of in checks.items()},
+        **by_category(main, checks[form], inputs.settings["seed"]),
+        "false": {
+            f"{q:g}": {
+                "outcome": _share(panels[arm].columns["outcome"][:, -1], main.clusters),
+                "difference": minus(arm, CHECKING, len(FALSE)) if q else None,
+            }
+            for q, arm in zip((0.0, *FALSE), arms_of_q, strict=True)
+        },
+        "slope": slope([panels[arm] for arm in arms_of_q], outcome),
+        "true": minus(TRUE, CHECKING, 1),
+        "drift": {
+            arm: minus(arm, arm, len(drifting), (last, main.rounds[1]))
+            if len(main.rounds) > 2
+            else None
+            for arm in drifting
+        },
+        "forms": {
+            each: minus(form_arm(each), CHECKING, len(FORMS) - 1) for each in FORMS if each != form
+        },
+        "curves": {
+            arm: [_share(panel.columns["outcome"][:, t], panel.clusters)
+                  for t in range(len(panel.rounds))]
+            for arm, panel in panels.items()
+        },
+        "unread": _unread(panels, outcome),
+        "settings": dict(inputs.settings),
+    }  # fmt: skip
+
+
+def _share(values: Floats, clusters: NDArray[Any]) -> Result:
+    return proportion(values, clusters).table()
+
+
+def _aligned(checks: Checks, panel: Panel) -> Checks:
+    """Those of a panel's examples, in its order."""
+    at = np.searchsorted(checks.examples, panel.examples)
+    return Checks(
+        checks.examples[at], checks.categories[at], checks.said[at], checks.true[at],
+        checks.asked[at],
+    )  # fmt: skip
+
+
+def _checked(of: Checks, clusters: NDArray[Any]) -> Result:
+    """The first check of each dialogue, of round 1's answer."""
+    read = np.where(of.asked[:, 0], np.isfinite(of.said[:, 0]), np.nan)
+    return {
+        "read": _share(read, clusters),
+        "right": _share(of.said[:, 0], clusters),
+        "true": _share(of.true[:, 0], clusters),
+    }
+
+
+def slope(panels: list[Panel], outcome: Outcome) -> Result:
+    """How the last round's outcome changes as the share of false checks goes from 0 to 1: the slope
+    of the least-squares line through the arms, within each example.
+
+    Args:
+        panels: with none of them false, and then those of :data:`FALSE`.
+        outcome: of the task.
+    """
+    q = np.array([0.0, *FALSE])
+    w = (q - q.mean()) / float(((q - q.mean()) ** 2).sum())
+    return contrast(columns_at(panels), outcome, w, panels[0].clusters).difference.table()
+
+
+def by_category(panel: Panel, checks: Checks, seed: int) -> dict[str, Any]:
+    """Accuracy before and after by category, how well the model checked itself, and whether they
+    go together.
+
+    Args:
+        panel: of ``checking``.
+        checks: its checks, of the same examples.
+        seed: of the permutations.
+
+    Returns:
+        ``categories``: name → ``first``, ``last``, ``gain`` (last − first) and ``true``, the share
+        of its first checks that say what is so; ``association``: the partial correlation over
+        categories of gain and that share, given ``first``, with ``p`` by permutation; ``of_read``:
+        the same over examples whose answers were read in both rounds, ``None`` where all were;
+        ``small``: how many categories have too few examples for it.
+    """
+    before, after = panel.columns["outcome"][:, 0], panel.columns["outcome"][:, -1]
+    both = (panel.columns["parse_rate"][:, [0, -1]] == 1).all(axis=1)
+    found, rows, of_read = {}, [], []
+    small = 0
+    for name in sorted(set(checks.categories)):
+        here = checks.categories == name
+        clusters = panel.clusters[here]
+        known = np.isfinite(before[here]) & np.isfinite(after[here])
+        true = checks.true[here, 0]
+        if min(known.sum(), np.isfinite(true).sum()) < LEAST_EXAMPLES:
+            small += 1
+            continue
+        gain = paired(panel.outcome, after[here], before[here], clusters)
+        found[str(name)] = {
+            "first": _share(before[here], clusters),
+            "last": _share(after[here], clusters),
+            "gain": gain.table(),
+            "true": _share(true, clusters),
+        }
+        rows.append(_point(before[here], after[here], true, known))
+        of_read.append(_point(before[here], after[here], true, known & both[here]))
+    return {
+        "categories": found,
+        "association": _association(rows, seed),
+        "of_read": None if both.all() else _association(of_read, seed),
+        "small": small,
+    }
+
+
+def _point(
+    before: Floats, after: Floats, true: Floats, rows: NDArray[np.bool_]
+) -> tuple[float, float, float]:
+    """Of a category, what goes into the association: self-checking, gain, first accuracy."""
+    if not rows.any():
+        return np.nan, np.nan, np.nan
+    first, last = (float(x[rows].mean()) for x in (before, after))
+    return float(np.nanmean(true)), last - first, first
+
+
+def _association(rows: list[tuple[float, float, float]], seed: int) -> Result:
+    e, p = (NO_CATEGORY, None) if not rows else partial(*np.array(rows).T, seed=seed)
+    return {**e.table(), "p": p}
+
+
+#: Of an association without a category.
+NO_CATEGORY = Estimate(
+    None, None, None, 0, 0, f"no category has {LEAST_EXAMPLES} examples with a check that was read"
+)
+
+
+def _unread(panels: Mapping[str, Panel], outcome: Outcome) -> dict[str, int]:
+    missing = unread_in(columns_at(list(panels.values())), outcome)
+    return dict(zip(panels, missing.tolist(), strict=True))

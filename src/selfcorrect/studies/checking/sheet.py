@@ -1,0 +1,297 @@
+"""What checks do, in words, tables and charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.numbers import MISSING, p_value, short
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.checking.arms import CHECKING, REPEAT, TRUE
+from selfcorrect.studies.words import estimate, label, sheet_of, sized
+
+QUESTION = "Does a model's check of its own answer, left in the dialogue, make the next one better?"
+TITLE = "Checking as context"
+
+Result = Mapping[str, Any]
+
+_ASKED = (
+    "The model answers, checks its answer, and is asked the same question again, with answer and "
+    "check in the dialogue (arXiv 2405.18634); as many checks as later rounds. The control is the "
+    "same question again, without a check.",
+    "If it is the check that helps, gains should go with how often checks are true. Both are "
+    "coupled with how many first answers were right (who is right more often has less to gain, and "
+    "a critic who always says right is then true more often), so the association over categories "
+    "is what is left beyond that. And false checks, put in the model's mouth, should harm.",
+)
+_NOT = (
+    "Categories are few, and what sets them apart (how easy they are, how they are worded) may "
+    "move both numbers. False checks are drawn, so what they do is an effect.",
+    "False and true checks are one sentence each, not in the model's own words, and may be taken "
+    "for more, or less.",
+    "A check in words is read by its last right or wrong; what couldn't be read is left out of how "
+    "often checks are true, and counted.",
+)
+_LINES = {
+    CHECKING: ("@outcome", "solid"),
+    REPEAT: ("@baseline", "dash"),
+    TRUE: ("@repeat", "dot"),
+    "false checks 1": ("@lost", "dashdot"),
+}
+
+
+def sheet(result: Result) -> Sheet:
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _ASKED, _sections, _NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    return [
+        Section("Checks and answers", [], [_checks(result), _differences(result), _curves(result)]),
+        Section("By category", [], [_categories(result), *_scatter(result)]),
+        Section("False checks", [], [_false(result)]),
+    ]
+
+
+def findings(result: Result) -> Iterator[str]:
+    """Beyond repetition, by category, false checks, an accurate critic, drift, and forms."""
+    own = result["beyond"][CHECKING]
+    what = label(result["outcome"])
+    yield (
+        f"From round 1 to {result['rounds'][-1]} {what} changes by {estimate(own, signed=True)} "
+        f"with checks ({result['form']}) and by {estimate(result['beyond'][REPEAT], signed=True)} "
+        "without."
+    )
+    yield _difference(
+        f"{what.capitalize()} with checks minus the question merely repeated",
+        result["beyond"]["difference"],
+        result,
+    )
+    yield _self(result)
+    yield _associated(result)
+    yield _slope(result)
+    yield _difference(
+        f"An accurate critic in its place, minus its own checks: {what}", result["true"], result
+    )
+    yield from _drifts(result)
+    for form, e in result["forms"].items():
+        yield _difference(f"The form “{form}” minus “{result['form']}”: {what}", e, result, 3)
+    yield from _unread(result)
+
+
+def _difference(what: str, e: Result, result: Result, many: int = 1) -> str:
+    """A comparison's verdict, at the level that it was decided at."""
+    if e["value"] is None or e["verdict"] is None:
+        return f"{what}: it can't be told ({e.get('why')})."
+    low, high = e["decides"]
+    at_once = f" for {many} at once" if many > 1 else ""
+    seen = f"{estimate({**e, 'low': low, 'high': high}, signed=True)}{at_once}, {sized(e)}"
+    if e.get("hangs"):
+        return f"{what}: it can't be told, as answers that weren't read could turn it; {seen}."
+    words = {
+        "better": "better",
+        "worse": "worse",
+        "same": f"the same within ±{short(result['margin'], 3)}",
+        "undecided": "no difference is shown",
+    }
+    return f"{what}: {words[e['verdict']]}, {seen}."
+
+
+def _self(result: Result) -> str:
+    of = result["checks"][result["form"]]
+    if of["true"]["value"] is None:
+        return (
+            "How often its checks are true can't be told: of its first checks "
+            f"{estimate(of['read'])} could be read; {sized(of['read'])}."
+        )
+    return (
+        f"Of its first checks {estimate(of['true'])} say what is so; {estimate(of['right'])} say "
+        f"that the answer is right, and {estimate(of['read'])} could be read; {sized(of['read'])}."
+    )
+
+
+def _associated(result: Result) -> str:
+    e = result["association"]
+    if e["value"] is None:
+        return f"Whether gains go with how often checks are true can't be told: {e['why']}."
+    seen = (
+        f"partial correlation {estimate(e, signed=True)}, p {p_value(e['p'])} by permutation, "
+        f"{e['n']} categories"
+    )
+    other = result["of_read"]
+    beside = ""
+    if other is not None and other["value"] is not None:
+        beside = (
+            f"; unread answers left out, it is {estimate(other, signed=True)}, p "
+            f"{p_value(other['p'])}"
+        )
+    if e["p"] is not None and e["p"] < 0.05:
+        way = "larger" if e["value"] > 0 else "smaller"
+        return (
+            f"Beyond how many first answers were right, gains are {way} in categories where checks "
+            f"are true more often: {seen}{beside}."
+        )
+    return (
+        "Beyond how many first answers were right, gains aren't shown to go with how often a "
+        f"category's checks are true: {seen}{beside}."
+    )
+
+
+def _slope(result: Result) -> str:
+    e, what = result["slope"], label(result["outcome"])
+    if e["value"] is None or e["low"] is None:
+        return f"What false checks do can't be told ({e.get('why')})."
+    seen = f"{estimate(e, signed=True)} from none to all of them, p {p_value(e['p'])}, {sized(e)}"
+    if e["few"] or e["p"] is None or e["p"] >= 0.05:
+        return f"False checks aren't shown to change {what}: {seen}."
+    return (
+        f"The more checks are false, the {'higher' if e['value'] > 0 else 'lower'} {what}: {seen}."
+    )
+
+
+def _drifts(result: Result) -> Iterator[str]:
+    names = {CHECKING: "its own checks", TRUE: "an accurate critic", REPEAT: "no check"}
+    rounds = result["rounds"]
+    if len(rounds) < 3:
+        return
+    for arm, e in result["drift"].items():
+        yield _difference(
+            f"From round {rounds[1]} to round {rounds[-1]}, with {names[arm]}", e, result, 3
+        )
+
+
+def _unread(result: Result) -> Iterator[str]:
+    missing = {arm: n for arm, n in result["unread"].items() if n}
+    if missing:
+        of = ", ".join(f"{arm} {n:,}" for arm, n in missing.items())
+        yield (
+            f"Answers of round {result['rounds'][-1]} that aren't known, of {result['n']:,}: {of}. "
+            "No direction is named that they could turn."
+        )
+
+
+def _checks(result: Result) -> Table:
+    rows = [
+        [form, estimate(of["read"]), estimate(of["right"]), estimate(of["true"]), sized(of["true"])]
+        for form, of in result["checks"].items()
+    ]
+    note = "Of round 1's answers. A number above 5 says right, one below it wrong."
+    return Table("The first check", ["form", "read", "say right", "are true", ""], rows, note)
+
+
+def _differences(result: Result) -> Table:
+    last = result["rounds"][-1]
+    rows = [
+        ["checks minus repeat", *_cells(result["beyond"]["difference"])],
+        ["accurate critic minus its own checks", *_cells(result["true"])],
+        *([f"form {form} minus {result['form']}", *_cells(e)] for form, e in
+          result["forms"].items()),
+        *([f"{arm}, minus round {result['rounds'][1]}", *_cells(e)] for arm, e in
+          result["drift"].items() if e is not None),
+    ]  # fmt: skip
+    note = "Each interval by itself; verdicts hold for the forms, and for the rounds, together."
+    title = f"{label(result['outcome']).capitalize()} in round {last}"
+    return Table(title, ["", "difference", "unread allow", ""], rows, note)
+
+
+def _cells(e: Result) -> list[str]:
+    allowed = MISSING
+    if "unread" in e:
+        low, high = (MISSING if x is None else short(x, 3, signed=True) for x in e["unread"])
+        allowed = f"{low} to {high}"
+    return [estimate(e, signed=True), allowed, e["verdict"] or MISSING]
+
+
+def _categories(result: Result) -> Table:
+    rows = [
+        [name, estimate(of["first"]), estimate(of["last"]), estimate(of["gain"], signed=True),
+         estimate(of["true"]), sized(of["gain"])]
+        for name, of in result["categories"].items()
+    ]  # fmt: skip
+    note = "A category is a cluster's name, up to its last slash."
+    if result["small"]:
+        note += f" Left out with fewer than 5 examples: {result['small']:,}."
+    heads = ["", "round 1", f"round {result['rounds'][-1]}", "gain", "checks true", ""]
+    return Table(f"{label(result['outcome']).capitalize()} by category", heads, rows, note)
+
+
+def _false(result: Result) -> Table:
+    rows = [
+        [
+            q,
+            estimate(of["outcome"]),
+            *([MISSING] * 3 if of["difference"] is None else _cells(of["difference"])),
+        ]
+        for q, of in result["false"].items()
+    ]
+    note = "The other checks are the model's own. Verdicts hold for the four together."
+    heads = ["false", label(result["outcome"]), "minus none false", "unread allow", ""]
+    return Table(f"Checks replaced by a false one, round {result['rounds'][-1]}", heads, rows, note)
+
+
+def _curves(result: Result) -> Chart:
+    traces = []
+    for at, (arm, (colour, dash)) in enumerate(_LINES.items()):
+        found = result["curves"][arm]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": arm,
+                "x": [t + 0.05 * at for t in result["rounds"]],
+                "y": [e["value"] for e in found],
+                "error_y": error_bars(found, colour),
+                "line": {"color": colour, "dash": dash, "width": 2},
+                "marker": {"color": colour, "size": 6},
+                "hovertext": [said(e, "score") for e in found],
+                "hoverinfo": "text+name",
+            }
+        )
+    name = label(result["outcome"])
+    return Chart(
+        name="rounds",
+        title=f"{name.capitalize()} by round",
+        alt=f"{name} by round, a line for each of {', '.join(_LINES)}, with intervals.",
+        data=traces,
+        layout={
+            "xaxis": {"title": {"text": "round"}, "tickformat": "d"},
+            "yaxis": {"title": {"text": name}},
+        },
+        caption="Bars are 95 % intervals over clusters.",
+    )
+
+
+def _scatter(result: Result) -> list[Chart]:
+    of = result["categories"]
+    if len(of) < 2:
+        return []
+    return [
+        Chart(
+            name="categories",
+            title="Gain against how often checks are true, by category",
+            alt="; ".join(
+                f"{name}: checks true {estimate(e['true'])}, "
+                f"gain {estimate(e['gain'], signed=True)}"
+                for name, e in of.items()
+            ),
+            data=[
+                {
+                    "type": "scatter",
+                    "mode": "markers",
+                    "x": [e["true"]["value"] for e in of.values()],
+                    "y": [e["gain"]["value"] for e in of.values()],
+                    "error_y": error_bars([e["gain"] for e in of.values()], "@outcome"),
+                    "marker": {"color": "@outcome", "size": 9},
+                    "hovertext": [f"{name}: {said(e['gain'], 'score')}" for name, e in of.items()],
+                    "hoverinfo": "text",
+                }
+            ],
+            layout={
+                "xaxis": {"title": {"text": "first checks that are true"}},
+                "yaxis": {"title": {"text": "last minus first round"}, "zeroline": True},
+                "showlegend": False,
+            },
+            caption="Not adjusted for how many first answers were right; the finding is.",
+        )
+    ]

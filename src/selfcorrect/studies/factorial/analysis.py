@@ -1,0 +1,211 @@
+"""Effects of three factors on the last round's outcome, and how they interact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfcorrect.measures.arms import best, frontier
+from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.contrasts import columns_at, contrast, judged, unread_in
+from selfcorrect.measures.intervals import mean, proportion
+from selfcorrect.measures.outcomes import room_of
+from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.unread import Columns
+from selfcorrect.outcome import Outcome
+from selfcorrect.runs import Run
+from selfcorrect.runs.costs import cost_of, cost_table
+from selfcorrect.studies.able import told
+from selfcorrect.studies.base import Inputs, Preflight, Result
+from selfcorrect.studies.mechanism.transcripts import ARMS, COT, FEEDBACK, INSTRUCTION
+from selfcorrect.studies.series import Series, series
+
+#: Factors by the letter that stands for each.
+FACTORS = {"I": INSTRUCTION, "F": FEEDBACK, "C": COT}
+#: Main effects and interactions, by their factors' letters.
+EFFECTS = tuple("×".join(c) for size in (1, 2, 3) for c in combinations(FACTORS, size))
+
+
+def preflight(inputs: Inputs) -> Preflight:
+    """Whether answers can be read, and are graded."""
+    arms = series(inputs.runs, "neutral")
+    found = told(arms, (), inputs)
+    if not any(np.isfinite(p.columns["outcome"][:, -1]).any() for p in arms.panels.values()):
+        found.found["preflight"]["why"].append("not one of its answers is graded")
+        found.found["preflight"]["missing"] = True
+        found.found["able"] = False
+        return Preflight(False, found.found, arms)
+    return found
+
+
+def analyse(inputs: Inputs) -> Result:
+    """All of it; JSON's types.
+
+    Returns:
+        What the preflight found; ``outcome`` and ``kind``, ``better``, ``margin`` of it, ``round``,
+        the one that is analysed, ``rounds``; ``effects``: see :func:`effects`; ``leaks``: arm → the
+        share of dialogues whose feedback told the answer in some round; ``leak_free``: ``n``, and
+        ``effects`` over the examples without one in any arm, ``None`` where there was none or
+        nothing is left; ``unread``: arm → how many answers of the last round aren't known;
+        ``arms``: by arm ``first`` and ``last``, its outcome in those rounds, ``cost``, and what
+        :func:`selfcorrect.measures.arms.best` and ``frontier`` say, arms by name.
+    """
+    data: Series = inputs.preflight.data
+    names = list(data.panels)
+    panels = [data.panels[name] for name in names]
+    outcome, clusters = data.outcome, data.main.clusters
+    margin = data.margins[outcome.name]
+    columns = columns_at(panels)
+    leaked = {name: leaks(panel) for name, panel in data.panels.items()}
+    clean = ~np.logical_or.reduce([each == 1 for each in leaked.values()])
+    return {
+        **inputs.preflight.found,
+        "outcome": outcome.name,
+        "kind": outcome.kind,
+        "better": outcome.better,
+        "margin": margin,
+        "rounds": list(data.main.rounds),
+        "round": data.main.rounds[-1],
+        "effects": effects(columns, names, outcome, clusters, margin),
+        "leaks": {
+            name: proportion(each, clusters).table()
+            for name, each in leaked.items()
+            if np.isfinite(each).any()
+        },
+        "leak_free": _leak_free(columns, names, outcome, clusters, margin, clean),
+        "unread": dict(zip(names, unread_in(columns, outcome).tolist(), strict=True)),
+        "arms": _arms(inputs.runs, names, panels, data.margins),
+        "settings": dict(inputs.settings),
+    }
+
+
+def weights(effect: str, arms: Sequence[str]) -> Floats:
+    """What each arm counts in an effect [A]: of one factor, the difference between with and
+    without, over the other two; of two, how much that differs between with and without the other,
+    over the third; of three, how much the latter differs by the third.
+
+    Args:
+        effect: one of :data:`EFFECTS`.
+        arms: names of strategies.
+    """
+    factors = [FACTORS[letter] for letter in effect.split("×")]
+    lacking = np.array([sum(f not in ARMS[arm] for f in factors) for arm in arms])
+    found: Floats = (-1.0) ** lacking / 2 ** (len(FACTORS) - len(factors))
+    return found
+
+
+def effects(
+    columns: Columns,
+    arms: Sequence[str],
+    outcome: Outcome,
+    clusters: NDArray[Any],
+    margin: float,
+) -> dict[str, Any]:
+    """Every effect on both scales.
+
+    Args:
+        columns: of :func:`selfcorrect.measures.contrasts.columns_at`, the arms in this order.
+        arms: their names.
+        outcome: of the task.
+        clusters: of each example [D].
+        margin: up to what size an effect counts as none.
+
+    Returns:
+        Effect → what :func:`selfcorrect.measures.contrasts.judged` says of it, and ``state``. Of a
+        main effect it is ``shown`` by the difference, the primary scale. Of an interaction, too,
+        but where both scales show it, on one side of 0; ``scale`` where only one of them does, so
+        that it depends on the scale. ``same`` where the difference lies within the margin;
+        ``few``: too few clusters; else ``open``.
+    """
+    found = judged(
+        {e: contrast(columns, outcome, weights(e, arms), clusters) for e in EFFECTS}, margin
+    )
+    for effect, each in found.items():
+        each["state"] = _state(each, interaction="×" in effect)
+    return found
+
+
+def _state(each: Mapping[str, Any], *, interaction: bool) -> str:
+    difference, odds = each["difference"], each["log_odds"]
+    if difference["few"]:
+        return "few"
+    shown = {name: _below(of["p_holm"]) for name, of in (("one", difference), ("other", odds))}
+    if not interaction:
+        return "shown" if shown["one"] else "same" if each["within"] else "open"
+    if _below(each["p_both"]):
+        return "shown"
+    if any(shown.values()):
+        return "scale"
+    return "same" if each["within"] else "open"
+
+
+def _below(p: float | None) -> bool:
+    return p is not None and p < 0.05
+
+
+def leaks(panel: Panel) -> Floats:
+    """Whether feedback told the answer in some round of a dialogue, 1 or 0 [D]; NaN where there was
+    none of which anybody can say."""
+    x = panel.columns["leaked"]
+    known = np.isfinite(x).any(axis=1)
+    return np.where(known, (x == 1).any(axis=1), np.nan)
+
+
+def _leak_free(
+    columns: Columns,
+    names: Sequence[str],
+    outcome: Outcome,
+    clusters: NDArray[Any],
+    margin: float,
+    clean: NDArray[np.bool_],
+) -> dict[str, Any] | None:
+    if clean.all() or not clean.any():
+        return None
+    left = {name: column[clean] for name, column in columns.items()}
+    found = effects(left, names, outcome, clusters[clean], margin)
+    return {"n": int(clean.sum()), "effects": found}
+
+
+def _arms(
+    runs: Mapping[str, Run],
+    names: Sequence[str],
+    panels: Sequence[Panel],
+    margins: Mapping[str, float],
+) -> dict[str, Any]:
+    """Each arm by itself, its rank and its cost."""
+    outcome, clusters = panels[0].outcome, panels[0].clusters
+    looks = {pair: [len(clusters)] for pair in combinations(range(len(panels)), 2)}
+    ranks = best(panels, margins, looks)
+    costs = [cost_of(runs[name], panel) for name, panel in zip(names, panels, strict=True)]
+    tokens = [each["tokens"] for each in costs]
+    counted = all((each > 0).any() for each in tokens)
+    worth = frontier(panels, tokens, ranks) if counted else [None] * len(panels)
+
+    def estimate(x: Floats) -> dict[str, Any]:
+        if outcome.kind == "share":
+            return proportion(x, clusters).table()
+        return mean(x, clusters, room=room_of(outcome)).table()
+
+    found = {}
+    for name, panel, rank, edge, cost in zip(names, panels, ranks, worth, costs, strict=True):
+        paid = cost_table(runs[name], cost, panel)
+        found[name] = {
+            "factors": [letter for letter, factor in FACTORS.items() if factor in ARMS[name]],
+            "first": estimate(panel.columns["outcome"][:, 0]),
+            "last": estimate(panel.columns["outcome"][:, -1]),
+            "cost": {key: paid[key] for key in ("tokens", "generated", "money")},
+            "best": {
+                **{key: rank.get(key) for key in ("value", "low", "high", "level", "why")},
+                "worse_than": [names[j] for j in rank["worse_than"]],
+            },
+            "frontier": edge
+            and {
+                "on": edge["on"],
+                **{key: [names[j] for j in edge[key]] for key in ("beaten_by", "shown")},
+            },
+        }
+    return found

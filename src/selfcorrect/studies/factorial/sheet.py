@@ -1,0 +1,372 @@
+"""Effects, interactions, the best arm and its cost, in words, tables and charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.numbers import MISSING, p_value, short
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.words import estimate, label, share, sheet_of, sized
+
+QUESTION = (
+    "Do goal, external feedback and chain of thought help, and do they help less together than "
+    "each by itself?"
+)
+TITLE = "Factorial design"
+
+Result = Mapping[str, Any]
+
+_ASKED = (
+    "Three parts of a method are there or not: the goal in every round (I), external feedback from "
+    "round 2 on (F) and chain of thought (C). All eight arms go through the same examples and as "
+    "many rounds; the arm with none of them repeats the question. The last round is analysed.",
+    "Effects are contrasts of the eight outcomes within each example. Two effects interact where "
+    "they don't add up; but what adds up in probability doesn't in log odds, and the other way "
+    "round: two effects that add up in log odds, of 2 each, lack .28 of adding up in probability. "
+    "So an interaction is claimed only where both scales show it.",
+)
+_NOT = (
+    "A part's effect is that of its words, what it costs in tokens included: an arm with feedback "
+    "or reasons computes more than one without, and more votes at equal tokens might do as much.",
+    "Log odds are those of the arms' mean outcomes, not of single questions.",
+    "The dialogues without a leak are no random part of all: where advice gives the answer away, "
+    "questions may be easier, or harder.",
+    "Each part has one wording here, and feedback one source.",
+)
+_NAMES = {"I": "the goal", "F": "feedback", "C": "reasons"}
+_STATES = {
+    "shown": "shown",
+    "scale": "depends on the scale",
+    "same": "within the margin",
+    "few": "clusters are too few",
+    "open": "not shown",
+}
+
+
+def sheet(result: Result) -> Sheet:
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _ASKED, _sections, _NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    clean = result["leak_free"]
+    parts: list[Table | Chart] = [_effects(result, result["effects"]), _forest(result)]
+    if clean is not None:
+        note = f"The {clean['n']:,} examples in which no arm's feedback told the answer."
+        parts.append(_effects(result, clean["effects"], "Without leaks", note))
+    return [
+        Section("Effects and interactions", [], parts),
+        Section("The arms", [], [_arms(result), _levels(result)]),
+    ]
+
+
+def findings(result: Result) -> Iterator[str]:
+    """What each part does, whether parts interact, which arm is best, what it costs, and leaks."""
+    for effect in _NAMES:
+        yield _main(result, effect)
+    yield from _interactions(result)
+    yield _best(result)
+    yield from _cost(result)
+    yield from _leaks(result)
+    yield from _unread(result)
+
+
+def _called(effect: str) -> str:
+    *first, last = [_NAMES[letter] for letter in effect.split("×")]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _main(result: Result, effect: str) -> str:
+    each = result["effects"][effect]
+    e, odds = each["difference"], each["log_odds"]
+    name = _called(effect).capitalize()
+    if e["value"] is None or e["low"] is None:
+        return f"{name}: the effect can't be told ({e.get('why')})."
+    seen = f"{estimate(e, signed=True)}, p {p_value(e['p_holm'])} (Holm), {sized(e)}"
+    beside = f"in log odds {estimate(odds, signed=True)}"
+    what = f"{label(result['outcome'])} in round {result['round']}"
+    if each["state"] == "shown":
+        verb = "raises" if e["value"] > 0 else "lowers"
+        plural = "s" if effect != "C" else ""
+        verb = verb if plural else verb.removesuffix("s")
+        return f"{name} {verb} {what} by {seen}; {beside}."
+    if each["state"] == "same":
+        return (
+            f"{name}: no effect on {what} beyond ±{short(result['margin'], 3)}, {seen}; {beside}."
+        )
+    if each["state"] == "few":
+        return f"{name}: the effect on {what} can't be told, clusters are too few: {seen}."
+    return f"{name}: no effect on {what} is shown, {seen}; {beside}."
+
+
+def _interactions(result: Result) -> Iterator[str]:
+    """Those that are claimed, or depend on the scale, one by one; all others together."""
+    sign = 1 if result["better"] == "higher" else -1
+    others: dict[str, list[str]] = {}
+    some = None
+    for effect, each in result["effects"].items():
+        if "×" not in effect:
+            continue
+        e, odds = each["difference"], each["log_odds"]
+        some = e
+        name = _called(effect)
+        if each["state"] == "shown":
+            less = sign * e["value"] < 0
+            means = f", they gain {'less' if less else 'more'} together than their sum"
+            yield (
+                f"{name.capitalize()}: a {'negative' if less else 'positive'} interaction on both "
+                f"scales{means if effect.count('×') == 1 else ''}, {estimate(e, signed=True)} of "
+                f"{label(result['outcome'])} and {estimate(odds, signed=True)} in log odds, p "
+                f"{p_value(each['p_both'])} (Holm, both), {sized(e)}."
+            )
+        elif each["state"] == "scale":
+            yield (
+                f"Whether {name} interact depends on the scale: {estimate(e, signed=True)} of "
+                f"{label(result['outcome'])} (p {p_value(e['p_holm'])}) and "
+                f"{estimate(odds, signed=True)} in log odds (p {p_value(odds['p_holm'])}; Holm), "
+                f"{sized(e)}."
+            )
+        else:
+            others.setdefault(each["state"], []).append(f"{name} ({estimate(e, signed=True)})")
+    words = {
+        "same": f"No interaction beyond ±{short(result['margin'], 3)}",
+        "few": "Clusters are too few to tell of an interaction",
+        "open": "No interaction is shown",
+    }
+    for state, names in others.items():
+        of = f" ({sized(some)})" if some and some["n"] else ""
+        yield f"{words[state]} between {'; '.join(names)}{of}."
+
+
+def _best(result: Result) -> str:
+    arms = result["arms"]
+    left = [arm for arm, of in arms.items() if not of["best"]["worse_than"]]
+    most = f"the {'highest' if result['better'] == 'higher' else 'lowest'} " + label(
+        result["outcome"]
+    )
+    held = f"at 95 % for all comparisons together, n {result['n']:,}"
+    out = len(arms) - len(left)
+    if not out:
+        return (
+            f"Which of the eight arms has {most} can't be told: none is shown to be worse than "
+            f"another ({held})."
+        )
+    which = f"{left[0]} has {most}" if len(left) == 1 else f"any of {_listed(left)} may have {most}"
+    return (
+        f"{which[0].upper()}{which[1:]}; {out} of the eight arms {'is' if out == 1 else 'are'} "
+        f"shown to be worse than another ({held})."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _cost(result: Result) -> Iterator[str]:
+    costs = {arm: of["cost"]["tokens"] for arm, of in result["arms"].items()}
+    known = {arm: e["value"] for arm, e in costs.items() if e and e["value"] is not None}
+    if len(known) < len(costs):
+        return
+    least, most = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+    on = [arm for arm, of in result["arms"].items() if of["frontier"] and of["frontier"]["on"]]
+    yield (
+        f"A dialogue takes {known[least]:,.0f} tokens ({least}) to {known[most]:,.0f} ({most}). By "
+        f"the estimates no other arm beats {_listed([f'{arm} ({known[arm]:,.0f})' for arm in on])} "
+        f"in both {label(result['outcome'])} and tokens."
+    )
+
+
+def _leaks(result: Result) -> Iterator[str]:
+    told = {arm: e for arm, e in result["leaks"].items() if e["value"] is not None}
+    if not told:
+        return
+    rates = ", ".join(f"{arm} {share(e)}" for arm, e in told.items())
+    clean = result["leak_free"]
+    if clean is None:
+        whether = any(e["value"] for e in told.values())
+        end = ": no example is left without one" if whether else ""
+        yield f"Dialogues whose feedback told the answer: {rates}{end}."
+        return
+    e = clean["effects"]["F"]["difference"]
+    yield (
+        f"Dialogues whose feedback told the answer: {rates}. On the {clean['n']:,} examples with "
+        f"none in any arm, the effect of feedback is {estimate(e, signed=True)} "
+        f"({_STATES[clean['effects']['F']['state']]}); on all it is "
+        f"{estimate(result['effects']['F']['difference'], signed=True)}."
+    )
+
+
+def _unread(result: Result) -> Iterator[str]:
+    missing = {arm: n for arm, n in result["unread"].items() if n}
+    if not missing:
+        return
+    of = ", ".join(f"{arm} {n:,}" for arm, n in missing.items())
+    yield (
+        f"Answers of round {result['round']} that aren't known, of {result['n']:,}: {of}. Nothing "
+        "is claimed of an effect that they could turn; the table has how far they could move each."
+    )
+
+
+def _effects(
+    result: Result, effects: Result, title: str = "Effects in the last round", more: str = ""
+) -> Table:
+    rows = []
+    for effect, each in effects.items():
+        e, odds = each["difference"], each["log_odds"]
+        rows.append(
+            [
+                effect,
+                estimate(e, signed=True),
+                p_value(e["p_holm"]),
+                _allowed(e),
+                estimate(odds, 2, signed=True),
+                p_value(odds["p_holm"]),
+                _STATES[each["state"]],
+            ]
+        )
+    e = effects["I"]["difference"]
+    note = (
+        "I: goal, F: feedback, C: chain of thought; × an interaction, the difference of "
+        f"differences. p is Holm's over the seven, on each scale. Here {sized(e)}. {more}"
+    )
+    name = label(result["outcome"])
+    heads = ["", f"of {name}", "p", "unread allow", "log odds", "p", ""]
+    return Table(title, heads, rows, note.strip(), terminal=not more)
+
+
+def _allowed(e: Result) -> str:
+    if "unread" not in e:
+        return MISSING
+    low, high = (MISSING if end is None else short(end, 3, signed=True) for end in e["unread"])
+    return f"{low} to {high}"
+
+
+def _arms(result: Result) -> Table:
+    rows = []
+    for arm, of in result["arms"].items():
+        cost, best, edge = of["cost"], of["best"], of["frontier"]
+        tokens, money = cost["tokens"], cost["money"]
+        rows.append(
+            [
+                arm,
+                estimate(of["first"]),
+                estimate(of["last"]),
+                estimate(best, signed=True),
+                MISSING if tokens is None else f"{tokens['value']:,.0f}",
+                MISSING if money is None else f"{money['value']:.4g}",
+                MISSING if edge is None else "no arm" if edge["on"] else _listed(edge["beaten_by"]),
+            ]
+        )
+    heads = [
+        "",
+        "round 1",
+        f"round {result['round']}",
+        "less the best other",
+        "tokens",
+        "money",
+        "beaten by",
+    ]
+    note = (
+        f"{label(result['outcome']).capitalize()}; “less the best other” above 0 is better, in "
+        "intervals that hold together for all comparisons of the arm; tokens and money of a "
+        "dialogue, feedback's included; beaten by, in outcome and tokens, as far as the estimates "
+        "tell."
+    )
+    return Table("The eight arms", heads, rows, note)
+
+
+def _forest(result: Result) -> Chart:
+    rows = [(name, each) for name, each in result["effects"].items()]
+    rows = [r for r in reversed(rows) if r[1]["difference"]["value"] is not None]
+    traces = []
+    for interaction, colour in ((False, "@outcome"), (True, "@confidence")):
+        some = [(name, each) for name, each in rows if ("×" in name) == interaction]
+        found = [each["difference"] for _, each in some]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": "interaction" if interaction else "main effect",
+                "x": [e["value"] for e in found],
+                "y": [name for name, _ in some],
+                "error_x": error_bars(found, colour),
+                "marker": {
+                    "color": colour,
+                    "symbol": "diamond" if interaction else "circle",
+                    "size": 9,
+                },
+                "hovertext": [f"{name}: {said(e, 'score')}" for (name, _), e in
+                              zip(some, found, strict=True)],
+                "hoverinfo": "text",
+            }
+        )  # fmt: skip
+    order = [name for name, _ in rows]
+    return Chart(
+        name="effects",
+        title=f"Effects on {label(result['outcome'])}, round {result['round']}",
+        alt="; ".join(
+            f"{name}: {estimate(each['difference'], signed=True)}" for name, each in reversed(rows)
+        ),
+        data=[trace for trace in traces if trace["x"]],
+        layout={
+            "xaxis": {
+                "title": {"text": f"difference in {label(result['outcome'])}"},
+                "zeroline": True,
+            },
+            "yaxis": {"categoryorder": "array", "categoryarray": order, "automargin": True},
+        },
+        caption="Bars are 95 % intervals over clusters, each by itself.",
+        height="20rem",
+    )
+
+
+def _levels(result: Result) -> Chart:
+    """Outcome against reasons, a line for each of the other two's combinations."""
+    lines = {
+        (): ("neither", "@baseline", "dash"),
+        ("I",): ("goal", "@outcome", "solid"),
+        ("F",): ("feedback", "@confidence", "dashdot"),
+        ("I", "F"): ("goal and feedback", "@other", "longdash"),
+    }
+    traces = []
+    for at, (which, (name, colour, dash)) in enumerate(lines.items()):
+        found = [
+            of["last"]
+            for cot in (False, True)
+            for of in result["arms"].values()
+            if set(of["factors"]) == {*which, *(["C"] if cot else [])}
+        ]
+        if any(e["value"] is None for e in found):
+            continue
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": name,
+                "x": [0.03 * at, 1 + 0.03 * at],
+                "y": [e["value"] for e in found],
+                "error_y": error_bars(found, colour),
+                "line": {"color": colour, "dash": dash, "width": 2},
+                "marker": {"color": colour, "size": 7},
+                "hovertext": [said(e, "score") for e in found],
+                "hoverinfo": "text+name",
+            }
+        )
+    return Chart(
+        name="arms",
+        title=f"{label(result['outcome']).capitalize()} in round {result['round']}, by arm",
+        alt="; ".join(f"{arm}: {estimate(of['last'])}" for arm, of in result["arms"].items()),
+        data=traces,
+        layout={
+            "xaxis": {
+                "tickvals": [0.05, 1.05],
+                "ticktext": ["no reasons", "reasons"],
+                "range": [-0.3, 1.4],
+            },
+            "yaxis": {"title": {"text": label(result["outcome"])}},
+        },
+        caption="Parallel lines add up, on this scale. Bars are 95 % intervals over clusters.",
+    )
