@@ -11,6 +11,7 @@ from selfcorrect.studies.base import Study
 #: Each is the name of a folder beside this file, with ``_`` for ``-``.
 _STUDIES = [
     "anchoring",
+    "attribution",
     "bridge",
     "checking",
     "concept-drives-uncertainty",

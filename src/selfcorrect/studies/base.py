@@ -125,6 +125,8 @@ class Study:
         plan: the specs of the runs by arm, from the spec that the user gave; ``None`` where the
             study needs no runs. Raises :class:`UserError` where the spec can't serve the study,
             before anything is run.
+        then: the specs of further runs, from the spec, the settings and the runs of the plan: such
+            as take as many tokens as those took. ``None`` where there are none.
         fixed: fields of the spec that the plan sets itself, so that the user can't.
         on_one_run: the name of the only arm, where any run that exists will do for it; else empty.
         preflight: see :class:`Preflight`. It may look at nothing that the analysis is to show.
@@ -138,6 +140,7 @@ class Study:
     analyse: Callable[[Inputs], Result]
     sheet: Callable[[Result], Sheet]
     plan: Callable[[RunSpec, Settings], Mapping[str, RunSpec]] | None = None
+    then: Callable[[RunSpec, Settings, Mapping[str, Run]], Mapping[str, RunSpec]] | None = None
     fixed: Sequence[str] = ()
     on_one_run: str = ""
     preflight: Callable[[Inputs], Preflight] = _able

@@ -92,6 +92,9 @@ def execute(
             plan = study.plan(base, settings)
             with watch as told:
                 runs = _made(plan, out, executor, told)
+                if study.then is not None:
+                    further = study.then(base, settings, runs)
+                    runs = {**runs, **_made(further, out, executor, told)}
     store = Store(folder_path(folder or out / _folder_name(name, settings, runs)))
     parts = f"{name}-parts"
     result = answer(study, Inputs(settings, runs, kept(store, parts, counted)))

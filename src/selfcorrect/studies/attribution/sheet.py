@@ -1,0 +1,257 @@
+"""Of what a gain consists, in words, tables and a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from selfcorrect.report.charts.traces import error_bars
+from selfcorrect.report.numbers import MISSING, change, count, decides, short, within
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.words import estimate, sheet_of, sized
+
+QUESTION = "Of what does a method's gain consist, and would it have come without its instruction?"
+TITLE = "Attribution"
+
+Result = Mapping[str, Any]
+
+_ASKED = (
+    "A gain from the first round to the last isn't yet an effect of the instruction. So it is "
+    "split by arms on the same examples, each of which has one thing more than the one before: "
+    "the first answer; another first answer, drawn anew (regression to the mean); a majority of "
+    "samples at about the method's tokens (sampling); the question asked again in one dialogue, "
+    "in place of the samples (mere repetition); neutral words as long as the method's (length); "
+    "and the method (its instruction). Each part is the outcome of an arm minus that of the one "
+    "before, so that they add up to the whole.",
+    "Dialogues that were wrong at first can only gain, and those that were right only lose: what "
+    "another first answer does to them is what chance alone would do.",
+)
+_NOT = (
+    "The order of the arms was fixed beforehand. Parts of another order would be others: sampling "
+    "stands before repetition, as it is what the tokens buy without a dialogue, so repetition is "
+    "what a dialogue does beyond that, and may take back what sampling gains.",
+    "The first answer is the run's own, mostly the likeliest one, and another first answer is "
+    "drawn at temperature 1. Where the likeliest is better than a drawn one, regression to the "
+    "mean holds that, too, and sampling gives it back.",
+    "Neutral words are as many as the method's, and not as many tokens to the last one; and other "
+    "neutral words might do otherwise.",
+)
+_NAMES = {
+    "regression": "regression to the mean",
+    "sampling": "sampling",
+    "repetition": "mere repetition",
+    "length": "length",
+    "instruction": "the instruction",
+}
+_ENDS = {
+    "first": "the first answer",
+    "afresh": "another first answer",
+    "majority": "a majority",
+    "repeat": "the question again",
+    "padded": "neutral words",
+    "method": "the method",
+}
+_WHOSE = {"all": "all", "wrong": "wrong at first", "right": "right at first"}
+#: An arm whose tokens are further from the method's than this isn't at equal tokens.
+EQUAL = 0.2
+
+
+def sheet(result: Result) -> Sheet:
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _ASKED, _sections, _NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    parts = Section("The parts", [], [_ledger(result), _chart(result), _levels(result)])
+    return [parts, Section("What the arms take", [], [_tokens(result)])]
+
+
+def findings(result: Result) -> Iterator[str]:
+    """The whole and the instruction's part first, then the others, then what casts doubt."""
+    first, last = result["rounds"][0], result["rounds"][-1]
+    whole, share = result["all"]["whole"], result["share"]
+    if whole["value"] is None:
+        yield "No dialogue has a known outcome in every arm, so there is nothing to split."
+        return
+    yield (
+        f"From round {first} to round {last} {result['method']} changed {_outcome(result)} by "
+        f"{change(whole, share)} ({sized(whole)}): {_word(whole, result)}."
+    )
+    parts = result["all"]["parts"]
+    yield f"Of that {_part('instruction', parts, result)}."
+    others = [name for name in parts if name != "instruction"]
+    yield f"The rest: {'; '.join(_part(name, parts, result) for name in others)}."
+    for name, said in (("control", "the question merely repeated"), ("majority", _voted(result))):
+        e = result["beside"][name]
+        yield (
+            f"{result['method']} minus {said}: {change(decides(e), share)} ({sized(e)}), "
+            f"{_word(e, result)}."
+        )
+    wrong = result["wrong"]
+    if wrong["whole"]["value"] is not None:
+        yield (
+            f"Of dialogues that were {_bad(result)} at first another first answer alone changes "
+            f"{_outcome(result)} by {change(wrong['parts']['regression'], share)}, and "
+            f"{result['method']} by {change(wrong['whole'], share)} ({sized(wrong['whole'])})."
+        )
+    yield from _doubts(result)
+
+
+def _part(name: str, parts: Result, result: Result) -> str:
+    e = parts[name]
+    return f"{_NAMES[name]} {change(decides(e), result['share'])}, {_word(e, result)}"
+
+
+def _word(e: Result, result: Result) -> str:
+    """A verdict in words."""
+    if not e.get("moved", 1):
+        return f"not one of {e['n']:,} answers being better or worse"
+    if e.get("hangs"):
+        return "undecided, as answers that couldn't be read decide it"
+    match e["verdict"]:
+        case "better" | "worse" as told:
+            return f"shown to be {told}"
+        case "same":
+            return f"the same within {within(e['margin'], result['share'])}"
+        case "undecided" if e.get("few"):
+            return "undecided, as clusters are too few"
+        case "undecided":
+            return "undecided"
+    return f"undecided ({e.get('why', 'there is no interval')})"
+
+
+def _outcome(result: Result) -> str:
+    return str(result["outcome"]).replace("_", " ")
+
+
+def _bad(result: Result) -> str:
+    return "wrong" if result["share"] else "in the worse half"
+
+
+def _voted(result: Result) -> str:
+    ratio = result["tokens"]["majority"]["ratio"]
+    at = "" if ratio is None else f" at {short(ratio['value'])} times its tokens"
+    return f"a majority of {result['votes']}{at}"
+
+
+def _doubts(result: Result) -> Iterator[str]:
+    """Arms that aren't as large as they should be, and dialogues that are missing."""
+    ratio = result["tokens"]["majority"]["ratio"]
+    if ratio is None:
+        yield "The model counts no tokens, so nothing says that the majority takes as many."
+    elif abs(ratio["value"] - 1) > EQUAL:
+        better = max(2, round(result["votes"] / ratio["value"]))
+        yield (
+            f"The majority takes {estimate(ratio, 2)} times the method's tokens, which isn't "
+            f"equal: about --votes {better} would."
+        )
+    later = result["tokens"]["padded"]["later"]
+    if later is not None and abs(later["value"] - 1) > EQUAL:
+        yield (
+            f"The neutral words take {estimate(later, 2)} times the tokens of the method's later "
+            "rounds, so length is only partly what differs between them."
+        )
+    if result["unknown"]:
+        yield (
+            f"{count(result['unknown'], 'dialogue')} without a known outcome in some arm left out."
+        )
+
+
+def _ledger(result: Result) -> Table:
+    share = result["share"]
+    rows = [
+        [
+            f"{_NAMES[name]}: {_ENDS[ends[1]]} − {_ENDS[ends[0]]}",
+            *(_cell(result[whose]["parts"][name]) for whose in _WHOSE),
+            _word(result["all"]["parts"][name], result),
+        ]
+        for name, ends in _between().items()
+    ]
+    rows.append(
+        [
+            "together: the gain",
+            *(_cell(result[whose]["whole"]) for whose in _WHOSE),
+            _word(result["all"]["whole"], result),
+        ]
+    )
+    sizes = [f"{result[whose]['whole']['n']:,}" for whose in _WHOSE]
+    heads = [f"{said} (n {n})" for said, n in zip(_WHOSE.values(), sizes, strict=True)]
+    if not share:
+        heads[1:] = [f"worse half at first (n {sizes[1]})", f"better half (n {sizes[2]})"]
+    return Table(
+        f"Changes of {_outcome(result)}",
+        ["part", *heads, "of all"],
+        rows,
+        "Each with its own 95 % interval over clusters. What is said of all goes by intervals "
+        "that hold together for the five parts. A first answer that couldn't be read is neither "
+        "right nor wrong.",
+    )
+
+
+def _between() -> dict[str, tuple[str, str]]:
+    ends = list(_ENDS)
+    return dict(zip(_NAMES, pairwise(ends), strict=True))
+
+
+def _cell(e: Result) -> str:
+    return estimate(e, signed=True)
+
+
+def _levels(result: Result) -> Table:
+    rows = [
+        [said, *(estimate(result[whose]["levels"][end]) for whose in _WHOSE)]
+        for end, said in _ENDS.items()
+    ]
+    return Table(f"{_outcome(result).capitalize()} of each arm", ["", *_WHOSE.values()], rows)
+
+
+def _tokens(result: Result) -> Table:
+    rows = []
+    for arm, of in result["tokens"].items():
+        tokens = MISSING if of["tokens"] is None else f"{of['tokens']['value']:,.1f}"
+        rows.append([_ENDS[arm], tokens, estimate(of["ratio"], 2), estimate(of["later"], 2)])
+    with_it = "with the question after them" if result["asks"] else "without the question"
+    return Table(
+        "Tokens",
+        ["", "of a dialogue", "to the method's", "of a later round, to the method's"],
+        rows,
+        f"All that went through a model, as if each arm had gone alone; the majority is one of "
+        f"{result['votes']} samples; neutral words stand {with_it}. Another first answer is drawn "
+        "after a first one, which is counted.",
+    )
+
+
+def _chart(result: Result) -> Chart:
+    known = [
+        (_NAMES[name], e) for name, e in result["all"]["parts"].items() if e["value"] is not None
+    ]
+    known.append(("together", result["all"]["whole"]))
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": name,
+            "x": [name],
+            "y": [e["value"]],
+            "error_y": error_bars([e], colour),
+            "marker": {"color": colour, "size": 9},
+            "hovertext": [f"{name}: {_cell(e)}, {sized(e)}"],
+            "hoverinfo": "text",
+        }
+        for name, e in known
+        for colour in ["@ink" if name == "together" else "@outcome"]
+    ]
+    return Chart(
+        name="parts",
+        title=f"Parts of the change in {_outcome(result)}",
+        alt="; ".join(f"{name} {_cell(e)}" for name, e in known),
+        data=traces,
+        layout={
+            "xaxis": {"title": {"text": ""}},
+            "yaxis": {"title": {"text": f"change of {_outcome(result)}"}, "zeroline": True},
+            "showlegend": False,
+        },
+        caption="All dialogues. Bars are 95 % intervals over clusters, each by itself.",
+        height="18rem",
+    )
