@@ -189,3 +189,15 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     ).stdout  # fmt: skip
     lines = [line.rstrip() for line in printed.splitlines()]
     assert [line for line in shown[1].splitlines() if line and line not in lines] == []
+
+
+def test_a_studys_results_are_the_measured_ones() -> None:
+    from selfcorrect.studies.words import estimate
+
+    page = (ROOT / "docs" / "studies" / "convergence.md").read_text("utf-8")
+    file = ROOT / "benchmarks" / "studies" / "convergence-smollm2.json"
+    result = json.loads(file.read_text("utf-8"))
+    names = ("accuracy", "entropy", "calibration_gap", result["activation"])
+    for control, told in result["against"].items():
+        cells = [estimate(told["difference"][name], signed=True) for name in names]
+        assert f"| `{control}` | {' | '.join(cells)} |" in page
