@@ -201,3 +201,8 @@ def test_a_studys_results_are_the_measured_ones() -> None:
     for control, told in result["against"].items():
         cells = [estimate(told["difference"][name], signed=True) for name in names]
         assert f"| `{control}` | {' | '.join(cells)} |" in page
+    page = (ROOT / "docs" / "studies" / "injection.md").read_text("utf-8")
+    result = json.loads((file.parent / "injection-smollm2.json").read_text("utf-8"))
+    for rows in zip(*result["lags"].values(), strict=True):
+        cells = [estimate(row, signed=True) for row in rows]
+        assert f"| {rows[0]['lag']} | {' | '.join(cells)} |" in page
