@@ -218,6 +218,23 @@ def compare(
 
 
 @app.command()
+def advise(
+    runs: o.RunNames,
+    as_json: o.AsJson = False,
+    scorer: o.SeenBy = "",
+    out: o.Out = Path("runs"),
+) -> None:
+    """Say whether more than one round is worth it, by runs at hand: do, don't, or not shown.
+
+    The arm, its gain over one round and over a majority of samples, whom it hurts, what 1,000
+    requests cost, how many rounds, and what isn't known. Of one run its controls are taken along.
+    """
+    from selfcorrect.cli.advise import advised
+
+    advised(runs, scorer, out, as_json=as_json)
+
+
+@app.command()
 def grade(
     run: o.RunName,
     scorer: o.Grader = None,

@@ -38,4 +38,6 @@ def compared(
     show(sheet(table), Console())
     for note in table["notes"]:
         typer.echo(visible(note))
+    typer.echo()
+    typer.echo(visible(" ".join(table["advice"]["said"])))
     typer.echo(visible(str(page)))

@@ -145,7 +145,8 @@ def converse(
             own.restart([setting.start] * len(fresh))
             first = through(batch, group[0].strategy, 1, setting)
             if alone:
-                first = [_as_if_alone(*pair) for pair in zip(first, alone, strict=True)]
+                k = _samples(group[0].strategy)
+                first = [_as_if_alone(*pair, k) for pair in zip(first, alone, strict=True)]
             else:
                 alone = first
             for arm in group:
@@ -171,7 +172,13 @@ def _bound(arm: Arm, model: Model) -> dict[str, Model]:
     return {**dict.fromkeys(arm.strategy.own, model), **arm.others}
 
 
-def _as_if_alone(row: Record, alone: Record) -> Record:
+def _samples(strategy: Strategy) -> int:
+    """How many replies are drawn where the run's own model first speaks."""
+    steps = (step for step in strategy.steps(1) if step.elicit is not None and step.source is None)
+    return next((step.samples for step in steps), 1)
+
+
+def _as_if_alone(row: Record, alone: Record, samples: int) -> Record:
     """A record of round 1 with the costs that it would have had alone.
 
     What the first arm had encoded already is counted again. Guesses (``drafted``) stay as they
@@ -181,12 +188,15 @@ def _as_if_alone(row: Record, alone: Record) -> Record:
         row: of an arm.
         alone: of the same dialogue in the first arm, which found nothing; what it has reused all
             the same came from other dialogues.
+        samples: replies drawn in the first step; each has reused the beginning, and an arm alone
+            encodes it for the first of them.
     """
     at, of = (_first_reply(each["steps"]) for each in (row, alone))
     if at is None:
         return row
     step = row["steps"][at]
-    found = max(0, step["reused"] - (0 if of is None else alone["steps"][of]["reused"]))
+    others = 0 if of is None else alone["steps"][of]["reused"]
+    found = max(0, step["reused"] // samples - others)
     steps = list(row["steps"])
     steps[at] = {**step, "encoded": step["encoded"] + found, "reused": step["reused"] - found}
     encoded, reused = row["encoded"] + found, row["reused"] - found

@@ -267,7 +267,7 @@ def best(
         with np.errstate(over="ignore", invalid="ignore"):
             columns = np.stack([ends[i] - ends[j] for j in others], axis=1)
         joint = joint_level(columns, panel.clusters, level=at)
-        against = {j: _pair((panel, panels[j]), margins, seen[j], joint) for j in others}
+        against = {j: decided((panel, panels[j]), margins, seen[j], joint) for j in others}
         pairs = {j: None if t.get("hangs") else t["value"] for j, t in against.items()}
         found.append({**_nearest(against, outcome.sign), "level": joint, "against": pairs})
     left = [k for k, each in enumerate(found) if not each["worse_than"]]
@@ -276,10 +276,21 @@ def best(
     return found
 
 
-def _pair(
+def decided(
     pair: tuple[Panel, Panel], margins: Mapping[str, float], looks: Sequence[int], at: float
 ) -> Table:
-    """One arm's outcome minus another's, decided at a level."""
+    """One arm's outcome minus another's in the last round of each, decided at a level.
+
+    Args:
+        pair: of the same examples in one order.
+        margins: by measure, up to what size a difference counts as none.
+        looks: how many examples there were whenever the two were compared.
+        at: the level of the interval that decides, the looks allowed for.
+
+    Returns:
+        What :func:`selfcorrect.measures.compare.compare` says of the outcome; a direction that the
+        round before contradicts is undecided.
+    """
     arm, other = pair
     name, family = arm.outcome.name, (1 - level(looks)) / (1 - at)
     ends = arm.rounds[-1], other.rounds[-1]

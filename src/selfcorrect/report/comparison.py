@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from selfcorrect.report.advice import section as advice_section
 from selfcorrect.report.charts.traces import error_bars, scatter
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.findings import outcome_of, together
@@ -52,6 +53,7 @@ def sheet(table: _Table) -> Sheet:
                 [_forest(table), _outcome(table), _measures(table)],
             ),
             Section("Cost", [_COST], [*_plane(table), _cost(table)]),
+            *advice_section(table),
             Section("What differs", list(table["notes"]), [_differ(table)]),
         ],
         settings={

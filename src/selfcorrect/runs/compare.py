@@ -20,12 +20,21 @@ from selfcorrect.measures.intervals import mean, proportion
 from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.panel import Panel
 from selfcorrect.places import new_file
+from selfcorrect.report.advice import said as said_of
 from selfcorrect.report.findings import findings, notes
+from selfcorrect.runs.advise import advise
+from selfcorrect.runs.comparable import (
+    check,
+    drawn_apart,
+    is_oracle,
+    names_of,
+    reference_of,
+    ungraded,
+)
 from selfcorrect.runs.costs import cost_of, cost_table
 from selfcorrect.runs.looks import Look, look_at, read_looks, write_looks
 from selfcorrect.runs.paths import is_local
 from selfcorrect.runs.run import Run, find_run
-from selfcorrect.runs.scores import shared_by
 from selfcorrect.runs.store import Store
 from selfcorrect.runs.summary import margins_of, outcome_table, own_of, panel_of
 
@@ -63,37 +72,38 @@ def compare(runs: Sequence[Run], reference: Run | None = None) -> Table:
 
     Returns:
         ``{"runs": [...], "reference", "outcome", "scorer", "shared", "clusters", "tests",
-        "comparisons": [...], "best", "differ", "findings", "finding", "notes"}`` with JSON's types
-        only. A run has ``name``, ``folder``, ``model``, ``strategy``, ``oracle``, ``complete``,
-        ``dialogues``, ``wanted``, ``rounds``; its ``outcome`` in its last round and ``first`` in
-        its first, ``change`` between them, all on the shared examples; ``cost`` (``tokens``,
-        ``generated``, ``money`` of a dialogue, ``seconds``); ``best`` and ``frontier`` as
-        :func:`selfcorrect.measures.arms.best` and ``frontier`` say, arms by name, ``None`` for an
-        oracle. A comparison is what :func:`selfcorrect.measures.arms.differences` says of a run,
-        with ``run`` and ``looks``.
+        "comparisons": [...], "best", "differ", "advice", "findings", "finding", "notes"}`` with
+        JSON's types only. A run has ``name``, ``folder``, ``model``, ``strategy``, ``oracle``,
+        ``complete``, ``dialogues``, ``wanted``, ``rounds``; its ``outcome`` in its last round and
+        ``first`` in its first, ``change`` between them, all on the shared examples; ``cost``
+        (``tokens``, ``generated``, ``money`` of a dialogue, ``seconds``); ``best`` and ``frontier``
+        as :func:`selfcorrect.measures.arms.best` and ``frontier`` say, arms by name, ``None`` for
+        an oracle. A comparison is what :func:`selfcorrect.measures.arms.differences` says of a run,
+        with ``run`` and ``looks``. ``advice`` is what :func:`selfcorrect.runs.advise.advise` says,
+        with ``said``, its sentences.
 
     Raises:
         UserError: fewer than two runs, one given twice, or runs that can't be compared: of other
             data, graded by another scorer, ungraded, without a shared example.
     """
-    _check(runs)
-    names = _names(runs)
+    check(runs)
+    names = names_of(runs)
     own, note = own_of(runs[0])
     full = [panel_of(run, own) for run in runs]
-    apart = _drawn_apart(runs)
+    apart = drawn_apart(runs)
     if apart:  # entropy over few samples is biased low, so only equal numbers can be compared
         full = [replace(panel, samples=False) for panel in full]
     for run, panel in zip(runs, full, strict=True):
         if not panel.rounds:
             raise UserError(f"{run.folder} has no finished dialogue yet: run it first.")
-    oracle = [_is_oracle(run) for run in runs]
-    at = _reference(runs, reference, oracle)
+    oracle = [is_oracle(run) for run in runs]
+    at = reference_of(runs, reference, oracle)
     panels = arms.shared(full)
     shown = panels[0].clusters
     if not len(shown):
         raise UserError("these runs share no example: run them on the same ones, see --limit.")
     if all(not np.isfinite(panel.columns["outcome"]).any() for panel in panels):
-        raise UserError(_ungraded(runs))
+        raise UserError(ungraded(runs))
     ranked = [k for k, is_one in enumerate(oracle) if not is_one]
     within = margins_of(runs[at], own)
     looks = {(i, j): _looks(runs[i], runs[j], shown) for i, j in combinations(range(len(runs)), 2)}
@@ -126,120 +136,11 @@ def compare(runs: Sequence[Run], reference: Run | None = None) -> Table:
         "best": [names[k] for k in ranked if not told.get(k, {}).get("best", {}).get("worse_than")],
         "differ": _differ(runs, names),
     }
+    table["advice"] = advise(runs, panels, costs, table, looks, within)
     table["notes"] = [*notes(table), *apart, *([note] if note else [])]
+    table["advice"]["said"] = said_of(table)
     said = findings(table)
     return {**table, "findings": said, "finding": said[0]}
-
-
-def _check(runs: Sequence[Run]) -> None:
-    """Raises UserError where runs can't be compared at all."""
-    if len(runs) < 2:
-        raise UserError("a comparison needs two runs or more.")
-    first, known = runs[0], dict[str, Run]()
-    for run in runs:
-        if (other := known.get(run.header.hash)) is not None:
-            raise UserError(f"{run.folder} and {other.folder} are the same run: name it once.")
-        known[run.header.hash] = run
-    for run in runs[1:]:
-        data = [each.header.about.get("fingerprints", {}).get("data") for each in (first, run)]
-        pair = f"{first.folder} and {run.folder}"
-        if data[0] != data[1] or data[0] is None:
-            raise UserError(
-                f"{pair} are of different data (the task {first.spec.task.name} and the task "
-                f"{run.spec.task.name}, fingerprints {data[0]} and {data[1]}): only runs of the "
-                "same data can be compared."
-            )
-        graded = [None if s is None else (s.scorer, s.fingerprint)
-                  for s in (first.scores, run.scores)]  # fmt: skip
-        if graded[0] != graded[1]:
-            usable = _usable([first, run]) or "grade both by one scorer, and name it with --scorer."
-            raise UserError(
-                f"{pair} are graded differently ({_who(graded[0])} and {_who(graded[1])}): {usable}"
-            )
-        if first.outcome != run.outcome:
-            raise UserError(
-                f"{pair} have different outcomes ({first.outcome.name} and {run.outcome.name}, or "
-                "other bounds): only runs with one outcome can be compared."
-            )
-
-
-def _drawn_apart(runs: Sequence[Run]) -> list[str]:
-    """Why measures of samples aren't compared, though one of the runs has them."""
-    told = []
-    for run in runs:
-        drawn, meanings = run.header.spec.samples, run.meanings
-        by = meanings.folder.removeprefix("scores/") if meanings else "grouped by nobody"
-        told.append(f"{drawn.k} at {drawn.temperature:g}, {by}" if drawn.k else "none")
-    if len(set(told)) == 1:
-        return []
-    said = "; ".join(dict.fromkeys(told))
-    return [f"measures of samples are left out, as the runs drew other samples ({said})."]
-
-
-def _who(graded: tuple[str, str] | None) -> str:
-    return "no scorer" if graded is None else f"{graded[0]}, fingerprint {graded[1][:8]}"
-
-
-def _usable(runs: Sequence[Run]) -> str:
-    """Which scores all of these have, as a sentence's end; empty where there are none."""
-    names = shared_by([Store(run.folder) for run in runs])
-    return f"there are scores by --scorer {' or --scorer '.join(names)}." if names else ""
-
-
-def _ungraded(runs: Sequence[Run]) -> str:
-    run = runs[0]
-    if usable := _usable(runs):
-        return f"by which scores these runs are to be compared has to be said: {usable}"
-    usual = run.header.spec.scorer.name or run.header.outcome.scorer or "NAME"
-    return (
-        f"the answers of these runs aren't graded, so there is no {run.outcome.name} to compare: "
-        f"selfcorrect grade {run.folder} --scorer {usual} does that."
-    )
-
-
-def _is_oracle(run: Run) -> bool:
-    return any(bool(frame["oracle"].any()) for frame in run.chunks(["oracle"]))
-
-
-def _reference(runs: Sequence[Run], wanted: Run | None, oracle: Sequence[bool]) -> int:
-    """Which run the others are compared with."""
-    if all(oracle):
-        raise UserError(
-            "all of these runs use the truth (oracle), and such runs are never ranked: add one "
-            "that doesn't."
-        )
-    if wanted is None:
-        return oracle.index(False)
-    found = [k for k, run in enumerate(runs) if run.header.hash == wanted.header.hash]
-    if not found:
-        raise UserError(f"the reference {wanted.folder} is none of the runs: name it among them.")
-    if oracle[found[0]]:
-        raise UserError(
-            f"the reference {wanted.folder} uses the truth (oracle), so nothing can be ranked "
-            "beside it: name another."
-        )
-    return found[0]
-
-
-def _names(runs: Sequence[Run]) -> list[str]:
-    """The shortest of their names that tell them apart."""
-
-    def strategy(run: Run) -> str:
-        return run.spec.strategy.name.rsplit("/", 1)[-1].removesuffix(".toml")
-
-    def model(run: Run) -> str:
-        return run.spec.model.name.rstrip("/").rsplit("/", 1)[-1]
-
-    for name in (
-        strategy,
-        model,
-        lambda run: f"{strategy(run)}, {model(run)}",
-        lambda run: run.folder.name,
-    ):
-        found = [name(run) for run in runs]
-        if len(set(found)) == len(found):
-            return found
-    return [str(run.folder) for run in runs]
 
 
 def _looks(one: Run, other: Run, shown: NDArray[np.uint64]) -> list[int]:

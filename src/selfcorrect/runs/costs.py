@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.figures import of_sums
 from selfcorrect.measures.intervals import mean
 from selfcorrect.measures.panel import Panel, codes_of
 from selfcorrect.measures.unseen import Room
@@ -22,9 +23,10 @@ from selfcorrect.runs.store import Store
 Table = dict[str, Any]
 
 
-def cost_of(run: Run, panel: Panel) -> dict[str, Floats]:
-    """Tokens of each of a panel's dialogues, all rounds together [D] each; money in the currency of
-    the spec's prices, all of every prompt paid for, where those are all there is to pay."""
+def cost_of(run: Run, panel: Panel, until: int | None = None) -> dict[str, Floats]:
+    """Tokens of each of a panel's dialogues, all of its rounds together [D] each; money in the
+    currency of the spec's prices, all of every prompt paid for, where those are all there is to
+    pay, of all rounds of the run or ``until`` one of them."""
     there = panel.columns["encoded"], panel.columns["generated"]
     found = dict(zip(("tokens", "generated"), (np.nansum(x, axis=1) for x in there), strict=True))
     prices = prices_of(run.spec)
@@ -38,11 +40,11 @@ def cost_of(run: Run, panel: Panel) -> dict[str, Floats]:
         for speaker, price in prices.items()
         for name, rate in zip(("prompt_tokens", "generated"), price, strict=True)
     ]
+    paid = pl.col("steps").list.eval(pl.sum_horizontal(each)).list.sum().alias("money")
+    wanted = pl.lit(True) if until is None else pl.col("round") <= until
     parts = [
-        frame.select(
-            "example", pl.col("steps").list.eval(pl.sum_horizontal(each)).list.sum().alias("money")
-        )
-        for frame in run.chunks(["example", "steps"])
+        frame.filter(wanted).select("example", paid)
+        for frame in run.chunks(["example", "round", "steps"])
     ]
     sums = pl.concat(parts).group_by("example", maintain_order=True).sum()
     money = sums["money"]
@@ -74,21 +76,22 @@ def cost_table(run: Run, cost: Mapping[str, Floats], panel: Panel) -> Table:
 
 def _seconds(run: Run) -> Table | None:
     """How long a dialogue took, from the notes in ``timing/``: that of runs which went together
-    divided evenly among them; ``None`` where there are no notes."""
-    seconds = dialogues = 0.0
-    together, hosts = 1, set[str]()
-    for note in _timings(run):
-        seconds += note["seconds"] / note["arms"]
-        dialogues += note["dialogues"]
-        together = max(together, note["arms"])
-        hosts.add(note["host"])
-    if not dialogues:
+    divided evenly among them; ``None`` where there are no notes. Its interval is over pieces, which
+    are what was timed; of one piece there is none."""
+    notes = list(_timings(run))
+    if not notes:
         return None
+    each = np.array([[note["seconds"] / note["arms"], note["dialogues"]] for note in notes])
+    pieces_of = np.arange(len(each))
+    e = of_sums(each, lambda s: np.asarray(s[..., 0] / s[..., 1]), pieces_of, bounds=(0, math.inf))
     return {
-        "value": seconds / dialogues,
-        "n": int(dialogues),
-        "together": together,
-        "hosts": sorted(hosts),
+        "value": float(each[:, 0].sum() / each[:, 1].sum()),
+        "low": e.low,
+        "high": e.high,
+        "n": int(each[:, 1].sum()),
+        "pieces": len(each),
+        "together": max(note["arms"] for note in notes),
+        "hosts": sorted({note["host"] for note in notes}),
     }
 
 

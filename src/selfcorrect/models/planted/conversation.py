@@ -142,6 +142,8 @@ class PlantedConversation:
         self.transcripts = transcripts
         # words of each dialogue that a model would hold in its cache
         self._cached: list[tuple[str, ...]] = [()] * len(transcripts)
+        # copies of one dialogue: what the first of them encodes the others find
+        self._copy_of = list(range(len(transcripts)))
 
     def say(self, messages: Sequence[Message | None]) -> None:
         say_all(self.transcripts, messages)
@@ -153,6 +155,7 @@ class PlantedConversation:
         rows = [row for row in range(len(self.transcripts)) for _ in range(copies)]
         other = PlantedConversation(self.model, [self.transcripts[row].branch() for row in rows])
         other._cached = [self._cached[row] for row in rows]
+        other._copy_of = rows
         return other
 
     def close(self, which: Sequence[int]) -> None:
@@ -181,9 +184,10 @@ class PlantedConversation:
             )
         )
         replies: list[Reply | None] = [None] * len(requests)
+        begun: dict[int, tuple[str, ...]] = {}
         for row, request, turn in zip(rows, asked, turns, strict=True):
             samples = [_sample(request, next(others)) for _ in request.samples]
-            reply = self._reply(row, request, turn)
+            reply = self._reply(row, request, turn, begun)
             fits = reply.finish != "context"
             replies[row] = replace(reply, samples=tuple(samples)) if fits else reply
         return replies
@@ -205,7 +209,10 @@ class PlantedConversation:
             ]
         return scores
 
-    def _reply(self, row: int, request: Request, turn: Turn) -> Reply:
+    def _reply(
+        self, row: int, request: Request, turn: Turn, begun: dict[int, tuple[str, ...]]
+    ) -> Reply:
+        """The reply of a dialogue; ``begun`` holds the prompts of its copies so far."""
         earlier, opened = self.transcripts[row].open_turn()
         opened += request.prefill
         start = _render([*earlier, message("assistant", opened)])
@@ -216,7 +223,10 @@ class PlantedConversation:
         logps = turn.likelihoods(request.options)
         text, words = _said(request, turn, logps, opened)
         self.transcripts[row].close_turn(opened + text)
-        reused = min(_common(self._cached[row], prompt), len(prompt) - 1)
+        source = self._copy_of[row]
+        known = max(_common(self._cached[row], prompt), _common(begun.get(source, ()), prompt))
+        reused = min(known, len(prompt) - 1)
+        begun[source] = tuple(prompt)
         self._cached[row] = tuple((start + text).split())
         generated = min(words + 1, request.max_tokens)  # one for the end of the reply
         return Reply(

@@ -19,7 +19,7 @@ _ROOM = 3
 def votes_of(method: Run, repeat: Run) -> int:
     """An odd number of samples that take about the tokens of the method's dialogues.
 
-    A local model encodes the prompt once for all samples; others may be charged for each.
+    A model in this process encodes the prompt once for all samples; a server charges for each.
 
     Args:
         method, repeat: runs of the same examples; what a first answer takes is told by the second.
@@ -29,8 +29,9 @@ def votes_of(method: Run, repeat: Run) -> int:
     first = repeat.read(["round", "encoded", "generated"]).filter(pl.col("round") == 1)
     generated = _mean(first["generated"])
     prompt = _mean(first["encoded"]) - generated
-    local = kind_of(method.spec.model.name) == "local"
-    room, each = (whole - prompt, generated) if local else (whole, prompt + generated)
+    once = kind_of(method.spec.model.name) != "served"
+    # the last token of the prompt is encoded for each
+    room, each = (whole - prompt, generated + 1) if once else (whole, prompt + generated)
     if each <= 0:  # the model counts no tokens
         return max(LEAST, method.spec.rounds | 1)
     return int(np.clip(2 * round((room / each - 1) / 2) + 1, LEAST, MOST))

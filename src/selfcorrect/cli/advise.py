@@ -1,0 +1,26 @@
+"""``selfcorrect advise``: whether more than one round is worth it, by the runs at hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from selfcorrect.cli.sheet import show
+
+
+def advised(names: Sequence[str], scorer: str, out: Path, *, as_json: bool) -> None:
+    """Compare the runs of these names, and show what that comes to."""
+    from selfcorrect.report.advice import sheet
+    from selfcorrect.runs.advise import with_controls
+    from selfcorrect.runs.compare import chosen, compare
+
+    runs, _ = chosen(names, None, scorer, out)
+    table = compare(with_controls(runs))
+    if as_json:
+        typer.echo(json.dumps(table["advice"], indent=2, allow_nan=False))
+    else:
+        show(sheet(table), Console())

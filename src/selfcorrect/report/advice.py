@@ -1,0 +1,346 @@
+"""What a comparison of runs advises: one paragraph and one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from selfcorrect.report.numbers import (
+    MISSING,
+    change,
+    clusters,
+    count,
+    decides,
+    p_value,
+    percent,
+    places_of,
+    short,
+    within,
+)
+from selfcorrect.report.sheet import Section, Sheet, Table
+
+_Table = Mapping[str, Any]
+
+QUESTION = "Is more than one round worth it, and which?"
+#: Costs are told of so many requests.
+_REQUESTS = "1,000 requests"
+#: So many groups are named in a sentence; the table has all.
+_NAMED = 5
+
+
+def said(table: _Table) -> list[str]:
+    """The paragraph, a sentence or two each, the advice first and what isn't known last.
+
+    Args:
+        table: as :func:`selfcorrect.runs.compare.compare` makes it, with ``advice``.
+    """
+    advice = table["advice"]
+    if advice["word"] is None:
+        return [
+            "Nothing can be advised: each of these runs is a single answer, so add one of several "
+            "rounds, or a majority of samples."
+        ]
+    return [
+        _headline(table),
+        *_rounds(table),
+        _gain(table),
+        *_beside(table),
+        _moved(table),
+        *_hurts(table),
+        _costs(table),
+        f"Not known: {'; '.join(_unknown(table))}.",
+    ]
+
+
+def sheet(table: _Table) -> Sheet:
+    """The advice as a sheet of its own."""
+    advice = table["advice"]
+    parts = [] if advice["word"] is None else [advised(table)]
+    return Sheet(
+        title="Advice",
+        question=QUESTION,
+        findings=advice["said"],
+        sections=[Section("In numbers", [], parts)],
+        settings={"runs": ", ".join(run["folder"] for run in table["runs"])},
+    )
+
+
+def section(table: _Table) -> list[Section]:
+    """The advice as a section of a comparison's page."""
+    advice = table["advice"]
+    parts = [] if advice["word"] is None else [replace(advised(table), terminal=False)]
+    return [Section("Advice", [" ".join(advice["said"])], parts)]
+
+
+def _outcome(table: _Table) -> str:
+    return str(table["outcome"]["name"]).replace("_", " ")
+
+
+def _is_share(table: _Table) -> bool:
+    return bool(table["outcome"]["kind"] == "share")
+
+
+def _headline(table: _Table) -> str:
+    advice, arm = table["advice"], table["advice"]["arm"]
+    if advice["word"] == "do":
+        what = f"with {count(advice['rounds'][-1], 'round')}"
+        if advice["votes"]:
+            what = "with one round of samples"
+        others = [name for name in table["best"] if name != arm]
+        why = ""
+        if others:
+            why = (
+                f" Any of {', '.join([arm, *others[:-1]])} and {others[-1]} may have the best "
+                f"{_outcome(table)}; of those that are shown to gain over one round {arm} is the "
+                "cheapest."
+            )
+        return f"Do: use {arm}, {what}.{why}"
+    rest = f"What follows is of {arm}, which looks best of those with more than one answer."
+    if advice["word"] == "don't":
+        return f"Don't: ask once. Nothing here is shown to be better, or may still be. {rest}"
+    return f"Not on this evidence: nothing here is shown to be better than asking once. {rest}"
+
+
+def _gain(table: _Table) -> str:
+    advice, e = table["advice"], table["advice"]["gain"]
+    return (
+        f"Over one round of {advice['over']}, {advice['arm']} changes {_outcome(table)} by "
+        f"{_change(e, table)}: {_word(e, table)}."
+    )
+
+
+def _change(e: _Table, table: _Table) -> str:
+    """A difference with the interval that its verdict goes by, and n."""
+    if e["value"] is None:
+        return f"an amount that isn't known ({e.get('why', 'no example has both')})"
+    return f"{change(decides(e), _is_share(table))} (n {e['n']:,}, {clusters(e)})"
+
+
+def _word(e: _Table, table: _Table) -> str:
+    """A verdict in words."""
+    share = _is_share(table)
+    if e.get("hangs"):
+        low, high = (
+            "–" if x is None else change({"value": x, "low": None, "high": None}, share)
+            for x in e["unread"]
+        )
+        return f"undecided, as answers that couldn't be read allow anything from {low} to {high}"
+    if e.get("depends"):
+        return "undecided, as it depends on the round in which one stops"
+    if e.get("moved") == 0:
+        margin = within(e["margin"], share)
+        sure = f"the same within {margin}" if e["verdict"] == "same" else "undecided"
+        return f"{sure}, not one of {e['n']:,} answers being better or worse"
+    match e["verdict"]:
+        case "better" | "worse" as told:
+            return f"shown to be {told}"
+        case "same":
+            return f"the same within {within(e['margin'], share)}"
+        case "undecided" if e.get("few"):
+            return "undecided, as clusters are too few"
+        case "undecided":
+            needed = e.get("n_needed")
+            more = "" if needed is None else f"; about {needed:,} examples would decide it"
+            return f"undecided{more}"
+    return f"undecided ({e.get('why', 'there is no interval')})"
+
+
+def _beside(table: _Table) -> Iterator[str]:
+    """The arm beside a majority and the repeated question, where these are at hand."""
+    advice = table["advice"]
+    if (found := advice["majority"]) is not None:
+        ratio = found["ratio"]
+        at = "at unknown tokens" if ratio is None else f"at {_estimate(ratio, 2)} times its tokens"
+        unequal = "" if found["equal"] else ", which isn't equal"
+        yield (
+            f"Beside a majority ({found['arm']}, {at}{unequal}): "
+            f"{_change(found['difference'], table)}, {_word(found['difference'], table)}."
+        )
+    if (e := advice["control"]) is not None:
+        yield f"Beside the question merely repeated: {_change(e, table)}, {_word(e, table)}."
+
+
+def _moved(table: _Table) -> str:
+    advice = table["advice"]
+    harm, mend = (_rate(advice[name]) for name in ("harm", "mend"))
+    if not _is_share(table):
+        margin = short(table["outcome"]["margin"], places_of(table["outcome"]["margin"]))
+        return f"It makes {harm} worse by more than {margin}, and {mend} better."
+    return f"Of answers that were right at first it undoes {harm}; of wrong ones it mends {mend}."
+
+
+def _rate(e: _Table) -> str:
+    """``3.1 % [1.2, 6.0] (n 120, 25 clusters)``."""
+    if e["value"] is None:
+        return f"an unknown share ({e['why']})"
+    ends = "" if e["low"] is None else f" [{percent(e['low'])}, {percent(e['high'])}]"
+    text = f"{percent(e['value'])} %{ends} (n {e['n']:,}, {clusters(e)}"
+    if e["unread"] is not None:
+        low, high = (percent(end) for end in e["unread"])
+        text += f"; with answers that couldn't be read anything from {low} to {high} %"
+    return f"{text})"
+
+
+def _hurts(table: _Table) -> Iterator[str]:
+    told = table["advice"]["hurts"]
+    if told is None:
+        return
+    plural = {"category": "categories", "cluster": "clusters"}[told["by"]]
+    hurt = [each for each in told["groups"] if each["hurts"]]
+    n = len(told["groups"])
+    if hurt:
+        names = "; ".join(
+            f"{each['name']} {change(each, _is_share(table))} (n {each['n']:,}, p "
+            f"{p_value(each['p_holm'])})"
+            for each in hurt[:_NAMED]
+        )
+        more = f", and {len(hurt) - _NAMED} more" if len(hurt) > _NAMED else ""
+        yield f"It is shown to hurt in {len(hurt)} of {n} {plural} (Holm): {names}{more}."
+    elif n:
+        yield f"Of {n} {plural} none is shown to be hurt (Holm)."
+    if few := told["few"]:
+        names = ", ".join(
+            f"{name} ({count(n, 'example')})" for name, n in list(few.items())[:_NAMED]
+        )
+        more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""
+        yield f"Too small to say anything of: {names}{more}."
+
+
+def _rounds(table: _Table) -> Iterator[str]:
+    advice = table["advice"]
+    last = advice["rounds"][-1]
+    if last == advice["rounds"][0]:
+        return
+    margin = within(table["outcome"]["margin"], _is_share(table))
+    if advice["enough"] is None:
+        yield f"No earlier round is shown to be as good as round {last} within {margin}."
+    else:
+        yield (
+            f"From round {advice['enough']} on {_outcome(table)} is the same as in round {last} "
+            f"within {margin}, so stop there."
+        )
+
+
+def _costs(table: _Table) -> str:
+    costs = table["advice"]["costs"]
+    parts = []
+    if (tokens := costs["tokens"]) is not None:
+        parts.append(f"{_large(tokens)} tokens more than one round")
+    if (money := costs["money"]) is not None:
+        parts.append(f"{_large(money)} more in money")
+    if (seconds := costs["seconds"]) is not None:
+        parts.append(f"{_seconds(seconds)} seconds in all")
+    if not parts:
+        return f"What {_REQUESTS} cost isn't known."
+    n = table["shared"]
+    return f"{_REQUESTS.capitalize()} take {', '.join(parts)} (n {n:,})."
+
+
+def _large(e: _Table) -> str:
+    """``232,400 [230,100, 234,700]``."""
+    if e["value"] is None:
+        return MISSING
+    form = ",.0f" if abs(e["value"]) >= 100 else ".3g"
+    text = format(e["value"], form)
+    return text if e["low"] is None else f"{text} [{e['low']:{form}}, {e['high']:{form}}]"
+
+
+def _seconds(e: _Table) -> str:
+    each = {name: None if e[name] is None else 1000 * e[name] for name in ("value", "low", "high")}
+    shared = "" if e["together"] == 1 else f", divided evenly among {e['together']} runs"
+    return f"{_large(each)} (n {e['n']:,}, {count(e['pieces'], 'piece')}{shared})"
+
+
+def _unknown(table: _Table) -> Iterator[str]:
+    """What these runs don't tell."""
+    advice, runs = table["advice"], table["runs"]
+    majority = advice["majority"]
+    if majority is None and not advice["votes"]:
+        yield "what a majority of samples gains at these tokens (run --strategy majority)"
+    elif majority is not None and not majority["equal"]:
+        yield "what a majority gains at equal tokens"
+    if not advice["repeats"]:
+        yield "what the question merely repeated gains (run --strategy repeat)"
+    if advice["costs"]["tokens"] is None:
+        yield "tokens, as the model counts none"
+    if advice["costs"]["money"] is None:
+        yield "money, as no prices are set (model.price)"
+    if advice["costs"]["seconds"] is None:
+        yield "seconds, as no run was timed"
+    else:
+        yield "seconds of one round alone"
+    if advice["hurts"] is None:
+        yield "whom it hurts, as examples have no categories and no large clusters"
+    left = {run["name"]: run["examples"] - table["shared"] for run in runs}
+    if any(left.values()):
+        names = ", ".join(f"{name} {n:,}" for name, n in left.items() if n)
+        yield f"anything of the examples that not all runs have, which were left out ({names})"
+    if unread := sum(run["unknown"] for run in runs):
+        yield f"what {count(unread, 'answer')} would be that couldn't be read or graded at last"
+    yield "other questions, models and words"
+
+
+def advised(table: _Table) -> Table:
+    """Every number of the advice, with its interval and n."""
+    advice = table["advice"]
+    rows = [
+        [f"gain of {name} over one round of {e['over']}", *_row(e)]
+        for name, e in advice["gains"].items()
+        if e is not None
+    ]
+    if advice["majority"] is not None:
+        rows.append([f"{advice['arm']} − {advice['majority']['arm']}",
+                     *_row(advice["majority"]["difference"])])  # fmt: skip
+    if advice["control"] is not None:
+        rows.append([f"{advice['arm']} − the question again", *_row(advice["control"])])
+    for name, label in (("harm", "right at first, undone"), ("mend", "wrong at first, mended")):
+        e = advice[name]
+        label = label if _is_share(table) else {"harm": "worse", "mend": "better"}[name]
+        rows.append([label, _estimate(e, 3), f"{e['n']:,}", ""])
+    hurts = advice["hurts"]
+    for each in hurts["groups"] if hurts else []:
+        p = f"p {p_value(each['p_holm'])}"
+        word = "hurts, " if each["hurts"] else ""
+        rows.append([f"{hurts['by']} {each['name']}", *_row(each)[:2], f"{word}{p}"])
+    costs = advice["costs"]
+    for name in ("tokens", "money"):
+        if (e := costs[name]) is not None:
+            rows.append(
+                [f"{name} more, of {_REQUESTS}", _large(e), f"{e['n']:,}", e.get("why", "")]
+            )
+    if (e := costs["seconds"]) is not None:
+        text, _, of = _seconds(e).partition(" (")
+        rows.append([f"seconds, of {_REQUESTS}", text, f"{e['n']:,}", of.partition(", ")[2][:-1]])
+    return Table(
+        f"Advice on {advice['arm']}",
+        ["", "estimate [95 %]", "n", "shown"],
+        rows,
+        "Gains go by intervals that hold together for all arms and allow for earlier looks; each "
+        "is over the single answer that it gains least over. p is Holm's over the groups.",
+    )
+
+
+def _row(e: _Table) -> list[str]:
+    if e["value"] is None:
+        return [MISSING, f"{e['n']:,}", e.get("why", "")]
+    return [_estimate(decides(e), 3, signed=True), f"{e['n']:,}", _brief(e)]
+
+
+def _brief(e: _Table) -> str:
+    if e.get("hangs"):
+        return "undecided: unread answers"
+    if e.get("depends"):
+        return "undecided: by round"
+    if e.get("few") and e["verdict"] == "undecided":
+        return "undecided: few clusters"
+    return e["verdict"] or MISSING
+
+
+def _estimate(e: _Table, places: int, *, signed: bool = False) -> str:
+    if e["value"] is None:
+        return MISSING
+    text = short(e["value"], places, signed=signed)
+    if e["low"] is None:
+        return text
+    return f"{text} [{short(e['low'], places)}, {short(e['high'], places)}]"

@@ -1,0 +1,125 @@
+"""``selfcorrect advise``, and the end of ``compare``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import selfcorrect as sc
+from commands import refused
+from selfcorrect.cli import app
+from selfcorrect.runs import Run
+from selfcorrect.runs.compare import compare
+
+GAINS = "planted:chain?accuracy=0.4,cl=0.98,cs=0.6"
+
+
+def call(*args: str | Path) -> Result:
+    return CliRunner().invoke(
+        app, [str(arg) for arg in args], catch_exceptions=False, env={"COLUMNS": "200"}
+    )
+
+
+def run(out: Path, model: str = GAINS, **more: Any) -> Run:
+    settings: dict[str, Any] = {"task": "planted", "rounds": 2, "limit": 120, "controls": False}
+    return sc.run(model, **{**settings, **more}, out=out, progress=False)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    run(folder, controls=True)
+    run(folder, strategy="majority", rounds=1, strategy_parameters={"samples": 3}, limit=100)
+    return folder
+
+
+def test_of_one_run_its_controls_are_taken_along(out: Path) -> None:
+    done = call("advise", "planted-intrinsic", "--out", out)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "Do: use repeat, with 2 rounds." in said  # as good as the review, and cheaper
+    assert "what a majority of samples gains at these tokens (run --strategy majority)" in said
+    assert "1,000 requests" in said
+    assert "whom it hurts, as examples have no categories" in said
+    table = json.loads(call("advise", "planted-intrinsic", "--out", out, "--json").stdout)
+    assert (table["word"], table["arm"]) == ("do", "repeat")
+    assert table["gain"]["low"] > 0
+    assert set(table["gains"]) == {"intrinsic", "repeat", "baseline"}
+    assert table["gains"]["baseline"] is None
+    assert table["costs"]["tokens"]["n"] == table["harm"]["n"] + table["mend"]["n"] == 120
+
+
+def test_compare_ends_with_it_and_says_what_was_left_out(out: Path) -> None:
+    names = ["planted-intrinsic", "planted-repeat", "planted-majority"]
+    done = call("compare", *names, "--out", out)
+    assert done.exit_code == 0, done.output
+    last = done.output.replace("\n", " ").rpartition("Do: use")[2]
+    assert "Beside a majority (majority, at " in last
+    assert "which were left out (intrinsic 20, repeat 20)" in last
+    page = (out / "compare.html").read_text("utf-8")
+    assert "Advice on " in page
+    table = json.loads(call("compare", *names, "--out", out, "--json").stdout)
+    told = json.loads(call("advise", *names, "--out", out, "--json").stdout)
+    assert told == table["advice"]
+    # the majority's part is the records' own
+    assert told["majority"]["arm"] == "majority"
+
+
+def test_categories_of_clusters_and_dont(tmp_path: Path) -> None:
+    """Right answers are undone, in two categories of 40 and not in one of five."""
+    lines = []
+    for k in range(85):
+        a, b = 100 + k, 200 + 3 * k
+        options = [str(a + b + step) for step in (0, 10, -10)]
+        cluster = f"{'small' if k >= 80 else 'AB'[k % 2]}/{k}"
+        row = {"question": f"What is {a} + {b}?", "choices": options, "answer": 0}
+        lines.append(json.dumps({**row, "id": str(k), "cluster": cluster}))
+    data = tmp_path / "sums.jsonl"
+    data.write_text("\n".join(lines), "utf-8")
+    model = "planted:chain?accuracy=0.9,cl=0.2,cs=0,stay=0"
+    done = run(tmp_path, model, task="choices", data=data, controls=True, limit=None)
+    told = json.loads(call("advise", done.folder.name, "--out", tmp_path, "--json").stdout)
+    assert told["word"] == "don't"
+    assert told["hurts"]["by"] == "category"
+    hurt = {each["name"] for each in told["hurts"]["groups"] if each["hurts"]}
+    assert hurt == {"A", "B"}
+    assert told["hurts"]["few"] == {"small": 5}
+    said = " ".join(told["said"])
+    assert "Don't: ask once." in said
+    assert "It is shown to hurt in 2 of 2 categories (Holm)" in said
+    assert "Too small to say anything of: small (5 examples)." in said
+
+
+def test_an_outcome_that_is_a_number_and_runs_that_tell_nothing(tmp_path: Path) -> None:
+    done = run(tmp_path, "planted:scores", task="planted-scores", controls=True, limit=40)
+    told = json.loads(call("advise", done.folder.name, "--out", tmp_path, "--json").stdout)
+    assert "worse by more than" in " ".join(told["said"])
+    alone = run(tmp_path, strategy="baseline", rounds=1, limit=20)
+    assert "is alone" in refused("advise", alone.folder.name, "--out", tmp_path)
+    other = run(tmp_path, strategy="baseline", rounds=1, limit=20, seed=1, task_options={"n": 20})
+    more = run(tmp_path, strategy="baseline", rounds=1, limit=20, task_options={"n": 20})
+    names = [other.folder.name, more.folder.name]
+    told = json.loads(call("advise", *names, "--out", tmp_path, "--json").stdout)
+    assert told["word"] is None
+    assert "each of these runs is a single answer" in told["said"][0]
+    done = call("advise", *names, "--out", tmp_path)
+    assert "Nothing can be advised" in done.output
+
+
+def test_money_is_what_later_rounds_take_more(out: Path) -> None:
+    done = sc.open_run(next(out.glob("planted-repeat-*")))
+    spec = done.spec
+    model = spec.model.model_copy(update={"price": (3.0, 5.0)})
+    header = replace(done.header, spec=spec.model_copy(update={"model": model}))
+    other = sc.open_run(next(out.glob("planted-baseline-*")))
+    told = compare([replace(done, header=header), other])["advice"]
+    later = done.records.filter(done.records["round"] == 2)
+    paid = float((3 * later["prompt_tokens"] + 5 * later["generated"]).sum()) / 120 * 1_000 / 1e6
+    assert told["arm"] == "repeat"
+    assert told["costs"]["money"]["value"] == pytest.approx(paid)
+    assert "more in money" in " ".join(told["said"])

@@ -1,0 +1,190 @@
+"""Advice: "do" only where it is shown, "don't" as readily, and whom it hurts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from panels import MARGINS, made
+from selfcorrect.measures import advice, arms, paired
+from selfcorrect.measures.advice import Arms
+from selfcorrect.measures.intervals import LEVEL
+from selfcorrect.measures.looks import level
+from selfcorrect.measures.paired import holm, mcnemar, tango
+from selfcorrect.measures.panel import Panel
+
+N = 300
+
+
+def dialogues(rng: np.random.Generator, *chances: float, n: int = N) -> Panel:
+    """Independent answers, right with these chances, a round each."""
+    return made((rng.random((n, len(chances))) < np.array(chances)).astype(float))
+
+
+def beginning(first: Panel, last: Panel) -> Panel:
+    """A panel with the first round of one, and the last of another."""
+    columns = [panel.columns["outcome"] for panel in (first, last)]
+    return made(np.stack([columns[0][:, 0], columns[1][:, -1]], axis=1))
+
+
+def of(panels: Sequence[Panel], tokens: Sequence[float] = (), **more: Any) -> Arms:
+    n = len(panels)
+    tokens = tokens or range(100, 100 + n)
+    pairs = {(i, j): [N] for i in range(n) for j in range(i + 1, n)}
+    best = arms.best(panels, MARGINS, pairs) if n > 1 else [{"worse_than": []}]
+    return Arms(
+        panels,
+        [np.full(len(panels[0].examples), float(each)) for each in tokens],
+        more.get("votes", [False] * n),
+        [not each["worse_than"] for each in best],
+        MARGINS,
+        lambda i, j: [N],  # noqa: ARG005
+    )
+
+
+def chosen(found: Arms) -> tuple[str, int]:
+    return advice.choose(found, advice.gains(found))
+
+
+def test_a_gain_is_the_paired_difference_from_the_first_round() -> None:
+    panel = dialogues(np.random.default_rng(0), 0.4, 0.7)
+    (told,) = advice.gains(of([panel]))
+    y = panel.columns["outcome"]
+    gained, lost = int((y[:, 1] > y[:, 0]).sum()), int((y[:, 1] < y[:, 0]).sum())
+    assert told is not None
+    assert told["value"] == pytest.approx((gained - lost) / N)
+    assert told["moved"] == gained + lost
+    assert told["decides"] == pytest.approx(tango(gained, lost, N, level([N])))
+    assert told["over"] == 0
+    assert chosen(of([panel])) == ("do", 0)
+
+
+def test_the_cheapest_of_those_that_may_be_the_best_is_chosen() -> None:
+    rng = np.random.default_rng(1)
+    one = dialogues(rng, 0.4, 0.75)
+    other = beginning(one, dialogues(rng, 0.4, 0.74))
+    worse = beginning(one, dialogues(rng, 0.4, 0.55))
+    assert chosen(of([one, other, worse], [300, 200, 100])) == ("do", 1)
+    assert chosen(of([one, other, worse], [200, 300, 100])) == ("do", 0)
+
+
+def test_a_gain_has_to_be_one_over_every_single_answer() -> None:
+    rng = np.random.default_rng(2)
+    method = dialogues(rng, 0.4, 0.7)
+    plain = dialogues(rng, 0.71)  # asked once, in other words
+    found = of([method, plain])
+    told = advice.gains(found)
+    assert told[1] is None
+    assert told[0] is not None
+    assert (told[0]["over"], told[0]["verdict"]) == (1, "undecided")
+    assert chosen(found) == ("undecided", 0)
+    assert chosen(of([method, dialogues(rng, 0.95)])) == ("don't", 0)
+
+
+def test_it_says_dont_where_it_hurts_and_where_nothing_is_gained() -> None:
+    rng = np.random.default_rng(3)
+    assert chosen(of([dialogues(rng, 0.7, 0.4)])) == ("don't", 0)
+    right = np.repeat((rng.random(2_000) < 0.5).astype(float)[:, None], 2, axis=1)
+    found = of([made(right)])
+    assert chosen(found) == ("don't", 0)
+    (told,) = advice.gains(found)
+    assert told is not None
+    assert (told["moved"], told["verdict"]) == (0, "same")
+    assert chosen(of([made(right[:60])])) == ("undecided", 0)
+
+
+def test_unread_answers_leave_no_do() -> None:
+    rng = np.random.default_rng(4)
+    right = (rng.random((N, 2)) < np.array([0.3, 0.7])).astype(float)
+    read = np.ones((N, 2))
+    read[:150, 0] = 0
+    found = of([made(np.where(read == 1, right, 0.0), parse_rate=read)])
+    (told,) = advice.gains(found)
+    assert told is not None
+    assert told["hangs"]
+    assert chosen(found) == ("undecided", 0)
+
+
+def test_a_majority_is_the_one_nearest_in_tokens() -> None:
+    rng = np.random.default_rng(5)
+    method, few, many = dialogues(rng, 0.4, 0.7), dialogues(rng, 0.5), dialogues(rng, 0.6)
+    found = of([method, few, many], [100, 40, 105], votes=[False, True, True])
+    told = advice.sampled(found, 0)
+    assert told is not None
+    assert (told["arm"], told["equal"]) == (2, True)
+    assert told["ratio"]["value"] == pytest.approx(1.05)
+    y = method.columns["outcome"][:, -1] - many.columns["outcome"][:, -1]
+    assert told["difference"]["value"] == pytest.approx(y.mean())
+    told = advice.sampled(of([method, few], [100, 40], votes=[False, True]), 0)
+    assert told is not None
+    assert not told["equal"]
+    assert advice.sampled(of([method]), 0) is None
+    # a majority in one round is no single answer, and is a gain over one
+    assert advice.gains(found)[1] is not None
+
+
+def test_harm_is_counted_among_answers_that_were_right_and_read() -> None:
+    first = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0.0])
+    last = np.array([1, 0, 1, 0, 1, 0, 0, 0, 0, 1.0])
+    read = np.ones((10, 2))
+    read[[3, 8], 1] = 0  # a right and a wrong one, unread at last
+    read[9, 0] = 0
+    panel = made(np.stack([first, last], axis=1), parse_rate=read)
+    (single,) = [each for _, each in of([panel]).singles()]
+    told = advice.moved(panel, single, 0.03)
+    assert (told["harm"]["value"], told["harm"]["n"]) == (pytest.approx(1 / 3), 3)
+    assert told["harm"]["unread"] == pytest.approx([1 / 4, 2 / 4])
+    assert (told["mend"]["value"], told["mend"]["n"]) == (pytest.approx(1 / 4), 4)
+    assert told["mend"]["unread"] == pytest.approx([1 / 5, 2 / 5])
+
+
+def test_a_category_that_is_hurt_is_named_and_a_small_one_is_not() -> None:
+    rng = np.random.default_rng(6)
+    names = ["good"] * 120 + ["bad"] * 120 + ["small"] * 5
+    chances = np.array([[0.5, 0.8]] * 120 + [[0.8, 0.4]] * 120 + [[1.0, 0.0]] * 5)
+    panel = made((rng.random((245, 2)) < chances).astype(float))
+    (single,) = [each for _, each in of([panel]).singles()]
+    told = advice.hurts(panel, single, MARGINS, names)
+    assert told["few"] == {"small": 5}
+    assert [(each["name"], each["hurts"]) for each in told["groups"]] == [
+        ("bad", True),
+        ("good", False),
+    ]
+    y = panel.columns["outcome"]
+    ps = [
+        mcnemar(int((y[rows, 1] > y[rows, 0]).sum()), int((y[rows, 1] < y[rows, 0]).sum()))
+        for rows in (slice(120, 240), slice(120))
+    ]
+    assert [each["p_holm"] for each in told["groups"]] == pytest.approx(holm(ps).tolist())
+    # a single cluster is told of by its examples
+    one = replace(panel, clusters=np.repeat(np.arange(3, dtype=np.uint64), [120, 120, 5]))
+    again = advice.hurts(one, replace(single, clusters=one.clusters), MARGINS, names)
+    assert again["groups"][0]["p_holm"] == told["groups"][0]["p_holm"]
+
+
+def test_how_many_rounds_are_enough() -> None:
+    rng = np.random.default_rng(7)
+    y = (rng.random((2_000, 4)) < 0.6).astype(float)
+    y[:, 0] = rng.random(2_000) < 0.3
+    y[:, 2:] = y[:, 1:2]
+    assert advice.enough(made(y), MARGINS, [2_000]) == 2
+    assert advice.enough(made(y[:40]), MARGINS, [40]) is None
+    assert advice.enough(made(y[:, :1]), MARGINS, [2_000]) is None
+
+
+@pytest.mark.slow
+def test_nothing_is_advised_where_nothing_was_gained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three arms and a majority that gain nothing: "do" in 5 % of 400 at most."""
+    monkeypatch.setattr(paired, "FLIPS", 1_999)
+    rng = np.random.default_rng(8)
+    done = 0
+    for _ in range(400):
+        one = dialogues(rng, 0.5, 0.5)
+        others = [beginning(one, dialogues(rng, 0.5, 0.5)) for _ in range(2)]
+        panels = [one, *others, dialogues(rng, 0.5)]
+        done += chosen(of(panels, votes=[False, False, False, True]))[0] == "do"
+    assert done / 400 <= 1 - LEVEL + 0.02
