@@ -206,3 +206,14 @@ def test_a_studys_results_are_the_measured_ones() -> None:
     for rows in zip(*result["lags"].values(), strict=True):
         cells = [estimate(row, signed=True) for row in rows]
         assert f"| {rows[0]['lag']} | {' | '.join(cells)} |" in page
+    page = (ROOT / "docs" / "studies" / "steering.md").read_text("utf-8")
+    result = json.loads((file.parent / "steering-smollm2.json").read_text("utf-8"))
+    for name, title in (
+        ("entropy", "entropy (nats)"),
+        ("p_right", "probability of the right option"),
+    ):
+        odd, even = (result["responses"][name]["chosen"][part] for part in ("odd", "even"))
+        as_far = round(odd["p"] * (1 + odd["null"]["n"])) - 1
+        cells = [estimate(odd["concept"], signed=True), str(as_far)]
+        cells.append(estimate(even["concept"], signed=True))
+        assert f"| {title} | {' | '.join(cells)} |" in page
