@@ -107,7 +107,8 @@ def test_a_branch_goes_its_own_way() -> None:
     seeds = [Request(PREFILL, 8, temperature=1.0, seed=s) for s in range(4)]
     once, again = copies.elicit(seeds), talk.branch(4).elicit(seeds)
     assert once == again
-    assert all(r is not None and r.reused == 0 for r in once)  # nothing was encoded yet
+    reused = [0 if r is None else r.reused for r in once]
+    assert reused[0] == 0 < min(reused[1:])  # the first encodes what the others find
     assert talk.render(0) == opened().render(0)
     elicit(talk)
     talk.say([message("user", "Review.")])
