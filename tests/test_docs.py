@@ -189,3 +189,31 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     ).stdout  # fmt: skip
     lines = [line.rstrip() for line in printed.splitlines()]
     assert [line for line in shown[1].splitlines() if line and line not in lines] == []
+
+
+def test_a_studys_results_are_the_measured_ones() -> None:
+    from selfcorrect.studies.words import estimate
+
+    page = (ROOT / "docs" / "studies" / "convergence.md").read_text("utf-8")
+    file = ROOT / "benchmarks" / "studies" / "convergence-smollm2.json"
+    result = json.loads(file.read_text("utf-8"))
+    names = ("accuracy", "entropy", "calibration_gap", result["activation"])
+    for control, told in result["against"].items():
+        cells = [estimate(told["difference"][name], signed=True) for name in names]
+        assert f"| `{control}` | {' | '.join(cells)} |" in page
+    page = (ROOT / "docs" / "studies" / "injection.md").read_text("utf-8")
+    result = json.loads((file.parent / "injection-smollm2.json").read_text("utf-8"))
+    for rows in zip(*result["lags"].values(), strict=True):
+        cells = [estimate(row, signed=True) for row in rows]
+        assert f"| {rows[0]['lag']} | {' | '.join(cells)} |" in page
+    page = (ROOT / "docs" / "studies" / "steering.md").read_text("utf-8")
+    result = json.loads((file.parent / "steering-smollm2.json").read_text("utf-8"))
+    for name, title in (
+        ("entropy", "entropy (nats)"),
+        ("p_right", "probability of the right option"),
+    ):
+        odd, even = (result["responses"][name]["chosen"][part] for part in ("odd", "even"))
+        as_far = round(odd["p"] * (1 + odd["null"]["n"])) - 1
+        cells = [estimate(odd["concept"], signed=True), str(as_far)]
+        cells.append(estimate(even["concept"], signed=True))
+        assert f"| {title} | {' | '.join(cells)} |" in page

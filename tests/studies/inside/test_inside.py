@@ -137,7 +137,10 @@ def test_what_goes_first_may_be_the_better_reading_and_what_settles_leads_nothin
 
 
 def _injection(
-    effect: list[float], unread: float = 0.0, activation: Any = 0.0
+    effect: list[float],
+    unread: float = 0.0,
+    activation: Any = 0.0,
+    recorded: float | None = None,
 ) -> tuple[dict[str, Any], str]:
     rng = np.random.default_rng(5)
     plain = 0.5 + 0.05 * _noise(rng)
@@ -151,7 +154,10 @@ def _injection(
     }
     made_up = arms(series, CLUSTERS)
     columns = made_up.panels["injection"].columns
-    columns["parse_rate"][rng.random(y.shape) < unread] = 0
+    hidden = rng.random(y.shape) < unread
+    columns["parse_rate"][hidden] = 0
+    if recorded is not None:
+        columns["outcome"] = np.where(hidden, recorded, y)
     given = inputs(made_up, injected=None, quick=False, anyway=False)
     strategy = SimpleNamespace(parameters={"injected": [2]})
     given.runs["injection"].spec = SimpleNamespace(strategy=strategy)  # type: ignore[index]
@@ -181,8 +187,9 @@ def test_unread_answers_leave_an_injections_effect_open() -> None:
 
 
 def test_a_side_that_hangs_on_unread_answers_is_none() -> None:
-    """Nine of ten are unread: as right they would all be better, as wrong all worse."""
-    some, told = _injection([0] * ROUNDS, unread=0.9)
+    """Nine of ten are unread and recorded as right: that would be shown, and so would all wrong."""
+    some, told = _injection([0] * ROUNDS, unread=0.9, recorded=1.0)
+    assert some["lags"]["accuracy"][0]["value"] > 0.3
     assert {row["state"] for row in some["lags"]["accuracy"]} == {"undecided"}
     assert "Accuracy: the injected round isn't shown to change it" in told
 
