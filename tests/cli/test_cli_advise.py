@@ -45,7 +45,7 @@ def test_of_one_run_its_controls_are_taken_along(out: Path) -> None:
     assert "Do: use repeat, with 2 rounds." in said  # as good as the review, and cheaper
     assert "what a majority of samples gains at these tokens (run --strategy majority)" in said
     assert "1,000 requests" in said
-    assert "whom it hurts, as examples have no categories" in said
+    assert "whom it hurts, as there are neither several categories nor clusters" in said
     table = json.loads(call("advise", "planted-intrinsic", "--out", out, "--json").stdout)
     assert (table["word"], table["arm"]) == ("do", "repeat")
     assert table["gain"]["low"] > 0

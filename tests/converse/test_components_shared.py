@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import tiny
-from selfcorrect import strategies
+from selfcorrect import models, strategies, tasks
 from selfcorrect.converse import Arm, beginning, converse
 from selfcorrect.models.local.drafts import Drafter
 
@@ -95,3 +95,21 @@ def test_later_rounds_are_encoded_for_each_arm_and_records_are_as_if_alone(
     firsts = [row["encoded"] for name in ALL for row in rows[name] if row["round"] == 1]
     # four round 1s less, and the question in three of the others
     assert saved >= sum(firsts) / 2
+
+
+@pytest.mark.parametrize("kind", ["tiny", "planted"])
+def test_samples_of_a_first_answer_cost_what_they_would_alone(
+    kind: str, model: Any, task: Any
+) -> None:
+    """Each of them finds the beginning encoded, where another arm went first; alone one does it."""
+    if kind == "planted":
+        model, task = models.load("planted:chain"), tasks.make("planted")
+    others, costs = ("padded", "neutral", "afresh"), ("encoded", "reused", "generated", "text")
+    (alone,) = _encoded(model, task, ("majority",), 1)[1]["majority"]
+    for names in ((*others, "majority"), ("majority", *others)):
+        (row,) = _encoded(model, task, names, 1)[1]["majority"]
+        assert [row[cost] for cost in costs] == [alone[cost] for cost in costs]
+        assert row["steps"][-1]["encoded"] == row["encoded"]
+    # the prompt once and its last token for each further sample; a reply that was cut off lacks one
+    once = alone["prompt_tokens"] + 4
+    assert once - 5 <= alone["encoded"] - alone["generated"] <= once

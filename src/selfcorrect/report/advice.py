@@ -226,15 +226,15 @@ def _costs(table: _Table) -> str:
     costs = table["advice"]["costs"]
     parts = []
     if (tokens := costs["tokens"]) is not None:
-        parts.append(f"{_large(tokens)} tokens more than one round")
+        parts.append(f"{_large(tokens)} tokens more than one round (n {tokens['n']:,})")
     if (money := costs["money"]) is not None:
-        parts.append(f"{_large(money)} more in money")
+        parts.append(f"{_large(money)} more in money (n {money['n']:,})")
     if (seconds := costs["seconds"]) is not None:
-        parts.append(f"{_seconds(seconds)} seconds in all")
+        value, _, of = _seconds(seconds).partition(" (")
+        parts.append(f"{value} seconds in all ({of}")
     if not parts:
         return f"What {_REQUESTS} cost isn't known."
-    n = table["shared"]
-    return f"{_REQUESTS.capitalize()} take {', '.join(parts)} (n {n:,})."
+    return f"{_REQUESTS.capitalize()} take {'; '.join(parts)}."
 
 
 def _large(e: _Table) -> str:
@@ -271,7 +271,7 @@ def _unknown(table: _Table) -> Iterator[str]:
     else:
         yield "seconds of one round alone"
     if advice["hurts"] is None:
-        yield "whom it hurts, as examples have no categories and no large clusters"
+        yield "whom it hurts, as there are neither several categories nor clusters to tell apart"
     left = {run["name"]: run["examples"] - table["shared"] for run in runs}
     if any(left.values()):
         names = ", ".join(f"{name} {n:,}" for name, n in left.items() if n)

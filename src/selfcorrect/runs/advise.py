@@ -130,13 +130,15 @@ def _votes(run: Run) -> bool:
 
 def _groups(run: Run, panel: Panel) -> tuple[str, Sequence[str] | None]:
     """By what examples are grouped, and the group of each [D]: the category, which is what stands
-    before the slash in the clusters' names; else the cluster; nothing where those are too many."""
+    before the slash in the clusters' names, where there are several; else the cluster; nothing
+    where those are too many, or all too small."""
     frames = [frame.unique("example") for frame in run.chunks(["example", "cluster"])]
     known = pl.concat(frames).unique("example")
     names = dict(zip(codes_of(known["example"]).tolist(), known["cluster"].to_list(), strict=True))
     clusters = [names[code] for code in panel.examples.tolist()]
-    if all("/" in cluster for cluster in clusters):
-        return "category", [cluster.partition("/")[0] for cluster in clusters]
+    categories = [cluster.partition("/")[0] for cluster in clusters]
+    if all("/" in cluster for cluster in clusters) and len(set(categories)) > 1:
+        return "category", categories
     sizes = np.unique(clusters, return_counts=True)[1]
     several = len(sizes) <= advice.MOST and (sizes >= advice.LEAST).any()
     return "cluster", clusters if several and len(sizes) > 1 else None
