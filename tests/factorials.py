@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
 from selfcorrect.outcome import ACCURACY
+from selfcorrect.studies.design import ARMS
 from selfcorrect.studies.factorial.analysis import FACTORS, effects
-from selfcorrect.studies.mechanism.transcripts import ARMS
 
 NAMES = list(reversed(ARMS))
 

@@ -16,7 +16,8 @@ from selfcorrect.concepts.file import SITES
 from selfcorrect.converse import Arm, converse
 from selfcorrect.models.local.layers import block, layers
 from selfcorrect.models.local.model import LocalModel
-from selfcorrect.studies.mechanism.transcripts import ARMS, Recorded, Shown, Worded, recorded
+from selfcorrect.studies.design import ARMS
+from selfcorrect.studies.mechanism.transcripts import Recorded, Shown, Worded, recorded
 from selfcorrect.tasks import make
 from tiny import CHATML, model
 

@@ -155,13 +155,11 @@ def _costs(
     """What 1,000 requests take: tokens and money more than one round, seconds in all."""
     arm, over = (ranked[k] for k in ends)
     panel, single = arms.panels[ends[0]], arms.panels[ends[1]]
-    counted = (costs[arm]["tokens"] > 0).any()
-    first = np.nan_to_num(single.columns["encoded"][:, 0].astype(np.float64))
+    once = cost_of(runs[over], single, until=single.rounds[0])
     found: Table = {"tokens": None, "money": None, "seconds": table["runs"][arm]["cost"]["seconds"]}
-    if counted:
-        found["tokens"] = advice.extra(costs[arm]["tokens"], first, panel.clusters, REQUESTS)
-    if "money" in costs[arm]:
-        once = cost_of(runs[over], single, until=single.rounds[0]).get("money")
-        if once is not None:
-            found["money"] = advice.extra(costs[arm]["money"], once, panel.clusters, REQUESTS)
+    for name in ("tokens", "money"):
+        counts = name in once and name in costs[arm]
+        if counts and (name == "money" or (costs[arm]["tokens"] > 0).any()):
+            more = costs[arm][name], once[name]
+            found[name] = advice.extra(*more, panel.clusters, REQUESTS)
     return found

@@ -89,6 +89,13 @@ def told(series: Series, needs: Collection[str], inputs: Inputs) -> Preflight:
     return Preflight(able, whole, series)
 
 
+def unable(found: Preflight, why: str) -> Preflight:
+    """The preflight of :func:`told` where something that the analysis needs is missing besides."""
+    checks = found.found["preflight"]
+    checks = {**checks, "why": [*checks["why"], why], "missing": True}
+    return Preflight(False, {**found.found, "able": False, "preflight": checks}, found.data)
+
+
 def _position(panel: Panel) -> tuple[float | None, Result | None]:
     """The share of right answers by guessing, and how often one letter is preferred; both by how
     many options the questions have."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
@@ -104,6 +105,18 @@ class Inputs:
     runs: Mapping[str, Run] = field(default_factory=dict)
     parts: Parts = NO_PARTS
     preflight: Preflight = Preflight()
+
+
+def later(module: str, name: str) -> Callable[[Inputs], Any]:
+    """A function of a module that is imported when it is first called.
+
+    An analysis imports torch or scipy, and a command's help must not.
+    """
+
+    def call(inputs: Inputs) -> Any:
+        return getattr(import_module(module), name)(inputs)
+
+    return call
 
 
 def _able(_: Inputs) -> Preflight:

@@ -32,6 +32,8 @@ CONCEPTS = {
     "planted-mixture": "planted",
 }
 _OTHERWISE = "correct"
+#: Up to what size a change of an activation, a cosine, counts as none.
+ACTIVATION_MARGIN = 0.02
 #: Samples of an answer that has no options, where nobody says how many.
 SAMPLES = 5
 

@@ -13,6 +13,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.report.sheet import page
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies import load
+from selfcorrect.studies.design import ARMS
 from selfcorrect.studies.mechanism.analysis import (
     Aligned,
     chosen_sites,
@@ -22,7 +23,6 @@ from selfcorrect.studies.mechanism.analysis import (
 )
 from selfcorrect.studies.mechanism.measure import Read
 from selfcorrect.studies.mechanism.sheet import state
-from selfcorrect.studies.mechanism.transcripts import ARMS
 
 DIALOGUES, LAYERS, LAST = 60, 8, 2
 CLUSTERS = [f"c{n // 3}" for n in range(DIALOGUES)]

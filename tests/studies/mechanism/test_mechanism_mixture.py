@@ -18,17 +18,10 @@ from selfcorrect.models.local.model import LocalModel
 from selfcorrect.models.planted.mixture import corpus, exact
 from selfcorrect.planted_words import LEAD_IN, MANNERS, instruct
 from selfcorrect.studies.base import NO_PARTS
+from selfcorrect.studies.design import ARMS, COT, FEEDBACK, INSTRUCTION
 from selfcorrect.studies.mechanism.analysis import measured
 from selfcorrect.studies.mechanism.measure import About, Opened, Read, read_dialogues
-from selfcorrect.studies.mechanism.transcripts import (
-    ARMS,
-    COT,
-    FEEDBACK,
-    INSTRUCTION,
-    Recorded,
-    Worded,
-    readings,
-)
+from selfcorrect.studies.mechanism.transcripts import Recorded, Worded, readings
 from selfcorrect.tasks import make
 
 DIALOGUES = 20

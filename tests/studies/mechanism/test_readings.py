@@ -14,9 +14,10 @@ from selfcorrect.errors import UserError
 from selfcorrect.messages.message import BETWEEN
 from selfcorrect.models.base import OutOfMemoryError
 from selfcorrect.studies.base import NO_PARTS
+from selfcorrect.studies.design import ARMS
 from selfcorrect.studies.mechanism.measure import About, Encoder, Opened, read_dialogues
-from selfcorrect.studies.mechanism.neutral import STOCK, as_long, stock
-from selfcorrect.studies.mechanism.transcripts import ARMS, READINGS, readings, without
+from selfcorrect.studies.mechanism.transcripts import READINGS, readings, without
+from selfcorrect.studies.neutral import STOCK, as_long, stock
 from tiny import ALTERNATING, CHATML
 
 _FULL = "intrinsic-feedback-cot"

@@ -8,7 +8,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, StrategySpec
 from selfcorrect.runs.identity import task_of
 from selfcorrect.studies.anchoring.sheet import QUESTION, sheet
-from selfcorrect.studies.base import ANYWAY, QUICK, Inputs, Preflight, Result, Settings, Study
+from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
 from selfcorrect.studies.sizes import sized
 
 _QUICK = {"limit": 40}
@@ -34,18 +34,6 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     return {arm: spec.model_copy(update={"strategy": each}) for arm, each in arms.items()}
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.anchoring.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.anchoring.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="How much of a model's convergence is copying what stands in its transcript?",
     details=(
@@ -59,7 +47,7 @@ STUDY = Study(
     options=[QUICK, ANYWAY],
     plan=plan,
     fixed=("strategy", "rounds"),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )

@@ -22,8 +22,6 @@ from selfcorrect.studies.series import series
 
 #: Probabilities are taken no further from 0 and 1 in log odds.
 _LEAST = 1e-6
-#: What findings are made of; Holm's correction is over these.
-CLAIMS = ("stands", "own_beyond", "knows")
 
 
 @dataclass(frozen=True)
@@ -122,8 +120,8 @@ def figures(of: Swapped) -> dict[str, Any]:
         the own answer minus the others'; ``taken``: the share of other options that are taken over;
         ``kept``: how often the own answer is given after itself; ``returned``: after another one;
         ``right`` and ``wrong``: how often a right option is taken over by a model that was wrong, a
-        wrong one by one that was right; ``knows``: their difference. Each of :data:`CLAIMS` has
-        ``p_holm``.
+        wrong one by one that was right; ``knows``: their difference. ``stands``, ``own_beyond`` and
+        ``knows`` have ``p_holm`` over the three.
     """
     d, width = of.before.shape
     options = np.arange(width)

@@ -16,12 +16,10 @@ from selfcorrect.studies.attribution.sheet import QUESTION, sheet
 from selfcorrect.studies.base import (
     ANYWAY,
     QUICK,
-    Inputs,
     Option,
-    Preflight,
-    Result,
     Settings,
     Study,
+    later,
 )
 from selfcorrect.studies.sizes import sized
 
@@ -74,18 +72,6 @@ def _arm(spec: RunSpec, name: str, rounds: int, **parameters: object) -> RunSpec
     return spec.model_copy(update={"strategy": strategy, "rounds": rounds, "models": {}})
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.attribution.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.attribution.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="How much of a method's gain is its instruction, and how much would have come anyway?",
     details=(
@@ -105,7 +91,7 @@ STUDY = Study(
     ],
     plan=plan,
     then=further,
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )  # fmt: skip

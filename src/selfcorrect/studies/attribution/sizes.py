@@ -7,7 +7,7 @@ import polars as pl
 
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs import Run
-from selfcorrect.studies.mechanism.neutral import STOCK, as_long, stock
+from selfcorrect.studies.neutral import STOCK, as_long, stock
 
 #: Between so many samples a majority is taken, where nobody says how many.
 LEAST, MOST = 3, 99

@@ -16,22 +16,9 @@ rounds 1-3 is continued too; whether it may be is decided from the anchors and t
 
 from __future__ import annotations
 
-from selfcorrect.studies.base import SEED, Inputs, Option, Preflight, Result, Study
+from selfcorrect.studies.base import SEED, Option, Study, later
 from selfcorrect.studies.bridge.plan import plan
 from selfcorrect.studies.bridge.sheet import QUESTION, sheet
-
-
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.bridge.analysis import preflight  # imports scipy
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.bridge.analysis import analyse
-
-    return analyse(inputs)
-
 
 STUDY = Study(
     about="Compare the two-concept model of a run with mechanisms that have no concepts.",
@@ -55,7 +42,7 @@ STUDY = Study(
     ],
     plan=plan,
     fixed=("strategy",),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )

@@ -11,12 +11,10 @@ from selfcorrect.studies.base import (
     ANYWAY,
     QUICK,
     SEED,
-    Inputs,
     Option,
-    Preflight,
-    Result,
     Settings,
     Study,
+    later,
 )
 from selfcorrect.studies.checking.arms import FORMS, arms
 from selfcorrect.studies.checking.sheet import QUESTION, sheet
@@ -52,18 +50,6 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     return {arm: spec.model_copy(update={"strategy": each}) for arm, each in found.items()}
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.checking.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.checking.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="Does a model's check of its own answer, left in the dialogue, make the next one better?",
     details=(
@@ -85,7 +71,7 @@ STUDY = Study(
     ],
     plan=plan,
     fixed=("strategy",),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from selfcorrect.measures.intervals import Estimate, proportion
 from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
 from selfcorrect.outcome import Outcome
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import told, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.checking.arms import (
     CHECKING,
@@ -39,10 +39,7 @@ def preflight(inputs: Inputs) -> Preflight:
     arms = series(inputs.runs, REPEAT)
     found = told(arms, (), inputs)
     if not np.isfinite(arms.main.columns["outcome"]).any():
-        found.found["preflight"]["why"].append("not one of its answers is graded")
-        found.found["preflight"]["missing"] = True
-        found.found["able"] = False
-        return Preflight(False, found.found, arms)
+        return unable(found, "not one of its answers is graded")
     return found
 
 

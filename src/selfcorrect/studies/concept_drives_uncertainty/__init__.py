@@ -9,12 +9,10 @@ from selfcorrect.studies.base import (
     ANYWAY,
     QUICK,
     SEED,
-    Inputs,
     Option,
-    Preflight,
-    Result,
     Settings,
     Study,
+    later,
 )
 from selfcorrect.studies.concept_drives_uncertainty.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import sized
@@ -36,18 +34,6 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.concept_drives_uncertainty.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.concept_drives_uncertainty.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="Does the change of a concept's activation tell whether uncertainty falls?",
     details=(
@@ -66,7 +52,7 @@ STUDY = Study(
     ],
     plan=plan,
     fixed=("strategy",),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )

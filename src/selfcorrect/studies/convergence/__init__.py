@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from selfcorrect.runs import RunSpec, StrategySpec
-from selfcorrect.studies.base import ANYWAY, QUICK, Inputs, Preflight, Result, Settings, Study
+from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
 from selfcorrect.studies.convergence.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import sized
 
@@ -36,18 +36,6 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     }  # fmt: skip
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.convergence.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.convergence.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="Does a repeated instruction settle a model, and what settles first?",
     details=(
@@ -61,7 +49,7 @@ STUDY = Study(
     options=[QUICK, ANYWAY],
     plan=plan,
     fixed=("strategy",),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )

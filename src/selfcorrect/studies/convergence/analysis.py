@@ -13,10 +13,8 @@ from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.rounds import summarize
 from selfcorrect.studies.able import told
 from selfcorrect.studies.base import Inputs, Preflight, Result
-from selfcorrect.studies.series import Series, series
+from selfcorrect.studies.series import ACTIVATION_MARGIN, Series, series
 
-#: Up to what size a change of an activation, a cosine, counts as none.
-ACTIVATION_MARGIN = 0.02
 #: Measures that are followed, besides the outcome, the uncertainty and the activation.
 FOLLOWED = ("confidence", "calibration_gap", "brier", "semantic_entropy", "likelihood")
 _NEEDS = ("uncertainty",)

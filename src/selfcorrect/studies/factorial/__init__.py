@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, StrategySpec
-from selfcorrect.studies.base import ANYWAY, QUICK, Inputs, Preflight, Result, Settings, Study
+from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
+from selfcorrect.studies.design import ARMS
 from selfcorrect.studies.factorial.sheet import QUESTION, sheet
-from selfcorrect.studies.mechanism.transcripts import ARMS
 from selfcorrect.studies.sizes import sized
 
 _QUICK = {"limit": 40, "rounds": 2, "max_tokens": {"rationale": 64, "feedback": 64}}
@@ -32,18 +32,6 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in arms}
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.factorial.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.factorial.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="Do goal, external feedback and chain of thought help, and less so together?",
     details=(
@@ -58,7 +46,7 @@ STUDY = Study(
     options=[QUICK, ANYWAY],
     plan=plan,
     fixed=("strategy",),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )

@@ -19,15 +19,10 @@ from selfcorrect.measures.unread import Columns
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs import Run
 from selfcorrect.runs.costs import cost_of, cost_table
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import told, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
-from selfcorrect.studies.mechanism.transcripts import ARMS, COT, FEEDBACK, INSTRUCTION
+from selfcorrect.studies.design import ARMS, EFFECTS, FACTORS, weights
 from selfcorrect.studies.series import Series, series
-
-#: Factors by the letter that stands for each.
-FACTORS = {"I": INSTRUCTION, "F": FEEDBACK, "C": COT}
-#: Main effects and interactions, by their factors' letters.
-EFFECTS = tuple("×".join(c) for size in (1, 2, 3) for c in combinations(FACTORS, size))
 
 
 def preflight(inputs: Inputs) -> Preflight:
@@ -35,10 +30,7 @@ def preflight(inputs: Inputs) -> Preflight:
     arms = series(inputs.runs, "neutral")
     found = told(arms, (), inputs)
     if not any(np.isfinite(p.columns["outcome"][:, -1]).any() for p in arms.panels.values()):
-        found.found["preflight"]["why"].append("not one of its answers is graded")
-        found.found["preflight"]["missing"] = True
-        found.found["able"] = False
-        return Preflight(False, found.found, arms)
+        return unable(found, "not one of its answers is graded")
     return found
 
 
@@ -81,21 +73,6 @@ def analyse(inputs: Inputs) -> Result:
         "arms": _arms(inputs.runs, names, panels, data.margins),
         "settings": dict(inputs.settings),
     }
-
-
-def weights(effect: str, arms: Sequence[str]) -> Floats:
-    """What each arm counts in an effect [A]: of one factor, the difference between with and
-    without, over the other two; of two, how much that differs between with and without the other,
-    over the third; of three, how much the latter differs by the third.
-
-    Args:
-        effect: one of :data:`EFFECTS`.
-        arms: names of strategies.
-    """
-    factors = [FACTORS[letter] for letter in effect.split("×")]
-    lacking = np.array([sum(f not in ARMS[arm] for f in factors) for arm in arms])
-    found: Floats = (-1.0) ** lacking / 2 ** (len(FACTORS) - len(factors))
-    return found
 
 
 def effects(

@@ -9,12 +9,10 @@ from selfcorrect.runs import RunSpec, StrategySpec
 from selfcorrect.studies.base import (
     ANYWAY,
     QUICK,
-    Inputs,
     Option,
-    Preflight,
-    Result,
     Settings,
     Study,
+    later,
 )
 from selfcorrect.studies.injection.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import sized
@@ -67,18 +65,6 @@ def injected(settings: Settings, rounds: int) -> tuple[int, ...]:
     return tuple(given)
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.injection.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.injection.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="How many rounds does one reversed instruction last?",
     details=(
@@ -102,7 +88,7 @@ STUDY = Study(
     ],
     plan=plan,
     fixed=("strategy",),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )

@@ -17,8 +17,7 @@ from selfcorrect.measures.paired import holm
 from selfcorrect.measures.unread import boundless, other_counts, p_whatever
 from selfcorrect.studies.able import told
 from selfcorrect.studies.base import Inputs, Preflight, Result
-from selfcorrect.studies.convergence.analysis import ACTIVATION_MARGIN
-from selfcorrect.studies.series import Series, series
+from selfcorrect.studies.series import ACTIVATION_MARGIN, Series, series
 
 _NEEDS = ("moves",)
 

@@ -18,12 +18,10 @@ from selfcorrect.runs import RunSpec, StrategySpec
 from selfcorrect.studies.base import (
     ANYWAY,
     QUICK,
-    Inputs,
     Option,
-    Preflight,
-    Result,
     Settings,
     Study,
+    later,
 )
 from selfcorrect.studies.innate.arms import ARMS, MODELS, arm_of
 from selfcorrect.studies.innate.sheet import QUESTION, sheet
@@ -88,18 +86,6 @@ def _check_sibling(spec: RunSpec, other: str) -> None:
             )
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.innate.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.innate.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="Does a base model correct itself as its instruction-tuned sibling does?",
     details=(
@@ -121,7 +107,7 @@ STUDY = Study(
     ],
     plan=plan,
     fixed=("strategy", "steer"),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from selfcorrect.runs import RunSpec, StrategySpec
-from selfcorrect.studies.base import ANYWAY, QUICK, Inputs, Preflight, Result, Settings, Study
+from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
 from selfcorrect.studies.joint.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import sized
 
@@ -26,18 +26,6 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.joint.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.joint.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="Do uncertainty and the activation of a concept tell right answers from wrong ones?",
     details=(
@@ -50,7 +38,7 @@ STUDY = Study(
     options=[QUICK, ANYWAY],
     plan=plan,
     fixed=("strategy",),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )

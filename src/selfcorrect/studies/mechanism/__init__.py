@@ -17,15 +17,13 @@ from selfcorrect.runs import RunSpec, StrategySpec
 from selfcorrect.studies.base import (
     ANYWAY,
     QUICK,
-    Inputs,
     Option,
-    Preflight,
-    Result,
     Settings,
     Study,
+    later,
 )
+from selfcorrect.studies.design import ARMS
 from selfcorrect.studies.mechanism.sheet import QUESTION, sheet
-from selfcorrect.studies.mechanism.transcripts import ARMS
 from selfcorrect.studies.sizes import sized
 
 _QUICK = {"limit": 24, "rounds": 2, "max_tokens": {"rationale": 64, "feedback": 64}}
@@ -69,18 +67,6 @@ def with_states(spec: RunSpec, name: str) -> RunSpec:
     return with_inside(spec).model_copy(update={"samples": spec.samples})
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.mechanism.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.mechanism.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="Where is the concept activated: by the goal, by feedback, or by the model's reasons?",
     details=(
@@ -95,7 +81,7 @@ STUDY = Study(
     options=[SITE, QUICK, ANYWAY],
     plan=plan,
     fixed=("strategy", "steer"),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )

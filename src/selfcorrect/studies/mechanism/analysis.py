@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,9 @@ from selfcorrect.measures.paired import holm
 from selfcorrect.runs import Run
 from selfcorrect.studies.able import told
 from selfcorrect.studies.base import Inputs, Parts, Preflight, Result
-from selfcorrect.studies.convergence.analysis import ACTIVATION_MARGIN
+from selfcorrect.studies.design import ARMS, COT, EFFECTS, FACTORS, FEEDBACK, INSTRUCTION, weights
 from selfcorrect.studies.mechanism.measure import Opened, Read, opened, parts_of, read_arm
-from selfcorrect.studies.mechanism.transcripts import ARMS, COT, FEEDBACK, INSTRUCTION
-from selfcorrect.studies.series import Series, series
+from selfcorrect.studies.series import ACTIVATION_MARGIN, Series, series
 
 Reads = dict[str, Read]
 #: Of the depth: from and to where the readings are summed up.
@@ -327,21 +325,17 @@ def _chain(
 
 def _factors(data: Aligned, sites: Sequence[str], inner: slice, last: int) -> dict[str, Any]:
     """Effects of the three factors, and how they interact, on the dialogue as it was."""
-    order = (INSTRUCTION, FEEDBACK, COT)
-    every = {arm: data.cosines([arm], last, "whole")[:, :, inner].mean(axis=2) for arm in ARMS}
-    effects = [c for size in (1, 2, 3) for c in combinations(order, size)]
+    every = np.stack([data.cosines([arm], last, "whole")[:, :, inner].mean(axis=2) for arm in ARMS])
+    names = {
+        effect: " × ".join(FACTORS[letter] for letter in effect.split("×")) for effect in EFFECTS
+    }
     estimates = {}
-    for effect in effects:
-        total = sum(
-            values * np.prod([1.0 if factor in ARMS[arm] else -1.0 for factor in effect])
-            for arm, values in every.items()
-        )
-        scaled = np.asarray(total) / 2 ** (len(order) - len(effect))
+    for effect, name in names.items():
+        values = np.tensordot(weights(effect, list(ARMS)), every, axes=1)
         for at, site in enumerate(sites):
-            estimates[" × ".join(effect), site] = mean(scaled[:, at], data.clusters)
+            estimates[name, site] = mean(values[:, at], data.clusters)
     rows = judged(estimates, ACTIVATION_MARGIN)
-    names = [" × ".join(effect) for effect in effects]
-    return {name: {site: rows[name, site] for site in sites} for name in names}
+    return {name: {site: rows[name, site] for site in sites} for name in names.values()}
 
 
 #: What is told of the likelihoods: how many nats lower the NLL is, by two readings.

@@ -27,15 +27,15 @@ from selfcorrect.runs import Run
 from selfcorrect.runs.concepts import concepts_of
 from selfcorrect.runs.identity import ModelFacts, task_of
 from selfcorrect.studies.base import Parts
-from selfcorrect.studies.mechanism.neutral import as_long, stock
+from selfcorrect.studies.design import ARMS
 from selfcorrect.studies.mechanism.transcripts import (
-    ARMS,
     Recorded,
     Shown,
     Worded,
     readings,
     recorded,
 )
+from selfcorrect.studies.neutral import as_long, stock
 from selfcorrect.studies.parts import part_key
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def read_arm(
 
     Args:
         opened: the run's model and its concepts.
-        arm: of :data:`~selfcorrect.studies.mechanism.transcripts.ARMS`.
+        arm: of :data:`~selfcorrect.studies.design.ARMS`.
         run: the arm's.
         parts: keeps what is finished.
         say: called after each part.

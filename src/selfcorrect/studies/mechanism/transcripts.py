@@ -16,20 +16,8 @@ import polars as pl
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, Transcript, message
 from selfcorrect.strategies import Strategy, render
+from selfcorrect.studies.design import ARMS, COT, FEEDBACK, INSTRUCTION
 
-#: Factors of the arms.
-INSTRUCTION, COT, FEEDBACK = "instruction", "cot", "feedback"
-#: Arm → its factors; each arm is the strategy of that name.
-ARMS: Mapping[str, frozenset[str]] = {
-    "intrinsic-feedback-cot": frozenset({INSTRUCTION, FEEDBACK, COT}),
-    "intrinsic-feedback": frozenset({INSTRUCTION, FEEDBACK}),
-    "intrinsic-cot": frozenset({INSTRUCTION, COT}),
-    "intrinsic": frozenset({INSTRUCTION}),
-    "feedback-cot": frozenset({FEEDBACK, COT}),
-    "feedback": frozenset({FEEDBACK}),
-    "cot": frozenset({COT}),
-    "neutral": frozenset(),
-}
 _BY_FACTORS = {factors: arm for arm, factors in ARMS.items()}
 #: The reply that a factor puts into a round.
 REPLIES = {COT: "rationale", FEEDBACK: "feedback"}

@@ -15,12 +15,10 @@ from selfcorrect.studies.base import (
     ANYWAY,
     QUICK,
     SEED,
-    Inputs,
     Option,
-    Preflight,
-    Result,
     Settings,
     Study,
+    later,
 )
 from selfcorrect.studies.sizes import sized
 from selfcorrect.studies.steering.sheet import QUESTION, sheet
@@ -45,18 +43,6 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.steering.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.steering.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="Does a push along the concept change uncertainty and answers, more than any other push?",
     details=(
@@ -78,7 +64,7 @@ STUDY = Study(
     ],
     plan=plan,
     fixed=("strategy", "rounds"),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import Estimate, mean, proportion
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import told, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 from selfcorrect.studies.steering.measure import Measured, asked, measured, opened
@@ -27,10 +27,7 @@ def preflight(inputs: Inputs) -> Preflight:
     arms = series(inputs.runs, "baseline")
     found = told(arms, _NEEDS, inputs)
     if not arms.main.options:
-        found.found["preflight"]["why"].append("its answers have no options to look at")
-        found.found["preflight"]["missing"] = True
-        found.found["able"] = False
-        return Preflight(False, found.found, arms)
+        return unable(found, "its answers have no options to look at")
     return found
 
 

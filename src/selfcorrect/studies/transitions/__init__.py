@@ -10,12 +10,10 @@ from selfcorrect.studies.base import (
     ANYWAY,
     QUICK,
     SEED,
-    Inputs,
     Option,
-    Preflight,
-    Result,
     Settings,
     Study,
+    later,
 )
 from selfcorrect.studies.sizes import sized
 from selfcorrect.studies.transitions.sheet import QUESTION, sheet
@@ -48,18 +46,6 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     return {"run": spec}
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.transitions.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.transitions.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="Can later rounds be forecast from how answers moved in the first ones?",
     details=(
@@ -80,7 +66,7 @@ STUDY = Study(
     ],
     plan=plan,
     on_one_run="run",
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.measures.chains import METHODS, Chain
 from selfcorrect.measures.intervals import mean, p_of, proportion
 from selfcorrect.measures.paired import holm
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import told, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 
@@ -36,12 +36,9 @@ def preflight(inputs: Inputs) -> Preflight:
         )
     found = told(arms, ("moves",), inputs)
     if arms.outcome.kind != "share":
-        found.found["preflight"]["why"].append(
-            f"its answers aren't right or wrong: their {arms.outcome.name} is a number"
+        return unable(
+            found, f"its answers aren't right or wrong: their {arms.outcome.name} is a number"
         )
-        found.found["preflight"]["missing"] = True
-        found.found["able"] = False
-        return Preflight(False, found.found, arms)
     return found
 
 

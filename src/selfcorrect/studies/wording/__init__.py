@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from selfcorrect.runs import RunSpec, StrategySpec
-from selfcorrect.studies.base import ANYWAY, QUICK, Inputs, Preflight, Result, Settings, Study
+from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
 from selfcorrect.studies.sizes import sized
 from selfcorrect.studies.wording.sheet import QUESTION, sheet
 from selfcorrect.studies.wording.texts import LEVELS, WORDINGS, arm_of
@@ -36,18 +36,6 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     return {arm: spec.model_copy(update={"strategy": each}) for arm, each in strategies.items()}
 
 
-def _preflight(inputs: Inputs) -> Preflight:
-    from selfcorrect.studies.wording.analysis import preflight
-
-    return preflight(inputs)
-
-
-def _analyse(inputs: Inputs) -> Result:
-    from selfcorrect.studies.wording.analysis import analyse
-
-    return analyse(inputs)
-
-
 STUDY = Study(
     about="How much depends on the words of an instruction, and on how specific it is?",
     details=(
@@ -60,7 +48,7 @@ STUDY = Study(
     options=[QUICK, ANYWAY],
     plan=plan,
     fixed=("strategy",),
-    preflight=_preflight,
-    analyse=_analyse,
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
     sheet=sheet,
 )
