@@ -91,12 +91,7 @@ def make(source: Source) -> Lettered:
     shuffle = source.option("shuffle", False)
     data = HUB if source.data is None else source.data
     found = dataset_files(data, "bbq") if data.startswith("hub:") else files(data)
-    metadata = source.option("metadata", "")
-    beside = found[0].parent / METADATA
-    locations = None
-    if metadata or beside.is_file():
-        locations = _locations(Path(metadata).expanduser() if metadata else beside)
-
+    locations = _found_locations(source, found)
     skipped: list[str] | None = [] if source.skip_bad else None
     questions = [
         q
@@ -130,6 +125,14 @@ def make(source: Source) -> Lettered:
         skipped=skipped or (),
         unmatched=bias.unmatched(items),
     )
+
+
+def _found_locations(source: Source, found: list[Path]) -> _Locations | None:
+    """The published target locations, where they are named or lie beside the data."""
+    metadata, beside = source.option("metadata", ""), found[0].parent / METADATA
+    if metadata or beside.is_file():
+        return _locations(Path(metadata).expanduser() if metadata else beside)
+    return None
 
 
 def _evidence(source: Source) -> str | None:
@@ -332,6 +335,26 @@ def _item(q: _Question, category: int, seed: int | None) -> Item:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def stereotyped_in(source: Source) -> dict[str, tuple[str, str]]:
+    """The stereotyped person and the other, as the options name them, by the example's id.
+
+    Args:
+        source: of the task; evidence and condition don't matter here.
+
+    Raises:
+        UserError: the files can't be read.
+    """
+    data = HUB if source.data is None else source.data
+    found = dataset_files(data, "bbq") if data.startswith("hub:") else files(data)
+    skipped: list[str] | None = [] if source.skip_bad else None
+    made = {}
+    for q in _read(found, source.categories, _found_locations(source, found), skipped):
+        if q.stereotyped in q.people:
+            other = next(i for i in q.people if i != q.stereotyped)
+            made[q.id] = q.choices[q.stereotyped], q.choices[other]
+    return made
 
 
 def said_outright(data: str) -> list[tuple[str, str, str | None, str]]:
