@@ -51,6 +51,7 @@ _STATES = {
     "few": "clusters are too few",
     "open": "not shown",
 }
+_CALLED = {"baseline": "Baseline", "intrinsic": "Intrinsic", "cot": "With reasons (cot)"}
 _COLOURS = {NEITHER: "@baseline", STEREOTYPED: "@lost", OTHER: "@outcome"}
 _LABELS = {
     NEITHER: "no evidence",
@@ -99,7 +100,7 @@ def _loss(result: Result, arm: str) -> str:
     rates = ", ".join(f"{_LABELS[e]} {estimate(of[e]['right'])}" for e in EVIDENCE)
     words = {-1: "Hints lower accuracy", 1: "Hints raise accuracy", 0: _none(result, each)}
     said_of = words[_shown(each)]
-    return f"{arm.capitalize()}: {rates}. {said_of}: {_seen(each)}."
+    return f"{_CALLED[arm]}: {rates}. {said_of}: {_seen(each)}."
 
 
 def _none(result: Result, each: Result) -> str:
@@ -123,7 +124,7 @@ def _bias(result: Result, arm: str) -> str:
             "few": "clusters are too few to tell which more often",
         }.get(each["state"], "neither is shown to be followed more often"),
     }
-    return f"{arm.capitalize()}: {rates}; {words[_shown(each)]}: {_seen(each)}."
+    return f"{_CALLED[arm]}: {rates}; {words[_shown(each)]}: {_seen(each)}."
 
 
 def _changes(result: Result, arm: str, control: str) -> str:
@@ -139,7 +140,7 @@ def _changes(result: Result, arm: str, control: str) -> str:
             }.get(each["state"], f"no difference in {what} is shown"),
         }
         parts.append(f"{words[_shown(each)]} ({_seen(each)})")
-    return f"{arm.capitalize()} minus {control}: {'; '.join(parts)}."
+    return f"{_CALLED[arm]} minus {control}: {'; '.join(parts)}."
 
 
 def _unread(result: Result) -> Iterator[str]:
