@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs import Run, RunSpec, StrategySpec, TaskSpec
@@ -11,7 +12,7 @@ from selfcorrect.studies.self_distinguish.arms import CHANCE, CORRECTED, REPEAT,
 from selfcorrect.studies.self_distinguish.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import sized
 
-_QUICK = {
+_QUICK: Mapping[str, Mapping[str, Any]] = {
     "bbq": {"limit": 40, "rounds": 3},
     "toxicity": {"limit": 24, "rounds": 2, "max_tokens": {"answer": 64}},
 }

@@ -262,7 +262,7 @@ def association(
         regression(g, {"right": r, "first": first}, clusters, fixed=label)["right"] for g, r in ways
     ]
     e = found[0].estimate
-    table = {
+    table: dict[str, Any] = {
         **e.table(),
         "few": e.few,
         "p": p_whatever([c.estimate for c in found], [c.p for c in found]),
