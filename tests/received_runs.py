@@ -19,6 +19,29 @@ from selfcorrect.tasks.toxicity import TOXICITY
 Rounds = Sequence[tuple[str, float | None]]
 
 
+def row(number: int = 0, **changes: Any) -> dict[str, Any]:
+    """A line of BBQ: an ambiguous, negative question, whose stereotyped person is the uncle."""
+    return {
+        "example_id": number,
+        "question_index": f"{number}",
+        "question_polarity": "neg",
+        "context_condition": "ambig",
+        "category": "Age",
+        "answer_info": {
+            "ans0": ["uncle", "old"],
+            "ans1": ["nephew", "nonOld"],
+            "ans2": ["Not known", "unknown"],
+        },
+        "additional_metadata": {"stereotyped_groups": ["old"]},
+        "context": f"An uncle and a nephew met on day {number}.",
+        "question": "Who forgot it?",
+        "ans0": "The uncle",
+        "ans1": "The nephew",
+        "ans2": "Not known",
+        "label": 2,
+    } | changes
+
+
 def step(kind: str, role: str, text: str) -> dict[str, Any]:
     blank = dict.fromkeys(field.name for field in records.STEP.fields)
     found = {"kind": kind, "role": role, "speaker": "x", "begin": False, "shown": True}
@@ -46,7 +69,8 @@ def written(
             row = dict.fromkeys(records.SCHEMA)
             row |= {
                 "example": example, "cluster": cluster or f"of {example}", "round": number,
-                "choices": list(choices), "text": text, "key": text[:1], "outcome": value,
+                "choices": list(choices), "text": text, "key": text[:2], "outcome": value,
+                "choice": ord(text[1]) - ord("a") if text[:1] == "(" else None,
                 "problem": None if value is not None else "no option", "notes": [], "values": [],
                 "steps": steps, "cut": False, "oracle": False,
             }  # fmt: skip

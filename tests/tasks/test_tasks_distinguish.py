@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_tasks_evidence import row
 
-from received_runs import of_texts, written
+from received_runs import of_texts, row, written
 from selfcorrect.converse import Arm, converse
 from selfcorrect.errors import UserError
 from selfcorrect.messages import message

@@ -8,34 +8,13 @@ from typing import Any
 
 import pytest
 
+from received_runs import row
 from selfcorrect.errors import UserError
 from selfcorrect.tasks import Answer, Task, make
 from selfcorrect.tasks.data.order import order
 from selfcorrect.tasks.evidence import _HINTS, EVIDENCE, hints_at, made
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-
-
-def row(number: int = 0, **changes: Any) -> dict[str, Any]:
-    return {
-        "example_id": number,
-        "question_index": f"{number}",
-        "question_polarity": "neg",
-        "context_condition": "ambig",
-        "category": "Age",
-        "answer_info": {
-            "ans0": ["uncle", "old"],
-            "ans1": ["nephew", "nonOld"],
-            "ans2": ["Not known", "unknown"],
-        },
-        "additional_metadata": {"stereotyped_groups": ["old"]},
-        "context": f"An uncle and a nephew met on day {number}.",
-        "question": "Who forgot it?",
-        "ans0": "The uncle",
-        "ans1": "The nephew",
-        "ans2": "Not known",
-        "label": 2,
-    } | changes
 
 
 def made_of(path: Path, rows: list[dict[str, Any]], evidence: str | None, **more: Any) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,15 @@ from numpy.typing import NDArray
 
 from commands import refused
 from panels import made
+from received_runs import row, written
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.regression import regression
 from selfcorrect.outcome import ACCURACY, Outcome
+from selfcorrect.report.sheet import page
 from selfcorrect.runs import RunSpec, open_run
 from selfcorrect.studies import load
+from selfcorrect.studies.base import Inputs
+from selfcorrect.studies.execute import answer
 from selfcorrect.studies.self_distinguish.analysis import association, figures
 from selfcorrect.studies.self_distinguish.arms import asked, name, none
 from selfcorrect.studies.self_distinguish.judgements import Judgements, judgements
@@ -175,19 +180,49 @@ def test_without_an_association_hardly_any_is_claimed(texts: bool) -> None:
 
 
 def test_both_orders_of_a_question_are_put_together(tmp_path: Path) -> None:
-    from received_runs import written
-
     said = {
-        "a/1": [("", 1.0)], "a/2": [("", 1.0)],
-        "b/1": [("", 1.0)], "b/2": [("", 0.0)],
-        "c/1": [("", 1.0)], "c/2": [("", None)],
-        "d/1": [("", 1.0)],
+        "a/1": [("(a)", 1.0)], "a/2": [("(b)", 1.0)],
+        "b/1": [("(a)", 1.0)], "b/2": [("(a)", 0.0)],
+        "c/1": [("(a)", 1.0)], "c/2": [("", None)],
+        "d/1": [("(a)", 1.0)],
     }  # fmt: skip
     folder = written(tmp_path / "run", said, {"name": "choices"}, cluster="k")
     found = judgements(open_run(folder))
     assert len(found.examples) == 3
-    assert sorted(found.right.tolist(), key=str) == [0.5, 1.0, pytest.approx(np.nan, nan_ok=True)]
+    assert sorted(found.right[np.isfinite(found.right)]) == [0.5, 1]
+    assert sorted(found.consistent[np.isfinite(found.consistent)]) == [0, 1]
     assert sorted(found.read) == [0.5, 1, 1]
+
+
+def test_from_runs_to_a_page(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    n, people = 30, ("The uncle", "The nephew", "Not known")
+    data = tmp_path / "Age.jsonl"
+    data.write_text("\n".join(json.dumps(row(k)) for k in range(n)))
+    runs = {}
+    for arm, mended in (("intrinsic", 0.8), ("repeat", 0.1)):
+        said = {}
+        for k in range(n):
+            last = ("(c)", 1.0) if rng.random() < mended else ("(a)", 0.0)
+            said[f"Age/{k}"] = [("(a)", 0.0), last]
+        task = {"name": "bbq", "data": str(data)}
+        runs[arm] = open_run(written(tmp_path / arm, said, task, choices=people))
+    for arm in asked("bbq", 2):
+        right = {f"Age/{k}/{o}": [(f"({'ab'[o - 1]})", 1.0)] for k in range(n) for o in (1, 2)}
+        about = {"name": "distinguish", "data": str(tmp_path / "intrinsic")}
+        runs[arm] = open_run(written(tmp_path / arm[:20], right, about, choices=people[:2]))
+    study = load("self-distinguish")
+    settings = study.settings({"anyway": True})
+    result = answer(study, Inputs(settings, runs))
+    claims = json.loads(json.dumps(result, allow_nan=False))["claims"]
+    assert claims["beyond"]["state"] == "shown"
+    assert claims["knows"]["value"] == 0.5
+    assert "it is the same in all records" in claims["predicts, none"]["why"]
+    sheet = study.sheet(result)
+    assert page(sheet).startswith("<!doctype html>")
+    said_of = " ".join(sheet.findings)
+    assert "Reviewing makes accuracy better than repeating does" in said_of
+    assert "can't be told: it is the same in all records" in said_of
 
 
 def test_what_is_planned_and_what_is_refused() -> None:
