@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from received_runs import of_texts, row, written
@@ -164,6 +165,18 @@ def test_a_run_of_which_nothing_can_be_asked_is_one_sentence(tmp_path: Path) -> 
     assert len(of(moved, questions=str(tmp_path / "Age.jsonl")).examples()) == 16
     gap = of_texts(tmp_path / "gap", {"a": [("x", 0.1), ("y", 0.2)]})
     [piece] = (gap / "records").iterdir()
+    whole = pl.read_parquet(piece)
+    roles = pl.col("steps").list.eval(pl.element().struct.with_fields(role=pl.lit("root")))
+    for other, said in (
+        (whole.filter(pl.col("round") == 2), "the rounds of 'a' are 2, not 1, 2 and so on"),
+        (pl.concat([whole, whole]), "the rounds of 'a' are 1, 1, 2, 2"),
+        (whole.with_columns(roles), "has no text, or an unknown role"),
+        (whole.with_columns(cluster=pl.lit(None, pl.String)), "no cluster"),
+        (whole.drop("steps"), "damaged"),
+    ):
+        other.write_parquet(piece)
+        with pytest.raises(UserError, match=said):
+            of(gap)
     piece.write_bytes(b"no parquet")
     with pytest.raises(UserError, match="damaged"):
         of(gap)

@@ -18,6 +18,7 @@ from selfcorrect.tasks.source import Source
 
 _COLUMNS = ("example", "cluster", "round", "choices", "text", "problem", "outcome", "steps")
 _OUT = Path("runs")
+_ROLES = ("user", "assistant", "tool")
 
 
 def read_received(name: str) -> ReceivedRun:
@@ -47,24 +48,32 @@ def read_received(name: str) -> ReceivedRun:
 
 
 def _dialogue(run: Run, example: str, rows: list[Mapping[str, Any]]) -> ReceivedDialogue:
+    if any(row["round"] is None for row in rows):
+        raise _damaged(run, f"a record of {example!r} has no round")
     rows = sorted(rows, key=lambda row: row["round"])
     numbers = [row["round"] for row in rows]
     if numbers != list(range(1, len(rows) + 1)):
-        raise UserError(
-            f"{run.folder} is damaged (the rounds of {example!r} are "
-            f"{', '.join(map(str, numbers[:8]))}, not 1, 2 and so on): get it again."
-        )
+        said = ", ".join(map(str, numbers[:8]))
+        raise _damaged(run, f"the rounds of {example!r} are {said}, not 1, 2 and so on")
     messages: list[Message] = []
     rounds = []
     for row in rows:
-        for step in row["steps"]:
+        for step in row["steps"] or ():
             if not step["shown"] or step["role"] == "system":
                 continue
+            if step["role"] not in _ROLES or step["text"] is None:
+                raise _damaged(run, f"a message of {example!r} has no text, or an unknown role")
             if step["begin"]:
                 messages = []
             messages.append(Message(step["role"], (step["text"],)))
         value = row["outcome"]
         read = row["problem"] is None and value is not None and math.isfinite(value)
-        rounds.append(ReceivedRound(row["text"], value if read else None, tuple(messages)))
-    choices = tuple(rows[0]["choices"] or ())
-    return ReceivedDialogue(example, rows[0]["cluster"], choices, tuple(rounds))
+        rounds.append(ReceivedRound(row["text"] or "", value if read else None, tuple(messages)))
+    choices, cluster = tuple(rows[0]["choices"] or ()), rows[0]["cluster"]
+    if not all(isinstance(text, str) for text in (example, cluster, *choices)):
+        raise _damaged(run, "an example has no id, no cluster, or an option without a text")
+    return ReceivedDialogue(example, cluster, choices, tuple(rounds))
+
+
+def _damaged(run: Run, why: str) -> UserError:
+    return UserError(f"{run.folder} is damaged ({why}): get it again.")
