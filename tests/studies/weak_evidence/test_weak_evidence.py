@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from commands import refused
 from panels import made
@@ -27,23 +28,23 @@ CLUSTERS = np.repeat(np.arange(K), SIZE)
 
 
 def planted(
-    seed: int, follow: float = 0.0, bias: float = 0.0, cured: float = 0.0, alike: float = 0.2
+    seed: int, follow: float = 0.0, bias: float = 0.0, cured: float = 0.0
 ) -> dict[str, Panel]:
     """Answers to 240 questions in 40 templates. Without a hint each person is named with .2; a hint
     is followed ``follow`` more often, one at the stereotyped person ``bias`` more often than one at
     the other; in ``intrinsic`` that is ``cured`` less. Answers to one question, and to questions of
-    one template, go together."""
+    one template, go together, in all runs and in each by itself."""
     rng = np.random.default_rng(seed)
-    shared = rng.normal(size=K)[CLUSTERS] * alike**0.5 + rng.normal(size=len(CLUSTERS)) * 0.3
+    d = len(CLUSTERS)
+    shared = np.sqrt(0.2) * rng.normal(size=K)[CLUSTERS] + np.sqrt(0.2) * rng.normal(size=d)
     found = {}
     for arm in ARMS:
         lean = bias - (cured if arm == "intrinsic" else 0.0)
         for evidence in EVIDENCE:
             p = {"neither": (0.2, 0.2), "stereotyped": (0.2 + follow + lean / 2, 0.2 - follow / 2),
                  "other": (0.2 - follow / 2, 0.2 + follow - lean / 2)}[evidence]  # fmt: skip
-            z = shared + rng.normal(size=len(CLUSTERS)) * (1 - alike) ** 0.5
-            u = np.argsort(np.argsort(z)) / len(z)
-            u = (u + rng.random()) % 1  # so that whom a template favours differs by run
+            own = np.sqrt(0.1) * rng.normal(size=K)[CLUSTERS]
+            u = ndtr(shared + own + np.sqrt(0.5) * rng.normal(size=d))
             named = np.where(u < p[0], 1.0, np.where(u < sum(p), 0.0, np.nan))
             found[name(arm, evidence)] = with_named(named)
     return found
@@ -63,7 +64,6 @@ def test_a_hint_that_is_followed_and_a_bias_are_found() -> None:
     claims = found["claims"]
     for arm in METHODS:
         e = claims[f"accuracy, {arm}"]
-        assert e["state"] == "shown"
         assert e["difference"]["low"] < -0.125 < e["difference"]["high"]
     for arm in ("baseline", "cot"):
         e = claims[f"bias, {arm}"]
@@ -72,6 +72,7 @@ def test_a_hint_that_is_followed_and_a_bias_are_found() -> None:
     cured = claims["bias, intrinsic minus repeat"]
     assert cured["state"] == "shown"
     assert cured["difference"]["low"] < -0.3 < cured["difference"]["high"]
+    assert claims["accuracy, baseline"]["state"] == "shown"
     assert claims["bias, cot minus neutral"]["state"] == "open"
     assert found["beside"]["repeat"]["pull"]["low"] > 0.15
     said = " ".join(findings({**found, "n": 240, "rounds": {"intrinsic": 2}}))
@@ -81,13 +82,13 @@ def test_a_hint_that_is_followed_and_a_bias_are_found() -> None:
 
 def test_following_alone_is_no_bias() -> None:
     found = told(planted(1, follow=0.3))
-    assert found["claims"]["accuracy, baseline"]["state"] == "shown"
+    assert found["beside"]["baseline"]["pull"]["low"] > 0.1
     assert all(each["state"] != "shown" for key, each in found["claims"].items() if "bias" in key)
 
 
 def test_whom_a_sentence_hints_at_may_be_mistaken_without_a_bias_coming_of_it() -> None:
     """As with published sentences of which a fifth is turned round."""
-    panels = planted(2, follow=0.5)
+    panels = planted(2, follow=0.35)
     turned = np.random.default_rng(0).random(len(CLUSTERS)) < 0.2
     for arm in ARMS:
         keys = [name(arm, e) for e in ("stereotyped", "other")]
