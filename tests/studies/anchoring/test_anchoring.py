@@ -119,6 +119,24 @@ def test_five_per_cent_are_allowed(law: str) -> None:
     assert sum(claim != 0 for claim in claimed) <= 0.05 * 200 + 2 * np.sqrt(0.05 * 0.95 * 200)
 
 
+def test_a_letter_that_is_copied_more_is_not_the_own_answer() -> None:
+    """Its own answer is mostly (c), and (c) is copied less, whosever it is."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(N, K)) + np.array([0, 0, 1.0])
+    after = softmax(z[:, None] + np.diag([1.0, 1.0, 0.4]) + 0.1 * rng.normal(size=(N, K, K)), -1)
+    before = softmax(z, axis=-1)
+    own, taken = before.argmax(axis=1) * 1.0, after.argmax(axis=2) * 1.0
+    data = Swapped(before, after, taken, own, np.zeros(N), np.arange(N) // 5)
+    found = told(data)
+    assert (own == 2).mean() > 0.5
+    assert found["copied"]["own"]["high"] < found["copied"]["other"]["low"]
+    assert shown(found["own_beyond"]) == 0
+    data.own[:] = 2
+    found = told(data)
+    assert found["own_beyond"]["value"] is None
+    assert "its own answer was (a) in 0 clusters, and it takes each" in found["own_beyond"]["why"]
+
+
 def test_two_options_tell_neither() -> None:
     data = planted(copy=0.7, own=0.5, knows=0.5)
     for array in (data.before, data.taken):
@@ -147,14 +165,15 @@ def test_nothing_is_claimed_where_nothing_is_copied() -> None:
 def test_numbers_are_those_of_a_slow_count() -> None:
     data = planted(copy=0.7, own=0.2, knows=0.1)
     found = told(data)
-    rises, taken, stands, beyond, knows = [], [], [], [], []
+    rises, taken, stands, knows = [], [], [], []
+    beyond: dict[int, list[float]] = {k: [] for k in range(K)}
     for d in range(N):
         own, target = int(data.own[d]), int(data.target[d])
         others = [k for k in range(K) if k != own]
         log = np.log(data.after[d])
         for j, m in (others, others[::-1]):
             mine = log[own, own] - log[own, m] - log[j, own] + log[j, m]
-            beyond.append(mine - (log[j, j] - log[j, m] - log[own, j] + log[own, m]))
+            beyond[own].append(mine - (log[j, j] - log[j, m] - log[own, j] + log[own, m]))
         if own != target:
             (other,) = (k for k in others if k != target)
             more = {k: (data.taken[d, k] == k) * 1.0 - (data.taken[d, own] == k) for k in others}
@@ -166,7 +185,9 @@ def test_numbers_are_those_of_a_slow_count() -> None:
                      for o in range(K) for k in range(K) if k != o])
         )  # fmt: skip
     assert found["rises"]["own"]["value"] == pytest.approx(np.mean(rises))
-    assert found["own_beyond"]["value"] == pytest.approx(np.mean(beyond))
+    assert found["own_beyond"]["value"] == pytest.approx(
+        np.mean([np.mean(of_letter) for of_letter in beyond.values()])
+    )
     assert found["knows"]["value"] == pytest.approx(np.mean(knows))
     assert found["knows"]["n"] == len(knows)
     assert found["taken"]["value"] == pytest.approx(np.mean(taken))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.figures import of_sums_with_p
 from selfcorrect.measures.intervals import Estimate, mean, p_of
 from selfcorrect.measures.paired import holm
 from selfcorrect.measures.unseen import ANYWHERE, Room
@@ -21,6 +22,8 @@ from selfcorrect.studies.series import series
 
 #: No probability counts as less than this in logarithms.
 _LEAST = 1e-12
+#: In so many clusters each letter has to be an own answer.
+LEAST_CLUSTERS = 5
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def figures(of: Swapped) -> dict[str, Any]:
         mean over options; ``copied``: by how much an option's log odds against a third one rise
         where it stands there in the place of another, ``own``, the answer of round 1 in the place
         of others, and ``other``, these in the place of the own; ``own_beyond``: the former minus
-        the latter, which needs three options; ``taken``: the share of other options that are taken
+        the latter, see :func:`_over_letters`; ``taken``: the share of other options that are taken
         over; ``kept``: how often the own answer is given after itself; ``returned``: after another
         one; ``right`` and ``wrong``: of the same wrong answers, how often the right and another
         wrong option is taken over; ``knows``: their difference, beyond how often either is answered
@@ -160,7 +163,7 @@ def figures(of: Swapped) -> dict[str, Any]:
     told = of_wrong(beyond)
     claims = {
         "stands": mean(_mean(off.reshape(d, -1)), of.clusters, room=both),
-        "own_beyond": _of_three(copied_own - copied_other, of.clusters),
+        "own_beyond": _over_letters(of, copied_own - copied_other),
         "knows": _of_three(told[0] - told[1], of.clusters, Room(-2, 2)),
     }
     ps = {name: p for name, e in claims.items() if (p := p_of(e)) is not None}
@@ -210,6 +213,41 @@ def copied(of: Swapped) -> tuple[Floats, Floats]:
     # what rounding leaves of equal logarithms is no difference
     rounded = np.round(found, 9)
     return rounded[0], rounded[1]
+
+
+def _over_letters(of: Swapped, values: Floats) -> Estimate:
+    """The mean over own letters of the mean over their dialogues.
+
+    A model may copy one letter more than another. Own minus other, at an own letter k, then holds
+    what k is copied by minus what the others are; over all letters, each counted once, that sums to
+    0. So it takes questions of one number of options, and each of their letters as an own answer.
+
+    Args:
+        of: what was read.
+        values: own minus other [D].
+    """
+    many = np.isfinite(of.before).sum(axis=1)
+    known = np.isfinite(values)
+    if not known.any():
+        return _of_three(values, of.clusters)
+    width = int(np.bincount(many[known]).argmax())
+    rows = known & (many == width)
+    x, own, clusters = values[rows], of.own[rows].astype(int), of.clusters[rows]
+    for k in range(width):
+        groups = len(np.unique(clusters[own == k]))
+        if groups < LEAST_CLUSTERS:
+            why = (
+                f"its own answer was ({'abcdefghijklmnopqrstuvwxyz'[k]}) in {groups} clusters, and "
+                f"it takes each letter in at least {LEAST_CLUSTERS} to tell its own answer from a "
+                "letter that is copied more"
+            )
+            return Estimate(None, None, None, len(x), len(np.unique(clusters)), why)
+    each = own[:, None] == np.arange(width)
+    return of_sums_with_p(
+        np.hstack([np.where(each, x[:, None], 0.0), each]).astype(np.float64),
+        lambda s: np.asarray((s[..., :width] / s[..., width:]).mean(axis=-1)),
+        clusters,
+    )
 
 
 def _after_own(of: Swapped) -> Floats:

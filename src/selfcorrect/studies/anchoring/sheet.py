@@ -23,7 +23,8 @@ _ASKED = (
     "What its own answer gains by standing there, and what others gain, are compared in log odds "
     "against a third option, within round 2: an answer that is likely already has less room to "
     "rise in probability, and since round 1 all answers may have grown sharper, or flatter, "
-    "whatever stands there.",
+    "whatever stands there. Each letter as an own answer counts once: one letter may be copied "
+    "more than another, whosever it is.",
 )
 _NOT = (
     "The answers that are put there are bare letters, as the model's own are. Reasons for them "
