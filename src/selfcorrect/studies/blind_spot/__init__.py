@@ -8,7 +8,7 @@ from selfcorrect.runs import RunSpec
 from selfcorrect.runs.identity import task_of
 from selfcorrect.strategies import BLIND_SPOT
 from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
-from selfcorrect.studies.blind_spot.arms import arms
+from selfcorrect.studies.blind_spot.arms import ALONE, arms
 from selfcorrect.studies.blind_spot.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import sized
 
@@ -28,9 +28,13 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     if task.name != BLIND_SPOT:
         options = {**task.options, "of": task.name}
         task = task.model_copy(update={"name": BLIND_SPOT, "options": options})
-    spec = spec.model_copy(update={"rounds": 2, "task": task})
+    spec = spec.model_copy(update={"task": task})
     task_of(spec)
-    return {arm: spec.model_copy(update={"strategy": strategy}) for arm, strategy in arms().items()}
+    return {
+        # by itself it is asked once: nothing is given that it could go back on
+        arm: spec.model_copy(update={"strategy": each, "rounds": 1 if arm == ALONE else 2})
+        for arm, each in arms().items()
+    }
 
 
 STUDY = Study(

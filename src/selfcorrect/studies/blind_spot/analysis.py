@@ -12,7 +12,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.figures import of_sums_with_p
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import smallest_difference, told, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.blind_spot.arms import ALONE, OWN, USER
 from selfcorrect.studies.series import Series, series
@@ -62,7 +62,8 @@ def figures(panels: Mapping[str, Panel], clusters: NDArray[Any], margin: float) 
         ``changed_right``, how often another answer follows, and ``tells``, their difference;
         ``claims``: the user's minus own of ``corrected``, ``left``, ``accuracy``, and ``known``,
         those corrected of questions that it answers right by itself; judged together;
-        ``blind_spot``: (corrected as user's − as own) / as user's; ``known``: of those questions
+        ``blind_spot``: (corrected as user's − as own) / as user's; ``smallest``: the smallest
+        difference of ``corrected`` that so many show 4 times of 5; ``known``: of those questions
         the ``share`` of all, the share corrected by arm, and ``blind_spot``; ``unread``: arm →
         dialogues whose last answer isn't known.
     """
@@ -92,6 +93,7 @@ def figures(panels: Mapping[str, Panel], clusters: NDArray[Any], margin: float) 
         },
         "claims": judged(claims, clusters, margin),
         "blind_spot": short_of(corrected[OWN], corrected[USER], clusters),
+        "smallest": smallest_difference(clusters[wrong]),
         "known": {
             "share": proportion(np.where(wrong, knows, np.nan), clusters).table(),
             "arms": {arm: of.table(clusters) for arm, of in known.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -28,7 +29,11 @@ def preflight(inputs: Inputs) -> Preflight:
     found = told(arms, (), inputs)
     if not np.isfinite(arms.main.columns["outcome"]).any():
         return unable(found, "not one of its answers is graded")
-    return found
+    # an answer that any role moves is one that moves
+    moved = np.any([kept(panel).found == 0 for panel in arms.panels.values()], axis=0)
+    flips = proportion(moved.astype(float), arms.main.clusters).table()
+    checks = {**found.found["preflight"], "flips": flips}
+    return replace(found, found={**found.found, "preflight": checks})
 
 
 def analyse(inputs: Inputs) -> Result:

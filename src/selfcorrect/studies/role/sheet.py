@@ -75,8 +75,8 @@ def findings(result: Result) -> Iterator[str]:
 def _differ(pairs: Mapping[str, Result], result: Result, many: int) -> str:
     """Between which roles a measure differs, is the same, or neither can be told."""
     shown = [
-        f"{pair} {estimate(e, signed=True)}, p {p_value(e['p_holm'])} (Holm over {many}), "
-        f"{sized(e)}"
+        f"{pair} {estimate(e, signed=True)}{_unread(e)}, p {p_value(e['p_holm'])} (Holm over "
+        f"{many}), {sized(e)}"
         for pair, e in pairs.items()
         if e["state"] in ("more", "less")
     ]
@@ -90,11 +90,17 @@ def _differ(pairs: Mapping[str, Result], result: Result, many: int) -> str:
     }
     for state, words in kinds.items():
         these = [
-            f"{pair} {estimate(e, signed=True)}" for pair, e in pairs.items() if e["state"] == state
+            f"{pair} {estimate(e, signed=True)}{_unread(e)}"
+            for pair, e in pairs.items()
+            if e["state"] == state
         ]
         if these:
             parts.append(f"{words}: {'; '.join(these)}")
     return ". ".join(parts)
+
+
+def _unread(e: Result) -> str:
+    return "" if e.get("unread") is None else f" (unread answers allow {_allowed(e)})"
 
 
 def _tool(result: Result) -> Iterator[str]:
@@ -128,7 +134,10 @@ def _claims(result: Result) -> Table:
         for name, pairs in result["claims"].items()
         for pair, e in pairs.items()
     ]
-    note = f"p by Holm over the {len(rows)}; each interval by itself."
+    note = (
+        f"p by Holm over the {len(rows)}, whatever unread answers are; intervals as recorded, each "
+        "by itself."
+    )
     return Table("Role against role", ["", "", "difference", "unread allow", "p", ""], rows, note)
 
 
