@@ -85,7 +85,7 @@ def _differ(pairs: Mapping[str, Result], result: Result, many: int) -> str:
         "same": f"The same within ±{short(result['margin'])}",
         "unread": "Can't be told, as answers that weren't read could turn it",
         "few": "Too few clusters",
-        None: "Nothing to compare",
+        None: "It can't be told",
         "open": "No difference is shown",
     }
     for state, words in kinds.items():
