@@ -25,9 +25,11 @@ _STUDIES = [
     "joint",
     "mechanism",
     "role",
+    "self-distinguish",
     "steering",
     "train",
     "transitions",
+    "weak-evidence",
     "wording",
 ]
 

@@ -65,7 +65,8 @@ def make(source: Source) -> BlindSpot:
         options={key: each for key, each in (source.options or {}).items() if key != "of"},
     )
     first = next(iter(inner.examples()), None)
-    if first is not None and (not first.choices or first.turns or inner.outcome.kind != "share"):
+    plain = first is None or (first.choices and not first.turns and not first.before)
+    if not plain or inner.outcome.kind != "share":
         raise UserError(
             f"task {NAME!r} gives wrong options as answers, and those of the task {of!r} aren't "
             "options that are right or wrong: choose one of lettered questions with "
