@@ -12,6 +12,7 @@ from selfcorrect.studies.base import Study
 _STUDIES = [
     "anchoring",
     "attribution",
+    "blind-spot",
     "bridge",
     "checking",
     "concept-drives-uncertainty",
@@ -23,6 +24,7 @@ _STUDIES = [
     "innate",
     "joint",
     "mechanism",
+    "role",
     "self-distinguish",
     "steering",
     "train",

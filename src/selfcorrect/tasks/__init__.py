@@ -37,6 +37,7 @@ __all__ = [
 #: name of the module in this folder → what the task asks
 _TASKS = {
     "bbq": "Bias Benchmark for QA (arXiv 2110.08193): accuracy and bias scores.",
+    "blind-spot": "Lettered questions with a wrong or right answer given first: is it corrected?",
     "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
     "commongen": "Sentences that must hold given words (arXiv 1911.03705): the share of them.",
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
