@@ -24,6 +24,8 @@ from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.activated import centre, centred, over_layers, values_of, with_activations
 from selfcorrect.runs.audit import noted
 from selfcorrect.runs.identity import data_fingerprint, task_of
+from selfcorrect.runs.labels import told as agreed
+from selfcorrect.runs.labels import with_task
 from selfcorrect.runs.looks import look_at
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
@@ -83,6 +85,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "samples": spec["samples"],
         "meanings": None if run.meanings is None else _scorer(run.meanings),
         "unscored": _unscored(run, scores),
+        "agreement": (agreement := with_task(run)),
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
         "looks": [look.table() for look in looks],
@@ -90,9 +93,11 @@ def summarize(run: Run) -> dict[str, Any]:
         "controls": {},
         "notes": [
             *_skipped(run),
+            *([] if run.keeps_texts else [_NOT_KEPT]),
             *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
             *_graded(run, scores),
+            *agreed(agreement),
             *_drawn(run),
             *unseen(own.outcome, len(records.clusters), len(np.unique(records.clusters))),
             *_limited(run, records),
@@ -376,6 +381,9 @@ def _values(run: Run, task: Task | None) -> Mapping[str, str]:
 
 def _changed(data: str | None) -> str:
     return "the task has changed" if data is None else f"the data at {data} have changed"
+
+
+_NOT_KEPT = "what the model replied isn't kept in this run, only its scores (--keep-harmful)"
 
 
 def _skipped(run: Run) -> list[str]:
