@@ -21,6 +21,7 @@ _STUDIES = [
     "factorial",
     "injection",
     "innate",
+    "jailbreak-defence",
     "joint",
     "mechanism",
     "steering",
