@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,7 @@ def everything(done: Run, out: Path) -> str:
     write_report(done, summary)
     (done.folder / "summary.json").write_text(json.dumps(summary))
     to_jsonl(done, done.folder / "records.jsonl", replace=True, dialogues=False)
-    with suppress(UserError):  # of dialogues that start over there is no such list
+    with pytest.raises(UserError, match="keeps no answers, so there are no dialogues"):
         to_jsonl(done, done.folder / "dialogues.jsonl", replace=True, dialogues=True)
     return texts_in(out)
 
@@ -212,6 +211,13 @@ def test_a_run_that_was_stopped_is_graded_as_one_that_was_not(tmp_path: Path) ->
     columns = ["example", "round", "outcome", "values", "key"]
     assert again.read(columns).equals(whole.read(columns))
     assert MARK not in texts_in(tmp_path / "runs")
+    assert grade(open_run(again.folder), scorer).read(columns).equals(whole.read(columns))
+    # killed after the scores were stored and before the records were: both are made again
+    (last,) = again.folder.glob("records/chunk-00001.*")
+    last.unlink()
+    assert (
+        run(spec, out=tmp_path / "runs", model=refuser()).read(columns).equals(whole.read(columns))
+    )
 
 
 def test_a_judge_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from selfcorrect.runs.concepts import told_of
 from selfcorrect.runs.executors import here, threads
 from selfcorrect.runs.executors.base import Executor, ExecutorSettings, Job, Setup
 from selfcorrect.runs.executors.worker import Worker
-from selfcorrect.runs.grade import Grader, graders_of, kept, looking
+from selfcorrect.runs.grade import Grader, graders_of, kept
 from selfcorrect.runs.header import RUN, Header, provenance, read_header
+from selfcorrect.runs.held import looking
 from selfcorrect.runs.identity import strategy_table
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import Piece, check_piece, gaps, pieces
@@ -270,10 +271,14 @@ def _fill(
             for name, piece, data in result.files:
                 note = json.dumps(result.note).encode()
                 by_name[name].store.put(piece.timing, note, replace=True)
+                store = by_name[name].store
+                if not ready.task.keeps_texts:  # first, as their scores can't be made again
+                    for grader in graders:
+                        grader.put_held(store, piece, data)
                 # last, so that a folder with all of its records has nothing unfinished
-                by_name[name].store.put(piece.name, data)
-                for grader in graders:
-                    _grade(grader, by_name[name].store, piece, name, counter)
+                store.put(piece.name, data)
+                for grader in graders if ready.task.keeps_texts else ():
+                    _grade(grader, store, piece, name, counter)
             counter.stored(result)
 
 
@@ -327,7 +332,7 @@ def _executor(
         return processes.executor(setup, settings.workers or 1)
     worker = Worker.open(setup, model, ready.opened)
     if graders and not ready.task.keeps_texts:
-        worker.look = looking(graders)
+        worker.look = looking([grader.look for grader in graders])
     counter.spent = worker.spent
     if threads.dialogues_at_a_time(worker.models):
         return nullcontext(

@@ -6,9 +6,9 @@ same command goes on from there.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -18,6 +18,7 @@ from selfcorrect import records, scorers
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs.graded_parts import part_bytes, plain, plainly, read_part
+from selfcorrect.runs.held import Arms, NotKeptError, not_kept
 from selfcorrect.runs.pieces import Piece, pieces, read_piece
 from selfcorrect.runs.prepare import Prepared
 from selfcorrect.runs.run import Run
@@ -39,41 +40,6 @@ EVERY = 2.0
 #: From an example's id to its question alone, and an answer that is as good as any; each ``None``
 #: where nobody knows it.
 Known = Callable[[str], tuple[str | None, str | None]]
-#: The records of arms, by the names of their folders.
-Arms = Mapping[str, Sequence[Mapping[str, Any]]]
-
-
-class NotKeptError(UserError):
-    """There are no texts to grade."""
-
-
-def not_kept(folder: object, scorer: str) -> str:
-    """Why a run can't be graded later, and what to do."""
-    return (
-        f"{folder} keeps no answers, only their scores, so {scorer} has nothing to grade: run it "
-        f"into another folder with --scorer {scorer}, which then grades each answer as it is "
-        "given, or with --keep-harmful, which stores the answers."
-    )
-
-
-def looking(graders: Sequence[Grader]) -> Callable[[Arms], None]:
-    """What grades records before their texts are withheld; may be called from many threads."""
-    lock = Lock()
-
-    def look(arms: Arms) -> None:
-        with lock:
-            for grader in graders:
-                try:
-                    grader.look(arms)
-                except UserError as error:
-                    said = str(error).rstrip(".")
-                    raise UserError(
-                        f"{said}; the answers that it was to grade aren't kept, so the same "
-                        "command asks for them again.",
-                        trace=error.trace,
-                    ) from error
-
-    return look
 
 
 def _nothing(_: str) -> tuple[None, None]:
@@ -119,16 +85,29 @@ class Grader:
         Raises:
             UserError: the records are damaged, or what the scorer gives can't be recorded.
         """
+        if not self.keeps_texts:
+            raise NotKeptError(not_kept(store.root, self.scorer.name))
         frame = read_piece(store, piece, self._wanted, version)
-        graded = (
-            self._graded(store, piece, frame) if self.keeps_texts else self._taken(store, frame)
-        )
-        self.note(store)
-        keys = frame.select("example", "round").iter_rows()
-        table = [_row(example, at, s) for (example, at), s in zip(keys, graded, strict=True)]
+        table = self._table(store, frame, self._graded(store, piece, frame))
         store.put(self.scores.piece(piece), scores_bytes(table))
         store.remove(self.scores.part(piece))
         return [{"round": row["round"], "outcome": row["value"]} for row in table]
+
+    def put_held(self, store: Store, piece: Piece, data: bytes) -> None:
+        """Store the scores that are held of a piece whose records, as a file, are about to be."""
+        frame = pl.read_parquet(io.BytesIO(data), columns=["example", "round"])
+        name = store.root.name
+        graded = [self._held.pop((name, *key)) for key in frame.iter_rows()]
+        scores = scores_bytes(self._table(store, frame, graded))
+        store.put(self.scores.piece(piece), scores, replace=True)
+
+    def _table(
+        self, store: Store, frame: pl.DataFrame, graded: Sequence[Score]
+    ) -> list[dict[str, Any]]:
+        """The rows of a piece of scores; what the scores are is noted first."""
+        self.note(store)
+        keys = frame.select("example", "round").iter_rows()
+        return [_row(example, at, s) for (example, at), s in zip(keys, graded, strict=True)]
 
     def look(self, arms: Arms) -> None:
         """Grade records whose texts are about to be withheld, by the names of their arms' folders;
@@ -166,14 +145,6 @@ class Grader:
         by_text = self._scored(store, piece, distinct)
         unread = Score(None, UNREAD)
         return [unread if r is None else by_text[_looked_at(r)] for r in rows]
-
-    def _taken(self, store: Store, frame: pl.DataFrame) -> list[Score]:
-        """The scores that are held of a piece's records; they are held no longer."""
-        name = store.root.name
-        keys = [(name, *key) for key in frame.select("example", "round").iter_rows()]
-        if any(key not in self._held for key in keys):
-            raise NotKeptError(not_kept(store.root, self.scorer.name))
-        return [self._held.pop(key) for key in keys]
 
     def _scored(
         self, store: Store, piece: Piece, rows: Mapping[Hashable, Answered]
