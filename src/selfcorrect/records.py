@@ -76,7 +76,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "text": pl.String,  # the answer: the assistant's message, prefill included
     "key": pl.String,  # what makes two answers the same; null if the answer couldn't be read
     "choice": pl.Int32,  # index into choices, where there are any
-    "problem": pl.String,  # why it was not read: empty, no option, several options, context…
+    "problem": pl.String,  # why it was not read: empty, no option, cut off, context…
     "cut": pl.Boolean,  # the reply was cut off at its longest length
     "outcome": pl.Float64,  # how good the answer is, as the task's outcome states
     "target": pl.Int32,
