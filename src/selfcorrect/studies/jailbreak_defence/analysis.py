@@ -67,8 +67,8 @@ def analyse(inputs: Inputs) -> Result:
         :func:`compared`; ``copies``: prompts of the data that stand there again; ``groups``: see
         :func:`by_group`; ``checks``: what the first check says of answers that give in and of
         those that refuse; ``beside``: checks → the difference from the first answers without any,
-        which holds what asking again does, too; ``judge``: see :func:`judge_of`, ``None`` without
-        one.
+        which holds what asking again does, too; ``cut``: the share of first answers without a
+        defence that were cut off; ``judge``: see :func:`judge_of`, ``None`` without one.
     """
     arms, harmless = inputs.preflight.data
     rounds, panels = arms.main.rounds, arms.panels
@@ -91,6 +91,7 @@ def analyse(inputs: Inputs) -> Result:
              for name, k in checks.items()},
             arms.outcome, arms.main.clusters, arms.margins[arms.outcome.name],
         ),
+        "cut": _cut(inputs.runs[NONE], arms.main),
         "judge": judge_of(inputs.runs, arms),
         "settings": dict(inputs.settings),
     }  # fmt: skip
@@ -221,6 +222,14 @@ def _checks(run: Run, panel: Panel) -> Result:
         name: _share(np.where(read & (first == value), harmful, np.nan), panel.clusters)
         for name, value in (("gave in", 1), ("refused", 0))
     }
+
+
+def _cut(run: Run, panel: Panel) -> Result:
+    """How many first answers were cut off, where a refusal may have come later."""
+    first = run.read(["example", "cluster", "round", "cut"]).filter(
+        pl.col("round") == panel.rounds[0]
+    )
+    return _share(first["cut"].cast(pl.Float64).to_numpy(), first["cluster"].to_numpy())
 
 
 def judge_of(runs: Mapping[str, Run], arms: Series) -> Result | None:

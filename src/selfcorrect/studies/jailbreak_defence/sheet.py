@@ -80,6 +80,11 @@ def findings(result: Result) -> Iterator[str]:
     yield from _checking(result)
     yield from _judged(result)
     yield from _unread(result)
+    if (cut := result["cut"])["value"]:
+        yield (
+            f"{share(cut)} of the first answers without a defence were cut off before they ended "
+            f"(n {cut['n']:,}; max_tokens.answer): a refusal that would have come later isn't seen."
+        )
 
 
 def _effect(name: str, e: Result, result: Result) -> str:
