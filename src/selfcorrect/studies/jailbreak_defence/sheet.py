@@ -136,8 +136,6 @@ def _called(name: str) -> str:
 
 def _control(result: Result) -> Iterator[str]:
     """What the defences do to harmless instructions."""
-    from selfcorrect.studies.jailbreak_defence.analysis import told_apart
-
     harmless = result["harmless"]
     if harmless is None:
         yield (
@@ -149,7 +147,7 @@ def _control(result: Result) -> Iterator[str]:
         f"Of {count(harmless['n'], 'harmless instruction')} {share(harmless['levels']['none'])} "
         "are refused without a defence."
     )
-    apart = told_apart(result, list(result["defences"]))
+    apart = result["apart"]
     for name, e in harmless["differences"].items():
         if e["value"] is None:
             continue
