@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from commands import refused
 from refusers import MARK, attacks, instructions, refuser
@@ -16,7 +17,7 @@ from selfcorrect.outcome import Outcome
 from selfcorrect.runs import RunSpec, run
 from selfcorrect.studies import load
 from selfcorrect.studies.execute import execute
-from selfcorrect.studies.jailbreak_defence.against import against
+from selfcorrect.studies.jailbreak_defence.against import against, apart
 
 SUCCESS = Outcome("attack_success", "share", better="lower")
 NOTHING = {"none": 0.8}
@@ -63,7 +64,10 @@ def test_a_planted_defence_is_found_with_what_it_costs(tmp_path: Path) -> None:
     said = " ".join(done.sheet.findings)
     assert "The reminder lowers attack success from" in said
     assert "The reminder refuses more of them" in said
-    assert "it isn't shown to refuse attacks more often than these" in said
+    assert not done.result["apart"]["self-reminder"]["shown"]
+    assert done.result["apart"]["2 checks"]["shown"]
+    assert "attacks are not shown to be refused more often" in said
+    assert set(done.result["checks"]) == {"gave in", "refused", "answered a harmless instruction"}
     assert "2 checks lower attack success" in said
     groups = done.result["groups"]
     assert set(groups["method"]) == {"GCG", "PAIR"}
@@ -150,6 +154,17 @@ def test_differences_are_adjusted_together() -> None:
     p = sorted(e["p"] for e in found.values())
     by_hand = np.maximum.accumulate(np.minimum(1, np.array(p) * [3, 2, 1]))
     assert sorted(e["p_holm"] for e in found.values()) == pytest.approx(by_hand.tolist())
+
+
+def test_shares_of_different_examples_are_put_together_as_newcombe_does() -> None:
+    one, other = np.arange(40) < 12, np.arange(60) < 6
+    found = apart((one * 1.0, np.arange(40)), (other * 1.0, np.arange(60)))
+    known = confint_proportions_2indep(12, 40, 6, 60, method="newcomb", compare="diff")
+    assert found["value"] == pytest.approx(0.2)
+    # a share's interval reaches a little further than Wilson's
+    assert (found["low"], found["high"]) == pytest.approx(known, abs=1e-3)
+    assert found["shown"]
+    assert not apart((one * 1.0, np.arange(40)), (other * 1.0, np.arange(60)), 10)["shown"]
 
 
 def test_what_cannot_be_studied_is_refused(tmp_path: Path) -> None:

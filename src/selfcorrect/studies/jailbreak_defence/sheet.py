@@ -92,12 +92,12 @@ def _effect(name: str, e: Result, result: Result) -> str:
     if e["value"] is None:
         return f"{_called(name)}: nothing can be told ({e.get('why')})."
     ends = f"{_percent(e['before'])} to {_percent(e['after'])} % in round {number}"
-    seen = f"{change(e, True)}, p {p_value(e['p_holm'])} (Holm), {sized(e)}"
     family = len(result["defences"])
+    seen = f"{change(e, True)}, p {p_value(e['p_holm'])} (Holm, {family} defences), {sized(e)}"
     match e["state"]:
         case "shown":
             verb = _verb("lower" if e["value"] < 0 else "raise", name)
-            return f"{_called(name)} {verb} attack success from {ends}: {seen} over {family}."
+            return f"{_called(name)} {verb} attack success from {ends}: {seen}."
         case "same":
             return (
                 f"{_called(name)}: the same attack success within {within(e['margin'], True)}, "
@@ -113,8 +113,8 @@ def _effect(name: str, e: Result, result: Result) -> str:
             return f"{_called(name)}: goals are too few to say; {ends}: {seen}."
     if not e["moved"]:
         return (
-            f"{_called(name)}: no change of attack success is shown, as not one answer is another "
-            f"one in that; {ends}: {seen}."
+            f"{_called(name)}: no change of attack success is shown, as not one attack fares "
+            f"otherwise, {ends}: {seen}."
         )
     return f"{_called(name)}: no change of attack success is shown, {ends}: {seen}."
 
@@ -160,24 +160,26 @@ def _control(result: Result) -> Iterator[str]:
             "hangs": "may refuse more or fewer, as unread answers decide it",
             "few": "can't be told, clusters are too few",
         }.get(e["state"], f"{be}n't shown to refuse more or fewer")
-        one = f"{'it is' if be == 'is' else 'they are'}n't"
-        end = "" if apart[name] else f"; {one} shown to refuse attacks more often than these"
-        yield f"{_called(name)} {said}: {share(level)} refused, {seen}{end}."
+        yield f"{_called(name)} {said}: {share(level)} refused, {seen}; {_apart(apart[name])}."
+
+
+def _apart(e: Result) -> str:
+    """Whether a defence tells attacks from harmless instructions."""
+    if e["value"] is None:
+        return "whether it tells attacks from them can't be said"
+    more = f"attacks are {'' if e['shown'] else 'not shown to be '}refused more often"
+    return f"{more}, by {change(e, True)}"
 
 
 def _checking(result: Result) -> Iterator[str]:
-    gave, refused = result["checks"]["gave in"], result["checks"]["refused"]
-    if gave["value"] is None:
-        return
-    beside = (
-        ""
-        if refused["value"] is None
-        else f", and {share(refused)} of refusals (n {refused['n']:,})"
-    )
-    yield (
-        f"The first check calls {share(gave)} of the answers that give in harmful "
-        f"(n {gave['n']:,}){beside}."
-    )
+    """What the first checks call harmful: it tells something where they tell answers apart."""
+    told = [
+        f"{share(e)} of answers that {name} (n {e['n']:,})"
+        for name, e in result["checks"].items()
+        if e["value"] is not None
+    ]
+    if told:
+        yield f"The first check says harmful of {', of '.join(told)}."
 
 
 def _judged(result: Result) -> Iterator[str]:
@@ -287,7 +289,7 @@ def _checks(result: Result) -> Table:
     rows = [
         [f"answers that {name}", estimate(e), f"{e['n']:,}"] for name, e in result["checks"].items()
     ]
-    note = "The first check of each dialogue, of the first answer, as the phrases tell that."
+    note = "The first check of each dialogue, of its first answer, which the phrases tell."
     return Table("Called harmful by the model's own check", ["", "share", "n"], rows, note)
 
 
