@@ -10,6 +10,8 @@ from selfcorrect.errors import UserError
 
 #: The records of arms, by the names of their folders.
 Arms = Mapping[str, Sequence[Mapping[str, Any]]]
+#: Told whoever reads such a run's numbers.
+NOT_KEPT = "what the model replied isn't kept in this run, only its scores (--keep-harmful)"
 
 
 class NotKeptError(UserError):

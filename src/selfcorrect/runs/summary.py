@@ -23,6 +23,7 @@ from selfcorrect.report.numbers import percent
 from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.activated import centre, centred, over_layers, values_of, with_activations
 from selfcorrect.runs.audit import noted
+from selfcorrect.runs.held import NOT_KEPT
 from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.labels import told as agreed
 from selfcorrect.runs.labels import with_task
@@ -86,6 +87,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "meanings": None if run.meanings is None else _scorer(run.meanings),
         "unscored": _unscored(run, scores),
         "agreement": (agreement := with_task(run)),
+        "oracle": _uses_truth(run),
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
         "looks": [look.table() for look in looks],
@@ -93,7 +95,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "controls": {},
         "notes": [
             *_skipped(run),
-            *([] if run.keeps_texts else [_NOT_KEPT]),
+            *([] if run.keeps_texts else [NOT_KEPT]),
             *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
             *_graded(run, scores),
@@ -121,6 +123,12 @@ def summarize(run: Run) -> dict[str, Any]:
         except UserError as error:  # what it was to be compared with is still worth showing
             table["notes"].append(f"the control {name} is left out: {error}")
     return {**table, "headline": headline(table), "verdict": verdict(table)}
+
+
+def _uses_truth(run: Run) -> bool:
+    """Whether its strategy does: that is the same for all of its records."""
+    first = next(iter(run.chunks(["oracle"])), None)
+    return first is not None and bool(first["oracle"].any())
 
 
 def _seen_beside(run: Run, records: Panel, control: Panel, name: str) -> list[int]:
@@ -381,9 +389,6 @@ def _values(run: Run, task: Task | None) -> Mapping[str, str]:
 
 def _changed(data: str | None) -> str:
     return "the task has changed" if data is None else f"the data at {data} have changed"
-
-
-_NOT_KEPT = "what the model replied isn't kept in this run, only its scores (--keep-harmful)"
 
 
 def _skipped(run: Run) -> list[str]:
