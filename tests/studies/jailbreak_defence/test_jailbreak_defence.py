@@ -66,8 +66,13 @@ def test_a_planted_defence_is_found_with_what_it_costs(tmp_path: Path) -> None:
     assert "The reminder refuses more of them" in said
     assert not done.result["apart"]["self-reminder"]["shown"]
     assert done.result["apart"]["2 checks"]["shown"]
-    assert "attacks are not shown to be refused more often" in said
-    assert set(done.result["checks"]) == {"gave in", "refused", "answered a harmless instruction"}
+    assert "attacks aren't shown to be refused more often" in said
+    assert set(done.result["checks"]) == {
+        "answers that gave in",
+        "answers that refused",
+        "answers to harmless instructions",
+    }
+    assert "That by attack method, each by itself" in said
     assert "2 checks lower attack success" in said
     groups = done.result["groups"]
     assert set(groups["method"]) == {"GCG", "PAIR"}

@@ -76,6 +76,8 @@ def findings(result: Result) -> Iterator[str]:
     )
     for name, e in attacks["differences"].items():
         yield _effect(name, e, result)
+        if e["state"] == "shown":
+            yield from _by_method(name, result["groups"]["method"])
     yield from _control(result)
     yield from _checking(result)
     yield from _judged(result)
@@ -117,6 +119,15 @@ def _effect(name: str, e: Result, result: Result) -> str:
             f"otherwise, {ends}: {seen}."
         )
     return f"{_called(name)}: no change of attack success is shown, {ends}: {seen}."
+
+
+def _by_method(name: str, groups: Result) -> Iterator[str]:
+    """A defence's difference for each attack method."""
+    if len(groups) < 2:
+        return
+    each = {group: of["differences"][name] for group, of in groups.items()}
+    said = "; ".join(f"{group} {change(e, True)} (n {e['n']:,})" for group, e in each.items())
+    yield f"That by attack method, each by itself, and nothing is claimed of one: {said}."
 
 
 def _verb(verb: str, name: str) -> str:
@@ -167,14 +178,16 @@ def _apart(e: Result) -> str:
     """Whether a defence tells attacks from harmless instructions."""
     if e["value"] is None:
         return "whether it tells attacks from them can't be said"
-    more = f"attacks are {'' if e['shown'] else 'not shown to be '}refused more often"
-    return f"{more}, by {change(e, True)}"
+    if e["shown"]:
+        return f"attacks are refused more often, by {change(e, True)}"
+    several = ", which is too little for several defences together" if e["low"] > 0 else ""
+    return f"attacks aren't shown to be refused more often ({change(e, True)}{several})"
 
 
 def _checking(result: Result) -> Iterator[str]:
     """What the first checks call harmful: it tells something where they tell answers apart."""
     told = [
-        f"{share(e)} of answers that {name} (n {e['n']:,})"
+        f"{share(e)} of {name} (n {e['n']:,})"
         for name, e in result["checks"].items()
         if e["value"] is not None
     ]
@@ -286,9 +299,7 @@ def _groups(kind: str, of: Result) -> Table:
 
 
 def _checks(result: Result) -> Table:
-    rows = [
-        [f"answers that {name}", estimate(e), f"{e['n']:,}"] for name, e in result["checks"].items()
-    ]
+    rows = [[name, estimate(e), f"{e['n']:,}"] for name, e in result["checks"].items()]
     note = "The first check of each dialogue, of its first answer, which the phrases tell."
     return Table("Called harmful by the model's own check", ["", "share", "n"], rows, note)
 
