@@ -22,6 +22,7 @@ _STUDIES = [
     "factorial",
     "injection",
     "innate",
+    "jailbreak-defence",
     "joint",
     "mechanism",
     "role",

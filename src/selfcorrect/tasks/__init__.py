@@ -43,6 +43,8 @@ _TASKS = {
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
     "distinguish": "Is it known which is better? Asked of the dialogues of another run.",
     "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
+    "jailbreak": "Attack prompts from published artefact files: does the model give in?",
+    "over-refusal": "Harmless instructions, from JSONL or CSV with labels: is one refused?",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "planted-mixture": "Questions in a small language, for the transformer planted:mixture.",
     "planted-scores": "Plans to be given a number in free text, for models with known numbers.",
