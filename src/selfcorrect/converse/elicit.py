@@ -23,10 +23,12 @@ from selfcorrect.models.base import Conversation, Reply, Request
 from selfcorrect.models.function import Function
 from selfcorrect.strategies import Step
 from selfcorrect.strategies.base import Replaced
-from selfcorrect.tasks.base import Answer
+from selfcorrect.tasks.base import Answer, cut_off
 
 #: In place of a sample's number: whether a reply is replaced is drawn from a seed of its own.
 _DRAWS = -2
+#: Stands in the place of feedback that came back empty.
+NOTHING = "(none)"
 
 
 def elicit(
@@ -79,20 +81,20 @@ def elicit(
         else:
             dialogue.steps.append(reply_step(kind, speaker.name, text, prefill, reply, shown=shown))
         dialogue.notes += told(reply)
-        if kind == "feedback" and not text.strip() and not failed:
+        nothing = kind == "feedback" and not text.strip() and not failed
+        if nothing:
             dialogue.notes.append(NO_FEEDBACK)
         if step.source is not None and speaker is setting.model:
             dialogue.notes.append(OWN_MODEL)
         if step.steer is not None:
             dialogue.notes.append(steered_note(step.steer))
-        dialogue.replies[kind] = reply.text if step.choices else text
+        dialogue.replies[kind] = reply.text if step.choices else NOTHING if nothing else text
         if reply.finish == "context" or reply.finish == "overflow":
             dialogue.fail(reply.finish)
         elif kind == "answer":
             # A step's own choices aren't the example's options: nothing is known of those.
             options = () if step.choices else reply.options
-            answer = setting.task.read(dialogue.example, text)
-            dialogue.take(replace(answer, cut=reply.finish == "length"), options)
+            dialogue.take(_answer(dialogue, text, reply, setting), options)
             if setting.recorder is not None and request.states:
                 dialogue.activations = setting.recorder.of(reply.states)
             if plainly:
@@ -271,14 +273,19 @@ def _sample(
         failed = next((reply for reply in mine if reply.finish == "overflow"), None)
         taken = failed or mine[0]
         if step.take == "majority" and failed is None:
-            texts = [request.prefill + reply.text for reply in mine]
-            answers = [setting.task.read(dialogue.example, text) for text in texts]
+            texts = [(request.prefill + reply.text, reply) for reply in mine]
+            answers = [_answer(dialogue, text, reply, setting) for text, reply in texts]
             taken = mine[elected(answers)]
         replies[i] = _with_all_costs(taken, mine)
         if taken.finish not in ("context", "overflow"):
             messages[i] = message("assistant", request.prefill + taken.text)
     conversation.say(messages)
     return replies
+
+
+def _answer(dialogue: Dialogue, text: str, reply: Reply, setting: Setting) -> Answer:
+    answer = setting.task.read(dialogue.example, text)
+    return cut_off(answer) if reply.finish == "length" else replace(answer, cut=False)
 
 
 def elected(answers: Sequence[Answer]) -> int:
