@@ -83,6 +83,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "samples": spec["samples"],
         "meanings": None if run.meanings is None else _scorer(run.meanings),
         "unscored": _unscored(run, scores),
+        "oracle": _uses_truth(run),
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
         "looks": [look.table() for look in looks],
@@ -116,6 +117,12 @@ def summarize(run: Run) -> dict[str, Any]:
         except UserError as error:  # what it was to be compared with is still worth showing
             table["notes"].append(f"the control {name} is left out: {error}")
     return {**table, "headline": headline(table), "verdict": verdict(table)}
+
+
+def _uses_truth(run: Run) -> bool:
+    """Whether its strategy does: that is the same for all of its records."""
+    first = next(iter(run.chunks(["oracle"])), None)
+    return first is not None and bool(first["oracle"].any())
 
 
 def _seen_beside(run: Run, records: Panel, control: Panel, name: str) -> list[int]:

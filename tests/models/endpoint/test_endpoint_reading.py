@@ -32,13 +32,12 @@ TRANSCRIPT = st.lists(st.builds(message, ROLES, TEXT), max_size=8)
 @pytest.mark.parametrize(
     ("url", "read", "place"),
     [
-        (None, "https://api.openai.com:443/v1", "api.openai.com:443"),
         ("http://localhost:8000/v1/", "http://localhost:8000/v1", "localhost:8000"),
         ("https://gateway.example/a/v1", "https://gateway.example:443/a/v1", "gateway.example:443"),
         ("http://[::1]:80", "http://[::1]:80", "[::1]:80"),
     ],
 )
-def test_an_address_is_read(url: str | None, read: str, place: str) -> None:
+def test_an_address_is_read(url: str, read: str, place: str) -> None:
     assert (address(url).url, address(url).place) == (read, place)
 
 
@@ -57,9 +56,6 @@ def test_an_address_is_read(url: str | None, read: str, place: str) -> None:
     ],
 )
 def test_an_address_with_more_or_less_in_it_is_refused_and_not_shown(url: str) -> None:
-    if not url:
-        assert address(url) == address(None)
-        return
     with pytest.raises(UserError) as refused:
         address(url)
     assert KEY not in str(refused.value)
@@ -291,3 +287,11 @@ def test_bad_arguments_are_told() -> None:
     with pytest.raises(UserError, match="below 0"):
         Budget(tokens=-1)
     assert random.Random(0).random() < 1
+
+
+def test_without_an_address_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    with pytest.raises(UserError, match="address of openai:x isn't known, so nothing is sent"):
+        load("openai:x")
+    with pytest.raises(UserError, match="not an http address"):
+        load("openai:x", "")
