@@ -23,9 +23,11 @@ _STUDIES = [
     "innate",
     "joint",
     "mechanism",
+    "self-distinguish",
     "steering",
     "train",
     "transitions",
+    "weak-evidence",
     "wording",
 ]
 

@@ -6,7 +6,7 @@ Decided from round 1 and from whether anything moves, never from what a study is
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,8 @@ from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER, Design, MeanDesign, design_of, n_for_difference
 from selfcorrect.measures.rounds import LOW_MASS
 from selfcorrect.report.numbers import interval, percent, short
+from selfcorrect.runs.looks import look_at
+from selfcorrect.runs.store import Store
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series
 
@@ -85,8 +87,20 @@ def told(series: Series, needs: Collection[str], inputs: Inputs) -> Preflight:
         "n": len(series.main.examples),
         "clusters": len(np.unique(series.main.clusters)),
         "left_out": series.left_out,
+        "looks": list(_looks(series, inputs)) if able else [],
     }
-    return Preflight(able, whole, series)
+    return Preflight(able, whole, replace(series, looks=whole["looks"]))
+
+
+def _looks(series: Series, inputs: Inputs) -> Sequence[int]:
+    """How many examples there were whenever the study was made, this time among them; noted in the
+    folder of its first run."""
+    if not inputs.study:
+        return [len(series.main.examples)]
+    folder = next(iter(inputs.runs.values())).folder
+    return [
+        look.n for look in look_at(Store(folder), series.main.clusters, f"study {inputs.study}")
+    ]
 
 
 def unable(found: Preflight, why: str) -> Preflight:

@@ -40,6 +40,7 @@ _TASKS = {
     "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
     "commongen": "Sentences that must hold given words (arXiv 1911.03705): the share of them.",
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
+    "distinguish": "Is it known which is better? Asked of the dialogues of another run.",
     "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "planted-mixture": "Questions in a small language, for the transformer planted:mixture.",
