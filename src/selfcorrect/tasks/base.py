@@ -151,6 +151,9 @@ class Task(Protocol):
     #: by what answers say the same where nobody names it: ``key``, where equal keys are all that
     #: does; ``text``, where other words may. A task from outside need not state it: ``key``
     meanings: str
+    #: whether what models reply is recorded; where not, records have its scores only. A task from
+    #: outside need not state it: it is
+    keeps_texts: bool
     #: changes when any example, target or wording does, whatever the limit of a run
     fingerprint: str
 
