@@ -231,7 +231,8 @@ def _guessed(label: Floats, task: str) -> Floats:
     if task == "bbq":
         return np.full(len(label), 0.5)
     same = (label == _SAME).astype(np.float64)
-    return same if len(same) and same.mean() >= 1 / 3 else 0.5 * (1 - same)
+    often = len(same) > 0 and float(same.mean()) >= 1 / 3
+    return np.asarray(same if often else 0.5 * (1 - same), dtype=np.float64)
 
 
 def _minus(one: Floats, other: Floats, clusters: NDArray[Any]) -> Scaled:
