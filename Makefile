@@ -39,6 +39,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.long
 	$(BIN)/python -m benchmarks.long_step
 	$(BIN)/python -m benchmarks.samples
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.arms
 
 bench-peers: setup
 	$(BIN)/python -m benchmarks.peers --data $(DATA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import selfcorrect as sc
+from selfcorrect.cli import app
 from selfcorrect.cli.shared import MEASURE, RUN
 from selfcorrect.models import planted
 
@@ -122,6 +125,28 @@ def test_in_a_notebook_a_run_shows_the_first_screen(tmp_path: Path) -> None:
     assert escape(verdict)[:40] in unescape(shown)
     both = run._repr_mimebundle_()
     assert both == {"text/html": shown, "text/plain": f"{run!r}\n{verdict}"}
+
+
+def test_advice_is_what_the_command_prints_and_shows_itself(tmp_path: Path) -> None:
+    model = "planted:chain?accuracy=0.4,cl=0.98,cs=0.6"
+    run = sc.run(model, "planted", rounds=2, limit=60, out=tmp_path, progress=False)
+    told = sc.advise([run])
+    printed = CliRunner().invoke(app, ["advise", str(run.folder), "--json"]).stdout
+    assert json.loads(printed) == json.loads(json.dumps(told)) == told
+    assert (told["word"], told["arm"]) == ("do", "repeat")
+    assert repr(told).splitlines() == told["said"]
+    shown = told._repr_html_()
+    assert shown.startswith("<iframe ")
+    assert escape(told["said"][0])[:40] in unescape(shown)
+    name = run.folder.name
+    assert sc.advise([name, "planted-repeat"], out=tmp_path)["word"] == "do"
+    with pytest.raises(sc.UserError, match="advise takes a list of runs"):
+        sc.advise(name, out=tmp_path)
+    with pytest.raises(sc.UserError, match="is no run"):
+        sc.advise([5], out=tmp_path)  # type: ignore[list-item]
+    alone = sc.run(model, "planted", rounds=2, limit=9, out=tmp_path / "alone", controls=False)
+    with pytest.raises(sc.UserError, match="is alone"):
+        sc.advise([alone])
 
 
 def test_the_report_is_a_file_in_the_folder(tmp_path: Path) -> None:

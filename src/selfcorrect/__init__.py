@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect import concepts
-from selfcorrect.arguments import nothing_beside_a_spec, served
+from selfcorrect.arguments import nothing_beside_a_spec, served, several
 from selfcorrect.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,20 +25,14 @@ if TYPE_CHECKING:
     from selfcorrect.models.base import Model
     from selfcorrect.models.function import Advise
     from selfcorrect.runs import Run, RunSpec
+    from selfcorrect.runs.advised import Advice
     from selfcorrect.tasks import Task
 
 __version__ = "0.1.0"
 __all__ = [
-    "UserError",
-    "check_task",
-    "compare",
-    "concepts",
-    "measure",
-    "open_run",
-    "read_spec",
-    "run",
-    "run_many",
-]
+    "UserError", "advise", "check_task", "compare", "concepts", "measure", "open_run", "read_spec",
+    "run", "run_many",
+]  # fmt: skip
 
 
 @nothing_beside_a_spec
@@ -323,14 +317,9 @@ def check_task(
     """
     from selfcorrect import checking
 
-    return checking.check_task(
-        task,
-        data=None if data is None else str(data),
-        categories=categories,
-        task_options=task_options,
-        seed=seed,
-        skip_bad=skip_bad,
-    )
+    where = None if data is None else str(data)
+    return checking.check_task(task, data=where, categories=categories, task_options=task_options,
+                               seed=seed, skip_bad=skip_bad)  # fmt: skip
 
 
 def compare(
@@ -360,13 +349,30 @@ def compare(
     """
     from selfcorrect.runs import compare as comparing
 
-    if isinstance(runs, str) or not isinstance(runs, Sequence):
-        raise UserError(f"compare takes a list of runs, not {runs!r:.60}.")
-    found, against = comparing.chosen(runs, reference, scorer, Path(out))
+    found, against = comparing.chosen(several("compare", runs), reference, scorer, Path(out))
     table = comparing.compare(found, against)
     if page is not None:
         comparing.page_of(table, Path(page))
     return table
+
+
+def advise(
+    runs: Sequence[Run | str | Path], *, scorer: str = "", out: str | Path = "runs"
+) -> Advice:
+    """Say whether more than one round is worth it, by runs at hand: do, don't, or not shown.
+
+    What ``selfcorrect advise`` does; the result is the dictionary that it prints with ``--json``,
+    and shows itself as its sentences, in a notebook with its table.
+
+    Args:
+        runs, scorer, out: as in :func:`compare`; of one run alone its controls are taken along.
+
+    Raises:
+        UserError: as :func:`compare`; there is one run and none of its controls.
+    """
+    from selfcorrect.runs.advised import advised
+
+    return advised(several("advise", runs), scorer, Path(out))
 
 
 def open_run(folder: str | Path) -> Run:
@@ -380,10 +386,7 @@ def open_run(folder: str | Path) -> Run:
     return open_run(folder)
 
 
-def read_spec(
-    path: str | Path | None = None,
-    overrides: Sequence[str] = (),
-) -> RunSpec:
+def read_spec(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunSpec:
     """Read a spec from a TOML file, then apply overrides such as ``model.dtype=float32``.
 
     Raises:

@@ -53,3 +53,14 @@ def served(
         "budget_money": budget_money,
     }
     return {key: value for key, value in given.items() if value is not None}
+
+
+def several(function: str, runs: Sequence[_R]) -> Sequence[_R]:
+    """The runs that a function was given.
+
+    Raises:
+        UserError: they are no list.
+    """
+    if isinstance(runs, str) or not isinstance(runs, Sequence):
+        raise UserError(f"{function} takes a list of runs, not {runs!r:.60}.")
+    return runs

@@ -76,7 +76,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "text": pl.String,  # the answer: the assistant's message, prefill included
     "key": pl.String,  # what makes two answers the same; null if the answer couldn't be read
     "choice": pl.Int32,  # index into choices, where there are any
-    "problem": pl.String,  # why it was not read: empty, no option, several options, context…
+    "problem": pl.String,  # why it was not read: empty, no option, cut off, context…
     "cut": pl.Boolean,  # the reply was cut off at its longest length
     "outcome": pl.Float64,  # how good the answer is, as the task's outcome states
     "target": pl.Int32,
@@ -95,6 +95,8 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "drafted": pl.Int32,
     "oracle": pl.Boolean,
     "leak": pl.Boolean,  # feedback told the answer; null: there was none, or nobody can say
+    "names_answer": pl.Boolean,  # it named an answer, right or wrong; null likewise
+    "named": pl.List(pl.Int32),  # the options that it named; null: no feedback, or no options
     "notes": pl.List(NOTE),
     "values": pl.List(pl.Struct({"name": pl.String, "value": pl.Float64})),  # the task's numbers
     "samples": pl.List(SAMPLE),
@@ -122,7 +124,10 @@ MEANINGS: dict[str, pl.DataType | type[pl.DataType]] = {
 #: Columns that records of this version lack where they were written before there were samples,
 #: concepts, or feedback from outside the dialogue.
 LATER = frozenset(
-    {"samples", "likelihood", "agreement", "p_true", "sampled", "activations", "leak"}
+    {
+        *("samples", "likelihood", "agreement", "p_true", "sampled", "activations"),
+        *("leak", "names_answer", "named"),
+    }
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import cycle
 from typing import Any
 
 import polars as pl
@@ -27,9 +28,12 @@ class _Scripted:
     name, fingerprint, dtype, device, context = "scripted", "0", "float32", "cpu", 1 << 20
 
     def __init__(
-        self, say: Callable[[list[Message], int], str], prefer: Callable[..., str]
+        self,
+        say: Callable[[list[Message], int], str],
+        prefer: Callable[..., str],
+        longest: int = 1 << 20,
     ) -> None:
-        self.say, self.prefer = say, prefer
+        self.say, self.prefer, self.longest = say, prefer, longest
 
     def count(self, text: str) -> int:
         return len(text)
@@ -55,7 +59,9 @@ class _ScriptedConversation:
             text = self.model.say(mine, request.seed)
             mine.append(message("assistant", request.prefill + text))
             options = tuple(Likelihood(-1.0 - k, 1) for k, _ in enumerate(request.options))
-            replies.append(Reply(text, "stop", generated=1, encoded=2, options=options))
+            finish = "length" if len(text) > self.model.longest else "stop"
+            text = text[: self.model.longest]
+            replies.append(Reply(text, finish, generated=1, encoded=2, options=options))
         return replies
 
     def likelihoods(self, texts: Sequence[Sequence[str] | None]) -> list[list[Likelihood] | None]:
@@ -376,3 +382,19 @@ def test_planted_chain_through_the_loop(task: Any) -> None:
         assert (table["option_p"].list.len() == 3).all()
     messages = transcript(frame(records["intrinsic"]).filter(pl.col("example") == "2"))
     assert [m.role for m in messages] == ["user", "assistant"] * 3
+
+
+def test_a_number_that_a_cut_reply_ends_with_is_not_its_answer_and_has_no_vote() -> None:
+    task = tasks.make("reasoning")
+    texts = ["So far 3 + 4 = 7, and 7 * 20 = 140", "So far 3 + 4 = 7, and 7 * 20 = 140", "It is 7."]
+    voted = FIRST + 'samples = 3\ntake = "majority"\ntemperature = 1.0\n' + REVIEW
+    following = cycle(texts)
+
+    once = _run(
+        _Scripted(lambda *_: texts[0], lambda _: "", 20), task, FIRST + REVIEW, rounds=1, n=1
+    )[0]
+    assert (once["key"], once["problem"], once["cut"]) == (None, "cut off", True)
+    majority = _run(
+        _Scripted(lambda *_: next(following), lambda _: "", 20), task, voted, rounds=1, n=1
+    )[0]
+    assert (majority["key"], majority["problem"], majority["cut"]) == ("7", None, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,9 @@ def test_leaks_are_in_the_record_the_summary_and_the_page(tmp_path: Path) -> Non
     asked = {e.id: task.ask(e)["question"] for e in task.examples()}
     for row in run.records.iter_rows(named=True):
         want = None if row["round"] == 1 else told[asked[row["example"]]]
-        assert row["leak"] is want
+        assert row["leak"] is row["names_answer"] is want
+        letters = {True: ["abc".index(key[asked[row["example"]]])], False: [], None: None}
+        assert row["named"] == letters[want]
     summary = run.summary()
     json.dumps(summary, allow_nan=False)
     rows = summary["rounds"]
@@ -64,8 +67,31 @@ def test_leaks_are_in_the_record_the_summary_and_the_page(tmp_path: Path) -> Non
         if row["round"] > 1:
             assert row["leak_free"]["value"] == pytest.approx(mine.mean())
     page = run.report().read_text("utf-8")
-    assert "without leaks" in page
+    assert "no answer named" in page
     assert "Feedback that told the answer (leaks): 6 of 12 in round 2" in page
+
+
+def test_feedback_that_repeats_the_response_makes_no_gain(tmp_path: Path) -> None:
+    """On a chain that stands still, whatever is said, half of the questions get back what was
+    answered: without the leaks they seem to gain, and where no answer is named they don't."""
+
+    def advise(question: str, response: str) -> str:
+        return response if zlib.crc32(question.encode()) % 2 else "Look once more."
+
+    model = "planted:chain?accuracy=0.5,stay=0,cl=0.6,cs=0.4"
+    run = _run(
+        tmp_path, advise, model=model, limit=800, task={"name": "planted", "options": {"n": 800}}
+    )
+    records = run.records.sort("example", "round")
+    first, last = (records.filter(pl.col("round") == n)["outcome"].to_numpy() for n in (1, 3))
+    gains = {}
+    for column in ("leak", "names_answer"):
+        some = records.group_by("example", maintain_order=True).agg(pl.col(column).any())[column]
+        gains[column] = (last - first)[~some.to_numpy()].mean()
+    e = run.summary()["rounds"][-1]["leak_free_gain"]
+    assert e["value"] == pytest.approx(gains["names_answer"])
+    assert e["low"] < 0 < e["high"]
+    assert gains["leak"] > e["high"]
 
 
 class Secretive:

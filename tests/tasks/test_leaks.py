@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from selfcorrect import tasks
 from selfcorrect.tasks.base import Answer, Example
-from selfcorrect.tasks.leaks import copies, leaks, names_option
+from selfcorrect.tasks.leaks import copies, leaks, named, names_answer, names_option, told
 
 CHOICES = ("The cook with two hands", "Can't be determined", "The cook")
 LABELS = ("a", "b", "c")
@@ -41,10 +41,11 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize(("said", "named"), SAID)
-def test_an_option_is_named_by_its_letter_or_its_text(said: str, named: str) -> None:
+@pytest.mark.parametrize(("said", "options"), SAID)
+def test_an_option_is_named_by_its_letter_or_its_text(said: str, options: str) -> None:
     found = "".join(x for k, x in enumerate(LABELS) if names_option(said, k, CHOICES, LABELS))
-    assert found == named
+    assert found == options
+    assert named(said, CHOICES, LABELS) == [LABELS.index(x) for x in options]
 
 
 @given(st.text(max_size=40), st.text(max_size=40), st.sampled_from(range(3)))
@@ -80,6 +81,26 @@ def test_where_nobody_knows_the_right_option_nobody_knows_of_leaks() -> None:
     example = Example("x", {"question": "?"}, ("yes", "no"), "x")
     task = Lettered("mine", [Item(example, None)], wording=CORRECT)
     assert leaks(task, example, "(a)", Answer("(a)"), None) is None
+    assert names_answer(task, example, "(a)", Answer("(a)")) is True
+    assert names_answer(task, example, "Think again.", Answer("(a)")) is False
+
+
+def test_an_answer_is_named_whether_it_is_right_or_not() -> None:
+    task = tasks.make("sample")
+    for example in task.examples()[:16]:
+        target = task.grade([(example, Answer(""))])[0].target
+        found = [told(task, example, [f"({x})"], Answer(""), target) for x in "abc"]
+        assert [each.leak for each in found] == [k == target for k in range(3)]
+        assert [each.names_answer for each in found] == [True] * 3
+        assert [each.named for each in found] == [[0], [1], [2]]
+        both = told(task, example, ["Choose (c)!", "Think again.", "(a)"], Answer(""), target)
+        assert both.named == [0, 2]
+        # an answer that nobody can read is one that feedback may repeat
+        unread = Answer("", before="It may well be any of them")
+        repeated = ["You say that it may well be any of them. Why?"]
+        assert told(task, example, repeated, unread, target).names_answer is True
+        assert told(task, example, repeated, Answer(""), target).names_answer is False
+        assert told(task, example, [], Answer(""), target).named is None
 
 
 def test_a_number_is_told_unless_the_question_has_it() -> None:
@@ -95,6 +116,11 @@ def test_a_number_is_told_unless_the_question_has_it() -> None:
         (example.fields["question"], False),
     ):
         assert leaks(task, example, said, Answer("7"), None) is found, said
+        # another number is an answer, too
+        assert names_answer(task, example, said, Answer("7")) is (found or f"{key}7" in said), said
+    steps = "1. Read it again.\n2. Add the parts."
+    assert names_answer(task, example, steps, Answer("7")) is False
+    assert names_answer(task, example, f"{steps}\n3. Write {key}7.", Answer("7")) is True
 
 
 QUESTION = "Continue this text. It begins:\n\nThe bins stood in front of her door again"
@@ -122,3 +148,6 @@ def test_a_text_task_takes_the_answer_that_followed() -> None:
     assert leaks(task, example, "Be kinder to the neighbour.", after, None) is False
     before = Answer(after.text, before=after.text)
     assert leaks(task, example, said, before, None) is False
+    for answer in (after, before):
+        found = leaks(task, example, said, answer, None)
+        assert names_answer(task, example, said, answer) is found

@@ -134,7 +134,8 @@ def test_a_number_has_one_key_however_it_is_written(
     ],
 )
 def test_numbers(text: str, key: str | None, problem: str | None) -> None:
-    assert last_number(EXAMPLE, text) == Answer(text, key, problem=problem)
+    answer = last_number(EXAMPLE, text)
+    assert (answer.text, answer.key, answer.problem) == (text, key, problem)
 
 
 # -- grades ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfcorrect.tasks.base import Answer, Example
+from selfcorrect.tasks.base import Example, cut_off
 from selfcorrect.tasks.free import final_number, last_number, only_number, stated
 from selfcorrect.tasks.free.numbers import canonical, numbers, plain
 
@@ -174,7 +174,8 @@ def test_fractions_are_exact(over: int, under: int) -> None:
 )
 def test_ways_of_writing(text: str, key: str | None) -> None:
     problem = None if key else "no number"
-    assert last_number(EXAMPLE, text) == Answer(text, key, problem=problem)
+    answer = last_number(EXAMPLE, text)
+    assert (answer.text, answer.key, answer.problem) == (text, key, problem)
 
 
 @pytest.mark.parametrize(
@@ -223,3 +224,27 @@ def test_no_text_takes_long(text: str) -> None:
     answer = final_number(EXAMPLE, text)
     assert time.process_time() - start < 1
     assert len(answer.key or "") < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "cut"),
+    [
+        ("First 3 + 4 = 7. Then 7 * 20 = 1", "1", None),  # a step on the way, half of a number
+        ("The answer is 12", "12", None),  # or 120
+        ("The answer is 12.", "12", "12"),
+        ("#### 12\nTo see whether 12 is right, look at", "12", "12"),
+        ("The answer is 12. To check: 3 * 4 = 12", "12", None),  # refuses too much rather than lie
+        ("No number", None, None),
+    ],
+)
+def test_of_a_reply_that_was_cut_only_what_more_text_cannot_change_counts(
+    text: str, whole: str | None, cut: str | None
+) -> None:
+    answer = final_number(EXAMPLE, text)
+    assert answer.key == whole
+    found = cut_off(answer)
+    assert found.key == cut
+    assert found.cut
+    assert found.problem == {(True, True): "cut off", (False, True): "no number"}.get(
+        (whole is not None, cut is None)
+    )

@@ -229,9 +229,9 @@ def advise(
     The arm, its gain over one round and over a majority of samples, whom it hurts, what 1,000
     requests cost, how many rounds, and what isn't known. Of one run its controls are taken along.
     """
-    from selfcorrect.cli.advise import advised
+    from selfcorrect.cli.advise import advise as told
 
-    advised(runs, scorer, out, as_json=as_json)
+    told(runs, scorer, out, as_json=as_json)
 
 
 @app.command()

@@ -12,15 +12,12 @@ from rich.console import Console
 from selfcorrect.cli.sheet import show
 
 
-def advised(names: Sequence[str], scorer: str, out: Path, *, as_json: bool) -> None:
+def advise(names: Sequence[str], scorer: str, out: Path, *, as_json: bool) -> None:
     """Compare the runs of these names, and show what that comes to."""
-    from selfcorrect.report.advice import sheet
-    from selfcorrect.runs.advise import with_controls
-    from selfcorrect.runs.compare import chosen, compare
+    from selfcorrect.runs.advised import advised
 
-    runs, _ = chosen(names, None, scorer, out)
-    table = compare(with_controls(runs))
+    advice = advised(names, scorer, out)
     if as_json:
-        typer.echo(json.dumps(table["advice"], indent=2, allow_nan=False))
+        typer.echo(json.dumps(advice, indent=2, allow_nan=False))
     else:
-        show(sheet(table), Console())
+        show(advice.sheet, Console())

@@ -20,6 +20,7 @@ from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Likelihood, Model, Steer
 from selfcorrect.strategies import MAX_TOKENS, Steering, placeholders, render
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
+from selfcorrect.tasks.leaks import Told
 
 #: Names in a template with which the example's images are shown.
 _WITH_IMAGES = {"question", "repeat"}
@@ -98,7 +99,7 @@ class Dialogue:
         states under the steer were not finite."""
         self.over, self.answer, self.options = why, Answer("", problem=why), ()
 
-    def row(self, grade: Grade, number: int, *, oracle: bool, leak: bool | None) -> Record:
+    def row(self, grade: Grade, number: int, *, oracle: bool, told: Told) -> Record:
         """The record of a round."""
         return record(
             self.example,
@@ -112,7 +113,7 @@ class Dialogue:
             self.drawn,
             self.activations,
             oracle=oracle,
-            leak=leak,
+            told=told,
         )
 
     def copy(self) -> Dialogue:

@@ -13,6 +13,7 @@ from selfcorrect.converse.dialogue import Dialogue, Setting
 from selfcorrect.converse.record import Drawn, SampleRecord, told
 from selfcorrect.messages import message
 from selfcorrect.models.base import Conversation, Reply, Request
+from selfcorrect.tasks.base import cut_off
 
 #: Asked for P(True) after Kadavath et al. 2022 (arXiv 2207.05221, section 3), without showing the
 #: model other samples.
@@ -42,10 +43,11 @@ def take_samples(dialogue: Dialogue, request: Request, reply: Reply, setting: Se
     found: list[SampleRecord] = []
     for sample in reply.samples:
         text = request.prefill + sample.text
+        answer = setting.task.read(dialogue.example, text)
         found.append(
             {
                 "text": text,
-                "key": setting.task.read(dialogue.example, text).key,
+                "key": (cut_off(answer) if sample.cut else answer).key,
                 "logp": sample.logp,
                 "tokens": sample.tokens,
                 "cut": sample.cut,

@@ -23,7 +23,7 @@ from selfcorrect.models.base import Conversation, Reply, Request
 from selfcorrect.models.function import Function
 from selfcorrect.strategies import Step
 from selfcorrect.strategies.base import Replaced
-from selfcorrect.tasks.base import Answer
+from selfcorrect.tasks.base import Answer, cut_off
 
 #: In place of a sample's number: whether a reply is replaced is drawn from a seed of its own.
 _DRAWS = -2
@@ -91,8 +91,7 @@ def elicit(
         elif kind == "answer":
             # A step's own choices aren't the example's options: nothing is known of those.
             options = () if step.choices else reply.options
-            answer = setting.task.read(dialogue.example, text)
-            dialogue.take(replace(answer, cut=reply.finish == "length"), options)
+            dialogue.take(_answer(dialogue, text, reply, setting), options)
             if setting.recorder is not None and request.states:
                 dialogue.activations = setting.recorder.of(reply.states)
             if plainly:
@@ -271,14 +270,19 @@ def _sample(
         failed = next((reply for reply in mine if reply.finish == "overflow"), None)
         taken = failed or mine[0]
         if step.take == "majority" and failed is None:
-            texts = [request.prefill + reply.text for reply in mine]
-            answers = [setting.task.read(dialogue.example, text) for text in texts]
+            texts = [(request.prefill + reply.text, reply) for reply in mine]
+            answers = [_answer(dialogue, text, reply, setting) for text, reply in texts]
             taken = mine[elected(answers)]
         replies[i] = _with_all_costs(taken, mine)
         if taken.finish not in ("context", "overflow"):
             messages[i] = message("assistant", request.prefill + taken.text)
     conversation.say(messages)
     return replies
+
+
+def _answer(dialogue: Dialogue, text: str, reply: Reply, setting: Setting) -> Answer:
+    answer = setting.task.read(dialogue.example, text)
+    return cut_off(answer) if reply.finish == "length" else replace(answer, cut=False)
 
 
 def elected(answers: Sequence[Answer]) -> int:

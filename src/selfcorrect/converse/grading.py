@@ -11,7 +11,7 @@ from selfcorrect.converse.record import Record
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade, Task
-from selfcorrect.tasks.leaks import leaks
+from selfcorrect.tasks.leaks import Told, told
 
 
 def graded(dialogues: Sequence[Dialogue], number: int, task: Task, *, oracle: bool) -> list[Record]:
@@ -24,7 +24,7 @@ def graded(dialogues: Sequence[Dialogue], number: int, task: Task, *, oracle: bo
     grades = task.grade(pairs)
     _check(task, pairs, grades, number)
     return [
-        dialogue.row(grade, number, oracle=oracle, leak=_leak(dialogue, grade, task))
+        dialogue.row(grade, number, oracle=oracle, told=_told(dialogue, grade, task))
         for dialogue, grade in zip(dialogues, grades, strict=True)
     ]
 
@@ -37,17 +37,13 @@ def rightness(rows: Sequence[Record], outcome: Outcome) -> list[bool | None]:
     return [x == best if known and x is not None else None for x in outcomes]
 
 
-def _leak(dialogue: Dialogue, grade: Grade, task: Task) -> bool | None:
-    """Whether the feedback of this round told the answer; ``None`` where there was none, or nobody
-    can say. What the run's model says to itself in its own dialogue is no feedback from outside."""
-    found = [
-        leaks(task, dialogue.example, step["text"], dialogue.answered_with, grade.target)
-        for step in dialogue.steps
-        if step["kind"] == "feedback" and not step["shown"]
+def _told(dialogue: Dialogue, grade: Grade, task: Task) -> Told:
+    """What the feedback of this round tells of answers. What the run's model says to itself in its
+    own dialogue is no feedback from outside."""
+    feedback = [
+        step["text"] for step in dialogue.steps if step["kind"] == "feedback" and not step["shown"]
     ]
-    if True in found:
-        return True
-    return None if None in found or not found else False
+    return told(task, dialogue.example, feedback, dialogue.answered_with, grade.target)
 
 
 def _check(

@@ -15,6 +15,7 @@ from selfcorrect.messages import Message
 from selfcorrect.models.base import Likelihood, Reply
 from selfcorrect.strategies import Steering
 from selfcorrect.tasks.base import Answer, Example, Grade
+from selfcorrect.tasks.leaks import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,8 @@ class Record(TypedDict):
     drafted: int
     oracle: bool
     leak: bool | None
+    names_answer: bool | None
+    named: list[int] | None
     notes: list[NoteRecord]
     values: list[NamedNumber]
     samples: list[SampleRecord]
@@ -295,7 +298,7 @@ def record(
     activations: Sequence[ActivationRecord] = (),
     *,
     oracle: bool,
-    leak: bool | None,
+    told: Told,
 ) -> Record:
     """The row of one round.
 
@@ -309,7 +312,7 @@ def record(
         drawn: beside the answer.
         activations: of concepts, where it was elicited.
         oracle: whether the strategy uses what only the data know.
-        leak: whether feedback of this round told the answer.
+        told: what feedback of this round tells of answers.
     """
     p = option_p(options)
     replies = [step for step in steps if step["kind"] != "say"]
@@ -339,7 +342,9 @@ def record(
         "generated": sum(step["generated"] for step in replies),
         "drafted": sum(step["drafted"] for step in replies),
         "oracle": oracle,
-        "leak": leak,
+        "leak": told.leak,
+        "names_answer": told.names_answer,
+        "named": told.named,
         "notes": [{"code": note.code, "text": note.text} for note in dict.fromkeys(notes)],
         "values": _numbers(grade.values),
         "samples": list(drawn.samples),

@@ -75,6 +75,11 @@ MEASURES: list[Measure] = [
         of_record=pl.col("leak"), needs="feedback",
     ),
     Measure(
+        "names_answer", "feedback names an answer",
+        "Share of the rounds' feedback that names an answer at all, right or wrong.",
+        ANSWERS, "share", "share", of_record=pl.col("names_answer"), needs="feedback",
+    ),
+    Measure(
         "confidence", "confidence",
         "Mean probability of the answer given, over the answers read. Beside the accuracy it shows "
         "whether the model is too sure of itself.",

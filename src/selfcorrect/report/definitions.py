@@ -30,15 +30,16 @@ WORDS: Mapping[str, Definition] = {
         "score",
     ),
     "leak_free": Definition(
-        "without leaks",
-        "The outcome over the dialogues in which no feedback told the answer up to this round. "
-        "Feedback that repeats a right answer is a leak, too: so these dialogues are wrong more "
-        "often than all are, and have more to gain.",
+        "no answer named",
+        "The outcome over the dialogues in which no feedback named an answer up to this round, "
+        "right or wrong. Chosen by the right one alone, they would be those that were wrong: "
+        "feedback that repeats the response leaks only where that is right.",
         "score",
     ),
     "leak_free_gain": Definition(
-        "gain without leaks",
-        "The outcome minus that of round 1, on the same dialogues: those without a leak so far.",
+        "gain, no answer named",
+        "The outcome minus that of round 1, on the same dialogues: those in which no feedback "
+        "has named an answer, right or wrong, so far.",
         "score",
     ),
     "alternating": Definition(

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,6 +54,19 @@ def document(
             charts=charts,
             **values,
         )
+    )
+
+
+def frame(page: str, title: str) -> str:
+    """A page as an ``<iframe>``, for a notebook.
+
+    A frame has styles, scripts and a content security policy of its own: it can't disturb the
+    notebook, nor the notebook it.
+    """
+    return (
+        f'<iframe sandbox="allow-scripts" title="{escape(title)}" loading="lazy" '
+        'style="width:100%;height:44rem;border:0;color-scheme:light dark" '
+        f'srcdoc="{escape(page)}"></iframe>'
     )
 
 

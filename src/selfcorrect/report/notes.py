@@ -87,17 +87,16 @@ def _leaks(summary: Mapping[str, Any]) -> list[str]:
     places = places_of(summary["outcome"]["margin"])
     free, gain = (last.get(each) for each in LEAK_FREE)
     said = f"Feedback that told the answer (leaks): {several(told)}."
-    if any(row["measures"]["leaked"]["value"] for row in rounds) and free and gain:
+    named = [row["measures"].get("names_answer") or {} for row in rounds]
+    if any(e.get("value") for e in named) and free and gain:
         if free["n"]:
             said += (
-                f" In the {free['n']:,} dialogues without a leak up to round {last['round']}, "
-                f"{name} is {_cell(free, places)}, "
-                f"{_cell(gain, places, signed=True)} against round 1 of the same dialogues. "
-                "Feedback that repeats a right answer is a leak, too, so these dialogues are wrong "
-                "more often than all are, and have more to gain."
+                f" In the {free['n']:,} dialogues in which none named an answer, right or wrong, "
+                f"up to round {last['round']}, {name} is {_cell(free, places)}, "
+                f"{_cell(gain, places, signed=True)} against round 1 of the same dialogues."
             )
         else:
-            said += f" No dialogue is without a leak up to round {last['round']}."
+            said += f" By round {last['round']} some of it has named an answer in every dialogue."
     return [said]
 
 

@@ -7,14 +7,13 @@ definitions on hovering, and the dialogues.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from selfcorrect.report import contents
 from selfcorrect.report.charts import charts
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.dialogues import which
-from selfcorrect.report.document import document
+from selfcorrect.report.document import document, frame
 from selfcorrect.report.estimates import points
 from selfcorrect.report.notes import about_intervals, incomplete, missing, notes
 from selfcorrect.report.numbers import count, written
@@ -53,18 +52,9 @@ def page(summary: Mapping[str, Any], dialogues: Mapping[str, Any] | None = None)
 
 
 def first_screen(summary: Mapping[str, Any]) -> str:
-    """The report's first screen as an ``<iframe>``, for a notebook.
-
-    A frame has styles, scripts and a content security policy of its own: it can't disturb the
-    notebook, nor the notebook it.
-    """
+    """The report's first screen as an ``<iframe>``, for a notebook."""
     drawn = {name: chart for name, chart in charts(summary).items() if name in _FIRST}
-    inside = escape(_rendered(summary, drawn, whole=False, dialogues=None))
-    return (
-        '<iframe sandbox="allow-scripts" title="selfcorrect report" loading="lazy" '
-        'style="width:100%;height:44rem;border:0;color-scheme:light dark" '
-        f'srcdoc="{inside}"></iframe>'
-    )
+    return frame(_rendered(summary, drawn, whole=False, dialogues=None), "selfcorrect report")
 
 
 def _rendered(summary: Mapping[str, Any], drawn: Mapping[str, Any], **more: Any) -> str:

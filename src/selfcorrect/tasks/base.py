@@ -6,7 +6,7 @@ Only a task knows the targets, and only :meth:`Task.grade` and :meth:`Task.refer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from selfcorrect.messages import Image, Message
@@ -69,11 +69,13 @@ class Answer:
         key: what makes two answers the same: the letter, a number in one way of writing it, the
             text without differences that don't matter; ``None`` if the answer could not be read.
         choice: index into ``Example.choices``, or ``None``.
-        problem: why it could not be read: ``empty``, ``no option``, ``several options``; an
-            answer has either a key or a problem.
+        problem: why it could not be read: ``empty``, ``no option``, ``several options``, ``cut
+            off``; an answer has either a key or a problem.
         cut: the reply was cut off at its longest length.
         probabilities: the options' normalised probabilities, or ``None``.
         before: the text of the round before; ``None`` in the first, and where a task only reads.
+        provisional: more text after this one could change the key, so that of a reply that was cut
+            off it isn't known.
     """
 
     text: str
@@ -83,6 +85,14 @@ class Answer:
     cut: bool = False
     probabilities: tuple[float, ...] | None = None
     before: str | None = None
+    provisional: bool = False
+
+
+def cut_off(answer: Answer) -> Answer:
+    """An answer as it is read from a reply that was cut off at its longest length."""
+    if answer.provisional and answer.key is not None:
+        return Answer(answer.text, problem="cut off", cut=True)
+    return replace(answer, cut=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Whether feedback tells the answer that it is to help with.
+"""Whether feedback tells the answer that it is to help with, or names any answer.
 
 Asked where answers are graded, when the dialogue has gone on without knowing: nothing of a target,
 and nothing of what is found here, reaches a dialogue.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from selfcorrect.tasks.base import Answer, Example, Task
@@ -24,6 +25,43 @@ _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "*": No
 _END = r"(?=\s*(?:$|[\n.,;:!?)\]\"']))"
 #: A line of an enumeration, up to what it says.
 _LINE = re.compile(r"^[ \t]*[(\[]?([a-z])[)\].:][ \t]+", re.MULTILINE)
+_COUNTED = re.compile(r"^[ \t]*[(\[]?(\d+)[)\].:][ \t]+", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a round's feedback tells of answers; ``None`` where there was none, or nobody can say.
+
+    Attributes:
+        leak: whether it tells the right answer: :func:`leaks`.
+        names_answer: whether it names any answer, right or wrong: :func:`names_answer`.
+        named: indices of the options that it names; ``None`` also where there are no options.
+    """
+
+    leak: bool | None = None
+    names_answer: bool | None = None
+    named: list[int] | None = None
+
+
+def told(
+    task: Task, example: Example, feedback: Sequence[str], answer: Answer, target: int | None
+) -> Told:
+    """What all feedback of a round tells; arguments as for :func:`leaks`."""
+    if not feedback:
+        return Told()
+    options: list[int] | None = None
+    if example.choices:
+        labels = task.labels(example)
+        options = sorted({k for text in feedback for k in named(text, example.choices, labels)})
+    return Told(
+        _any([leaks(task, example, text, answer, target) for text in feedback]),
+        _any([names_answer(task, example, text, answer) for text in feedback]),
+        options,
+    )
+
+
+def _any(found: Sequence[bool | None]) -> bool | None:
+    return True if True in found else None if None in found else False
 
 
 def leaks(
@@ -62,6 +100,41 @@ def leaks(
     known = f"{question}\n{answer.before or ''}"
     texts = [answer.text, *([reference] if reference is not None else [])]
     return any(copies(feedback, text, known) for text in texts)
+
+
+def named(feedback: str, choices: Sequence[str], labels: Sequence[str] = ()) -> list[int]:
+    """Indices of the options that a text names, right or wrong."""
+    return [k for k in range(len(choices)) if names_option(feedback, k, choices, labels)]
+
+
+def names_answer(task: Task, example: Example, feedback: str, answer: Answer) -> bool | None:
+    """Whether feedback names an answer at all, right or wrong.
+
+    Of a lettered question: it names an option, or repeats the answer before, which may be one that
+    couldn't be read. Of a number: it has a number that the question hasn't, or repeats the answer
+    before. Of other text: what :func:`leaks` looks for, as repeating the answer before is no leak
+    there.
+
+    It isn't told which answer is right, so that of feedback which says the same of right and wrong
+    answers it finds as many among both.
+
+    Args:
+        task, example, feedback, answer: as for :func:`leaks`.
+
+    Returns:
+        ``None`` where nobody can say, as any text may be an answer's key.
+    """
+    question = task.ask(example)["question"]
+    repeated = copies(feedback, answer.before or "", question)
+    if example.choices:
+        return repeated or bool(named(feedback, example.choices, task.labels(example)))
+    if task.meanings != "key":
+        return leaks(task, example, feedback, answer, None)
+    reference = task.reference(example)
+    key = None if reference is None else task.read(example, reference).key
+    if key is None or _number(key) is None:
+        return None
+    return repeated or bool(_values(feedback) - _values(question))
 
 
 def names_option(
@@ -113,13 +186,26 @@ def _names_letter(text: str, label: str) -> bool:
 
 def _holds(feedback: str, key: str, question: str) -> bool:
     """Whether a key stands in feedback and not in the question."""
-    try:
-        value = Fraction(key)
-    except (ValueError, ZeroDivisionError):
+    value = _number(key)
+    if value is None:
         whole = _whole(_shown(key))
         return bool(re.search(whole, _shown(feedback)) and not re.search(whole, _shown(question)))
-    said, asked = ({n.value for n in numbers(plain(text))} for text in (feedback, question))
-    return value in said - asked
+    return value in _values(feedback) - _values(question)
+
+
+def _number(key: str) -> Fraction | None:
+    try:
+        return Fraction(key)
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def _values(text: str) -> set[Fraction]:
+    """The numbers of a text, without those that only count its lines."""
+    marks = [found[1] for found in _COUNTED.finditer(text)]
+    if "1" in marks and "2" in marks:
+        text = _COUNTED.sub("", text)
+    return {n.value for n in numbers(plain(text)) if n.value is not None}
 
 
 def _shown(text: str) -> str:

@@ -143,8 +143,12 @@ def test_a_planted_instruction_is_found(tmp_path: Path) -> None:
     result = planted(tmp_path, "planted:two-concept?rho=.3", 300, 4).result
     parts = result["all"]["parts"]
     assert parts["instruction"]["verdict"] == "better"
-    for name in ("sampling", "repetition", "length"):
-        assert parts[name]["verdict"] not in ("better", "worse")
+    assert parts["length"]["verdict"] not in ("better", "worse")
+    # the lure is likelier than the right option: a majority falls for it, repetition gives it back
+    assert (parts["sampling"]["verdict"], parts["repetition"]["verdict"]) == ("worse", "better")
+    levels = {arm: e["value"] for arm, e in result["all"]["levels"].items()}
+    assert levels["majority"] < levels["afresh"] - 0.1
+    assert levels["repeat"] == pytest.approx(levels["afresh"], abs=0.1)
     assert result["tokens"]["majority"]["ratio"]["value"] == pytest.approx(1, abs=0.2)
 
 

@@ -13,6 +13,7 @@ from selfcorrect.measures.arms import best, frontier
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.contrasts import columns_at, contrast, judged, unread_in
 from selfcorrect.measures.intervals import mean, proportion
+from selfcorrect.measures.leaks import names_answer
 from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unread import Columns
@@ -40,10 +41,11 @@ def analyse(inputs: Inputs) -> Result:
     Returns:
         What the preflight found; ``outcome`` and ``kind``, ``better``, ``margin`` of it, ``round``,
         the one that is analysed, ``rounds``; ``effects``: see :func:`effects`; ``leaks``: arm → the
-        share of dialogues whose feedback told the answer in some round; ``leak_free``: ``n``, and
-        ``effects`` over the examples without one in any arm, ``None`` where there was none or
-        nothing is left; ``unread``: arm → how many answers of the last round aren't known;
-        ``arms``: by arm ``first`` and ``last``, its outcome in those rounds, ``cost``, and what
+        share of dialogues whose feedback told the answer in some round; ``named``: likewise, named
+        an answer at all, right or wrong; ``leak_free``: ``n``, and ``effects`` over the examples
+        in which no arm's feedback named one, ``None`` where all are such or none is; ``unread``:
+        arm → how many answers of the last round aren't known; ``arms``: by arm ``first`` and
+        ``last``, its outcome in those rounds, ``cost``, and what
         :func:`selfcorrect.measures.arms.best` and ``frontier`` say, arms by name.
     """
     data: Series = inputs.preflight.data
@@ -52,8 +54,10 @@ def analyse(inputs: Inputs) -> Result:
     outcome, clusters = data.outcome, data.main.clusters
     margin = data.margins[outcome.name]
     columns = columns_at(panels)
-    leaked = {name: leaks(panel) for name, panel in data.panels.items()}
-    clean = ~np.logical_or.reduce([each == 1 for each in leaked.values()])
+    known = [each for panel in panels if (each := names_answer(panel)) is not None]
+    clean: NDArray[np.bool_] = np.full(len(clusters), bool(known))
+    for named in known:
+        clean &= ~named.any(axis=1)
     return {
         **inputs.preflight.found,
         "outcome": outcome.name,
@@ -63,11 +67,8 @@ def analyse(inputs: Inputs) -> Result:
         "rounds": list(data.main.rounds),
         "round": data.main.rounds[-1],
         "effects": effects(columns, names, outcome, clusters, margin),
-        "leaks": {
-            name: proportion(each, clusters).table()
-            for name, each in leaked.items()
-            if np.isfinite(each).any()
-        },
+        "leaks": _shares(data, "leaked"),
+        "named": _shares(data, "names_answer"),
         "leak_free": _leak_free(columns, names, outcome, clusters, margin, clean),
         "unread": dict(zip(names, unread_in(columns, outcome).tolist(), strict=True)),
         "arms": _arms(inputs.runs, names, panels, data.margins),
@@ -124,12 +125,17 @@ def _below(p: float | None) -> bool:
     return p is not None and p < 0.05
 
 
-def leaks(panel: Panel) -> Floats:
-    """Whether feedback told the answer in some round of a dialogue, 1 or 0 [D]; NaN where there was
-    none of which anybody can say."""
-    x = panel.columns["leaked"]
-    known = np.isfinite(x).any(axis=1)
-    return np.where(known, (x == 1).any(axis=1), np.nan)
+def _shares(data: Series, column: str) -> dict[str, Any]:
+    """By arm the share of dialogues with a 1 in some round, of those of which anybody can say; arms
+    without such a dialogue are left out."""
+    found = {}
+    for name, panel in data.panels.items():
+        x = panel.columns[column]
+        known = np.isfinite(x).any(axis=1)
+        if known.any():
+            some = np.where(known, (x == 1).any(axis=1), np.nan)
+            found[name] = proportion(some, panel.clusters).table()
+    return found
 
 
 def _leak_free(

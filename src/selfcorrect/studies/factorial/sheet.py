@@ -31,8 +31,9 @@ _NOT = (
     "A part's effect is that of its words, what it costs in tokens included: an arm with feedback "
     "or reasons computes more than one without, and more votes at equal tokens might do as much.",
     "Log odds are those of the arms' mean outcomes, not of single questions.",
-    "The dialogues without a leak are no random part of all: where advice gives the answer away, "
-    "questions may be easier, or harder.",
+    "The examples in which no feedback names an answer are no random part of all: where advice "
+    "names one, questions may be easier, or harder. They are chosen without regard to which answer "
+    "is right, as feedback that repeats the response tells the right one only where it was given.",
     "Each part has one wording here, and feedback one source.",
 )
 _NAMES = {"I": "the goal", "F": "feedback", "C": "reasons"}
@@ -54,8 +55,9 @@ def _sections(result: Result) -> list[Section]:
     clean = result["leak_free"]
     parts: list[Table | Chart] = [_effects(result, result["effects"]), _forest(result)]
     if clean is not None:
-        note = f"The {clean['n']:,} examples in which no arm's feedback told the answer."
-        parts.append(_effects(result, clean["effects"], "Without leaks", note))
+        title = "Where no feedback names an answer"
+        note = f"The {clean['n']:,} examples of which no arm's feedback does, right or wrong."
+        parts.append(_effects(result, clean["effects"], title, note))
     return [
         Section("Effects and interactions", [], parts),
         Section("The arms", [], [_arms(result), _levels(result)]),
@@ -183,20 +185,26 @@ def _leaks(result: Result) -> Iterator[str]:
     told = {arm: e for arm, e in result["leaks"].items() if e["value"] is not None}
     if not told:
         return
-    rates = ", ".join(f"{arm} {share(e)}" for arm, e in told.items())
+    named = {arm: e for arm, e in result["named"].items() if e["value"] is not None}
+    rates = f"Dialogues whose feedback told the answer: {_rates(told)}"
+    rates += f"; named one at all, right or wrong: {_rates(named)}" if named else ""
     clean = result["leak_free"]
     if clean is None:
-        whether = any(e["value"] for e in told.values())
-        end = ": no example is left without one" if whether else ""
-        yield f"Dialogues whose feedback told the answer: {rates}{end}."
+        whether = any(e["value"] for e in named.values())
+        end = ". No example is left in which no arm's did" if whether else ""
+        yield f"{rates}{end}."
         return
     e = clean["effects"]["F"]["difference"]
     yield (
-        f"Dialogues whose feedback told the answer: {rates}. On the {clean['n']:,} examples with "
-        f"none in any arm, the effect of feedback is {estimate(e, signed=True)} "
+        f"{rates}. On the {clean['n']:,} examples in which no arm's feedback named an answer, the "
+        f"effect of feedback is {estimate(e, signed=True)} "
         f"({_STATES[clean['effects']['F']['state']]}); on all it is "
         f"{estimate(result['effects']['F']['difference'], signed=True)}."
     )
+
+
+def _rates(shares: Result) -> str:
+    return ", ".join(f"{arm} {share(e)}" for arm, e in shares.items())
 
 
 def _unread(result: Result) -> Iterator[str]:

@@ -43,18 +43,21 @@ def last_number(example: Example, text: str) -> Answer:
     """The last number of the reply is the answer: 1,200 and 1200.0 are the same.
 
     What a number is, says :mod:`selfcorrect.tasks.free.numbers`. Its key is what
-    ``fractions.Fraction`` reads: ``1200``, ``-0.5``, ``1/3``.
+    ``fractions.Fraction`` reads: ``1200``, ``-0.5``, ``1/3``. A text that goes on may have another.
     """
     del example
-    return _answer(text, _last(plain(text)))
+    return _answer(text, _last(plain(text)), provisional=True)
 
 
 def final_number(example: Example, text: str) -> Answer:
     """The number in which a derivation ends is the answer; see :func:`stated` and
-    :func:`last_number`: it is the one that is stated, else the last."""
+    :func:`last_number`: it is the one that is stated, else the last. One that is stated stays,
+    whatever follows, unless the text ends with it: it may be half of a number."""
     del example
     shown = plain(text)
-    return _answer(text, _stated(shown) or _last(shown))
+    found, last = _stated(shown), _last(shown)
+    half = last is not None and last.end == len(shown)
+    return _answer(text, found or last, provisional=found is None or half)
 
 
 def only_number(text: str) -> str | None:
@@ -128,7 +131,7 @@ def _last(text: str) -> Number | None:
     return next(iter(deque(numbers(text), maxlen=1)), None)
 
 
-def _answer(text: str, found: Number | None) -> Answer:
+def _answer(text: str, found: Number | None, *, provisional: bool) -> Answer:
     if found is not None and found.value is not None:
-        return Answer(text, canonical(found.value))
+        return Answer(text, canonical(found.value), provisional=provisional)
     return Answer(text, problem="no number" if tidy(text) else "empty")

@@ -1,0 +1,197 @@
+"""Published findings beside what the studies find on a model that is here: the table of
+``docs/published.md``, from ``benchmarks/studies/*.json`` and ``benchmarks/reproductions.json``.
+
+    python -m benchmarks.studies anchoring --model smollm2 --task bbq --data DIR --quick
+    python -m benchmarks.published
+
+Published figures are those that can be read in public, in papers' abstracts, reviews or released
+code. Ours are what the data hold: nothing here is typed by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.documented import DOCS, filled
+
+from selfcorrect.studies.words import estimate
+
+FOLDER = Path(__file__).parent
+PAGE = DOCS / "published.md"
+HEAD = ("source", "published", "here, SmolLM2-135M", "examples, rounds", "by")
+NOT = "not measured here"
+
+Result = Mapping[str, Any]
+
+
+class Finding(NamedTuple):
+    """A published finding.
+
+    Attributes:
+        source: its arXiv number.
+        published: what is said there, with its figures.
+        of: the file of ours, or nothing.
+        ours: what that file says; ``None`` where nothing was measured.
+        by: the study, or the page, with the command.
+    """
+
+    source: str
+    published: str
+    of: str
+    ours: Callable[[Result], str] | None
+    by: str
+
+
+def _signed(e: Result) -> str:
+    """An estimate with its interval, and why it has none."""
+    if e["value"] is not None and e["low"] is None:
+        return f"{e['value']:+.3f} (no interval: no dialogue differs)".replace("0.", ".", 1)
+    return estimate(e, signed=True)
+
+
+def _decided(e: Result) -> str:
+    """With the interval that its verdict goes by, and the verdict."""
+    low, high = e["decides"]
+    return f"{estimate({**e, 'low': low, 'high': high}, signed=True)}, {e['verdict']}"
+
+
+def _convergence(result: Result) -> str:
+    told = result["against"]["baseline"]["difference"]
+    return (
+        f"last round minus the question alone: entropy {_signed(told['entropy'])}, calibration gap "
+        f"{_signed(told['calibration_gap'])}, accuracy {_signed(told['accuracy'])}"
+    )
+
+
+def _injection(result: Result) -> str:
+    now, later = result["lags"]["accuracy"][:2]
+    return f"accuracy in the injected round {_signed(now)}, one round later {_signed(later)}"
+
+
+def _toxicity(result: Result) -> str:
+    rows = result["SmolLM2-135M-Instruct"]["toxicity"]["arms"]["intrinsic"]["outcome"]
+    means = ", ".join(f"{row['value']:.3f}".lstrip("0") for row in rows)
+    return f"by the scorer `profanity`, rounds 1 to {len(rows)}: {means}"
+
+
+def _reasoning(result: Result) -> str:
+    of = result["SmolLM2-135M-Instruct"]["reasoning"]
+    return (
+        f"GSM8K, last round minus the first {_signed(of['change'])}; minus the question repeated "
+        f"{_signed(of['minus_repeat']['last'])}"
+    )
+
+
+def _factorial(result: Result) -> str:
+    told = {name: _signed(of["difference"]) for name, of in result["effects"].items()}
+    return f"BBQ: feedback {told['F']}, goal {told['I']}, chain of thought {told['C']}"
+
+
+def _interactions(result: Result) -> str:
+    names = ("I×F", "I×C", "F×C")
+    told = [f"{name} {_signed(result['effects'][name]['difference'])}" for name in names]
+    best = [arm for arm, of in result["arms"].items() if not of["best"]["worse_than"]]
+    return f"{', '.join(told)}; of {len(result['arms'])} arms {len(best)} may be the best"
+
+
+def _attribution(result: Result) -> str:
+    parts = result["all"]["parts"]
+    return (
+        f"BBQ: gain {_signed(result['all']['whole'])}, of which the instruction "
+        f"{_decided(parts['instruction'])}"
+    )
+
+
+def _forecast(result: Result) -> str:
+    last = str(result["rounds"][-1])
+    rates, off = result["rates"], result["forecasts"]["chain"][last]["off"]
+    return (
+        f"CL {_plain(rates['cl'])}, CS {_plain(rates['cs'])} in rounds 1-{result['fit']}; forecast "
+        f"of round {last} minus observed {_signed(off)}"
+    )
+
+
+def _plain(e: Result) -> str:
+    return f"{e['value']:.3f}".lstrip("0") if e["low"] is None else estimate(e)
+
+
+def _next(result: Result) -> str:
+    return f"BBQ: a round more brings {_signed(result['next'])}"
+
+
+def _role(result: Result) -> str:
+    return (
+        f"another answer in the place of its own is taken over in {estimate(result['taken'])}; its "
+        f"own gains more than others by {_signed(result['own_beyond'])} in log odds"
+    )
+
+
+FINDINGS = (
+    Finding("2406.02378", "uncertainty falls, calibration error shrinks and outcomes settle, over "
+            "rounds; answers to questions after about round 1, texts after about 6", "convergence",
+            _convergence, "`convergence`"),
+    Finding("2406.02378", "a reversed instruction lasts one round", "injection", _injection,
+            "`injection`"),
+    Finding("2410.20513", "toxicity by Perspective, 2,000 prompts: question alone .174; rounds 1 "
+            "to 7 .173, .124, .116, .114, .114, .113, .113", "reproductions:toxicity", _toxicity,
+            "[reproductions](reproductions.md)"),
+    Finding("2410.20513", "with feedback .173, .110, .088, .083, .083, .083, .082", "factorial",
+            _factorial, "`factorial`"),
+    Finding("2410.20513", "the parts interact negatively, and no arm is best everywhere",
+            "factorial", _interactions, "`factorial`"),
+    Finding("2405.18634", "over 11 categories of BBQ gains go with how well a model checks itself: "
+            "positive, p < .05", "", None, "–"),
+    Finding("2405.18634", "checks in words beat numbers", "", None, "–"),
+    Finding("2405.18634", "attacks succeed in 2 % in place of 95 % (Vicuna-7b)", "", None, "–"),
+    Finding("2310.01798", "reasoning gets worse when it is reviewed without being told what is "
+            "right", "reproductions:reasoning", _reasoning, "[reproductions](reproductions.md)"),
+    Finding("2310.01798", "the same, of questions", "attribution", _attribution, "`attribution`"),
+    Finding("2507.02778", "errors in a model's own turn are corrected less than the same in the "
+            "user's: a blind spot of 64.5 % over 14 models", "", None, "–"),
+    Finding("2508.16456", "accuracy follows Upp − α^t (Upp − Acc_0)", "transitions", _forecast,
+            "`transitions`"),
+    Finding("2604.22273", "iterating can hurt", "transitions", _next, "`transitions`"),
+    Finding("2606.05976", "the role in which an earlier answer stands matters", "anchoring", _role,
+            "`anchoring`"),
+)  # fmt: skip
+
+
+def data(of: str) -> Result:
+    """The result in a file of ours."""
+    name, _, _ = of.partition(":")
+    file = "reproductions.json" if name == "reproductions" else f"studies/{name}-smollm2.json"
+    found: Result = json.loads((FOLDER / file).read_text("utf-8"))
+    return found
+
+
+def size(of: str, result: Result) -> str:
+    """Examples and rounds."""
+    if task := of.partition(":")[2]:
+        result = result["SmolLM2-135M-Instruct"][task]
+        return f"{result['dialogues']}, {result['rounds']}"
+    rounds = result.get("rounds", [1, 2])
+    return f"{result['n']}, {rounds[-1]}"
+
+
+def table() -> list[list[str]]:
+    """The rows of the page."""
+    rows = []
+    for each in FINDINGS:
+        told, sized = NOT, "–"
+        if each.ours is not None:
+            result = data(each.of)
+            told, sized = each.ours(result), size(each.of, result)
+        link = f"[{each.source}](https://arxiv.org/abs/{each.source})"
+        rows.append([link, each.published, told, sized, each.by])
+    return rows
+
+
+def main() -> None:
+    PAGE.write_text(filled(PAGE, "published", HEAD, table()), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

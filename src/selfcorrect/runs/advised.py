@@ -1,0 +1,46 @@
+"""Advice by the names of runs, as a value that shows itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from selfcorrect.report import advice
+from selfcorrect.report.sheet import Sheet, page
+from selfcorrect.runs.advise import with_controls
+from selfcorrect.runs.compare import chosen, compare
+from selfcorrect.runs.run import Run
+from selfcorrect.text import visible
+
+
+class Advice(dict[str, Any]):
+    """What ``selfcorrect advise --json`` prints. Shown, it is its sentences; in a notebook, its
+    sheet.
+
+    Attributes:
+        sheet: its sentences and its table.
+    """
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        """Of a comparison, as :func:`selfcorrect.runs.compare.compare` makes it."""
+        super().__init__(table["advice"])
+        self.sheet: Sheet = advice.sheet(table)
+
+    def __repr__(self) -> str:
+        return visible("\n".join(self["said"]), lines=True)
+
+    def _repr_html_(self) -> str:
+        from selfcorrect.report.document import frame  # jinja2
+
+        return frame(page(self.sheet), "selfcorrect advice")
+
+
+def advised(names: Sequence[Run | str | Path], scorer: str, out: Path) -> Advice:
+    """Compare the runs of these names, of one its controls, too, and say what that comes to.
+
+    Raises:
+        UserError: there is no such run, it is alone, or they can't be compared.
+    """
+    runs, _ = chosen(names, None, scorer, out)
+    return Advice(compare(with_controls(runs)))

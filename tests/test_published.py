@@ -1,0 +1,49 @@
+"""Tables of the docs that benchmarks write are what their data say."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from benchmarks import arms, published
+from benchmarks.documented import filled
+
+from selfcorrect import studies
+
+
+def test_published_findings_stand_beside_what_was_measured() -> None:
+    page = published.PAGE.read_text("utf-8")
+    rows = published.table()
+    assert filled(published.PAGE, "published", published.HEAD, rows) == page
+    assert len({each.source for each in published.FINDINGS}) == 8
+    for each in published.FINDINGS:
+        assert (each.of == "") == (each.ours is None)
+        if (name := each.by.strip("`")) in studies.names():
+            assert each.of == name
+
+
+@pytest.mark.parametrize("name", ["factorial", "anchoring", "transitions", "attribution"])
+def test_what_the_model_cannot_answer_is_said_of_every_study(name: str) -> None:
+    """The page's own sentence on the model, of the data of each study."""
+    found = published.data(name)["preflight"]
+    assert found["position"]["value"] >= 0.9
+    assert found["position"]["letter"] == 2  # (c)
+    assert found["outcome"]["low"] < found["chance"]
+    assert found["flips"]["value"] <= 0.08 or name == "factorial"
+    if name == "factorial":
+        named = [e["value"] for e in published.data(name)["named"].values()]
+        assert [min(named), max(named)] == [0.875, 1]
+
+
+def test_arms_that_begin_alike_are_counted() -> None:
+    result = json.loads(arms.RESULT.read_text("utf-8"))
+    page = arms.PAGE.read_text("utf-8")
+    assert filled(arms.PAGE, "arms", arms.HEAD, arms.table(result)) == page
+    first = result["rounds"]["1"]
+    assert first["together"] < first["alone"] / 2  # feedback changes nothing in round 1
+    by_arm = first["by_arm"]
+    for name, tokens in by_arm.items():
+        without = name.replace("-feedback", "").replace("feedback-", "").replace(
+            "feedback", "neutral"
+        )  # fmt: skip
+        assert tokens == by_arm[without]
