@@ -74,17 +74,27 @@ def test_a_function_gives_feedback(tmp_path: Path) -> None:
     assert any(advice in s["text"] for s in rows[1]["steps"] if s["kind"] == "say")
 
 
+class _Outside:
+    """What a function's own identity doesn't hold: a service that fails, and is mended."""
+
+    __slots__ = ("broken", "given", "now")
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+        self.broken = True
+        self.now: Callable[[str], Any] = len
+
+
 def test_what_a_function_gives_is_checked_and_nothing_is_lost(tmp_path: Path) -> None:
     """A function that fails in the second chunk leaves the first; mended, the run goes on."""
-    given: list[Any] = []
-    broken = True
-    now: list[Callable[[str], Any]] = [len]
+    outside = _Outside()
+    given = outside.given
 
     def advise(question: str, _response: str) -> Any:
-        given.append(question)
-        if broken and len(given) > 4 * 2:
-            return now[0](question)
-        return None if len(given) % 2 else " \n"
+        outside.given.append(question)
+        if outside.broken and len(outside.given) > 4 * 2:
+            return outside.now(question)
+        return None if len(outside.given) % 2 else " \n"
 
     def fails(_: str) -> str:
         raise ValueError("no {connection}")
@@ -97,21 +107,25 @@ def test_what_a_function_gives_is_checked_and_nothing_is_lost(tmp_path: Path) ->
         (lambda _: "\ud800", "half a character"),
     ]  # fmt: skip
     for wrong, sentence in sentences:
-        now[0], given[:] = wrong, []
+        outside.now, given[:] = wrong, []
         with pytest.raises(sc.UserError, match=sentence):
             _run(tmp_path, models={"feedback": advise})
         (folder,) = tmp_path.iterdir()
         kept = open_run(folder).records
         assert len(kept) == 4 * 3
-        broken, given[:] = False, []
+        outside.broken, given[:] = False, []
         whole = _run(tmp_path, models={"feedback": advise})
         assert len(given) == 2 * 2  # only what was missing
         assert whole.records[: len(kept)].equals(kept)
         # nothing was said: that is noted, and the dialogue goes on
         assert {step["text"] for step in _advice(whole)} == {""}
+        later = whole.records.filter(whole.records["round"] > 1)
+        assert later["leak"].is_null().all()
+        said = [step["text"] for steps in later["steps"] for step in steps if step["kind"] == "say"]
+        assert sum("Advice on your last reply:\n\n(none)\n\n" in text for text in said) == 6 * 2
         codes = [{n["code"] for n in notes} for notes in whole.records["notes"]]
         assert [("no feedback" in each) for each in codes] == [False, True, True] * 6
-        broken = True
+        outside.broken = True
         shutil.rmtree(folder)
 
 
@@ -218,3 +232,29 @@ def test_every_speaker_has_its_price() -> None:
     assert prices("planted:chain", other) == {"planted:chain": (0.0, 0.0), "openai:b": (4.0, 8.0)}
     assert prices(served, "openai:b") is None  # unknown, and so the sum is
     assert prices("planted:chain", "planted:chain") is None  # nothing is paid for
+
+
+def _advising(words: str) -> Callable[[str, str], str]:
+    def advise(_question: str, _response: str) -> str:
+        return words
+
+    return advise
+
+
+def test_functions_of_one_source_that_carry_different_words_have_runs_of_their_own(
+    tmp_path: Path,
+) -> None:
+    one, other = (
+        _run(tmp_path, rounds=2, models={"feedback": _advising(w)}) for w in ("Yes.", "No.")
+    )
+    assert one.folder != other.folder
+    assert [{step["text"] for step in _advice(run)} for run in (one, other)] == [{"Yes."}, {"No."}]
+    assert _run(tmp_path, rounds=2, models={"feedback": _advising("Yes.")}).folder == one.folder
+
+
+def test_a_run_that_uses_the_truth_says_so_first(tmp_path: Path) -> None:
+    run = sc.run(
+        spec=make_spec({**TABLE, "strategy": "checking-oracle"}), out=tmp_path, progress=False
+    )
+    assert run.summary()["verdict"].startswith("checking-oracle uses the truth (oracle): ")
+    assert "uses the truth" not in run.control("repeat").summary()["verdict"]  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ import pytest
 from commands import refused
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
-from selfcorrect.runs import read_spec
+from selfcorrect.runs import make_spec, read_spec
 
 PARTS = ["steer.part=orthogonal:tone", "steer.layers=[1, 2]"]
 WHOLE = {"concept": "kind", "alpha": 4.0, "part": "orthogonal:tone", "layers": [1, 2]}
@@ -76,3 +76,19 @@ def test_what_is_no_table_is_told() -> None:
         read_spec(None, ["steer=kind", "steer.part=random:1"])
     with pytest.raises(UserError, match="a steer is NAME:ALPHA"):
         read_spec(None, ["steer.part=random:1", "steer=kind"])
+
+
+def test_a_critic_behind_a_server_is_asked_where_the_model_is() -> None:
+    """Else it would be asked where the environment says, with what the run's model wrote."""
+    at = "http://127.0.0.1:1/v1"
+    for own, others, expected in (
+        ("openai:a", "openai:b", (at, at)),
+        ("smollm2", "openai:b", (None, at)),
+        ("openai:a", {"name": "openai:b", "base_url": "http://other/v1"}, (at, "http://other/v1")),
+        ("openai:a", "smollm2", (at, None)),
+    ):
+        model = {"name": own, "base_url": at}
+        spec = make_spec({"model": model, "models": {"feedback": others}})
+        assert (spec.model.base_url, spec.models["feedback"].base_url) == expected
+    with pytest.raises(UserError, match="for a model behind a server"):
+        make_spec({"model": {"name": "smollm2", "base_url": at}, "models": {"feedback": "smollm2"}})

@@ -79,7 +79,8 @@ Feedback = Annotated[
         "--feedback",
         metavar="MODEL",
         help="Who gives feedback in the strategies that ask for it, named as for --model; the "
-        "default is the run's own model, in a fresh dialogue.",
+        "default is the run's own model, in a fresh dialogue. One behind a server is at "
+        "--base-url, or where models.feedback.base_url says.",
         show_default=False,
     ),
 ]
@@ -316,8 +317,13 @@ SkipBad = Annotated[
         help="Leave out malformed lines of the data, and count them, instead of stopping.",
     ),
 ]
-
-
+KeepHarmful = Annotated[
+    bool,
+    typer.Option(
+        "--keep-harmful",
+        help="Store what is answered to attacks (task jailbreak), and not its scores only.",
+    ),
+]
 Simulations = Annotated[
     int | None,
     typer.Option(

@@ -27,6 +27,8 @@ from selfcorrect.tasks.base import Answer, cut_off
 
 #: In place of a sample's number: whether a reply is replaced is drawn from a seed of its own.
 _DRAWS = -2
+#: Stands in the place of feedback that came back empty.
+NOTHING = "(none)"
 
 
 def elicit(
@@ -79,13 +81,14 @@ def elicit(
         else:
             dialogue.steps.append(reply_step(kind, speaker.name, text, prefill, reply, shown=shown))
         dialogue.notes += told(reply)
-        if kind == "feedback" and not text.strip() and not failed:
+        nothing = kind == "feedback" and not text.strip() and not failed
+        if nothing:
             dialogue.notes.append(NO_FEEDBACK)
         if step.source is not None and speaker is setting.model:
             dialogue.notes.append(OWN_MODEL)
         if step.steer is not None:
             dialogue.notes.append(steered_note(step.steer))
-        dialogue.replies[kind] = reply.text if step.choices else text
+        dialogue.replies[kind] = reply.text if step.choices else NOTHING if nothing else text
         if reply.finish == "context" or reply.finish == "overflow":
             dialogue.fail(reply.finish)
         elif kind == "answer":

@@ -39,9 +39,11 @@ def rightness(rows: Sequence[Record], outcome: Outcome) -> list[bool | None]:
 
 def _told(dialogue: Dialogue, grade: Grade, task: Task) -> Told:
     """What the feedback of this round tells of answers. What the run's model says to itself in its
-    own dialogue is no feedback from outside."""
+    own dialogue is no feedback from outside, and an empty reply is none at all."""
     feedback = [
-        step["text"] for step in dialogue.steps if step["kind"] == "feedback" and not step["shown"]
+        step["text"]
+        for step in dialogue.steps
+        if step["kind"] == "feedback" and not step["shown"] and step["text"].strip()
     ]
     return told(task, dialogue.example, feedback, dialogue.answered_with, grade.target)
 

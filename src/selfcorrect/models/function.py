@@ -10,9 +10,9 @@ import inspect
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import NoReturn
 
+from selfcorrect.code_digest import digest_of, name_of
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import InProcess, Reply
 from selfcorrect.models.kinds import FUNCTION
@@ -31,7 +31,7 @@ class Function(InProcess):
     It is asked for one response at a time, also where dialogues go on from many threads.
 
     Attributes:
-        fingerprint: of its source, where that can be had: what it closes over isn't in it.
+        fingerprint: of its source and what it carries along (:mod:`selfcorrect.code_digest`).
     """
 
     name: str
@@ -87,8 +87,7 @@ def register(function: Advise) -> str:
     Raises:
         UserError: it doesn't take a question and a response.
     """
-    named = function if hasattr(function, "__name__") else type(function)
-    name = getattr(named, "__name__", "function")
+    name = name_of(function)
     try:
         inspect.signature(function).bind("question", "response")
     except (TypeError, ValueError):
@@ -96,11 +95,7 @@ def register(function: Advise) -> str:
             f"the function {name} can't give feedback: it must take a question and a response, "
             "def advise(question, response)."
         ) from None
-    try:
-        source = inspect.getsource(named)
-    except (OSError, TypeError):  # written in a terminal, or not in Python
-        source = f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', name)}"
-    digest = blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    digest = digest_of(function)
     called = f"{FUNCTION}{name}@{digest[:8]}"
     _FUNCTIONS[called] = Function(called, digest, function)
     return called

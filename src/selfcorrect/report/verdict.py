@@ -40,6 +40,7 @@ def verdict(summary: Table) -> str:
     if all(row["measures"][outcome_of(summary)]["value"] is None for row in rounds):
         return nothing(summary)
     sentences = [
+        _truth(summary),
         unread(summary),
         unscored(summary),
         stops(summary),
@@ -52,6 +53,16 @@ def verdict(summary: Table) -> str:
     if not summary["complete"]:
         return f"So far ({summary['dialogues']} of {summary['wanted']} dialogues): {said}"
     return said
+
+
+def _truth(summary: Table) -> str:
+    if not summary.get("oracle"):
+        return ""
+    name = summary["spec"]["strategy"]["name"]
+    return (
+        f"{name} uses the truth (oracle): it shows what a model does that is told, and none of it "
+        "is a method's gain."
+    )
 
 
 def _surer(summary: Table) -> str:

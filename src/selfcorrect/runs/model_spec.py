@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from selfcorrect.models.kinds import SERVED, kind_of
+from selfcorrect.runs.settings import named
 
 _ASKED = (
     "base_url",
@@ -103,3 +104,34 @@ class ModelSpec(Part):
         if value is not None and (not isinstance(value, list | tuple) or len(value) != 2):
             raise ValueError("price is two numbers, such as 0.15,0.6")
         return value
+
+
+def asked_where(spec: Any) -> Any:
+    """A spec's table in which further models that are behind a server and don't say where have the
+    address given for its own model; and that one only if it is behind a server, too."""
+    if not isinstance(spec, dict):
+        return spec
+    own, others = spec.get("model"), spec.get("models")
+    if not isinstance(own, dict) or not isinstance(others, dict):
+        return spec
+    where = own.get("base_url")
+    if where is None:
+        return spec
+    placed = {name: _placed(table, where) for name, table in others.items()}
+    if placed == others:
+        return spec
+    if not _served(own):
+        own = {key: value for key, value in own.items() if key != "base_url"}
+    return {**spec, "model": own, "models": placed}
+
+
+def _placed(model: Any, where: Any) -> Any:
+    table = named(model)
+    if not isinstance(table, dict) or not _served(table) or table.get("base_url") is not None:
+        return model
+    return {**table, "base_url": where}
+
+
+def _served(table: dict[str, Any]) -> bool:
+    name = table.get("name")
+    return isinstance(name, str) and kind_of(name) == "served"

@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
@@ -22,7 +23,7 @@ from selfcorrect.concepts import names as concept_names
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.function import register
 from selfcorrect.models.kinds import kind_of
-from selfcorrect.runs.model_spec import ModelSpec, Part
+from selfcorrect.runs.model_spec import ModelSpec, Part, asked_where
 from selfcorrect.runs.settings import NAMED, counted, named, put
 from selfcorrect.strategies import KINDS, steering
 from selfcorrect.toml_lines import TomlError, key_lines, line_of
@@ -157,6 +158,19 @@ class RunSpec(Part):
         if not isinstance(value, Mapping):
             return value
         return {k: named(register(v) if callable(v) else v) for k, v in value.items()}
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> RunSpec:
+        """Where the task gives the first answer, the default strategy goes on from it."""
+        if "strategy" not in self.model_fields_set and self.task.name == strategies.BLIND_SPOT:
+            self.__dict__["strategy"] = StrategySpec(name=strategies.BLIND_SPOT)
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _at_one_address(cls, data: Any) -> Any:
+        """Further models behind a server are asked where the run's model is, unless they say."""
+        return asked_where(data)
 
     @field_validator("model")
     @classmethod

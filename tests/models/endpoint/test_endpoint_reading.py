@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfcorrect.errors import UserError
-from selfcorrect.messages import Transcript, message
+from selfcorrect.messages import TOOL_RESULT, Transcript, message
 from selfcorrect.models.endpoint import Budget, BudgetError, Capabilities, Meter, load
 from selfcorrect.models.endpoint.address import address, without_key
 from selfcorrect.models.endpoint.answers import Token
@@ -32,13 +32,12 @@ TRANSCRIPT = st.lists(st.builds(message, ROLES, TEXT), max_size=8)
 @pytest.mark.parametrize(
     ("url", "read", "place"),
     [
-        (None, "https://api.openai.com:443/v1", "api.openai.com:443"),
         ("http://localhost:8000/v1/", "http://localhost:8000/v1", "localhost:8000"),
         ("https://gateway.example/a/v1", "https://gateway.example:443/a/v1", "gateway.example:443"),
         ("http://[::1]:80", "http://[::1]:80", "[::1]:80"),
     ],
 )
-def test_an_address_is_read(url: str | None, read: str, place: str) -> None:
+def test_an_address_is_read(url: str, read: str, place: str) -> None:
     assert (address(url).url, address(url).place) == (read, place)
 
 
@@ -57,9 +56,6 @@ def test_an_address_is_read(url: str | None, read: str, place: str) -> None:
     ],
 )
 def test_an_address_with_more_or_less_in_it_is_refused_and_not_shown(url: str) -> None:
-    if not url:
-        assert address(url) == address(None)
-        return
     with pytest.raises(UserError) as refused:
         address(url)
     assert KEY not in str(refused.value)
@@ -82,6 +78,7 @@ def test_folding_keeps_every_text_and_alternates(messages: list[Any], system: bo
     folded, notes = _folded(messages, Capabilities(chat=True, system=system))
     whole = "\x00".join(m.text for m in folded)
     assert all(m.text in whole for m in messages)
+    assert whole.count(TOOL_RESULT) >= sum(m.role == "tool" for m in messages)
     assert all(a.role != b.role for a, b in itertools.pairwise(folded))
     assert {m.role for m in folded} <= {"system", "user", "assistant"}
     assert all(m.role != "system" or (system and at == 0) for at, m in enumerate(folded))
@@ -291,3 +288,11 @@ def test_bad_arguments_are_told() -> None:
     with pytest.raises(UserError, match="below 0"):
         Budget(tokens=-1)
     assert random.Random(0).random() < 1
+
+
+def test_without_an_address_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    with pytest.raises(UserError, match="address of openai:x isn't known, so nothing is sent"):
+        load("openai:x")
+    with pytest.raises(UserError, match="not an http address"):
+        load("openai:x", "")

@@ -30,6 +30,8 @@ __all__ = [
 
 #: The environment variable of the key.
 KEY = "OPENAI_API_KEY"
+#: That of the address, where none is given.
+BASE_URL = "OPENAI_BASE_URL"
 
 
 def load(
@@ -46,7 +48,8 @@ def load(
 
     Args:
         name: ``openai:NAME``.
-        base_url: of the server; by default the environment's OPENAI_BASE_URL, else OpenAI's.
+        base_url: of the server; by default the environment's OPENAI_BASE_URL. Without either
+            nothing is asked: no address is a public cloud's by default.
         in_flight: so many dialogues, and requests, at most are under way at a time.
         timeout: seconds after which a request counts as failed.
         wait: for so many seconds a server may give no answer before the run stops.
@@ -64,7 +67,14 @@ def load(
     for what, seconds in (("timeout", timeout), ("wait", wait)):
         if not 0 < seconds < math.inf:
             raise UserError(f"{what} must be a number of seconds above 0, not {seconds}.")
-    where = address(base_url or os.environ.get("OPENAI_BASE_URL"))
+    if base_url is None:
+        base_url = os.environ.get(BASE_URL) or None
+    if base_url is None:
+        raise UserError(
+            f"the address of {name} isn't known, so nothing is sent: give its base_url "
+            f"(--base-url), such as http://localhost:8000/v1, or set {BASE_URL}."
+        )
+    where = address(base_url)
     from selfcorrect.models.endpoint.model import connect
     from selfcorrect.models.endpoint.server import Server
 

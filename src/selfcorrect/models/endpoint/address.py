@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from selfcorrect.errors import UserError
 from selfcorrect.text import visible
 
-DEFAULT = "https://api.openai.com/v1"
 _PORTS = {"http": 80, "https": 443}
 _LOOKS_SECRET = re.compile(r"\b(sk|key|pk)[-_][\w*.-]+|Bearer\s+\S+", re.IGNORECASE)
 _LONGEST = 240
@@ -34,13 +33,13 @@ class Address:
         return self.url.removesuffix("/v1")
 
 
-def address(base_url: str | None) -> Address:
+def address(base_url: str) -> Address:
     """Read a base URL.
 
     Raises:
         UserError: it isn't one, or holds credentials or a query (the message shows neither).
     """
-    written = (base_url or DEFAULT).strip()
+    written = base_url.strip()
     try:
         parts = urlsplit(written)
         port = parts.port or _PORTS.get(parts.scheme)
