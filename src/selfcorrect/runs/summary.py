@@ -397,4 +397,4 @@ def _skipped(run: Run) -> list[str]:
         return []
     more = f", and {len(lines) - 1} more (see run.toml)" if len(lines) > 1 else ""
     were = "line of the data was" if len(lines) == 1 else "lines of the data were"
-    return [f"{len(lines):,} {were} left out as malformed: {lines[0]}{more}"]
+    return [f"{len(lines):,} {were} left out: {lines[0]}{more}"]

@@ -12,6 +12,7 @@ from selfcorrect.studies.base import Study
 _STUDIES = [
     "anchoring",
     "attribution",
+    "blind-spot",
     "bridge",
     "checking",
     "concept-drives-uncertainty",
@@ -24,9 +25,12 @@ _STUDIES = [
     "jailbreak-defence",
     "joint",
     "mechanism",
+    "role",
+    "self-distinguish",
     "steering",
     "train",
     "transitions",
+    "weak-evidence",
     "wording",
 ]
 

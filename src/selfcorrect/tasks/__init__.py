@@ -37,9 +37,11 @@ __all__ = [
 #: name of the module in this folder → what the task asks
 _TASKS = {
     "bbq": "Bias Benchmark for QA (arXiv 2110.08193): accuracy and bias scores.",
+    "blind-spot": "Lettered questions with a wrong or right answer given first: is it corrected?",
     "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
     "commongen": "Sentences that must hold given words (arXiv 1911.03705): the share of them.",
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
+    "distinguish": "Is it known which is better? Asked of the dialogues of another run.",
     "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
     "jailbreak": "Attack prompts from published artefact files: does the model give in?",
     "over-refusal": "Harmless instructions, from JSONL or CSV with labels: is one refused?",
