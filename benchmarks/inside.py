@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks import documented
+from benchmarks import documented, mixture_dialogues
 from benchmarks.inside_laws import LAWS, ROUNDS
 from numpy.typing import NDArray
 
@@ -24,6 +25,8 @@ from selfcorrect.measures.crossed import crossed
 from selfcorrect.measures.intervals import wilson
 from selfcorrect.measures.lagged import order
 from selfcorrect.measures.unseen import Room
+from selfcorrect.studies.words import estimate
+from selfcorrect.studies.words import share as share_of
 
 RESULTS = Path(__file__).with_name("inside.json")
 PAGE = documented.DOCS / "studies.md"
@@ -125,22 +128,50 @@ def held(pool: ProcessPoolExecutor, runs: int) -> dict[str, Any]:
     return rows
 
 
-def pushed(questions: int) -> dict[str, Any]:
-    """`study steering` on the model that was trained to have a concept."""
+def pushed(folder: Path, questions: int, at: str, answers: str) -> dict[str, Any]:
+    """`study steering` on the model that was trained to have a concept.
+
+    Args:
+        folder: of its runs.
+        questions: so many.
+        at: the study's place.
+        answers: as the task and the dialogues have them that the concept is made from: whether
+            they depend on it.
+    """
+    from selfcorrect.concepts import train
     from selfcorrect.runs import RunSpec
     from selfcorrect.studies.execute import execute
 
+    data = mixture_dialogues.write(folder / f"{answers}.jsonl", 400, 7, answers)
+    file = folder / f"{answers}.safetensors"
+    train("planted", model="planted:mixture", data=data, kind="mean", out=file)
     spec = RunSpec.model_validate(
-        {"model": "planted:mixture", "task": "planted-mixture", "limit": questions}
+        {
+            "model": {"name": "planted:mixture", "dtype": "float32"},
+            "task": {"name": "planted-mixture", "options": {"answers": answers}},
+            "limit": questions,
+            "concepts": {"planted": str(file)},
+        }
     )
-    with tempfile.TemporaryDirectory() as out:
-        found = execute("steering", {}, spec=spec, out=Path(out))
-    result: dict[str, Any] = found.result
-    for sentence in found.sheet.findings:
-        print(sentence, flush=True)
-    kept = ("n", "dose", "directions", "of_texts", "cosine")
-    rows = {name: each["chosen"] for name, each in result["responses"].items()}
-    return {**{key: result[key] for key in kept}, "responses": rows}
+    start = time.process_time()
+    found = execute("steering", {"at": at}, spec=spec, out=folder / "runs")
+    print(at, answers, f"{time.process_time() - start:.1f} s", *found.sheet.findings, sep="\n")
+    return found.result
+
+
+def all_pushed(questions: int) -> dict[str, Any]:
+    """At both places, and where answers don't depend on the concept."""
+    kept = ("n", "dose", "directions", "of_texts", "cosine", "layer", "at")
+    rows = {}
+    for at, answers in (("reply", "concept"), ("transcript", "concept"), ("reply", "alike")):
+        with tempfile.TemporaryDirectory() as out:
+            found = pushed(Path(out), questions, at, answers)
+        told = {
+            name: {"chosen": each["chosen"], "ordered": each["ordered"]}
+            for name, each in found["responses"].items()
+        }
+        rows[f"{at}; {answers}"] = {**{key: found[key] for key in kept}, "responses": told}
+    return rows
 
 
 def shown(what: str, row: Mapping[str, Any]) -> None:
@@ -170,16 +201,32 @@ def tables(found: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str
         for what, row in found["wordings"].items()
     ]
     said = ["for other wordings", "for these alone", "how far apart", "“matters” is said"]
+    pushes = []
+    for what, result in found["steering"].items():
+        place, answers = what.split("; ")
+        odd = result["responses"]["p_right"]["chosen"]["odd"]
+        as_far = round(odd["p"] * (1 + odd["null"]["n"])) - 1
+        pushes.append(
+            [
+                f"`{place}`",
+                "depend on the concept" if answers == "concept" else "don't",
+                estimate(odd["concept"], signed=True),
+                f"{as_far} of {odd['null']['n']}",
+                share_of(result["responses"]["p_right"]["ordered"]),
+            ]
+        )
+    pushing = ["pushed at", "answers", "odd part of P(right)", "as far", "by more with every step"]
     return [
         ("leads", heads, leading),
         ("wordings", ["examples", "wordings lie apart by", *said], words),
+        ("pushes", pushing, pushes),
     ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--runs", type=int)
-    parser.add_argument("--questions", type=int, default=48)
+    parser.add_argument("--questions", type=int, default=160)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     with ProcessPoolExecutor(given.processes) as pool:
@@ -188,7 +235,7 @@ def main() -> None:
     found = {"rounds": ROUNDS, "leads": leading, "wordings": wording}
     if given.runs is None:
         RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    found["steering"] = pushed(given.questions)
+    found["steering"] = all_pushed(given.questions)
     if given.runs is None:
         RESULTS.write_text(json.dumps(found, indent=1) + "\n")
         document(found)

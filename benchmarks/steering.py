@@ -11,7 +11,9 @@ turns' ratios of CPU time is given, with the smallest and the largest:
 - *grid*: the same, and every dose of every question, as likelihoods of the options among each
   other; *with mass* beside all else that could be said, too;
 - *row by row*, on a few doses: each of them a dialogue of its own that shares its prompt's keys and
-  values, times as many as there are.
+  values, times as many as there are;
+- *at every token*, on a few questions and doses: seconds a dose over those of encoding the same
+  prompts once.
 
 Layers: the first quarter, the middle and the third quarter. Writes ``benchmarks/steering.json``.
 """
@@ -111,6 +113,23 @@ def measure(model: Any, layer: int, asked: Sequence[tuple[Any, Request]], turns:
     }
 
 
+def at_every_token(model: Any, layer: int, asked: Sequence[tuple[Any, Request]]) -> float:
+    """Seconds a dose that is added at every token, over those of encoding the prompts once."""
+    requests = [request for _, request in asked]
+    site = models.Site("residual", (layer,))
+    (read, *_) = opened(model, asked).elicit(
+        [Request(r.prefill, 1, states=(site,)) for r in requests]
+    )
+    every = steers(model.engine.network.config.hidden_size, layer, float(read.states[site].norm()))
+    some = [Steer.of([layer], each.vectors) for each in every[:: len(every) // 8][:8]]
+    room.doses(opened(model, asked[:1]), requests[:1], some[:1])  # its way is tried here
+    once = _seconds(lambda: opened(model, asked).elicit(requests))
+    talk = opened(model, asked)
+    grid = _seconds(lambda: room.doses(talk, requests, some, mass=False))
+    assert model.engine.agrees["transcript"]
+    return round((grid - once) / len(some) / once, 3)
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -134,7 +153,10 @@ def main() -> None:
         "goal": GOAL,
         "turns": args.turns,
         "layers": [
-            measure(model, layer, asked, args.turns)
+            {
+                **measure(model, layer, asked, args.turns),
+                "at_every_token": at_every_token(model, layer, asked[:SOME]),
+            }
             for layer in (number // 4, number // 2, 3 * number // 4)
         ],
     }

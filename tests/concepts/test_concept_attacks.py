@@ -40,7 +40,7 @@ FIGURES: dict[str, Any] = {
     "words": ["good", "bad"],
     "in_place": "thing",
     "words_given": False,
-    "data": {"about": "x", "fingerprint": "y", "texts": 20, "clusters": 10, "left_out": 0,
+    "data": {"about": "x", "fingerprint": "d" * 16, "texts": 20, "clusters": 10, "left_out": 0,
              "why_left_out": ""},
     "shuffles": 3,
 }  # fmt: skip
@@ -63,6 +63,9 @@ ALTERED: list[Any] = [
     (("nested", "auroc"), "x"),
     (("text_only", "low"), "x"),
     *((("data",), value) for value in ([1], "x", {}, None)),
+    (("data", "fingerprint"), "e" * 16),
+    (("layer",), 0),
+    (("prefill",), 3),
     *((("words",), value) for value in ([1, 2], "x", {}, [["a"]])),
     (("in_place",), 3),
     (("shuffles",), "3"),

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from made_concepts import made
 from selfcorrect.concepts import Concept, read, write
-from selfcorrect.concepts.file import check_fits
+from selfcorrect.concepts.binding import check_fits
 from selfcorrect.errors import UserError
 
 
@@ -150,8 +150,19 @@ def test_a_concept_of_another_model_is_refused() -> None:
     check_fits(concept, "m", of.fingerprint, (of.tokenizer, of.template, of.bos))
     with pytest.raises(UserError, match=r"was made for tiny .*: its template is another"):
         check_fits(concept, "m", "0" * 16, (of.tokenizer, "other", of.bos))
-    with pytest.raises(UserError, match=r"its token before a text \(BOS\) is another"):
-        check_fits(concept, "m", of.fingerprint, (of.tokenizer, of.template, not of.bos))
+    for known, part in (
+        (("other", of.template, of.bos), "tokenizer"),
+        ((of.tokenizer, "other", of.bos), "template"),
+        ((of.tokenizer, of.template, not of.bos), r"token before a text \(BOS\)"),
+    ):
+        with pytest.raises(UserError, match=rf"bound to m, but to another {part} than that has"):
+            check_fits(concept, "m", of.fingerprint, known)
+
+
+def test_what_a_file_says_twice_it_says_alike(tmp_path: Path) -> None:
+    write(made(figures={"layer": 0}), tmp_path / "x.safetensors")
+    with pytest.raises(UserError, match="its figures chose layer 0, and it has 1"):
+        read(tmp_path / "x.safetensors")
 
 
 def test_a_vector_is_the_step_seen_from_outside() -> None:

@@ -58,9 +58,9 @@ def train(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Labelled texts, JSONL or CSV: text, label (or a field called NAME), and cluster "
-            "where texts were made by one template; for statement a file of BBQ. By default the "
-            "texts of our own.",
+            help="Labelled texts, JSONL or CSV: text (in JSONL also messages, a dialogue), label "
+            "(or a field called NAME), and cluster where texts were made by one template; for "
+            "statement a file of BBQ. By default the texts of our own.",
             show_default=False,
         ),
     ] = None,
@@ -244,7 +244,8 @@ def import_(
 def _found(concept: str, model: str | None) -> Concept:
     """A concept by its file, or by its name on a model."""
     from selfcorrect import models
-    from selfcorrect.concepts.file import ENDING, check_fits, read
+    from selfcorrect.concepts.binding import check_fits
+    from selfcorrect.concepts.file import ENDING, read
     from selfcorrect.concepts.make import stored
     from selfcorrect.errors import UserError
 

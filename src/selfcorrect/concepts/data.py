@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from selfcorrect.concepts.dialogues import Messages, as_text, messages_of
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.data.rows import Row, rows
@@ -32,16 +33,24 @@ _LABELS = {"true": 1, "yes": 1, "1": 1, "1.0": 1, "false": 0, "no": 0, "0": 0, "
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A text and whether the concept is in it.
+    """A text, or a dialogue, and whether the concept is in it.
 
     Attributes:
+        text: of a dialogue what is said in it.
         label: 1 or 0.
         cluster: texts of one cluster aren't independent of each other.
+        messages: of a dialogue; else empty.
     """
 
     text: str
     label: int
     cluster: str
+    messages: Messages = ()
+
+    @property
+    def shown(self) -> str | Messages:
+        """What a model is shown."""
+        return self.messages or self.text
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,7 @@ class Texts:
         digest = blake2b(digest_size=8)
         for item in self.items:
             told = f"{len(item.text)}:{item.text}{item.label}{len(item.cluster)}:{item.cluster}"
+            told += "".join(f"{role}:{len(text)}:{text}" for role, text in item.messages)
             digest.update(told.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
@@ -103,7 +113,8 @@ def from_file(
     limit: int | None = None,
     seed: int = 0,
 ) -> Texts:
-    """Labelled texts of a file (JSONL, CSV or TSV): ``text``, a label, perhaps ``cluster``.
+    """Labelled texts of a file (JSONL, CSV or TSV): ``text``, a label, perhaps ``cluster``; or
+    labelled dialogues (JSONL), with ``messages`` in place of the text.
 
     As many of one label as of the other: of the more frequent one some are left out, by lot.
 
@@ -121,7 +132,8 @@ def from_file(
     path = Path(path).expanduser()
     if not path.is_file():
         raise UserError(f"there is no file {path}; give labelled texts with --data FILE.")
-    return balanced(_read(path, name, label), f"{path}", limit, seed)
+    texts = balanced(_read(path, name, label), f"{path}", limit, seed)
+    return replace(texts, shown="message") if texts.items[0].messages else texts
 
 
 def balanced(items: Sequence[Labelled], about: str, limit: int | None, seed: int) -> Texts:
@@ -175,15 +187,20 @@ def _read(path: Path, name: str, label: str | None) -> list[Labelled]:
     for row in rows(path):
         if isinstance(row, UserError):
             raise row
-        text = row.text("text")
+        messages = messages_of(row) if "messages" in row.fields else ()
+        if found and bool(found[0].messages) != bool(messages):
+            here, before = ("messages", "a text") if messages else ("a text", "messages")
+            raise row.error(f"it has {here}, and those before it {before}: give all the same")
+        text = as_text(messages) if messages else row.text("text")
         field = label or ("label" if "label" in row.fields else name)
-        found.append(Labelled(text, _label(row, field, label), row.optional("cluster")))
+        made = Labelled(text, _label(row, field, label), row.optional("cluster"), messages)
+        found.append(made)
     return alike([replace(item, cluster=item.cluster or item.text) for item in found])
 
 
 def _label(row: Row, field: str, asked: str | None) -> int:
     if field not in row.fields:
-        others = [each for each in row.fields if each != "text"]
+        others = [each for each in row.fields if each not in ("text", "messages")]
         hint = f"give --label FIELD, one of {', '.join(others[:8])}" if others else "it has none"
         raise row.error(
             f"there is no field {field!r} that says whether the text has the concept: {hint}"

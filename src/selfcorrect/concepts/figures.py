@@ -79,6 +79,7 @@ class Trained(_Table):
     words: list[Text]
     in_place: Text
     words_given: bool
+    prefill: Text = ""
     data: Data
     shuffles: Count
 

@@ -300,16 +300,27 @@ def _checked(head: Mapping[str, str], arrays: Mapping[str, Floats], place: str) 
     figures = _json(head, "figures")
     if told := wrong(figures, len(directions)):
         raise _WrongError(told)
+    bound = _bound(_json(head, "bound"), site)
+    _check_agree(figures, bound, layer)
     return Concept(
         name=name,
         kind=kind,
         site=site,
         layer=layer,
         **{each: np.asarray(arrays[each]) for each in _ARRAYS},
-        bound=_bound(_json(head, "bound"), site),
+        bound=bound,
         figures=figures,
         place=place,
     )
+
+
+def _check_agree(figures: Mapping[str, Any], bound: Bound, layer: int) -> None:
+    """What the figures repeat has to be what the file is bound to."""
+    data = figures.get("data")
+    if data is not None and data["fingerprint"] != bound.data:
+        raise _WrongError("its figures are of other texts than those that it is bound to")
+    if figures.get("layer", layer) != layer:
+        raise _WrongError(f"its figures chose layer {figures['layer']!r:.20}, and it has {layer}")
 
 
 def _bound(table: Mapping[str, Any], site: str) -> Bound:
@@ -349,48 +360,6 @@ def _finite(text: str) -> float:
     if not math.isfinite(number := float(text)):
         raise ValueError(text)
     return number
-
-
-def check_fits(
-    concept: Concept, model: str, fingerprint: str, known: tuple[str, str, bool] | None = None
-) -> None:
-    """Check that a concept was made for a model.
-
-    Args:
-        concept: the concept.
-        model: the model's name.
-        fingerprint: the model's.
-        known: of its tokenizer and of its template the digest, and whether a token stands before
-            every text, where that is known.
-
-    Raises:
-        UserError: it was made for another one.
-    """
-    bound = concept.bound
-    other = _other_part(bound, fingerprint, known)
-    if bound.fingerprint == fingerprint and not other:
-        return
-    where = f" ({concept.place})" if concept.place else ""
-    raise UserError(
-        f"the concept {concept.name}{where} was made for {bound.model:.80} "
-        f"({bound.fingerprint:.32}), and {model} is {fingerprint}"
-        + (f": its {other} is another" if other else "")
-        + f"; train it again: selfcorrect concept train {concept.name} --model {model}."
-    )
-
-
-def _other_part(bound: Bound, fingerprint: str, known: tuple[str, str, bool] | None) -> str:
-    """Which part of a model is another; a fingerprint that is the same is that of tokenizer and
-    template, too."""
-    if known is None:
-        return ""
-    tokenizer, template, bos = known
-    if bound.fingerprint != fingerprint:
-        if bound.tokenizer != tokenizer:
-            return "tokenizer"
-        if bound.template != template:
-            return "template"
-    return "token before a text (BOS)" if bound.bos != bos else ""
 
 
 def moved(concept: Concept, place: str | Path) -> Concept:

@@ -8,9 +8,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.concepts.file import HOOKS, NORM, SHOWN, Bound, Concept, check_fits
+from selfcorrect.concepts.binding import check_fits
+from selfcorrect.concepts.dialogues import Messages
+from selfcorrect.concepts.file import HOOKS, NORM, SHOWN, Bound, Concept
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.messages import message
+from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Model, Request, Site
 from selfcorrect.models.sites import BEFORE_ANSWER
 
@@ -54,23 +56,27 @@ def check_shown(model: Model, shown: str) -> str:
 
 
 def states_of(
-    model: Model, texts: Sequence[str], site: str, shown: str, prefill: str = ""
+    model: Model, texts: Sequence[str | Messages], site: str, shown: str, prefill: str = ""
 ) -> NDArray[np.float32]:
-    """The states of texts [n, L, H]; equal texts are read once.
+    """The states of texts, or dialogues, [n, L, H]; equal ones are read once.
 
     Args:
         model: an open model.
-        texts: not empty.
+        texts: not empty. A dialogue is read before the reply that is due.
         site: of which states.
         shown: see :data:`selfcorrect.concepts.file.SHOWN`.
-        prefill: what the reply to a message begins with.
+        prefill: what the reply to a message begins with; a dialogue says it itself.
 
     Raises:
-        UserError: the model has none to give, or one isn't finite.
+        UserError: the model has none to give, or one isn't finite; or dialogues are to be shown as
+            texts by themselves.
     """
     distinct = list(dict.fromkeys(texts))
+    alone = [text for text in distinct if isinstance(text, str)]
+    if shown == "text" and len(alone) < len(distinct):
+        raise UserError("dialogues can't be shown as texts by themselves; leave out --shown.")
     if shown == "text" and isinstance(model, ReadsTexts):
-        found = model.states_of(distinct, site, MOST_TOKENS).numpy()
+        found = model.states_of(alone, site, MOST_TOKENS).numpy()
     else:
         found = _in_messages(model, distinct, site, prefill)
     bad = np.flatnonzero(~np.isfinite(found).all((1, 2)))
@@ -85,18 +91,19 @@ def states_of(
 
 
 def _in_messages(
-    model: Model, texts: Sequence[str], site: str, prefill: str
+    model: Model, texts: Sequence[str | Messages], site: str, prefill: str
 ) -> NDArray[np.float32]:
-    """States before the reply to each text, by any model that shows states."""
+    """States before the reply to each text or dialogue, by any model that shows states."""
     layers = tuple(range(layers_of(model, site)))
     where = Site(site, layers, BEFORE_ANSWER)  # type: ignore[arg-type]
-    request = Request(prefill, 1, states=(where,))
     found = []
     for start in range(0, len(texts), _TOGETHER):
         some = texts[start : start + _TOGETHER]
         conversation = model.open(len(some))
-        conversation.say([message("user", text) for text in some])
-        for text, reply in zip(some, conversation.elicit([request] * len(some)), strict=True):
+        asked = [_asked(text, prefill) for text in some]
+        conversation.restart([messages for messages, _ in asked])
+        requests = [Request(begun, 1, states=(where,)) for _, begun in asked]
+        for text, reply in zip(some, conversation.elicit(requests), strict=True):
             if reply is None or where not in reply.states:
                 raise UserError(
                     f"the text {text!r:.60} is longer than the context window of {model.name}: "
@@ -105,6 +112,16 @@ def _in_messages(
             found.append(reply.states[where].cpu().numpy())
         conversation.close(range(len(some)))
     return np.stack(found)
+
+
+def _asked(text: str | Messages, prefill: str) -> tuple[list[Message], str]:
+    """What stands before the reply, and what that begins with."""
+    if isinstance(text, str):
+        return [message("user", text)], prefill
+    messages = [message(role, said) for role, said in text]
+    if messages[-1].role == "assistant":
+        return messages[:-1], messages[-1].text
+    return messages, ""
 
 
 def layers_of(model: Model, site: str) -> int:

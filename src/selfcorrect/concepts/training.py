@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.concepts.data import Texts, told
+from selfcorrect.concepts.dialogues import Messages, changed
 from selfcorrect.concepts.file import KINDS, SITES, Concept
 from selfcorrect.concepts.folds import INNER, OUTER, Ints, area, folds
 from selfcorrect.concepts.names import check_name
@@ -74,18 +75,24 @@ def train(
     shown = check_shown(model, shown or texts.shown)
     labels = np.array([item.label for item in texts.items], np.int64)
     said = [item.text for item in texts.items]
+    shows = [item.shown for item in texts.items]
+    if kind == "ccs" and any(item.messages for item in texts.items):
+        raise UserError(
+            f"{texts.about}: the kind ccs says of each text that it has the concept, and that it "
+            "hasn't, which can't be said of dialogues; choose another kind."
+        )
     clusters = [item.cluster for item in texts.items]
     outer = folds(labels, clusters, OUTER, seed, texts.about)
-    masked = [""] * len(said)
+    masked: list[str | Messages] = [""] * len(said)
     for fold, _ in outer:
         folds(labels[fold], [clusters[i] for i in fold], INNER, seed, texts.about)
     for fold, held in outer:
         own = words or own_words([said[i] for i in fold], labels[fold])
         for i in held:
-            masked[i] = without(said[i], own, texts.in_place)
+            masked[i] = changed(shows[i], lambda text: without(text, own, texts.in_place))  # noqa: B023
     steps = _Steps(counted, 2 + OUTER * (INNER + 1 + SHUFFLES * (kind != "ccs")) + 2)
     how = (kind, name, site, shown, texts.prefill)
-    states = _states(model, said, how, steps)
+    states = _states(model, shows, how, steps)
     plain = states if kind != "ccs" else states[:, 0]
     hidden = _states(model, masked, how, steps)
     fit = FITS[kind]
@@ -144,13 +151,17 @@ class _Steps:
 
 
 def _states(
-    model: Model, texts: Sequence[str], how: tuple[str, str, str, str, str], steps: _Steps
+    model: Model,
+    texts: Sequence[str | Messages],
+    how: tuple[str, str, str, str, str],
+    steps: _Steps,
 ) -> Floats:
     """States [n, L, H]; for contrast pairs [n, 2, L, H]. ``how``: kind, name, site, shown, what a
     reply begins with."""
     kind, name, site, shown, prefill = how
     if kind == "ccs":
-        sides = [[contrast(text, name, yes) for text in texts] for yes in (True, False)]
+        alone = [text for text in texts if isinstance(text, str)]
+        sides = [[contrast(text, name, yes) for text in alone] for yes in (True, False)]
         both = [states_of(model, side, site, shown, prefill) for side in sides]
         found = np.stack(both, axis=1)
     else:

@@ -245,12 +245,22 @@ class Own:
         of_outcome = measure_of(self.outcome)
         found = {of_outcome.name: _term(of_outcome)}
         for name, text in self.values.items():
-            found[name] = {"label": name.replace("_", " "), "text": text, "form": "score"}
+            found[name] = {"label": label_of(name), "text": text, "form": "score"}
         for name, figure in self.figures.items():
             if "/" not in name:
                 told = {key: getattr(figure, key, "") for key in ("label", "text", "form")}
                 found[name] = found.get(name, {}) | {k: v for k, v in told.items() if v}
         return found
+
+
+def label_of(name: str) -> str:
+    """What a number is called that states no label: a task's own, or a concept's activation, which
+    mustn't be taken for a number of the concept's name."""
+    concept = name.removeprefix("activation_")
+    if concept == name:
+        return name.replace("_", " ")
+    at = " in the reply" if concept.endswith("_first") else ""
+    return f"activation of “{concept.removesuffix('_first')}”{at}"
 
 
 def _term(measure: Measure) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from selfcorrect import models
+from selfcorrect.concepts.binding import check_fits
 from selfcorrect.concepts.data import BUNDLED
-from selfcorrect.concepts.file import Concept, check_fits, read
+from selfcorrect.concepts.file import Concept, read
 from selfcorrect.concepts.states import ReadsTexts
 from selfcorrect.concepts.steering import steer
 from selfcorrect.errors import UserError

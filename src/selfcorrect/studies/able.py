@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize
 
+from selfcorrect.measures.clusters import effective_clusters
 from selfcorrect.measures.intervals import mean, proportion
 from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
@@ -141,6 +143,20 @@ def _detectable(series: Series) -> float | None:
         return None
     known = e.n / len(x)
     return MeanDesign(e.spread, POWER, size, known, unequal, max(e.unseen)).difference_of(len(x))
+
+
+def smallest_difference(clusters: NDArray[Any]) -> float | None:
+    """The smallest difference of shares that so many records show 4 times of 5, had all that change
+    done so one way; ``None``: it can't be told.
+
+    Args:
+        clusters: of each record [n].
+    """
+    sizes = np.unique(clusters, return_counts=True)[1].astype(np.float64)
+    if len(sizes) < 2:
+        return None
+    n, k = len(clusters), len(sizes)
+    return _smallest(n, Design(0.0, n / k, _ALIKE, POWER, k / effective_clusters(sizes)))
 
 
 def _smallest(n: int, design: Design) -> float | None:

@@ -31,12 +31,10 @@ LINES = {
 
 def label(name: str) -> str:
     """A measure's name for readers."""
-    if name.startswith("activation_"):
-        return f"activation of “{name.removeprefix('activation_')}”"
-    from selfcorrect.measures.catalogue import MEASURES  # imports scipy
+    from selfcorrect.measures.catalogue import MEASURES, label_of  # imports scipy
 
     labels = {m.name: m.label for m in MEASURES}
-    return labels.get(name, name.replace("_", " "))
+    return labels.get(name) or label_of(name)
 
 
 def estimate(e: Estimate | None, places: int = 3, *, signed: bool = False) -> str:

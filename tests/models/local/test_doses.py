@@ -71,7 +71,7 @@ def test_every_dose_of_every_dialogue(name: str, size: int, monkeypatch: Any) ->
     monkeypatch.setattr(packed, "PACK", size)
     talk = _talk(model)
     found = doses(talk, [ASKED] * 3, steers)
-    assert model.engine.fans == (None if name == "lfm2" else True)
+    assert model.engine.agrees == ({} if name == "lfm2" else {"reply": True})
     _check(model, talk, steers, found, ASKED.options)
     for mine, among in zip(found, doses(talk, [ASKED] * 3, steers, mass=False), strict=True):
         assert among.logp == pytest.approx(mine.p.log(), abs=CLOSE)
@@ -86,7 +86,36 @@ def test_every_dose_of_every_dialogue(name: str, size: int, monkeypatch: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("at", "options"), [("transcript", ("a", "b")), ("reply", ("yes, all", "no"))]
+    ("name", "size"),
+    [("llama", 1024), ("llama", 7), ("gemma3", 100), ("gpt2", 1024), ("gpt_oss", 1024)],
+)
+def test_every_dose_of_every_token(name: str, size: int, monkeypatch: Any) -> None:
+    model = tiny.model(name)
+    steers = _steers(model, "transcript")
+    talk = _talk(model)
+    monkeypatch.setattr(packed, "PACK", size)
+    found = doses(talk, [ASKED] * 3, steers)
+    assert model.engine.agrees == {"transcript": True}
+    _check(model, talk, steers, found, ASKED.options)
+    for mine, among in zip(found, doses(talk, [ASKED] * 3, steers, mass=False), strict=True):
+        assert among.logp == pytest.approx(mine.p.log(), abs=CLOSE)
+    if name == "llama":  # nothing goes through the layers below, once the prompts have
+        seen: list[int] = []
+        lowest = steered.layers(model.engine.network)[min(s.layers[0] for s in steers if s)]
+        attention = lowest.self_attn.register_forward_hook(lambda *_: seen.append(1))
+        before = model.engine.passes
+        doses(talk, [ASKED] * 3, steers)
+        attention.remove()
+        assert 0 < len(seen) < model.engine.passes - before
+    wild = steered.some_steer([0], 1, 1e30, "transcript")
+    every = doses(talk, [ASKED] * 3, [wild, *steers])
+    for mine, each in zip(every, found, strict=True):
+        assert mine.finite.tolist() == [False, True, True, True, True, True]
+        assert mine.logp[1:] == pytest.approx(each.logp, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("at", "options"), [("transcript", ("yes, all", "no")), ("reply", ("yes, all", "no"))]
 )
 def test_what_needs_rows_of_its_own(at: str, options: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(room, "_ROWS", 3)
@@ -94,7 +123,7 @@ def test_what_needs_rows_of_its_own(at: str, options: Any, monkeypatch: Any) -> 
     steers = _steers(model, at)
     talk = _talk(model)
     found = doses(talk, [Request(PREFILL, 8, options=options)] * 3, steers)
-    assert model.engine.fans is None
+    assert model.engine.agrees == {}
     _check(model, talk, steers, found, options)
 
 
@@ -137,11 +166,13 @@ def test_a_way_that_doesn_t_agree_is_not_taken(monkeypatch: Any) -> None:
 
     attend = Fan.attend
     monkeypatch.setattr(Fan, "attend", lambda *given: attend(*given) + 1)
+    monkeypatch.setattr(room, "steered", lambda *_: iter([(0, 0, torch.ones(32))]))
     talk = _talk(model)
-    steers = _steers(model)
-    found = doses(talk, [ASKED] * 3, steers)
-    assert model.engine.fans is False
-    _check(model, talk, steers, found, ASKED.options)
+    for at in ("reply", "transcript"):
+        steers = _steers(model, at)
+        found = doses(talk, [ASKED] * 3, steers)
+        _check(model, talk, steers, found, ASKED.options)
+    assert model.engine.agrees == {"reply": False, "transcript": False}
 
 
 def test_a_transcript_that_does_not_fit() -> None:

@@ -18,7 +18,15 @@ from selfcorrect.studies.injection.sheet import findings as injection_findings
 from selfcorrect.studies.words import UNVARYING, estimate, limits, sized
 
 N = 40
-SETTINGS = {"quick": True, "anyway": False, "fit": 4, "seed": 0, "folds": 5, "injected": None}
+SETTINGS = {
+    "quick": True,
+    "anyway": False,
+    "fit": 4,
+    "seed": 0,
+    "folds": 5,
+    "injected": None,
+    "at": "reply",
+}
 
 
 def _arms(y: Any, **columns: Any) -> Any:

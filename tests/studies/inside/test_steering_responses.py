@@ -55,6 +55,9 @@ def test_an_effect_is_odd_and_damage_is_even() -> None:
     assert even["concept"]["low"] < 0.05 * dose**2 < even["concept"]["high"]
     assert not even["shown"]  # every direction does it
     assert found["wrong"]["value"] == 0
+    assert found["ordered"]["value"] > 0.5
+    assert _responses(effect=-0.1)["ordered"]["value"] > 0.5
+    assert _responses(effect=0.0)["ordered"]["high"] < 0.5
 
 
 def test_damage_alone_and_what_any_direction_does_are_no_effect() -> None:

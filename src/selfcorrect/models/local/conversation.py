@@ -157,6 +157,11 @@ class LocalConversation:
             job.begin(before, len(self.transcripts), self.vocabulary)
         return job
 
+    def prompt(self, row: int, prefill: str) -> Prompt:
+        """A dialogue's prompt where its reply begins so."""
+        earlier, turn = self.transcripts[row].open_turn()
+        return self._under(row, self._render(earlier, turn + prefill).prompt)
+
     def option_tokens(self, row: int, request: Request) -> list[int] | None:
         """The tokens of a request's options where each is one token; else ``None``."""
         earlier, turn = self.transcripts[row].open_turn()

@@ -2,7 +2,8 @@
 
 A steer that begins at the last token before the reply leaves all before it as it is. So a prompt is
 encoded once for all doses, and a dose is a version of its last token: versions of many go through
-together (see ``fan.py``), and only through the layers above the lowest that is steered.
+together (see ``fan.py``), and only through the layers above the lowest that is steered. A steer of
+every token changes all of them, and only the layers below it are shared (see ``whole.py``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from selfcorrect.models.local.layers import layers
 from selfcorrect.models.local.model import LocalModel
 from selfcorrect.models.local.pages import Cache, Segment
 from selfcorrect.models.local.prompts import plain
+from selfcorrect.models.local.whole import known, steered
 
 #: Doses of one dialogue that are open at a time where each is a row of its own.
 _ROWS = 64
@@ -113,11 +115,14 @@ def doses(
             engine.check_steer(steer)
     steers = [None if steer is None or not steer.vectors.any() else steer for steer in steers]
     own = [steer for steer in steers if steer is not None]
-    if not own or not engine.packed or any(steer.at != "reply" for steer in own):
+    places = {steer.at for steer in own}
+    if len(places) != 1 or not engine.packed:
         return _row_by_row(talk, requests, steers, mass=mass)
+    (place,) = places
     lowest = min(number for steer in own for number in steer.layers)
-    found = _fanned(talk, requests, steers, lowest, mass=mass)
-    if found is None or not _agrees(talk, requests, steers, found):
+    way = _fanned if place == "reply" else _whole
+    found = way(talk, requests, steers, lowest, mass=mass)
+    if found is None or not _agrees(talk, requests, steers, found, place):
         return _row_by_row(talk, requests, steers, mass=mass)
     return found
 
@@ -158,6 +163,43 @@ def _fanned(
         for pieces in _passes(blocks, [n for n, steer in enumerate(steers) if steer is not None]):
             _through(engine, talk.cache, pieces, steers, lowest, tokens, result, mass=mass)
     branch.close(range(len(requests)))
+    return result
+
+
+@torch.inference_mode()
+def _whole(
+    talk: LocalConversation,
+    requests: Sequence[Request],
+    steers: Sequence[Steer | None],
+    lowest: int,
+    *,
+    mass: bool,
+) -> list[Doses | None] | None:
+    """Every token steered; ``None`` where an option is longer than a token, or a dialogue is under
+    a condition of its own."""
+    engine = talk.engine
+    tokens = [talk.option_tokens(row, request) for row, request in enumerate(requests)]
+    prompts = [talk.prompt(row, request.prefill) for row, request in enumerate(requests)]
+    if any(each is None for each in tokens) or any(prompt.conditions for prompt in prompts):
+        return None
+    rows = [row for row, prompt in enumerate(prompts) if len(prompt) < engine.context]
+    result: list[Doses | None] = [None] * len(requests)
+    moved = [(n, steer) for n, steer in enumerate(steers) if steer is not None]
+    with engine.within_memory():
+        every = known(engine, [prompts[row].ids for row in rows], lowest)
+        for row, each in zip(rows, every, strict=True):
+            options = tokens[row] or []
+            plainly = engine.head.likely(each.last[None], options, among=not mass)[0].cpu()
+            logp = plainly.repeat(len(steers), 1)
+            fine = torch.ones(len(steers), dtype=torch.bool)
+            result[row] = Doses(logp, fine, len(each.ids) * (1 + len(moved)))
+        for at, n, state in steered(engine, every, moved, lowest):
+            mine, options = result[rows[at]], tokens[rows[at]] or []
+            assert mine is not None
+            mine.finite[n] = sound = bool(state.isfinite().all())
+            state = state if sound else torch.zeros_like(state)
+            found = engine.head.likely(state[None], options, among=not mass)[0].cpu()
+            mine.logp[n] = found if sound else torch.nan
     return result
 
 
@@ -277,12 +319,13 @@ def _agrees(
     requests: Sequence[Request],
     steers: Sequence[Steer | None],
     found: Sequence[Doses | None],
+    place: str,
 ) -> bool:
-    """Whether one dose is as in the plain way: asked once of a model, whose layers may do what
-    nobody thought of."""
+    """Whether one dose is as in the plain way: asked once of a model and place, as its layers may
+    do what nobody thought of."""
     engine = talk.engine
-    if engine.fans is not None:
-        return engine.fans
+    if place in engine.agrees:
+        return engine.agrees[place]
     for row, mine in enumerate(found):
         for n, steer in enumerate(steers):
             if steer is None or mine is None or not mine.finite[n]:
@@ -296,8 +339,8 @@ def _agrees(
                 continue
             plainly = torch.tensor([each.logp for each in reply.options])
             error = float((plainly.softmax(-1).log() - mine.p[n].log()).abs().max())
-            engine.fans = error < _SAME.get(engine.dtype, 0.25)
-            return engine.fans
+            engine.agrees[place] = error < _SAME.get(engine.dtype, 0.25)
+            return engine.agrees[place]
     return True
 
 

@@ -35,8 +35,8 @@ class Engine:
             the whole transcript again, which is slower and says so in the record.
         pool: the pages of all conversations.
         passes: how many forward passes there were.
-        fans: whether versions of a token go through as in ``fan.py``; ``None`` as long as nobody
-            has tried.
+        agrees: whether many steers at a time are as one by one, by the place where they begin
+            (``doses.py``), as far as anybody has tried.
     """
 
     def __init__(self, name: str, network: Any, dtype: str, device: str) -> None:
@@ -49,7 +49,7 @@ class Engine:
         config = network.config.get_text_config()
         self.context = int(getattr(config, "max_position_embeddings", None) or 1 << 20)
         self.passes = 0
-        self.fans: bool | None = None
+        self.agrees: dict[str, bool] = {}
         self.pool = Pool()
         self.packed = _can_pack(config) and self._packs_correctly()
         if not self.packed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,14 +36,18 @@ def analyse(inputs: Inputs) -> Result:
     """All of it; JSON's types.
 
     Returns:
-        What the preflight found; ``concept``, ``layer``, ``doses``, ``dose`` (the middle one),
+        What the preflight found; ``concept``, ``layer`` after which it is pushed of so many
+        ``layers``, ``read_best`` (the layer that reads it best), ``at`` which tokens, ``doses``,
+        ``dose`` (the middle one),
         ``directions``, ``of_texts`` (how many of them are made from the concept's texts),
         ``cosine`` of the concept's with the mean state, ``encoded``, ``left_out``; by response
         (:data:`RESPONSES`) ``odd`` and ``even`` by dose above 0, each with ``concept`` (an estimate
         over questions), and of the other directions ``null``: their ``low`` and ``high`` (2.5 and
         97.5 %), ``p``: how many go as far; of ``odd`` also ``length``, that of the mean state's
         direction, and ``left``, what the concept's is without its cosine times that, with
-        ``p_left``; ``curve``: the concept's by dose, minus none; ``wrong``: the share of questions
+        ``p_left``; ``ordered``: the share
+        of questions where the concept's goes one way with every step of the dose;
+        ``curve``: the concept's by dose, minus none; ``wrong``: the share of questions
         that move against the mean; ``prompt``: the goal in words minus the question alone,
         ``prompt_odd``: half of the goal minus the reversed goal, and ``beyond``: whether that is
         more or less than the dose's odd part (:func:`_larger`); ``perplexity`` by dose.
@@ -57,9 +62,7 @@ def analyse(inputs: Inputs) -> Result:
         model,
         concept,
         questions,
-        settings["dose"],
-        settings["directions"],
-        settings["seed"],
+        settings,
         inputs.parts,
     )
     model.close()
@@ -70,7 +73,10 @@ def analyse(inputs: Inputs) -> Result:
     return {
         **inputs.preflight.found,
         "concept": arms.concept,
-        "layer": concept.layer,
+        "layer": found.layer,
+        "layers": concept.layers,
+        "read_best": concept.layer,
+        "at": settings["at"],
         "doses": found.doses.tolist(),
         "dose": settings["dose"],
         "directions": settings["directions"],
@@ -114,11 +120,13 @@ def responses(
     """
     middle, half, whole = len(doses) // 2, Room(-width / 2, width / 2), Room(-width, width)
     rows: list[dict[str, Any]] = []
+    effects: list[Floats] = []
     f, longer = f[:, :-1], f[:, -1]
     for step in range(1, middle + 1):
         up, down, none = f[:, :, middle + step], f[:, :, middle - step], f[:, :, middle]
         odd, even = (up - down) / 2, (up + down) / 2 - none
         length = (longer[:, middle + step] - longer[:, middle - step]) / 2
+        effects.append(odd[:, 0])
         rows.append(
             {
                 "dose": float(doses[middle + step]),
@@ -128,8 +136,7 @@ def responses(
         )
     at = (middle + 1) // 2  # the dose in the middle of those above 0, which was fixed beforehand
     chosen = rows[at]
-    step = at + 1
-    effect = (f[:, 0, middle + step] - f[:, 0, middle - step]) / 2
+    effect = effects[at]
     direction = np.sign(chosen["odd"]["concept"]["value"] or 0)
     against = np.where(np.isfinite(effect), effect * direction < 0, np.nan)
     goal, reversed_goal, alone = prompt
@@ -137,6 +144,7 @@ def responses(
     return {
         "by_dose": rows,
         "chosen": chosen,
+        "ordered": _ordered(effects, float(direction), clusters),
         "curve": [
             mean(f[:, 0, a] - f[:, 0, middle], clusters, room=whole).table()
             if a != middle
@@ -149,6 +157,19 @@ def responses(
         "prompt_odd": mean(said, clusters, room=half).table(),
         "beyond": _larger(said, effect, clusters, whole),
     }
+
+
+def _ordered(effects: Sequence[Floats], direction: float, clusters: Any) -> dict[str, Any]:
+    """The share of questions whose odd part goes the mean's way with every step of the dose.
+
+    Args:
+        effects: the concept's odd part by dose, ascending [D] each.
+        direction: the sign of its mean at the chosen dose.
+        clusters: of each question [D].
+    """
+    steps = np.diff(np.stack([np.zeros_like(effects[0]), *effects]), axis=0) * direction
+    known = np.isfinite(steps).all(axis=0)
+    return proportion(np.where(known, (steps > 0).all(axis=0), np.nan), clusters).table()
 
 
 def _larger(said: Floats, pushed: Floats, clusters: Any, room: Room) -> dict[str, Any]:

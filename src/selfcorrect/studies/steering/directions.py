@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from selfcorrect.concepts.data import BUNDLED, Texts, bundled, from_file
 from selfcorrect.concepts.file import Concept
@@ -26,7 +27,7 @@ class Directions:
     Attributes:
         null: those that mean nothing [J, hidden].
         of_texts: so many of them are made as the concept is, from its own texts with labels that
-            were shuffled; 0 where those texts aren't at hand.
+            were shuffled: all, or 0 where those texts aren't at hand.
         longer: of the mean state: a step along it makes states longer, and little else [hidden].
     """
 
@@ -36,42 +37,48 @@ class Directions:
 
 
 def directions(
-    model: LocalModel, concept: Concept, states: Floats, many: int, seed: int
+    model: LocalModel, concept: Concept, layer: int, states: Floats, many: int, seed: int
 ) -> Directions:
     """Those of a study.
+
+    Where the concept's texts are at hand, all that mean nothing are made from them as the concept
+    is, but with shuffled labels: if labels were no matter, the concept's direction would be one
+    like those. Directions drawn with the covariance of the questions' states wouldn't do beside
+    them: where questions differ in the concept, those hold it.
 
     Args:
         model: the concept's, open.
         concept: the one that is steered by.
+        layer: after which.
         states: of the questions where their answers begin [D, hidden].
         many: how many that mean nothing.
         seed: of them.
     """
-    made = shuffled(model, concept, many // 2, seed)
-    drawn = null(states, many - len(made), seed, halves=not len(made))
+    made = shuffled(model, concept, layer, many, seed)
     mean = states.mean(axis=0)
     return Directions(
-        np.concatenate([drawn, made]), len(made), mean / (float(np.linalg.norm(mean)) or 1.0)
+        made if len(made) else null(states, many, seed),
+        len(made),
+        mean / (float(np.linalg.norm(mean)) or 1.0),
     )
 
 
-def null(states: Floats, many: int, seed: int, *, halves: bool = True) -> Floats:
+def null(states: Floats, many: int, seed: int) -> Floats:
     """Directions of length 1 that mean nothing, of the kind that states vary along [J, hidden].
 
-    They are drawn with the states' own covariance.
+    Every other is drawn with the states' own covariance, the rest are differences of means between
+    halves that labels drawn at random make.
 
     Args:
         states: [D, hidden].
         many: how many.
         seed: of them.
-        halves: every other is a difference of means between halves that labels drawn at random
-            make.
     """
     rng = np.random.default_rng(seed)
     centred = states - states.mean(axis=0)
     weights = np.empty((many, len(states)))
     for j in range(many):
-        if halves and j % 2:
+        if j % 2:
             labels = np.where(rng.permutation(len(states)) < len(states) // 2, 1.0, -1.0)
             weights[j] = labels / np.where(labels > 0, (labels > 0).sum(), (labels < 0).sum())
         else:
@@ -79,7 +86,7 @@ def null(states: Floats, many: int, seed: int, *, halves: bool = True) -> Floats
     return _of_length_1(weights @ centred)
 
 
-def shuffled(model: LocalModel, concept: Concept, many: int, seed: int) -> Floats:
+def shuffled(model: LocalModel, concept: Concept, layer: int, many: int, seed: int) -> Floats:
     """Directions made as the concept is, from its own texts with shuffled labels [many, hidden];
     none where the texts aren't at hand, or it is of a kind that can't be made so."""
     from selfcorrect.concepts.probes import FITS, STRENGTHS
@@ -88,18 +95,24 @@ def shuffled(model: LocalModel, concept: Concept, many: int, seed: int) -> Float
     texts = texts_of(concept)
     if texts is None:
         return np.empty((0, concept.hidden))
-    said = [item.text for item in texts.items]
+    said = [item.shown for item in texts.items]
     labels = np.array([item.label for item in texts.items], np.int64)
-    every = states_of(model, said, concept.site, concept.bound.shown)
-    states = every[:, concept.layer : concept.layer + 1].astype(np.float64)
+    prefill = str(concept.figures.get("prefill", ""))
+    every = states_of(model, said, concept.site, concept.bound.shown, prefill)
+    states = every[:, layer : layer + 1].astype(np.float64)
+    fit = FITS[concept.kind]
+
+    def made(labels: NDArray[np.int64], strength: int, seed: int) -> Floats:
+        found = fit(states, labels, seed, np.array([strength]))
+        return np.asarray(found.weights[0, 0] * found.scale[0])
+
+    # which strength the concept's own was made with isn't in its file: the one that gives it again
+    own = concept.vector(layer)
+    alike = _of_length_1(np.stack([made(labels, k, seed) for k in range(len(STRENGTHS))])) @ own
+    strength = int(np.argmax(alike))
     rng = np.random.default_rng(seed)
-    made = []
-    for j in range(many):
-        # which strength the concept's own was made with isn't in its file: all take turns
-        strength = np.array([j % len(STRENGTHS)])
-        fit = FITS[concept.kind](states, rng.permutation(labels), seed + j, strength)
-        made.append(fit.weights[0, 0] * fit.scale[0])
-    return _of_length_1(np.stack(made))
+    others = [made(rng.permutation(labels), strength, seed + j) for j in range(many)]
+    return _of_length_1(np.stack(others))
 
 
 def texts_of(concept: Concept) -> Texts | None:

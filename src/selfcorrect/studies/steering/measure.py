@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,9 @@ from selfcorrect.records import transcript
 from selfcorrect.runs import Run
 from selfcorrect.runs.concepts import concepts_of
 from selfcorrect.runs.identity import ModelFacts, task_of
-from selfcorrect.studies.base import Parts
+from selfcorrect.studies.base import Parts, Settings
 from selfcorrect.studies.steering.directions import directions as directions_of
+from selfcorrect.studies.steering.place import layer_of
 
 if TYPE_CHECKING:
     from selfcorrect.models.local.model import LocalModel
@@ -63,9 +64,11 @@ class Measured:
     """What the doses do.
 
     Attributes:
+        layer: after which states are pushed.
         doses: α, ascending, 0 in the middle [A].
-        p: of the options [D, J, A, O], NaN beyond a question's own options and where a dose left
-            states that weren't finite; direction 0 is the concept's, the last the mean state's.
+        p: of the options [D, J, A, O], NaN beyond a question's own options, where a dose left
+            states that weren't finite and where none was given; direction 0 is the concept's, the
+            last the mean state's.
         cosines: of every direction with the last [J].
         of_texts: how many of the others are made from the concept's texts.
         left_out: doses of a question that were left out for that.
@@ -73,6 +76,7 @@ class Measured:
         encoded: tokens that went through the model for all doses.
     """
 
+    layer: int
     doses: Floats
     p: Floats
     cosines: Floats
@@ -130,39 +134,46 @@ def measured(
     model: LocalModel,
     concept: Concept,
     questions: Asked,
-    dose: float,
-    directions: int,
-    seed: int,
+    settings: Settings,
     parts: Parts,
 ) -> Measured:
     """Everything under every dose.
 
     Args:
         model: open.
-        concept: its direction at its chosen layer is taken.
+        concept: the one to push along.
         questions: those asked.
-        dose: the middle one on either side.
-        directions: how many that mean nothing.
-        seed: of those.
+        settings: the study's. At every token, directions that mean nothing are pushed along by the
+            dose that the findings speak of, and no other.
         parts: keeps what is finished.
+
+    Raises:
+        UserError: the concept has no direction in the layer that is asked for.
     """
     from selfcorrect.models.local.doses import doses, perplexities
 
-    layer, unit = concept.layer, float(concept.norms[concept.layer])
+    layer, dose, at = layer_of(concept, settings["layer"]), settings["dose"], settings["at"]
+    unit = float(concept.norms[layer])
     every = np.array([-dose * s for s in reversed(STEPS)] + [0.0] + [dose * s for s in STEPS])
     starts = range(0, len(questions.examples), _TOGETHER)
     parts.progress(0, len(starts) + 1)
     states = _states(model, questions, layer)
-    given = directions_of(model, concept, states, directions, seed)
+    given = directions_of(model, concept, layer, states, settings["directions"], settings["seed"])
     vectors = np.concatenate([concept.vector(layer)[None], given.null, given.longer[None]])
     # a dose of 0 is the model as it is, once for all directions
-    plan = [(j, a) for j in range(len(vectors)) for a, alpha in enumerate(every) if alpha]
+    plan = [
+        (j, a)
+        for j in range(len(vectors))
+        for a, alpha in enumerate(every)
+        if alpha and (at == "reply" or j in (0, len(vectors) - 1) or abs(alpha) == dose)
+    ]
     steers: list[Steer | None] = [None]
-    steers += [_steer(layer, every[a] * unit * vectors[j]) for j, a in plan]
+    steers += [_steer(layer, every[a] * unit * vectors[j], at) for j, a in plan]
     most = max(len(request.options) for request in questions.requests)
     shape = (len(questions.examples), len(vectors), len(every), most)
     p, encoded = np.full(shape, np.nan), 0
-    for at, start in enumerate(starts):
+    left_out = 0
+    for number, start in enumerate(starts):
         rows = range(start, min(start + _TOGETHER, len(questions.examples)))
         key = f"pushes-{start}"
         if key not in parts.done:
@@ -182,21 +193,20 @@ def measured(
             p[row, :, every == 0, : of.shape[1]] = of[0]
             for (j, a), options in zip(plan, of[1:], strict=True):
                 p[row, j, a, : of.shape[1]] = options
-        parts.progress(at + 1, len(starts) + 1)
-    own = [None if not a else _steer(layer, a * unit * vectors[0]) for a in every]
+            left_out += int(np.isnan(of[:, 0]).sum())
+        parts.progress(number + 1, len(starts) + 1)
+    own = [None if not a else _steer(layer, a * unit * vectors[0], at) for a in every]
     read: list[float | None] = [None] * len(own)
     with suppress(UserError):  # a model of a small language has no words for neutral text
         read = [each.value for each in perplexities(model, NEUTRAL, own)]
-    first = p[..., 0]
-    left_out = int((np.isnan(first) & np.isfinite(first[:, :, every == 0])).sum())
     cosines = vectors @ given.longer
-    return Measured(every, p, cosines, given.of_texts, left_out, read, encoded)
+    return Measured(layer, every, p, cosines, given.of_texts, left_out, read, encoded)
 
 
-def _steer(layer: int, vector: NDArray[Any]) -> Steer:
+def _steer(layer: int, vector: NDArray[Any], at: Literal["transcript", "reply"]) -> Steer:
     import torch
 
-    return Steer.of((layer,), torch.from_numpy(vector.astype(np.float32))[None], "reply")
+    return Steer.of((layer,), torch.from_numpy(vector.astype(np.float32))[None], at)
 
 
 def _states(model: LocalModel, questions: Asked, layer: int) -> Floats:

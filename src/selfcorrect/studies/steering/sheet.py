@@ -23,9 +23,9 @@ Result = Mapping[str, Any]
 _NAMES = {"entropy": "entropy of the options", "p_right": "probability of the right option"}
 _ASKED = (
     "The claim has causes in it: the concept lowers uncertainty. So the concept is moved by "
-    "itself: at its layer, from the last token before the answer on, its direction is added to "
-    "the states, in doses of both signs. A dose of 1 is as long as the layer's states are (their "
-    "median).",
+    "itself: after one layer, from the last token before the answer on or at every token, its "
+    "direction is added to the states, in doses of both signs. A dose of 1 is as long as the "
+    "layer's states are (their median).",
     "Any push raises entropy, whichever way it goes. So the effect is the odd part, "
     "[f(α) − f(−α)] / 2, and the even part, [f(α) + f(−α)] / 2 − f(0), is damage. And any "
     "direction along which states vary moves something. So the same is done along directions that "
@@ -36,13 +36,14 @@ _ASKED = (
 _NOT = (
     "An effect of a direction is one of whatever lies along it. Words that come with the concept "
     "lie along it too.",
-    "Doses are added where the answer begins, at one layer. A concept that acts earlier in the "
-    "text, or in several layers at once, is not refuted by a null here.",
+    "Doses are added after one layer, and from the last token before the answer on unless the page "
+    "says otherwise. A concept that acts elsewhere (earlier in the text: --at transcript; in "
+    "another layer: --layer; in several at once) is not refuted by a null here.",
     "The reversed goal is about as long as the goal and speaks of the same things, so half their "
     "difference is of what is asked for. A model that doesn't heed a reversal shows none; and no "
     "text as long that asks for nothing stands beside.",
-    "Perplexity is read with every token of the neutral text steered, from the first on; of the "
-    "questions only what comes from the last token before the answer on is. So it shows another "
+    "Perplexity is read with every token of the neutral text steered, from the first on. Where of "
+    "the questions only what comes from the last token before the answer on is, it shows another "
     "harm, most likely a greater one, than the answers had.",
 )
 
@@ -67,9 +68,11 @@ def _sections(result: Result) -> list[Section]:
 
 
 def findings(result: Result) -> Iterator[str]:
-    """A sentence each on effect, damage, the prompt beside, and what moves the wrong way."""
+    """A sentence each on the place, effect, damage, the prompt beside, and what moves the wrong
+    way."""
+    yield _place(result)
     for name, told in result["responses"].items():
-        yield _effect(result, name, told["chosen"]["odd"])
+        yield _effect(result, name, told)
     yield _damage(result)
     for name, told in result["responses"].items():
         yield _prompt(name, told)
@@ -85,7 +88,23 @@ def findings(result: Result) -> Iterator[str]:
         )
 
 
-def _effect(result: Result, name: str, odd: Result) -> str:
+def _place(result: Result) -> str:
+    where = (
+        "at every token of the transcript"
+        if result["at"] == "transcript"
+        else "from the last token before the answer on"
+    )
+    told = (
+        f"Pushed {where}, after layer {result['layer']} of 0 to {result['layers'] - 1}: what is "
+        "pushed acts through the layers above"
+    )
+    if result["read_best"] != result["layer"]:
+        told += f" (the concept is read best after layer {result['read_best']})"
+    return f"{told}."
+
+
+def _effect(result: Result, name: str, told: Result) -> str:
+    odd = told["chosen"]["odd"]
     e = odd["concept"]
     what = f"{_NAMES[name].capitalize()}, at a dose of {short(result['dose'])}"
     if e["value"] is None or odd["null"] is None:
@@ -93,7 +112,14 @@ def _effect(result: Result, name: str, odd: Result) -> str:
     seen = f"odd part {estimate(e, signed=True)}, {sized(e)}; {_as_far(odd)}"
     if odd["shown"]:
         way = "raises" if e["value"] > 0 else "lowers"
-        return f"{what}: a push along the concept {way} it, beyond other pushes: {seen}."
+        each = ", ".join(
+            f"{short(row['odd']['concept']['value'], 3, signed=True)} at ±{short(row['dose'])}"
+            for row in told["by_dose"]
+        )
+        return (
+            f"{what}: a push along the concept {way} it, beyond other pushes: {seen}. By dose: "
+            f"{each}; by more with every step in {share(told['ordered'])} of the questions."
+        )
     if odd["with_length"]:
         return (
             f"{what}: no effect of the concept is shown beyond that of longer states: {seen}; "
@@ -165,27 +191,27 @@ def _table(result: Result) -> Table:
                 ]
             )
     heads = ["dose", "odd: the effect", "other directions", "p", "longer states", "even: damage"]
+    kinds, few = _kinds(result)
     note = (
-        f"Other directions: 2.5 to 97.5 % of {result['directions']}, {_kinds(result)}; p: how many "
+        f"Other directions: 2.5 to 97.5 % of {result['directions']}, {kinds}; p: how many "
         "of them go as far. Longer states: the odd part along the mean state, with which the "
         f"concept's direction has a cosine of {short(result['cosine'], 3, signed=True)}. Findings "
-        f"are at ±{short(result['dose'])}, fixed beforehand."
+        f"are at ±{short(result['dose'])}, fixed beforehand.{few}"
     )
     return Table("Odd and even parts", heads, rows, note)
 
 
-def _kinds(result: Result) -> str:
-    """What the directions that mean nothing are."""
-    drawn = result["directions"] - result["of_texts"]
+def _kinds(result: Result) -> tuple[str, str]:
+    """What the directions that mean nothing are, and at which doses they are pushed along."""
     if result["of_texts"]:
-        return (
-            f"{drawn} drawn with the covariance of the questions' states, {result['of_texts']} "
-            "made as the concept is, from its own texts with their labels shuffled"
+        kinds = "made as the concept is, from its own texts with their labels shuffled"
+    else:
+        kinds = (
+            "weighted sums of the questions' own states (the concept's texts aren't at hand, so "
+            "none is made from them)"
         )
-    return (
-        "all weighted sums of the questions' own states (the concept's texts aren't at hand, so "
-        "none is made from them)"
-    )
+    few = " They are pushed along by that dose alone." if result["at"] == "transcript" else ""
+    return kinds, few
 
 
 def _chart(result: Result, name: str) -> Chart:
