@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from factorials import shares, told
-
 from selfcorrect.studies.factorial.analysis import _stopped
 
 
