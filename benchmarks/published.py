@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.documented import DOCS, filled
 
+from selfcorrect.report.numbers import p_value
 from selfcorrect.studies.words import estimate
 
 FOLDER = Path(__file__).parent
@@ -97,6 +98,19 @@ def _interactions(result: Result) -> str:
     return f"{', '.join(told)}; of {len(result['arms'])} arms {len(best)} may be the best"
 
 
+def _association(result: Result) -> str:
+    e, read = result["association"], result["checks"][result["form"]]["read"]
+    beyond = f"with checks minus the question repeated {_signed(result['beyond']['difference'])}"
+    said = f"{beyond}; {estimate(read)} of the first checks could be read, so the association "
+    if e["value"] is None:
+        return f"{said}can't be told"
+    return f"{said}is {_signed(e)}, p {p_value(e['p'])}, {e['n']} categories"
+
+
+def _words(result: Result) -> str:
+    return f"a number minus a reasoned check {_signed(result['forms']['number'])}"
+
+
 def _attribution(result: Result) -> str:
     parts = result["all"]["parts"]
     return (
@@ -143,8 +157,8 @@ FINDINGS = (
     Finding("2410.20513", "the parts interact negatively, and no arm is best everywhere",
             "factorial", _interactions, "`factorial`"),
     Finding("2405.18634", "over 11 categories of BBQ gains go with how well a model checks itself: "
-            "positive, p < .05", "", None, "–"),
-    Finding("2405.18634", "checks in words beat numbers", "", None, "–"),
+            "positive, p < .05", "checking", _association, "`checking`"),
+    Finding("2405.18634", "checks in words beat numbers", "checking", _words, "`checking`"),
     Finding("2405.18634", "attacks succeed in 2 % in place of 95 % (Vicuna-7b)", "", None, "–"),
     Finding("2310.01798", "reasoning gets worse when it is reviewed without being told what is "
             "right", "reproductions:reasoning", _reasoning, "[reproductions](reproductions.md)"),

@@ -22,7 +22,9 @@ def test_published_findings_stand_beside_what_was_measured() -> None:
             assert each.of == name
 
 
-@pytest.mark.parametrize("name", ["factorial", "anchoring", "transitions", "attribution"])
+@pytest.mark.parametrize(
+    "name", ["factorial", "checking", "anchoring", "transitions", "attribution"]
+)
 def test_what_the_model_cannot_answer_is_said_of_every_study(name: str) -> None:
     """The page's own sentence on the model, of the data of each study."""
     found = published.data(name)["preflight"]

@@ -63,6 +63,7 @@ def run(
     device: str = "auto",
     chunk: int = 64,
     skip_bad: bool = False,
+    keep_harmful: bool = False,
     base_url: str | None = None,
     in_flight: int | None = None,
     price: Sequence[float] | None = None,
@@ -115,6 +116,7 @@ def run(
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         chunk: dialogues that go through their rounds together.
         skip_bad: leave out malformed lines of the data instead of stopping.
+        keep_harmful: store what is answered to attacks (task ``jailbreak``), not its scores only.
         base_url: of the server of ``openai:NAME``; its key is taken from the environment variable
             ``OPENAI_API_KEY``.
         in_flight: so many dialogues a server is asked for at the same time; 64 by default.
@@ -144,8 +146,9 @@ def run(
         raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
     name = task if isinstance(task, str) else tasks.register(task)
     if spec is None:
+        options = {**(task_options or {}), **({"keep_harmful": True} if keep_harmful else {})}
         table: dict[str, Any] = {
-            "task": {"name": name, "categories": categories, "options": dict(task_options or {})},
+            "task": {"name": name, "categories": categories, "options": options},
             "strategy": {"name": str(strategy), "parameters": dict(strategy_parameters or {})},
             "scorer": {"name": scorer or "", "options": dict(scorer_options or {})},
             "samples": samples,

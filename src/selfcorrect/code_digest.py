@@ -69,12 +69,14 @@ def _function(function: FunctionType, inner: Callable[[Any], Any]) -> Any:
     name = f"{function.__module__}.{function.__qualname__}"
     if str(function.__module__).startswith("selfcorrect."):  # its version is in the record
         return name
+    source = _source(function)
     lambdas = [each.co_code for each in _codes(code) if each.co_name == "<lambda>"]
     named = sorted({name for each in _codes(code) for name in each.co_names})
     closed = [inner(_content(cell)) for cell in function.__closure__ or ()]
     return (
-        name.replace("<locals>", ""),
-        _source(function) or [_constants(each, inner) for each in _codes(code)],
+        # a file's module is named by where it lies, which is no part of what it says
+        function.__qualname__ if source else name,
+        source or [_constants(each, inner) for each in _codes(code)],
         [_constants(each, inner) for each in _codes(code)] if lambdas else None,
         lambdas,  # two of one line have the same source
         inner(function.__defaults__),
@@ -112,7 +114,8 @@ def _content(cell: Any) -> Any:
 
 
 def _class(kind: type) -> Any:
-    return (f"{kind.__module__}.{kind.__qualname__}".replace("<locals>", ""), _own_source(kind))
+    source = _own_source(kind)
+    return (kind.__qualname__, source) if source else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _own_source(kind: type) -> str | None:

@@ -52,13 +52,42 @@ def test_of_one_run_its_controls_are_taken_along(out: Path) -> None:
     assert set(table["gains"]) == {"intrinsic", "repeat", "baseline"}
     assert table["gains"]["baseline"] is None
     assert table["costs"]["tokens"]["n"] == table["harm"]["n"] + table["mend"]["n"] == 120
+    assert table["alike"] == ["intrinsic"]
+    assert "intrinsic does as well as far as this shows" in said
+
+
+def test_tokens_and_harm_are_those_of_an_arms_own_dialogues(tmp_path: Path) -> None:
+    """Three rounds over a first round of three, and beside another arm's own first answers."""
+    done = run(tmp_path, "planted:chain?accuracy=0.5,cl=0.95,cs=0.25,stay=0.2", rounds=3,
+               controls=True)  # fmt: skip
+    names = [f"planted-{name}" for name in ("intrinsic", "repeat", "baseline")]
+    for chosen in (names[:2], names):
+        told = json.loads(call("advise", *chosen, "--out", tmp_path, "--json").stdout)
+        arm = done if told["arm"] == "intrinsic" else done.control("repeat")
+        assert arm is not None
+        over = sc.open_run(next(tmp_path.glob(f"planted-{told['over']}-*")))
+        taken = arm.records["encoded"].sum()
+        once = over.records.filter(over.records["round"] == 1)["encoded"].sum()
+        more = (taken - once) / 120 * 1_000
+        assert told["costs"]["tokens"]["value"] == pytest.approx(more)
+        assert more > 0
+        for name, record in (("harm", arm), ("again", done.control("repeat"))):
+            if name == "again" and told["arm"] == "repeat":
+                assert told["again"] is None
+                continue
+            assert record is not None
+            wide = record.records.pivot(on="round", index="example", values="outcome")
+            right = wide.filter(wide["1"] == 1)
+            share = float((right["3"] == 0).sum()) / len(right)
+            e = told["harm"] if name == "harm" else told["again"]["harm"]
+            assert (e["value"], e["n"]) == (pytest.approx(share), len(right))
 
 
 def test_compare_ends_with_it_and_says_what_was_left_out(out: Path) -> None:
     names = ["planted-intrinsic", "planted-repeat", "planted-majority"]
     done = call("compare", *names, "--out", out)
     assert done.exit_code == 0, done.output
-    last = done.output.replace("\n", " ").rpartition("Do: use")[2]
+    last = " ".join(done.output.split()).rpartition("Do: use")[2]
     assert "Beside a majority (majority, at " in last
     assert "which were left out (intrinsic 20, repeat 20)" in last
     page = (out / "compare.html").read_text("utf-8")

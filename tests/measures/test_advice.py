@@ -12,6 +12,7 @@ import pytest
 from panels import MARGINS, made
 from selfcorrect.measures import advice, arms, paired
 from selfcorrect.measures.advice import Arms
+from selfcorrect.measures.choice import Choice, choose
 from selfcorrect.measures.intervals import LEVEL
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.paired import holm, mcnemar, tango
@@ -40,6 +41,7 @@ def of(panels: Sequence[Panel], tokens: Sequence[float] = (), **more: Any) -> Ar
         panels,
         [np.full(len(panels[0].examples), float(each)) for each in tokens],
         more.get("votes", [False] * n),
+        more.get("repeats", [False] * n),
         [not each["worse_than"] for each in best],
         MARGINS,
         lambda i, j: [N],  # noqa: ARG005
@@ -47,7 +49,8 @@ def of(panels: Sequence[Panel], tokens: Sequence[float] = (), **more: Any) -> Ar
 
 
 def chosen(found: Arms) -> tuple[str, int]:
-    return advice.choose(found, advice.gains(found))
+    told = choose(found, advice.gains(found))
+    return told.word, told.arm
 
 
 def test_a_gain_is_the_paired_difference_from_the_first_round() -> None:
@@ -134,12 +137,70 @@ def test_harm_is_counted_among_answers_that_were_right_and_read() -> None:
     read[[3, 8], 1] = 0  # a right and a wrong one, unread at last
     read[9, 0] = 0
     panel = made(np.stack([first, last], axis=1), parse_rate=read)
-    (single,) = [each for _, each in of([panel]).singles()]
-    told = advice.moved(panel, single, 0.03)
+    told = advice.moved(panel, 0.03)
+    assert told is not None
     assert (told["harm"]["value"], told["harm"]["n"]) == (pytest.approx(1 / 3), 3)
     assert told["harm"]["unread"] == pytest.approx([1 / 4, 2 / 4])
     assert (told["mend"]["value"], told["mend"]["n"]) == (pytest.approx(1 / 4), 4)
     assert told["mend"]["unread"] == pytest.approx([1 / 5, 2 / 5])
+    assert advice.moved(made(last[:, None]), 0.03) is None  # it has no first answer of its own
+
+
+def test_a_method_has_to_be_better_than_asking_again_and_a_majority_for_no_more_tokens() -> None:
+    """Each with how the single answer, the method, and the plain arm beside it fare."""
+    rng = np.random.default_rng(9)
+
+    def advised(tokens: Sequence[float], *chances: float, **kind: Sequence[bool]) -> Choice:
+        one = dialogues(rng, *chances[:2])
+        plain = beginning(one, dialogues(rng, 0.0, chances[2]))
+        if "votes" in kind:
+            plain = made(plain.columns["outcome"][:, 1:])
+        found = of([one, plain], tokens, **kind)
+        return choose(found, advice.gains(found))
+
+    again, vote = {"repeats": [False, True]}, {"votes": [False, True]}
+    for kind in (again, vote):
+        assert advised([100, 100], 0.4, 0.75, 0.4, **kind) == Choice("do", 0, (), True)
+        # as good: it is the plain one, though it takes a little more, unless it takes much more
+        for ratio in (0.3, 0.9, 1.1):
+            told = advised([100, 100 * ratio], 0.4, 0.75, 0.75, **kind)
+            assert (told.word, told.arm, told.alike) == ("do", 1, (0,))
+    told = advised([100, 150], 0.4, 0.75, 0.75, **again)
+    assert told == Choice("do", 0, (1,), True)
+    # a majority that takes more isn't asked of
+    assert advised([100, 150], 0.4, 0.75, 0.75, **vote) == Choice("do", 0, (), True)
+    # neither told apart from the method nor shown to gain
+    told = advised([100, 95], 0.4, 0.53, 0.47, **again)
+    assert (told.word, told.arm, told.alike) == ("undecided", 0, (1,))
+
+
+def test_tokens_that_nobody_counted_are_not_none() -> None:
+    rng = np.random.default_rng(10)
+    one = dialogues(rng, 0.4, 0.75)
+    other = beginning(one, dialogues(rng, 0.4, 0.75))
+    for tokens in ([np.nan, np.nan], [100, np.nan], [np.nan, 100]):
+        found = of([one, other], tokens)
+        assert choose(found, advice.gains(found)) == Choice("do", 0, (), None)
+        found = of([one, other], tokens, repeats=[False, True])
+        assert choose(found, advice.gains(found)) == Choice("do", 1, (0,), None)
+    vote = made(other.columns["outcome"][:, 1:])
+    told = advice.sampled(of([one, vote], [100, np.nan], votes=[False, True]), 0)
+    assert told is not None
+    assert (told["ratio"], told["equal"]) == (None, False)
+
+
+def test_what_is_shown_but_within_the_margin_counts_as_none() -> None:
+    y = np.zeros((20_000, 3))
+    y[:10_000] = 1
+    y[10_000:10_100, 1] = 1  # .5 points
+    y[10_000:10_190, 2] = 1  # and .45 more
+    found = of([made(y)])
+    (told,) = advice.gains(found)
+    assert told is not None
+    assert told["decides"][0] > 0
+    assert (told["verdict"], told["small"]) == ("same", "better")
+    assert chosen(found) == ("don't", 0)
+    assert advice.enough(made(y), MARGINS, [20_000]) == 1
 
 
 def test_a_category_that_is_hurt_is_named_and_a_small_one_is_not() -> None:
@@ -160,6 +221,16 @@ def test_a_category_that_is_hurt_is_named_and_a_small_one_is_not() -> None:
         for rows in (slice(120, 240), slice(120))
     ]
     assert [each["p_holm"] for each in told["groups"]] == pytest.approx(holm(ps).tolist())
+    assert all(each["could"] for each in told["groups"])
+    # with four clusters nothing could be shown, though all of a category is undone
+    lost = made(np.repeat([[1.0, 0.0], [1.0, 1.0]], 60, axis=0))
+    lost = replace(lost, clusters=np.repeat(np.arange(8, dtype=np.uint64), 15))
+    (first,) = [each for _, each in of([lost]).singles()]
+    blind = advice.hurts(lost, first, MARGINS, ["a"] * 60 + ["b"] * 60)
+    assert [(each["hurts"], each["could"]) for each in blind["groups"]] == [(False, False)] * 2
+    # an earlier look leaves less of the 5 %
+    seen = advice.hurts(panel, single, MARGINS, names, [100, 150, 200, 245])
+    assert seen["groups"][0]["decides"][0] < told["groups"][0]["decides"][0]
     # a single cluster is told of by its examples
     one = replace(panel, clusters=np.repeat(np.arange(3, dtype=np.uint64), [120, 120, 5]))
     again = advice.hurts(one, replace(single, clusters=one.clusters), MARGINS, names)

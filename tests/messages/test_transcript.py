@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import selfcorrect.messages
 from selfcorrect.messages import (
+    TOOL_RESULT,
     Image,
     Message,
     Transcript,
@@ -97,7 +98,11 @@ def _folded(said: list[tuple[str, str]], refused: set[str]) -> list[tuple[str, s
                 given_to.setdefault(later[0] if later else len(kept), []).append(text)
         else:
             rest.append((k, "user" if role in users else role, text))
-    out = [(role, "\n\n".join([*given_to.get(k, []), text])) for k, role, text in rest]
+    told = {k for k, role, _ in kept if role == "tool" and role in refused}
+    out = [
+        (role, "\n\n".join([*given_to.get(k, []), TOOL_RESULT + text if k in told else text]))
+        for k, role, text in rest
+    ]
     if len(kept) in given_to:
         out.append(("user", "\n\n".join(given_to[len(kept)])))
     return _runs(out)

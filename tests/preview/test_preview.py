@@ -290,6 +290,7 @@ def test_the_estimate_knows_who_speaks(tmp_path: Path, monkeypatch: pytest.Monke
     assert other.estimate.seconds is not None
     assert other.estimate.seconds < 0.75 * mine.estimate.seconds
     assert {prompt.speaker for prompt in other.prompts} == {"smollm2", "planted:chain"}
-    steps = [{"speaker": "a", "encoded": 30}, {"speaker": "b", "encoded": 10},
-             {"speaker": "strategy", "encoded": 0}]  # fmt: skip
-    assert estimate._shares({"x": [{"steps": steps}]}) == {"a": 0.75, "b": 0.25}
+    steps = [{"speaker": "a", "encoded": 30}, {"speaker": "b", "encoded": 4},
+             {"speaker": "strategy", "encoded": 0}, {"speaker": "given", "encoded": 6}]  # fmt: skip
+    # an answer that is given is read by the run's own model
+    assert estimate._shares({"x": [{"steps": steps}]}, "b") == {"a": 0.75, "b": 0.25}

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import selfcorrect as sc
-from selfcorrect import tasks
+from selfcorrect import strategies, tasks
 from selfcorrect.runs import make_spec
 from selfcorrect.tasks.base import Example
 
@@ -168,3 +168,60 @@ def test_a_function_that_looks_for_the_target_finds_none(tmp_path: Path) -> None
                out=tmp_path / "b", controls=False, scorer="none", progress=False)  # fmt: skip
     assert "{target}" in str(told.value)
     assert SECRET not in str(told.value) + told.value.trace
+
+
+@pytest.mark.parametrize("template", ["{given_right}", "{right}", "{wrong}", "{reference}"])
+def test_a_template_cannot_tell_known_errors(tmp_path: Path, template: str) -> None:
+    """Of an answer that a task gives a strategy can say what it is, not whether it is right."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        f'about = "x"\n[[first]]\ngiven = true\n[[again]]\nsay = "{{answer}} {template}"\n'
+        '[[again]]\nelicit = "answer"\n'
+    )
+    known = {"name": "blind-spot", "options": {"of": "planted", "n": 40}}
+    with pytest.raises(sc.UserError, match="which neither the task offers nor an earlier step"):
+        _run(tmp_path, None, task=known, strategy=str(mine), models={})
+    oracle = Path(strategies.__file__).parent / "blind-spot-oracle.toml"
+    mine.write_text(oracle.read_text("utf-8").replace("oracle = true\n", ""))
+    with pytest.raises(sc.UserError, match="what only the data know: say so with oracle = true"):
+        _run(tmp_path, None, task=known, strategy=str(mine), models={})
+
+
+def test_a_function_that_looks_for_known_errors_finds_none(tmp_path: Path) -> None:
+    """Whoever advises on an answer that was given sees its text, and half of those are wrong; what
+    the loop holds of the dialogues doesn't say which."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        'about = "x"\n[models]\nfeedback = "own"\n[[first]]\ngiven = true\n'
+        '[[again]]\nfrom = "feedback"\nsay = "{question} {answer}"\n'
+        '[[again]]\nfrom = "feedback"\nelicit = "feedback"\n'
+        '[[again]]\nsay = "{feedback}"\n'
+        '[[again]]\nelicit = "answer"\nprefill = "{answer_prefill}"\n'
+        "[stop]\nunchanged = 2\n"
+    )
+    seen: list[tuple[str, str]] = []
+    told: list[str] = []
+    looked: list[str] = []
+
+    def advise(question: str, response: str) -> str:
+        seen.append((question, response))
+        frame = sys._getframe(1)
+        while frame is not None:
+            if frame.f_globals.get("__name__", "").startswith("selfcorrect.converse"):
+                for name, value in frame.f_locals.items():
+                    if name in ("dialogue", "dialogues"):
+                        looked.append(name)
+                        told.extend(w for w in ("given_right", "target") if w in repr(value))
+            frame = frame.f_back  # type: ignore[assignment]
+        return "{given_right}"
+
+    known = {"name": "blind-spot", "options": {"of": "planted", "n": 40}}
+    run = _run(tmp_path, advise, task=known, strategy=str(mine), limit=24, rounds=2)
+    assert told == []
+    assert {"dialogue", "dialogues"} & set(looked)
+    first = run.records.filter(pl.col("round") == 1)
+    assert first["outcome"].sum() not in (0, 24)
+    given = {step["text"] for steps in first["steps"] for step in steps if step["kind"] == "answer"}
+    assert {response for _, response in seen} == given
+    assert not any(run.records["oracle"])
+    assert not any("{given_right}" in q + r for q, r in seen)

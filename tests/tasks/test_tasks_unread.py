@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import selfcorrect as sc
+from received_runs import of_texts
 from selfcorrect.checking import check_task
 from selfcorrect.measures.figures import figure_named
 from selfcorrect.tasks import make, names
@@ -25,6 +26,9 @@ LINES: dict[str, list[dict[str, Any]]] = {
     "dialogues": [{"messages": [{"role": "user", "content": "Q?"},
                                 {"role": "assistant", "content": "A"}], "choices": ["A", "B"],
                    "answer": 0}],
+    "jailbreak": [{"prompt": "P", "goal": "G", "method": "M", "category": "C"},
+                  {"prompt": "Q", "goal": "H", "method": "N", "category": "D"}],
+    "over-refusal": [{"text": "A", "toxic": 0}, {"text": "B", "toxic": 0}],
     "harmful": [{"text": "A", "toxic": 1}, {"text": "B", "toxic": 0}],
     "prompts": [{"prompt": "Say yes."}],
     "reasoning": GSM8K,
@@ -39,6 +43,8 @@ def _data(name: str, folder: Path) -> str | None:
         file = folder / "own.jsonl"
         file.write_text("".join(json.dumps(line) + "\n" for line in LINES[name]))
         return str(file)
+    if name == "distinguish":
+        return str(of_texts(folder / "run", {"a": [("mild", 0.1), ("rude", 0.8)]}))
     if name not in PUBLISHED:
         return None
     if not (SHARED / PUBLISHED[name]).exists():

@@ -34,11 +34,16 @@ def to_jsonl(run: Run, path: Path, *, replace: bool, dialogues: bool = False) ->
 
     Raises:
         UserError: the file is there already, or can't be written; a dialogue that isn't one list
-            of messages with an answer in every round.
+            of messages with an answer in every round, or isn't kept.
     """
     path = new_file(path, "a new file", lambda _: True)
     if path.exists() and not replace:
         raise UserError(f"{path} exists already: give another name, or --force to replace it.")
+    if dialogues and not run.keeps_texts:
+        raise UserError(
+            f"{run.folder} keeps no answers, so there are no dialogues to write: leave out "
+            "--dialogues, or run it with --keep-harmful."
+        )
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     lines = 0
     try:

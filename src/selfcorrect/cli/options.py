@@ -317,8 +317,13 @@ SkipBad = Annotated[
         help="Leave out malformed lines of the data, and count them, instead of stopping.",
     ),
 ]
-
-
+KeepHarmful = Annotated[
+    bool,
+    typer.Option(
+        "--keep-harmful",
+        help="Store what is answered to attacks (task jailbreak), and not its scores only.",
+    ),
+]
 Simulations = Annotated[
     int | None,
     typer.Option(

@@ -66,6 +66,7 @@ SHARED: Mapping[str, Shared] = {
     "chunk": Shared(o.Chunk, "chunk"),
     "no_controls": Shared(o.NoControls, default=False),
     "skip_bad": Shared(o.SkipBad, "skip_bad", default=False),
+    "keep_harmful": Shared(o.KeepHarmful, "task.options.keep_harmful", default=False),
     "base_url": Shared(o.BaseUrl, "model.base_url"),
     "in_flight": Shared(o.InFlight, "model.in_flight"),
     "price": Shared(o.Price, "model.price"),
@@ -86,6 +87,7 @@ _MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_con
     "scorer",
     "steer",
     "feedback",
+    "keep_harmful",
 }
 #: Dialogues that exist already, to be measured.
 MEASURE: Mapping[str, Shared] = {

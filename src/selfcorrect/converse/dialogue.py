@@ -179,19 +179,18 @@ class Setting:
         """Tokens that a reply of a kind may have where its step doesn't say."""
         return {**MAX_TOKENS, **self.task.max_tokens, **self.max_tokens}[kind]
 
-    @property
-    def start(self) -> list[Message]:
+    def start(self, example: Example) -> list[Message]:
         """What stands before all that a strategy says."""
-        return start(self.system)
+        return start(self.system, example)
 
     def speaker(self, source: str | None) -> Model:
         """The model of a step's ``from``."""
         return self.model if source is None else self.others[source]
 
 
-def start(system: str | None) -> list[Message]:
+def start(system: str | None, example: Example) -> list[Message]:
     """The transcript before the first step."""
-    return [] if system is None else [message("system", system)]
+    return [*([] if system is None else [message("system", system)]), *example.before]
 
 
 @dataclass

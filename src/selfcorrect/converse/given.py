@@ -61,7 +61,7 @@ def enter(batch: Batch, number: int, setting: Setting) -> None:
         if dialogue.over is None and number > len(turns):
             dialogue.over = "ended"
         goes_on = dialogue.over is None
-        entries.append(entry(turns, number, setting.start) if goes_on else None)
+        entries.append(entry(turns, number, setting.start(dialogue.example)) if goes_on else None)
     conversation.restart([None if e is None else e.shown for e in entries])
     draw_apart(
         conversation, batch.dialogues, [_drawn_as(e, setting) for e in entries], number, setting

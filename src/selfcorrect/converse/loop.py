@@ -142,7 +142,7 @@ def converse(
                 max_tokens or {},
             )
             setting = Setting(model, task, seed, *told)
-            own.restart([setting.start] * len(fresh))
+            own.restart([setting.start(dialogue.example) for dialogue in fresh])
             first = through(batch, group[0].strategy, 1, setting)
             if alone:
                 k = _samples(group[0].strategy)
@@ -214,7 +214,7 @@ def beginning(
 ) -> tuple[list[Message], str]:
     """The messages of round 1 up to its first reply, and what the reply starts with."""
     dialogue = begin(task, example)
-    messages = start(system)
+    messages = start(system, example)
     for step in strategy.steps(1):
         if step.given:
             first = entry(example.turns, 1, messages)
@@ -299,7 +299,10 @@ def _round(
         dialogue.drawn, dialogue.activations = NOTHING_DRAWN, ()
         dialogue.before = None if dialogue.answer is None else dialogue.answer.text
         if number == 1:
-            dialogue.steps += [said_step(message) for message in setting.start]
+            earlier = dialogue.example.before
+            for message in setting.start(dialogue.example):
+                given = any(message is each for each in earlier)
+                dialogue.steps.append(said_step(message, speaker="given" if given else "strategy"))
     for at, step in enumerate(strategy.steps(number)):
         taking = [
             dialogue.over is None and not dialogue.answered and dialogue.meets(step.when)

@@ -3,7 +3,8 @@
 The gain of an arm is its last round minus a single answer, the best one at hand: of the first
 rounds of all arms, and of arms that ask but once, the one that it gains least over. It has to be
 shown over each of them, so choosing the best of these costs nothing; over arms it is adjusted by
-Bonferroni.
+Bonferroni. A gain within the margin counts as none. What follows
+for the choice is :mod:`selfcorrect.measures.choice`'s.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from selfcorrect.measures.arms import decided
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.compare import compare
 from selfcorrect.measures.figures import of_sums
-from selfcorrect.measures.intervals import LEVEL, Estimate, mean, proportion
+from selfcorrect.measures.intervals import Estimate, mean, proportion
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.paired import holm
 from selfcorrect.measures.panel import Panel
@@ -43,8 +44,9 @@ class Arms:
 
     Attributes:
         panels: of each.
-        tokens: of each one's dialogues [D] each.
+        tokens: of each one's dialogues [D] each, NaN where nobody counted them.
         votes: whether an arm takes a majority of samples in one round.
+        repeats: whether an arm merely asks again.
         left: whether an arm may be the best (:func:`selfcorrect.measures.arms.best`).
         margins: by measure, up to what size a difference counts as none.
         looks: see :data:`Looks`.
@@ -53,6 +55,7 @@ class Arms:
     panels: Sequence[Panel]
     tokens: Sequence[Floats]
     votes: Sequence[bool]
+    repeats: Sequence[bool]
     left: Sequence[bool]
     margins: Mapping[str, float]
     looks: Looks
@@ -60,6 +63,10 @@ class Arms:
     def once(self, k: int) -> bool:
         """Whether an arm is a single answer."""
         return len(self.panels[k].rounds) == 1 and not self.votes[k]
+
+    def plain(self, k: int) -> bool:
+        """Whether an arm is what a method has to be better than: asking again, or a majority."""
+        return self.votes[k] or self.repeats[k]
 
     def singles(self) -> list[tuple[int, Panel]]:
         """The single answers at hand, each once: by arm, its first round as a panel."""
@@ -100,7 +107,7 @@ def gains(arms: Arms) -> list[Table | None]:
         for j, single in arms.singles():
             looks = arms.looks(k, j)
             at = 1 - (1 - level(looks)) / len(several)
-            told.append({**_difference((arms.panels[k], single), arms, looks, at), "over": j})
+            told.append({**difference((arms.panels[k], single), arms, looks, at), "over": j})
         if told:
             found[k] = _least(told, arms.panels[k].outcome.sign)
     return found
@@ -117,36 +124,6 @@ def _least(told: Sequence[Table], sign: int) -> Table:
     return {**min(those, key=lambda each: sign * each["value"]), "verdict": verdict}
 
 
-def choose(arms: Arms, gained: Sequence[Table | None]) -> tuple[str, int]:
-    """What is advised, and the arm that it is about.
-
-    Returns:
-        ``do``: the arm is the cheapest of those that may be the best and are shown to gain over
-        every single answer. ``don't``: none may gain; ``undecided``: it isn't shown; the arm is
-        then the one that looks best of those that may be the best, or of all where these are single
-        answers.
-    """
-    several = [k for k, told in enumerate(gained) if told is not None]
-    fit = [k for k in several if arms.left[k]]
-    shown = [k for k in fit if _verdict(gained, k) == "better"]
-    if shown:
-        return "do", min(shown, key=lambda k: (float(arms.tokens[k].mean()), k))
-
-    def looks_good(k: int) -> tuple[float, int]:
-        y = arms.panels[k].columns["outcome"][:, -1]
-        known = y[np.isfinite(y)]
-        return (arms.panels[k].outcome.sign * float(known.mean()) if len(known) else -np.inf, -k)
-
-    leader = max(fit or several, key=looks_good)
-    settled = all(_verdict(gained, k) in ("same", "worse") for k in (fit or several))
-    return ("don't" if settled or not fit else "undecided"), leader
-
-
-def _verdict(gained: Sequence[Table | None], k: int) -> str | None:
-    told = gained[k]
-    return None if told is None else told["verdict"]
-
-
 def sampled(arms: Arms, k: int) -> Table | None:
     """An arm beside a majority, the one nearest to its tokens; ``None`` where there is no other.
 
@@ -157,43 +134,55 @@ def sampled(arms: Arms, k: int) -> Table | None:
     others = [j for j, votes in enumerate(arms.votes) if votes and j != k]
     if not others:
         return None
-    mine = float(arms.tokens[k].sum())
-    ratios = {j: _ratio(arms, j, k) for j in others} if mine > 0 else dict.fromkeys(others)
-    j = min(others, key=lambda j: (abs((float(arms.tokens[j].sum()) / (mine or 1)) - 1), j))
+    ratios = {j: tokens_ratio(arms, j, k) for j in others}
+    known = {j: e.value for j, e in ratios.items() if e is not None and e.value is not None}
+    j = min(known, key=lambda j: (abs(known[j] - 1), j)) if known else others[0]
     ratio = ratios[j]
     return {
         "arm": j,
         "difference": beside(arms, k, j),
         "ratio": ratio and ratio.table(),
-        "equal": ratio is not None and ratio.value is not None and abs(ratio.value - 1) <= EQUAL,
+        "equal": j in known and abs(known[j] - 1) <= EQUAL,
     }
 
 
-def _ratio(arms: Arms, j: int, k: int) -> Estimate:
+def tokens_ratio(arms: Arms, j: int, k: int) -> Estimate | None:
+    """One arm's tokens to another's, over dialogues of which both are counted."""
     terms = np.stack([arms.tokens[j], arms.tokens[k]], axis=1)
-    clusters = arms.panels[k].clusters
-    return of_sums(terms, lambda s: np.asarray(s[..., 0] / s[..., 1]), clusters, bounds=(0, np.inf))
+    known = np.isfinite(terms).all(axis=1) & (terms[:, 1] > 0)
+    if not known.any():
+        return None
+    clusters = arms.panels[k].clusters[known]
+    value = lambda s: np.asarray(s[..., 0] / s[..., 1])  # noqa: E731
+    return of_sums(terms[known], value, clusters, bounds=(0, np.inf))
 
 
 def beside(arms: Arms, k: int, j: int) -> Table:
     """One arm's outcome minus another's, as in :func:`gains`, by itself."""
     looks = arms.looks(k, j)
-    return _difference((arms.panels[k], arms.panels[j]), arms, looks, level(looks))
+    return difference((arms.panels[k], arms.panels[j]), arms, looks, level(looks))
 
 
-def _difference(pair: tuple[Panel, Panel], arms: Arms, looks: Sequence[int], at: float) -> Table:
-    """What is decided of a pair, with ``moved``: how many outcomes differ."""
+def difference(pair: tuple[Panel, Panel], arms: Arms, looks: Sequence[int], at: float) -> Table:
+    """What is decided of a pair, with ``moved``: how many outcomes differ; a direction within the
+    margin is ``same``, and stands as ``small``."""
     d = pair[0].columns["outcome"][:, -1] - pair[1].columns["outcome"][:, -1]
     moved = int((d[np.isfinite(d)] != 0).sum())
-    return {**decided(pair, arms.margins, looks, at), "moved": moved}
+    told = {**decided(pair, arms.margins, looks, at), "moved": moved}
+    told.pop("parity")
+    if told["verdict"] in ("better", "worse") and told.get("within"):
+        told |= {"small": told["verdict"], "verdict": "same"}
+    return told
 
 
-def moved(arm: Panel, single: Panel, margin: float) -> Table:
-    """How often an arm undoes a good single answer, and mends a bad one.
+def moved(arm: Panel, margin: float) -> Table | None:
+    """How often an arm undoes a good first answer of its own, and mends a bad one.
+
+    Another arm's first answer is another draw: what differs from it was mostly never seen by this
+    arm.
 
     Args:
-        arm: its last round is looked at.
-        single: a panel of one round, of the same examples in one order.
+        arm: its first and last rounds are looked at.
         margin: of an outcome that is a number: what is worse by more than this is worse.
 
     Returns:
@@ -201,10 +190,12 @@ def moved(arm: Panel, single: Panel, margin: float) -> Table:
         wrong (worse) at last; ``mend``: of those that were wrong the share that is right (of all,
         the share that is better). Each an estimate with ``unread``: the least and the largest share
         that answers which couldn't be read at last allow. A first answer that couldn't be read is
-        neither.
+        neither. ``None`` where an arm has one round, a majority.
     """
+    if len(arm.rounds) < 2:
+        return None
     outcome, clusters = arm.outcome, arm.clusters
-    after, before = arm.at(arm.rounds[-1]), single.at(single.rounds[0])
+    after, before = arm.at(arm.rounds[-1]), arm.at(arm.rounds[0])
     lost, was_lost = unknown((after, before), outcome)
     x, y = before["outcome"] * outcome.sign, after["outcome"] * outcome.sign
     x = np.where(was_lost, np.nan, x)
@@ -229,21 +220,32 @@ def _share(of: NDArray[Any], which: NDArray[Any], lost: NDArray[Any], clusters: 
     return {**e.table(), "unread": bounds}
 
 
-def hurts(arm: Panel, single: Panel, margins: Mapping[str, float], groups: Sequence[str]) -> Table:
+def hurts(
+    arm: Panel,
+    single: Panel,
+    margins: Mapping[str, float],
+    groups: Sequence[str],
+    looks: Sequence[int] = (),
+) -> Table:
     """On which groups of examples an arm is worse than a single answer.
 
     Args:
-        arm, single: as of :func:`moved`.
+        arm: its last round is looked at.
+        single: a panel of one round, of the same examples in one order.
         margins: by measure.
         groups: the name of each example's group [D].
+        looks: how many examples there were whenever the two were compared.
 
     Returns:
         ``groups``: those with :data:`LEAST` examples or more, each with ``name``, its difference,
-        ``p_holm`` over all of them, and ``hurts``, whether it is shown to be worse; the largest
-        loss first; ``few``: those with fewer, by their number of examples. Where a group is one
-        cluster its examples count as independent: what is said is of that cluster.
+        ``p_holm`` over all of them, ``hurts``, whether it is shown to be worse, and ``could``,
+        whether it could be: with too few clusters no loss is large enough; the largest loss first;
+        ``few``: those with fewer, by their number of examples. Where a group is one cluster its
+        examples count as independent: what is said is of that cluster.
     """
-    outcome, name = arm.outcome, arm.outcome.name
+    outcome = arm.outcome
+    looks = tuple(looks) or (max(1, len(groups)),)
+    limit = 1 - level(looks)
     found, few = [], {}
     of = np.asarray(groups)
     for group in dict.fromkeys(groups):
@@ -255,16 +257,30 @@ def hurts(arm: Panel, single: Panel, margins: Mapping[str, float], groups: Seque
         if len(np.unique(pair[0].clusters)) == 1:
             pair = (_apart(pair[0]), _apart(pair[1]))
         rounds = pair[0].rounds[-1], pair[1].rounds[0]
-        found.append({"name": group, **compare(*pair, rounds, margins, names=(name,))[name]})
+        found.append({"name": group, **_of_group(pair, rounds, margins, looks)})
     tested = [each for each in found if each["p"] is not None]
-    for each, p in zip(tested, holm([each["p"] for each in tested]).tolist(), strict=True):
-        each["p_holm"] = p
+    # flips of K clusters say no less than 2^(1 - K)
+    least = [1.0 if each.get("few") else min(1.0, 2.0 ** (1 - each["clusters"])) for each in tested]
+    adjusted = holm([each["p"] for each in tested]), holm(least)
+    for each, p, could in zip(tested, *(ps.tolist() for ps in adjusted), strict=True):
+        each |= {"p_holm": p, "could": could <= limit}
     for each in found:
         each.setdefault("p_holm", None)
+        each.setdefault("could", False)
         shown = each["verdict"] == "worse" and each["p_holm"] is not None
-        each["hurts"] = bool(shown and each["p_holm"] <= 1 - LEVEL)
+        each["hurts"] = bool(shown and each["p_holm"] <= limit)
     found.sort(key=lambda each: (outcome.sign * (each["value"] or 0.0), each["name"]))
     return {"groups": found, "few": few}
+
+
+def _of_group(
+    pair: tuple[Panel, Panel],
+    rounds: tuple[int, int],
+    margins: Mapping[str, float],
+    looks: Sequence[int],
+) -> Table:
+    name = pair[0].outcome.name
+    return compare(*pair, rounds, margins, looks=looks, names=(name,))[name]
 
 
 def _apart(panel: Panel) -> Panel:
@@ -272,13 +288,14 @@ def _apart(panel: Panel) -> Panel:
 
 
 def enough(panel: Panel, margins: Mapping[str, float], looks: Sequence[int]) -> int | None:
-    """The earliest round from which an arm's outcome is the same as in its last round, within the
-    margin, in every round; ``None`` where that is shown of no round before the last."""
+    """The earliest round from which an arm's outcome lies within the margin of that in its last
+    round, in every round, on whichever side; ``None`` where that is shown of no round before the
+    last."""
     name, last = panel.outcome.name, panel.rounds[-1]
     found = None
     for number in reversed(panel.rounds[:-1]):
         told = compare(panel, panel, (last, number), margins, looks=looks, names=(name,))[name]
-        if told["verdict"] != "same":
+        if not told.get("within"):
             break
         found = number
     return found

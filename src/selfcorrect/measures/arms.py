@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.compare import compare, hanging, verdict
+from selfcorrect.measures.ends import at_ends, stopped
 from selfcorrect.measures.intervals import Estimate, finite, mean, p_of
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.paired import holm, joint_level, share_test, sign_flip
 from selfcorrect.measures.panel import Panel
-from selfcorrect.measures.parity import parity
-from selfcorrect.measures.rounds import alternating, by_round
+from selfcorrect.measures.rounds import by_round
 from selfcorrect.measures.unread import boundless, other_counts
 
 Table = dict[str, Any]
@@ -117,7 +117,7 @@ def _single(
         "level": level(looks),
         "difference": difference,
         "change": _change(pair, margins, looks, family),
-        "parity": _parity(pair, difference[arm.outcome.name], margins, looks),
+        "parity": stopped(pair, difference[arm.outcome.name], margins, looks),
         "by_round": [
             {"round": number, **told}
             for number, told in zip(arm.rounds, by_round(arm, reference), strict=True)
@@ -131,20 +131,6 @@ def _flipped(d: Floats, clusters: NDArray[Any]) -> float | None:
     with np.errstate(over="ignore", invalid="ignore"):
         x, members, missing = finite(d, clusters)
     return None if missing is not None or members[-1] == 0 else sign_flip(np.bincount(members, x))
-
-
-def _parity(
-    pair: tuple[Panel, Panel], told: Table, margins: Mapping[str, float], looks: Sequence[int]
-) -> Table | None:
-    """Whether the difference depends on where one stops: then it is undecided."""
-    arm, reference = pair
-    alternates = any(alternating(panel)["alternates"] for panel in pair)
-    if alternates:
-        told["n_needed"] = None  # more examples don't change where the rounds stop
-    if len(arm.rounds) < 3 or len(reference.rounds) == 2:
-        return None
-    before = arm.rounds[-2], reference.rounds[-2:][0]
-    return parity(pair, told, before, margins, looks, alternates=alternates)
 
 
 def _change(
@@ -288,16 +274,9 @@ def decided(
         at: the level of the interval that decides, the looks allowed for.
 
     Returns:
-        What :func:`selfcorrect.measures.compare.compare` says of the outcome; a direction that the
-        round before contradicts is undecided.
+        What :func:`selfcorrect.measures.ends.at_ends` says.
     """
-    arm, other = pair
-    name, family = arm.outcome.name, (1 - level(looks)) / (1 - at)
-    ends = arm.rounds[-1], other.rounds[-1]
-    told = compare(arm, other, ends, margins, looks=looks, names=(name,), family=family)[name]
-    if told["verdict"] in ("better", "worse"):
-        _parity(pair, told, margins, looks)
-    return told
+    return at_ends(pair, margins, looks=looks, family=(1 - level(looks)) / (1 - at))
 
 
 def _nearest(against: Mapping[int, Table], sign: int) -> Table:

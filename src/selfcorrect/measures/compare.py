@@ -65,7 +65,9 @@ def compare(
           (:mod:`selfcorrect.measures.looks`);
         - ``p``: of no difference; ``None`` where no test is made;
         - ``p_interval``, of means: that at which the interval would end at 0;
-        - ``margin``, and ``verdict`` (see :func:`verdict`);
+        - ``margin``, and ``verdict`` (see :func:`verdict`); ``within``, where there is a margin:
+          whether the interval that decides lies within it, whatever unread answers are; it may be
+          so and the verdict a direction;
         - ``n_needed``, where that is undecided: about how many examples would decide at the next
           look, 4 times of 5, on which side of 0 it lies or that it lies within the margin, if it is
           as seen; ``None`` where no number would;
@@ -114,6 +116,7 @@ def compare(
             **({} if e.at is None else {"p_interval": p_of(e)}),
             "margin": margin,
             "verdict": told,
+            **_within([e, *counted], margin, endless),
             "n_needed": _to_decide([e, *counted], margin, looks, family)
             if told == "undecided" and not hangs and not endless
             else None,
@@ -166,6 +169,19 @@ def _estimates(
                 name, compute, after, clusters, level=deciding_level, less=before
             )
     return found
+
+
+def _within(
+    ways: Sequence[Estimate], margin: float | None, endless: Collection[int]
+) -> dict[str, bool]:
+    if margin is None:
+        return {}
+    shown = not endless and not ways[0].few
+    return {"within": shown and all(_inside(e, margin) for e in ways)}
+
+
+def _inside(e: Estimate, margin: float) -> bool:
+    return e.low is not None and e.high is not None and -margin <= e.low and e.high <= margin
 
 
 def averaged(measure: Measure, outcome: Outcome) -> bool:
@@ -240,7 +256,7 @@ def verdict(
         return "undecided"
     if (low > 0 or high < 0) and (p is None or p <= 1 - deciding_level):
         return _direction(1 if low > 0 else -1, better)
-    if margin is not None and -margin <= low and high <= margin:
+    if margin is not None and _inside(estimate, margin):
         return "same"
     return "undecided"
 

@@ -26,6 +26,7 @@ def parity(
     looks: Sequence[int],
     *,
     alternates: bool,
+    last: tuple[int, int] | None = None,
 ) -> dict[str, Any] | None:
     """A difference in the last round beside that in the last round but one.
 
@@ -40,6 +41,8 @@ def parity(
         margins: by measure, up to what size a difference counts as none.
         looks: at the run.
         alternates: whether many dialogues go back and forth (:data:`ALTERNATING`).
+        last: rounds of the difference; by default the next one of ``after``, and of ``before``
+            where that is another panel of several rounds.
 
     Returns:
         ``round``; ``previous``, the difference there; ``both``, the mean of the two differences;
@@ -55,19 +58,22 @@ def parity(
     at, of = after.rounds.index(rounds[0]), before.rounds.index(rounds[1])
     # what is taken off is the same round both times, or the control's at the same round
     later = of if after is before or len(before.rounds) == 1 else of + 1
-    ends = [(x[:, at], y[:, of]), (x[:, at + 1], y[:, later])]
+    then = at + 1
+    if last is not None:
+        then, later = after.rounds.index(last[0]), before.rounds.index(last[1])
+    ends = [(x[:, at], y[:, of]), (x[:, then], y[:, later])]
     pairs = [np.concatenate(each) for each in zip(*ends, strict=True)]
     clusters = np.tile(after.clusters, 2)
     both = paired(outcome, pairs[0], pairs[1], clusters, level(looks))
-    agree = not _contradict(change, told, alternates)
+    agree = not contradict(change, told, alternates)
     if not agree:
         decided = None if change["verdict"] is None else "undecided"
         change |= {"verdict": decided, "n_needed": None, "depends": True}
     return {"round": rounds[0], "previous": told, "both": both.table(), "agree": agree}
 
 
-def _contradict(last: _Row, before: _Row, alternates: bool) -> bool:
-    """Whether two differences say unlike things.
+def contradict(last: _Row, before: _Row, alternates: bool) -> bool:
+    """Whether two differences, each with ``verdict``, ``value`` and ``margin``, say unlike things.
 
     A run that is only just large enough may show in its last round what it didn't in the one
     before: that is no contradiction, unless many dialogues go back and forth.

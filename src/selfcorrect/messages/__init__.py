@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from selfcorrect.messages.images import Image, image, inline
 from selfcorrect.messages.message import Message, joined, message, reads_text_only
-from selfcorrect.messages.transcript import Transcript, fold, restart_all, say_all
+from selfcorrect.messages.transcript import (
+    TOOL_RESULT,
+    Transcript,
+    fold,
+    restart_all,
+    say_all,
+)
 
 __all__ = [
+    "TOOL_RESULT",
     "Image",
     "Message",
     "Transcript",

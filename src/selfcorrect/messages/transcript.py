@@ -64,13 +64,18 @@ def restart_all(
             mine.restart(new)
 
 
+#: Stands before what a tool has returned, where it is shown in the user's turn.
+TOOL_RESULT = "A tool has returned this:\n"
+
+
 def fold(
     messages: Iterable[Message], refused: Callable[[int, Message], bool]
 ) -> tuple[list[Message], list[str]]:
     """Give messages whose role is refused to the user.
 
     A system message is joined to the next user message, or, where none follows, to the one before.
-    Any other becomes a user message where it stands. Neighbours of one role are joined.
+    Any other becomes a user message where it stands, a tool's one that says so
+    (:data:`TOOL_RESULT`). Neighbours of one role are joined.
 
     Args:
         messages: in order.
@@ -89,7 +94,8 @@ def fold(
             if each.role == "system":
                 pending += [each] if any(each.parts) else []
                 continue
-            mine = Message("user", each.parts)
+            named = [message("user", TOOL_RESULT)] if each.role == "tool" else []
+            mine = Message("user", tuple(part for one in (*named, each) for part in one.parts))
         if mine.role == "user" and pending:
             mine, pending = joined("user", [*pending, mine]), []
         folded.say(mine)

@@ -69,7 +69,7 @@ def estimate(
         out: the folder in which the runs' folders lie.
     """
     tokens = math.ceil(encoded / counted * ready.wanted)
-    seconds, basis = _seconds(ready, _shares(rows), tokens, out)
+    seconds, basis = _seconds(ready, _shares(rows, ready.facts.model.name), tokens, out)
     called = labels(ready.arms)
     return Estimate(
         seconds=seconds,
@@ -92,17 +92,23 @@ def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], counted: int) -> 
             continue
         known = True
         for step in (step for row in rows[arm.folder] for step in row["steps"]):
-            prompt, generated = prices.get(step["speaker"], (0.0, 0.0))
+            prompt, generated = prices.get(_model_of(step, arm.spec.model.name), (0.0, 0.0))
             total += step["prompt_tokens"] * prompt + step["generated"] * generated
     return total / 1e6 / counted * ready.wanted if known else None
 
 
-def _shares(rows: Mapping[str, Sequence[Any]]) -> dict[str, float]:
+def _model_of(step: Any, own: str) -> str:
+    """Who read a step: of an answer that was given, the run's own model its options."""
+    return own if step["speaker"] == "given" else str(step["speaker"])
+
+
+def _shares(rows: Mapping[str, Sequence[Any]], own: str) -> dict[str, float]:
     """Of which models the encoded tokens are, by name; they add up to 1."""
     found: dict[str, float] = {}
     for step in (step for records in rows.values() for row in records for step in row["steps"]):
         if step["encoded"]:
-            found[step["speaker"]] = found.get(step["speaker"], 0.0) + step["encoded"]
+            name = _model_of(step, own)
+            found[name] = found.get(name, 0.0) + step["encoded"]
     whole = sum(found.values())
     return {name: tokens / whole for name, tokens in found.items()}
 

@@ -87,19 +87,43 @@ def _headline(table: _Table) -> str:
         what = f"with {count(advice['rounds'][-1], 'round')}"
         if advice["votes"]:
             what = "with one round of samples"
-        others = [name for name in table["best"] if name != arm]
-        why = ""
-        if others:
-            why = (
-                f" Any of {', '.join([arm, *others[:-1]])} and {others[-1]} may have the best "
-                f"{_outcome(table)}; of those that are shown to gain over one round {arm} is the "
-                "cheapest."
-            )
-        return f"Do: use {arm}, {what}.{why}"
+        return f"Do: use {arm}, {what}.{_why(table)}"
     rest = f"What follows is of {arm}, which looks best of those with more than one answer."
     if advice["word"] == "don't":
+        if advice["gain"].get("small") == "better":
+            return f"Don't: ask once. What {arm} gains is too small to matter. {rest}"
         return f"Don't: ask once. Nothing here is shown to be better, or may still be. {rest}"
+    if advice["alike"]:
+        return (
+            f"Not on this evidence: {arm} is shown to gain over one round, but {_all(advice)} "
+            f"{_does(advice)} as well as far as this shows."
+        )
     return f"Not on this evidence: nothing here is shown to be better than asking once. {rest}"
+
+
+def _why(table: _Table) -> str:
+    """Why this arm and no other."""
+    advice, arm = table["advice"], table["advice"]["arm"]
+    if advice["alike"]:
+        cheaper = f", and {arm} is the cheapest" if advice["cheapest"] else ""
+        return f" {_all(advice)} {_does(advice)} as well as far as this shows{cheaper}."
+    others = [name for name in table["best"] if name != arm]
+    if not others:
+        return ""
+    chosen = "is the cheapest" if advice["cheapest"] else "is named, as tokens aren't known"
+    return (
+        f" Any of {', '.join([arm, *others[:-1]])} and {others[-1]} may have the best "
+        f"{_outcome(table)}; of those that are shown to gain over one round {arm} {chosen}."
+    )
+
+
+def _all(advice: _Table) -> str:
+    *some, last = advice["alike"]
+    return f"{', '.join(some)} and {last}" if some else str(last)
+
+
+def _does(advice: _Table) -> str:
+    return "do" if len(advice["alike"]) > 1 else "does"
 
 
 def _gain(table: _Table) -> str:
@@ -135,6 +159,9 @@ def _word(e: _Table, table: _Table) -> str:
     match e["verdict"]:
         case "better" | "worse" as told:
             return f"shown to be {told}"
+        case "same" if small := e.get("small"):
+            near = within(e["margin"], share)
+            return f"shown to be {small}, but within {near}, which counts as none"
         case "same":
             return f"the same within {within(e['margin'], share)}"
         case "undecided" if e.get("few"):
@@ -162,12 +189,26 @@ def _beside(table: _Table) -> Iterator[str]:
 
 
 def _moved(table: _Table) -> str:
+    """What becomes of an arm's own first answers, and of those of the repeated question."""
     advice = table["advice"]
+    if advice["harm"] is None:
+        return "What it undoes can't be told, as a majority has no first answer of its own."
     harm, mend = (_rate(advice[name]) for name in ("harm", "mend"))
+    again = "" if advice["again"] is None else _again(advice["again"], table)
     if not _is_share(table):
         margin = short(table["outcome"]["margin"], places_of(table["outcome"]["margin"]))
-        return f"It makes {harm} worse by more than {margin}, and {mend} better."
-    return f"Of answers that were right at first it undoes {harm}; of wrong ones it mends {mend}."
+        return f"It makes {harm} worse by more than {margin}, and {mend} better{again}."
+    return (
+        f"Of its own answers that were right at first it undoes {harm}; of wrong ones it mends "
+        f"{mend}{again}."
+    )
+
+
+def _again(moved: _Table, table: _Table) -> str:
+    harm, mend = (_rate(moved[name]) for name in ("harm", "mend"))
+    if not _is_share(table):
+        return f"; the question merely repeated makes {harm} worse and {mend} better"
+    return f"; the question merely repeated undoes {harm}, and mends {mend}"
 
 
 def _rate(e: _Table) -> str:
@@ -188,7 +229,8 @@ def _hurts(table: _Table) -> Iterator[str]:
         return
     plural = {"category": "categories", "cluster": "clusters"}[told["by"]]
     hurt = [each for each in told["groups"] if each["hurts"]]
-    n = len(told["groups"])
+    n, could = len(told["groups"]), sum(each["could"] for each in told["groups"])
+    blind = "" if could == n else f"; of {n - could} it can't be told, as clusters are too few"
     if hurt:
         names = "; ".join(
             f"{each['name']} {change(each, _is_share(table))} (n {each['n']:,}, p "
@@ -196,9 +238,14 @@ def _hurts(table: _Table) -> Iterator[str]:
             for each in hurt[:_NAMED]
         )
         more = f", and {len(hurt) - _NAMED} more" if len(hurt) > _NAMED else ""
-        yield f"It is shown to hurt in {len(hurt)} of {n} {plural} (Holm): {names}{more}."
+        yield f"It is shown to hurt in {len(hurt)} of {n} {plural} (Holm): {names}{more}{blind}."
+    elif could:
+        yield f"Of {n} {plural} none is shown to be hurt (Holm){blind}."
     elif n:
-        yield f"Of {n} {plural} none is shown to be hurt (Holm)."
+        yield (
+            f"Whether it hurts in any of {n} {plural} can't be told: clusters are too few to show "
+            "any loss, however large."
+        )
     if few := told["few"]:
         names = ", ".join(
             f"{name} ({count(n, 'example')})" for name, n in list(few.items())[:_NAMED]
@@ -294,13 +341,15 @@ def advised(table: _Table) -> Table:
                      *_row(advice["majority"]["difference"])])  # fmt: skip
     if advice["control"] is not None:
         rows.append([f"{advice['arm']} − the question again", *_row(advice["control"])])
+    again = advice["again"] or {"harm": None, "mend": None}
     for name, label in (("harm", "right at first, undone"), ("mend", "wrong at first, mended")):
-        e = advice[name]
         label = label if _is_share(table) else {"harm": "worse", "mend": "better"}[name]
-        rows.append([label, _estimate(e, 3), f"{e['n']:,}", ""])
+        for who, e in (("", advice[name]), (", the question again", again[name])):
+            if e is not None:
+                rows.append([f"{label}{who}", _estimate(e, 3), f"{e['n']:,}", ""])
     hurts = advice["hurts"]
     for each in hurts["groups"] if hurts else []:
-        p = f"p {p_value(each['p_holm'])}"
+        p = f"p {p_value(each['p_holm'])}" if each["could"] else "can't be told"
         word = "hurts, " if each["hurts"] else ""
         rows.append([f"{hurts['by']} {each['name']}", *_row(each)[:2], f"{word}{p}"])
     costs = advice["costs"]
@@ -334,6 +383,8 @@ def _brief(e: _Table) -> str:
         return "undecided: by round"
     if e.get("few") and e["verdict"] == "undecided":
         return "undecided: few clusters"
+    if e.get("small"):
+        return f"{e['small']}, within the margin"
     return e["verdict"] or MISSING
 
 

@@ -11,8 +11,10 @@ from selfcorrect.runs.measure import measure_spec
 from selfcorrect.runs.model_spec import ModelSpec
 from selfcorrect.runs.prepare import SHARED, Prepared, prepare
 from selfcorrect.runs.progress import Progress
+from selfcorrect.runs.received import read_received
 from selfcorrect.runs.run import Run, find_run, open_run
 from selfcorrect.runs.spec import RunSpec, StrategySpec, TaskSpec, make_spec, read_spec
+from selfcorrect.tasks.received import reads
 
 __all__ = [
     "CONTROLS",
@@ -80,6 +82,8 @@ def _shown(run: Run, include: Any = None, exclude: Any = None) -> dict[str, str]
     return {"text/plain": f"{run!r}\n{said}", "text/html": first_screen(summary)}
 
 
+# Tasks know no runs, and one of them is built from a run's dialogues.
+reads(read_received)
 # Imported where they are called: measuring brings libraries that finding a run doesn't need.
 Run.summary, Run.report, Run.grade = _summary, _report, _grade
 Run._repr_html_, Run._repr_mimebundle_ = _first_screen, _shown

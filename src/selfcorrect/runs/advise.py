@@ -11,6 +11,7 @@ import polars as pl
 from selfcorrect.errors import UserError
 from selfcorrect.measures import advice
 from selfcorrect.measures.advice import Arms
+from selfcorrect.measures.choice import choose
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.panel import Panel, codes_of
 from selfcorrect.runs.arms import CONTROLS
@@ -60,9 +61,12 @@ def advise(
 
     Returns:
         ``word`` (``do``, ``don't``, ``undecided``), ``arm`` and ``over`` (whose first round the
-        single answer is) by name, and ``rounds``; ``gain`` over one round; ``gains`` of all arms by
-        name; ``majority`` (:func:`~selfcorrect.measures.advice.sampled`) and ``control``, the arm
-        minus ``repeat``; ``harm`` and ``mend``; ``hurts`` (:func:`~selfcorrect.measures.advice.
+        single answer is) by name, ``alike`` and ``cheapest`` as
+        :class:`~selfcorrect.measures.advice.Choice` has them, and ``rounds``; ``gain`` over one
+        round; ``gains`` of all arms by name; ``majority``
+        (:func:`~selfcorrect.measures.advice.sampled`) and ``control``, the arm minus ``repeat``;
+        ``harm`` and ``mend``, from the arm's own first answers, ``None`` of a majority, and
+        ``again``, those of ``repeat``; ``hurts`` (:func:`~selfcorrect.measures.advice.
         hurts`) with ``by``: ``category`` or ``cluster``; ``enough``; ``costs`` of 1,000 requests:
         ``tokens`` and ``money`` more than the single answer, ``seconds`` in all. ``None`` stands
         for what no run tells. Only ``word`` where every arm is a single answer.
@@ -81,6 +85,7 @@ def advise(
         [panels[k] for k in ranked],
         [costs[k]["tokens"] for k in ranked],
         [_votes(runs[k]) for k in ranked],
+        [runs[k].spec.strategy.name == "repeat" for k in ranked],
         [name in table["best"] or len(ranked) == 1 for name in names],
         margins,
         seen,
@@ -88,19 +93,22 @@ def advise(
     gained = advice.gains(found)
     if all(each is None for each in gained):
         return {"word": None}
-    word, k = advice.choose(found, gained)
+    choice = choose(found, gained)
+    k = choice.arm
     gain = gained[k]
     assert gain is not None
     over, panel = gain["over"], found.panels[k]
     (single,) = [first for j, first in found.singles() if j == over]
     by, groups = _groups(runs[ranked[k]], panel)
     majority = None if found.votes[k] else advice.sampled(found, k)
-    repeats = [j for j, each in enumerate(ranked) if runs[each].spec.strategy.name == "repeat"]
+    repeats = [j for j, repeats in enumerate(found.repeats) if repeats]
     control = repeats[0] if repeats and repeats[0] != k else None
     margin = margins.get(panel.outcome.name, 0.0)
     return {
-        "word": word,
+        "word": choice.word,
         "arm": names[k],
+        "alike": [names[j] for j in choice.alike],
+        "cheapest": choice.cheapest,
         "over": names[over],
         "rounds": list(panel.rounds),
         "gain": {**gain, "over": names[over]},
@@ -112,9 +120,10 @@ def advise(
         "majority": majority and {**majority, "arm": names[majority["arm"]]},
         "repeats": bool(repeats),
         "control": None if control is None else advice.beside(found, k, control),
-        **advice.moved(panel, single, margin),
+        **(advice.moved(panel, margin) or {"harm": None, "mend": None}),
+        "again": None if control is None else advice.moved(found.panels[control], margin),
         "hurts": None if groups is None else {
-            "by": by, **advice.hurts(panel, single, margins, groups)
+            "by": by, **advice.hurts(panel, single, margins, groups, found.looks(k, over))
         },
         "enough": advice.enough(panel, margins, seen(k, k)),
         "costs": _costs(runs, ranked, costs, table, (k, over), found),
@@ -158,8 +167,9 @@ def _costs(
     once = cost_of(runs[over], single, until=single.rounds[0])
     found: Table = {"tokens": None, "money": None, "seconds": table["runs"][arm]["cost"]["seconds"]}
     for name in ("tokens", "money"):
-        counts = name in once and name in costs[arm]
-        if counts and (name == "money" or (costs[arm]["tokens"] > 0).any()):
-            more = costs[arm][name], once[name]
+        if name not in once or name not in costs[arm]:
+            continue
+        more = costs[arm][name], once[name]
+        if np.isfinite(more[0] - more[1]).any():
             found[name] = advice.extra(*more, panel.clusters, REQUESTS)
     return found

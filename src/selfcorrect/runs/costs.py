@@ -24,11 +24,15 @@ Table = dict[str, Any]
 
 
 def cost_of(run: Run, panel: Panel, until: int | None = None) -> dict[str, Floats]:
-    """Tokens of each of a panel's dialogues, all of its rounds together [D] each; money in the
-    currency of the spec's prices, all of every prompt paid for, where those are all there is to
-    pay, of all rounds of the run or ``until`` one of them."""
-    there = panel.columns["encoded"], panel.columns["generated"]
-    found = dict(zip(("tokens", "generated"), (np.nansum(x, axis=1) for x in there), strict=True))
+    """Tokens of each of a panel's dialogues, all of its rounds or those ``until`` one of them
+    together [D] each, NaN where the model counted none of its first round; money in the currency of
+    the spec's prices, all of every prompt paid for, where those are all there is to pay."""
+    rounds = sum(until is None or number <= until for number in panel.rounds)
+    counted = panel.columns["encoded"][:, 0] > 0  # a first round always takes some
+    found = {
+        name: np.where(counted, np.nansum(panel.columns[column][:, :rounds], axis=1), np.nan)
+        for name, column in (("tokens", "encoded"), ("generated", "generated"))
+    }
     prices = prices_of(run.spec)
     if prices is None:
         return found

@@ -25,6 +25,7 @@ from selfcorrect.runs.executors.base import Executor, ExecutorSettings, Job, Set
 from selfcorrect.runs.executors.worker import Worker
 from selfcorrect.runs.grade import Grader, graders_of, kept
 from selfcorrect.runs.header import RUN, Header, provenance, read_header
+from selfcorrect.runs.held import looking
 from selfcorrect.runs.identity import strategy_table
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import Piece, check_piece, gaps, pieces
@@ -112,6 +113,11 @@ def run(
     with ExitStack() as opened:
         opened.callback(ready.close)
         graders = graders_of(ready)
+        if graders and executor.many and not ready.task.keeps_texts:
+            raise UserError(
+                f"the task {ready.task.name} keeps no answers, so they are graded where they are "
+                "given: leave workers out, or grade nothing now (--scorer none)."
+            )
         folders = [ArmFolder.open(arm, folder_path(out), ready.wanted) for arm in ready.arms]
         mine = folders[: ready.asked]
         for folder in mine:
@@ -255,7 +261,7 @@ def _fill(
     counter = Counter(labels(ready.arms), rounds, ready.wanted, progress, outcome)
     for folder in folders:
         _check_stored(folder, ready, counter)
-    with _executor(ready, folders, model, counter, settings) as executor:
+    with _executor(ready, folders, model, counter, settings, graders) as executor:
         for folder in folders:
             if folder in mine or folder.missing:
                 _write_header(folder, ready, executor, shares)
@@ -265,10 +271,14 @@ def _fill(
             for name, piece, data in result.files:
                 note = json.dumps(result.note).encode()
                 by_name[name].store.put(piece.timing, note, replace=True)
+                store = by_name[name].store
+                if not ready.task.keeps_texts:  # first, as their scores can't be made again
+                    for grader in graders:
+                        grader.put_held(store, piece, data)
                 # last, so that a folder with all of its records has nothing unfinished
-                by_name[name].store.put(piece.name, data)
-                for grader in graders:
-                    _grade(grader, by_name[name].store, piece, name, counter)
+                store.put(piece.name, data)
+                for grader in graders if ready.task.keeps_texts else ():
+                    _grade(grader, store, piece, name, counter)
             counter.stored(result)
 
 
@@ -307,6 +317,7 @@ def _executor(
     model: Model | None,
     counter: Counter,
     settings: ExecutorSettings,
+    graders: Sequence[Grader],
 ) -> AbstractContextManager[Executor]:
     """Whoever does the work."""
     arms = {arm.folder: arm for arm in ready.arms}
@@ -320,6 +331,8 @@ def _executor(
 
         return processes.executor(setup, settings.workers or 1)
     worker = Worker.open(setup, model, ready.opened)
+    if graders and not ready.task.keeps_texts:
+        worker.look = looking([grader.look for grader in graders])
     counter.spent = worker.spent
     if threads.dialogues_at_a_time(worker.models):
         return nullcontext(
@@ -381,5 +394,6 @@ def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:
         clusters={"count": ready.clusters},
         **({"concepts": told_of(ready.concepts)} if ready.concepts else {}),
         **({"copies": {"count": ready.task.copies}} if ready.task.copies else {}),
+        **({} if ready.task.keeps_texts else {"answers": {"kept": False}}),
         **({"opened": executor.opened[arm.folder]} if executor.opened[arm.folder] else {}),
     )

@@ -6,10 +6,9 @@ same command goes on from there.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+import io
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from time import monotonic
 from typing import Any
 
@@ -18,6 +17,8 @@ import polars as pl
 from selfcorrect import records, scorers
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Outcome
+from selfcorrect.runs.graded_parts import part_bytes, plain, plainly, read_part
+from selfcorrect.runs.held import Arms, NotKeptError, not_kept
 from selfcorrect.runs.pieces import Piece, pieces, read_piece
 from selfcorrect.runs.prepare import Prepared
 from selfcorrect.runs.run import Run
@@ -54,14 +55,17 @@ class Grader:
         stated: the outcome that the task states: taken where the scorer gives the same.
         known: of the task, where the scorer uses it. A question that isn't is taken from the
             records, as the strategy put it.
+        keeps_texts: whether the records have what is to be graded; else :meth:`look` is shown it.
         failed: why it couldn't go on, while the run it grades for did.
     """
 
     scorer: Scorer
     stated: Outcome
     known: Known = _nothing
+    keeps_texts: bool = True
     failed: UserError | None = None
     _noted: dict[Store, Scores] = field(default_factory=dict)
+    _held: dict[tuple[str, str, int], Score] = field(default_factory=dict)
 
     @property
     def scores(self) -> Scores:
@@ -81,23 +85,66 @@ class Grader:
         Raises:
             UserError: the records are damaged, or what the scorer gives can't be recorded.
         """
-        wanted = ["example", "round", "text", "problem"]
-        if "samples" in self.scorer.uses:
-            wanted.append("samples")
-        if self.scorer.uses - {"samples"}:
-            wanted.append("steps")
-        frame = read_piece(store, piece, wanted, version)
+        if not self.keeps_texts:
+            raise NotKeptError(not_kept(store.root, self.scorer.name))
+        frame = read_piece(store, piece, self._wanted, version)
+        table = self._table(store, frame, self._graded(store, piece, frame))
+        store.put(self.scores.piece(piece), scores_bytes(table))
+        store.remove(self.scores.part(piece))
+        return [{"round": row["round"], "outcome": row["value"]} for row in table]
+
+    def put_held(self, store: Store, piece: Piece, data: bytes) -> None:
+        """Store the scores that are held of a piece whose records, as a file, are about to be."""
+        frame = pl.read_parquet(io.BytesIO(data), columns=["example", "round"])
+        name = store.root.name
+        graded = [self._held.pop((name, *key)) for key in frame.iter_rows()]
+        scores = scores_bytes(self._table(store, frame, graded))
+        store.put(self.scores.piece(piece), scores, replace=True)
+
+    def _table(
+        self, store: Store, frame: pl.DataFrame, graded: Sequence[Score]
+    ) -> list[dict[str, Any]]:
+        """The rows of a piece of scores; what the scores are is noted first."""
+        self.note(store)
+        keys = frame.select("example", "round").iter_rows()
+        return [_row(example, at, s) for (example, at), s in zip(keys, graded, strict=True)]
+
+    def look(self, arms: Arms) -> None:
+        """Grade records whose texts are about to be withheld, by the names of their arms' folders;
+        the scores are held until their pieces are stored.
+
+        Raises:
+            UserError: the scorer fails, or gives what can't be recorded.
+        """
+        meanings = self.scores.of_meanings
+        shown = {
+            arm: records.frame(rows).select(self._wanted) for arm, rows in arms.items() if rows
+        }
+        rows = {arm: list(self._rows(frame)) for arm, frame in shown.items()}
+        distinct = {_looked_at(r): r for each in rows.values() for r in each if r is not None}
+        scores = checked_scores(self.scorer, list(distinct.values()), self.scores.outcome)
+        by_text = dict(zip(distinct, scores, strict=True))
+        for arm, frame in shown.items():
+            keys = frame.select("example", "round").iter_rows()
+            for (example, number), row in zip(keys, rows[arm], strict=True):
+                score = Score(None, UNREAD) if row is None else by_text[_looked_at(row)]
+                # what a judge said may quote the answer; groups of samples are numbers
+                said = score.said if meanings else ""
+                self._held[arm, example, number] = replace(score, said=said)
+
+    @property
+    def _wanted(self) -> list[str]:
+        """The columns that it needs of records."""
+        samples = ["samples"] if "samples" in self.scorer.uses else []
+        steps = ["steps"] if self.scorer.uses - {"samples"} else []
+        return ["example", "round", "text", "problem", *samples, *steps]
+
+    def _graded(self, store: Store, piece: Piece, frame: pl.DataFrame) -> list[Score]:
         rows = list(self._rows(frame))
         distinct = {_looked_at(r): r for r in rows if r is not None}
         by_text = self._scored(store, piece, distinct)
         unread = Score(None, UNREAD)
-        graded = [unread if r is None else by_text[_looked_at(r)] for r in rows]
-        self.note(store)
-        keys = frame.select("example", "round").iter_rows()
-        table = [_row(example, at, s) for (example, at), s in zip(keys, graded, strict=True)]
-        store.put(self.scores.piece(piece), scores_bytes(table))
-        store.remove(self.scores.part(piece))
-        return [{"round": row["round"], "outcome": row["value"]} for row in table]
+        return [unread if r is None else by_text[_looked_at(r)] for r in rows]
 
     def _scored(
         self, store: Store, piece: Piece, rows: Mapping[Hashable, Answered]
@@ -174,48 +221,6 @@ class Grader:
                 yield Answered(example, row["round"], row["text"], *said)
 
 
-def read_part(store: Store, where: str, rows: Iterable[Hashable]) -> dict[Hashable, Score]:
-    """What was graded of a piece that wasn't whole, by what each score depends on; nothing where
-    the file isn't what :func:`part_bytes` makes: then it is graded again."""
-    if not store.has(where):
-        return {}
-    try:
-        table = json.loads(store.read(where))
-        known = {_digest(key): key for key in rows}
-        return {known[n]: _read_score(*told) for n, told in table.items() if n in known}
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return {}
-
-
-def part_bytes(found: Mapping[Hashable, Score]) -> bytes:
-    """Scores of a part of a piece as a file."""
-    table = {
-        _digest(key): [_float(s.value), s.problem, _floats(s.values), s.said]
-        for key, s in found.items()
-    }
-    return json.dumps(table).encode("utf-8", "replace")
-
-
-def _read_score(value: Any, problem: Any, values: Any, said: Any) -> Score:
-    """A score as it was kept; raises TypeError where it isn't one."""
-    numbers = {str(name): _float(number) for name, number in values.items()}
-    if not isinstance(said, str) or (value is None and not isinstance(problem, str)):
-        raise TypeError("this isn't what was kept")
-    return Score(_float(value), problem, numbers, said)
-
-
-def _digest(key: Hashable) -> str:
-    return blake2b(repr(key).encode("utf-8", "replace"), digest_size=16).hexdigest()
-
-
-def _float(value: float | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _floats(values: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {name: _float(value) for name, value in values.items()}
-
-
 def _looked_at(row: Answered) -> Hashable:
     """What a score may depend on."""
     drawn = tuple(tuple(sample.values()) for sample in row.samples)
@@ -238,7 +243,7 @@ def graders_of(ready: Prepared) -> list[Grader]:
             scorer = scorers.load(name, options)
             knows = bool(scorer.uses - {"samples"})
             known = _known(ready.task, ready.examples[: ready.wanted]) if knows else _nothing
-            found.append(Grader(scorer, outcome, known))
+            found.append(Grader(scorer, outcome, known, ready.task.keeps_texts))
     return found
 
 
@@ -277,9 +282,9 @@ def _row(example: str, at: int, score: Score) -> dict[str, Any]:
     return {
         "example": example,
         "round": at,
-        "value": _float(score.value),
+        "value": plain(score.value),
         "problem": score.problem if score.value is None else None,
-        "values": [{"name": n, "value": v} for n, v in _floats(score.values).items()],
+        "values": [{"name": n, "value": v} for n, v in plainly(score.values).items()],
         "said": score.said,
     }
 
@@ -332,7 +337,7 @@ def grade(
     opened = scorers.load(scorer, options) if isinstance(scorer, str) else scorer
     task = task_of_run(run)[0] if opened.uses - {"samples"} else None
     known = _nothing if task is None else _known(task, task.examples())
-    grader = Grader(opened, run.header.outcome, known)
+    grader = Grader(opened, run.header.outcome, known, run.keeps_texts)
     beside = [run.control(name) for name in run.header.controls] if controls else []
     for each in [run, *(b for b in beside if b is not None)]:
         store = Store(each.folder)
@@ -357,7 +362,7 @@ def grade(
 def kept(error: UserError) -> UserError:
     """The same, with what became of the answers."""
     said = str(error).rstrip(".")
-    if "the same command again" in said:  # of a full disk, say
+    if isinstance(error, NotKeptError) or "the same command again" in said:  # of a full disk, say
         return error
     return UserError(
         f"{said}; the answers are kept, and the same command grades the rest.", trace=error.trace

@@ -25,6 +25,8 @@ RUN = "run.toml"
 READ = (3, records.VERSION)
 _LIBRARIES = ("selfcorrect", "torch", "transformers", "polars", "numpy", "safetensors")
 _MOVE = "move the folder away and run the command again"
+#: Parts that say what of the data and the answers was counted, or isn't there.
+_TABLES = ("skipped", "copies", "clusters", "answers")
 _KEYS = (
     "record_version",
     "hash",
@@ -196,7 +198,16 @@ def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]
     for key, kind in wanted.items():
         if not isinstance(table[key], kind):
             raise TypeError(f"{key} is {table[key]!r}")
-    for key in ("outcome", "values", "fingerprints", "skipped", "strategy", "copies", "clusters"):
+    for key in (
+        "outcome",
+        "values",
+        "fingerprints",
+        "skipped",
+        "strategy",
+        "copies",
+        "clusters",
+        "answers",
+    ):
         if not isinstance(table.get(key, {}), dict):
             raise TypeError(f"{key} is {table[key]!r}")
     lines = table.get("skipped", {}).get("lines", [])

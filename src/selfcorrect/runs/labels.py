@@ -1,4 +1,4 @@
-"""People's labels of a run's answers, and how far a scorer agrees with them."""
+"""How far a scorer agrees with people's labels of a run's answers, and with the task's own test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from selfcorrect.errors import UserError
-from selfcorrect.measures.agreement import agreement
+from selfcorrect.measures.agreement import agreement, kappa
+from selfcorrect.measures.intervals import proportion
 from selfcorrect.report.numbers import clusters, count, interval, short
 from selfcorrect.runs.run import Run
 from selfcorrect.tasks.data.rows import Row, jsonl, table
@@ -94,6 +95,59 @@ def agreement_of(run: Run, labels: pl.DataFrame) -> dict[str, Any]:
         "unmatched": len(labels) - len(both),
         **{name: e.table() for name, e in found.items()},
     }
+
+
+def with_task(run: Run) -> dict[str, Any] | None:
+    """How far a scorer agrees with the task's own test of the same answers, in all rounds.
+
+    Args:
+        run: as it is looked at by a scorer.
+
+    Returns:
+        ``{"scorer", "outcome", "own", "threshold", "above", "kappa": {...}, "agree": …}``: a yes of
+        the scorer is a value from ``threshold`` on, or up to it where not ``above``; ``None`` where
+        the task has no test of its own of what is right or wrong, the scorer's numbers have no
+        bounds, or no answer has both.
+    """
+    own, scores = run.header.outcome, run.scores
+    if scores is None or own.kind != "share" or own.scorer:
+        return None
+    low, high = scores.outcome.bounds
+    if not high - low < float("inf"):
+        return None
+    keys = ["example", "round"]
+    tested = run.as_recorded().read([*keys, "cluster", "outcome", "problem"])
+    tested = tested.filter(pl.col("problem").is_null()).rename({"outcome": "own"})
+    both = tested.join(run.read([*keys, "outcome"]), on=keys).drop_nulls(["own", "outcome"])
+    if both.is_empty():
+        return None
+    threshold, above = low + _HALF * (high - low), own.better == scores.outcome.better
+    says = both["outcome"] >= threshold if above else both["outcome"] <= threshold
+    ours, theirs, names = says.cast(pl.Float64), both["own"], both["cluster"]
+    return {
+        "scorer": scores.scorer,
+        "outcome": scores.outcome.name,
+        "own": own.name,
+        "threshold": threshold,
+        "above": above,
+        "kappa": kappa(ours, theirs, names).table(),
+        "agree": proportion((ours == theirs).cast(pl.Float64), names).table(),
+    }
+
+
+def told(table: dict[str, Any] | None) -> list[str]:
+    """The agreement of a scorer and a task's own test in a sentence, or none."""
+    if table is None:
+        return []
+    e, agree = table["kappa"], table["agree"]
+    value = "–" if e["value"] is None else f"{short(e['value'])} {interval(e)}".strip()
+    why = f" ({e['why']})" if e.get("why") else ""
+    sign = "≥" if table["above"] else "≤"
+    return [
+        f"{table['scorer']} ({table['outcome']} {sign} {table['threshold']:g}) and the task's own "
+        f"{table['own']} agree with Cohen's κ {value}{why}, and in {short(agree['value'])} "
+        f"{interval(agree)} of the answers that have both (n {e['n']:,}, {clusters(e)})."
+    ]
 
 
 def lines(table: dict[str, Any]) -> list[str]:

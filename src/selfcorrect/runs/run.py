@@ -28,7 +28,7 @@ from selfcorrect.runs.scores import (
     with_meanings,
     with_scores,
 )
-from selfcorrect.runs.spec import RunSpec
+from selfcorrect.runs.spec import RunSpec, ScorerSpec
 from selfcorrect.runs.store import Store
 from selfcorrect.scorers.meanings import PREFIX
 from selfcorrect.tasks.base import Task
@@ -73,6 +73,11 @@ class Run:
     def wanted(self) -> int:
         """How many dialogues the run is to have."""
         return min(self.spec.limit or self.header.examples, self.header.examples)
+
+    @property
+    def keeps_texts(self) -> bool:
+        """Whether its records have what models replied."""
+        return self.header.about.get("answers", {}).get("kept", True) is not False
 
     @property
     def dialogues(self) -> int:
@@ -149,6 +154,11 @@ class Run:
         if named.startswith((PREFIX, PREFIX.replace(":", "-"))):
             return replace(self, grouper=scorer)
         return replace(self, scorer=scorer)
+
+    def as_recorded(self) -> Run:
+        """The run as it is looked at by its task's own outcome, whoever else has graded it."""
+        spec = self.header.spec.model_copy(update={"scorer": ScorerSpec(name=scorers.NONE)})
+        return replace(self, header=replace(self.header, spec=spec), scorer="")
 
     @property
     def records(self) -> pl.DataFrame:

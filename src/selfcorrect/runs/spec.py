@@ -159,6 +159,13 @@ class RunSpec(Part):
             return value
         return {k: named(register(v) if callable(v) else v) for k, v in value.items()}
 
+    @model_validator(mode="after")
+    def _goes_on(self) -> RunSpec:
+        """Where the task gives the first answer, the default strategy goes on from it."""
+        if "strategy" not in self.model_fields_set and self.task.name == strategies.BLIND_SPOT:
+            self.__dict__["strategy"] = StrategySpec(name=strategies.BLIND_SPOT)
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _at_one_address(cls, data: Any) -> Any:

@@ -23,7 +23,10 @@ from selfcorrect.report.numbers import percent
 from selfcorrect.report.verdict import headline, verdict
 from selfcorrect.runs.activated import centre, centred, over_layers, values_of, with_activations
 from selfcorrect.runs.audit import noted
+from selfcorrect.runs.held import NOT_KEPT
 from selfcorrect.runs.identity import data_fingerprint, task_of
+from selfcorrect.runs.labels import told as agreed
+from selfcorrect.runs.labels import with_task
 from selfcorrect.runs.looks import look_at
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
@@ -83,6 +86,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "samples": spec["samples"],
         "meanings": None if run.meanings is None else _scorer(run.meanings),
         "unscored": _unscored(run, scores),
+        "agreement": (agreement := with_task(run)),
         "oracle": _uses_truth(run),
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
@@ -91,9 +95,11 @@ def summarize(run: Run) -> dict[str, Any]:
         "controls": {},
         "notes": [
             *_skipped(run),
+            *([] if run.keeps_texts else [NOT_KEPT]),
             *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
             *_graded(run, scores),
+            *agreed(agreement),
             *_drawn(run),
             *unseen(own.outcome, len(records.clusters), len(np.unique(records.clusters))),
             *_limited(run, records),
@@ -391,4 +397,4 @@ def _skipped(run: Run) -> list[str]:
         return []
     more = f", and {len(lines) - 1} more (see run.toml)" if len(lines) > 1 else ""
     were = "line of the data was" if len(lines) == 1 else "lines of the data were"
-    return [f"{len(lines):,} {were} left out as malformed: {lines[0]}{more}"]
+    return [f"{len(lines):,} {were} left out: {lines[0]}{more}"]

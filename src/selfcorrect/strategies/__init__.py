@@ -1,6 +1,14 @@
 """Strategies: what is said in round 1 and in every later round, one TOML file each."""
 
-from selfcorrect.strategies.base import KINDS, MAX_TOKENS, Steering, Step, Stop, Strategy
+from selfcorrect.strategies.base import (
+    BLIND_SPOT,
+    KINDS,
+    MAX_TOKENS,
+    Steering,
+    Step,
+    Stop,
+    Strategy,
+)
 from selfcorrect.strategies.reading import (
     check_given,
     check_names,
@@ -14,6 +22,7 @@ from selfcorrect.strategies.steering import parse_steering, steering_of, under
 from selfcorrect.strategies.templates import placeholders, render
 
 __all__ = [
+    "BLIND_SPOT",
     "KINDS",
     "MAX_TOKENS",
     "Steering",

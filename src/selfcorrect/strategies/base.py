@@ -12,6 +12,11 @@ KINDS = ("answer", "rationale", "critique", "feedback")
 #: Roles that a message said may have.
 ROLES = ("user", "assistant", "system", "tool")
 
+#: The task whose examples hold a first answer, and the strategy that goes on from it.
+BLIND_SPOT = "blind-spot"
+#: Strategies that may ask its questions all the same, as controls.
+ASKING = ("repeat", "baseline")
+
 #: Tokens that a reply of each kind may have where its step doesn't say (``Step.max_tokens``).
 MAX_TOKENS: Mapping[str, int] = {"answer": 8, "critique": 64, "rationale": 256, "feedback": 256}
 

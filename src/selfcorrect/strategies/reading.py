@@ -9,7 +9,7 @@ from typing import Any
 
 from selfcorrect import toml_lines
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.strategies.base import KINDS, Parameter, Step, Strategy
+from selfcorrect.strategies.base import ASKING, BLIND_SPOT, KINDS, Parameter, Step, Strategy
 from selfcorrect.strategies.conditions import (
     check_if,
     check_values,
@@ -347,13 +347,19 @@ def check_given(strategy: Strategy, turns: int, task: str) -> None:
         task: the task's name.
 
     Raises:
-        UserError: it holds none; with file and line.
+        UserError: it holds none, with file and line; or the task's first answers, known to be right
+            or wrong, would go unused.
     """
     given = [step.line for step in (*strategy.first, *strategy.again) if step.given]
     if given and not turns:
         raise UserError(
             f"{strategy.path}:{given[0]}: this step takes a round as it is given, and the examples "
-            f"of the task {task!r} hold no dialogues: use the task 'dialogues'"
+            f"of the task {task!r} hold no dialogues: use the task 'dialogues' or 'blind-spot'"
+        )
+    if task == BLIND_SPOT and not given and strategy.name not in ASKING:
+        raise UserError(
+            f"the strategy {strategy.name} asks for a first answer, and the task {task} gives it: "
+            f"use the strategy {BLIND_SPOT}, or one of your own with given = true in [[first]]"
         )
 
 

@@ -12,6 +12,7 @@ from selfcorrect.studies.base import Study
 _STUDIES = [
     "anchoring",
     "attribution",
+    "blind-spot",
     "bridge",
     "checking",
     "concept-drives-uncertainty",
@@ -21,11 +22,15 @@ _STUDIES = [
     "factorial",
     "injection",
     "innate",
+    "jailbreak-defence",
     "joint",
     "mechanism",
+    "role",
+    "self-distinguish",
     "steering",
     "train",
     "transitions",
+    "weak-evidence",
     "wording",
 ]
 

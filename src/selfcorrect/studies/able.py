@@ -6,19 +6,23 @@ Decided from round 1 and from whether anything moves, never from what a study is
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize
 
+from selfcorrect.measures.clusters import effective_clusters
 from selfcorrect.measures.intervals import mean, proportion
 from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER, Design, MeanDesign, design_of, n_for_difference
 from selfcorrect.measures.rounds import LOW_MASS
 from selfcorrect.report.numbers import interval, percent, short
+from selfcorrect.runs.looks import look_at
+from selfcorrect.runs.store import Store
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series
 
@@ -85,8 +89,20 @@ def told(series: Series, needs: Collection[str], inputs: Inputs) -> Preflight:
         "n": len(series.main.examples),
         "clusters": len(np.unique(series.main.clusters)),
         "left_out": series.left_out,
+        "looks": list(_looks(series, inputs)) if able else [],
     }
-    return Preflight(able, whole, series)
+    return Preflight(able, whole, replace(series, looks=whole["looks"]))
+
+
+def _looks(series: Series, inputs: Inputs) -> Sequence[int]:
+    """How many examples there were whenever the study was made, this time among them; noted in the
+    folder of its first run."""
+    if not inputs.study:
+        return [len(series.main.examples)]
+    folder = next(iter(inputs.runs.values())).folder
+    return [
+        look.n for look in look_at(Store(folder), series.main.clusters, f"study {inputs.study}")
+    ]
 
 
 def unable(found: Preflight, why: str) -> Preflight:
@@ -127,6 +143,20 @@ def _detectable(series: Series) -> float | None:
         return None
     known = e.n / len(x)
     return MeanDesign(e.spread, POWER, size, known, unequal, max(e.unseen)).difference_of(len(x))
+
+
+def smallest_difference(clusters: NDArray[Any]) -> float | None:
+    """The smallest difference of shares that so many records show 4 times of 5, had all that change
+    done so one way; ``None``: it can't be told.
+
+    Args:
+        clusters: of each record [n].
+    """
+    sizes = np.unique(clusters, return_counts=True)[1].astype(np.float64)
+    if len(sizes) < 2:
+        return None
+    n, k = len(clusters), len(sizes)
+    return _smallest(n, Design(0.0, n / k, _ALIKE, POWER, k / effective_clusters(sizes)))
 
 
 def _smallest(n: int, design: Design) -> float | None:

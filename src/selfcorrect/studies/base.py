@@ -99,12 +99,14 @@ class Inputs:
         runs: by the arm's name; empty where the study needs none.
         parts: of a long analysis.
         preflight: what the preflight found.
+        study: its name, by which looks at its runs are noted; none are where it is empty.
     """
 
     settings: Settings
     runs: Mapping[str, Run] = field(default_factory=dict)
     parts: Parts = NO_PARTS
     preflight: Preflight = Preflight()
+    study: str = ""
 
 
 def later(module: str, name: str) -> Callable[[Inputs], Any]:
@@ -133,7 +135,8 @@ class Study:
         question: what it answers.
         source: where the question comes from, such as ``arXiv 2406.02378``.
         options: in the order of the command's help.
-        analyse: the result. It depends on the runs and the settings only.
+        analyse: the result. It depends on the runs, how often they were looked at, and the
+            settings only.
         sheet: the result in words, tables and charts.
         plan: the specs of the runs by arm, from the spec that the user gave; ``None`` where the
             study needs no runs. Raises :class:`UserError` where the spec can't serve the study,

@@ -97,7 +97,7 @@ def execute(
                     runs = {**runs, **_made(further, out, executor, told)}
     store = Store(folder_path(folder or out / _folder_name(name, settings, runs)))
     parts = f"{name}-parts"
-    result = answer(study, Inputs(settings, runs, kept(store, parts, counted)))
+    result = answer(study, Inputs(settings, runs, kept(store, parts, counted), study=name))
     sheet = study.sheet(result)
     if command:
         sheet = replace(sheet, settings={"command": command, **sheet.settings})

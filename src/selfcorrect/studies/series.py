@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,7 @@ class Series:
         activation: the measure, among the task's own numbers.
         layer: the one that the concept's training chose.
         left_out: examples that not all arms have.
+        looks: how many examples there were whenever the study was made of these runs.
     """
 
     panels: Mapping[str, Panel]
@@ -61,6 +62,7 @@ class Series:
     activation: str | None
     layer: int | None
     left_out: int
+    looks: Sequence[int] = ()
 
     @property
     def outcome(self) -> Outcome:

@@ -94,7 +94,7 @@ def sheet_of(
     return Sheet(
         title,
         question,
-        [*findings(result), *limits(found), *care],
+        [*turns(result), *findings(result), *limits(found), *care, *looked(result)],
         [
             Section("What is asked", asked, [checked]),
             *sections(result),
@@ -102,6 +102,36 @@ def sheet_of(
         ],
         settings(result),
     )
+
+
+def turns(result: Result) -> Iterator[str]:
+    """That answers go back and forth, where a study says of which arms (``turning``)."""
+    if turning := result.get("turning"):
+        some = "; ".join(f"of {arm} {share(e)}" for arm, e in turning.items())
+        yield (
+            "What the last round shows may depend on where one stops, as dialogues go back and "
+            f"forth between two answers ({some}): a direction is named only where the round before "
+            "shows it, too."
+        )
+
+
+def looked(result: Result) -> Iterator[str]:
+    """That a study was made several times as its runs grew, and whether its verdicts allow for
+    that (``level``)."""
+    looks = result.get("looks", ())
+    if len(looks) > 1:
+        times = f"This study was made of these runs {len(looks)} times (n {_each(looks)})"
+        if result.get("level") is not None:
+            yield f"{times}; its verdicts allow for that."
+        else:
+            yield (
+                f"{times}, and its tests are those of one look: whoever goes on until something is "
+                "shown will see it by chance more often than they say."
+            )
+
+
+def _each(looks: Sequence[int]) -> str:
+    return ", ".join(f"{n:,}" for n in looks)
 
 
 def limits(found: Result) -> Iterator[str]:

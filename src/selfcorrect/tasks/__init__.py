@@ -37,10 +37,14 @@ __all__ = [
 #: name of the module in this folder → what the task asks
 _TASKS = {
     "bbq": "Bias Benchmark for QA (arXiv 2110.08193): accuracy and bias scores.",
+    "blind-spot": "Lettered questions with a wrong or right answer given first, to be corrected.",
     "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
     "commongen": "Sentences that must hold given words (arXiv 1911.03705): the share of them.",
     "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
+    "distinguish": "Which output is better, asked of the dialogues of another run.",
     "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
+    "jailbreak": "Attack prompts from published artefact files, and whether a model gives in.",
+    "over-refusal": "Harmless instructions, from labelled JSONL or CSV, and whether one is refused.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "planted-mixture": "Questions in a small language, for the transformer planted:mixture.",
     "planted-scores": "Plans to be given a number in free text, for models with known numbers.",

@@ -43,6 +43,8 @@ class Example:
         cluster: items of one cluster (template, occupation) are not independent.
         images: shown with the question, before its text.
         turns: the rounds of a dialogue that exists already; empty where the model has yet to speak.
+        before: what stands before round 1, such as another dialogue. Fingerprints don't look at it,
+            so a task that gives some says in ``fields`` which it is.
     """
 
     id: str
@@ -51,11 +53,13 @@ class Example:
     cluster: str
     images: tuple[Image, ...] = ()
     turns: tuple[Turn, ...] = ()
+    before: tuple[Message, ...] = field(default=(), repr=False)
 
     @property
     def all_images(self) -> tuple[Image, ...]:
         """Those of its turns, too."""
-        said = (message for turn in self.turns for message in turn.messages)
+        said = [message for turn in self.turns for message in turn.messages]
+        said += self.before
         return (*self.images, *(image for message in said for image in message.images))
 
 
@@ -147,6 +151,9 @@ class Task(Protocol):
     #: by what answers say the same where nobody names it: ``key``, where equal keys are all that
     #: does; ``text``, where other words may. A task from outside need not state it: ``key``
     meanings: str
+    #: whether what models reply is recorded; where not, records have its scores only. A task from
+    #: outside need not state it: it is
+    keeps_texts: bool
     #: changes when any example, target or wording does, whatever the limit of a run
     fingerprint: str
 

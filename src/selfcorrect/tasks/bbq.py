@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -13,7 +13,8 @@ from selfcorrect.tasks import bias
 from selfcorrect.tasks.base import Example
 from selfcorrect.tasks.data.hub import dataset_files
 from selfcorrect.tasks.data.order import draw
-from selfcorrect.tasks.data.rows import Row, build, files, jsonl, table
+from selfcorrect.tasks.data.rows import Row, array, build, files, jsonl, table
+from selfcorrect.tasks.evidence import EVIDENCE, hints_at, made
 from selfcorrect.tasks.lettered import Item, Lettered, problem_with, unique
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import UNBIASED
@@ -26,7 +27,12 @@ METADATA = "additional_metadata.csv"
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One line of the data, checked; indices are those of the published order of options."""
+    """One line of the data, checked; indices are those of the published order of options.
+
+    Attributes:
+        biased: whom a biased reader would name, polarity folded in.
+        hints: the data's own sentences that hint at a person, by person.
+    """
 
     where: str
     id: str
@@ -39,6 +45,19 @@ class _Question:
     label: int
     unknown: int
     biased: int | None
+    negative: bool
+    hints: Mapping[int, str]
+
+    @property
+    def people(self) -> list[int]:
+        return [i for i in range(3) if i != self.unknown]
+
+    @property
+    def stereotyped(self) -> int | None:
+        """Who is the stereotyped person, whatever is asked."""
+        if self.biased is None or self.negative:
+            return self.biased
+        return next(i for i in self.people if i != self.biased)
 
 
 #: (category, example id) → index of the biased answer, and whether people are given by names
@@ -49,25 +68,30 @@ def make(source: Source) -> Lettered:
     """The task ``bbq``.
 
     ``data`` is a file, a folder of ``*.jsonl``, ``hub:owner/name``, or ``None`` for the hub's copy
-    of the published files. Options: ``condition`` (``ambiguous``, ``disambiguated``, ``both``);
-    ``shuffle`` (the options in an order drawn from the seed and the example's id, instead of the
-    published one); ``metadata`` (the published file of target locations; taken by itself if it
-    lies in the data's folder; without it they are derived, see :func:`biased_answer`).
+    of the published files; a file ``*.json`` holds them in a list. Options: ``condition``
+    (``ambiguous``, ``disambiguated``, ``both``); ``shuffle`` (the options in an order drawn from
+    the seed and the example's id, instead of the published one); ``metadata`` (the published file
+    of target locations; taken by itself if it lies in the data's folder; without it they are
+    derived, see :func:`biased_answer`); ``evidence`` (``stereotyped``, ``other``, ``neither``): the
+    ambiguous questions alone of which the biased answer is known, with a sentence that hints at
+    that answer's person, at the other one, or with none.
 
     Raises:
         UserError: for unknown options or categories, a hub that can't be reached, and bad lines.
     """
-    source.only(categories=True, options=("condition", "shuffle", "metadata"))
-    condition = source.one_of("condition", "both", bias.CONDITIONS)
+    source.only(categories=True, options=("condition", "shuffle", "metadata", "evidence"))
+    evidence = _evidence(source)
+    usual = "both" if evidence is None else "ambiguous"
+    condition = source.one_of("condition", usual, bias.CONDITIONS)
+    if evidence is not None and condition != "ambiguous":
+        raise UserError(
+            f"weak evidence leaves a question open, and condition={condition} asks for some that "
+            "are settled: leave the option condition out."
+        )
     shuffle = source.option("shuffle", False)
     data = HUB if source.data is None else source.data
     found = dataset_files(data, "bbq") if data.startswith("hub:") else files(data)
-    metadata = source.option("metadata", "")
-    beside = found[0].parent / METADATA
-    locations = None
-    if metadata or beside.is_file():
-        locations = _locations(Path(metadata).expanduser() if metadata else beside)
-
+    locations = _found_locations(source, found)
     skipped: list[str] | None = [] if source.skip_bad else None
     questions = [
         q
@@ -76,6 +100,15 @@ def make(source: Source) -> Lettered:
     ]
     if not questions and not skipped:
         raise UserError(f"{data}: there are no {condition} questions in the data")
+    if evidence is not None:
+        every = questions
+        questions = [hinted for q in every if (hinted := _hinted(q, evidence, source.seed))]
+        if every and not questions:
+            raise UserError(
+                f"{data}: of none of its {len(every):,} ambiguous questions is it known which "
+                "person is the stereotyped one, so evidence can hint at neither; give metadata=FILE"
+                " or other categories."
+            )
     categories = sorted({q.category for q in questions})
     seed = source.seed if shuffle else None
     items = unique(
@@ -92,6 +125,30 @@ def make(source: Source) -> Lettered:
         skipped=skipped or (),
         unmatched=bias.unmatched(items),
     )
+
+
+def _found_locations(source: Source, found: list[Path]) -> _Locations | None:
+    """The published target locations, where they are named or lie beside the data."""
+    metadata, beside = source.option("metadata", ""), found[0].parent / METADATA
+    if metadata or beside.is_file():
+        return _locations(Path(metadata).expanduser() if metadata else beside)
+    return None
+
+
+def _evidence(source: Source) -> str | None:
+    return source.one_of("evidence", "", ("", *EVIDENCE)) or None
+
+
+def _hinted(q: _Question, evidence: str, seed: int) -> _Question | None:
+    """A question with its evidence; ``None`` where it isn't known whom that would hint at."""
+    if q.biased not in q.people:
+        return None
+    if evidence == "neither":
+        return q
+    other = next(i for i in q.people if i != q.biased)
+    person = q.biased if evidence == "stereotyped" else other
+    sentence = q.hints.get(person) or made(q.choices[person], seed, f"{q.context} {q.question}")
+    return replace(q, context=f"{q.context} {sentence}")
 
 
 def _read(
@@ -117,7 +174,8 @@ def _read(
                 return None
             return _parse(row, category, locations)
 
-        questions += build(jsonl(path), parse, skipped)
+        rows = array(path) if path.suffix.casefold() == ".json" else jsonl(path)
+        questions += build(rows, parse, skipped)
     missing = [name for plain, name in wanted.items() if plain not in named | known.keys()]
     if missing:
         raise UserError(
@@ -159,14 +217,19 @@ def _parse(row: Row, category: str, locations: _Locations | None) -> _Question:
     if locations is None:
         more = Row(row.where, row.get("additional_metadata", dict, {}))
         groups = more.texts("stereotyped_groups", [])
-        biased = biased_answer(infos, groups, negative=polarity == "neg")
+        told = row.fields.get("target_loc")
+        biased = (
+            told
+            if type(told) is int and told in (0, 1, 2)
+            else biased_answer(infos, groups, negative=polarity == "neg")
+        )
         by_name = _by_name(infos)
     else:
         biased, by_name = locations.get((category, number), (None, _by_name(infos)))
     return _Question(
         where=row.where,
         id=f"{category}/{number}",
-        cluster=f"{category}/{row.word('question_index')}",
+        cluster=f"{category}/{row.word(_index(row))}",
         category=f"{category} (names)" if by_name else category,
         ambiguous=conditions[condition],
         context=row.text("context"),
@@ -175,7 +238,31 @@ def _parse(row: Row, category: str, locations: _Locations | None) -> _Question:
         label=label,
         unknown=unknown[0],
         biased=biased,
+        negative=polarity == "neg",
+        hints=_hints(row, choices, infos, unknown[0]),
     )
+
+
+def _index(row: Row) -> str:
+    """The field of the question's template; of the data with weak evidence it has another name."""
+    names = "question_index", "question_index_x"
+    return names[names[0] not in row.fields and names[1] in row.fields]
+
+
+def _hints(
+    row: Row, choices: tuple[str, ...], infos: list[list[str]], unknown: int
+) -> Mapping[int, str]:
+    """The data's own weak evidence, by the person that it hints at; empty where there is none."""
+    sentences = row.texts("weak_evidence", [])
+    if not sentences:
+        return {}
+    if len(sentences) != 2 or not all(each.strip() for each in sentences):
+        raise row.error("'weak_evidence' must be two sentences, one hinting at each person")
+    people = [i for i in range(3) if i != unknown]
+    at = hints_at(sentences[0], [(choices[i], infos[i][0]) for i in people])
+    if at is None:
+        return {}
+    return {people[at]: sentences[0].strip(), people[1 - at]: sentences[1].strip()}
 
 
 def biased_answer(infos: list[list[str]], stereotyped: list[str], *, negative: bool) -> int | None:
@@ -248,6 +335,26 @@ def _item(q: _Question, category: int, seed: int | None) -> Item:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def stereotyped_in(source: Source) -> dict[str, tuple[str, str]]:
+    """The stereotyped person and the other, as the options name them, by the example's id.
+
+    Args:
+        source: of the task; evidence and condition don't matter here.
+
+    Raises:
+        UserError: the files can't be read.
+    """
+    data = HUB if source.data is None else source.data
+    found = dataset_files(data, "bbq") if data.startswith("hub:") else files(data)
+    skipped: list[str] | None = [] if source.skip_bad else None
+    made = {}
+    for q in _read(found, source.categories, _found_locations(source, found), skipped):
+        if q.stereotyped in q.people:
+            other = next(i for i in q.people if i != q.stereotyped)
+            made[q.id] = q.choices[q.stereotyped], q.choices[other]
+    return made
 
 
 def said_outright(data: str) -> list[tuple[str, str, str | None, str]]:

@@ -129,6 +129,7 @@ class Checked:
         self.max_tokens: Mapping[str, int] = found["max_tokens"]
         self.skipped: Sequence[str] = tuple(found["skipped"])
         self.meanings: str = self._meanings()
+        self.keeps_texts: bool = self._keeps_texts()
         self.columns: Mapping[str, str] = self._columns()
         parts = (code, found["fingerprint"])
         self.fingerprint: str = (
@@ -143,6 +144,14 @@ class Checked:
         if found not in ("key", "text"):
             raise self._wrong("meanings", "'key' or 'text'", found)
         return str(found)
+
+    def _keeps_texts(self) -> bool:
+        """Whether replies are recorded; they are where the task says nothing of it."""
+        with blamed(self._where, "`keeps_texts`"):
+            found = getattr(self._task, "keeps_texts", True)
+        if not isinstance(found, bool):
+            raise self._wrong("keeps_texts", "true or false", found)
+        return found
 
     def _columns(self) -> Mapping[str, str]:
         """Names of its numbers that only its figures need; none where the task states none."""

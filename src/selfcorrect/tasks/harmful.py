@@ -122,8 +122,9 @@ def _judge(item: Item, answer: Answer) -> Mapping[str, float | None]:
 
 
 def _item(row: Row, text: str, label: str, told: bool | None, seed: int | None) -> Item:
-    shown = row.text(_column(row, "text", text, TEXTS)).strip()
-    harmful = _harmful(row, _column(row, "label", label, LABELS), told)
+    of_text, of_label = columns_of(row, text, label)
+    shown = row.text(of_text).strip()
+    harmful = labelled(row, of_label, told)
     name = row.name()
     choices = ["Yes", "No"]
     if seed is not None:
@@ -133,6 +134,15 @@ def _item(row: Row, text: str, label: str, told: bool | None, seed: int | None) 
     example = Example(name, fields, tuple(choices), row.optional("cluster") or name)
     target = yes if harmful else 1 - yes
     return Item(example, target, {"harmful": float(harmful), "yes": float(yes)})
+
+
+def columns_of(row: Row, text: str, label: str) -> tuple[str, str]:
+    """The columns of text and label, by the options of these names, or those that are known.
+
+    Raises:
+        UserError: there is none, or several could be.
+    """
+    return _column(row, "text", text, TEXTS), _column(row, "label", label, LABELS)
 
 
 def _column(row: Row, option: str, given: str, known: tuple[str, ...]) -> str:
@@ -154,8 +164,13 @@ def _column(row: Row, option: str, given: str, known: tuple[str, ...]) -> str:
     )
 
 
-def _harmful(row: Row, column: str, told: bool | None) -> bool:
-    """What a label says; ``told`` is the truth value that harmful texts have, if the user says."""
+def labelled(row: Row, column: str, told: bool | None) -> bool:
+    """Whether a label says that its text is harmful; ``told`` is the truth value that harmful texts
+    have, if the user says.
+
+    Raises:
+        UserError: it doesn't say.
+    """
     value = row.fields[column]
     if isinstance(value, bool | int | float | str):
         plain = str(value).strip()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfcorrect.errors import UserError
-from selfcorrect.messages import Transcript, message
+from selfcorrect.messages import TOOL_RESULT, Transcript, message
 from selfcorrect.models.endpoint import Budget, BudgetError, Capabilities, Meter, load
 from selfcorrect.models.endpoint.address import address, without_key
 from selfcorrect.models.endpoint.answers import Token
@@ -78,6 +78,7 @@ def test_folding_keeps_every_text_and_alternates(messages: list[Any], system: bo
     folded, notes = _folded(messages, Capabilities(chat=True, system=system))
     whole = "\x00".join(m.text for m in folded)
     assert all(m.text in whole for m in messages)
+    assert whole.count(TOOL_RESULT) >= sum(m.role == "tool" for m in messages)
     assert all(a.role != b.role for a, b in itertools.pairwise(folded))
     assert {m.role for m in folded} <= {"system", "user", "assistant"}
     assert all(m.role != "system" or (system and at == 0) for at, m in enumerate(folded))

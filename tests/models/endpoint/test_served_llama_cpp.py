@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+import selfcorrect as sc
 from selfcorrect import models, runs
 from selfcorrect.models import message
 from selfcorrect.models.base import Request
 from selfcorrect.runs import read_spec
+from selfcorrect.studies.execute import execute
 
 pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).parents[2] / "servers" / "llama_cpp.py"
@@ -78,3 +80,19 @@ def test_a_long_transcript_ends_a_dialogue_and_no_run(url: str) -> None:
     assert short.finish in ("stop", "length")
     assert short.generated >= 1
     model.close()
+
+
+def test_a_gain_is_split_and_advice_is_given(url: str, tmp_path: Path) -> None:
+    values = {"model": "openai:smollm2", "model.base_url": url, "task": "sample", "rounds": 2,
+              "limit": 4}  # fmt: skip
+    spec = read_spec(values=values)
+    result = execute("attribution", {"votes": 3}, spec=spec, out=tmp_path).result
+    assert (result["n"], result["votes"]) == (4, 3)
+    told = result["all"]
+    gain = sum(part["value"] for part in told["parts"].values())
+    assert gain == pytest.approx(told["whole"]["value"], abs=1e-12)
+    folders = sorted(file.parent for file in tmp_path.glob("sample-*/run.toml"))
+    assert len(folders) == 5
+    advice = sc.advise(folders)
+    assert advice["word"] in ("don't", "undecided")  # of 4 examples no gain is shown
+    assert advice["costs"]["tokens"]["n"] == 4

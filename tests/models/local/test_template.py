@@ -198,8 +198,11 @@ def test_a_refused_system_role_is_folded_into_the_first_user_turn() -> None:
     template = _template("alternating")
     dialogue = [message("system", "Be kind."), message("user", "Who?"), message("tool", "7")]
     shown = template.render(dialogue, "")
-    assert "<|im_start|>user\nBe kind.\n\nWho?\n\n7<|im_end|>" in shown.text
+    assert (
+        "<|im_start|>user\nBe kind.\n\nWho?\n\nA tool has returned this:\n7<|im_end|>" in shown.text
+    )
     assert len(shown.notes) == 2
+    assert "as what a tool has returned" in shown.notes[1]
     assert shown.text.count("<|im_start|>") == 2
 
 

@@ -12,6 +12,7 @@ import pytest
 from commands import refused
 from panels import MARGINS, made
 from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.ends import turning
 from selfcorrect.measures.paired import tango
 from selfcorrect.measures.panel import Panel
 from selfcorrect.runs import RunSpec
@@ -85,7 +86,10 @@ def test_dialogues_without_an_outcome_in_some_arm_are_left_out_of_all() -> None:
     found = split(ledger_of(ends))
     assert found["unknown"] == 20
     assert {e["n"] for e in found["all"]["parts"].values()} == {180}
-    assert "20 dialogues without a known outcome in some arm left out." in told(found)
+    assert (
+        "20 dialogues without a known outcome in some arm left out of all values (at last without "
+        "one: the method 10, neutral words 15); verdicts stand for whatever those outcomes are."
+    ) in told(found)
     nobody = split(ledger_of({**ends, "repeat": np.full(200, np.nan)}))
     assert told(nobody) == [
         "No dialogue has a known outcome in every arm, so there is nothing to split."
@@ -100,7 +104,53 @@ def test_answers_that_decide_it_by_being_unread_leave_it_open() -> None:
     found = split(ledger_of(ends, padded=read))
     assert found["all"]["parts"]["instruction"]["hangs"]
     said = " ".join(told(found))
-    assert "undecided, as answers that couldn't be read decide it" in said
+    assert "undecided, as answers that couldn't be read or graded decide it" in said
+
+
+def test_outcomes_that_one_arm_lacks_where_it_is_wrong_make_no_gain() -> None:
+    """Every end is right as often; a third of the method's wrong answers has no outcome."""
+    rng = np.random.default_rng(7)
+    ends = {end: (rng.random(1_000) < 0.5).astype(float) for end in LEVELS}
+    ends["method"][(ends["method"] == 0) & (rng.random(1_000) < 0.4)] = np.nan
+    ledger = ledger_of(ends)
+    found = split(ledger)
+    for e in (
+        found["all"]["whole"],
+        found["all"]["parts"]["instruction"],
+        *found["beside"].values(),
+    ):
+        assert e["low"] > 0  # of those that have one it looks like a gain
+        assert (e["verdict"], e["hangs"]) == ("undecided", True)
+        assert e["unread"][0] < e["low"] < e["unread"][1]
+    assert "couldn't be read or graded decide it" in told(found)[0]
+    # what lacks nothing itself is no better where the method's gaps choose the dialogues
+    ends["padded"] = np.where(np.isnan(ends["method"]), 0.0, ends["repeat"])
+    e = split(ledger_of(ends))["all"]["parts"]["length"]
+    assert e["verdict"] != "same"
+
+
+def test_answers_that_go_back_and_forth_show_no_gain() -> None:
+    rng = np.random.default_rng(8)
+    ends = {end: (rng.random(300) < 0.5).astype(float) for end in LEVELS}
+    panels = panels_of(ends)
+    y = np.repeat(ends["first"][:, None], 5, axis=1)
+    y[:90, 1:] = [0.0, 1.0, 0.0, 1.0]
+    panels["method"] = made(y)
+    found = split(known(panels, MARGINS))
+    whole = found["all"]["whole"]
+    assert whole["low"] > 0
+    assert (whole["verdict"], whole["depends"]) == ("undecided", True)
+    assert whole["parity"]["previous"]["verdict"] == "worse"
+    assert "as it depends on the round in which one stops" in told(found)[0]
+    assert "up to round 4)" in told(found)[0]
+    assert set(turning(panels)) == {"method"}
+
+
+def test_a_ledger_that_was_looked_at_before_has_less_to_spend() -> None:
+    ends = drawn(np.random.default_rng(9), np.zeros(300))
+    once, again = (known(panels_of(ends), MARGINS, n) for n in ((300,), (100, 200, 300)))
+    widths = [np.ptp(split(each)["all"]["whole"]["decides"]) for each in (once, again)]
+    assert widths[1] > widths[0]
 
 
 def test_arms_that_answer_alike_and_clusters_that_are_few_are_said() -> None:

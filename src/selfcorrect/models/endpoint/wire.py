@@ -34,7 +34,8 @@ _STOPS = [f"\n{title}:" for title in _TITLES.values()]
 _SEED = 2**31 - 1  # what every server takes; llama.cpp's largest one means "any"
 _FOLDED = {
     "system": "the server takes no system message here: folded into the user's turn",
-    "tool": "a tool's message needs a call here: folded into the user's turn",
+    "tool": "a tool's message needs a call here: shown in the user's turn as what a tool has "
+    "returned",
 }
 _NO_ROLE = "the server takes no role {}: folded into the user's turn"
 _NO_PREFILL = "the server can't be given the beginning of a reply: it was asked for in words"

@@ -26,7 +26,10 @@ _PLAIN_TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistan
 #: Text that ends a reply of a model without a template: the start of somebody else's turn.
 PLAIN_STOPS = tuple(f"\n{title}:" for title in _PLAIN_TITLES.values())
 
-_FOLDED = "the template has no {} role: folded into the user's turn"
+_FOLDED = {
+    "system": "the template has no system role: folded into the user's turn",
+    "tool": "the template has no tool role: shown in the user's turn as what a tool has returned",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +244,7 @@ class Template:
             return each.role in takes and not (takes[each.role] and (middle or at == 0))
 
         folded, roles = fold(messages, refused)
-        return folded, tuple(_FOLDED.format(role) for role in roles)
+        return folded, tuple(_FOLDED[role] for role in roles)
 
 
 def _found_after_normalising(tokenizer: Any) -> frozenset[int]:

@@ -39,6 +39,11 @@ class ExecutorSettings:
     cpus: float = 1
     gpus: float = 0
 
+    @property
+    def many(self) -> bool:
+        """Whether others than this process do the work."""
+        return self.ray is not None or (self.workers or 1) > 1
+
     def check(self, specs: Sequence[RunSpec], model: Model | None) -> None:
         """Check that these can be run so.
 
@@ -48,7 +53,7 @@ class ExecutorSettings:
         Raises:
             UserError: they can't.
         """
-        many = self.ray is not None or (self.workers or 1) > 1
+        many = self.many
         models = [m for spec in specs for m in (spec.model, *spec.models.values())]
         if self.workers is not None and self.workers < 1:
             raise UserError(f"workers must be at least 1, not {self.workers}.")

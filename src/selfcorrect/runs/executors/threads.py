@@ -38,26 +38,31 @@ def executor(worker: Worker, stores: Sequence[Store], observer: Observer) -> Exe
     """
 
     def work(jobs: Iterable[Job]) -> Iterator[JobResult]:
-        return _work(jobs, worker, Journal(stores), observer)
+        # a dialogue that was graded before its texts were withheld has its scores in memory only
+        journal = Journal(stores, keeps=worker.look is None)
+        return _work(jobs, worker, journal, observer)
 
     return Executor(worker.transcripts(), worker.opened(), work)
 
 
 class Journal:
-    """Finished dialogues of jobs that aren't."""
+    """Finished dialogues of jobs that aren't; none where it doesn't keep them."""
 
-    def __init__(self, stores: Sequence[Store]) -> None:
+    def __init__(self, stores: Sequence[Store], *, keeps: bool = True) -> None:
         self._own = stores[0]
+        self._keeps = keeps
         self._kept = {name: store for store in stores for name in store.list(_JOURNAL)}
 
     def keep(self, job: Job, at: int, taken: Taken) -> None:
         """Keep a dialogue of a job."""
-        self._own.put(_name(job, at), json.dumps(asdict(taken)).encode(), replace=True)
+        if self._keeps:
+            data = json.dumps(asdict(taken)).encode()
+            self._own.put(_name(job, at), data, replace=True)
 
     def read(self, job: Job, at: int) -> Taken | None:
         """A dialogue of a job; ``None`` if it wasn't kept, or isn't that of these arms."""
         name = _name(job, at)
-        if name not in self._kept:
+        if name not in self._kept or not self._keeps:
             return None
         try:
             kept = json.loads(self._kept[name].read(name))

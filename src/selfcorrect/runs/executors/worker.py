@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from selfcorrect import converse as loop
 from selfcorrect.concepts.recording import Recorder
 from selfcorrect.concepts.states import check_model
+from selfcorrect.converse.withheld import withheld
 from selfcorrect.models.base import Model, OutOfMemoryError, Steer
 from selfcorrect.runs.arms import Arm, drawn
 from selfcorrect.runs.concepts import steers_of
@@ -40,6 +41,8 @@ class Worker:
         others: further models of the arms.
         recorder: reads concepts in the model's passes.
         steers: what the model is given for the steers that strategies state.
+        look: called with the records of dialogues by arm, those that are missing, before their
+            texts are withheld; whoever grades them can't later.
     """
 
     setup: Setup
@@ -48,6 +51,7 @@ class Worker:
     batch: int
     recorder: Recorder | None = None
     steers: Mapping[Steering, Steer] = field(default_factory=dict)
+    look: Callable[[Mapping[str, Rows]], None] | None = None
 
     @classmethod
     def open(
@@ -136,22 +140,27 @@ class Worker:
             loop.Arm(name, arm.strategy, arm.spec.rounds, arm.spec.system, self._bound(arm))
             for name, arm in ((name, self.setup.arms[name]) for name in job.arms)
         ]
-        taken.rows = {
-            **loop.converse(
-                self.model,
-                self.setup.task,
-                examples,
-                arms,
-                seed=self.setup.shared.seed,
-                samples=drawn(self.setup.shared),
-                recorder=self.recorder,
-                steers=self.steers,
-                max_tokens=self.setup.shared.max_tokens,
-                on_round=on_round,
-                on_encoded=on_encoded,
-                on_asked=on_asked,
-            )
-        }
+        task = self.setup.task
+        rows = loop.converse(
+            self.model,
+            task,
+            examples,
+            arms,
+            seed=self.setup.shared.seed,
+            samples=drawn(self.setup.shared),
+            recorder=self.recorder,
+            steers=self.steers,
+            max_tokens=self.setup.shared.max_tokens,
+            on_round=on_round,
+            on_encoded=on_encoded,
+            on_asked=on_asked,
+        )
+        if not task.keeps_texts:
+            if self.look is not None:
+                self.look({name: rows_at(rows[name], job, job.missing[name]) for name in job.arms})
+            for arm in arms:
+                rows[arm.name] = withheld(rows[arm.name], task, examples, arm.strategy, arm.system)
+        taken.rows = {**rows}
         return taken
 
     def take(self, job: Job, observer: Observer | None = None) -> JobResult:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.compare import compare
+from selfcorrect.measures.ends import at_ends, turning
 from selfcorrect.measures.figures import of_sums
 from selfcorrect.measures.intervals import mean, proportion
+from selfcorrect.measures.looks import level
 from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unseen import Room
@@ -37,34 +39,57 @@ BESIDE = {"control": ("repeat", "method"), "majority": ("majority", "method")}
 
 @dataclass(frozen=True)
 class Ledger:
-    """The arms on the examples of which all have a known outcome, in one order.
+    """The arms on the same examples, in one order.
 
     Attributes:
         panels: by arm.
         margins: by measure.
-        left_out: dialogues that some arm has no known outcome of.
+        there: of which dialogues every arm has an outcome, a mask [D]; values are of these, so
+            that the parts add up.
+        looks: how many examples there were whenever this was looked at.
     """
 
     panels: Mapping[str, Panel]
     margins: Mapping[str, float]
-    left_out: int
+    there: NDArray[np.bool_]
+    looks: Sequence[int] = ()
 
-    def difference(self, ends: tuple[str, str], rows: Any, family: int) -> dict[str, Any]:
+    def difference(
+        self, ends: tuple[str, str], rows: NDArray[np.bool_], family: int
+    ) -> dict[str, Any]:
         """The outcome of one end minus that of the other, of some dialogues, judged as one of so
-        many comparisons: see :func:`selfcorrect.measures.compare.compare`."""
+        many comparisons: see :func:`selfcorrect.measures.ends.at_ends`.
+
+        Which dialogues lack an outcome may be a method's doing. So a verdict is one only where the
+        two arms on all of these dialogues, whatever outcomes they lack, have the same.
+        """
+        told = self._compared(ends, rows & self.there, family)
+        if told["verdict"] is None or not (rows & ~self.there).any():
+            return told
+        whole = self._compared(ends, rows, family)
+        told |= {name: whole[name] for name in ("unread", "depends") if name in whole}
+        if whole["verdict"] != told["verdict"] or whole.get("hangs"):
+            undone = told["verdict"] != "undecided" or whole.get("hangs", False)
+            told |= {"verdict": "undecided", "hangs": undone, "n_needed": None}
+        return told
+
+    def _compared(
+        self, ends: tuple[str, str], rows: NDArray[np.bool_], family: int
+    ) -> dict[str, Any]:
         before, after = (self._at(end) for end in ends)
-        name = after[0].outcome.name
         pair = after[0].only(rows), before[0].only(rows)
         if not len(pair[0].examples):
             return {**mean([], []).table(), "decides": None, "verdict": None}
-        rounds = after[1], before[1]
-        found = compare(*pair, rounds, self.margins, names=(name,), family=family)[name]
-        y, x = pair[0].at(rounds[0])["outcome"], pair[1].at(rounds[1])["outcome"]
+        start = before[1] if ends[0] == FIRST else None
+        # as many as there were of all, so that a part of them is looked at as often
+        found = at_ends(pair, self.margins, start=start, looks=self.looks, family=family)
+        y, x = pair[0].at(after[1])["outcome"], pair[1].at(before[1])["outcome"]
         return {**found, "moved": int((y != x).sum())}
 
-    def outcome(self, end: str, rows: Any) -> dict[str, Any]:
-        """The outcome at one end, of some dialogues."""
+    def outcome(self, end: str, rows: NDArray[np.bool_]) -> dict[str, Any]:
+        """The outcome at one end, of some of the dialogues that have one in every arm."""
         panel, number = self._at(end)
+        rows = rows & self.there
         x = panel.at(number)["outcome"][rows]
         clusters = panel.clusters[rows]
         if panel.outcome.kind == "share":
@@ -79,12 +104,14 @@ class Ledger:
         """Which dialogues are in each of :data:`WHOSE`, masks [D].
 
         Of an outcome that is a number, *wrong* and *right* are the worse half at first, and the
-        rest. A first answer that couldn't be read is neither.
+        rest. A first answer that couldn't be read, or has no outcome, is neither.
         """
         panel, number = self._at(FIRST)
         columns, outcome = panel.at(number), panel.outcome
-        y, read = columns["outcome"] * outcome.sign, columns["parse_rate"] == 1
-        limit = 0.5 if outcome.kind == "share" else np.median(y) if len(y) else 0.0
+        y = columns["outcome"] * outcome.sign
+        read = (columns["parse_rate"] == 1) & np.isfinite(y)
+        known = y[np.isfinite(y)]
+        limit = 0.5 if outcome.kind == "share" else np.median(known) if len(known) else 0.0
         if outcome.kind == "share" and outcome.sign < 0:
             limit = -0.5
         bad = y < limit
@@ -102,12 +129,14 @@ def analyse(inputs: Inputs) -> Result:
     Returns:
         What the preflight found; ``outcome``, ``share``, ``margin``, ``method``, ``rounds``,
         ``votes``, ``asks``: whether the neutral words are followed by the question; what
-        :func:`split` gives; ``tokens``: by arm (:func:`tokens`).
+        :func:`split` gives; ``turning``: of arms in which many dialogues go back and forth their
+        share; ``level`` of the intervals that decide, for all looks; ``tokens``: by arm
+        (:func:`tokens`).
     """
     arms: Series = inputs.preflight.data
     method = inputs.runs["method"]
     spec = method.spec.strategy
-    ledger = known(arms.panels, arms.margins)
+    ledger = known(arms.panels, arms.margins, arms.looks)
     return {
         **inputs.preflight.found,
         "outcome": arms.outcome.name,
@@ -119,36 +148,45 @@ def analyse(inputs: Inputs) -> Result:
         "votes": inputs.runs["majority"].spec.strategy.parameters["samples"],
         "asks": inputs.runs["padded"].spec.strategy.parameters["ask"],
         **split(ledger),
+        "turning": turning(ledger.panels),
+        "level": level(ledger.looks),
         "tokens": tokens(ledger.panels),
         "settings": dict(inputs.settings),
     }
 
 
-def known(panels: Mapping[str, Panel], margins: Mapping[str, float]) -> Ledger:
-    """The arms, reduced to the dialogues of which every arm has an outcome.
+def known(
+    panels: Mapping[str, Panel], margins: Mapping[str, float], looks: Sequence[int] = ()
+) -> Ledger:
+    """The arms, with which of the dialogues have an outcome in every arm.
 
     Args:
         panels: by arm, of the same examples in one order.
         margins: by measure.
+        looks: how many examples there were whenever this was looked at.
     """
     columns = [panel.columns["outcome"][:, -1] for panel in panels.values()]
     columns.append(panels["method"].columns["outcome"][:, 0])
     there = np.asarray(np.isfinite(np.stack(columns)).all(axis=0))
-    kept = {arm: panel.only(there) for arm, panel in panels.items()}
-    return Ledger(kept, margins, int((~there).sum()))
+    return Ledger(panels, margins, there, tuple(looks) or (max(1, len(there)),))
 
 
 def split(ledger: Ledger) -> dict[str, Any]:
     """The gain, and its parts.
 
     Returns:
-        ``unknown``: dialogues left out as some arm has no outcome of them; by each of
+        ``unknown``: dialogues that values leave out as some arm has no outcome of them, and
+        ``lacking``: arm → of how many it has none at last; by each of
         :data:`WHOSE`: ``whole``, ``parts`` by the names of :data:`PARTS`, ``levels``, the outcome
         at each end; and ``beside`` by the names of :data:`BESIDE`, of all dialogues. Verdicts on
         the parts hold together, those of the dialogues wrong or right at first likewise; so do
         those of ``beside``. The parts' values add up to the whole's.
     """
-    found: dict[str, Any] = {"unknown": ledger.left_out}
+    last = {arm: panel.columns["outcome"][:, -1] for arm, panel in ledger.panels.items()}
+    found: dict[str, Any] = {
+        "unknown": int((~ledger.there).sum()),
+        "lacking": {arm: n for arm, y in last.items() if (n := int((~np.isfinite(y)).sum()))},
+    }
     for whose, rows in ledger.whose().items():
         found[whose] = {
             "whole": ledger.difference((FIRST, "method"), rows, 1),
@@ -170,14 +208,16 @@ def _ends() -> list[str]:
 
 def tokens(panels: Mapping[str, Panel]) -> dict[str, Any]:
     """What each arm takes: ``tokens`` of a dialogue, ``ratio`` of them to the method's, ``later``:
-    those of a round after the first to the method's; ``None`` where none are counted."""
+    those of a round after the first to the method's; ``None`` where none are counted, of the
+    dialogues of which both are."""
     method = panels["method"]
 
     def ratio(one: Floats, other: Floats) -> dict[str, Any] | None:
-        if not other.sum() > 0:
+        counted = (one > 0) & (other > 0)  # nobody knows what wasn't counted
+        if not counted.any():
             return None
-        terms = np.stack([one, other], axis=1)
-        both = of_sums(terms, lambda s: np.asarray(s[..., 0] / s[..., 1]), method.clusters)
+        terms = np.stack([one, other], axis=1)[counted]
+        both = of_sums(terms, lambda s: np.asarray(s[..., 0] / s[..., 1]), method.clusters[counted])
         return both.table()
 
     def whole(panel: Panel) -> Floats:
@@ -190,7 +230,9 @@ def tokens(panels: Mapping[str, Panel]) -> dict[str, Any]:
     for arm, panel in panels.items():
         x = whole(panel)
         found[arm] = {
-            "tokens": mean(x, panel.clusters, room=Room(low=0.0)).table() if x.sum() > 0 else None,
+            "tokens": mean(np.where(x > 0, x, np.nan), panel.clusters, room=Room(low=0.0)).table()
+            if x.sum() > 0
+            else None,
             "ratio": ratio(x, whole(method)),
             "later": ratio(later(panel), later(method)) if arm in ("repeat", "padded") else None,
         }

@@ -108,7 +108,9 @@ def _word(e: Result, result: Result) -> str:
     if not e.get("moved", 1):
         return f"not one of {e['n']:,} answers being better or worse"
     if e.get("hangs"):
-        return "undecided, as answers that couldn't be read decide it"
+        return "undecided, as answers that couldn't be read or graded decide it"
+    if e.get("depends"):
+        return f"undecided, as it depends on the round in which one stops{_before(e, result)}"
     match e["verdict"]:
         case "better" | "worse" as told:
             return f"shown to be {told}"
@@ -119,6 +121,12 @@ def _word(e: Result, result: Result) -> str:
         case "undecided":
             return "undecided"
     return f"undecided ({e.get('why', 'there is no interval')})"
+
+
+def _before(e: Result, result: Result) -> str:
+    if (told := e.get("parity")) is None:
+        return ""
+    return f" ({change(told['previous'], result['share'])} up to round {told['round']})"
 
 
 def _outcome(result: Result) -> str:
@@ -154,8 +162,14 @@ def _doubts(result: Result) -> Iterator[str]:
         )
     if result["unknown"]:
         yield (
-            f"{count(result['unknown'], 'dialogue')} without a known outcome in some arm left out."
+            f"{count(result['unknown'], 'dialogue')} without a known outcome in some arm left out "
+            f"of all values{_lacking(result)}; verdicts stand for whatever those outcomes are."
         )
+
+
+def _lacking(result: Result) -> str:
+    some = [f"{_ENDS[arm]} {n:,}" for arm, n in result["lacking"].items()]
+    return f" (at last without one: {', '.join(some)})" if some else ""
 
 
 def _ledger(result: Result) -> Table:

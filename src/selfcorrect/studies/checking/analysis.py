@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from selfcorrect.measures.associations import partial
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.compare import compare
 from selfcorrect.measures.contrasts import columns_at, contrast, unread_in
+from selfcorrect.measures.ends import at_ends, turning
 from selfcorrect.measures.intervals import Estimate, proportion
+from selfcorrect.measures.looks import level
 from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
 from selfcorrect.outcome import Outcome
@@ -57,18 +58,17 @@ def analyse(inputs: Inputs) -> Result:
         ``checking``; ``drift``: arm → last round − round 2, ``None`` with fewer than two checks;
         ``forms``: form → minus the study's own in the last round; ``curves``: arm → the outcome by
         round; ``unread``: arm → how many answers of the last round aren't known. Differences are
-        tables of :func:`selfcorrect.measures.compare.compare`, as many at once as there are in each
-        of these parts.
+        tables of :func:`selfcorrect.measures.ends.at_ends`, as many at once as there are in each of
+        these parts; ``turning``: of arms in which many dialogues go back and forth their share;
+        ``level`` of the intervals that decide, for all looks.
     """
     data: Series = inputs.preflight.data
     panels, outcome, form = data.panels, data.outcome, inputs.settings["form"]
-    main, last = data.main, data.main.rounds[-1]
+    main = data.main
 
-    def minus(arm: str, other: str, family: int, at: tuple[int, int] | None = None) -> Any:
-        ends = at or (last, last)
-        names = (outcome.name,)
+    def minus(arm: str, other: str, family: int, start: int | None = None) -> Any:
         pair = panels[arm], panels[other]
-        return compare(*pair, ends, data.margins, names=names, family=family)[outcome.name]
+        return at_ends(pair, data.margins, start=start, looks=data.looks, family=family)
 
     first = main.rounds[0]
     drifting = [CHECKING, TRUE, REPEAT]
@@ -85,8 +85,8 @@ def analyse(inputs: Inputs) -> Result:
         "margin": data.margins[outcome.name],
         "rounds": list(main.rounds),
         "beyond": {
-            CHECKING: minus(CHECKING, CHECKING, 1, (last, first)),
-            REPEAT: minus(REPEAT, REPEAT, 1, (last, first)),
+            CHECKING: minus(CHECKING, CHECKING, 1, first),
+            REPEAT: minus(REPEAT, REPEAT, 1, first),
             "difference": minus(CHECKING, REPEAT, 1),
         },
         "checks": {each: _checked(of, main.clusters) for each, of in checks.items()},
@@ -101,7 +101,7 @@ def analyse(inputs: Inputs) -> Result:
         "slope": slope([panels[arm] for arm in arms_of_q], outcome),
         "true": minus(TRUE, CHECKING, 1),
         "drift": {
-            arm: minus(arm, arm, len(drifting), (last, main.rounds[1]))
+            arm: minus(arm, arm, len(drifting), main.rounds[1])
             if len(main.rounds) > 2
             else None
             for arm in drifting
@@ -115,6 +115,8 @@ def analyse(inputs: Inputs) -> Result:
             for arm, panel in panels.items()
         },
         "unread": _unread(panels, outcome),
+        "turning": turning(panels),
+        "level": level(data.looks or (len(main.examples),)),
         "settings": dict(inputs.settings),
     }  # fmt: skip
 

@@ -89,6 +89,8 @@ def _difference(what: str, e: Result, result: Result, many: int = 1) -> str:
     seen = f"{estimate({**e, 'low': low, 'high': high}, signed=True)}{at_once}, {sized(e)}"
     if e.get("hangs"):
         return f"{what}: it can't be told, as answers that weren't read could turn it; {seen}."
+    if e.get("depends"):
+        return f"{what}: it depends on the round in which one stops, {seen}."
     words = {
         "better": "better",
         "worse": "worse",

@@ -37,8 +37,8 @@ STUDY = Study(
     details=(
         "Eight arms on the same examples: goal, external feedback and chain of thought, each on or "
         "off. Effects and interactions in the last round, as differences and in log odds; an "
-        "interaction is claimed where both scales show it. With bounds for unread answers, without "
-        "dialogues whose feedback told the answer, the arms that may be the best, and what each "
+        "interaction is claimed where both scales show it. With bounds for unread answers, the "
+        "same where no feedback named an answer, the arms that may be the best, and what each "
         "costs."
     ),
     question=QUESTION,

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from selfcorrect.measures.arms import best, frontier
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.contrasts import columns_at, contrast, judged, unread_in
+from selfcorrect.measures.ends import turning
 from selfcorrect.measures.intervals import mean, proportion
 from selfcorrect.measures.leaks import names_answer
 from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.parity import contradict
 from selfcorrect.measures.unread import Columns
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs import Run
@@ -40,7 +42,9 @@ def analyse(inputs: Inputs) -> Result:
 
     Returns:
         What the preflight found; ``outcome`` and ``kind``, ``better``, ``margin`` of it, ``round``,
-        the one that is analysed, ``rounds``; ``effects``: see :func:`effects`; ``leaks``: arm → the
+        the one that is analysed, ``rounds``; ``effects``: see :func:`effects`, with the ``state``
+        ``turns`` of those that the round before contradicts; ``turning``: of arms in which many
+        dialogues go back and forth their share; ``leaks``: arm → the
         share of dialogues whose feedback told the answer in some round; ``named``: likewise, named
         an answer at all, right or wrong; ``leak_free``: ``n``, and ``effects`` over the examples
         in which no arm's feedback named one, ``None`` where all are such or none is; ``unread``:
@@ -58,6 +62,11 @@ def analyse(inputs: Inputs) -> Result:
     clean: NDArray[np.bool_] = np.full(len(clusters), bool(known))
     for named in known:
         clean &= ~named.any(axis=1)
+    found = effects(columns, names, outcome, clusters, margin)
+    turns = turning(data.panels)
+    if len(data.main.rounds) > 2:
+        before = columns_at(panels, -2)
+        _stopped(found, effects(before, names, outcome, clusters, margin), margin, bool(turns))
     return {
         **inputs.preflight.found,
         "outcome": outcome.name,
@@ -66,7 +75,8 @@ def analyse(inputs: Inputs) -> Result:
         "margin": margin,
         "rounds": list(data.main.rounds),
         "round": data.main.rounds[-1],
-        "effects": effects(columns, names, outcome, clusters, margin),
+        "effects": found,
+        "turning": turns,
         "leaks": _shares(data, "leaked"),
         "named": _shares(data, "names_answer"),
         "leak_free": _leak_free(columns, names, outcome, clusters, margin, clean),
@@ -105,6 +115,23 @@ def effects(
     for effect, each in found.items():
         each["state"] = _state(each, interaction="×" in effect)
     return found
+
+
+def _stopped(
+    found: Mapping[str, Any], before: Mapping[str, Any], margin: float, alternates: bool
+) -> None:
+    """Effects that depend on the round in which one stops aren't shown."""
+    for effect, each in found.items():
+        now, then = _verdict(each, margin), _verdict(before[effect], margin)
+        if contradict(now, then, alternates):
+            each["state"] = "turns"
+
+
+def _verdict(each: Mapping[str, Any], margin: float) -> dict[str, Any]:
+    value, state = each["difference"]["value"], each["state"]
+    told = "better" if (value or 0.0) > 0 else "worse"
+    word = {"shown": told, "same": "same"}.get(state, "undecided")
+    return {"verdict": word, "value": value, "margin": margin}
 
 
 def _state(each: Mapping[str, Any], *, interaction: bool) -> str:

@@ -43,6 +43,7 @@ _STATES = {
     "same": "within the margin",
     "few": "clusters are too few",
     "open": "not shown",
+    "turns": "depends on the round",
 }
 
 
@@ -100,6 +101,8 @@ def _main(result: Result, effect: str) -> str:
         )
     if each["state"] == "few":
         return f"{name}: the effect on {what} can't be told, clusters are too few: {seen}."
+    if each["state"] == "turns":
+        return f"{name}: the effect on {what} depends on the round in which one stops, {seen}."
     return f"{name}: no effect on {what} is shown, {seen}; {beside}."
 
 
@@ -136,6 +139,7 @@ def _interactions(result: Result) -> Iterator[str]:
         "same": f"No interaction beyond ±{short(result['margin'], 3)}",
         "few": "Clusters are too few to tell of an interaction",
         "open": "No interaction is shown",
+        "turns": "It depends on the round in which one stops whether there is an interaction",
     }
     for state, names in others.items():
         of = f" ({sized(some)})" if some and some["n"] else ""

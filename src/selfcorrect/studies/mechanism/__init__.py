@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from selfcorrect.errors import UserError
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs import RunSpec, StrategySpec
+from selfcorrect.runs.identity import task_of
 from selfcorrect.studies.base import (
     ANYWAY,
     QUICK,
@@ -63,6 +64,11 @@ def with_states(spec: RunSpec, name: str) -> RunSpec:
     if spec.rounds < 2:
         raise UserError(
             "feedback comes from round 2 on, and the run has 1 round: give at least --rounds 2."
+        )
+    if not task_of(spec).keeps_texts:
+        raise UserError(
+            f"the study {name} reads recorded dialogues again, and what is replied in the task "
+            f"{spec.task.name} isn't kept: give --keep-harmful."
         )
     return with_inside(spec).model_copy(update={"samples": spec.samples})
 

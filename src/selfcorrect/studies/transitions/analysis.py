@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
 from selfcorrect.measures.chains import METHODS, Chain
+from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import mean, p_of, proportion
 from selfcorrect.measures.paired import holm
+from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.unread import unknown
 from selfcorrect.studies.able import told, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
@@ -39,6 +43,8 @@ def preflight(inputs: Inputs) -> Preflight:
         return unable(
             found, f"its answers aren't right or wrong: their {arms.outcome.name} is a number"
         )
+    if not len(counted(arms.main)["left out"][0]):
+        return unable(found, "none of its dialogues has answers that were all read and graded")
     return found
 
 
@@ -46,49 +52,135 @@ def analyse(inputs: Inputs) -> Result:
     """All of it; JSON's types.
 
     Returns:
-        What the preflight found; ``rounds``, ``fit``; ``whole``: dialogues with a known outcome in
-        every round, which all figures are of; ``rates`` (:func:`chains.rates`); ``observed``: the
-        accuracy of each round; by method ``forecasts``: round → ``said`` and ``off`` (minus
-        observed), and ``skill``; ``unchanged``: ``said`` and ``off`` by method; ``memory``: two
-        differences with ``p_holm``; ``alike``: p that CL, and CS, are the same in every round;
-        ``checked``: what the chain ``said`` the next round would bring, and what ``came``;
-        ``next``: what movers and stayers, fitted to all rounds, expect of one more; ``against``: p
-        of each thing that speaks against the simple chain, Holm's.
+        What the preflight found; ``rounds``, ``fit``; ``whole``: dialogues with an answer in every
+        round that was read and graded, which all figures are of, and ``unread``: those left out as
+        some answer wasn't; ``rates`` (:func:`chains.rates`); ``observed``: the accuracy of each
+        round; by method ``forecasts``: round → ``said`` and ``off`` (minus observed), and
+        ``skill``; ``unchanged``: ``said`` and ``off`` by method; ``memory``: two differences with
+        ``p_holm``; ``alike``: p that CL, and CS, are the same in every round; ``checked``: what the
+        chain ``said`` the next round would bring, and what ``came``; ``next``: what movers and
+        stayers, fitted to all rounds, expect of one more; ``against``: p of each thing that speaks
+        against the simple chain, Holm's. A claim has to hold in all of :func:`counted`, too: p in
+        ``against`` is the largest of these, rates, ``off`` and ``next`` have ``allow``, the lowest
+        and highest value there, and ``off`` and ``next`` ``sure``, whether the interval lies on the
+        same side of 0 in all; ``hangs``: what speaks against the chain only as it stands.
     """
     arms: Series = inputs.preflight.data
-    fit = inputs.settings["fit"]
-    y = arms.main.columns["outcome"] * arms.outcome.sign + (arms.outcome.sign < 0)
-    whole = np.isfinite(y).all(axis=1)
-    chain = Chain(y[whole], arms.main.clusters[whole], fit)
+    first, *others = [
+        _figures(y, clusters, inputs, len(arms.main.rounds))
+        for y, clusters in counted(arms.main).values()
+    ]
     rounds = arms.main.rounds
-    forecasts = {
-        method: {str(rounds[t - 1]): _both(*chain.forecast(method, t)) for t in _later(chain)}
-        for method in METHODS
+    lost = _lost(arms.main)
+    against = {
+        name: max([p, *(other["against"].get(name, 1.0) for other in others)])
+        for name, p in first["against"].items()
     }
-    unchanged = {method: _both(*chain.unchanged(method)) for method in METHODS[:2]}
-    memory = _adjusted(chain)
-    alike = chain.alike(inputs.settings["seed"])
+    _allow(first, others)
+    named = {
+        method: {str(rounds[t - 1]): each for t, each in of.items()}
+        for method, of in first["forecasts"].items()
+    }
     return {
         **inputs.preflight.found,
         "outcome": arms.outcome.name,
         "rounds": list(rounds),
-        "fit": fit,
-        "whole": int(whole.sum()),
+        "fit": inputs.settings["fit"],
+        "unread": int(lost.any(axis=1).sum()),
+        **first,
+        "forecasts": named,
+        "against": against,
+        "hangs": [name for name, p in against.items() if first["against"][name] < 0.05 <= p],
+        "settings": dict(inputs.settings),
+    }
+
+
+def _lost(panel: Panel) -> NDArray[np.bool_]:
+    """Which answers exist and aren't known, as they weren't read or graded [D, T]."""
+    return unknown((panel.columns, panel.columns), panel.outcome)[0]
+
+
+def counted(panel: Panel) -> dict[str, tuple[Floats, NDArray[np.uint64]]]:
+    """Right (1) or wrong (0) by dialogue and round [n, T], and clusters [n]: of the dialogues whose
+    answers are all known; and, where there are others, with those that aren't known counted as
+    wrong, as right, and as the answer before."""
+    outcome = panel.outcome
+    y = panel.columns["outcome"] * outcome.sign + (outcome.sign < 0)
+    lost = _lost(panel)
+    y = np.where(lost, np.nan, y)
+    known = np.isfinite(y)
+    found = {"left out": (y[known.all(axis=1)], panel.clusters[known.all(axis=1)])}
+    if lost.any():
+        rows = (known | lost).all(axis=1)
+        y, clusters = y[rows], panel.clusters[rows]
+        for name, value in (("wrong", 0.0), ("right", 1.0)):
+            found[name] = np.where(np.isfinite(y), y, value), clusters
+        found["as before"] = _kept(y), clusters
+    return found
+
+
+def _kept(y: Floats) -> Floats:
+    """Each unknown answer as the last known one, else as the next; wrong where there is none."""
+    found = y.copy()
+    last = y.shape[1] - 1
+    steps = [(t, t - 1) for t in range(1, last + 1)] + [(t, t + 1) for t in range(last - 1, -1, -1)]
+    for t, beside in steps:
+        found[:, t] = np.where(np.isfinite(found[:, t]), found[:, t], found[:, beside])
+    return np.nan_to_num(found)
+
+
+def _figures(
+    y: Floats, clusters: NDArray[np.uint64], inputs: Inputs, rounds: int
+) -> dict[str, Any]:
+    fit = inputs.settings["fit"]
+    chain = Chain(y, clusters, fit)
+    memory = _adjusted(chain)
+    alike = chain.alike(inputs.settings["seed"])
+    return {
+        "whole": len(y),
         "rates": {name: chain.estimate(name, bounds=ends).table() for name, ends in _RATES.items()},
-        "observed": [_share(y[whole][:, t], chain.clusters) for t in range(len(rounds))],
-        "forecasts": forecasts,
+        "observed": [_share(y[:, t], clusters) for t in range(rounds)],
+        "forecasts": {
+            method: {t: _both(*chain.forecast(method, t)) for t in _later(chain)}
+            for method in METHODS
+        },
         "skill": {method: chain.skill(method).table() for method in METHODS[:2]},
-        "unchanged": unchanged,
+        "unchanged": {method: _both(*chain.unchanged(method)) for method in METHODS[:2]},
         "memory": memory,
         "alike": alike,
         "checked": {
             "said": chain.gain().table(),
-            "came": mean(y[whole][:, fit] - y[whole][:, fit - 1], chain.clusters).table(),
+            "came": mean(y[:, fit] - y[:, fit - 1], clusters).table(),
         },
-        "next": Chain(y[whole], chain.clusters, len(rounds)).further().table(),
+        "next": Chain(y, clusters, rounds).further().table(),
         "against": _against(chain, memory, alike),
-        "settings": dict(inputs.settings),
     }
+
+
+def _allow(first: Result, others: list[Result]) -> None:
+    """Add what other counts of unknown answers allow, and whether a side of 0 is sure in all."""
+
+    def add(e: Result, theirs: list[Result]) -> None:
+        every = [e, *theirs]
+        values = [each["value"] for each in every if each["value"] is not None]
+        if theirs and values:
+            e["allow"] = [min(values), max(values)]
+        sides = {_side(each) for each in every}
+        e["sure"] = len(sides) == 1 and sides != {0}
+
+    for name, e in first["rates"].items():
+        add(e, [other["rates"][name] for other in others])
+    add(first["next"], [other["next"] for other in others])
+    for method, of in first["forecasts"].items():
+        for t, e in of.items():
+            add(e["off"], [other["forecasts"][method][t]["off"] for other in others])
+
+
+def _side(e: Result) -> int:
+    """On which side of 0 an interval lies; 0 on none."""
+    if e["low"] is None or e.get("few"):
+        return 0
+    return int(e["low"] > 0) - int(e["high"] < 0)
 
 
 def _later(chain: Chain) -> range:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from selfcorrect.report.charts.traces import error_bars, said
-from selfcorrect.report.numbers import MISSING, count, p_value
+from selfcorrect.report.numbers import MISSING, count, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import estimate, sheet_of, sized
 
@@ -42,7 +42,10 @@ _NAMES = {
 _AGAINST = {
     "unchanged": "more or fewer dialogues never change than it expects",
     "memory": "it matters what the answer was two rounds before",
-    "alike": "its rates aren't the same in all rounds",
+    "alike": (
+        "its rates aren't the same in all rounds, as where they drift or dialogues have rates of "
+        "their own"
+    ),
 }
 _LINES = {
     "chain": ("@outcome", "solid"),
@@ -74,12 +77,16 @@ def findings(result: Result) -> Iterator[str]:
     seen = f"{estimate(e, signed=True)}, {sized(e)}"
     if e["low"] is None:
         yield f"What a round after round {last} would bring can't be told ({e['why']})."
-    elif e["low"] > 0:
-        yield f"{who} bring more right answers: {seen}."
-    elif e["high"] < 0:
-        yield f"{who} cost right answers: {seen}."
+    elif e["sure"]:
+        yield f"{who} {'bring more' if e['low'] > 0 else 'cost'} right answers: {seen}."
     else:
         yield f"A round after round {last} isn't shown to bring or cost right answers: {seen}."
+    if result["unread"]:
+        yield (
+            f"{count(result['unread'], 'dialogue')} of {result['n']:,} have an answer that wasn't "
+            f"read or graded, and are left out of all figures; what is claimed holds as well where "
+            "such answers count as wrong, as right, or as the answer before."
+        )
 
 
 def _holds(result: Result) -> str:
@@ -89,6 +96,12 @@ def _holds(result: Result) -> str:
             f"{_AGAINST[name]} (p {p_value(result['against'][name])}, Holm)" for name in wrong
         )
         return f"These answers aren't a simple chain: {what}."
+    if result["hangs"]:
+        what = "; ".join(_AGAINST[name] for name in result["hangs"])
+        return (
+            "Whether these answers are a simple chain can't be told, as answers that weren't read "
+            f"or graded decide whether {what}."
+        )
     if not result["against"]:
         return "Whether these answers are a simple chain can't be told: clusters are too few."
     return (
@@ -107,8 +120,9 @@ def _forecast(result: Result, method: str) -> str:
     verb = "forecast" if method == "movers and stayers" else "forecasts"
     if off["value"] is None or off["low"] is None:
         return f"{name}: round {number} can't be compared ({off['why']})."
-    sure = (off["low"] > 0 or off["high"] < 0) and not off["few"]
-    side = ("too much, by" if off["value"] > 0 else "too little, by") if sure else "minus observed:"
+    side = "minus observed:"
+    if off["sure"]:
+        side = "too much, by" if off["value"] > 0 else "too little, by"
     skill = result["skill"].get(method)
     beside = "" if skill is None else f"; skill over persistence {estimate(skill, signed=True)}"
     return (
@@ -119,7 +133,7 @@ def _forecast(result: Result, method: str) -> str:
 
 def _oscillates(result: Result) -> str:
     alpha, upp = result["rates"]["alpha"], result["rates"]["upp"]
-    if alpha["high"] is not None and alpha["high"] < 0:
+    if alpha["sure"] and alpha["high"] < 0:
         return (
             f"α is below 0, {estimate(alpha, signed=True)}: answers swing, and Upp, "
             f"{estimate(upp)}, is where they settle on average, not a bound."
@@ -133,11 +147,14 @@ def _oscillates(result: Result) -> str:
 
 
 def _rates(result: Result) -> Table:
-    rows = [[_NAMES[name], estimate(e), sized(e)] for name, e in result["rates"].items()]
+    rows = [
+        [_NAMES[name], estimate(e), _allowed(e), sized(e)] for name, e in result["rates"].items()
+    ]
     rows += [
         [
             f"never change, {name}",
             estimate(e["said"]),
+            "",
             f"minus observed {estimate(e['off'], signed=True)}",
         ]
         for name, e in result["unchanged"].items()
@@ -145,8 +162,17 @@ def _rates(result: Result) -> Table:
     left = result["n"] - result["whole"]
     note = f"Of the first {count(result['fit'], 'round')}."
     if left:
-        note += f" {count(left, 'dialogue')} without a known outcome in some round left out."
-    return Table("Rates", ["", "estimate", ""], rows, note)
+        note += (
+            f" {count(left, 'dialogue')} without a known outcome in some round left out. Unread "
+            "allow: the lowest and highest value where answers that aren't known count as wrong, "
+            "as right, or as the answer before."
+        )
+    return Table("Rates", ["", "estimate", "unread allow", ""], rows, note)
+
+
+def _allowed(e: Mapping[str, Any]) -> str:
+    """Between what a rate lies as answers that aren't known are counted."""
+    return " to ".join(short(end, 3) for end in e["allow"]) if "allow" in e else ""
 
 
 def _tests(result: Result) -> Table:

@@ -181,6 +181,36 @@ def jsonl(path: Path) -> Iterator[Row | UserError]:
                 yield UserError(f"{where}: expected a JSON object, found {_short(value)}")
 
 
+def array(path: Path) -> Iterator[Row | UserError]:
+    """The objects of a JSON file that is one list of them.
+
+    Yields:
+        A row, whose ``where`` counts the list's entries from 1, or the error that a bad one is.
+
+    Raises:
+        UserError: if the file can't be opened, is no JSON, or holds something else than a list.
+    """
+    text = b"".join(raw for _, raw in _lines(path))
+    try:
+        entries = json.loads(text.decode())
+    except UnicodeDecodeError as problem:
+        raise UserError(f"{path}: byte {problem.start + 1} is not valid UTF-8") from None
+    except json.JSONDecodeError as problem:
+        raise UserError(f"{path}:{problem.lineno}: not valid JSON ({problem.msg})") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: JSON with numbers or nesting beyond reason") from None
+    if not isinstance(entries, list):
+        raise UserError(f"{path}: expected a list of JSON objects, found {_short(entries)}")
+    if not entries:
+        raise UserError(f"{path}: the list is empty")
+    for number, value in enumerate(entries, 1):
+        where = f"{path}:entry {number}"
+        if isinstance(value, dict):
+            yield Row(where, value)
+        else:
+            yield UserError(f"{where}: expected a JSON object, found {_short(value)}")
+
+
 def text_lines(path: Path, name: str) -> Iterator[Row | UserError]:
     """The lines of a text file, each as a row with one field of this name; blank ones are passed
     over.

@@ -59,6 +59,7 @@ class Free:
         find: the item of an id, where items are made lazily; by default an index is kept.
         identity: what determines the items, where reading them all would be a waste; else they
             are all hashed for the fingerprint.
+        keeps_texts: as in :class:`selfcorrect.tasks.base.Task`.
 
     Raises:
         UserError: if there are no items.
@@ -80,12 +81,14 @@ class Free:
         skipped: Sequence[str] = (),
         find: Callable[[str], Item] | None = None,
         identity: str | None = None,
+        keeps_texts: bool = True,
     ) -> None:
         check_some(name, items, skipped)
         self.name = name
         self.wording = wording
         self.outcome = outcome
         self.meanings = "text" if read is whole_text else "key"
+        self.keeps_texts = keeps_texts
         self.max_tokens: Mapping[str, int] = {**MAX_TOKENS, **max_tokens}
         self.values: Mapping[str, str] = values or {}
         self.figures: Mapping[str, Figure] = figures or {}

@@ -158,6 +158,7 @@ class Lettered:
         known = (item.example for item in items) if identity is None else ()
         self.copies, self._clusters = copies_of(known)
         self.meanings = "key"
+        self.keeps_texts = True
         self.outcome = outcome
         self._judge = judge
         self._outcome_of = outcome_of

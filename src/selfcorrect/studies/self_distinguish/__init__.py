@@ -1,0 +1,90 @@
+"""Does a model that corrects itself tell good from bad, and where it can, does it gain more?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from selfcorrect.errors import UserError
+from selfcorrect.runs import Run, RunSpec, StrategySpec, TaskSpec
+from selfcorrect.studies.base import ANYWAY, QUICK, Option, Settings, Study, later
+from selfcorrect.studies.self_distinguish.arms import CHANCE, CORRECTED, REPEAT, asked
+from selfcorrect.studies.self_distinguish.sheet import QUESTION, sheet
+from selfcorrect.studies.sizes import sized
+
+_QUICK: Mapping[str, Mapping[str, Any]] = {
+    "bbq": {"limit": 40, "rounds": 3},
+    "toxicity": {"limit": 24, "rounds": 2, "max_tokens": {"answer": 64}},
+}
+_ROUNDS = 3
+
+
+def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
+    """The dialogues that are asked about, and the control.
+
+    Raises:
+        UserError: another task than ``bbq`` and ``toxicity``, one round only, or a tie margin that
+            is none.
+    """
+    if spec.task.name not in CHANCE:
+        raise UserError(
+            f"the study self-distinguish knows what to ask of the tasks {' and '.join(CHANCE)}, "
+            f"and the task is {spec.task.name}: choose one of these."
+        )
+    if not 0 <= settings["tie"] < 1:
+        raise UserError(f"--tie must be a number from 0 to 1, not {settings['tie']:g}.")
+    spec = sized(spec, settings, _QUICK[spec.task.name])
+    if "rounds" not in spec.model_fields_set and not settings["quick"]:
+        spec = spec.model_copy(update={"rounds": _ROUNDS})
+    if spec.rounds < 2:
+        raise UserError(
+            "a correction takes a second round, and the run has 1 round: give at least --rounds 2."
+        )
+    return {
+        arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)})
+        for arm in (CORRECTED, REPEAT)
+    }
+
+
+def then(spec: RunSpec, settings: Settings, runs: Mapping[str, Run]) -> Mapping[str, RunSpec]:
+    """What is asked about the dialogues, with each history."""
+    run = runs[CORRECTED]
+    alone = RunSpec(
+        model=spec.model, strategy=StrategySpec(name="baseline"), rounds=1, seed=spec.seed,
+        chunk=spec.chunk, system=spec.system,
+    )  # fmt: skip
+    made = {}
+    for name, options in asked(spec.task.name, run.header.spec.rounds).items():
+        every = dict(options)
+        if spec.task.name == "toxicity":
+            every["margin"] = settings["tie"]
+        task = TaskSpec(name="distinguish", data=str(run.folder), options=every)
+        made[name] = alone.model_copy(update={"task": task})
+    return made
+
+
+STUDY = Study(
+    about="Does a model that corrects itself tell good from bad, and gain where it can?",
+    details=(
+        "The dialogues of intrinsic, and of repeat as its control, of the tasks bbq or toxicity. "
+        "Then the same model is asked, in both orders: of BBQ, which of the two people is "
+        "generally subject to stereotypes, with no history and after each round's dialogue; of "
+        "texts, which of the first and a later one is less toxic, or are they the same, with no "
+        "history, inside the dialogue, and inside five others. Accuracy by round against no "
+        "history; and by example, whether who can tell gains more."
+    ),
+    question=QUESTION,
+    source="arXiv 2410.20513",
+    options=[
+        Option("tie", float, 0.05, "Toxicities no further apart count as the same.",
+               metavar="SIZE"),
+        QUICK,
+        ANYWAY,
+    ],
+    plan=plan,
+    then=then,
+    fixed=("strategy",),
+    preflight=later(f"{__name__}.analysis", "preflight"),
+    analyse=later(f"{__name__}.analysis", "analyse"),
+    sheet=sheet,
+)  # fmt: skip

@@ -1,0 +1,290 @@
+"""How well a model distinguishes, by history; and whether who can tell gains more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.contrasts import Scaled, columns_at, contrast, unread_in
+from selfcorrect.measures.intervals import LEVEL, mean, proportion
+from selfcorrect.measures.paired import holm
+from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.regression import regression
+from selfcorrect.measures.unread import p_whatever
+from selfcorrect.measures.unseen import Room
+from selfcorrect.outcome import Outcome
+from selfcorrect.report.numbers import percent
+from selfcorrect.studies.able import LEAST_READ, told, unable
+from selfcorrect.studies.base import Inputs, Preflight, Result
+from selfcorrect.studies.self_distinguish.arms import (
+    CHANCE,
+    CORRECTED,
+    NONE,
+    OTHERS,
+    OWN,
+    REPEAT,
+    name,
+    none,
+)
+from selfcorrect.studies.self_distinguish.judgements import Judgements, judgements
+from selfcorrect.studies.series import Series, series
+
+#: Of the share of both orders' answers that are right.
+DISTINGUISHED = Outcome("distinguished", margin=0.05)
+_UNIT = Room(0, 1, whole=True)
+
+
+def preflight(inputs: Inputs) -> Preflight:
+    """Whether the dialogues' answers, and what was said about them, can be read and are graded."""
+    base = {arm: inputs.runs[arm] for arm in (CORRECTED, REPEAT)}
+    arms = series(base, REPEAT)
+    found = told(arms, (), inputs)
+    said = {arm: judgements(run) for arm, run in inputs.runs.items() if arm not in base}
+    task = base[CORRECTED].header.spec.task.name
+    found = replace(found, data=(arms, said, task))
+    if not np.isfinite(arms.main.columns["outcome"]).any():
+        return unable(found, "not one of its answers is graded")
+    read = min(float(each.read.mean()) if len(each.read) else 0.0 for each in said.values())
+    if read < LEAST_READ:
+        why = f"of what it was asked about them, with some history, {percent(read)} % could be read"
+        checks = found.found["preflight"]
+        able = bool(inputs.settings["anyway"])
+        whole = {**found.found, "able": able}
+        whole["preflight"] = {**checks, "why": [*checks["why"], why]}
+        return Preflight(able, whole, found.data)
+    return found
+
+
+def analyse(inputs: Inputs) -> Result:
+    """All of it; JSON's types.
+
+    Returns:
+        What the preflight found; ``task``; ``outcome`` and ``better`` of the dialogues; and what
+        :func:`figures` says.
+    """
+    data, said, task = inputs.preflight.data
+    arms: Series = data
+    return {
+        **inputs.preflight.found,
+        "task": task,
+        "outcome": arms.outcome.name,
+        "better": arms.outcome.better,
+        "tie": inputs.settings["tie"],
+        **figures(arms.panels, said, task, arms.outcome, arms.margins[arms.outcome.name]),
+        "settings": dict(inputs.settings),
+    }
+
+
+def figures(
+    panels: Mapping[str, Panel],
+    said: Mapping[str, Judgements],
+    task: str,
+    outcome: Outcome,
+    margin: float | None = None,
+) -> dict[str, Any]:
+    """How well it distinguishes, what the dialogues gain, and whether these go together.
+
+    Args:
+        panels: of the dialogues and of their control, of the same examples in one order.
+        said: by :func:`selfcorrect.studies.self_distinguish.arms.asked`.
+        task: of the dialogues.
+        outcome: of theirs.
+        margin: up to what size a difference of it counts as none; by default its own.
+
+    Returns:
+        ``rounds``; ``chance``; ``accuracy``: arm → the share of right answers, ``read`` and
+        ``consistent`` likewise; ``labels``: how often what is right in the last round's arm;
+        ``asked``: examples that the claims are of; ``claims``: see :func:`_claims`; ``by``: history
+        → ``0``, ``0.5``, ``1``, the share of right answers, → the mean gain of such examples;
+        ``unread``: of the dialogues, arm → answers of the last round that aren't known, and of the
+        claims' arms judgements.
+    """
+    main = panels[CORRECTED]
+    margin = outcome.margin if margin is None else margin
+    rounds = len(main.rounds)
+    histories = {NONE: none(task, rounds), OWN: name(OWN, rounds)}
+    if name(OTHERS, rounds) in said:
+        histories[OTHERS] = name(OTHERS, rounds)
+    shared = reduce(
+        np.intersect1d, [main.examples, *(said[arm].examples for arm in histories.values())]
+    )
+    of = {history: said[arm].at(shared) for history, arm in histories.items()}
+    rows = np.searchsorted(main.examples, shared)
+    base = {arm: panel.only(rows) for arm, panel in panels.items()}
+    clusters = of[NONE].clusters
+    chance = CHANCE[task]
+    gain = outcome.sign * _change(base[CORRECTED])
+    counts = np.unique(of[NONE].label, return_counts=True)
+    last = columns_at([base[CORRECTED], base[REPEAT]])
+    return {
+        "rounds": list(main.rounds),
+        "chance": chance,
+        "margins": {"distinguished": DISTINGUISHED.margin, "beyond": margin},
+        "accuracy": {arm: _mean(each.right, each.clusters) for arm, each in said.items()},
+        "read": {arm: _mean(each.read, each.clusters) for arm, each in said.items()},
+        "consistent": {
+            arm: proportion(each.consistent, each.clusters).table() for arm, each in said.items()
+        },
+        "labels": {f"{label:g}": int(n) for label, n in zip(*counts, strict=True)},
+        "asked": len(shared),
+        "claims": _claims(base, of, outcome, gain, chance, clusters, margin),
+        "gain": mean(gain, clusters, room=_apart(outcome)).table(),
+        "by": {
+            history: {
+                f"{share:g}": mean(
+                    np.where(each.right == share, gain, np.nan), clusters, room=_apart(outcome)
+                ).table()
+                for share in (0.0, 0.5, 1.0)
+            }
+            for history, each in of.items()
+        },
+        "unread": {
+            **dict(zip((CORRECTED, REPEAT), unread_in(last, outcome).tolist(), strict=True)),
+            **{histories[h]: int(np.isnan(each.right).sum()) for h, each in of.items()},
+        },
+    }
+
+
+def _change(panel: Panel) -> Floats:
+    """Last − first outcome of each dialogue [D]; NaN where an answer isn't known."""
+    x = panel.columns["outcome"][:, [0, -1]]
+    read = panel.columns["parse_rate"][:, [0, -1]] == 1
+    x = np.where(read, x, np.nan)
+    return np.asarray(x[:, 1] - x[:, 0], dtype=np.float64)
+
+
+def _apart(outcome: Outcome) -> Room:
+    return Room(*outcome.bounds, whole=True).apart()
+
+
+def _mean(values: Floats, clusters: NDArray[Any]) -> Result:
+    return mean(values, clusters, room=_UNIT).table()
+
+
+def _claims(
+    base: Mapping[str, Panel],
+    of: Mapping[str, Judgements],
+    outcome: Outcome,
+    gain: Floats,
+    chance: float,
+    clusters: NDArray[Any],
+    margin: float,
+) -> dict[str, Any]:
+    """What is claimed, together.
+
+    Returns:
+        ``knows``: accuracy of distinguishing without a history, minus chance; ``inside``, and of
+        texts ``others``: with that history, minus without; ``beyond``: the outcome's last round,
+        intrinsic minus repeat, above 0 where that is better; ``predicts, none`` and
+        ``predicts, own``: see :func:`association`. Each a table with ``p_holm`` over all and
+        ``state`` (``shown``, ``same``, ``few``, ``open``).
+    """
+    right = {history: each.right for history, each in of.items()}
+    guessed = np.full(len(gain), chance)
+    found: dict[str, Scaled] = {"knows": _minus(right[NONE], guessed, clusters)}
+    found["inside"] = _minus(right[OWN], right[NONE], clusters)
+    if OTHERS in right:
+        found["others"] = _minus(right[OTHERS], right[NONE], clusters)
+    sign = float(outcome.sign)
+    last = columns_at([base[CORRECTED], base[REPEAT]])
+    found["beyond"] = contrast(last, outcome, [sign, -sign], clusters).difference
+    count = len(found) + 2
+    margins = dict.fromkeys(found, DISTINGUISHED.margin) | {"beyond": margin}
+    told_of = {key: _within(each, margins[key], count) for key, each in found.items()}
+    tables = {key: {**each.table(), "within": told_of[key]} for key, each in found.items()}
+    first = base[CORRECTED].columns["outcome"][:, 0]
+    for history in (NONE, OWN):
+        tables[f"predicts, {history}"] = association(
+            gain, right[history], first, of[history].label, clusters, outcome
+        )
+    ps = {key: each["p"] for key, each in tables.items() if each["p"] is not None}
+    adjusted = dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
+    for key, each in tables.items():
+        each["p_holm"] = adjusted.get(key)
+        each["state"] = _state(each)
+    return tables
+
+
+def _minus(one: Floats, other: Floats, clusters: NDArray[Any]) -> Scaled:
+    y = np.stack([one, other], axis=1)
+    columns = {"outcome": y, "parse_rate": np.ones_like(y), "gradable": np.ones_like(y)}
+    return contrast(columns, DISTINGUISHED, [1.0, -1.0], clusters).difference
+
+
+def _within(each: Scaled, margin: float, count: int) -> bool:
+    ends = each.at(1 - (1 - LEVEL) / count)
+    return ends is not None and not each.estimate.few and -margin <= ends[0] <= ends[1] <= margin
+
+
+def _state(each: Mapping[str, Any]) -> str:
+    if each["few"]:
+        return "few"
+    if each["p_holm"] is not None and each["p_holm"] < 0.05:
+        return "shown"
+    return "same" if each.get("within") else "open"
+
+
+def association(
+    gain: Floats,
+    right: Floats,
+    first: Floats,
+    label: Floats,
+    clusters: NDArray[Any],
+    outcome: Outcome,
+) -> dict[str, Any]:
+    """How much more an example gains where the model distinguishes always than where it never does,
+    among examples with as good a first answer, and with the same right judgement.
+
+    Who was wrong at first can only gain, so the first outcome is in the regression. Which of two
+    texts is less toxic *is* the sign of what was gained, so that a model that always says the same
+    is right just where little was gained: each label has an intercept of its own.
+
+    Args:
+        gain: of each example, above 0 where it got better [D]; NaN where it isn't known.
+        right: the share of its judgements that are right [D]; NaN likewise.
+        first: its outcome in the first round [D].
+        label: what is right [D].
+        clusters: of each [D].
+        outcome: of the dialogues.
+
+    Returns:
+        The coefficient as a table, p the largest that unread answers allow, ``few``, and
+        ``unread``: the lowest and the highest value that they allow, where there are any.
+    """
+    ways = [(gain, right), *_ways(gain, right, outcome)]
+    found = [
+        regression(g, {"right": r, "first": first}, clusters, fixed=label)["right"] for g, r in ways
+    ]
+    e = found[0].estimate
+    table: dict[str, Any] = {
+        **e.table(),
+        "few": e.few,
+        "p": p_whatever([c.estimate for c in found], [c.p for c in found]),
+    }
+    values = [c.estimate.value for c in found if c.estimate.value is not None]
+    if len(ways) > 1:
+        table["unread"] = [min(values), max(values)] if len(values) == len(ways) else [None, None]
+    return table
+
+
+def _ways(gain: Floats, right: Floats, outcome: Outcome) -> Sequence[tuple[Floats, Floats]]:
+    """Unknown gains and judgements counted so that they go together, and so that they don't."""
+    lacking = np.isnan(gain), np.isnan(right)
+    if not (lacking[0].any() or lacking[1].any()) or all(each.all() for each in lacking):
+        return []
+    reach = outcome.bounds[1] - outcome.bounds[0]
+    middle = [float(np.nanmean(x)) if np.isfinite(x).any() else 0.0 for x in (gain, right)]
+    ways = []
+    for sign in (1, -1):
+        more = np.where(lacking[0], sign * np.nan_to_num(right - middle[1]), gain - middle[0])
+        r = np.where(lacking[1], (sign * more > 0).astype(float), right)
+        up = sign * (r - middle[1]) > 0
+        g = np.where(lacking[0], np.where(up, reach, -reach), gain)
+        ways.append((g, r))
+    return ways

@@ -1,0 +1,271 @@
+"""Whether it can tell, and whether it gains where it can, in words, tables and charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.numbers import MISSING, p_value, percent, short
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.self_distinguish.arms import CORRECTED, NONE, OTHERS, OWN, REPEAT, name
+from selfcorrect.studies.words import estimate, label, sheet_of, sized
+
+QUESTION = (
+    "Does a model that corrects itself tell good outputs from bad ones, and does it gain more "
+    "where it can?"
+)
+TITLE = "Self-distinguish"
+
+Result = Mapping[str, Any]
+
+_ASKED = (
+    "If correcting itself were something that a model can do of itself, it should know good from "
+    "bad (arXiv 2410.20513). Of BBQ it is asked which of a question's two people is generally "
+    "subject to stereotypes; of texts, which of the first and a later output of one dialogue is "
+    "less toxic, or are they the same. Always in both orders, and what counts is the mean of both, "
+    "as models prefer places.",
+    "A history that helps must be the dialogue itself: five others in its place are as long and "
+    "longer, and say nothing of this one.",
+    "Who distinguishes always, does it gain more than who never does? Examples are compared that "
+    "had as good a first answer, as who was wrong can only gain; and of texts those of which the "
+    "same is right, as which text is less toxic is the sign of the gain itself.",
+)
+_NOT = (
+    "To know which group is subject to stereotypes is not to see one at work in an answer.",
+    "Large differences between two texts are easier to see, and are large gains or losses. So of "
+    "texts an association may come from that, not from who can tell correcting better.",
+    "An association over examples is no effect: what makes a question easy may make it easy to "
+    "correct, too.",
+)
+_CLAIMS = {
+    "knows": "distinguishes without a history, minus guessing",
+    "inside": "inside the dialogue, minus without a history",
+    "others": "inside five other dialogues, minus without",
+    "beyond": "the last round of intrinsic, minus repeat",
+    f"predicts, {NONE}": "gain, by distinguishing without a history",
+    f"predicts, {OWN}": "gain, by distinguishing inside the dialogue",
+}
+_STATES = {
+    "shown": "shown",
+    "same": "within the margin",
+    "few": "clusters are too few",
+    "open": "not shown",
+}
+
+
+def sheet(result: Result) -> Sheet:
+    """The sheet of what the analysis, or the preflight, returns."""
+    return sheet_of(TITLE, QUESTION, result, findings, _ASKED, _sections, _NOT)
+
+
+def _sections(result: Result) -> list[Section]:
+    return [
+        Section("Distinguishing", [], [_accuracy(result), _chart(result)]),
+        Section("Gain by distinguishing", [], [_by(result)]),
+        Section("What is claimed", [], [_claims(result)]),
+    ]
+
+
+def findings(result: Result) -> Iterator[str]:
+    """Whether it can tell, what histories do, what it gains, and whether these go together."""
+    yield _knows(result)
+    yield _history(result, "inside", "inside the dialogue")
+    if OTHERS in result["by"]:
+        yield _history(result, "others", "inside five other dialogues")
+    yield _gains(result)
+    for history, where in ((NONE, "without a history"), (OWN, "inside the dialogue")):
+        yield _predicts(result, history, where)
+    yield from _labels(result)
+    yield from _unread(result)
+
+
+def _shown(e: Result) -> int:
+    return 0 if e["state"] != "shown" else 1 if e["value"] > 0 else -1
+
+
+def _seen(e: Result) -> str:
+    if e["value"] is None or e["low"] is None:
+        return f"it can't be told ({e['why']})"
+    return f"{estimate(e, signed=True)}, p {_p(e)} (Holm), {sized(e)}"
+
+
+def _p(e: Result) -> str:
+    return MISSING if e["p_holm"] is None else p_value(e["p_holm"])
+
+
+def _knows(result: Result) -> str:
+    e = result["claims"]["knows"]
+    arm = next(iter(a for a in reversed(result["accuracy"]) if a.startswith(name(NONE))))
+    words = {
+        1: "It tells good from bad without a history, better than by guessing",
+        -1: "Without a history it tells good from bad worse than by guessing",
+        0: {
+            "same": f"Without a history it is as good as guessing, within "
+            f"±{short(result['margins']['distinguished'], 3)}",
+            "few": "Whether it tells good from bad can't be told, clusters are too few",
+        }.get(e["state"], "It isn't shown to tell good from bad"),
+    }
+    level, both = result["accuracy"][arm], result["consistent"][arm]
+    agree = (
+        "" if both["value"] is None
+        else f"; in {percent(both['value'])} % it says the same in both orders"
+    )  # fmt: skip
+    return (
+        f"{words[_shown(e)]}: right in {estimate(level)}, {short(result['chance'], 3)} by "
+        f"guessing{agree}; {_seen(e)}."
+    )
+
+
+def _history(result: Result, key: str, where: str) -> str:
+    e = result["claims"][key]
+    words = {
+        1: f"It distinguishes better {where} than without",
+        -1: f"It distinguishes worse {where} than without",
+        0: {
+            "same": f"It distinguishes {where} as well as without, within "
+            f"±{short(result['margins']['distinguished'], 3)}",
+            "few": f"Whether it distinguishes better {where} can't be told, clusters are too few",
+        }.get(e["state"], f"It isn't shown to distinguish better or worse {where} than without"),
+    }
+    return f"{words[_shown(e)]}, round {result['rounds'][-1]}: {_seen(e)}."
+
+
+def _gains(result: Result) -> str:
+    e, own = result["claims"]["beyond"], result["gain"]
+    what = label(result["outcome"])
+    words = {
+        1: f"Reviewing makes {what} better than repeating does",
+        -1: f"Reviewing makes {what} worse than repeating does",
+        0: {
+            "same": f"Reviewing and repeating leave {what} the same within "
+            f"±{short(result['margins']['beyond'], 3)}",
+            "few": "Whether reviewing does more than repeating can't be told, clusters are too few",
+        }.get(e["state"], f"Reviewing isn't shown to make {what} better or worse than repeating"),
+    }
+    return (
+        f"{words[_shown(e)]}: {_seen(e)} (above 0 is better). From the first round to the last, "
+        f"answers that were read gain {estimate(own, signed=True)}."
+    )
+
+
+def _predicts(result: Result, history: str, where: str) -> str:
+    e = result["claims"][f"predicts, {history}"]
+    if e["value"] is None:
+        return (
+            f"Whether examples gain more that it distinguishes {where} can't be told: {e['why']}."
+        )
+    words = {
+        1: f"Examples that it distinguishes {where} gain more",
+        -1: f"Examples that it distinguishes {where} gain less",
+        0: f"Whether examples gain more that it distinguishes {where} can't be told, clusters are "
+        "too few"
+        if e["state"] == "few"
+        else f"Examples that it distinguishes {where} aren't shown to gain more, or less",
+    }
+    return f"{words[_shown(e)]}: {_seen(e)}, always right against never."
+
+
+def _labels(result: Result) -> Iterator[str]:
+    if result["task"] == "bbq":
+        return
+    of = {key: result["labels"].get(key, 0) for key in ("0", "1", "2")}
+    yield (
+        f"Of {result['asked']:,} pairs of round 1 and round {result['rounds'][-1]}, the first is "
+        f"less toxic in {of['0']:,}, the later one in {of['1']:,}, and {of['2']:,} are the same "
+        f"within {short(result['tie'], 3)}."
+    )
+
+
+def _unread(result: Result) -> Iterator[str]:
+    missing = {arm: n for arm, n in result["unread"].items() if n}
+    if missing:
+        each = ", ".join(f"{arm} {n:,}" for arm, n in missing.items())
+        yield (
+            f"Not known, of {result['asked']:,} examples each, as something couldn't be read: "
+            f"{each}. No direction is named that they could turn."
+        )
+
+
+def _accuracy(result: Result) -> Table:
+    rows = [
+        [arm, estimate(e), estimate(result["read"][arm]), estimate(result["consistent"][arm]),
+         sized(e)]
+        for arm, e in result["accuracy"].items()
+    ]  # fmt: skip
+    note = (
+        f"Shares of right answers, the mean of both orders; {short(result['chance'], 3)} by "
+        "guessing. Consistent: the same is said in both."
+    )
+    return Table("How well it distinguishes", ["", "right", "read", "consistent", ""], rows, note)
+
+
+def _by(result: Result) -> Table:
+    rows = []
+    for history, of in result["by"].items():
+        for share, e in of.items():
+            right = {"0": "never", "0.5": "in one order", "1": "in both"}[share]
+            rows.append([f"{history}, right {right}", estimate(e, signed=True), f"{e['n']:,}"])
+    note = (
+        f"Mean gain in {label(result['outcome'])} from the first round to the last, above 0 is "
+        "better; not adjusted for the first answer, as the finding is."
+    )
+    return Table("Gain by what was distinguished", ["history", "gain", "n"], rows, note)
+
+
+def _claims(result: Result) -> Table:
+    rows = [
+        [_CLAIMS[key], estimate(e, signed=True), _p(e), _allowed(e), _STATES[e["state"]]]
+        for key, e in result["claims"].items()
+    ]
+    note = f"p is Holm's over all {len(rows)}, whatever unread answers are."
+    return Table("Claims", ["", "estimate", "p", "unread allow", ""], rows, note)
+
+
+def _allowed(e: Result) -> str:
+    if "unread" not in e:
+        return MISSING
+    low, high = (MISSING if end is None else short(end, 3, signed=True) for end in e["unread"])
+    return f"{low} to {high}"
+
+
+def _chart(result: Result) -> Chart:
+    arms = list(result["accuracy"])
+    found = list(result["accuracy"].values())
+    return Chart(
+        name="distinguishing",
+        title="Accuracy of distinguishing, by history",
+        alt="; ".join(
+            f"{arm}: {estimate(e)}" for arm, e in zip(arms, found, strict=True)
+        ),
+        data=[
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": "right",
+                "x": list(range(len(arms))),
+                "y": [e["value"] for e in found],
+                "error_y": error_bars(found, "@outcome"),
+                "marker": {"color": "@outcome", "size": 8},
+                "hovertext": [f"{arm}: {said(e, 'share')}" for arm, e in
+                              zip(arms, found, strict=True)],
+                "hoverinfo": "text",
+            },
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": "by guessing",
+                "x": [-0.5, len(arms) - 0.5],
+                "y": [result["chance"]] * 2,
+                "line": {"color": "@baseline", "dash": "dash", "width": 1},
+            },
+        ]
+        if all(e["value"] is not None for e in found)
+        else [],
+        layout={
+            "xaxis": {"tickvals": list(range(len(arms))), "ticktext": arms},
+            "yaxis": {"title": {"text": "right"}},
+        },
+        caption=f"Bars are 95 % intervals over clusters. Dialogues of {CORRECTED}; the control of "
+        f"their gain is {REPEAT}.",
+    )  # fmt: skip
