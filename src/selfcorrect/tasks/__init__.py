@@ -44,7 +44,7 @@ _TASKS = {
     "distinguish": "Which output is better, asked of the dialogues of another run.",
     "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
     "jailbreak": "Attack prompts from published artefact files, and whether a model gives in.",
-    "over-refusal": "Harmless instructions, from labelled JSONL or CSV, and whether one is refused.",
+    "over-refusal": "Harmless instructions from labelled JSONL or CSV, and whether one is refused.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "planted-mixture": "Questions in a small language, for the transformer planted:mixture.",
     "planted-scores": "Plans to be given a number in free text, for models with known numbers.",
