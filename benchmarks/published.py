@@ -187,7 +187,7 @@ def size(of: str, result: Result) -> str:
         result = result["SmolLM2-135M-Instruct"][task]
         return f"{result['dialogues']}, {result['rounds']}"
     rounds = result.get("rounds", [1, 2])
-    return f"{result['n']}, {rounds[-1]}"
+    return f"{result.get('whole', result['n'])}, {rounds[-1]}"
 
 
 def table() -> list[list[str]]:

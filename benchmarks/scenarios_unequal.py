@@ -268,7 +268,7 @@ UNEQUAL: Mapping[str, Scenario] = {
         "rounds, power .8", "called better", (0.78, 0.86), planned_rounds(0.1, Design(0.2)),
     ),
     "looks": Scenario(
-        "compare", "no difference, 20 % change; looked at 20 times, from n = 100 on every 100",
+        "verdict", "no difference, 20 % change; looked at 20 times, from n = 100 on every 100",
         "a direction, ever", ERRORS, looked_at(20, 100, 1.0, obeying=False),
     ),
     "looks, obeying": Scenario(

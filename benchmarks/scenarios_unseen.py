@@ -6,8 +6,98 @@ from collections.abc import Mapping
 
 from benchmarks.scenarios import ERRORS, HOLDS, ONE_SIDE, Scenario
 from benchmarks.scenarios_unequal import AT_LEAST, SAME
-from benchmarks.simulated import equal
-from benchmarks.simulated_unseen import a_direction, ordinary, rare_texts, steady, steady_rounds
+from benchmarks.simulated import equal, lognormal
+from benchmarks.simulated_unseen import (
+    WHOLE,
+    a_direction,
+    ordinary,
+    rare_texts,
+    steady,
+    steady_rounds,
+    whole_errors,
+    whole_gains,
+    whole_jumps,
+    whole_losses,
+    whole_reversals,
+    whole_reversed,
+)
+
+#: Clusters some of which change as wholes.
+LAYOUTS = {
+    "60 clusters of 8": equal(60, 8),
+    "60 clusters, sizes lognormal, σ 1.5": lognormal(60, 1.5),
+    "400 clusters, sizes lognormal, σ 1.5": lognormal(400, 1.5),
+}
+_DIRECTION = "a direction is named"
+
+
+def _whole() -> dict[str, Scenario]:
+    """What happens in whole clusters, of which some runs have none."""
+    found: dict[str, Scenario] = {}
+    for said, layout in LAYOUTS.items():
+        some = f"{100 * WHOLE:g} % of {said}"
+        for name, *scenario in (
+            (
+                "accuracy better",
+                "verdict",
+                f"no difference: {some} become wrong as wholes, single answers of the others right",
+                "called better",
+                ONE_SIDE,
+                whole_losses(layout),
+            ),
+            (
+                "accuracy same",
+                "verdict",
+                f"{some} become right as wholes, margin 3; 2 % of the others change",
+                SAME,
+                ONE_SIDE,
+                whole_gains(layout, 0.02),
+            ),
+            (
+                "gap",
+                "mean",
+                f"no difference: the calibration gap rises by .8 in {some} as wholes, "
+                "falls a little in the others",
+                _DIRECTION,
+                ERRORS,
+                whole_jumps(layout, "a direction"),
+            ),
+            (
+                "gap same",
+                "mean",
+                f"the calibration gap rises by .8 in {some} as wholes, which is the margin",
+                SAME,
+                ONE_SIDE,
+                whole_jumps(layout, "same"),
+            ),
+            (
+                "AUROC",
+                "auroc_difference",
+                f"0: reversed in {some} as wholes, better in the others",
+                _DIRECTION,
+                ERRORS,
+                whole_reversals(layout),
+            ),
+            (
+                "AUROC held",
+                "auroc",
+                f"about .79: reversed in {some} as wholes",
+                HOLDS,
+                AT_LEAST,
+                whole_reversed(layout),
+            ),
+            (
+                "ECE",
+                "calibration.excess",
+                f"perfectly calibrated: all wrong in {some}",
+                "an excess is claimed",
+                ONE_SIDE,
+                whole_errors(layout),
+            ),
+        ):
+            found[f"as wholes, {name}, {said}"] = Scenario(*scenario)
+    return found
+
 
 UNSEEN: Mapping[str, Scenario] = {
     **{
@@ -66,4 +156,5 @@ UNSEEN: Mapping[str, Scenario] = {
         )
         for n in (50, 300)
     },
+    **_whole(),
 }  # fmt: skip

@@ -1,5 +1,6 @@
-"""What benchmarks.statistics simulates of bounded means: small changes that are common, and large
-ones the other way that are rare, so that most samples have few of them or none."""
+"""What benchmarks.statistics simulates of small changes that are common, and large ones the other
+way that are rare, so that most samples have few of them or none: in single records, and in whole
+clusters."""
 
 from __future__ import annotations
 
@@ -7,14 +8,19 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from benchmarks.simulated import Layout, Rng, held
+from benchmarks.simulated import Floats, Ints, Layout, Rng, held
 from benchmarks.simulated_runs import panel_of
+from numpy.typing import NDArray
+from scipy import special
 
+from selfcorrect.measures.auroc import auroc, auroc_difference
+from selfcorrect.measures.calibration import calibration
 from selfcorrect.measures.compare import verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.intervals import mean
 from selfcorrect.measures.looks import FIRST
 from selfcorrect.measures.outcomes import paired, paired_test
+from selfcorrect.measures.paired import share_difference, share_test
 from selfcorrect.measures.semantic import discrete
 from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
@@ -122,5 +128,111 @@ def ordinary(n: int, spread: float) -> Callable[[Rng], bool]:
     def once(rng: Rng) -> bool:
         change = np.clip(spread * rng.normal(size=n), -1, 1)
         return held(paired(TOXICITY, change, np.zeros(n), np.arange(n)), 0.0)
+
+    return once
+
+
+#: The share of clusters of which all records change, all the same way.
+WHOLE = 0.03
+
+
+def _drawn(layout: Layout, rng: Rng) -> tuple[Ints, NDArray[np.bool_]]:
+    """Clusters, and which records lie in one that changes as a whole [n]."""
+    of = layout(rng)
+    return of, (rng.random(int(of.max()) + 1) < WHOLE)[of]
+
+
+def whole_losses(layout: Layout) -> Callable[[Rng], bool]:
+    """Whole clusters become wrong, and of all others as many answers become right."""
+
+    def once(rng: Rng) -> bool:
+        of, whole = _drawn(layout, rng)
+        after = ~whole & (rng.random(len(of)) < WHOLE / (1 - WHOLE))
+        pair = after.astype(float), whole.astype(float)
+        e = share_difference(*pair, of, level=1 - FIRST)
+        if verdict(e, None, 1, None, 1 - FIRST) != "better":
+            return False  # no test is needed
+        return verdict(e, None, 1, share_test(*pair, of), 1 - FIRST) == "better"
+
+    return once
+
+
+def whole_gains(layout: Layout, churn: float) -> Callable[[Rng], bool]:
+    """Whole clusters become right, as many as the margin; of all others some answers change, as
+    many either way: called the same?"""
+
+    def once(rng: Rng) -> bool:
+        of, whole = _drawn(layout, rng)
+        u = rng.random(len(of))
+        after = np.where(whole, 1.0, u < churn / 2)
+        before = np.where(whole, 0.0, u > 1 - churn / 2)
+        e = share_difference(after, before, of, level=1 - FIRST)
+        return verdict(e, WHOLE, 1) == "same"
+
+    return once
+
+
+def whole_jumps(layout: Layout, wanted: str) -> Callable[[Rng], bool]:
+    """The calibration gap rises by .8 in whole clusters; in all others it falls, so that nothing
+    changes in the mean, or stays, so that it changes by exactly the margin."""
+    room, jump = Room(-1.0, 1.0).apart(), 0.8
+    rest = -jump * WHOLE / (1 - WHOLE) if wanted == "a direction" else 0.0
+
+    def once(rng: Rng) -> bool:
+        of, whole = _drawn(layout, rng)
+        change = np.where(whole, jump, rest) + 0.1 * rng.normal(size=len(of))
+        told = verdict(mean(change, of, level=1 - FIRST, room=room), jump * WHOLE, 0)
+        return told == "same" if wanted == "same" else told in ("higher", "lower")
+
+    return once
+
+
+def whole_reversals(layout: Layout) -> Callable[[Rng], bool | None]:
+    """In whole clusters right answers come to have the lower confidence; in all others they are
+    told apart better, so that AUROC doesn't change. ``None`` where it has no interval."""
+    before = 1.2
+    value = float(special.ndtr(before / math.sqrt(2)))
+    # of all clusters (1 − q) p + q (1 − p)
+    apart = math.sqrt(2) * float(special.ndtri((value - WHOLE) / (1 - 2 * WHOLE)))
+
+    def once(rng: Rng) -> bool | None:
+        of, whole = _drawn(layout, rng)
+        right = rng.random(len(of)) < 0.65
+        noise: Floats = rng.normal(size=(2, len(of)))
+        first = right * before + noise[0]
+        last = right * np.where(whole, -apart, apart) + noise[1]
+        y = right.astype(float)
+        e = auroc_difference((last, y), (first, y), of, level=1 - FIRST)
+        return None if e.low is None else verdict(e, None, 1) in ("better", "worse")
+
+    return once
+
+
+def whole_reversed(layout: Layout) -> Callable[[Rng], bool | None]:
+    """The AUROC of a round in which whole clusters have the lower confidence where right."""
+    apart = 1.2
+    each = float(special.ndtr(apart / math.sqrt(2)))
+    truth = (1 - WHOLE) * each + WHOLE * (1 - each)
+
+    def once(rng: Rng) -> bool | None:
+        of, whole = _drawn(layout, rng)
+        right = rng.random(len(of)) < 0.65
+        c = right * np.where(whole, -apart, apart) + rng.normal(size=len(of))
+        e = auroc(c, right.astype(float), of)
+        return None if e.low is None else held(e, truth)
+
+    return once
+
+
+def whole_errors(layout: Layout) -> Callable[[Rng], bool]:
+    """Perfectly calibrated, but in whole clusters all answers are wrong, whatever the confidence:
+    is an excess of ECE claimed?"""
+
+    def once(rng: Rng) -> bool:
+        of, whole = _drawn(layout, rng)
+        p = rng.beta(2.0, 1.0, len(of))
+        y = ~whole & (rng.random(len(of)) < p)
+        e = calibration(p * (1 - WHOLE), y.astype(float), of, seed=int(rng.integers(1e9))).excess
+        return e.low is not None and e.low > 0
 
     return once

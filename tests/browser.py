@@ -63,6 +63,12 @@ def chromium() -> Iterator[Chromium]:
         browser.close()
 
 
+def worked(started: Chromium) -> dict[int, float]:
+    """CPU seconds of each process that shows pages, since it began."""
+    told = started.browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+    return {p["id"]: p["cpuTime"] for p in told["processInfo"] if p["type"] == "renderer"}
+
+
 def _without(why: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"the report is not tested in a browser: {why}")

@@ -154,6 +154,18 @@ def test_aurocs_of_rounds_are_compared_on_the_same_dialogues() -> None:
     assert got.low > 0
 
 
+def test_an_auroc_that_few_large_clusters_turned_round_may_be_lower_yet() -> None:
+    """Its change reaches further to the side on which few clusters lie far out."""
+    rng, clusters = np.random.default_rng(8), np.repeat(np.arange(60), 8)
+    y = (rng.random(480) < 0.6).astype(float)
+    c, turned = y + rng.normal(size=480), clusters < 3
+    after = np.where(turned, -3, 1) * y + rng.normal(size=480)
+    got = auroc_difference((after, y), (c, y), clusters)
+    assert got.value - got.low > 1.1 * (got.high - got.value)
+    even = auroc_difference((y + rng.normal(size=480), y), (c, y), clusters)
+    assert even.value - even.low == pytest.approx(even.high - even.value, rel=0.05)
+
+
 def test_rounds_both_told_apart_perfectly_have_no_interval() -> None:
     y = np.repeat([0.0, 1.0], 20)
     got = auroc_difference((y, y), (y / 2, y), np.arange(40))

@@ -172,6 +172,20 @@ def test_a_share_reaches_no_less_where_sizes_differ(rows: list[tuple[int, float]
     assert share.high - share.low >= only_larger.high - only_larger.low - 1e-9
 
 
+def test_single_changes_dont_hide_how_unevenly_whole_clusters_changed() -> None:
+    """Three of 60 clusters changed as wholes, one of them large; that a single record of each of 20
+    others did, too, is no reason to take the changes for even."""
+    sizes = np.r_[np.full(3, 8), np.full(50, 6), np.full(7, 60)]
+    clusters = np.repeat(np.arange(60), sizes)
+    values = np.isin(clusters, (0, 1, 53)).astype(float)
+    values[np.searchsorted(clusters, np.arange(10, 30))] = 1
+    found = alike(values, clusters)
+    assert found is not None
+    assert found.error is not None
+    sums = np.bincount(clusters, values - values.mean())
+    assert found.error.skew > (sums**3).sum() / (sums**2).sum() ** 1.5 > 0.7
+
+
 def test_a_first_flip_doesnt_make_the_rest_certain() -> None:
     # one answer of 1,000 tells no more of how alike clusters are than none
     clusters, widths = np.repeat(np.arange(50), 20), []

@@ -45,6 +45,11 @@ def test_no_later_look_is_judged_more_mildly_than_the_first(sizes: list[int]) ->
     assert 1 - FIRST < level(sizes) < 1
 
 
+def test_hundreds_of_looks_are_not_too_many() -> None:
+    levels = [level(range(100, 100 + 200 * looks, 200)) for looks in (10, 100, 400)]
+    assert 1 - FIRST < levels[0] < levels[1] < levels[2] < 1
+
+
 def test_what_may_be_spent() -> None:
     assert [spent(g) for g in (1, 2, 3)] == pytest.approx([0.032, 0.041, 0.044])
     assert spent(1e9) == pytest.approx(0.05)

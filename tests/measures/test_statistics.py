@@ -37,6 +37,9 @@ BOLD = {
     "mean, gamma, 10 clusters of 60, 190 of 1",
     "mean, heavy tails",
 }
+#: Few clusters that change as wholes, which intervals don't allow for: docs/statistics.md says so.
+#: How often something false is said then, at most, and how seldom an interval holds, at least.
+WHOLES, FALSELY, SELDOM = "as wholes, ", 0.35, 0.8
 
 
 @pytest.mark.parametrize("name", statistics.SCENARIOS)
@@ -44,6 +47,8 @@ def test_as_often_as_it_says(name: str) -> None:
     row = statistics.simulate(name, SLOW.get(name, SIMULATIONS))
     low, high = row["goal"]
     low, high = 0.85 if name in BOLD and low else low, 1.0 if name in CAUTIOUS else high
+    if name.startswith(WHOLES):
+        low, high = (SELDOM, high) if low else (low, FALSELY)
     slack = 3.5 / math.sqrt(row["simulations"])
     assert low - slack * math.sqrt(low * (1 - low)) <= row["share"]
     assert row["share"] <= high + slack * math.sqrt(high * (1 - high)) + 1e-9
@@ -67,9 +72,9 @@ def test_the_docs_tables_are_the_measured_ones() -> None:
     assert statistics.document(simulated) == page
     assert planted.document(found) == page
     assert (list(simulated), list(found)) == (list(statistics.SCENARIOS), list(planted.PLANTS))
-    outside = {
+    outside = {  # by more than chance
         name
         for name, row in simulated.items()
-        if not row["goal"][0] <= row["share"] <= row["goal"][1]
+        if row["high"] < row["goal"][0] or row["low"] > row["goal"][1]
     }
-    assert outside <= CAUTIOUS | BOLD
+    assert {name for name in outside if not name.startswith(WHOLES)} <= CAUTIOUS | BOLD

@@ -22,7 +22,8 @@ from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import MeanDesign, difference_n, unseen_n
 from selfcorrect.measures.quality import rank_calibration
 from selfcorrect.measures.unseen import Room
-from selfcorrect.outcome import Outcome
+from selfcorrect.outcome import ACCURACY, Outcome
+from selfcorrect.report.notes import unseen
 
 TOXICITY = Outcome("toxicity", better="lower", margin=0.02)
 
@@ -227,3 +228,16 @@ def test_fewer_than_five_bins_rank_nothing() -> None:
     assert (found.rce.value, found.skill, found.bins) == (None, None, 2)
     assert found.rce.why == "the uncertainties make 2 bins, and a ranking needs 5"
     assert rank_calibration(rng.random(100), a, np.arange(100)).skill is not None
+
+
+def test_a_note_says_of_which_intervals_whole_clusters_are_allowed_for() -> None:
+    assert unseen(ACCURACY, 80, 80) == unseen(TOXICITY, 80, 80) == []
+    (of_shares,) = unseen(ACCURACY, 80, 10)
+    assert of_shares.startswith("no interval allows for whole clusters of a kind that none")
+    (of_means,) = unseen(TOXICITY, 80, 10)
+    assert of_means.startswith("only the intervals of toxicity allow for whole clusters")
+    assert "those of other means for single answers of one: the others hold as far" in of_means
+    endless = Outcome("score", bounds=(0, math.inf))
+    one, other = unseen(endless, 80, 10)
+    assert one.startswith("score has no upper bound, so its intervals allow for nothing that no")
+    assert other.startswith("no interval allows for whole clusters")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from browser import Chromium, Opened, opened
+from browser import Chromium, Opened, opened, worked
 from selfcorrect.records import frame
 from selfcorrect.report.dialogues import Chosen, choose, embed
 from summaries import embedded, made_records, made_summary, no_charts, record, step, written_to
@@ -143,8 +143,12 @@ def opening(browser: Chromium, file: Path) -> float:
 
 
 def test_two_thousand_dialogues_are_small_and_open_soon(large: Path, browser: Chromium) -> None:
+    """By what the page computes, dialogues and all, as seconds are many where a machine is busy."""
     assert large.stat().st_size < 8_000_000
-    assert opening(browser, large) < 5
+    before = worked(browser)
+    with opened(browser, large):
+        after = worked(browser)
+    assert sum(after.values()) - sum(before.get(pid, 0.0) for pid in after) < 5
 
 
 @pytest.mark.slow

@@ -97,18 +97,19 @@ def alike(x: Floats, members: Ints) -> Alike | None:
         return Alike(n, most, most, None, effective)
     error = error_of_mean(sums_of(x, members), sizes, squares)
     seems = max(1.0, error.error**2 * n**2 / squares)
-    share, unusual = shown(x, members)
+    share, unusual, whole = shown(x, members)
     deff = seems**share * most ** (1 - share)
     pairs = 1 + (most - 1) * _of_pairs(off, members, sizes)
     if pairs > deff:
         deff = math.sqrt(pairs * deff)
-    error = replace(error, skew=_no_more_than(sizes, unusual, error.skew))
+    error = replace(error, skew=_no_more_than(sizes, unusual, whole, error.skew))
     return Alike(n, float(deff), most, error, effective)
 
 
-def shown(x: Floats, members: Ints) -> tuple[float, int]:
-    """How far values show how alike those of a cluster are, 0 to 1, and how many clusters hold one
-    that isn't the usual one.
+def shown(x: Floats, members: Ints) -> tuple[float, int, float]:
+    """How far values show how alike those of a cluster are, 0 to 1; how many clusters hold one that
+    isn't the usual one; and how many whole clusters such values would make up, each cluster counted
+    by the share of its values.
 
     Args:
         x, members: as of :func:`alike`.
@@ -118,7 +119,8 @@ def shown(x: Floats, members: Ints) -> tuple[float, int]:
     usual = values[counts == counts.max()]
     unusual = [sums_of((x != each).astype(np.float64), members) for each in usual]
     holding = min(int(np.count_nonzero(u)) for u in unusual)
-    return min(_shown(u, sizes) for u in unusual), holding
+    whole = min(float((u / sizes).sum()) for u in unusual)
+    return min(_shown(u, sizes) for u in unusual), holding, whole
 
 
 def _shown(unusual: Floats, sizes: Floats) -> float:
@@ -163,16 +165,18 @@ def _of_pairs(off: Floats, members: Ints, sizes: Floats) -> float:
     return min(1.0, max(0.0, icc))
 
 
-def _no_more_than(sizes: Floats, unusual: int, skew: float) -> float:
+def _no_more_than(sizes: Floats, unusual: int, whole: float, skew: float) -> float:
     """A share's skewness, no larger than if as many whole clusters had moved, whichever they are.
 
     Args:
         sizes: of the clusters [K].
         unusual: how many of them hold another value than the usual one.
+        whole: as how many whole clusters those values count: where single records change in many
+            clusters and few clusters change as wholes, it is these that make it skew.
         skew: as the data have it, corrected for how few those are.
     """
-    q = unusual / len(sizes)
-    if q >= 0.5:
+    if unusual >= 0.5 * len(sizes):
         return skew
+    q = whole / len(sizes)
     uneven = float((sizes**3).sum() / (sizes**2).sum() ** 1.5)
     return math.copysign(min(abs(skew), uneven * (1 - 2 * q) / math.sqrt(q * (1 - q))), skew)

@@ -111,12 +111,14 @@ def auroc_difference(
         min(a.rarer, b.rarer),
     )
     error = _error(both_parts)
-    half = t_of(level, error.df) * error.error
     worth = unequal(of_a)
-    if half < ROUNDING:
+    if error.error < ROUNDING:
         return Estimate(value, None, None, n, present, UNVARYING, worth)
+    low, high = error.ends(value, level)
     spread = n * error.error**2
-    return Estimate(value, value - half, value + half, n, present, effective=worth, spread=spread)
+    return Estimate(
+        value, max(low, -1.0), min(high, 1.0), n, present, effective=worth, spread=spread
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +148,10 @@ def _error(found: _Placed) -> Error:
     if not there.any():  # told apart perfectly
         return Error(0.0, 1.0, 0.0)
     leverage = np.minimum(found.leverage[there], 1 - 1e-9)
-    df = error_of(found.parts[there], leverage, found.independent[there], found.alike[there]).df
-    df = max(1.0, min(df, found.rarer - 1))  # few answers tell little, whatever class they are of
-    return Error(float(np.sqrt((found.corrected**2).sum())), df, 0.0)
+    of = error_of(found.parts[there], leverage, found.independent[there], found.alike[there])
+    # few answers tell little, whatever class they are of
+    df = max(1.0, min(of.df, found.rarer - 1))
+    return Error(float(np.sqrt((found.corrected**2).sum())), df, of.skew)
 
 
 def _placed(c: Floats, y: Floats, members: Ints, k: int) -> _Placed | Estimate:

@@ -12,6 +12,7 @@ All is computed from sums over dialogues, so that intervals over clusters are th
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -198,6 +199,14 @@ def _observed(sums: Floats, fit: int, number: int) -> Floats:
 def rates(sums: Floats, fit: int) -> dict[str, Floats]:
     """``cl``, ``cs``, ``alpha``, ``upp`` of the simple chain; ``stay``: the share of stayers, in
     it ``stay_right`` and ``stay_wrong``; ``movers_cl``, ``movers_cs``; from sums [..., m]."""
+    known = np.ascontiguousarray(sums, dtype=np.float64)
+    return _rates(known.tobytes(), known.shape, fit)
+
+
+@lru_cache(maxsize=8)
+def _rates(content: bytes, shape: tuple[int, ...], fit: int) -> dict[str, Floats]:
+    """Every figure of a chain is made of the same sums, and movers take long to be fitted."""
+    sums = np.frombuffer(content).reshape(shape)
     steps = fit - 1
     kept, lost = sums[..., 4] + steps * sums[..., 2], sums[..., 5]
     mended, wrong = sums[..., 6], sums[..., 7] + steps * sums[..., 3]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,26 +52,40 @@ def level(sizes: Iterable[float]) -> float:
     n = [float(first)]
     for size in later:
         n.append(max(float(size), n[-1] * _LEAST_GROWTH))
+    for i in range(1, len(n)):  # one by one, so that no number of looks is too many
+        _inside(tuple(n[:i]))
     return float(1 - 2 * special.ndtr(-_bound(tuple(n))))
 
 
 @lru_cache(maxsize=512)
 def _bound(n: tuple[float, ...]) -> float:
     """The boundary at the last of looks at n dialogues, in standard errors of that look."""
-    bound = z_of(1 - FIRST)
-    points, weights = _grid(bound)
-    mass = _normal(points) * weights  # where an estimate is that never crossed a boundary
-    for before, now in pairwise(n):
-        # in units of the standard error of the look before
-        step, length = math.sqrt(now / before - 1), math.sqrt(now / before)
-        share = spent(now / n[0]) - spent(before / n[0])
+    if len(n) == 1:
+        return z_of(1 - FIRST)
+    before, now = n[-2:]
+    # in units of the standard error of the look before
+    step, length = math.sqrt(now / before - 1), math.sqrt(now / before)
+    # what has been spent since; not as a difference of nearly equal numbers
+    share = ((1 - LEVEL) - FIRST) * (n[0] / before) * (1 - before / now)
+    seen = (*_inside(n[:-1]), step, length, share)
+    return float(optimize.brentq(_beyond, 0.5, 12.0, args=seen, xtol=1e-4))
 
-        seen = (points, mass, step, length, share)
-        bound = float(optimize.brentq(_beyond, 0.5, 12.0, args=seen, xtol=1e-4))
-        new, weights = _grid(bound)
-        kernel = _normal((new[:, None] * length - points[None, :]) / step)
-        points, mass = new, kernel @ mass * (length / step) * weights
-    return bound
+
+@lru_cache(maxsize=512)
+def _inside(n: tuple[float, ...]) -> tuple[Floats, Floats]:
+    """Where an estimate is that crossed no boundary at looks at n dialogues: points, in standard
+    errors of the last look, and the mass at each.
+
+    Kept, as many next looks are asked about after the same ones.
+    """
+    points, weights = _grid(_bound(n))
+    if len(n) == 1:
+        return points, _normal(points) * weights
+    before, now = n[-2:]
+    step, length = math.sqrt(now / before - 1), math.sqrt(now / before)
+    former, mass = _inside(n[:-1])
+    kernel = _normal((points[:, None] * length - former[None, :]) / step)
+    return points, kernel @ mass * (length / step) * weights
 
 
 def _beyond(

@@ -107,7 +107,7 @@ def _cell(e: Estimate, places: int, *, signed: bool = False) -> str:
 
 
 def unseen(outcome: Outcome, n: int, clusters: int) -> list[str]:
-    """What intervals of means don't allow for.
+    """What intervals don't allow for (:mod:`selfcorrect.measures.unseen`).
 
     Args:
         outcome: of the run.
@@ -115,6 +115,7 @@ def unseen(outcome: Outcome, n: int, clusters: int) -> list[str]:
     """
     said, name = [], outcome.name.replace("_", " ")
     low, high = (not math.isfinite(end) for end in outcome.bounds)
+    of_clusters = outcome.kind == "mean" and not (low or high)
     if low or high:
         side = "no bounds" if low and high else f"no {'lower' if low else 'upper'} bound"
         said.append(
@@ -122,11 +123,14 @@ def unseen(outcome: Outcome, n: int, clusters: int) -> list[str]:
             "changes in few dialogues may go unseen."
         )
     if clusters < n:
+        whole, those, held = "no interval allows", "those of means", "they hold"
+        if of_clusters:
+            whole = f"only the intervals of {name} allow"
+            those, held = "those of other means", "the others hold"
         said.append(
-            f"the intervals of means{'' if outcome.kind == 'share' else f' other than {name}'} "
-            "allow for single answers of a kind that none of these dialogues shows, not for whole "
-            "clusters of one: they hold as far as the clusters of the data are all there are, or "
-            "others would be like them."
+            f"{whole} for whole clusters of a kind that none of these dialogues shows (all answers "
+            f"to one template changing together, say), {those} for single answers of one: {held} "
+            "as far as these clusters are all there are, or others would be like them."
         )
     return said
 

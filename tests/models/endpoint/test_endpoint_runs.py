@@ -295,10 +295,8 @@ def test_stopped_at_any_time_it_goes_on(
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     while len(stub.requests) < 70:
         time.sleep(0.01)
-    asked = time.monotonic()
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
-    assert time.monotonic() - asked < 10
     if number == signal.SIGINT:
         assert process.returncode == 130, said.decode()
         assert b"run the same command again" in said

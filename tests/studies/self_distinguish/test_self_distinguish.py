@@ -23,7 +23,7 @@ from selfcorrect.runs import RunSpec, open_run
 from selfcorrect.studies import load
 from selfcorrect.studies.base import Inputs
 from selfcorrect.studies.execute import answer
-from selfcorrect.studies.self_distinguish.analysis import association, figures
+from selfcorrect.studies.self_distinguish.analysis import _doubts, association, figures
 from selfcorrect.studies.self_distinguish.arms import asked, name, none
 from selfcorrect.studies.self_distinguish.judgements import Judgements, judgements
 from selfcorrect.studies.self_distinguish.sheet import findings
@@ -105,7 +105,9 @@ def test_what_is_planted_is_found() -> None:
     assert found["by"]["none"]["1"]["value"] > found["by"]["none"]["0"]["value"]
     result = {**found, "task": "bbq", "outcome": "accuracy", "n": N, "tie": 0.05}
     said = " ".join(findings(result))
-    assert "It tells good from bad without a history, better than by guessing" in said
+    assert (
+        "It tells good from bad without a history, better than one answer throughout would" in said
+    )
     assert "It distinguishes better inside the dialogue than without" in said
     assert "Examples that it distinguishes without a history gain more" in said
 
@@ -122,12 +124,23 @@ def test_who_always_says_the_same_predicts_no_gain() -> None:
     assert found["labels"]["2"] > 100
     assert found["claims"]["predicts, none"]["state"] == "open"
     assert found["claims"]["others"]["state"] != "shown"
+    # "the same" throughout is right more often
+    assert found["chance"] == found["labels"]["2"] / N
+    assert found["claims"]["knows"]["value"] < 0
     # where labels have no intercepts of their own, the size of the gain looks foretold
     y = panels["intrinsic"].columns["outcome"]
     right = said[none("toxicity", 2)].right
     size = regression(np.abs(y[:, 0] - y[:, 1]), {"right": right}, CLUSTERS)["right"]
     assert size.p is not None
     assert size.p < 0.001
+
+
+def test_texts_that_are_all_the_same_leave_nothing_to_distinguish() -> None:
+    _, said = of_texts(0)
+    assert list(_doubts(said, "toxicity", 2, 0.05)) == []
+    said = {arm: replace(each, label=np.full(N, 2.0)) for arm, each in said.items()}
+    [why] = _doubts(said, "toxicity", 2, 0.05)
+    assert why.startswith("only 0 of its 240 pairs of outputs are further apart than .050")
 
 
 def test_numbers_are_those_of_a_slow_count() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from selfcorrect.errors import UserError
+from selfcorrect.measures.looks import level
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies.execute import execute
 
@@ -25,3 +26,22 @@ def told(tmp_path: Path, stay: float) -> dict[str, Any]:
     with pytest.raises(UserError, match="answers that are right or wrong, and rating"):
         execute("transitions", {}, spec=spec, out=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_study_of_a_run_that_grew_says_that_it_was_looked_at_before(tmp_path: Path) -> None:
+    """What it tests isn't made for that; what attribution tests is."""
+    model = "planted:chain?accuracy=.4,cl=.9,cs=.3"
+    for name, rounds in (("transitions", 4), ("attribution", 2)):
+        for limit in (12, 20):
+            spec = RunSpec.model_validate(
+                {"model": model, "task": "planted", "rounds": rounds, "limit": limit}
+            )
+            done = execute(name, {}, spec=spec, out=tmp_path)
+        assert done.result["looks"] == [12, 20]
+        said = done.sheet.findings[-1]
+        assert "made of these runs 2 times (n 12, 20)" in said
+        if name == "attribution":
+            assert done.result["level"] == pytest.approx(level([12, 20]))
+            assert "its verdicts allow for that" in said
+        else:
+            assert "its tests are those of one look" in said

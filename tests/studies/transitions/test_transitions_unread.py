@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from selfcorrect.studies.transitions.sheet import findings
 
 @pytest.fixture(autouse=True)
 def _few_permutations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chains, "_MANY", 199)
+    monkeypatch.setattr(chains, "_MANY", 39)
 
 
 def chain(rng: np.random.Generator, cl: float, cs: float, stay: float = 0.0) -> Floats:
@@ -38,7 +39,8 @@ def chain(rng: np.random.Generator, cl: float, cs: float, stay: float = 0.0) -> 
 def unread(rng: np.random.Generator, y: Floats, share: Any) -> Panel:
     """As a task records it: an answer that couldn't be read is wrong."""
     read = (rng.random(y.shape) > share).astype(float)
-    return made(np.where(read == 1, y, 0.0), parse_rate=read)
+    clusters = np.arange(len(y), dtype=np.uint64) // 8
+    return replace(made(np.where(read == 1, y, 0.0), parse_rate=read), clusters=clusters)
 
 
 def told(panel: Panel) -> dict[str, Any]:

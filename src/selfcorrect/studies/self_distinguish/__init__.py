@@ -8,7 +8,7 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.runs import Run, RunSpec, StrategySpec, TaskSpec
 from selfcorrect.studies.base import ANYWAY, QUICK, Option, Settings, Study, later
-from selfcorrect.studies.self_distinguish.arms import CHANCE, CORRECTED, REPEAT, asked
+from selfcorrect.studies.self_distinguish.arms import CORRECTED, REPEAT, TASKS, asked
 from selfcorrect.studies.self_distinguish.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import sized
 
@@ -26,9 +26,9 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
         UserError: another task than ``bbq`` and ``toxicity``, one round only, or a tie margin that
             is none.
     """
-    if spec.task.name not in CHANCE:
+    if spec.task.name not in TASKS:
         raise UserError(
-            f"the study self-distinguish knows what to ask of the tasks {' and '.join(CHANCE)}, "
+            f"the study self-distinguish knows what to ask of the tasks {' and '.join(TASKS)}, "
             f"and the task is {spec.task.name}: choose one of these."
         )
     if not 0 <= settings["tie"] < 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -19,11 +19,10 @@ from selfcorrect.measures.regression import regression
 from selfcorrect.measures.unread import p_whatever
 from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
-from selfcorrect.report.numbers import percent
+from selfcorrect.report.numbers import percent, short
 from selfcorrect.studies.able import LEAST_READ, told, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.self_distinguish.arms import (
-    CHANCE,
     CORRECTED,
     NONE,
     OTHERS,
@@ -37,6 +36,9 @@ from selfcorrect.studies.series import Series, series
 
 #: Of the share of both orders' answers that are right.
 DISTINGUISHED = Outcome("distinguished", margin=0.05)
+#: With fewer pairs of texts that are apart than these there is little to distinguish.
+LEAST_APART = 10
+_SAME = 2
 _UNIT = Room(0, 1, whole=True)
 
 
@@ -50,15 +52,28 @@ def preflight(inputs: Inputs) -> Preflight:
     found = replace(found, data=(arms, said, task))
     if not np.isfinite(arms.main.columns["outcome"]).any():
         return unable(found, "not one of its answers is graded")
+    why = list(_doubts(said, task, len(arms.main.rounds), inputs.settings["tie"]))
+    if not why:
+        return found
+    checks = found.found["preflight"]
+    able = bool(inputs.settings["anyway"])
+    whole = {**found.found, "able": able}
+    whole["preflight"] = {**checks, "why": [*checks["why"], *why]}
+    return Preflight(able, whole, found.data)
+
+
+def _doubts(said: Mapping[str, Judgements], task: str, rounds: int, tie: float) -> Iterator[str]:
+    """What speaks against asking it: nothing of how well it distinguishes."""
     read = min(float(each.read.mean()) if len(each.read) else 0.0 for each in said.values())
     if read < LEAST_READ:
-        why = f"of what it was asked about them, with some history, {percent(read)} % could be read"
-        checks = found.found["preflight"]
-        able = bool(inputs.settings["anyway"])
-        whole = {**found.found, "able": able}
-        whole["preflight"] = {**checks, "why": [*checks["why"], why]}
-        return Preflight(able, whole, found.data)
-    return found
+        yield f"of what it was asked about them, with some history, {percent(read)} % could be read"
+    label = said[none(task, rounds)].label
+    apart = int((label != _SAME).sum())
+    if apart < LEAST_APART:
+        yield (
+            f"only {apart} of its {len(label):,} pairs of outputs are further apart than "
+            f"{short(tie, 3)}, so that there is hardly anything to distinguish"
+        )
 
 
 def analyse(inputs: Inputs) -> Result:
@@ -98,12 +113,12 @@ def figures(
         margin: up to what size a difference of it counts as none; by default its own.
 
     Returns:
-        ``rounds``; ``chance``; ``accuracy``: arm → the share of right answers, ``read`` and
-        ``consistent`` likewise; ``labels``: how often what is right in the last round's arm;
-        ``asked``: examples that the claims are of; ``claims``: see :func:`_claims`; ``by``: history
-        → ``0``, ``0.5``, ``1``, the share of right answers, → the mean gain of such examples;
-        ``unread``: of the dialogues, arm → answers of the last round that aren't known, and of the
-        claims' arms judgements.
+        ``rounds``; ``chance``: what the best constant answer gets; ``accuracy``: arm → the share of
+        right answers, ``read`` and ``consistent`` likewise; ``labels``: how often what is right in
+        the last round's arm; ``asked``: examples that the claims are of; ``claims``: see
+        :func:`_claims`; ``by``: history → ``0``, ``0.5``, ``1``, the share of right answers, → the
+        mean gain of such examples; ``gain`` of all; ``margins``; ``unread``: of the dialogues, arm
+        → answers of the last round that aren't known, and of the claims' arms judgements.
     """
     main = panels[CORRECTED]
     margin = outcome.margin if margin is None else margin
@@ -118,13 +133,13 @@ def figures(
     rows = np.searchsorted(main.examples, shared)
     base = {arm: panel.only(rows) for arm, panel in panels.items()}
     clusters = of[NONE].clusters
-    chance = CHANCE[task]
+    guessed = _guessed(of[NONE].label, task)
     gain = outcome.sign * _change(base[CORRECTED])
     counts = np.unique(of[NONE].label, return_counts=True)
     last = columns_at([base[CORRECTED], base[REPEAT]])
     return {
         "rounds": list(main.rounds),
-        "chance": chance,
+        "chance": float(guessed.mean()) if len(guessed) else None,
         "margins": {"distinguished": DISTINGUISHED.margin, "beyond": margin},
         "accuracy": {arm: _mean(each.right, each.clusters) for arm, each in said.items()},
         "read": {arm: _mean(each.read, each.clusters) for arm, each in said.items()},
@@ -133,7 +148,7 @@ def figures(
         },
         "labels": {f"{label:g}": int(n) for label, n in zip(*counts, strict=True)},
         "asked": len(shared),
-        "claims": _claims(base, of, outcome, gain, chance, clusters, margin),
+        "claims": _claims(base, of, outcome, gain, guessed, clusters, margin),
         "gain": mean(gain, clusters, room=_apart(outcome)).table(),
         "by": {
             history: {
@@ -172,21 +187,20 @@ def _claims(
     of: Mapping[str, Judgements],
     outcome: Outcome,
     gain: Floats,
-    chance: float,
+    guessed: Floats,
     clusters: NDArray[Any],
     margin: float,
 ) -> dict[str, Any]:
     """What is claimed, together.
 
     Returns:
-        ``knows``: accuracy of distinguishing without a history, minus chance; ``inside``, and of
-        texts ``others``: with that history, minus without; ``beyond``: the outcome's last round,
-        intrinsic minus repeat, above 0 where that is better; ``predicts, none`` and
-        ``predicts, own``: see :func:`association`. Each a table with ``p_holm`` over all and
-        ``state`` (``shown``, ``same``, ``few``, ``open``).
+        ``knows``: accuracy of distinguishing without a history, minus what the best constant answer
+        gets (:func:`_guessed`); ``inside``, and of texts ``others``: with that history, minus
+        without; ``beyond``: the outcome's last round, intrinsic minus repeat, above 0 where that is
+        better; ``predicts, none`` and ``predicts, own``: see :func:`association`. Each a table with
+        ``p_holm`` over all and ``state`` (``shown``, ``same``, ``few``, ``open``).
     """
     right = {history: each.right for history, each in of.items()}
-    guessed = np.full(len(gain), chance)
     found: dict[str, Scaled] = {"knows": _minus(right[NONE], guessed, clusters)}
     found["inside"] = _minus(right[OWN], right[NONE], clusters)
     if OTHERS in right:
@@ -209,6 +223,16 @@ def _claims(
         each["p_holm"] = adjusted.get(key)
         each["state"] = _state(each)
     return tables
+
+
+def _guessed(label: Floats, task: str) -> Floats:
+    """What an answer that looks at neither output gets, in the mean of both orders [D]: of people a
+    half; of texts the better of always "the same" and always one place."""
+    if task == "bbq":
+        return np.full(len(label), 0.5)
+    same = (label == _SAME).astype(np.float64)
+    often = len(same) > 0 and float(same.mean()) >= 1 / 3
+    return np.asarray(same if often else 0.5 * (1 - same), dtype=np.float64)
 
 
 def _minus(one: Floats, other: Floats, clusters: NDArray[Any]) -> Scaled:

@@ -7,8 +7,8 @@ from typing import Any
 
 #: The dialogues that are asked about, and the same without a review.
 CORRECTED, REPEAT = "intrinsic", "repeat"
-#: By task: the share of right answers by guessing.
-CHANCE = {"bbq": 1 / 2, "toxicity": 1 / 3}
+#: Of which dialogues something can be asked.
+TASKS = ("bbq", "toxicity")
 NONE, OWN, OTHERS = "none", "own", "others"
 
 

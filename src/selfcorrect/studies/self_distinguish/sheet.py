@@ -24,7 +24,7 @@ _ASKED = (
     "bad (arXiv 2410.20513). Of BBQ it is asked which of a question's two people is generally "
     "subject to stereotypes; of texts, which of the first and a later output of one dialogue is "
     "less toxic, or are they the same. Always in both orders, and what counts is the mean of both, "
-    "as models prefer places.",
+    "as models prefer places; it must be better than one answer throughout, such as “the same”.",
     "A history that helps must be the dialogue itself: five others in its place are as long and "
     "longer, and say nothing of this one.",
     "Who distinguishes always, does it gain more than who never does? Examples are compared that "
@@ -39,7 +39,7 @@ _NOT = (
     "correct, too.",
 )
 _CLAIMS = {
-    "knows": "distinguishes without a history, minus guessing",
+    "knows": "distinguishes without a history, minus one answer throughout",
     "inside": "inside the dialogue, minus without a history",
     "others": "inside five other dialogues, minus without",
     "beyond": "the last round of intrinsic, minus repeat",
@@ -98,10 +98,10 @@ def _knows(result: Result) -> str:
     e = result["claims"]["knows"]
     arm = next(iter(a for a in reversed(result["accuracy"]) if a.startswith(name(NONE))))
     words = {
-        1: "It tells good from bad without a history, better than by guessing",
-        -1: "Without a history it tells good from bad worse than by guessing",
+        1: "It tells good from bad without a history, better than one answer throughout would",
+        -1: "Without a history it tells good from bad worse than one answer throughout would",
         0: {
-            "same": f"Without a history it is as good as guessing, within "
+            "same": f"Without a history it is as good as one answer throughout, within "
             f"±{short(result['margins']['distinguished'], 3)}",
             "few": "Whether it tells good from bad can't be told, clusters are too few",
         }.get(e["state"], "It isn't shown to tell good from bad"),
@@ -112,8 +112,8 @@ def _knows(result: Result) -> str:
         else f"; in {percent(both['value'])} % it says the same in both orders"
     )  # fmt: skip
     return (
-        f"{words[_shown(e)]}: right in {estimate(level)}, {short(result['chance'], 3)} by "
-        f"guessing{agree}; {_seen(e)}."
+        f"{words[_shown(e)]}: right in {estimate(level)}, {short(result['chance'], 3)} by one "
+        f"answer throughout{agree}; {_seen(e)}."
     )
 
 
@@ -194,8 +194,8 @@ def _accuracy(result: Result) -> Table:
         for arm, e in result["accuracy"].items()
     ]  # fmt: skip
     note = (
-        f"Shares of right answers, the mean of both orders; {short(result['chance'], 3)} by "
-        "guessing. Consistent: the same is said in both."
+        f"Shares of right answers, the mean of both orders; {short(result['chance'], 3)} by one "
+        "answer throughout, in the last round. Consistent: the same is said in both."
     )
     return Table("How well it distinguishes", ["", "right", "read", "consistent", ""], rows, note)
 
@@ -254,7 +254,7 @@ def _chart(result: Result) -> Chart:
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": "by guessing",
+                "name": "one answer throughout",
                 "x": [-0.5, len(arms) - 0.5],
                 "y": [result["chance"]] * 2,
                 "line": {"color": "@baseline", "dash": "dash", "width": 1},
