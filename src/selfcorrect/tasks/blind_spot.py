@@ -97,6 +97,7 @@ class BlindSpot:
         self.skipped = inner.skipped
         self.copies = inner.copies
         self.meanings = "key"
+        self.keeps_texts = inner.keeps_texts
         self.fingerprint = digest((NAME, seed), [inner.fingerprint])
 
     def examples(self) -> Sequence[Example]:
