@@ -137,9 +137,13 @@ def _next(result: Result) -> str:
 
 
 def _role(result: Result) -> str:
+    beyond = result["own_beyond"]
+    more = f"its own gains more than others by {_signed(beyond)} in log odds"
+    if beyond["value"] is None:
+        more = f"whether its own gains more than others can't be told ({beyond['why']})"
     return (
-        f"another answer in the place of its own is taken over in {estimate(result['taken'])}; its "
-        f"own gains more than others by {_signed(result['own_beyond'])} in log odds"
+        f"another answer in the place of its own is taken over in {estimate(result['taken'])}; "
+        f"{more}"
     )
 
 

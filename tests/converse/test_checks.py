@@ -10,6 +10,7 @@ from selfcorrect import models, strategies
 from selfcorrect.converse import Arm, converse
 from selfcorrect.measures.panel import panel
 from selfcorrect.records import frame
+from selfcorrect.studies.checking.checks import verdict
 
 
 def _rows(task: Any, name: str, rounds: int = 4, n: int = 8, **parameters: Any) -> list[Any]:
@@ -42,24 +43,31 @@ def test_a_verdict_is_true_or_false_as_often_as_is_asked(
     task: Any, form: str, truth: float, falsehood: float
 ) -> None:
     rows = _rows(task, "checking-oracle", rounds=9, form=form, truth=truth, falsehood=falsehood)
-    replaced = strategies.load("checking-oracle", {"form": form}).again[1].replaced
-    assert replaced is not None
+    steps = strategies.load("checking-oracle", {"form": form}).again
+    texts = [step.replaced for step in steps if step.replaced is not None]
     before = {(row["example"], row["round"]): row["outcome"] for row in rows}
     counts = {"true check": 0, "false check": 0, "own": 0}
     for row in rows:
         assert row["oracle"]
         if row["round"] == 1:
             continue
-        (check,) = [step for step in row["steps"] if step["kind"] == "critique"]
+        checks = [step for step in row["steps"] if step["kind"] == "critique"]
+        assert len(checks) == len(texts) == (2 if form in ("reasoning", "short") else 1)
         codes = {note["code"] for note in row["notes"]} & counts.keys()
         right = before[row["example"], row["round"] - 1] == 1
         counts[codes.pop() if codes else "own"] += 1
-        if check["speaker"] == "oracle":
+        # reasons and verdict are of one kind, and say the same
+        assert len({check["speaker"] for check in checks}) == 1
+        if checks[0]["speaker"] == "oracle":
             told = "true check" in {note["code"] for note in row["notes"]}
-            assert check["text"] == (replaced.right if right == told else replaced.wrong)
-            assert (check["finish"], check["generated"], check["shown"]) == ("given", 0, True)
+            for check, of in zip(checks, texts, strict=True):
+                assert check["text"] == (of.right if right == told else of.wrong)
+                assert (check["finish"], check["generated"], check["shown"]) == ("given", 0, True)
+            assert len(row["notes"]) == len({note["code"] for note in row["notes"]})
         else:
-            assert check["speaker"] == "planted:chain"
+            assert checks[0]["speaker"] == "planted:chain"
+        chosen = [check["text"] for check in checks if check["choices"]]
+        assert [verdict(said) is None for said in chosen] == [chosen == ["5"]]
     n = sum(counts.values())
     assert n == 8 * 8
     for name, p in (("true check", truth), ("false check", falsehood)):

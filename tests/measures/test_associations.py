@@ -25,6 +25,18 @@ def test_it_is_that_of_a_regression() -> None:
     assert e.low < e.value < e.high
 
 
+def test_weights_are_those_of_a_regression() -> None:
+    rng = np.random.default_rng(0)
+    x, y, z = rng.normal(size=(3, 14))
+    w = rng.uniform(0.5, 2, 14)
+    e, p = partial(x, y, z, weights=w)
+    fit = sm.WLS(y, sm.add_constant(np.column_stack([x, z])), weights=w).fit()
+    t = fit.tvalues[1]
+    assert e.value == pytest.approx(t / np.sqrt(t**2 + fit.df_resid))
+    assert p == pytest.approx(fit.pvalues[1], abs=0.03)
+    assert partial(x, y, z, weights=3 * w)[1] == p
+
+
 def test_where_it_is_undefined_it_says_why() -> None:
     z = np.arange(8.0)
     e, p = partial(2 * z + 1, np.random.default_rng(0).normal(size=8), z)
@@ -32,6 +44,8 @@ def test_where_it_is_undefined_it_says_why() -> None:
     assert "follows from what is given" in (e.why or "")
     e, p = partial(z[:5], z[:5] ** 2, z[:5] ** 3)
     assert "5 categories, and at least 6" in (e.why or "")
+    e, p = partial(z, z**2, z**3, weights=[90, 1, 1, 1, 1, 1, 1, 1])
+    assert "count as 1.2" in (e.why or "")
     x = np.array([1.0, np.nan, 3, 2, 5, 4, 7])
     assert partial(x, x**2, np.cos(x))[0].n == 6
 

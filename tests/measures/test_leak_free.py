@@ -149,12 +149,12 @@ def test_a_note_counts_them() -> None:
         return next(note for note in notes(whole, ()) if "told the answer" in note)
 
     assert told(leaked, named).startswith(
-        "Feedback that told the answer (leaks): 1 of 4 in round 2. In the 2 dialogues in which "
-        "none named an answer, right or wrong, up to round 2, accuracy is 1.000 ["
+        "Feedback that told the answer (leaks), at least: 1 of 4 in round 2. In the 2 dialogues in "
+        "which none named an answer, right or wrong, up to round 2, accuracy is 1.000 ["
     )
     assert ", .000 [" in told(leaked, named)
     assert told(np.where(leaked == 1, 0, leaked), np.where(named == 1, 0, named)) == (
-        "Feedback that told the answer (leaks): 0 of 4 in round 2."
+        "Feedback that told the answer (leaks), at least: 0 of 4 in round 2."
     )
     assert told(leaked, np.where(named == 0, 1, named)).endswith(
         "1 of 4 in round 2. By round 2 some of it has named an answer in every dialogue."

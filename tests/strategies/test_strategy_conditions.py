@@ -98,7 +98,9 @@ def test_what_is_read() -> None:
 @pytest.mark.parametrize("form", ["reasoning", "short", "verdict", "number"])
 def test_a_check_comes_in_four_forms(name: str, form: str) -> None:
     strategy = load(name, {"form": form})
-    assert [step.elicit for step in strategy.again] == [None, "critique", None, "answer"]
+    verdict = [None, "critique"]
+    words = verdict if form in ("reasoning", "short") else []
+    assert [step.elicit for step in strategy.again] == [*words, *verdict, None, "answer"]
     assert strategy.oracle == (name == "checking-oracle")
     assert bool(strategy.again[1].replaced) == strategy.oracle
 

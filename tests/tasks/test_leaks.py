@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from selfcorrect import tasks
 from selfcorrect.tasks.base import Answer, Example
-from selfcorrect.tasks.leaks import copies, leaks, named, names_answer, names_option, told
+from selfcorrect.tasks.leaks import copies, leaks, names_answer, told
+from selfcorrect.tasks.naming import named, names_option
 
 CHOICES = ("The cook with two hands", "Can't be determined", "The cook")
 LABELS = ("a", "b", "c")
@@ -38,7 +39,66 @@ SAID = [
     ("ＴＨＥ　ＣＯＯＫ", "c"),
     ("ⓑ)", "b"),
     ("", ""),
+    # in plain English
+    ("Try b instead.", "b"),
+    ("Try a instead.", "a"),
+    ("Go with B", "b"),
+    ("You should have gone with C, as the text says.", "c"),
+    ("I would switch to b here", "b"),
+    ("Change your answer to b.", "b"),
+    ("I'd stick with “b” because nothing settles it.", "b"),
+    ("B is the right answer.", "b"),
+    ("Clearly a is better", "a"),
+    ("It's b.", "b"),
+    ("Why not b instead?", "b"),
+    ("The answer is b because nothing is said", "b"),
+    ("Choose a because it is said", "a"),
+    ("Answer: c", "c"),
+    ("The second option is right.", "b"),
+    ("Look at the last option again", "c"),
+    ("the middle option", "b"),
+    ("The first one is correct, I think.", "a"),
+    ("Option 2 says so", "b"),
+    ("Take option two.", "b"),
+    # without its article, or with another
+    ("It must be cook.", "c"),
+    ("The answer is a cook", "c"),
+    ("Choose cook with two hands", "a"),
+    # enumerations in one line
+    ("a) read it again b) check your evidence", ""),
+    ("First: (a) read it, (b) check it, and (c) keep it short.", ""),
+    ("a) read it b) check it; then go with b", "b"),
+    ("Both (a) and (b) are wrong", "ab"),
+    ("Either (a) is meant or (b) is", "ab"),
+    # none of them
+    ("Plan b) is good", ""),
+    ("See step (b) and point c) of your reply", ""),
+    ("Vitamin C is a guess; plan B is better", ""),
+    ("Try a different way, go with a careful reading, and pick a reason.", ""),
+    ("An option a reader would choose is the one that is said.", ""),
+    ("Is that an option one can rule out?", ""),
+    ("Your first answer was a guess; check your last answer.", ""),
+    ("Your second choice of words is better.", ""),
+    ("The second sentence is right; read the first one.", ""),
+    ("Be a cook for a day? No: go with what the text says.", ""),
+    ("It is B-rated, e.g. by a c/o address, and it's c.f. or A.B.", ""),
+    ("What is said of the last one is not enough", ""),
+    ("You may say a lot, take a while, and be a bit careful.", ""),
 ]
+
+#: What names the right option, (b), and isn't found: what is found is a lower bound.
+UNFOUND = [
+    "It's neither of the two cooks.",
+    "Two of the three go too far; the other one doesn't.",
+    "Nobody could determine that.",
+    "(В)",  # in Cyrillic
+    "beta",
+]
+
+
+@pytest.mark.parametrize("said", UNFOUND)
+def test_some_ways_of_naming_an_option_are_not_known(said: str) -> None:
+    assert named(said, CHOICES, LABELS) == []
 
 
 @pytest.mark.parametrize(("said", "options"), SAID)
@@ -120,6 +180,9 @@ def test_a_number_is_told_unless_the_question_has_it() -> None:
         assert names_answer(task, example, said, Answer("7")) is (found or f"{key}7" in said), said
     steps = "1. Read it again.\n2. Add the parts."
     assert names_answer(task, example, steps, Answer("7")) is False
+    for line in ("1) read it 2) add the parts", "Do this: 1. Read it. 2. Add the parts."):
+        assert names_answer(task, example, line, Answer("7")) is False
+        assert names_answer(task, example, f"{line} It is {key}7.", Answer("7")) is True
     assert names_answer(task, example, f"{steps}\n3. Write {key}7.", Answer("7")) is True
 
 

@@ -47,7 +47,7 @@ def elicit(
         for dialogue, takes in zip(batch.dialogues, taking, strict=True)
     ]
     if step.replaced is not None:
-        for i in _replace(batch, step, step.replaced, requests, number, at, setting):
+        for i in _replace(batch, step, step.replaced, requests, number, setting):
             requests[i] = None
     plainly = not step.choices and step.samples == 1
     speaker = setting.speaker(step.source)
@@ -110,7 +110,6 @@ def _replace(
     replaced: Replaced,
     requests: Sequence[Request | None],
     number: int,
-    at: int,
     setting: Setting,
 ) -> list[int]:
     """Put verdicts that the data dictate in the place of replies; returns in which dialogues.
@@ -123,7 +122,8 @@ def _replace(
         right = batch.right[i] if batch.right else None
         if request is None or right is None:
             continue
-        seed = seed_of(setting.seed, dialogue.example.id, number, at, _DRAWS)
+        # of the round, not of the step: reasons and verdict say the same
+        seed = seed_of(setting.seed, dialogue.example.id, number, 0, _DRAWS)
         drawn = seed / 2**56  # uniform: a seed has 7 bytes
         if drawn >= replaced.truth + replaced.falsehood:
             continue
@@ -137,7 +137,9 @@ def _replace(
              "finish": "given", "choices": list(step.choices)}
         )  # fmt: skip
         dialogue.replies[kind] = said if step.choices else text
-        dialogue.notes.append(TOLD_FALSEHOOD if lies else TOLD_TRUTH)
+        note = TOLD_FALSEHOOD if lies else TOLD_TRUTH
+        if note not in dialogue.notes:
+            dialogue.notes.append(note)
         found.append(i)
     batch.conversations[step.source].say(messages)
     return found

@@ -86,7 +86,7 @@ def _leaks(summary: Mapping[str, Any]) -> list[str]:
     last, name = rounds[-1], definer(summary)(summary["outcome"]["name"]).label
     places = places_of(summary["outcome"]["margin"])
     free, gain = (last.get(each) for each in LEAK_FREE)
-    said = f"Feedback that told the answer (leaks): {several(told)}."
+    said = f"Feedback that told the answer (leaks), at least: {several(told)}."
     named = [row["measures"].get("names_answer") or {} for row in rounds]
     if any(e.get("value") for e in named) and free and gain:
         if free["n"]:

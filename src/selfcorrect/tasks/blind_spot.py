@@ -96,6 +96,7 @@ class BlindSpot:
         self.max_tokens = inner.max_tokens
         self.skipped = inner.skipped
         self.copies = inner.copies
+        self.keeps_texts = inner.keeps_texts
         self.meanings = "key"
         self.keeps_texts = inner.keeps_texts
         self.fingerprint = digest((NAME, seed), [inner.fingerprint])

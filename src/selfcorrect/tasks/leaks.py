@@ -7,25 +7,24 @@ and nothing of what is found here, reaches a dialogue.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from selfcorrect.tasks.base import Answer, Example, Task
 from selfcorrect.tasks.free.numbers import numbers, plain
-from selfcorrect.tasks.plain import bare, folded
+from selfcorrect.tasks.naming import named, names_option, shown, whole
 
 #: So many words in a row that are another text's make feedback a copy of it; of a shorter text all
 #: of them, but never fewer than ``FEWEST``.
 COPIED, FEWEST = 8, 3
 
-_QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "*": None, "_": None, "`": None})
-#: What follows a letter that stands by itself: the end, or punctuation.
-_END = r"(?=\s*(?:$|[\n.,;:!?)\]\"']))"
-#: A line of an enumeration, up to what it says.
-_LINE = re.compile(r"^[ \t]*[(\[]?([a-z])[)\].:][ \t]+", re.MULTILINE)
-_COUNTED = re.compile(r"^[ \t]*[(\[]?(\d+)[)\].:][ \t]+", re.MULTILINE)
+#: A line of an enumeration, up to what it says; and a part of one within a line.
+_COUNTED = (
+    re.compile(r"^[ \t]*[(\[]?(\d+)[)\].:][ \t]+", re.MULTILINE),
+    re.compile(r"(?:^|(?<=\s))[(\[]?(\d{1,2})\)[ \t]+(?=[^\W\d])", re.MULTILINE),
+    re.compile(r"(?:^|(?<=[.:;!?] ))(\d{1,2})\.[ \t]+(?=[^\W\d])", re.MULTILINE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,13 @@ def leaks(
     """Whether feedback names the right option or, of free text, writes the answer itself.
 
     Of a lettered question: it has the right option's text in it (also where it warns of it, or
-    quotes it from the question or the response), or its letter as an answer: in brackets, after
-    ``option``, after ``answer``, ``choice`` and the like where nothing but punctuation follows.
+    quotes it from the question or the response), or its letter or place as an answer:
+    :func:`selfcorrect.tasks.naming.names_option`.
     Of a number or another key: it has the right one in it, unless the question has, too. Of other
     text: it shares ``COPIED`` words in a row with the answer that followed or with the reference,
     which are neither in the question nor in the answer before.
+
+    What is found is a lower bound: a text may tell the answer in words that no rule knows.
 
     Args:
         task: which knows references.
@@ -100,11 +101,6 @@ def leaks(
     known = f"{question}\n{answer.before or ''}"
     texts = [answer.text, *([reference] if reference is not None else [])]
     return any(copies(feedback, text, known) for text in texts)
-
-
-def named(feedback: str, choices: Sequence[str], labels: Sequence[str] = ()) -> list[int]:
-    """Indices of the options that a text names, right or wrong."""
-    return [k for k in range(len(choices)) if names_option(feedback, k, choices, labels)]
 
 
 def names_answer(task: Task, example: Example, feedback: str, answer: Answer) -> bool | None:
@@ -137,26 +133,6 @@ def names_answer(task: Task, example: Example, feedback: str, answer: Answer) ->
     return repeated or bool(_values(feedback) - _values(question))
 
 
-def names_option(
-    feedback: str, right: int, choices: Sequence[str], labels: Sequence[str] = ()
-) -> bool:
-    """Whether a text names an option, by its letter as an answer or by its own text.
-
-    An option that is part of a longer one's text is named only where it stands by itself; lines
-    that enumerate (a), (b), … name none by their letters.
-    """
-    text = _shown(feedback)
-    wanted = _shown(bare(choices[right]))
-    longer = [_shown(bare(choice)) for k, choice in enumerate(choices) if k != right]
-    apart = text
-    for other in sorted((o for o in longer if wanted and wanted in o), key=len, reverse=True):
-        apart = re.sub(_whole(other), " ", apart)
-    if wanted and re.search(_whole(wanted), apart):
-        return True
-    label = _shown(labels[right]) if labels else ""
-    return bool(label) and _names_letter(text, label)
-
-
 def copies(feedback: str, text: str, known: str) -> bool:
     """Whether a text's words stand in feedback, as many in a row as make it a copy, and are not
     known anyway."""
@@ -167,29 +143,12 @@ def copies(feedback: str, text: str, known: str) -> bool:
     return bool((_runs(words, n) & _runs(_words(feedback), n)) - _runs(_words(known), n))
 
 
-def _names_letter(text: str, label: str) -> bool:
-    letter = re.escape(label)
-    marks = [found[1] for found in _LINE.finditer(text)]
-    if "a" in marks and "b" in marks:  # it enumerates what is to be done
-        text = _LINE.sub("", text)
-    return any(
-        re.search(pattern, text)
-        for pattern in (
-            rf"[(\[]\s*{letter}\s*[)\]]",
-            rf"(?<!\w){letter}\)",
-            rf"\b(?:options?|alternative)\s+[\"']?{letter}(?!\w)",
-            rf"\b(?:answer|choice|letter|is|be|choose|chosen|pick|select|:)\s*[\"']?{letter}(?!\w){_END}",
-            rf"^\W*{letter}(?!\w)\s*(?:$|[.:\n])",
-        )
-    )
-
-
 def _holds(feedback: str, key: str, question: str) -> bool:
     """Whether a key stands in feedback and not in the question."""
     value = _number(key)
     if value is None:
-        whole = _whole(_shown(key))
-        return bool(re.search(whole, _shown(feedback)) and not re.search(whole, _shown(question)))
+        wanted = whole(shown(key))
+        return bool(re.search(wanted, shown(feedback)) and not re.search(wanted, shown(question)))
     return value in _values(feedback) - _values(question)
 
 
@@ -201,27 +160,16 @@ def _number(key: str) -> Fraction | None:
 
 
 def _values(text: str) -> set[Fraction]:
-    """The numbers of a text, without those that only count its lines."""
-    marks = [found[1] for found in _COUNTED.finditer(text)]
-    if "1" in marks and "2" in marks:
-        text = _COUNTED.sub("", text)
+    """The numbers of a text, without those that only count its lines or parts."""
+    for counted in _COUNTED:
+        marks = [found[1] for found in counted.finditer(text)]
+        if "1" in marks and "2" in marks:
+            text = counted.sub("", text)
     return {n.value for n in numbers(plain(text)) if n.value is not None}
 
 
-def _shown(text: str) -> str:
-    """A text without differences that don't matter here; line breaks stay."""
-    text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
-    return "\n".join(folded(line) for line in text.splitlines())
-
-
-def _whole(text: str) -> str:
-    """A pattern for a text that stands by itself, however its blanks are written."""
-    words = r"\s+".join(re.escape(word) for word in text.split())
-    return rf"(?<!\w){words}(?!\w)"
-
-
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", _shown(text))
+    return re.findall(r"\w+", shown(text))
 
 
 def _runs(words: Sequence[str], n: int) -> set[tuple[str, ...]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from scipy.special import softmax
 
 import selfcorrect as sc
 from selfcorrect import records
@@ -15,6 +16,8 @@ from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies import load
 from selfcorrect.studies.anchoring.analysis import Swapped, figures
+from selfcorrect.studies.anchoring.sheet import _shown as shown
+from selfcorrect.studies.anchoring.sheet import findings
 from selfcorrect.studies.execute import execute
 
 N, K = 300, 3
@@ -45,7 +48,8 @@ def told(of: Swapped) -> dict[str, Any]:
 def test_what_is_copied_is_told_from_what_is_the_models_own() -> None:
     found = told(planted(copy=1.0, own=0.0, knows=0.0))
     assert found["stands"]["low"] > 0.1
-    assert found["rises"]["log_odds"]["other"]["value"] == pytest.approx(1.0, abs=0.1)
+    assert found["copied"]["own"]["value"] == pytest.approx(1.0, abs=0.05)
+    assert found["copied"]["other"]["value"] == pytest.approx(1.0, abs=0.05)
     e = found["own_beyond"]
     assert e["low"] < 0 < e["high"]
     assert found["knows"]["p_holm"] > 0.05
@@ -58,6 +62,94 @@ def test_a_model_that_knows_better_takes_over_right_answers() -> None:
     found = told(planted(copy=0.5, own=0.0, knows=1.5))
     assert found["knows"]["low"] > 0.1
     assert found["right"]["value"] > found["wrong"]["value"]
+    assert found["right"]["n"] == found["wrong"]["n"] == found["knows"]["n"]
+
+
+def rivals(law: str, seed: int, n: int = 120) -> Swapped:
+    """Whatever stands there is looked at alike, whosever it is, or not at all.
+
+    Args:
+        law: ``sharper`` and ``flatter``: only the second asking is; ``copies``: it is sharper, and
+            any option gains alike by standing there; ``noise``: so it is, and both readings are
+            noisy, so that the likeliest was so by chance; ``unsure``: who is unsure takes over
+            whatever stands there, and is wrong more often.
+        seed: of the draws.
+        n: dialogues, in clusters of 4.
+    """
+    rng = np.random.default_rng(seed)
+    clusters, options = np.repeat(np.arange(n // 4), 4), np.arange(K)
+    if law == "unsure":
+        sure, mine = rng.uniform(0.4, 0.98, n), rng.integers(0, K, n)
+        other = (mine + rng.integers(1, K, n)) % K
+        target = np.where(rng.random(n) < sure, mine, other)
+        rest = np.repeat((1 - sure)[:, None] / (K - 1), K, axis=1)
+        before = np.where(options == mine[:, None], sure[:, None], rest)
+        taken = np.where(rng.random((n, K)) < 1.6 * (1 - sure)[:, None], options, mine[:, None])
+        after = np.repeat(before[:, None], K, axis=1)
+        return Swapped(before, after, taken * 1.0, mine * 1.0, target * 1.0, clusters)
+    z = rng.normal(0, 1.2, (n, K))
+    target = rng.integers(0, K, n)
+    z[np.arange(n), target] += 0.5
+    noise = 0.6 * (law == "noise")
+    times = {"sharper": 1.6, "flatter": 0.6, "copies": 1.6, "noise": 1.0}[law]
+    copy = np.eye(K) * (law in ("copies", "noise"))
+    before = softmax(z + noise * rng.normal(size=(n, K)), axis=-1)
+    seen = z if law == "noise" else np.log(before)
+    after = softmax(times * seen[:, None] + copy + noise * rng.normal(size=(n, K, K)), axis=-1)
+    mine, taken = before.argmax(axis=1), after.argmax(axis=2)
+    return Swapped(before, after, taken * 1.0, mine * 1.0, target * 1.0, clusters)
+
+
+@pytest.mark.parametrize("law", ["sharper", "flatter", "copies", "noise", "unsure"])
+def test_nothing_is_claimed_of_the_own_answer_or_of_knowing_better(law: str) -> None:
+    """Measured from round 1, the first three claimed the own answer in all of 100 runs; and right
+    answers against wrong ones of other dialogues, the last one knowing in 35 %."""
+    for name in ("own_beyond", "knows"):
+        if name == "knows" and law != "unsure":
+            continue  # a likelier option, as the right one is here, may be taken over more often
+        claimed = [shown(told(rivals(law, seed))[name]) for seed in range(12)]
+        assert sum(claim != 0 for claim in claimed) <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("law", ["noise", "unsure"])
+def test_five_per_cent_are_allowed(law: str) -> None:
+    name = "knows" if law == "unsure" else "own_beyond"
+    claimed = [shown(told(rivals(law, seed, 240))[name]) for seed in range(200)]
+    assert sum(claim != 0 for claim in claimed) <= 0.05 * 200 + 2 * np.sqrt(0.05 * 0.95 * 200)
+
+
+def test_a_letter_that_is_copied_more_is_not_the_own_answer() -> None:
+    """Its own answer is mostly (c), and (c) is copied less, whosever it is."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(N, K)) + np.array([0, 0, 1.0])
+    after = softmax(z[:, None] + np.diag([1.0, 1.0, 0.4]) + 0.1 * rng.normal(size=(N, K, K)), -1)
+    before = softmax(z, axis=-1)
+    own, taken = before.argmax(axis=1) * 1.0, after.argmax(axis=2) * 1.0
+    data = Swapped(before, after, taken, own, np.zeros(N), np.arange(N) // 5)
+    found = told(data)
+    assert (own == 2).mean() > 0.5
+    assert found["copied"]["own"]["high"] < found["copied"]["other"]["low"]
+    assert shown(found["own_beyond"]) == 0
+    data.own[:] = 2
+    found = told(data)
+    assert found["own_beyond"]["value"] is None
+    assert "its own answer was (a) in 0 clusters, and it takes each" in found["own_beyond"]["why"]
+
+
+def test_two_options_tell_neither() -> None:
+    data = planted(copy=0.7, own=0.5, knows=0.5)
+    for array in (data.before, data.taken):
+        array[:, 2] = np.nan
+    data.after[:, 2] = data.after[:, :, 2] = np.nan
+    data.own[data.own == 2] = 0
+    found = told(data)
+    for name in ("own_beyond", "knows"):
+        assert found[name]["value"] is None
+        assert "questions of three options or more" in found[name]["why"]
+    said = list(findings(found))
+    assert "Whether its own answer gains more by standing there than others do can't" in said[2]
+    assert "Whether it rather takes over right answers can't be told" in said[3]
 
 
 def test_nothing_is_claimed_where_nothing_is_copied() -> None:
@@ -65,7 +157,7 @@ def test_nothing_is_claimed_where_nothing_is_copied() -> None:
         each["p_holm"] < 0.05
         for seed in range(8)
         for name, each in told(planted(0.0, 0.0, 0.0, seed)).items()
-        if name in ("stands", "own_beyond", "knows")
+        if name in ("stands", "own_beyond", "knows") and each["p_holm"] is not None
     ]
     assert sum(claimed) <= 1
 
@@ -73,17 +165,31 @@ def test_nothing_is_claimed_where_nothing_is_copied() -> None:
 def test_numbers_are_those_of_a_slow_count() -> None:
     data = planted(copy=0.7, own=0.2, knows=0.1)
     found = told(data)
-    rises, taken, stands = [], [], []
+    rises, taken, stands, knows = [], [], [], []
+    beyond: dict[int, list[float]] = {k: [] for k in range(K)}
     for d in range(N):
-        own = int(data.own[d])
+        own, target = int(data.own[d]), int(data.target[d])
         others = [k for k in range(K) if k != own]
+        log = np.log(data.after[d])
+        for j, m in (others, others[::-1]):
+            mine = log[own, own] - log[own, m] - log[j, own] + log[j, m]
+            beyond[own].append(mine - (log[j, j] - log[j, m] - log[own, j] + log[own, m]))
+        if own != target:
+            (other,) = (k for k in others if k != target)
+            more = {k: (data.taken[d, k] == k) * 1.0 - (data.taken[d, own] == k) for k in others}
+            knows.append(more[target] - more[other])
         rises.append(data.after[d, own, own] - data.before[d, own])
         taken.append(np.mean([data.taken[d, k] == k for k in others]))
         stands.append(
             np.mean([data.after[d, o, o] - data.after[d, k, o]
                      for o in range(K) for k in range(K) if k != o])
         )  # fmt: skip
-    assert found["rises"]["probability"]["own"]["value"] == pytest.approx(np.mean(rises))
+    assert found["rises"]["own"]["value"] == pytest.approx(np.mean(rises))
+    assert found["own_beyond"]["value"] == pytest.approx(
+        np.mean([np.mean(of_letter) for of_letter in beyond.values()])
+    )
+    assert found["knows"]["value"] == pytest.approx(np.mean(knows))
+    assert found["knows"]["n"] == len(knows)
     assert found["taken"]["value"] == pytest.approx(np.mean(taken))
     assert found["stands"]["value"] == pytest.approx(np.mean(stands))
 

@@ -24,9 +24,11 @@ K, N = 11, 100
 
 def planted(
     seed: int, gain_of_true: float, always: float | None = None
-) -> tuple[Any, Checks, NDArray[Any]]:
-    """Eleven categories that differ in how many first answers are right and in how often checks are
-    true. A wrong answer is mended with .2, and ``gain_of_true`` more for each true check.
+) -> tuple[Any, Any, Checks, NDArray[Any]]:
+    """Panels with checks and of the question repeated, the checks, and the categories.
+
+    Eleven categories differ in how many first answers are right and in how often checks are true.
+    A wrong answer is mended with .2, and ``gain_of_true`` more after a true check.
 
     Args:
         seed: of the draws.
@@ -39,43 +41,110 @@ def planted(
     right = rng.random(K * N) < level
     says = rng.random(K * N) < (np.where(right, skill, 1 - skill) if always is None else always)
     true = says == right
-    mended = rng.random(K * N) < 0.2 + gain_of_true * true
-    kept = rng.random(K * N) < 0.9
-    after = np.where(right, kept, mended)
-    panel = made(np.column_stack([right, after]))
+    panel, repeat = (
+        made(np.column_stack([right, np.where(right, rng.random(K * N) < 0.9, mended)]))
+        for mended in (rng.random(K * N) < 0.2 + gain_of_true * true, rng.random(K * N) < 0.2)
+    )
     one = np.ones((K * N, 1), dtype=bool)
     names = np.array([f"category {k}" for k in category], dtype=object)
     checks = Checks(panel.examples, names, says[:, None] * 1.0, true[:, None] * 1.0, one)
-    return panel, checks, category
+    return panel, repeat, checks, category
+
+
+def easier(seed: int, sizes: NDArray[Any]) -> tuple[Any, Any, Checks]:
+    """Checks do nothing, and easier categories have better ones: an answer is kept with .6, or
+    drawn again, whatever was said."""
+    rng = np.random.default_rng(seed)
+    category = np.repeat(np.arange(len(sizes)), sizes)
+    level = np.clip(0.5 + rng.normal(0, 0.15, len(sizes)), 0.05, 0.95)[category]
+    n = len(category)
+    first = rng.random(n) < level
+    true = rng.random(n) < np.clip(0.65 + 0.9 * (level - 0.5), 0.05, 0.95)
+    panel, repeat = (
+        made(np.column_stack([first, np.where(keep < 0.6, first, again < level)]))
+        for keep, again in rng.random((2, 2, n))
+    )
+    names = np.array([f"category {k:02d}" for k in category], dtype=object)
+    one = np.ones((n, 1), dtype=bool)
+    return panel, repeat, Checks(panel.examples, names, one * 1.0, true[:, None] * 1.0, one)
+
+
+#: Checks in words that a reader understands, and a rule about words reads as their opposite.
+HARD = """\
+The answer is wrong. The correct answer is (c).
+The answer (a) is incorrect; the right answer is (b).
+My answer assumed something about age. The correct answer should have been (b). So it is wrong.
+It is incorrect, the correct choice would be (c).
+My last answer was wrong. I should have picked the right one, (c).
+I find nothing wrong with the answer.
+There is nothing wrong.
+The answer isn't wrong.
+The answer can't be right.
+I don't think the answer is right.
+I don't believe that the answer is correct.
+The answer is neither wrong nor biased: it holds.
+No step is wrong.
+The answer is far from right.
+The answer is right. It would be wrong to assume that the older man is forgetful.
+The answer is correct, as it would be wrong to guess from the context.
+The answer is right: any other option would be incorrect.
+No, that was not biased, so it was right.
+Right would have been (b).
+Wrong, as (b) is right.
+Right, but for the wrong reasons.
+It is wrong to say that the answer is wrong.
+I was right to doubt it.
+I doubt that this is right.
+Hardly right.
+It would only be right if the text named him.
+Whether it is right depends on what is meant, and here it isn't.
+The right answer is the one that I gave.
+The right answer is another one.
+The wrong options are (a) and (b), and I chose (c).
+Nothing here is incorrect.
+Nobody could call this wrong.
+Without anything wrong in it, it stands.
+It fails to be right.
+The answer looks right, yet it assumes too much.
+The answer looks wrong, yet it holds.
+At first I thought it was right.
+Not only is it right, it is the only one that is.
+Not everything in it is wrong.
+Both right and wrong, in a way.
+Right or wrong? I can't tell.
+Yes, that was wrong.
+No, it was right.
+Yes.
+No.
+Unright.
+The user is right.
+All right, I will check it.
+On the right hand side it says so.
+My verdict: right.""".splitlines()
 
 
 @pytest.mark.parametrize(
-    ("form", "text", "right"),
+    ("said", "right"),
     [
-        ("reasoning", "It names a person. So the answer is wrong.", False),
-        ("reasoning", "At first it looks wrong, but the answer is right.", True),
-        ("reasoning", "Is the answer right or wrong? It is not correct.", False),
-        ("reasoning", "It isn't right.", False),
-        ("reasoning", "Nothing here is incorrect.", False),
-        ("reasoning", "I see no bias.", None),
-        ("short", "Yes, that was right.", True),
-        ("short", "No.", False),
-        ("short", "That was wrong", False),
-        ("verdict", "right", True),
-        ("verdict", "wrong", False),
-        ("number", "9", True),
-        ("number", "1", False),
-        ("number", "5", None),
-        ("number", "many", None),
+        ("right", True),
+        ("wrong", False),
+        *((str(n), False) for n in range(1, 5)),
+        ("5", None),
+        *((str(n), True) for n in range(6, 10)),
+        ("10", None),
+        ("Right", None),
+        ("", None),
+        *((sentence, None) for sentence in HARD),
     ],
 )
-def test_a_check_is_read_by_its_last_word(form: str, text: str, right: bool | None) -> None:
-    assert verdict(text, form) is right
+def test_a_verdict_is_chosen_and_never_read_out_of_sentences(said: str, right: bool | None) -> None:
+    assert len(HARD) >= 48
+    assert verdict(said) is right
 
 
 def test_gains_that_go_with_true_checks_are_found() -> None:
-    panel, checks, category = planted(0, gain_of_true=0.6)
-    found = by_category(panel, checks, 0)
+    panel, repeat, checks, category = planted(0, gain_of_true=0.6)
+    found = by_category(panel, repeat, checks, 0)
     e = found["association"]
     assert e["n"] == K
     assert e["p"] < 0.05
@@ -85,23 +154,27 @@ def test_gains_that_go_with_true_checks_are_found() -> None:
     assert of["first"]["value"] == panel.columns["outcome"][here, 0].mean()
     assert of["true"]["value"] == checks.true[here, 0].mean()
     assert of["gain"]["value"] == pytest.approx(of["last"]["value"] - of["first"]["value"])
+    again = repeat.columns["outcome"][here]
+    gain = (again[:, 1] - again[:, 0]).mean()
+    assert of["beyond"]["value"] == pytest.approx(of["gain"]["value"] - gain)
 
 
 def test_a_critic_who_always_says_right_knows_nothing() -> None:
-    panel, checks, _ = planted(0, gain_of_true=0.0, always=1.0)
-    e = by_category(panel, checks, 0)["association"]
+    panel, repeat, checks, _ = planted(0, gain_of_true=0.0, always=1.0)
+    e = by_category(panel, repeat, checks, 0)["association"]
     assert e["value"] is None
     assert "follows from what is given" in e["why"]
 
 
 def test_small_categories_and_unread_answers_are_counted() -> None:
-    panel, checks, category = planted(0, gain_of_true=0.6)
+    panel, repeat, checks, category = planted(0, gain_of_true=0.6)
     checks.true[(category == 0) & (np.arange(K * N) >= 4)] = np.nan
     panel.columns["parse_rate"][category == 1, 1] = 0
-    found = by_category(panel, checks, 0)
+    repeat.columns["parse_rate"][category == 2, 1] = 0
+    found = by_category(panel, repeat, checks, 0)
     assert found["small"] == 1
     assert found["association"]["n"] == K - 1
-    assert found["of_read"]["n"] == K - 2
+    assert found["of_read"]["n"] == K - 3
 
 
 def test_the_slope_is_that_of_a_line_through_the_arms() -> None:
@@ -119,8 +192,22 @@ def test_the_slope_is_that_of_a_line_through_the_arms() -> None:
 @pytest.mark.parametrize("always", [None, 0.7])
 def test_without_an_effect_of_checks_no_association_is_claimed(always: float | None) -> None:
     runs = 300
-    ps = [by_category(*planted(s, 0.0, always)[:2], 0)["association"]["p"] for s in range(runs)]
+    ps = [by_category(*planted(s, 0.0, always)[:3], 0)["association"]["p"] for s in range(runs)]
     assert sum(p < 0.05 for p in ps) <= 0.05 * runs + 2 * np.sqrt(0.05 * 0.95 * runs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sizes", [[100] * 11, [40] * 20, [25] * 6 + [300] * 8], ids=str)
+def test_better_checks_of_easier_categories_are_no_gain(sizes: list[int]) -> None:
+    runs = 300
+    ps = [by_category(*easier(s, np.array(sizes)), 0)["association"]["p"] for s in range(runs)]
+    assert sum(p < 0.05 for p in ps) <= 0.05 * runs + 2 * np.sqrt(0.05 * 0.95 * runs)
+
+
+def test_a_few_large_categories_tell_no_association() -> None:
+    e = by_category(*easier(0, np.array([5] * 6 + [300] * 5)), 0)["association"]
+    assert e["value"] is None
+    assert "11 categories, of such sizes that they count as 5.2" in e["why"]
 
 
 def test_from_a_spec_to_a_page(tmp_path: Path) -> None:
@@ -131,8 +218,9 @@ def test_from_a_spec_to_a_page(tmp_path: Path) -> None:
     assert done.page.read_text("utf-8").startswith("<!doctype html>")
     found = done.result
     assert found["checks"]["verdict"]["read"]["value"] == 1
-    # its free text is an answer, and no verdict
-    assert found["checks"]["reasoning"]["read"]["value"] == 0
+    # after reasons and a short check the verdict is chosen, too
+    assert found["checks"]["reasoning"]["read"]["value"] == 1
+    assert found["checks"]["short"]["read"]["value"] == 1
     assert list(found["false"]) == ["0", "0.25", "0.5", "0.75", "1"]
     assert set(found["forms"]) == {"reasoning", "short", "number"}
     # a planted model's answers don't depend on checks

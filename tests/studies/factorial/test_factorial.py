@@ -12,7 +12,7 @@ from factorials import NAMES, drawn, shares, told
 from selfcorrect.outcome import ACCURACY
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies.execute import execute
-from selfcorrect.studies.factorial.analysis import EFFECTS, effects, weights
+from selfcorrect.studies.factorial.analysis import EFFECTS, effects, leak_free, weights
 
 
 def test_effects_are_those_of_a_slow_count() -> None:
@@ -134,8 +134,39 @@ def test_from_a_spec_to_a_page(tmp_path: Path) -> None:
     assert "interaction" in said
     assert "tokens" in said
     assert "on both scales" not in said
+    page = done.page.read_text("utf-8")
+    assert "if some questions are always answered right and others never" in page
     costs = {arm: of["cost"]["tokens"]["value"] for arm, of in done.result["arms"].items()}
     assert min(costs, key=costs.__getitem__) == "neutral"
+
+
+def test_without_leaks_there_is_an_estimate_and_no_verdict() -> None:
+    """Feedback does nothing, and names the right option in 40 % of the rounds whose response is
+    right: on the examples that are left it seems to harm."""
+    rng, n = np.random.default_rng(0), 1000
+    theta = np.clip(rng.normal(0.5, 0.25, n), 0.02, 0.98)[:, None]
+    with_feedback = np.array(["feedback" in name for name in NAMES])
+    now, clean = (rng.random((n, 8)) < theta), np.ones(n, dtype=bool)
+    for _ in range(2):
+        clean &= ~((now & (rng.random((n, 8)) < 0.4))[:, with_feedback].any(axis=1))
+        now = np.where(rng.random((n, 8)) < 0.7, now, rng.random((n, 8)) < theta)
+    y = now.astype(float)
+    columns = {"outcome": y, "parse_rate": np.ones_like(y), "gradable": np.ones_like(y)}
+    clusters = np.arange(n) // 5
+    assert effects(columns, NAMES, ACCURACY, clusters, 0.03)["F"]["state"] != "shown"
+    left = leak_free(columns, NAMES, ACCURACY, clusters, clean)
+    assert left is not None
+    assert left["n"] == clean.sum()
+    assert left["effects"]["F"]["difference"]["high"] < 0
+    y = y[clean]
+    of = y[:, with_feedback].mean() - y[:, ~with_feedback].mean()
+    assert left["effects"]["F"]["difference"]["value"] == pytest.approx(of)
+    for each in left["effects"].values():
+        assert set(each) == {"difference", "log_odds"}
+        for e in each.values():
+            assert not {"p", "p_holm", "state"} & set(e)
+    for every in (np.ones(n, dtype=bool), np.zeros(n, dtype=bool)):
+        assert leak_free(columns, NAMES, ACCURACY, clusters, every) is None
 
 
 def test_a_single_round_has_no_feedback() -> None:

@@ -20,14 +20,19 @@ _ASKED = (
     "may give weight to whatever stands in its transcript. So the question is asked again after "
     "the model's own answer and after each other option in its place. All else is the same, word "
     "for word.",
-    "What an option gains by standing there is counted in log odds, too: an answer that is likely "
-    "already has less room to rise in probability.",
+    "What its own answer gains by standing there, and what others gain, are compared in log odds "
+    "against a third option, within round 2: an answer that is likely already has less room to "
+    "rise in probability, and since round 1 all answers may have grown sharper, or flatter, "
+    "whatever stands there. Each letter as an own answer counts once: one letter may be copied "
+    "more than another, whosever it is.",
 )
 _NOT = (
     "The answers that are put there are bare letters, as the model's own are. Reasons for them "
     "might be taken over more, or less.",
-    "That a model keeps its own answer more than others' may come from knowing it right, or from "
-    "its having found it likely before; only right and wrong answers tell the two apart.",
+    "That a model gives more weight to its own answer than to others may come from knowing it "
+    "right, or from its having found it likely. Whether it knows better is asked on the same wrong "
+    "answers, where the right and another wrong option can both be put; a right one may be taken "
+    "over more often as it was likelier before.",
 )
 
 
@@ -68,56 +73,68 @@ def findings(result: Result) -> Iterator[str]:
             f"{estimate(taken)}, and the own one given all the same in "
             f"{estimate(result['returned'])}; {sized(taken)}."
         )
-    own, other = (result["rises"]["log_odds"][name] for name in ("own", "other"))
-    both = f"{estimate(own, signed=True)} against {estimate(other, signed=True)}"
-    words = {
-        1: f"Its own answer gains more by standing there than others do, in log odds {both}",
-        -1: f"Its own answer gains less by standing there than others do, in log odds {both}",
-        0: f"Its own answer isn't shown to gain more than others do, in log odds {both}: so "
-        "nothing shows its rise to be more than copying",
-    }
-    yield f"{words[_shown(beyond)]}; difference {_seen(beyond)}."
+    if beyond["value"] is None:
+        yield (
+            "Whether its own answer gains more by standing there than others do can't be told "
+            f"({beyond['why']})."
+        )
+    else:
+        own, other = (result["copied"][name] for name in ("own", "other"))
+        both = f"{estimate(own, signed=True)} against {estimate(other, signed=True)}"
+        words = {
+            1: f"Its own answer gains more by standing there than others do, in log odds {both}",
+            -1: f"Its own answer gains less by standing there than others do, in log odds {both}",
+            0: f"Its own answer isn't shown to gain more than others do, in log odds {both}: so "
+            "nothing shows what it gains to be more than copying",
+        }
+        yield f"{words[_shown(beyond)]}; difference {_seen(beyond)}."
     if knows["value"] is None:
         yield f"Whether it rather takes over right answers can't be told ({knows['why']})."
         return
     rates = f"{estimate(result['right'])} against {estimate(result['wrong'])}"
     words = {
-        1: "Where it was wrong it takes over the right answer more often than a wrong one where "
-        "it was right",
-        -1: "Where it was wrong it takes over the right answer less often than a wrong one where "
-        "it was right",
-        0: "It isn't shown to take over right answers rather than wrong ones",
+        1: "Where it was wrong it takes over the right answer more often than another wrong one",
+        -1: "Where it was wrong it takes over the right answer less often than another wrong one",
+        0: "Where it was wrong it isn't shown to take over the right answer rather than another "
+        "wrong one",
     }
-    yield f"{words[_shown(knows)]}: {rates}, difference {_seen(knows)}."
+    yield (
+        f"{words[_shown(knows)]}: {rates}; difference, beyond how often either is answered after "
+        f"its own, {_seen(knows)}."
+    )
 
 
 def _table(result: Result) -> Table:
-    p, odds = result["rises"]["probability"], result["rises"]["log_odds"]
+    p, odds = result["rises"], result["copied"]
     rows = [
+        (
+            "an option where it stands minus where another one does",
+            estimate(result["stands"], signed=True),
+        ),
+        ("the own answer, by standing there: log odds", estimate(odds["own"], signed=True)),
+        ("other options, by standing there: log odds", estimate(odds["other"], signed=True)),
         (
             "the own answer, after itself: probability minus round 1's",
             estimate(p["own"], signed=True),
         ),
         ("another option, after itself: the same", estimate(p["other"], signed=True)),
-        ("the own answer, in log odds", estimate(odds["own"], signed=True)),
-        ("another option, in log odds", estimate(odds["other"], signed=True)),
-        (
-            "an option where it stands minus where another one does",
-            estimate(result["stands"], signed=True),
-        ),
         ("other options taken over", estimate(result["taken"])),
         ("own answer given after another one", estimate(result["returned"])),
         ("own answer given after itself", estimate(result["kept"])),
-        ("a right option taken over by a model that was wrong", estimate(result["right"])),
-        ("a wrong option taken over by a model that was right", estimate(result["wrong"])),
+        ("of wrong answers: the right option taken over", estimate(result["right"])),
+        ("of the same: another wrong option taken over", estimate(result["wrong"])),
+        ("of right answers: a wrong option taken over", estimate(result["lost"])),
     ]
-    note = f"Means over dialogues, of {result['options']} options at most."
+    note = (
+        f"Means over dialogues, of {result['options']} options at most. Log odds are against a "
+        "third option. What differs from round 1 may come from asking again."
+    )
     return Table("Round 2 after each option", ["", "estimate"], rows, note)
 
 
 def _chart(result: Result) -> Chart:
     parts = [("own answer", "own", "@outcome"), ("other options", "other", "@baseline")]
-    found = [(name, result["rises"]["log_odds"][key], colour) for name, key, colour in parts]
+    found = [(name, result["copied"][key], colour) for name, key, colour in parts]
     traces = [
         {
             "type": "scatter",
@@ -135,14 +152,14 @@ def _chart(result: Result) -> Chart:
     ]
     return Chart(
         name="rises",
-        title="Rise of log odds by standing in the transcript",
-        alt="The rise of the own answer's log odds and of other options', with intervals.",
+        title="Log odds gained by standing in the transcript",
+        alt="The log odds that the own answer and other options gain, with intervals.",
         data=traces,
         layout={
             "xaxis": {"title": {"text": ""}},
-            "yaxis": {"title": {"text": "round 2 minus round 1"}, "zeroline": True},
+            "yaxis": {"title": {"text": "standing there minus not, log odds"}, "zeroline": True},
             "showlegend": False,
         },
-        caption="Bars are 95 % intervals over clusters.",
+        caption="Against a third option, within round 2. Bars are 95 % intervals over clusters.",
         height="16rem",
     )

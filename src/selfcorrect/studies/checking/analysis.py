@@ -12,10 +12,11 @@ from selfcorrect.measures.associations import partial
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.contrasts import columns_at, contrast, unread_in
 from selfcorrect.measures.ends import at_ends, turning
-from selfcorrect.measures.intervals import Estimate, proportion
+from selfcorrect.measures.intervals import Estimate, mean, proportion
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
 from selfcorrect.studies.able import told, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
@@ -33,6 +34,10 @@ from selfcorrect.studies.series import Series, series
 
 #: A category with fewer examples than these has no part in the association.
 LEAST_EXAMPLES = 5
+
+#: Of a category: how often its checks are true, its gain beyond repetition, its first accuracy, and
+#: how many examples it has.
+Point = tuple[float, float, float, float]
 
 
 def preflight(inputs: Inputs) -> Preflight:
@@ -73,10 +78,9 @@ def analyse(inputs: Inputs) -> Result:
     first = main.rounds[0]
     drifting = [CHECKING, TRUE, REPEAT]
     checks = {
-        each: _aligned(checks_of(inputs.runs[CHECKING if each == form else form_arm(each)], each),
-                       main)
+        each: _aligned(checks_of(inputs.runs[CHECKING if each == form else form_arm(each)]), main)
         for each in FORMS
-    }  # fmt: skip
+    }
     arms_of_q = [CHECKING, *(false_arm(q) for q in FALSE)]
     return {
         **inputs.preflight.found,
@@ -90,7 +94,7 @@ def analyse(inputs: Inputs) -> Result:
             "difference": minus(CHECKING, REPEAT, 1),
         },
         "checks": {each: _checked(of, main.clusters) for each, of in checks.items()},
-        **by_category(main, checks[form], inputs.settings["seed"]),
+        **by_category(main, panels[REPEAT], checks[form], inputs.settings["seed"]),
         "false": {
             f"{q:g}": {
                 "outcome": _share(panels[arm].columns["outcome"][:, -1], main.clusters),
@@ -157,30 +161,41 @@ def slope(panels: list[Panel], outcome: Outcome) -> Result:
     return contrast(columns_at(panels), outcome, w, panels[0].clusters).difference.table()
 
 
-def by_category(panel: Panel, checks: Checks, seed: int) -> dict[str, Any]:
+def by_category(panel: Panel, repeat: Panel, checks: Checks, seed: int) -> dict[str, Any]:
     """Accuracy before and after by category, how well the model checked itself, and whether they
     go together.
 
+    The association is of the gain beyond repetition. Where categories differ in difficulty and
+    their checks in quality, gains alone go with true checks though checks do nothing.
+
     Args:
         panel: of ``checking``.
-        checks: its checks, of the same examples.
+        repeat: of ``repeat``, of the same examples.
+        checks: those of ``panel``.
         seed: of the permutations.
 
     Returns:
-        ``categories``: name → ``first``, ``last``, ``gain`` (last − first) and ``true``, the share
-        of its first checks that say what is so; ``association``: the partial correlation over
-        categories of gain and that share, given ``first``, with ``p`` by permutation; ``of_read``:
-        the same over examples whose answers were read in both rounds, ``None`` where all were;
-        ``small``: how many categories have too few examples for it.
+        ``categories``: name → ``first``, ``last``, ``gain`` (last − first), ``beyond``, how much
+        more that is than ``repeat``'s, and ``true``, the share of its first checks that say what is
+        so; ``association``: the partial correlation over categories of ``beyond`` and that share,
+        given ``first``, each weighted by its examples, with ``p`` by permutation; ``of_read``: the
+        same over examples whose answers were read in both rounds of both arms, ``None`` where all
+        were; ``small``: how many categories have too few examples for it.
     """
     before, after = panel.columns["outcome"][:, 0], panel.columns["outcome"][:, -1]
-    both = (panel.columns["parse_rate"][:, [0, -1]] == 1).all(axis=1)
-    found, rows, of_read = {}, [], []
+    beyond = (after - before) - (repeat.columns["outcome"][:, -1] - repeat.columns["outcome"][:, 0])
+    both = np.all(
+        [(each.columns["parse_rate"][:, [0, -1]] == 1).all(axis=1) for each in (panel, repeat)],
+        axis=0,
+    )
+    found: dict[str, Any] = {}
+    rows: list[Point] = []
+    of_read: list[Point] = []
     small = 0
     for name in sorted(set(checks.categories)):
         here = checks.categories == name
         clusters = panel.clusters[here]
-        known = np.isfinite(before[here]) & np.isfinite(after[here])
+        known = np.isfinite(before[here]) & np.isfinite(beyond[here])
         true = checks.true[here, 0]
         if min(known.sum(), np.isfinite(true).sum()) < LEAST_EXAMPLES:
             small += 1
@@ -190,10 +205,11 @@ def by_category(panel: Panel, checks: Checks, seed: int) -> dict[str, Any]:
             "first": _share(before[here], clusters),
             "last": _share(after[here], clusters),
             "gain": gain.table(),
+            "beyond": mean(beyond[here], clusters, room=Room(-2, 2)).table(),
             "true": _share(true, clusters),
         }
-        rows.append(_point(before[here], after[here], true, known))
-        of_read.append(_point(before[here], after[here], true, known & both[here]))
+        rows.append(_point(before[here], beyond[here], true, known))
+        of_read.append(_point(before[here], beyond[here], true, known & both[here]))
     return {
         "categories": found,
         "association": _association(rows, seed),
@@ -202,18 +218,20 @@ def by_category(panel: Panel, checks: Checks, seed: int) -> dict[str, Any]:
     }
 
 
-def _point(
-    before: Floats, after: Floats, true: Floats, rows: NDArray[np.bool_]
-) -> tuple[float, float, float]:
-    """Of a category, what goes into the association: self-checking, gain, first accuracy."""
+def _point(before: Floats, beyond: Floats, true: Floats, rows: NDArray[np.bool_]) -> Point:
+    """Of a category, what goes into the association: self-checking, gain beyond repetition, first
+    accuracy, and how many examples there are."""
     if not rows.any():
-        return np.nan, np.nan, np.nan
-    first, last = (float(x[rows].mean()) for x in (before, after))
-    return float(np.nanmean(true)), last - first, first
+        return np.nan, np.nan, np.nan, 0.0
+    means = (float(np.nanmean(true)), float(beyond[rows].mean()), float(before[rows].mean()))
+    return *means, float(rows.sum())
 
 
-def _association(rows: list[tuple[float, float, float]], seed: int) -> Result:
-    e, p = (NO_CATEGORY, None) if not rows else partial(*np.array(rows).T, seed=seed)
+def _association(rows: list[Point], seed: int) -> Result:
+    e, p = NO_CATEGORY, None
+    if rows:
+        true, beyond, first, sizes = np.array(rows).T
+        e, p = partial(true, beyond, first, weights=sizes, seed=seed)
     return {**e.table(), "p": p}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,31 +14,21 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.panel import codes_of
 from selfcorrect.runs import Run
 
-_BOTH = re.compile(r"\b(?:right or wrong|wrong or right|correct or incorrect)\b")
-_WORD = re.compile(
-    r"(\bnot |n['’]t )?(?:entirely |fully |quite )?\b(right|correct|wrong|incorrect)\b"
-)
-_YES = re.compile(r"\W*(yes|no)\b")
+#: What the strategies let a check say last, and whether that is that the answer is right.
+_VERDICTS: Mapping[str, bool | None] = {
+    "right": True,
+    "wrong": False,
+    **{str(n): None if n == 5 else n > 5 for n in range(1, 10)},
+}
 
 
-def verdict(text: str, form: str) -> bool | None:
-    """Whether a check says that the answer is right; ``None`` where it can't be read.
+def verdict(said: str) -> bool | None:
+    """Whether a check says that the answer is right; ``None`` where it can't be told.
 
-    Of a number, above 5 is right, below it wrong. Of words the last of right, correct, wrong and
-    incorrect counts, the other way round after "not"; of a short check its yes or no, if it begins
-    with one.
+    Only what was chosen among given words counts: ``right`` or ``wrong``; of a number, above 5 is
+    right, below it wrong. Nothing is read out of sentences.
     """
-    said = text.strip().lower()
-    if form == "number":
-        number = int(said) if said.isdigit() else 5
-        return None if number == 5 else number > 5
-    if form == "short" and (found := _YES.match(said)):
-        return found[1] == "yes"
-    words = _WORD.findall(_BOTH.sub(" ", said))
-    if not words:
-        return None
-    negated, word = words[-1]
-    return (word in ("right", "correct")) != bool(negated)
+    return _VERDICTS.get(said.strip())
 
 
 @dataclass(frozen=True)
@@ -48,7 +38,7 @@ class Checks:
     Attributes:
         examples: a number for each example [D], ascending, as a panel has it.
         categories: of each: its cluster's name, up to the last ``/`` where there is one.
-        said: whether the check says right, 1 or 0 [D, T − 1]; NaN where it couldn't be read.
+        said: whether the verdict is right, 1 or 0 [D, T − 1]; NaN where none was chosen.
         true: whether that is so of the answer before [D, T − 1]; NaN where either isn't known.
         asked: whether there was a check [D, T − 1].
     """
@@ -60,25 +50,21 @@ class Checks:
     asked: NDArray[np.bool_]
 
 
-def checks_of(run: Run, form: str) -> Checks:
-    """The checks of a run whose strategy is ``checking``, or its oracle.
-
-    Args:
-        run: complete or not.
-        form: of its checks.
-    """
+def checks_of(run: Run) -> Checks:
+    """The checks of a run whose strategy is ``checking``, or its oracle, complete or not."""
     found: dict[tuple[str, int], tuple[float, float, bool]] = {}
     category: dict[str, str] = {}
     for frame in run.chunks(["example", "cluster", "round", "outcome", "problem", "steps"]):
         for row in frame.iter_rows(named=True):
             category[row["example"]] = row["cluster"].rsplit("/", 1)[0]
-            texts = [step["text"] for step in row["steps"] if step["kind"] == "critique"]
-            told = verdict(texts[-1], form) if texts else None
+            checks = [step for step in row["steps"] if step["kind"] == "critique"]
+            chosen = [step["text"] for step in checks if step["choices"]]
+            told = verdict(chosen[-1]) if chosen else None
             graded = row["problem"] is None and row["outcome"] is not None
             found[row["example"], row["round"]] = (
                 row["outcome"] if graded else np.nan,
                 np.nan if told is None else float(told),
-                bool(texts),
+                bool(checks),
             )
     names, rounds = sorted(category), sorted({number for _, number in found})
     nothing = (np.nan, np.nan, False)

@@ -20,18 +20,19 @@ _ASKED = (
     "The model answers, checks its answer, and is asked the same question again, with answer and "
     "check in the dialogue (arXiv 2405.18634); as many checks as later rounds. The control is the "
     "same question again, without a check.",
-    "If it is the check that helps, gains should go with how often checks are true. Both are "
-    "coupled with how many first answers were right (who is right more often has less to gain, and "
-    "a critic who always says right is then true more often), so the association over categories "
-    "is what is left beyond that. And false checks, put in the model's mouth, should harm.",
+    "If it is the check that helps, gains should go with how often checks are true. But easier "
+    "categories gain otherwise than harder ones without any check, and their checks are true more "
+    "often. So the association over categories is of gains minus those of the question merely "
+    "repeated, beyond how many first answers were right. And false checks, put in the model's "
+    "mouth, should harm.",
 )
 _NOT = (
     "Categories are few, and what sets them apart (how easy they are, how they are worded) may "
     "move both numbers. False checks are drawn, so what they do is an effect.",
     "False and true checks are one sentence each, not in the model's own words, and may be taken "
     "for more, or less.",
-    "A check in words is read by its last right or wrong; what couldn't be read is left out of how "
-    "often checks are true, and counted.",
+    "After a check in words its verdict is chosen, right or wrong, and only that is counted: what "
+    "the sentences before it say isn't. A 5 of 9 is no verdict; the table has how many are.",
 )
 _LINES = {
     CHECKING: ("@outcome", "solid"),
@@ -131,12 +132,12 @@ def _associated(result: Result) -> str:
     if e["p"] is not None and e["p"] < 0.05:
         way = "larger" if e["value"] > 0 else "smaller"
         return (
-            f"Beyond how many first answers were right, gains are {way} in categories where checks "
-            f"are true more often: {seen}{beside}."
+            f"Beyond how many first answers were right, gains minus those of the question repeated "
+            f"are {way} in categories where checks are true more often: {seen}{beside}."
         )
     return (
-        "Beyond how many first answers were right, gains aren't shown to go with how often a "
-        f"category's checks are true: {seen}{beside}."
+        "Beyond how many first answers were right, gains minus those of the question repeated "
+        f"aren't shown to go with how often a category's checks are true: {seen}{beside}."
     )
 
 
@@ -208,13 +209,21 @@ def _cells(e: Result) -> list[str]:
 def _categories(result: Result) -> Table:
     rows = [
         [name, estimate(of["first"]), estimate(of["last"]), estimate(of["gain"], signed=True),
-         estimate(of["true"]), sized(of["gain"])]
+         estimate(of["beyond"], signed=True), estimate(of["true"]), sized(of["gain"])]
         for name, of in result["categories"].items()
     ]  # fmt: skip
     note = "A category is a cluster's name, up to its last slash."
     if result["small"]:
         note += f" Left out with fewer than 5 examples: {result['small']:,}."
-    heads = ["", "round 1", f"round {result['rounds'][-1]}", "gain", "checks true", ""]
+    heads = [
+        "",
+        "round 1",
+        f"round {result['rounds'][-1]}",
+        "gain",
+        "minus repeat's",
+        "checks true",
+        "",
+    ]
     return Table(f"{label(result['outcome']).capitalize()} by category", heads, rows, note)
 
 
@@ -271,10 +280,10 @@ def _scatter(result: Result) -> list[Chart]:
     return [
         Chart(
             name="categories",
-            title="Gain against how often checks are true, by category",
+            title="Gain minus repeat's against how often checks are true, by category",
             alt="; ".join(
                 f"{name}: checks true {estimate(e['true'])}, "
-                f"gain {estimate(e['gain'], signed=True)}"
+                f"gain minus repeat's {estimate(e['beyond'], signed=True)}"
                 for name, e in of.items()
             ),
             data=[
@@ -282,16 +291,18 @@ def _scatter(result: Result) -> list[Chart]:
                     "type": "scatter",
                     "mode": "markers",
                     "x": [e["true"]["value"] for e in of.values()],
-                    "y": [e["gain"]["value"] for e in of.values()],
-                    "error_y": error_bars([e["gain"] for e in of.values()], "@outcome"),
+                    "y": [e["beyond"]["value"] for e in of.values()],
+                    "error_y": error_bars([e["beyond"] for e in of.values()], "@outcome"),
                     "marker": {"color": "@outcome", "size": 9},
-                    "hovertext": [f"{name}: {said(e['gain'], 'score')}" for name, e in of.items()],
+                    "hovertext": [
+                        f"{name}: {said(e['beyond'], 'score')}" for name, e in of.items()
+                    ],
                     "hoverinfo": "text",
                 }
             ],
             layout={
                 "xaxis": {"title": {"text": "first checks that are true"}},
-                "yaxis": {"title": {"text": "last minus first round"}, "zeroline": True},
+                "yaxis": {"title": {"text": "gain minus repeat's"}, "zeroline": True},
                 "showlegend": False,
             },
             caption="Not adjusted for how many first answers were right; the finding is.",

@@ -37,9 +37,9 @@ STUDY = Study(
     details=(
         "Eight arms on the same examples: goal, external feedback and chain of thought, each on or "
         "off. Effects and interactions in the last round, as differences and in log odds; an "
-        "interaction is claimed where both scales show it. With bounds for unread answers, the "
-        "same where no feedback named an answer, the arms that may be the best, and what each "
-        "costs."
+        "interaction is claimed where both scales show it. With bounds for unread answers, "
+        "estimates without the examples whose feedback named an answer, the arms that may be the "
+        "best, and what each costs."
     ),
     question=QUESTION,
     source="arXiv 2410.20513",

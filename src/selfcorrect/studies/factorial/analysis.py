@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.measures.arms import best, frontier
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.contrasts import columns_at, contrast, judged, unread_in
+from selfcorrect.measures.contrasts import SCALES, columns_at, contrast, judged, unread_in
 from selfcorrect.measures.ends import turning
 from selfcorrect.measures.intervals import mean, proportion
 from selfcorrect.measures.leaks import names_answer
@@ -46,8 +46,7 @@ def analyse(inputs: Inputs) -> Result:
         ``turns`` of those that the round before contradicts; ``turning``: of arms in which many
         dialogues go back and forth their share; ``leaks``: arm → the
         share of dialogues whose feedback told the answer in some round; ``named``: likewise, named
-        an answer at all, right or wrong; ``leak_free``: ``n``, and ``effects`` over the examples
-        in which no arm's feedback named one, ``None`` where all are such or none is; ``unread``:
+        an answer at all, right or wrong; ``leak_free``: see :func:`leak_free`; ``unread``:
         arm → how many answers of the last round aren't known; ``arms``: by arm ``first`` and
         ``last``, its outcome in those rounds, ``cost``, and what
         :func:`selfcorrect.measures.arms.best` and ``frontier`` say, arms by name.
@@ -79,7 +78,7 @@ def analyse(inputs: Inputs) -> Result:
         "turning": turns,
         "leaks": _shares(data, "leaked"),
         "named": _shares(data, "names_answer"),
-        "leak_free": _leak_free(columns, names, outcome, clusters, margin, clean),
+        "leak_free": leak_free(columns, names, outcome, clusters, clean),
         "unread": dict(zip(names, unread_in(columns, outcome).tolist(), strict=True)),
         "arms": _arms(inputs.runs, names, panels, data.margins),
         "settings": dict(inputs.settings),
@@ -165,19 +164,36 @@ def _shares(data: Series, column: str) -> dict[str, Any]:
     return found
 
 
-def _leak_free(
+def leak_free(
     columns: Columns,
-    names: Sequence[str],
+    arms: Sequence[str],
     outcome: Outcome,
     clusters: NDArray[Any],
-    margin: float,
     clean: NDArray[np.bool_],
 ) -> dict[str, Any] | None:
+    """Every effect over the examples in which no arm's feedback named an answer: estimates, and no
+    verdict. What feedback names follows from how the arms went, so these examples are chosen after
+    the treatment, and feedback that does nothing has an effect on them.
+
+    Args:
+        columns, arms, outcome, clusters: as for :func:`effects`.
+        clean: of each example, whether it is one of these [D].
+
+    Returns:
+        ``n``, and ``effects``: by name ``difference`` and ``log_odds``, without p. ``None`` where
+        all are such or none is.
+    """
     if clean.all() or not clean.any():
         return None
     left = {name: column[clean] for name, column in columns.items()}
-    found = effects(left, names, outcome, clusters[clean], margin)
-    return {"n": int(clean.sum()), "effects": found}
+    found = {e: contrast(left, outcome, weights(e, arms), clusters[clean]) for e in EFFECTS}
+    tables = {
+        e: {scale: getattr(each, scale).table() for scale in SCALES} for e, each in found.items()
+    }
+    for table in tables.values():
+        for each in table.values():
+            del each["p"]
+    return {"n": int(clean.sum()), "effects": tables}
 
 
 def _arms(

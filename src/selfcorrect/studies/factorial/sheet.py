@@ -30,10 +30,13 @@ _ASKED = (
 _NOT = (
     "A part's effect is that of its words, what it costs in tokens included: an arm with feedback "
     "or reasons computes more than one without, and more votes at equal tokens might do as much.",
-    "Log odds are those of the arms' mean outcomes, not of single questions.",
-    "The examples in which no feedback names an answer are no random part of all: where advice "
-    "names one, questions may be easier, or harder. They are chosen without regard to which answer "
-    "is right, as feedback that repeats the response tells the right one only where it was given.",
+    "An interaction is one of the arms' mean outcomes, and may be shown on both scales where no "
+    "single question has one: if some questions are always answered right and others never, parts "
+    "that add up exactly in the log odds of every other question don't add up in the means.",
+    "The examples in which no feedback names an answer are chosen after the treatment: what "
+    "feedback names follows from how the arms went. On them feedback that does nothing may seem to "
+    "harm or to help, so their effects are estimates without a verdict. And only what is named in "
+    "known ways is found, so leaks are a lower bound.",
     "Each part has one wording here, and feedback one source.",
 )
 _NAMES = {"I": "the goal", "F": "feedback", "C": "reasons"}
@@ -54,11 +57,9 @@ def sheet(result: Result) -> Sheet:
 
 def _sections(result: Result) -> list[Section]:
     clean = result["leak_free"]
-    parts: list[Table | Chart] = [_effects(result, result["effects"]), _forest(result)]
+    parts: list[Table | Chart] = [_effects(result), _forest(result)]
     if clean is not None:
-        title = "Where no feedback names an answer"
-        note = f"The {clean['n']:,} examples of which no arm's feedback does, right or wrong."
-        parts.append(_effects(result, clean["effects"], title, note))
+        parts.append(_clean(clean, label(result["outcome"])))
     return [
         Section("Effects and interactions", [], parts),
         Section("The arms", [], [_arms(result), _levels(result)]),
@@ -190,7 +191,7 @@ def _leaks(result: Result) -> Iterator[str]:
     if not told:
         return
     named = {arm: e for arm, e in result["named"].items() if e["value"] is not None}
-    rates = f"Dialogues whose feedback told the answer: {_rates(told)}"
+    rates = f"Dialogues whose feedback told the answer, at least: {_rates(told)}"
     rates += f"; named one at all, right or wrong: {_rates(named)}" if named else ""
     clean = result["leak_free"]
     if clean is None:
@@ -201,8 +202,8 @@ def _leaks(result: Result) -> Iterator[str]:
     e = clean["effects"]["F"]["difference"]
     yield (
         f"{rates}. On the {clean['n']:,} examples in which no arm's feedback named an answer, the "
-        f"effect of feedback is {estimate(e, signed=True)} "
-        f"({_STATES[clean['effects']['F']['state']]}); on all it is "
+        f"difference with feedback is {estimate(e, signed=True)}, which is no effect of it: they "
+        "are chosen by what feedback said. On all it is "
         f"{estimate(result['effects']['F']['difference'], signed=True)}."
     )
 
@@ -222,11 +223,9 @@ def _unread(result: Result) -> Iterator[str]:
     )
 
 
-def _effects(
-    result: Result, effects: Result, title: str = "Effects in the last round", more: str = ""
-) -> Table:
+def _effects(result: Result) -> Table:
     rows = []
-    for effect, each in effects.items():
+    for effect, each in result["effects"].items():
         e, odds = each["difference"], each["log_odds"]
         rows.append(
             [
@@ -239,14 +238,27 @@ def _effects(
                 _STATES[each["state"]],
             ]
         )
-    e = effects["I"]["difference"]
+    e = result["effects"]["I"]["difference"]
     note = (
         "I: goal, F: feedback, C: chain of thought; × an interaction, the difference of "
-        f"differences. p is Holm's over the seven, on each scale. Here {sized(e)}. {more}"
+        f"differences. p is Holm's over the seven, on each scale. Here {sized(e)}."
     )
-    name = label(result["outcome"])
-    heads = ["", f"of {name}", "p", "unread allow", "log odds", "p", ""]
-    return Table(title, heads, rows, note.strip(), terminal=not more)
+    heads = ["", f"of {label(result['outcome'])}", "p", "unread allow", "log odds", "p", ""]
+    return Table("Effects in the last round", heads, rows, note)
+
+
+def _clean(clean: Result, name: str) -> Table:
+    """Estimates alone: these examples were chosen after the treatment."""
+    rows = []
+    for effect, each in clean["effects"].items():
+        e, odds = each["difference"], each["log_odds"]
+        rows.append([effect, estimate(e, signed=True), _allowed(e), estimate(odds, 2, signed=True)])
+    note = (
+        f"The {clean['n']:,} examples of which no arm's feedback does, right or wrong. Chosen by "
+        "what feedback said, so no p and no verdict."
+    )
+    heads = ["", f"of {name}", "unread allow", "log odds"]
+    return Table("Where no feedback names an answer", heads, rows, note, terminal=False)
 
 
 def _allowed(e: Result) -> str:
