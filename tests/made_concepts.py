@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,13 @@ BOUND = Bound(
     data="d" * 16,
     seed=0,
 )
+
+
+def bound_to(model: Any) -> Bound:
+    """To what a concept of this model is bound; a made-up model without an identity has none."""
+    known = getattr(model, "identity", None)
+    parts = {n: getattr(known, n) for n in ("tokenizer", "template", "bos")} if known else {}
+    return replace(BOUND, model=model.name, fingerprint=model.fingerprint, **parts)
 
 
 def made(layers: int = 2, hidden: int = 3, seed: int = 0, **more: Any) -> Concept:

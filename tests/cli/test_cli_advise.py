@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -14,6 +16,7 @@ import selfcorrect as sc
 from commands import refused
 from selfcorrect.cli import app
 from selfcorrect.runs import Run
+from selfcorrect.runs.advise import _control
 from selfcorrect.runs.compare import compare
 
 GAINS = "planted:chain?accuracy=0.4,cl=0.98,cs=0.6"
@@ -152,3 +155,21 @@ def test_money_is_what_later_rounds_take_more(out: Path) -> None:
     assert told["arm"] == "repeat"
     assert told["costs"]["money"]["value"] == pytest.approx(paid)
     assert "more in money" in " ".join(told["said"])
+
+
+def test_asking_again_is_a_control_of_as_many_rounds_and_names_tell_what_differs(
+    tmp_path: Path,
+) -> None:
+    one = run(tmp_path, limit=40, rounds=3)
+    again = [run(tmp_path, limit=40, strategy="repeat", rounds=n) for n in (1, 2, 3)]
+    table = compare([again[0], one, *again[1:]])
+    assert [told["name"] for told in table["runs"]] == [
+        "repeat, 1 round", "intrinsic, 3 rounds", "repeat, 2 rounds", "repeat, 3 rounds"
+    ]  # fmt: skip
+    alone = compare([one, again[0]])["advice"]  # the other one is a single answer
+    assert (alone["arm"], alone["repeats"], alone["control"]) == ("intrinsic", False, None)
+    rounds = [np.zeros((1, n)) for n in (1, 3, 2, 3)]
+    arms = SimpleNamespace(panels=[SimpleNamespace(rounds=each[0]) for each in rounds])
+    assert [_control(arms, 1, found) for found in ([2, 3], [2], [])] == [3, 2, None]  # type: ignore[arg-type]
+    other = run(tmp_path, "planted:chain?accuracy=0.6,cl=0.98,cs=0.6", limit=40)
+    assert "as the runs are of different models" in call("advise", one.folder, other.folder).output

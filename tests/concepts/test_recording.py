@@ -15,7 +15,7 @@ import torch
 
 import selfcorrect as sc
 import tiny
-from made_concepts import BOUND, made
+from made_concepts import bound_to, made
 from selfcorrect import strategies
 from selfcorrect.concepts import Concept, activation, write
 from selfcorrect.concepts.recording import Recorder
@@ -33,7 +33,7 @@ LAYERS = (0, 1, 2)
 
 def concepts(model: Any, **more: Any) -> list[Concept]:
     """Two of the residual stream, one of the MLP blocks, for a tiny model."""
-    bound = replace(BOUND, model=model.name, fingerprint=model.fingerprint)
+    bound = bound_to(model)
     return [
         made(3, 32, seed, name=name, site=site, bound=bound, layer=2, **more)
         for seed, (name, site) in enumerate((("a", "residual"), ("b", "residual"), ("c", "mlp")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 import selfcorrect as sc
 import tiny
 from commands import refused
-from made_concepts import BOUND, made
+from made_concepts import bound_to, made
 from selfcorrect import strategies
 from selfcorrect.concepts import Concept, steer, write
 from selfcorrect.converse import Arm, converse
@@ -43,8 +42,7 @@ def model() -> Any:
 
 @pytest.fixture(scope="module")
 def concept(model: Any) -> Concept:
-    bound = replace(BOUND, model=model.name, fingerprint=model.fingerprint)
-    return made(3, 32, name="kind", bound=bound, norms=np.full(3, 4.0, "f4"))
+    return made(3, 32, name="kind", bound=bound_to(model), norms=np.full(3, 4.0, "f4"))
 
 
 @pytest.fixture

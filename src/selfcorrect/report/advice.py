@@ -325,6 +325,8 @@ def _unknown(table: _Table) -> Iterator[str]:
         yield f"anything of the examples that not all runs have, which were left out ({names})"
     if unread := sum(run["unknown"] for run in runs):
         yield f"what {count(unread, 'answer')} would be that couldn't be read or graded at last"
+    if len({run["model"] for run in runs}) > 1:
+        yield "what is the method's and what the model's, as the runs are of different models"
     yield "other questions, models and words"
 
 

@@ -85,7 +85,8 @@ def advise(
         [panels[k] for k in ranked],
         [costs[k]["tokens"] for k in ranked],
         [_votes(runs[k]) for k in ranked],
-        [runs[k].spec.strategy.name == "repeat" for k in ranked],
+        # a single answer asks nothing again
+        [runs[k].spec.strategy.name == "repeat" and len(panels[k].rounds) > 1 for k in ranked],
         [name in table["best"] or len(ranked) == 1 for name in names],
         margins,
         seen,
@@ -102,7 +103,7 @@ def advise(
     by, groups = _groups(runs[ranked[k]], panel)
     majority = None if found.votes[k] else advice.sampled(found, k)
     repeats = [j for j, repeats in enumerate(found.repeats) if repeats]
-    control = repeats[0] if repeats and repeats[0] != k else None
+    control = None if found.repeats[k] else _control(found, k, repeats)
     margin = margins.get(panel.outcome.name, 0.0)
     return {
         "word": choice.word,
@@ -128,6 +129,12 @@ def advise(
         "enough": advice.enough(panel, margins, seen(k, k)),
         "costs": _costs(runs, ranked, costs, table, (k, over), found),
     }  # fmt: skip
+
+
+def _control(arms: Arms, k: int, repeats: Sequence[int]) -> int | None:
+    """The arm that asks again as often as an arm does, or as nearly so as there is one."""
+    rounds = [len(panel.rounds) for panel in arms.panels]
+    return min(repeats, key=lambda j: (abs(rounds[j] - rounds[k]), j), default=None)
 
 
 def _votes(run: Run) -> bool:

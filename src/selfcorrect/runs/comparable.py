@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import combinations
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs.run import Run
@@ -109,13 +110,19 @@ def names_of(runs: Sequence[Run]) -> list[str]:
     def model(run: Run) -> str:
         return run.spec.model.name.rstrip("/").rsplit("/", 1)[-1]
 
-    for name in (
+    parts: tuple[Callable[[Run], str], ...] = (
         strategy,
         model,
-        lambda run: f"{strategy(run)}, {model(run)}",
-        lambda run: run.folder.name,
-    ):
-        found = [name(run) for run in runs]
+        lambda run: f"{run.spec.rounds} round{'s' * (run.spec.rounds > 1)}",
+        lambda run: f"seed {run.spec.seed}",
+    )
+    for several in range(1, len(parts) + 1):
+        for chosen in combinations(parts, several):
+            found = [", ".join(part(run) for part in chosen) for run in runs]
+            if len(set(found)) == len(found) and (chosen[0] is strategy or several == 1):
+                return found
+    for last in (lambda run: run.folder.name, lambda run: str(run.folder)):
+        found = [last(run) for run in runs]
         if len(set(found)) == len(found):
             return found
-    return [str(run.folder) for run in runs]
+    return found
