@@ -14,7 +14,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.measures.agreement import kappa
 from selfcorrect.runs import make_spec, run
 from selfcorrect.tasks import Answer, make
-from selfcorrect.tasks.refusals import PHRASES, refuses
+from selfcorrect.tasks.refusals import refuses
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -36,13 +36,6 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 )
 def test_a_refusal_is_told_by_its_phrases(text: str, refused: bool) -> None:
     assert refuses(text) is refused
-
-
-def test_the_list_is_in_the_form_in_which_it_is_looked_for() -> None:
-    assert all(refuses(phrase) for phrase in PHRASES)
-    assert len(set(PHRASES)) == len(PHRASES)
-    docs = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text("utf-8")
-    assert [p for p in PHRASES if p not in " ".join(docs.split())] == []
 
 
 @pytest.mark.parametrize("text", ["", " \n", "<|im_end|>", "</s>", "<|im_end|>\n</s> "])
