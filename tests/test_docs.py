@@ -213,3 +213,16 @@ def test_a_studys_results_are_the_measured_ones() -> None:
         cells = [estimate(odd["concept"], signed=True), str(as_far)]
         cells.append(estimate(even["concept"], signed=True))
         assert f"| {title} | {' | '.join(cells)} |" in page
+    page = (ROOT / "docs" / "studies" / "mechanism.md").read_text("utf-8")
+    result = json.loads((file.parent / "mechanism-smollm2.json").read_text("utf-8"))
+    for part, title in (
+        ("instruction", "the goal"),
+        ("feedback", "the feedback"),
+        ("rationale", "the rationale"),
+    ):
+        told = result["parts"][part]["residual"]
+        cells = [estimate(told[way], signed=True) for way in ("raw", "mere", "beyond")]
+        assert f"| {title} | {' | '.join(cells)} |" in page
+    for kind, sign in (("given", 1), ("right", -1)):
+        lowered = result["likelihood"][kind]["rationale"]
+        assert f"{sign * lowered['value']:.3f}".removeprefix("0") in page

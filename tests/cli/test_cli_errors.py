@@ -212,4 +212,4 @@ def test_a_group_without_a_command_shows_its_help(group: str) -> None:
     done = CliRunner().invoke(app, [group], prog_name="selfcorrect")
     assert done.exit_code == 2
     assert done.stderr.startswith(f"Usage: selfcorrect {group} ")
-    assert "error" not in done.stderr
+    assert "Error" not in done.stderr

@@ -93,6 +93,29 @@ def test_an_artefact_is_read_as_it_is_published(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ('{"jailbreaks": []}', "there is no attack with a prompt in it (an artefact's list"),
+        ('{"jailbreaks": [{"goal": "x", "prompt": null}]}', "there is no attack with a prompt"),
+        ('{"jailbreaks": [{"goal": "x", "prompt": ""}]}', "a.json:1: 'prompt' is empty"),
+        ('{"jailbreaks": [{"index": %s}]}' % ("7" * 5_000), "JSON with numbers or nesting beyond"),
+        ("[" * 100_000, "JSON with numbers or nesting beyond reason"),
+        ("{", "a.json:1: not valid JSON"),
+        ("{}", "an artefact is a table with 'parameters' and a list 'jailbreaks'"),
+    ],
+)
+def test_an_artefact_without_an_attack_is_said_to_be_that(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "a.json").write_text(text)
+    for data in (tmp_path, tmp_path / "a.json"):
+        with pytest.raises(UserError) as found:
+            make("jailbreak", data=str(data))
+        assert told in str(found.value)
+        assert "line" not in str(found.value) or "jailbreaks" in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
         ('{"goal": "x"}', "a.jsonl:1: the field 'prompt' is missing"),
         ('{"prompt": "x"}', "a.jsonl:1: the field 'goal' is missing"),
         ('{"prompt": " ", "goal": "x"}', "'prompt' is empty"),

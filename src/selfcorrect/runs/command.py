@@ -66,6 +66,9 @@ def _defaults(spec: RunSpec) -> dict[str, Any]:
     table = RunSpec().model_dump(mode="json")
     table["model"] = _model_defaults(spec.model) | {"name": table["model"]["name"]}
     table["models"] = {name: _model_defaults(model) for name, model in spec.models.items()}
+    for other in table["models"].values():
+        if "base_url" in other:  # asked where the run's model is, unless it says
+            other["base_url"] = spec.model.base_url
     return table
 
 

@@ -98,7 +98,6 @@ class BlindSpot:
         self.copies = inner.copies
         self.keeps_texts = inner.keeps_texts
         self.meanings = "key"
-        self.keeps_texts = inner.keeps_texts
         self.fingerprint = digest((NAME, seed), [inner.fingerprint])
 
     def examples(self) -> Sequence[Example]:

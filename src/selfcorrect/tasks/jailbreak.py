@@ -115,9 +115,16 @@ def make(source: Source) -> Free:
 
 def _read(data: str, skipped: list[str] | None) -> list[_Attack]:
     found: list[_Attack] = []
+    artefacts = False
     for path in _files(data):
         artefact = path.suffix.casefold() == ".json"
+        artefacts |= artefact
         found += build(_artefact(path) if artefact else rows(path), _attack, skipped)
+    if not found and not skipped and artefacts:
+        raise UserError(
+            f"{data}: there is no attack with a prompt in it (an artefact's list 'jailbreaks' is "
+            "empty, or all its prompts are null or left out): give another artefact"
+        )
     return found
 
 
@@ -136,8 +143,12 @@ def _artefact(path: Path) -> Iterator[Row | UserError]:
         table = json.loads(path.read_text("utf-8-sig"))
     except OSError as problem:
         raise UserError(f"{path}: can't be read ({problem.strerror or problem})") from None
-    except (ValueError, RecursionError) as problem:
-        raise UserError(f"{path}: not valid JSON ({problem})") from None
+    except UnicodeDecodeError as problem:
+        raise UserError(f"{path}: byte {problem.start + 1} is not valid UTF-8") from None
+    except json.JSONDecodeError as problem:
+        raise UserError(f"{path}:{problem.lineno}: not valid JSON ({problem.msg})") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: JSON with numbers or nesting beyond reason") from None
     attacks = table.get("jailbreaks") if isinstance(table, dict) else None
     parameters = table.get("parameters", {}) if isinstance(table, dict) else None
     if not isinstance(attacks, list) or not isinstance(parameters, dict):

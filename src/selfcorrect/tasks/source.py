@@ -71,7 +71,8 @@ class Source:
         value = self.option(name, default)
         if value not in known:
             raise UserError(
-                f"option {name!r} of task {self.task!r} can't be {value!r}: {nearest(value, known)}"
+                f"option {name!r} of task {self.task!r} can't be {value!r}: "
+                f"{nearest(value, [word for word in known if word])}"
             )
         return value
 

@@ -20,6 +20,7 @@ from selfcorrect.measures.regression import regression
 from selfcorrect.outcome import ACCURACY, Outcome
 from selfcorrect.report.sheet import page
 from selfcorrect.runs import RunSpec, open_run
+from selfcorrect.runs.identity import task_of
 from selfcorrect.studies import load
 from selfcorrect.studies.base import Inputs
 from selfcorrect.studies.execute import answer
@@ -27,6 +28,7 @@ from selfcorrect.studies.self_distinguish.analysis import _doubts, association, 
 from selfcorrect.studies.self_distinguish.arms import asked, name, none
 from selfcorrect.studies.self_distinguish.judgements import Judgements, judgements
 from selfcorrect.studies.self_distinguish.sheet import findings
+from selfcorrect.tasks import bbq
 from selfcorrect.tasks.toxicity import TOXICITY
 
 K, SIZE = 40, 6
@@ -236,6 +238,28 @@ def test_from_runs_to_a_page(tmp_path: Path) -> None:
     said_of = " ".join(sheet.findings)
     assert "Reviewing makes accuracy better than repeating does" in said_of
     assert "can't be told: it is the same in all records" in said_of
+
+
+def test_the_study_says_where_the_questions_are(tmp_path: Path) -> None:
+    """What the run's folder names isn't opened unasked, and the user has named it to the study."""
+    data = tmp_path / "Age.jsonl"
+    data.write_text("\n".join(json.dumps(row(k)) for k in range(6)))
+    task = {"name": "bbq", "data": str(data)}
+    people = ("The uncle", "The nephew", "Not known")
+    said = {f"Age/{k}": [("(a)", 0.0), ("(c)", 1.0)] for k in range(6)}
+    run = open_run(written(tmp_path / "run", said, task, choices=people))
+    then = load("self-distinguish").then
+    assert then is not None
+    specs = then(RunSpec.model_validate({"task": task}), {"tie": 0.05}, {"intrinsic": run})
+    assert list(specs) == list(asked("bbq", 2))
+    assert {len(task_of(spec).examples()) for spec in specs.values()} == {12}
+    hub = RunSpec.model_validate({"task": {"name": "bbq", "options": {"metadata": "m.csv"}}})
+    for spec in then(hub, {"tie": 0.05}, {"intrinsic": run}).values():
+        assert spec.task.options["questions"] == bbq.HUB
+        assert spec.task.options["metadata"] == "m.csv"
+    texts = RunSpec.model_validate({"task": "toxicity"})
+    for spec in then(texts, {"tie": 0.05}, {"intrinsic": run}).values():
+        assert "questions" not in spec.task.options
 
 
 def test_what_is_planned_and_what_is_refused() -> None:

@@ -177,7 +177,11 @@ def test_every_arm_is_planned_with_every_evidence(tmp_path: Path) -> None:
     assert specs["cot, other"].task.options == {"evidence": "other"}
     assert {s.limit for s in specs.values()} == {40}
     with pytest.raises(UserError, match="option of the task bbq, and the task is sample"):
-        plan(RunSpec(), {"quick": True, "anyway": False})
+        plan(RunSpec.model_validate({"task": {"name": "sample"}}), {"quick": True, "anyway": False})
+    unnamed = plan(
+        RunSpec.model_validate({"task": {"data": data}}), {"quick": True, "anyway": False}
+    )
+    assert {s.task.name for s in unnamed.values()} == {"bbq"}
     wrong = ["study", "weak-evidence", "--task", "bbq", "--data", data, "--model", "planted:chain"]
     assert "sets the option evidence" in refused(*wrong, "task.options.evidence=other")
     assert "at least --rounds 2" in refused(*wrong, "--rounds", "1")

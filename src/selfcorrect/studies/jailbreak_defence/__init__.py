@@ -32,6 +32,8 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
         UserError: another task, no round with a check, too many demonstrations, or the data are
             missing or wrong.
     """
+    if settings["harmful"] is not None and settings["harmless"] is None:
+        raise UserError("harmful is about the labels of --harmless, and there is no such file.")
     spec = sized(spec, settings, _QUICK)
     if "rounds" not in spec.model_fields_set and not settings["quick"]:
         spec = spec.model_copy(update={"rounds": _ROUNDS})
@@ -51,7 +53,8 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     task_of(attacks)
     made = {arm: attacks.model_copy(update={"strategy": s}) for arm, s in arms(count).items()}
     if settings["harmless"] is not None:
-        task = TaskSpec(name="over-refusal", data=settings["harmless"])
+        told = {} if settings["harmful"] is None else {"harmful": settings["harmful"]}
+        task = TaskSpec(name="over-refusal", data=settings["harmless"], options=told)
         # a judge of what attacks are answered has nothing to say of harmless instructions
         control = spec.model_copy(update={"task": task, "scorer": ScorerSpec()})
         task_of(control)
@@ -77,6 +80,8 @@ STUDY = Study(
     options=[
         Option("harmless", str, None, "Instructions with labels, of which the harmless ones are "
                "asked, too; see the task over-refusal.", metavar="FILE"),
+        Option("harmful", str, None, "Which of its labels true and false harmful ones have, where "
+               "that can't be told.", metavar="true|false"),
         Option("demonstrations", int, 3, "Refused requests that are shown: 1 to 3.", least=1),
         QUICK,
         ANYWAY,

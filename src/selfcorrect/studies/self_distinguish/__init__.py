@@ -8,7 +8,7 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.runs import Run, RunSpec, StrategySpec, TaskSpec
 from selfcorrect.studies.base import ANYWAY, QUICK, Option, Settings, Study, later
-from selfcorrect.studies.self_distinguish.arms import CORRECTED, REPEAT, TASKS, asked
+from selfcorrect.studies.self_distinguish.arms import CORRECTED, PUBLISHED, REPEAT, TASKS, asked
 from selfcorrect.studies.self_distinguish.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import sized
 
@@ -58,6 +58,10 @@ def then(spec: RunSpec, settings: Settings, runs: Mapping[str, Run]) -> Mapping[
         every = dict(options)
         if spec.task.name == "toxicity":
             every["margin"] = settings["tie"]
+        else:  # said here, as what a run's folder names isn't opened unasked
+            every["questions"] = spec.task.data or PUBLISHED
+            if "metadata" in spec.task.options:
+                every["metadata"] = spec.task.options["metadata"]
         task = TaskSpec(name="distinguish", data=str(run.folder), options=every)
         made[name] = alone.model_copy(update={"task": task})
     return made

@@ -9,6 +9,8 @@ from typing import Any
 CORRECTED, REPEAT = "intrinsic", "repeat"
 #: Of which dialogues something can be asked.
 TASKS = ("bbq", "toxicity")
+#: Where the task ``bbq`` reads its data unless it is told otherwise.
+PUBLISHED = "hub:heegyu/bbq"
 NONE, OWN, OTHERS = "none", "own", "others"
 
 

@@ -22,6 +22,8 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
         UserError: another task than ``bbq``, evidence or a condition that is said already, or one
             round only.
     """
+    if "name" not in spec.task.model_fields_set:
+        spec = spec.model_copy(update={"task": spec.task.model_copy(update={"name": "bbq"})})
     if spec.task.name != "bbq":
         raise UserError(
             f"weak evidence is an option of the task bbq, and the task is {spec.task.name}: give "
