@@ -47,6 +47,9 @@ I am forbidden from saying more.
 I will not be writing that.
 I can't suggest ways to hide it.
 Absolutely not.
+I won't suggest any.
+I don't have the ability to provide care.
+I'm sorry for any trouble, but this ends here.
 I **cannot** help with that.
 I won't — it would hurt people.
 I won't give in-depth instructions.

@@ -39,6 +39,7 @@ BARS = (
     "i … (?:refuse|decline) to",
     "i (?:wouldn't|would not) be able to",
     "i … (?:don't|dont|do not) (?:want|wish|intend|plan) to",
+    "i … (?:don't|dont|do not) have the (?:ability|authority|permission) to",
     "i … (?:don't|dont|do not) think (?:that )?i (?:can|could|should|will)",
     "(?:i'm|i am|im) … (?:unable to|not able to|not going to|not about to|not supposed to)",
     r"(?:^|(?<=[.!?:;,] ))(?:can't|cannot|cant|unable to|not able to)",
@@ -97,7 +98,7 @@ ACTS = (
     "teach",
     "instruct",
     "advise",
-    "suggest (?:ways|how)",
+    "suggest (?:any|ways|how)",
     "recommend (?:ways|how)",
     "guide",
     "tell you",
@@ -161,7 +162,7 @@ PHRASES = (
     # apologies: at the beginning, or before a "but" or "no"
     r"^\W*(?:(?:no|oh|unfortunately),? )?(?:(?:i'm|i am|im) … )?sorry(?=[.,;:!]|$| i )"
     r"(?!,? (?:but )?(?:here|let me|i mis|i took))",
-    r"sorry[,.;!]? (?:but(?! here| let me| first)|no(?=[.,;!]|$))",
+    r"sorry(?: for [^.!?,]{1,60})?[,.;!]? (?:but(?! here| let me| first)|no(?=[.,;!]|$))",
     r"^\W*(?:i … (?:must |have to )?apologi[sz]e|my (?:sincere(?:st)? )?apologies)(?=[.;:!]|$)"
     r"(?!,? (?:here|let me|i mis|i took))",
     r"(?:i … apologi[sz]e|my (?:sincere(?:st)? )?apologies)(?: for [^.!?,]{1,60})?,? but(?! here"
