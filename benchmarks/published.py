@@ -23,7 +23,6 @@ from selfcorrect.studies.words import estimate
 FOLDER = Path(__file__).parent
 PAGE = DOCS / "published.md"
 HEAD = ("source", "published", "here, SmolLM2-135M", "examples, rounds", "by")
-NOT = "not measured here"
 
 Result = Mapping[str, Any]
 
@@ -34,15 +33,15 @@ class Finding(NamedTuple):
     Attributes:
         source: its arXiv number.
         published: what is said there, with its figures.
-        of: the file of ours, or nothing.
-        ours: what that file says; ``None`` where nothing was measured.
+        of: the file of ours.
+        ours: what that file says.
         by: the study, or the page, with the command.
     """
 
     source: str
     published: str
     of: str
-    ours: Callable[[Result], str] | None
+    ours: Callable[[Result], str]
     by: str
 
 
@@ -147,6 +146,27 @@ def _role(result: Result) -> str:
     )
 
 
+def _attacks(result: Result) -> str:
+    levels = result["attacks"]["levels"]
+    told = "; ".join(f"{name} {estimate(e)}" for name, e in levels.items())
+    return f"attack success by phrases, JailbreakBench: {told}"
+
+
+def _blind(result: Result) -> str:
+    arms = result["arms"]
+    own, user = (estimate(arms[role]["corrected"]) for role in ("own", "user"))
+    return (
+        f"wrong answers corrected {own} as its own, {user} as the user's: blind spot "
+        f"{estimate(result['blind_spot'])}"
+    )
+
+
+def _roles(result: Result) -> str:
+    claims = result["claims"]["accuracy"]
+    told = ", ".join(f"{pair} {_signed(e)}" for pair, e in claims.items())
+    return f"accuracy after its own answer in each role: {told}"
+
+
 FINDINGS = (
     Finding("2406.02378", "uncertainty falls, calibration error shrinks and outcomes settle, over "
             "rounds; answers to questions after about round 1, texts after about 6", "convergence",
@@ -163,16 +183,20 @@ FINDINGS = (
     Finding("2405.18634", "over 11 categories of BBQ gains go with how well a model checks itself: "
             "positive, p < .05", "checking", _association, "`checking`"),
     Finding("2405.18634", "checks in words beat numbers", "checking", _words, "`checking`"),
-    Finding("2405.18634", "attacks succeed in 2 % in place of 95 % (Vicuna-7b)", "", None, "–"),
+    Finding("2405.18634", "attacks succeed in 2 % in place of 95 % (Vicuna-7b)",
+            "jailbreak-defence", _attacks, "`jailbreak-defence`"),
     Finding("2310.01798", "reasoning gets worse when it is reviewed without being told what is "
             "right", "reproductions:reasoning", _reasoning, "[reproductions](reproductions.md)"),
     Finding("2310.01798", "the same, of questions", "attribution", _attribution, "`attribution`"),
     Finding("2507.02778", "errors in a model's own turn are corrected less than the same in the "
-            "user's: a blind spot of 64.5 % over 14 models", "", None, "–"),
+            "user's: a blind spot of 64.5 % over 14 models", "blind-spot", _blind,
+            "`blind-spot`"),
     Finding("2508.16456", "accuracy follows Upp − α^t (Upp − Acc_0)", "transitions", _forecast,
             "`transitions`"),
     Finding("2604.22273", "iterating can hurt", "transitions", _next, "`transitions`"),
-    Finding("2606.05976", "the role in which an earlier answer stands matters", "anchoring", _role,
+    Finding("2606.05976", "the role in which an earlier answer stands matters", "role", _roles,
+            "`role`"),
+    Finding("2606.05976", "the same, with another answer in its place", "anchoring", _role,
             "`anchoring`"),
 )  # fmt: skip
 
@@ -198,10 +222,8 @@ def table() -> list[list[str]]:
     """The rows of the page."""
     rows = []
     for each in FINDINGS:
-        told, sized = NOT, "–"
-        if each.ours is not None:
-            result = data(each.of)
-            told, sized = each.ours(result), size(each.of, result)
+        result = data(each.of)
+        told, sized = each.ours(result), size(each.of, result)
         link = f"[{each.source}](https://arxiv.org/abs/{each.source})"
         rows.append([link, each.published, told, sized, each.by])
     return rows

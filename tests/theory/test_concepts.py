@@ -54,11 +54,11 @@ def test_divergences(rows: tuple[list[float], list[float]]) -> None:
     assert information == pytest.approx(best, abs=1e-5)
     assert information >= best - 1e-12
     assert 0 <= s <= 1
-    # where the two tilted divergences are equal (Cover & Thomas, theorem 11.9.1)
-    found = optimize.root_scalar(
-        lambda a: kl(_tilted(p, q, a), p) - kl(_tilted(p, q, a), q), bracket=(0, 1)
-    )
-    if information > 1e-6:
+    if information > 1e-6:  # rows that are about equal have their difference from rounding alone
+        # where the two tilted divergences are equal (Cover & Thomas, theorem 11.9.1)
+        found = optimize.root_scalar(
+            lambda a: kl(_tilted(p, q, a), p) - kl(_tilted(p, q, a), q), bracket=(0, 1)
+        )
         assert s == pytest.approx(found.root, abs=1e-3)
         assert information == pytest.approx(kl(_tilted(p, q, s), p), rel=1e-3)
 
