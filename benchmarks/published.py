@@ -100,9 +100,9 @@ def _interactions(result: Result) -> str:
 def _association(result: Result) -> str:
     e, read = result["association"], result["checks"][result["form"]]["read"]
     beyond = f"with checks minus the question repeated {_signed(result['beyond']['difference'])}"
-    said = f"{beyond}; {estimate(read)} of the first checks could be read, so the association "
+    said = f"{beyond}; {estimate(read)} of the first checks could be read; the association "
     if e["value"] is None:
-        return f"{said}can't be told"
+        return f"{said}can't be told, of {e['n']} categories"
     return f"{said}is {_signed(e)}, p {p_value(e['p'])}, {e['n']} categories"
 
 
