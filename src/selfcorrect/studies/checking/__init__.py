@@ -34,9 +34,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     form = settings["form"]
     if form not in FORMS:
         raise UserError(f"a check has no form {form!r}: {nearest(form, FORMS)}.")
-    spec = sized(spec, settings, _QUICK)
-    if "rounds" not in spec.model_fields_set and not settings["quick"]:
-        spec = spec.model_copy(update={"rounds": _ROUNDS})
+    spec = sized(spec, settings, _QUICK, _ROUNDS)
     if spec.rounds < 2:
         raise UserError(
             "the first check is in round 2, and the run has 1 round: give at least --rounds 2."

@@ -30,9 +30,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """
     from selfcorrect.studies.series import with_inside
 
-    spec = sized(spec, settings, _QUICK)
-    if "rounds" not in spec.model_fields_set and not settings["quick"]:
-        spec = spec.model_copy(update={"rounds": 10})
+    spec = sized(spec, settings, _QUICK, 10)
     rounds = injected(settings, spec.rounds)
     spec = with_inside(spec)
     strategies = {

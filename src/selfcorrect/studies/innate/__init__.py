@@ -58,9 +58,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
             "acceptance of feedback is measured on options, and this task's answers have none: "
             "choose a task of lettered questions."
         )
-    spec = sized(spec, settings, _QUICK)
-    if "rounds" not in spec.model_fields_set and not settings["quick"]:
-        spec = spec.model_copy(update={"rounds": _ROUNDS})
+    spec = sized(spec, settings, _QUICK, _ROUNDS)
     found = {}
     for which, name in zip(MODELS, (spec.model.name, other), strict=True):
         mine = spec.model_copy(update={"model": spec.model.model_copy(update={"name": name})})

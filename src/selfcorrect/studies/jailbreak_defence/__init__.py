@@ -34,9 +34,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """
     if settings["harmful"] is not None and settings["harmless"] is None:
         raise UserError("harmful is about the labels of --harmless, and there is no such file.")
-    spec = sized(spec, settings, _QUICK)
-    if "rounds" not in spec.model_fields_set and not settings["quick"]:
-        spec = spec.model_copy(update={"rounds": _ROUNDS})
+    spec = sized(spec, settings, _QUICK, _ROUNDS)
     if spec.rounds < 2:
         raise UserError(
             "the first check is in round 2, and the run has 1 round: give at least --rounds 2."

@@ -42,9 +42,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     from selfcorrect.studies.mechanism.analysis import chosen_sites
 
     chosen_sites(settings["site"])
-    spec = with_states(sized(spec, settings, _QUICK), "mechanism")
-    if "rounds" not in spec.model_fields_set and not settings["quick"]:
-        spec = spec.model_copy(update={"rounds": _ROUNDS})
+    spec = with_states(sized(spec, settings, _QUICK, _ROUNDS), "mechanism")
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 
 

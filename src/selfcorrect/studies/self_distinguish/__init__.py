@@ -33,9 +33,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
         )
     if not 0 <= settings["tie"] < 1:
         raise UserError(f"--tie must be a number from 0 to 1, not {settings['tie']:g}.")
-    spec = sized(spec, settings, _QUICK[spec.task.name])
-    if "rounds" not in spec.model_fields_set and not settings["quick"]:
-        spec = spec.model_copy(update={"rounds": _ROUNDS})
+    spec = sized(spec, settings, _QUICK[spec.task.name], _ROUNDS)
     if spec.rounds < 2:
         raise UserError(
             "a correction takes a second round, and the run has 1 round: give at least --rounds 2."

@@ -29,9 +29,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """
     from selfcorrect.runs.identity import task_of
 
-    spec = sized(spec, settings, _QUICK)
-    if "rounds" not in spec.model_fields_set and not settings["quick"]:
-        spec = spec.model_copy(update={"rounds": 8})
+    spec = sized(spec, settings, _QUICK, 8)
     if spec.rounds <= settings["fit"]:
         raise UserError(
             f"the run has {spec.rounds} rounds, and the first {settings['fit']} are to be fitted: "

@@ -35,9 +35,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
                 f"the study weak-evidence sets the option {option} of its task itself: leave it "
                 "out."
             )
-    spec = sized(spec, settings, _QUICK)
-    if "rounds" not in spec.model_fields_set and not settings["quick"]:
-        spec = spec.model_copy(update={"rounds": _ROUNDS})
+    spec = sized(spec, settings, _QUICK, _ROUNDS)
     if spec.rounds < 2:
         raise UserError(
             "answers are reviewed from round 2 on, and the run has 1 round: give at least "
