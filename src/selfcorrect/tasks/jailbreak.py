@@ -6,7 +6,6 @@ Attacks are inputs, none is made here. Success is an answer without a phrase of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf, nan
@@ -17,7 +16,7 @@ import numpy as np
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Floats, Number, Outcome, Share
 from selfcorrect.tasks.base import Answer, Example, Grade
-from selfcorrect.tasks.data.rows import Row, build, files, rows
+from selfcorrect.tasks.data.rows import Row, build, document, files, rows
 from selfcorrect.tasks.free import Free, Item, unique
 from selfcorrect.tasks.plain import folded, tidy
 from selfcorrect.tasks.refusals import LIST, REFUSAL, read, refuses
@@ -139,16 +138,7 @@ def _artefact(path: Path) -> Iterator[Row | UserError]:
 
     An attack that has no prompt, as none was found, is none.
     """
-    try:
-        table = json.loads(path.read_text("utf-8-sig"))
-    except OSError as problem:
-        raise UserError(f"{path}: can't be read ({problem.strerror or problem})") from None
-    except UnicodeDecodeError as problem:
-        raise UserError(f"{path}: byte {problem.start + 1} is not valid UTF-8") from None
-    except json.JSONDecodeError as problem:
-        raise UserError(f"{path}:{problem.lineno}: not valid JSON ({problem.msg})") from None
-    except (ValueError, RecursionError):
-        raise UserError(f"{path}: JSON with numbers or nesting beyond reason") from None
+    table = document(path)
     attacks = table.get("jailbreaks") if isinstance(table, dict) else None
     parameters = table.get("parameters", {}) if isinstance(table, dict) else None
     if not isinstance(attacks, list) or not isinstance(parameters, dict):

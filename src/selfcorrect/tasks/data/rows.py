@@ -181,6 +181,23 @@ def jsonl(path: Path) -> Iterator[Row | UserError]:
                 yield UserError(f"{where}: expected a JSON object, found {_short(value)}")
 
 
+def document(path: Path) -> Any:
+    """The JSON that a file is as a whole.
+
+    Raises:
+        UserError: if the file can't be opened, or is no JSON.
+    """
+    text = b"".join(raw for _, raw in _lines(path))
+    try:
+        return json.loads(text.decode())
+    except UnicodeDecodeError as problem:
+        raise UserError(f"{path}: byte {problem.start + 1} is not valid UTF-8") from None
+    except json.JSONDecodeError as problem:
+        raise UserError(f"{path}:{problem.lineno}: not valid JSON ({problem.msg})") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: JSON with numbers or nesting beyond reason") from None
+
+
 def array(path: Path) -> Iterator[Row | UserError]:
     """The objects of a JSON file that is one list of them.
 
@@ -190,15 +207,7 @@ def array(path: Path) -> Iterator[Row | UserError]:
     Raises:
         UserError: if the file can't be opened, is no JSON, or holds something else than a list.
     """
-    text = b"".join(raw for _, raw in _lines(path))
-    try:
-        entries = json.loads(text.decode())
-    except UnicodeDecodeError as problem:
-        raise UserError(f"{path}: byte {problem.start + 1} is not valid UTF-8") from None
-    except json.JSONDecodeError as problem:
-        raise UserError(f"{path}:{problem.lineno}: not valid JSON ({problem.msg})") from None
-    except (ValueError, RecursionError):
-        raise UserError(f"{path}: JSON with numbers or nesting beyond reason") from None
+    entries = document(path)
     if not isinstance(entries, list):
         raise UserError(f"{path}: expected a list of JSON objects, found {_short(entries)}")
     if not entries:
