@@ -289,6 +289,30 @@ def audit(
 
 
 @app.command()
+def verify(
+    run: o.RunName,
+    as_json: o.AsJson = False,
+    out: o.Out = Path("runs"),
+) -> None:
+    """Look whether a run's folder holds what was written, and what records can hold.
+
+    Digests, columns, ranges, whose records they are. Nothing is computed, written, or opened but
+    the folder's own files; with a problem the status is 2.
+    """
+    from selfcorrect.cli.verify import lines
+    from selfcorrect.runs.verify import verify as verified
+
+    found = verified(find_run(run, out))
+    if as_json:
+        typer.echo(json.dumps(found.table(), indent=2, allow_nan=False))
+    else:
+        typer.echo(visible("\n".join(map(clipped, lines(found))), lines=True))
+    if found.problems:
+        some = f"{len(found.problems)} problem{'s' if len(found.problems) > 1 else ''}"
+        raise UserError(f"{found.folder} has {some}: {found.problems[0]}")
+
+
+@app.command()
 def plan(
     n: plan_options.Examples = None,
     difference: plan_options.Difference = None,

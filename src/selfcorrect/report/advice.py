@@ -128,8 +128,10 @@ def _does(advice: _Table) -> str:
 
 def _gain(table: _Table) -> str:
     advice, e = table["advice"], table["advice"]["gain"]
+    own = advice["over"] == advice["arm"]
+    over = "its own first round" if own else f"one round of {advice['over']}"
     return (
-        f"Over one round of {advice['over']}, {advice['arm']} changes {_outcome(table)} by "
+        f"Over {over}, {advice['arm']} changes {_outcome(table)} by "
         f"{_change(e, table)}: {_word(e, table)}."
     )
 
@@ -290,12 +292,14 @@ def _large(e: _Table) -> str:
         return MISSING
     form = ",.0f" if abs(e["value"]) >= 100 else ".3g"
     text = format(e["value"], form)
-    return text if e["low"] is None else f"{text} [{e['low']:{form}}, {e['high']:{form}}]"
+    if e["low"] is not None:
+        text = f"{text} [{e['low']:{form}}, {e['high']:{form}}]"
+    return text.replace("-", "−")
 
 
 def _seconds(e: _Table) -> str:
     each = {name: None if e[name] is None else 1000 * e[name] for name in ("value", "low", "high")}
-    shared = "" if e["together"] == 1 else f", divided evenly among {e['together']} runs"
+    shared = "" if e["together"] == 1 else f", divided among {e['together']} runs by their tokens"
     return f"{_large(each)} (n {e['n']:,}, {count(e['pieces'], 'piece')}{shared})"
 
 

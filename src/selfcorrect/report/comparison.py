@@ -350,6 +350,8 @@ def _cost(table: _Table) -> Table:
         told = MISSING
         if edge is not None:
             told = "no"
+            if edge["on"] and edge["open"]:
+                told = "can't be told: unread answers"
             if edge["beaten_by"]:
                 shown = [f"{name} (shown)" for name in edge["shown"]]
                 seen = [f"{name} (seen)" for name in edge["beaten_by"] if name not in edge["shown"]]
@@ -367,12 +369,16 @@ def _cost(table: _Table) -> Table:
         )
     heads = ["run", "tokens", "generated", "seconds", "money", "beaten"]
     kept = [k for k in range(len(heads)) if k < 2 or any(row[k] != MISSING for row in rows)]
+    said = {
+        1: "Tokens and money with 95 % intervals where dialogues differ.",
+        3: "Seconds: of all dialogues that were timed, without an interval.",
+        4: "Money: in the currency of the spec's prices, all of every prompt paid for.",
+    }
     return Table(
         "What a dialogue costs",
         [heads[k] for k in kept],
         [[row[k] for k in kept] for row in rows],
-        "With 95 % intervals. Seconds: of all dialogues that were timed, without an interval. "
-        "Money: in the currency of the spec's prices, all of every prompt paid for.",
+        " ".join(sentence for k, sentence in said.items() if k in kept),
     )
 
 
