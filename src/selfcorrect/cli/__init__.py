@@ -23,6 +23,7 @@ from selfcorrect.cli.listing import listing
 from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
+from selfcorrect.cli.verify import verify
 from selfcorrect.errors import INTERRUPTED, UserError
 from selfcorrect.runs import Interrupted, RunSpec, find_run
 from selfcorrect.text import clipped, visible, visible_values
@@ -289,30 +290,6 @@ def audit(
 
 
 @app.command()
-def verify(
-    run: o.RunName,
-    as_json: o.AsJson = False,
-    out: o.Out = Path("runs"),
-) -> None:
-    """Look whether a run's folder holds what was written, and what records can hold.
-
-    Digests, columns, ranges, whose records they are. Nothing is computed, written, or opened but
-    the folder's own files; with a problem the status is 2.
-    """
-    from selfcorrect.cli.verify import lines
-    from selfcorrect.runs.verify import verify as verified
-
-    found = verified(find_run(run, out))
-    if as_json:
-        typer.echo(json.dumps(found.table(), indent=2, allow_nan=False))
-    else:
-        typer.echo(visible("\n".join(map(clipped, lines(found))), lines=True))
-    if found.problems:
-        some = f"{len(found.problems)} problem{'s' if len(found.problems) > 1 else ''}"
-        raise UserError(f"{found.folder} has {some}: {found.problems[0]}")
-
-
-@app.command()
 def plan(
     n: plan_options.Examples = None,
     difference: plan_options.Difference = None,
@@ -363,6 +340,7 @@ def export(
 
 
 app.command("check-task")(check_task)
+app.command()(verify)
 
 
 def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:
