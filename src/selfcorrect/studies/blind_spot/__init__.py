@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from selfcorrect.runs import RunSpec
 from selfcorrect.runs.identity import task_of
-from selfcorrect.strategies import BLIND_SPOT
 from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
-from selfcorrect.studies.blind_spot.arms import ALONE, arms
+from selfcorrect.studies.blind_spot.arms import ALONE, BLIND_SPOT, arms
 from selfcorrect.studies.blind_spot.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import sized
 
