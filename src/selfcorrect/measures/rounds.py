@@ -18,7 +18,7 @@ from selfcorrect.measures.leaks import leak_free
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.outcomes import paired, paired_test, room_of
-from selfcorrect.measures.paired import holm, joint_level
+from selfcorrect.measures.paired import holm_by_name, joint_level
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.parity import ALTERNATING, parity
 from selfcorrect.measures.unread import boundless, other_counts
@@ -239,8 +239,7 @@ def _gains(panel: Panel) -> list[dict[str, Any] | None]:
     x, outcome = panel.columns["outcome"], panel.outcome
     later = range(1, len(panel.rounds))
     ps = {t: paired_test(outcome, x[:, t], x[:, 0], panel.clusters) for t in later}
-    known = {t: p for t, p in ps.items() if p is not None}
-    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    adjusted = holm_by_name(ps)
     return [
         None,
         *(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import LEVEL, Estimate, proportion
-from selfcorrect.measures.paired import holm, share_difference, share_test
+from selfcorrect.measures.paired import holm_by_name, share_difference, share_test
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.ratios import bounds, hull, lacking, ratio
 from selfcorrect.measures.unread import p_whatever
@@ -125,7 +125,7 @@ def judged(
         where there is nothing to compare.
     """
     found = {name: minus(*pair, clusters) for name, pair in pairs.items()}
-    adjusted, recorded = (_holm({name: e[key] for name, e in found.items()}) for key in
+    adjusted, recorded = (holm_by_name({name: e[key] for name, e in found.items()}) for key in
                           ("p", "p_recorded"))  # fmt: skip
     level = 1 - (1 - LEVEL) / max(1, len(pairs))
     for name, e in found.items():
@@ -134,11 +134,6 @@ def judged(
         wide = hull([share_difference(a, b, clusters, level=level) for a, b in _ways(*pairs[name])])
         e["state"] = _state(e, recorded.get(name), wide, margin)
     return found
-
-
-def _holm(ps: Mapping[str, float | None]) -> dict[str, float]:
-    known = {name: p for name, p in ps.items() if p is not None}
-    return dict(zip(known, holm(list(known.values())).tolist(), strict=True))
 
 
 def _state(e: Result, recorded: float | None, wide: Estimate, margin: float) -> str | None:

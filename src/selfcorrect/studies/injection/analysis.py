@@ -13,7 +13,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.convergence import widened
 from selfcorrect.measures.intervals import Estimate, mean, means, p_of
 from selfcorrect.measures.outcomes import paired, paired_test
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.unread import boundless, other_counts, p_whatever
 from selfcorrect.studies.able import told
 from selfcorrect.studies.base import Inputs, Preflight, Result
@@ -82,8 +82,7 @@ def _lags(
             x = _mean_of((arms.of("injection", name) - arms.of("intrinsic", name))[:, places])
             found[lag] = mean(x, arms.main.clusters, room=arms.room(name).apart())
             ps[lag] = p_of(found[lag])
-    known = {lag: p for lag, p in ps.items() if p is not None}
-    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    adjusted = holm_by_name(ps)
     rows = []
     for lag, e in found.items():
         state = "undecided"

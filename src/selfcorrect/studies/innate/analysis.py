@@ -11,7 +11,7 @@ import numpy as np
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import finite, mean
 from selfcorrect.measures.outcomes import paired, paired_test, room_of
-from selfcorrect.measures.paired import holm, sign_flip
+from selfcorrect.measures.paired import holm_by_name, sign_flip
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs import Run
 from selfcorrect.studies.able import checked, told
@@ -161,8 +161,7 @@ def gains(arms: Series) -> Result:
     x, members, missing = finite(apart, clusters)
     one = missing is not None or members[-1] == 0
     ps["difference"] = None if one else sign_flip(np.bincount(members, x))
-    known = {name: p for name, p in ps.items() if p is not None}
-    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    adjusted = holm_by_name(ps)
     for name, e in estimates.items():
         shown = (
             adjusted.get(name, 1.0) < 0.05

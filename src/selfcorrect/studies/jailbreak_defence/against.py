@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.measures.intervals import LEVEL, Estimate, proportion
 from selfcorrect.measures.outcomes import paired, paired_test
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.unread import Columns, other_counts, p_whatever, unknown
 from selfcorrect.outcome import Outcome
 
@@ -42,7 +42,7 @@ def against(
     ways = {name: _ways(pair, outcome, clusters) for name, pair in pairs.items()}
     p = {name: p_whatever(*each) for name, each in ways.items()}
     recorded = {name: ps[0] for name, (_, ps) in ways.items()}
-    adjusted, as_recorded = _adjusted(p), _adjusted(recorded)
+    adjusted, as_recorded = holm_by_name(p), holm_by_name(recorded)
     level = 1 - (1 - LEVEL) / max(1, len(pairs))
     found = {}
     for name, (after, before) in pairs.items():
@@ -81,11 +81,6 @@ def _ways(
     sides = [(a["outcome"], b["outcome"]) for a, b in _counts(pair, outcome)]
     estimates = [paired(outcome, a, b, clusters) for a, b in sides]
     return estimates, [paired_test(outcome, a, b, clusters) for a, b in sides]
-
-
-def _adjusted(ps: Mapping[str, float | None]) -> dict[str, float]:
-    known = {name: p for name, p in ps.items() if p is not None}
-    return dict(zip(known, holm(list(known.values())).tolist(), strict=True))
 
 
 def _state(

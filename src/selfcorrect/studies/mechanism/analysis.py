@@ -13,7 +13,7 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.measures.activations import by_layer
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import Estimate, mean, p_of, proportion
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.runs import Run
 from selfcorrect.studies.able import told
 from selfcorrect.studies.base import Inputs, Parts, Preflight, Result
@@ -273,9 +273,7 @@ def judged(estimates: Mapping[Any, Estimate], margin: float | None) -> dict[Any,
         ``p_holm``; ``within``: the interval lies within the margin; ``state``: ``shown`` (p under
         .05, and enough clusters), ``same`` (not shown, and within the margin) or ``undecided``.
     """
-    ps = {key: p_of(e) for key, e in estimates.items()}
-    known = {key: p for key, p in ps.items() if p is not None}
-    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    adjusted = holm_by_name({key: p_of(e) for key, e in estimates.items()})
     found = {}
     for key, e in estimates.items():
         state = "undecided"

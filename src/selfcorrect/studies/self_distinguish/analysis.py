@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.contrasts import Scaled, columns_at, contrast, unread_in
 from selfcorrect.measures.intervals import LEVEL, mean, proportion
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.regression import regression
 from selfcorrect.measures.unread import p_whatever
@@ -217,8 +217,7 @@ def _claims(
         tables[f"predicts, {history}"] = association(
             gain, right[history], first, of[history].label, clusters, outcome
         )
-    ps = {key: each["p"] for key, each in tables.items() if each["p"] is not None}
-    adjusted = dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
+    adjusted = holm_by_name({key: each["p"] for key, each in tables.items()})
     for key, each in tables.items():
         each["p_holm"] = adjusted.get(key)
         each["state"] = _state(each)
