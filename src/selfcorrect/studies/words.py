@@ -1,4 +1,4 @@
-"""How the studies of the inside write their estimates, and what their findings have in common."""
+"""How studies of real models write their estimates, and what their findings have in common."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from selfcorrect.report.charts.traces import error_bars, said
-from selfcorrect.report.numbers import MISSING, count, p_value, short
+from selfcorrect.report.numbers import count, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import (
     curves,
@@ -107,7 +107,7 @@ def _table(result: Result) -> Table:
         [
             f"{label(name)}, {_since(row['lag'])}",
             estimate(row, signed=True),
-            MISSING if row["p_holm"] is None else p_value(row["p_holm"]),
+            p_value(row["p_holm"]),
             _state(row["state"], result["margins"][name]),
         ]
         for name, of in result["lags"].items()

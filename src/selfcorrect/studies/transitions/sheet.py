@@ -177,11 +177,11 @@ def _allowed(e: Mapping[str, Any]) -> str:
 
 def _tests(result: Result) -> Table:
     rows = [
-        [f"one step of memory is enough, {name}", estimate(e, signed=True), _p(e["p_holm"])]
+        [f"one step of memory is enough, {name}", estimate(e, signed=True), p_value(e["p_holm"])]
         for name, e in result["memory"].items()
     ]
     rows += [
-        [f"{name.upper()} is the same in every round", MISSING, _p(p)]
+        [f"{name.upper()} is the same in every round", MISSING, p_value(p)]
         for name, p in result["alike"].items()
     ]
     note = (
@@ -189,10 +189,6 @@ def _tests(result: Result) -> Table:
         "0 of a chain; p is Holm's. Rates: a permutation of each cluster's rounds."
     )
     return Table("What a simple chain takes for granted", ["", "difference", "p"], rows, note)
-
-
-def _p(p: float | None) -> str:
-    return MISSING if p is None else p_value(p)
 
 
 def _forecasts(result: Result) -> Table:
