@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import points
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import seen
 from selfcorrect.studies.words import estimate, sheet_of, sized
@@ -131,17 +131,7 @@ def _chart(result: Result) -> Chart:
     parts = [("own answer", "own", "@outcome"), ("other options", "other", "@baseline")]
     found = [(name, result["copied"][key], colour) for name, key, colour in parts]
     traces = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": name,
-            "x": [name],
-            "y": [e["value"]],
-            "error_y": error_bars([e], colour),
-            "marker": {"color": colour, "size": 9},
-            "hovertext": [said(e, "score")],
-            "hoverinfo": "text",
-        }
+        {**points(name, [name], [e], colour), "hoverinfo": "text"}
         for name, e, colour in found
         if e["value"] is not None
     ]

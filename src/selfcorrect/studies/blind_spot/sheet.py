@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import MISSING, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.blind_spot.arms import OWN, TOLD, USER
@@ -211,19 +211,8 @@ def _chart(result: Result) -> Chart:
     traces = []
     for at, (name, key, colour) in enumerate(kinds):
         found = {arm: of[key] for arm, of in result["arms"].items() if of[key]["value"] is not None}
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": name,
-                "x": [place + 0.1 * at for place in range(len(found))],
-                "y": [e["value"] for e in found.values()],
-                "error_y": error_bars(list(found.values()), colour),
-                "marker": {"color": colour, "size": 9},
-                "hovertext": [f"{arm}: {said(e, 'score')}" for arm, e in found.items()],
-                "hoverinfo": "text+name",
-            }
-        )
+        places = [place + 0.1 * at for place in range(len(found))]
+        traces.append(points(name, places, list(found.values()), colour, called=list(found)))
     arms = list(result["arms"])
     return Chart(
         name="roles",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import error_bars, said, scatter
 from selfcorrect.report.numbers import MISSING, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.checking.arms import CHECKING, REPEAT, TRUE
@@ -233,20 +233,8 @@ def _curves(result: Result) -> Chart:
     traces = []
     for at, (arm, (colour, dash)) in enumerate(_LINES.items()):
         found = result["curves"][arm]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": arm,
-                "x": [t + 0.05 * at for t in result["rounds"]],
-                "y": [e["value"] for e in found],
-                "error_y": error_bars(found, colour),
-                "line": {"color": colour, "dash": dash, "width": 2},
-                "marker": {"color": colour, "size": 6},
-                "hovertext": [said(e, "score") for e in found],
-                "hoverinfo": "text+name",
-            }
-        )
+        how: dict[str, Any] = {"form": "score", "dash": dash, "aside": 0.05 * at, "size": 6}
+        traces.append(scatter(arm, result["rounds"], found, colour, **how))
     name = label(result["outcome"])
     return Chart(
         name="rounds",

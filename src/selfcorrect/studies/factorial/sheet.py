@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import error_bars, said, scatter
 from selfcorrect.report.numbers import MISSING, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, allowed, counted, seen
@@ -356,20 +356,8 @@ def _levels(result: Result) -> Chart:
         ]
         if any(e["value"] is None for e in found):
             continue
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": name,
-                "x": [0.03 * at, 1 + 0.03 * at],
-                "y": [e["value"] for e in found],
-                "error_y": error_bars(found, colour),
-                "line": {"color": colour, "dash": dash, "width": 2},
-                "marker": {"color": colour, "size": 7},
-                "hovertext": [said(e, "score") for e in found],
-                "hoverinfo": "text+name",
-            }
-        )
+        how: dict[str, Any] = {"form": "score", "dash": dash, "aside": 0.03 * at}
+        traces.append(scatter(name, (0, 1), found, colour, **how))
     return Chart(
         name="arms",
         title=f"{label(result['outcome']).capitalize()} in round {result['round']}, by arm",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import allowed, unread
@@ -146,20 +146,9 @@ def _chart(result: Result) -> Chart:
             for place, role in enumerate(roles)
             if result["arms"][role][name]["value"] is not None
         ]
-        each = [e for _, _, e in known]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": _what(name, result),
-                "x": [place + 0.08 * at for place, _, _ in known],
-                "y": [e["value"] for e in each],
-                "error_y": error_bars(each, colour),
-                "marker": {"color": colour, "size": 9},
-                "hovertext": [f"{role}: {said(e, 'score')}" for _, role, e in known],
-                "hoverinfo": "text+name",
-            }
-        )
+        places = [place + 0.08 * at for place, _, _ in known]
+        each, called = [e for _, _, e in known], [role for _, role, _ in known]
+        traces.append(points(_what(name, result), places, each, colour, called=called))
     return Chart(
         name="roles",
         title="What becomes of the first answer, by role",

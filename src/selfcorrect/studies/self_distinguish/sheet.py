@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, allowed, counted, direction, seen
@@ -228,15 +228,8 @@ def _chart(result: Result) -> Chart:
         ),
         data=[
             {
-                "type": "scatter",
-                "mode": "markers",
-                "name": "right",
-                "x": list(range(len(arms))),
-                "y": [e["value"] for e in found],
-                "error_y": error_bars(found, "@outcome"),
-                "marker": {"color": "@outcome", "size": 8},
-                "hovertext": [f"{arm}: {said(e, 'share')}" for arm, e in
-                              zip(arms, found, strict=True)],
+                **points("right", range(len(arms)), found, "@outcome", form="share", size=8,
+                         called=arms),
                 "hoverinfo": "text",
             },
             {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, allowed, direction, seen
@@ -48,6 +48,7 @@ _NOT = (
 )
 _CALLED = {"baseline": "Baseline", "intrinsic": "Intrinsic", "cot": "With reasons (cot)"}
 _COLOURS = {NEITHER: "@baseline", STEREOTYPED: "@lost", OTHER: "@outcome"}
+_SYMBOLS = ("circle", "diamond", "square")
 _LABELS = {
     NEITHER: "no evidence",
     STEREOTYPED: "hint at the stereotyped",
@@ -218,23 +219,9 @@ def _chart(result: Result) -> Chart:
     traces = []
     for at, evidence in enumerate(EVIDENCE):
         found = [result["shares"][arm][evidence]["right"] for arm in ARMS]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": _LABELS[evidence],
-                "x": [place + 0.12 * (at - 1) for place in range(len(ARMS))],
-                "y": [e["value"] for e in found],
-                "error_y": error_bars(found, _COLOURS[evidence]),
-                "marker": {
-                    "color": _COLOURS[evidence],
-                    "symbol": ("circle", "diamond", "square")[at],
-                    "size": 8,
-                },
-                "hovertext": [said(e, "share") for e in found],
-                "hoverinfo": "text+name",
-            }
-        )
+        places = [place + 0.12 * (at - 1) for place in range(len(ARMS))]
+        how: dict[str, Any] = {"form": "share", "symbol": _SYMBOLS[at], "size": 8}
+        traces.append(points(_LABELS[evidence], places, found, _COLOURS[evidence], **how))
     return Chart(
         name="accuracy",
         title="Accuracy by arm and evidence",
