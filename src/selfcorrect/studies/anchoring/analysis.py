@@ -16,7 +16,7 @@ from selfcorrect.measures.intervals import Estimate, mean, p_of
 from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.unseen import ANYWHERE, Room
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import series
 
@@ -50,7 +50,7 @@ class Swapped:
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether the answers can be read."""
-    found = told(series(inputs.runs), (), inputs)
+    found = preflight_of(series(inputs.runs), (), inputs)
     return Preflight(found.able, found.found, read(inputs.runs))
 
 

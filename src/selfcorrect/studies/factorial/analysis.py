@@ -22,7 +22,7 @@ from selfcorrect.measures.unread import Columns
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs import Run
 from selfcorrect.runs.costs import cost_of, cost_table
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import UNGRADED, preflight_of, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.design import ARMS, EFFECTS, FACTORS, weights
 from selfcorrect.studies.series import Series, series
@@ -31,9 +31,9 @@ from selfcorrect.studies.series import Series, series
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and are graded."""
     arms = series(inputs.runs, "neutral")
-    found = told(arms, (), inputs)
+    found = preflight_of(arms, (), inputs)
     if not any(np.isfinite(p.columns["outcome"][:, -1]).any() for p in arms.panels.values()):
-        return unable(found, "not one of its answers is graded")
+        return unable(found, UNGRADED)
     return found
 
 

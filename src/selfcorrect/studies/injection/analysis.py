@@ -15,7 +15,7 @@ from selfcorrect.measures.intervals import Estimate, mean, means, p_of
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.unread import boundless, other_counts, p_whatever
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import ACTIVATION_MARGIN, Series, series
 
@@ -24,7 +24,7 @@ _NEEDS = ("moves",)
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and any of them moves."""
-    return told(series(inputs.runs), _NEEDS, inputs)
+    return preflight_of(series(inputs.runs), _NEEDS, inputs)
 
 
 def analyse(inputs: Inputs) -> Result:

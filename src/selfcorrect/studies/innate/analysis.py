@@ -14,7 +14,7 @@ from selfcorrect.measures.outcomes import paired, paired_test, room_of
 from selfcorrect.measures.paired import holm_by_name, sign_flip
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import checked, told
+from selfcorrect.studies.able import checked, doubted, preflight_of
 from selfcorrect.studies.base import Inputs, Parts, Preflight, Result
 from selfcorrect.studies.innate.accept import Trials, parts_of, trials
 from selfcorrect.studies.innate.acceptance import KINDS, acceptance, by_example
@@ -38,16 +38,15 @@ _READ = ("intrinsic-feedback-cot", "intrinsic", "neutral")
 def preflight(inputs: Inputs) -> Preflight:
     """Whether both models' answers can be read, and their states were."""
     arms = series(inputs.runs, arm_of("model", "neutral"))
-    found = told(arms, _NEEDS, inputs)
+    found = preflight_of(arms, _NEEDS, inputs)
     other = checked(_first(arms, "sibling"), _NEEDS)
-    whole = found.found["preflight"]
-    whole["why"] += [f"of the sibling: {why}" for why in other["why"]]
     unread = [which for which in MODELS if not _reads(arms, which)]
-    whole["why"] += [f"not one of its first answers could be read ({which})" for which in unread]
-    whole["missing"] = whole["missing"] or other["missing"] or bool(unread)
-    anyway = bool(inputs.settings["anyway"])
-    able = not whole["why"] or (anyway and not whole["missing"])
-    return replace(found, able=able, found={**found.found, "able": able, "sibling": other})
+    why = [
+        *(f"of the sibling: {why}" for why in other["why"]),
+        *(f"not one of its first answers could be read ({which})" for which in unread),
+    ]
+    found = doubted(found, why, inputs, missing=other["missing"] or bool(unread))
+    return replace(found, found={**found.found, "sibling": other})
 
 
 def _reads(arms: Series, which: str) -> bool:

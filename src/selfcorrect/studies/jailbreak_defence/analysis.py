@@ -14,7 +14,7 @@ from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel, codes_of
 from selfcorrect.runs import Run
 from selfcorrect.runs.labels import with_task
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import preflight_of, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.jailbreak_defence.against import against, apart, rows_of, unadjusted
 from selfcorrect.studies.jailbreak_defence.arms import (
@@ -44,7 +44,7 @@ def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and attacks succeed where nothing holds them off."""
     attacks, harmless = _split(inputs.runs)
     arms = series(attacks, NONE)
-    found = told(arms, (), inputs)
+    found = preflight_of(arms, (), inputs)
     found = Preflight(found.able, found.found, (arms, series(harmless, NONE) if harmless else None))
     first = arms.main.columns["outcome"][:, 0]
     if not (first == 1).any() and not inputs.settings["anyway"]:

@@ -13,7 +13,7 @@ from selfcorrect.measures.convergence import widened
 from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.regression import Coefficient, regression, within
 from selfcorrect.measures.unread import p_whatever, unknown
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 
@@ -23,7 +23,7 @@ _NEEDS = ("uncertainty", "quality")
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether the model does more than guess, and its uncertainty is recorded."""
-    return told(series(inputs.runs), _NEEDS, inputs)
+    return preflight_of(series(inputs.runs), _NEEDS, inputs)
 
 
 def analyse(inputs: Inputs) -> Result:

@@ -15,7 +15,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import Estimate, mean, p_of, proportion
 from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Parts, Preflight, Result
 from selfcorrect.studies.design import ARMS, COT, EFFECTS, FACTORS, FEEDBACK, INSTRUCTION, weights
 from selfcorrect.studies.mechanism.measure import Opened, Read, opened, parts_of, read_arm
@@ -43,7 +43,7 @@ def upper_layers(layers: int) -> tuple[int, int]:
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and the concept was."""
-    return told(series(inputs.runs, "neutral"), ("activation",), inputs)
+    return preflight_of(series(inputs.runs, "neutral"), ("activation",), inputs)
 
 
 def analyse(inputs: Inputs) -> Result:

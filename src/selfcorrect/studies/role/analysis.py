@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import graded, preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.role.sheet import OWN, TOOL
 from selfcorrect.studies.series import Series, series
@@ -26,9 +26,9 @@ _AS_USER = "as what a tool has returned"
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and are graded."""
     arms = series(inputs.runs, OWN)
-    found = told(arms, (), inputs)
-    if not np.isfinite(arms.main.columns["outcome"]).any():
-        return unable(found, "not one of its answers is graded")
+    found = graded(preflight_of(arms, (), inputs), arms)
+    if found.found["preflight"]["missing"]:
+        return found
     # an answer that any role moves is one that moves
     moved = np.any([kept(panel).found == 0 for panel in arms.panels.values()], axis=0)
     flips = proportion(moved.astype(float), arms.main.clusters).table()

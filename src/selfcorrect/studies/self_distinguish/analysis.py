@@ -20,7 +20,7 @@ from selfcorrect.measures.unread import p_whatever
 from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
 from selfcorrect.report.numbers import percent, short
-from selfcorrect.studies.able import LEAST_READ, told, unable
+from selfcorrect.studies.able import LEAST_READ, doubted, graded, preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.self_distinguish.arms import (
     CORRECTED,
@@ -46,20 +46,14 @@ def preflight(inputs: Inputs) -> Preflight:
     """Whether the dialogues' answers, and what was said about them, can be read and are graded."""
     base = {arm: inputs.runs[arm] for arm in (CORRECTED, REPEAT)}
     arms = series(base, REPEAT)
-    found = told(arms, (), inputs)
+    found = preflight_of(arms, (), inputs)
     said = {arm: judgements(run) for arm, run in inputs.runs.items() if arm not in base}
     task = base[CORRECTED].header.spec.task.name
-    found = replace(found, data=(arms, said, task))
-    if not np.isfinite(arms.main.columns["outcome"]).any():
-        return unable(found, "not one of its answers is graded")
-    why = list(_doubts(said, task, len(arms.main.rounds), inputs.settings["tie"]))
-    if not why:
+    found = graded(replace(found, data=(arms, said, task)), arms)
+    if found.found["preflight"]["missing"]:
         return found
-    checks = found.found["preflight"]
-    able = bool(inputs.settings["anyway"])
-    whole = {**found.found, "able": able}
-    whole["preflight"] = {**checks, "why": [*checks["why"], *why]}
-    return Preflight(able, whole, found.data)
+    why = _doubts(said, task, len(arms.main.rounds), inputs.settings["tie"])
+    return doubted(found, list(why), inputs)
 
 
 def _doubts(said: Mapping[str, Judgements], task: str, rounds: int, tie: float) -> Iterator[str]:

@@ -14,7 +14,7 @@ from selfcorrect.measures.intervals import mean, p_of, proportion
 from selfcorrect.measures.paired import holm, holm_by_name
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unread import unknown
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import preflight_of, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 
@@ -38,7 +38,7 @@ def preflight(inputs: Inputs) -> Preflight:
             f"the run has {rounds} rounds, and the first {fit} are to be fitted: give more "
             "--rounds, or a smaller --fit (3 or more)."
         )
-    found = told(arms, ("moves",), inputs)
+    found = preflight_of(arms, ("moves",), inputs)
     if arms.outcome.kind != "share":
         return unable(
             found, f"its answers aren't right or wrong: their {arms.outcome.name} is a number"

@@ -13,7 +13,7 @@ from selfcorrect.measures.contrasts import columns_at, contrast, judged, unread_
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel
 from selfcorrect.outcome import ACCURACY, Outcome
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import preflight_of, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 from selfcorrect.studies.weak_evidence.arms import (
@@ -38,7 +38,7 @@ _NAMED = Outcome("named", kind="share", better="lower", margin=ACCURACY.margin)
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and are graded."""
     arms = series(inputs.runs, name("repeat", NEITHER))
-    found = told(arms, (), inputs)
+    found = preflight_of(arms, (), inputs)
     if not np.isfinite(arms.main.columns["outcome"]).any() or "biased" not in arms.main.own:
         return unable(found, "it isn't known of one of its answers whom it names")
     return found

@@ -10,7 +10,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.crossed import Crossed, crossed, unbounded
 from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.unread import Columns, boundless, other_counts, unknown
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 from selfcorrect.studies.wording.texts import LEVELS, WORDINGS, arm_of
@@ -21,7 +21,7 @@ PAIRS = (("goal", "plain"), ("specific", "goal"), ("specific", "plain"))
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read."""
-    return told(series(inputs.runs), (), inputs)
+    return preflight_of(series(inputs.runs), (), inputs)
 
 
 def analyse(inputs: Inputs) -> Result:
