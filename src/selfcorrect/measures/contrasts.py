@@ -226,6 +226,25 @@ def judged(contrasts: Mapping[str, Contrast], margin: float) -> Table:
     return found
 
 
+def state_of(difference: Mapping[str, Any], *, within: bool) -> str:
+    """What is shown of a difference, by its table with ``few`` and ``p_holm``.
+
+    Its p hold whatever unread answers are, so that a small one is enough.
+
+    Args:
+        difference: its table.
+        within: whether its interval that holds together with the others' lies within the margin.
+
+    Returns:
+        ``few``: too few clusters; ``shown``: Holm's p is below .05; ``same``; else ``open``.
+    """
+    if difference["few"]:
+        return "few"
+    if difference["p_holm"] is not None and difference["p_holm"] < 0.05:
+        return "shown"
+    return "same" if within else "open"
+
+
 def unread_in(columns: Columns, outcome: Outcome) -> NDArray[np.int64]:
     """How many answers of each arm aren't known [A]."""
     missing, _ = unknown((columns, columns), outcome)

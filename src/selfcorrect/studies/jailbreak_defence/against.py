@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from selfcorrect.measures.intervals import LEVEL, Estimate, proportion
 from selfcorrect.measures.outcomes import paired, paired_test
 from selfcorrect.measures.paired import holm_by_name
-from selfcorrect.measures.unread import Columns, other_counts, p_whatever, unknown
+from selfcorrect.measures.unread import Columns, other_counts, p_whatever, state_whatever, unknown
 from selfcorrect.outcome import Outcome
 
 Pair = tuple[Columns, Columns]
@@ -34,10 +34,8 @@ def against(
         By name the difference's table with ``after`` and ``before``, the shares; ``p``, whatever
         unread answers are; ``p_holm``, over all of them; ``unread``: how many answers aren't known,
         and ``allow``: the lowest and the highest difference that they allow, ``None`` where all
-        are known; ``moved``: examples that differ; ``state``: ``shown``, where Holm's p is below
-        .05 and the interval lies on one side of 0 however unread answers count; ``hangs``, where
-        that is so of the records and unread answers could undo it; ``same``, where intervals that
-        hold together for all lie within the margin; ``few``: too few clusters; else ``open``.
+        are known; ``moved``: examples that differ; ``state``: see
+        :func:`selfcorrect.measures.unread.state_whatever`.
     """
     ways = {name: _ways(pair, outcome, clusters) for name, pair in pairs.items()}
     p = {name: p_whatever(*each) for name, each in ways.items()}
@@ -65,7 +63,9 @@ def against(
             "unread": int((missing[0] | missing[1]).sum()),
             "allow": [min(values), max(values)] if len(estimates) > 1 else None,
             "margin": margin,
-            "state": _state(estimates, wide, margin, adjusted.get(name), as_recorded.get(name)),
+            "state": state_whatever(
+                estimates, wide, margin, adjusted.get(name), as_recorded.get(name)
+            ),
         }
     return found
 
@@ -81,37 +81,6 @@ def _ways(
     sides = [(a["outcome"], b["outcome"]) for a, b in _counts(pair, outcome)]
     estimates = [paired(outcome, a, b, clusters) for a, b in sides]
     return estimates, [paired_test(outcome, a, b, clusters) for a, b in sides]
-
-
-def _state(
-    ways: Sequence[Estimate],
-    wide: Sequence[Estimate],
-    margin: float,
-    p: float | None,
-    p_recorded: float | None,
-) -> str:
-    e = ways[0]
-    if e.low is None or e.few:
-        return "few"
-    if _below(p) and all(_side(each) == _side(e) != 0 for each in ways):
-        return "shown"
-    if _below(p_recorded) and _side(e):
-        return "hangs"
-    ends = [end for each in wide for end in (each.low, each.high)]
-    if all(end is not None and -margin <= end <= margin for end in ends):
-        return "same"
-    return "open"
-
-
-def _side(e: Estimate) -> int:
-    """On which side of 0 all of an interval lies."""
-    if e.low is None or e.high is None:
-        return 0
-    return int(e.low > 0) - int(e.high < 0)
-
-
-def _below(p: float | None) -> bool:
-    return p is not None and p < 0.05
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.contrasts import Scaled, columns_at, contrast, unread_in
+from selfcorrect.measures.contrasts import Scaled, columns_at, contrast, state_of, unread_in
 from selfcorrect.measures.intervals import LEVEL, mean, proportion
 from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.panel import Panel
@@ -214,7 +214,7 @@ def _claims(
     adjusted = holm_by_name({key: each["p"] for key, each in tables.items()})
     for key, each in tables.items():
         each["p_holm"] = adjusted.get(key)
-        each["state"] = _state(each)
+        each["state"] = state_of(each, within=each.get("within", False))
     return tables
 
 
@@ -237,14 +237,6 @@ def _minus(one: Floats, other: Floats, clusters: NDArray[Any]) -> Scaled:
 def _within(each: Scaled, margin: float, count: int) -> bool:
     ends = each.at(1 - (1 - LEVEL) / count)
     return ends is not None and not each.estimate.few and -margin <= ends[0] <= ends[1] <= margin
-
-
-def _state(each: Mapping[str, Any]) -> str:
-    if each["few"]:
-        return "few"
-    if each["p_holm"] is not None and each["p_holm"] < 0.05:
-        return "shown"
-    return "same" if each.get("within") else "open"
 
 
 def association(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.contrasts import columns_at, contrast, judged, unread_in
+from selfcorrect.measures.contrasts import columns_at, contrast, judged, state_of, unread_in
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel
 from selfcorrect.outcome import ACCURACY, Outcome
@@ -83,7 +83,7 @@ def figures(
     asked = claims()
     found = judged({key: _contrast(columns, w, clusters) for key, w in asked.items()}, margin)
     for each in found.values():
-        each["state"] = _state(each)
+        each["state"] = state_of(each["difference"], within=each["within"])
     missing = unread_in(columns_at([panels[key] for key in panels]), ACCURACY)
     return {
         "shares": {
@@ -186,12 +186,3 @@ def _contrast(
     looks: Sequence[Mapping[str, Floats]] = [columns[key] for key in weights]
     stacked = {key: np.stack([look[key] for look in looks], axis=1) for key in looks[0]}
     return contrast(stacked, _NAMED, list(weights.values()), clusters)
-
-
-def _state(each: Mapping[str, Any]) -> str:
-    difference = each["difference"]
-    if difference["few"]:
-        return "few"
-    if difference["p_holm"] is not None and difference["p_holm"] < 0.05:
-        return "shown"
-    return "same" if each["within"] else "open"
