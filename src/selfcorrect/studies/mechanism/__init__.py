@@ -1,7 +1,7 @@
 """Where in a dialogue is the concept activated: by the goal, by feedback, by its own reasons?
 
 - :mod:`.transcripts`: the readings, as they are shown to the model;
-- :mod:`.neutral`: words of the same length that say nothing;
+- :mod:`selfcorrect.studies.neutral`: words of the same length that say nothing;
 - :mod:`.measure`: the readings encoded, with what they share encoded once;
 - :mod:`.analysis`: what each part does beyond neutral words;
 - :mod:`.sheet`: the findings, tables and charts.
