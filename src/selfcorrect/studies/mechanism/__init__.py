@@ -25,7 +25,7 @@ from selfcorrect.studies.base import (
 )
 from selfcorrect.studies.design import ARMS
 from selfcorrect.studies.mechanism.sheet import QUESTION, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK = {"limit": 24, "rounds": 2, "max_tokens": {"rationale": 64, "feedback": 64}}
 _ROUNDS = 3
@@ -42,7 +42,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     from selfcorrect.studies.mechanism.analysis import chosen_sites
 
     chosen_sites(settings["site"])
-    spec = with_states(sized(spec, settings, _QUICK, _ROUNDS), "mechanism")
+    spec = with_states(at_size(spec, settings, _QUICK, _ROUNDS), "mechanism")
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 
 
