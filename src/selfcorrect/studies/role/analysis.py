@@ -20,7 +20,7 @@ from selfcorrect.studies.series import Series, series
 from selfcorrect.studies.shares import Shares, judged, kept, otherwise, right
 
 #: What a note says of a tool's message that was shown in the user's turn.
-_AS_USER = "as what a tool has returned"
+AS_USER = "as what a tool has returned"
 
 
 def preflight(inputs: Inputs) -> Preflight:
@@ -108,5 +108,5 @@ def _as_user(run: Run) -> Result:
     """How often a tool's message was shown in the user's turn, in the last round."""
     rows = run.read(["round", "cluster", "notes"])
     last = rows.filter(rows["round"] == rows["round"].max())
-    noted = [any(_AS_USER in note["text"] for note in notes) for notes in last["notes"]]
+    noted = [any(AS_USER in note["text"] for note in notes) for notes in last["notes"]]
     return proportion(np.array(noted, dtype=float), last["cluster"].to_numpy()).table()
