@@ -7,9 +7,9 @@ from math import inf
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Number, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
+from selfcorrect.tasks.data.labels import columns_of, labelled
 from selfcorrect.tasks.data.rows import Row, build, files, rows
 from selfcorrect.tasks.free import Free, Item, unique
-from selfcorrect.tasks.harmful import columns_of, labelled
 from selfcorrect.tasks.refusals import LIST, read, refuses
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import RESPONSIBLE
