@@ -6,6 +6,7 @@ import pytest
 
 from selfcorrect.measures.contrasts import state_of
 from selfcorrect.measures.intervals import Estimate
+from selfcorrect.measures.parity import weighed
 from selfcorrect.measures.unread import state_whatever
 
 
@@ -49,3 +50,22 @@ def test_a_direction_is_shown_only_if_unread_answers_cant_undo_it(
 )
 def test_a_contrast_is_shown_by_its_p(few: bool, p: float, within: bool, state: str) -> None:
     assert state_of({"few": few, "p_holm": p}, within=within) == state
+
+
+@pytest.mark.parametrize(
+    ("agree", "alternates", "verdict", "needed"),
+    [
+        (None, False, "better", 500),
+        (True, False, "better", 500),
+        (True, True, "better", None),
+        (False, False, "undecided", None),
+    ],
+)
+def test_a_difference_is_weighed_by_the_round_before_and_stays_as_it_was(
+    agree: bool | None, alternates: bool, verdict: str, needed: int | None
+) -> None:
+    change = {"value": 0.1, "verdict": "better", "n_needed": 500}
+    told = weighed(change, None if agree is None else {"agree": agree}, alternates=alternates)
+    assert (told["verdict"], told["n_needed"]) == (verdict, needed)
+    assert told.get("depends", False) is (agree is False)
+    assert change == {"value": 0.1, "verdict": "better", "n_needed": 500}
