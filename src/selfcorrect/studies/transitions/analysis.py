@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from selfcorrect.measures.intervals import mean, p_of, proportion
 from selfcorrect.measures.paired import holm, holm_by_name
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unread import unknown
+from selfcorrect.runs.comparable import is_oracle
 from selfcorrect.studies.able import preflight_of, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
@@ -39,6 +41,7 @@ def preflight(inputs: Inputs) -> Preflight:
             "--rounds, or a smaller --fit (3 or more)."
         )
     found = preflight_of(arms, ("moves",), inputs)
+    found = replace(found, found={**found.found, "oracle": is_oracle(inputs.runs["run"])})
     if arms.outcome.kind != "share":
         return unable(
             found, f"its answers aren't right or wrong: their {arms.outcome.name} is a number"
@@ -52,7 +55,8 @@ def analyse(inputs: Inputs) -> Result:
     """All of it; JSON's types.
 
     Returns:
-        What the preflight found; ``rounds``, ``fit``; ``whole``: dialogues with an answer in every
+        What the preflight found, with ``oracle``, whether the run uses the truth; ``rounds``,
+        ``fit``; ``whole``: dialogues with an answer in every
         round that was read and graded, which all figures are of, and ``unread``: those left out as
         some answer wasn't; ``rates`` (:func:`chains.rates`); ``observed``: the accuracy of each
         round; by method ``forecasts``: round → ``said`` and ``off`` (minus observed), and

@@ -68,6 +68,11 @@ def _sections(result: Result) -> list[Section]:
 
 def findings(result: Result) -> Iterator[str]:
     """Whether the chain holds, what its forecast was worth, and what another round would bring."""
+    if result.get("oracle"):
+        yield (
+            "The run uses the truth (oracle): its rates and forecasts are those of a model that is "
+            "told, and no method's."
+        )
     yield _holds(result)
     yield from (_forecast(result, method) for method in _LINES)
     yield _oscillates(result)
