@@ -111,13 +111,15 @@ def _single(
             difference[m.name]["p"] = (
                 share_test(x, y, arm.clusters) if share else _flipped(x - y, arm.clusters)
             )
+    name = arm.outcome.name
+    difference[name], found = stopped(pair, difference[name], margins, looks)
     return {
         "round": ends[0],
         "reference_round": ends[1],
         "level": level(looks),
         "difference": difference,
         "change": _change(pair, margins, looks, family),
-        "parity": stopped(pair, difference[arm.outcome.name], margins, looks),
+        "parity": found,
         "by_round": [
             {"round": number, **told}
             for number, told in zip(arm.rounds, by_round(arm, reference), strict=True)
