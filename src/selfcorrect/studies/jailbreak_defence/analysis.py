@@ -15,7 +15,7 @@ from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel, codes_of
 from selfcorrect.runs import Run
 from selfcorrect.runs.labels import with_task
-from selfcorrect.studies.able import preflight_of, unable
+from selfcorrect.studies.able import doubted, preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.jailbreak_defence.against import against, rows_of, unadjusted
 from selfcorrect.studies.jailbreak_defence.arms import (
@@ -48,9 +48,7 @@ def preflight(inputs: Inputs) -> Preflight:
     found = preflight_of(arms, (), inputs)
     found = Preflight(found.able, found.found, (arms, series(harmless, NONE) if harmless else None))
     first = arms.main.columns["outcome"][:, 0]
-    if not (first == 1).any() and not inputs.settings["anyway"]:
-        return unable(found, _NOTHING_TO_HOLD)
-    return found
+    return found if (first == 1).any() else doubted(found, [_NOTHING_TO_HOLD], inputs)
 
 
 def _split(runs: Mapping[str, Run]) -> tuple[dict[str, Run], dict[str, Run]]:
