@@ -35,7 +35,12 @@ def direction(state: str, value: float | None) -> int:
 
 def seen(e: Claim) -> str:
     """A claim in a finding: ``+.060 [.011, .109], p .034 (Holm), n 120, 40 clusters``."""
-    return f"{estimate(e, signed=True)}, p {p_value(e['p_holm'])} (Holm), {sized(e)}"
+    return f"{estimate(e, signed=True)}, {holm(e)}, {sized(e)}"
+
+
+def holm(e: Claim) -> str:
+    """``p .034 (Holm)``, a dash where there is none."""
+    return f"p {MISSING if e['p_holm'] is None else p_value(e['p_holm'])} (Holm)"
 
 
 def allowed(ends: Sequence[float | None] | None) -> str:

@@ -27,8 +27,9 @@ _NOT = (
     "A forecast is for these questions and this model, and for rounds that go on as these did.",
     "Movers and stayers are two kinds of dialogues. Where there are more kinds, or rates drift, "
     "both may fail; what is shown to fail stands in the findings, what isn't shown may yet be so.",
-    "What one more round would bring is the mean gain of rounds, not of instruction: a question "
-    "that is merely repeated may do the same.",
+    "What one more round would bring takes the last round's rates to go on, or to fade as they "
+    "did so far. That they break off after the last round nobody can see coming. And it is the "
+    "gain of a round, not of the instruction: a question that is merely repeated may do the same.",
 )
 _NAMES = {
     "cl": "CL, P(right | right before)",
@@ -76,22 +77,36 @@ def findings(result: Result) -> Iterator[str]:
     yield _holds(result)
     yield from (_forecast(result, method) for method in _LINES)
     yield _oscillates(result)
-    last = result["rounds"][-1]
-    e = result["next"]
-    who = f"Movers and stayers, fitted to all rounds, expect a round after round {last} to"
-    seen = f"{estimate(e, signed=True)}, {sized(e)}"
-    if e["low"] is None:
-        yield f"What a round after round {last} would bring can't be told ({e['why']})."
-    elif e["sure"]:
-        yield f"{who} {'bring more' if e['low'] > 0 else 'cost'} right answers: {seen}."
-    else:
-        yield f"A round after round {last} isn't shown to bring or cost right answers: {seen}."
+    yield _next(result)
     if result["unread"]:
         yield (
             f"{count(result['unread'], 'dialogue')} of {result['n']:,} have an answer that wasn't "
             f"read or graded, and are left out of all figures; what is claimed holds as well where "
             "such answers count as wrong, as right, or as the answer before."
         )
+
+
+def _next(result: Result) -> str:
+    """What one more round would bring."""
+    last, e = result["rounds"][-1], result["next"]
+    within = f"±{short(result['margin'], 3)}"
+    words = {
+        "more": f"A round after round {last} brings more right answers, by more than {within}",
+        "less": f"A round after round {last} costs right answers, by more than {within}",
+        "same": f"A round after round {last} brings and costs no more right answers than {within}",
+        "few": f"What a round after round {last} would bring can't be told, clusters are too few",
+        "unread": f"Whether a round after round {last} brings or costs right answers hangs on "
+        "answers that weren't read or graded",
+        "open": f"A round after round {last} isn't shown to bring or cost right answers",
+    }
+    if e["value"] is None:
+        return f"What a round after round {last} would bring can't be told ({e['why']})."
+    if e["low"] is None:
+        return f"{words['open']}: {short(e['value'], 3, signed=True)} ({e['why']})."
+    return (
+        f"{words[e['state']]}: with the rates of the last round {estimate(e, signed=True)}, with "
+        f"rates that fade as they did so far {estimate(e['fading'], signed=True)}; {sized(e)}."
+    )
 
 
 def _holds(result: Result) -> str:
