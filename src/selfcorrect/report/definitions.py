@@ -33,8 +33,8 @@ WORDS: Mapping[str, Definition] = {
         "no answer named",
         "The outcome over the dialogues in which no feedback named an answer up to this round, "
         "right or wrong. Chosen by the right one alone, they would be those that were wrong: "
-        "feedback that repeats the response leaks only where that is right. Even so they are chosen "
-        "by what feedback said, after the first answers, so no interval is given.",
+        "feedback that repeats the response leaks only where that is right. Even so they are "
+        "chosen by what feedback said, after the first answers, so no interval is given.",
         "score",
     ),
     "leak_free_gain": Definition(
