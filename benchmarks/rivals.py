@@ -14,19 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks import checks_laws, documented
+from benchmarks import checks_laws, documented, feedback_laws
 from benchmarks.inside import percent, share, shown
 from numpy.typing import NDArray
 
 from selfcorrect.measures.panel import Panel
 from selfcorrect.studies.checking.categories import by_category
 from selfcorrect.studies.checking.checks import Checks
+from selfcorrect.studies.innate.acceptance import told_apart
 
 RESULTS = Path(__file__).with_name("rivals.json")
 PAGE = documented.DOCS / "studies.md"
 RUNS = 200
 #: Of the study `checking`: categories × examples.
 SIZES = ((11, 100), (20, 40))
+#: Of the study `innate`: first answers.
+ANSWERS = (60, 240)
 Rows = dict[str, Any]
 
 
@@ -70,7 +73,24 @@ def checks(runs: int) -> Rows:
     return rows
 
 
-PARTS: Mapping[str, Callable[[int], Rows]] = {"checks": checks}
+def feedback(runs: int) -> Rows:
+    """By law and number of first answers, how often right and wrong feedback are told apart."""
+    rows: Rows = {}
+    for at, (law, given) in enumerate(feedback_laws.LAWS.items()):
+        rows[law] = {}
+        for answers in ANSWERS:
+            states = [
+                told_apart(feedback_laws.trials(np.random.default_rng([k, at]), answers, *given))
+                for k in range(runs)
+            ]
+            for state in ("more", "less"):
+                told = [each["state"] == state for each in states]
+                rows[law][f"{answers}, {state}"] = share(told)
+        shown(law, rows[law])
+    return rows
+
+
+PARTS: Mapping[str, Callable[[int], Rows]] = {"checks": checks, "feedback": feedback}
 
 
 def tables(found: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
@@ -78,7 +98,16 @@ def tables(found: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str
     sizes = [f"{k} × {n}" for k, n in SIZES]
     rows = [[law, *(percent(each[size]) for size in sizes)] for law, each in
             found["checks"].items()]  # fmt: skip
-    return [("checks", ["the truth", *(f"claimed, {size}" for size in sizes)], rows)]
+    apart = [
+        [law, *(" / ".join(percent(each[f"{n}, {state}"]) for state in ("more", "less"))
+                for n in ANSWERS)]
+        for law, each in found["feedback"].items()
+    ]  # fmt: skip
+    answers = [f"more / less often, {n} first answers" for n in ANSWERS]
+    return [
+        ("checks", ["the truth", *(f"claimed, {size}" for size in sizes)], rows),
+        ("feedback", ["the truth", *answers], apart),
+    ]
 
 
 def main() -> None:

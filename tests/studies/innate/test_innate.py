@@ -230,7 +230,7 @@ def test_the_sheet_says_what_was_found_of_both_models() -> None:
     told = " ".join(sheet.findings)
     for said in (
         "its gain differs: +", "tuned: beyond as many neutral words in its place, the goal",
-        "tuned, on the same wrong answers: it takes right feedback more often",
+        "on the same wrong answers, of options as likely before: it takes right feedback more",
         "tuned: the more confident it was, the less often it takes feedback",
         "base: that acceptance goes with confidence isn't shown",
         "base has no chat template: it was shown plain text",

@@ -172,9 +172,11 @@ def _association(answers: _Answers, kept: list[NDArray[np.bool_]], seed: int | N
     A category weighs what its ability is known to, n₁ n₀ / (n₁ + n₀) of n₁ right and n₀ wrong first
     answers. By chance its checks say *right* more often of those right answers that are kept, say,
     if answers follow checks; the ability that they then seem to have isn't one of the category. So
-    the covariance of both errors within categories is taken off. That is a sum over examples, so
-    the least that unread answers leave of it is known; over the most that they allow for how far
-    gains lie apart, it is the weakest correlation that they allow. ``p`` is of that one.
+    the covariance of both errors within categories is taken off where that leaves less. (A
+    correlation is skewed away from its bounds, so the other way round it would make too much of
+    gains that are smaller.) It is a sum over examples, so the least that unread answers leave of it
+    is known; over the most that they allow for how far gains lie apart, that is the weakest
+    correlation that they allow. ``p`` is of that one.
 
     Args:
         answers: of all examples.
@@ -194,38 +196,47 @@ def _association(answers: _Answers, kept: list[NDArray[np.bool_]], seed: int | N
     of = residuals(x, y, np.column_stack([centred, centred**2]), weights)
     if isinstance(of, Estimate):
         return {**of.table(), "p": None, "weakest": None, "hangs": False}
-    # what each example's gain adds to the numerator
-    own = np.diag(of.left)
-    there = np.flatnonzero(of.there)
-    slopes = [
-        (of.root[k] * of.x[k] - of.root[k] ** 2 * own[k] * parts[at][4]) / parts[at][5]
-        for k, at in enumerate(there)
+    p_of, at = of.p, [parts[k] for k in np.flatnonzero(of.there)]
+    length, apart = float(np.linalg.norm(of.x)), float(np.linalg.norm(of.y))
+    # what each example's gain adds to the numerator, as it is and less what errors share
+    plain = [of.root[k] * of.x[k] / part[5] * np.ones(part[5]) for k, part in enumerate(at)]
+    own = of.root**2 * np.diag(of.left)
+    less = [
+        slope - own[k] * part[4] / part[5]
+        for k, (slope, part) in enumerate(zip(plain, at, strict=True))
     ]
-    ends = [(answers.low[parts[at][6]], answers.high[parts[at][6]]) for at in there]
-    sums = [
-        float(sum(slope @ answers.beyond[parts[at][6]] for slope, at in
-                  zip(slopes, there, strict=True))),
-        float(sum(np.minimum(s * low, s * high).sum() for s, (low, high) in
-                  zip(slopes, ends, strict=True))),
-        float(sum(np.maximum(s * low, s * high).sum() for s, (low, high) in
-                  zip(slopes, ends, strict=True))),
-    ]  # fmt: skip
-    length = float(np.linalg.norm(of.x))
-    r = sums[0] / length / float(np.linalg.norm(of.y))
-    r = min(1.0, max(-1.0, r))
+    ends = [tuple(x[part[6]] for x in (answers.low, answers.beyond, answers.high)) for part in at]
+    sums = np.array([_sums(slopes, ends) for slopes in (plain, less)])  # least, as it is, most
+    r = _weaker(sums[:, 1]) / length / apart
     if seed is None:
         return {**of.estimate(r).table(), "low": None, "high": None}
-    p = of.p(r, seed)
-    if all((low == high).all() for low, high in ends):
+    p = p_of(r, seed)
+    if all((low == high).all() for low, _, high in ends):
         return {**of.estimate(r).table(), "p": p, "weakest": None, "hangs": False}
-    lows, highs = (np.array([end[side].mean() for end in ends]) for side in (0, 1))
-    farthest = _farthest(of, lows, highs)
-    least = sums[1] if r > 0 else sums[2]
+    lows, highs = (np.array([end[side].mean() for end in ends]) for side in (0, 2))
+    least = _weaker(sums[:, 0 if r > 0 else 2])
     turns = least * r <= 0
-    weakest = None if turns else min(1.0, max(-1.0, least / length / farthest))
-    worst = 1.0 if weakest is None else max(p, of.p(weakest, seed))
+    weakest = None if turns else least / length / _farthest(of, lows, highs)
+    worst = 1.0 if weakest is None else max(p, p_of(weakest, seed))
     hangs = p < 1 - LEVEL <= worst
     return {**of.estimate(r).table(), "p": worst, "weakest": weakest, "hangs": hangs}
+
+
+def _sums(slopes: list[Floats], ends: list[tuple[Floats, ...]]) -> list[float]:
+    """A numerator: the least that unread answers allow, as recorded, and the most."""
+    each = [
+        (s * low, s * as_is, s * high) for s, (low, as_is, high) in zip(slopes, ends, strict=True)
+    ]
+    return [
+        float(sum(np.minimum(low, high).sum() for low, _, high in each)),
+        float(sum(middle.sum() for _, middle, _ in each)),
+        float(sum(np.maximum(low, high).sum() for low, _, high in each)),
+    ]
+
+
+def _weaker(values: Floats) -> float:
+    """Of two numbers the one nearer to 0; 0 where they lie on both sides of it."""
+    return float(values[np.argmin(np.abs(values))]) if values.prod() > 0 else 0.0
 
 
 def _part(answers: _Answers, here: NDArray[np.bool_]) -> tuple[Any, ...]:
