@@ -125,11 +125,15 @@ def test_the_theory_pages_tables_are_the_measured_ones() -> None:
 
 
 def test_the_studies_tables_are_the_measured_ones() -> None:
-    from benchmarks.inside import tables
+    from benchmarks import inside, rivals
 
     page = (ROOT / "docs" / "studies.md").read_text("utf-8")
-    found = json.loads((ROOT / "benchmarks" / "inside.json").read_text("utf-8"))
-    for name, head, rows in tables(found):
+    made = [
+        table
+        for part in (inside, rivals)
+        for table in part.tables(json.loads(part.RESULTS.read_text("utf-8")))
+    ]
+    for name, head, rows in made:
         block = page.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- end of {name} -->")[0]
         shown = [line.strip("| ").split(" | ") for line in block.splitlines()]
         assert [shown[0], *shown[2:]] == [head, *rows], "run 'make bench-inside'"
