@@ -180,11 +180,16 @@ def _labels(result: Result) -> Iterator[str]:
 def _unread(result: Result) -> Iterator[str]:
     missing = {arm: n for arm, n in result["unread"].items() if n}
     if missing:
-        each = ", ".join(f"{arm} {n:,}" for arm, n in missing.items())
+        each = "; ".join(f"{n:,} in {_called(arm)}" for arm, n in missing.items())
         yield (
-            f"Not known, of {result['asked']:,} examples each, as something couldn't be read: "
-            f"{each}. No direction is named that they could turn."
+            f"Of {result['asked']:,} examples each, it isn't known of some, as something couldn't "
+            f"be read: {each}. No direction is named that they could turn."
         )
+
+
+def _called(arm: str) -> str:
+    """A run of questions by its history, which else reads like a number of something."""
+    return f"“{arm}”" if " history" in arm else arm
 
 
 def _accuracy(result: Result) -> Table:
@@ -197,7 +202,9 @@ def _accuracy(result: Result) -> Table:
         f"Shares of right answers, the mean of both orders; {short(result['chance'], 3)} by one "
         "answer throughout, in the last round. Consistent: the same is said in both."
     )
-    return Table("How well it distinguishes", ["", "right", "read", "consistent", ""], rows, note)
+    return Table(
+        "How well it distinguishes", ["", "right", "read", "consistent", "size"], rows, note
+    )
 
 
 def _by(result: Result) -> Table:
@@ -219,12 +226,14 @@ def _claims(result: Result) -> Table:
         for key, e in result["claims"].items()
     ]
     note = f"p is Holm's over all {len(rows)}, whatever unread answers are."
-    return Table("Claims", ["", "estimate", "p", "unread allow", ""], rows, note)
+    return Table("Claims", ["", "estimate", "p", "unread answers allow", "verdict"], rows, note)
 
 
 def _allowed(e: Result) -> str:
     if "unread" not in e:
         return MISSING
+    if e["unread"] == [None, None]:
+        return "not known"
     low, high = (MISSING if end is None else short(end, 3, signed=True) for end in e["unread"])
     return f"{low} to {high}"
 
