@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.concepts.folds import INNER, Ints, area, folds
+from selfcorrect.concepts.folds import INNER, Ints, area, folds, parts_of
 from selfcorrect.errors import UserError
 
 Floats = NDArray[np.float64]
@@ -36,9 +36,11 @@ def by_words(
     for train, test in outer:
         inside, names = [texts[i] for i in train], [clusters[i] for i in train]
         held = np.zeros((len(_STRENGTHS), len(train)))
-        for a, b in folds(labels[train], names, INNER, seed, "the training part"):
+        inner = folds(labels[train], names, INNER, seed, "the training part")
+        for a, b in inner:
             held[:, b] = _by_strength(inside, labels[train], a, b, _STRENGTHS)
-        best = int(np.argmax([area(each, labels[train]) for each in held]))
+        parts = parts_of(inner)
+        best = int(np.argmax([area(each, labels[train], parts) for each in held]))
         (scores[test],) = _by_strength(texts, labels, train, test, _STRENGTHS[best : best + 1])
     return scores
 

@@ -53,9 +53,11 @@ UNMEASURED = Note(
 NO_LETTER = Note(
     "no letter", "the answer has no letter: its options were read after it, once more led in"
 )
+#: The code of what :func:`steered_note` says.
+STEERED = "steered"
 #: Codes of what follows from strategy and data; the others tell what was done otherwise than asked.
 OWN_NOTES = frozenset(note.code for note in (STOPPED, DONE, OUTGROWN, OVERFLOWED, KEPT, ENDED)) | {
-    "steered",
+    STEERED,
     OWN_MODEL.code,
     TOLD_TRUTH.code,
     TOLD_FALSEHOOD.code,
@@ -70,7 +72,7 @@ def told(reply: Reply) -> list[Note]:
 
 def steered_note(steering: Steering) -> Note:
     """By what a reply was steered."""
-    return Note("steered", f"steered by {steering}")
+    return Note(STEERED, f"steered by {steering}")
 
 
 class StepRecord(TypedDict):

@@ -8,7 +8,7 @@ from typing import Any
 from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.claims import STATES, allowed, counted, direction, seen
+from selfcorrect.studies.claims import STATES, allowed, direction, seen
 from selfcorrect.studies.self_distinguish.arms import CORRECTED, NONE, OTHERS, OWN, REPEAT, name
 from selfcorrect.studies.words import estimate, label, sheet_of, sized
 
@@ -169,11 +169,18 @@ def _labels(result: Result) -> Iterator[str]:
 
 
 def _unread(result: Result) -> Iterator[str]:
-    if each := counted(result["unread"]):
+    missing = {arm: n for arm, n in result["unread"].items() if n}
+    if missing:
+        each = "; ".join(f"{n:,} in {_called(arm)}" for arm, n in missing.items())
         yield (
-            f"Not known, of {result['asked']:,} examples each, as something couldn't be read: "
-            f"{each}. No direction is named that they could turn."
+            f"Of {result['asked']:,} examples each, it isn't known of some, as something couldn't "
+            f"be read: {each}. No direction is named that they could turn."
         )
+
+
+def _called(arm: str) -> str:
+    """A run of questions by its history, which else reads like a number of something."""
+    return f"“{arm}”" if " history" in arm else arm
 
 
 def _accuracy(result: Result) -> Table:
@@ -186,7 +193,9 @@ def _accuracy(result: Result) -> Table:
         f"Shares of right answers, the mean of both orders; {short(result['chance'], 3)} by one "
         "answer throughout, in the last round. Consistent: the same is said in both."
     )
-    return Table("How well it distinguishes", ["", "right", "read", "consistent", ""], rows, note)
+    return Table(
+        "How well it distinguishes", ["", "right", "read", "consistent", "size"], rows, note
+    )
 
 
 def _by(result: Result) -> Table:
@@ -214,7 +223,7 @@ def _claims(result: Result) -> Table:
         for key, e in result["claims"].items()
     ]
     note = f"p is Holm's over all {len(rows)}, whatever unread answers are."
-    return Table("Claims", ["", "estimate", "p", "unread allow", ""], rows, note)
+    return Table("Claims", ["", "estimate", "p", "unread answers allow", "verdict"], rows, note)
 
 
 def _chart(result: Result) -> Chart:
