@@ -185,10 +185,10 @@ def test_tables_as_they_come(tmp_path: Path) -> None:
     file.write_text(f'prompt\n"{long}"\n')
     assert long.strip() in make("prompts", data=str(file)).examples()[0].fields["question"]
     file.write_bytes("prompt\nA\n".encode("utf-16"))
-    with pytest.raises(UserError, match=r"x\.csv: it is UTF-16 or no text; save it as UTF-8"):
+    with pytest.raises(UserError, match=r"x\.csv: it is text in UTF-16; save it as UTF-8"):
         make("prompts", data=str(file))
     file.write_bytes("prompt\nA\n".encode("utf-16-le"))
-    with pytest.raises(UserError, match="it is UTF-16 or no text"):
+    with pytest.raises(UserError, match="it is text in UTF-16"):
         make("prompts", data=str(file))
     file.write_bytes(b"prompt\rA\rB\r")
     with pytest.raises(UserError, match=r"x\.csv:1: its lines end in CR alone"):
