@@ -282,7 +282,7 @@ def measure(
         how = {"name": model, "dtype": dtype, "device": device, **asked}
         values |= {f"model.{key}": value for key, value in how.items()}
     given = {key: value for key, value in values.items() if value is not None}
-    spec = runs.measure_spec(str(data), given)
+    spec = runs.measure_spec(data, given)
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     opened = None if isinstance(model, str) else model
     (done,) = run_shown(

@@ -73,7 +73,7 @@ class Prepared:
         return self.arms[0].facts
 
     def advise(self) -> None:
-        """Log, once, what the user should know of the machine before the models compute on it.
+        """Log, once, what the user should know of data and machine before the models compute.
 
         Where nobody has set up logging, that is a line on standard error.
         """
@@ -81,7 +81,7 @@ class Prepared:
             each for arm in self.arms for each in (arm.facts.model, *arm.facts.others.values())
         )
         told = (models.advice(each.dtype, each.device) for each in every)
-        for sentence in dict.fromkeys(filter(None, told)):
+        for sentence in dict.fromkeys(filter(None, (*self.task.read_as, *told))):
             _LOG.warning("selfcorrect: %s", sentence)
 
     def close(self) -> None:

@@ -77,7 +77,7 @@ def make(source: Source) -> Lettered:
         unique(items, skipped),
         wording=CORRECT,
         skipped=skipped or (),
-        read_as=[_told(rows[0], layout, reading)],
+        read_as=[_told(next((r for r in rows if layout.fits(r)), rows[0]), layout, reading)],
     )
 
 
@@ -134,7 +134,7 @@ def _choices(row: Row, layout: Layout) -> tuple[list[str], list[str]]:
             value = nested(value)
         if isinstance(value, dict):  # {"A": text, "B": text}
             called += [tidy(str(key)) for key in value]
-            value = list(value.values())
+            value = ["" if each is None else each for each in value.values()]
         if len(layout.choices) == 1 and not isinstance(value, list):
             raise row.error(f"{path!r} must be a list of texts, not {short(value)}")
         if isinstance(value, list):

@@ -95,6 +95,8 @@ def test_what_is_written_as_a_table_is_read_again(
     """Whatever stands in the cells, by the writer of the standard library; the header has no
     delimiter in it, as few have."""
     cells = [each for each in cells if any(cell.strip() for cell in each)]
+    if delimiter == "\t":  # a table of tabs with line breaks in cells could be one without quotes
+        cells = [[cell.replace("\n", " ") for cell in each] for each in cells]
     names = ["first", "second", "third"]
     path = tmp_path_factory.mktemp("t") / "t.csv"
     table(path, [dict(zip(names, each, strict=True)) for each in (cells or [["a", "b", "c"]])],
@@ -118,6 +120,25 @@ def test_excel_says_what_separates(tmp_path: Path) -> None:
     file = tmp_path / "q.csv"
     file.write_text("sep=!\r\nquestion!choice_a!choice_b!answer\r\nx!y!z!b\r\n")
     assert right(make("choices", data=str(file))) == ["z"]
+
+
+def test_columns_without_names_and_a_first_line_alone(tmp_path: Path) -> None:
+    """As spreadsheets write columns that were used once."""
+    file = tmp_path / "q.csv"
+    file.write_text('question,choice_a,choice_b,answer,,\nx,y,"z\nw",b,,\nx2,y,z,a\n')
+    assert right(make("choices", data=str(file))) == ["z\nw", "y"]
+    file.write_text("question,choice_a,choice_b,answer\n")
+    with pytest.raises(UserError, match=r"without rows; its first line names question, choice_a"):
+        make("choices", data=str(file))
+
+
+def test_a_bad_first_line_says_nothing_of_the_others(tmp_path: Path) -> None:
+    data = jsonl(tmp_path / "q.jsonl", [{"version": 3}, *ROWS])
+    with pytest.raises(UserError, match=r"q\.jsonl:1: the field 'question' is missing; this is"):
+        make("choices", data=data)
+    task = make("choices", data=data, skip_bad=True)
+    assert right(task) == ["four", "five"]
+    assert len(task.skipped) == 1
 
 
 def test_cells_of_any_size(tmp_path: Path) -> None:

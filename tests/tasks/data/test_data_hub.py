@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub.utils import filter_repo_objects
 
 from selfcorrect.errors import UserError
 from selfcorrect.tasks import make
-from written import jsonl, parquet
+from written import bbq_row, jsonl, parquet
 
 CARD = """---
 license: mit
@@ -37,15 +38,17 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hub:
-    """Puts files where the hub's client would have downloaded them, by revision."""
+    """Puts files where the hub's client would find them, by revision; what is asked of it."""
     import huggingface_hub
 
-    asked: dict[str, Any] = {}
+    asked: dict[str, Any] = {"fetched": set()}
+
+    def folder(revision: str | None) -> Path:
+        return tmp_path / "hub" / (revision or "main").replace("/", "-")
 
     def put(files: dict[str, Any], revision: str | None = None) -> dict[str, Any]:
-        folder = tmp_path / "hub" / (revision or "main").replace("/", "-")
         for name, content in files.items():
-            path = folder / name
+            path = folder(revision) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, str):
                 path.write_text(content)
@@ -53,12 +56,17 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hub:
                 (parquet if path.suffix == ".parquet" else jsonl)(path, content)
         return asked
 
-    def download(name: str, **how: Any) -> str:
-        asked.update(how, name=name)
-        folder = tmp_path / "hub" / (how["revision"] or "main").replace("/", "-")
-        folder.mkdir(parents=True, exist_ok=True)
-        return str(folder)
+    def listed(name: str, *, repo_type: str, revision: str | None) -> list[str]:
+        del name, repo_type
+        there = folder(revision)
+        return [p.relative_to(there).as_posix() for p in there.rglob("*") if p.is_file()]
 
+    def download(name: str, *, allow_patterns: list[str], **how: Any) -> str:
+        fits = filter_repo_objects(listed("", **how), allow_patterns=allow_patterns)
+        asked.update(how, name=name, fetched=asked["fetched"] | set(fits))
+        return str(folder(how["revision"]))
+
+    monkeypatch.setattr(huggingface_hub, "list_repo_files", listed)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     return put
 
@@ -74,7 +82,11 @@ def test_configurations_and_splits_of_the_card(hub: Hub) -> None:
     assert question("hub:o/n:Hard") == ["Hard/test-0"]
     assert question("hub:o/n:train") == ["Easy/train-0"]
     assert (asked["name"], asked["repo_type"]) == ("o/n", "dataset")
-    assert {"*.parquet", "*.jsonl", "README.md"} <= set(asked["allow_patterns"])
+    # what isn't asked for may be large: it isn't fetched
+    assert asked["fetched"] == {"README.md", *(f"{name}.parquet" for name in names)}
+    asked["fetched"] = set()
+    question("hub:o/n:Hard")
+    assert asked["fetched"] == {"README.md", "Hard/test-0.parquet"}
     with pytest.raises(UserError, match=r"several parts \(Easy:test, Easy:train, Hard:test\)"):
         question("hub:o/n")
     with pytest.raises(UserError, match=r"several parts .*as hub:o/n:Easy:test"):
@@ -115,10 +127,29 @@ def test_a_data_set_without_data(hub: Hub) -> None:
         question("hub:o/n")
 
 
+def test_what_is_in_the_cache_is_found_without_the_hub(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    def offline(*_: object, **__: object) -> None:
+        raise ConnectionError("no route to host")
+
+    hub({"README.md": CARD, "Easy/test-0.parquet": rows("q")})
+    monkeypatch.setattr(huggingface_hub, "list_repo_files", offline)
+    assert question("hub:o/n:Easy:test") == ["q"]
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
+    with pytest.raises(UserError, match=r"from the hub \(no route to host\): give a local file"):
+        question("hub:o/n:Easy:test")
+
+
 def test_parts_of_bbq_are_categories(hub: Hub) -> None:
     """So all of them are taken where none is named."""
-    from test_tasks_bbq_mirrors import row
-
-    hub({f"data/{name}-00000-of-00001.parquet": [row(0, category=name)] for name in ("age", "ses")})
+    hub(
+        {
+            f"data/{name}-00000-of-00001.parquet": [bbq_row(0, category=name)]
+            for name in ("age", "ses")
+        }
+    )
     assert len(make("bbq", data="hub:o/n").examples()) == 2
     assert len(make("bbq", data="hub:o/n:age").examples()) == 1

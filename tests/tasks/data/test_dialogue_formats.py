@@ -199,6 +199,29 @@ def test_samples_of_likelihoods(tmp_path: Path, letters: bool) -> None:
     assert task.read(example, example.turns[0].text).choice == 1
 
 
+def test_samples_of_likelihoods_that_show_no_options(tmp_path: Path) -> None:
+    """Letters mean nothing where the prompt lists no options."""
+    asked = {f"gen_args_{n}": {"arg_0": "Which colour is grass?", "arg_1": f" {each}"}
+             for n, each in enumerate(("red", "green", "blue"))}  # fmt: skip
+    resps = [[["-3.5", "False"]], [["-0.25", "True"]], [["-9.0", "False"]]]
+    with pytest.raises(UserError, match="doesn't show the options, so that no letter means one"):
+        read(tmp_path, sample(arguments=asked, resps=resps, target=1))
+
+
+def test_lm_eval_counts_from_0_even_if_options_are_numbers(tmp_path: Path) -> None:
+    prompt = "What is 1 + 1?\nA. 2\nB. 1\nC. 0\nAnswer:"
+    asked = {
+        f"gen_args_{n}": {"arg_0": prompt, "arg_1": f" {each}"} for n, each in enumerate("ABC")
+    }
+    resps = [[["-0.1", "True"]], [["-3", "False"]], [["-9.0", "False"]]]
+    doc = {"question": "What is 1 + 1?", "choices": ["2", "1", "0"], "answer": 0, "subject": "x"}
+    more = {"doc": doc, "arguments": asked, "resps": resps}
+    assert targets(read(tmp_path, sample(0, **more, target=0), sample(1, **more, target="2"))) == [
+        0,
+        2,
+    ]
+
+
 def test_samples_that_are_no_lettered_questions(tmp_path: Path) -> None:
     free = sample(doc={"question": "2 + 2?", "answer": "4"}, target="4",
                   arguments={"gen_args_0": {"arg_0": "2 + 2?", "arg_1": {}}})  # fmt: skip

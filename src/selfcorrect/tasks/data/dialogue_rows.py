@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from string import ascii_lowercase as LETTERS
 from typing import Any
 
 from selfcorrect.errors import UserError
-from selfcorrect.tasks.data.cells import MISSING, nested, pick
+from selfcorrect.tasks.data.cells import MISSING, nested, number, pick
 from selfcorrect.tasks.data.inspect_logs import is_log, log_rows
 from selfcorrect.tasks.data.layouts import ANSWERS, LAYOUTS
 from selfcorrect.tasks.data.row import Row
@@ -57,7 +58,8 @@ def dialogue_rows(path: Path, said: Mapping[str, Sequence[str]]) -> Iterator[Row
         UserError: the file can't be read.
     """
     if is_log(path):
-        yield from log_rows(path)
+        for row in log_rows(path):
+            yield row if isinstance(row, UserError) else _with_choices(row)
         return
     seen: dict[str, Any] = {}
     for row in rows(path):
@@ -195,8 +197,17 @@ def _harness(row: Row, seen: dict[str, Any]) -> Row | UserError | None:
             "options"
         )
     choices = _choices(fields.get("doc"), len(offered)) or offered
+    target = fields.get("target")
+    if offered:
+        if not _shown(choices, prompt):
+            return row.error(
+                "the prompt of this sample of lm-eval doesn't show the options, so that no letter "
+                "means one of them"
+            )
+        at = number(target)  # lm-eval's own index, whatever the options are
+        target = f"({LETTERS[at]})" if at is not None and 0 <= at < len(choices) else target
     messages = [*_prompt(prompt), {"role": "assistant", "content": str(reply)}]
-    made = {"id": name or None, "messages": messages, "answer": fields.get("target")}
+    made = {"id": name or None, "messages": messages, "answer": target}
     return _with_choices(Row(row.where, {**made, "choices": choices or None}, form))
 
 
@@ -237,6 +248,12 @@ def _prompt(prompt: Any) -> list[dict[str, Any]]:
     if isinstance(prompt, list) and all(isinstance(each, Mapping) for each in prompt):
         return [dict(each) for each in prompt]
     return [{"role": "user", "content": str(prompt)}]
+
+
+def _shown(choices: Sequence[str], prompt: Any) -> bool:
+    """Whether a prompt lists the options, and not only asks for one of them."""
+    text = " ".join(str(prompt).split())
+    return all(" ".join(choice.split()) in text for choice in choices)
 
 
 def _choices(doc: Any, count: int) -> list[str]:

@@ -11,6 +11,8 @@ from typing import Any
 from selfcorrect.errors import UserError, nearest
 
 _HUB = "hub:"
+#: Which files are which part of a data set stands there.
+_CARD = "README.md"
 #: Where the hub keeps the Parquet files that it makes of data sets which are a script, or JSON.
 _CONVERTED = "refs/convert/parquet"
 #: Files beside the data that say something about them.
@@ -43,29 +45,47 @@ def dataset_files(
     """
     named, *parts = data.removeprefix(_HUB).split(":")
     name, _, revision = named.partition("@")
-    folder = _fetch(name, revision or None, suffixes, task)
-    found = _of_kind(folder, suffixes)
-    if not found and ".parquet" in suffixes and not revision:
-        folder = _fetch(name, _CONVERTED, suffixes, task)
-        found = _of_kind(folder, suffixes)
-    if not found:
-        raise UserError(
-            f"the hub's data set {name!r} holds no {' or '.join(f'*{s}' for s in suffixes)} files: "
-            f"{_otherwise(task)}"
-        )
+    patterns = [*(f"*{suffix}" for suffix in suffixes), _CARD]
     if whole and not parts:
-        return found
-    return _part(name, folder, found, parts)
+        folder = _fetch(name, revision or None, patterns, task)
+        return [folder / each for each in _of_kind(_in(folder), name, suffixes, task)]
+    names = _listed(name, revision or None)
+    if names is None:  # only what is in the cache can be had
+        folder = _fetch(name, revision or None, patterns, task)
+        found = _part(name, folder, _of_kind(_in(folder), name, suffixes, task), parts)
+        return [folder / each for each in found]
+    if not revision and not any(each.endswith(tuple(suffixes)) for each in names):
+        revision, names = _CONVERTED, _listed(name, _CONVERTED) or []
+    found = _of_kind(names, name, suffixes, task)
+    folder = _fetch(name, revision or None, [_CARD], task)
+    chosen = _part(name, folder, found, parts)
+    # no more than that: other parts may be many gigabytes
+    folder = _fetch(name, revision or None, [each.replace("[", "[[]") for each in chosen], task)
+    return [folder / each for each in chosen]
 
 
-def _fetch(name: str, revision: str | None, suffixes: Sequence[str], task: str) -> Path:
+def _listed(name: str, revision: str | None) -> list[str] | None:
+    """The files of a data set; ``None`` where the hub doesn't say."""
+    from huggingface_hub import list_repo_files
+
+    try:
+        return list(list_repo_files(name, repo_type="dataset", revision=revision))
+    except Exception:  # whoever fetches says what is wrong
+        return None
+
+
+def _in(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
+def _fetch(name: str, revision: str | None, patterns: Sequence[str], task: str) -> Path:
     from huggingface_hub import snapshot_download  # imported late: it takes half a second
 
-    # which files are which part stands in the card
-    patterns = [*(f"*{suffix}" for suffix in suffixes), "README.md"]
     try:
         return Path(
-            snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=patterns)
+            snapshot_download(
+                name, repo_type="dataset", revision=revision, allow_patterns=list(patterns)
+            )
         )
     # It raises its own errors, those of its HTTP library, OSError and ValueError.
     except Exception as problem:
@@ -79,16 +99,23 @@ def _otherwise(task: str) -> str:
     return f"give a local file or folder of the data instead, with --task {task} --data FOLDER"
 
 
-def _of_kind(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    """The files of the first kind that is there."""
+def _of_kind(names: Sequence[str], name: str, suffixes: Sequence[str], task: str) -> list[str]:
+    """The files of the first kind that is there.
+
+    Raises:
+        UserError: there are none.
+    """
     for suffix in suffixes:
-        found = [path for path in folder.rglob(f"*{suffix}") if path.name not in _ABOUT]
-        if found:
+        found = [each for each in names if each.endswith(suffix)]
+        if found := [each for each in found if PurePosixPath(each).name not in _ABOUT]:
             return sorted(found)
-    return []
+    raise UserError(
+        f"the hub's data set {name!r} holds no {' or '.join(f'*{s}' for s in suffixes)} files: "
+        f"{_otherwise(task)}"
+    )
 
 
-def _part(name: str, folder: Path, found: Sequence[Path], asked: Sequence[str]) -> list[Path]:
+def _part(name: str, folder: Path, found: Sequence[str], asked: Sequence[str]) -> list[str]:
     """The files of one configuration and one split.
 
     Raises:
@@ -99,7 +126,7 @@ def _part(name: str, folder: Path, found: Sequence[Path], asked: Sequence[str]) 
     parts = _parts(folder, found)
     left = dict(parts)
     for each in asked:
-        fits = {part: paths for part, paths in left.items() if each in part}
+        fits = {part: names for part, names in left.items() if each in part}
         if not fits:
             known = {word for part in left for word in part if word}
             known_are = nearest(each, known) if known else "it has only one"
@@ -115,21 +142,20 @@ def _part(name: str, folder: Path, found: Sequence[Path], asked: Sequence[str]) 
     return next(iter(left.values()))
 
 
-def _parts(folder: Path, found: Sequence[Path]) -> dict[tuple[str, str], list[Path]]:
+def _parts(folder: Path, found: Sequence[str]) -> dict[tuple[str, str], list[str]]:
     """Configuration and split → files, as the data set's card says, else by the files' names."""
-    parts: dict[tuple[str, str], list[Path]] = {}
-    names = {path.relative_to(folder).as_posix(): path for path in found}
+    parts: dict[tuple[str, str], list[str]] = {}
     for config, split, pattern in _stated(folder):
-        fits = [path for each, path in names.items() if _fits(each, pattern)]
-        if fits:
+        if fits := [each for each in found if _fits(each, pattern)]:
             parts.setdefault((config, split), []).extend(fits)
     if parts:
         return parts
-    for each, path in names.items():
-        above = [part for part in PurePosixPath(each).parent.parts if part != "data"]
+    for each in found:
+        path = PurePosixPath(each)
+        above = [part for part in path.parent.parts if part != "data"]
         # as the hub converts: CONFIGURATION/SPLIT/0000.parquet
         split = above.pop() if above and path.stem.isdecimal() else _split_of(path.stem)
-        parts.setdefault(("/".join(above), split), []).append(path)
+        parts.setdefault(("/".join(above), split), []).append(each)
     return parts
 
 
@@ -146,7 +172,7 @@ def _split_of(stem: str) -> str:
 
 def _stated(folder: Path) -> list[tuple[str, str, str]]:
     """Configuration, split and pattern of files, from the head of the data set's card."""
-    card = folder / "README.md"
+    card = folder / _CARD
     if not card.is_file():
         return []
     from huggingface_hub import DatasetCard

@@ -69,7 +69,7 @@ def log_rows(path: Path) -> Iterator[Row | UserError]:
         fields = {
             "id": f"{name}/{sample.epoch}" if several else name,
             "cluster": name,
-            "choices": list(sample.choices or ()),
+            "choices": list(sample.choices) if sample.choices else None,
             "answer": target or None,
             "messages": [_message(each) for each in sample.messages],
         }

@@ -165,6 +165,8 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("", "question", ("choices|options",)),
 )  # fmt: skip
 
+#: So many rows are looked at.
+_LOOK = 100
 #: What a user may say with ``--field``.
 PARTS = ("question", "choices", "answer", "context", "id", "cluster", "image")
 
@@ -173,27 +175,28 @@ def layout_of(rows: Sequence[Row], said: Mapping[str, Sequence[str]]) -> Layout:
     """The layout of data, by what the user says of their columns, else by the columns.
 
     Args:
-        rows: all of them; the first is looked at.
+        rows: all of them; the first that has what a layout needs decides.
         said: part → columns.
 
     Raises:
         UserError: the user names a part or a column that there isn't; nothing fits, with what is
             there.
     """
-    row = rows[0]
+    looked, row = rows[:_LOOK], rows[0]
     for part, columns in said.items():
         if part not in PARTS:
             raise UserError(f"there is no field {part!r} of a question: {nearest(part, PARTS)}")
         for column in columns:
-            if pick(row.fields, column) is MISSING:
+            if all(pick(each.fields, column) is MISSING for each in looked):
                 raise row.error(
                     f"there is no column {column!r} for {part}; "
                     f"{there(row.form, row.fields, column)}"
                 )
-    known = [each for each in LAYOUTS if not said or not each.name]
-    for each in (_with(layout, said) for layout in known):
-        if each.fits(row):
-            return each
+    known = [_with(each, said) for each in LAYOUTS if not said or not each.name]
+    for some in looked:  # the first may be a bad line
+        for each in known:
+            if each.fits(some):
+                return each
     raise _unknown(row, said)
 
 

@@ -46,6 +46,11 @@ _BEGINS: tuple[tuple[bytes, str, str], ...] = (
         "a pointer of Git LFS in place of the file",
         "fetch the file itself with git lfs pull",
     ),
+    (
+        b"/annex/objects/",
+        "a pointer of git-annex in place of the file",
+        "fetch the file itself with git annex get",
+    ),
     (b"{\\rtf", "a document in RTF", "save it as plain text"),
 )
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)

@@ -73,14 +73,17 @@ def table(
     text = [raw.decode(errors="surrogateescape") for _, raw in lines(path)]
     form, begin = _form(text, tabs)
     header = None if names is None else list(names)
+    found = False  # a row, good or bad
     for record in _records(text, begin, form, len(header or ())):
         where = f"{path}:{record.first + 1}"
         wrong = record.problem or _unfit(record)
-        if header is not None and not wrong and len(record.cells) != len(header):
-            wrong = f"{len(record.cells)} cells where the header has {len(header)}"
+        cells = _trimmed(record.cells, len(header or " "))
+        if header is not None and not wrong and len(cells) != len(header):
+            wrong = f"{len(cells)} cells where the header has {len(header)}"
         if wrong and header is None:
             raise UserError(f"{where}: {wrong}")
         if wrong:
+            found = True
             lost = [n for n in range(record.first + 1, record.end) if text[n].strip()]
             many = f"; it swallows {len(lost):,} further lines" if lost else ""
             yield UserError(f"{where}: {wrong}{many}")
@@ -89,11 +92,15 @@ def table(
                     f"{path}:{each + 1}: swallowed by the quote of line {record.first + 1}"
                 )
         elif header is None:
-            header = [cell.strip() for cell in record.cells]
+            header = [cell.strip() for cell in cells]
             if twice := sorted({name for name in header if header.count(name) > 1}):
                 raise UserError(f"{where}: the header names the column {twice[0]!r} twice")
         else:
-            yield Row(where, dict(zip(header, record.cells, strict=True)), form.name)
+            found = True
+            yield Row(where, dict(zip(header, cells, strict=True)), form.name)
+    if header is not None and not found:
+        listed = ", ".join(header)
+        raise UserError(f"{path}: {form.name} without rows; its first line names {listed:.300}")
 
 
 def first_cells(path: Path, *, tabs: bool = False) -> list[str]:
@@ -111,6 +118,15 @@ def first_cells(path: Path, *, tabs: bool = False) -> list[str]:
 def columns_of(line: str) -> int:
     """Into how many cells a line falls by the delimiter that gives the most."""
     return max((len(_header([line], 0, _Form(each))) for each in _NAMES), default=1)
+
+
+def _trimmed(cells: Sequence[str], width: int) -> list[str]:
+    """Cells without empty ones at the end beyond a width: spreadsheets write columns that were used
+    once, and have no name."""
+    kept = list(cells)
+    while len(kept) > width and not kept[-1].strip():
+        kept.pop()
+    return kept
 
 
 def _unfit(record: _Record) -> str:
@@ -216,8 +232,8 @@ def _records(text: Sequence[str], begin: int, form: _Form, width: int) -> Iterat
                 problem = _wording(str(error))
             if not problem and not any(cell.strip() for cell in cells):
                 continue
-            width = width or len(cells)
-            if not problem and (len(cells) == width or taken == at + 1):
+            width = width or len(_trimmed(cells, 1))
+            if not problem and (taken == at + 1 or len(_trimmed(cells, width)) == width):
                 yield _Record(at, taken, tuple(cells))
                 continue
             # It is bad. Of several lines, those after the first may be rows that a quote swallowed.
@@ -237,7 +253,7 @@ def _rows_of(text: Sequence[str], form: _Form, width: int) -> bool:
         rows = [row for row in csv.reader(text, **form.dialect) if row]
     except csv.Error:
         return False
-    return bool(rows) and all(len(row) == width for row in rows)
+    return bool(rows) and all(len(_trimmed(row, width)) == width for row in rows)
 
 
 def _wording(problem: str) -> str:
