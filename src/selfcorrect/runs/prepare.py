@@ -23,6 +23,7 @@ from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Example, Task
 from selfcorrect.tasks.data.order import order
+from selfcorrect.text import visible
 
 _LOG = logging.getLogger("selfcorrect")
 
@@ -82,7 +83,7 @@ class Prepared:
         )
         told = (models.advice(each.dtype, each.device) for each in every)
         for sentence in dict.fromkeys(filter(None, (*self.task.read_as, *told))):
-            _LOG.warning("selfcorrect: %s", sentence)
+            _LOG.warning("selfcorrect: %s", visible(sentence))  # a column's name may be anything
 
     def close(self) -> None:
         """Close the connections to servers."""

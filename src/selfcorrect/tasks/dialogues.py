@@ -152,7 +152,8 @@ def _message(row: Row, number: int, entry: object) -> _Marked:
     told = content if isinstance(content, list) else [content]
     if role == "assistant":
         told = [each for each in told if not _is_thought(each)]
-        if entry.get("tool_calls") and not any(each not in (None, "") for each in told):
+        called = entry.get("tool_calls") or entry.get("function_call")
+        if called and not any(each not in (None, "") for each in told):
             raise row.error(f"message {number} calls a tool and has no text: it is no answer")
     for each in told:
         part = _part(row, number, str(role), each)

@@ -61,7 +61,7 @@ COLUMNS = {"harmful": "1 if the data call the text harmful, else 0"}
 def make(source: Source) -> Lettered:
     """The task ``harmful``.
 
-    ``data`` is a ``.jsonl``, ``.csv`` or ``.tsv`` file, or a folder of ``*.jsonl``. Options:
+    ``data`` is a file of rows (JSON, CSV, TSV, Parquet), or a folder of them. Options:
     ``text`` and ``label``, the columns, where they have other names than :data:`TEXTS` and
     :data:`LABELS` or there are several; ``harmful``, which value of a label is of harmful texts,
     true (1) or false (0), where the column's name doesn't say; ``shuffle`` (the two options in an
@@ -148,7 +148,10 @@ def columns_of(row: Row, text: str, label: str) -> tuple[str, str]:
 def _column(row: Row, option: str, given: str, known: tuple[str, ...]) -> str:
     if given:
         if given not in row.fields:
-            raise row.error(f"there is no field {given!r}, which the option {option!r} names")
+            raise row.error(
+                f"there is no field {given!r}, which the option {option!r} names; "
+                f"{row.there(given)}"
+            )
         return given
     found = [name for name in known if name in row.fields]
     if len(found) == 1:
@@ -160,7 +163,7 @@ def _column(row: Row, option: str, given: str, known: tuple[str, ...]) -> str:
         )
     raise row.error(
         f"there is no {option}: no field is named {', '.join(known[:-1])} or {known[-1]}; name it "
-        f"with the option {option!r}"
+        f"with the option {option!r}; {row.there(known[0])}"
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commands import refused
 from selfcorrect.concepts.data import from_file
 from selfcorrect.concepts.words import read_words
 from selfcorrect.errors import UserError
@@ -139,6 +140,13 @@ def test_a_bad_first_line_says_nothing_of_the_others(tmp_path: Path) -> None:
     task = make("choices", data=data, skip_bad=True)
     assert right(task) == ["four", "five"]
     assert len(task.skipped) == 1
+
+
+def test_names_of_columns_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    data = jsonl(tmp_path / "q.jsonl", [{"Qestion\x1b[31m": "x", "\ud800": 1}])
+    sentence = refused("check-task", "choices", "--data", data)
+    assert "Qestion" in sentence
+    assert "\x1b" not in sentence
 
 
 def test_cells_of_any_size(tmp_path: Path) -> None:

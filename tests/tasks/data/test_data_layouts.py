@@ -11,7 +11,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from commands import refused
+from selfcorrect.cli import app
 from selfcorrect.errors import UserError
 from selfcorrect.tasks import make
 from selfcorrect.tasks.data.layouts import LAYOUTS
@@ -271,6 +274,13 @@ def test_mmlu_as_published_has_no_header(tmp_path: Path) -> None:
     task = make("choices", data=str(tmp_path))
     assert [e.fields["question"] for e in task.examples()] == [Q1, Q2]
     assert right(task) == ["ice", "4"]
+    for head in ("question,answer,A,B,C,D", "id,question,A,B,C,D"):
+        (tmp_path / "physics_test.csv").write_text(f"{head}\nWhich?,B,x,y,z,w\n")
+        if head.startswith("id"):
+            with pytest.raises(UserError, match="'answer' is missing"):
+                make("choices", data=str(tmp_path))
+        else:
+            assert right(make("choices", data=str(tmp_path))) == ["y"]
 
 
 @pytest.mark.skipif(not (SHARED / "truthfulqa.csv").is_file(), reason="the data are not here")
@@ -279,6 +289,7 @@ def test_truthfulqa_as_published() -> None:
     other = make("truthful", data=str(SHARED / "truthfulqa.csv"))
     assert len(task.examples()) == len(other.examples()) == 817
     assert right(task) == right(other)
+    assert [e.cluster for e in task.examples()] == [e.cluster for e in other.examples()]
     assert task.check() == []
 
 
@@ -307,6 +318,28 @@ def test_fields_are_mapped(tmp_path: Path, write: Any, field: Any) -> None:
     assert right(task) == ["Kork", "Holz"]
     assert [(e.id, e.cluster) for e in task.examples()] == [("7", "Wasser"), ("8", "Feuer")]
     assert "question = Frage; choices = Wahl 1, Wahl 2; answer = Loesung" in task.read_as[0]
+
+
+def test_fields_on_the_command_line(tmp_path: Path) -> None:
+    data = table(tmp_path / "d.csv", OWN, ";")
+    said = ["--field", "question=Frage", "--field", "choices=Wahl 1", "--field", "choices=Wahl 2"]
+    command = ["check-task", "choices", "--data", data, *said, "--field", "answer=Loesung"]
+    done = CliRunner().invoke(app, [*command, "--answers", "text"])
+    assert done.exit_code == 0, done.output
+    assert "The data are read as a table (cells separated by semicolons): question = Frage;" in (
+        done.output
+    )
+    assert "problem" not in done.output.replace("No problems", "")
+    sentence = refused(*command, "--answers", "letter")
+    assert "d.csv:2: the answer " in sentence
+    assert "answers are read as letters" in sentence
+    # the same in a spec, and as settings over it
+    (tmp_path / "s.toml").write_text(
+        f'[task]\nname = "choices"\ndata = "{data}"\n[task.options.field]\nquestion = "Frage"\n'
+        'choices = ["Wahl 1", "Wahl 2"]\n'
+    )
+    spec = ["check-task", "choices", tmp_path / "s.toml", "task.options.field.answer=Loesung"]
+    assert CliRunner().invoke(app, [str(each) for each in spec]).exit_code == 0
 
 
 def test_a_field_inside_another_one(tmp_path: Path) -> None:

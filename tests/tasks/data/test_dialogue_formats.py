@@ -111,6 +111,8 @@ def test_thoughts_and_tools(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="message 2 calls a tool and has no text: it is no answer"):
         read(tmp_path, said(content=None, **call))
     assert spoken(read(tmp_path, said(content="(b)", **call)))[1] == ("assistant", "(b)")
+    no = said(content=None, refusal="I won't choose.")
+    assert spoken(read(tmp_path, no))[1] == ("assistant", "I won't choose.")
 
 
 def test_fields_and_answers_are_mapped(tmp_path: Path) -> None:
@@ -167,11 +169,23 @@ def test_samples_that_were_generated(tmp_path: Path) -> None:
     again = sample(filter="flexible-extract")  # the same reply, by another filter
     older = sample(1, arguments=[[PROMPT, {"until": []}]], target="A")
     task = read(tmp_path, sample(), again, older)
-    assert [e.id for e in task.examples()] == ["0", "1"]
+    assert [e.id for e in task.examples()] == ["d/0", "d/1"]
     assert task.examples()[0].choices == ("red", "green", "blue")
     assert spoken(task) == [("user", PROMPT), ("assistant", "It grows, so the answer is B.")]
     assert targets(task) == [1, 0]
     assert task.read_as[0].startswith("The dialogues are read as samples of lm-eval; ")
+
+
+def test_samples_of_several_tasks(tmp_path: Path) -> None:
+    """Every file numbers its samples from 0; the date in its name is no part of them."""
+    for name in ("mmlu_anatomy", "mmlu_virology"):
+        jsonl(tmp_path / f"samples_{name}_2026-01-02T03-04-05.678901.jsonl", [sample(), sample(1)])
+    task = make("dialogues", data=str(tmp_path))
+    assert [e.id for e in task.examples()][1:3] == ["mmlu_anatomy/1", "mmlu_virology/0"]
+    several = sample(2, resps=[["So it is B.", "So it is A."]])
+    task = read(tmp_path, several, name="e.jsonl")
+    assert spoken(task)[-1] == ("assistant", "So it is B.")
+    assert "the first of several replies" in task.read_as[0]
 
 
 def test_samples_of_a_chat(tmp_path: Path) -> None:
@@ -281,8 +295,8 @@ def test_logs_of_inspect(tmp_path: Path, ending: str) -> None:
         assert spoken(task) == spoken(task, 1) == [("user", ASK), ("assistant", "ANSWER: B")]
         assert targets(task) == [1, 1]
         assert [(e.id, e.cluster) for e in task.examples()] == [
-            ("grass/1", "grass"),
-            ("grass/2", "grass"),
+            ("colours/grass/1", "colours/grass"),
+            ("colours/grass/2", "colours/grass"),
         ]
         assert "a log of inspect" in task.read_as[0]
     if ending == "eval":

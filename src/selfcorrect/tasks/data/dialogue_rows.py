@@ -40,6 +40,8 @@ _ROLES = {
     "observation": "tool",
     "function_response": "tool",
 }
+#: What lm-eval writes around a task's name in the name of its file.
+_STAMP = re.compile(r"^samples_|_\d{4}-\d\d-\d\dT[-\d.]+$")
 _OPTION = re.compile(r"[ \t]*[(\[]?([A-Za-z])[)\].:]\**[ \t]+(\S.*)")
 
 
@@ -113,6 +115,8 @@ def _named(message: Any) -> Any:
         role, rest = message["from"], {"content": message["value"]}
     elif isinstance(message, Mapping) and isinstance(message.get("role"), str):
         role, rest = message["role"], dict(message)
+        if rest.get("content") is None and isinstance(rest.get("refusal"), str):
+            rest["content"] = rest["refusal"]
     else:
         return message
     more = {key: value for key, value in rest.items() if value is not None or key == "content"}
@@ -190,7 +194,8 @@ def _harness(row: Row, seen: dict[str, Any]) -> Row | UserError | None:
         reply = offered[max(range(len(likely)), key=likely.__getitem__)]
         form = "samples of lm-eval, the likeliest option as the reply"
     elif isinstance(reply, str):
-        offered, form = [], "samples of lm-eval"
+        several = any(isinstance(each, list) and len(each) > 1 for each in fields["resps"])
+        offered, form = [], f"samples of lm-eval{', the first of several replies' * several}"
     else:
         return row.error(
             "the sample of lm-eval is neither a text that was generated nor log-likelihoods of "
@@ -207,7 +212,13 @@ def _harness(row: Row, seen: dict[str, Any]) -> Row | UserError | None:
         at = number(target)  # lm-eval's own index, whatever the options are
         target = f"({LETTERS[at]})" if at is not None and 0 <= at < len(choices) else target
     messages = [*_prompt(prompt), {"role": "assistant", "content": str(reply)}]
-    made = {"id": name or None, "messages": messages, "answer": target}
+    # files of several tasks number their samples alike
+    file = Path(row.where.rpartition(":")[0]).stem
+    made = {
+        "id": f"{_STAMP.sub('', file)}/{name}" if name else None,
+        "messages": messages,
+        "answer": target,
+    }
     return _with_choices(Row(row.where, {**made, "choices": choices or None}, form))
 
 

@@ -67,8 +67,9 @@ def log_rows(path: Path) -> Iterator[Row | UserError]:
             continue
         target = sample.target if isinstance(sample.target, str) else list(sample.target)
         fields = {
-            "id": f"{name}/{sample.epoch}" if several else name,
-            "cluster": name,
+            # logs of several tasks may number their samples alike
+            "id": f"{log.eval.task}/{name}{f'/{sample.epoch}' if several else ''}",
+            "cluster": f"{log.eval.task}/{name}",
             "choices": list(sample.choices) if sample.choices else None,
             "answer": target or None,
             "messages": [_message(each) for each in sample.messages],

@@ -71,7 +71,7 @@ class Layout:
         said = []
         for part, paths in parts.items():
             found = [_there(row.fields, path) for path in paths]
-            names = [name.removesuffix(";") for name in found if name]
+            names = [f"{name.removesuffix(';'):.60}" for name in found if name]
             said.append(f"{part} = {', '.join(names[:6])}{', …' if len(names) > 6 else ''}")
         return "; ".join(said)
 
@@ -127,7 +127,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         "TruthfulQA (mc1)", "Question|question",
         ("Best Answer|best_answer", "Incorrect Answers;|incorrect_answers"), first=True,
-        needs=("Category|category",),
+        cluster=("Category|category",), needs=("Category|category",),
     ),
     # the same, multiple_choice: {"choices": […], "labels": [1, 0, …]}; the right one comes first
     Layout(

@@ -36,7 +36,11 @@ class Row:
 
     def missing(self, name: str) -> UserError:
         """An error that says that a field is missing, and what is there instead."""
-        return self.error(f"the field {name!r} is missing; {there(self.form, self.fields, name)}")
+        return self.error(f"the field {name!r} is missing; {self.there(name)}")
+
+    def there(self, name: str) -> str:
+        """What is there in place of a field that is missing: see :func:`there`."""
+        return there(self.form, self.fields, name)
 
     def get(self, name: str, kind: type[T], default: T | None = None) -> T:
         """A field of the given type.
@@ -147,7 +151,9 @@ def there(form: str, columns: Iterable[str], wanted: str = "") -> str:
     """
     names = list(columns)
     more = f" and {len(names) - _MOST:,} more" if len(names) > _MOST else ""
-    listed = ", ".join(f"{name:.60}" for name in names[:_MOST]) + more
+    # half a surrogate pair can't be shown
+    shown = [f"{name:.60}".encode(errors="backslashreplace").decode() for name in names[:_MOST]]
+    listed = ", ".join(shown) + more
     close = nearest_column(wanted, names)
     hint = f" (did you mean {close!r}?)" if close is not None else ""
     return f"this is {form or 'a row'} with the fields {listed or '(none)'}{hint}"

@@ -27,7 +27,7 @@ TABLES = (".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".json")
 _SEPARATED = (".csv", ".tsv", ".tab")
 
 
-def files(data: str | Path, suffix: str | Sequence[str] = ".jsonl") -> list[Path]:
+def files(data: str | Path, suffix: str | Sequence[str] = TABLES) -> list[Path]:
     """The file itself, or a folder's files with this suffix in sorted order.
 
     Args:

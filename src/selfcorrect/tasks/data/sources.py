@@ -52,6 +52,7 @@ def paths_of(source: Source) -> list[Path]:
 def _rows(path: Path) -> Iterator[Row | UserError]:
     if path.suffix.casefold() in (".csv", ".tsv") and not head_of(path).startswith(PARQUET):
         cells = first_cells(path, tabs=path.suffix.casefold() == ".tsv")
-        if len(cells) == len(_MMLU) and cells[-1].strip() in ("A", "B", "C", "D"):
+        letters = set("ABCD")
+        if len(cells) == len(_MMLU) and cells[-1] in letters and not letters <= {*cells, "D"}:
             return table(path, names=_MMLU)
     return rows(path)

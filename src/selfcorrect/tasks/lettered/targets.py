@@ -152,6 +152,8 @@ def reading_of(column: Sequence[Keyed], asked: str = "", stated: str = "") -> Re
         (each, {kind: at for kind, at in each.fits().items() if kind in wanted}) for each in column
     ]
     rows = [(each, fits) for each, fits in rows if fits]
+    if not rows:
+        return _reading([kind for kind in wanted if kind not in (FROM_1, FLAGS)] or wanted)
     common = set(wanted).intersection(*(fits for _, fits in rows))
     if NAME in common:
         common = {NAME}  # the data themselves say which is called so
