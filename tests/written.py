@@ -19,6 +19,11 @@ def jsonl(path: Path, rows: Sequence[Any]) -> str:
     return str(path)
 
 
+def indented(path: Path, given: Sequence[Any]) -> str:
+    path.write_text("\ufeff" + json.dumps(given, indent=4))
+    return str(path)
+
+
 def table(path: Path, rows: Sequence[dict[str, Any]], delimiter: str = ",") -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter, lineterminator="\n")

@@ -84,7 +84,7 @@ def make(source: Source) -> Lettered:
 def _told(row: Row, layout: Layout, reading: Reading) -> str:
     """What the data were taken for, in a sentence."""
     kind = f"{layout.name}, {row.form}" if layout.name else row.form
-    order = "the options in an order drawn from the seed" if layout.first else ""
+    order = "the options, each once, in an order drawn from the seed" if layout.first else ""
     answers = order or f"answers are {reading.about}"
     return f"The data are read as {kind}: {layout.told(row)}; {answers}."
 

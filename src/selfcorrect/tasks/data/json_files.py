@@ -120,7 +120,9 @@ def _rows(path: Path, whole: list[Any]) -> Iterable[Row | UserError]:
     held = [key for key, value in only.items() if _is_table(value)]
     if len(held) == 1 and held[0] in _WRAPPED:
         # the hub's server of rows puts each into an object of its own
-        entries = [each.get("row", each) for each in only[held[0]]]
+        entries = [
+            each["row"] if isinstance(each.get("row"), dict) else each for each in only[held[0]]
+        ]
         return _entries(path, entries, f"a JSON list ({held[0]!r})")
     if only and all(_is_column(value) for value in only.values()):
         raise UserError(

@@ -26,14 +26,19 @@ _LOOK = 1000
 class _Form:
     delimiter: str
     quoted: bool = True
+    escaped: bool = False
 
     @property
     def name(self) -> str:
         quotes = "" if self.quoted else ", without quotes"
+        quotes = ", quotes in cells after backslashes" if self.escaped else quotes
         return f"a table (cells separated by {_NAMES.get(self.delimiter, self.delimiter)}{quotes})"
 
     @property
     def dialect(self) -> dict[str, Any]:
+        if self.escaped:
+            return {"delimiter": self.delimiter, "strict": True, "escapechar": "\\",
+                    "doublequote": False}  # fmt: skip
         if self.quoted:
             return {"delimiter": self.delimiter, "strict": True}
         return {"delimiter": self.delimiter, "quoting": csv.QUOTE_NONE}
@@ -156,7 +161,7 @@ def _form(text: Sequence[str], tabs: bool) -> tuple[_Form, int]:
     if len(forms) > 1:
         forms.sort(key=lambda form: _order(text, form, usual))
     form = forms[0]
-    return (_unquoted(text) if form.delimiter == "\t" else form), 0
+    return (_unquoted(text) if form.delimiter == "\t" else _escaped(text, form)), 0
 
 
 def _header(text: Sequence[str], begin: int, form: _Form) -> tuple[str, ...]:
@@ -173,6 +178,17 @@ def _order(text: Sequence[str], form: _Form, usual: str) -> tuple[float, int, bo
         return 1.0, 0, form.delimiter != usual
     width = len(rows[0])
     return -sum(len(row) == width for row in rows) / len(rows), -width, form.delimiter != usual
+
+
+def _escaped(text: Sequence[str], form: _Form) -> _Form:
+    """Whether quotes in cells stand after backslashes, as databases and Spark write them: only
+    where the table can't be read otherwise, and can be so."""
+    usual = _some(text, form)
+    if usual is not None and _regular(usual):
+        return form
+    other = _Form(form.delimiter, escaped=True)
+    found = _some(text, other)
+    return other if found and len(found) > 1 and _regular(found) else form
 
 
 def _unquoted(text: Sequence[str]) -> _Form:
