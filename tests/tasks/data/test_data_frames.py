@@ -101,15 +101,14 @@ def test_what_is_no_frame(data: object, says: str) -> None:
 
 
 def test_a_run_on_a_frame(tmp_path: Path) -> None:
-    """The folder is found again by what the frame holds; another process can show it."""
-    how: dict[str, Any] = {"rounds": 2, "out": tmp_path, "controls": False, "progress": False}
+    """The folder is found again by what the frame holds."""
+    how: dict[str, Any] = {"rounds": 1, "out": tmp_path, "controls": False, "progress": False}
     run = sc.run("planted:chain", "choices", data=FRAMES["polars"], **how)
     assert run.records["example"].n_unique() == 6
     assert run.summary()["notes"][0].startswith("The data are read as a polars DataFrame: ")
     assert sc.run("planted:chain", "choices", data=FRAMES["lazy"], **how).folder == run.folder
     other = pl.DataFrame([{**row, "answer": "A"} for row in ROWS])
     assert sc.run("planted:chain", "choices", data=other, **how).folder != run.folder
-    assert sc.open_run(run.folder).summary()["notes"] == run.summary()["notes"]
     assert sc.check_task("choices", data=FRAMES["pandas"]).problems == ()
 
 
