@@ -123,6 +123,23 @@ def test_excel_says_what_separates(tmp_path: Path) -> None:
     assert right(make("choices", data=str(file))) == ["z"]
 
 
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("owner/questions", "a data set of the hub is given as hub:owner/questions"),
+        ("https://example.org/q.jsonl", "it is an address: download the file and give its place"),
+    ],
+)
+def test_what_may_be_meant(data: str, says: str) -> None:
+    with pytest.raises(UserError, match=f"no such file or folder; {says}"):
+        make("choices", data=data)
+
+
+def test_other_tasks_fetch_nothing() -> None:
+    with pytest.raises(UserError, match="only the tasks choices and bbq fetch data sets"):
+        make("harmful", data="hub:owner/name")
+
+
 def test_columns_without_names_and_a_first_line_alone(tmp_path: Path) -> None:
     """As spreadsheets write columns that were used once."""
     file = tmp_path / "q.csv"

@@ -5,6 +5,7 @@ What a file is, is told by its content: see :func:`rows`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -46,7 +47,7 @@ def files(data: str | Path, suffix: str | Sequence[str] = TABLES) -> list[Path]:
             return [path]
     except OSError as problem:
         raise UserError(f"{path}: can't be read ({problem.strerror or problem})") from problem
-    raise UserError(f"{path}: no such file or folder{_beside(path)}")
+    raise UserError(f"{path}: no such file or folder{_instead(str(data), path)}")
 
 
 def _in_folder(path: Path, wanted: Sequence[str]) -> list[Path]:
@@ -63,16 +64,23 @@ def _in_folder(path: Path, wanted: Sequence[str]) -> list[Path]:
     raise UserError(f"{path}: the folder holds no {listed} files ({there})")
 
 
-def _beside(path: Path) -> str:
-    """What a missing file may be called really."""
+def _instead(data: str, path: Path) -> str:
+    """What may be meant by the name of a file that isn't there."""
     from difflib import get_close_matches
 
+    if data.startswith("hub:"):
+        return "; only the tasks choices and bbq fetch data sets of the hub: give a file of it"
+    if re.match(r"[a-z0-9+]+://", data, re.IGNORECASE):
+        return "; it is an address: download the file and give its place"
     try:
         names = [p.name for p in path.parent.iterdir()]
     except (OSError, ValueError):
-        return ""
+        names = []
     close = get_close_matches(path.name, names, n=1, cutoff=0.7)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    named = re.fullmatch(r"[\w-]+/[\w.-]+", data)
+    return f"; a data set of the hub is given as hub:{data}" if named else ""
 
 
 def rows(path: Path) -> Iterator[Row | UserError]:

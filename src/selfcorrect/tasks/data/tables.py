@@ -184,7 +184,7 @@ def _escaped(text: Sequence[str], form: _Form) -> _Form:
     """Whether quotes in cells stand after backslashes, as databases and Spark write them: only
     where the table can't be read otherwise, and can be so."""
     usual = _some(text, form)
-    if usual is not None and _regular(usual):
+    if (usual is not None and _regular(usual)) or not any('\\"' in line for line in text):
         return form
     other = _Form(form.delimiter, escaped=True)
     found = _some(text, other)
