@@ -67,7 +67,7 @@ def test_prompts_as_people_have_them(tmp_path: Path, suffix: str, text: str) -> 
         ("p.jsonl", '{"text": "x"}', r"p\.jsonl:1: the field 'prompt' is missing"),
         ("p.jsonl", '{"prompt": 3}', r"p\.jsonl:1: 'prompt' must be a text, not 3"),
         ("p.jsonl", '{"prompt": {"toxicity": 1}}', r"p\.jsonl:1: the field 'text' is missing"),
-        ("p.csv", 'prompt\n" "\n', r"its data hold no lines"),
+        ("p.csv", 'prompt\n" "\n', r"without rows; its first line names prompt"),
         ("p.txt", "\n\n", r"its data hold no lines"),
     ],
 )
