@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect import concepts
-from selfcorrect.arguments import nothing_beside_a_spec, served, several
+from selfcorrect.arguments import nothing_beside_a_spec, options_of, served, several
 from selfcorrect.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,9 +49,11 @@ def run(
     steer: str | Mapping[str, Any] | None = None,
     rounds: int = 5,
     limit: int | None = None,
-    data: str | Path | None = None,
+    data: Any = None,
     categories: Sequence[str] = (),
     task_options: Mapping[str, Any] | None = None,
+    field: Mapping[str, str | Sequence[str]] | None = None,
+    answers: str | None = None,
     strategy_parameters: Mapping[str, Any] | None = None,
     models: Mapping[str, str] | None = None,
     feedback: str | Advise | None = None,
@@ -99,9 +101,11 @@ def run(
             names and files; see :mod:`selfcorrect.concepts`.
         steer: what every reply is steered by: ``"toxic:-4@12:reply"``, or a table of the same.
         rounds, limit: rounds of a dialogue, and only so many examples; ``None`` is all.
-        data: where the task's data lie.
+        data: where the task's data lie; for ``choices`` a frame of polars or pandas, too.
         categories: only these parts of the data.
         task_options: the task's own options.
+        field, answers: of ``choices``, where its data don't say it: part → column, and how right
+            answers are written (``index``, ``letter``, ``text``, …).
         strategy_parameters: the strategy's parameters.
         models: further models, by the name that the strategy's ``from`` uses.
         feedback: who gives feedback in the strategies that ask for it: a model's name, or a
@@ -144,27 +148,21 @@ def run(
 
     if not isinstance(strategy, str | Path | None):
         raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
+    options = options_of(task_options, keep_harmful=keep_harmful, field=field, answers=answers)
+    task, data, options = tasks.framed(task, data, options, seed, skip_bad)
     name = task if isinstance(task, str) else tasks.register(task)
     if spec is None:
-        options = {**(task_options or {}), **({"keep_harmful": True} if keep_harmful else {})}
         table: dict[str, Any] = {
             "task": {"name": name, "categories": categories, "options": options},
             **strategy_setting(strategy, strategy_parameters),
             "scorer": {"name": scorer or "", "options": dict(scorer_options or {})},
-            "samples": samples,
-            "meanings": meanings,
-            "concepts": concepts or {},
-            "steer": steer,
-            "rounds": rounds,
-            "limit": limit,
+            "samples": samples, "meanings": meanings, "concepts": concepts or {}, "steer": steer,
+            "rounds": rounds, "limit": limit, "seed": seed, "system": system, "chunk": chunk,
             "models": dict(models or {}) | ({} if feedback is None else {"feedback": feedback}),
             "max_tokens": dict(max_tokens or {}),
             "margins": dict(margins or {}),
-            "seed": seed,
-            "system": system,
-            "chunk": chunk,
             "skip_bad": skip_bad,
-        }
+        }  # fmt: skip
         if isinstance(model, str):
             asked = (base_url, in_flight, price, budget_tokens, budget_money)
             table["model"] = {"name": model, "dtype": dtype, "device": device, **served(*asked)}
@@ -227,6 +225,8 @@ def measure(
     rounds: int | None = None,
     limit: int | None = None,
     lead_in: str | None = None,
+    field: Mapping[str, str | Sequence[str]] | None = None,
+    answers: str | None = None,
     samples: int | Mapping[str, Any] = 0,
     meanings: str | Mapping[str, Any] = "",
     concepts: Sequence[str] | Mapping[str, str] = (),
@@ -251,15 +251,15 @@ def measure(
     What ``selfcorrect measure`` does, with the same defaults.
 
     Args:
-        data: a ``.jsonl`` file of dialogues, or a folder of them.
+        data: a file of dialogues, or a folder of them.
         model: reads the options where each answer's letter stands; the one that held the dialogues
             or another. As in :func:`run`.
         rounds: only so many; ``None`` is as many as the longest dialogue has.
         limit: only so many dialogues, spread over the clusters; ``None`` is all.
         lead_in: the text after which an answer's letter stands.
-        samples, meanings, concepts, dtype, device, chunk, skip_bad, base_url, in_flight, price,
-            budget_tokens, budget_money, workers, ray, worker_cpus, worker_gpus, out, progress: as
-            in :func:`run`.
+        field, answers, samples, meanings, concepts, dtype, device, chunk, skip_bad, base_url,
+            in_flight, price, budget_tokens, budget_money, workers, ray, worker_cpus, worker_gpus,
+            out, progress: as in :func:`run`.
 
     Returns:
         The run, as any other; each record's ``steps`` have the speaker ``given``.
@@ -272,21 +272,17 @@ def measure(
     from selfcorrect.cli.running import run_shown
 
     values: dict[str, Any] = {
-        "rounds": rounds,
-        "limit": limit,
-        "chunk": chunk,
-        "skip_bad": skip_bad,
-        "task.options.lead_in": lead_in,
-        "samples": samples,
-        "meanings": meanings,
+        "rounds": rounds, "limit": limit, "chunk": chunk, "skip_bad": skip_bad,
+        "task.options.lead_in": lead_in, "task.options.field": field,
+        "task.options.answers": answers, "samples": samples, "meanings": meanings,
         "concepts": concepts or None,
-    }
+    }  # fmt: skip
     if isinstance(model, str):
         asked = served(base_url, in_flight, price, budget_tokens, budget_money)
         how = {"name": model, "dtype": dtype, "device": device, **asked}
         values |= {f"model.{key}": value for key, value in how.items()}
     given = {key: value for key, value in values.items() if value is not None}
-    spec = runs.measure_spec(str(data), given)
+    spec = runs.measure_spec(data, given)
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     opened = None if isinstance(model, str) else model
     (done,) = run_shown(
@@ -298,7 +294,7 @@ def measure(
 def check_task(
     task: str | Task,
     *,
-    data: str | Path | None = None,
+    data: Any = None,
     categories: Sequence[str] = (),
     task_options: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -320,8 +316,7 @@ def check_task(
     """
     from selfcorrect import checking
 
-    where = None if data is None else str(data)
-    return checking.check_task(task, data=where, categories=categories, task_options=task_options,
+    return checking.check_task(task, data=data, categories=categories, task_options=task_options,
                                seed=seed, skip_bad=skip_bad)  # fmt: skip
 
 

@@ -133,8 +133,8 @@ def run(chosen: Chosen) -> None:
 def measure(chosen: Chosen) -> None:
     """Measure dialogues that exist already: the answers as they are, the options by the model.
 
-    One dialogue a line: messages, choices, and if known the right answer. The result is a run as
-    any other: table, verdict, report.html.
+    Of each dialogue: messages, choices, and if known the right answer. The result is a run as any
+    other: table, verdict, report.html.
     """
     from selfcorrect.runs import measure_spec
 

@@ -42,7 +42,27 @@ Data = Annotated[
     str | None,
     typer.Option(
         metavar="PLACE",
-        help="The task's data: a file, a folder, or (bbq) hub:owner/name.",
+        help="The task's data: a file, a folder, or (bbq, choices) a data set of the hub: "
+        "hub:OWNER/NAME, hub:OWNER/NAME:CONFIGURATION:SPLIT.",
+        show_default=False,
+    ),
+]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field",
+        metavar="PART=COLUMN",
+        help="In which column of the data a part stands (choices, measure): question=Frage, "
+        "answer=Loesung, choices=A,B,C; the option again for another. Known data sets need none.",
+        show_default=False,
+    ),
+]
+Answers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="How right answers are written (choices, measure): index, index-from-0, index-from-1, "
+        "letter, text. By default their whole column says.",
         show_default=False,
     ),
 ]
@@ -155,7 +175,7 @@ Labels = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="People's labels (JSONL or CSV: example, round, label), to be compared with.",
+        help="People's labels (JSONL, CSV, …: example, round, label), to be compared with.",
         show_default=False,
     ),
 ]
@@ -238,7 +258,13 @@ InFlight = Annotated[
     ),
 ]
 Dialogues = Annotated[
-    str, typer.Argument(metavar="FILE", help="The dialogues, as JSON lines.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="The dialogues: JSON (messages, ShareGPT, samples of lm-eval, an export), Parquet, or "
+        "a log of inspect; or a folder of them.",
+        show_default=False,
+    ),
 ]
 UpTo = Annotated[
     int | None,

@@ -48,6 +48,8 @@ SHARED: Mapping[str, Shared] = {
     "model": Shared(o.ModelName, "model.name"),
     "task": Shared(o.TaskName, "task.name"),
     "data": Shared(o.Data, "task.data"),
+    "field": Shared(o.Fields, "task.options.field"),
+    "answers": Shared(o.Answers, "task.options.answers"),
     "categories": Shared(o.Categories, "task.categories"),
     "strategy": Shared(o.StrategyName, "strategy.name"),
     "feedback": Shared(o.Feedback, "models.feedback"),

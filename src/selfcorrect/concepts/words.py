@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.concepts.folds import INNER, Ints, area, folds, parts_of
 from selfcorrect.errors import UserError
+from selfcorrect.tasks.data.lines import text_lines
 
 Floats = NDArray[np.float64]
 
@@ -104,12 +105,15 @@ def read_words(path: str | Path) -> list[str]:
             raise UserError(f"{path} is no ordinary file: give a list of words, one a line.")
         if path.stat().st_size > _MOST_BYTES:
             raise UserError(f"{path} is too long for a list of a concept's own words: {_LONGEST}.")
-        lines = path.read_text("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: a list of words must be text in UTF-8.") from None
+        rows = list(text_lines(path, "word"))
     except (OSError, ValueError) as error:
         raise UserError(f"the words {path} can't be read: {error}.") from None
-    found = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    found: list[str] = []
+    for row in rows:
+        if isinstance(row, UserError):
+            raise row
+        found.append(row.fields["word"])
+    found = list(dict.fromkeys(found))
     if not found:
         raise UserError(f"{path} holds no words: give one a line.")
     if len(found) > _MOST_WORDS:

@@ -392,6 +392,7 @@ def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:
         },
         strategy=strategy_table(arm.strategy),
         skipped={"lines": list(ready.task.skipped)},
+        **({"data": {"read_as": list(ready.task.read_as)}} if ready.task.read_as else {}),
         clusters={"count": ready.clusters},
         **({"concepts": told_of(ready.concepts)} if ready.concepts else {}),
         **({"copies": {"count": ready.task.copies}} if ready.task.copies else {}),

@@ -94,7 +94,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "activations": over_layers(run),
         "controls": {},
         "notes": [
-            *_skipped(run),
+            *_of_data(run),
             *([] if run.keeps_texts else [NOT_KEPT]),
             *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
@@ -348,10 +348,10 @@ def _changed(data: str | None) -> str:
     return "the task has changed" if data is None else f"the data at {data} have changed"
 
 
-def _skipped(run: Run) -> list[str]:
-    lines = run.header.about.get("skipped", {}).get("lines", [])
-    if not lines:
-        return []
+def _of_data(run: Run) -> list[str]:
+    told: list[str] = run.header.about.get("data", {}).get("read_as", [])
+    if not (lines := run.header.about.get("skipped", {}).get("lines", [])):
+        return told
     more = f", and {len(lines) - 1} more (see run.toml)" if len(lines) > 1 else ""
     were = "line of the data was" if len(lines) == 1 else "lines of the data were"
-    return [f"{len(lines):,} {were} left out: {lines[0]}{more}"]
+    return [*told, f"{len(lines):,} {were} left out: {lines[0]}{more}"]
