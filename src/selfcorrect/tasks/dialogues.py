@@ -27,8 +27,6 @@ _Marked = tuple[Message, int | None]
 
 # OpenAI's newer name of the role, too
 _ROLES = {each: each for each in ("system", "user", "assistant", "tool")} | {"developer": "system"}
-#: what commonly leads to a letter: "the correct answer is B", "**Answer:** (b)"
-_HEARD = ("answer is", "answer:")
 
 
 def make(source: Source) -> Lettered:
@@ -57,7 +55,6 @@ def make(source: Source) -> Lettered:
         unique(items, skipped),
         wording=CORRECT,
         lead_in=lead_in,
-        heard=_HEARD,
         skipped=skipped or (),
     )
 
@@ -157,7 +154,7 @@ def _answers(row: Row, messages: list[_Marked]) -> list[int]:
 
 
 def _turn(messages: tuple[Message, ...], text: str, choices: list[str], lead_in: str) -> Turn:
-    at = letter_position(text, choices, lead_in, _HEARD)
+    at = letter_position(text, choices, lead_in)
     if at is None:
         # A letter may stand right behind an opening bracket, but not behind a word or colon.
         space = "" if unicodedata.category(lead_in[-1]) == "Ps" else " "
