@@ -227,7 +227,8 @@ def test_which_number_is_the_result(text: str, key: str | None) -> None:
         "I can't answer that: there are 3 of them.", "There is not enough information about 3.",
         "It cannot be determined from 3 numbers.", "1. Read it.\n2. Add up.",
         "Step 1. Then step 2.", "As GPT-4 I don't know.", "Maybe the answer is 12.",
-        "The answer is neither 3 nor 4.", "Die Antwort ist nicht 12.", "<think>The answer is 12.", "The answer is 5 less than that.",
+        "The answer is neither 3 nor 4.", "Die Antwort ist nicht 12.", "<think>The answer is 12.",
+        "The answer is 5 less than that.",
     ],
 )  # fmt: skip
 def test_what_is_no_result_is_read_as_none(text: str) -> None:

@@ -353,4 +353,11 @@ Reference = Annotated[
 Page = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Where the page goes.", show_default=False)
 ]
+Unread = Annotated[
+    bool,
+    typer.Option(
+        "--unread",
+        help="The answers that couldn't be read, the most frequent first, in place of the table.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from selfcorrect.report.findings import many_unread
 from selfcorrect.report.numbers import (
     MISSING,
     change,
@@ -38,10 +39,12 @@ def said(table: _Table) -> list[str]:
     advice = table["advice"]
     if advice["word"] is None:
         return [
+            *many_unread(table),
             "Nothing can be advised: each of these runs is a single answer, so add one of several "
-            "rounds, or a majority of samples."
+            "rounds, or a majority of samples.",
         ]
     return [
+        *many_unread(table),
         _headline(table),
         *_rounds(table),
         _gain(table),

@@ -14,7 +14,7 @@ from selfcorrect.report.numbers import (
 )
 from selfcorrect.report.phrases import Table, capital_of, is_share, outcome_of, places_told, said_of
 from selfcorrect.report.stops import stops
-from selfcorrect.report.unknown import between, nothing, unknown, unread, unscored
+from selfcorrect.report.unknown import between, many, nothing, unknown, unread, unscored
 
 #: So large a share of answers still changing is worth a word beside "converged".
 _STILL = 0.05
@@ -41,7 +41,7 @@ def verdict(summary: Table) -> str:
         return nothing(summary)
     sentences = [
         _truth(summary),
-        unread(summary),
+        unread(summary) or many(summary),
         unscored(summary),
         stops(summary),
         _surer(summary),
