@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect import concepts
-from selfcorrect.arguments import nothing_beside_a_spec, served, several
+from selfcorrect.arguments import nothing_beside_a_spec, reading, served, several
 from selfcorrect.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def run(
     chunk: int = 64,
     skip_bad: bool = False,
     keep_harmful: bool = False,
+    lead_in: str | Sequence[str] | None = None,
+    read: str | None = None,
     base_url: str | None = None,
     in_flight: int | None = None,
     price: Sequence[float] | None = None,
@@ -112,11 +114,11 @@ def run(
         margins: changes up to which a measure counts as the same, where they aren't the defaults.
         seed: of the order of the examples and of whatever is drawn.
         system: a system message before everything else.
-        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        dtype, device: ``auto``; ``float32``, ``bfloat16``, ``float16``; ``cpu``, ``cuda``, ``mps``.
         chunk: dialogues that go through their rounds together.
         skip_bad: leave out malformed lines of the data instead of stopping.
         keep_harmful: store what is answered to attacks (task ``jailbreak``), not its scores only.
+        lead_in, read: how answers are read: see :mod:`selfcorrect.tasks.reader`.
         base_url: of the server of ``openai:NAME``; its key is taken from the environment variable
             ``OPENAI_API_KEY``.
         in_flight: so many dialogues a server is asked for at the same time; 64 by default.
@@ -146,7 +148,7 @@ def run(
         raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
     name = task if isinstance(task, str) else tasks.register(task)
     if spec is None:
-        options = {**(task_options or {}), **({"keep_harmful": True} if keep_harmful else {})}
+        options = {**(task_options or {}), **reading(lead_in, read, keep_harmful)}
         table: dict[str, Any] = {
             "task": {"name": name, "categories": categories, "options": options},
             "strategy": {"name": str(strategy), "parameters": dict(strategy_parameters or {})},
@@ -174,8 +176,8 @@ def run(
     elif not isinstance(task, str):
         spec = spec.model_copy(update={"task": runs.TaskSpec(name=name)})
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
-    opened = None if isinstance(model, str) else model
     how = {"out": out, "controls": controls, "progress": progress, "executor": executor}
+    opened = None if isinstance(model, str) else model
     return run_shown([spec], opened, **how)[0]  # type: ignore[arg-type]
 
 
@@ -226,7 +228,8 @@ def measure(
     *,
     rounds: int | None = None,
     limit: int | None = None,
-    lead_in: str | None = None,
+    lead_in: str | Sequence[str] | None = None,
+    read: str | None = None,
     samples: int | Mapping[str, Any] = 0,
     meanings: str | Mapping[str, Any] = "",
     concepts: Sequence[str] | Mapping[str, str] = (),
@@ -254,12 +257,10 @@ def measure(
         data: a ``.jsonl`` file of dialogues, or a folder of them.
         model: reads the options where each answer's letter stands; the one that held the dialogues
             or another. As in :func:`run`.
-        rounds: only so many; ``None`` is as many as the longest dialogue has.
-        limit: only so many dialogues, spread over the clusters; ``None`` is all.
-        lead_in: the text after which an answer's letter stands.
-        samples, meanings, concepts, dtype, device, chunk, skip_bad, base_url, in_flight, price,
-            budget_tokens, budget_money, workers, ray, worker_cpus, worker_gpus, out, progress: as
-            in :func:`run`.
+        rounds, limit: only so many rounds, and dialogues over the clusters; ``None`` is all.
+        lead_in, read, samples, meanings, concepts, dtype, device, chunk, skip_bad, base_url,
+            in_flight, price, budget_tokens, budget_money, workers, ray, worker_cpus, worker_gpus,
+            out, progress: as in :func:`run`.
 
     Returns:
         The run, as any other; each record's ``steps`` have the speaker ``given``.
@@ -276,7 +277,7 @@ def measure(
         "limit": limit,
         "chunk": chunk,
         "skip_bad": skip_bad,
-        "task.options.lead_in": lead_in,
+        **{f"task.options.{key}": each for key, each in reading(lead_in, read).items()},
         "samples": samples,
         "meanings": meanings,
         "concepts": concepts or None,
@@ -285,8 +286,7 @@ def measure(
         asked = served(base_url, in_flight, price, budget_tokens, budget_money)
         how = {"name": model, "dtype": dtype, "device": device, **asked}
         values |= {f"model.{key}": value for key, value in how.items()}
-    given = {key: value for key, value in values.items() if value is not None}
-    spec = runs.measure_spec(str(data), given)
+    spec = runs.measure_spec(str(data), {k: v for k, v in values.items() if v is not None})
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     opened = None if isinstance(model, str) else model
     (done,) = run_shown(
@@ -338,7 +338,7 @@ def compare(
     What ``selfcorrect compare`` does; the dictionary is what it prints with ``--json``.
 
     Args:
-        runs: two or more: runs, their folders, or the beginnings of their names in ``out``.
+        runs: two or more: runs, folders, or the beginnings of their names in ``out``.
         reference: the one that the others are compared with; by default the first (no oracle).
         scorer: by whose scores, where the runs were graded by several.
         out: the folder in which named runs lie.
@@ -364,8 +364,8 @@ def advise(
 ) -> Advice:
     """Say whether more than one round is worth it, by runs at hand: do, don't, or not shown.
 
-    What ``selfcorrect advise`` does; the result is the dictionary that it prints with ``--json``,
-    and shows itself as its sentences, in a notebook with its table.
+    What ``selfcorrect advise`` does; the result is what it prints with ``--json``, and shows itself
+    as its sentences, in a notebook with its table.
 
     Args:
         runs, scorer, out: as in :func:`compare`; of one run alone its controls are taken along.

@@ -37,14 +37,12 @@ def said(table: _Table) -> list[str]:
         table: as :func:`selfcorrect.runs.compare.compare` makes it, with ``advice``.
     """
     advice = table["advice"]
+    said = many_unread(table)
     if advice["word"] is None:
-        return [
-            *many_unread(table),
-            "Nothing can be advised: each of these runs is a single answer, so add one of several "
-            "rounds, or a majority of samples.",
-        ]
+        nothing = "Nothing can be advised: each of these runs is a single answer, so add one of "
+        return [*said, f"{nothing}several rounds, or a majority of samples."]
     return [
-        *many_unread(table),
+        *said,
         _headline(table),
         *_rounds(table),
         _gain(table),

@@ -17,8 +17,9 @@ from selfcorrect.messages import Image, Message
 from selfcorrect.tasks.base import Example, Turn
 from selfcorrect.tasks.data.rows import Row, build, files, jsonl
 from selfcorrect.tasks.lettered import LEAD_IN, Item, Lettered, problem_with, unique
-from selfcorrect.tasks.lettered.letters import LETTERS, letter_position
+from selfcorrect.tasks.lettered.letters import LETTERS, found_by
 from selfcorrect.tasks.lettered.targets import target_of
+from selfcorrect.tasks.reader import Reader
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import CORRECT
 
@@ -32,29 +33,29 @@ _ROLES = {each: each for each in ("system", "user", "assistant", "tool")} | {"de
 def make(source: Source) -> Lettered:
     """The task ``dialogues``: see the module.
 
-    ``data`` is a ``.jsonl`` file or a folder of them. The option ``lead_in`` is the text after
-    which an answer's letter stands, besides "answer is" and "answer:".
+    ``data`` is a ``.jsonl`` file or a folder of them. Where an answer's letter stands, its reader
+    says (:mod:`selfcorrect.tasks.reader`).
 
     Raises:
         UserError: for a missing file and bad lines, with file and line; where some dialogues have a
             right answer and others don't.
     """
-    source.only(options=("lead_in",))
+    source.only(options=())
     if source.data is None:
         raise UserError("task 'dialogues' needs data: a .jsonl file of your dialogues")
-    lead_in = source.option("lead_in", LEAD_IN).rstrip()
-    if not lead_in:
-        raise UserError("option 'lead_in' of task 'dialogues' is empty: leave it out")
+    reader = source.reader
+    lead_in = reader.lead_ins[0] if reader.lead_ins else LEAD_IN
     skipped: list[str] | None = [] if source.skip_bad else None
     items: list[tuple[str, Item]] = []
     for path in files(source.data):
-        items += build(jsonl(path), lambda row: (row.where, _item(row, lead_in)), skipped)
+        items += build(jsonl(path), lambda row: (row.where, _item(row, lead_in, reader)), skipped)
     _check_answers(items)
     return Lettered(
         "dialogues",
         unique(items, skipped),
         wording=CORRECT,
         lead_in=lead_in,
+        reader=reader,
         skipped=skipped or (),
     )
 
@@ -69,7 +70,7 @@ def _check_answers(items: list[tuple[str, Item]]) -> None:
         )
 
 
-def _item(row: Row, lead_in: str) -> Item:
+def _item(row: Row, lead_in: str, reader: Reader) -> Item:
     choices = row.texts("choices")
     if problem := problem_with(choices):
         raise row.error(problem)
@@ -77,19 +78,19 @@ def _item(row: Row, lead_in: str) -> Item:
     path, _, line = row.where.rpartition(":")
     # Not row.where: the same file must have the same ids wherever it lies.
     name = row.optional("id") or f"{Path(path).name}:{line}"
-    turns = _turns(row, choices, lead_in)
+    turns = _turns(row, choices, lead_in, reader)
     example = Example(name, {}, tuple(choices), row.optional("cluster") or name, turns=turns)
     return Item(example, target)
 
 
-def _turns(row: Row, choices: list[str], lead_in: str) -> tuple[Turn, ...]:
+def _turns(row: Row, choices: list[str], lead_in: str, reader: Reader) -> tuple[Turn, ...]:
     listed = row.get("messages", list)
     messages = [_message(row, number, each) for number, each in enumerate(listed, 1)]
     answers = _answers(row, messages)
     turns, begin = [], 0
     for at in answers:
         before = tuple(each for each, _ in messages[begin:at])
-        turns.append(_turn(before, messages[at][0].text, choices, lead_in))
+        turns.append(_turn(before, messages[at][0].text, choices, lead_in, reader))
         begin = at + 1
     if not turns[0].messages:
         raise row.error("message 1 is an answer already: the question must stand before it")
@@ -153,8 +154,10 @@ def _answers(row: Row, messages: list[_Marked]) -> list[int]:
     return list(last.values())
 
 
-def _turn(messages: tuple[Message, ...], text: str, choices: list[str], lead_in: str) -> Turn:
-    at = letter_position(text, choices, lead_in)
+def _turn(
+    messages: tuple[Message, ...], text: str, choices: list[str], lead_in: str, reader: Reader
+) -> Turn:
+    at = found_by(reader, text, choices, (lead_in,)).at
     if at is None:
         # A letter may stand right behind an opening bracket, but not behind a word or colon.
         space = "" if unicodedata.category(lead_in[-1]) == "Ps" else " "

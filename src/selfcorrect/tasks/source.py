@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.tasks.reader import AS_USUAL, Reader
 
 T = TypeVar("T", bool, int, str)
 
@@ -22,6 +23,7 @@ class Source:
     seed: int = 0
     skip_bad: bool = False
     options: Mapping[str, object] | None = None
+    reader: Reader = AS_USUAL
 
     def only(
         self, *, data: bool = True, categories: bool = False, options: tuple[str, ...]

@@ -9,8 +9,13 @@ from selfcorrect.tasks.base import Answer, Example
 from selfcorrect.tasks.free import results
 from selfcorrect.tasks.free.numbers import Number, canonical, numbers, plain
 from selfcorrect.tasks.plain import bare, tidy
+from selfcorrect.tasks.reader import Reader
 from selfcorrect.tasks.said import said
 
+#: Part of a run's identity: another number where numbers are read in another way.
+VERSION = 2
+#: So many of the last places of a lead-in are looked at.
+_MOST_LEADS = 8
 #: What may stand before a beginning that is repeated.
 _OPENING = r"[\s\"'“‘«*_>…]*"
 
@@ -60,6 +65,26 @@ def final_number(example: Example, text: str) -> Answer:
     end = _last(shown)
     half = end is not None and end.end == len(shown)
     return _answer(text, number, provisional=found.number is None or half)
+
+
+def number_by(reader: Reader, example: Example, text: str) -> Answer:
+    """The number that a reply gives, read as a user says: the one in the group of the pattern, or
+    right after the last of the lead-ins, else as :func:`final_number` does."""
+    if reader.pattern:
+        given = reader.given(text)
+        if given is None:
+            return Answer(text, problem="no number" if tidy(text) else "empty", provisional=True)
+        every = list(numbers(plain(given)))
+        return _answer(text, every[0] if len(every) == 1 else None, provisional=True)
+    body = said(text)
+    for lead in reader.lead_ins:
+        words = r"\s+".join(map(re.escape, lead.split()))
+        for found in reversed(list(re.finditer(words, body, re.IGNORECASE))[-_MOST_LEADS:]):
+            line = plain(body[found.end() :].lstrip(" :\n").partition("\n")[0])
+            first = next(numbers(line), None)
+            if first is not None and not line[: first.start].strip(" *_$`\"'=(["):
+                return _answer(text, first, provisional=first.end == len(line))
+    return final_number(example, text)
 
 
 def only_number(text: str) -> str | None:

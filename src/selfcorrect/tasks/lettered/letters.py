@@ -12,9 +12,10 @@ from typing import Literal
 from selfcorrect.tasks.lettered.phrases import WRONG
 from selfcorrect.tasks.lettered.statements import Reply, restates
 from selfcorrect.tasks.plain import EDGE, bare, folded, tidy, visible
+from selfcorrect.tasks.reader import Reader
 from selfcorrect.tasks.said import said
 
-__all__ = ["LETTERS", "Found", "find", "letter_position", "read"]
+__all__ = ["LETTERS", "Found", "find", "found_by", "letter_position", "read"]
 
 #: Part of a run's identity: another number where replies are read in another way.
 VERSION = 2
@@ -89,6 +90,27 @@ def find(text: str, choices: Sequence[str], leads: Sequence[str]) -> Found:
             where = None  # what stands there is a sign that means a letter
     firm = told.begins or (told.option is None and not told.keeps)
     return Found(told.option, told.problem, where, firm, told.keeps)
+
+
+def found_by(reader: Reader, text: str, choices: Sequence[str], leads: Sequence[str]) -> Found:
+    """Which option a reply names, read as a user says; see :func:`find`.
+
+    By a pattern it is the one whose letter or text its group holds.
+    """
+    if not reader.pattern:
+        return find(text, choices, (*leads, *reader.lead_ins))
+    body = said(text)
+    span = reader.span(body)
+    if span is None:
+        return Found(None, "no option" if body.strip() else "empty", firm=False)
+    options, letter = _options(body[span[0] : span[1]], choices)
+    if len(options) != 1:
+        return Found(None, "several options" if options else "no option", firm=False)
+    at = None if letter is None or body != text else span[0] + letter
+    choice = options.pop()
+    if at is not None and text[at].casefold() != LETTERS[choice]:
+        at = None
+    return Found(choice, None, at, firm=False)
 
 
 def read(
