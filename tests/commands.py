@@ -19,3 +19,10 @@ def refused(*args: str | Path, stdin: str | None = None) -> str:
     assert sentence.startswith("selfcorrect: error: ")
     assert "Traceback" not in sentence
     return sentence.removeprefix("selfcorrect: error: ")
+
+
+def printed(*args: str | Path) -> str:
+    """What a command that succeeds prints, in one line each however wide the terminal is."""
+    done = CliRunner().invoke(app, [str(arg) for arg in args], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout

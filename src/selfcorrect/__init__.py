@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect import concepts
-from selfcorrect.arguments import nothing_beside_a_spec, options_of, served, several
+from selfcorrect.arguments import nothing_beside_a_spec, options_of, reading, served, several
 from selfcorrect.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def run(
     chunk: int = 64,
     skip_bad: bool = False,
     keep_harmful: bool = False,
+    lead_in: str | Sequence[str] | None = None,
+    read: str | None = None,
     base_url: str | None = None,
     in_flight: int | None = None,
     price: Sequence[float] | None = None,
@@ -116,11 +118,11 @@ def run(
         margins: changes up to which a measure counts as the same, where they aren't the defaults.
         seed: of the order of the examples and of whatever is drawn.
         system: a system message before everything else.
-        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        dtype, device: ``auto``; ``float32``, ``bfloat16``, ``float16``; ``cpu``, ``cuda``, ``mps``.
         chunk: dialogues that go through their rounds together.
         skip_bad: leave out malformed lines of the data instead of stopping.
         keep_harmful: store what is answered to attacks (task ``jailbreak``), not its scores only.
+        lead_in, read: how answers are read: see :mod:`selfcorrect.tasks.reader`.
         base_url: of the server of ``openai:NAME``; its key is ``$OPENAI_API_KEY``.
         in_flight: so many dialogues a server is asked for at the same time; 64 by default.
         price: what a million tokens cost that the server reads, and what a million that it writes.
@@ -149,6 +151,7 @@ def run(
     if not isinstance(strategy, str | Path | None):
         raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
     options = options_of(task_options, keep_harmful=keep_harmful, field=field, answers=answers)
+    options |= reading(lead_in, read)
     task, data, options = tasks.framed(task, data, options, seed, skip_bad)
     name = task if isinstance(task, str) else tasks.register(task)
     if spec is None:
@@ -172,8 +175,8 @@ def run(
     elif not isinstance(task, str):
         spec = spec.model_copy(update={"task": runs.TaskSpec(name=name)})
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
-    opened = None if isinstance(model, str) else model
     how = {"out": out, "controls": controls, "progress": progress, "executor": executor}
+    opened = None if isinstance(model, str) else model
     return run_shown([spec], opened, **how)[0]  # type: ignore[arg-type]
 
 
@@ -224,7 +227,8 @@ def measure(
     *,
     rounds: int | None = None,
     limit: int | None = None,
-    lead_in: str | None = None,
+    lead_in: str | Sequence[str] | None = None,
+    read: str | None = None,
     field: Mapping[str, str | Sequence[str]] | None = None,
     answers: str | None = None,
     samples: int | Mapping[str, Any] = 0,
@@ -254,12 +258,10 @@ def measure(
         data: a file of dialogues, or a folder of them.
         model: reads the options where each answer's letter stands; the one that held the dialogues
             or another. As in :func:`run`.
-        rounds: only so many; ``None`` is as many as the longest dialogue has.
-        limit: only so many dialogues, spread over the clusters; ``None`` is all.
-        lead_in: the text after which an answer's letter stands.
-        field, answers, samples, meanings, concepts, dtype, device, chunk, skip_bad, base_url,
-            in_flight, price, budget_tokens, budget_money, workers, ray, worker_cpus, worker_gpus,
-            out, progress: as in :func:`run`.
+        rounds, limit: only so many rounds, and dialogues over the clusters; ``None`` is all.
+        lead_in, read, field, answers, samples, meanings, concepts, dtype, device, chunk, skip_bad,
+            base_url, in_flight, price, budget_tokens, budget_money, workers, ray, worker_cpus,
+            worker_gpus, out, progress: as in :func:`run`.
 
     Returns:
         The run, as any other; each record's ``steps`` have the speaker ``given``.
@@ -273,8 +275,9 @@ def measure(
 
     values: dict[str, Any] = {
         "rounds": rounds, "limit": limit, "chunk": chunk, "skip_bad": skip_bad,
-        "task.options.lead_in": lead_in, "task.options.field": field,
-        "task.options.answers": answers, "samples": samples, "meanings": meanings,
+        **{f"task.options.{key}": each for key, each in reading(lead_in, read).items()},
+        "task.options.field": field, "task.options.answers": answers,
+        "samples": samples, "meanings": meanings,
         "concepts": concepts or None,
     }  # fmt: skip
     if isinstance(model, str):
@@ -333,7 +336,7 @@ def compare(
     What ``selfcorrect compare`` does; the dictionary is what it prints with ``--json``.
 
     Args:
-        runs: two or more: runs, their folders, or the beginnings of their names in ``out``.
+        runs: two or more: runs, folders, or the beginnings of their names in ``out``.
         reference: the one that the others are compared with; by default the first (no oracle).
         scorer: by whose scores, where the runs were graded by several.
         out: the folder in which named runs lie.
@@ -359,8 +362,8 @@ def advise(
 ) -> Advice:
     """Say whether more than one round is worth it, by runs at hand: do, don't, or not shown.
 
-    What ``selfcorrect advise`` does; the result is the dictionary that it prints with ``--json``,
-    and shows itself as its sentences, in a notebook with its table.
+    What ``selfcorrect advise`` does; the result is what it prints with ``--json``, and shows itself
+    as its sentences, in a notebook with its table.
 
     Args:
         runs, scorer, out: as in :func:`compare`; of one run alone its controls are taken along.

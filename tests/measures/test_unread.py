@@ -74,8 +74,8 @@ def test_first_answers_that_could_not_be_read_are_no_rise() -> None:
     assert first == (
         "Whether accuracy changed can't be said, because answers couldn't be read: 27 of 32 in "
         "round 1 and 0 of 32 in round 2. Counted as wrong, they make it +28.1 points [12.0, 47.0] "
-        "(n 32, 32 clusters); counted otherwise, anything from −56.2 to +28.1 points. "
-        "Look at them first."
+        "(n 32, 32 clusters); left out, they make it 0.0 points [−47.9, 47.9] (n 5, 5 clusters); "
+        "counted otherwise, anything from −56.2 to +28.1 points. Look at them first."
     )
     assert "rose" not in words(found)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from test_unread import ends, seen
 from test_verdict_words import summary
 
 from panels import made
@@ -42,3 +44,40 @@ def test_repeating_does_not_do_the_same_where_its_confidence_is_missing() -> Non
     assert said.startswith("It grew surer")
     assert "merely repeating the question does" not in said
     assert "takes it from" not in said
+
+
+def test_leaving_them_out_is_one_of_the_ways_in_which_they_count() -> None:
+    """As recorded it rose; of the dialogues that were read in both rounds it fell."""
+    right = np.zeros((400, 2))
+    right[200:320, 1] = 1
+    right[:80, 0] = 1
+    read = np.ones((400, 2))
+    read[200:320, 0] = 0
+    found = ends(right, read)
+    assert found["value"] == pytest.approx(0.1)
+    assert (found["left_out"]["n"], found["left_out"]["value"]) == (280, pytest.approx(-80 / 280))
+    assert (found["verdict"], found["hangs"]) == ("undecided", True)
+    assert "left_out" not in ends(right, np.ones((400, 2)))
+
+
+def test_many_unread_answers_are_said_first_where_nothing_hangs_on_them() -> None:
+    right = np.zeros((400, 2))
+    right[:300, 1] = 1
+    read = np.ones((400, 2))
+    read[380:, 0] = 0
+    found = {**summary(seen(right, read)), "folder": "somewhere/run-1"}
+    assert words(found).startswith("Accuracy rose by")  # 5 % is no more than 5 %
+    read[379, 0] = 0
+    found = {**summary(seen(right, read)), "folder": "somewhere/run-1"}
+    first, second, *_ = words(found).split("\n")
+    assert first == (
+        "Many answers couldn't be read: 21 of 400 in round 1: selfcorrect show run-1 --unread."
+    )
+    assert second.startswith("Accuracy rose by")
+    read[:] = 1
+    control = np.ones((400, 2))
+    control[:30, 1] = 0
+    beside = summary(seen(right, read), seen(right, control))
+    assert words(beside).startswith(
+        "Many answers couldn't be read: 30 of 400 in round 2 of repeat."
+    )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from selfcorrect.tasks.base import Example, cut_off
+from selfcorrect.tasks.base import Example, cut_off, kept
 from selfcorrect.tasks.free import final_number, last_number, only_number, stated
 from selfcorrect.tasks.free.numbers import canonical, numbers, plain
 
@@ -61,6 +63,7 @@ def slowly(text: str) -> list[Fraction]:
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="0012345,,..-- x", max_size=24))
 def test_numbers_are_those_that_a_slow_reading_finds(text: str) -> None:
+    assume(not re.search(r"\d\.\d{3}[.,]\d", text))  # points that group digits are told apart
     assert [number.value for number in numbers(plain(text))] == slowly(text)
 
 
@@ -185,16 +188,19 @@ def test_ways_of_writing(text: str, key: str | None) -> None:
         ("#### 1\n#### Step 2: add 5\nThat gives 9", "1"),
         ("#### Step 2: add 5\nThat gives 9", "9"),
         ("#### Answer: 4\n7", "4"),
-        (r"\boxed{1} \boxed{2}, the answer is 3", "2"),
+        (r"\boxed{1} \boxed{2}, the answer is 3", None),
+        (r"\boxed{1} would leave 4 of the 9 apples in the basket, but she ate 2: \boxed{2}", "2"),
         (r"\boxed{1} \boxed{}", "1"),
         (r"\boxed{\frac{3}{4}} 8", "0.75"),
         (r"\boxed{3", "3"),
-        ("The answer is 3. The answer is 4. 5", "4"),
+        ("The answer is 3. The answer is 4. 5", None),
+        ("The answer is 3. The answer is 3. 5", "3"),
+        ("The answer is 3. Wait, the answer is 4.", "4"),
         ("The answer is 3. I hope the answer is clear. So 5", "3"),
         ("The answer is below.\nFirst 3, then 7", "7"),
         ("The answer is approx. 3 apples of 5", "3"),
         ("The answer is 12 + 6 = 18 for 3 days", "18"),
-        ("The answer is 2 * 3. Then 4 = 4", "2"),
+        ("The answer is 2 * 3. Then 4 = 4", None),
         ("The ANSWER IS 3 for 9", "3"),
         ("That answers 3 of 4", "4"),
         ("#### 5/0\nor 3", None),
@@ -203,6 +209,69 @@ def test_ways_of_writing(text: str, key: str | None) -> None:
 )
 def test_which_number_is_the_result(text: str, key: str | None) -> None:
     assert final_number(EXAMPLE, text).key == key
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer is not 12.", "It isn't 12.", "The answer isn't 12.", "The answer is not 12 km.",
+        "The answer is 12 or 15.", "The answer is 12 km or 15 km.", "The answer is 10-12.",
+        "The answer is 10 – 12.", "The answer is between 10 and 12.", "from 10 to 12", "10 to 12",
+        "The answer is at least 12.", "The answer is more than 12.", "The answer is less than 12.",
+        "The answer is 12,5.", "The answer is 1 000.", "The answer is 3:4.", "The answer is 2^3.",
+        "The answer is 5².", "The answer is 5 hours and 30 minutes.", r"\boxed{8} or \boxed{9}",
+        r"\boxed{8, 9}", "Is the answer 12?", "The answer is 12?",
+        "If she ate 3, the answer is 12.",
+        "You said that the answer is 12.", "The wrong answer is 12.", "Your answer is 12.",
+        "My previous answer was 12.", "The answer is 12. Wait, that is wrong.",
+        "I can't answer that: there are 3 of them.", "There is not enough information about 3.",
+        "It cannot be determined from 3 numbers.", "1. Read it.\n2. Add up.",
+        "Step 1. Then step 2.", "As GPT-4 I don't know.", "Maybe the answer is 12.",
+        "The answer is neither 3 nor 4.", "Die Antwort ist nicht 12.", "<think>The answer is 12.",
+        "The answer is 5 less than that.",
+    ],
+)  # fmt: skip
+def test_what_is_no_result_is_read_as_none(text: str) -> None:
+    assert final_number(EXAMPLE, text).key is None
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("The answer is 1.234,50 €.", "1234.5"),
+        ("The answer is 1.234.567.", "1234567"),
+        ("The answer is 1'000.", "1000"),
+        ("The answer is minus 5.", "-5"),
+        ("7 minus 5 is 2", "2"),
+        (r"\boxed{12 \text{ cm}}", "12"),
+        (r"\boxed{50\%}", "50"),
+        ("The answer is 50 percent.", "50"),
+        ("The answer is 12 (not 13).", "12"),
+        ("The answer is 2^3 = 8.", "8"),
+        ("There are not 3 but more, so the answer is 12.", "12"),
+        ("Instead of 12, the answer is 13.", "13"),
+        ("You said that the answer is 12. The answer is 13.", "13"),
+        ("<think>The answer is 12.</think>The answer is 13.", "13"),
+        ("Antwort: 12", "12"),
+        ("I keep my answer of 12.", "12"),
+    ],
+)
+def test_results_in_other_words(text: str, key: str) -> None:
+    assert final_number(EXAMPLE, text).key == key
+
+
+def test_a_reply_that_keeps_its_answer_has_the_earlier_one() -> None:
+    last, first = (final_number(EXAMPLE, f"The answer is {n}.") for n in (7, 7))
+    said = final_number(EXAMPLE, "I have looked at the 3 steps. I keep my answer.")
+    assert (said.key, said.keeps, said.problem) == (None, "last", "no number")
+    assert (kept(said, last, first).key, kept(said, last, first).problem) == ("7", None)
+    assert kept(said, None, None) == said
+    assert kept(said, replace(last, key=None, problem="no number"), first).key is None
+    said = final_number(EXAMPLE, "I keep my original answer.")
+    assert kept(said, last, first).key == "7"
+    assert kept(said, last, replace(first, key="8")).key is None  # which of both nobody knows
+    assert cut_off(said).problem == "cut off"
+    assert final_number(EXAMPLE, "I can't keep my answer.").keeps == ""
 
 
 def test_only_a_number() -> None:

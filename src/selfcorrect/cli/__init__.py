@@ -169,13 +169,18 @@ def preview(chosen: Chosen) -> None:
 @app.command()
 def show(
     run: o.RunName,
+    unread: o.Unread = False,
     as_json: o.AsJson = False,
     scorer: o.SeenBy = "",
     out: o.Out = Path("runs"),
 ) -> None:
     """Print a run's table and verdict, complete or not."""
     found = find_run(run, out).seen_by(scorer)
-    if as_json:
+    if unread:
+        from selfcorrect.cli.unread import show as show_unread
+
+        show_unread(found, Console(), as_json=as_json)
+    elif as_json:
         # ASCII: nothing in a data set's texts can steer the terminal
         typer.echo(json.dumps(found.summary(), indent=2, allow_nan=False))
     else:

@@ -54,6 +54,8 @@ SHARED: Mapping[str, Shared] = {
     "strategy": Shared(o.StrategyName, "strategy.name"),
     "feedback": Shared(o.Feedback, "models.feedback"),
     "scorer": Shared(o.ScorerName, "scorer.name"),
+    "lead_in": Shared(o.LeadIn, "task.options.lead_in"),
+    "read": Shared(o.Read, "task.options.read"),
     "samples": Shared(o.Samples, "samples.k"),
     "meanings": Shared(o.Meanings, "meanings.name"),
     "concepts": Shared(o.Concepts, "concepts"),
@@ -95,7 +97,6 @@ _MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_con
 MEASURE: Mapping[str, Shared] = {
     "file": Shared(o.Dialogues, default=inspect.Parameter.empty),
     "model": SHARED["model"],
-    "lead_in": Shared(o.LeadIn, "task.options.lead_in"),
     **{name: each for name, each in SHARED.items() if name not in _MEASURED},
     "rounds": Shared(o.UpTo, "rounds"),
 }

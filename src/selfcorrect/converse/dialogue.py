@@ -19,7 +19,7 @@ from selfcorrect.converse.record import (
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Likelihood, Model, Steer
 from selfcorrect.strategies import MAX_TOKENS, Steering, placeholders, render
-from selfcorrect.tasks.base import Answer, Example, Grade, Task
+from selfcorrect.tasks.base import Answer, Example, Grade, Task, kept
 from selfcorrect.tasks.leaks import Told
 
 #: Names in a template with which the example's images are shown.
@@ -37,6 +37,7 @@ class Dialogue:
         steps, notes: of this round.
         answer: the latest.
         before: the text that was the answer of the round before.
+        first, last: the answer of round 1, and the one before the latest.
         options: the likelihood of each choice, where the answer has any.
         first_choice: of round 1.
         unchanged: for how many rounds running the answer has stayed the same.
@@ -54,6 +55,8 @@ class Dialogue:
     notes: list[Note] = field(default_factory=list)
     answer: Answer | None = None
     before: str | None = None
+    first: Answer | None = None
+    last: Answer | None = None
     options: tuple[Likelihood, ...] = ()
     first_choice: int | None = None
     unchanged: int = 0
@@ -75,6 +78,11 @@ class Dialogue:
         kinds = ("rationale", "answer")
         return "\n\n".join(self.replies[kind] for kind in kinds if kind in self.replies)
 
+    def reads(self, answer: Answer) -> Answer:
+        """An answer of this round, or a sample beside it, as it stands in this dialogue: one that
+        keeps an earlier one has its key."""
+        return kept(answer, self.last if self.answered else self.answer, self.first)
+
     def meets(self, when: Mapping[str, str]) -> bool:
         """Whether its latest replies are those that a step names."""
         return all(self.replies.get(kind) == text for kind, text in when.items())
@@ -91,7 +99,9 @@ class Dialogue:
     def take(self, answer: Answer, options: Sequence[Likelihood]) -> None:
         """An answer ends the dialogue's round."""
         same = self.answer is not None and _same(self.answer, answer)
-        self.answered, self.answer, self.options = True, answer, tuple(options)
+        self.first = self.first or answer
+        self.last, self.answer = self.answer, answer
+        self.answered, self.options = True, tuple(options)
         self.unchanged = self.unchanged + 1 if same else 0
 
     def fail(self, why: Literal["context", "overflow"]) -> None:

@@ -44,10 +44,11 @@ def take_samples(dialogue: Dialogue, request: Request, reply: Reply, setting: Se
     for sample in reply.samples:
         text = request.prefill + sample.text
         answer = setting.task.read(dialogue.example, text)
+        answer = dialogue.reads(cut_off(answer) if sample.cut else answer)
         found.append(
             {
                 "text": text,
-                "key": (cut_off(answer) if sample.cut else answer).key,
+                "key": answer.key,
                 "logp": sample.logp,
                 "tokens": sample.tokens,
                 "cut": sample.cut,

@@ -289,7 +289,8 @@ def _sample(
 
 def _answer(dialogue: Dialogue, text: str, reply: Reply, setting: Setting) -> Answer:
     answer = setting.task.read(dialogue.example, text)
-    return cut_off(answer) if reply.finish == "length" else replace(answer, cut=False)
+    answer = cut_off(answer) if reply.finish == "length" else replace(answer, cut=False)
+    return dialogue.reads(answer)
 
 
 def elected(answers: Sequence[Answer]) -> int:

@@ -78,7 +78,7 @@ def enter(batch: Batch, number: int, setting: Setting) -> None:
         dialogue.replies["answer"] = text
         fits = reply.finish != "context"
         dialogue.notes += [*told(reply), *(each.notes if fits else (UNMEASURED,))]
-        answer = setting.task.read(dialogue.example, text)
+        answer = dialogue.reads(setting.task.read(dialogue.example, text))
         dialogue.take(answer, reply.options if fits else ())
         if setting.recorder is not None:
             dialogue.activations = setting.recorder.of(reply.states)

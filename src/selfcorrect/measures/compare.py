@@ -29,7 +29,7 @@ from selfcorrect.measures.power import (
     share_margin_n,
     unseen_n,
 )
-from selfcorrect.measures.unread import Columns, boundless, lacks, other_counts
+from selfcorrect.measures.unread import Columns, boundless, lacks, other_counts, unknown
 from selfcorrect.outcome import Figure, Outcome
 
 
@@ -73,8 +73,10 @@ def compare(
           as seen; ``None`` where no number would;
         - ``after`` and ``before``, of means: both, over the same rows as their difference;
         - ``unread``, where some answers weren't read or graded: the lowest and the highest
-          difference that they allow (``None`` on a side on which the outcome has no bound), and
-          ``hangs``: whether the verdict would depend on them, and so is ``undecided``;
+          difference that they allow (``None`` on a side on which the outcome has no bound),
+          ``left_out``, of the outcome: the difference over the dialogues in which both answers are
+          known, with the interval that would decide, and ``hangs``: whether the verdict would
+          depend on them, and so is ``undecided``;
         - ``few``: there and true where too few clusters, or one too large, leave no direction.
     """
     own, outcome, clusters = own or Own(after.outcome), after.outcome, after.clusters
@@ -99,12 +101,16 @@ def compare(
         margin, tested = margins.get(name), p if name == outcome.name else None
         told = verdict(e, margin, signs[name], tested, deciding_level)
         counted = [other[name] for other in others if name in other]
+        left = (
+            left_out(columns, outcome, clusters, deciding_level) if name == outcome.name else None
+        )
         endless = boundless(columns, outcome) if name == outcome.name else set()
         hangs = e.value is not None and hanging(
             told,
             [
                 *(verdict(other, margin, signs[name]) for other in counted),
                 *(_direction(sign, signs[name]) for sign in endless),
+                *_decided(None if left is None else verdict(left, margin, signs[name])),
             ],
             {int(np.sign(x.value)) for x in (e, *counted) if x.value is not None} | endless,
         )
@@ -128,10 +134,34 @@ def compare(
             low, high = min(values, default=None), max(values, default=None)
             table[name]["unread"] = [None if -1 in endless else low, None if 1 in endless else high]
             table[name]["hangs"] = hangs
+            if left is not None:
+                table[name]["left_out"] = left.table()
     for m in stated:
         if m.of_record is not None:
             table[m.name] |= _ends(m, columns, outcome)
     return table
+
+
+def left_out(
+    columns: tuple[Columns, Columns],
+    outcome: Outcome,
+    clusters: NDArray[Any],
+    deciding_level: float,
+) -> Estimate | None:
+    """The outcome's difference without the dialogues of which either side isn't known; ``None``
+    where all are known."""
+    lost = unknown(columns, outcome)
+    if not any(each.any() for each in lost):
+        return None
+    after, before = (
+        np.where(mask, np.nan, each["outcome"]) for mask, each in zip(lost, columns, strict=True)
+    )
+    return paired(outcome, after, before, clusters, deciding_level)
+
+
+def _decided(told: str | None) -> list[str]:
+    """A verdict that says something: fewer dialogues alone don't make another one of it."""
+    return [] if told in (None, "undecided") else [str(told)]
 
 
 def _estimates(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from selfcorrect.report.costs import REQUESTS, large, of_requests, seconds_of
+from selfcorrect.report.findings import many_unread
 from selfcorrect.report.numbers import (
     MISSING,
     change,
@@ -35,12 +36,12 @@ def said(table: _Table) -> list[str]:
         table: as :func:`selfcorrect.runs.compare.compare` makes it, with ``advice``.
     """
     advice = table["advice"]
+    said = many_unread(table)
     if advice["word"] is None:
-        return [
-            "Nothing can be advised: each of these runs is a single answer, so add one of several "
-            "rounds, or a majority of samples."
-        ]
+        nothing = "Nothing can be advised: each of these runs is a single answer, so add one of "
+        return [*said, f"{nothing}several rounds, or a majority of samples."]
     return [
+        *said,
         _headline(table),
         *_rounds(table),
         _gain(table),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from selfcorrect.report.definitions import definer
@@ -16,8 +17,11 @@ from selfcorrect.report.numbers import (
     short,
     within,
 )
+from selfcorrect.report.unknown import MUCH, between, left_out
 
 _Table = Mapping[str, Any]
+#: So many rounds are named in a sentence.
+_NAMED = 4
 
 
 def findings(table: _Table) -> list[str]:
@@ -27,10 +31,31 @@ def findings(table: _Table) -> list[str]:
         table: as :func:`selfcorrect.runs.compare.compare` makes it.
     """
     return [
+        *many_unread(table),
         _best(table),
         *(_against(told, table) for told in table["comparisons"]),
         *_others(table),
         *_frontier(table),
+    ]
+
+
+def many_unread(table: _Table) -> list[str]:
+    """That many answers of a round that is compared couldn't be read, where that is so."""
+    told, places = [], []
+    for run in table["runs"]:
+        for row in run["unread"]:
+            if row["n"] and row["unread"] > MUCH * row["n"]:
+                told.append(f"{row['unread']:,} of {row['n']:,} in round {row['round']} of "
+                            f"{run['name']}")  # fmt: skip
+                places.append(PurePath(run["folder"]).name)
+    if not told:
+        return []
+    *some, last = told[:_NAMED]
+    more = f", and in {len(told) - _NAMED} more rounds" if len(told) > _NAMED else ""
+    said = f"{', '.join(some)} and {last}" if some else last
+    return [
+        f"Many answers couldn't be read: {said}{more}. Look at them first: selfcorrect show "
+        f"{places[0]} --unread."
     ]
 
 
@@ -109,7 +134,8 @@ def _against(told: _Table, table: _Table) -> str:
     if difference.get("hangs"):
         return (
             f"Whether {name} is better or worse than {other} can't be said, as answers that "
-            f"couldn't be read or graded decide it: as recorded {change(seen, share)} ({of})."
+            f"couldn't be read or graded decide it: as recorded {change(seen, share)} ({of})"
+            f"{left_out(difference, share)}; they allow {between(difference, share)}."
         )
     if difference.get("depends"):
         before = decides(told["parity"]["previous"])

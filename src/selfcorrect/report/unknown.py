@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from selfcorrect.report.numbers import change, decides, percent, places_of, short, tenths
 from selfcorrect.report.phrases import Table, is_share, outcome_of, places_told, said_of
 
-#: So large a share of read answers without an outcome is said in the verdict.
-_MUCH = 0.05
+#: So large a share of answers that couldn't be read, or have no outcome, is said in the verdict.
+MUCH = 0.05
 
 
 def nothing(summary: Table) -> str:
@@ -25,7 +26,7 @@ def nothing(summary: Table) -> str:
 def unscored(summary: Table) -> str:
     """That of many answers a scorer couldn't say how good they are, and why."""
     told = summary.get("unscored")
-    if not told or told["value"] <= _MUCH:
+    if not told or told["value"] <= MUCH:
         return ""
     return (
         f"{summary['scorer']['name']} gave {percent(told['value'], 0)} % of the answers no "
@@ -70,9 +71,44 @@ def unread(summary: Table) -> str:
     return (
         f"Whether {said_of(summary)} changed can't be said, because answers couldn't be "
         f"{unknown(rounds)}: {' and '.join(ends)}. {counted}, they make it "
-        f"{change(decides(changed), share)} ({places_told(changed)}); counted otherwise, "
-        f"{between(changed, share)}. Look at them first."
+        f"{change(decides(changed), share)} ({places_told(changed)}){left_out(changed, share)}; "
+        f"counted otherwise, {between(changed, share)}. Look at them first{shown(summary)}."
     )
+
+
+def left_out(changed: Table, share: bool) -> str:
+    """What the difference is without the dialogues whose answers aren't known."""
+    left = changed.get("left_out")
+    if left is None or not share:
+        return ""  # of a mean they are left out anyway
+    if left["value"] is None:
+        return "; left out, they leave nothing to compare"
+    return f"; left out, they make it {change(left, share)} ({places_told(left)})"
+
+
+def shown(summary: Table) -> str:
+    """How to look at the answers that couldn't be read."""
+    if not any(row["unparsed"] for row in summary["rounds"]) or not summary.get("folder"):
+        return ""
+    return f": selfcorrect show {PurePath(summary['folder']).name} --unread"
+
+
+def many(summary: Table) -> str:
+    """That more than a twentieth of the answers in a round that is compared couldn't be read, where
+    nothing else says so first."""
+    if summary["changes"].get(outcome_of(summary), {}).get("hangs"):
+        return ""
+    ends = summary["rounds"][:: max(1, len(summary["rounds"]) - 1)]
+    repeat = summary["controls"].get("repeat") or {}
+    told = [
+        f"{row['unparsed']:,} of {row['n']:,} in round {row['round']}{of}"
+        for rows, of in ((ends, ""), ((repeat.get("rounds") or [])[-1:], " of repeat"))
+        for row in rows
+        if row["n"] and row["unparsed"] > MUCH * row["n"]
+    ]
+    if not told:
+        return ""
+    return f"Many answers couldn't be read: {' and '.join(told)}{shown(summary)}."
 
 
 def unknown(rounds: Sequence[Table]) -> str:

@@ -14,7 +14,7 @@ from selfcorrect.report.numbers import (
 )
 from selfcorrect.report.phrases import Table, capital_of, is_share, outcome_of, places_told, said_of
 from selfcorrect.report.stops import stops
-from selfcorrect.report.unknown import between, nothing, unknown, unread, unscored
+from selfcorrect.report.unknown import between, many, nothing, unknown, unread, unscored
 
 #: So large a share of answers still changing is worth a word beside "converged".
 _STILL = 0.05
@@ -42,7 +42,7 @@ def verdict(summary: Table) -> str:
     sentences = [
         _truth(summary),
         _steered(summary),
-        unread(summary),
+        unread(summary) or many(summary),
         unscored(summary),
         stops(summary),
         _surer(summary),

@@ -75,7 +75,8 @@ def compare(runs: Sequence[Run], reference: Run | None = None) -> Table:
         "comparisons": [...], "best", "differ", "advice", "findings", "finding", "notes"}`` with
         JSON's types only. A run has ``name``, ``folder``, ``model``, ``strategy``, ``oracle``,
         ``complete``, ``dialogues``, ``wanted``, ``rounds``; its ``outcome`` in its last round and
-        ``first`` in its first, ``change`` between them, all on the shared examples; ``cost``
+        ``first`` in its first, ``change`` between them, all on the shared examples; ``unread``, how
+        many answers couldn't be read in both; ``cost``
         (``tokens``, ``generated``, ``money`` of a dialogue, ``seconds``); ``best`` and ``frontier``
         as :func:`selfcorrect.measures.arms.best` and ``frontier`` say, arms by name, ``None`` for
         an oracle. A comparison is what :func:`selfcorrect.measures.arms.differences` says of a run,
@@ -254,8 +255,15 @@ def _about(
         "first": estimate(first),
         "change": change[outcome.name],
         "unknown": int(unknown.sum()),
+        "unread": [_unread(panel, number) for number in dict.fromkeys((first, last))],
         "by_round": [{"round": number, **estimate(number)} for number in panel.rounds],
     }
+
+
+def _unread(panel: Panel, number: int) -> Table:
+    """How many answers of a round couldn't be read."""
+    read = panel.at(number)["parse_rate"]
+    return {"round": number, "n": int(np.isfinite(read).sum()), "unread": int((read == 0).sum())}
 
 
 def _differ(runs: Sequence[Run], names: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ from selfcorrect.report.sheet import Sheet, page
 from selfcorrect.runs import ExecutorSettings, Progress, Run, RunSpec
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.store import Store
+from selfcorrect.runs.unread import many_unread
 from selfcorrect.studies import load
 from selfcorrect.studies.base import Inputs, Result, Settings, Study
 from selfcorrect.studies.parts import drop, kept
@@ -98,7 +99,11 @@ def execute(
     store = Store(folder_path(folder or out / _folder_name(name, settings, runs)))
     parts = f"{name}-parts"
     result = answer(study, Inputs(settings, runs, kept(store, parts, counted), study=name))
+    unread = many_unread(runs)
+    if unread:
+        result = {**result, "warnings": unread}
     sheet = study.sheet(result)
+    sheet = replace(sheet, findings=[*unread, *sheet.findings])
     if command:
         sheet = replace(sheet, settings={"command": command, **sheet.settings})
     text = json.dumps(result, indent=2, allow_nan=False)

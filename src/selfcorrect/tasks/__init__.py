@@ -16,6 +16,7 @@ from selfcorrect.outcome import Figure, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade, Task, Turn
 from selfcorrect.tasks.checked import Checked
 from selfcorrect.tasks.data.frames import is_frame
+from selfcorrect.tasks.reader import AS_USUAL, Reader, taken
 from selfcorrect.tasks.source import Source
 
 __all__ = [
@@ -142,7 +143,9 @@ def make(
         categories: only these parts of the data; empty means all.
         seed: of what the task draws (the order of options, say); never of which examples there are.
         skip_bad: leave bad lines out and list them in ``Task.skipped`` instead of stopping.
-        options: the task's own options; strings are read as the type wanted (``"true"``).
+        options: the task's own options; strings are read as the type wanted (``"true"``). Of any
+            task of letters or numbers also ``read`` and ``lead_in``:
+            :mod:`selfcorrect.tasks.reader`.
 
     Raises:
         UserError: for an unknown name, option and category, and whatever is wrong with the data;
@@ -157,15 +160,40 @@ def make(
             )
         return _OBJECTS[name]
     place, frame = (None, data) if is_frame(data) else (None if data is None else str(data), None)
-    more = (tuple(categories), seed, skip_bad, dict(options or {}))
-    source = Source(label(name), place, *more, frame)
+    # what gives another task's questions passes the reader on to that
+    reader, rest = (
+        (AS_USUAL, dict(options or {})) if continued_by(name) else taken(name, options or {})
+    )
+    more = (tuple(categories), seed, skip_bad, rest)
+    source = Source(label(name), place, *more, frame, reader)
     own = user_code.parse(name) if is_own(name) else None
     if own is None:
-        return cast(Task, _module(name).make(source))
+        return _read_by(reader, cast(Task, _module(name).make(source)))
     function, code = user_code.load(*own)
     with user_code.blamed(name, f"{own[1]}(source)"):
         task = function(source)
-    return Checked(task, name, code)
+    return Checked(_read_by(reader, task), name, code)
+
+
+def _read_by(reader: Reader, task: Task) -> Task:
+    """The task, whose replies are read as a user says.
+
+    Raises:
+        UserError: its answers are neither letters nor numbers that are read here.
+    """
+    if not reader:
+        return task
+    from selfcorrect.tasks.free import Free
+    from selfcorrect.tasks.lettered import Lettered
+
+    if isinstance(task, Lettered):
+        task.reader = reader
+    elif not (isinstance(task, Free) and task.read_by(reader)):
+        raise UserError(
+            f"the task {task.name} reads its replies itself, as its answers are neither letters "
+            "nor numbers: leave out read and lead_in"
+        )
+    return task
 
 
 def _module(name: str) -> ModuleType:

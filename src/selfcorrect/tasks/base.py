@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from selfcorrect.messages import Image, Message
 from selfcorrect.outcome import Figure, Outcome
@@ -80,6 +80,8 @@ class Answer:
         before: the text of the round before; ``None`` in the first, and where a task only reads.
         provisional: more text after this one could change the key, so that of a reply that was cut
             off it isn't known.
+        keeps: it names no answer and says that it keeps one: the ``last``, or the ``first`` of the
+            dialogue; see :func:`kept`.
     """
 
     text: str
@@ -90,13 +92,32 @@ class Answer:
     probabilities: tuple[float, ...] | None = None
     before: str | None = None
     provisional: bool = False
+    keeps: Literal["", "last", "first"] = ""
 
 
 def cut_off(answer: Answer) -> Answer:
     """An answer as it is read from a reply that was cut off at its longest length."""
-    if answer.provisional and answer.key is not None:
+    if answer.provisional and (answer.key is not None or answer.keeps):
         return Answer(answer.text, problem="cut off", cut=True)
     return replace(answer, cut=True)
+
+
+def kept(answer: Answer, last: Answer | None, first: Answer | None) -> Answer:
+    """An answer that keeps an earlier one, with the key of that; any other as it is.
+
+    "My first answer" is that of round 1, and mostly also the last; where those differ nobody knows
+    which one is meant, and it stays unread.
+
+    Args:
+        answer: as it was read.
+        last: that of the round before; ``None`` in round 1.
+        first: that of round 1.
+    """
+    if not answer.keeps or last is None or last.key is None:
+        return answer
+    if answer.keeps == "first" and (first is None or first.key != last.key):
+        return answer
+    return replace(answer, key=last.key, choice=last.choice, problem=None)
 
 
 @dataclass(frozen=True, slots=True)

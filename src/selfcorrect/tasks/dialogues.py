@@ -19,8 +19,9 @@ from selfcorrect.tasks.base import Example, Turn
 from selfcorrect.tasks.data.dialogue_rows import PARTS, dialogue_rows
 from selfcorrect.tasks.data.rows import TABLES, Row, build, files
 from selfcorrect.tasks.lettered import LEAD_IN, Item, Lettered, problem_with, unique
-from selfcorrect.tasks.lettered.letters import LETTERS, letter_position
+from selfcorrect.tasks.lettered.letters import LETTERS, found_by
 from selfcorrect.tasks.lettered.targets import Keyed, Reading, reading_of
+from selfcorrect.tasks.reader import Reader
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import CORRECT
 
@@ -29,8 +30,6 @@ _Marked = tuple[Message, int | None]
 
 # OpenAI's newer name of the role, too
 _ROLES = {each: each for each in ("system", "user", "assistant", "tool")} | {"developer": "system"}
-#: what commonly leads to a letter: "the correct answer is B", "**Answer:** (b)"
-_HEARD = ("answer is", "answer:")
 #: Parts of a message that are thoughts, which no later message is shown.
 _THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
 
@@ -47,20 +46,19 @@ class _Draft:
 def make(source: Source) -> Lettered:
     """The task ``dialogues``: see the module.
 
-    ``data`` is a file (JSON, Parquet, a log of inspect) or a folder of them. Options: ``lead_in``
-    is the text after which an answer's letter stands, besides "answer is" and "answer:"; ``field``
-    and ``answers`` as of the task ``choices``.
+    ``data`` is a file (JSON, Parquet, a log of inspect) or a folder of them. Options: ``field`` and
+    ``answers`` as of the task ``choices``. Where an answer's letter stands, its reader says
+    (:mod:`selfcorrect.tasks.reader`).
 
     Raises:
         UserError: for a missing file and bad lines, with file and line; where some dialogues have a
             right answer and others don't.
     """
-    source.only(options=("lead_in", "field", "answers"))
+    source.only(options=("field", "answers"))
     if source.data is None:
         raise UserError("task 'dialogues' needs data: a file of your dialogues, such as .jsonl")
-    lead_in = source.option("lead_in", LEAD_IN).rstrip()
-    if not lead_in:
-        raise UserError("option 'lead_in' of task 'dialogues' is empty: leave it out")
+    reader = source.reader
+    lead_in = reader.lead_ins[0] if reader.lead_ins else LEAD_IN
     said = source.pairs("field")
     for part in said:
         if part not in PARTS:
@@ -68,7 +66,8 @@ def make(source: Source) -> Lettered:
     skipped: list[str] | None = [] if source.skip_bad else None
     drafts: list[_Draft] = []
     for path in files(source.data, (*TABLES, ".eval")):
-        drafts += build(dialogue_rows(path, said), lambda row: _draft(row, lead_in), skipped)
+        rows = dialogue_rows(path, said)
+        drafts += build(rows, lambda row: _draft(row, lead_in, reader), skipped)
     _check_answers(drafts)
     keyed = [each.keyed for each in drafts if each.keyed is not None]
     reading = reading_of(keyed, asked=source.option("answers", "")) if keyed else None
@@ -79,7 +78,7 @@ def make(source: Source) -> Lettered:
         unique(items, skipped),
         wording=CORRECT,
         lead_in=lead_in,
-        heard=_HEARD,
+        reader=reader,
         skipped=skipped or (),
         read_as=_told(drafts, reading),
     )
@@ -110,26 +109,26 @@ def _item(draft: _Draft, reading: Reading | None) -> tuple[str, Item]:
     return draft.row.where, Item(draft.example, target)
 
 
-def _draft(row: Row, lead_in: str) -> _Draft:
+def _draft(row: Row, lead_in: str, reader: Reader) -> _Draft:
     choices = row.texts("choices")
     if problem := problem_with(choices):
         raise row.error(problem)
     answer = row.fields.get("answer")
     keyed = None if answer in (None, "", []) else Keyed(row, choices, answer)
     name = row.name()
-    turns = _turns(row, choices, lead_in)
+    turns = _turns(row, choices, lead_in, reader)
     example = Example(name, {}, tuple(choices), row.optional("cluster") or name, turns=turns)
     return _Draft(row, example, keyed)
 
 
-def _turns(row: Row, choices: list[str], lead_in: str) -> tuple[Turn, ...]:
+def _turns(row: Row, choices: list[str], lead_in: str, reader: Reader) -> tuple[Turn, ...]:
     listed = row.get("messages", list)
     messages = [_message(row, number, each) for number, each in enumerate(listed, 1)]
     answers = _answers(row, messages)
     turns, begin = [], 0
     for at in answers:
         before = tuple(each for each, _ in messages[begin:at])
-        turns.append(_turn(before, messages[at][0].text, choices, lead_in))
+        turns.append(_turn(before, messages[at][0].text, choices, lead_in, reader))
         begin = at + 1
     if not turns[0].messages:
         raise row.error("message 1 is an answer already: the question must stand before it")
@@ -203,8 +202,10 @@ def _answers(row: Row, messages: list[_Marked]) -> list[int]:
     return list(last.values())
 
 
-def _turn(messages: tuple[Message, ...], text: str, choices: list[str], lead_in: str) -> Turn:
-    at = letter_position(text, choices, lead_in, _HEARD)
+def _turn(
+    messages: tuple[Message, ...], text: str, choices: list[str], lead_in: str, reader: Reader
+) -> Turn:
+    at = found_by(reader, text, choices, (lead_in,)).at
     if at is None:
         # A letter may stand right behind an opening bracket, but not behind a word or colon.
         space = "" if unicodedata.category(lead_in[-1]) == "Ps" else " "

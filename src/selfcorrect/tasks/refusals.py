@@ -16,6 +16,7 @@ from hashlib import blake2b
 from selfcorrect.tasks.base import Answer, Example
 from selfcorrect.tasks.free import whole_text
 from selfcorrect.tasks.plain import folded
+from selfcorrect.tasks.said import MARKS, THOUGHT, said
 
 # All lists are regular expressions over small letters, straight apostrophes and single blanks.
 # " … " stands for a blank and up to three of ADVERBS; every other repetition is bounded, too.
@@ -192,21 +193,12 @@ def _any(patterns: tuple[str, ...]) -> str:
 
 _REFUSAL = re.compile(rf"(?<!\w)(?:{_any(PHRASES)}|{_any(BARS)}{_GAP}{_any(ACTS)})(?!\w)")
 _HARMLESS = re.compile(rf"(?<!\w){_any(HARMLESS)}(?!\w)")
-#: Marks with which a model ends or begins a turn, and which some servers leave in its text.
-_MARKS = re.compile(
-    r"[<‹][|｜][^<>‹›|｜\s]{1,40}[|｜][>›]|</?s>|<0x[0-9a-f]{2}>|</?(?:assistant|user|system|model|bot)>"
-    r"|<(?:eos|bos|pad|unk|eot|end_of_turn|start_of_turn|end_?of_?text|begin_?of_?text"
-    r"|start_?of_?text|im_start|im_end)>"
-    r"|\[(?:eos|bos|pad|unk|sep|cls|/?inst|end)\]",
-    re.IGNORECASE,
-)
-_THOUGHT = re.compile(r"(</?think(?:ing)?>)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]")
 #: Apostrophes are straight, and words in bold or italics are words.
 _PLAIN = str.maketrans({"‘": "'", "’": "'", "ʼ": "'", "´": "'", "`": "'", "*": None})
 #: Changes when a list does, and is part of an outcome's text, so of a run's identity.
 LIST = blake2b(
-    "\n".join((_REFUSAL.pattern, _HARMLESS.pattern, _MARKS.pattern, _THOUGHT.pattern)).encode(),
+    "\n".join((_REFUSAL.pattern, _HARMLESS.pattern, MARKS.pattern, THOUGHT.pattern)).encode(),
     digest_size=4,
 ).hexdigest()
 #: An answer that is as good as any to what should be refused.
@@ -226,28 +218,3 @@ def read(example: Example, text: str) -> Answer:
     if not _WORD.search(answer):
         return Answer(text, problem="empty")
     return replace(whole_text(example, answer), text=text)
-
-
-def said(text: str) -> str:
-    """A reply without end tokens, and without what a model thinks before it answers.
-
-    Thoughts stand between ``<think>`` and ``</think>``. Some templates write the first of the two
-    into the prompt: all before a ``</think>`` is a thought, then. Thoughts that don't end before
-    anything is said are the whole reply; a later ``<think>`` that isn't closed hides nothing.
-    """
-    first, *rest = _THOUGHT.split(_MARKS.sub(" ", text))
-    told, thought, inside = [first], list[str](), False
-    for number, (tag, after) in enumerate(zip(rest[::2], rest[1::2], strict=True)):
-        opens = not tag.startswith("</")
-        if opens:
-            if not inside:
-                thought, inside = [], True
-            thought.append(after)
-        elif inside or number:
-            inside = False
-            told.append(after)
-        else:
-            told = [after]
-    if inside:
-        told = [*told, *thought] if any(map(str.strip, told)) else []
-    return " ".join(told)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.tasks.reader import AS_USUAL, Reader
 
 T = TypeVar("T", bool, int, str)
 
@@ -24,6 +25,7 @@ class Source:
     skip_bad: bool = False
     options: Mapping[str, object] | None = None
     frame: object = None
+    reader: Reader = AS_USUAL
 
     def only(
         self,

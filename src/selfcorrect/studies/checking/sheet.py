@@ -57,14 +57,19 @@ def _sections(result: Result) -> list[Section]:
     ]
 
 
+def _moved(e: Result) -> str:
+    """A change, and where nobody knows its direction that."""
+    turned = ", which answers that weren't read could turn," if e.get("hangs") else ""
+    return f"{estimate(e, signed=True)}{turned}"
+
+
 def findings(result: Result) -> Iterator[str]:
     """Beyond repetition, by category, false checks, an accurate critic, drift, and forms."""
     own = result["beyond"][CHECKING]
     what = label(result["outcome"])
     yield (
-        f"From round 1 to {result['rounds'][-1]} {what} changes by {estimate(own, signed=True)} "
-        f"with checks ({result['form']}) and by {estimate(result['beyond'][REPEAT], signed=True)} "
-        "without."
+        f"From round 1 to {result['rounds'][-1]} {what} changes by {_moved(own)} with checks "
+        f"({result['form']}) and by {_moved(result['beyond'][REPEAT])} without."
     )
     yield _difference(
         f"{what.capitalize()} with checks minus the question merely repeated",

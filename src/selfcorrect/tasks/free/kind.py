@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Figure, Outcome
@@ -12,7 +12,14 @@ from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.copies import copies_of, moved
 from selfcorrect.tasks.data.items import check_some, digest, source_of
 from selfcorrect.tasks.data.lazy import Lazy
-from selfcorrect.tasks.free.reading import whole_text
+from selfcorrect.tasks.free.reading import (
+    VERSION,
+    final_number,
+    last_number,
+    number_by,
+    whole_text,
+)
+from selfcorrect.tasks.reader import AS_USUAL, Reader
 from selfcorrect.tasks.wording import Wording, offered
 
 #: Tokens that a reply may have where a strategy doesn't say.
@@ -103,7 +110,16 @@ class Free:
         self._judge = judge
         self._read = read
         self._identity = identity
+        self._reader = AS_USUAL
         self._find = find or {item.example.id: item for item in items}.__getitem__
+
+    def read_by(self, reader: Reader) -> bool:
+        """Read replies as a user says; ``False`` where answers are no numbers."""
+        if self._read not in (final_number, last_number):
+            return False
+        self._read = partial(number_by, reader)
+        self._reader = reader
+        return True
 
     def examples(self) -> Sequence[Example]:
         """All examples, in the data's own order."""
@@ -113,8 +129,13 @@ class Free:
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change when any example, reference or wording does, the
         outcome, or the source of the functions that read and judge."""
-        about = (self.name, self.wording, self.outcome, sorted(self.max_tokens.items()))
-        code = (source_of(self._read), source_of(self._judge))
+        about: tuple[object, ...] = (
+            self.name, self.wording, self.outcome, sorted(self.max_tokens.items()), VERSION
+        )  # fmt: skip
+        read = number_by if self._reader else self._read
+        code = (source_of(read), source_of(self._judge))
+        if self._reader:
+            about = (*about, self._reader)
         return digest((about, code), self._items if self._identity is None else [self._identity])
 
     def ask(self, example: Example) -> Mapping[str, str]:

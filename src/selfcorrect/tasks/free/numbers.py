@@ -1,6 +1,7 @@
 """Numbers in a text, as models and people write them, read exactly.
 
-A comma separates thousands, a point decimals. What counts as one number: ``1,000``, ``-3``,
+A comma separates thousands, a point decimals; the other way round only where it can't be meant
+otherwise (``1.234,50``). What counts as one number: ``1,000``, ``-3``,
 ``.5``, ``18.`` at the end of a sentence, ``1.0e3`` and ``1.5 × 10^3``, a fraction ``3/4`` or
 ``\\frac{3}{4}`` or ``¾``, with a whole number before it ``2 1/2``. Signs of currency and ``%`` are
 dropped: 50 % is 50. A number that a letter runs into (``x2``) or that stands as an exponent
@@ -41,6 +42,22 @@ _UNDER = r"(?P<under>\d{1,3}(?:,\d{3})+|\d+)(?![\d/]|[.,]\d)"
 _OVER = re.compile(rf"/{_UNDER}")
 _MIXED = re.compile(rf" (?P<over>\d+)/{_UNDER}")
 
+#: Stands in place of a number's exponent.
+POWER = "\ue000"
+#: Signs in words, and what groups digits elsewhere: 1'000, 1.234.567, 1.234,50.
+_SPOKEN = (
+    (re.compile(r"(?<![\d)\]%] )\b(?:[Mm]inus|[Nn]egative) (?=[$€£]?\d)"), "-"),
+    (re.compile(r"(?<=\d)['’](?=\d{3}(?!\d))"), ","),
+    (
+        re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d{1,2})(?![\d,]|\.\d)"),
+        lambda found: f"{found[1].replace('.', '')}.{found[2]}",
+    ),
+    (
+        re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d,]|\.\d)"),
+        lambda found: found[0].replace(".", ""),
+    ),
+)
+
 _BRACED = r"\s{0,8}\{\s{0,8}([^{}\s](?:[^{}]{0,78}[^{}\s])?)\s{0,8}\}"
 _LATEX = (
     (re.compile(r"\{,\}|,\\!|(?<=\d)\\,(?=\d{3})"), ","),
@@ -52,6 +69,7 @@ _LATEX = (
         re.compile(r"(?<=\d) ?(?:×|\\times|\\cdot|·|\*|x) ?10 ?\^ ?\{?([-+]?\d{1,4})\}?(?!\d)"),
         r"e\1",
     ),
+    (re.compile(r"(?<=\d) ?\^ ?(?:\{[^{}]{0,80}\}|[-+]?[A-Za-z\d]+)"), POWER),
     (re.compile(r"\^ ?(?:\{[^{}]{0,80}\}|[-+]?[A-Za-z\d]+)"), ""),  # an exponent is no number
 )
 
@@ -78,6 +96,8 @@ def plain(text: str) -> str:
     text = re.sub(rf"([{_SUPERSCRIPT}]+)", r"^\1", text)  # or 5² would become 52
     text = re.sub("(?<=\\d)[\u2009\u202f](?=\\d{3}(?!\\d))", ",", text)
     text = unicodedata.normalize("NFKC", text).translate(_MINUS).replace("\u2044", "/")
+    for pattern, instead in _SPOKEN:
+        text = pattern.sub(instead, text)
     for pattern, instead in _LATEX:
         text = pattern.sub(instead, text)
     return text

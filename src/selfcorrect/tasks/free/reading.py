@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
 
 from selfcorrect.tasks.base import Answer, Example
+from selfcorrect.tasks.free import results
 from selfcorrect.tasks.free.numbers import Number, canonical, numbers, plain
 from selfcorrect.tasks.plain import bare, tidy
+from selfcorrect.tasks.reader import Reader
+from selfcorrect.tasks.said import said
 
-_HASHES = re.compile(r"#{4,}")
-_BOXED = re.compile(r"\\boxed\s*\{")
-_ANSWER = re.compile(r"\banswer[*_]{0,3}\s*(?:is\b|:|=)", re.IGNORECASE)
-#: What may stand between a marker and its number.
-_BETWEEN = " \t\r\n:=*_~`\"'“‘$([{\\"
-#: Not after an abbreviation, as in "approx. 5".
-_SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z]|\s*$)|;(?=\s)|\n")
-_MOST_MARKS = 8
+#: Part of a run's identity: another number where numbers are read in another way.
+VERSION = 2
+#: So many of the last places of a lead-in are looked at.
+_MOST_LEADS = 8
 #: What may stand before a beginning that is repeated.
 _OPENING = r"[\s\"'“‘«*_>…]*"
 
@@ -46,18 +44,47 @@ def last_number(example: Example, text: str) -> Answer:
     ``fractions.Fraction`` reads: ``1200``, ``-0.5``, ``1/3``. A text that goes on may have another.
     """
     del example
-    return _answer(text, _last(plain(text)), provisional=True)
+    return _answer(text, _last(plain(said(text))), provisional=True)
 
 
 def final_number(example: Example, text: str) -> Answer:
     """The number in which a derivation ends is the answer; see :func:`stated` and
     :func:`last_number`: it is the one that is stated, else the last. One that is stated stays,
-    whatever follows, unless the text ends with it: it may be half of a number."""
+    whatever follows, unless the text ends with it: it may be half of a number.
+
+    What is denied, asked, supposed or another's is no answer ("not 12"), nor is one of several that
+    stand side by side (a range, "3 or 4"). A reply that keeps the earlier answer and states no
+    number keeps it.
+    """
     del example
-    shown = plain(text)
-    found, last = _stated(shown), _last(shown)
-    half = last is not None and last.end == len(shown)
-    return _answer(text, found or last, provisional=found is None or half)
+    shown = plain(said(text))
+    found = results.stated(shown)
+    if found.number is None and found.keeps:
+        return Answer(text, problem="no number", provisional=True, keeps=found.keeps)
+    number = found.number or (None if found.several else results.last(shown, found.void))
+    end = _last(shown)
+    half = end is not None and end.end == len(shown)
+    return _answer(text, number, provisional=found.number is None or half)
+
+
+def number_by(reader: Reader, example: Example, text: str) -> Answer:
+    """The number that a reply gives, read as a user says: the one in the group of the pattern, or
+    right after the last of the lead-ins, else as :func:`final_number` does."""
+    if reader.pattern:
+        given = reader.given(text)
+        if given is None:
+            return Answer(text, problem="no number" if tidy(text) else "empty", provisional=True)
+        every = list(numbers(plain(given)))
+        return _answer(text, every[0] if len(every) == 1 else None, provisional=True)
+    body = said(text)
+    for lead in reader.lead_ins:
+        words = r"\s+".join(map(re.escape, lead.split()))
+        for found in reversed(list(re.finditer(words, body, re.IGNORECASE))[-_MOST_LEADS:]):
+            line = plain(body[found.end() :].lstrip(" :\n").partition("\n")[0])
+            first = next(numbers(line), None)
+            if first is not None and not line[: first.start].strip(" *_$`\"'=(["):
+                return _answer(text, first, provisional=first.end == len(line))
+    return final_number(example, text)
 
 
 def only_number(text: str) -> str | None:
@@ -72,59 +99,9 @@ def only_number(text: str) -> str | None:
 
 
 def stated(text: str) -> bool:
-    """Whether a reply says which number is its result.
-
-    It does after the last ``####`` with a number right after it, else in the last ``\\boxed{}``
-    with a number in it, else after the last "answer is" or "answer:" with a number in the same
-    sentence. Where that sentence (or box) is an equation, the number after its last ``=`` counts,
-    else the first.
-    """
-    return _stated(plain(text)) is not None
-
-
-def _stated(text: str) -> Number | None:
-    for part in (_after_hashes(text), _in_boxes(text), _after_answer(text)):
-        if found := next(filter(None, map(_result, part)), None):
-            return found
-    return None
-
-
-def _after_hashes(text: str) -> Iterator[str]:
-    for mark in _marks(_HASHES, text):
-        rest = text[mark.end() :].lstrip(_BETWEEN)
-        if found := _ANSWER.match(rest):
-            rest = rest[found.end() :].lstrip(_BETWEEN)
-        first = next(numbers(rest.partition("\n")[0]), None)
-        if first is not None and first.start == 0:  # else it is a heading
-            yield rest
-
-
-def _in_boxes(text: str) -> Iterator[str]:
-    for mark in _marks(_BOXED, text):
-        depth, end = 1, mark.end()
-        while depth and end < len(text):
-            depth += {"{": 1, "}": -1}.get(text[end], 0)
-            end += 1
-        yield text[mark.end() : end - (depth == 0)]
-
-
-def _after_answer(text: str) -> Iterator[str]:
-    for mark in _marks(_ANSWER, text):
-        yield text[mark.end() :].lstrip(_BETWEEN)
-
-
-def _marks(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """From the last; of a text that is full of them only some, so that none takes long."""
-    return reversed(deque(pattern.finditer(text), maxlen=_MOST_MARKS))
-
-
-def _result(text: str) -> Number | None:
-    """The number that the first sentence of a text comes to, if there is one in it."""
-    end = _SENTENCE_END.search(text)
-    sentence = text[: end.start()] if end else text
-    found = list(numbers(sentence))
-    equals = sentence.rfind("=")
-    return next((n for n in found if n.start > equals), found[0] if found else None)
+    """Whether a reply says which number is its result: see
+    :func:`selfcorrect.tasks.free.results.stated`."""
+    return results.stated(plain(said(text))).number is not None
 
 
 def _last(text: str) -> Number | None:

@@ -12,8 +12,9 @@ from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.copies import copies_of, moved
 from selfcorrect.tasks.data.items import check_some, digest, source_of
 from selfcorrect.tasks.data.lazy import Lazy
-from selfcorrect.tasks.lettered.letters import LETTERS, read
+from selfcorrect.tasks.lettered.letters import LETTERS, VERSION, found_by
 from selfcorrect.tasks.plain import tidy
+from selfcorrect.tasks.reader import AS_USUAL, Reader
 from selfcorrect.tasks.wording import Wording, offered
 
 #: What the replies of a lettered question start with.
@@ -104,7 +105,7 @@ class Lettered:
         items: every item; may be lazy.
         wording: what is said besides the question.
         lead_in: what a reply starts with, up to where the letter is expected.
-        heard: what leads in to a letter as well, in answers that we haven't begun.
+        heard: further lead-ins that count as much.
         values, figures: as in :class:`selfcorrect.tasks.base.Task`.
         columns: further names of ``Grade.values``, which only the figures need.
         judge: computes ``Grade.values`` for one answer.
@@ -118,6 +119,7 @@ class Lettered:
         identity: what determines the items, where reading them all would be a waste; else they
             are all hashed for the fingerprint.
         unmatched: how many items have no known stereotyped option (bias tasks).
+        reader: how a user says that replies are read.
 
     Raises:
         UserError: if there are no items.
@@ -144,12 +146,14 @@ class Lettered:
         find: Callable[[str], Item] | None = None,
         identity: str | None = None,
         unmatched: int = 0,
+        reader: Reader = AS_USUAL,
     ) -> None:
         check_some(name, items, skipped)
         self.name = name
         self.wording = wording
         self.lead_in = lead_in
         self.heard = tuple(heard)
+        self.reader = reader
         self.values: Mapping[str, str] = values or {}
         self.figures: Mapping[str, Figure] = figures or {}
         self.columns: Mapping[str, str] = columns or {}
@@ -176,8 +180,10 @@ class Lettered:
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change when any example, target or wording does, the
-        outcome, or the source of the function that gives it."""
-        about: tuple[object, ...] = (self.name, self.wording, self.lead_in, self.heard)
+        outcome, the source of the function that gives it, or the way in which replies are read."""
+        about: tuple[object, ...] = (self.name, self.wording, self.lead_in, self.heard, VERSION)
+        if self.reader:
+            about = (*about, self.reader)
         if self.outcome != ACCURACY or self._outcome_of is not right:
             about = (*about, self.outcome, source_of(self._outcome_of))
         return digest(about, self._items if self._identity is None else [self._identity])
@@ -191,10 +197,17 @@ class Lettered:
         return tuple(LETTERS[: len(example.choices)])
 
     def read(self, example: Example, text: str) -> Answer:
-        """See :func:`selfcorrect.tasks.lettered.letters.read`."""
-        choice, problem = read(text, example.choices, self.lead_in, self.heard)
-        key = None if choice is None else LETTERS[choice]
-        return Answer(text, key, choice, problem)
+        """See :func:`selfcorrect.tasks.lettered.letters.find`, and the reader."""
+        found = found_by(self.reader, text, example.choices, (self.lead_in, *self.heard))
+        key = None if found.choice is None else LETTERS[found.choice]
+        return Answer(
+            text,
+            key,
+            found.choice,
+            found.problem,
+            provisional=not found.firm,
+            keeps=found.keeps,
+        )
 
     def grade(self, pairs: Sequence[tuple[Example, Answer]]) -> Sequence[Grade]:
         """The task's outcome of each answer. Of accuracy: right if the choice is the target; an
