@@ -18,6 +18,11 @@ class OutOfMemoryError(UserError):
     """The device's memory is full. What was open is lost; fewer dialogues at a time may fit."""
 
 
+class LostError(UserError):
+    """A reply that a server doesn't give, for a reason that is of this one: the dialogue can't go
+    on now, and others can."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where hidden states are read.

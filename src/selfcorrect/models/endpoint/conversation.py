@@ -13,10 +13,10 @@ from selfcorrect.models.base import Likelihood, Reply, Request, Site, refuse_ste
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.answers import Completion
 from selfcorrect.models.endpoint.extras import Extras
+from selfcorrect.models.endpoint.failures import TooLongError
 from selfcorrect.models.endpoint.options import Likelihoods, likelihoods
 from selfcorrect.models.endpoint.samples import samples
 from selfcorrect.models.endpoint.served import Served
-from selfcorrect.models.endpoint.server import TooLongError
 from selfcorrect.models.endpoint.together import together
 from selfcorrect.models.endpoint.wire import Ask, estimate, render
 from selfcorrect.models.sites import message_index

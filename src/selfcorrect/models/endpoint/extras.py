@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image
 from selfcorrect.models.endpoint import probing
+from selfcorrect.models.endpoint.capabilities import Row
 from selfcorrect.models.endpoint.served import Served
+
+_CAN = {True: "yes", False: "no"}
 
 
 class Extras:
@@ -43,6 +46,19 @@ class Extras:
                 f"hidden states can't be read from {self._model}; serve it by vLLM with the plugin "
                 "vllm-lens, use a local model, or ask for no states."
             )
+
+    def rows(self) -> Iterator[Row]:
+        """Both, each with what is done then."""
+        for what, name, probe, can, else_ in (
+            ("images", "images", probing.sees, "examples may have them",
+             "examples with images are refused"),
+            ("hidden states", "states", probing.tells_states, "they can be read, and concepts",
+             "there is no reading of concepts"),
+        ):  # fmt: skip
+            before = len(self.served.doubts)
+            can_it = self._once(name, probe)
+            known = can_it or len(self.served.doubts) == before
+            yield Row(what, _CAN[can_it] if known else "not known", can if can_it else else_)
 
     @property
     def _model(self) -> str:
