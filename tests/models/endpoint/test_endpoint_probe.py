@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from typer.testing import CliRunner
 from commands import refused
 from selfcorrect import models, runs
 from selfcorrect.cli import app
-from selfcorrect.cli import probe as probe_command
 from selfcorrect.errors import UserError
 from servers.loopback import Request as Asked
 from servers.loopback import Response, answer, failure
@@ -57,7 +57,7 @@ def test_the_table_says_what_the_server_can(stub: Stub) -> None:
 
 def test_it_takes_no_longer_than_it_says(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     """What hangs isn't known; what doesn't is."""
-    monkeypatch.setattr(probe_command, "HURRY", 1.5)
+    monkeypatch.setattr(import_module("selfcorrect.cli.probe"), "HURRY", 1.5)
     hung = threading.Event()
 
     def respond(request: Asked) -> Response:

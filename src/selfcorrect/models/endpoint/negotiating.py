@@ -22,6 +22,8 @@ _MOST = re.compile(
     r" (\d+)",
     re.IGNORECASE,
 )
+#: What is asked, and of whom: no parameter.
+_ASKED = {"model", "messages", "prompt"}
 #: Words that are parts of sentences, too: only what is quoted, or named apart, is a field.
 _COMMON = {"n", "stop", "echo", "seed", "temperature"}
 
@@ -29,7 +31,7 @@ _COMMON = {"n", "stop", "echo", "seed", "temperature"}
 def named(told: Refusal, sent: Mapping[str, Any]) -> set[str]:
     """The fields of a request that its refusal names."""
     found = set()
-    for name in sent:
+    for name in sent.keys() - _ASKED:
         written = re.escape(name)
         if name in _COMMON:
             written = rf"""['"`\[.]{written}['"`\]]|(?:parameter|argument|field)s?:? {written}\b"""

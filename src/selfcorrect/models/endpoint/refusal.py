@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from selfcorrect.models.endpoint.checked import text, window
 _DEEPEST = 4
 _NAMES = ("message", "detail", "error", "msg", "title", "error_description")
 _KINDS = ("code", "type", "status", "error_type")
-_LONGEST = 2000
+_LONGEST, _MOST = 2000, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,18 @@ def _fields(tables: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _whole(body: object) -> str:
-    try:
-        return json.dumps(body)[:_LONGEST]
-    except (ValueError, RecursionError):
-        return ""
+    """Its names and words, as far as a few hundred values go."""
+    found: list[str] = []
+    waiting = [body]
+    for _ in range(_MOST):
+        if not waiting:
+            break
+        value = waiting.pop(0)
+        if isinstance(value, str):
+            found.append(value)
+        elif isinstance(value, dict):
+            found += map(str, value)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return " ".join(found)[:_LONGEST]
