@@ -240,7 +240,8 @@ class Server:
             elif silent + pause > self._patience:
                 raise self._given_up(failure, silent, began)
             alike = [*alike, failure] if alike and alike[-1].like == failure.like else [failure]
-            if len(alike) >= _ALIKE and mode != "optional":
+            # answers that can't be used are asked for again a few times only
+            if len(alike) >= _ALIKE and mode != "optional" and failure.kind is not Kind.UNUSABLE:
                 self._say(failure, self._patience - silent)
             await asyncio.sleep(pause)
 
