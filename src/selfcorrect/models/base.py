@@ -170,7 +170,9 @@ class Reply:
         finish: ``stop`` (an end token), ``length`` (max_tokens), ``context`` (the transcript did
             not fit the model's window: nothing was generated), ``overflow`` (hidden states under
             the steer, of the reply or of a sample, were too large for the model's number format:
-            there is no reply, and the transcript is as it was).
+            there is no reply, and the transcript is as it was), ``lost`` (a server refused it or
+            gave none that can be used, of several dialogues that were asked together: the same,
+            and the last note says why).
         token_ids, token_logps: the generated tokens (end token included) and log p of each at
             temperature 1.
         options: one likelihood per ``Request.options``.
@@ -187,7 +189,7 @@ class Reply:
     """
 
     text: str
-    finish: Literal["stop", "length", "context", "overflow"]
+    finish: Literal["stop", "length", "context", "overflow", "lost"]
     token_ids: tuple[int, ...] = ()
     token_logps: tuple[float, ...] = ()
     options: tuple[Likelihood, ...] = ()
@@ -202,12 +204,17 @@ class Reply:
     notes: tuple[str, ...] = ()
 
 
+#: Of a reply that there is none: why.
+UNMADE = ("context", "overflow", "lost")
+
+
 @runtime_checkable
 class Conversation(Protocol):
     """A batch of dialogues open on a model. A dialogue keeps its index; ``None`` sits a step out.
 
     A dialogue whose transcript no longer fits the context window gets replies with
-    ``finish="context"``; the others go on. So do they where one has ``finish="overflow"``.
+    ``finish="context"``; the others go on. So do they where one has ``finish="overflow"``, or
+    ``finish="lost"``; of one dialogue alone a lost reply is a :class:`LostError`.
     """
 
     def say(self, messages: Sequence[Message | None]) -> None:

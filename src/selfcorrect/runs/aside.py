@@ -48,6 +48,33 @@ def too_many(found: Mapping[int, Aside], share: float, wanted: int) -> UserError
     )
 
 
+def add(
+    found: dict[int, Aside], more: Mapping[int, Aside], share: float, wanted: int
+) -> dict[int, Aside]:
+    """Enter dialogues that were set aside.
+
+    Raises:
+        UserError: see :func:`too_many`.
+    """
+    found.update(more)
+    if more and (error := too_many(found, share, wanted)):
+        raise error
+    return found
+
+
+def around(
+    intervals: Sequence[tuple[int, int]], lost: Mapping[int, Aside]
+) -> list[tuple[int, int]]:
+    """Intervals of positions without those that were set aside."""
+    found = []
+    for start, end in intervals:
+        for at in (at for at in sorted(lost) if start <= at < end):
+            found += [(start, at)] if start < at else []
+            start = at + 1
+        found += [(start, end)] if start < end else []
+    return found
+
+
 @contextmanager
 def noted(stores: Sequence[Store]) -> Iterator[dict[int, Aside]]:
     """Dialogues that are set aside while the context lasts, by position: noted in the folders of

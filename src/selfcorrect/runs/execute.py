@@ -19,7 +19,7 @@ from selfcorrect import records
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Model
 from selfcorrect.runs.arms import Arm, labels
-from selfcorrect.runs.aside import noted
+from selfcorrect.runs.aside import add, noted
 from selfcorrect.runs.concepts import told_of
 from selfcorrect.runs.executors import here, threads
 from selfcorrect.runs.executors.base import Executor, ExecutorSettings, Job, Setup
@@ -281,7 +281,7 @@ def _fill(
                 for grader in graders if ready.task.keeps_texts else ():
                     _grade(grader, store, piece, name, counter)
             counter.stored(result)
-            lost.update(result.aside)
+            add(lost, result.aside, ready.spec.max_failed, ready.wanted)
 
 
 def _grade(grader: Grader, store: Store, piece: Piece, arm: str, counter: Counter) -> None:

@@ -289,6 +289,37 @@ def test_a_critic_that_refuses_is_as_a_model_that_does(stub: Stub, tmp_path: Pat
     assert any("400: not this one" in note for note in run.summary()["notes"])
 
 
+def test_one_that_a_local_models_critic_refuses_is_missing_alone(
+    stub: Stub, tmp_path: Path
+) -> None:
+    """Dialogues of a chunk take their steps together there; the others go on, too."""
+    seen: list[str] = []
+
+    def fail(request: Asked) -> Response | None:
+        said = str(request.json["messages"][0]["content"])
+        if "Give advice on the reply" not in said:
+            return None
+        seen.append(said)
+        return failure(403, "flagged") if said == seen[0] else None
+
+    _failing(stub, fail)
+    feedback = {"feedback": {"name": "openai:stub", "base_url": stub.url}}
+    values = {"model": "planted:chain", "task": "planted", "strategy": "intrinsic-feedback",
+              "models": feedback, "rounds": 2, "limit": 24, "chunk": 12,
+              "max_tokens": {"feedback": 8}}  # fmt: skip
+    spec = runs.read_spec(values=values)
+    run = runs.run(spec, out=tmp_path / "a", controls=False)
+    assert run.dialogues == 23
+    assert "lost" not in run.records["problem"].to_list()
+    [note] = [each for each in run.summary()["notes"] if "set aside" in each]
+    assert "403: flagged" in note
+    stub.loopback.respond = stub._respond
+    again = runs.run(spec, out=tmp_path / "a", controls=False)
+    assert again.complete
+    usual = runs.run(spec, out=tmp_path / "b", controls=False)
+    assert again.records.equals(usual.records)
+
+
 # --- what is learned in a run --------------------------------------------------------------------
 
 

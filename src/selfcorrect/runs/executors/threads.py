@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 from selfcorrect.models.base import LostError, Model
-from selfcorrect.runs.aside import Aside, too_many
+from selfcorrect.runs.aside import Aside, add
 from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Taken, added
 from selfcorrect.runs.executors.worker import Worker, job_result
 from selfcorrect.runs.store import Store
@@ -137,11 +137,9 @@ def _work(
                     try:
                         opened.taken[at] = future.result()
                     except LostError as lost:
-                        one = Aside(opened.job.examples[at].id, str(lost))
-                        opened.aside[at] = aside[opened.job.piece.start + at] = one
-                        spec = worker.setup.shared
-                        if error := too_many(aside, spec.max_failed, worker.setup.wanted):
-                            raise error from lost
+                        opened.aside[at] = one = Aside(opened.job.examples[at].id, str(lost))
+                        setup, place = worker.setup, opened.job.piece.start + at
+                        add(aside, {place: one}, setup.shared.max_failed, setup.wanted)
                     yield from _finished(opened, journal, most)
         except KeyboardInterrupt:
             for model in worker.models:
@@ -180,24 +178,10 @@ def _finished(opened: _OpenJob, journal: Journal, most: int) -> Iterator[JobResu
     whole = Taken({**rows}, sum(taken.encoded for taken in every), asked)
     seconds = time.perf_counter() - opened.since
     lost = {job.piece.start + at: each for at, each in opened.aside.items()}
-    through = {name: _around(mine, lost) for name, mine in job.missing.items()}
-    result = job_result(replace(job, missing=through), whole, seconds, min(most, len(every) or 1))
+    result = job_result(job, whole, seconds, min(most, len(every) or 1), lost)
     opened.taken = {}
-    yield replace(result, aside=lost)
+    yield result
     journal.drop(job)
-
-
-def _around(
-    intervals: Sequence[tuple[int, int]], lost: Mapping[int, Aside]
-) -> list[tuple[int, int]]:
-    """Intervals of positions without those that were set aside."""
-    found = []
-    for start, end in intervals:
-        for at in (at for at in sorted(lost) if start <= at < end):
-            found += [(start, at)] if start < at else []
-            start = at + 1
-        found += [(start, end)] if start < end else []
-    return found
 
 
 def _dialogue(job: Job, at: int, worker: Worker, journal: Journal, observer: Observer) -> Taken:
