@@ -69,6 +69,7 @@ def run(
     price: Sequence[float] | None = None,
     budget_tokens: int | None = None,
     budget_money: float | None = None,
+    max_failed: float = 0.05,
     workers: int | None = None,
     ray: str | None = None,
     worker_cpus: float = 1,
@@ -122,6 +123,7 @@ def run(
         in_flight: so many dialogues a server is asked for at the same time; 64 by default.
         price: what a million tokens cost that the server reads, and what a million that it writes.
         budget_tokens, budget_money: stop before the server has used more; the same call goes on.
+        max_failed: the share of dialogues that a server may refuse or lose before the run stops.
         workers: processes that each hold the model. A script needs ``if __name__ == "__main__":``.
         ray: address of a Ray cluster: ``auto``, ``ray://host:port``, or ``local`` to start one.
         worker_cpus, worker_gpus: what a worker takes of the Ray cluster.
@@ -155,16 +157,12 @@ def run(
             "meanings": meanings,
             "concepts": concepts or {},
             "steer": steer,
-            "rounds": rounds,
-            "limit": limit,
             "models": dict(models or {}) | ({} if feedback is None else {"feedback": feedback}),
             "max_tokens": dict(max_tokens or {}),
             "margins": dict(margins or {}),
-            "seed": seed,
-            "system": system,
-            "chunk": chunk,
-            "skip_bad": skip_bad,
-        }
+            "rounds": rounds, "limit": limit, "seed": seed, "system": system, "chunk": chunk,
+            "skip_bad": skip_bad, "max_failed": max_failed,
+        }  # fmt: skip
         if isinstance(model, str):
             asked = (base_url, in_flight, price, budget_tokens, budget_money)
             table["model"] = {"name": model, "dtype": dtype, "device": device, **served(*asked)}
@@ -239,6 +237,7 @@ def measure(
     price: Sequence[float] | None = None,
     budget_tokens: int | None = None,
     budget_money: float | None = None,
+    max_failed: float = 0.05,
     workers: int | None = None,
     ray: str | None = None,
     worker_cpus: float = 1,
@@ -258,8 +257,8 @@ def measure(
         limit: only so many dialogues, spread over the clusters; ``None`` is all.
         lead_in: the text after which an answer's letter stands.
         samples, meanings, concepts, dtype, device, chunk, skip_bad, base_url, in_flight, price,
-            budget_tokens, budget_money, workers, ray, worker_cpus, worker_gpus, out, progress: as
-            in :func:`run`.
+            budget_tokens, budget_money, max_failed, workers, ray, worker_cpus, worker_gpus, out,
+            progress: as in :func:`run`.
 
     Returns:
         The run, as any other; each record's ``steps`` have the speaker ``given``.
@@ -272,15 +271,10 @@ def measure(
     from selfcorrect.cli.running import run_shown
 
     values: dict[str, Any] = {
-        "rounds": rounds,
-        "limit": limit,
-        "chunk": chunk,
-        "skip_bad": skip_bad,
-        "task.options.lead_in": lead_in,
-        "samples": samples,
-        "meanings": meanings,
-        "concepts": concepts or None,
-    }
+        "rounds": rounds, "limit": limit, "chunk": chunk, "skip_bad": skip_bad,
+        "task.options.lead_in": lead_in, "samples": samples, "meanings": meanings,
+        "concepts": concepts or None, "max_failed": max_failed,
+    }  # fmt: skip
     if isinstance(model, str):
         asked = served(base_url, in_flight, price, budget_tokens, budget_money)
         how = {"name": model, "dtype": dtype, "device": device, **asked}

@@ -25,6 +25,7 @@ from selfcorrect.models.endpoint.wire import Ask
 from servers.loopback import Request as Asked
 from servers.loopback import Response, answer, failure
 from servers.stub import TEXT, VLLM, Able, Stub
+from servers.stub import served as serving
 
 OTHERS = st.sampled_from([None, True, False, "", "-1", "nan", [], [-1.0], {}, {"a": -1}])
 #: What no log-probability is. The integer is too large for a float.
@@ -280,6 +281,11 @@ def test_a_server_whose_likelihoods_never_can_be_is_taken_to_have_none() -> None
         stub.stop()
     assert any("estimated from 20 drawn" in note for note in reply.notes)
     assert all(math.isfinite(score.logp) for score in reply.options)
+
+
+def test_the_window_is_what_the_server_says() -> None:
+    with serving(VLLM) as (model, _):
+        assert model.context == VLLM.context
 
 
 @pytest.mark.parametrize("window", [-5, 0, 1.5, True, "4096", math.nan, 10**12, None, []])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from selfcorrect.errors import UserError
@@ -11,8 +12,7 @@ from selfcorrect.messages import Image
 from selfcorrect.models.endpoint import probing
 from selfcorrect.models.endpoint.capabilities import Row
 from selfcorrect.models.endpoint.served import Served
-
-_CAN = {True: "yes", False: "no"}
+from selfcorrect.models.endpoint.together import together
 
 
 class Extras:
@@ -48,17 +48,13 @@ class Extras:
             )
 
     def rows(self) -> Iterator[Row]:
-        """Both, each with what is done then."""
-        for what, name, probe, can, else_ in (
-            ("images", "images", probing.sees, "examples may have them",
-             "examples with images are refused"),
-            ("hidden states", "states", probing.tells_states, "they can be read, and concepts",
-             "there is no reading of concepts"),
-        ):  # fmt: skip
-            before = len(self.served.doubts)
-            can_it = self._once(name, probe)
-            known = can_it or len(self.served.doubts) == before
-            yield Row(what, _CAN[can_it] if known else "not known", can if can_it else else_)
+        """Both, each with what is done then; asked at the same time."""
+        work = [_found_out(self.served, probe) for probe in (probing.sees, probing.tells_states)]
+        (sees, seeing), (tells, telling) = self.served.server.run(together(work))
+        then = "examples may have them" if sees else "examples with images are refused"
+        yield Row("images", _can(sees, seeing), then)
+        then = "they can be read, and concepts" if tells else "no concepts can be read"
+        yield Row("hidden states", _can(tells, telling), then)
 
     @property
     def _model(self) -> str:
@@ -70,3 +66,18 @@ class Extras:
             if what not in self._found:
                 self._found[what] = self.served.server.run(probe(self.served))
         return self._found[what]
+
+
+async def _found_out(
+    served: Served, probe: Callable[[Served], Coroutine[Any, Any, bool]]
+) -> tuple[bool, str]:
+    """What a probe finds out, and what kept it from that; "" where nothing did."""
+    mine = replace(served, doubts=[])
+    try:
+        return await probe(mine), next(iter(mine.doubts), "")
+    except UserError as error:  # a package that it would be read with isn't installed
+        return False, str(error)
+
+
+def _can(it: bool, doubt: str) -> str:
+    return "yes" if it else "not known" if doubt else "no"

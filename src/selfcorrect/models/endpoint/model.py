@@ -162,7 +162,7 @@ async def _connect(name: str, server: Server, draws: int) -> EndpointModel:
     return EndpointModel(
         name=name,
         fingerprint=digest.hexdigest(),
-        served=Served(server, wanted, able, draws, context),
+        served=Served(server, wanted, able, draws, context=context),
         in_flight=server.in_flight,
         device=place,
     )
