@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from selfcorrect import runs
-from servers.quirks import HARMLESS, UNSTEADY, quirky
+from selfcorrect.models.endpoint import Capabilities
+from selfcorrect.models.endpoint.answers import completion
+from selfcorrect.models.endpoint.wire import Ask
+from servers.quirks import HARMLESS, UNSTEADY, completions, quirky
 from servers.stub import CLOUD, Stub
 
 
@@ -55,3 +58,41 @@ def test_a_server_that_takes_no_temperature_is_asked_without(name: str, tmp_path
     assert run.complete
     notes = {note["text"] for each in run.records["notes"] for note in each}
     assert "the server takes no temperature: it drew the reply at its own" in notes
+
+
+CUT = {
+    "while thinking": {"message": {"content": None, "reasoning": "Hm."}, "finish_reason": "length"},
+    "by a filter": {"message": {"content": "It is (a"}, "finish_reason": "content_filter"},
+    "in Gemini's words": {"message": {"content": "It is"}, "finish_reason": "MAX_TOKENS"},
+    "at its limit, unsaid": {"message": {"content": "It is"}, "finish_reason": None},
+}
+
+
+@pytest.mark.parametrize("how", CUT)
+def test_a_reply_that_is_cut_off_counts_as_cut(how: str) -> None:
+    answer = {"choices": [CUT[how]], "usage": {"prompt_tokens": 5, "completion_tokens": 8}}
+    sent = {"messages": [{"role": "user", "content": "One?"}], "max_tokens": 8}
+    [said] = completion(answer, Capabilities(chat=True), Ask(()), sent).said
+    assert said.finish == "length"
+    assert said.text == (CUT[how]["message"]["content"] or "")
+
+
+def test_silence_is_the_models_own_where_the_server_counts_its_end(tmp_path: Path) -> None:
+    """It is asked for again all the same; then it is recorded, as no server lost it."""
+    asked = 0
+
+    def silent(data: dict[str, Any]) -> None:
+        nonlocal asked
+        if data["usage"]["prompt_tokens"] > 20:  # no probe
+            asked += 1
+            data["choices"] = [{"message": {"content": ""}, "finish_reason": "stop"}]
+            data["usage"]["completion_tokens"] = 1
+
+    stub = quirky(Stub(replace(CLOUD, top=0)), completions(silent))
+    try:
+        run = _run(stub.url, tmp_path, rounds=1, limit=2)
+    finally:
+        stub.stop()
+    assert run.complete
+    assert run.records["problem"].to_list() == ["empty", "empty"]
+    assert asked >= 6
