@@ -24,6 +24,7 @@ from selfcorrect.cli.probe import probe
 from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
+from selfcorrect.cli.verify import verify
 from selfcorrect.errors import INTERRUPTED, UserError
 from selfcorrect.runs import Interrupted, RunSpec, find_run
 from selfcorrect.text import clipped, visible, visible_values
@@ -341,6 +342,7 @@ def export(
 
 app.command("check-task")(check_task)
 app.command()(probe)
+app.command()(verify)
 
 
 def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:

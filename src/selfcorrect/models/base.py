@@ -13,14 +13,16 @@ from selfcorrect.messages import Image, Message, reads_text_only
 if TYPE_CHECKING:
     import torch
 
+#: How a reply ends that there is none of.
+UNMADE = ("context", "overflow", "lost")
+
 
 class OutOfMemoryError(UserError):
     """The device's memory is full. What was open is lost; fewer dialogues at a time may fit."""
 
 
 class LostError(UserError):
-    """A reply that a server doesn't give, for a reason that is of this one: the dialogue can't go
-    on now, and others can."""
+    """A reply that a server doesn't give, and others it does: one dialogue can't go on now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +172,8 @@ class Reply:
         finish: ``stop`` (an end token), ``length`` (max_tokens), ``context`` (the transcript did
             not fit the model's window: nothing was generated), ``overflow`` (hidden states under
             the steer, of the reply or of a sample, were too large for the model's number format:
-            there is no reply, and the transcript is as it was), ``lost`` (a server refused it or
-            gave none that can be used, of several dialogues that were asked together: the same,
-            and the last note says why).
+            there is no reply, and the transcript is as it was), ``lost`` (a server refused or
+            lost it, of dialogues that were asked together: the same; the last note says why).
         token_ids, token_logps: the generated tokens (end token included) and log p of each at
             temperature 1.
         options: one likelihood per ``Request.options``.
@@ -185,6 +186,8 @@ class Reply:
             greedy decisions; ``None`` when sampling.
         states: by site, an array [layers, hidden] in float32.
         samples: one per ``Request.samples``; their tokens are counted in none of the above.
+        beside: tokens that went through the model for the likelihoods of ``options`` alone, where
+            those take requests of their own (a server's); in none of the above.
         notes: what had to be done differently (a role folded, a cache re-encoded), a sentence each.
     """
 
@@ -201,11 +204,8 @@ class Reply:
     gap: float | None = None
     states: Mapping[Site, torch.Tensor] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
+    beside: int = 0
     notes: tuple[str, ...] = ()
-
-
-#: Of a reply that there is none: why.
-UNMADE = ("context", "overflow", "lost")
 
 
 @runtime_checkable
@@ -213,8 +213,8 @@ class Conversation(Protocol):
     """A batch of dialogues open on a model. A dialogue keeps its index; ``None`` sits a step out.
 
     A dialogue whose transcript no longer fits the context window gets replies with
-    ``finish="context"``; the others go on. So do they where one has ``finish="overflow"``, or
-    ``finish="lost"``; of one dialogue alone a lost reply is a :class:`LostError`.
+    ``finish="context"``; the others go on, as where one is ``overflow`` or ``lost``. Of a dialogue
+    alone a lost reply is a :class:`LostError`.
     """
 
     def say(self, messages: Sequence[Message | None]) -> None:

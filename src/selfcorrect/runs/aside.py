@@ -14,7 +14,7 @@ from selfcorrect.runs.store import Store
 from selfcorrect.text import visible
 
 _LOG = logging.getLogger("selfcorrect")
-_FILE = "set-aside.json"
+FILE = "set-aside.json"
 _MOST = 3
 
 
@@ -76,14 +76,14 @@ def around(
 
 
 @contextmanager
-def noted(stores: Sequence[Store]) -> Iterator[dict[int, Aside]]:
+def noted(stores: Mapping[str, Store]) -> Iterator[dict[int, Aside]]:
     """Dialogues that are set aside while the context lasts, by position: noted in the folders of
-    these runs, beside those of before that still wait, and said."""
+    these arms, beside those of before that still wait, and said."""
     found: dict[int, Aside] = {}
     try:
         yield found
     finally:
-        for store in stores:
+        for store in stores.values():
             _keep(store, found)
     if found:
         _LOG.warning("selfcorrect: %s; the same command tries them again", visible(_told(found)))
@@ -94,9 +94,9 @@ def _keep(store: Store, found: Mapping[int, Aside]) -> None:
     there = _missing(store, {**read(store), **found})
     table = {str(at): {"example": each.example, "why": each.why} for at, each in there.items()}
     if table:
-        store.put(_FILE, json.dumps(table, indent=1).encode(), replace=True)
-    elif store.has(_FILE):
-        store.remove(_FILE)
+        store.put(FILE, json.dumps(table, indent=1).encode(), replace=True)
+    elif store.has(FILE):
+        store.remove(FILE)
 
 
 def waiting(store: Store, end: int) -> list[str]:
@@ -108,10 +108,10 @@ def waiting(store: Store, end: int) -> list[str]:
 
 def read(store: Store) -> dict[int, Aside]:
     """The dialogues of a run that wait, by position; none where a file is damaged."""
-    if not store.has(_FILE):
+    if not store.has(FILE):
         return {}
     try:
-        table = json.loads(store.read(_FILE))
+        table = json.loads(store.read(FILE))
         noted_there = {int(at): Aside(str(t["example"]), str(t["why"])) for at, t in table.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}

@@ -28,6 +28,7 @@ from selfcorrect.runs.grade import Grader, graders_of, kept
 from selfcorrect.runs.header import RUN, Header, provenance, read_header
 from selfcorrect.runs.held import looking
 from selfcorrect.runs.identity import strategy_table
+from selfcorrect.runs.manifest import put_noted
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import Piece, check_piece, gaps, pieces
 from selfcorrect.runs.plans import Share, plans_to_store, share_out
@@ -263,8 +264,7 @@ def _fill(
     for folder in folders:
         _check_stored(folder, ready, counter)
     stores = {folder.arm.folder: folder.store for folder in folders}
-    own = list(stores.values())[: ready.asked]
-    with noted(own) as lost, _executor(ready, folders, model, counter, settings, graders) as who:
+    with noted(stores) as lost, _executor(ready, folders, model, counter, settings, graders) as who:
         for folder in folders:
             if folder in mine or folder.missing:
                 _write_header(folder, ready, who, shares)
@@ -277,7 +277,7 @@ def _fill(
                     for grader in graders:
                         grader.put_held(store, piece, data)
                 # last, so that a folder with all of its records has nothing unfinished
-                store.put(piece.name, data)
+                put_noted(store, piece.name, data)
                 for grader in graders if ready.task.keeps_texts else ():
                     _grade(grader, store, piece, name, counter)
             counter.stored(result)

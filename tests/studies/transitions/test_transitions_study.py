@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from selfcorrect import runs as running
 from selfcorrect.errors import UserError
 from selfcorrect.measures.looks import level
 from selfcorrect.runs import RunSpec
@@ -45,3 +46,14 @@ def test_a_study_of_a_run_that_grew_says_that_it_was_looked_at_before(tmp_path: 
             assert "its verdicts allow for that" in said
         else:
             assert "its tests are those of one look" in said
+
+
+def test_a_run_that_uses_the_truth_says_so_first(tmp_path: Path) -> None:
+    for strategy, said in (("checking-oracle", True), ("intrinsic", False)):
+        spec = {"model": CHAIN.format(0), "task": "planted", "rounds": 5, "limit": 60}
+        [run] = running.run(
+            [RunSpec.model_validate({**spec, "strategy": strategy})], out=tmp_path, controls=False
+        )
+        done = execute("transitions", {}, runs={"run": run}, out=tmp_path, folder=run.folder)
+        assert done.result["oracle"] is said
+        assert ("uses the truth (oracle)" in done.sheet.findings[0]) is said

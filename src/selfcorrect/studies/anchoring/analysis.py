@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.figures import of_sums_with_p
 from selfcorrect.measures.intervals import Estimate, mean, p_of
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.unseen import ANYWHERE, Room
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import series
 
@@ -50,7 +50,7 @@ class Swapped:
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether the answers can be read."""
-    found = told(series(inputs.runs), (), inputs)
+    found = preflight_of(series(inputs.runs), (), inputs)
     return Preflight(found.able, found.found, read(inputs.runs))
 
 
@@ -166,8 +166,7 @@ def figures(of: Swapped) -> dict[str, Any]:
         "own_beyond": _over_letters(of, copied_own - copied_other),
         "knows": _of_three(told[0] - told[1], of.clusters, Room(-2, 2)),
     }
-    ps = {name: p for name, e in claims.items() if (p := p_of(e)) is not None}
-    adjusted = dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
+    adjusted = holm_by_name({name: p_of(e) for name, e in claims.items()})
     shares = {"taken": _mean(taken), "kept": _mean(kept), "returned": _mean(back)}
     shares |= {"right": to_right, "wrong": to_wrong}
     shares["lost"] = _mean(np.where(graded & was, taken, np.nan))

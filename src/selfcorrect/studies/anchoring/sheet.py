@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
-from selfcorrect.report.numbers import MISSING, p_value
+from selfcorrect.report.charts.traces import points
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.claims import seen
 from selfcorrect.studies.words import estimate, sheet_of, sized
 
 QUESTION = "Does the model review its earlier answer, or copy whatever stands in its transcript?"
@@ -52,11 +52,6 @@ def _shown(e: Result) -> int:
     return 1 if e["value"] > 0 else -1
 
 
-def _seen(e: Result) -> str:
-    p = MISSING if e["p_holm"] is None else p_value(e["p_holm"])
-    return f"{estimate(e, signed=True)}, p {p} (Holm), {sized(e)}"
-
-
 def findings(result: Result) -> Iterator[str]:
     """Is it copied, is the own answer more than copied, is a right one rather taken over?"""
     stands, beyond, knows = (result[name] for name in ("stands", "own_beyond", "knows"))
@@ -65,7 +60,7 @@ def findings(result: Result) -> Iterator[str]:
         -1: "An option is less likely where it stands in the transcript than where another does",
         0: "Which option stands in the transcript isn't shown to make it likelier",
     }
-    yield f"{words[_shown(stands)]}: {_seen(stands)}."
+    yield f"{words[_shown(stands)]}: {seen(stands)}."
     taken = result["taken"]
     if taken["value"] is not None:
         yield (
@@ -87,7 +82,7 @@ def findings(result: Result) -> Iterator[str]:
             0: f"Its own answer isn't shown to gain more than others do, in log odds {both}: so "
             "nothing shows what it gains to be more than copying",
         }
-        yield f"{words[_shown(beyond)]}; difference {_seen(beyond)}."
+        yield f"{words[_shown(beyond)]}; difference {seen(beyond)}."
     if knows["value"] is None:
         yield f"Whether it rather takes over right answers can't be told ({knows['why']})."
         return
@@ -100,7 +95,7 @@ def findings(result: Result) -> Iterator[str]:
     }
     yield (
         f"{words[_shown(knows)]}: {rates}; difference, beyond how often either is answered after "
-        f"its own, {_seen(knows)}."
+        f"its own, {seen(knows)}."
     )
 
 
@@ -136,17 +131,7 @@ def _chart(result: Result) -> Chart:
     parts = [("own answer", "own", "@outcome"), ("other options", "other", "@baseline")]
     found = [(name, result["copied"][key], colour) for name, key, colour in parts]
     traces = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": name,
-            "x": [name],
-            "y": [e["value"]],
-            "error_y": error_bars([e], colour),
-            "marker": {"color": colour, "size": 9},
-            "hovertext": [said(e, "score")],
-            "hoverinfo": "text",
-        }
+        {**points(name, [name], [e], colour), "hoverinfo": "text"}
         for name, e, colour in found
         if e["value"] is not None
     ]
