@@ -73,6 +73,7 @@ def run(
     price: Sequence[float] | None = None,
     budget_tokens: int | None = None,
     budget_money: float | None = None,
+    max_failed: float = 0.05,
     workers: int | None = None,
     ray: str | None = None,
     worker_cpus: float = 1,
@@ -127,6 +128,7 @@ def run(
         in_flight: so many dialogues a server is asked for at the same time; 64 by default.
         price: what a million tokens cost that the server reads, and what a million that it writes.
         budget_tokens, budget_money: stop before the server has used more; the same call goes on.
+        max_failed: the share of dialogues that a server may refuse or lose before the run stops.
         workers: processes that each hold the model. A script needs ``if __name__ == "__main__":``.
         ray: address of a Ray cluster: ``auto``, ``ray://host:port``, or ``local`` to start one.
         worker_cpus, worker_gpus: what a worker takes of the Ray cluster.
@@ -164,7 +166,7 @@ def run(
             "models": dict(models or {}) | ({} if feedback is None else {"feedback": feedback}),
             "max_tokens": dict(max_tokens or {}),
             "margins": dict(margins or {}),
-            "skip_bad": skip_bad,
+            "skip_bad": skip_bad, "max_failed": max_failed,
         }  # fmt: skip
         if isinstance(model, str):
             asked = (base_url, in_flight, price, budget_tokens, budget_money)
@@ -243,6 +245,7 @@ def measure(
     price: Sequence[float] | None = None,
     budget_tokens: int | None = None,
     budget_money: float | None = None,
+    max_failed: float = 0.05,
     workers: int | None = None,
     ray: str | None = None,
     worker_cpus: float = 1,
@@ -260,8 +263,8 @@ def measure(
             or another. As in :func:`run`.
         rounds, limit: only so many rounds, and dialogues over the clusters; ``None`` is all.
         lead_in, read, field, answers, samples, meanings, concepts, dtype, device, chunk, skip_bad,
-            base_url, in_flight, price, budget_tokens, budget_money, workers, ray, worker_cpus,
-            worker_gpus, out, progress: as in :func:`run`.
+            base_url, in_flight, price, budget_tokens, budget_money, max_failed, workers, ray,
+            worker_cpus, worker_gpus, out, progress: as in :func:`run`.
 
     Returns:
         The run, as any other; each record's ``steps`` have the speaker ``given``.
@@ -278,7 +281,7 @@ def measure(
         **{f"task.options.{key}": each for key, each in reading(lead_in, read).items()},
         "task.options.field": field, "task.options.answers": answers,
         "samples": samples, "meanings": meanings,
-        "concepts": concepts or None,
+        "concepts": concepts or None, "max_failed": max_failed,
     }  # fmt: skip
     if isinstance(model, str):
         asked = served(base_url, in_flight, price, budget_tokens, budget_money)

@@ -20,6 +20,7 @@ from selfcorrect.cli import plan_options
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
 from selfcorrect.cli.listing import listing
+from selfcorrect.cli.probe import probe
 from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
@@ -345,6 +346,7 @@ def export(
 
 
 app.command("check-task")(check_task)
+app.command()(probe)
 app.command()(verify)
 
 

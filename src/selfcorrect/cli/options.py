@@ -317,6 +317,15 @@ BudgetMoney = Annotated[
         show_default=False,
     ),
 ]
+MaxFailed = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="So large a share of dialogues may be set aside, because a server refuses or loses "
+        "their replies, before the run stops; the default is 0.05.",
+        show_default=False,
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(

@@ -76,6 +76,7 @@ SHARED: Mapping[str, Shared] = {
     "price": Shared(o.Price, "model.price"),
     "budget_tokens": Shared(o.BudgetTokens, "model.budget_tokens"),
     "budget_money": Shared(o.BudgetMoney, "model.budget_money"),
+    "max_failed": Shared(o.MaxFailed, "max_failed"),
     "workers": Shared(o.Workers),
     "ray": Shared(o.Ray),
     "worker_cpus": Shared(o.WorkerCpus, default=1),

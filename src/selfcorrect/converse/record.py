@@ -66,7 +66,7 @@ OWN_NOTES = frozenset(note.code for note in (STOPPED, DONE, OUTGROWN, OVERFLOWED
 
 def told(reply: Reply) -> list[Note]:
     """What a model says of its reply."""
-    code = "overflow" if reply.finish == "overflow" else "model"
+    code = reply.finish if reply.finish in ("overflow", "lost") else "model"
     return [Note(code, text) for text in reply.notes]
 
 
@@ -86,7 +86,7 @@ class StepRecord(TypedDict):
     text: str
     images: list[str]
     prefill: str | None
-    finish: Literal["stop", "length", "context", "overflow", "choice", "given"] | None
+    finish: Literal["stop", "length", "context", "overflow", "lost", "choice", "given"] | None
     choices: list[str]
     choice_logp: list[float]
     token_ids: list[int]

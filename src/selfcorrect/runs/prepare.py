@@ -29,7 +29,7 @@ _LOG = logging.getLogger("selfcorrect")
 
 #: What specs that are run together have in common.
 SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad", "scorer", "samples", "concepts",
-          "meanings", "max_tokens")  # fmt: skip
+          "meanings", "max_tokens", "max_failed")  # fmt: skip
 _MOST = 3
 
 

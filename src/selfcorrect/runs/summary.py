@@ -27,6 +27,7 @@ from selfcorrect.runs.activated import (
     values_of,
     with_activations,
 )
+from selfcorrect.runs.aside import waiting
 from selfcorrect.runs.audit import noted
 from selfcorrect.runs.held import NOT_KEPT
 from selfcorrect.runs.identity import data_fingerprint, task_of
@@ -95,6 +96,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "controls": {},
         "notes": [
             *_of_data(run),
+            *waiting(Store(run.folder), run.wanted),
             *([] if run.keeps_texts else [NOT_KEPT]),
             *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
@@ -326,7 +328,8 @@ def task_of_run(run: Run) -> tuple[Task | None, str]:
             return None, why if task.figures else ""
         # with other data its numbers would stand for something else
         if data_fingerprint(task) != run.header.about.get("fingerprints", {}).get("data"):
-            return None, f"{left_out}: {_changed(spec.task.data)} since the run."
+            changed = f"the data at {spec.task.data} have" if spec.task.data else "the task has"
+            return None, f"{left_out}: {changed} changed since the run."
         return task, ""
     except UserError as error:
         return None, f"{left_out}: {error}"
