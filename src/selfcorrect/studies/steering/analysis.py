@@ -257,7 +257,7 @@ def _against(values: Floats, clusters: Any, room: Room) -> dict[str, Any]:
         table["null"] = {"low": float(low), "high": float(high), "n": len(others)}
         table["p"] = (1 + as_far) / (1 + len(others))
     ps = table["p"], p_of(own)
-    table["p_all"] = None if own.few or None in ps else max(ps)  # type: ignore[type-var]
+    table["p_all"] = None if own.few or None in ps else max(ps)
     return table
 
 
