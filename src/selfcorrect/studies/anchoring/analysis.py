@@ -176,8 +176,8 @@ def figures(of: Swapped) -> dict[str, Any]:
     }
     ps = {name: p_of(e) for name, e in claims.items()}
     ps["own_beyond"] = p_whatever((odds, probability), (p_of(odds), p_of(probability)))
-    known = {name: p for name, p in ps.items() if p is not None}
-    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    tested = {name: p for name, p in ps.items() if p is not None}
+    adjusted = dict(zip(tested, holm(list(tested.values())).tolist(), strict=True))
     shares = {"taken": _mean(taken), "kept": _mean(kept), "returned": _mean(back)}
     shares |= {"right": to_right, "wrong": to_wrong}
     shares["lost"] = _mean(np.where(graded & was, taken, np.nan))
