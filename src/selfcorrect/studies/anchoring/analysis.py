@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from selfcorrect.measures.as_likely import REACH, as_likely
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import Estimate, mean, p_of
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.unread import p_whatever
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import series
 
@@ -51,7 +51,7 @@ class Swapped:
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether the answers can be read."""
-    found = told(series(inputs.runs), (), inputs)
+    found = preflight_of(series(inputs.runs), (), inputs)
     return Preflight(found.able, found.found, read(inputs.runs))
 
 
@@ -176,8 +176,7 @@ def figures(of: Swapped) -> dict[str, Any]:
     }
     ps = {name: p_of(e) for name, e in claims.items()}
     ps["own_beyond"] = p_whatever((odds, probability), (p_of(odds), p_of(probability)))
-    tested = {name: p for name, p in ps.items() if p is not None}
-    adjusted = dict(zip(tested, holm(list(tested.values())).tolist(), strict=True))
+    adjusted = holm_by_name(ps)
     shares = {"taken": _mean(taken), "kept": _mean(kept), "returned": _mean(back)}
     shares |= {"right": to_right, "wrong": to_wrong}
     shares["lost"] = _mean(np.where(graded & was, taken, np.nan))

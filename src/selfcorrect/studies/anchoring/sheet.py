@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
-from selfcorrect.report.numbers import MISSING, p_value
+from selfcorrect.report.charts.traces import points
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.claims import holm, seen
 from selfcorrect.studies.words import estimate, sheet_of, sized
 
 QUESTION = "Does the model review its earlier answer, or copy whatever stands in its transcript?"
@@ -57,14 +57,6 @@ def shown(e: Result) -> int:
     return 1 if e["value"] > 0 else -1
 
 
-def _seen(e: Result) -> str:
-    return f"{estimate(e, signed=True)}, {_p(e)}, {sized(e)}"
-
-
-def _p(e: Result) -> str:
-    return f"p {MISSING if e['p_holm'] is None else p_value(e['p_holm'])} (Holm)"
-
-
 def findings(result: Result) -> Iterator[str]:
     """Is it copied, is the own answer more than copied, is a right one rather taken over?"""
     stands, beyond, knows = (result[name] for name in ("stands", "own_beyond", "knows"))
@@ -73,7 +65,7 @@ def findings(result: Result) -> Iterator[str]:
         -1: "An option is less likely where it stands in the transcript than where another does",
         0: "Which option stands in the transcript isn't shown to make it likelier",
     }
-    yield f"{words[shown(stands)]}: {_seen(stands)}."
+    yield f"{words[shown(stands)]}: {seen(stands)}."
     taken = result["taken"]
     if taken["value"] is not None:
         yield (
@@ -96,7 +88,7 @@ def findings(result: Result) -> Iterator[str]:
     }
     yield (
         f"{words[shown(knows)]}: difference, beyond how often either is answered after its own, "
-        f"{_seen(knows)}. However likely they are, {rates}."
+        f"{seen(knows)}. However likely they are, {rates}."
     )
 
 
@@ -118,7 +110,7 @@ def _own(result: Result, e: Result) -> str:
     ]
     return (
         f"{words[shown(e)]}; {estimate(e, signed=True)} more in log odds and "
-        f"{estimate(e['probability'], signed=True)} in probability, {_p(e)} of the less sure one, "
+        f"{estimate(e['probability'], signed=True)} in probability, {holm(e)} of the less sure one, "
         f"{sized(e)}. However likely they are, {' and '.join(whole)}."
     )
 
@@ -164,17 +156,7 @@ def _chart(result: Result) -> Chart:
     parts = [("own answer", "own", "@outcome"), ("other options", "other", "@baseline")]
     found = [(name, result["copied"][key], colour) for name, key, colour in parts]
     traces = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": name,
-            "x": [name],
-            "y": [e["value"]],
-            "error_y": error_bars([e], colour),
-            "marker": {"color": colour, "size": 9},
-            "hovertext": [said(e, "score")],
-            "hoverinfo": "text",
-        }
+        {**points(name, [name], [e], colour), "hoverinfo": "text"}
         for name, e, colour in found
         if e["value"] is not None
     ]

@@ -12,12 +12,12 @@ from selfcorrect.errors import UserError
 from selfcorrect.measures.chains import METHODS, Chain
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import mean, p_of, proportion
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm, holm_by_name
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.ratios import hull
 from selfcorrect.measures.unread import unknown
 from selfcorrect.runs.comparable import is_oracle
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import preflight_of, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 
@@ -41,7 +41,7 @@ def preflight(inputs: Inputs) -> Preflight:
             f"the run has {rounds} rounds, and the first {fit} are to be fitted: give more "
             "--rounds, or a smaller --fit (3 or more)."
         )
-    found = told(arms, ("moves",), inputs)
+    found = preflight_of(arms, ("moves",), inputs)
     found = replace(found, found={**found.found, "oracle": is_oracle(inputs.runs["run"])})
     if arms.outcome.kind != "share":
         return unable(
@@ -241,8 +241,7 @@ def _share(values: Any, clusters: Any) -> dict[str, Any]:
 
 def _adjusted(chain: Chain) -> dict[str, Any]:
     found = chain.memory()
-    ps = {name: p for name, e in found.items() if (p := p_of(e)) is not None}
-    adjusted = dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
+    adjusted = holm_by_name({name: p_of(e) for name, e in found.items()})
     return {
         name: {**e.table(), "few": e.few, "p_holm": adjusted.get(name)} for name, e in found.items()
     }
@@ -254,10 +253,10 @@ def _against(chain: Chain, memory: Any, alike: Any) -> dict[str, float]:
     _, off = chain.unchanged("chain")
     told = [e["p_holm"] for e in memory.values() if e["p_holm"] is not None and not e["few"]]
     known = [p for p in alike.values() if p is not None]
-    ps = {
-        "unchanged": None if off.few else p_of(off),
-        "memory": min(told, default=None),
-        "alike": float(min(holm(known))) if known and not off.few else None,
-    }
-    there = {name: p for name, p in ps.items() if p is not None}
-    return dict(zip(there, holm(list(there.values())).tolist(), strict=True))
+    return holm_by_name(
+        {
+            "unchanged": None if off.few else p_of(off),
+            "memory": min(told, default=None),
+            "alike": float(min(holm(known))) if known and not off.few else None,
+        }
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import said, scatter
 from selfcorrect.report.numbers import MISSING, count, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import estimate, sheet_of, sized
@@ -197,11 +197,11 @@ def _allowed(e: Mapping[str, Any]) -> str:
 
 def _tests(result: Result) -> Table:
     rows = [
-        [f"one step of memory is enough, {name}", estimate(e, signed=True), _p(e["p_holm"])]
+        [f"one step of memory is enough, {name}", estimate(e, signed=True), p_value(e["p_holm"])]
         for name, e in result["memory"].items()
     ]
     rows += [
-        [f"{name.upper()} is the same in every round", MISSING, _p(p)]
+        [f"{name.upper()} is the same in every round", MISSING, p_value(p)]
         for name, p in result["alike"].items()
     ]
     note = (
@@ -209,10 +209,6 @@ def _tests(result: Result) -> Table:
         "0 of a chain; p is Holm's. Rates: a permutation of each cluster's rounds."
     )
     return Table("What a simple chain takes for granted", ["", "difference", "p"], rows, note)
-
-
-def _p(p: float | None) -> str:
-    return MISSING if p is None else p_value(p)
 
 
 def _forecasts(result: Result) -> Table:
@@ -236,20 +232,7 @@ def _forecasts(result: Result) -> Table:
 
 def _chart(result: Result) -> Chart:
     rounds, name = result["rounds"], result["outcome"]
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": "observed",
-            "x": rounds,
-            "y": [e["value"] for e in result["observed"]],
-            "error_y": error_bars(result["observed"], "@ink"),
-            "line": {"color": "@ink", "width": 2},
-            "marker": {"color": "@ink", "size": 7},
-            "hovertext": [said(e, "share") for e in result["observed"]],
-            "hoverinfo": "text+name",
-        }
-    ]
+    traces: list[dict[str, Any]] = [scatter("observed", rounds, result["observed"], "@ink")]
     for method, of in result["forecasts"].items():
         colour, dash = _LINES[method]
         known = [(int(t), e["said"]) for t, e in of.items() if e["said"]["value"] is not None]
