@@ -110,8 +110,8 @@ def _own(result: Result, e: Result) -> str:
     ]
     return (
         f"{words[shown(e)]}; {estimate(e, signed=True)} more in log odds and "
-        f"{estimate(e['probability'], signed=True)} in probability, {holm(e)} of the less sure one, "
-        f"{sized(e)}. However likely they are, {' and '.join(whole)}."
+        f"{estimate(e['probability'], signed=True)} in probability, {holm(e)} of the less sure "
+        f"one, {sized(e)}. However likely they are, {' and '.join(whole)}."
     )
 
 
