@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,51 +36,58 @@ PAGE = documented.DOCS / "studies.md"
 DIALOGUES = (120, 240)
 ROUNDS = (4, 6, 8)
 MARGIN = 0.03
+#: Of each law.
+RUNS = 60
 
 
-def anchoring(runs: int) -> dict[str, Any]:
-    """By law and number of dialogues, how often a claim is made for more, and for less."""
-    rows: dict[str, Any] = {}
-    for number, (law, parts) in enumerate(ANCHORING.items()):
-        rows[law] = {}
-        for n in DIALOGUES:
-            found = [figures(swapped(seeded(s, n, number), n, **parts)) for s in range(runs)]
-            rows[law][str(n)] = {
-                claim: sides([shown(each[claim]) for each in found])
-                for claim in ("own_beyond", "knows")
-            }
-        said(law, rows[law])
-    return rows
+def anchoring(law: str, runs: int) -> dict[str, Any]:
+    """By number of dialogues, how often each claim is made for more, and for less."""
+    number, row = list(ANCHORING).index(law), {}
+    for n in DIALOGUES:
+        found = [figures(swapped(seeded(s, n, number), n, **ANCHORING[law])) for s in range(runs)]
+        row[str(n)] = {
+            claim: sides([shown(each[claim]) for each in found])
+            for claim in ("own_beyond", "knows")
+        }
+    return row
 
 
-def transitions(runs: int) -> dict[str, Any]:
-    """By law and number of rounds, how often a further round is said to bring or cost answers."""
+def transitions(law: str, runs: int) -> dict[str, Any]:
+    """By number of rounds, how often a further one is said to bring right answers, or to cost."""
+    number, row = list(TRANSITIONS).index(law), {}
     side = {"more": 1, "less": -1}
-    rows: dict[str, Any] = {}
-    for number, (law, rates) in enumerate(TRANSITIONS.items()):
-        rows[law] = {}
-        for t in ROUNDS:
-            found = [following(rounds(seeded(s, t, number), *rates(t)), MARGIN)
-                     for s in range(runs)]  # fmt: skip
-            rows[law][str(t)] = sides([side.get(each["state"], 0) for each in found])
-        said(law, rows[law])
-    return rows
+    for t in ROUNDS:
+        chains = [rounds(seeded(s, t, number), *TRANSITIONS[law](t)) for s in range(runs)]
+        row[str(t)] = sides([side.get(following(each, MARGIN)["state"], 0) for each in chains])
+    return row
 
 
-def distinguishing(runs: int) -> dict[str, Any]:
-    """By law, how often an association is claimed (p < .05), and would be of gains alone."""
-    rows: dict[str, Any] = {}
-    for number, (law, parts) in enumerate(DISTINGUISHING.items()):
-        claimed: list[int] = []
-        alone: list[int] = []
-        for s in range(runs):
-            gain, last, right, clusters = judged(seeded(s, number), *parts)
-            e = association(gain, right, np.zeros(len(right)), clusters)
-            claimed.append(int(np.sign(e["value"])) if e["p"] < 0.05 else 0)
-            alone.append(_alone(last - gain.first, gain.first, right, clusters))
-        rows[law] = {"beyond": sides(claimed), "alone": sides(alone)}
-        said(law, rows[law])
-    return rows
+def distinguishing(law: str, runs: int) -> dict[str, Any]:
+    """How often an association is claimed (p < .05), and would be of gains alone."""
+    number = list(DISTINGUISHING).index(law)
+    claimed: list[int] = []
+    alone: list[int] = []
+    for s in range(runs):
+        gain, last, right, clusters = judged(seeded(s, number), *DISTINGUISHING[law])
+        e = association(gain, right, np.zeros(len(right)), clusters)
+        claimed.append(int(np.sign(e["value"])) if e["p"] < 0.05 else 0)
+        alone.append(_alone(last - gain.first, gain.first, right, clusters))
+    return {"beyond": sides(claimed), "alone": sides(alone)}
+
+
+PARTS: Mapping[str, tuple[Callable[[str, int], dict[str, Any]], Iterable[str]]] = {
+    "transitions": (transitions, TRANSITIONS),
+    "distinguishing": (distinguishing, DISTINGUISHING),
+    "anchoring": (anchoring, ANCHORING),
+}
+
+
+def simulated(job: tuple[str, str, int]) -> dict[str, Any]:
+    """One law of one study."""
+    part, law, runs = job
+    row = PARTS[part][0](law, runs)
+    print(part, law, json.dumps(row), flush=True)
+    return row
 
 
 def _alone(gain: Any, first: Any, right: Any, clusters: Any) -> int:
@@ -95,10 +103,6 @@ def sides(told: list[int]) -> dict[str, Any]:
         "more": sum(each > 0 for each in told) / len(told),
         "less": sum(each < 0 for each in told) / len(told),
     }
-
-
-def said(law: str, row: Mapping[str, Any]) -> None:
-    print(law, json.dumps(row), flush=True)
 
 
 def percent(e: Mapping[str, Any]) -> str:
@@ -138,13 +142,13 @@ def document(found: Mapping[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--runs", type=int)
+    parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    runs = given.runs or 100
-    found = {
-        "transitions": transitions(runs),
-        "distinguishing": distinguishing(runs),
-        "anchoring": anchoring(runs),
-    }
+    jobs = [(part, law, given.runs or RUNS) for part, (_, laws) in PARTS.items() for law in laws]
+    found: dict[str, Any] = {part: {} for part in PARTS}
+    with ProcessPoolExecutor(given.processes) as pool:
+        for (part, law, _), row in zip(jobs, pool.map(simulated, jobs), strict=True):
+            found[part][law] = row
     if given.runs is None:
         RESULTS.write_text(json.dumps(found, indent=1) + "\n")
         document(found)
