@@ -161,7 +161,7 @@ def _ascent(
     def at_end(apart: Floats, rows: Any) -> Floats:
         """The gains that go with judgements which are so far above what is expected."""
         ends = np.where(sign * apart > 0, gain.most[rows], gain.least[rows])
-        return np.where(lacking[rows], ends, gain.values[rows])
+        return np.asarray(np.where(lacking[rows], ends, gain.values[rows]))
 
     shares = np.array(_SHARES)[:, None]
     for _ in range(1 + _CHANGES * len(unknown)):
