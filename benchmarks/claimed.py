@@ -37,7 +37,7 @@ DIALOGUES = (120, 240)
 ROUNDS = (4, 6, 8)
 MARGIN = 0.03
 #: Of each law.
-RUNS = 60
+RUNS = 200
 
 
 def anchoring(law: str, runs: int) -> dict[str, Any]:
