@@ -56,6 +56,7 @@ bench-served: setup
 bench-inside: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.inside
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.rivals
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.claimed
 
 bench-scale: setup
 	$(BIN)/python -m benchmarks.scale
