@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image, Message, reads_text_only
+from selfcorrect.models.thought import Thought
 
 if TYPE_CHECKING:
     import torch
@@ -100,6 +101,7 @@ class Request:
         steer: what is added to the hidden states for this reply, its options and samples. The
             whole transcript is read as this steer has it, whatever earlier replies had: the reply
             is that of a fresh start under it.
+        thinks: a model that thinks before it replies does so here, unless its turn has begun.
     """
 
     prefill: str = ""
@@ -111,6 +113,7 @@ class Request:
     samples: tuple[int, ...] = ()
     sample_temperature: float = 1.0
     steer: Steer | None = None
+    thinks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,7 @@ class Reply:
         states: by site, an array [layers, hidden] in float32.
         samples: one per ``Request.samples``; their tokens are counted in none of the above.
         notes: what had to be done differently (a role folded, a cache re-encoded), a sentence each.
+        thought: what it thought before, with its own tokens, counted in none of the above.
     """
 
     text: str
@@ -195,6 +199,7 @@ class Reply:
     states: Mapping[Site, torch.Tensor] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
     notes: tuple[str, ...] = ()
+    thought: Thought | None = None
 
 
 @runtime_checkable
@@ -253,6 +258,7 @@ class Model(Protocol):
         context: the longest transcript in tokens.
         in_flight: how many dialogues go on by themselves at a time, each from its own thread; 0:
             the dialogues of a chunk take each step together.
+        thinking: as :func:`selfcorrect.models.thinking` has it.
         about: what else a run should say of it, for ``run.toml``: TOML's types, ``{}`` for nothing.
     """
 
@@ -273,6 +279,9 @@ class Model(Protocol):
 
     @property
     def in_flight(self) -> int: ...
+
+    @property
+    def thinking(self) -> str: ...
 
     @property
     def about(self) -> Mapping[str, Any]: ...
@@ -328,6 +337,7 @@ class InProcess:
 
     name: str
     in_flight = 0
+    thinking = ""
 
     @property
     def about(self) -> Mapping[str, Any]:

@@ -265,6 +265,7 @@ def _fill(
         for folder in folders:
             if folder in mine or folder.missing:
                 _write_header(folder, ready, executor, shares)
+        executor.tell()
         counter.start()
         by_name = {folder.arm.folder: folder for folder in folders}
         for result in executor.work(_jobs(ready, shares)):

@@ -33,6 +33,7 @@ class EndpointModel:
         served: how it is asked.
         in_flight: how many dialogues go on by themselves at a time.
         dtype, device: ``served``, and the server's host and port.
+        thinking: as :func:`selfcorrect.models.thinking` has it.
     """
 
     name: str
@@ -41,6 +42,7 @@ class EndpointModel:
     in_flight: int
     dtype: str = "served"
     device: str = ""
+    thinking: str = ""
     _extras: Extras = field(init=False)
 
     def __post_init__(self) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
+from selfcorrect.errors import UserError
 from selfcorrect.messages import MARKS
+from selfcorrect.models.thought import Thinking
 
 #: A message as templates get it.
 Turn = dict[str, Any]
@@ -23,6 +26,8 @@ _SWITCH = re.compile(r"(?<![\w.])(?=[A-Za-z_]\w*)\w*(?:think|reason)\w*", re.IGN
 _NEGATIVE = re.compile(r"^(?:no|not|non|skip|disable|without|hide)_|_(?:off|disabled)$")
 #: Identifiers that are tried at most.
 _MOST = 16
+#: Characters of a file that are looked at: where a tokenizer's own tokens stand, and all.
+_HEAD, _LONG = 1 << 18, 1 << 22
 #: In a template, or among a tokenizer's own tokens: there is something to try.
 SIGN = re.compile(r"think|reason|analysis|thought", re.IGNORECASE)
 
@@ -102,6 +107,69 @@ def find(apply: Apply, text: str, tokens: Iterable[str]) -> Style | None:
         keeps=_keeps(apply, on, opener, closer, by_field=spoken is not None),
         certain=bool(switch or spoken or state),
     )
+
+
+def chosen(name: str, style: Style | None, asked: Thinking) -> Literal["", "auto", "off", "on"]:
+    """Whether a model is to think.
+
+    Args:
+        name: the model's.
+        style: how it may.
+        asked: for what.
+
+    Returns:
+        "" for a model that doesn't; ``auto`` where only a reply can tell.
+
+    Raises:
+        UserError: it is asked to think and can't.
+    """
+    if style is None:
+        if asked == "on":
+            raise UserError(
+                f"{name} can't be made to think: neither its chat template nor its tokens know of "
+                "thoughts; leave out --thinking on (model.thinking)."
+            )
+        return ""
+    if asked != "auto":
+        return asked
+    if not style.certain:
+        return "auto"
+    return "off" if style.off else "on"
+
+
+def sentence(name: str, style: Style, mode: str, asked: Thinking, most: int) -> str:
+    """What was chosen, for people."""
+    if not mode:
+        return f"{name} doesn't think: its template mentions thoughts, but a reply began with none"
+    if mode == "on":
+        later = "keeps" if style.keeps else "drops"
+        said = (
+            f"{name} thinks before it replies, in up to {most} tokens (--max-thinking), and its "
+            f"template {later} the thoughts of earlier rounds"
+        )
+        return said if asked == "on" else f"{said}; --thinking off ends them at once"
+    how = f"its template is told {style.switch}" if style.off else "each block is ended at once"
+    said = f"{name} doesn't think before it replies: {how}"
+    return said if asked == "off" else f"{said}; --thinking on lets it"
+
+
+def may_think(folder: Path) -> bool:
+    """Whether a model's files hint at thoughts: asked before a tokenizer is opened, which takes
+    seconds."""
+    told = [folder / "tokenizer_config.json", *folder.glob("*.jinja"), *folder.glob("*/*.jinja")]
+    if any(hints(_beginning(file, _LONG)) for file in told):
+        return True
+    # of the tokens, only a block's marks: a vocabulary holds words such as "reason"
+    tokens = _beginning(folder / "tokenizer.json", _HEAD)
+    return any(_in(tokens, marks) for marks in MARKS)
+
+
+def _beginning(file: Path, length: int) -> str:
+    try:
+        with file.open(encoding="utf-8", errors="replace") as stream:
+            return stream.read(length)
+    except OSError:
+        return ""
 
 
 def hints(held: str) -> bool:
