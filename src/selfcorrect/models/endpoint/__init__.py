@@ -15,6 +15,7 @@ from selfcorrect.models.endpoint.address import address
 from selfcorrect.models.endpoint.budget import Budget, BudgetError, Meter
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.kinds import SERVED, kind_of
+from selfcorrect.models.thought import MOST, Thinking
 
 if TYPE_CHECKING:
     from selfcorrect.models.endpoint.model import EndpointModel
@@ -43,6 +44,8 @@ def load(
     wait: float = 900.0,
     draws: int = 20,
     budget: Budget | None = None,
+    thinking: Thinking = "auto",
+    max_thinking: int = MOST,
 ) -> EndpointModel:
     """Open a served model, and find out what its server can do.
 
@@ -55,6 +58,8 @@ def load(
         wait: for so many seconds a server may give no answer before the run stops.
         draws: so many replies are drawn where likelihoods can only be estimated.
         budget: at most so much may be spent; by default there is no limit.
+        thinking: whether the model thinks before it replies.
+        max_thinking: tokens that a thought may have, beside those of the reply.
 
     Raises:
         UserError: a bad argument, no such server or model, or a key that isn't taken.
@@ -87,7 +92,7 @@ def load(
         budget=budget or Budget(),
     )
     try:
-        return connect(name, server, draws)
+        return connect(name, server, draws, thinking, max_thinking)
     except BaseException:
         server.close()
         raise

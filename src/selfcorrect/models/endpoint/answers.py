@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from selfcorrect.messages import part
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.capabilities import Capabilities
@@ -25,7 +26,14 @@ from selfcorrect.models.endpoint.checked import (
     text,
     window,
 )
-from selfcorrect.models.endpoint.wire import Ask, estimate, estimated, most_tokens, overlap
+from selfcorrect.models.endpoint.wire import (
+    Ask,
+    begins,
+    estimate,
+    estimated,
+    most_tokens,
+    overlap,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +49,6 @@ _LASTING_META = ("n_ctx", "n_params", "size", "ftype", "n_vocab")
 _PROMPT_END = 24
 
 _FILTERED = "the server's content filter ended the reply"
-_THOUGHT = "the model thought before it replied: that text is not in the record"
 _UNTOLD = "the server told no likelihood of some of the reply's tokens: they are left out"
 _OVERWRITTEN = "the server did not keep the beginning of the reply"
 
@@ -66,12 +73,18 @@ class Said:
         finish: ``stop`` or ``length``.
         tokens: those of the text, as far as the server reports them.
         notes: a sentence each.
+        thought: what was thought before it, where it was; "" where that isn't told.
+        thoughts: the tokens of that.
+        reasoned: how many those are, where the server counts them.
     """
 
     text: str
     finish: str
     tokens: tuple[Token, ...] = ()
     notes: tuple[str, ...] = ()
+    thought: str | None = None
+    thoughts: tuple[Token, ...] = ()
+    reasoned: int | None = None
 
     @property
     def logps(self) -> tuple[float, ...] | None:
@@ -124,6 +137,8 @@ def completion(
     told = [_tokens(choice.get("logprobs")) if able.logprobs else () for choice in choices]
     pairs = zip(choices, told, strict=True)
     said = tuple(_reply(choice, tokens, able, ask) for choice, tokens in pairs)
+    if len(said) == 1 and (reasoned := _reasoned(data.get("usage"))):
+        said = (replace(said[0], thought=said[0].thought or "", reasoned=reasoned),)
     most = most_tokens(sent, able.length)
     usage = _usage(data.get("usage"), most)
     given: tuple[Token, ...] = ()
@@ -251,6 +266,13 @@ def _usage(told: Any, most: tuple[int, int]) -> Usage | None:
     return Usage(prompt, cached, spoken)
 
 
+def _reasoned(told: Any) -> int:
+    """Tokens of thought that the server counts; a model may think and not show what."""
+    details = told.get("completion_tokens_details") if isinstance(told, dict) else None
+    number = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return window(number) or 0
+
+
 def _limited(most: int) -> Any:
     return lambda value, what: count(value, what, most + _OWN)
 
@@ -259,26 +281,53 @@ def _reply(
     choice: Mapping[str, Any], reported: tuple[Token, ...], able: Capabilities, ask: Ask
 ) -> Said:
     notes: list[str] = []
+    thought: str | None = None
+    thoughts: tuple[Token, ...] = ()
+    given = begins(able, ask)
     if able.chat:
         message = fields(choice.get("message"), "a message")
         said = optional(text, message.get("content"), "a reply") or ""
-        if message.get("reasoning_content") or message.get("reasoning"):
-            notes.append(_THOUGHT)
+        thought = _reasoning(message)
     else:
         said = text(choice.get("text"), "a reply")
-    if ask.turn and able.echoes:
-        begun = next((t for t in (ask.turn, ask.turn.strip()) if said.startswith(t)), "")
+    if thought is None and not given and (found := part(said)) is not None:
+        thought, said = found.thought, found.said
+    if thought is not None:
+        thoughts, reported = apart(reported, said)
+    if given and able.echoes:
+        whole = able.closed + ask.turn
+        begun = next((t for t in (whole, whole.strip()) if said.startswith(t)), "")
         said = said[len(begun) :]
         notes += [] if begun else [_OVERWRITTEN]
-    elif ask.prefill and not able.prefill:
+    elif ask.prefill and able.chat and not given:
         again = overlap(ask.prefill, said)
         said, reported = said[again:], _after(reported, again)
     elif not able.chat and not ask.turn:
         said = said.removeprefix(" ")  # "Assistant:" wants a space before the words
     ended = optional(text, choice.get("finish_reason"), "finish_reason")
     notes += [_FILTERED] if ended == "content_filter" else []
-    found = Said(said, "length" if ended == "length" else "stop", reported, tuple(notes))
-    return found if found.logps is not None else replace(found, notes=(*found.notes, _UNTOLD))
+    finish = "length" if ended == "length" else "stop"
+    told = Said(said, finish, reported, tuple(notes), thought, thoughts)
+    return told if told.logps is not None else replace(told, notes=(*told.notes, _UNTOLD))
+
+
+def _reasoning(message: Mapping[str, Any]) -> str | None:
+    """The thought that a server sends beside a reply; whatever else stands there is none."""
+    for name in ("reasoning_content", "reasoning"):
+        told = message.get(name)
+        if isinstance(told, str) and told.strip():
+            return text(told, name).strip()
+    return None
+
+
+def apart(tokens: tuple[Token, ...], said: str) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+    """Tokens of a thought and of the reply after it; none of the reply's where that isn't found at
+    their end."""
+    whole = "".join(token.text for token in tokens)
+    start = whole.rfind(said) if said else len(whole)
+    ends = list(itertools.accumulate(len(token.text) for token in tokens))
+    first = next((n for n, end in enumerate(ends) if end > start >= 0), len(tokens))
+    return tokens[:first], tokens[first:]
 
 
 def _after(reported: tuple[Token, ...], length: int) -> tuple[Token, ...]:

@@ -26,6 +26,9 @@ class Capabilities:
         echoes: its reply repeats the beginning that it was given.
         seeds: the same seed draws the same reply, and another one another.
         tokenizer: it counts tokens.
+        thinks: the model is to think before it replies.
+        told: what it is sent with every request so that it does, or doesn't, as JSON.
+        closed: how a reply begins so that no thought does.
     """
 
     chat: bool
@@ -41,6 +44,9 @@ class Capabilities:
     echoes: bool = False
     seeds: bool = False
     tokenizer: bool = False
+    thinks: bool = False
+    told: str = ""
+    closed: str = ""
 
     def sentences(self) -> list[str]:
         """In words: what it can and what follows from what it can't."""
@@ -83,4 +89,8 @@ class Capabilities:
     @property
     def decisive(self) -> str:
         """What decides how records come about, for the fingerprint."""
-        return f"{self.chat} {self.system} {self.prefill} {self.prompt} {self.top} {self.settings}"
+        thinking = f" {self.told}{self.closed}" if self.told or self.closed else ""
+        return (
+            f"{self.chat} {self.system} {self.prefill} {self.prompt} {self.top} {self.settings}"
+            f"{thinking}"
+        )

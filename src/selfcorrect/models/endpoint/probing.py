@@ -11,11 +11,14 @@ from dataclasses import replace
 from typing import Any
 
 from selfcorrect.messages import Image, Message, message
+from selfcorrect.models.endpoint.answers import Completion, Said
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.server import RefusedError, Server
+from selfcorrect.models.endpoint.thinking import settled, unstoppable
 from selfcorrect.models.endpoint.together import together
 from selfcorrect.models.endpoint.wire import NEUTRAL, Ask
+from selfcorrect.models.thought import Thinking
 
 #: Tried in this order: llama.cpp and vLLM take them all, others only the standard's top_p.
 _SETTINGS: tuple[tuple[str, ...], ...] = (tuple(NEUTRAL), ("top_p",), ())
@@ -39,13 +42,17 @@ _SQUARE = (
 )
 
 
-async def probe(server: Server, model: str) -> tuple[Capabilities, str | None]:
-    """What the server can do with this model, and what it calls the model.
+async def probe(
+    server: Server, model: str, asked: Thinking = "auto"
+) -> tuple[Capabilities, str | None]:
+    """What the server can do with this model, asked to think or not, and what it calls the model.
 
     Raises:
         UserError: it can't be asked at all.
     """
-    served, named = await _basic(server, model)
+    served, first = await _basic(server, model)
+    named = first.model
+    served = replace(served, able=await settled(served, first.said[0], asked))
     found: list[Any] = await together(
         [
             _system(served),
@@ -57,6 +64,8 @@ async def probe(server: Server, model: str) -> tuple[Capabilities, str | None]:
         ]
     )
     system, (logprobs, top), (prefill, echoes), n, seeds, tokenizer = found
+    if served.able.closed and not prefill:
+        raise unstoppable(served)
     able = replace(
         served.able,
         system=system,
@@ -71,8 +80,8 @@ async def probe(server: Server, model: str) -> tuple[Capabilities, str | None]:
     return replace(able, prompt=await _prompt(replace(served, able=able))), named
 
 
-async def _basic(server: Server, model: str) -> tuple[Served, str | None]:
-    """The first form of a request that the server takes, and what it calls the model."""
+async def _basic(server: Server, model: str) -> tuple[Served, Completion]:
+    """The first form of a request that the server takes, and its answer."""
     forms = [Capabilities(chat=True, settings=settings) for settings in _SETTINGS]
     newer = replace(forms[-1], length="max_completion_tokens")
     forms += [newer, replace(newer, temperature=False)]
@@ -81,7 +90,7 @@ async def _basic(server: Server, model: str) -> tuple[Served, str | None]:
     for able in forms:
         served = Served(server, model, able)
         try:
-            return served, (await served.first(_SHORT)).model
+            return served, await served.first(_SHORT)
         except RefusedError as refusal:
             refusals.append(refusal)
     raise refusals[0]
@@ -102,7 +111,7 @@ async def _logprobs(served: Served) -> tuple[bool, int]:
     for most in (*_MOST_LIKELY, 0):
         wished = _as(served, logprobs=True, top=most)
         found = await wished.tried(replace(_SHORT, likely=True))
-        tokens = found.said[0].tokens if found else ()
+        tokens = found.said[0].thoughts + found.said[0].tokens if found else ()
         if any(token.logp is not None and -math.inf < token.logp < 0 for token in tokens):
             top = tokens[0].top
             return True, min(len(top), most) if len(top) > 1 else 0
@@ -161,7 +170,8 @@ async def _seeds(served: Served) -> bool:
     """Whether a seed's reply comes again; not where every seed has the same one, either."""
     asks = [replace(_DRAW, seed=seed) for seed in (1, 1, 2, 3)]
     answers = await together([served.tried(ask) for ask in asks])
-    first, again, *others = (found.said[0].text if found else "" for found in answers)
+    said = [found.said[0] if found else Said("", "stop") for found in answers]
+    first, again, *others = ((each.thought or "") + each.text for each in said)
     return first == again != "" and any(other != first for other in others)
 
 

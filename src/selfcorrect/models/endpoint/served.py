@@ -44,6 +44,7 @@ class Served:
         most_replies: to one request, as far as it was seen to refuse more.
         context: as the server says; learned from its first refusal where it doesn't.
         width: of its hidden states, once some were sent.
+        thinking: tokens that a thought may have; 0 where there is none.
     """
 
     server: Server
@@ -53,6 +54,7 @@ class Served:
     most_replies: int = MANY
     context: int = UNKNOWN_CONTEXT
     width: int | None = None
+    thinking: int = 0
 
     async def ask(self, ask: Ask) -> tuple[Completion, tuple[str, ...]]:
         """The answer, and notes on how it was asked for.
