@@ -188,3 +188,18 @@ def test_a_withheld_record_keeps_no_thought(task: Any) -> None:
     (thought,) = _thoughts([kept])
     assert thought["text"] in ("[not kept]", "")
     assert thought["token_ids"] == []
+
+
+def test_a_function_that_asks_a_model_passes_no_thought_on(task: Any) -> None:
+    from selfcorrect.models import function
+
+    def advise(question: str, response: str) -> str:
+        return f"<think>{question} {response}? No.</think>Look at the units."
+
+    critic = function.load(function.register(advise))
+    records = _run(
+        _model("switched", "off"), task, FIRST + _FEEDBACK, 2, 1, others={"critic": critic}
+    )
+    assert any(step["text"] == "Advice: Look at the units." for step in records[1]["steps"])
+    (thought,) = _thoughts(records)
+    assert thought["text"].endswith("? No.")

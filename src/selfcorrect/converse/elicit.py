@@ -22,6 +22,7 @@ from selfcorrect.converse.record import (
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Reply, Request
 from selfcorrect.models.function import Function
+from selfcorrect.models.thought import parted
 from selfcorrect.strategies import Step
 from selfcorrect.strategies.base import Replaced
 from selfcorrect.tasks.base import Answer, cut_off
@@ -155,19 +156,21 @@ def _advice(
     number: int,
     setting: Setting,
 ) -> list[Reply | None]:
-    """What a function says of each response."""
-    return [
-        None
-        if request is None
-        else function.advise(
+    """What a function says of each response; it may ask a model that thinks."""
+    replies: list[Reply | None] = [None] * len(requests)
+    for i, (request, dialogue) in enumerate(zip(requests, dialogues, strict=True)):
+        if request is None:
+            continue
+        made = function.advise(
             dialogue.texts["question"],
             dialogue.response,
             request.max_tokens,
             setting.model.count,
             f"example {dialogue.example.id!r} in round {number}",
         )
-        for request, dialogue in zip(requests, dialogues, strict=True)
-    ]
+        text, thought = parted(made.text, made.finish)
+        replies[i] = replace(made, text=text, thought=thought)
+    return replies
 
 
 def _request(dialogue: Dialogue, step: Step, number: int, at: int, setting: Setting) -> Request:
