@@ -7,8 +7,8 @@ from typing import Literal
 
 from selfcorrect.messages import part
 
-#: Whether a model thinks before it replies. ``auto``: one that can be told not to is, and one that
-#: thinks whatever it is told does.
+#: Whether a model thinks before it replies. ``auto``: one that can be told not to doesn't, and one
+#: that thinks whatever it is told does.
 Thinking = Literal["auto", "off", "on"]
 #: Tokens that a thought may have.
 MOST = 2048
@@ -24,13 +24,11 @@ class Thought:
         text: without the marks around it.
         finish: ``length``: it was cut off.
         kept: it is shown in later rounds, as the model's template has it.
-        told: the tokens are known to be its own; else they are counted in the reply.
     """
 
     text: str
     finish: Literal["stop", "length"] = "stop"
     kept: bool = False
-    told: bool = True
     token_ids: tuple[int, ...] = ()
     token_logps: tuple[float, ...] = ()
     prompt_tokens: int = 0
@@ -42,7 +40,8 @@ class Thought:
 
 
 def parted(text: str, finish: str) -> tuple[str, Thought | None]:
-    """A reply and the thought with which it began, of a model that wasn't asked for one.
+    """A reply and the thought with which it began, of a model that wasn't asked for one; its tokens
+    are counted in the reply.
 
     Args:
         text: of the reply.
@@ -52,4 +51,4 @@ def parted(text: str, finish: str) -> tuple[str, Thought | None]:
     if found is None:
         return text, None
     cut = not found.closed and finish == "length"
-    return found.said, Thought(found.thought, "length" if cut else "stop", told=False)
+    return found.said, Thought(found.thought, "length" if cut else "stop")
