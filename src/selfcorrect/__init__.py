@@ -63,6 +63,8 @@ def run(
     system: str | None = None,
     dtype: str = "auto",
     device: str = "auto",
+    thinking: str = "auto",
+    max_thinking: int = 2048,
     chunk: int = 64,
     skip_bad: bool = False,
     keep_harmful: bool = False,
@@ -106,10 +108,9 @@ def run(
         rounds, limit: rounds of a dialogue, and only so many examples; ``None`` is all.
         data: where the task's data lie; for ``choices`` a frame of polars or pandas, too.
         categories: only these parts of the data.
-        task_options: the task's own options.
         field, answers: of ``choices``, where its data don't say it: part → column, and how right
             answers are written (``index``, ``letter``, ``text``, …).
-        strategy_parameters: the strategy's parameters.
+        task_options, strategy_parameters: the task's own options, and the strategy's parameters.
         models: further models, by the name that the strategy's ``from`` uses.
         feedback: who gives feedback in the strategies that ask for it: a model's name, or a
             function ``advise(question, response)`` of this program, which returns text (or ``None``
@@ -120,6 +121,8 @@ def run(
         seed: of the order of the examples and of whatever is drawn.
         system: a system message before everything else.
         dtype, device: ``auto``; ``float32``, ``bfloat16``, ``float16``; ``cpu``, ``cuda``, ``mps``.
+        thinking, max_thinking: whether the model thinks before it replies (``off``, ``on``;
+            ``auto``: unless it can be told not to), and in how many tokens.
         chunk: dialogues that go through their rounds together.
         skip_bad: leave out malformed lines of the data instead of stopping.
         keep_harmful: store what is answered to attacks (task ``jailbreak``), not its scores only.
@@ -170,7 +173,8 @@ def run(
         }  # fmt: skip
         if isinstance(model, str):
             asked = (base_url, in_flight, price, budget_tokens, budget_money)
-            table["model"] = {"name": model, "dtype": dtype, "device": device, **served(*asked)}
+            how = {"thinking": thinking, "max_thinking": max_thinking, **served(*asked)}
+            table["model"] = {"name": model, "dtype": dtype, "device": device, **how}
         if data is not None:
             table["task"]["data"] = str(data)
         spec = runs.make_spec(table)
@@ -179,7 +183,7 @@ def run(
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     how = {"out": out, "controls": controls, "progress": progress, "executor": executor}
     opened = None if isinstance(model, str) else model
-    return run_shown([spec], opened, **how)[0]  # type: ignore[arg-type]
+    return run_shown([spec], opened, **how)[0]
 
 
 def run_many(
@@ -291,10 +295,8 @@ def measure(
     spec = runs.measure_spec(data, given)
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     opened = None if isinstance(model, str) else model
-    (done,) = run_shown(
-        [spec], opened, out=out, controls=False, progress=progress, executor=executor
-    )
-    return done
+    done = {"out": out, "controls": False, "progress": progress, "executor": executor}
+    return run_shown([spec], opened, **done)[0]  # type: ignore[arg-type]
 
 
 def check_task(

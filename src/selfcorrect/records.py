@@ -17,14 +17,15 @@ from selfcorrect.messages import Image, Message
 #: Bumped when a column changes its name or meaning; a folder of another version is refused.
 VERSION = 4
 
-#: A step as it happened. ``kind`` is ``say`` or what was elicited; ``text`` holds the prefill too.
+#: A step as it happened. ``kind`` is ``say``, what was elicited, or ``thinking`` for the thought
+#: before the reply that follows; ``text`` holds the prefill too.
 STEP = pl.Struct(
     {
         "kind": pl.String,
         "role": pl.String,
         "speaker": pl.String,  # "strategy", the name of the model that spoke, or "given"
         "begin": pl.Boolean,  # a new transcript began here
-        "shown": pl.Boolean,  # stands in the run's own transcript (false: said to another model)
+        "shown": pl.Boolean,  # said in the run's own transcript (false: to another model; thought)
         "text": pl.String,
         "images": pl.List(pl.String),  # shown with it, by path or address as the data give it
         "prefill": pl.String,

@@ -26,6 +26,7 @@ class _Scripted:
     """Replies come from a function of (example's number, messages); scores prefer one text."""
 
     name, fingerprint, dtype, device, context = "scripted", "0", "float32", "cpu", 1 << 20
+    thinking = ""
 
     def __init__(
         self,

@@ -231,6 +231,32 @@ Device = Annotated[
         metavar="DEVICE", help="auto (the default), cpu, cuda, cuda:1, mps.", show_default=False
     ),
 ]
+Thinking = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODE",
+        help="Whether the model thinks before it replies: off, on, or auto (the default), by which "
+        "one that can be told not to doesn't, and any other that thinks does.",
+        show_default=False,
+    ),
+]
+MaxThinking = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Tokens that a thought may have; the default is 2048.",
+        show_default=False,
+    ),
+]
+MaxTokens = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[KIND=]N",
+        help="Tokens that a reply may have, of every kind or of one (answer, rationale, critique, "
+        "feedback; the option again for several), where the strategy's step doesn't say.",
+        show_default=False,
+    ),
+]
 Chunk = Annotated[
     int | None,
     typer.Option(

@@ -67,6 +67,9 @@ SHARED: Mapping[str, Shared] = {
     "out": Shared(o.Out, default=Path("runs")),
     "dtype": Shared(o.Dtype, "model.dtype"),
     "device": Shared(o.Device, "model.device"),
+    "thinking": Shared(o.Thinking, "model.thinking"),
+    "max_thinking": Shared(o.MaxThinking, "model.max_thinking"),
+    "max_tokens": Shared(o.MaxTokens, "max_tokens"),
     "chunk": Shared(o.Chunk, "chunk"),
     "no_controls": Shared(o.NoControls, default=False),
     "skip_bad": Shared(o.SkipBad, "skip_bad", default=False),
@@ -93,6 +96,7 @@ _MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_con
     "steer",
     "feedback",
     "keep_harmful",
+    *("thinking", "max_thinking", "max_tokens"),
 }
 #: Dialogues that exist already, to be measured.
 MEASURE: Mapping[str, Shared] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_path
 
@@ -88,7 +89,7 @@ def make(
     texts = texts_of(name, data, kind, label=label, limit=limit, seed=seed)
     texts = replace(texts, in_place=in_place or _in_place(model, texts))
     own = [] if words is None else read_words(words)
-    served = {} if base_url is None else {"base_url": base_url}
+    served: dict[str, Any] = {} if base_url is None else {"base_url": base_url}
     opened = open_model(model, dtype, device, **served) if isinstance(model, str) else model
     how = {"kind": kind, "site": site, "shown": shown}
     made = train(opened, name, texts, **how, words=own, seed=seed, counted=counted)

@@ -102,7 +102,7 @@ def _in_messages(
         conversation = model.open(len(some))
         asked = [_asked(text, prefill) for text in some]
         conversation.restart([messages for messages, _ in asked])
-        requests = [Request(begun, 1, states=(where,)) for _, begun in asked]
+        requests = [Request(begun, 1, states=(where,), thinks=False) for _, begun in asked]
         for text, reply in zip(some, conversation.elicit(requests), strict=True):
             if reply is None or where not in reply.states:
                 raise UserError(
@@ -138,7 +138,7 @@ def layers_of(model: Model, site: str) -> int:
         conversation.say([message("user", "a")])
         where = Site(site, (layer,), BEFORE_ANSWER)  # type: ignore[arg-type]
         try:
-            (reply,) = conversation.elicit([Request(max_tokens=1, states=(where,))])
+            (reply,) = conversation.elicit([Request(max_tokens=1, states=(where,), thinks=False)])
         except UserError:
             if layer == 0:
                 raise

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from selfcorrect.converse import thoughts
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting
 from selfcorrect.converse.draws import ask_truth, draw_apart, seed_of, take_samples, with_samples
 from selfcorrect.converse.record import (
@@ -21,6 +22,7 @@ from selfcorrect.converse.record import (
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import UNMADE, Conversation, Reply, Request
 from selfcorrect.models.function import Function
+from selfcorrect.models.thought import parted
 from selfcorrect.strategies import Step
 from selfcorrect.strategies.base import Replaced
 from selfcorrect.tasks.base import Answer, cut_off
@@ -58,7 +60,8 @@ def elicit(
         if kind == "answer" and not plainly:
             draw_apart(conversation, batch.dialogues, requests, number, setting)
         if step.choices:
-            choose = _choose if step.steer is None else _choose_steered
+            begins = step.steer is not None or speaker.thinking.startswith("on")
+            choose = _choose_begun if begins else _choose
             replies = choose(conversation, step.choices, requests)
         elif step.samples > 1:
             replies = _sample(conversation, step, number, at, batch.dialogues, requests, setting)
@@ -72,6 +75,7 @@ def elicit(
         failed = reply.finish in UNMADE
         # A reply that wasn't made was never part of the transcript.
         shown = step.source is None and not failed
+        dialogue.steps += thoughts.steps(speaker.name, reply)
         if step.choices and not failed:
             dialogue.steps.append(
                 choice_step(
@@ -80,7 +84,7 @@ def elicit(
             )
         else:
             dialogue.steps.append(reply_step(kind, speaker.name, text, prefill, reply, shown=shown))
-        dialogue.notes += told(reply)
+        dialogue.notes += [*told(reply), *thoughts.notes(reply)]
         beside = dialogue.drawn.encoded + reply.beside
         dialogue.drawn = replace(dialogue.drawn, encoded=beside)
         nothing = kind == "feedback" and not text.strip() and not failed
@@ -154,19 +158,21 @@ def _advice(
     number: int,
     setting: Setting,
 ) -> list[Reply | None]:
-    """What a function says of each response."""
-    return [
-        None
-        if request is None
-        else function.advise(
+    """What a function says of each response; it may ask a model that thinks."""
+    replies: list[Reply | None] = [None] * len(requests)
+    for i, (request, dialogue) in enumerate(zip(requests, dialogues, strict=True)):
+        if request is None:
+            continue
+        made = function.advise(
             dialogue.texts["question"],
             dialogue.response,
             request.max_tokens,
             setting.model.count,
             f"example {dialogue.example.id!r} in round {number}",
         )
-        for request, dialogue in zip(requests, dialogues, strict=True)
-    ]
+        text, thought = parted(made.text, made.finish)
+        replies[i] = replace(made, text=text, thought=thought)
+    return replies
 
 
 def _request(dialogue: Dialogue, step: Step, number: int, at: int, setting: Setting) -> Request:
@@ -216,11 +222,12 @@ def _choose(
     return replies
 
 
-def _choose_steered(
+def _choose_begun(
     conversation: Conversation, choices: Sequence[str], requests: Sequence[Request | None]
 ) -> list[Reply | None]:
-    """The same under a steer: likelihoods are those of options, read where a reply begins. It is
-    begun on a branch, and thrown away."""
+    """The same under a steer, or after a thought: likelihoods are those of options, read where a
+    reply begins. It is begun on a branch, and thrown away. Where it tells none (a server's), they
+    are asked for by themselves."""
     asked = [
         None if r is None else replace(r, max_tokens=1, options=tuple(choices)) for r in requests
     ]
@@ -228,14 +235,24 @@ def _choose_steered(
     replies = list(branch.elicit(asked))
     branch.close(range(len(asked)))
     messages: list[Message | None] = [None] * len(requests)
+    untold = [
+        request if reply is not None and reply.finish in ("stop", "length") and not reply.options
+        else None
+        for request, reply in zip(requests, replies, strict=True)
+    ]  # fmt: skip
+    found = _choose(conversation, choices, untold) if any(untold) else [None] * len(untold)
     for i, (request, reply) in enumerate(zip(asked, replies, strict=True)):
         if request is None or reply is None or reply.finish == "overflow":
+            continue
+        if (told_apart := found[i]) is not None:
+            replies[i] = replace(told_apart, thought=reply.thought)
             continue
         if not reply.options:
             replies[i] = replace(reply, text="", finish="context")
             continue
         best = max(range(len(choices)), key=lambda k: reply.options[k].logp)
-        messages[i] = message("assistant", request.prefill + choices[best])
+        thought = "" if reply.thought is None else reply.thought.text
+        messages[i] = message("assistant", request.prefill + choices[best], thought)
         replies[i] = Reply(
             choices[best],
             "stop",
@@ -244,6 +261,7 @@ def _choose_steered(
             encoded=reply.encoded,
             reused=reply.reused,
             notes=reply.notes,
+            thought=reply.thought,
         )
     conversation.say(messages)
     return replies
@@ -282,7 +300,8 @@ def _sample(
             taken = mine[elected(answers)]
         replies[i] = _with_all_costs(taken, mine)
         if taken.finish not in UNMADE:
-            messages[i] = message("assistant", request.prefill + taken.text)
+            thought = "" if taken.thought is None else taken.thought.text
+            messages[i] = message("assistant", request.prefill + taken.text, thought)
     conversation.say(messages)
     return replies
 
@@ -313,4 +332,5 @@ def _with_all_costs(taken: Reply, drawn: Sequence[Reply]) -> Reply:
         generated=sum(reply.generated for reply in drawn),
         drafted=sum(reply.drafted for reply in drawn),
         beside=sum(reply.beside for reply in drawn),
+        thought=thoughts.with_all_costs(taken, drawn),
     )

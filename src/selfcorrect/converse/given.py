@@ -48,7 +48,7 @@ def entry(turns: Sequence[Turn], number: int, start: Sequence[Message]) -> Entry
     after = (*before, *said, message("assistant", turn.text))
     # an empty answer is no turn that a dialogue can continue from
     shown = after if turn.apart and turn.text.strip() else after[:-1]
-    request = Request(prefill=turn.prefix, max_tokens=1, options=turn.labels)
+    request = Request(prefill=turn.prefix, max_tokens=1, options=turn.labels, thinks=False)
     return Entry(said, shown, request, after, (NO_LETTER,) if turn.apart else ())
 
 

@@ -36,6 +36,7 @@ from selfcorrect.converse.record import (
     StepRecord,
     said_step,
 )
+from selfcorrect.converse.thoughts import THINKING
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Message
 from selfcorrect.models.base import Conversation, Model, Steer
@@ -204,9 +205,10 @@ def _as_if_alone(row: Record, alone: Record, samples: int) -> Record:
 
 
 def _first_reply(steps: Sequence[StepRecord]) -> int | None:
-    """Where the run's own model first spoke."""
+    """Where the run's own model first spoke, or thought before it did."""
     spoken = (at for at, step in enumerate(steps) if step["kind"] != "say" and step["shown"])
-    return next(spoken, None)
+    at = next(spoken, None)
+    return at - 1 if at and steps[at - 1]["kind"] == THINKING else at
 
 
 def beginning(

@@ -61,6 +61,8 @@ OWN_NOTES = frozenset(note.code for note in (STOPPED, DONE, OUTGROWN, OVERFLOWED
     OWN_MODEL.code,
     TOLD_TRUTH.code,
     TOLD_FALSEHOOD.code,
+    "thought kept",
+    "thought dropped",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from selfcorrect.messages.images import Image, image, inline
 from selfcorrect.messages.message import Message, joined, message, reads_text_only
+from selfcorrect.messages.thoughts import MARKS, Parted, part
 from selfcorrect.messages.transcript import (
     TOOL_RESULT,
     Transcript,
@@ -13,15 +14,18 @@ from selfcorrect.messages.transcript import (
 )
 
 __all__ = [
+    "MARKS",
     "TOOL_RESULT",
     "Image",
     "Message",
+    "Parted",
     "Transcript",
     "fold",
     "image",
     "inline",
     "joined",
     "message",
+    "part",
     "reads_text_only",
     "restart_all",
     "say_all",

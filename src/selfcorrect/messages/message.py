@@ -19,10 +19,12 @@ class Message:
     Attributes:
         role: ``system``, ``user``, ``assistant`` or ``tool``.
         parts: in order.
+        thought: what a model thought before it said this; no part of what it said.
     """
 
     role: str
     parts: tuple[str | Image, ...]
+    thought: str = ""
 
     @property
     def text(self) -> str:
@@ -40,9 +42,9 @@ class Message:
         return tuple(part for part in self.parts if isinstance(part, Image))
 
 
-def message(role: str, text: str) -> Message:
+def message(role: str, text: str, thought: str = "") -> Message:
     """A message of one text."""
-    return Message(role, (text,))
+    return Message(role, (text,), thought)
 
 
 def reads_text_only(image: Image) -> UserError:
@@ -54,7 +56,8 @@ def reads_text_only(image: Image) -> UserError:
 
 
 def joined(role: str, messages: Sequence[Message]) -> Message:
-    """Several messages as one: their parts, with a blank line between two messages."""
+    """Several messages as one: their parts, with a blank line between two messages. What was
+    thought before the first of them was thought before all."""
     parts: list[str | Image] = []
     for each in messages:
         if parts and each.parts:
@@ -65,4 +68,4 @@ def joined(role: str, messages: Sequence[Message]) -> Message:
         if merged and isinstance(part, str) and isinstance(merged[-1], str):
             part = str(merged.pop()) + part
         merged.append(part)
-    return Message(role, tuple(merged))
+    return Message(role, tuple(merged), messages[0].thought if messages else "")

@@ -42,10 +42,17 @@ class Transcript:
             return self.messages[:-1], self.messages[-1].text + BETWEEN
         return self.messages, ""
 
-    def close_turn(self, turn: str) -> None:
-        """Enter the assistant's whole turn, in the place of what :meth:`open_turn` gave of it."""
+    @property
+    def thought(self) -> str:
+        """What was thought before the open turn's beginning; "" where the turn hasn't begun."""
+        last = self.messages[-1] if self.messages else None
+        return last.thought if last is not None and last.role == "assistant" else ""
+
+    def close_turn(self, turn: str, thought: str = "") -> None:
+        """Enter the assistant's whole turn, in the place of what :meth:`open_turn` gave of it, with
+        what was thought before it, unless that was entered with its beginning."""
         earlier, _ = self.open_turn()
-        self.messages = (*earlier, message("assistant", turn))
+        self.messages = (*earlier, message("assistant", turn, self.thought or thought))
 
 
 def say_all(transcripts: Sequence[Transcript], messages: Sequence[Message | None]) -> None:

@@ -20,6 +20,7 @@ from selfcorrect.models.base import (
 )
 from selfcorrect.models.kinds import MIXTURE, Kind, kind_of
 from selfcorrect.models.local.files import BUNDLED, DTYPES
+from selfcorrect.models.thought import MOST, Thinking
 
 __all__ = [
     "BUNDLED",
@@ -84,6 +85,32 @@ def describe(name: str, dtype: str = "auto", device: str = "auto") -> tuple[str,
     return locate(name).fingerprint, dtype, device
 
 
+def thinking(name: str, asked: Thinking = "auto", most: int = MOST) -> str:
+    """Whether a model thinks before it replies, as :func:`load` would have it, without loading
+    weights: ``off``, ``on`` with the tokens that a thought may have, ``auto`` likewise where only a
+    reply can tell; "" for one that doesn't think.
+
+    Not of a model behind a server: that has to be opened.
+
+    Raises:
+        UserError: it can't be found, or is asked to think and can't.
+    """
+    if kind_of(name) in ("planted", "function"):
+        if asked == "on":
+            raise UserError(f"{name} doesn't think: leave out --thinking on (model.thinking).")
+        return ""
+    from selfcorrect.models.local.files import locate
+    from selfcorrect.models.local.thinking import chosen, may_think
+
+    if not may_think(locate(name).folder):
+        return chosen(name, None, asked)
+    from selfcorrect.models.local.loading import read_tokenizer
+    from selfcorrect.models.local.template import Template
+
+    mode = chosen(name, Template(read_tokenizer(locate(name))).found, asked)
+    return mode if mode in ("", "off") else f"{mode} {most}"
+
+
 def advice(dtype: str, device: str) -> str | None:
     """What a user should know before a local model computes so here, a sentence: that its number
     format is only emulated.
@@ -98,13 +125,23 @@ def advice(dtype: str, device: str) -> str | None:
     return emulated(dtype, device)
 
 
-def load(name: str, dtype: str = "auto", device: str = "auto", **served: Any) -> Model:
+def load(
+    name: str,
+    dtype: str = "auto",
+    device: str = "auto",
+    *,
+    thinking: Thinking = "auto",
+    max_thinking: int = MOST,
+    **served: Any,
+) -> Model:
     """Open a model.
 
     Args:
         name: see :func:`names`.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        thinking: whether it thinks before it replies: see :data:`.thought.Thinking`.
+        max_thinking: tokens that a thought may have.
         served: how a model behind a server is asked: see :func:`selfcorrect.models.endpoint.load`,
             and for its budget ``price``, ``budget_tokens`` and ``budget_money``.
 
@@ -123,6 +160,7 @@ def load(name: str, dtype: str = "auto", device: str = "auto", **served: Any) ->
             prompt_price=prompt_price,
             completion_price=completion_price,
         )
+        served |= {"thinking": thinking, "max_thinking": max_thinking}
         return endpoint.load(name, budget=budget, **served)
     if kind == "function":
         return function.load(name)
@@ -133,7 +171,7 @@ def load(name: str, dtype: str = "auto", device: str = "auto", **served: Any) ->
     if name == MIXTURE:
         from selfcorrect.models.planted.mixture.model import Mixture
 
-        return Mixture.load(name, dtype, device)
+        return Mixture.load(name, dtype, device, thinking, max_thinking)
     from selfcorrect.models.local.model import LocalModel
 
-    return LocalModel.load(name, dtype, device)
+    return LocalModel.load(name, dtype, device, thinking, max_thinking)

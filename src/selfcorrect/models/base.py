@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image, Message, reads_text_only
+from selfcorrect.models.thought import Thought
 
 if TYPE_CHECKING:
     import torch
@@ -107,6 +108,7 @@ class Request:
         steer: what is added to the hidden states for this reply, its options and samples. The
             whole transcript is read as this steer has it, whatever earlier replies had: the reply
             is that of a fresh start under it.
+        thinks: a model that thinks before it replies does so here, unless its turn has begun.
     """
 
     prefill: str = ""
@@ -118,6 +120,7 @@ class Request:
     samples: tuple[int, ...] = ()
     sample_temperature: float = 1.0
     steer: Steer | None = None
+    thinks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,7 @@ class Reply:
         beside: tokens that went through the model for the likelihoods of ``options`` alone, where
             those take requests of their own (a server's); in none of the above.
         notes: what had to be done differently (a role folded, a cache re-encoded), a sentence each.
+        thought: what it thought before, with its own tokens, counted in none of the above.
     """
 
     text: str
@@ -206,6 +210,7 @@ class Reply:
     samples: tuple[Sample, ...] = ()
     beside: int = 0
     notes: tuple[str, ...] = ()
+    thought: Thought | None = None
 
 
 @runtime_checkable
@@ -265,6 +270,7 @@ class Model(Protocol):
         context: the longest transcript in tokens.
         in_flight: how many dialogues go on by themselves at a time, each from its own thread; 0:
             the dialogues of a chunk take each step together.
+        thinking: as :func:`selfcorrect.models.thinking` has it.
         about: what else a run should say of it, for ``run.toml``: TOML's types, ``{}`` for nothing.
     """
 
@@ -285,6 +291,9 @@ class Model(Protocol):
 
     @property
     def in_flight(self) -> int: ...
+
+    @property
+    def thinking(self) -> str: ...
 
     @property
     def about(self) -> Mapping[str, Any]: ...
@@ -340,6 +349,7 @@ class InProcess:
 
     name: str
     in_flight = 0
+    thinking = ""
 
     @property
     def about(self) -> Mapping[str, Any]:

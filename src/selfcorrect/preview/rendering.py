@@ -9,6 +9,9 @@ from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Model
 from selfcorrect.models.kinds import kind_of
 
+#: Stands where a model will think.
+THOUGHT = "‹thought›"
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -27,30 +30,35 @@ class Rendering:
         fingerprint, context: the model's.
         specials: its special tokens, for display.
         render: the messages, and what stands in the assistant's open turn (``None``: none is open).
+        thought: tokens that a thought before a reply may have; 0 where there is none.
+        kept: later rounds show it.
     """
 
     fingerprint: str
     context: int
     specials: tuple[str, ...]
     render: Callable[[Sequence[Message], str | None], Shown]
+    thought: int = 0
+    kept: bool = False
 
 
-def rendering(name: str, served: Mapping[str, Model]) -> Rendering:
+def rendering(name: str, served: Mapping[str, Model], thinking: str = "") -> Rendering:
     """How a model is shown a transcript.
 
     Args:
         name: the model's.
         served: the models behind servers, by name: those are open.
+        thinking: whether it thinks, as :func:`selfcorrect.models.thinking` has it.
 
     Raises:
         UserError: there is no such model, or its files can't be read.
     """
     if name in served:
         return _served(served[name])
-    return _planted(name) if kind_of(name) == "planted" else _local(name)
+    return _planted(name) if kind_of(name) == "planted" else _local(name, thinking)
 
 
-def _local(name: str) -> Rendering:
+def _local(name: str, thinking: str) -> Rendering:
     from selfcorrect.models.local.files import locate
     from selfcorrect.models.local.loading import read_config, read_tokenizer
     from selfcorrect.models.local.template import Template
@@ -59,9 +67,12 @@ def _local(name: str) -> Rendering:
     config = read_config(source).get_text_config()
     tokenizer = read_tokenizer(source)
     template = Template(tokenizer)
+    mode, _, most = thinking.partition(" ")
+    if mode in ("off", "on"):
+        template.think(mode == "on")
 
     def render(messages: Sequence[Message], turn: str | None) -> Shown:
-        rendered = template.render(messages, turn)
+        rendered = template.render(messages, turn, THOUGHT if template.thinks else "")
         return Shown(rendered.text, rendered.prompt.keys, rendered.notes)
 
     specials = {str(token) for token in tokenizer.added_tokens_decoder.values()}
@@ -70,6 +81,8 @@ def _local(name: str) -> Rendering:
         context=int(getattr(config, "max_position_embeddings", None) or 1 << 20),
         specials=tuple(sorted(filter(str.strip, specials))),
         render=render,
+        thought=int(most) if template.thinks else 0,
+        kept=template.style is not None and bool(template.style.keeps),
     )
 
 
@@ -109,4 +122,6 @@ def _served(model: Model) -> Rendering:
                 at = end
         return Shown(text, [*tokens, *pieces(text[at:])])
 
-    return Rendering(model.fingerprint, model.context, (), render)
+    mode, _, most = model.thinking.partition(" ")
+    thought = int(most) if mode == "on" else 0
+    return Rendering(model.fingerprint, model.context, (), render, thought)

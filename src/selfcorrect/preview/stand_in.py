@@ -10,6 +10,8 @@ from selfcorrect.models.base import InProcess, Likelihood, Reply, Request, Sampl
 from selfcorrect.preview.prompts import PLACEHOLDER, PLACEHOLDERS, Prompt, Trace
 from selfcorrect.preview.rendering import Rendering
 
+THINKS = "up to {:,} tokens of thought come before the reply"
+
 
 @dataclass
 class StandIn(InProcess):
@@ -123,7 +125,9 @@ class StandInConversation:
         prompt = self._prompt(row, request.prefill, request.max_tokens, ())
         if not prompt.fits:
             return Reply("", "context", prompt_tokens=prompt.tokens, notes=prompt.notes)
-        self.trace.longest[prompt.reply] = request.max_tokens
+        thought = self._thought(row, request)
+        kept = thought if self.rendering.kept else 0
+        self.trace.longest[prompt.reply] = request.max_tokens + kept
         earlier, turn = self.transcripts[row].open_turn()
         turn += request.prefill + prompt.reply
         self.transcripts[row].close_turn(turn)
@@ -133,13 +137,18 @@ class StandInConversation:
             prompt.reply,
             "stop",
             prompt_tokens=prompt.tokens,
-            encoded=prompt.encoded,
-            generated=request.max_tokens,
+            encoded=prompt.encoded + thought,
+            generated=request.max_tokens + thought,
             samples=tuple(
-                Sample(prompt.reply, request.max_tokens, encoded=1 + request.max_tokens)
+                Sample(prompt.reply, request.max_tokens, encoded=1 + request.max_tokens + thought)
                 for _ in request.samples
             ),
         )
+
+    def _thought(self, row: int, request: Request) -> int:
+        """Tokens that may be thought before a reply, whose turn mustn't have begun."""
+        begun = self.transcripts[row].open_turn()[1]
+        return 0 if begun or not request.thinks else self.rendering.thought
 
     def _prompt(self, row: int, prefill: str, max_tokens: int, choices: tuple[str, ...]) -> Prompt:
         """The prompt of a dialogue's next reply, noted if the dialogue is the first."""
@@ -150,7 +159,8 @@ class StandInConversation:
         placeholders = PLACEHOLDERS.findall(shown.text)
         tokens = length + sum(self.trace.longest[p] - self._length(p) for p in placeholders)
         rendered = (self.rendering.render(earlier, turn + choice) for choice in choices)
-        fits = tokens + max_tokens <= self.rendering.context
+        thought = 0 if turn else self.rendering.thought
+        fits = tokens + thought + max_tokens <= self.rendering.context
         prompt = Prompt(
             round=self.trace.round,
             speaker=self.name,
@@ -164,9 +174,9 @@ class StandInConversation:
             samples=self.copies,
             choices=choices,
             notes=(
-                shown.notes
-                if fits
-                else (*shown.notes, "the transcript won't fit the context window")
+                *shown.notes,
+                *([THINKS.format(thought)] if thought else []),
+                *([] if fits else ["the transcript won't fit the context window"]),
             ),
             fits=fits,
         )

@@ -200,7 +200,7 @@
     const who = make("p", "who", step.role ?? "");
     if (!said) who.append(" · ", step.kind);
     if (step.speaker && step.speaker !== "strategy") who.append(" · ", isolated("", step.speaker));
-    if (step.shown === false) who.append(" · said to another model");
+    if (step.shown === false && step.kind !== "thinking") who.append(" · said to another model");
     if (step.finish === "length") who.append(" · cut at its length");
     if (step.finish === "context") who.append(" · the context window was full");
     if (step.finish === "overflow") who.append(" · states under the steer were not finite");

@@ -22,6 +22,8 @@ OPTIONS: Mapping[str, str] = {
     "model.base_url": "--base-url",
     "model.dtype": "--dtype",
     "model.device": "--device",
+    "model.thinking": "--thinking",
+    "model.max_thinking": "--max-thinking",
     "task.name": "--task",
     "task.data": "--data",
     "task.categories": "--categories",

@@ -268,6 +268,7 @@ def _fill(
         for folder in folders:
             if folder in mine or folder.missing:
                 _write_header(folder, ready, who, shares)
+        who.tell()
         counter.start()
         for result in who.work(_jobs(ready, shares)):
             for name, piece, data in result.files:

@@ -22,17 +22,21 @@ class ModelFacts:
 
     Attributes:
         device: with its number where it has one (``cuda:1``).
+        thinking: whether it thinks before it replies: see :func:`selfcorrect.models.thinking`.
     """
 
     name: str
     fingerprint: str
     dtype: str
     device: str
+    thinking: str = ""
 
     @property
     def deciding(self) -> dict[str, str]:
-        """What of it decides the records: of the device only the type."""
-        return {**asdict(self), "device": self.device.partition(":")[0]}
+        """What of it decides the records: of the device only the type, and of thinking nothing
+        where it doesn't think."""
+        table = {**asdict(self), "device": self.device.partition(":")[0]}
+        return table if self.thinking else {k: v for k, v in table.items() if k != "thinking"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from selfcorrect.models.kinds import SERVED, kind_of
+from selfcorrect.models.thought import MOST, Thinking
 from selfcorrect.runs.settings import named
 
 _ASKED = (
@@ -70,6 +71,9 @@ class ModelSpec(Part):
     Attributes:
         name: ``openai:NAME`` is one behind a server; what follows ``device`` is for those.
         dtype, device: ``auto`` is resolved on the machine that runs it.
+        thinking: whether it thinks before it replies; ``auto`` is resolved by its template, and
+            where that doesn't say by one reply.
+        max_thinking: tokens that a thought may have.
         base_url: of the server.
         in_flight: so many dialogues at most are under way at a time.
         timeout: seconds after which a request counts as failed.
@@ -83,6 +87,8 @@ class ModelSpec(Part):
     name: str = Field(default="smollm2", min_length=1)
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    thinking: Thinking = "auto"
+    max_thinking: int = Field(default=MOST, ge=1, le=1_000_000, strict=True)
     base_url: str | None = None
     in_flight: int = Field(default=64, ge=1, le=4096, strict=True)
     timeout: float = Field(default=600, gt=0, le=86_400)
@@ -106,11 +112,15 @@ class ModelSpec(Part):
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what is only for servers, unless it is behind one."""
+        """Without what is only for servers, unless it is behind one, and without what says nothing
+        of thinking."""
+        left = set(() if self.is_served else _ASKED)
+        left |= {"thinking"} if self.thinking == "auto" else set()
+        left |= {"max_thinking"} if self.max_thinking == MOST else set()
         table: dict[str, Any] = write(self)
         if not table.get("headers"):
             table.pop("headers", None)
-        return table if self.is_served else {k: v for k, v in table.items() if k not in _ASKED}
+        return {k: v for k, v in table.items() if k not in left}
 
     @model_validator(mode="after")
     def _fits(self) -> ModelSpec:
@@ -124,6 +134,12 @@ class ModelSpec(Part):
         if min(self.price or (0, 0)) < 0:
             raise ValueError("a price is below 0")
         return self
+
+    @field_validator("thinking", mode="before")
+    @classmethod
+    def _on_or_off(cls, value: Any) -> Any:
+        """``true`` and ``false`` say it, too."""
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
     @field_validator("price", mode="before")
     @classmethod

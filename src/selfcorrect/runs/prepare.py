@@ -15,6 +15,7 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import reads_text_only
 from selfcorrect.models.base import Model, unsteerable
 from selfcorrect.models.kinds import kind_of
+from selfcorrect.models.thought import MOST
 from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm, steered
 from selfcorrect.runs.concepts import concepts_of, steers_of, with_steering
 from selfcorrect.runs.identity import Facts, ModelFacts, data_fingerprint, task_of
@@ -229,7 +230,14 @@ def _short(value: object) -> str:
 
 def open_model(spec: ModelSpec) -> Model:
     """Open a model as a spec names it."""
-    return models.load(spec.name, spec.dtype, spec.device, **spec.served)
+    return models.load(
+        spec.name,
+        spec.dtype,
+        spec.device,
+        thinking=spec.thinking,
+        max_thinking=spec.max_thinking,
+        **spec.served,
+    )
 
 
 def _check_images(example: Example, model: Model | None) -> None:
@@ -271,13 +279,19 @@ def _opened(specs: Iterable[ModelSpec]) -> dict[ModelSpec, Model]:
 
 def _facts(spec: ModelSpec, model: Model | None = None) -> ModelFacts:
     if model is not None:
-        return ModelFacts(model.name, model.fingerprint, model.dtype, model.device)
-    return ModelFacts(spec.name, *models.describe(spec.name, spec.dtype, spec.device))
+        told = (model.name, model.fingerprint, model.dtype, model.device, model.thinking)
+        return ModelFacts(*told)
+    described = models.describe(spec.name, spec.dtype, spec.device)
+    thinks = models.thinking(spec.name, spec.thinking, spec.max_thinking)
+    return ModelFacts(spec.name, *described, thinks)
 
 
 def _resolved(spec: ModelSpec, facts: ModelFacts) -> ModelSpec:
-    """Without ``auto``, save where the model has a type that none can choose (planted ones)."""
-    named = {"name": facts.name}
+    """Without ``auto``, save where the model has a type that none can choose (planted ones), or
+    only a reply can tell whether it thinks."""
+    mode, _, most = facts.thinking.partition(" ")
+    named: dict[str, Any] = {"name": facts.name, "thinking": mode or "auto"}
+    named["max_thinking"] = int(most) if most else MOST
     try:
         return ModelSpec(**named, dtype=facts.dtype, device=facts.device)  # type: ignore[arg-type]
     except ValueError:

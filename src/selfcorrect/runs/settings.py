@@ -8,7 +8,7 @@ from typing import Any
 
 from selfcorrect.concepts.names import listed
 from selfcorrect.errors import UserError
-from selfcorrect.strategies import parse_steering
+from selfcorrect.strategies import KINDS, parse_steering
 
 #: Tables that may be given as a bare string: their ``name``.
 NAMED = ("model", "task", "strategy", "scorer", "meanings")
@@ -28,12 +28,28 @@ def _steered(value: Any) -> Any:
     return parse_steering(value) if isinstance(value, str) else value
 
 
+def each_most(value: Any) -> Any:
+    """Tokens by kind, given as ``64``, of every kind, or ``["64", "answer=8"]``; anything else as
+    it is."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return dict.fromkeys(KINDS, value)
+    if not isinstance(value, list | tuple):
+        return value
+    table: dict[str, Any] = {}
+    for each in value:
+        kind, of_one, most = str(each).rpartition("=")
+        number = int(most) if most.isdecimal() and most.isascii() else most
+        table |= {kind.strip(): number} if of_one else dict.fromkeys(KINDS, number)
+    return table
+
+
 #: What may be given as less than a table, by key.
 _SHORT: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(NAMED, named),
     "samples": counted,
     "concepts": listed,
     "steer": _steered,
+    "max_tokens": each_most,
 }
 
 

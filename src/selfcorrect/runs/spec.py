@@ -24,7 +24,7 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.function import register
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs.model_spec import ModelSpec, Part, asked_where
-from selfcorrect.runs.settings import NAMED, counted, named, put
+from selfcorrect.runs.settings import NAMED, counted, each_most, named, put
 from selfcorrect.strategies import KINDS, steering
 from selfcorrect.toml_lines import TomlError, key_lines, line_of
 
@@ -136,7 +136,9 @@ class RunSpec(Part):
     concepts: ConceptFiles = Field(default_factory=dict)
     steer: Annotated[dict[str, Any] | None, BeforeValidator(steering.of_spec)] = None
     max_tokens: Annotated[
-        dict[str, Annotated[int, Field(ge=1, le=1_000_000, strict=True)]], AfterValidator(_kinds)
+        dict[str, Annotated[int, Field(ge=1, le=1_000_000, strict=True)]],
+        BeforeValidator(each_most),
+        AfterValidator(_kinds),
     ] = Field(default_factory=dict)
     meanings: ScorerSpec = ScorerSpec()
     max_failed: float = Field(default=0.05, ge=0, le=1, allow_inf_nan=False)

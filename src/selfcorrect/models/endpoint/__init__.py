@@ -18,6 +18,7 @@ from selfcorrect.models.endpoint.address import address
 from selfcorrect.models.endpoint.budget import Budget, BudgetError, Meter
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.kinds import SERVED, kind_of
+from selfcorrect.models.thought import MOST, Thinking
 
 if TYPE_CHECKING:
     from selfcorrect.models.endpoint.model import EndpointModel
@@ -49,6 +50,8 @@ def load(
     budget: Budget | None = None,
     headers: Mapping[str, str] | None = None,
     hurry: float | None = None,
+    thinking: Thinking = "auto",
+    max_thinking: int = MOST,
 ) -> EndpointModel:
     """Open a served model, and find out what its server can do.
 
@@ -64,6 +67,8 @@ def load(
         headers: name of a header that is sent along → name of the environment variable that holds
             its value, which is shown and written nowhere.
         hurry: after so many seconds nothing more is asked of what the server can do.
+        thinking: whether the model thinks before it replies.
+        max_thinking: tokens that a thought may have, beside those of the reply.
 
     Raises:
         UserError: a bad argument, no such server or model, or a key that isn't taken.
@@ -99,7 +104,7 @@ def load(
     if hurry is not None:
         server.optional_until = time.monotonic() + hurry
     try:
-        return connect(name, server, draws)
+        return connect(name, server, draws, thinking, max_thinking)
     except BaseException:
         server.close()
         raise

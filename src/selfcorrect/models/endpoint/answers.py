@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from selfcorrect.messages import part
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.capabilities import Capabilities
@@ -27,7 +28,14 @@ from selfcorrect.models.endpoint.checked import (
     window,
 )
 from selfcorrect.models.endpoint.replies import ended, message_text
-from selfcorrect.models.endpoint.wire import Ask, estimate, estimated, most_tokens, overlap
+from selfcorrect.models.endpoint.wire import (
+    Ask,
+    begins,
+    estimate,
+    estimated,
+    most_tokens,
+    overlap,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,12 +80,18 @@ class Said:
         finish: ``stop`` or ``length``.
         tokens: those of the text, as far as the server reports them.
         notes: a sentence each.
+        thought: what was thought before it, where it was; "" where that isn't told.
+        thoughts: the tokens of that.
+        reasoned: how many those are, where the server counts them.
     """
 
     text: str
     finish: str
     tokens: tuple[Token, ...] = ()
     notes: tuple[str, ...] = ()
+    thought: str | None = None
+    thoughts: tuple[Token, ...] = ()
+    reasoned: int | None = None
 
     @property
     def logps(self) -> tuple[float, ...] | None:
@@ -151,6 +165,8 @@ def completion(
     said = tuple(_reply(choice, tokens, able, ask) for choice, tokens in pairs)
     if lenient and any(of and not tokens for of, tokens in zip(asked, told, strict=True)):
         said = tuple(replace(each, notes=(*each.notes, _IMPOSSIBLE)) for each in said)
+    if len(said) == 1 and (reasoned := _reasoned(data.get("usage"))):
+        said = (replace(said[0], thought=said[0].thought or "", reasoned=reasoned),)
     most = most_tokens(sent, able.length)
     usage = None
     if able.usage:
@@ -258,6 +274,13 @@ def _usage(told: Any, most: tuple[int, int]) -> Usage | None:
     return Usage(prompt, cached, spoken)
 
 
+def _reasoned(told: Any) -> int:
+    """Tokens of thought that the server counts; a model may think and not show what."""
+    details = told.get("completion_tokens_details") if isinstance(told, dict) else None
+    number = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return window(number) or 0
+
+
 def _limited(most: int) -> Any:
     return lambda value, what: count(value, what, most + _OWN)
 
@@ -265,22 +288,40 @@ def _limited(most: int) -> Any:
 def _reply(
     choice: Mapping[str, Any], reported: tuple[Token, ...], able: Capabilities, ask: Ask
 ) -> Said:
+    thought: str | None = None
+    thoughts: tuple[Token, ...] = ()
+    given = begins(able, ask)
     if able.chat:
-        said, notes = message_text(fields(choice.get("message"), "a message"))
+        said, thought, notes = message_text(fields(choice.get("message"), "a message"))
     else:
         said, notes = text(choice.get("text"), "a reply"), []
+    if thought is None and not given and (found := part(said)) is not None:
+        thought, said = found.thought, found.said
+    if thought is not None:
+        thoughts, reported = apart(reported, said)
     finish, ending = ended(choice.get("finish_reason"), said)
-    if ask.turn and able.echoes:
-        begun = next((t for t in (ask.turn, ask.turn.strip()) if said.startswith(t)), "")
+    if given and able.echoes:
+        whole = able.closed + ask.turn
+        begun = next((t for t in (whole, whole.strip()) if said.startswith(t)), "")
         said = said[len(begun) :]
         notes += [] if begun else [_OVERWRITTEN]
-    elif ask.prefill and not able.prefill:
+    elif ask.prefill and able.chat and not given:
         again = overlap(ask.prefill, said)
         said, reported = said[again:], _after(reported, again)
     elif not able.chat and not ask.turn:
         said = said.removeprefix(" ")  # "Assistant:" wants a space before the words
-    found = Said(said, finish, reported, (*notes, *ending))
-    return found if found.logps is not None else replace(found, notes=(*found.notes, _UNTOLD))
+    told = Said(said, finish, reported, (*notes, *ending), thought, thoughts)
+    return told if told.logps is not None else replace(told, notes=(*told.notes, _UNTOLD))
+
+
+def apart(tokens: tuple[Token, ...], said: str) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+    """Tokens of a thought and of the reply after it; none of the reply's where that isn't found at
+    their end."""
+    whole = "".join(token.text for token in tokens)
+    start = whole.rfind(said) if said else len(whole)
+    ends = list(itertools.accumulate(len(token.text) for token in tokens))
+    first = next((n for n, end in enumerate(ends) if end > start >= 0), len(tokens))
+    return tokens[:first], tokens[first:]
 
 
 def _after(reported: tuple[Token, ...], length: int) -> tuple[Token, ...]:

@@ -58,6 +58,9 @@ class Capabilities:
         doubts: what of it couldn't be found out, by the names of :meth:`rows`, and is taken as not
             there.
         doubt: what came in between.
+        thinks: the model is to think before it replies.
+        told: what it is sent with every request so that it does, or doesn't, as JSON.
+        closed: how a reply begins so that no thought does.
     """
 
     chat: bool
@@ -78,6 +81,9 @@ class Capabilities:
     usage: bool = True
     doubts: tuple[str, ...] = ()
     doubt: str = ""
+    thinks: bool = False
+    told: str = ""
+    closed: str = ""
 
     def sentences(self) -> list[str]:
         """In words: what it can and what follows from what it can't."""
@@ -131,7 +137,11 @@ class Capabilities:
     @property
     def decisive(self) -> str:
         """What decides how records come about, for the fingerprint."""
-        return f"{self.chat} {self.system} {self.prefill} {self.prompt} {self.top} {self.settings}"
+        thinking = f" {self.told}{self.closed}" if self.told or self.closed else ""
+        return (
+            f"{self.chat} {self.system} {self.prefill} {self.prompt} {self.top} {self.settings}"
+            f"{thinking}"
+        )
 
     def rows(self) -> Iterator[Row]:
         """What it can and can't, each with what is done then."""

@@ -25,6 +25,7 @@ from selfcorrect.models.endpoint.failures import TooLongError
 from selfcorrect.models.endpoint.options import Likelihoods, likelihoods
 from selfcorrect.models.endpoint.samples import samples
 from selfcorrect.models.endpoint.served import Served
+from selfcorrect.models.endpoint.thinking import of_reply
 from selfcorrect.models.endpoint.together import together
 from selfcorrect.models.endpoint.wire import Ask, estimate, render
 from selfcorrect.models.sites import message_index
@@ -112,7 +113,10 @@ class EndpointConversation:
         rests = [text[len(begun) :] for text in texts]
         shown = render(earlier, spoken + begun).encode(errors="surrogatepass")
         seed = hashlib.blake2b(shown, digest_size=4).digest()
-        ask = Ask(earlier, spoken, begun, seed=int.from_bytes(seed))
+        able = self.served.able
+        given = able.prompt or (able.prefill and (spoken or begun))  # so that no thought comes
+        thinking = 0 if given else self.served.thinking
+        ask = Ask(earlier, spoken, begun, seed=int.from_bytes(seed), thinking=thinking)
         try:
             return await likelihoods(self.served, ask, rests, must=True)
         except TooLongError:
@@ -134,6 +138,7 @@ class EndpointConversation:
             request.seed,
             likely=bool(request.options),
             layers=states.layers(request.states, len(earlier)),
+            thinking=self.served.thinking if request.thinks and not spoken else 0,
         )
 
 
@@ -154,7 +159,7 @@ async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
         notes, (drawn, more) = both[0][1], both[1]
         used = found.usage
         # Where a server cuts a reply short at the window's end, another would refuse to begin it.
-        if used.prompt + ask.max_tokens > served.context:
+        if used.prompt + ask.max_tokens + ask.thinking > served.context:
             raise TooLongError(used.prompt, served.context)
         plain = replace(ask, layers=())
         likely = (
@@ -165,6 +170,8 @@ async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
         tokens = error.tokens or estimate(render(ask.messages, ask.turn))
         return Reply("", "context", prompt_tokens=tokens, notes=(_TOO_LONG,))
     first = found.said[0]
+    thought = of_reply(first, used.completion)
+    thinking = 0 if thought is None else thought.generated
     return Reply(
         text=first.text,
         finish="length" if first.finish == "length" else "stop",
@@ -172,13 +179,14 @@ async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
         token_logps=first.logps or (),
         options=likely.found,
         prompt_tokens=used.prompt,
-        encoded=used.encoded,
+        encoded=used.encoded - thinking,
         reused=used.cached,
-        generated=used.completion,
+        generated=used.completion - thinking,
         states=await _states(served, ask, wanted, found) if wanted else {},
         samples=drawn,
         beside=sum(usage.encoded for usage in likely.used),
         notes=tuple(dict.fromkeys((*notes, *first.notes, *likely.notes, *more))),
+        thought=thought,
     )
 
 

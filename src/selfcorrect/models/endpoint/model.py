@@ -19,8 +19,10 @@ from selfcorrect.models.endpoint.extras import Extras
 from selfcorrect.models.endpoint.failures import RefusedError, TooLongError, UnableError
 from selfcorrect.models.endpoint.served import UNKNOWN_CONTEXT, Served
 from selfcorrect.models.endpoint.server import Server
+from selfcorrect.models.endpoint.thinking import sentence
 from selfcorrect.models.endpoint.wire import estimate
 from selfcorrect.models.kinds import SERVED
+from selfcorrect.models.thought import MOST, Thinking
 
 _LOG = logging.getLogger("selfcorrect")
 _NOT_FOUND = 404
@@ -36,6 +38,7 @@ class EndpointModel:
         served: how it is asked.
         in_flight: how many dialogues go on by themselves at a time.
         dtype, device: ``served``, and the server's host and port.
+        thinking: as :func:`selfcorrect.models.thinking` has it.
     """
 
     name: str
@@ -44,6 +47,7 @@ class EndpointModel:
     in_flight: int
     dtype: str = "served"
     device: str = ""
+    thinking: str = ""
     _extras: Extras = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,28 +112,34 @@ class EndpointModel:
     @property
     def about(self) -> dict[str, Any]:
         """What the server is and can do, for ``run.toml``."""
+        said = sentence(self.name, self.served.able, self.served.thinking)
         return {
             "served": self.served.name,
             "url": self.served.server.address.shown,
             "can": self.served.able.sentences(),
+            **({"thinking": said} if said else {}),
         }
 
 
-def connect(name: str, server: Server, draws: int) -> EndpointModel:
+def connect(
+    name: str, server: Server, draws: int, thinking: Thinking = "auto", most: int = MOST
+) -> EndpointModel:
     """Ask a server for what it serves and can do.
 
     Raises:
         UserError: there is no such model, or the server can't be asked.
     """
-    return server.run(_connect(name, server, draws))
+    return server.run(_connect(name, server, draws, thinking, most))
 
 
-async def _connect(name: str, server: Server, draws: int) -> EndpointModel:
+async def _connect(
+    name: str, server: Server, draws: int, thinking: Thinking, most: int
+) -> EndpointModel:
     wanted = name.removeprefix(SERVED)
     listed = await _listed(server)
     place = server.address.place
     try:
-        able, named = await probing.probe(server, wanted)
+        able, named = await probing.probe(server, wanted, thinking)
     except TooLongError:
         raise UserError(
             f"the context window of {wanted!r} at {place} has no room for a word; serve it with a "
@@ -162,9 +172,12 @@ async def _connect(name: str, server: Server, draws: int) -> EndpointModel:
     return EndpointModel(
         name=name,
         fingerprint=digest.hexdigest(),
-        served=Served(server, wanted, able, draws, context=context),
+        served=Served(
+            server, wanted, able, draws, context=context, thinking=most if able.thinks else 0
+        ),
         in_flight=server.in_flight,
         device=place,
+        thinking=f"on {most}" if able.thinks else "off" if able.told or able.closed else "",
     )
 
 

@@ -57,10 +57,14 @@ async def likelihoods(
     """
     able = served.able
     first = first_token(seen[0]) if seen else None
-    if first is not None:
-        read = read_likeliest(first, texts)
-        if read is not None and read.exact:
-            return Likelihoods(read.found)
+    read = None if first is None else read_likeliest(first, texts)
+    if read is not None and read.exact:
+        return Likelihoods(read.found)
+    if seen and (ask.thinking or seen[0].thought is not None):
+        # asked again, the model would think again, or not at all
+        if read is None:
+            return Likelihoods((), (_NONE_LIKELY.format(able.top) if first else _NO_WAY,))
+        return Likelihoods(read.found, read.notes)
     if able.prompt:
         return await _given(served, ask, texts)
     if not able.top:

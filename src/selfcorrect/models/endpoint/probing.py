@@ -14,6 +14,7 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image, Message, message
 from selfcorrect.models.base import LostError
+from selfcorrect.models.endpoint.answers import Completion, Said
 from selfcorrect.models.endpoint.capabilities import (
     BEGINNING,
     GIVEN,
@@ -29,8 +30,10 @@ from selfcorrect.models.endpoint.failures import RefusedError
 from selfcorrect.models.endpoint.negotiating import LENGTHS, named, without
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.server import Server
+from selfcorrect.models.endpoint.thinking import settled, unstoppable
 from selfcorrect.models.endpoint.together import together
 from selfcorrect.models.endpoint.wire import NEUTRAL, Ask, body
+from selfcorrect.models.thought import Thinking
 
 #: Tried in this order: llama.cpp and vLLM take them all, others only the standard's top_p.
 _SETTINGS: tuple[tuple[str, ...], ...] = (tuple(NEUTRAL), ("top_p",), ())
@@ -57,8 +60,10 @@ _SQUARE = (
 )
 
 
-async def probe(server: Server, model: str) -> tuple[Capabilities, str | None]:
-    """What the server can do with this model, and what it calls the model.
+async def probe(
+    server: Server, model: str, asked: Thinking = "auto"
+) -> tuple[Capabilities, str | None]:
+    """What the server can do with this model, asked to think or not, and what it calls the model.
 
     The first request is one that has to be answered. All others only find out more, so nobody waits
     for them: what comes back in no usable form can't be done.
@@ -66,7 +71,9 @@ async def probe(server: Server, model: str) -> tuple[Capabilities, str | None]:
     Raises:
         UserError: it can't be asked at all.
     """
-    served, named = await _basic(server, model)
+    served, first = await _basic(server, model)
+    called = first.model
+    served.able = await settled(served, first.said[0], asked)
     doubts: dict[str, str] = {}
 
     async def found(probe: Callable[[Served], Coroutine[Any, Any, Any]], *what: str) -> Any:
@@ -86,6 +93,8 @@ async def probe(server: Server, model: str) -> tuple[Capabilities, str | None]:
         ]
     )
     system, (logprobs, top), (prefill, echoes), n, (seed, seeds), tokenizer = every
+    if served.able.closed and not prefill:
+        raise unstoppable(served)
     able = replace(
         served.able,
         system=system,
@@ -104,12 +113,12 @@ async def probe(server: Server, model: str) -> tuple[Capabilities, str | None]:
         doubts.setdefault(GIVEN, doubts[BEGINNING])
     if LIKELIEST in doubts and logprobs and top:
         del doubts[LIKELIEST], doubts[LIKELIHOODS]
-    first = next(iter(doubts.values()), "")
-    return replace(able, prompt=prompt, doubts=tuple(doubts), doubt=first), named
+    doubt = next(iter(doubts.values()), "")
+    return replace(able, prompt=prompt, doubts=tuple(doubts), doubt=doubt), called
 
 
-async def _basic(server: Server, model: str) -> tuple[Served, str | None]:
-    """The first form of a request that the server takes, and what it calls the model.
+async def _basic(server: Server, model: str) -> tuple[Served, Completion]:
+    """The first form of a request that the server takes, and its answer.
 
     Raises:
         RefusedError: it takes none; what it says of the first one.
@@ -135,7 +144,7 @@ async def _basic(server: Server, model: str) -> tuple[Served, str | None]:
                 took = time.monotonic() - began
                 server.optional_seconds = max(server.optional_seconds, _SLOWER * took)
                 served.able = replace(able, usage=found.told)
-                return served, found.model
+                return served, found
     raise refusals[0]
 
 
@@ -173,7 +182,7 @@ async def _logprobs(served: Served) -> tuple[bool, int]:
     for most in (*_MOST_LIKELY, 0):
         wished = _as(served, logprobs=True, top=most)
         found = await wished.tried(replace(_SHORT, likely=True))
-        tokens = found.said[0].tokens if found else ()
+        tokens = found.said[0].thoughts + found.said[0].tokens if found else ()
         if any(token.logp is not None and -math.inf < token.logp < 0 for token in tokens):
             top = tokens[0].top
             return True, min(len(top), most) if len(top) > 1 else 0
@@ -236,7 +245,8 @@ async def _seeds(served: Served) -> tuple[bool, bool]:
     if not any(answers):
         without = await _as(served, seed=False).tried(_DRAW)
         return without is None, False
-    first, again, *others = (found.said[0].text if found else "" for found in answers)
+    said = [found.said[0] if found else Said("", "stop") for found in answers]
+    first, again, *others = ((each.thought or "") + each.text for each in said)
     return True, first == again != "" and any(other != first for other in others)
 
 

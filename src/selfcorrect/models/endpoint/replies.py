@@ -22,28 +22,27 @@ _TEXTS = ("text", "output_text")
 
 _FILTERED = "the server's content filter ended the reply"
 _REFUSED = "the server gave the reply as a refusal"
-_THOUGHT = "the model thought before it replied: that text is not in the record"
 
 
-def message_text(message: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """A reply's text, whatever it stands in, and notes."""
+def message_text(message: Mapping[str, Any]) -> tuple[str, str | None, list[str]]:
+    """A reply's text, whatever it stands in, the thought that is sent beside it (``None`` where
+    there is none), and notes."""
     content = message.get("content")
-    thought = any(message.get(name) for name in ("reasoning_content", "reasoning", "thinking"))
+    thoughts = [message.get(name) for name in ("reasoning_content", "reasoning", "thinking")]
     if isinstance(content, list):
         parts = [fields(part, "a part of a reply") for part in content]
-        kinds = [part.get("type") for part in parts]
-        thought = thought or any(kind not in _TEXTS for kind in kinds)
-        texts = [
-            part.get("text") for part, kind in zip(parts, kinds, strict=True) if kind in _TEXTS
-        ]
+        texts = [part.get("text") for part in parts if part.get("type") in _TEXTS]
         said = "".join(text(each, "a part of a reply") for each in texts)
+        rest = [part for part in parts if part.get("type") not in _TEXTS]
+        thoughts += [part.get(name) for part in rest for name in ("thinking", "reasoning", "text")]
     else:
         said = optional(text, content, "a reply") or ""
-    notes = [_THOUGHT] if thought else []
+    found = [text(each, "a thought") for each in thoughts if isinstance(each, str) and each.strip()]
+    thought = found[0].strip() if found else None
     refused = message.get("refusal")
     if not said and isinstance(refused, str) and refused:
-        return text(refused, "a refusal"), [*notes, _REFUSED]
-    return said, notes
+        return text(refused, "a refusal"), thought, [_REFUSED]
+    return said, thought, []
 
 
 def ended(reason: Any, said: str) -> tuple[str, list[str]]:

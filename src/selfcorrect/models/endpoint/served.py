@@ -59,6 +59,7 @@ class Served:
         width: of its hidden states, once some were sent.
         doubts: what something optional met that may have been the moment.
         overflow: refusals that were found to be of a transcript's length, numbers left out.
+        thinking: tokens that a thought may have; 0 where there is none.
     """
 
     server: Server
@@ -70,6 +71,7 @@ class Served:
     width: int | None = None
     doubts: list[str] = field(default_factory=list)
     overflow: set[str] = field(default_factory=set)
+    thinking: int = 0
 
     async def ask(self, ask: Ask) -> tuple[Completion, tuple[str, ...]]:
         """The answer, and notes on how it was asked for. Parameters that the server turns out not

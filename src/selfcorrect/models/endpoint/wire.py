@@ -6,6 +6,7 @@ that complete text): none is a template, and none is looked at for markers.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,7 @@ class Ask:
         likely: whether the likeliest tokens are wanted.
         given: whether the likelihoods of what is given are wanted.
         layers: whose hidden states are to be sent.
+        thinking: tokens that a thought before the reply may have; 0: there is none.
     """
 
     messages: tuple[Message, ...]
@@ -72,6 +74,7 @@ class Ask:
     likely: bool = False
     given: bool = False
     layers: tuple[int, ...] = ()
+    thinking: int = 0
 
     @property
     def turn(self) -> str:
@@ -95,7 +98,8 @@ def route(able: Capabilities) -> str:
 def body(model: str, able: Capabilities, ask: Ask) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The request, and what had to be done differently, a sentence each."""
     notes: list[str] = []
-    sent: dict[str, Any] = {"model": model, able.length: ask.max_tokens}
+    sent: dict[str, Any] = {"model": model, able.length: ask.max_tokens + ask.thinking}
+    sent |= json.loads(able.told) if able.told else {}
     sent |= {name: NEUTRAL[name] for name in able.settings}
     if able.temperature:
         sent["temperature"] = max(ask.temperature, able.coldest)
@@ -123,8 +127,8 @@ def body(model: str, able: Capabilities, ask: Ask) -> tuple[dict[str, Any], tupl
             sent["top_logprobs"] = able.top
     messages, folded = _folded(ask.messages, able)
     notes += folded
-    if able.prefill and ask.turn:
-        messages.append(message("assistant", ask.turn))
+    if begins(able, ask):
+        messages.append(message("assistant", able.closed + ask.turn))
         sent |= CONTINUE if able.prefill == "continue" else {}
     else:
         messages, asked = _in_words(messages, ask)
@@ -133,6 +137,12 @@ def body(model: str, able: Capabilities, ask: Ask) -> tuple[dict[str, Any], tupl
             sent[able.length] += len(ask.prefill) // 2 + 8  # the model has to say it first
     sent["messages"] = [{"role": m.role, "content": _content(m)} for m in messages]
     return sent, tuple(notes)
+
+
+def begins(able: Capabilities, ask: Ask) -> bool:
+    """Whether the server is given the beginning of the reply. Not where a thought comes first: the
+    beginning would stand in it, or before it."""
+    return bool(able.prefill and (ask.turn or able.closed) and not ask.thinking)
 
 
 def most_tokens(sent: Mapping[str, Any], length: str) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from selfcorrect.models.local.pages import Cache
 from selfcorrect.models.local.prompts import Prompt, common
 from selfcorrect.models.local.states import Reader
 from selfcorrect.models.local.template import Rendered
+from selfcorrect.models.local.thoughts import Made, think, without_thought
 from selfcorrect.models.local.vocabulary import Vocabulary
 from selfcorrect.models.sites import message_index
 
@@ -84,25 +85,32 @@ class LocalConversation:
         if turn is None:
             return self._render(self.transcripts[index].messages, None).text
         earlier, begun = self.transcripts[index].open_turn()
-        return self._render(earlier, begun + turn).text
+        thought = self.transcripts[index].thought
+        if self.vocabulary.template.thinks and not begun:
+            thought = "…"  # stands where the model will think
+        return self._render(earlier, begun + turn, thought).text
 
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
         replies: list[Reply | None] = [None] * len(self.transcripts)
         jobs: list[Job] = []
-        for row, request in enumerate(requests):
-            if request is None:
-                continue
-            earlier, turn = self.transcripts[row].open_turn()
-            turn += request.prefill
-            rendered = self._render(earlier, turn)
-            prompt = self._steered(self._under(row, rendered.prompt), request.steer)
-            if len(prompt) + request.max_tokens > self.engine.context:
-                replies[row] = _too_long(rendered)
-            else:
-                jobs.append(self._job(Job(row, request, rendered, prompt, turn), earlier))
-        drawn = {job.row: [self._sample(job, seed) for seed in job.request.samples] for job in jobs}
-        every = [*jobs, *(sample for samples in drawn.values() for sample in samples)]
         try:
+            thoughts = think(self, requests)
+            for row, request in enumerate(requests):
+                if request is None:
+                    continue
+                own = thoughts[row][0] if row in thoughts else None
+                job, earlier = self._begun(row, request, own)
+                if own is not None and any(each.overflowed for each in thoughts[row]):
+                    encoded = sum(each.job.encoded for each in thoughts[row])
+                    replies[row] = _overflowed(job, encoded)
+                elif own is not None and own.too_long:
+                    replies[row] = _too_long(own.job.rendered)
+                elif len(job.prompt) + request.max_tokens > self.engine.context:
+                    replies[row] = _too_long(job.rendered)
+                else:
+                    jobs.append(self._job(job, earlier))
+            drawn = {job.row: self._samples(job, thoughts.get(job.row)) for job in jobs}
+            every = [*jobs, *(sample for samples in drawn.values() for sample in samples)]
             plan(every, self.cache, keeps=self.engine.packed)
             decode(self.engine, self.vocabulary, self.cache, every, self._reader(every))
         finally:
@@ -117,27 +125,54 @@ class LocalConversation:
             notes = () if self.engine.packed else (_REENCODED,)
             samples = tuple(each.sample(self.vocabulary) for each in drawn[job.row])
             reply = replace(job.reply(self.vocabulary, notes), samples=samples)
-            self.transcripts[job.row].close_turn(job.turn + reply.text)
+            made = thoughts[job.row][0] if job.row in thoughts else None
+            reply = without_thought(reply, job.turn, made, self.vocabulary)
+            thought = "" if reply.thought is None else reply.thought.text
+            self.transcripts[job.row].close_turn(job.turn + reply.text, thought)
             replies[job.row] = reply
         return replies
 
-    def _sample(self, job: Job, seed: int) -> Job:
-        """A reply that is drawn from the prompt of another, in a row of the cache that goes again;
-        it has its place in the passes that the other needs anyway."""
-        asked = job.request
-        request = Request(
-            asked.prefill, asked.max_tokens, asked.sample_temperature, seed, steer=asked.steer
-        )
-        generator = torch.Generator().manual_seed(seed)
-        row = self.cache.add(job.row)
-        return Job(row, request, job.rendered, job.prompt, job.turn, generator=generator)
+    def _begun(self, row: int, request: Request, own: Made | None) -> tuple[Job, Sequence[Message]]:
+        """A reply that is to be made, after a thought or none, and the messages before it."""
+        earlier, turn = self.transcripts[row].open_turn()
+        turn += request.prefill
+        thought = self.transcripts[row].thought if own is None else own.text
+        rendered = self._render(earlier, turn, thought)
+        first = None if own is None else len(own.job.prompt) - 1
+        prompt = self._steered(self._under(row, rendered.prompt), request.steer, first)
+        return Job(row, request, rendered, prompt, turn, thought=thought), earlier
+
+    def _samples(self, job: Job, thoughts: Sequence[Made] | None) -> list[Job]:
+        """Replies that are drawn from the prompt of another, each after a thought of its own, in
+        rows of the cache that go again; they have their place in the passes that the other needs
+        anyway."""
+        asked, found = job.request, []
+        for number, seed in enumerate(asked.samples, start=1):
+            request = Request(
+                asked.prefill, asked.max_tokens, asked.sample_temperature, seed, steer=asked.steer
+            )
+            if thoughts is None:
+                row = self.cache.add(job.row)
+                sample = Job(row, request, job.rendered, job.prompt, job.turn)
+            else:
+                sample, _ = self._begun(job.row, request, thoughts[number])
+                sample.row, sample.encoded = thoughts[number].job.row, thoughts[number].job.encoded
+            sample.generator = torch.Generator().manual_seed(seed)
+            found.append(sample)
+        return found
 
     def likelihoods(
         self, texts: Sequence[Sequence[str] | None]
     ) -> Sequence[Sequence[Likelihood] | None]:
         rows = [row for row, mine in enumerate(texts) if mine]
         items = [
-            self._texts(row, self.transcripts[row].open_turn()[1], texts[row] or ()) for row in rows
+            self._texts(
+                row,
+                self.transcripts[row].open_turn()[1],
+                texts[row] or (),
+                thought=self.transcripts[row].thought,
+            )
+            for row in rows
         ]
         result: list[Sequence[Likelihood] | None] = [None if t is None else [] for t in texts]
         for row, each in zip(rows, likelihoods(self.engine, self.cache, items), strict=True):
@@ -159,21 +194,19 @@ class LocalConversation:
 
     def prompt(self, row: int, prefill: str) -> Prompt:
         """A dialogue's prompt where its reply begins so."""
-        earlier, turn = self.transcripts[row].open_turn()
-        return self._under(row, self._render(earlier, turn + prefill).prompt)
+        return self._begun(row, Request(prefill), None)[0].prompt
 
     def option_tokens(self, row: int, request: Request) -> list[int] | None:
         """The tokens of a request's options where each is one token; else ``None``."""
-        earlier, turn = self.transcripts[row].open_turn()
-        turn += request.prefill
-        rendered = self._render(earlier, turn)
-        return self._single_tokens(earlier, Job(row, request, rendered, rendered.prompt, turn))
+        job, earlier = self._begun(row, request, None)
+        job.prompt = job.rendered.prompt
+        return self._single_tokens(earlier, job)
 
     def _single_tokens(self, earlier: Sequence[Message], job: Job) -> list[int] | None:
         """The options' tokens if each is one token after the very same prompt, else None."""
         found: list[int] = []
         for option in job.request.options:
-            longer = self._continued(earlier, job.rendered.prompt, job.turn, option)
+            longer = self._continued(earlier, job.rendered.prompt, job.turn, option, job.thought)
             if longer.keys[:-1] != job.rendered.prompt.keys:
                 return None
             found.append(longer.ids[-1])
@@ -195,7 +228,15 @@ class LocalConversation:
     def _add_likelihoods(self, jobs: Sequence[Job]) -> None:
         """Likelihoods of options that are longer than a token, in a pass of their own."""
         items = [
-            self._texts(job.row, job.turn, job.request.options, job.request.steer) for job in jobs
+            self._texts(
+                job.row,
+                job.turn,
+                job.request.options,
+                job.request.steer,
+                job.thought,
+                job.prompt.steer[0] if job.prompt.steer and job.thought else None,
+            )
+            for job in jobs
         ]
         for job, each in zip(jobs, likelihoods(self.engine, self.cache, items), strict=True):
             if each is None:
@@ -205,20 +246,26 @@ class LocalConversation:
             job.encoded += sum(one.encoded for one in each)
 
     def _texts(
-        self, row: int, turn: str, given: Sequence[str], steer: Steer | None = None
+        self,
+        row: int,
+        turn: str,
+        given: Sequence[str],
+        steer: Steer | None = None,
+        thought: str = "",
+        reply: int | None = None,
     ) -> Texts:
         earlier, _ = self.transcripts[row].open_turn()
-        prompt = self._render(earlier, turn).prompt
-        whole = [self._continued(earlier, prompt, turn, text) for text in given]
+        prompt = self._render(earlier, turn, thought).prompt
+        whole = [self._continued(earlier, prompt, turn, text, thought) for text in given]
         under = [self._under(row, each) for each in whole]
-        return texts(row, self._under(row, prompt), under, steer)
+        return texts(row, self._under(row, prompt), under, steer, reply)
 
     def _continued(
-        self, earlier: Sequence[Message], prompt: Prompt, turn: str, text: str
+        self, earlier: Sequence[Message], prompt: Prompt, turn: str, text: str, thought: str
     ) -> Prompt:
         """The transcript with more text in its open turn, as yet under no condition."""
         known = self.vocabulary.continued(prompt, turn, text)
-        return known or self._render(earlier, turn + text).prompt
+        return known or self._render(earlier, turn + text, thought).prompt
 
     def _under(self, row: int, prompt: Prompt) -> Prompt:
         """A dialogue's prompt under the dialogue's conditions."""
@@ -226,15 +273,28 @@ class LocalConversation:
             prompt = prompt.under(start, condition)
         return prompt
 
-    def _steered(self, prompt: Prompt, steer: Steer | None) -> Prompt:
-        """A prompt whose reply is made under a steer."""
+    def _steered(self, prompt: Prompt, steer: Steer | None, first: int | None = None) -> Prompt:
+        """A prompt whose reply is made under a steer; the reply's thought begins at ``first``."""
         if steer is None:
             return prompt
         self.engine.check_steer(steer)
-        return prompt.steered(0 if steer.at == "transcript" else len(prompt) - 1, steer)
+        start = len(prompt) - 1 if first is None else first
+        return prompt.steered(0 if steer.at == "transcript" else start, steer)
 
-    def _render(self, messages: Sequence[Message], turn: str | None) -> Rendered:
-        return self.vocabulary.template.render(messages, turn)
+    def _render(
+        self, messages: Sequence[Message], turn: str | None, thought: str | None = ""
+    ) -> Rendered:
+        return self.vocabulary.template.render(messages, turn, thought)
+
+    def thinking(self, row: int, request: Request, seed: int | None = None) -> Job:
+        """A thought that is to be made before a reply; with a seed, before one of its samples."""
+        earlier, _ = self.transcripts[row].open_turn()
+        rendered = self._render(earlier, "", None)
+        heat = request.temperature if seed is None else request.sample_temperature
+        most = self.vocabulary.most
+        asked = Request("", most, heat, request.seed if seed is None else seed, steer=request.steer)
+        prompt = self._steered(self._under(row, rendered.prompt), request.steer)
+        return Job(row, asked, rendered, prompt, "", thinking=True)
 
 
 def _overflowed(job: Job, encoded: int) -> Reply:

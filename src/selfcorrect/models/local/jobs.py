@@ -39,6 +39,8 @@ class Job:
         places: of the tokens at which sites before the answer are read.
         drafter: of a greedy reply.
         generator: of a sampled one.
+        thought: what was thought before it.
+        thinking: it is a thought itself, which ends with its block.
     """
 
     row: int
@@ -61,6 +63,8 @@ class Job:
     places: dict[Site, int] = field(default_factory=dict)
     drafter: drafts.Drafter | None = None
     generator: torch.Generator | None = None
+    thought: str = ""
+    thinking: bool = False
     _whole: Growing | None = None
 
     @property
@@ -109,10 +113,17 @@ class Job:
         """Enter the next token of the reply."""
         self.tokens.append(token)
         self.logps.append(logp)
-        if token in vocabulary.ends or (vocabulary.stops and self._runs_on(vocabulary)):
+        if token in vocabulary.ends or self._over(token, vocabulary):
             self.finish = "stop"
         elif len(self.tokens) >= self.request.max_tokens:
             self.finish = "length"
+
+    def _over(self, token: int, vocabulary: Vocabulary) -> bool:
+        if self.thinking:
+            if vocabulary.mark is not None:
+                return token == vocabulary.mark
+            return vocabulary.thought(self.prompt.ids, self.tokens[-_RECENT:])[1]
+        return bool(vocabulary.stops) and self._runs_on(vocabulary)
 
     def _runs_on(self, vocabulary: Vocabulary) -> bool:
         recent = self.tokens[-_RECENT:]

@@ -37,13 +37,20 @@ class Texts:
         return self.fork + 1
 
 
-def texts(row: int, prompt: Prompt, whole: list[Prompt], steer: Steer | None = None) -> Texts:
-    """Texts after a prompt, ``whole[t]`` being both; under a steer, they are the reply."""
+def texts(
+    row: int,
+    prompt: Prompt,
+    whole: list[Prompt],
+    steer: Steer | None = None,
+    reply: int | None = None,
+) -> Texts:
+    """Texts after a prompt, ``whole[t]`` being both; under a steer, they are the reply, which
+    begins earlier where a position is given."""
     # A text may merge with the prompt's last token: that token counts with it.
     start = min(common(prompt.keys, each.keys) for each in whole)
     fork = min(min(common(whole[0].keys, each.keys) for each in whole), min(map(len, whole)) - 1)
     if steer is not None:
-        first = 0 if steer.at == "transcript" else start - 1
+        first = 0 if steer.at == "transcript" else start - 1 if reply is None else reply
         whole = [each.steered(first, steer) for each in whole]
     return Texts(row, whole, len(prompt), start, max(start, fork))
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import torch
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.base import InProcess, Steer
+from selfcorrect.messages import message, part
+from selfcorrect.models.base import InProcess, Request, Steer
 from selfcorrect.models.local.conversation import LocalConversation
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.files import locate
@@ -16,8 +17,11 @@ from selfcorrect.models.local.layers import layers
 from selfcorrect.models.local.loading import read_network, read_tokenizer
 from selfcorrect.models.local.machine import emulated, keep_freed_memory, resolve
 from selfcorrect.models.local.prepack import prepack
+from selfcorrect.models.local.program import DATED
 from selfcorrect.models.local.texts import Identity, identity, states_of
+from selfcorrect.models.local.thinking import chosen, sentence
 from selfcorrect.models.local.vocabulary import Vocabulary
+from selfcorrect.models.thought import MOST, Thinking
 
 _DTYPES = {
     "float32": torch.float32,
@@ -32,10 +36,20 @@ class LocalModel(InProcess):
     Attributes:
         engine: its network.
         vocabulary: its tokenizer and template.
+        thinking: ``off``, ``on`` with the tokens that a thought may have; "" where it doesn't
+            think.
     """
 
     def __init__(
-        self, name: str, fingerprint: str, network: Any, tokenizer: Any, dtype: str, device: str
+        self,
+        name: str,
+        fingerprint: str,
+        network: Any,
+        tokenizer: Any,
+        dtype: str,
+        device: str,
+        thinking: Thinking = "auto",
+        max_thinking: int = MOST,
     ) -> None:
         self.name = name
         self.fingerprint = fingerprint
@@ -44,13 +58,55 @@ class LocalModel(InProcess):
         self.vocabulary = Vocabulary(tokenizer, network.generation_config.eos_token_id)
         self.engine = Engine(name, network, dtype, device)
         self.context = self.engine.context
+        self._think(thinking, max_thinking)
+
+    def _think(self, asked: Thinking, most: int) -> None:
+        """Have it think or not, as its template allows; what that doesn't say, one reply does.
+
+        Raises:
+            UserError: it can't be done.
+        """
+        style = self.vocabulary.template.found
+        mode = chosen(self.name, style, asked)
+        if mode == "auto":
+            mode = "on" if self._thinks() else ""
+        if mode == "on" and most >= self.context:
+            raise UserError(
+                f"thoughts of {most} tokens leave no room in the context window of {self.name}, "
+                f"which has {self.context}: give a smaller --max-thinking (model.max_thinking)."
+            )
+        if mode:
+            self.vocabulary.think(most if mode == "on" else None)
+        self.thinking = f"on {most}" if mode == "on" else mode
+        self._told = "" if style is None else sentence(self.name, style, mode, asked, most)
+
+    def _thinks(self) -> bool:
+        """Whether a reply of its own accord begins with a thought."""
+        talk = self.open(1)
+        talk.say([message("user", "How much is 17 + 25?")])
+        (reply,) = talk.elicit([Request(max_tokens=8)])
+        talk.close([0])
+        ids = [] if reply is None else list(reply.token_ids)
+        return bool(ids) and part(self.vocabulary.tokenizer.decode(ids)) is not None
+
+    @property
+    def thinks(self) -> bool:
+        """Whether it thinks before a reply."""
+        return self.vocabulary.template.thinks
 
     @classmethod
-    def load(cls, name: str, dtype: str = "auto", device: str = "auto") -> LocalModel:
+    def load(
+        cls,
+        name: str,
+        dtype: str = "auto",
+        device: str = "auto",
+        thinking: Thinking = "auto",
+        max_thinking: int = MOST,
+    ) -> LocalModel:
         """Find, read and check a model.
 
         Raises:
-            UserError: it can't be found or read.
+            UserError: it can't be found or read, or made to think or not.
         """
         dtype, device = resolve(dtype, device)
         source = locate(name)
@@ -59,7 +115,8 @@ class LocalModel(InProcess):
         keep_freed_memory()
         network.eval().to(device)
         prepack(network)
-        return cls(name, source.fingerprint, network, tokenizer, dtype, device)
+        how = (dtype, device, thinking, max_thinking)
+        return cls(name, source.fingerprint, network, tokenizer, *how)
 
     def open(self, dialogues: int) -> LocalConversation:
         """Begin that many empty dialogues."""
@@ -67,9 +124,15 @@ class LocalModel(InProcess):
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """That its number format is only emulated here, where it is."""
-        told = emulated(self.dtype, self.device)
-        return {} if told is None else {"emulated": told}
+        """That its number format is only emulated here, whether it thinks, what its template is
+        told: where there is something to say."""
+        program = self.vocabulary.template.program
+        told = {
+            "emulated": emulated(self.dtype, self.device),
+            "thinking": self._told,
+            "date": DATED if program is not None and program.dated else "",
+        }
+        return {key: value for key, value in told.items() if value}
 
     def check_states(self) -> None:
         """They can be read from every one whose layers are found."""

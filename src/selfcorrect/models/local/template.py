@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jinja2.exceptions import TemplateError
-
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, fold, message
+from selfcorrect.models.local import thinking
+from selfcorrect.models.local.program import RAISED, SMALL, Program, reason
 from selfcorrect.models.local.prompts import Prompt, plain
 
 #: Unicode's private use area: no text of a data set should need it, no template knows it.
@@ -30,6 +30,9 @@ _FOLDED = {
     "system": "the template has no system role: folded into the user's turn",
     "tool": "the template has no tool role: shown in the user's turn as what a tool has returned",
 }
+
+
+_MISSING = "the chat template leaves out or rewrites {} of the turns so far"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,20 @@ class Template:
 
     The plain rendering is ``Title: text`` for each message, a blank line between, where the
     titles are Instruction, User, Assistant and Tool; a reply ends where another title begins.
+
+    Attributes:
+        found: how it may have its model think; ``None`` where nothing hints that it does.
+        style: the same, once it was said whether the model is to think.
+        thinks: it is. Else a block of thoughts is closed before a reply begins; no reply begins
+            inside one.
+        program: the template; ``None`` without one.
     """
 
     tokenizer: Any
+    found: thinking.Style | None = field(init=False, default=None)
+    style: thinking.Style | None = field(init=False, default=None)
+    thinks: bool = field(init=False, default=False)
+    program: Program | None = field(init=False, default=None)
     plain: bool = field(init=False)
     takes_system: bool = field(init=False)
     takes_tool: bool = field(init=False)
@@ -67,19 +81,28 @@ class Template:
         self._special = re.compile(pattern) if pattern else None
         self._by_id = _found_after_normalising(self.tokenizer)
         self.plain = not self.tokenizer.chat_template
+        self.program = None if self.plain else Program(self.tokenizer)
         user, reply = message("user", "\ue100"), message("assistant", "\ue101")
-        again = message("user", "\ue102")
         self.takes_system = self._takes([message("system", "\ue103"), user], "\ue103")
         self.takes_tool = self._takes([user, reply, message("tool", "\ue103")], "\ue103")
-        try:
-            probe = self._apply([user, reply, again], open_turn=True)
-        except (TemplateError, TypeError, ValueError) as error:
-            raise UserError(
-                f"the model's chat template can't render a plain dialogue ({error}); correct "
-                "chat_template in its folder."
-            ) from error
-        self.opening = probe[probe.rindex("\ue102") + 1 :] if "\ue102" in probe else ""
-        self.markers = self._plain_markers(probe)
+        self.markers = self._plain_markers(self._probe())
+        if self.program is not None:
+            self.found = thinking.find(self.program.tried, self.program.text, sorted(added))
+        self.opening = self._opening()
+
+    def think(self, thinks: bool) -> None:
+        """Have the model think before it replies, or not; see :attr:`thinks`."""
+        self.style = self.found
+        self.thinks = thinks and self.style is not None
+        self.opening = self._opening()
+
+    def _opening(self) -> str:
+        """What stands between a user's message and a reply."""
+        probe = self._probe() + self._closing("")
+        return probe[probe.rindex("\ue102") + 1 :] if "\ue102" in probe else ""
+
+    def _probe(self) -> str:
+        return self._apply([message(m["role"], m["content"]) for m in SMALL], open_turn=True)
 
     def begins_special(self, text: str) -> bool:
         """Whether the text begins with a special token, at which tokenisation starts afresh."""
@@ -111,7 +134,7 @@ class Template:
     def _takes(self, messages: list[Message], sentinel: str) -> bool:
         try:
             return sentinel in self._apply(messages, open_turn=False)
-        except (TemplateError, TypeError, ValueError):
+        except RAISED:
             return False
 
     def _plain_markers(self, probe: str) -> tuple[str, ...]:
@@ -123,44 +146,79 @@ class Template:
         return tuple(sorted(found))
 
     def _apply(self, messages: Sequence[Message], *, open_turn: bool) -> str:
-        if self.plain:
+        if self.program is None:
             turns = [f"{_PLAIN_TITLES.get(m.role, m.role)}:{_spaced(m.text)}" for m in messages]
             return "\n\n".join([*turns, "Assistant:"] if open_turn else turns)
-        dicts = [{"role": m.role, "content": m.text} for m in messages]
-        text: str = self.tokenizer.apply_chat_template(
-            dicts, tokenize=False, add_generation_prompt=open_turn
-        )
-        return text
+        style = self.style
+        switch = {} if style is None else style.on if self.thinks else style.off
+        return self.program([self._turn(m) for m in messages], open_turn, **switch)
 
-    def render(self, messages: Sequence[Message], turn: str | None) -> Rendered:
+    def _turn(self, m: Message) -> thinking.Turn:
+        """A message, with its thought where the template shows those of earlier rounds."""
+        style, text = self.style, m.text
+        if style is None or not m.thought or not style.keeps:
+            return {"role": m.role, "content": text}
+        if style.keeps == "inline":
+            return {"role": m.role, "content": f"{style.opener}{m.thought}{style.closer}{text}"}
+        return {"role": m.role, "content": text, style.keeps: m.thought}
+
+    def _closing(self, thought: str | None) -> str:
+        """What follows a prompt up to where a reply begins, or up to where a thought does.
+
+        Args:
+            thought: before the reply; ``None``: it is to be made.
+        """
+        style = self.style
+        if style is None:
+            return ""
+        if not self.thinks:
+            return style.closed
+        opener = "" if style.begun else style.opener
+        return opener if thought is None else f"{opener}{thought}{style.closer}"
+
+    def render(
+        self, messages: Sequence[Message], turn: str | None, thought: str | None = ""
+    ) -> Rendered:
         """Render and tokenise a transcript.
 
         Args:
             messages: the messages so far; successive ones of one role are already one.
             turn: what stands in the assistant's open turn (prefill, earlier replies of the same
                 turn), or ``None`` if no reply is asked for.
+            thought: what was thought before the open turn; ``None``: it is to be thought now, and
+                ``turn`` is empty.
 
         Raises:
             UserError: the template refuses these roles in this order.
         """
         try:
-            return self._render(messages, turn, middle=True)
-        except (TemplateError, TypeError, ValueError):
+            return self._render(messages, turn, thought, middle=True)
+        except RAISED:
             pass  # it may take a role at the start and refuse it in the middle
         try:
-            return self._render(messages, turn, middle=False)
-        except (TemplateError, TypeError, ValueError) as error:
+            return self._render(messages, turn, thought, middle=False)
+        except RAISED as error:
             roles = ", ".join(m.role for m in messages) or "no message"
             raise UserError(
-                f"the model's chat template refuses a dialogue of these turns: {roles} ({error}); "
-                "give the strategy turns that begin with the user and alternate."
+                f"the model's chat template refuses a dialogue of these turns: {roles} "
+                f"({reason(error)}); give the strategy turns that begin with the user and "
+                "alternate."
             ) from error
 
-    def _render(self, messages: Sequence[Message], turn: str | None, *, middle: bool) -> Rendered:
+    def _render(
+        self, messages: Sequence[Message], turn: str | None, thought: str | None, *, middle: bool
+    ) -> Rendered:
         folded, notes = self._fold(messages, middle)
-        safe, swaps = self._swap([m.text for m in folded] + ([turn] if turn else []))
-        shown = [message(m.role, text) for m, text in zip(folded, safe, strict=False)]
+        texts = [m.text for m in folded] + [m.thought for m in folded]
+        safe, swaps = self._swap([*texts, thought or "", turn or ""])
+        pairs = zip(folded, safe, safe[len(folded) :], strict=False)
+        shown = [message(m.role, text, thoughts) for m, text, thoughts in pairs]
         text = self._apply(shown, open_turn=turn is not None)
+        missing = sum(m.text.strip() not in text for m in shown)
+        if missing:
+            notes += (_MISSING.format(missing),)
+        if turn is not None:
+            text += self._closing(None if thought is None else safe[-2])
         if turn:
             # "Assistant:" wants a space before the words; a chat template's opening doesn't.
             text += _spaced(safe[-1]) if self.plain else safe[-1]

@@ -20,6 +20,8 @@ class Vocabulary:
         stops: texts that end one.
         full_stop: the tokens with which a short reply usually ends.
         beginning: the tokens before a text by itself.
+        most: tokens that a thought may have, where the model is to think.
+        mark: the token that ends a thought; ``None`` where several do, or none.
     """
 
     def __init__(self, tokenizer: Any, ends: Any) -> None:
@@ -30,8 +32,30 @@ class Vocabulary:
         self.stops = PLAIN_STOPS if self.template.plain else ()
         self.full_stop = _full_stop(tokenizer, self.ends)
         self.beginning = beginning(tokenizer)
+        self.most = 0
+        self.mark: int | None = None
         self._line_ends: dict[int, bool] = {}
         self._tails: dict[str, list[int]] = {}
+
+    def think(self, most: int | None) -> None:
+        """Have the model think before it replies, in so many tokens at most; ``None``: not."""
+        self.template.think(most is not None)
+        self._tails.clear()
+        style = self.template.style
+        if style is not None and most is not None:
+            self.most = most
+            ids = self.template.encode(style.mark)
+            self.mark = ids[0] if len(ids) == 1 else None
+
+    def thought(self, prompt: Sequence[int], tokens: Sequence[int]) -> tuple[str, bool]:
+        """The text of a thought's tokens, and whether they end it."""
+        ended = bool(tokens) and (tokens[-1] in self.ends or tokens[-1] == self.mark)
+        ids = list(tokens[:-1] if ended else tokens)
+        text = self.decoded(prompt, ids, "") if ids else ""
+        style = self.template.style
+        if self.mark is None and style is not None and style.mark in text:
+            text, ended = text.partition(style.mark)[0], True
+        return text.rstrip(), ended
 
     def continued(self, prompt: Prompt, turn: str, text: str) -> Prompt | None:
         """A transcript with more text in its open turn; ``None`` where it isn't known.

@@ -6,6 +6,7 @@ is left to do.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.tally import Graded
 from selfcorrect.tasks.base import Example, Task
 
+_LOG = logging.getLogger("selfcorrect")
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -182,6 +184,12 @@ class Executor:
     transcripts: Mapping[str, str]
     opened: Mapping[str, Mapping[str, Mapping[str, Any]]]
     work: Callable[[Iterable[Job]], Iterator[JobResult]]
+
+    def tell(self) -> None:
+        """Log, once, whether the models are to think."""
+        opened = (about for every in self.opened.values() for about in every.values())
+        for said in dict.fromkeys(about["thinking"] for about in opened if "thinking" in about):
+            _LOG.warning("selfcorrect: %s", said)
 
 
 def rows_at(rows: Rows, job: Job, intervals: Sequence[tuple[int, int]]) -> Rows:

@@ -25,6 +25,7 @@ from selfcorrect.runs.executors.base import (
     added,
     rows_at,
 )
+from selfcorrect.runs.executors.watch import Watch
 from selfcorrect.runs.model_spec import ModelSpec
 from selfcorrect.runs.pieces import Piece, piece_bytes, timing_note
 from selfcorrect.runs.prepare import open_model
@@ -44,6 +45,7 @@ class Worker:
         steers: what the model is given for the steers that strategies state.
         look: called with the records of dialogues by arm, those that are missing, before their
             texts are withheld; whoever grades them can't later.
+        watch: stops the run where its first thoughts are cut off.
     """
 
     setup: Setup
@@ -53,6 +55,7 @@ class Worker:
     recorder: Recorder | None = None
     steers: Mapping[Steering, Steer] = field(default_factory=dict)
     look: Callable[[Mapping[str, Rows]], None] | None = None
+    watch: Watch = field(default_factory=Watch)
 
     @classmethod
     def open(
@@ -128,6 +131,7 @@ class Worker:
         taken = Taken({})
 
         def on_round(arm: str, number: int, found: Rows) -> None:
+            self.watch.look(found, len(job.examples))
             if observer:
                 observer.round(job, arm, number, found)
 

@@ -166,7 +166,9 @@ def _together(model: Model, some: Sequence[_First]) -> list[list[Any]]:
         asked += [(each, o) for o in range(len(each.labels)) if o != each.given]
     talk = model.open(len(asked))
     talk.restart([[*each.messages, message("user", _words(each, o))] for each, o in asked])
-    replies = talk.elicit([Request(each.prefill, 1, options=each.labels) for each, _ in asked])
+    replies = talk.elicit(
+        [Request(each.prefill, 1, options=each.labels, thinks=False) for each, _ in asked]
+    )
     talk.close(range(len(asked)))
     found: list[list[Any]] = []
     alone: list[float] = []

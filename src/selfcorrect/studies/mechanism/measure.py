@@ -150,7 +150,7 @@ class Encoder:
         talk.restart([each.messages for each in shown])
         sites = tuple(self.sites)
         requests = [
-            Request(each.prefill, 1, options=mine, states=sites)
+            Request(each.prefill, 1, options=mine, states=sites, thinks=False)
             for each, mine in zip(shown, options, strict=True)
         ]
         found: list[Any] = []

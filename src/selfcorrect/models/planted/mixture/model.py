@@ -12,6 +12,7 @@ from selfcorrect.models.local.model import LocalModel
 from selfcorrect.models.local.template import Template
 from selfcorrect.models.planted.mixture.language import SPECIAL, UNKNOWN, VOCABULARY, words_of
 from selfcorrect.models.planted.mixture.recipe import Recipe
+from selfcorrect.models.thought import MOST, Thinking
 
 _KNOWN = frozenset(VOCABULARY)
 
@@ -42,14 +43,22 @@ class Mixture(LocalModel):
     """The transformer of :mod:`selfcorrect.models.planted.mixture`."""
 
     @classmethod
-    def load(cls, name: str = MIXTURE, dtype: str = "auto", device: str = "auto") -> LocalModel:
+    def load(
+        cls,
+        name: str = MIXTURE,
+        dtype: str = "auto",
+        device: str = "auto",
+        thinking: Thinking = "auto",
+        max_thinking: int = MOST,
+    ) -> LocalModel:
         """Open it.
 
         Raises:
-            UserError: its weights are missing, or of another recipe than the code's.
+            UserError: its weights are missing, or of another recipe than the code's; or it is asked
+                to think.
         """
         check_recipe(locate(name).folder)
-        model = super().load(name, dtype, device)
+        model = super().load(name, dtype, device, thinking, max_thinking)
         model.vocabulary.template = Closed(model.vocabulary.tokenizer)
         return model
 

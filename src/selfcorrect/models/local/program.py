@@ -1,0 +1,115 @@
+"""A chat template as the program it is: what it has to be told so that it shows what is said.
+
+It may want a content as text or as parts, ask for today's date, or raise. That is found out once,
+by rendering a small dialogue; a template that can't show one is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from jinja2.exceptions import TemplateError
+
+from selfcorrect.errors import UserError
+
+#: What templates are told that ask for today's date: with the true one, no run could be repeated.
+TODAY = datetime(2025, 1, 1, 12)
+DATED = f"its chat template asks for today's date, and is always told {TODAY:%d %B %Y}"
+#: What a template may raise: it is somebody else's.
+RAISED = (
+    TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError,
+    RecursionError,
+)  # fmt: skip
+
+#: A small dialogue: what was said are characters that no template has.
+SMALL = [
+    {"role": "user", "content": "\ue100"},
+    {"role": "assistant", "content": "\ue101"},
+    {"role": "user", "content": "\ue102"},
+]
+_CLOCK = "strftime_now"
+_FORMAT = re.compile(_CLOCK + r"""\(\s*(['"])(.*?)\1""")
+# Templates are given plain data only, so the clock is a macro that looks the date up.
+_MACRO = (
+    "{{%- macro {}(format) -%}}{{{{- selfcorrect_dates.get(format, '{}') -}}}}{{%- endmacro -%}}"
+)
+_SHORT = TODAY.strftime("%d %b %Y")
+#: Names under which templates want to be told a date.
+_NAMES = re.compile(r"\b(?:date|date_string|current_date|today|now|current_time|datetime)\b")
+
+
+class Program:
+    """A tokenizer's chat template.
+
+    Attributes:
+        text: its source.
+        dated: it is told :data:`TODAY` where it asks for a date.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        """Raises UserError: it can't render a plain dialogue."""
+        held = tokenizer.chat_template
+        self.text = "\n".join(map(str, held.values())) if isinstance(held, dict) else str(held)
+        self.dated = _CLOCK in self.text
+        self._tokenizer = tokenizer
+        self._told: dict[str, Any] = {}
+        self._parts = False
+        if self.dated:
+            formats = {match[2] for match in _FORMAT.finditer(self.text)}
+            source = _MACRO.format(_CLOCK, _SHORT) + tokenizer.get_chat_template()
+            dates = {each: TODAY.strftime(each) for each in sorted(formats)}
+            self._told = {"selfcorrect_dates": dates, "chat_template": source}
+        self._find_a_way()
+
+    def __call__(self, turns: Sequence[dict[str, Any]], open_turn: bool, **switch: Any) -> str:
+        """Render messages; ``open_turn`` ends with the beginning of the assistant's turn.
+
+        Raises:
+            RAISED: whatever the template does.
+        """
+        if self._parts:
+            turns = [{**t, "content": [{"type": "text", "text": t["content"]}]} for t in turns]
+        text: str = self._tokenizer.apply_chat_template(
+            list(turns), tokenize=False, add_generation_prompt=open_turn, **self._told, **switch
+        )
+        return text
+
+    def tried(self, turns: Sequence[dict[str, Any]], open_turn: bool, **switch: Any) -> str | None:
+        """The same; ``None`` where the template raises."""
+        try:
+            return self(turns, open_turn, **switch)
+        except RAISED:
+            return None
+
+    def _find_a_way(self) -> None:
+        """Contents as text, else as parts; without a date, else with one."""
+        dates = dict.fromkeys(_NAMES.findall(self.text), _SHORT)
+        told, raised = self._told, None
+        for more in ({}, dates) if dates else ({},):
+            for self._parts in (False, True):
+                self._told = {**told, **more}
+                try:
+                    shown = self(SMALL, True)
+                except RAISED as error:
+                    raised = raised or error
+                    continue
+                if "\ue100" in shown and "\ue102" in shown:
+                    self.dated = self.dated or bool(more)
+                    return
+        if raised is not None:
+            raise UserError(
+                f"the model's chat template can't render a plain dialogue ({reason(raised)}); "
+                "correct chat_template in its folder."
+            ) from raised
+        raise UserError(
+            "the model's chat template leaves out what the user says, given as text or as parts; "
+            "correct chat_template in its folder."
+        )
+
+
+def reason(error: Exception) -> str:
+    """What a template raised, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
