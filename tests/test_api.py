@@ -92,7 +92,7 @@ def test_nothing_is_ignored_beside_a_spec(tmp_path: Path) -> None:
 
 
 #: In a spec file or ``KEY=VALUE`` on the command line; progress is shown on a terminal alone.
-_BY_KEY = {"task_options", "scorer_options", "strategy_parameters", "models", "max_tokens"} | {
+_BY_KEY = {"task_options", "scorer_options", "strategy_parameters", "models"} | {
     "margins",
     "progress",
 }

@@ -25,8 +25,7 @@ from selfcorrect.records import frame, transcript
 class _Scripted:
     """Replies come from a function of (example's number, messages); scores prefer one text."""
 
-    name, fingerprint, dtype, device, context = "scripted", "0", "float32", "cpu", 1 << 20
-    thinking = ""
+    name, fingerprint, dtype, device, context, thinking = "scripted", "0", "f32", "cpu", 1 << 20, ""
 
     def __init__(
         self,

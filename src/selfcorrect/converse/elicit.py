@@ -22,7 +22,6 @@ from selfcorrect.converse.record import (
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import UNMADE, Conversation, Reply, Request
 from selfcorrect.models.function import Function
-from selfcorrect.models.thought import parted
 from selfcorrect.strategies import Step
 from selfcorrect.strategies.base import Replaced
 from selfcorrect.tasks.base import Answer, cut_off
@@ -158,20 +157,18 @@ def _advice(
     number: int,
     setting: Setting,
 ) -> list[Reply | None]:
-    """What a function says of each response; it may ask a model that thinks."""
+    """What a function says of each response."""
     replies: list[Reply | None] = [None] * len(requests)
     for i, (request, dialogue) in enumerate(zip(requests, dialogues, strict=True)):
         if request is None:
             continue
-        made = function.advise(
+        replies[i] = function.advise(
             dialogue.texts["question"],
             dialogue.response,
             request.max_tokens,
             setting.model.count,
             f"example {dialogue.example.id!r} in round {number}",
         )
-        text, thought = parted(made.text, made.finish)
-        replies[i] = replace(made, text=text, thought=thought)
     return replies
 
 

@@ -16,6 +16,7 @@ from selfcorrect.code_digest import digest_of, name_of
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import InProcess, Reply
 from selfcorrect.models.kinds import FUNCTION
+from selfcorrect.models.thought import parted
 from selfcorrect.user_code import blamed
 
 #: (question, response) → advice; ``None`` where there is nothing to say
@@ -63,7 +64,7 @@ class Function(InProcess):
                 f"{self.name}: on {where}, the function gave {_short(found)}; it must give text, "
                 "or None where it has nothing to say."
             )
-        text = (found or "").strip()
+        text, thought = parted((found or "").strip(), "stop")  # it may ask a model that thinks
         try:
             text.encode()
         except UnicodeEncodeError:
@@ -72,7 +73,7 @@ class Function(InProcess):
                 "surrogate); correct it."
             ) from None
         shown = _within(text, most + count(""), count)
-        return Reply(shown, "stop" if shown == text else "length")
+        return Reply(shown, "stop" if shown == text else "length", thought=thought)
 
     def open(self, dialogues: int) -> NoReturn:  # noqa: ARG002 - a function holds none
         raise UserError(f"{self.name} is a function and gives feedback only; name a model.")
