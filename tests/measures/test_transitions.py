@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import plain
+from panels import MARGINS, made
 from selfcorrect.measures import transitions as of
 
 answered = st.integers(1, 6).flatmap(
@@ -29,7 +30,9 @@ def test_flips_settling_and_alternating(answers: list[list[int | None]]) -> None
     a = coded(answers)
     assert list(of.changed(a)[:, 1:].mean(axis=0)) == pytest.approx(plain.flips(answers))
     assert np.isnan(of.changed(a)[:, 0]).all()
-    assert list(of.settled(a).mean(axis=0)) == pytest.approx(plain.settled(answers))
+    found = of.settled(a)
+    assert list(found[:, :-1].mean(axis=0)) == pytest.approx(plain.settled(answers)[:-1])
+    assert np.isnan(found[:, -1]).all()
     wanted = plain.alternating(answers)
     got = of.alternating(a).mean()
     assert math.isnan(got) if wanted is None else got == pytest.approx(wanted)
@@ -51,6 +54,20 @@ def test_the_flow_between_rounds(answers: list[list[int | None]], target: int) -
 def test_a_missing_round_leaves_its_pairs_out() -> None:
     a = np.array([[0.0, 1.0, np.nan, 1.0], [2.0, 2.0, 2.0, 2.0]])
     np.testing.assert_array_equal(of.changed(a)[0], [np.nan, 1, np.nan, np.nan])
-    np.testing.assert_array_equal(of.settled(a), [[np.nan, np.nan, np.nan, 1], [1, 1, 1, 1]])
+    np.testing.assert_array_equal(of.settled(a), [[np.nan] * 4, [1, 1, 1, np.nan]])
     np.testing.assert_array_equal(of.alternating(a), [np.nan, 0])
     assert of.flow(a, a == 1)[1]["kept_wrong"] == 1
+
+
+def test_nothing_is_said_to_have_settled_in_the_last_round() -> None:
+    """All answers change in every round, and one round alone shows nothing."""
+    from selfcorrect.measures.rounds import summarize
+    from selfcorrect.report.charts.lines import settled
+
+    churning = summarize(made(np.tile([0.0, 1, 0, 1], (20, 1))), MARGINS)["rounds"]
+    assert [row["settled"]["value"] for row in churning] == [0, 0, 0, None]
+    assert churning[-1]["settled"]["why"]
+    assert next(t for t in settled(churning)[0] if t["name"] == "settled")["x"] == [1, 2, 3]
+    (one,) = summarize(made(np.ones((20, 1))), MARGINS)["rounds"]
+    assert one["settled"] is None
+    assert all(t["name"] != "settled" for t in settled([one])[0])

@@ -64,8 +64,8 @@ MEASURES: list[Measure] = [
     ),
     Measure(
         "settled", "settled",
-        "Share of dialogues whose answer doesn't change any more from this round on. A stable mean "
-        "of churning answers is not a stable state.",
+        "Share of dialogues whose answer doesn't change any more from this round on; of the last "
+        "round nothing can be said. A stable mean of churning answers is not a stable state.",
         ANSWERS, "way", "share", of_way=lambda answers, _: transitions.settled(answers),
     ),
     Measure(

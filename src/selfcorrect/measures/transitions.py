@@ -29,11 +29,17 @@ def changed(answers: ArrayLike) -> Floats:
 
 
 def settled(answers: ArrayLike) -> Floats:
-    """1 where an answer stands from this round to the last, else 0: [D, T], NaN as in changed."""
+    """1 where an answer stands from this round to the last, else 0: [D, T].
+
+    NaN where a record is missing from here on, and in the last round: nothing comes after it that
+    could differ, so that it would be 1 even where all answers change in every round.
+    """
     a = np.asarray(answers, dtype=np.float64)
     same = np.where(np.isfinite(a), a == a[:, -1:], np.nan)
     # a NaN anywhere from here on makes the minimum NaN
-    return np.asarray(np.minimum.accumulate(same[:, ::-1], axis=1)[:, ::-1])
+    found = np.array(np.minimum.accumulate(same[:, ::-1], axis=1)[:, ::-1])
+    found[:, -1:] = np.nan
+    return found
 
 
 def alternating(answers: ArrayLike) -> Floats:

@@ -53,15 +53,14 @@ def interval(estimate: Mapping[str, Any], places: int = 2) -> str:
     return f"[{short(low, places)}, {short(high, places)}]"
 
 
-#: More places say nothing more.
-_MOST_PLACES = 8
+#: What takes more places than this to be seen is as good as none.
+_MOST_PLACES = 5
 
 
 def _apart(low: float, high: float, places: int) -> int:
     """So many places, or as many more as tell two ends apart: an interval has a width."""
-    while places < _MOST_PLACES and low != high and short(low, places) == short(high, places):
-        places += 1
-    return places
+    more = range(places, _MOST_PLACES + 1)
+    return next((n for n in more if short(low, n) != short(high, n)), places)
 
 
 def at_least(share: float) -> str:

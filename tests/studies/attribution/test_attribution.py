@@ -259,3 +259,14 @@ def _truth(rng: np.random.Generator) -> dict[tuple[str, str], float]:
         for name, (before, after) in {**PARTS, "whole": ("first", "method")}.items():
             found[whose, name] = float((ends[after] - ends[before])[rows].mean())
     return found
+
+
+def test_who_can_only_gain_never_stands_without_who_can_only_lose() -> None:
+    from selfcorrect.studies.attribution.sheet import _rest
+
+    e = {"value": -0.5, "low": -0.7, "high": -0.3, "n": 20, "clusters": 20}
+    right = {"whole": e, "parts": {"regression": {**e, "value": -0.4}}}
+    said = _rest({"share": True, "right": right})
+    assert said.startswith("; of the others, which can only lose, by −40.0 points")
+    assert "and −50.0 points [−70.0, −30.0] (n 20" in said
+    assert _rest({"share": True, "right": {"whole": {**e, "value": None}}}) == ""

@@ -91,11 +91,27 @@ def findings(result: Result) -> Iterator[str]:
     wrong = result["wrong"]
     if wrong["whole"]["value"] is not None:
         yield (
-            f"Of dialogues that were {_bad(result)} at first another first answer alone changes "
-            f"{_outcome(result)} by {change(wrong['parts']['regression'], share)}, and "
-            f"{result['method']} by {change(wrong['whole'], share)} ({sized(wrong['whole'])})."
+            f"Of dialogues that were {_bad(result)} at first{_only(result, 'gain')}, another first "
+            f"answer alone changes {_outcome(result)} by "
+            f"{change(wrong['parts']['regression'], share)}, and {result['method']} by "
+            f"{change(wrong['whole'], share)} ({sized(wrong['whole'])}){_rest(result)}."
         )
     yield from _doubts(result)
+
+
+def _rest(result: Result) -> str:
+    """What the dialogues lose that the other half of a finding is about."""
+    right, share = result.get("right"), result["share"]
+    if right is None or right["whole"]["value"] is None:
+        return ""
+    return (
+        f"; of the others{_only(result, 'lose')}, by {change(right['parts']['regression'], share)} "
+        f"and {change(right['whole'], share)} ({sized(right['whole'])})"
+    )
+
+
+def _only(result: Result, way: str) -> str:
+    return f", which can only {way}" if result["share"] else ""
 
 
 def _part(name: str, parts: Result, result: Result) -> str:
