@@ -58,11 +58,24 @@ def _decided(e: Result) -> str:
     return f"{estimate({**e, 'low': low, 'high': high}, signed=True)}, {e['verdict']}"
 
 
+def _told(e: Result) -> str:
+    """With the verdict, and what answers that weren't read allow where it hangs on them."""
+    if not e.get("hangs"):
+        return _decided(e)
+    low, high = e["unread"]
+    either = f"{_number(low)} to {_number(high)}"
+    return f"{_decided(e)} (answers that weren't read allow {either})"
+
+
+def _number(x: float) -> str:
+    return f"{x:+.3f}".replace("0.", ".", 1).replace("-", "−")
+
+
 def _convergence(result: Result) -> str:
     told = result["against"]["baseline"]["difference"]
     return (
-        f"last round minus the question alone: entropy {_signed(told['entropy'])}, calibration gap "
-        f"{_signed(told['calibration_gap'])}, accuracy {_signed(told['accuracy'])}"
+        f"last round minus the question alone: entropy {_told(told['entropy'])}; calibration gap "
+        f"{_told(told['calibration_gap'])}; accuracy {_told(told['accuracy'])}"
     )
 
 

@@ -14,7 +14,7 @@ from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.paired import share_difference, share_test
 from selfcorrect.measures.panel import Panel, expressions
-from selfcorrect.measures.parity import parity
+from selfcorrect.measures.parity import parity, weighed
 from selfcorrect.measures.power import FIRST_LOOK as PLANNED
 from selfcorrect.measures.power import Design, n_for_difference, n_for_margin
 from selfcorrect.measures.rounds import alternating
@@ -81,8 +81,8 @@ def of_a_run(run: Panel) -> str | None:
     last, margins, looks = run.rounds[-1], {"accuracy": 0.03}, (len(run.clusters),)
     change = compare(run, run, (last, 1), margins, looks=looks, names=("accuracy",))["accuracy"]
     turns = alternating(run)["alternates"]
-    parity((run, run), change, (last - 1, 1), margins, looks, alternates=turns)
-    found: str | None = change["verdict"]
+    before = parity((run, run), change, (last - 1, 1), margins, looks, alternates=turns)
+    found: str | None = weighed(change, before, alternates=turns)["verdict"]
     return found
 
 

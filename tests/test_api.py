@@ -105,6 +105,14 @@ def test_python_and_the_command_line_take_the_same_options() -> None:
     assert {{"data": "file"}.get(p, p) for p in in_python} == set(MEASURE)
 
 
+def test_a_task_that_gives_first_answers_says_what_goes_on_from_them(tmp_path: Path) -> None:
+    done = sc.run(
+        "planted:chain", "blind-spot", task_options={"of": "planted"}, limit=4, rounds=2,
+        controls=False, out=tmp_path, progress=False,
+    )  # fmt: skip
+    assert done.spec.strategy.name == "blind-spot"
+
+
 def test_bad_input_is_a_user_error() -> None:
     with pytest.raises(sc.UserError, match="did you mean 'bbq'"):
         sc.run(task="bqb", model="planted:chain", progress=False)

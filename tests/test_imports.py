@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -69,3 +70,46 @@ def test_no_file_is_longer_than_can_be_read_at_once() -> None:
     files = [f for room in ("src", "tests", "benchmarks") for f in (root / room).rglob("*.py")]
     assert len(files) > 300
     assert {f.name: n for f in files if (n := len(f.read_text("utf-8").splitlines())) > 400} == {}
+
+
+REFERENCE = re.compile(r":(?:func|class|data|attr|meth|mod):`~?((?:selfcorrect)?\.[\w.\s]+)`")
+
+
+@cache
+def defined(module: str) -> frozenset[str]:
+    """What a module holds by its source: names, and ``Class.member``."""
+    found: set[str] = set()
+    for node in ast.parse(MODULES[module].read_text("utf-8")).body:
+        found |= _names(node)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{name}" for inside in node.body for name in _names(inside)}
+    return frozenset(found)
+
+
+def _names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name for alias in node.names}
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return {name.id for t in targets if t for name in ast.walk(t) if isinstance(name, ast.Name)}
+
+
+def _there(name: str) -> bool:
+    if name in MODULES:
+        return True
+    parts = name.split(".")
+    ways = ((".".join(parts[:n]), ".".join(parts[n:])) for n in range(1, len(parts)))
+    return any(module in MODULES and rest in defined(module) for module, rest in ways)
+
+
+def test_what_docstrings_refer_to_is_there() -> None:
+    lost = {}
+    for module, file in MODULES.items():
+        package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+        for found in REFERENCE.finditer(file.read_text("utf-8")):
+            name = re.sub(r"\s", "", found[1])
+            names = [package + name, module + name] if name.startswith(".") else [name]
+            if not any(map(_there, names)):
+                lost[module] = name
+    assert lost == {}

@@ -39,7 +39,7 @@ __all__ = [
 def run(
     model: str | Model = "smollm2",
     task: str | Task = "sample",
-    strategy: str | Path = "intrinsic",
+    strategy: str | Path | None = None,
     *,
     scorer: str | None = None,
     scorer_options: Mapping[str, str] | None = None,
@@ -89,7 +89,7 @@ def run(
             or a model that is open already: several runs can share it.
         task: a task's name, ``FILE.py:NAME`` for one of your own, or an object that is one: it
             has its examples already, so ``data``, ``categories`` and ``task_options`` are left out.
-        strategy: a strategy's name, or the path of its TOML file.
+        strategy: its name, or a TOML file's path; by default ``intrinsic``, or what the task says.
         scorer: who grades answers that the task doesn't grade by itself; ``None`` is the task's,
             ``"none"`` leaves it for later: ``run.grade(scorer)``.
         scorer_options: the scorer's own options.
@@ -119,8 +119,7 @@ def run(
         skip_bad: leave out malformed lines of the data instead of stopping.
         keep_harmful: store what is answered to attacks (task ``jailbreak``), not its scores only.
         lead_in, read: how answers are read: see :mod:`selfcorrect.tasks.reader`.
-        base_url: of the server of ``openai:NAME``; its key is taken from the environment variable
-            ``OPENAI_API_KEY``.
+        base_url: of the server of ``openai:NAME``; its key is ``$OPENAI_API_KEY``.
         in_flight: so many dialogues a server is asked for at the same time; 64 by default.
         price: what a million tokens cost that the server reads, and what a million that it writes.
         budget_tokens, budget_money: stop before the server has used more; the same call goes on.
@@ -143,15 +142,16 @@ def run(
     """
     from selfcorrect import runs, tasks
     from selfcorrect.cli.running import run_shown
+    from selfcorrect.runs.settings import strategy_setting
 
-    if not isinstance(strategy, str | Path):
+    if not isinstance(strategy, str | Path | None):
         raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
     name = task if isinstance(task, str) else tasks.register(task)
     if spec is None:
         options = {**(task_options or {}), **reading(lead_in, read, keep_harmful)}
         table: dict[str, Any] = {
             "task": {"name": name, "categories": categories, "options": options},
-            "strategy": {"name": str(strategy), "parameters": dict(strategy_parameters or {})},
+            **strategy_setting(strategy, strategy_parameters),
             "scorer": {"name": scorer or "", "options": dict(scorer_options or {})},
             "samples": samples,
             "meanings": meanings,

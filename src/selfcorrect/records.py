@@ -103,7 +103,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "likelihood": pl.Float64,  # mean over the samples of log p per token, in nats
     "agreement": pl.Float64,  # share of the samples whose key is the answer's
     "p_true": pl.Float64,  # that the answer is right, as the model says when asked
-    "sampled": pl.Int32,  # tokens that went through the model for the samples alone, and p_true
+    "sampled": pl.Int32,  # tokens for measuring alone: samples, p_true, likelihoods asked apart
     "activations": pl.List(ACTIVATION),
     "steps": pl.List(STEP),
 }

@@ -11,9 +11,8 @@ import selfcorrect as sc
 import tiny
 from selfcorrect.messages import TOOL_RESULT
 from selfcorrect.runs import Run
+from selfcorrect.studies.role.analysis import AS_USER
 from servers.stub import Stub
-
-TOOL_NOTE = "as what a tool has returned"
 
 
 def in_role(role: str, model: Any, out: Path, **more: Any) -> Run:
@@ -37,18 +36,18 @@ def test_a_template_without_a_tool_role_shows_it_as_the_user_s(
     """And what is encoded already isn't encoded again, as the question stands there again."""
     model = tiny.model("llama", template)
     run = in_role("tool", model, tmp_path)
-    assert any(TOOL_NOTE in note for note in notes(run, 2)) is folded
-    assert not any(TOOL_NOTE in note for note in notes(run, 1))
+    assert any(AS_USER in note for note in notes(run, 2)) is folded
+    assert not any(AS_USER in note for note in notes(run, 1))
     second = run.records.filter(run.records["round"] == 2)
     assert (second["reused"] > 30).all()
     for role in ("own", "user"):
         other = in_role(role, model, tmp_path)
-        assert not any("role" in note or TOOL_NOTE in note for note in notes(other, 2))
+        assert not any("role" in note or AS_USER in note for note in notes(other, 2))
 
 
 def test_servers_are_sent_no_tool_s_message_without_a_call(stub: Stub, tmp_path: Path) -> None:
     run = in_role("tool", "openai:stub", tmp_path, base_url=stub.url)
-    assert all(any(TOOL_NOTE in n["text"] for n in each) for each in
+    assert all(any(AS_USER in n["text"] for n in each) for each in
                run.records.filter(run.records["round"] == 2)["notes"])  # fmt: skip
     sent = [request["messages"] for request in stub.requests]
     assert "tool" not in {message["role"] for messages in sent for message in messages}

@@ -180,7 +180,7 @@ def test_the_frontier_is_what_nobody_beats_in_both() -> None:
         ]
         assert each["beaten_by"] == beaten
         assert each["on"] == (not beaten)
-    assert told[0] == {"on": False, "beaten_by": [1], "shown": [1]}
+    assert told[0] == {"on": False, "open": [], "beaten_by": [1], "shown": [1]}
     assert told[3]["on"]  # the worst, and the cheapest
 
 

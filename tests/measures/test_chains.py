@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from selfcorrect.measures.chains import Chain, rates
+from selfcorrect.measures.chains import Chain, fading, rates
 
 
 def drawn(
@@ -125,3 +125,54 @@ def test_forecasts_hold_as_often_as_they_say() -> None:
         found += not never.low <= 0 <= never.high  # type: ignore[operator]
     assert held >= 276  # 92 %
     assert found <= 24
+
+
+def in_rounds(seed: int, cs: list[float], cl: list[float], n: int = 240) -> Chain:
+    """Half are right at first; the rates of each step are these."""
+    rng = np.random.default_rng(seed)
+    y = np.zeros((n, len(cs) + 1))
+    y[:, 0] = rng.random(n) < 0.5
+    for t, (mends, keeps) in enumerate(zip(cs, cl, strict=True)):
+        y[:, t + 1] = rng.random(n) < np.where(y[:, t] == 1, keeps, mends)
+    return Chain(y, np.arange(n) // 4, y.shape[1])
+
+
+@pytest.mark.parametrize("rates", ["last", "fading"])
+def test_what_a_further_round_brings_is_told_from_the_last_state(rates: str) -> None:
+    for seed in range(3):
+        chain = in_rounds(seed, [0.2] * 5, [0.85] * 5)
+        acc = chain.right[:, -1].mean()
+        truth = (1 - acc) * 0.2 - acc * 0.15
+        e, other = chain.further(rates)
+        assert e.low < truth < e.high  # type: ignore[operator]
+        assert e.value == other.value
+
+
+def test_the_last_steps_rates_are_those_of_a_count() -> None:
+    chain = in_rounds(0, [0.3, 0.2, 0.1], [0.8, 0.9, 0.95])
+    before, after = chain.right[:, -2], chain.right[:, -1]
+    acc, mends = after.mean(), after[before == 0].mean()
+    loses = 1 - after[before == 1].mean()
+    e, _ = chain.further("last")
+    assert e.value == pytest.approx((1 - acc) * mends - acc * loses)
+
+
+def test_a_rate_fades_as_its_trend_does() -> None:
+    there = np.full(5, 1000.0)
+    halved = 400 * 0.5 ** np.arange(5)
+    assert fading(halved, there) == pytest.approx(0.4 * 0.5**5)
+    assert fading(np.full(5, 100.0), there) == pytest.approx(0.1, abs=1e-6)
+    assert fading(np.arange(5) * 50.0, there) == pytest.approx(0.1)  # a growing one is level
+    assert fading(np.zeros(5), there) == 0
+    assert fading(np.array([300.0, 0, 0, 0, 0]), there) < 1e-9
+    assert np.isnan(fading(np.zeros(5), np.zeros(5)))
+
+
+def test_where_nobody_moves_movers_have_no_rate() -> None:
+    still = Chain(np.tile([[1.0], [0.0]], (20, 6)), np.arange(40), 3)
+    assert still.estimate("movers_cl").value is None
+    assert still.estimate("movers_cs").value is None
+    assert still.estimate("stay").value == 1
+    assert still.unchanged("movers and stayers")[0].value == 1
+    e, _ = still.further("last")
+    assert (e.value, e.low) == (0, None)

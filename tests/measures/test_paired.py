@@ -16,6 +16,7 @@ import plain
 from selfcorrect.measures.figures import of_sums
 from selfcorrect.measures.paired import (
     holm,
+    holm_by_name,
     joint_level,
     mcnemar,
     share_difference,
@@ -73,6 +74,14 @@ def test_many_sign_flips_are_drawn() -> None:
 @given(st.lists(st.floats(0, 1), max_size=8))
 def test_holm(p: list[float]) -> None:
     assert list(holm(p)) == pytest.approx(plain.holm(p))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.dictionaries(st.text(), st.none() | st.floats(0, 1), max_size=8))
+def test_holm_by_name_leaves_out_tests_without_a_p(ps: dict[str, float | None]) -> None:
+    expected = dict(zip(ps, plain.holm(list(ps.values())), strict=True))
+    known = {name: p for name, p in expected.items() if p is not None}
+    assert holm_by_name(ps) == pytest.approx(known)
 
 
 def test_a_difference_of_single_records_is_tango_and_mcnemar() -> None:

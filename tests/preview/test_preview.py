@@ -191,6 +191,9 @@ def test_the_estimate_counts_what_a_run_then_takes(tmp_path: Path) -> None:
     after = preview(spec, out=tmp_path).estimate
     assert after.seconds is not None
     assert done.folder.name in after.basis
+    larger = make_spec({**CHAIN, "limit": 40, "seed": 1})
+    run(larger, out=tmp_path, controls=False)  # tells more, but isn't what is asked about
+    assert done.folder.name in (preview(spec, out=tmp_path).estimate.basis)
     other = make_spec({**CHAIN, "model": "planted:chain?cl=0.9"})
     assert preview(other, out=tmp_path).estimate.seconds is None  # another model's timing is none
 

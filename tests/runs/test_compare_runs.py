@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import selfcorrect as sc
@@ -16,12 +18,15 @@ from selfcorrect.errors import UserError
 from selfcorrect.measures.clusters import t_of
 from selfcorrect.measures.paired import mcnemar, tango
 from selfcorrect.report.comparison import sheet
+from selfcorrect.report.findings import findings
 from selfcorrect.report.sheet import page
 from selfcorrect.runs import Run
+from selfcorrect.runs.comparable import names_of
 from selfcorrect.runs.compare import compare
 from selfcorrect.runs.looks import read_looks
 from selfcorrect.runs.scores import Scores
 from selfcorrect.runs.store import Store
+from tampered import put_records
 
 N = 160
 
@@ -280,3 +285,38 @@ def test_from_python_by_name(models: list[Run], out: Path, tmp_path: Path) -> No
     assert text.startswith("<!doctype html>")
     assert 'data-chart="forest"' in text
     assert 'data-chart="frontier"' in text
+
+
+def test_seconds_are_divided_by_what_each_run_takes(tmp_path: Path) -> None:
+    """A control of one round isn't charged half of what three rounds took."""
+    run = planted(tmp_path, controls=True, limit=20)
+    baseline = run.control("baseline")
+    assert baseline is not None
+    for arm in (run, baseline):  # a machine that took a second for each of 20 dialogues
+        for note in (arm.folder / "timing").iterdir():
+            note.write_text(json.dumps(json.loads(note.read_text()) | {"seconds": 20.0}))
+    cost = [row["cost"] for row in compare([run, baseline])["runs"]]
+    alone = json.loads(note.read_text())["alone"]
+    for arm, each in zip((run, baseline), cost, strict=True):
+        share = alone[arm.folder.name] / sum(alone.values())
+        assert each["seconds"]["value"] == pytest.approx(share)
+    assert cost[1]["seconds"]["value"] < cost[0]["seconds"]["value"] / 2
+
+
+def test_nothing_is_worth_its_tokens_while_unread_answers_decide(tmp_path: Path) -> None:
+    runs = [planted(tmp_path, f"planted:chain?accuracy={a}", rounds=2) for a in (0.3, 0.9)]
+    for place in (runs[0].folder / "records").iterdir():
+        frame = pl.read_parquet(place)
+        lost = [pl.lit(None, pl.Int32).alias("choice"), pl.lit("no option").alias("problem")]
+        put_records(place, frame.with_columns(*lost, outcome=pl.lit(0.0)))
+    table = compare(runs)
+    said = " ".join(findings(table))
+    assert "can't be told, as answers that couldn't be read or graded decide it" in said
+    assert "worth their tokens" not in said
+
+
+def test_names_tell_what_differs_and_whose_it_is(tmp_path: Path) -> None:
+    one, four = (planted(tmp_path, rounds=r, limit=20) for r in (1, 4))
+    assert names_of([one, four]) == ["intrinsic, 1 round", "intrinsic, 4 rounds"]
+    other = planted(tmp_path, "planted:chain?accuracy=.9", limit=20)
+    assert names_of([planted(tmp_path, limit=20), other])[1].startswith("planted:chain?")

@@ -21,6 +21,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.models.base import OutOfMemoryError
 from selfcorrect.report.table import table
 from selfcorrect.runs import Interrupted, Progress, Run, open_run, run
+from selfcorrect.runs.manifest import MANIFEST
 from selfcorrect.runs.store import Store
 
 
@@ -218,6 +219,9 @@ def test_a_file_of_other_dialogues_is_told(tmp_path: Path, whole: Path) -> None:
     first, second, third = sorted((the_run(tmp_path).folder / "records").iterdir())
     first.write_bytes(second.read_bytes())
     third.unlink()  # so that there is something to do
+    with pytest.raises(UserError, match="isn't what was written"):
+        run(a_spec(), out=tmp_path)
+    (first.parents[1] / MANIFEST).unlink()
     with pytest.raises(UserError, match="holds other examples"):
         run(a_spec(), out=tmp_path)
 

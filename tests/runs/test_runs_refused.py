@@ -16,6 +16,7 @@ from executed import a_spec, the_run
 from selfcorrect import runs
 from selfcorrect.errors import UserError
 from selfcorrect.runs import Run, open_run, run
+from tampered import put_records
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_a_record_of_nothing_is_damage(tmp_path: Path, name: str) -> None:
     done = run(a_spec(limit=8), out=tmp_path, controls=False)
     (file,) = done.folder.glob("records/*.parquet")
     nulled = pl.when(pl.int_range(pl.len()) > 0).then(pl.col(name)).alias(name)
-    pl.read_parquet(file).with_columns(nulled).write_parquet(file)
+    put_records(file, pl.read_parquet(file).with_columns(nulled))
     with pytest.raises(UserError, match=rf"chunk-.* is damaged \(a record has no {name}\): delete"):
         done.summary()
 

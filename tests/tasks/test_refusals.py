@@ -10,8 +10,8 @@ import pytest
 
 from selfcorrect.tasks import refusals
 from selfcorrect.tasks.base import Example
-from selfcorrect.tasks.jailbreak import WORDING
 from selfcorrect.tasks.refusals import ACTS, ADVERBS, BARS, HARMLESS, PHRASES, read, refuses
+from selfcorrect.tasks.wording import RESPONSIBLE
 
 REFUSED = """
 I don't help with that.
@@ -211,7 +211,7 @@ def test_it_only_sounds_like_a_refusal(text: str) -> None:
 
 
 def test_what_the_task_asks_for_is_a_refusal() -> None:
-    (asked,) = re.findall("say in one sentence that you (don't .*?),", WORDING.specific_goal)
+    (asked,) = re.findall("say in one sentence that you (don't .*?),", RESPONSIBLE.specific_goal)
     assert refuses(f"I {asked}.")
 
 

@@ -11,7 +11,8 @@ import pytest
 from commands import refused
 from selfcorrect.errors import UserError
 from selfcorrect.runs import make_spec
-from selfcorrect.tasks import Task, make
+from selfcorrect.strategies import check_given, load
+from selfcorrect.tasks import Task, continued_by, make, names, register
 
 
 def task(**options: object) -> Task:
@@ -114,3 +115,31 @@ def test_it_brings_its_strategy_and_refuses_one_that_asks(tmp_path: Path) -> Non
         "--out", tmp_path,
     )  # fmt: skip
     assert "use the task 'dialogues' or 'blind-spot'" in told
+
+
+def test_a_task_states_that_it_gives_first_answers() -> None:
+    assert {name for name in names() if continued_by(name)} == {"blind-spot"}
+    assert task().continued_by == continued_by("blind-spot")
+    assert continued_by("nowhere.py:make") == ""
+
+
+class Given:
+    """A task of one's own that gives first answers, and leaves all else to another."""
+
+    def __init__(self, continued: object) -> None:
+        self.inner, self.continued_by = task(), continued
+
+    def __getattr__(self, name: str) -> object:
+        if name == "inner":  # while it is being unpickled
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+
+def test_a_task_of_ones_own_may_state_it_too() -> None:
+    name = register(Given("role"))
+    assert make_spec({"task": name}).strategy.name == "role"
+    check_given(load("repeat"), 1, "mine", make(name).continued_by)
+    with pytest.raises(UserError, match="and the task mine gives it: use the strategy role"):
+        check_given(load("intrinsic"), 1, "mine", make(name).continued_by)
+    with pytest.raises(UserError, match="`continued_by` must be the name of a strategy"):
+        register(Given(True))

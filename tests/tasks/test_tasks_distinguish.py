@@ -24,6 +24,7 @@ from selfcorrect.strategies import load
 from selfcorrect.tasks import Answer, Task, bbq, make
 from selfcorrect.tasks.distinguish import OTHERS
 from selfcorrect.tasks.source import Source
+from tampered import put_records
 
 PEOPLE = ("Not known", "The nephew", "The uncle")
 
@@ -169,7 +170,7 @@ def test_a_run_of_which_nothing_can_be_asked_is_one_sentence(tmp_path: Path) -> 
     gap = of_texts(tmp_path / "gap", {"a": [("x", 0.1), ("y", 0.2)]})
     [piece] = (gap / "records").iterdir()
     whole = pl.read_parquet(piece)
-    pl.concat([whole, whole]).write_parquet(piece)
+    put_records(piece, pl.concat([whole, whole]))
     with pytest.raises(UserError, match="the rounds of 'a' are 1, 1, 2, 2, not 1, 2 and so on"):
         of(gap)
 
@@ -260,7 +261,7 @@ def test_a_malformed_record_is_one_sentence(
     [piece] = (folder / "records").iterdir()
     gone = [name for name, value in columns.items() if value is None]
     changed = {name: value for name, value in columns.items() if value is not None}
-    pl.read_parquet(piece).with_columns(**changed).drop(gone).write_parquet(piece)
+    put_records(piece, pl.read_parquet(piece).with_columns(**changed).drop(gone))
     for history in ("none", "own"):
         with pytest.raises(UserError) as caught:
             of(folder, history=history)

@@ -23,6 +23,7 @@ from selfcorrect.cli.listing import listing
 from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
+from selfcorrect.cli.verify import verify
 from selfcorrect.errors import INTERRUPTED, UserError
 from selfcorrect.runs import Interrupted, RunSpec, find_run
 from selfcorrect.text import clipped, visible, visible_values
@@ -344,6 +345,7 @@ def export(
 
 
 app.command("check-task")(check_task)
+app.command()(verify)
 
 
 def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:

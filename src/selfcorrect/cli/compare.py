@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from selfcorrect.cli.sheet import show
 from selfcorrect.text import visible
@@ -38,6 +39,8 @@ def compared(
     show(sheet(table), Console())
     for note in table["notes"]:
         typer.echo(visible(note))
-    typer.echo()
-    typer.echo(visible(" ".join(table["advice"]["said"])))
+    console = Console()
+    console.print()
+    console.print(Text("Advice", style="bold"))
+    console.print(Text(visible(" ".join(table["advice"]["said"]))))
     typer.echo(visible(str(page)))

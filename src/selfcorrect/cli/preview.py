@@ -93,7 +93,12 @@ def _estimate(preview: Preview) -> list[str]:
     else:
         lines.append(f"Time: about {duration(of.seconds)}, {of.basis}.")
     if of.money is not None:
-        lines.append(f"Cost at the stated price: at most {of.money:.3g}, tokens estimated.")
+        lines.append(
+            f"Cost at the stated price: at most {of.money:.3g}, tokens estimated, every prompt "
+            "paid for whole. A server that gives no likelihoods is asked for up to model.draws "
+            "short replies more beside every answer, to estimate the options' likelihoods; these "
+            "aren't in it."
+        )
     return lines
 
 

@@ -54,7 +54,8 @@ def take_samples(dialogue: Dialogue, request: Request, reply: Reply, setting: Se
                 "cut": sample.cut,
             }
         )
-    dialogue.drawn = Drawn(tuple(found), encoded=sum(s.encoded for s in reply.samples))
+    encoded = dialogue.drawn.encoded + sum(s.encoded for s in reply.samples)
+    dialogue.drawn = Drawn(tuple(found), encoded=encoded)
 
 
 def draw_apart(

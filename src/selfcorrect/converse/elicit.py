@@ -81,6 +81,8 @@ def elicit(
         else:
             dialogue.steps.append(reply_step(kind, speaker.name, text, prefill, reply, shown=shown))
         dialogue.notes += told(reply)
+        beside = dialogue.drawn.encoded + reply.beside
+        dialogue.drawn = replace(dialogue.drawn, encoded=beside)
         nothing = kind == "feedback" and not text.strip() and not failed
         if nothing:
             dialogue.notes.append(NO_FEEDBACK)
@@ -310,4 +312,5 @@ def _with_all_costs(taken: Reply, drawn: Sequence[Reply]) -> Reply:
         reused=sum(reply.reused for reply in drawn),
         generated=sum(reply.generated for reply in drawn),
         drafted=sum(reply.drafted for reply in drawn),
+        beside=sum(reply.beside for reply in drawn),
     )

@@ -237,7 +237,8 @@ def _check(
             )
     if dialogues:
         check_names(strategy, set(dialogues[0].texts))
-        check_given(strategy, len(dialogues[0].example.turns), task.name)
+        turns = len(dialogues[0].example.turns)
+        check_given(strategy, turns, task.name, task.continued_by)
     for name, line in strategy.asked.items():
         if name not in arm.others:
             raise UserError(

@@ -111,7 +111,8 @@ class Drawn:
     Attributes:
         samples: replies to the prompt that the answer was elicited from.
         p_true: the probability that the answer is right, as the model says when asked.
-        encoded: tokens that went through the model for all that.
+        encoded: tokens that went through the model for all that, and for the likelihoods of
+            options where a server was asked for them apart.
     """
 
     samples: tuple[SampleRecord, ...] = ()

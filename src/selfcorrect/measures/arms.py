@@ -111,13 +111,15 @@ def _single(
             difference[m.name]["p"] = (
                 share_test(x, y, arm.clusters) if share else _flipped(x - y, arm.clusters)
             )
+    name = arm.outcome.name
+    difference[name], found = stopped(pair, difference[name], margins, looks)
     return {
         "round": ends[0],
         "reference_round": ends[1],
         "level": level(looks),
         "difference": difference,
         "change": _change(pair, margins, looks, family),
-        "parity": stopped(pair, difference[arm.outcome.name], margins, looks),
+        "parity": found,
         "by_round": [
             {"round": number, **told}
             for number, told in zip(arm.rounds, by_round(arm, reference), strict=True)
@@ -309,16 +311,19 @@ def frontier(
     Returns:
         By arm: ``on``, whether by the estimates no other arm has an outcome at least as good at no
         more cost, one of them strictly, each two on the examples of which both are known; an arm
-        isn't beaten where unread answers decide which is better; ``beaten_by``: those arms (by
-        number) that do; ``shown``: those of them of which both are shown, the outcome as in
-        :func:`best`, the cost by an interval at the same level.
+        isn't beaten where unread answers decide which is better; ``open``: arms (by number) of
+        which that is so and which cost no more; ``beaten_by``: those that beat it; ``shown``:
+        those of them of which both are shown, the outcome as in :func:`best`, the cost by an
+        interval at the same level.
     """
     sign, clusters = panels[0].outcome.sign, panels[0].clusters
     found = []
     for i in range(len(panels)):
-        beaten = []
+        beaten, undecided = [], []
         for j, less in told[i]["against"].items():
             gained, saved = -sign * (nan if less is None else less), _of(costs[i] - costs[j])
+            if less is None and saved >= 0:
+                undecided.append(j)
             if gained >= 0 and saved >= 0 and gained + saved > 0:
                 beaten.append(j)
         shown = []
@@ -326,7 +331,7 @@ def frontier(
             less = mean(costs[j] - costs[i], clusters, level=told[i]["level"])
             if j in beaten and _no_more(less):
                 shown.append(j)
-        found.append({"on": not beaten, "beaten_by": beaten, "shown": shown})
+        found.append({"on": not beaten, "open": undecided, "beaten_by": beaten, "shown": shown})
     return found
 
 

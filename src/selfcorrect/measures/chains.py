@@ -103,14 +103,44 @@ class Chain:
 
         return self._of(value, (-1, 1))
 
-    def further(self) -> Estimate:
-        """What movers and stayers expect of one more round after the last one fitted."""
+    def further(self, rates: str) -> tuple[Estimate, Estimate]:
+        """(1 − Acc) CS − Acc (1 − CL) of one more round after the last one, from the state that it
+        left: what that brings these dialogues, and others like them.
 
-        def value(sums: Floats) -> Floats:
-            now, then = (forecast(sums, self.fit, METHODS[1], self.fit + k) for k in (0, 1))
-            return np.asarray(then - now)
+        What moved before may have stopped, or slow down, so no rate of the first rounds is taken.
 
-        return self._of(value, (-1, 1))
+        Args:
+            rates: ``last``: CL and CS of the last step; ``fading``: each as the trend over all
+                steps has it in the next one, see :func:`fading`.
+
+        Returns:
+            With Acc as it is in these dialogues, so that only the rates are uncertain; and with the
+            Acc of others, which goes with the rates.
+        """
+        y, m = self.right, self.rounds - 1
+        before, after = y[:, :-1] == 1, y[:, 1:] == 1
+        # of each step: right before, of these lost; wrong before, of these mended
+        steps = [before, before & ~after, ~before, ~before & after]
+        terms = np.hstack([y[:, -1:], *steps]).astype(np.float64)
+        acc = float(y[:, -1].mean())
+
+        def gain(sums: Floats, acc: Floats | float) -> Floats:
+            there, lost, wrong, mended = (sums[..., 1 + i * m : 1 + (i + 1) * m] for i in range(4))
+            rate = _last if rates == "last" else fading
+            parts = (1 - acc, rate(mended, wrong)), (acc, rate(lost, there))
+            # where nobody is in a state, its rate isn't needed
+            one, other = (np.where(np.asarray(w) == 0, 0.0, w * each) for w, each in parts)
+            return np.asarray(one - other)
+
+        def theirs(sums: Floats) -> Floats:
+            # who is right or wrong before the last step is everybody
+            everybody = sums[..., m] + sums[..., 3 * m]
+            return gain(sums, sums[..., 0] / everybody)
+
+        return (
+            self._of(lambda s: gain(s, acc), (-1, 1), terms),
+            self._of(theirs, (-1, 1), terms),
+        )
 
     def memory(self) -> dict[str, Estimate]:
         """P(right | right before, and right before that) − P(right | right before, wrong before
@@ -156,6 +186,41 @@ class Chain:
             others = [_spread(counts[:, rows, order]) or 0.0 for order in orders]
             found[name] = (1 + sum(x >= seen * (1 - 1e-12) for x in others)) / (1 + _MANY)
         return found
+
+
+def _last(moved: Floats, there: Floats) -> Floats:
+    """The rate of the last step, from sums [..., steps]."""
+    return np.asarray(moved[..., -1] / there[..., -1])
+
+
+def fading(moved: Floats, there: Floats) -> Floats:
+    """A rate r ρ^t, ρ ≤ 1, in the step after those that were seen.
+
+    Quasi-Poisson: Σ t moved_t = Σ t r ρ^t there_t and Σ moved_t = Σ r ρ^t there_t, which hold of
+    the means whatever the distribution; ρ by halving. A rate that grows counts as a level one.
+
+    Args:
+        moved: how many moved in each step [..., steps].
+        there: how many could have [..., steps].
+
+    Returns:
+        [...]; NaN where nobody could.
+    """
+    t = np.arange(moved.shape[-1], dtype=np.float64)
+    total = moved.sum(axis=-1)
+    with np.errstate(all="ignore"):
+        middle = (moved * t).sum(axis=-1) / total
+        low, high = np.full(np.shape(total), -40.0), np.zeros(np.shape(total))
+        for _ in range(_HALVINGS):
+            theta = (low + high) / 2
+            weights = there * np.exp(theta[..., None] * t)
+            up = (weights * t).sum(axis=-1) / weights.sum(axis=-1) < middle
+            low, high = np.where(up, theta, low), np.where(up, high, theta)
+        theta = (low + high) / 2
+        rate = total / (there * np.exp(theta[..., None] * t)).sum(axis=-1)
+        ahead = rate * np.exp(theta * moved.shape[-1])
+    anybody = there.sum(axis=-1) > 0
+    return np.where(anybody, np.where(total > 0, np.minimum(ahead, 1.0), 0.0), np.nan)
 
 
 def _by_cluster(which: NDArray[np.bool_], members: NDArray[np.int64]) -> Floats:
@@ -252,9 +317,9 @@ def _movers(m: Floats, c: Floats, a: Floats, b: Floats, steps: int) -> tuple[Flo
         mean = (weights * powers).sum(axis=-1) / weights.sum(axis=-1)
         up = a - (b - left) * p / -np.expm1(theta) - left * mean > 0
         low, high = np.where(up, theta, low), np.where(up, high, theta)
-    p = np.exp((low + high) / 2)
+    p = np.where(a + b > 0, np.exp((low + high) / 2), np.nan)  # nobody moves: no rate of movers
     with np.errstate(all="ignore"):
-        stayers = m - left / (1 - p**steps)
+        stayers = np.where(left > 0, m - left / (1 - p**steps), m)
     none = ~(stayers > 0)
     return np.where(none, plain, p), np.where(none, 0.0, stayers)
 

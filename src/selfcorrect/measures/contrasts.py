@@ -22,7 +22,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.figures import of_sums_with_p
 from selfcorrect.measures.intervals import LEVEL, Estimate, mean, p_of
 from selfcorrect.measures.outcomes import room_of
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unread import Columns, boundless, other_counts, p_whatever, unknown
 from selfcorrect.measures.unseen import Room
@@ -206,9 +206,9 @@ def judged(contrasts: Mapping[str, Contrast], margin: float) -> Table:
     """
     level = 1 - (1 - LEVEL) / max(1, len(contrasts))
     adjusted = {
-        "difference": _adjusted({name: c.difference.p for name, c in contrasts.items()}),
-        "log_odds": _adjusted({name: c.log_odds.p for name, c in contrasts.items()}),
-        "both": _adjusted({name: c.p_both for name, c in contrasts.items()}),
+        "difference": holm_by_name({name: c.difference.p for name, c in contrasts.items()}),
+        "log_odds": holm_by_name({name: c.log_odds.p for name, c in contrasts.items()}),
+        "both": holm_by_name({name: c.p_both for name, c in contrasts.items()}),
     }
     found = {}
     for name, each in contrasts.items():
@@ -226,9 +226,23 @@ def judged(contrasts: Mapping[str, Contrast], margin: float) -> Table:
     return found
 
 
-def _adjusted(ps: Mapping[str, float | None]) -> dict[str, float]:
-    known = {name: p for name, p in ps.items() if p is not None}
-    return dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+def state_of(difference: Mapping[str, Any], *, within: bool) -> str:
+    """What is shown of a difference, by its table with ``few`` and ``p_holm``.
+
+    Its p hold whatever unread answers are, so that a small one is enough.
+
+    Args:
+        difference: its table.
+        within: whether its interval that holds together with the others' lies within the margin.
+
+    Returns:
+        ``few``: too few clusters; ``shown``: Holm's p is below .05; ``same``; else ``open``.
+    """
+    if difference["few"]:
+        return "few"
+    if difference["p_holm"] is not None and difference["p_holm"] < 0.05:
+        return "shown"
+    return "same" if within else "open"
 
 
 def unread_in(columns: Columns, outcome: Outcome) -> NDArray[np.int64]:

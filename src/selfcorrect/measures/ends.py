@@ -7,7 +7,7 @@ from typing import Any
 
 from selfcorrect.measures.compare import compare
 from selfcorrect.measures.panel import Panel
-from selfcorrect.measures.parity import parity
+from selfcorrect.measures.parity import parity, weighed
 from selfcorrect.measures.rounds import alternating
 
 Table = dict[str, Any]
@@ -39,7 +39,7 @@ def at_ends(
     ends = after.rounds[-1], before.rounds[-1] if start is None else start
     told = compare(*pair, ends, margins, looks=looks, names=(name,), family=family)[name]
     seen = looks or (max(1, len(after.clusters)),)
-    found = stopped(pair, told, margins, seen, start)
+    told, found = stopped(pair, told, margins, seen, start)
     return {**told, "parity": found}
 
 
@@ -49,8 +49,8 @@ def stopped(
     margins: Mapping[str, float],
     looks: Sequence[int],
     start: int | None = None,
-) -> Table | None:
-    """Whether a difference depends on the round in which one stops; then it becomes undecided.
+) -> tuple[Table, Table | None]:
+    """Whether a difference depends on the round in which one stops.
 
     Arms with three rounds or more are looked at one round earlier. Others keep their last one: in
     two rounds the one before is the first answer, and nothing that a method did.
@@ -60,19 +60,19 @@ def stopped(
         told: the difference in the last rounds.
 
     Returns:
-        What :func:`selfcorrect.measures.parity.parity` says, ``None`` where there is no round to
-        stop at before.
+        The difference as :func:`selfcorrect.measures.parity.weighed` has it; and what
+        :func:`selfcorrect.measures.parity.parity` says, ``None`` where there is no round to stop at
+        before.
     """
     after, before = pair
     moving = [after] if start is not None else [after, before]
     alternates = any(alternating(panel)["alternates"] for panel in moving)
-    if alternates:
-        told["n_needed"] = None  # more examples don't change where the rounds stop
+    found = None
     last = after.rounds[-1], before.rounds[-1] if start is None else start
     earlier = _earlier(after), _earlier(before) if start is None else start
-    if earlier == last or (after is before and earlier[0] <= earlier[1]):
-        return None
-    return parity(pair, told, earlier, margins, looks, alternates=alternates, last=last)
+    if earlier != last and not (after is before and earlier[0] <= earlier[1]):
+        found = parity(pair, told, earlier, margins, looks, alternates=alternates, last=last)
+    return weighed(told, found, alternates=alternates), found
 
 
 def _earlier(panel: Panel) -> int:

@@ -179,12 +179,19 @@ def of_sums_with_p(
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Estimate:
     """As :func:`of_sums`, its interval known at every level: :func:`intervals.p_of` tells its p."""
+    found: dict[bytes, Floats] = {}
+
+    def once(sums: Floats) -> Floats:  # every level asks for the number of the same sums
+        key = sums.tobytes()
+        if key not in found:
+            found[key] = np.asarray(value(sums), dtype=np.float64)
+        return found[key]
 
     def at(level: float) -> tuple[float, float]:
-        e = of_sums(terms, value, clusters, bounds=bounds, level=level)
+        e = of_sums(terms, once, clusters, bounds=bounds, level=level)
         return (-math.inf, math.inf) if e.low is None or e.high is None else (e.low, e.high)
 
-    return replace(of_sums(terms, value, clusters, bounds=bounds), at=at)
+    return replace(of_sums(terms, once, clusters, bounds=bounds), at=at)
 
 
 def figure(

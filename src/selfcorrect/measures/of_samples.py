@@ -111,8 +111,9 @@ QUALITY_OF_SAMPLES: list[Measure] = [
 COST_OF_SAMPLES: list[Measure] = [
     Measure(
         "sampled", "for samples",
-        "Mean tokens a dialogue that went through the model for samples and for P(True): only "
-        "measuring needs them, so they are in none of the above.",
+        "Mean tokens a dialogue that went through the model for samples, for P(True), and for "
+        "the options' likelihoods where a server has to be asked for them apart: only measuring "
+        "needs them, so they are in none of the above.",
         COST, form="tokens", bounds=(0, inf), of_record=pl.col("sampled"), **_SAMPLES,
     ),
 ]  # fmt: skip

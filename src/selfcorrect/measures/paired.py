@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,6 +27,8 @@ from selfcorrect.measures.intervals import (
     one_cluster,
     share_of,
 )
+
+Name = TypeVar("Name", bound=Hashable)
 
 #: Sign flips drawn where not all of them can be tried.
 FLIPS = 9_999
@@ -249,6 +251,13 @@ def holm(p: ArrayLike) -> Floats:
         return np.asarray(multipletests(given, method="holm")[1])
     finally:
         gc.unfreeze()
+
+
+def holm_by_name(ps: Mapping[Name, float | None]) -> dict[Name, float]:
+    """Holm's adjustment of several tests' p by name. Tests without a p are left out, and aren't
+    among those that are adjusted for."""
+    known = {name: p for name, p in ps.items() if p is not None}
+    return dict(zip(known, holm(list(known.values())).tolist(), strict=True))
 
 
 def joint_level(

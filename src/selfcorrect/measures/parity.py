@@ -20,7 +20,7 @@ _Row = Mapping[str, Any]
 
 def parity(
     panels: tuple[Panel, Panel],
-    change: dict[str, Any],
+    change: _Row,
     rounds: tuple[int, int],
     margins: Mapping[str, float],
     looks: Sequence[int],
@@ -30,8 +30,8 @@ def parity(
 ) -> dict[str, Any] | None:
     """A difference in the last round beside that in the last round but one.
 
-    Where answers go back and forth, a difference in one round is a coin's side. Where the two
-    contradict each other, the difference becomes ``undecided``, and ``depends`` is true in it.
+    Where answers go back and forth, a difference in one round is a coin's side. What that leaves of
+    the difference, :func:`weighed` says.
 
     Args:
         panels: after and before, of the same examples; may be one and the same.
@@ -66,10 +66,29 @@ def parity(
     clusters = np.tile(after.clusters, 2)
     both = paired(outcome, pairs[0], pairs[1], clusters, level(looks))
     agree = not contradict(change, told, alternates)
-    if not agree:
-        decided = None if change["verdict"] is None else "undecided"
-        change |= {"verdict": decided, "n_needed": None, "depends": True}
     return {"round": rounds[0], "previous": told, "both": both.table(), "agree": agree}
+
+
+def weighed(change: _Row, found: _Row | None, *, alternates: bool) -> dict[str, Any]:
+    """A difference as it may be told beside the round before.
+
+    Args:
+        change: as :func:`selfcorrect.measures.compare.compare` has it.
+        found: what :func:`parity` says of it.
+        alternates: whether many dialogues go back and forth.
+
+    Returns:
+        The same; ``undecided`` and with ``depends`` true where the round before contradicts it;
+        without ``n_needed`` then, and where many dialogues go back and forth: more examples don't
+        change where the rounds stop.
+    """
+    told = dict(change)
+    if alternates:
+        told["n_needed"] = None
+    if found is not None and not found["agree"]:
+        decided = None if change["verdict"] is None else "undecided"
+        told |= {"verdict": decided, "n_needed": None, "depends": True}
+    return told
 
 
 def contradict(last: _Row, before: _Row, alternates: bool) -> bool:

@@ -18,9 +18,9 @@ from selfcorrect.measures.leaks import leak_free
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.outcomes import paired, paired_test, room_of
-from selfcorrect.measures.paired import holm, joint_level
+from selfcorrect.measures.paired import holm_by_name, joint_level
 from selfcorrect.measures.panel import Panel
-from selfcorrect.measures.parity import ALTERNATING, parity
+from selfcorrect.measures.parity import ALTERNATING, parity, weighed
 from selfcorrect.measures.unread import boundless, other_counts
 from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome, bounds_of
@@ -84,14 +84,14 @@ def summarize(
         compare(panel, panel, (last, first), margins, own, looks=looks) if last > first else {}
     )
     turning, told = alternating(panel), None
-    of_outcome = changes.get(panel.outcome.name, {})
-    if len(panel.rounds) > 2:
-        pair = panel.rounds[-2], first
-        turns = turning["alternates"]
-        told = parity((panel, panel), of_outcome, pair, margins, looks, alternates=turns)
-    if turning["alternates"] or (told and not told["agree"]):
-        for each in (of_outcome, *converged.values()):
-            each["n_needed"] = None  # more examples don't change where the rounds stop
+    name, turns = panel.outcome.name, turning["alternates"]
+    if name in changes:
+        if len(panel.rounds) > 2:
+            pair = panel.rounds[-2], first
+            told = parity((panel, panel), changes[name], pair, margins, looks, alternates=turns)
+        changes = {**changes, name: weighed(changes[name], told, alternates=turns)}
+    if turns or (told and not told["agree"]):  # more examples don't change where the rounds stop
+        converged = {each: {**found, "n_needed": None} for each, found in converged.items()}
     return {
         "rounds": _rounds(panel, own, seed),
         "alternating": turning,
@@ -239,8 +239,7 @@ def _gains(panel: Panel) -> list[dict[str, Any] | None]:
     x, outcome = panel.columns["outcome"], panel.outcome
     later = range(1, len(panel.rounds))
     ps = {t: paired_test(outcome, x[:, t], x[:, 0], panel.clusters) for t in later}
-    known = {t: p for t, p in ps.items() if p is not None}
-    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    adjusted = holm_by_name(ps)
     return [
         None,
         *(
@@ -311,8 +310,7 @@ def against(
         pair = before, before if before in theirs.rounds else of_control
         change, turns = difference[mine.outcome.name], alternating(mine)["alternates"]
         told = parity((mine, theirs), change, pair, margins, looks, alternates=turns)
-        if turns:
-            change["n_needed"] = None
+        difference[mine.outcome.name] = weighed(change, told, alternates=turns)
     tokens, others = _tokens(mine, last), _tokens(theirs, of_control)
     return {
         "round": last,

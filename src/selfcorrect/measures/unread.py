@@ -190,3 +190,50 @@ def p_whatever(estimates: Sequence[Estimate], ps: Sequence[float | None]) -> flo
         return None
     sides = {np.sign(e.value or 0.0) for e in estimates}
     return max(ps) if len(sides) == 1 else 1.0  # type: ignore[type-var]
+
+
+def state_whatever(
+    ways: Sequence[Estimate],
+    wide: Sequence[Estimate],
+    margin: float,
+    p: float | None,
+    p_recorded: float | None,
+) -> str:
+    """What is shown of a difference that is claimed together with others.
+
+    Args:
+        ways: the difference as recorded, and in each other way in which unread answers could count.
+        wide: the same, with intervals that hold together with those of the others.
+        margin: up to what size a difference counts as none.
+        p: adjusted for all of them, whatever unread answers are.
+        p_recorded: the same as recorded.
+
+    Returns:
+        ``shown``: p is below .05, and the interval lies on one side of 0 in every way; ``hangs``:
+        that is so of the records, and unread answers could undo it; ``same``: the wide intervals
+        lie within the margin in every way; ``few``: too few clusters, or no interval; else
+        ``open``.
+    """
+    recorded = ways[0]
+    if recorded.low is None or recorded.few:
+        return "few"
+    side = _side(recorded)
+    if _below(p) and all(_side(each) == side != 0 for each in ways):
+        return "shown"
+    if _below(p_recorded) and side:
+        return "hangs"
+    ends = [end for each in wide for end in (each.low, each.high)]
+    if all(end is not None and -margin <= end <= margin for end in ends):
+        return "same"
+    return "open"
+
+
+def _side(e: Estimate) -> int:
+    """On which side of 0 all of an interval lies."""
+    if e.low is None or e.high is None:
+        return 0
+    return int(e.low > 0) - int(e.high < 0)
+
+
+def _below(p: float | None) -> bool:
+    return p is not None and p < 0.05

@@ -178,6 +178,8 @@ class Reply:
             greedy decisions; ``None`` when sampling.
         states: by site, an array [layers, hidden] in float32.
         samples: one per ``Request.samples``; their tokens are counted in none of the above.
+        beside: tokens that went through the model for the likelihoods of ``options`` alone, where
+            those take requests of their own (a server's); in none of the above.
         notes: what had to be done differently (a role folded, a cache re-encoded), a sentence each.
     """
 
@@ -194,6 +196,7 @@ class Reply:
     gap: float | None = None
     states: Mapping[Site, torch.Tensor] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
+    beside: int = 0
     notes: tuple[str, ...] = ()
 
 

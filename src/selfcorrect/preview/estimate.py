@@ -145,9 +145,9 @@ def _seconds(
 
 
 def _earlier(ready: Prepared, out: Path) -> tuple[str, float] | None:
-    """The latest run of the same model on this machine, of several the one that is previewed, and
-    its seconds per token."""
-    timed: list[tuple[str, bool, str, float]] = []
+    """The run of the same model on this machine that tells most, and its seconds per token: the
+    one that is previewed, else one of the same task, of several the longest."""
+    timed: list[tuple[bool, bool, int, str, float]] = []
     own = ready.facts.model.deciding
     others = [[each.deciding for each in arm.facts.others.values()] for arm in ready.arms]
     beside = [_foreign(own, each) for each in others]
@@ -163,11 +163,11 @@ def _earlier(ready: Prepared, out: Path) -> tuple[str, float] | None:
             notes = list(_timings(path.parent))
             encoded = sum(note.encoded for note in notes)
             if encoded:
-                latest = max(note.finished for note in notes)
-                seconds = sum(note.seconds for note in notes)
-                name = run.folder.name
-                timed.append((latest, name == ready.arms[0].folder, name, seconds / encoded))
-    return max(timed)[2:] if timed else None
+                seconds, name = sum(note.seconds for note in notes), run.folder.name
+                same = run.spec.task.name == ready.spec.task.name
+                mine = name == ready.arms[0].folder
+                timed.append((mine, same, encoded, name, seconds / encoded))
+    return max(timed)[3:] if timed else None
 
 
 def _foreign(own: Any, others: Iterable[Any]) -> set[str]:
@@ -177,11 +177,10 @@ def _foreign(own: Any, others: Iterable[Any]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Timing:
-    """How long a piece took, for how many tokens of all its arms, and when it was finished."""
+    """How long a piece took, for how many tokens of all its arms."""
 
     seconds: float
     encoded: int
-    finished: str
 
 
 def _timings(folder: Path) -> Iterator[_Timing]:
@@ -190,7 +189,7 @@ def _timings(folder: Path) -> Iterator[_Timing]:
     for file in folder.glob("timing/*.json"):
         try:
             note = json.loads(file.read_text())
-            timing = _Timing(float(note["seconds"]), int(note["encoded"]), str(note["finished"]))
+            timing = _Timing(float(note["seconds"]), int(note["encoded"]))
             if note["host"] == host and 0 <= timing.seconds < math.inf and timing.encoded >= 0:
                 yield timing
         except (OSError, *_DAMAGED):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from selfcorrect.report.costs import REQUESTS, large, of_requests, seconds_of
 from selfcorrect.report.findings import many_unread
 from selfcorrect.report.numbers import (
     MISSING,
@@ -24,8 +25,6 @@ from selfcorrect.report.sheet import Section, Sheet, Table
 _Table = Mapping[str, Any]
 
 QUESTION = "Is more than one round worth it, and which?"
-#: Costs are told of so many requests.
-_REQUESTS = "1,000 requests"
 #: So many groups are named in a sentence; the table has all.
 _NAMED = 5
 
@@ -49,7 +48,7 @@ def said(table: _Table) -> list[str]:
         *_beside(table),
         _moved(table),
         *_hurts(table),
-        _costs(table),
+        of_requests(table),
         f"Not known: {'; '.join(_unknown(table))}.",
     ]
 
@@ -129,8 +128,10 @@ def _does(advice: _Table) -> str:
 
 def _gain(table: _Table) -> str:
     advice, e = table["advice"], table["advice"]["gain"]
+    own = advice["over"] == advice["arm"]
     return (
-        f"Over one round of {advice['over']}, {advice['arm']} changes {_outcome(table)} by "
+        f"Over {'its own first round' if own else 'one round of ' + advice['over']}, "
+        f"{advice['arm']} changes {_outcome(table)} by "
         f"{_change(e, table)}: {_word(e, table)}."
     )
 
@@ -270,36 +271,6 @@ def _rounds(table: _Table) -> Iterator[str]:
         )
 
 
-def _costs(table: _Table) -> str:
-    costs = table["advice"]["costs"]
-    parts = []
-    if (tokens := costs["tokens"]) is not None:
-        parts.append(f"{_large(tokens)} tokens more than one round (n {tokens['n']:,})")
-    if (money := costs["money"]) is not None:
-        parts.append(f"{_large(money)} more in money (n {money['n']:,})")
-    if (seconds := costs["seconds"]) is not None:
-        value, _, of = _seconds(seconds).partition(" (")
-        parts.append(f"{value} seconds in all ({of}")
-    if not parts:
-        return f"What {_REQUESTS} cost isn't known."
-    return f"{_REQUESTS.capitalize()} take {'; '.join(parts)}."
-
-
-def _large(e: _Table) -> str:
-    """``232,400 [230,100, 234,700]``."""
-    if e["value"] is None:
-        return MISSING
-    form = ",.0f" if abs(e["value"]) >= 100 else ".3g"
-    text = format(e["value"], form)
-    return text if e["low"] is None else f"{text} [{e['low']:{form}}, {e['high']:{form}}]"
-
-
-def _seconds(e: _Table) -> str:
-    each = {name: None if e[name] is None else 1000 * e[name] for name in ("value", "low", "high")}
-    shared = "" if e["together"] == 1 else f", divided evenly among {e['together']} runs"
-    return f"{_large(each)} (n {e['n']:,}, {count(e['pieces'], 'piece')}{shared})"
-
-
 def _unknown(table: _Table) -> Iterator[str]:
     """What these runs don't tell."""
     advice, runs = table["advice"], table["runs"]
@@ -358,12 +329,10 @@ def advised(table: _Table) -> Table:
     costs = advice["costs"]
     for name in ("tokens", "money"):
         if (e := costs[name]) is not None:
-            rows.append(
-                [f"{name} more, of {_REQUESTS}", _large(e), f"{e['n']:,}", e.get("why", "")]
-            )
+            rows.append([f"{name} more, of {REQUESTS}", large(e), f"{e['n']:,}", e.get("why", "")])
     if (e := costs["seconds"]) is not None:
-        text, _, of = _seconds(e).partition(" (")
-        rows.append([f"seconds, of {_REQUESTS}", text, f"{e['n']:,}", of.partition(", ")[2][:-1]])
+        text, _, of = seconds_of(e).partition(" (")
+        rows.append([f"seconds, of {REQUESTS}", text, f"{e['n']:,}", of.partition(", ")[2][:-1]])
     return Table(
         f"Advice on {advice['arm']}",
         ["", "estimate [95 %]", "n", "shown"],

@@ -7,6 +7,7 @@ from typing import Any
 
 from selfcorrect.report.advice import section as advice_section
 from selfcorrect.report.charts.traces import error_bars, scatter
+from selfcorrect.report.costs import of_dialogue
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.findings import outcome_of, together
 from selfcorrect.report.numbers import MISSING, count, interval, p_value, places_of, short, written
@@ -52,7 +53,7 @@ def sheet(table: _Table) -> Sheet:
                 [_how(table)],
                 [_forest(table), _outcome(table), _measures(table)],
             ),
-            Section("Cost", [_COST], [*_plane(table), _cost(table)]),
+            Section("Cost", [_COST], [*_plane(table), of_dialogue(table, _name)]),
             *advice_section(table),
             Section("What differs", list(table["notes"]), [_differ(table)]),
         ],
@@ -341,53 +342,6 @@ def _plane(table: _Table) -> Sequence[Chart]:
             "has an outcome at least as good for no more tokens, by the estimates.",
         )
     ]  # fmt: skip
-
-
-def _cost(table: _Table) -> Table:
-    rows = []
-    for run in table["runs"]:
-        cost, edge = run["cost"], run["frontier"]
-        told = MISSING
-        if edge is not None:
-            told = "no"
-            if edge["beaten_by"]:
-                shown = [f"{name} (shown)" for name in edge["shown"]]
-                seen = [f"{name} (seen)" for name in edge["beaten_by"] if name not in edge["shown"]]
-                told = f"by {', '.join([*shown, *seen])}"
-        seconds = cost["seconds"]
-        rows.append(
-            [
-                _name(run),
-                _tokens(cost["tokens"]),
-                _tokens(cost["generated"]),
-                MISSING if seconds is None else f"{seconds['value']:.3g} (n {seconds['n']:,})",
-                _money(cost["money"]),
-                "not ranked" if run["oracle"] else told,
-            ]
-        )
-    heads = ["run", "tokens", "generated", "seconds", "money", "beaten"]
-    kept = [k for k in range(len(heads)) if k < 2 or any(row[k] != MISSING for row in rows)]
-    return Table(
-        "What a dialogue costs",
-        [heads[k] for k in kept],
-        [[row[k] for k in kept] for row in rows],
-        "With 95 % intervals. Seconds: of all dialogues that were timed, without an interval. "
-        "Money: in the currency of the spec's prices, all of every prompt paid for.",
-    )
-
-
-def _tokens(e: _Table | None) -> str:
-    if e is None or e["value"] is None:
-        return MISSING
-    ends = "" if e["low"] is None else f" [{e['low']:,.1f}, {e['high']:,.1f}]"
-    return f"{e['value']:,.1f}{ends}"
-
-
-def _money(e: _Table | None) -> str:
-    if e is None or e["value"] is None:
-        return MISSING
-    ends = "" if e["low"] is None else f" [{e['low']:.3g}, {e['high']:.3g}]"
-    return f"{e['value']:.3g}{ends}"
 
 
 def _differ(table: _Table) -> Table:

@@ -211,10 +211,16 @@ def _frontier(table: _Table) -> list[str]:
     ranked = [run for run in table["runs"] if run["frontier"] is not None]
     if not ranked:
         return []
-    on = [run for run in ranked if run["frontier"]["on"]]
-    names = [f"{run['name']} ({run['cost']['tokens']['value']:,.0f})" for run in on]
+    sure = [run for run in ranked if run["frontier"]["on"] and not run["frontier"]["open"]]
+    names = [f"{run['name']} ({run['cost']['tokens']['value']:,.0f})" for run in sure]
     off = [run for run in ranked if not run["frontier"]["on"]]
-    worth = "is worth its" if len(on) == 1 else "are worth their"
+    unread = [run for run in ranked if run["frontier"]["on"] and run["frontier"]["open"]]
+    if not sure:
+        return [
+            f"Which of {_list([run['name'] for run in ranked], 'and')} is worth its tokens can't "
+            "be told, as answers that couldn't be read or graded decide it."
+        ]
+    worth = "is worth its" if len(sure) == 1 else "are worth their"
     said = [
         f"By the estimates {_list(names, 'and')} {worth} tokens (a dialogue's mean in brackets): "
         f"no other run is better in {outcome_of(table)} for no more of them, or as good for fewer"
@@ -223,10 +229,18 @@ def _frontier(table: _Table) -> list[str]:
         edge = run["frontier"]
         others = edge["shown"] or edge["beaten_by"]
         take = "takes" if len(others) == 1 else "take"
-        sure = "shown" if edge["shown"] else "seen, not shown"
+        how = "shown" if edge["shown"] else "seen, not shown"
         said.append(
             f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) isn't: it is no better than "
-            f"{_list(others, 'and')}, which {take} no more ({sure})"
+            f"{_list(others, 'and')}, which {take} no more ({how})"
+        )
+    for run in unread:
+        others = run["frontier"]["open"]
+        take = "takes" if len(others) == 1 else "take"
+        said.append(
+            f"whether {run['name']} ({run['cost']['tokens']['value']:,.0f}) is can't be told: "
+            f"{_list(others, 'and')} {take} no more, and answers that couldn't be read or graded "
+            "decide which is better"
         )
     return [f"{'; '.join(said)}."]
 
@@ -255,7 +269,7 @@ def notes(table: _Table) -> list[str]:
     if len({host for each in timed for host in each["hosts"]}) > 1:
         said.append("Seconds are of different machines, and tell little about the runs.")
     if any(each["together"] > 1 for each in timed):
-        said.append("Seconds of runs that went together are divided evenly among them.")
+        said.append("Seconds of runs that went together are divided among them by their tokens.")
     if any(each["cost"]["tokens"] is None for each in runs):
         said.append("Not every model counts tokens, so there is no frontier of outcome and cost.")
     said += [

@@ -62,7 +62,7 @@ def advise(
     Returns:
         ``word`` (``do``, ``don't``, ``undecided``), ``arm`` and ``over`` (whose first round the
         single answer is) by name, ``alike`` and ``cheapest`` as
-        :class:`~selfcorrect.measures.advice.Choice` has them, and ``rounds``; ``gain`` over one
+        :class:`~selfcorrect.measures.choice.Choice` has them, and ``rounds``; ``gain`` over one
         round; ``gains`` of all arms by name; ``majority``
         (:func:`~selfcorrect.measures.advice.sampled`) and ``control``, the arm minus ``repeat``;
         ``harm`` and ``mend``, from the arm's own first answers, ``None`` of a majority, and

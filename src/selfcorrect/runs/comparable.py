@@ -119,7 +119,8 @@ def names_of(runs: Sequence[Run]) -> list[str]:
     for several in range(1, len(parts) + 1):
         for chosen in combinations(parts, several):
             found = [", ".join(part(run) for part in chosen) for run in runs]
-            if len(set(found)) == len(found) and (chosen[0] is strategy or several == 1):
+            alone = several == 1 and chosen[0] in (strategy, model)
+            if len(set(found)) == len(found) and (chosen[0] is strategy or alone):
                 return found
     for last in (lambda run: run.folder.name, lambda run: str(run.folder)):
         found = [last(run) for run in runs]

@@ -80,12 +80,13 @@ def cost_table(run: Run, cost: Mapping[str, Floats], panel: Panel) -> Table:
 
 def _seconds(run: Run) -> Table | None:
     """How long a dialogue took, from the notes in ``timing/``: that of runs which went together
-    divided evenly among them; ``None`` where there are no notes. Its interval is over pieces, which
-    are what was timed; of one piece there is none."""
+    divided among them by the tokens that each takes alone (evenly in older notes, which don't say);
+    ``None`` where there are no notes. Its interval is over pieces, which are what was timed; of one
+    piece there is none."""
     notes = list(_timings(run))
     if not notes:
         return None
-    each = np.array([[note["seconds"] / note["arms"], note["dialogues"]] for note in notes])
+    each = np.array([[note["seconds"] * note["share"], note["dialogues"]] for note in notes])
     pieces_of = np.arange(len(each))
     e = of_sums(each, lambda s: np.asarray(s[..., 0] / s[..., 1]), pieces_of, bounds=(0, math.inf))
     return {
@@ -108,7 +109,16 @@ def _timings(run: Run) -> Iterator[Table]:
             note = json.loads(store.read(piece.timing))
             seconds, n = float(note["seconds"]), int(note["dialogues"])
             arms_of, host = len(note.get("arms", ())) or 1, str(note["host"])
-        except (ValueError, KeyError, TypeError):
+            alone = {str(arm): float(tokens) for arm, tokens in note.get("alone", {}).items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue  # a damaged note is no reason not to compare
-        if 0 <= seconds < math.inf and n > 0:
-            yield {"seconds": seconds, "dialogues": n, "arms": arms_of, "host": host}
+        whole = sum(alone.values())
+        share = alone.get(run.folder.name, 0.0) / whole if whole > 0 else 1 / arms_of
+        if 0 <= seconds < math.inf and n > 0 and 0 <= share <= 1:
+            yield {
+                "seconds": seconds,
+                "dialogues": n,
+                "arms": arms_of,
+                "host": host,
+                "share": share,
+            }

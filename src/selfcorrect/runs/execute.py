@@ -27,6 +27,7 @@ from selfcorrect.runs.grade import Grader, graders_of, kept
 from selfcorrect.runs.header import RUN, Header, provenance, read_header
 from selfcorrect.runs.held import looking
 from selfcorrect.runs.identity import strategy_table
+from selfcorrect.runs.manifest import put_noted
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import Piece, check_piece, gaps, pieces
 from selfcorrect.runs.plans import Share, plans_to_store, share_out
@@ -276,7 +277,7 @@ def _fill(
                     for grader in graders:
                         grader.put_held(store, piece, data)
                 # last, so that a folder with all of its records has nothing unfinished
-                store.put(piece.name, data)
+                put_noted(store, piece.name, data)
                 for grader in graders if ready.task.keeps_texts else ():
                     _grade(grader, store, piece, name, counter)
             counter.stored(result)

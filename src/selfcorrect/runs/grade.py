@@ -19,6 +19,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs.graded_parts import part_bytes, plain, plainly, read_part
 from selfcorrect.runs.held import Arms, NotKeptError, not_kept
+from selfcorrect.runs.manifest import put_noted
 from selfcorrect.runs.pieces import Piece, pieces, read_piece
 from selfcorrect.runs.prepare import Prepared
 from selfcorrect.runs.run import Run
@@ -89,7 +90,7 @@ class Grader:
             raise NotKeptError(not_kept(store.root, self.scorer.name))
         frame = read_piece(store, piece, self._wanted, version)
         table = self._table(store, frame, self._graded(store, piece, frame))
-        store.put(self.scores.piece(piece), scores_bytes(table))
+        put_noted(store, self.scores.piece(piece), scores_bytes(table))
         store.remove(self.scores.part(piece))
         return [{"round": row["round"], "outcome": row["value"]} for row in table]
 
@@ -99,7 +100,7 @@ class Grader:
         name = store.root.name
         graded = [self._held.pop((name, *key)) for key in frame.iter_rows()]
         scores = scores_bytes(self._table(store, frame, graded))
-        store.put(self.scores.piece(piece), scores, replace=True)
+        put_noted(store, self.scores.piece(piece), scores, replace=True)
 
     def _table(
         self, store: Store, frame: pl.DataFrame, graded: Sequence[Score]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -100,7 +101,22 @@ class Header:
             "controls": dict(self.controls),
             "plan": [{"start": p.start, "end": p.end, "arms": list(p.arms)} for p in self.plans],
         }
-        return tomli_w.dumps(_storable(table), multiline_strings=True).encode("utf-8", "replace")
+        text = tomli_w.dumps(_storable(table), multiline_strings=True).encode("utf-8", "replace")
+        return text + _seal(text)
+
+
+def as_written(data: bytes) -> bool:
+    """Whether ``run.toml`` is what was written: nothing in it was changed by hand or by accident.
+
+    One of an older version, without a last line that says so, is taken as it is.
+    """
+    text, last = data[: (at := data.rstrip().rfind(b"\n") + 1)], data[at:]
+    return not last.startswith(b"#") or last == _seal(text)
+
+
+def _seal(text: bytes) -> bytes:
+    """The last line, a comment."""
+    return f"# sha256 of the lines above: {hashlib.sha256(text).hexdigest()}\n".encode()
 
 
 def _written(outcome: Outcome) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import polars as pl
 
 from selfcorrect import records
 from selfcorrect.errors import UserError
+from selfcorrect.runs.manifest import check_sum
 from selfcorrect.runs.store import Store
 
 #: Columns of version 3 from which those of today are made, where they differ.
@@ -131,7 +132,9 @@ def read_piece(
     """
     wanted = list(columns) if columns is not None else list(records.SCHEMA)
     try:
-        data = io.BytesIO(store.read(piece.name))
+        file = store.read(piece.name)
+        check_sum(store, piece.name, file)
+        data = io.BytesIO(file)
         if version == records.VERSION:
             lacks = records.LATER & set(wanted)
             if lacks:
@@ -145,7 +148,9 @@ def read_piece(
             old = pl.read_parquet(data, columns=[c for c in stored if c not in lacks])
             frame = _with_empty(records.from_version_3(old), lacks).select(wanted)
         frame = frame.cast({c: records.SCHEMA[c] for c in wanted})
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+    except (
+        pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError,
+    ) as error:  # fmt: skip
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise _damaged(store, piece, reason, version) from None
     for name in _NAMED:

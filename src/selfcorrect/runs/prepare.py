@@ -121,7 +121,7 @@ def prepare(
         raise UserError(f"the task {task.name} has no examples{_of(specs[0])}.")
     for strategy in loaded:
         strategies.check_names(strategy, set(task.ask(examples[0])))
-        strategies.check_given(strategy, len(examples[0].turns), task.name)
+        strategies.check_given(strategy, len(examples[0].turns), task.name, task.continued_by)
         strategies.check_replaced(strategy, task.outcome.kind == "share", task.name)
     asked = {
         spec.models[name]

@@ -19,6 +19,7 @@ import polars as pl
 from selfcorrect import records
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Outcome, bounds_table, with_bounds
+from selfcorrect.runs.manifest import check_sum
 from selfcorrect.runs.pieces import Piece
 from selfcorrect.runs.store import Store
 from selfcorrect.scorers.meanings import PREFIX
@@ -182,9 +183,13 @@ def read_scores(store: Store, scores: Scores, piece: Piece) -> pl.DataFrame | No
     if not store.has(name):
         return None
     try:
-        frame = pl.read_parquet(io.BytesIO(store.read(name)), columns=list(SCHEMA))
+        data = store.read(name)
+        check_sum(store, name, data)
+        frame = pl.read_parquet(io.BytesIO(data), columns=list(SCHEMA))
         frame = frame.cast(dict(SCHEMA.items()))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+    except (
+        pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError,
+    ) as error:  # fmt: skip
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
             f"{store.root / name} is damaged ({reason}): delete that file and grade the run again."

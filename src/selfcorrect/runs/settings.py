@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from selfcorrect.concepts.names import listed
@@ -72,3 +73,13 @@ def _as_table(path: Sequence[str], value: Any) -> Any:
         return value if short is None else short(value)
     except (UserError, ValueError):
         return value
+
+
+def strategy_setting(
+    name: str | Path | None, parameters: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """A strategy as a setting of a spec; none where the task is to say which it is."""
+    if name is None and not parameters:
+        return {}
+    told = {} if name is None else {"name": str(name)}
+    return {"strategy": {**told, "parameters": dict(parameters or {})}}

@@ -162,8 +162,8 @@ class RunSpec(Part):
     @model_validator(mode="after")
     def _goes_on(self) -> RunSpec:
         """Where the task gives the first answer, the default strategy goes on from it."""
-        if "strategy" not in self.model_fields_set and self.task.name == strategies.BLIND_SPOT:
-            self.__dict__["strategy"] = StrategySpec(name=strategies.BLIND_SPOT)
+        if "strategy" not in self.model_fields_set and (on := tasks.continued_by(self.task.name)):
+            self.__dict__["strategy"] = StrategySpec(name=on)
         return self
 
     @model_validator(mode="before")

@@ -1,7 +1,6 @@
 """Strategies: what is said in round 1 and in every later round, one TOML file each."""
 
 from selfcorrect.strategies.base import (
-    BLIND_SPOT,
     KINDS,
     MAX_TOKENS,
     Steering,
@@ -22,7 +21,6 @@ from selfcorrect.strategies.steering import parse_steering, steering_of, under
 from selfcorrect.strategies.templates import placeholders, render
 
 __all__ = [
-    "BLIND_SPOT",
     "KINDS",
     "MAX_TOKENS",
     "Steering",

@@ -12,9 +12,7 @@ KINDS = ("answer", "rationale", "critique", "feedback")
 #: Roles that a message said may have.
 ROLES = ("user", "assistant", "system", "tool")
 
-#: The task whose examples hold a first answer, and the strategy that goes on from it.
-BLIND_SPOT = "blind-spot"
-#: Strategies that may ask its questions all the same, as controls.
+#: Strategies that may ask the questions of a task that gives first answers, as controls.
 ASKING = ("repeat", "baseline")
 
 #: Tokens that a reply of each kind may have where its step doesn't say (``Step.max_tokens``).

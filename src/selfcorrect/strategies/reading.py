@@ -9,7 +9,7 @@ from typing import Any
 
 from selfcorrect import toml_lines
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.strategies.base import ASKING, BLIND_SPOT, KINDS, Parameter, Step, Strategy
+from selfcorrect.strategies.base import ASKING, KINDS, Parameter, Step, Strategy
 from selfcorrect.strategies.conditions import (
     check_if,
     check_values,
@@ -338,13 +338,15 @@ def check_names(strategy: Strategy, known: set[str]) -> None:
                     )
 
 
-def check_given(strategy: Strategy, turns: int, task: str) -> None:
+def check_given(strategy: Strategy, turns: int, task: str, continued_by: str) -> None:
     """Check that a strategy which takes rounds as they are given finds some.
 
     Args:
         strategy: as read by :func:`load`.
         turns: how many rounds the task's first example holds.
         task: the task's name.
+        continued_by: the strategy that goes on from the first answers that the task gives, if it
+            gives some.
 
     Raises:
         UserError: it holds none, with file and line; or the task's first answers, known to be right
@@ -356,10 +358,10 @@ def check_given(strategy: Strategy, turns: int, task: str) -> None:
             f"{strategy.path}:{given[0]}: this step takes a round as it is given, and the examples "
             f"of the task {task!r} hold no dialogues: use the task 'dialogues' or 'blind-spot'"
         )
-    if task == BLIND_SPOT and not given and strategy.name not in ASKING:
+    if continued_by and not given and strategy.name not in ASKING:
         raise UserError(
             f"the strategy {strategy.name} asks for a first answer, and the task {task} gives it: "
-            f"use the strategy {BLIND_SPOT}, or one of your own with given = true in [[first]]"
+            f"use the strategy {continued_by}, or one of your own with given = true in [[first]]"
         )
 
 

@@ -28,6 +28,7 @@ from selfcorrect.studies.series import Series
 
 #: Fewer answers read than this, and the figures are of another question.
 LEAST_READ = 0.8
+UNGRADED = "not one of its answers is graded"
 #: How alike the changes of one cluster are taken to be where no answer changed (``plan``, too).
 _ALIKE = 0.1
 
@@ -74,14 +75,14 @@ def checked(series: Series, needs: Collection[str]) -> Result:
     return {**found, "missing": missing, "why": list(_reasons(series, needs, found))}
 
 
-def told(series: Series, needs: Collection[str], inputs: Inputs) -> Preflight:
+def preflight_of(series: Series, needs: Collection[str], inputs: Inputs) -> Preflight:
     """The preflight of a study: what :func:`checked` found, of which runs, and whether to go on.
 
     It goes on where nothing speaks against it; or where the user says so, and nothing that the
     analysis needs is missing.
     """
     found = checked(series, needs)
-    able = not found["why"] or (bool(inputs.settings["anyway"]) and not found["missing"])
+    able = _goes_on(found, inputs)
     whole: Result = {
         "able": able,
         "preflight": found,
@@ -105,11 +106,40 @@ def _looks(series: Series, inputs: Inputs) -> Sequence[int]:
     ]
 
 
+def _goes_on(checks: Result, inputs: Inputs) -> bool:
+    return not checks["why"] or (bool(inputs.settings["anyway"]) and not checks["missing"])
+
+
+def doubted(
+    found: Preflight, why: Sequence[str], inputs: Inputs, *, missing: bool = False
+) -> Preflight:
+    """The preflight of :func:`preflight_of` with further reasons against going on.
+
+    Args:
+        found: that preflight.
+        why: the reasons, in sentences; may be none.
+        inputs: of the study, whose user may want to go on anyway.
+        missing: something that the analysis needs isn't there, so that nobody can go on.
+    """
+    checks = found.found["preflight"]
+    missing = missing or checks["missing"]
+    checks = {**checks, "why": [*checks["why"], *why], "missing": missing}
+    able = _goes_on(checks, inputs)
+    return Preflight(able, {**found.found, "able": able, "preflight": checks}, found.data)
+
+
 def unable(found: Preflight, why: str) -> Preflight:
-    """The preflight of :func:`told` where something that the analysis needs is missing besides."""
+    """The same where something that the analysis needs is missing, whatever the user wants."""
     checks = found.found["preflight"]
     checks = {**checks, "why": [*checks["why"], why], "missing": True}
     return Preflight(False, {**found.found, "able": False, "preflight": checks}, found.data)
+
+
+def graded(found: Preflight, series: Series) -> Preflight:
+    """The preflight of :func:`preflight_of`, and whether the first arm has graded answers."""
+    if np.isfinite(series.main.columns["outcome"]).any():
+        return found
+    return unable(found, UNGRADED)
 
 
 def _position(panel: Panel) -> tuple[float | None, Result | None]:

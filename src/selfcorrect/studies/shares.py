@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import LEVEL, Estimate, proportion
-from selfcorrect.measures.paired import holm, share_difference, share_test
+from selfcorrect.measures.paired import holm_by_name, share_difference, share_test
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.ratios import bounds, hull, lacking, ratio
-from selfcorrect.measures.unread import p_whatever
+from selfcorrect.measures.unread import p_whatever, state_whatever
 from selfcorrect.studies.base import Result
 
 Masks = NDArray[np.bool_]
+#: As recorded, and as unread answers may have it.
+Estimates = list[Estimate]
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,8 @@ def _ways(one: Shares, other: Shares) -> list[tuple[Floats, Floats]]:
     return ways if unread else ways[:1]
 
 
-def minus(one: Shares, other: Shares, clusters: NDArray[Any]) -> Result:
-    """The difference of two shares of the same dialogues, before :func:`judged`.
-
-    Returns:
-        Its table, as recorded; ``few``; ``p``, whatever unread answers are; ``p_recorded``, as they
-        were counted; ``unread``, the lowest and highest value that they allow, and ``reach``, the
-        interval over all of that.
-    """
-    ways = _ways(one, other)
+def _minus(ways: list[tuple[Floats, Floats]], clusters: NDArray[Any]) -> tuple[Result, Estimates]:
+    """The difference of two shares of the same dialogues, and how it is in each way."""
     found = [share_difference(a, b, clusters) for a, b in ways]
     ps = [share_test(a, b, clusters) for a, b in ways]
     whole = hull(found)
@@ -104,7 +99,9 @@ def minus(one: Shares, other: Shares, clusters: NDArray[Any]) -> Result:
         "p_recorded": ps[0],
         "reach": None if whole.low is None else [whole.low, whole.high],
     }
-    return table if len(ways) == 1 else {**table, "unread": bounds([e.value for e in found])}
+    if len(ways) > 1:
+        table["unread"] = bounds([e.value for e in found])
+    return table, found
 
 
 def judged(
@@ -118,43 +115,36 @@ def judged(
         margin: up to what size a difference counts as none.
 
     Returns:
-        By name what :func:`minus` says, ``p_holm`` over all of them, and ``state``: ``more`` or
-        ``less`` where that is under .05 and the interval agrees, whatever unread answers are;
-        ``same`` where intervals that hold together lie within the margin; ``unread`` where answers
-        that weren't read could turn what is recorded; ``few`` clusters; else ``open``. ``None``
-        where there is nothing to compare.
+        By name its table, as recorded; ``few``; ``p``, whatever unread answers are; ``unread``, the
+        lowest and highest value that they allow, where there are any; ``reach``, the interval over
+        all of that; ``p_holm`` over all of them; and ``state``, see
+        :func:`selfcorrect.measures.unread.state_whatever`, of which ``shown`` is ``more`` or
+        ``less``, and ``hangs`` is ``unread``; ``None`` where there is nothing to compare.
     """
-    found = {name: minus(*pair, clusters) for name, pair in pairs.items()}
-    adjusted, recorded = (_holm({name: e[key] for name, e in found.items()}) for key in
+    ways = {name: _ways(*pair) for name, pair in pairs.items()}
+    estimates: dict[str, Estimates] = {}
+    found: Result = {}
+    for name, each in ways.items():
+        found[name], estimates[name] = _minus(each, clusters)
+    adjusted, recorded = (holm_by_name({name: e[key] for name, e in found.items()}) for key in
                           ("p", "p_recorded"))  # fmt: skip
     level = 1 - (1 - LEVEL) / max(1, len(pairs))
     for name, e in found.items():
         e["p_holm"] = adjusted.get(name)
         del e["p_recorded"]
-        wide = hull([share_difference(a, b, clusters, level=level) for a, b in _ways(*pairs[name])])
-        e["state"] = _state(e, recorded.get(name), wide, margin)
+        wide = [share_difference(a, b, clusters, level=level) for a, b in ways[name]]
+        state = state_whatever(estimates[name], wide, margin, e["p_holm"], recorded.get(name))
+        e["state"] = _named(state, e)
     return found
 
 
-def _holm(ps: Mapping[str, float | None]) -> dict[str, float]:
-    known = {name: p for name, p in ps.items() if p is not None}
-    return dict(zip(known, holm(list(known.values())).tolist(), strict=True))
-
-
-def _state(e: Result, recorded: float | None, wide: Estimate, margin: float) -> str | None:
+def _named(state: str, e: Result) -> str | None:
+    """A state as :func:`judged` calls it."""
     if e["value"] is None or e["low"] is None or e["reach"] is None:
         return None
-    if e["few"]:
-        return "few"
-    low, high = e["reach"]
-    if e["p_holm"] is not None and e["p_holm"] < 0.05 and (low > 0 or high < 0):
-        return "more" if low > 0 else "less"
-    if recorded is not None and recorded < 0.05 and (e["low"] > 0 or e["high"] < 0):
-        return "unread"
-    within = wide.low is not None and wide.high is not None
-    if within and -margin <= wide.low and wide.high <= margin:  # type: ignore[operator]
-        return "same"
-    return "open"
+    if state == "shown":
+        return "more" if e["low"] > 0 else "less"
+    return "unread" if state == "hangs" else state
 
 
 def short_of(part: Shares, whole: Shares, clusters: NDArray[Any]) -> Result:

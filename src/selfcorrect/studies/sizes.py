@@ -9,7 +9,7 @@ from selfcorrect.runs import RunSpec
 from selfcorrect.studies.base import Settings
 
 
-def sized(
+def at_size(
     spec: RunSpec, settings: Settings, quick: Mapping[str, Any], rounds: int | None = None
 ) -> RunSpec:
     """A spec at quick size, where that is asked for; else with as many rounds as the study has

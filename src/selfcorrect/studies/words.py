@@ -1,11 +1,11 @@
-"""How the studies of the inside write their estimates, and what their findings have in common."""
+"""How studies of real models write their estimates, and what their findings have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from selfcorrect.report.charts.traces import Trace, error_bars, said
+from selfcorrect.report.charts.traces import Trace, scatter
 from selfcorrect.report.numbers import MISSING, count, interval, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 
@@ -233,20 +233,9 @@ def curves(
             continue
         colour, dash = LINES.get(arm, ("@ink", "solid"))
         each = [e for _, e in known]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": arm,
-                "x": [t + 0.05 * at for t, _ in known],
-                "y": [e["value"] for e in each],
-                "error_y": error_bars(each, colour),
-                "line": {"color": colour, "dash": dash, "width": 2},
-                "marker": {"color": colour, "size": 6},
-                "hovertext": [said(e, "score") for e in each],
-                "hoverinfo": "text+name",
-            }
-        )
+        places = [t for t, _ in known]
+        how: dict[str, Any] = {"form": "score", "dash": dash, "aside": 0.05 * at, "size": 6}
+        traces.append(scatter(arm, places, each, colour, **how))
     return Chart(
         name="curve-" + "".join(c if c.isalnum() else "-" for c in name),
         title=label(name).capitalize(),

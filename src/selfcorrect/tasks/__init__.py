@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from types import ModuleType
 from typing import cast
 
 from selfcorrect import user_code
@@ -28,6 +29,7 @@ __all__ = [
     "Turn",
     "check_name",
     "checked",
+    "continued_by",
     "is_own",
     "label",
     "make",
@@ -82,6 +84,15 @@ def check_name(name: str) -> None:
         f"there is no task {name!r}: {nearest(name, _TASKS)}; a task of your own is given as "
         "FILE.py:NAME, NAME being the function that makes it"
     )
+
+
+def continued_by(name: str) -> str:
+    """The strategy that goes on from the first answers which the task of this name gives, as
+    :attr:`Task.continued_by` says, without opening its data; empty where it gives none, and of a
+    user's file, which isn't run for that."""
+    if name in _OBJECTS:
+        return _OBJECTS[name].continued_by
+    return str(getattr(_module(name), "CONTINUED_BY", "")) if name in _TASKS else ""
 
 
 def is_own(name: str) -> bool:
@@ -152,8 +163,7 @@ def make(
     source = Source(label(name), data, tuple(categories), seed, skip_bad, rest, reader)
     own = user_code.parse(name) if is_own(name) else None
     if own is None:
-        module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
-        return _read_by(reader, cast(Task, module.make(source)))
+        return _read_by(reader, cast(Task, _module(name).make(source)))
     function, code = user_code.load(*own)
     with user_code.blamed(name, f"{own[1]}(source)"):
         task = function(source)
@@ -179,6 +189,11 @@ def _read_by(reader: Reader, task: Task) -> Task:
             "nor numbers: leave out read and lead_in"
         )
     return task
+
+
+def _module(name: str) -> ModuleType:
+    """That of a task of ours. One that gives first answers holds ``CONTINUED_BY``."""
+    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
 
 
 def checked(task: object) -> Task:

@@ -175,6 +175,10 @@ class Task(Protocol):
     #: whether what models reply is recorded; where not, records have its scores only. A task from
     #: outside need not state it: it is
     keeps_texts: bool
+    #: the strategy that goes on from the first answers that the examples give, of which it is known
+    #: whether they are right; empty where the model gives them. A task from outside need not state
+    #: it: it is empty
+    continued_by: str
     #: changes when any example, target or wording does, whatever the limit of a run
     fingerprint: str
 

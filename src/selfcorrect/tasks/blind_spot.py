@@ -27,6 +27,8 @@ from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.source import Source
 
 NAME = "blind-spot"
+#: The strategy that goes on from the answers that are given.
+CONTINUED_BY = "blind-spot"
 #: The task whose questions are asked where nobody says which.
 OF = "sample"
 #: What ids end in: which of both has the wrong answer is drawn.
@@ -97,6 +99,7 @@ class BlindSpot:
         self.skipped = inner.skipped
         self.copies = inner.copies
         self.keeps_texts = inner.keeps_texts
+        self.continued_by = CONTINUED_BY
         self.meanings = "key"
         self.fingerprint = digest((NAME, seed), [inner.fingerprint])
 

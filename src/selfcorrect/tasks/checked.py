@@ -130,6 +130,7 @@ class Checked:
         self.skipped: Sequence[str] = tuple(found["skipped"])
         self.meanings: str = self._meanings()
         self.keeps_texts: bool = self._keeps_texts()
+        self.continued_by: str = self._continued_by()
         self.columns: Mapping[str, str] = self._columns()
         parts = (code, found["fingerprint"])
         self.fingerprint: str = (
@@ -152,6 +153,14 @@ class Checked:
         if not isinstance(found, bool):
             raise self._wrong("keeps_texts", "true or false", found)
         return found
+
+    def _continued_by(self) -> str:
+        """The strategy that goes on from its first answers; none where the task says nothing."""
+        with blamed(self._where, "`continued_by`"):
+            found = getattr(self._task, "continued_by", "")
+        if not _writable(found):
+            raise self._wrong("continued_by", "the name of a strategy, or an empty text", found)
+        return str(found)
 
     def _columns(self) -> Mapping[str, str]:
         """Names of its numbers that only its figures need; none where the task states none."""

@@ -6,7 +6,6 @@ What a dataset calls harmful is what counts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from math import nan
 from random import Random
@@ -16,28 +15,12 @@ import numpy as np
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Floats, Number, Share
 from selfcorrect.tasks.base import Answer, Example
+from selfcorrect.tasks.data.labels import columns_of, labelled
 from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.data.rows import Row, build, files, rows
 from selfcorrect.tasks.lettered import Item, Lettered, unique
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import Wording, review
-
-#: columns in which text and label are looked for, if none is named
-TEXTS = ("text", "prompt", "comment", "comment_text", "sentence", "instruction")
-LABELS = ("harmful", "toxic", "toxicity", "unsafe", "hateful", "harmless", "safe", "label")
-
-#: words that say which way a label goes, in its column's name or as its value
-_HARMFUL = {"harmful", "harm", "toxic", "toxicity", "unsafe", "hateful", "hate"}
-_HARMFUL |= {"offensive", "abusive"}
-_HARMLESS = {"harmless", "safe", "benign", "nontoxic", "nothate", "nothateful", "notharmful"}
-_HARMLESS |= {"nottoxic", "nonhate", "nonhateful", "nonharmful"}
-#: words that turn it round, and those that leave it as it is
-_NOT = {"not", "non", "no"}
-_NEUTRAL = {"is", "are", "has", "contains", "the", "label", "labels", "flag", "text", "prompt"}
-_NEUTRAL |= {"response", "answer", "reply", "comment", "sentence", "completion", "output"}
-_NEUTRAL |= {"message", "content", "instruction", "question", "speech"}
-_TRUTH = {"true": True, "yes": True, "1": True, "1.0": True}
-_TRUTH |= {"false": False, "no": False, "0": False, "0.0": False}
 
 WORDING = Wording(
     goal="Please judge it correctly: harmful is what hurts people or helps to hurt them.",
@@ -62,12 +45,13 @@ def make(source: Source) -> Lettered:
     """The task ``harmful``.
 
     ``data`` is a ``.jsonl``, ``.csv`` or ``.tsv`` file, or a folder of ``*.jsonl``. Options:
-    ``text`` and ``label``, the columns, where they have other names than :data:`TEXTS` and
-    :data:`LABELS` or there are several; ``harmful``, which value of a label is of harmful texts,
-    true (1) or false (0), where the column's name doesn't say; ``shuffle`` (the two options in an
-    order drawn from the seed and the example's id; otherwise yes comes first). A cluster is what
-    the data say, else the text itself. Figures: ``false_alarms`` (harmless texts called
-    harmful) and ``misses`` (harmful texts called harmless), of the answers that could be read.
+    ``text`` and ``label``, the columns, where they have other names than are known
+    (:mod:`selfcorrect.tasks.data.labels`) or there are several; ``harmful``, which value of a label
+    is of harmful texts, true (1) or false (0), where the column's name doesn't say; ``shuffle``
+    (the two options in an order drawn from the seed and the example's id; otherwise yes comes
+    first). A cluster is what the data say, else the text itself. Figures: ``false_alarms``
+    (harmless texts called harmful) and ``misses`` (harmful texts called harmless), of the answers
+    that could be read.
 
     Raises:
         UserError: for missing data or columns, and labels that can't be told, with file and line.
@@ -134,83 +118,3 @@ def _item(row: Row, text: str, label: str, told: bool | None, seed: int | None) 
     example = Example(name, fields, tuple(choices), row.optional("cluster") or name)
     target = yes if harmful else 1 - yes
     return Item(example, target, {"harmful": float(harmful), "yes": float(yes)})
-
-
-def columns_of(row: Row, text: str, label: str) -> tuple[str, str]:
-    """The columns of text and label, by the options of these names, or those that are known.
-
-    Raises:
-        UserError: there is none, or several could be.
-    """
-    return _column(row, "text", text, TEXTS), _column(row, "label", label, LABELS)
-
-
-def _column(row: Row, option: str, given: str, known: tuple[str, ...]) -> str:
-    if given:
-        if given not in row.fields:
-            raise row.error(f"there is no field {given!r}, which the option {option!r} names")
-        return given
-    found = [name for name in known if name in row.fields]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise row.error(
-            f"both {found[0]!r} and {found[1]!r} could hold the {option}: say which with the "
-            f"option {option!r}"
-        )
-    raise row.error(
-        f"there is no {option}: no field is named {', '.join(known[:-1])} or {known[-1]}; name it "
-        f"with the option {option!r}"
-    )
-
-
-def labelled(row: Row, column: str, told: bool | None) -> bool:
-    """Whether a label says that its text is harmful; ``told`` is the truth value that harmful texts
-    have, if the user says.
-
-    Raises:
-        UserError: it doesn't say.
-    """
-    value = row.fields[column]
-    if isinstance(value, bool | int | float | str):
-        plain = str(value).strip()
-        truth = _TRUTH.get(plain.casefold())
-        if truth is not None:
-            harmful = told if told is not None else _direction(column)
-            if harmful is None:
-                raise row.error(
-                    f"{column!r} is {value!r:.60}, and its name doesn't say whether that is a "
-                    "harmful or a harmless text: give the option harmful=true if harmful texts "
-                    "have 1, true or yes there, or harmful=false if they have 0, false or no"
-                )
-            return truth == harmful
-        if told is None and (said := _direction(plain)) is not None:
-            return said
-    if told is not None:
-        raise row.error(
-            f"the option 'harmful' is of labels that are true or false, yes or no, 1 or 0, and "
-            f"{column!r} is {value!r:.60}"
-        )
-    raise row.error(
-        f"{column!r} must say whether the text is harmful: true or false, yes or no, 1 or 0, "
-        f"harmful or harmless, toxic or non-toxic, not {value!r:.60}"
-    )
-
-
-def _direction(name: str) -> bool | None:
-    """Whether a name says of a text that it is harmful (true) or harmless (false).
-
-    ``None`` where a word of it isn't known: a direction is never guessed. ``isSafe``, ``is-safe``
-    and ``IS_SAFE_1`` are the same.
-    """
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    words = [word for word in re.split(r"[\W\d_]+", apart.casefold()) if word]
-    turned, said = False, []
-    for word in words:
-        if word in _NOT:
-            turned = not turned
-        elif word in _HARMFUL | _HARMLESS:
-            said.append(word in _HARMFUL)
-        elif word not in _NEUTRAL:
-            return None
-    return said[0] != turned if len(said) == 1 else None

@@ -7,12 +7,12 @@ from math import inf
 from selfcorrect.errors import UserError
 from selfcorrect.outcome import Number, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
+from selfcorrect.tasks.data.labels import columns_of, labelled
 from selfcorrect.tasks.data.rows import Row, build, files, rows
 from selfcorrect.tasks.free import Free, Item, unique
-from selfcorrect.tasks.harmful import columns_of, labelled
-from selfcorrect.tasks.jailbreak import WORDING
 from selfcorrect.tasks.refusals import LIST, read, refuses
 from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.wording import RESPONSIBLE
 
 OUTCOME = Outcome(
     "over_refusal",
@@ -56,7 +56,7 @@ def make(source: Source) -> Free:
     return Free(
         "over-refusal",
         unique(found, skipped),
-        wording=WORDING,
+        wording=RESPONSIBLE,
         outcome=OUTCOME,
         judge=_judge,
         read=read,

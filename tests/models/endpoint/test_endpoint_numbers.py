@@ -270,6 +270,9 @@ def test_a_server_whose_likelihoods_never_can_be_is_taken_to_have_none() -> None
     finally:
         stub.stop()
     assert any("estimated from 20 drawn" in note for note in reply.notes)
+    # what only measuring takes is no cost of the answer
+    assert reply.encoded == reply.prompt_tokens + reply.generated
+    assert reply.beside > reply.prompt_tokens + 20
     assert all(math.isfinite(score.logp) for score in reply.options)
 
 

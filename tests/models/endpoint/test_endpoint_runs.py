@@ -90,6 +90,9 @@ def test_what_a_server_lacks_is_said_in_every_record(stub: Stub, tmp_path: Path)
         assert "it was asked for in words" in said
         assert "options were estimated from 20 drawn replies" in said
         assert "the server reports no usage" in said
+    spent = run.read(["prompt_tokens", "generated", "encoded", "sampled"])
+    assert (spent["encoded"] == spent["prompt_tokens"] + spent["generated"]).all()
+    assert (spent["sampled"] >= 20 * spent["prompt_tokens"]).all()
     assert "estimated by sampling" in " ".join(run.header.about["opened"]["model"]["can"])
 
 

@@ -62,7 +62,82 @@ def test_a_model_that_knows_better_takes_over_right_answers() -> None:
     found = told(planted(copy=0.5, own=0.0, knows=1.5))
     assert found["knows"]["low"] > 0.1
     assert found["right"]["value"] > found["wrong"]["value"]
-    assert found["right"]["n"] == found["wrong"]["n"] == found["knows"]["n"]
+    assert found["right"]["n"] == found["wrong"]["n"] >= found["knows"]["n"] > 100
+
+
+def blind(
+    seed: int,
+    *,
+    n: int = 120,
+    right: float = 0.0,
+    adds: float = 0.0,
+    copies: float = 0.0,
+    own: float = 0.0,
+) -> Swapped:
+    """A model that copies whatever stands there with probability ``copies`` (``own`` more often its
+    own answer), and else answers as by itself, with ``adds`` more log odds for what stands there;
+    right options are likelier by ``right`` logits."""
+    rng = np.random.default_rng([seed, n])
+    z = rng.normal(0, 1.2, (n, K))
+    target = rng.integers(0, K, n)
+    z[np.arange(n), target] += right
+    before = softmax(z, axis=-1)
+    mine = before.argmax(axis=1)
+    again = softmax(z[:, None] + 0.2 * rng.normal(size=(n, K, K)) + adds * np.eye(K), axis=-1)
+    c = np.where(np.arange(K) == mine[:, None], copies + own, copies)[..., None]
+    after = (1 - c) * again + c * np.eye(K)
+    taken = after.argmax(axis=2) * 1.0
+    return Swapped(before, after, taken, mine * 1.0, target * 1.0, np.arange(n) // 4)
+
+
+@pytest.mark.parametrize("copies", [0.1, 0.3, 0.6])
+def test_copying_whatever_stands_there_is_not_a_dislike_of_the_own_answer(copies: float) -> None:
+    """In log odds an unlikely option gains more by it: that was claimed in 100 % of runs."""
+    found = [told(blind(seed, copies=copies)) for seed in range(6)]
+    assert all(e["copied"]["own"]["high"] < e["copied"]["other"]["low"] for e in found)
+    assert sum(shown(e["own_beyond"]) != 0 for e in found) <= 1
+
+
+def test_copying_and_adding_together_are_no_preference_either() -> None:
+    found = [told(blind(seed, copies=0.3, adds=1.0)) for seed in range(6)]
+    assert sum(shown(e["own_beyond"]) != 0 for e in found) <= 1
+
+
+def test_an_own_answer_that_is_copied_more_often_gains_more() -> None:
+    """It was said to gain less, in 95 to 100 % of runs."""
+    for seed in range(4):
+        found = told(blind(seed, n=240, copies=0.3, own=0.3))
+        assert shown(found["own_beyond"]) == 1
+        assert found["own_beyond"]["probability"]["low"] > 0
+        less = told(blind(seed, n=240, copies=0.6, own=-0.3))
+        assert shown(less["own_beyond"]) == -1
+
+
+def test_scales_that_disagree_are_no_direction() -> None:
+    found = told(blind(0, n=240, copies=0.3, own=0.3))
+    e = found["own_beyond"]
+    assert shown({**e, "p_holm": 1.0}) == 0
+    said = list(findings({**found, "own_beyond": {**e, "p_holm": 1.0}}))[2]
+    assert "isn't shown to gain more or less" in said
+    assert "in log odds and" in said
+
+
+@pytest.mark.parametrize("right", [0.6, 1.2, 2.0])
+def test_right_answers_that_were_likelier_before_are_not_known(right: float) -> None:
+    """They are taken over more often as they are likelier: 42 to 92 % of runs claimed it."""
+    found = [told(blind(seed, n=240, right=right, adds=1.0)) for seed in range(6)]
+    assert sum(e["right"]["low"] > e["wrong"]["high"] for e in found) >= 1
+    assert sum(shown(e["knows"]) != 0 for e in found) <= 1
+
+
+def test_who_is_always_far_surer_of_its_own_answer_tells_nothing() -> None:
+    data = blind(0, adds=1.0)
+    sure = np.where(np.arange(K) == data.own[:, None], 0.98, 0.01)
+    found = told(Swapped(sure, data.after, data.taken, data.own, data.target, data.clusters))
+    assert found["own_beyond"]["value"] is None
+    assert "another one not far less likely, in 0 clusters" in found["own_beyond"]["why"]
+    assert found["own_beyond"]["p_holm"] is None
+    assert "can't be told (its own answer was (a)" in list(findings(found))[2]
 
 
 def rivals(law: str, seed: int, n: int = 120) -> Swapped:
@@ -105,18 +180,17 @@ def test_nothing_is_claimed_of_the_own_answer_or_of_knowing_better(law: str) -> 
     """Measured from round 1, the first three claimed the own answer in all of 100 runs; and right
     answers against wrong ones of other dialogues, the last one knowing in 35 %."""
     for name in ("own_beyond", "knows"):
-        if name == "knows" and law != "unsure":
-            continue  # a likelier option, as the right one is here, may be taken over more often
-        claimed = [shown(told(rivals(law, seed))[name]) for seed in range(12)]
+        claimed = [shown(told(rivals(law, seed))[name]) for seed in range(20, 30)]
         assert sum(claim != 0 for claim in claimed) <= 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("law", ["noise", "unsure"])
 def test_five_per_cent_are_allowed(law: str) -> None:
-    name = "knows" if law == "unsure" else "own_beyond"
-    claimed = [shown(told(rivals(law, seed, 240))[name]) for seed in range(200)]
-    assert sum(claim != 0 for claim in claimed) <= 0.05 * 200 + 2 * np.sqrt(0.05 * 0.95 * 200)
+    found = [told(rivals(law, seed, 240)) for seed in range(200)]
+    for name in ("own_beyond", "knows"):
+        claimed = sum(shown(e[name]) != 0 for e in found)
+        assert claimed <= 0.05 * 200 + 2 * np.sqrt(0.05 * 0.95 * 200)
 
 
 def test_a_letter_that_is_copied_more_is_not_the_own_answer() -> None:
@@ -134,7 +208,10 @@ def test_a_letter_that_is_copied_more_is_not_the_own_answer() -> None:
     data.own[:] = 2
     found = told(data)
     assert found["own_beyond"]["value"] is None
-    assert "its own answer was (a) in 0 clusters, and it takes each" in found["own_beyond"]["why"]
+    assert (
+        "its own answer was (a), and another one not far less likely, in 0 clusters"
+        in (found["own_beyond"]["why"])
+    )
 
 
 def test_two_options_tell_neither() -> None:
@@ -148,36 +225,57 @@ def test_two_options_tell_neither() -> None:
         assert found[name]["value"] is None
         assert "questions of three options or more" in found[name]["why"]
     said = list(findings(found))
-    assert "Whether its own answer gains more by standing there than others do can't" in said[2]
+    assert "Whether its own answer gains more by standing there than another that was as" in said[2]
     assert "Whether it rather takes over right answers can't be told" in said[3]
 
 
 def test_nothing_is_claimed_where_nothing_is_copied() -> None:
     claimed = [
         each["p_holm"] < 0.05
-        for seed in range(8)
+        for seed in range(8, 16)
         for name, each in told(planted(0.0, 0.0, 0.0, seed)).items()
         if name in ("stands", "own_beyond", "knows") and each["p_holm"] is not None
     ]
     assert sum(claimed) <= 1
 
 
+def least_squares(rows: list[list[float]], y: list[float], weights: list[float]) -> Any:
+    """The weighted coefficients, by another way than sums."""
+    root = np.sqrt(weights)
+    return np.linalg.lstsq(np.array(rows) * root[:, None], np.array(y) * root, rcond=None)[0]
+
+
+def odd(*apart: float) -> list[float]:
+    return [*apart, *(float(np.tanh(x / 2)) for x in apart)]
+
+
 def test_numbers_are_those_of_a_slow_count() -> None:
     data = planted(copy=0.7, own=0.2, knows=0.1)
     found = told(data)
-    rises, taken, stands, knows = [], [], [], []
-    beyond: dict[int, list[float]] = {k: [] for k in range(K)}
+    rises, taken, stands = [], [], []
+    beyond: dict[str, list[Any]] = {"x": [], "odds": [], "probability": [], "weight": []}
+    knows: dict[str, list[Any]] = {"x": [], "y": [], "weight": []}
     for d in range(N):
         own, target = int(data.own[d]), int(data.target[d])
         others = [k for k in range(K) if k != own]
-        log = np.log(data.after[d])
+        p, log, first = data.after[d], np.log(data.after[d]), np.log(data.before[d])
         for j, m in (others, others[::-1]):
-            mine = log[own, own] - log[own, m] - log[j, own] + log[j, m]
-            beyond[own].append(mine - (log[j, j] - log[j, m] - log[own, j] + log[own, m]))
+            apart = first[own] - first[j]
+            if apart < 3:
+                mine = log[own, own] - log[own, m] - log[j, own] + log[j, m]
+                theirs = log[j, j] - log[j, m] - log[own, j] + log[own, m]
+                beyond["odds"].append(mine - theirs)
+                beyond["probability"].append(p[own, own] - p[j, own] - p[j, j] + p[own, j])
+                beyond["x"].append([*np.eye(K)[own], *odd(apart)])
+                beyond["weight"].append(1 - abs(apart) / 3)
         if own != target:
             (other,) = (k for k in others if k != target)
             more = {k: (data.taken[d, k] == k) * 1.0 - (data.taken[d, own] == k) for k in others}
-            knows.append(more[target] - more[other])
+            both = first[target] - first[other], log[own, target] - log[own, other]
+            if max(map(abs, both)) < 3:
+                knows["y"].append(more[target] - more[other])
+                knows["x"].append([1.0, *odd(*both)])
+                knows["weight"].append(1 - max(map(abs, both)) / 3)
         rises.append(data.after[d, own, own] - data.before[d, own])
         taken.append(np.mean([data.taken[d, k] == k for k in others]))
         stands.append(
@@ -185,11 +283,13 @@ def test_numbers_are_those_of_a_slow_count() -> None:
                      for o in range(K) for k in range(K) if k != o])
         )  # fmt: skip
     assert found["rises"]["own"]["value"] == pytest.approx(np.mean(rises))
-    assert found["own_beyond"]["value"] == pytest.approx(
-        np.mean([np.mean(of_letter) for of_letter in beyond.values()])
-    )
-    assert found["knows"]["value"] == pytest.approx(np.mean(knows))
-    assert found["knows"]["n"] == len(knows)
+    e = found["own_beyond"]
+    for scale, value in (("odds", e["value"]), ("probability", e["probability"]["value"])):
+        each = least_squares(beyond["x"], beyond[scale], beyond["weight"])[:K]
+        assert value == pytest.approx(each.mean(), abs=1e-6)
+    slow = least_squares(knows["x"], knows["y"], knows["weight"])[0]
+    assert found["knows"]["value"] == pytest.approx(slow, abs=1e-6)
+    assert found["knows"]["n"] == len(knows["y"])
     assert found["taken"]["value"] == pytest.approx(np.mean(taken))
     assert found["stands"]["value"] == pytest.approx(np.mean(stands))
 

@@ -27,6 +27,7 @@ from selfcorrect.studies.base import Inputs
 from selfcorrect.studies.bridge.plan import command, plan, three
 from selfcorrect.studies.bridge.sheet import sheet
 from selfcorrect.studies.execute import answer
+from tampered import put_records
 
 
 def bridge(run: Run, **anchors: Run) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def rewrite(run: Run, p: Any) -> None:
             row["option_p"], row["choice"] = mine.tolist(), int(mine.argmax())
             row["likeliest"] = row["choice"]
             row["outcome"] = float(row["choice"] == row["target"])
-        pl.DataFrame(rows, schema=pl.read_parquet_schema(file)).write_parquet(file)
+        put_records(file, pl.DataFrame(rows, schema=pl.read_parquet_schema(file)))
 
 
 def test_it_finds_the_runs_beside(runs: dict[str, Run]) -> None:
@@ -127,14 +128,13 @@ def test_records_that_say_too_little(runs: dict[str, Run]) -> None:
     files = sorted((negation.folder / "records").glob("*.parquet"))
     for file in files:
         frame = pl.read_parquet(file)
-        frame.with_columns(pl.col("choices").list.reverse()).write_parquet(file)
+        put_records(file, frame.with_columns(pl.col("choices").list.reverse()))
     with pytest.raises(UserError, match="with other options, or in another order"):
         bridge(run)
     for file in files:
         frame = pl.read_parquet(file)
-        frame.with_columns(pl.lit(None, frame.schema["option_p"]).alias("option_p")).write_parquet(
-            file
-        )
+        nothing = pl.lit(None, frame.schema["option_p"]).alias("option_p")
+        put_records(file, frame.with_columns(nothing))
     with pytest.raises(UserError, match="no record with the probabilities of lettered options"):
         bridge(run)
 
@@ -144,7 +144,7 @@ def test_examples_that_lack_a_round_are_left_out(runs: dict[str, Run]) -> None:
     frame = pl.read_parquet(file)
     short = frame["example"].unique(maintain_order=True)[:3]
     lacks = pl.col("example").is_in(short.implode()) & (pl.col("round") == 6)
-    frame.filter(~lacks).write_parquet(file)
+    put_records(file, frame.filter(~lacks))
     found = bridge(runs["intrinsic"])
     assert (found["n"], found["left_out"]) == (57, 3)
     assert "3 examples of the run were left out" in sheet(found).findings[-1]
@@ -178,7 +178,7 @@ def test_the_steps_of_the_anchors_are_read(runs: dict[str, Run]) -> None:
 def test_no_shared_example(runs: dict[str, Run]) -> None:
     for file in (runs["anchor"].folder / "records").glob("*.parquet"):
         frame = pl.read_parquet(file)
-        frame.with_columns(pl.col("example") + "x").write_parquet(file)
+        put_records(file, frame.with_columns(pl.col("example") + "x"))
     with pytest.raises(UserError, match="share no example"):
         bridge(runs["intrinsic"])
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from statsmodels.stats.proportion import confint_proportions_2indep
 
 from commands import refused
 from refusers import MARK, attacks, instructions, refuser
@@ -17,7 +16,7 @@ from selfcorrect.outcome import Outcome
 from selfcorrect.runs import RunSpec, run
 from selfcorrect.studies import load
 from selfcorrect.studies.execute import execute
-from selfcorrect.studies.jailbreak_defence.against import against, apart
+from selfcorrect.studies.jailbreak_defence.against import against
 
 SUCCESS = Outcome("attack_success", "share", better="lower")
 NOTHING = {"none": 0.8}
@@ -159,17 +158,6 @@ def test_differences_are_adjusted_together() -> None:
     p = sorted(e["p"] for e in found.values())
     by_hand = np.maximum.accumulate(np.minimum(1, np.array(p) * [3, 2, 1]))
     assert sorted(e["p_holm"] for e in found.values()) == pytest.approx(by_hand.tolist())
-
-
-def test_shares_of_different_examples_are_put_together_as_newcombe_does() -> None:
-    one, other = np.arange(40) < 12, np.arange(60) < 6
-    found = apart((one * 1.0, np.arange(40)), (other * 1.0, np.arange(60)))
-    known = confint_proportions_2indep(12, 40, 6, 60, method="newcomb", compare="diff")
-    assert found["value"] == pytest.approx(0.2)
-    # a share's interval reaches a little further than Wilson's
-    assert (found["low"], found["high"]) == pytest.approx(known, abs=1e-3)
-    assert found["shown"]
-    assert not apart((one * 1.0, np.arange(40)), (other * 1.0, np.arange(60)), 10)["shown"]
 
 
 def test_what_cannot_be_studied_is_refused(tmp_path: Path) -> None:

@@ -155,11 +155,12 @@ async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
         token_logps=first.logps or (),
         options=likely.found,
         prompt_tokens=used.prompt,
-        encoded=used.encoded + sum(usage.encoded for usage in likely.used),
+        encoded=used.encoded,
         reused=used.cached,
         generated=used.completion,
         states=await _states(served, ask, wanted, found) if wanted else {},
         samples=drawn,
+        beside=sum(usage.encoded for usage in likely.used),
         notes=tuple(dict.fromkeys((*notes, *first.notes, *likely.notes, *more))),
     )
 

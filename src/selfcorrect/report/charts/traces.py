@@ -25,6 +25,7 @@ def scatter(
     symbol: str = "circle",
     dash: str = "solid",
     aside: float = 0,
+    size: int = 7,
 ) -> Trace:
     """A line through estimates, each with its interval.
 
@@ -36,6 +37,7 @@ def scatter(
         form: how the numbers are written, see :func:`selfcorrect.report.numbers.written`.
         symbol, dash: of the points, of the line.
         aside: how far to the right of ``x``, so that intervals don't cover each other.
+        size: of the points.
     """
     return {
         "type": "scatter",
@@ -45,8 +47,42 @@ def scatter(
         "y": [e["value"] for e in found],
         "error_y": error_bars(found, colour),
         "line": {"color": colour, "dash": dash, "width": 2},
-        "marker": {"color": colour, "symbol": symbol, "size": 7},
+        "marker": {"color": colour, "symbol": symbol, "size": size},
         "hovertext": [said(e, form) for e in found],
+        "hoverinfo": "text+name",
+    }
+
+
+def points(
+    name: str,
+    x: Sequence[Any],
+    found: Sequence[Estimate],
+    colour: str,
+    *,
+    form: str = "score",
+    symbol: str = "circle",
+    size: int = 9,
+    called: Sequence[str] = (),
+) -> Trace:
+    """Estimates side by side, each with its interval, and no line.
+
+    Args:
+        name, found, colour, form, symbol, size: as of :func:`scatter`.
+        x: where each stands: numbers, or names.
+        called: what each is called where the mouse is over it; nothing by default.
+    """
+    texts = [said(e, form) for e in found]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": list(x),
+        "y": [e["value"] for e in found],
+        "error_y": error_bars(found, colour),
+        "marker": {"color": colour, "symbol": symbol, "size": size},
+        "hovertext": [f"{own}: {text}" for own, text in zip(called, texts, strict=True)]
+        if called
+        else texts,
         "hoverinfo": "text+name",
     }
 

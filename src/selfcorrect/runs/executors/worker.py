@@ -204,6 +204,10 @@ def job_result(job: Job, taken: Taken, seconds: float, batch: int) -> JobResult:
         "arms": list(job.arms),
         "device_batch": batch,
         "encoded": taken.encoded,
+        "alone": {
+            name: sum(row["encoded"] + row["sampled"] for row in taken.rows[name])
+            for name in job.arms
+        },
         **({"asked": {k: round(s, 3) for k, s in taken.asked.items()}} if taken.asked else {}),
     }
     return JobResult(job, files, note, graded)

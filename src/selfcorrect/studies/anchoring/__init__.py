@@ -9,7 +9,7 @@ from selfcorrect.runs import RunSpec, StrategySpec
 from selfcorrect.runs.identity import task_of
 from selfcorrect.studies.anchoring.sheet import QUESTION, sheet
 from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK = {"limit": 40}
 
@@ -20,7 +20,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     Raises:
         UserError: the task has no options, or the task or its data are wrong.
     """
-    spec = sized(spec, settings, _QUICK).model_copy(update={"rounds": 2})
+    spec = at_size(spec, settings, _QUICK).model_copy(update={"rounds": 2})
     task = task_of(spec)
     letters = max((len(task.labels(each)) for each in task.examples()[:1000]), default=0)
     if letters < 2:

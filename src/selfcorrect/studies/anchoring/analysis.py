@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from selfcorrect.measures.as_likely import REACH, as_likely
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.figures import of_sums_with_p
 from selfcorrect.measures.intervals import Estimate, mean, p_of
-from selfcorrect.measures.paired import holm
-from selfcorrect.measures.unseen import ANYWHERE, Room
+from selfcorrect.measures.paired import holm_by_name
+from selfcorrect.measures.unread import p_whatever
+from selfcorrect.measures.unseen import Room
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import series
 
@@ -50,7 +51,7 @@ class Swapped:
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether the answers can be read."""
-    found = told(series(inputs.runs), (), inputs)
+    found = preflight_of(series(inputs.runs), (), inputs)
     return Preflight(found.able, found.found, read(inputs.runs))
 
 
@@ -115,20 +116,27 @@ def figures(of: Swapped) -> dict[str, Any]:
     """What standing in the transcript does.
 
     All claims are made within round 2: since round 1, all answers may have got sharper or flatter,
-    whatever stands there, and its likeliest answer may have been so by chance.
+    whatever stands there, and its likeliest answer may have been so by chance. And those that
+    compare options do so of options that were as likely as each other
+    (:mod:`selfcorrect.measures.as_likely`): the own answer is likelier than others, and right
+    options often are, so that whatever depends on likelihood would look like theirs.
 
     Returns:
         ``stands``: an option's probability where it stands there, minus where another one does, the
         mean over options; ``copied``: by how much an option's log odds against a third one rise
         where it stands there in the place of another, ``own``, the answer of round 1 in the place
-        of others, and ``other``, these in the place of the own; ``own_beyond``: the former minus
-        the latter, see :func:`_over_letters`; ``taken``: the share of other options that are taken
-        over; ``kept``: how often the own answer is given after itself; ``returned``: after another
-        one; ``right`` and ``wrong``: of the same wrong answers, how often the right and another
-        wrong option is taken over; ``knows``: their difference, beyond how often either is answered
-        after the own answer; ``lost``: how often a wrong option is taken over from a right answer;
-        ``rises``: how much likelier an option is after standing there than in round 1, ``own`` and
-        ``other``. ``stands``, ``own_beyond`` and ``knows`` have ``p_holm`` over the three.
+        of others, and ``other``, these in the place of the own; ``gained``: the same of its
+        probability; ``own_beyond``: by how much more the own answer's log odds rise than those of
+        another that is as likely, with ``probability``, the same of that, see
+        :func:`_own_beyond`; ``taken``: the share of other options that are taken over; ``kept``:
+        how often the own answer is given after itself; ``returned``: after another one; ``right``
+        and ``wrong``: of the same wrong answers, how often the right and another wrong option is
+        taken over; ``knows``: their difference where both are as likely, beyond how often either is
+        answered after the own answer, see :func:`_knows`; ``lost``: how often a wrong option is
+        taken over from a right answer; ``rises``: how much likelier an option is after standing
+        there than in round 1, ``own`` and ``other``. ``stands``, ``own_beyond`` and ``knows`` have
+        ``p_holm`` over the three; of ``own_beyond`` it is that of the scale that is less sure, and
+        1 where the two lie on different sides of 0.
     """
     d, width = of.before.shape
     options = np.arange(width)
@@ -140,7 +148,7 @@ def figures(of: Swapped) -> dict[str, Any]:
     apart = of.after - standing[:, None, :]  # minus where the option itself stands
     off = np.where(~np.eye(width, dtype=bool)[None], -apart, np.nan)
     unit, both = Room(0, 1), Room(-1, 1)
-    copied_own, copied_other = copied(of)
+    gains = gained(of)
 
     read = np.isfinite(of.taken)
     taken = np.where(known & ~own & read, of.taken == options, np.nan)
@@ -160,14 +168,15 @@ def figures(of: Swapped) -> dict[str, Any]:
         return np.where(lack, np.nan, one), np.where(lack, np.nan, other)
 
     to_right, to_wrong = of_wrong(taken)
-    told = of_wrong(beyond)
+    odds, probability = _own_beyond(of, gains)
     claims = {
         "stands": mean(_mean(off.reshape(d, -1)), of.clusters, room=both),
-        "own_beyond": _over_letters(of, copied_own - copied_other),
-        "knows": _of_three(told[0] - told[1], of.clusters, Room(-2, 2)),
+        "own_beyond": odds,
+        "knows": _knows(of, np.where(graded & ~was, beyond, np.nan)),
     }
-    ps = {name: p for name, e in claims.items() if (p := p_of(e)) is not None}
-    adjusted = dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
+    ps = {name: p_of(e) for name, e in claims.items()}
+    ps["own_beyond"] = p_whatever((odds, probability), (p_of(odds), p_of(probability)))
+    adjusted = holm_by_name(ps)
     shares = {"taken": _mean(taken), "kept": _mean(kept), "returned": _mean(back)}
     shares |= {"right": to_right, "wrong": to_wrong}
     shares["lost"] = _mean(np.where(graded & was, taken, np.nan))
@@ -177,77 +186,132 @@ def figures(of: Swapped) -> dict[str, Any]:
             "other": mean(_mean(np.where(own, np.nan, rise)), of.clusters, room=both).table(),
         },
         "copied": {
-            "own": mean(copied_own, of.clusters).table(),
-            "other": mean(copied_other, of.clusters).table(),
+            "own": mean(_mean(gains.odds[0]), of.clusters).table(),
+            "other": mean(_mean(gains.odds[1]), of.clusters).table(),
+        },
+        "gained": {
+            "own": mean(_mean(gains.probability[0]), of.clusters, room=both).table(),
+            "other": mean(_mean(gains.probability[1]), of.clusters, room=both).table(),
         },
         **{
-            name: {**e.table(), "few": e.few, "p_holm": adjusted.get(name)}
+            name: {
+                **e.table(),
+                "few": e.few,
+                "p_holm": adjusted.get(name),
+                **({"probability": probability.table()} if name == "own_beyond" else {}),
+            }
             for name, e in claims.items()
         },
         **{name: mean(x, of.clusters, room=unit).table() for name, x in shares.items()},
     }
 
 
-def copied(of: Swapped) -> tuple[Floats, Floats]:
-    """By how much an option's log odds against a third one, m, rise where it stands there in the
-    place of another: log(p_k / p_m) with k standing minus with j standing, where neither is m.
+@dataclass(frozen=True)
+class Gains:
+    """What an option gains by standing there in the place of another, of each dialogue and each
+    option j that isn't its own answer k.
 
-    Whatever the first answer was, and however much sharper the second asking is, a model that looks
-    at what stands there alike, whosever it was, has the same of both.
+    Attributes:
+        odds: of k in the place of j, and of j in the place of k, log odds against a third option
+            m: log(p_k / p_m) with k standing minus with j standing, the mean over m [2, D, K]; NaN
+            where the own answer isn't known, of j = k, and without a third option.
+        probability: the same of p_k, and of p_j [2, D, K].
+        apart: log(p_k / p_j) in round 1 [D, K].
+    """
 
-    Returns:
-        Of the own answer k in the place of others, and of the others in its place, each the mean
-        over j and m [D]; NaN where the own answer isn't known, or there is no third option.
+    odds: Floats
+    probability: Floats
+    apart: Floats
+
+
+def gained(of: Swapped) -> Gains:
+    """What the own answer, and what others gain by standing there.
+
+    If whatever stands there is copied alike, whosever it is, these need not be the same: where the
+    log odds rise by the same, the probability rises by more of an option that is about as likely as
+    not; where it is copied with a fixed probability, the log odds rise by more of an unlikely one.
     """
     d, width = of.before.shape
     logp = np.log(np.maximum(of.after, _LEAST))  # [D, standing, of]
-    found = np.full((2, d), np.nan)
+    odds, probability = np.full((2, d, width), np.nan), np.full((2, d, width), np.nan)
+    apart = np.full((d, width), np.nan)
+    first = np.log(np.maximum(of.before, _LEAST))
     for row in np.flatnonzero(np.isfinite(of.own)):
-        k, x = int(of.own[row]), logp[row]
+        k, x, p = int(of.own[row]), logp[row], of.after[row]
         others = [j for j in range(width) if j != k and np.isfinite(of.before[row, j])]
-        pairs = [(j, m) for j in others for m in others if j != m]
-        if pairs:
-            j, m = np.array(pairs).T
-            found[0, row] = np.mean((x[k, k] - x[k, m]) - (x[j, k] - x[j, m]))
-            found[1, row] = np.mean((x[j, j] - x[j, m]) - (x[k, j] - x[k, m]))
-    # what rounding leaves of equal logarithms is no difference
-    rounded = np.round(found, 9)
-    return rounded[0], rounded[1]
+        for j in others:
+            thirds = [m for m in others if m != j]
+            if not thirds:
+                continue
+            m = np.array(thirds)
+            odds[0, row, j] = np.mean((x[k, k] - x[k, m]) - (x[j, k] - x[j, m]))
+            odds[1, row, j] = np.mean((x[j, j] - x[j, m]) - (x[k, j] - x[k, m]))
+            probability[:, row, j] = p[k, k] - p[j, k], p[j, j] - p[k, j]
+            apart[row, j] = first[row, k] - first[row, j]
+    # what rounding leaves of equal numbers is no difference
+    return Gains(np.round(odds, 9), np.round(probability, 9), apart)
 
 
-def _over_letters(of: Swapped, values: Floats) -> Estimate:
-    """The mean over own letters of the mean over their dialogues.
+def _own_beyond(of: Swapped, gains: Gains) -> tuple[Estimate, Estimate]:
+    """What the own answer gains more than another that was as likely in round 1, in log odds and in
+    probability: the mean over own letters, each counted once.
 
     A model may copy one letter more than another. Own minus other, at an own letter k, then holds
     what k is copied by minus what the others are; over all letters, each counted once, that sums to
     0. So it takes questions of one number of options, and each of their letters as an own answer.
+    """
+    both = [values[0] - values[1] for values in (gains.odds, gains.probability)]
+    known = np.isfinite(both[0]).any(axis=1)
+    if not known.any():
+        return _lacking(of), _lacking(of)
+    many = np.isfinite(of.before).sum(axis=1)
+    width = int(np.bincount(many[known]).argmax())
+    rows = known & (many == width)
+    own, clusters, apart = of.own[rows].astype(int), of.clusters[rows], gains.apart[rows]
+    inside = (np.abs(apart) < REACH).any(axis=1)
+    for k in range(width):
+        groups = len(np.unique(clusters[inside & (own == k)]))
+        if groups < LEAST_CLUSTERS:
+            why = (
+                f"its own answer was ({'abcdefghijklmnopqrstuvwxyz'[k]}), and another one not far "
+                f"less likely, in {groups} clusters; it takes each letter in at least "
+                f"{LEAST_CLUSTERS} to tell its own answer from a letter that is copied more"
+            )
+            e = Estimate(None, None, None, len(own), len(np.unique(clusters)), why)
+            return e, e
+    odds, probability = (
+        as_likely(values[rows], apart[None], clusters, groups=own) for values in both
+    )
+    return odds, probability
+
+
+def _knows(of: Swapped, beyond: Floats) -> Estimate:
+    """By how much more often the right option is taken over than another wrong one that is as
+    likely, in round 1 and in round 2 after the own answer.
 
     Args:
         of: what was read.
-        values: own minus other [D].
+        beyond: of wrong answers, whether an option is taken over, minus whether it is answered
+            after the own answer [D, K].
     """
-    many = np.isfinite(of.before).sum(axis=1)
-    known = np.isfinite(values)
-    if not known.any():
-        return _of_three(values, of.clusters)
-    width = int(np.bincount(many[known]).argmax())
-    rows = known & (many == width)
-    x, own, clusters = values[rows], of.own[rows].astype(int), of.clusters[rows]
-    for k in range(width):
-        groups = len(np.unique(clusters[own == k]))
-        if groups < LEAST_CLUSTERS:
-            why = (
-                f"its own answer was ({'abcdefghijklmnopqrstuvwxyz'[k]}) in {groups} clusters, and "
-                f"it takes each letter in at least {LEAST_CLUSTERS} to tell its own answer from a "
-                "letter that is copied more"
-            )
-            return Estimate(None, None, None, len(x), len(np.unique(clusters)), why)
-    each = own[:, None] == np.arange(width)
-    return of_sums_with_p(
-        np.hstack([np.where(each, x[:, None], 0.0), each]).astype(np.float64),
-        lambda s: np.asarray((s[..., :width] / s[..., width:]).mean(axis=-1)),
-        clusters,
-    )
+    rows = np.flatnonzero(np.isfinite(beyond).any(axis=1))
+    target = of.target[rows].astype(int)
+    at = np.arange(len(rows))
+    after = of.after[rows, of.own[rows].astype(int)]
+    readings = [np.log(np.maximum(p, _LEAST)) for p in (of.before[rows], after)]
+    values = beyond[rows]
+    difference = values[at, target][:, None] - values
+    difference[at, target] = np.nan
+    if not np.isfinite(difference).any():
+        return _lacking(of)
+    apart = np.stack([x[at, target][:, None] - x for x in readings])
+    return as_likely(difference, apart, of.clusters[rows])
+
+
+def _lacking(of: Swapped) -> Estimate:
+    """Of what needs a third option."""
+    why = "it takes answers that were read, to questions of three options or more"
+    return Estimate(None, None, None, 0, len(np.unique(of.clusters)), why)
 
 
 def _after_own(of: Swapped) -> Floats:
@@ -256,14 +320,6 @@ def _after_own(of: Swapped) -> Floats:
     known = np.flatnonzero(np.isfinite(of.own))
     found[known] = of.taken[known, of.own[known].astype(int)]
     return found
-
-
-def _of_three(values: Floats, clusters: NDArray[Any], room: Room = ANYWHERE) -> Estimate:
-    """The mean of what needs a third option."""
-    e = mean(values, clusters, room=room)
-    if e.n:
-        return e
-    return replace(e, why="it takes answers that were read, to questions of three options or more")
 
 
 def _mean(values: Floats) -> Floats:

@@ -21,7 +21,7 @@ from selfcorrect.studies.base import (
     Study,
     later,
 )
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK = {"limit": 60, "rounds": 3}
 
@@ -33,7 +33,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
         UserError: the method has one round, uses the truth, is the control itself, or begins
             otherwise than the arms that it is compared with.
     """
-    spec = sized(spec, settings, _QUICK)
+    spec = at_size(spec, settings, _QUICK)
     name = spec.strategy.name
     method, repeat = strategies.load(name, spec.strategy.parameters), strategies.load("repeat")
     if method.name == repeat.name or spec.rounds < 2 or method.max_rounds == 1:
@@ -59,7 +59,7 @@ def further(spec: RunSpec, settings: Settings, runs: Mapping[str, Run]) -> Mappi
     method = runs["method"].spec
     votes = settings["votes"] or votes_of(runs["method"], runs["repeat"])
     words, ask = words_of(runs["method"], runs["repeat"])
-    spec = sized(spec, settings, _QUICK)
+    spec = at_size(spec, settings, _QUICK)
     return {
         "padded": _arm(spec, "padded", method.rounds, words=words, ask=ask),
         "majority": _arm(spec, "majority", 1, samples=votes),

@@ -17,7 +17,7 @@ from selfcorrect.measures.looks import level
 from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unseen import Room
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 
@@ -120,7 +120,7 @@ class Ledger:
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether the answers can be read."""
-    return told(series(inputs.runs), (), inputs)
+    return preflight_of(series(inputs.runs), (), inputs)
 
 
 def analyse(inputs: Inputs) -> Result:

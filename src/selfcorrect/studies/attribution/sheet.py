@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars
+from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import MISSING, change, count, decides, short, within
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import estimate, sheet_of, sized
@@ -243,13 +243,7 @@ def _chart(result: Result) -> Chart:
     known.append(("together", result["all"]["whole"]))
     traces = [
         {
-            "type": "scatter",
-            "mode": "markers",
-            "name": name,
-            "x": [name],
-            "y": [e["value"]],
-            "error_y": error_bars([e], colour),
-            "marker": {"color": colour, "size": 9},
+            **points(name, [name], [e], colour),
             "hovertext": [f"{name}: {_cell(e)}, {sized(e)}"],
             "hoverinfo": "text",
         }

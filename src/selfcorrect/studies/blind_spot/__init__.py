@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 from selfcorrect.runs import RunSpec
 from selfcorrect.runs.identity import task_of
-from selfcorrect.strategies import BLIND_SPOT
 from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
-from selfcorrect.studies.blind_spot.arms import ALONE, arms
+from selfcorrect.studies.blind_spot.arms import ALONE, BLIND_SPOT, arms
 from selfcorrect.studies.blind_spot.sheet import QUESTION, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK = {"limit": 128}
 
@@ -23,7 +22,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
         UserError: the task has no lettered questions that are right or wrong, or it or its data
             are wrong.
     """
-    spec = sized(spec, settings, _QUICK)
+    spec = at_size(spec, settings, _QUICK)
     task = spec.task
     if task.name != BLIND_SPOT:
         options = {**task.options, "of": task.name}

@@ -12,7 +12,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.figures import of_sums_with_p
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel
-from selfcorrect.studies.able import smallest_difference, told, unable
+from selfcorrect.studies.able import preflight_of, smallest_difference, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.blind_spot.arms import ALONE, OWN, USER
 from selfcorrect.studies.series import Series, series
@@ -23,7 +23,7 @@ def preflight(inputs: Inputs) -> Preflight:
     """Whether the model by itself answers better than by guessing: else nothing is corrected, only
     changed. And whether both kinds of answers were given."""
     arms = series(inputs.runs, ALONE)
-    found = told(arms, ("quality",), inputs)
+    found = preflight_of(arms, ("quality",), inputs)
     given = right(arms.panels[OWN], 0).found
     if not all((given == each).any() for each in (0, 1)):
         return unable(found, "answers that were given are all right, or all wrong")

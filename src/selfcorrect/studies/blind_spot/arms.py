@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from selfcorrect.runs import StrategySpec
-from selfcorrect.strategies import BLIND_SPOT
 
+#: The task that gives the answers, and the strategy that goes on from them.
+BLIND_SPOT = "blind-spot"
 #: By itself: by which it is seen what the model knows.
 ALONE, OWN, USER = "by itself", "own", "user"
 #: The same roles, told by the user whether the answer is right: never ranked.

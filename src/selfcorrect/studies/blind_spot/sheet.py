@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import MISSING, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.blind_spot.arms import OWN, TOLD, USER
+from selfcorrect.studies.claims import allowed, unread
 from selfcorrect.studies.words import estimate, sheet_of, sized
 
 QUESTION = "Does a model correct an error shown as the user's, but not the same one as its own?"
@@ -67,19 +68,12 @@ def findings(result: Result) -> Iterator[str]:
         f"Told that it is wrong, it corrects {estimate(told[0])} shown as its own and "
         f"{estimate(told[1])} as the user's; these arms use the truth and are never ranked."
     )
-    missing = {arm: n for arm, n in result["unread"].items() if n}
-    if missing:
-        of = ", ".join(f"{arm} {n:,}" for arm, n in missing.items())
-        yield (
-            f"Last answers that couldn't be read, of {result['n']:,}: {of}. No direction is named "
-            "that they could turn."
-        )
+    yield from unread("Last answers that couldn't be read", result["unread"], result["n"])
 
 
 def _seen(e: Result) -> str:
-    p = MISSING if e["p_holm"] is None else p_value(e["p_holm"])
-    unread = "" if e.get("unread") is None else f", unread answers allow {_allowed(e)}"
-    return f"{estimate(e, signed=True)}{unread}, p {p} (Holm), {sized(e)}"
+    beside = "" if e.get("unread") is None else f", unread answers allow {allowed(e['unread'])}"
+    return f"{estimate(e, signed=True)}{beside}, p {p_value(e['p_holm'])} (Holm), {sized(e)}"
 
 
 def _ratio(e: Result) -> str:
@@ -205,18 +199,11 @@ def _known(result: Result) -> Table:
 
 
 def _cells(e: Result) -> list[str]:
-    p = MISSING if e["p_holm"] is None else p_value(e["p_holm"])
-    return [estimate(e, signed=True), _allowed(e), p, sized(e)]
+    return [estimate(e, signed=True), allowed(e.get("unread")), p_value(e["p_holm"]), sized(e)]
 
 
 def _share(e: Result) -> list[str]:
-    return [_ratio(e), _allowed(e), MISSING, sized(e)]
-
-
-def _allowed(e: Result) -> str:
-    if e.get("unread") is None:
-        return MISSING
-    return " to ".join(short(x, 3, signed=True) for x in e["unread"])
+    return [_ratio(e), allowed(e.get("unread")), MISSING, sized(e)]
 
 
 def _chart(result: Result) -> Chart:
@@ -224,19 +211,8 @@ def _chart(result: Result) -> Chart:
     traces = []
     for at, (name, key, colour) in enumerate(kinds):
         found = {arm: of[key] for arm, of in result["arms"].items() if of[key]["value"] is not None}
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": name,
-                "x": [place + 0.1 * at for place in range(len(found))],
-                "y": [e["value"] for e in found.values()],
-                "error_y": error_bars(list(found.values()), colour),
-                "marker": {"color": colour, "size": 9},
-                "hovertext": [f"{arm}: {said(e, 'score')}" for arm, e in found.items()],
-                "hoverinfo": "text+name",
-            }
-        )
+        places = [place + 0.1 * at for place in range(len(found))]
+        traces.append(points(name, places, list(found.values()), colour, called=list(found)))
     arms = list(result["arms"])
     return Chart(
         name="roles",

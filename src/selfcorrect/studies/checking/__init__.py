@@ -18,7 +18,7 @@ from selfcorrect.studies.base import (
 )
 from selfcorrect.studies.checking.arms import FORMS, arms
 from selfcorrect.studies.checking.sheet import QUESTION, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK = {"limit": 40, "rounds": 3}
 _ROUNDS = 4
@@ -34,7 +34,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     form = settings["form"]
     if form not in FORMS:
         raise UserError(f"a check has no form {form!r}: {nearest(form, FORMS)}.")
-    spec = sized(spec, settings, _QUICK, _ROUNDS)
+    spec = at_size(spec, settings, _QUICK, _ROUNDS)
     if spec.rounds < 2:
         raise UserError(
             "the first check is in round 2, and the run has 1 round: give at least --rounds 2."

@@ -18,7 +18,7 @@ from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import graded, preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.checking.arms import (
     CHECKING,
@@ -43,10 +43,7 @@ Point = tuple[float, float, float, float]
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and are graded."""
     arms = series(inputs.runs, REPEAT)
-    found = told(arms, (), inputs)
-    if not np.isfinite(arms.main.columns["outcome"]).any():
-        return unable(found, "not one of its answers is graded")
-    return found
+    return graded(preflight_of(arms, (), inputs), arms)
 
 
 def analyse(inputs: Inputs) -> Result:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import error_bars, said, scatter
 from selfcorrect.report.numbers import MISSING, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.checking.arms import CHECKING, REPEAT, TRUE
+from selfcorrect.studies.claims import allowed, unread
 from selfcorrect.studies.words import estimate, label, sheet_of, sized
 
 QUESTION = "Does a model's check of its own answer, left in the dialogue, make the next one better?"
@@ -83,7 +84,8 @@ def findings(result: Result) -> Iterator[str]:
     yield from _drifts(result)
     for form, e in result["forms"].items():
         yield _difference(f"The form “{form}” minus “{result['form']}”: {what}", e, result, 3)
-    yield from _unread(result)
+    last = result["rounds"][-1]
+    yield from unread(f"Answers of round {last} that aren't known", result["unread"], result["n"])
 
 
 def _difference(what: str, e: Result, result: Result, many: int = 1) -> str:
@@ -169,16 +171,6 @@ def _drifts(result: Result) -> Iterator[str]:
         )
 
 
-def _unread(result: Result) -> Iterator[str]:
-    missing = {arm: n for arm, n in result["unread"].items() if n}
-    if missing:
-        of = ", ".join(f"{arm} {n:,}" for arm, n in missing.items())
-        yield (
-            f"Answers of round {result['rounds'][-1]} that aren't known, of {result['n']:,}: {of}. "
-            "No direction is named that they could turn."
-        )
-
-
 def _checks(result: Result) -> Table:
     rows = [
         [form, estimate(of["read"]), estimate(of["right"]), estimate(of["true"]), sized(of["true"])]
@@ -204,11 +196,7 @@ def _differences(result: Result) -> Table:
 
 
 def _cells(e: Result) -> list[str]:
-    allowed = MISSING
-    if "unread" in e:
-        low, high = (MISSING if x is None else short(x, 3, signed=True) for x in e["unread"])
-        allowed = f"{low} to {high}"
-    return [estimate(e, signed=True), allowed, e["verdict"] or MISSING]
+    return [estimate(e, signed=True), allowed(e.get("unread")), e["verdict"] or MISSING]
 
 
 def _categories(result: Result) -> Table:
@@ -250,20 +238,8 @@ def _curves(result: Result) -> Chart:
     traces = []
     for at, (arm, (colour, dash)) in enumerate(_LINES.items()):
         found = result["curves"][arm]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": arm,
-                "x": [t + 0.05 * at for t in result["rounds"]],
-                "y": [e["value"] for e in found],
-                "error_y": error_bars(found, colour),
-                "line": {"color": colour, "dash": dash, "width": 2},
-                "marker": {"color": colour, "size": 6},
-                "hovertext": [said(e, "score") for e in found],
-                "hoverinfo": "text+name",
-            }
-        )
+        how: dict[str, Any] = {"form": "score", "dash": dash, "aside": 0.05 * at, "size": 6}
+        traces.append(scatter(arm, result["rounds"], found, colour, **how))
     name = label(result["outcome"])
     return Chart(
         name="rounds",

@@ -15,7 +15,7 @@ from selfcorrect.studies.base import (
     later,
 )
 from selfcorrect.studies.concept_drives_uncertainty.sheet import QUESTION, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 ARMS = ("intrinsic", "repeat")
 _QUICK = {"limit": 40, "rounds": 5}
@@ -29,7 +29,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """
     from selfcorrect.studies.series import check_plan, with_inside
 
-    spec = with_inside(sized(spec, settings, _QUICK))
+    spec = with_inside(at_size(spec, settings, _QUICK))
     check_plan("concept-drives-uncertainty", spec, ("activation",), rounds=2)
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 

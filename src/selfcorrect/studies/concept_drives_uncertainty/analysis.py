@@ -8,7 +8,7 @@ import numpy as np
 
 from selfcorrect.measures.added import added
 from selfcorrect.measures.lagged import LEAST_ROUNDS, order
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 
@@ -17,7 +17,7 @@ _NEEDS = ("uncertainty", "activation")
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether both are recorded, and vary."""
-    return told(series(inputs.runs), _NEEDS, inputs)
+    return preflight_of(series(inputs.runs), _NEEDS, inputs)
 
 
 def analyse(inputs: Inputs) -> Result:

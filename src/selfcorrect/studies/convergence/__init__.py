@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from selfcorrect.runs import RunSpec, StrategySpec
 from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
 from selfcorrect.studies.convergence.sheet import QUESTION, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 #: The first is the one asked about, the others are what it is compared with.
 ARMS = ("intrinsic", "repeat", "negation", "baseline")
@@ -27,7 +27,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """
     from selfcorrect.studies.series import check_plan, with_inside
 
-    spec = with_inside(sized(spec, settings, _QUICK))
+    spec = with_inside(at_size(spec, settings, _QUICK))
     check_plan("convergence", spec, rounds=2)
     return {
         arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}

@@ -11,7 +11,7 @@ from selfcorrect.measures.intervals import mean
 from selfcorrect.measures.lagged import LEAST_ROUNDS, order
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.rounds import summarize
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import ACTIVATION_MARGIN, Series, series
 
@@ -22,7 +22,7 @@ _NEEDS = ("uncertainty",)
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether the model's answers can be read, and how uncertain it is, is known."""
-    return told(series(inputs.runs), _NEEDS, inputs)
+    return preflight_of(series(inputs.runs), _NEEDS, inputs)
 
 
 def analyse(inputs: Inputs) -> Result:

@@ -9,7 +9,7 @@ from selfcorrect.runs import RunSpec, StrategySpec
 from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
 from selfcorrect.studies.design import ARMS
 from selfcorrect.studies.factorial.sheet import QUESTION, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK = {"limit": 40, "rounds": 2, "max_tokens": {"rationale": 64, "feedback": 64}}
 _ROUNDS = 3
@@ -21,7 +21,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     Raises:
         UserError: no round has feedback.
     """
-    spec = sized(spec, settings, _QUICK, _ROUNDS)
+    spec = at_size(spec, settings, _QUICK, _ROUNDS)
     if spec.rounds < 2:
         raise UserError(
             "feedback comes from round 2 on, and the run has 1 round: give at least --rounds 2."

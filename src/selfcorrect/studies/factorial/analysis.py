@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.measures.arms import best, frontier
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.contrasts import SCALES, columns_at, contrast, judged, unread_in
+from selfcorrect.measures.contrasts import SCALES, columns_at, contrast, judged, state_of, unread_in
 from selfcorrect.measures.ends import turning
 from selfcorrect.measures.intervals import mean, proportion
 from selfcorrect.measures.leaks import names_answer
@@ -22,7 +22,7 @@ from selfcorrect.measures.unread import Columns
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs import Run
 from selfcorrect.runs.costs import cost_of, cost_table
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import UNGRADED, preflight_of, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.design import ARMS, EFFECTS, FACTORS, weights
 from selfcorrect.studies.series import Series, series
@@ -31,9 +31,9 @@ from selfcorrect.studies.series import Series, series
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and are graded."""
     arms = series(inputs.runs, "neutral")
-    found = told(arms, (), inputs)
+    found = preflight_of(arms, (), inputs)
     if not any(np.isfinite(p.columns["outcome"][:, -1]).any() for p in arms.panels.values()):
-        return unable(found, "not one of its answers is graded")
+        return unable(found, UNGRADED)
     return found
 
 
@@ -135,16 +135,12 @@ def _verdict(each: Mapping[str, Any], margin: float) -> dict[str, Any]:
 
 def _state(each: Mapping[str, Any], *, interaction: bool) -> str:
     difference, odds = each["difference"], each["log_odds"]
-    if difference["few"]:
-        return "few"
-    shown = {name: _below(of["p_holm"]) for name, of in (("one", difference), ("other", odds))}
-    if not interaction:
-        return "shown" if shown["one"] else "same" if each["within"] else "open"
+    state = state_of(difference, within=each["within"])
+    if not interaction or state == "few":
+        return state
     if _below(each["p_both"]):
         return "shown"
-    if any(shown.values()):
-        return "scale"
-    return "same" if each["within"] else "open"
+    return "scale" if state == "shown" or _below(odds["p_holm"]) else state
 
 
 def _below(p: float | None) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import error_bars, said, scatter
 from selfcorrect.report.numbers import MISSING, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.claims import STATES, allowed, counted, seen
 from selfcorrect.studies.words import estimate, label, share, sheet_of, sized
 
 QUESTION = (
@@ -40,14 +41,6 @@ _NOT = (
     "Each part has one wording here, and feedback one source.",
 )
 _NAMES = {"I": "the goal", "F": "feedback", "C": "reasons"}
-_STATES = {
-    "shown": "shown",
-    "scale": "depends on the scale",
-    "same": "within the margin",
-    "few": "clusters are too few",
-    "open": "not shown",
-    "turns": "depends on the round",
-}
 
 
 def sheet(result: Result) -> Sheet:
@@ -88,23 +81,23 @@ def _main(result: Result, effect: str) -> str:
     name = _called(effect).capitalize()
     if e["value"] is None or e["low"] is None:
         return f"{name}: the effect can't be told ({e.get('why')})."
-    seen = f"{estimate(e, signed=True)}, p {p_value(e['p_holm'])} (Holm), {sized(e)}"
+    told = seen(e)
     beside = f"in log odds {estimate(odds, signed=True)}"
     what = f"{label(result['outcome'])} in round {result['round']}"
     if each["state"] == "shown":
         verb = "raises" if e["value"] > 0 else "lowers"
         plural = "s" if effect != "C" else ""
         verb = verb if plural else verb.removesuffix("s")
-        return f"{name} {verb} {what} by {seen}; {beside}."
+        return f"{name} {verb} {what} by {told}; {beside}."
     if each["state"] == "same":
         return (
-            f"{name}: no effect on {what} beyond ±{short(result['margin'], 3)}, {seen}; {beside}."
+            f"{name}: no effect on {what} beyond ±{short(result['margin'], 3)}, {told}; {beside}."
         )
     if each["state"] == "few":
-        return f"{name}: the effect on {what} can't be told, clusters are too few: {seen}."
+        return f"{name}: the effect on {what} can't be told, clusters are too few: {told}."
     if each["state"] == "turns":
-        return f"{name}: the effect on {what} depends on the round in which one stops, {seen}."
-    return f"{name}: no effect on {what} is shown, {seen}; {beside}."
+        return f"{name}: the effect on {what} depends on the round in which one stops, {told}."
+    return f"{name}: no effect on {what} is shown, {told}; {beside}."
 
 
 def _interactions(result: Result) -> Iterator[str]:
@@ -213,10 +206,8 @@ def _rates(shares: Result) -> str:
 
 
 def _unread(result: Result) -> Iterator[str]:
-    missing = {arm: n for arm, n in result["unread"].items() if n}
-    if not missing:
+    if not (of := counted(result["unread"])):
         return
-    of = ", ".join(f"{arm} {n:,}" for arm, n in missing.items())
     yield (
         f"Answers of round {result['round']} that aren't known, of {result['n']:,}: {of}. Nothing "
         "is claimed of an effect that they could turn; the table has how far they could move each."
@@ -232,10 +223,10 @@ def _effects(result: Result) -> Table:
                 effect,
                 estimate(e, signed=True),
                 p_value(e["p_holm"]),
-                _allowed(e),
+                allowed(e.get("unread")),
                 estimate(odds, 2, signed=True),
                 p_value(odds["p_holm"]),
-                _STATES[each["state"]],
+                STATES[each["state"]],
             ]
         )
     e = result["effects"]["I"]["difference"]
@@ -252,20 +243,20 @@ def _clean(clean: Result, name: str) -> Table:
     rows = []
     for effect, each in clean["effects"].items():
         e, odds = each["difference"], each["log_odds"]
-        rows.append([effect, estimate(e, signed=True), _allowed(e), estimate(odds, 2, signed=True)])
+        rows.append(
+            [
+                effect,
+                estimate(e, signed=True),
+                allowed(e.get("unread")),
+                estimate(odds, 2, signed=True),
+            ]
+        )
     note = (
         f"The {clean['n']:,} examples of which no arm's feedback does, right or wrong. Chosen by "
         "what feedback said, so no p and no verdict."
     )
     heads = ["", f"of {name}", "unread allow", "log odds"]
     return Table("Where no feedback names an answer", heads, rows, note, terminal=False)
-
-
-def _allowed(e: Result) -> str:
-    if "unread" not in e:
-        return MISSING
-    low, high = (MISSING if end is None else short(end, 3, signed=True) for end in e["unread"])
-    return f"{low} to {high}"
 
 
 def _arms(result: Result) -> Table:
@@ -365,20 +356,8 @@ def _levels(result: Result) -> Chart:
         ]
         if any(e["value"] is None for e in found):
             continue
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": name,
-                "x": [0.03 * at, 1 + 0.03 * at],
-                "y": [e["value"] for e in found],
-                "error_y": error_bars(found, colour),
-                "line": {"color": colour, "dash": dash, "width": 2},
-                "marker": {"color": colour, "size": 7},
-                "hovertext": [said(e, "score") for e in found],
-                "hoverinfo": "text+name",
-            }
-        )
+        how: dict[str, Any] = {"form": "score", "dash": dash, "aside": 0.03 * at}
+        traces.append(scatter(name, (0, 1), found, colour, **how))
     return Chart(
         name="arms",
         title=f"{label(result['outcome']).capitalize()} in round {result['round']}, by arm",

@@ -15,7 +15,7 @@ from selfcorrect.studies.base import (
     later,
 )
 from selfcorrect.studies.injection.sheet import QUESTION, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK = {"limit": 40, "rounds": 6}
 #: Of 10 rounds, as published; at quick size one in the middle.
@@ -30,7 +30,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """
     from selfcorrect.studies.series import with_inside
 
-    spec = sized(spec, settings, _QUICK, 10)
+    spec = at_size(spec, settings, _QUICK, 10)
     rounds = injected(settings, spec.rounds)
     spec = with_inside(spec)
     strategies = {

@@ -13,9 +13,9 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.convergence import widened
 from selfcorrect.measures.intervals import Estimate, mean, means, p_of
 from selfcorrect.measures.outcomes import paired, paired_test
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.unread import boundless, other_counts, p_whatever
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import ACTIVATION_MARGIN, Series, series
 
@@ -24,7 +24,7 @@ _NEEDS = ("moves",)
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and any of them moves."""
-    return told(series(inputs.runs), _NEEDS, inputs)
+    return preflight_of(series(inputs.runs), _NEEDS, inputs)
 
 
 def analyse(inputs: Inputs) -> Result:
@@ -82,8 +82,7 @@ def _lags(
             x = _mean_of((arms.of("injection", name) - arms.of("intrinsic", name))[:, places])
             found[lag] = mean(x, arms.main.clusters, room=arms.room(name).apart())
             ps[lag] = p_of(found[lag])
-    known = {lag: p for lag, p in ps.items() if p is not None}
-    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    adjusted = holm_by_name(ps)
     rows = []
     for lag, e in found.items():
         state = "undecided"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
-from selfcorrect.report.numbers import MISSING, count, p_value, short
+from selfcorrect.report.charts.traces import scatter
+from selfcorrect.report.numbers import count, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import (
     curves,
@@ -107,7 +107,7 @@ def _table(result: Result) -> Table:
         [
             f"{label(name)}, {_since(row['lag'])}",
             estimate(row, signed=True),
-            MISSING if row["p_holm"] is None else p_value(row["p_holm"]),
+            p_value(row["p_holm"]),
             _state(row["state"], result["margins"][name]),
         ]
         for name, of in result["lags"].items()
@@ -143,23 +143,13 @@ def _lags(result: Result, name: str) -> Chart:
                 "fillcolor": "@soft/40",
             }
         ]
-    trace = {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "name": "injected minus plain",
-        "x": [row["lag"] for row in rows],
-        "y": [row["value"] for row in rows],
-        "error_y": error_bars(rows, "@outcome"),
-        "line": {"color": "@outcome", "width": 2},
-        "marker": {"color": "@outcome", "size": 7},
-        "hovertext": [said(row, "score") for row in rows],
-        "hoverinfo": "text",
-    }
+    lags = [row["lag"] for row in rows]
+    line = scatter("injected minus plain", lags, rows, "@outcome", form="score")
     return Chart(
         name="lags-" + "".join(c if c.isalnum() else "-" for c in name),
         title=f"{label(name).capitalize()} after an injection",
         alt=f"Difference in {label(name)} by rounds since the injection, with intervals.",
-        data=[trace],
+        data=[{**line, "hoverinfo": "text"}],
         layout={
             "xaxis": {
                 "title": {"text": "rounds since the injection"},

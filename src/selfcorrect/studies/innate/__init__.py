@@ -25,7 +25,7 @@ from selfcorrect.studies.base import (
 )
 from selfcorrect.studies.innate.arms import ARMS, MODELS, arm_of
 from selfcorrect.studies.innate.sheet import QUESTION, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK = {"limit": 24, "rounds": 2, "max_tokens": {"rationale": 64, "feedback": 64}}
 _ROUNDS = 3
@@ -58,7 +58,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
             "acceptance of feedback is measured on options, and this task's answers have none: "
             "choose a task of lettered questions."
         )
-    spec = sized(spec, settings, _QUICK, _ROUNDS)
+    spec = at_size(spec, settings, _QUICK, _ROUNDS)
     found = {}
     for which, name in zip(MODELS, (spec.model.name, other), strict=True):
         mine = spec.model_copy(update={"model": spec.model.model_copy(update={"name": name})})

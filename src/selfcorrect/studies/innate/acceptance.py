@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.measures.intervals import Estimate, mean, proportion
-from selfcorrect.measures.paired import holm, share_difference
+from selfcorrect.measures.paired import holm_by_name, share_difference
 from selfcorrect.measures.regression import Coefficient, regression
 from selfcorrect.measures.unseen import Room
 from selfcorrect.studies.base import Result
@@ -133,8 +133,7 @@ def _fits(found: Trials) -> dict[str, Any]:
 
 
 def _holmed(fit: dict[str, Coefficient]) -> dict[str, Any]:
-    known = {name: c.p for name, c in fit.items() if c.p is not None}
-    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    adjusted = holm_by_name({name: c.p for name, c in fit.items()})
     return {
         name: {**c.table(), "p_holm": adjusted.get(name), "few": c.estimate.few}
         for name, c in fit.items()

@@ -11,10 +11,10 @@ import numpy as np
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import finite, mean
 from selfcorrect.measures.outcomes import paired, paired_test, room_of
-from selfcorrect.measures.paired import holm, sign_flip
+from selfcorrect.measures.paired import holm_by_name, sign_flip
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import checked, told
+from selfcorrect.studies.able import checked, doubted, preflight_of
 from selfcorrect.studies.base import Inputs, Parts, Preflight, Result
 from selfcorrect.studies.innate.accept import Trials, parts_of, trials
 from selfcorrect.studies.innate.acceptance import KINDS, acceptance, by_example
@@ -38,16 +38,15 @@ _READ = ("intrinsic-feedback-cot", "intrinsic", "neutral")
 def preflight(inputs: Inputs) -> Preflight:
     """Whether both models' answers can be read, and their states were."""
     arms = series(inputs.runs, arm_of("model", "neutral"))
-    found = told(arms, _NEEDS, inputs)
+    found = preflight_of(arms, _NEEDS, inputs)
     other = checked(_first(arms, "sibling"), _NEEDS)
-    whole = found.found["preflight"]
-    whole["why"] += [f"of the sibling: {why}" for why in other["why"]]
     unread = [which for which in MODELS if not _reads(arms, which)]
-    whole["why"] += [f"not one of its first answers could be read ({which})" for which in unread]
-    whole["missing"] = whole["missing"] or other["missing"] or bool(unread)
-    anyway = bool(inputs.settings["anyway"])
-    able = not whole["why"] or (anyway and not whole["missing"])
-    return replace(found, able=able, found={**found.found, "able": able, "sibling": other})
+    why = [
+        *(f"of the sibling: {why}" for why in other["why"]),
+        *(f"not one of its first answers could be read ({which})" for which in unread),
+    ]
+    found = doubted(found, why, inputs, missing=other["missing"] or bool(unread))
+    return replace(found, found={**found.found, "sibling": other})
 
 
 def _reads(arms: Series, which: str) -> bool:
@@ -161,8 +160,7 @@ def gains(arms: Series) -> Result:
     x, members, missing = finite(apart, clusters)
     one = missing is not None or members[-1] == 0
     ps["difference"] = None if one else sign_flip(np.bincount(members, x))
-    known = {name: p for name, p in ps.items() if p is not None}
-    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    adjusted = holm_by_name(ps)
     for name, e in estimates.items():
         shown = (
             adjusted.get(name, 1.0) < 0.05

@@ -175,17 +175,13 @@ def _gains_table(result: Result) -> Table:
                 result["names"][which],
                 change(row["change"], form),
                 change(row["gain"], form),
-                _p(row["gain"]),
+                p_value(row["gain"]["p_holm"]),
             ]
         )
     e = result["gains"]["difference"]
-    rows.append(["difference", MISSING, change(e, form), _p(e)])
+    rows.append(["difference", MISSING, change(e, form), p_value(e["p_holm"])])
     heads = ["", "last − first round", "minus merely asked again", "p, Holm"]
     return Table(f"Change of {result['outcome']}", heads, rows)
-
-
-def _p(row: Result) -> str:
-    return p_value(row["p_holm"])
 
 
 def _inside_table(result: Result) -> Table:
@@ -194,7 +190,7 @@ def _inside_table(result: Result) -> Table:
             f"{PARTS[kind]}, {SITES[site]}: {result['names'][which]}",
             estimate(row["mere"], signed=True),
             estimate(row["beyond"], signed=True),
-            _p(row["beyond"]),
+            p_value(row["beyond"]["p_holm"]),
             state(row["beyond"]),
         ]
         for which in MODELS
@@ -245,7 +241,7 @@ def _fit_table(result: Result) -> Table:
                 if e["value"] is None:
                     told = [str(e.get("why", "")), MISSING]
                 else:
-                    told = [estimate(e, 2, signed=True), _p(e)]
+                    told = [estimate(e, 2, signed=True), p_value(e["p_holm"])]
                 rows.append([f"{_FIT[term]} ({name}): {result['names'][which]}", *told])
     note = (
         "Log odds of taking it, by logistic regressions with errors over clusters; confidence per "

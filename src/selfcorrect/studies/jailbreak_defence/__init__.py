@@ -17,7 +17,7 @@ from selfcorrect.runs.spec import ScorerSpec
 from selfcorrect.studies.base import ANYWAY, QUICK, Option, Settings, Study, later
 from selfcorrect.studies.jailbreak_defence.arms import HARMLESS, arms
 from selfcorrect.studies.jailbreak_defence.sheet import QUESTION, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK = {"limit": 40, "rounds": 3, "max_tokens": {"answer": 32}}
 _ROUNDS = 4
@@ -34,7 +34,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """
     if settings["harmful"] is not None and settings["harmless"] is None:
         raise UserError("harmful is about the labels of --harmless, and there is no such file.")
-    spec = sized(spec, settings, _QUICK, _ROUNDS)
+    spec = at_size(spec, settings, _QUICK, _ROUNDS)
     if spec.rounds < 2:
         raise UserError(
             "the first check is in round 2, and the run has 1 round: give at least --rounds 2."

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.intervals import LEVEL, Estimate, proportion
+from selfcorrect.measures.intervals import LEVEL, Estimate
 from selfcorrect.measures.outcomes import paired, paired_test
-from selfcorrect.measures.paired import holm
-from selfcorrect.measures.unread import Columns, other_counts, p_whatever, unknown
+from selfcorrect.measures.paired import holm_by_name
+from selfcorrect.measures.unread import Columns, other_counts, p_whatever, state_whatever, unknown
 from selfcorrect.outcome import Outcome
 
 Pair = tuple[Columns, Columns]
@@ -34,15 +33,13 @@ def against(
         By name the difference's table with ``after`` and ``before``, the shares; ``p``, whatever
         unread answers are; ``p_holm``, over all of them; ``unread``: how many answers aren't known,
         and ``allow``: the lowest and the highest difference that they allow, ``None`` where all
-        are known; ``moved``: examples that differ; ``state``: ``shown``, where Holm's p is below
-        .05 and the interval lies on one side of 0 however unread answers count; ``hangs``, where
-        that is so of the records and unread answers could undo it; ``same``, where intervals that
-        hold together for all lie within the margin; ``few``: too few clusters; else ``open``.
+        are known; ``moved``: examples that differ; ``state``: see
+        :func:`selfcorrect.measures.unread.state_whatever`.
     """
     ways = {name: _ways(pair, outcome, clusters) for name, pair in pairs.items()}
     p = {name: p_whatever(*each) for name, each in ways.items()}
     recorded = {name: ps[0] for name, (_, ps) in ways.items()}
-    adjusted, as_recorded = _adjusted(p), _adjusted(recorded)
+    adjusted, as_recorded = holm_by_name(p), holm_by_name(recorded)
     level = 1 - (1 - LEVEL) / max(1, len(pairs))
     found = {}
     for name, (after, before) in pairs.items():
@@ -65,7 +62,9 @@ def against(
             "unread": int((missing[0] | missing[1]).sum()),
             "allow": [min(values), max(values)] if len(estimates) > 1 else None,
             "margin": margin,
-            "state": _state(estimates, wide, margin, adjusted.get(name), as_recorded.get(name)),
+            "state": state_whatever(
+                estimates, wide, margin, adjusted.get(name), as_recorded.get(name)
+            ),
         }
     return found
 
@@ -81,42 +80,6 @@ def _ways(
     sides = [(a["outcome"], b["outcome"]) for a, b in _counts(pair, outcome)]
     estimates = [paired(outcome, a, b, clusters) for a, b in sides]
     return estimates, [paired_test(outcome, a, b, clusters) for a, b in sides]
-
-
-def _adjusted(ps: Mapping[str, float | None]) -> dict[str, float]:
-    known = {name: p for name, p in ps.items() if p is not None}
-    return dict(zip(known, holm(list(known.values())).tolist(), strict=True))
-
-
-def _state(
-    ways: Sequence[Estimate],
-    wide: Sequence[Estimate],
-    margin: float,
-    p: float | None,
-    p_recorded: float | None,
-) -> str:
-    e = ways[0]
-    if e.low is None or e.few:
-        return "few"
-    if _below(p) and all(_side(each) == _side(e) != 0 for each in ways):
-        return "shown"
-    if _below(p_recorded) and _side(e):
-        return "hangs"
-    ends = [end for each in wide for end in (each.low, each.high)]
-    if all(end is not None and -margin <= end <= margin for end in ends):
-        return "same"
-    return "open"
-
-
-def _side(e: Estimate) -> int:
-    """On which side of 0 all of an interval lies."""
-    if e.low is None or e.high is None:
-        return 0
-    return int(e.low > 0) - int(e.high < 0)
-
-
-def _below(p: float | None) -> bool:
-    return p is not None and p < 0.05
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:
@@ -139,38 +102,3 @@ def unadjusted(pair: Pair, outcome: Outcome, clusters: NDArray[Any]) -> dict[str
         return e.table()
     # as wide as all ways together
     return replace(e, low=min(x for x, _ in known), high=max(x for _, x in known)).table()
-
-
-def apart(
-    one: tuple[NDArray[Any], NDArray[Any]],
-    other: tuple[NDArray[Any], NDArray[Any]],
-    family: int = 1,
-) -> dict[str, Any]:
-    """The difference of two shares of different examples, one − other: intervals of each share put
-    together (Zou & Donner 2008, doi:10.1002/sim.3095; without clusters Newcombe's).
-
-    Args:
-        one, other: zeros and ones and their clusters, each [n]; NaN is missing.
-        family: as how many comparisons at once ``shown`` counts this.
-
-    Returns:
-        ``value``, ``low``, ``high``, and ``shown``: whether it is above 0, at the level that so
-        many comparisons need and with clusters enough.
-    """
-    found = _put_together(proportion(*one), proportion(*other))
-    level = 1 - (1 - LEVEL) / family
-    sides = [proportion(*each, level=level) for each in (one, other)]
-    low = _put_together(*sides)["low"]
-    few = any(e.few for e in sides)
-    return {**found, "shown": low is not None and low > 0 and not few}
-
-
-def _put_together(one: Estimate, other: Estimate) -> dict[str, Any]:
-    if one.low is None or one.high is None or other.low is None or other.high is None:
-        return {"value": None, "low": None, "high": None}
-    assert one.value is not None
-    assert other.value is not None
-    value = one.value - other.value
-    down = math.hypot(one.value - one.low, other.high - other.value)
-    up = math.hypot(one.high - one.value, other.value - other.low)
-    return {"value": value, "low": max(-1.0, value - down), "high": min(1.0, value + up)}

@@ -10,13 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.independent import independent_difference
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel, codes_of
 from selfcorrect.runs import Run
 from selfcorrect.runs.labels import with_task
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import doubted, preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
-from selfcorrect.studies.jailbreak_defence.against import against, apart, rows_of, unadjusted
+from selfcorrect.studies.jailbreak_defence.against import against, rows_of, unadjusted
 from selfcorrect.studies.jailbreak_defence.arms import (
     CHECKING,
     DEMONSTRATIONS,
@@ -44,12 +45,10 @@ def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and attacks succeed where nothing holds them off."""
     attacks, harmless = _split(inputs.runs)
     arms = series(attacks, NONE)
-    found = told(arms, (), inputs)
+    found = preflight_of(arms, (), inputs)
     found = Preflight(found.able, found.found, (arms, series(harmless, NONE) if harmless else None))
     first = arms.main.columns["outcome"][:, 0]
-    if not (first == 1).any() and not inputs.settings["anyway"]:
-        return unable(found, _NOTHING_TO_HOLD)
-    return found
+    return found if (first == 1).any() else doubted(found, [_NOTHING_TO_HOLD], inputs)
 
 
 def _split(runs: Mapping[str, Run]) -> tuple[dict[str, Run], dict[str, Run]]:
@@ -278,13 +277,13 @@ def judge_of(runs: Mapping[str, Run], arms: Series) -> Result | None:
 
 
 def told_apart(attacks: Series, harmless: Series) -> Result:
-    """How much more often each defence refuses attacks than harmless instructions: what
-    :func:`~.against.apart` says. An answer that couldn't be read counts against the defence in
-    both."""
+    """How much more often each defence refuses attacks than harmless instructions, by
+    :func:`selfcorrect.measures.independent.independent_difference`. An answer that couldn't be read
+    counts against the defence in both."""
     which = defences(attacks.main.rounds)
     found = {}
     for name, (arm, t) in which.items():
         gives_in, over = (each.panels[arm].columns["outcome"][:, t] for each in (attacks, harmless))
         pair = (1 - gives_in, attacks.main.clusters), (over, harmless.main.clusters)
-        found[name] = apart(*pair, family=len(which))
+        found[name] = independent_difference(*pair, family=len(which))
     return found

@@ -7,6 +7,7 @@ from typing import Any
 
 from selfcorrect.report.numbers import MISSING, change, count, interval, p_value, short, within
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.claims import STATES, allowed, counted
 from selfcorrect.studies.words import curves, estimate, share, sheet_of, sized
 
 QUESTION = "Which defence holds off attacks, and does it refuse harmless instructions, too?"
@@ -34,13 +35,6 @@ _NOT = (
     "Each defence has one wording here, and answers end after so many tokens as the run allows: a "
     "refusal that comes later isn't seen.",
 )
-_STATES = {
-    "shown": "shown",
-    "hangs": "unread answers decide it",
-    "same": "within the margin",
-    "few": "clusters are too few",
-    "open": "not shown",
-}
 
 
 def sheet(result: Result) -> Sheet:
@@ -223,8 +217,7 @@ def _kappa(of: Result) -> str:
 def _unread(result: Result) -> Iterator[str]:
     for what, of in (("attacks", result["attacks"]), ("instructions", result["harmless"])):
         missing = {name: e["unread"] for name, e in (of or {}).get("differences", {}).items()}
-        if any(missing.values()):
-            said = ", ".join(f"{name} {n:,}" for name, n in missing.items() if n)
+        if said := counted(missing):
             yield (
                 f"Pairs of answers to {what} of which one couldn't be read, of {of['n']:,}: "
                 f"{said}. Nothing is claimed that they could turn."
@@ -241,8 +234,8 @@ def _table(of: Result, title: str, result: Result) -> Table:
                 estimate(of["levels"][name]),
                 estimate(e, signed=True),
                 p_value(e["p_holm"]),
-                MISSING if e["allow"] is None else _allowed(e),
-                _STATES[e["state"]],
+                allowed(e["allow"]),
+                STATES[e["state"]],
             ]
         )
     e = of["levels"]["none"]
@@ -252,11 +245,6 @@ def _table(of: Result, title: str, result: Result) -> Table:
         "each by itself."
     )
     return Table(title, ["", "round", "share", "− none", "p", "unread allow", ""], rows, note)
-
-
-def _allowed(e: Result) -> str:
-    low, high = (short(end, 3, signed=True) for end in e["allow"])
-    return f"{low} to {high}"
 
 
 def _curves(of: Result, what: str) -> Chart:
@@ -306,7 +294,7 @@ def _checks(result: Result) -> Table:
 
 def _beside(result: Result) -> Table:
     rows = [
-        [name, estimate(e, signed=True), p_value(e["p_holm"]), _STATES[e["state"]]]
+        [name, estimate(e, signed=True), p_value(e["p_holm"]), STATES[e["state"]]]
         for name, e in result["beside"].items()
     ]
     note = (

@@ -10,10 +10,10 @@ import numpy as np
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.convergence import widened
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.regression import Coefficient, regression, within
 from selfcorrect.measures.unread import p_whatever, unknown
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 
@@ -23,7 +23,7 @@ _NEEDS = ("uncertainty", "quality")
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether the model does more than guess, and its uncertainty is recorded."""
-    return told(series(inputs.runs), _NEEDS, inputs)
+    return preflight_of(series(inputs.runs), _NEEDS, inputs)
 
 
 def analyse(inputs: Inputs) -> Result:
@@ -179,8 +179,7 @@ def _difference(one: _Records, other: _Records, family: Family) -> dict[str, Any
 
 
 def _holm(found: dict[str, Any]) -> dict[str, Any]:
-    ps = {name: e["p"] for name, e in found.items() if e["p"] is not None}
-    adjusted = dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
+    adjusted = holm_by_name({name: e["p"] for name, e in found.items()})
     return {name: {**e, "p_holm": adjusted.get(name)} for name, e in found.items()}
 
 

@@ -115,13 +115,13 @@ def _table(result: Result) -> Table:
                     estimate(fits["alone"][name], signed=True),
                     estimate(e, signed=True),
                     p_value(e["p"]),
-                    MISSING if e["p_holm"] is None else p_value(e["p_holm"]),
+                    p_value(e["p_holm"]),
                 ]
             )
     unit = "log odds" if result["family"] == "logit" else result["outcome"]
     rows += [
         [f"{name}, intrinsic − repeat", MISSING, estimate(e, signed=True), p_value(e["p"]),
-         MISSING if e["p_holm"] is None else p_value(e["p_holm"])]
+         p_value(e["p_holm"])]
         for name, e in result["difference"].items()
     ]  # fmt: skip
     note = f"{unit.capitalize()} per standard deviation of all records; up is better."

@@ -1,7 +1,7 @@
 """Where in a dialogue is the concept activated: by the goal, by feedback, by its own reasons?
 
 - :mod:`.transcripts`: the readings, as they are shown to the model;
-- :mod:`.neutral`: words of the same length that say nothing;
+- :mod:`selfcorrect.studies.neutral`: words of the same length that say nothing;
 - :mod:`.measure`: the readings encoded, with what they share encoded once;
 - :mod:`.analysis`: what each part does beyond neutral words;
 - :mod:`.sheet`: the findings, tables and charts.
@@ -25,7 +25,7 @@ from selfcorrect.studies.base import (
 )
 from selfcorrect.studies.design import ARMS
 from selfcorrect.studies.mechanism.sheet import QUESTION, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK = {"limit": 24, "rounds": 2, "max_tokens": {"rationale": 64, "feedback": 64}}
 _ROUNDS = 3
@@ -42,7 +42,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     from selfcorrect.studies.mechanism.analysis import chosen_sites
 
     chosen_sites(settings["site"])
-    spec = with_states(sized(spec, settings, _QUICK, _ROUNDS), "mechanism")
+    spec = with_states(at_size(spec, settings, _QUICK, _ROUNDS), "mechanism")
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 
 

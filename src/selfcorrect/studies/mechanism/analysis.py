@@ -13,9 +13,9 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.measures.activations import by_layer
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import Estimate, mean, p_of, proportion
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Parts, Preflight, Result
 from selfcorrect.studies.design import ARMS, COT, EFFECTS, FACTORS, FEEDBACK, INSTRUCTION, weights
 from selfcorrect.studies.mechanism.measure import Opened, Read, opened, parts_of, read_arm
@@ -43,7 +43,7 @@ def upper_layers(layers: int) -> tuple[int, int]:
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and the concept was."""
-    return told(series(inputs.runs, "neutral"), ("activation",), inputs)
+    return preflight_of(series(inputs.runs, "neutral"), ("activation",), inputs)
 
 
 def analyse(inputs: Inputs) -> Result:
@@ -273,9 +273,7 @@ def judged(estimates: Mapping[Any, Estimate], margin: float | None) -> dict[Any,
         ``p_holm``; ``within``: the interval lies within the margin; ``state``: ``shown`` (p under
         .05, and enough clusters), ``same`` (not shown, and within the margin) or ``undecided``.
     """
-    ps = {key: p_of(e) for key, e in estimates.items()}
-    known = {key: p for key, p in ps.items() if p is not None}
-    adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+    adjusted = holm_by_name({key: p_of(e) for key, e in estimates.items()})
     found = {}
     for key, e in estimates.items():
         state = "undecided"

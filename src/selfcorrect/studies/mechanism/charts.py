@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import scatter
 from selfcorrect.report.sheet import Chart
 from selfcorrect.studies.charts import axes
 
@@ -26,20 +26,9 @@ def by_layer(result: Mapping[str, Any], name: str, site: str) -> Chart:
         ]
         known = [(layer, e) for layer, e in enumerate(every) if e["value"] is not None]
         colour, each = _COLOURS[t % len(_COLOURS)], [e for _, e in known]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": link,
-                "x": [layer + 0.12 * t for layer, _ in known],
-                "y": [e["value"] for e in each],
-                "error_y": error_bars(each, colour),
-                "line": {"color": colour, "dash": _DASHES[t % len(_DASHES)], "width": 2},
-                "marker": {"color": colour, "size": 5},
-                "hovertext": [said(e, "score") for e in each],
-                "hoverinfo": "text+name",
-            }
-        )
+        dash = _DASHES[t % len(_DASHES)]
+        how: dict[str, Any] = {"form": "score", "dash": dash, "aside": 0.12 * t, "size": 5}
+        traces.append(scatter(link, [layer for layer, _ in known], each, colour, **how))
     first, last = result["upper"]
     band = {
         "type": "rect",

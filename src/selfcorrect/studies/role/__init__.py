@@ -9,7 +9,7 @@ from selfcorrect.runs import RunSpec, StrategySpec
 from selfcorrect.runs.identity import task_of
 from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
 from selfcorrect.studies.role.sheet import QUESTION, ROLES, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK = {"limit": 128}
 
@@ -20,7 +20,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     Raises:
         UserError: answers aren't right or wrong, or the task or its data are wrong.
     """
-    spec = sized(spec, settings, _QUICK).model_copy(update={"rounds": 2})
+    spec = at_size(spec, settings, _QUICK).model_copy(update={"rounds": 2})
     if task_of(spec).outcome.kind != "share":
         raise UserError(
             f"the study role counts answers that are right or wrong, and those of the task "

@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import graded, preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.role.sheet import OWN, TOOL
 from selfcorrect.studies.series import Series, series
 from selfcorrect.studies.shares import Shares, judged, kept, otherwise, right
 
 #: What a note says of a tool's message that was shown in the user's turn.
-_AS_USER = "as what a tool has returned"
+AS_USER = "as what a tool has returned"
 
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and are graded."""
     arms = series(inputs.runs, OWN)
-    found = told(arms, (), inputs)
-    if not np.isfinite(arms.main.columns["outcome"]).any():
-        return unable(found, "not one of its answers is graded")
+    found = graded(preflight_of(arms, (), inputs), arms)
+    if found.found["preflight"]["missing"]:
+        return found
     # an answer that any role moves is one that moves
     moved = np.any([kept(panel).found == 0 for panel in arms.panels.values()], axis=0)
     flips = proportion(moved.astype(float), arms.main.clusters).table()
@@ -108,5 +108,5 @@ def _as_user(run: Run) -> Result:
     """How often a tool's message was shown in the user's turn, in the last round."""
     rows = run.read(["round", "cluster", "notes"])
     last = rows.filter(rows["round"] == rows["round"].max())
-    noted = [any(_AS_USER in note["text"] for note in notes) for notes in last["notes"]]
+    noted = [any(AS_USER in note["text"] for note in notes) for notes in last["notes"]]
     return proportion(np.array(noted, dtype=float), last["cluster"].to_numpy()).table()

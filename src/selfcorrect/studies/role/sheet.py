@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
-from selfcorrect.report.numbers import MISSING, p_value, short
+from selfcorrect.report.charts.traces import points
+from selfcorrect.report.numbers import p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.claims import allowed, unread
 from selfcorrect.studies.words import estimate, label, share, sheet_of, sized
 
 QUESTION = "Does it matter whose turn the earlier answer is: its own, the user's, or a tool's?"
@@ -63,13 +64,7 @@ def findings(result: Result) -> Iterator[str]:
         what = _what(name, result).capitalize()
         yield f"{what} by role: {rates}{first}. {_differ(pairs, result, many)}."
     yield from _tool(result)
-    missing = {arm: n for arm, n in result["unread"].items() if n}
-    if missing:
-        of = ", ".join(f"{arm} {n:,}" for arm, n in missing.items())
-        yield (
-            f"Last answers that couldn't be read, of {result['n']:,}: {of}. No direction is named "
-            "that they could turn."
-        )
+    yield from unread("Last answers that couldn't be read", result["unread"], result["n"])
 
 
 def _differ(pairs: Mapping[str, Result], result: Result, many: int) -> str:
@@ -100,7 +95,7 @@ def _differ(pairs: Mapping[str, Result], result: Result, many: int) -> str:
 
 
 def _unread(e: Result) -> str:
-    return "" if e.get("unread") is None else f" (unread answers allow {_allowed(e)})"
+    return "" if e.get("unread") is None else f" (unread answers allow {allowed(e['unread'])})"
 
 
 def _tool(result: Result) -> Iterator[str]:
@@ -127,8 +122,8 @@ def _claims(result: Result) -> Table:
             _what(name, result),
             pair,
             estimate(e, signed=True),
-            _allowed(e),
-            MISSING if e["p_holm"] is None else p_value(e["p_holm"]),
+            allowed(e.get("unread")),
+            p_value(e["p_holm"]),
             sized(e),
         ]
         for name, pairs in result["claims"].items()
@@ -141,12 +136,6 @@ def _claims(result: Result) -> Table:
     return Table("Role against role", ["", "", "difference", "unread allow", "p", ""], rows, note)
 
 
-def _allowed(e: Result) -> str:
-    if e.get("unread") is None:
-        return MISSING
-    return " to ".join(short(x, 3, signed=True) for x in e["unread"])
-
-
 def _chart(result: Result) -> Chart:
     colours = {"accuracy": "@outcome", "kept": "@ink", "corrected": "@baseline", "harmed": "@lost"}
     roles = list(result["arms"])
@@ -157,20 +146,9 @@ def _chart(result: Result) -> Chart:
             for place, role in enumerate(roles)
             if result["arms"][role][name]["value"] is not None
         ]
-        each = [e for _, _, e in known]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": _what(name, result),
-                "x": [place + 0.08 * at for place, _, _ in known],
-                "y": [e["value"] for e in each],
-                "error_y": error_bars(each, colour),
-                "marker": {"color": colour, "size": 9},
-                "hovertext": [f"{role}: {said(e, 'score')}" for _, role, e in known],
-                "hoverinfo": "text+name",
-            }
-        )
+        places = [place + 0.08 * at for place, _, _ in known]
+        each, called = [e for _, _, e in known], [role for _, role, _ in known]
+        traces.append(points(_what(name, result), places, each, colour, called=called))
     return Chart(
         name="roles",
         title="What becomes of the first answer, by role",

@@ -10,7 +10,7 @@ from selfcorrect.runs import Run, RunSpec, StrategySpec, TaskSpec
 from selfcorrect.studies.base import ANYWAY, QUICK, Option, Settings, Study, later
 from selfcorrect.studies.self_distinguish.arms import CORRECTED, PUBLISHED, REPEAT, TASKS, asked
 from selfcorrect.studies.self_distinguish.sheet import QUESTION, sheet
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 
 _QUICK: Mapping[str, Mapping[str, Any]] = {
     "bbq": {"limit": 40, "rounds": 3},
@@ -33,7 +33,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
         )
     if not 0 <= settings["tie"] < 1:
         raise UserError(f"--tie must be a number from 0 to 1, not {settings['tie']:g}.")
-    spec = sized(spec, settings, _QUICK[spec.task.name], _ROUNDS)
+    spec = at_size(spec, settings, _QUICK[spec.task.name], _ROUNDS)
     if spec.rounds < 2:
         raise UserError(
             "a correction takes a second round, and the run has 1 round: give at least --rounds 2."

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.contrasts import Scaled, columns_at, contrast, unread_in
+from selfcorrect.measures.contrasts import Scaled, columns_at, contrast, state_of, unread_in
 from selfcorrect.measures.intervals import LEVEL, mean, proportion
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.regression import regression
 from selfcorrect.measures.unread import p_whatever
 from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
 from selfcorrect.report.numbers import percent, short
-from selfcorrect.studies.able import LEAST_READ, told, unable
+from selfcorrect.studies.able import LEAST_READ, doubted, graded, preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.self_distinguish.arms import (
     CORRECTED,
@@ -46,20 +46,14 @@ def preflight(inputs: Inputs) -> Preflight:
     """Whether the dialogues' answers, and what was said about them, can be read and are graded."""
     base = {arm: inputs.runs[arm] for arm in (CORRECTED, REPEAT)}
     arms = series(base, REPEAT)
-    found = told(arms, (), inputs)
+    found = preflight_of(arms, (), inputs)
     said = {arm: judgements(run) for arm, run in inputs.runs.items() if arm not in base}
     task = base[CORRECTED].header.spec.task.name
-    found = replace(found, data=(arms, said, task))
-    if not np.isfinite(arms.main.columns["outcome"]).any():
-        return unable(found, "not one of its answers is graded")
-    why = list(_doubts(said, task, len(arms.main.rounds), inputs.settings["tie"]))
-    if not why:
+    found = graded(replace(found, data=(arms, said, task)), arms)
+    if found.found["preflight"]["missing"]:
         return found
-    checks = found.found["preflight"]
-    able = bool(inputs.settings["anyway"])
-    whole = {**found.found, "able": able}
-    whole["preflight"] = {**checks, "why": [*checks["why"], *why]}
-    return Preflight(able, whole, found.data)
+    why = _doubts(said, task, len(arms.main.rounds), inputs.settings["tie"])
+    return doubted(found, list(why), inputs)
 
 
 def _doubts(said: Mapping[str, Judgements], task: str, rounds: int, tie: float) -> Iterator[str]:
@@ -217,11 +211,10 @@ def _claims(
         tables[f"predicts, {history}"] = association(
             gain, right[history], first, of[history].label, clusters, outcome
         )
-    ps = {key: each["p"] for key, each in tables.items() if each["p"] is not None}
-    adjusted = dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
+    adjusted = holm_by_name({key: each["p"] for key, each in tables.items()})
     for key, each in tables.items():
         each["p_holm"] = adjusted.get(key)
-        each["state"] = _state(each)
+        each["state"] = state_of(each, within=each.get("within", False))
     return tables
 
 
@@ -244,14 +237,6 @@ def _minus(one: Floats, other: Floats, clusters: NDArray[Any]) -> Scaled:
 def _within(each: Scaled, margin: float, count: int) -> bool:
     ends = each.at(1 - (1 - LEVEL) / count)
     return ends is not None and not each.estimate.few and -margin <= ends[0] <= ends[1] <= margin
-
-
-def _state(each: Mapping[str, Any]) -> str:
-    if each["few"]:
-        return "few"
-    if each["p_holm"] is not None and each["p_holm"] < 0.05:
-        return "shown"
-    return "same" if each.get("within") else "open"
 
 
 def association(

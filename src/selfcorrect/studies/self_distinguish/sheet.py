@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
-from selfcorrect.report.numbers import MISSING, p_value, percent, short
+from selfcorrect.report.charts.traces import points
+from selfcorrect.report.numbers import p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.claims import STATES, allowed, counted, direction, seen
 from selfcorrect.studies.self_distinguish.arms import CORRECTED, NONE, OTHERS, OWN, REPEAT, name
 from selfcorrect.studies.words import estimate, label, sheet_of, sized
 
@@ -46,12 +47,6 @@ _CLAIMS = {
     f"predicts, {NONE}": "gain, by distinguishing without a history",
     f"predicts, {OWN}": "gain, by distinguishing inside the dialogue",
 }
-_STATES = {
-    "shown": "shown",
-    "same": "within the margin",
-    "few": "clusters are too few",
-    "open": "not shown",
-}
 
 
 def sheet(result: Result) -> Sheet:
@@ -81,17 +76,13 @@ def findings(result: Result) -> Iterator[str]:
 
 
 def _shown(e: Result) -> int:
-    return 0 if e["state"] != "shown" else 1 if e["value"] > 0 else -1
+    return direction(e["state"], e["value"])
 
 
 def _seen(e: Result) -> str:
     if e["value"] is None or e["low"] is None:
         return f"it can't be told ({e['why']})"
-    return f"{estimate(e, signed=True)}, p {_p(e)} (Holm), {sized(e)}"
-
-
-def _p(e: Result) -> str:
-    return MISSING if e["p_holm"] is None else p_value(e["p_holm"])
+    return seen(e)
 
 
 def _knows(result: Result) -> str:
@@ -178,9 +169,7 @@ def _labels(result: Result) -> Iterator[str]:
 
 
 def _unread(result: Result) -> Iterator[str]:
-    missing = {arm: n for arm, n in result["unread"].items() if n}
-    if missing:
-        each = ", ".join(f"{arm} {n:,}" for arm, n in missing.items())
+    if each := counted(result["unread"]):
         yield (
             f"Not known, of {result['asked']:,} examples each, as something couldn't be read: "
             f"{each}. No direction is named that they could turn."
@@ -215,18 +204,17 @@ def _by(result: Result) -> Table:
 
 def _claims(result: Result) -> Table:
     rows = [
-        [_CLAIMS[key], estimate(e, signed=True), _p(e), _allowed(e), _STATES[e["state"]]]
+        [
+            _CLAIMS[key],
+            estimate(e, signed=True),
+            p_value(e["p_holm"]),
+            allowed(e.get("unread")),
+            STATES[e["state"]],
+        ]
         for key, e in result["claims"].items()
     ]
     note = f"p is Holm's over all {len(rows)}, whatever unread answers are."
     return Table("Claims", ["", "estimate", "p", "unread allow", ""], rows, note)
-
-
-def _allowed(e: Result) -> str:
-    if "unread" not in e:
-        return MISSING
-    low, high = (MISSING if end is None else short(end, 3, signed=True) for end in e["unread"])
-    return f"{low} to {high}"
 
 
 def _chart(result: Result) -> Chart:
@@ -240,15 +228,8 @@ def _chart(result: Result) -> Chart:
         ),
         data=[
             {
-                "type": "scatter",
-                "mode": "markers",
-                "name": "right",
-                "x": list(range(len(arms))),
-                "y": [e["value"] for e in found],
-                "error_y": error_bars(found, "@outcome"),
-                "marker": {"color": "@outcome", "size": 8},
-                "hovertext": [f"{arm}: {said(e, 'share')}" for arm, e in
-                              zip(arms, found, strict=True)],
+                **points("right", range(len(arms)), found, "@outcome", form="share", size=8,
+                         called=arms),
                 "hoverinfo": "text",
             },
             {

@@ -21,7 +21,7 @@ from selfcorrect.studies.base import (
     Study,
     later,
 )
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 from selfcorrect.studies.steering.sheet import QUESTION, sheet
 
 #: The question without the goal, which is steered; with it, the prompt that is to be matched; and
@@ -41,7 +41,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
 
     check_place(settings["at"])
     check_plan("steering", spec, ("steering",))
-    spec = with_inside(sized(spec, settings, _QUICK)).model_copy(update={"rounds": 1})
+    spec = with_inside(at_size(spec, settings, _QUICK)).model_copy(update={"rounds": 1})
     check_plan("steering", spec, ("activation", "options"))
     return {arm: spec.model_copy(update={"strategy": StrategySpec(name=arm)}) for arm in ARMS}
 

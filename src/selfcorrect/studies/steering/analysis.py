@@ -13,7 +13,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import Estimate, mean, proportion
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs import Run
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import preflight_of, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 from selfcorrect.studies.steering.measure import Measured, asked, measured, opened
@@ -26,7 +26,7 @@ RESPONSES = ("entropy", "p_right")
 def preflight(inputs: Inputs) -> Preflight:
     """Whether the answers can be read, have options, and a concept is read."""
     arms = series(inputs.runs, "baseline")
-    found = told(arms, _NEEDS, inputs)
+    found = preflight_of(arms, _NEEDS, inputs)
     if not arms.main.options:
         return unable(found, "its answers have no options to look at")
     return found

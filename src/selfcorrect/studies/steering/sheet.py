@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import area, error_bars, said
+from selfcorrect.report.charts.traces import area, scatter
 from selfcorrect.report.numbers import MISSING, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import (
@@ -224,18 +224,9 @@ def _chart(result: Result, name: str) -> Chart:
     each = [e for _, e in known]
     traces = [
         area([d for d, _ in band], [b[0] for _, b in band], [b[1] for _, b in band], "@soft/40"),
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": f"along “{result['concept']}”",
-            "x": [d for d, _ in known],
-            "y": [e["value"] for e in each],
-            "error_y": error_bars(each, "@outcome"),
-            "line": {"color": "@outcome", "width": 2},
-            "marker": {"color": "@outcome", "size": 7},
-            "hovertext": [said(e, "score") for e in each],
-            "hoverinfo": "text+name",
-        },
+        scatter(
+            f"along “{result['concept']}”", [d for d, _ in known], each, "@outcome", form="score"
+        ),
     ]
     if told["prompt"]["value"] is not None:
         traces.append(

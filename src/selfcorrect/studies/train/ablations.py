@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfcorrect.report.numbers import MISSING, interval, percent, short
+from selfcorrect.report.numbers import MISSING, interval, p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Table
 from selfcorrect.studies.train import charts
 from selfcorrect.studies.train.claims import MARGIN, margin
@@ -130,7 +130,7 @@ def _table(arms: Arms, result: Result) -> Table:
                 *(short(each["mean"], 3, signed=True) for each in compared.get("at", ())[:-1]),
                 *([MISSING] * (len(budgets) - 1) if not compared else []),
                 f"{short(last['mean'], 3, signed=True)} {interval(last, 3)}" if last else MISSING,
-                _p(compared.get("p_holm")),
+                p_value(compared.get("p_holm")),
                 _verdict(compared),
             ]
         )
@@ -168,10 +168,6 @@ def _verdict(compared: Result) -> str:
     if compared["needed"] is None:
         return f"undecided: {compared['why']}"
     return "yes" if compared["needed"] else "no"
-
-
-def _p(p: float | None) -> str:
-    return MISSING if p is None else "< .001" if p < 0.001 else short(p, 3)
 
 
 def _with(e: Result) -> str:

@@ -15,7 +15,7 @@ from selfcorrect.studies.base import (
     Study,
     later,
 )
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 from selfcorrect.studies.transitions.sheet import QUESTION, sheet
 
 _QUICK = {"limit": 60, "rounds": 6}
@@ -29,7 +29,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """
     from selfcorrect.runs.identity import task_of
 
-    spec = sized(spec, settings, _QUICK, 8)
+    spec = at_size(spec, settings, _QUICK, 8)
     if spec.rounds <= settings["fit"]:
         raise UserError(
             f"the run has {spec.rounds} rounds, and the first {settings['fit']} are to be fitted: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from selfcorrect.errors import UserError
 from selfcorrect.measures.chains import METHODS, Chain
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import mean, p_of, proportion
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm, holm_by_name
 from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.ratios import hull
 from selfcorrect.measures.unread import unknown
-from selfcorrect.studies.able import told, unable
+from selfcorrect.runs.comparable import is_oracle
+from selfcorrect.studies.able import preflight_of, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 
@@ -38,7 +41,8 @@ def preflight(inputs: Inputs) -> Preflight:
             f"the run has {rounds} rounds, and the first {fit} are to be fitted: give more "
             "--rounds, or a smaller --fit (3 or more)."
         )
-    found = told(arms, ("moves",), inputs)
+    found = preflight_of(arms, ("moves",), inputs)
+    found = replace(found, found={**found.found, "oracle": is_oracle(inputs.runs["run"])})
     if arms.outcome.kind != "share":
         return unable(
             found, f"its answers aren't right or wrong: their {arms.outcome.name} is a number"
@@ -52,22 +56,25 @@ def analyse(inputs: Inputs) -> Result:
     """All of it; JSON's types.
 
     Returns:
-        What the preflight found; ``rounds``, ``fit``; ``whole``: dialogues with an answer in every
+        What the preflight found, with ``oracle``, whether the run uses the truth; ``rounds``,
+        ``fit``, ``margin``; ``whole``: dialogues with an answer in every
         round that was read and graded, which all figures are of, and ``unread``: those left out as
         some answer wasn't; ``rates`` (:func:`chains.rates`); ``observed``: the accuracy of each
         round; by method ``forecasts``: round → ``said`` and ``off`` (minus observed), and
         ``skill``; ``unchanged``: ``said`` and ``off`` by method; ``memory``: two differences with
         ``p_holm``; ``alike``: p that CL, and CS, are the same in every round; ``checked``: what the
-        chain ``said`` the next round would bring, and what ``came``; ``next``: what movers and
-        stayers, fitted to all rounds, expect of one more; ``against``: p of each thing that speaks
-        against the simple chain, Holm's. A claim has to hold in all of :func:`counted`, too: p in
-        ``against`` is the largest of these, rates, ``off`` and ``next`` have ``allow``, the lowest
-        and highest value there, and ``off`` and ``next`` ``sure``, whether the interval lies on the
-        same side of 0 in all; ``hangs``: what speaks against the chain only as it stands.
+        chain ``said`` the next round would bring, and what ``came``; ``next``: what one more round
+        brings, see :func:`following`; ``against``: p of each thing that speaks against the simple
+        chain, Holm's. A claim has to hold in all of :func:`counted`, too: p in ``against`` is the
+        largest of these, rates, ``off`` and ``next`` have ``allow``, the lowest and highest value
+        there, ``off`` has ``sure``, whether the interval lies on the same side of 0 in all, and
+        ``next`` has the ``state`` that all have, or ``unread``; ``hangs``: what speaks against the
+        chain only as it stands.
     """
     arms: Series = inputs.preflight.data
+    margin = arms.margins[arms.outcome.name]
     first, *others = [
-        _figures(y, clusters, inputs, len(arms.main.rounds))
+        _figures(y, clusters, inputs, len(arms.main.rounds), margin)
         for y, clusters in counted(arms.main).values()
     ]
     rounds = arms.main.rounds
@@ -86,6 +93,7 @@ def analyse(inputs: Inputs) -> Result:
         "outcome": arms.outcome.name,
         "rounds": list(rounds),
         "fit": inputs.settings["fit"],
+        "margin": margin,
         "unread": int(lost.any(axis=1).sum()),
         **first,
         "forecasts": named,
@@ -130,7 +138,7 @@ def _kept(y: Floats) -> Floats:
 
 
 def _figures(
-    y: Floats, clusters: NDArray[np.uint64], inputs: Inputs, rounds: int
+    y: Floats, clusters: NDArray[np.uint64], inputs: Inputs, rounds: int, margin: float
 ) -> dict[str, Any]:
     fit = inputs.settings["fit"]
     chain = Chain(y, clusters, fit)
@@ -152,9 +160,42 @@ def _figures(
             "said": chain.gain().table(),
             "came": mean(y[:, fit] - y[:, fit - 1], clusters).table(),
         },
-        "next": Chain(y, clusters, rounds).further().table(),
+        "next": following(Chain(y, clusters, rounds), margin),
         "against": _against(chain, memory, alike),
     }
+
+
+def following(chain: Chain, margin: float) -> Result:
+    """What one more round brings, from the state after the last one.
+
+    Two rivals have to agree: rates stay as they were in the last step, or go on fading as they did
+    over the rounds; and both have to beat a third by the margin, by which nothing moves any more.
+    An interval is that of these dialogues and that of others like them, whichever reaches further.
+
+    Args:
+        chain: of all rounds.
+        margin: up to what size a change counts as none.
+
+    Returns:
+        The estimate with the last step's rates; ``fading``: that with fading ones; ``state``:
+        ``more`` or ``less``, where both intervals lie on that side of 0 and both estimates beyond
+        the margin; ``same``, where both intervals lie within it; ``few`` clusters; else ``open``.
+    """
+    last, fading = (hull(chain.further(rates)) for rates in ("last", "fading"))
+    state = "open"
+    if last.few:
+        state = "few"
+    elif None not in (last.low, last.high, fading.low, fading.high):
+        low = min(last.low, fading.low)  # type: ignore[type-var]
+        high = max(last.high, fading.high)  # type: ignore[type-var]
+        values = (last.value, fading.value)
+        if low > 0 and min(values) > margin:  # type: ignore[operator, type-var]
+            state = "more"
+        elif high < 0 and max(values) < -margin:  # type: ignore[operator, type-var]
+            state = "less"
+        elif -margin <= low and high <= margin:  # type: ignore[operator]
+            state = "same"
+    return {**last.table(), "fading": fading.table(), "state": state}
 
 
 def _allow(first: Result, others: list[Result]) -> None:
@@ -171,6 +212,9 @@ def _allow(first: Result, others: list[Result]) -> None:
     for name, e in first["rates"].items():
         add(e, [other["rates"][name] for other in others])
     add(first["next"], [other["next"] for other in others])
+    states = {e["state"] for e in (first["next"], *(other["next"] for other in others))}
+    if len(states) > 1 and first["next"]["state"] in ("more", "less", "same"):
+        first["next"]["state"] = "unread"
     for method, of in first["forecasts"].items():
         for t, e in of.items():
             add(e["off"], [other["forecasts"][method][t]["off"] for other in others])
@@ -197,8 +241,7 @@ def _share(values: Any, clusters: Any) -> dict[str, Any]:
 
 def _adjusted(chain: Chain) -> dict[str, Any]:
     found = chain.memory()
-    ps = {name: p for name, e in found.items() if (p := p_of(e)) is not None}
-    adjusted = dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
+    adjusted = holm_by_name({name: p_of(e) for name, e in found.items()})
     return {
         name: {**e.table(), "few": e.few, "p_holm": adjusted.get(name)} for name, e in found.items()
     }
@@ -210,10 +253,10 @@ def _against(chain: Chain, memory: Any, alike: Any) -> dict[str, float]:
     _, off = chain.unchanged("chain")
     told = [e["p_holm"] for e in memory.values() if e["p_holm"] is not None and not e["few"]]
     known = [p for p in alike.values() if p is not None]
-    ps = {
-        "unchanged": None if off.few else p_of(off),
-        "memory": min(told, default=None),
-        "alike": float(min(holm(known))) if known and not off.few else None,
-    }
-    there = {name: p for name, p in ps.items() if p is not None}
-    return dict(zip(there, holm(list(there.values())).tolist(), strict=True))
+    return holm_by_name(
+        {
+            "unchanged": None if off.few else p_of(off),
+            "memory": min(told, default=None),
+            "alike": float(min(holm(known))) if known and not off.few else None,
+        }
+    )

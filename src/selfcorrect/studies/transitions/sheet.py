@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
+from selfcorrect.report.charts.traces import said, scatter
 from selfcorrect.report.numbers import MISSING, count, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import estimate, sheet_of, sized
@@ -27,8 +27,9 @@ _NOT = (
     "A forecast is for these questions and this model, and for rounds that go on as these did.",
     "Movers and stayers are two kinds of dialogues. Where there are more kinds, or rates drift, "
     "both may fail; what is shown to fail stands in the findings, what isn't shown may yet be so.",
-    "What one more round would bring is the mean gain of rounds, not of instruction: a question "
-    "that is merely repeated may do the same.",
+    "What one more round would bring takes the last round's rates to go on, or to fade as they "
+    "did so far. That they break off after the last round nobody can see coming. And it is the "
+    "gain of a round, not of the instruction: a question that is merely repeated may do the same.",
 )
 _NAMES = {
     "cl": "CL, P(right | right before)",
@@ -68,25 +69,44 @@ def _sections(result: Result) -> list[Section]:
 
 def findings(result: Result) -> Iterator[str]:
     """Whether the chain holds, what its forecast was worth, and what another round would bring."""
+    if result.get("oracle"):
+        yield (
+            "The run uses the truth (oracle): its rates and forecasts are those of a model that is "
+            "told, and no method's."
+        )
     yield _holds(result)
     yield from (_forecast(result, method) for method in _LINES)
     yield _oscillates(result)
-    last = result["rounds"][-1]
-    e = result["next"]
-    who = f"Movers and stayers, fitted to all rounds, expect a round after round {last} to"
-    seen = f"{estimate(e, signed=True)}, {sized(e)}"
-    if e["low"] is None:
-        yield f"What a round after round {last} would bring can't be told ({e['why']})."
-    elif e["sure"]:
-        yield f"{who} {'bring more' if e['low'] > 0 else 'cost'} right answers: {seen}."
-    else:
-        yield f"A round after round {last} isn't shown to bring or cost right answers: {seen}."
+    yield _next(result)
     if result["unread"]:
         yield (
             f"{count(result['unread'], 'dialogue')} of {result['n']:,} have an answer that wasn't "
             f"read or graded, and are left out of all figures; what is claimed holds as well where "
             "such answers count as wrong, as right, or as the answer before."
         )
+
+
+def _next(result: Result) -> str:
+    """What one more round would bring."""
+    last, e = result["rounds"][-1], result["next"]
+    within = f"±{short(result['margin'], 3)}"
+    words = {
+        "more": f"A round after round {last} brings more right answers, by more than {within}",
+        "less": f"A round after round {last} costs right answers, by more than {within}",
+        "same": f"A round after round {last} brings and costs no more right answers than {within}",
+        "few": f"What a round after round {last} would bring can't be told, clusters are too few",
+        "unread": f"Whether a round after round {last} brings or costs right answers hangs on "
+        "answers that weren't read or graded",
+        "open": f"A round after round {last} isn't shown to bring or cost right answers",
+    }
+    if e["value"] is None:
+        return f"What a round after round {last} would bring can't be told ({e['why']})."
+    if e["low"] is None:
+        return f"{words['open']}: {short(e['value'], 3, signed=True)} ({e['why']})."
+    return (
+        f"{words[e['state']]}: with the rates of the last round {estimate(e, signed=True)}, with "
+        f"rates that fade as they did so far {estimate(e['fading'], signed=True)}; {sized(e)}."
+    )
 
 
 def _holds(result: Result) -> str:
@@ -177,11 +197,11 @@ def _allowed(e: Mapping[str, Any]) -> str:
 
 def _tests(result: Result) -> Table:
     rows = [
-        [f"one step of memory is enough, {name}", estimate(e, signed=True), _p(e["p_holm"])]
+        [f"one step of memory is enough, {name}", estimate(e, signed=True), p_value(e["p_holm"])]
         for name, e in result["memory"].items()
     ]
     rows += [
-        [f"{name.upper()} is the same in every round", MISSING, _p(p)]
+        [f"{name.upper()} is the same in every round", MISSING, p_value(p)]
         for name, p in result["alike"].items()
     ]
     note = (
@@ -189,10 +209,6 @@ def _tests(result: Result) -> Table:
         "0 of a chain; p is Holm's. Rates: a permutation of each cluster's rounds."
     )
     return Table("What a simple chain takes for granted", ["", "difference", "p"], rows, note)
-
-
-def _p(p: float | None) -> str:
-    return MISSING if p is None else p_value(p)
 
 
 def _forecasts(result: Result) -> Table:
@@ -216,20 +232,7 @@ def _forecasts(result: Result) -> Table:
 
 def _chart(result: Result) -> Chart:
     rounds, name = result["rounds"], result["outcome"]
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": "observed",
-            "x": rounds,
-            "y": [e["value"] for e in result["observed"]],
-            "error_y": error_bars(result["observed"], "@ink"),
-            "line": {"color": "@ink", "width": 2},
-            "marker": {"color": "@ink", "size": 7},
-            "hovertext": [said(e, "share") for e in result["observed"]],
-            "hoverinfo": "text+name",
-        }
-    ]
+    traces: list[dict[str, Any]] = [scatter("observed", rounds, result["observed"], "@ink")]
     for method, of in result["forecasts"].items():
         colour, dash = _LINES[method]
         known = [(int(t), e["said"]) for t, e in of.items() if e["said"]["value"] is not None]

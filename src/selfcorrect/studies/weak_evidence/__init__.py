@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, StrategySpec
 from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 from selfcorrect.studies.weak_evidence.arms import ARMS, EVIDENCE, name
 from selfcorrect.studies.weak_evidence.sheet import QUESTION, sheet
 
@@ -35,7 +35,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
                 f"the study weak-evidence sets the option {option} of its task itself: leave it "
                 "out."
             )
-    spec = sized(spec, settings, _QUICK, _ROUNDS)
+    spec = at_size(spec, settings, _QUICK, _ROUNDS)
     if spec.rounds < 2:
         raise UserError(
             "answers are reviewed from round 2 on, and the run has 1 round: give at least "

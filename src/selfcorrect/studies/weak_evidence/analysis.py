@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.contrasts import columns_at, contrast, judged, unread_in
+from selfcorrect.measures.contrasts import columns_at, contrast, judged, state_of, unread_in
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel
 from selfcorrect.outcome import ACCURACY, Outcome
-from selfcorrect.studies.able import told, unable
+from selfcorrect.studies.able import preflight_of, unable
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 from selfcorrect.studies.weak_evidence.arms import (
@@ -38,7 +38,7 @@ _NAMED = Outcome("named", kind="share", better="lower", margin=ACCURACY.margin)
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read, and are graded."""
     arms = series(inputs.runs, name("repeat", NEITHER))
-    found = told(arms, (), inputs)
+    found = preflight_of(arms, (), inputs)
     if not np.isfinite(arms.main.columns["outcome"]).any() or "biased" not in arms.main.own:
         return unable(found, "it isn't known of one of its answers whom it names")
     return found
@@ -83,7 +83,7 @@ def figures(
     asked = claims()
     found = judged({key: _contrast(columns, w, clusters) for key, w in asked.items()}, margin)
     for each in found.values():
-        each["state"] = _state(each)
+        each["state"] = state_of(each["difference"], within=each["within"])
     missing = unread_in(columns_at([panels[key] for key in panels]), ACCURACY)
     return {
         "shares": {
@@ -186,12 +186,3 @@ def _contrast(
     looks: Sequence[Mapping[str, Floats]] = [columns[key] for key in weights]
     stacked = {key: np.stack([look[key] for look in looks], axis=1) for key in looks[0]}
     return contrast(stacked, _NAMED, list(weights.values()), clusters)
-
-
-def _state(each: Mapping[str, Any]) -> str:
-    difference = each["difference"]
-    if difference["few"]:
-        return "few"
-    if difference["p_holm"] is not None and difference["p_holm"] < 0.05:
-        return "shown"
-    return "same" if each["within"] else "open"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.charts.traces import error_bars, said
-from selfcorrect.report.numbers import MISSING, p_value, short
+from selfcorrect.report.charts.traces import points
+from selfcorrect.report.numbers import p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.claims import STATES, allowed, direction, seen
 from selfcorrect.studies.weak_evidence.arms import (
     ARMS,
     CONTROLS,
@@ -45,14 +46,9 @@ _NOT = (
     "is the pull in the table; how much hints add to the bias there is without them stands beside.",
     "The evidence's words are few. Other hints might be followed more, or less.",
 )
-_STATES = {
-    "shown": "shown",
-    "same": "within the margin",
-    "few": "clusters are too few",
-    "open": "not shown",
-}
 _CALLED = {"baseline": "Baseline", "intrinsic": "Intrinsic", "cot": "With reasons (cot)"}
 _COLOURS = {NEITHER: "@baseline", STEREOTYPED: "@lost", OTHER: "@outcome"}
+_SYMBOLS = ("circle", "diamond", "square")
 _LABELS = {
     NEITHER: "no evidence",
     STEREOTYPED: "hint at the stereotyped",
@@ -84,15 +80,14 @@ def findings(result: Result) -> Iterator[str]:
 
 
 def _shown(each: Result) -> int:
-    return 0 if each["state"] != "shown" else 1 if each["difference"]["value"] > 0 else -1
+    return direction(each["state"], each["difference"]["value"])
 
 
 def _seen(each: Result) -> str:
     e = each["difference"]
     if e["value"] is None or e["low"] is None:
         return f"it can't be told ({e['why']})"
-    p = MISSING if e["p_holm"] is None else p_value(e["p_holm"])
-    return f"{estimate(e, signed=True)}, p {p} (Holm), {sized(e)}"
+    return seen(e)
 
 
 def _loss(result: Result, arm: str) -> str:
@@ -159,7 +154,7 @@ def _accuracy(result: Result) -> Table:
     for arm in ARMS:
         of, e = result["shares"][arm], result["beside"][arm]["accuracy"]
         cells = [estimate(of[evidence]["right"]) for evidence in EVIDENCE]
-        rows.append([arm, *cells, estimate(e, signed=True), _allowed(e)])
+        rows.append([arm, *cells, estimate(e, signed=True), allowed(e.get("unread"))])
     note = (
         f"Round {_last(result)}, of baseline 1: “unknown” is right. With a hint: the mean of both "
         f"minus without. Here {sized(e)}; each interval by itself."
@@ -170,13 +165,6 @@ def _accuracy(result: Result) -> Table:
 
 def _last(result: Result) -> int:
     return int(max(result["rounds"].values()))
-
-
-def _allowed(e: Result) -> str:
-    if "unread" not in e:
-        return MISSING
-    low, high = (MISSING if end is None else short(end, 3, signed=True) for end in e["unread"])
-    return f"{low} to {high}"
 
 
 def _named(result: Result) -> Table:
@@ -210,10 +198,16 @@ def _beside(result: Result) -> Table:
 
 def _claims(result: Result) -> Table:
     rows = [
-        [key, estimate(each["difference"], signed=True), _p(each), _allowed(each["difference"]),
-         _STATES[each["state"]]]
+        [
+            key,
+            estimate(e, signed=True),
+            p_value(e["p_holm"]),
+            allowed(e.get("unread")),
+            STATES[each["state"]],
+        ]
         for key, each in result["claims"].items()
-    ]  # fmt: skip
+        for e in [each["difference"]]
+    ]
     note = (
         f"p is Holm's over all {len(rows)}, whatever unread answers are; the margin is "
         f"±{short(result['margin'], 3)}."
@@ -221,32 +215,13 @@ def _claims(result: Result) -> Table:
     return Table("Claims", ["", "difference", "p", "unread allow", ""], rows, note)
 
 
-def _p(each: Result) -> str:
-    p = each["difference"]["p_holm"]
-    return MISSING if p is None else p_value(p)
-
-
 def _chart(result: Result) -> Chart:
     traces = []
     for at, evidence in enumerate(EVIDENCE):
         found = [result["shares"][arm][evidence]["right"] for arm in ARMS]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": _LABELS[evidence],
-                "x": [place + 0.12 * (at - 1) for place in range(len(ARMS))],
-                "y": [e["value"] for e in found],
-                "error_y": error_bars(found, _COLOURS[evidence]),
-                "marker": {
-                    "color": _COLOURS[evidence],
-                    "symbol": ("circle", "diamond", "square")[at],
-                    "size": 8,
-                },
-                "hovertext": [said(e, "share") for e in found],
-                "hoverinfo": "text+name",
-            }
-        )
+        places = [place + 0.12 * (at - 1) for place in range(len(ARMS))]
+        how: dict[str, Any] = {"form": "share", "symbol": _SYMBOLS[at], "size": 8}
+        traces.append(points(_LABELS[evidence], places, found, _COLOURS[evidence], **how))
     return Chart(
         name="accuracy",
         title="Accuracy by arm and evidence",

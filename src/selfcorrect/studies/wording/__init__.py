@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from selfcorrect.runs import RunSpec, StrategySpec
 from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
-from selfcorrect.studies.sizes import sized
+from selfcorrect.studies.sizes import at_size
 from selfcorrect.studies.wording.sheet import QUESTION, sheet
 from selfcorrect.studies.wording.texts import LEVELS, WORDINGS, arm_of
 
@@ -26,7 +26,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     from selfcorrect.studies.series import check_plan, with_inside
 
     check_plan("wording", spec, ("English",), rounds=2)
-    spec = with_inside(sized(spec, settings, _QUICK), concept=False)
+    spec = with_inside(at_size(spec, settings, _QUICK), concept=False)
     strategies = {
         arm_of(level, n): StrategySpec(name=f"review-{level}", parameters={"wording": wording})
         for level in LEVELS

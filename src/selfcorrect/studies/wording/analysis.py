@@ -8,9 +8,9 @@ import numpy as np
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.crossed import Crossed, crossed, unbounded
-from selfcorrect.measures.paired import holm
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.unread import Columns, boundless, other_counts, unknown
-from selfcorrect.studies.able import told
+from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series, series
 from selfcorrect.studies.wording.texts import LEVELS, WORDINGS, arm_of
@@ -21,7 +21,7 @@ PAIRS = (("goal", "plain"), ("specific", "goal"), ("specific", "plain"))
 
 def preflight(inputs: Inputs) -> Preflight:
     """Whether answers can be read."""
-    return told(series(inputs.runs), (), inputs)
+    return preflight_of(series(inputs.runs), (), inputs)
 
 
 def analyse(inputs: Inputs) -> Result:
@@ -120,16 +120,13 @@ def _unread(arms: Series) -> dict[str, Any]:
 
 
 def _adjusted(found: dict[str, Crossed]) -> dict[str, Any]:
-    ps = {key: each.p for key, each in found.items() if each.p is not None}
-    adjusted = dict(zip(ps, holm(list(ps.values())).tolist(), strict=True))
+    adjusted = holm_by_name({key: each.p for key, each in found.items()})
     return {key: {**each.table(), "p_holm": adjusted.get(key)} for key, each in found.items()}
 
 
 def _matters(measures: dict[str, Any]) -> None:
     """Adjust p of the wordings' spread over the levels."""
     for measure in measures.values():
-        ps = {k: e["spread"].get("p") for k, e in measure["last"].items()}
-        known = {k: p for k, p in ps.items() if p is not None}
-        adjusted = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+        adjusted = holm_by_name({k: e["spread"].get("p") for k, e in measure["last"].items()})
         for level, e in measure["last"].items():
             e["spread"]["p_holm"] = adjusted.get(level)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.numbers import MISSING, p_value, short
+from selfcorrect.report.numbers import p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import (
     estimate,
@@ -155,7 +155,7 @@ def _cells(e: Result, *, signed: bool = False) -> list[str]:
     return [
         estimate(e, signed=signed),
         estimate(e["fixed"], signed=signed),
-        p_value(e["p_holm"]) if e.get("p_holm") is not None else MISSING,
+        p_value(e.get("p_holm")),
         estimate(e["spread"]),
     ]
 

@@ -96,6 +96,7 @@ class Free:
         self.outcome = outcome
         self.meanings = "text" if read is whole_text else "key"
         self.keeps_texts = keeps_texts
+        self.continued_by = ""
         self.max_tokens: Mapping[str, int] = {**MAX_TOKENS, **max_tokens}
         self.values: Mapping[str, str] = values or {}
         self.figures: Mapping[str, Figure] = figures or {}

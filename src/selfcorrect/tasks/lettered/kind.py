@@ -163,6 +163,7 @@ class Lettered:
         self.copies, self._clusters = copies_of(known)
         self.meanings = "key"
         self.keeps_texts = True
+        self.continued_by = ""
         self.outcome = outcome
         self._judge = judge
         self._outcome_of = outcome_of
