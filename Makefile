@@ -55,6 +55,8 @@ bench-served: setup
 # What the studies of real models name, where the truth is known: the tables of docs/studies.md.
 bench-inside: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.inside
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.rivals
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.claimed
 
 bench-scale: setup
 	$(BIN)/python -m benchmarks.scale

@@ -116,7 +116,9 @@ def _association(result: Result) -> str:
     said = f"{beyond}; {estimate(read)} of the first checks could be read; the association "
     if e["value"] is None:
         return f"{said}can't be told, of {e['n']} categories"
-    return f"{said}is {_signed(e)}, p {p_value(e['p'])}, {e['n']} categories"
+    published = result["published"]["value"]
+    beside = "" if published is None else f"; with how often checks are true {published:+.3f}"
+    return f"{said}is {_signed(e)}, p {p_value(e['p'])}, {e['n']} categories{beside}"
 
 
 def _words(result: Result) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -124,11 +125,11 @@ def test_the_theory_pages_tables_are_the_measured_ones() -> None:
         assert f"| {name} | {' | '.join(cells)} |" in page, name
 
 
-def test_the_studies_tables_are_the_measured_ones() -> None:
-    from benchmarks.inside import tables
-
+@pytest.mark.parametrize("of", ["inside", "claimed", "rivals"])
+def test_the_studies_tables_are_the_measured_ones(of: str) -> None:
+    tables = importlib.import_module(f"benchmarks.{of}").tables
     page = (ROOT / "docs" / "studies.md").read_text("utf-8")
-    found = json.loads((ROOT / "benchmarks" / "inside.json").read_text("utf-8"))
+    found = json.loads((ROOT / "benchmarks" / f"{of}.json").read_text("utf-8"))
     for name, head, rows in tables(found):
         block = page.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- end of {name} -->")[0]
         shown = [line.strip("| ").split(" | ") for line in block.splitlines()]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect import concepts
-from selfcorrect.arguments import nothing_beside_a_spec, reading, served, several
+from selfcorrect.arguments import nothing_beside_a_spec, options_of, reading, served, several
 from selfcorrect.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,9 +49,11 @@ def run(
     steer: str | Mapping[str, Any] | None = None,
     rounds: int = 5,
     limit: int | None = None,
-    data: str | Path | None = None,
+    data: Any = None,
     categories: Sequence[str] = (),
     task_options: Mapping[str, Any] | None = None,
+    field: Mapping[str, str | Sequence[str]] | None = None,
+    answers: str | None = None,
     strategy_parameters: Mapping[str, Any] | None = None,
     models: Mapping[str, str] | None = None,
     feedback: str | Advise | None = None,
@@ -71,6 +73,7 @@ def run(
     price: Sequence[float] | None = None,
     budget_tokens: int | None = None,
     budget_money: float | None = None,
+    max_failed: float = 0.05,
     workers: int | None = None,
     ray: str | None = None,
     worker_cpus: float = 1,
@@ -101,9 +104,11 @@ def run(
             names and files; see :mod:`selfcorrect.concepts`.
         steer: what every reply is steered by: ``"toxic:-4@12:reply"``, or a table of the same.
         rounds, limit: rounds of a dialogue, and only so many examples; ``None`` is all.
-        data: where the task's data lie.
+        data: where the task's data lie; for ``choices`` a frame of polars or pandas, too.
         categories: only these parts of the data.
         task_options: the task's own options.
+        field, answers: of ``choices``, where its data don't say it: part → column, and how right
+            answers are written (``index``, ``letter``, ``text``, …).
         strategy_parameters: the strategy's parameters.
         models: further models, by the name that the strategy's ``from`` uses.
         feedback: who gives feedback in the strategies that ask for it: a model's name, or a
@@ -123,6 +128,7 @@ def run(
         in_flight: so many dialogues a server is asked for at the same time; 64 by default.
         price: what a million tokens cost that the server reads, and what a million that it writes.
         budget_tokens, budget_money: stop before the server has used more; the same call goes on.
+        max_failed: the share of dialogues that a server may refuse or lose before the run stops.
         workers: processes that each hold the model. A script needs ``if __name__ == "__main__":``.
         ray: address of a Ray cluster: ``auto``, ``ray://host:port``, or ``local`` to start one.
         worker_cpus, worker_gpus: what a worker takes of the Ray cluster.
@@ -146,27 +152,22 @@ def run(
 
     if not isinstance(strategy, str | Path | None):
         raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
+    options = options_of(task_options, keep_harmful=keep_harmful, field=field, answers=answers)
+    options |= reading(lead_in, read)
+    task, data, options = tasks.framed(task, data, options, seed, skip_bad)
     name = task if isinstance(task, str) else tasks.register(task)
     if spec is None:
-        options = {**(task_options or {}), **reading(lead_in, read, keep_harmful)}
         table: dict[str, Any] = {
             "task": {"name": name, "categories": categories, "options": options},
             **strategy_setting(strategy, strategy_parameters),
             "scorer": {"name": scorer or "", "options": dict(scorer_options or {})},
-            "samples": samples,
-            "meanings": meanings,
-            "concepts": concepts or {},
-            "steer": steer,
-            "rounds": rounds,
-            "limit": limit,
+            "samples": samples, "meanings": meanings, "concepts": concepts or {}, "steer": steer,
+            "rounds": rounds, "limit": limit, "seed": seed, "system": system, "chunk": chunk,
             "models": dict(models or {}) | ({} if feedback is None else {"feedback": feedback}),
             "max_tokens": dict(max_tokens or {}),
             "margins": dict(margins or {}),
-            "seed": seed,
-            "system": system,
-            "chunk": chunk,
-            "skip_bad": skip_bad,
-        }
+            "skip_bad": skip_bad, "max_failed": max_failed,
+        }  # fmt: skip
         if isinstance(model, str):
             asked = (base_url, in_flight, price, budget_tokens, budget_money)
             table["model"] = {"name": model, "dtype": dtype, "device": device, **served(*asked)}
@@ -230,6 +231,8 @@ def measure(
     limit: int | None = None,
     lead_in: str | Sequence[str] | None = None,
     read: str | None = None,
+    field: Mapping[str, str | Sequence[str]] | None = None,
+    answers: str | None = None,
     samples: int | Mapping[str, Any] = 0,
     meanings: str | Mapping[str, Any] = "",
     concepts: Sequence[str] | Mapping[str, str] = (),
@@ -242,6 +245,7 @@ def measure(
     price: Sequence[float] | None = None,
     budget_tokens: int | None = None,
     budget_money: float | None = None,
+    max_failed: float = 0.05,
     workers: int | None = None,
     ray: str | None = None,
     worker_cpus: float = 1,
@@ -254,13 +258,13 @@ def measure(
     What ``selfcorrect measure`` does, with the same defaults.
 
     Args:
-        data: a ``.jsonl`` file of dialogues, or a folder of them.
+        data: a file of dialogues, or a folder of them.
         model: reads the options where each answer's letter stands; the one that held the dialogues
             or another. As in :func:`run`.
         rounds, limit: only so many rounds, and dialogues over the clusters; ``None`` is all.
-        lead_in, read, samples, meanings, concepts, dtype, device, chunk, skip_bad, base_url,
-            in_flight, price, budget_tokens, budget_money, workers, ray, worker_cpus, worker_gpus,
-            out, progress: as in :func:`run`.
+        lead_in, read, field, answers, samples, meanings, concepts, dtype, device, chunk, skip_bad,
+            base_url, in_flight, price, budget_tokens, budget_money, max_failed, workers, ray,
+            worker_cpus, worker_gpus, out, progress: as in :func:`run`.
 
     Returns:
         The run, as any other; each record's ``steps`` have the speaker ``given``.
@@ -273,20 +277,18 @@ def measure(
     from selfcorrect.cli.running import run_shown
 
     values: dict[str, Any] = {
-        "rounds": rounds,
-        "limit": limit,
-        "chunk": chunk,
-        "skip_bad": skip_bad,
+        "rounds": rounds, "limit": limit, "chunk": chunk, "skip_bad": skip_bad,
         **{f"task.options.{key}": each for key, each in reading(lead_in, read).items()},
-        "samples": samples,
-        "meanings": meanings,
-        "concepts": concepts or None,
-    }
+        "task.options.field": field, "task.options.answers": answers,
+        "samples": samples, "meanings": meanings,
+        "concepts": concepts or None, "max_failed": max_failed,
+    }  # fmt: skip
     if isinstance(model, str):
         asked = served(base_url, in_flight, price, budget_tokens, budget_money)
         how = {"name": model, "dtype": dtype, "device": device, **asked}
         values |= {f"model.{key}": value for key, value in how.items()}
-    spec = runs.measure_spec(str(data), {k: v for k, v in values.items() if v is not None})
+    given = {key: value for key, value in values.items() if value is not None}
+    spec = runs.measure_spec(data, given)
     executor = runs.ExecutorSettings(workers, ray, worker_cpus, worker_gpus)
     opened = None if isinstance(model, str) else model
     (done,) = run_shown(
@@ -298,7 +300,7 @@ def measure(
 def check_task(
     task: str | Task,
     *,
-    data: str | Path | None = None,
+    data: Any = None,
     categories: Sequence[str] = (),
     task_options: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -320,8 +322,7 @@ def check_task(
     """
     from selfcorrect import checking
 
-    where = None if data is None else str(data)
-    return checking.check_task(task, data=where, categories=categories, task_options=task_options,
+    return checking.check_task(task, data=data, categories=categories, task_options=task_options,
                                seed=seed, skip_bad=skip_bad)  # fmt: skip
 
 
@@ -340,8 +341,7 @@ def compare(
     Args:
         runs: two or more: runs, folders, or the beginnings of their names in ``out``.
         reference: the one that the others are compared with; by default the first (no oracle).
-        scorer: by whose scores, where the runs were graded by several.
-        out: the folder in which named runs lie.
+        scorer, out: by whose scores, where there are several; where named runs lie.
         page: write the page there, too; ``None`` writes none.
 
     Returns:

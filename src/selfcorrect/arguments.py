@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from selfcorrect.errors import UserError
@@ -73,3 +73,8 @@ def several(function: str, runs: Sequence[_R]) -> Sequence[_R]:
     if isinstance(runs, str) or not isinstance(runs, Sequence):
         raise UserError(f"{function} takes a list of runs, not {runs!r:.60}.")
     return runs
+
+
+def options_of(options: Mapping[str, Any] | None, **more: Any) -> dict[str, Any]:
+    """A task's options with those that have a parameter of their own, where that is given."""
+    return {**(options or {}), **{name: value for name, value in more.items() if value}}

@@ -50,6 +50,7 @@ class TaskCheck:
         clusters: how many groups of examples there are that depend on each other.
         max_tokens: of a reply, by what is elicited, where a strategy doesn't say.
         skipped: lines of the data that were left out, a sentence each.
+        read_as: what the data were taken for, a sentence each.
         shown: the first example, if it can be asked and graded at all.
         problems: what is wrong, a sentence each; empty when all is well.
         trace: of the first failure of a user's own code, its traceback.
@@ -64,6 +65,7 @@ class TaskCheck:
     shown: Shown | None
     problems: Sequence[str]
     trace: str = ""
+    read_as: Sequence[str] = ()
 
     def table(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -75,7 +77,7 @@ class TaskCheck:
 def check_task(
     task: str | Task,
     *,
-    data: str | None = None,
+    data: object = None,
     categories: Sequence[str] = (),
     task_options: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -146,6 +148,7 @@ def look_at(task: Task) -> TaskCheck:
         clusters=len({example.cluster for example in task.examples()}),
         max_tokens=dict(task.max_tokens),
         skipped=tuple(task.skipped),
+        read_as=tuple(task.read_as),
         shown=shown,
         problems=tuple(dict.fromkeys(problems)),
         trace=next(filter(None, traces), ""),

@@ -32,7 +32,7 @@ def questions(folder: Path, *rows: object) -> Path:
         ([GOOD, {k: v for k, v in GOOD.items() if k != "answer"}], "q.jsonl:2: the field 'answer'"),
         ([{**GOOD, "choices": ["red"]}], "q.jsonl:1:"),
         ([GOOD, GOOD, {**GOOD, "choices": ["red", "red"]}], "q.jsonl:3:"),
-        ([{**GOOD, "answer": "blue"}], "q.jsonl:1: the answer 'blue'"),
+        ([{**GOOD, "answer": "blue"}], 'q.jsonl:1: the answer "blue"'),
         ([], "the file is empty"),
     ],
     ids=["malformed", "no answer", "one choice", "duplicate choices", "foreign answer", "empty"],

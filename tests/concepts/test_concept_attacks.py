@@ -27,6 +27,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.places import new_file
 
 AREA = {"auroc": 0.8, "low": 0.7, "high": 0.9, "n": 20, "clusters": 10}
+CHANGE = {"value": 0.1, "low": 0.0, "high": 0.2, "n": 20, "clusters": 10}
 FIGURES: dict[str, Any] = {
     "n": 20,
     "clusters": 10,
@@ -65,6 +66,9 @@ ALTERED: list[Any] = [
     *((("data",), value) for value in ([1], "x", {}, None)),
     (("data", "fingerprint"), "e" * 16),
     (("layer",), 0),
+    *((("chosen",), value) for value in ("x", 2)),
+    *((("beyond_words",), value) for value in ("x", {}, {**CHANGE, "value": "x"})),
+    (("when_masked",), {**CHANGE, "low": -3}),
     (("prefill",), 3),
     *((("words",), value) for value in ([1, 2], "x", {}, [["a"]])),
     (("in_place",), 3),

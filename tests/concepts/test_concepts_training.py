@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planted_states import LAYERS, PlantedStates
+from selfcorrect.cli.concept_lines import lines
 from selfcorrect.concepts import Concept
 from selfcorrect.concepts.data import Labelled, Texts, alike, balanced
 from selfcorrect.concepts.folds import area, folds
-from selfcorrect.concepts.probes import STRENGTHS, ccs, linear, mean, standardised, statement
+from selfcorrect.concepts.judging import Steps, judge
+from selfcorrect.concepts.probes import (
+    STRENGTHS,
+    Fitted,
+    ccs,
+    linear,
+    mean,
+    standardised,
+    statement,
+)
 from selfcorrect.concepts.training import contrast, train
 from selfcorrect.errors import UserError
 
@@ -75,6 +86,33 @@ def no_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nothing, lambda texts, *_: np.zeros(len(texts)))
 
 
+def _levelled(states: np.ndarray, labels: np.ndarray, _seed: int, _only: object) -> Fitted:
+    """What a logistic regression with a strong penalty comes to: a level of its own above all."""
+    z, centre, scale = standardised(states)
+    weights = 1e-4 * (z[labels == 1].mean(0) - z[labels == 0].mean(0))
+    bias = np.full((1, len(centre)), np.log(labels.sum() / (1 - labels).sum()))
+    return Fitted(centre, scale, weights[None], bias)
+
+
+def test_noise_is_centred_at_a_half() -> None:
+    """All parts together would be far below it, whatever labels they were dealt out by."""
+    shuffled, outer, pooled = [], [], []
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        clusters = [str(c) for c in np.sort(rng.integers(0, 25, 60))]
+        labels = rng.permutation(np.arange(60) % 2)
+        states = rng.standard_normal((60, 4, 8))
+        parts = folds(labels, clusters, 5, seed, "noise")
+        told = judge(_levelled, states, states, labels, clusters, parts, seed, Steps(None, 0),
+                     by_labels=True)  # fmt: skip
+        shuffled.append(told.shuffled.mean())
+        outer += [area(told.scores[:, x], labels, told.parts) for x in range(4)]
+        pooled += [area(told.scores[:, x], labels) for x in range(4)]
+    assert np.mean(shuffled) == pytest.approx(0.5, abs=0.03)
+    assert np.mean(outer) == pytest.approx(0.5, abs=0.03)
+    assert np.mean(pooled) < 0.47
+
+
 @pytest.mark.usefixtures("no_words")
 def test_nothing_is_found_where_nothing_is() -> None:
     """The layer is chosen inside, so that the best of several is no news."""
@@ -95,6 +133,30 @@ def test_a_probe_that_reads_a_word_is_shown_for_what_it_is() -> None:
     assert told["text_only"]["auroc"] > 0.95
     assert {"bias", "plain"} <= set(told["words"][:2])
     assert best["masked"] < 0.65
+    assert told["when_masked"]["high"] < -0.2
+    assert told["beyond_words"]["value"] == pytest.approx(
+        told["nested"]["auroc"] - told["text_only"]["auroc"]
+    )
+    said = " ".join(lines(concept))
+    assert "The probe is not shown to be better than words alone, by " in said
+    assert "It falls where its words are masked, by −." in said
+
+
+@pytest.mark.usefixtures("no_words")
+def test_a_layer_below_others_in_the_table_has_its_reason() -> None:
+    texts = _texts()
+    concept = _train({item.text: 4.0 * item.label for item in texts.items}, texts)
+    assert "Whether the probe is better than words alone can't be told" in " ".join(lines(concept))
+    better = {"value": 0.2, "low": 0.1, "high": 0.3, "n": 120, "clusters": 30}
+    known = replace(concept, figures={**concept.figures, "beyond_words": better})
+    assert "The probe is better than words alone, by +.20 [.10, .30]." in lines(known)
+    assert "stand above the chosen one" not in " ".join(lines(concept))
+    rows = [dict(row) for row in concept.figures["layers"]]
+    rows[0]["auroc"], rows[2]["auroc"] = 0.9, 0.8
+    other = replace(concept, figures={**concept.figures, "layers": rows, "chosen": 0.93})
+    assert "1 of the 4 layers stand above the chosen one in the table" in " ".join(lines(other))
+    older = {k: v for k, v in concept.figures.items() if k not in ("beyond_words", "when_masked")}
+    assert "words alone, by" not in " ".join(lines(replace(concept, figures=older)))
 
 
 @pytest.mark.usefixtures("no_words")

@@ -219,7 +219,8 @@ def test_dialogues_of_unlike_length(smollm2: Any, tmp_path: Path) -> None:
         {"code": "ended", "text": "the dialogue holds no such round: its last answer stands"}
     ]
     notes = run.summary()["notes"]
-    assert notes[0].startswith("1 question stands in the data again under another id")
+    assert notes[0].startswith("The dialogues are read as messages, JSON lines; right answers are ")
+    assert notes[1].startswith("1 question stands in the data again under another id")
     assert any(note.startswith("1 of 2 dialogues ended before round 2:") for note in notes)
     assert measured(tmp_path, long, rounds=1, model=smollm2).spec.rounds == 1
 

@@ -63,7 +63,10 @@ def test_where_given_does_not_fit(toml: str, line: int, says: str) -> None:
             dialogue(ASK, said("(a)", round=2), AGAIN, said("(a)", round=1)),
             "the answers' rounds are 2, 1",
         ),
-        (dialogue(ASK, said("(a)"), answer="purple"), "the answer 'purple'"),
+        (
+            dialogue(ASK, said("(a)"), answer="purple"),
+            'the answer "purple" is none of the 3 choices',
+        ),
         (dialogue(ASK, said("(a)"), choices=["x"]), ""),
         (dialogue(ASK, said("\ud800")), "message 2"),
         ('{"messages": ', "not valid JSON"),

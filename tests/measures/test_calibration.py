@@ -154,6 +154,43 @@ def test_aurocs_of_rounds_are_compared_on_the_same_dialogues() -> None:
     assert got.low > 0
 
 
+def test_only_answers_of_one_part_are_compared() -> None:
+    """Levels of their own, the lower the more right answers a part holds, change nothing."""
+    rng = np.random.default_rng(12)
+    parts, clusters = np.repeat(np.arange(5), 40), np.arange(200)
+    y = (rng.random(200) < np.linspace(0.2, 0.8, 5)[parts]).astype(float)
+    c = rng.normal(size=200) + 0.7 * y
+    level = -9.0 * parts
+    plain, got = (auroc(x, y, clusters, parts=parts) for x in (c, c + level))
+    assert got == plain
+    assert auroc(c + level, y, clusters).value < 0.4
+    wins = pairs = 0.0
+    for part in range(5):
+        right, wrong = (c[(parts == part) & (y == side)] for side in (1, 0))
+        wins += stats.mannwhitneyu(right, wrong).statistic
+        pairs += len(right) * len(wrong)
+    assert got.value == pytest.approx(wins / pairs)
+    assert auroc(c, y, clusters, parts=0 * parts) == auroc(c, y, clusters)
+    other = c + rng.normal(size=200)
+    change = auroc_difference((c + level, y), (other, y), clusters, parts=parts)
+    assert change.value == pytest.approx(got.value - auroc(other, y, clusters, parts=parts).value)
+    # an answer with nothing beside it is of no use
+    alone = auroc([*c, 9, 9], [*y, 1, 1], [*clusters, 998, 999], parts=[*parts, 7, 8])
+    assert (alone.value, alone.n) == (got.value, 200)
+    apart = auroc(c, parts > 2, clusters, parts=parts)
+    assert (apart.value, apart.n) == (None, 0)
+
+
+def test_the_interval_over_parts_holds() -> None:
+    rng, held = np.random.default_rng(2), 0
+    parts = np.repeat(np.arange(5), 16)
+    for _ in range(300):
+        y = rng.permutation(np.arange(80) % 2).astype(float)
+        e = auroc(rng.normal(size=80) + 0.8 * y - parts, y, np.arange(80), parts=parts)
+        held += e.low <= stats.norm.cdf(0.8 / 2**0.5) <= e.high
+    assert held / 300 >= 0.92
+
+
 def test_an_auroc_that_few_large_clusters_turned_round_may_be_lower_yet() -> None:
     """Its change reaches further to the side on which few clusters lie far out."""
     rng, clusters = np.random.default_rng(8), np.repeat(np.arange(60), 8)

@@ -75,6 +75,24 @@ def test_nothing_is_named_first_where_neither_leads(rival) -> None:  # type: ign
     assert sum(first in ("c", "u") for first in firsts) <= 3, firsts
 
 
+@pytest.mark.parametrize("n", [6, 8, 24])
+def test_a_series_that_never_changes_leads_nothing_and_follows_nothing(n: int) -> None:
+    rng = np.random.default_rng(n)
+    moves, own = rng.normal(size=(n, 4)), np.arange(n) % 2 * 1.0
+    for still in (np.repeat(own[:, None], 4, axis=1), np.full((n, 4), 0.1)):
+        told = order(moves, still, np.arange(n))
+        assert (told["still"], told["first"]) == (["u"], None)
+        for way in ("forward", "backward"):
+            assert told[way]["shown"] == 0
+            assert told[way]["changes"]["value"] is None
+            assert told[way]["changes"]["why"]
+        levels = told["forward"]["levels"]
+        assert levels["value"] in (0.0, None)
+        assert (levels["low"], levels["p"]) == (None, None)
+        assert order(still, moves, np.arange(n))["still"] == ["c"]
+        assert order(still, still, np.arange(n))["still"] == ["c", "u"]
+
+
 def test_series_that_cannot_be_lagged_are_refused() -> None:
     with pytest.raises(ValueError, match="3 rounds"):
         order(np.zeros((4, 2)), np.zeros((4, 2)), np.arange(4))

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from panels import made
-from selfcorrect.measures.leaks import leak_free, names_answer
+from selfcorrect.measures.leaks import CHOSEN, leak_free, names_answer
+from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.rounds import summarize
 from selfcorrect.report.notes import notes
@@ -34,13 +35,14 @@ def test_it_is_a_plain_count() -> None:
     panel = made(y, leaked=leaked, names_answer=named)
     some = [[named[i, s] == 1 or (s == 2 and 10 <= i < 20) for s in range(4)] for i in range(d)]
     for t, found in enumerate(leak_free(panel)):
+        # they are chosen by what feedback said, so that no interval is one of an effect
+        assert all(e["low"] is None is e["high"] and e["why"] == CHOSEN for e in found.values())
         kept = [i for i in range(d) if not any(some[i][: t + 1])]
         assert found["leak_free"]["n"] == len(kept)
         assert found["leak_free"]["value"] == pytest.approx(np.mean([y[i, t] for i in kept]))
         if t:
             gain = np.mean([y[i, t] - y[i, 0] for i in kept])
             assert found["leak_free_gain"]["value"] == pytest.approx(gain)
-            assert found["leak_free_gain"]["low"] < gain < found["leak_free_gain"]["high"]
     rows = summarize(panel, {"accuracy": 0.03})["rounds"]
     assert rows[0]["measures"]["leaked"]["value"] is None
     assert rows[1]["measures"]["leaked"]["value"] == pytest.approx(leaked[:, 1].mean())
@@ -65,12 +67,15 @@ def test_a_gain_that_only_leaks_made_is_gone_without_them() -> None:
     assert row["leak_free"]["value"] == pytest.approx(first[~leaks].mean())
 
 
-def without_effect(rng: np.random.Generator, *, unread: float = 0.0) -> Mapping[str, Bools]:
+def without_effect(
+    rng: np.random.Generator, *, unread: float = 0.0, of: bool | None = None
+) -> Mapping[str, Bools]:
     """12,000 dialogues of 3 rounds in which feedback does nothing: an answer is kept, or drawn anew
     with the dialogue's own probability. Half of the feedback repeats the response.
 
     Args:
         unread: the share of answers that can't be read.
+        of: ``True`` where only right responses are repeated, ``False``: only wrong ones.
     """
     p = rng.beta(2, 2, size=(N, 1))
     right = rng.random((N, 3)) < p
@@ -83,6 +88,8 @@ def without_effect(rng: np.random.Generator, *, unread: float = 0.0) -> Mapping[
     repeats[:, 1:] = rng.random((N, 2)) < 0.5
     before = np.roll(right, 1, axis=1)
     options = np.roll(read, 1, axis=1)
+    if of is not None:
+        repeats &= before == of
     return {
         "right": right,
         "leaks": repeats & before,
@@ -102,19 +109,30 @@ def _panel(law: Mapping[str, Bools], by: str) -> Panel:
     )
 
 
-def test_where_feedback_does_nothing_nothing_is_gained_without_it() -> None:
-    """The table of the page: choosing by the right answer makes a gain of nothing, and so does
-    choosing by options where answers can't be read; choosing by any answer doesn't."""
+def test_what_choosing_makes_of_nothing_stands_in_the_page() -> None:
+    """The table: choosing by the right answer makes a gain of nothing, and so does choosing by
+    options where answers can't be read. Choosing by any answer doesn't, where critics name right
+    and wrong ones alike, and does where they don't: so the measure itself has no interval."""
     rows = []
-    for name, unread in (("all answers can be read", 0.0), ("a fifth of them can't", 0.2)):
-        law = without_effect(np.random.default_rng(4), unread=unread)
+    for name, unread, of, makes in (
+        ("all answers can be read", 0.0, None, (1, 0, 0)),
+        ("a fifth of them can't", 0.2, None, (1, 1, 0)),
+        ("only right responses are repeated", 0.0, True, (1, 1, 1)),
+        ("only wrong responses are repeated", 0.0, False, (0, -1, -1)),
+    ):
+        law = without_effect(np.random.default_rng(4), unread=unread, of=of)
         cells = []
-        for by in ("leaks", "options", "answers"):
-            e = leak_free(_panel(law, by))[2]["leak_free_gain"]
-            biased = by == "leaks" or (by == "options" and unread > 0)
-            assert (e["low"] > 0) == biased
-            assert e["low"] < 0 < e["high"] or biased
-            cells.append(f"{short(e['value'], 3, signed=True)} {interval(e, 3)}")
+        for by, sign in zip(("leaks", "options", "answers"), makes, strict=True):
+            panel = _panel(law, by)
+            told = leak_free(panel)[2]["leak_free_gain"]
+            kept = ~(law[by].any(axis=1))
+            y = panel.columns["outcome"][kept]
+            e = share_difference(y[:, 2], y[:, 0], panel.clusters[kept])
+            assert (told["value"], told["n"]) == (pytest.approx(e.value), e.n)
+            assert e.low is not None
+            assert e.high is not None
+            assert int(e.low > 0) - int(e.high < 0) == sign
+            cells.append(f"{short(told['value'], 3, signed=True)} {interval(e.table(), 3)}")
         rows.append(f"| {name} | {' | '.join(cells)} |")
     page = PAGE.read_text("utf-8")
     assert [row for row in rows if row not in page] == []
@@ -150,9 +168,9 @@ def test_a_note_counts_them() -> None:
 
     assert told(leaked, named).startswith(
         "Feedback that told the answer (leaks), at least: 1 of 4 in round 2. In the 2 dialogues in "
-        "which none named an answer, right or wrong, up to round 2, accuracy is 1.000 ["
+        "which none named an answer, right or wrong, up to round 2, accuracy is 1.000, "
+        ".000 against round 1 of the same dialogues. That is no effect: they are chosen by"
     )
-    assert ", .000 [" in told(leaked, named)
     assert told(np.where(leaked == 1, 0, leaked), np.where(named == 1, 0, named)) == (
         "Feedback that told the answer (leaks), at least: 0 of 4 in round 2."
     )

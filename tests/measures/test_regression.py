@@ -16,6 +16,9 @@ from selfcorrect.measures.regression import (
     RARE,
     SEPARATED,
     TOLD,
+    UNCHANGING,
+    UNCHANGING_IN,
+    in_deviations,
     regression,
     within,
 )
@@ -101,6 +104,43 @@ def test_what_cannot_be_told_says_why() -> None:
     assert two["a"].estimate.why == FEW_CLUSTERS
     nobody = regression([], {"a": []}, [])
     assert (nobody["a"].estimate.value, nobody["a"].estimate.n) == (None, 0)
+
+
+@given(
+    level=st.sampled_from([0.0, 0.1, 1.0, -3.7, 1e6]),
+    n=st.integers(5, 30),
+    size=st.integers(1, 3),
+    exact=st.booleans(),
+    grouped=st.booleans(),
+)
+def test_what_a_fit_leaves_nothing_of_has_no_interval_and_no_p(
+    level: float, n: int, size: int, exact: bool, grouped: bool
+) -> None:
+    """Whatever is the same throughout, or told to the last digit: there is nothing to err by."""
+    rng = np.random.default_rng(n)
+    clusters = np.repeat(np.arange(n), size)
+    a, b = rng.normal(size=(2, n * size))
+    group = np.tile(np.arange(size), n) if grouped else None
+    y = level + (2 * a if exact else 0 * a) + (0 if group is None else 0.3 * group)
+    for each, true in zip(
+        regression(y, {"a": a, "b": b}, clusters, fixed=group).values(), (2, 0), strict=True
+    ):
+        e = each.estimate
+        assert (e.low, e.high, each.p) == (None, None, None)
+        if exact:
+            assert e.value == pytest.approx(true, abs=1e-6)
+            assert e.value != 0 or true == 0
+            assert e.why == EXACT
+        else:
+            assert e.value is None
+            assert e.why in (UNCHANGING, UNCHANGING_IN)
+
+
+@given(st.sampled_from([0.1, 0.3, 1e-9, 7e8]), st.integers(1, 50))
+def test_what_does_not_vary_is_not_blown_up(level: float, n: int) -> None:
+    assert in_deviations(np.full(n, level)).tolist() == [level] * n
+    varied = in_deviations([level, 2 * level, np.nan])
+    assert np.nanstd(varied) == pytest.approx(1)
 
 
 def test_a_missing_value_leaves_its_record_out() -> None:

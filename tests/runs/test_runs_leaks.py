@@ -90,8 +90,9 @@ def test_feedback_that_repeats_the_response_makes_no_gain(tmp_path: Path) -> Non
         gains[column] = (last - first)[~some.to_numpy()].mean()
     e = run.summary()["rounds"][-1]["leak_free_gain"]
     assert e["value"] == pytest.approx(gains["names_answer"])
-    assert e["low"] < 0 < e["high"]
-    assert gains["leak"] > e["high"]
+    assert (e["low"], e["high"]) == (None, None)
+    assert abs(e["value"]) < 0.06  # three standard errors of the some 400 dialogues
+    assert gains["leak"] > e["value"] + 0.06
 
 
 class Secretive:

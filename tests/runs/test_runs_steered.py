@@ -17,6 +17,7 @@ from selfcorrect.concepts import Concept, steer, write
 from selfcorrect.converse import Arm, converse
 from selfcorrect.errors import UserError
 from selfcorrect.records import transcript
+from selfcorrect.report.numbers import short
 from selfcorrect.runs import make_spec, prepare, run
 from selfcorrect.strategies import Steering, under
 from selfcorrect.tasks import make
@@ -97,6 +98,47 @@ def test_choices_are_taken_under_the_steer(model: Any, concept: Concept) -> None
         logps = [each.logp for each in reply.options]
         assert critique["choice_logp"] == pytest.approx(logps, abs=1e-4)
         assert critique["text"] == ("yes, it does", "no")[int(logps[1] > logps[0])]
+
+
+def test_a_steered_run_says_so_wherever_it_is_shown(model: Any, tmp_path: Path, file: Path) -> None:
+    from selfcorrect.report.contents import title
+
+    named = {"concepts": {"kind": str(file)}}
+    table = {"task": "sample", "rounds": 2, "limit": 4, "steer": "kind:40", **named}
+    done = run(make_spec(table), out=tmp_path / "runs", model=model)
+    told = done.summary()
+    (steer_,) = told["steered"]
+    assert steer_.startswith("kind:40@")
+    assert f"Replies are steered by {steer_}: this is a model that is pushed" in told["verdict"]
+    assert title(told)["strategy"] == f"intrinsic, steered by {steer_}"
+    assert f"steered by {steer_}" in done.report().read_text("utf-8").split("<main", 1)[-1]
+    # what is taken away from a reading of it, as the control is steered, too
+    notes = [note for note in told["notes"] if note.startswith("activation of “kind”")]
+    assert len(notes) == 2
+    assert "is seen from round 1 of repeat, which is steered by it, too" in notes[0]
+    first = done.control("repeat").records.filter(round=1)
+    values = [
+        a["value"]
+        for row in first["activations"]
+        for a in row
+        if (a["layer"], a["at"]) == (told["activations"]["kind"]["layer"], "before_answer")
+    ]
+    assert f"There it is {short(float(np.mean(values)), 4)} in layer" in notes[0]
+    plain = run(make_spec({**table, "steer": None, **named}), out=tmp_path / "runs", model=model)
+    told = plain.summary()
+    assert told["steered"] == []
+    assert "steered" not in " ".join([told["verdict"], *told["notes"], *title(told).values()])
+
+
+def test_an_interval_is_never_written_without_a_width() -> None:
+    from selfcorrect.report.numbers import interval, written_interval
+
+    thin = {"value": 0.0, "low": -1e-5, "high": 3e-5}
+    assert interval(thin) == "[−.00001, .00003]"
+    assert written_interval(thin, "score") == "[−.00001, .00003]"
+    assert interval({"low": 0.2, "high": 0.3}) == "[.20, .30]"
+    assert interval({"low": 0.5, "high": 0.5}) == "[.50, .50]"
+    assert written_interval({"low": 99.9, "high": 100.2}, "tokens") == "[99.9, 100]"
 
 
 def test_a_dose_that_overflows_is_left_out_and_counted(

@@ -15,7 +15,7 @@ from selfcorrect.converse import ENDED, STOPPED
 from selfcorrect.errors import UserError
 from selfcorrect.records import SCHEMA
 from selfcorrect.runs import open_run
-from selfcorrect.runs.summary import _of_records
+from selfcorrect.runs.of_records import read_notes
 
 COLUMNS = ("round", "notes", "cut", "problem", "choices")
 
@@ -32,7 +32,7 @@ def said(*pieces: Sequence[Any]) -> list[str]:
     schema = {name: SCHEMA[name] for name in COLUMNS}
     frames = [pl.DataFrame(rows, schema=schema) for rows in pieces]
     run: Any = SimpleNamespace(chunks=lambda names: (f.select(names) for f in frames), dialogues=4)
-    return _of_records(run)
+    return read_notes(run).notes
 
 
 def test_dialogues_that_were_over_are_counted_in_the_last_round() -> None:

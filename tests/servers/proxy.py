@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from servers.loopback import Loopback, Request, Response, failure
+from servers.loopback import Loopback, Request, Response, answer, failure
 
 #: Every fault by name: what becomes of the request, or of the server's response.
-FAULTS = ("429", "500", "503", "drop", "truncate", "half", "lost", "html", "slow")
+FAULTS = (
+    "429", "500", "503", "drop", "truncate", "half", "lost", "html", "slow", "error", "empty",
+)  # fmt: skip
 _SOON = {"retry-after-ms": "5"}
 
 
@@ -49,6 +51,11 @@ class Proxy:
             return Response(sent=0)
         if fault == "html":
             return Response(200, b"<html>a gateway's page</html>", {"content-type": "text/html"})
+        if fault == "error":
+            return answer({"error": {"message": "injected", "code": 503}})
+        if fault == "empty":
+            choice = {"message": {"content": ""}, "finish_reason": "stop"}
+            return answer({"choices": [choice]})
         if fault == "slow":
             threading.Event().wait(0.05)
         response = self._pass_on(request)

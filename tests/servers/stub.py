@@ -113,7 +113,8 @@ def speak(
         p = following(context, turn + "".join(said))
         token = max(sorted(p), key=p.__getitem__)
         if temperature > 0:
-            weights = [value ** (1 / temperature) for value in p.values()]
+            best = max(p.values())
+            weights = [(value / best) ** (1 / temperature) for value in p.values()]
             token = draw.choices(list(p), weights)[0]
         if token == END:
             return said, "stop"

@@ -157,7 +157,7 @@ def test_metadata_beside_the_data(tmp_path: Path) -> None:
     [
         ({"label": None}, "'label' is missing"),
         ({"label": 3}, "0, 1 or 2"),
-        ({"label": "2"}, "whole number"),
+        ({"label": "two"}, "must be 0, 1 or 2"),
         ({"label": 0}, "doesn't fit the condition"),
         ({"ans1": "The uncle"}, "twice"),
         ({"ans1": ""}, "'ans1' is empty"),

@@ -380,7 +380,7 @@ def test_each_format_is_read_as_what_it_is(
         ("a.csv", "word\ndog catch\n", "a.csv:2: there is neither 'concepts' nor 'concept_set'"),
         ("a.csv", "concepts\n\"['dog', 'catch']\"\n", "a.csv:2: 'concepts' must be a list"),
         ("a.txt", '{"concept_set": "dog#ski"}\n', "a.txt:1: 'concept_set' looks like JSON"),
-        ("a.json", '[\n{"concepts": ["dog"]}\n]\n', "a.json:1: not valid JSON"),
+        ("a.json", '[\n{"concepts": ["dog"]\n]\n', "a.json:3: not valid JSON"),
         ("a.jsonl", '{"concepts": ["dog, catch"]}\n', "holds 'dog, catch', which is no word"),
         ("a.txt", " ".join(f"w{k}" for k in range(3000)), "holds 3,000 words: a set has at most"),
         ("a.txt", "dog catch\rski snow\r", "a.txt:1: its lines end in CR alone"),

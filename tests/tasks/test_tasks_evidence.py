@@ -115,7 +115,7 @@ def test_whom_a_published_sentence_names_first(sentence: str, at: int | None) ->
         ([row(context_condition="disambig", label=1)], {}, "no ambiguous questions"),
         ([7], {}, "entry 1: expected a JSON object"),
         ([], {}, "the list is empty"),
-        ({}, {}, "expected a list of JSON objects"),
+        ({}, {}, "the field 'category' is missing"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(

@@ -67,7 +67,7 @@ def test_prompts_as_people_have_them(tmp_path: Path, suffix: str, text: str) -> 
         ("p.jsonl", '{"text": "x"}', r"p\.jsonl:1: the field 'prompt' is missing"),
         ("p.jsonl", '{"prompt": 3}', r"p\.jsonl:1: 'prompt' must be a text, not 3"),
         ("p.jsonl", '{"prompt": {"toxicity": 1}}', r"p\.jsonl:1: the field 'text' is missing"),
-        ("p.csv", 'prompt\n" "\n', r"its data hold no lines"),
+        ("p.csv", 'prompt\n" "\n', r"without rows; its first line names prompt"),
         ("p.txt", "\n\n", r"its data hold no lines"),
     ],
 )
@@ -185,10 +185,10 @@ def test_tables_as_they_come(tmp_path: Path) -> None:
     file.write_text(f'prompt\n"{long}"\n')
     assert long.strip() in make("prompts", data=str(file)).examples()[0].fields["question"]
     file.write_bytes("prompt\nA\n".encode("utf-16"))
-    with pytest.raises(UserError, match=r"x\.csv: it is UTF-16 or no text; save it as UTF-8"):
+    with pytest.raises(UserError, match=r"x\.csv: it is text in UTF-16; save it as UTF-8"):
         make("prompts", data=str(file))
     file.write_bytes("prompt\nA\n".encode("utf-16-le"))
-    with pytest.raises(UserError, match="it is UTF-16 or no text"):
+    with pytest.raises(UserError, match="it is text in UTF-16"):
         make("prompts", data=str(file))
     file.write_bytes(b"prompt\rA\rB\r")
     with pytest.raises(UserError, match=r"x\.csv:1: its lines end in CR alone"):

@@ -20,6 +20,8 @@ from selfcorrect.cli import plan_options
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
 from selfcorrect.cli.listing import listing
+from selfcorrect.cli.probe import probe
+from selfcorrect.cli.reading import Unread
 from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
@@ -133,8 +135,8 @@ def run(chosen: Chosen) -> None:
 def measure(chosen: Chosen) -> None:
     """Measure dialogues that exist already: the answers as they are, the options by the model.
 
-    One dialogue a line: messages, choices, and if known the right answer. The result is a run as
-    any other: table, verdict, report.html.
+    Of each dialogue: messages, choices, and if known the right answer. The result is a run as any
+    other: table, verdict, report.html.
     """
     from selfcorrect.runs import measure_spec
 
@@ -169,7 +171,7 @@ def preview(chosen: Chosen) -> None:
 @app.command()
 def show(
     run: o.RunName,
-    unread: o.Unread = False,
+    unread: Unread = False,
     as_json: o.AsJson = False,
     scorer: o.SeenBy = "",
     out: o.Out = Path("runs"),
@@ -345,6 +347,7 @@ def export(
 
 
 app.command("check-task")(check_task)
+app.command()(probe)
 app.command()(verify)
 
 

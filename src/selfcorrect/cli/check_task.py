@@ -28,6 +28,8 @@ def check_task(
     task: TaskArgument,
     given: o.Given = None,
     data: o.Data = None,
+    field: o.Fields = None,
+    answers: o.Answers = None,
     categories: o.Categories = None,
     seed: o.Seed = None,
     skip_bad: o.SkipBad = False,
@@ -44,6 +46,8 @@ def check_task(
     values = {
         "task.name": task,
         "task.data": data,
+        "task.options.field": field or None,
+        "task.options.answers": answers,
         "task.categories": categories or None,
         "seed": seed,
         "skip_bad": skip_bad or None,
@@ -75,6 +79,7 @@ def _lines(found: TaskCheck) -> Iterator[str]:
     if found.max_tokens:
         each = ", ".join(f"{kind} {tokens}" for kind, tokens in found.max_tokens.items())
         yield f"tokens that a reply may have: {each}"
+    yield from found.read_as
     if found.skipped:
         yield f"{_count(len(found.skipped), 'line')} left out; the first: {found.skipped[0]}"
     if (shown := found.shown) is not None:

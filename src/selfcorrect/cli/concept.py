@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli.concept_lines import ends, interval, lines, short
 from selfcorrect.concepts.file import Concept
 from selfcorrect.text import clipped, visible
 
@@ -299,62 +300,12 @@ def _show(concept: Concept, as_json: bool) -> None:
         grid = _grid("layer", "AUROC [95 %]", "masked [95 %]", "shuffled (least to most)")
         for each in told["layers"]:
             mark = "*" if each["layer"] == concept.layer else ""
-            masked = _ends(each["masked"], each.get("masked_low"), each.get("masked_high"))
+            masked = ends(each["masked"], each.get("masked_low"), each.get("masked_high"))
             least, most = each.get("shuffled_least"), each.get("shuffled_most")
-            shuffled = _short(each["shuffled"])
+            shuffled = short(each["shuffled"])
             if least is not None and most is not None:
-                shuffled += f" ({_short(least)} to {_short(most)})"
-            grid.add_row(f"{mark}{each['layer']}", _interval(each), masked, shuffled)
+                shuffled += f" ({short(least)} to {short(most)})"
+            grid.add_row(f"{mark}{each['layer']}", interval(each), masked, shuffled)
         Console().print(grid)
-    for line in _lines(concept):
+    for line in lines(concept):
         typer.echo(visible(clipped(line)))
-
-
-def _lines(concept: Concept) -> list[str]:
-    told, bound = concept.figures, concept.bound
-    lines = [
-        f"{concept.name} ({concept.kind}), {concept.site} states of {bound.model} "
-        f"({bound.fingerprint}), layer {concept.layer} chosen (*); layers are counted from 0 to "
-        f"{concept.layers - 1}."
-    ]
-    if "imported" in told:
-        lines.append(f"Imported from {told['imported']['file']}: {told['imported']['unknown']}.")
-    if "layers" in told:
-        nested, words, data = told["nested"], told["text_only"], told["data"]
-        of = f"n {told['n']:,} in {told['clusters']:,} clusters"
-        lines += [
-            f"With the layer chosen inside: AUROC {_interval(nested)}; {of}.",
-            f"Words alone (TF-IDF on the same parts): AUROC {_interval(words)}.",
-            f"masked: the same texts with {told['in_place']!r} in place of "
-            + (
-                "your words"
-                if told["words_given"]
-                else "the words that a model of words weighs most "
-                f"({', '.join(told['words'][:8])}, …)"
-            )
-            + f"; shuffled: probes made from shuffled labels, mean of {told['shuffles']}.",
-            f"Texts: {data['about']}"
-            + (
-                f"; {data['left_out']:,} left out, {data['why_left_out']}."
-                if data["left_out"]
-                else "."
-            ),
-        ]
-    return [*lines, *([concept.place] if concept.place else [])]
-
-
-def _interval(e: dict[str, Any]) -> str:
-    if e["auroc"] is None:
-        return "–"
-    return _ends(e["auroc"], e["low"], e["high"])
-
-
-def _ends(value: float | None, low: float | None, high: float | None) -> str:
-    ends = "" if low is None or high is None else f" [{_short(low)}, {_short(high)}]"
-    return _short(value) + ends
-
-
-def _short(value: float | None) -> str:
-    from selfcorrect.report.numbers import short
-
-    return "–" if value is None else short(value)

@@ -42,7 +42,27 @@ Data = Annotated[
     str | None,
     typer.Option(
         metavar="PLACE",
-        help="The task's data: a file, a folder, or (bbq) hub:owner/name.",
+        help="The task's data: a file, a folder, or (bbq, choices) a data set of the hub: "
+        "hub:OWNER/NAME, hub:OWNER/NAME:CONFIGURATION:SPLIT.",
+        show_default=False,
+    ),
+]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field",
+        metavar="PART=COLUMN",
+        help="In which column of the data a part stands (choices, measure): question=Frage, "
+        "answer=Loesung, choices=A,B,C; the option again for another. Known data sets need none.",
+        show_default=False,
+    ),
+]
+Answers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="How right answers are written (choices, measure): index, index-from-0, index-from-1, "
+        "letter, text. By default their whole column says.",
         show_default=False,
     ),
 ]
@@ -155,7 +175,7 @@ Labels = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="People's labels (JSONL or CSV: example, round, label), to be compared with.",
+        help="People's labels (JSONL, CSV, …: example, round, label), to be compared with.",
         show_default=False,
     ),
 ]
@@ -238,7 +258,13 @@ InFlight = Annotated[
     ),
 ]
 Dialogues = Annotated[
-    str, typer.Argument(metavar="FILE", help="The dialogues, as JSON lines.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="The dialogues: JSON (messages, ShareGPT, samples of lm-eval, an export), Parquet, or "
+        "a log of inspect; or a folder of them.",
+        show_default=False,
+    ),
 ]
 UpTo = Annotated[
     int | None,
@@ -246,26 +272,6 @@ UpTo = Annotated[
         "--rounds",
         metavar="N",
         help="Only so many rounds; by default as many as the longest dialogue has.",
-        show_default=False,
-    ),
-]
-LeadIn = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--lead-in",
-        metavar="TEXT",
-        help="A text after which an answer stands, besides the usual ones; the option again for "
-        "several.",
-        show_default=False,
-    ),
-]
-Read = Annotated[
-    str | None,
-    typer.Option(
-        "--read",
-        metavar="REGEX",
-        help="What an answer is in a reply, and nothing else: the last match's named group, such "
-        "as 'Answer: (?P<answer>[A-D])'.",
         show_default=False,
     ),
 ]
@@ -288,6 +294,15 @@ BudgetMoney = Annotated[
     typer.Option(
         metavar="X",
         help="Stop before a server has cost so much; needs --price.",
+        show_default=False,
+    ),
+]
+MaxFailed = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="So large a share of dialogues may be set aside, because a server refuses or loses "
+        "their replies, before the run stops; the default is 0.05.",
         show_default=False,
     ),
 ]
@@ -364,12 +379,5 @@ Reference = Annotated[
 ]
 Page = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Where the page goes.", show_default=False)
-]
-Unread = Annotated[
-    bool,
-    typer.Option(
-        "--unread",
-        help="The answers that couldn't be read, the most frequent first, in place of the table.",
-    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]

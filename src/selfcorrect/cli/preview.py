@@ -24,7 +24,7 @@ def show(previews: Sequence[Preview], console: Console) -> None:
         console.print()
         for line in _assumed(preview):
             _print(console, Text(visible(line)))
-    for line in _estimate(previews[0]):
+    for line in (*previews[0].served, *_estimate(previews[0])):
         _print(console, Text(visible(line)))
 
 

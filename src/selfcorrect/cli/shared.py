@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli.reading import LeadIn, Read
 from selfcorrect.cli.spec import is_given, spec_from
 from selfcorrect.cli.steering import Steer
 from selfcorrect.runs import ExecutorSettings, RunSpec
@@ -48,12 +49,14 @@ SHARED: Mapping[str, Shared] = {
     "model": Shared(o.ModelName, "model.name"),
     "task": Shared(o.TaskName, "task.name"),
     "data": Shared(o.Data, "task.data"),
+    "field": Shared(o.Fields, "task.options.field"),
+    "answers": Shared(o.Answers, "task.options.answers"),
     "categories": Shared(o.Categories, "task.categories"),
     "strategy": Shared(o.StrategyName, "strategy.name"),
     "feedback": Shared(o.Feedback, "models.feedback"),
     "scorer": Shared(o.ScorerName, "scorer.name"),
-    "lead_in": Shared(o.LeadIn, "task.options.lead_in"),
-    "read": Shared(o.Read, "task.options.read"),
+    "lead_in": Shared(LeadIn, "task.options.lead_in"),
+    "read": Shared(Read, "task.options.read"),
     "samples": Shared(o.Samples, "samples.k"),
     "meanings": Shared(o.Meanings, "meanings.name"),
     "concepts": Shared(o.Concepts, "concepts"),
@@ -74,6 +77,7 @@ SHARED: Mapping[str, Shared] = {
     "price": Shared(o.Price, "model.price"),
     "budget_tokens": Shared(o.BudgetTokens, "model.budget_tokens"),
     "budget_money": Shared(o.BudgetMoney, "model.budget_money"),
+    "max_failed": Shared(o.MaxFailed, "max_failed"),
     "workers": Shared(o.Workers),
     "ray": Shared(o.Ray),
     "worker_cpus": Shared(o.WorkerCpus, default=1),

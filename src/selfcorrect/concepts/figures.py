@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Change = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1 << 40)]
 Text = Annotated[str, Field(max_length=10_000)]
 
@@ -34,8 +35,19 @@ class Nested(Area):
     layers: list[Count]
 
 
+class Difference(_Table):
+    """Of two AUROCs of the same texts, with its 95 % interval over clusters."""
+
+    value: Change | None
+    low: Change | None
+    high: Change | None
+    n: Count
+    clusters: Count
+    why: Text = ""
+
+
 class OfLayer(_Table):
-    """Of a layer: see :func:`selfcorrect.concepts.training.figures_of`."""
+    """Of a layer: see :func:`selfcorrect.concepts.judging.figures_of`."""
 
     layer: Count
     auroc: Share | None
@@ -76,6 +88,9 @@ class Trained(_Table):
     layers: list[OfLayer]
     nested: Nested
     text_only: Area
+    chosen: Share | None = None
+    beyond_words: Difference | None = None
+    when_masked: Difference | None = None
     words: list[Text]
     in_place: Text
     words_given: bool

@@ -57,11 +57,33 @@ def folds(
     return made
 
 
-def area(scores: NDArray[np.float64], labels: Ints) -> float:
-    """The AUROC of scores [n], ties counting a half: by which layers are chosen."""
+def parts_of(split: Sequence[tuple[Ints, Ints]]) -> Ints:
+    """In which part each text is [n], of what :func:`folds` returns."""
+    parts = np.zeros(sum(len(held) for _, held in split), np.int64)
+    for number, (_, held) in enumerate(split):
+        parts[held] = number
+    return parts
+
+
+def area(scores: NDArray[np.float64], labels: Ints, parts: Ints | None = None) -> float:
+    """The AUROC of scores [n], ties counting a half: by which layers are chosen.
+
+    Args:
+        scores: [n].
+        labels: 1 or 0 [n].
+        parts: of each text [n], where its score comes from what was made from the other parts: only
+            texts of one part are compared (see :func:`selfcorrect.measures.auroc.auroc`).
+
+    Returns:
+        A half where no two texts can be compared.
+    """
     from scipy.stats import rankdata
 
-    ones = labels == 1
-    n, m = int(ones.sum()), int((~ones).sum())
-    ranks = float(rankdata(scores)[ones].sum())
-    return (ranks - n * (n + 1) / 2) / (n * m)
+    right, pairs = 0.0, 0
+    for number in [None] if parts is None else np.unique(parts):
+        here = np.full(len(labels), True) if number is None else parts == number
+        ones = labels[here] == 1
+        n, m = int(ones.sum()), int((~ones).sum())
+        right += float(rankdata(scores[here])[ones].sum()) - n * (n + 1) / 2
+        pairs += n * m
+    return right / pairs if pairs else 0.5

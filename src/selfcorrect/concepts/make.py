@@ -18,8 +18,9 @@ from selfcorrect.concepts.data import (
     statements,
 )
 from selfcorrect.concepts.file import ENDING, Concept, is_concept, moved, read, write
+from selfcorrect.concepts.judging import Counted
 from selfcorrect.concepts.names import check_name
-from selfcorrect.concepts.training import Counted, train
+from selfcorrect.concepts.training import train
 from selfcorrect.concepts.words import read_words
 from selfcorrect.errors import UserError
 from selfcorrect.models import load as open_model

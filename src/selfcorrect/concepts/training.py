@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +10,24 @@ from numpy.typing import NDArray
 from selfcorrect.concepts.data import Texts, told
 from selfcorrect.concepts.dialogues import Messages, changed
 from selfcorrect.concepts.file import KINDS, SITES, Concept
-from selfcorrect.concepts.folds import INNER, OUTER, Ints, area, folds
+from selfcorrect.concepts.folds import INNER, OUTER, Ints, folds
+from selfcorrect.concepts.judging import (
+    SHUFFLES,
+    Steps,
+    chosen,
+    figures_of,
+    judge,
+)
 from selfcorrect.concepts.names import check_name
-from selfcorrect.concepts.probes import ANCHORS, FITS, Fit
+from selfcorrect.concepts.probes import ANCHORS, FITS
 from selfcorrect.concepts.states import bound_to, check_shown, states_of
 from selfcorrect.concepts.words import by_words, own_words, without
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.measures.auroc import auroc
 from selfcorrect.models.base import Model
 
 Floats = NDArray[np.float64]
-#: So often labels are shuffled.
-SHUFFLES = 3
 #: So much of a text is noted where it fixed the sign.
 _MOST_ANCHOR = 1_000
-#: Told how many steps of a training are done, and of how many.
-Counted = Callable[[int, int], None]
 
 
 def train(
@@ -40,7 +40,7 @@ def train(
     shown: str = "",
     words: Sequence[str] = (),
     seed: int = 0,
-    counted: Counted | None = None,
+    counted: Callable[[int, int], None] | None = None,
 ) -> Concept:
     """Find a concept's direction in every layer, and how well it tells texts apart.
 
@@ -90,30 +90,30 @@ def train(
         own = words or own_words([said[i] for i in fold], labels[fold])
         for i in held:
             masked[i] = changed(shows[i], lambda text: without(text, own, texts.in_place))  # noqa: B023
-    steps = _Steps(counted, 2 + OUTER * (INNER + 1 + SHUFFLES * (kind != "ccs")) + 2)
+    steps = Steps(counted, 2 + OUTER * (INNER + 1 + SHUFFLES * (kind != "ccs")) + 2)
     how = (kind, name, site, shown, texts.prefill)
     states = _states(model, shows, how, steps)
     plain = states if kind != "ccs" else states[:, 0]
     hidden = _states(model, masked, how, steps)
     fit = FITS[kind]
-    judged = _judge(
+    judged = judge(
         fit, states, hidden, labels, clusters, outer, seed, steps, by_labels=kind != "ccs"
     )
-    found = figures_of(judged, labels, clusters)
+    by_text = by_words(said, labels, clusters, outer, seed)
+    steps.done()
+    found = figures_of(judged, by_text, labels, clusters)
     if all(row["auroc"] is None for row in found["layers"]):
         raise UserError(
             f"{texts.about}: no layer of {model.name} tells the texts from each other, its states "
             "being as good as equal in all of them; give texts that differ."
         )
-    layer, setting = _chosen(judged.every, labels)
+    layer, setting, best = chosen(judged.every, labels, judged.parts)
     final = fit(states, labels, seed, setting)
-    steps.done()
-    judged_words = auroc(by_words(said, labels, clusters, outer, seed), labels, clusters)
     steps.done()
     figures = {
         **found,
         "layer": layer,
-        "text_only": _table(judged_words),
+        "chosen": best,
         "words": list(words) or own_words(said, labels),
         "in_place": texts.in_place,
         "prefill": texts.prefill,
@@ -138,23 +138,11 @@ def train(
     )
 
 
-class _Steps:
-    """Counts what is done."""
-
-    def __init__(self, counted: Counted | None, every: int) -> None:
-        self.counted, self.every, self.now = counted, every, 0
-
-    def done(self) -> None:
-        self.now += 1
-        if self.counted:
-            self.counted(self.now, self.every)
-
-
 def _states(
     model: Model,
     texts: Sequence[str | Messages],
     how: tuple[str, str, str, str, str],
-    steps: _Steps,
+    steps: Steps,
 ) -> Floats:
     """States [n, L, H]; for contrast pairs [n, 2, L, H]. ``how``: kind, name, site, shown, what a
     reply begins with."""
@@ -182,150 +170,3 @@ def _anchors(texts: Sequence[str], labels: Ints) -> dict[str, list[str]]:
         word: [texts[i][:_MOST_ANCHOR] for i in np.flatnonzero(labels == side)[:ANCHORS]]
         for word, side in (("with", 1), ("without", 0))
     }
-
-
-@dataclass
-class Judged:
-    """What probes say of texts that they weren't made from.
-
-    Attributes:
-        scores: log odds [n, L], with the strength that was chosen inside.
-        hidden: the same of the texts without the concept's own words.
-        nested: of each text those of the layer that was chosen inside [n].
-        every: log odds for all settings [S, n, L].
-        shuffled: AUROC of probes made from shuffled labels, of these labels [shuffles, L].
-        picked: the layer that was chosen in each part.
-    """
-
-    scores: Floats
-    hidden: Floats
-    nested: Floats
-    every: Floats
-    shuffled: Floats
-    picked: list[int]
-
-
-def _judge(
-    fit: Fit,
-    states: Floats,
-    hidden: Floats,
-    labels: Ints,
-    clusters: Sequence[str],
-    outer: Sequence[tuple[Ints, Ints]],
-    seed: int,
-    steps: _Steps,
-    *,
-    by_labels: bool,
-) -> Judged:
-    n, layers = len(labels), states.shape[-2]
-    shuffled = [np.random.default_rng([seed, k]).permutation(labels) for k in range(SHUFFLES)]
-    scores, masked, nested = np.zeros((n, layers)), np.zeros((n, layers)), np.zeros(n)
-    random = np.zeros((SHUFFLES, n, layers))
-    every: list[tuple[Ints, Floats]] = []
-    picked = []
-    for train, held in outer:
-        inside = _inside(fit, states[train], labels[train], [clusters[i] for i in train], seed,
-                         steps, by_labels=by_labels)  # fmt: skip
-        layer, setting = _chosen(inside, labels[train])
-        made = fit(states[train], labels[train], seed, None)
-        every.append((held, made.score(states[held])))
-        chosen = made.at(setting)
-        scores[held] = chosen.score(states[held])[0]
-        masked[held] = chosen.score(hidden[held])[0]
-        nested[held] = scores[held, layer]
-        picked.append(layer)
-        steps.done()
-        for k, other in enumerate(shuffled):
-            if by_labels:
-                wrong = fit(states[train], other[train], seed, setting)
-                random[k][held] = wrong.score(states[held])[0]
-                steps.done()
-            else:  # what was found without labels is the same whatever they are
-                random[k][held] = scores[held]
-    settings = len(every[0][1])
-    whole = np.zeros((settings, n, layers))
-    for held, found in every:
-        whole[:, held] = found
-    areas = [[area(random[k][:, x], shuffled[k]) for x in range(layers)] for k in range(SHUFFLES)]
-    return Judged(scores, masked, nested, whole, np.array(areas), picked)
-
-
-def _inside(
-    fit: Fit,
-    states: Floats,
-    labels: Ints,
-    clusters: Sequence[str],
-    seed: int,
-    steps: _Steps,
-    *,
-    by_labels: bool,
-) -> Floats:
-    """Log odds [S, n, L] of a training part's texts by probes made from the rest of it.
-
-    A probe found without labels may be judged by those of its own texts.
-    """
-    if not by_labels:
-        found = fit(states, labels, seed, None).score(states)
-        for _ in range(INNER):
-            steps.done()
-        return found
-    parts = folds(labels, clusters, INNER, seed, "the training part")
-    held: Floats | None = None
-    for a, b in parts:
-        found = fit(states[a], labels[a], seed, None).score(states[b])
-        if held is None:
-            held = np.zeros((len(found), len(labels), found.shape[-1]))
-        held[:, b] = found
-        steps.done()
-    assert held is not None
-    return held
-
-
-def _chosen(scores: Floats, labels: Ints) -> tuple[int, Ints]:
-    """The best layer, and the best setting in each [L], by AUROC; of equal ones the first."""
-    areas = np.array([[area(of[:, x], labels) for x in range(of.shape[1])] for of in scores])
-    setting = areas.argmax(0)
-    return int(areas.max(0).argmax()), setting.astype(np.int64)
-
-
-def figures_of(judged: Judged, labels: Ints, clusters: Sequence[str]) -> dict[str, Any]:
-    """The figures of a training, as JSON has them.
-
-    Returns:
-        ``{"n", "clusters", "layers": [{"layer", "auroc", "low", "high", "shuffled",
-        "shuffled_least", "shuffled_most", "masked", "masked_low", "masked_high"}], "nested":
-        {"auroc", "low", "high", "n", "clusters", "layers"}}``: of each layer the AUROC on texts
-        that the probe wasn't made from, with its 95 % interval over clusters; that of probes made
-        from shuffled labels, the mean of the shuffles with their least and most; and that on the
-        same texts without the concept's own words, with its interval.
-        ``nested`` is the figure of the layer that was chosen inside, ``layers`` those of the parts.
-    """
-    found = []
-    for layer in range(judged.scores.shape[1]):
-        e = auroc(judged.scores[:, layer], labels, clusters)
-        masked = auroc(judged.hidden[:, layer], labels, clusters)
-        found.append(
-            {
-                "layer": layer,
-                "auroc": e.value,
-                "low": e.low,
-                "high": e.high,
-                "shuffled": float(judged.shuffled[:, layer].mean()),
-                "shuffled_least": float(judged.shuffled[:, layer].min()),
-                "shuffled_most": float(judged.shuffled[:, layer].max()),
-                "masked": masked.value,
-                "masked_low": masked.low,
-                "masked_high": masked.high,
-            }
-        )
-    nested = _table(auroc(judged.nested, labels, clusters))
-    return {
-        "n": len(labels),
-        "clusters": len(set(clusters)),
-        "layers": found,
-        "nested": {**nested, "layers": judged.picked},
-    }
-
-
-def _table(e: Any) -> dict[str, Any]:
-    return {"auroc": e.value, "low": e.low, "high": e.high, "n": e.n, "clusters": e.clusters}

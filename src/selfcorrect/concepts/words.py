@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.concepts.folds import INNER, Ints, area, folds
+from selfcorrect.concepts.folds import INNER, Ints, area, folds, parts_of
 from selfcorrect.errors import UserError
+from selfcorrect.tasks.data.lines import text_lines
 
 Floats = NDArray[np.float64]
 
@@ -36,9 +37,11 @@ def by_words(
     for train, test in outer:
         inside, names = [texts[i] for i in train], [clusters[i] for i in train]
         held = np.zeros((len(_STRENGTHS), len(train)))
-        for a, b in folds(labels[train], names, INNER, seed, "the training part"):
+        inner = folds(labels[train], names, INNER, seed, "the training part")
+        for a, b in inner:
             held[:, b] = _by_strength(inside, labels[train], a, b, _STRENGTHS)
-        best = int(np.argmax([area(each, labels[train]) for each in held]))
+        parts = parts_of(inner)
+        best = int(np.argmax([area(each, labels[train], parts) for each in held]))
         (scores[test],) = _by_strength(texts, labels, train, test, _STRENGTHS[best : best + 1])
     return scores
 
@@ -102,12 +105,15 @@ def read_words(path: str | Path) -> list[str]:
             raise UserError(f"{path} is no ordinary file: give a list of words, one a line.")
         if path.stat().st_size > _MOST_BYTES:
             raise UserError(f"{path} is too long for a list of a concept's own words: {_LONGEST}.")
-        lines = path.read_text("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: a list of words must be text in UTF-8.") from None
+        rows = list(text_lines(path, "word"))
     except (OSError, ValueError) as error:
         raise UserError(f"the words {path} can't be read: {error}.") from None
-    found = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    found: list[str] = []
+    for row in rows:
+        if isinstance(row, UserError):
+            raise row
+        found.append(row.fields["word"])
+    found = list(dict.fromkeys(found))
     if not found:
         raise UserError(f"{path} holds no words: give one a line.")
     if len(found) > _MOST_WORDS:

@@ -63,7 +63,7 @@ class Dialogue:
     answered: bool = False
     drawn: Drawn = NOTHING_DRAWN
     activations: Sequence[ActivationRecord] = ()
-    over: Literal["context", "overflow", "settled", "done", "ended"] | None = None
+    over: Literal["context", "overflow", "lost", "settled", "done", "ended"] | None = None
 
     @property
     def answered_with(self) -> Answer:
@@ -104,9 +104,9 @@ class Dialogue:
         self.answered, self.options = True, tuple(options)
         self.unchanged = self.unchanged + 1 if same else 0
 
-    def fail(self, why: Literal["context", "overflow"]) -> None:
-        """There is no answer any more: the transcript is longer than the model's window, or hidden
-        states under the steer were not finite."""
+    def fail(self, why: Literal["context", "overflow", "lost"]) -> None:
+        """There is no answer any more: the transcript is longer than the model's window, hidden
+        states under the steer were not finite, or a server lost a reply."""
         self.over, self.answer, self.options = why, Answer("", problem=why), ()
 
     def row(self, grade: Grade, number: int, *, oracle: bool, told: Told) -> Record:

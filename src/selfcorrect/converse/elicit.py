@@ -19,7 +19,7 @@ from selfcorrect.converse.record import (
     told,
 )
 from selfcorrect.messages import Message, message
-from selfcorrect.models.base import Conversation, Reply, Request
+from selfcorrect.models.base import UNMADE, Conversation, Reply, Request
 from selfcorrect.models.function import Function
 from selfcorrect.strategies import Step
 from selfcorrect.strategies.base import Replaced
@@ -69,7 +69,7 @@ def elicit(
             continue
         prefill = request.prefill
         text = prefill + reply.text
-        failed = reply.finish in ("context", "overflow")
+        failed = reply.finish in UNMADE
         # A reply that wasn't made was never part of the transcript.
         shown = step.source is None and not failed
         if step.choices and not failed:
@@ -91,7 +91,7 @@ def elicit(
         if step.steer is not None:
             dialogue.notes.append(steered_note(step.steer))
         dialogue.replies[kind] = reply.text if step.choices else NOTHING if nothing else text
-        if reply.finish == "context" or reply.finish == "overflow":
+        if reply.finish == "context" or reply.finish == "overflow" or reply.finish == "lost":
             dialogue.fail(reply.finish)
         elif kind == "answer":
             # A step's own choices aren't the example's options: nothing is known of those.
@@ -274,14 +274,14 @@ def _sample(
         mine = [reply for reply in drawn[i * k : (i + 1) * k] if reply is not None]
         if request is None or not mine:
             continue
-        failed = next((reply for reply in mine if reply.finish == "overflow"), None)
+        failed = next((reply for reply in mine if reply.finish in UNMADE[1:]), None)
         taken = failed or mine[0]
         if step.take == "majority" and failed is None:
             texts = [(request.prefill + reply.text, reply) for reply in mine]
             answers = [_answer(dialogue, text, reply, setting) for text, reply in texts]
             taken = mine[elected(answers)]
         replies[i] = _with_all_costs(taken, mine)
-        if taken.finish not in ("context", "overflow"):
+        if taken.finish not in UNMADE:
             messages[i] = message("assistant", request.prefill + taken.text)
     conversation.say(messages)
     return replies

@@ -53,9 +53,11 @@ UNMEASURED = Note(
 NO_LETTER = Note(
     "no letter", "the answer has no letter: its options were read after it, once more led in"
 )
+#: The code of what :func:`steered_note` says.
+STEERED = "steered"
 #: Codes of what follows from strategy and data; the others tell what was done otherwise than asked.
 OWN_NOTES = frozenset(note.code for note in (STOPPED, DONE, OUTGROWN, OVERFLOWED, KEPT, ENDED)) | {
-    "steered",
+    STEERED,
     OWN_MODEL.code,
     TOLD_TRUTH.code,
     TOLD_FALSEHOOD.code,
@@ -64,13 +66,13 @@ OWN_NOTES = frozenset(note.code for note in (STOPPED, DONE, OUTGROWN, OVERFLOWED
 
 def told(reply: Reply) -> list[Note]:
     """What a model says of its reply."""
-    code = "overflow" if reply.finish == "overflow" else "model"
+    code = reply.finish if reply.finish in ("overflow", "lost") else "model"
     return [Note(code, text) for text in reply.notes]
 
 
 def steered_note(steering: Steering) -> Note:
     """By what a reply was steered."""
-    return Note("steered", f"steered by {steering}")
+    return Note(STEERED, f"steered by {steering}")
 
 
 class StepRecord(TypedDict):
@@ -84,7 +86,7 @@ class StepRecord(TypedDict):
     text: str
     images: list[str]
     prefill: str | None
-    finish: Literal["stop", "length", "context", "overflow", "choice", "given"] | None
+    finish: Literal["stop", "length", "context", "overflow", "lost", "choice", "given"] | None
     choices: list[str]
     choice_logp: list[float]
     token_ids: list[int]

@@ -88,10 +88,11 @@ def added(
     columns["change"] = step[used][:, None]
     columns["with change"] = np.concatenate([columns["history"], columns["change"]], axis=1)
     p_of = {name: _held_out(columns[name], label, fold) for name in SETS}
-    adds = auroc_difference((p_of["with change"], label), (p_of["history"], label), group)
+    pair_of = (p_of["with change"], label), (p_of["history"], label)
+    adds = auroc_difference(*pair_of, group, parts=fold)
     found: dict[str, Any] = {
         name: {
-            "auroc": auroc(p, label, group).table(),
+            "auroc": auroc(p, label, group, parts=fold).table(),
             "accuracy": proportion((p > 0.5) == (label == 1), group).table(),
         }
         for name, p in p_of.items()

@@ -32,8 +32,6 @@ Table = dict[str, Any]
 Looks = Callable[[int, int], Sequence[int]]
 #: Of fewer examples than these nothing is said of a category: no test of five could reach 5 %.
 LEAST = 6
-#: More groups than these aren't tested one by one: after Holm's correction none could be shown.
-MOST = 100
 #: An arm whose tokens differ from another's by more than this share isn't at equal tokens.
 EQUAL = 0.2
 
@@ -239,9 +237,9 @@ def hurts(
     Returns:
         ``groups``: those with :data:`LEAST` examples or more, each with ``name``, its difference,
         ``p_holm`` over all of them, ``hurts``, whether it is shown to be worse, and ``could``,
-        whether it could be: with too few clusters no loss is large enough; the largest loss first;
-        ``few``: those with fewer, by their number of examples. Where a group is one cluster its
-        examples count as independent: what is said is of that cluster.
+        whether it could be: with too few clusters no loss is large enough, and of one cluster,
+        however many examples it has, nothing is told; the largest loss first; ``few``: those with
+        fewer, by their number of examples.
     """
     outcome = arm.outcome
     looks = tuple(looks) or (max(1, len(groups)),)
@@ -254,8 +252,6 @@ def hurts(
             few[group] = int(rows.sum())
             continue
         pair = arm.only(rows), single.only(rows)
-        if len(np.unique(pair[0].clusters)) == 1:
-            pair = (_apart(pair[0]), _apart(pair[1]))
         rounds = pair[0].rounds[-1], pair[1].rounds[0]
         found.append({"name": group, **_of_group(pair, rounds, margins, looks)})
     tested = [each for each in found if each["p"] is not None]
@@ -281,10 +277,6 @@ def _of_group(
 ) -> Table:
     name = pair[0].outcome.name
     return compare(*pair, rounds, margins, looks=looks, names=(name,))[name]
-
-
-def _apart(panel: Panel) -> Panel:
-    return replace(panel, clusters=panel.examples)
 
 
 def enough(panel: Panel, margins: Mapping[str, float], looks: Sequence[int]) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from selfcorrect.measures.clusters import (
@@ -37,7 +37,12 @@ FEW = f"right or wrong answers lie in fewer than {LEAST_EFFECTIVE:.0f} effective
 
 
 def auroc(
-    confidence: ArrayLike, correct: ArrayLike, clusters: ArrayLike, *, level: float = LEVEL
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    clusters: ArrayLike,
+    *,
+    parts: ArrayLike | None = None,
+    level: float = LEVEL,
 ) -> Estimate:
     """The probability that a right answer has a higher confidence than a wrong one (ties ½).
 
@@ -52,13 +57,21 @@ def auroc(
         confidence: [n]; a record with a NaN in either is left out.
         correct: zeros and ones [n].
         clusters: the cluster of each [n].
+        parts: in which part each is [n], no cluster in two: only answers of one part are compared.
+            Where a score comes from what was fitted to the other parts, those of two parts have
+            levels of their own, each the lower the more right answers the part itself holds, so
+            that all together would lie below ½ where there is nothing to tell.
         level: of the interval.
     """
     c, y, names = with_both(confidence, correct, clusters)
+    within = _within(confidence, correct, parts)
+    if within is not None:
+        there = _comparable(y, within)
+        c, y, names, within = c[there], y[there], names[there], within[there]
     if not len(c):
         return NOBODY
     members = np.unique(names, return_inverse=True)[1].astype(np.int64)
-    found = _placed(c, y, members, int(members.max()) + 1)
+    found = _placed(c, y, members, int(members.max()) + 1, within)
     if not isinstance(found, _Placed):
         return found
     n, k = len(c), int(members.max()) + 1
@@ -80,15 +93,21 @@ def auroc_difference(
     before: tuple[ArrayLike, ArrayLike],
     clusters: ArrayLike,
     *,
+    parts: ArrayLike | None = None,
     level: float = LEVEL,
 ) -> Estimate:
-    """AUROC after − before, each given as (confidence [n], correct [n]), on the same clusters."""
+    """AUROC after − before, each given as (confidence [n], correct [n]), on the same clusters;
+    ``parts`` as in :func:`auroc`."""
     members = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
     k = int(members.max()) + 1 if len(members) else 0
     both = []
     for confidence, correct in (after, before):
         c, y, own = with_both(confidence, correct, members)
-        both.append((_placed(c, y, own, k), own))
+        within = _within(confidence, correct, parts)
+        if within is not None:
+            there = _comparable(y, within)
+            c, y, own, within = c[there], y[there], own[there], within[there]
+        both.append((_placed(c, y, own, k, within), own))
     (a, of_a), (b, of_b) = both
     n, present = min(len(of_a), len(of_b)), len(np.intersect1d(of_a, of_b))
     for each in (a, b):
@@ -154,7 +173,32 @@ def _error(found: _Placed) -> Error:
     return Error(float(np.sqrt((found.corrected**2).sum())), df, of.skew)
 
 
-def _placed(c: Floats, y: Floats, members: Ints, k: int) -> _Placed | Estimate:
+def _within(confidence: ArrayLike, correct: ArrayLike, parts: ArrayLike | None) -> Ints | None:
+    """The parts of the records that have both numbers."""
+    if parts is None:
+        return None
+    numbers = np.unique(np.asarray(parts), return_inverse=True)[1].astype(np.int64)
+    return with_both(confidence, correct, numbers)[2]
+
+
+def _comparable(y: Floats, parts: Ints) -> NDArray[np.bool_]:
+    """The records in whose part there are both right and wrong ones."""
+    right = np.bincount(parts, y == 1, int(parts.max(initial=-1)) + 1)
+    size = np.bincount(parts, minlength=len(right))
+    return ((right > 0) & (right < size))[parts]
+
+
+def _beaten(c: Floats, right: NDArray[np.bool_]) -> Floats:
+    """How many of the other class lie on each record's right side [n], ties half."""
+    ones, lowest, other = int(right.sum()), stats.rankdata(c), np.empty(len(c))
+    other[right] = lowest[right] - stats.rankdata(c[right])
+    other[~right] = ones - (lowest[~right] - stats.rankdata(c[~right]))
+    return other
+
+
+def _placed(
+    c: Floats, y: Floats, members: Ints, k: int, parts: Ints | None = None
+) -> _Placed | Estimate:
     """The AUROC of records [n] with what K clusters contribute, or why it can't be told."""
     n, present = len(c), len(np.unique(members))
     right = y == 1
@@ -162,29 +206,34 @@ def _placed(c: Floats, y: Floats, members: Ints, k: int) -> _Placed | Estimate:
     if min(ones, zeros) < LEAST_OF_A_CLASS:
         why = FEWER
         return Estimate(None, None, None, n, present, why)
-    if np.ptp(c) == 0:
+    each = [np.arange(n)] if parts is None else [np.flatnonzero(parts == i) for i in set(parts)]
+    if all(np.ptp(c[at]) == 0 for at in each):
         return Estimate(None, None, None, n, present, "all confidences are equal")
-    # each record's share of the other class that lies on its right side, ties half
-    lowest, other = stats.rankdata(c), np.empty(n)
-    other[right] = lowest[right] - stats.rankdata(c[right])
-    other[~right] = ones - (lowest[~right] - stats.rankdata(c[~right]))
-    placed = other / np.where(right, zeros, ones)
-    value = float(placed[right].mean())
+    # each record's share of the other class that lies on its right side, ties half, and the part
+    # of all pairs of its class that are its own
+    beaten, weight = np.empty(n), np.empty(n)
+    for at in each:
+        of = right[at]
+        beaten[at] = _beaten(c[at], of)
+        weight[at] = np.where(of, int((~of).sum()), int(of.sum()))
+    pairs = float(weight[right].sum())
+    placed, value = beaten / weight, float(beaten[right].sum()) / pairs
+    weight /= pairs
     if present == 1:
         return one_cluster(value, n)
-    parts, corrected, leverages, rarer = np.zeros(k), np.zeros(k), [], float(n)
+    contributed, corrected, leverages, rarer = np.zeros(k), np.zeros(k), [], float(n)
     independent, alike = np.zeros(k), np.zeros(k)
-    for of, count in ((right, ones), (~right, zeros)):
+    for of in (right, ~right):
         size = np.bincount(members[of], minlength=k).astype(np.float64)
         rarer = min(rarer, effective_clusters(size))
         if rarer < LEAST_EFFECTIVE:
             return Estimate(value, None, None, n, present, FEW, unequal(members))
-        off = placed[of] - value
-        part, leverage = np.bincount(members[of], off, k) / count, size / count
-        parts += part
+        off, w = placed[of] - value, weight[of]
+        part, leverage = np.bincount(members[of], w * off, k), np.bincount(members[of], w, k)
+        contributed += part
         corrected += part / np.sqrt(1 - leverage)
         leverages.append(leverage)
-        varies = float((off**2).mean()) / count**2
-        independent += varies * size
-        alike += varies * size**2
-    return _Placed(value, parts, corrected, np.maximum(*leverages), independent, alike, rarer)
+        varies = float((off**2).mean())
+        independent += varies * np.bincount(members[of], w**2, k)
+        alike += varies * leverage**2
+    return _Placed(value, contributed, corrected, np.maximum(*leverages), independent, alike, rarer)

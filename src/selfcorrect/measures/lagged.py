@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import LEVEL
-from selfcorrect.measures.regression import Coefficient, regression
+from selfcorrect.measures.regression import Coefficient, in_deviations, regression
 
 #: With fewer rounds there are no two changes in a row.
 LEAST_ROUNDS = 3
@@ -51,11 +51,13 @@ def order(c: ArrayLike, u: ArrayLike, clusters: ArrayLike, *, family: int = 1) -
         ``shown``, the sign where both show it and clusters are enough to name a direction, else 0.
         ``more``: by how much the change's coefficient is larger forwards than backwards, in size.
         ``first``: ``"c"``, ``"u"``, ``"both"`` where each leads and neither by more, or ``None``.
+        ``still``: which of ``"c"`` and ``"u"`` never change from one round to the next, so that
+        nothing can go ahead of them, nor they of anything.
 
     Raises:
         ValueError: fewer than three rounds, or series of different shapes.
     """
-    one, other = _scaled(c), _scaled(u)
+    one, other = in_deviations(c), in_deviations(u)
     if other.shape != one.shape or one.shape[1] < LEAST_ROUNDS:
         raise ValueError(f"two series of at least {LEAST_ROUNDS} rounds, not of {one.shape}")
     names = np.asarray(clusters)
@@ -76,6 +78,7 @@ def order(c: ArrayLike, u: ArrayLike, clusters: ArrayLike, *, family: int = 1) -
     found["first"] = _first(
         found["forward"]["shown"], found["backward"]["shown"], _sign(more, family)
     )
+    found["still"] = [name for name, x in (("c", one), ("u", other)) if _still(x)]
     return found
 
 
@@ -143,9 +146,8 @@ def _sign(found: Coefficient, family: int) -> int:
     return 1 if e.value > 0 else -1
 
 
-def _scaled(values: ArrayLike) -> Floats:
-    """In standard deviations over all records; a series that doesn't vary stays as it is."""
-    x = np.asarray(values, dtype=np.float64)
-    known = x[np.isfinite(x)]
-    spread = float(known.std()) if len(known) else 0.0
-    return x / spread if spread > 0 else x
+def _still(x: Floats) -> bool:
+    moved = np.diff(x)
+    known = np.isfinite(moved)
+    most = np.abs(x[np.isfinite(x)]).max(initial=0.0)
+    return bool(known.any() and (np.abs(moved[known]) <= 1e-12 * most).all())

@@ -1,4 +1,10 @@
-"""A run without the dialogues whose feedback named an answer."""
+"""A run without the dialogues whose feedback named an answer: described, and nothing tested.
+
+Which dialogues those are is decided by what the feedback said, after the first answers. A critic
+who names an answer more readily to right responses, or to wrong ones, leaves dialogues that gain,
+or lose, though feedback does nothing (docs/strategies.md has figures). So there is a value and how
+many dialogues it comes from, and no interval: one would take that choice for an effect.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.intervals import mean, proportion
-from selfcorrect.measures.outcomes import paired, room_of
+from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.intervals import Estimate
 from selfcorrect.measures.panel import Panel
+
+#: Why there is no interval.
+CHOSEN = "which dialogues these are follows from what the feedback said, so no interval is given"
 
 
 def leak_free(panel: Panel) -> list[dict[str, dict[str, Any]]]:
@@ -19,28 +28,35 @@ def leak_free(panel: Panel) -> list[dict[str, dict[str, Any]]]:
 
     They are chosen by whether any answer was named, and not by whether the right one was: feedback
     that repeats the response names the right option where the response is right, so dialogues
-    without a leak were wrong more often, and gained without any help.
+    without a leak were wrong more often, and gained without any help. That takes away one way of
+    choosing, and not all.
+
+    Returns:
+        By round ``leak_free``, and from round 2 on ``leak_free_gain``: estimates without intervals.
     """
     named = names_answer(panel)
     if named is None:
         return [{} for _ in panel.rounds]
-    x, outcome = panel.columns["outcome"], panel.outcome
+    x = panel.columns["outcome"]
     named = np.logical_or.accumulate(named, axis=1)
     found: list[dict[str, dict[str, Any]]] = []
     for at in range(len(panel.rounds)):
         rows = panel.there[:, at] & ~named[:, at]
         clusters = panel.clusters[rows]
-        now = x[rows, at]
-        e = (
-            proportion(now, clusters)
-            if outcome.kind == "share"
-            else mean(now, clusters, room=room_of(outcome))
-        )
-        found.append({"leak_free": e.table()})
+        found.append({"leak_free": _described(x[rows, at], clusters)})
         if at:
-            gain = paired(outcome, now, x[rows, 0], clusters)
-            found[at]["leak_free_gain"] = gain.table()
+            with np.errstate(over="ignore", invalid="ignore"):
+                gain = x[rows, at] - x[rows, 0]
+            found[at]["leak_free_gain"] = _described(gain, clusters)
     return found
+
+
+def _described(values: Floats, clusters: NDArray[Any]) -> dict[str, Any]:
+    known = np.isfinite(values)
+    n, k = int(known.sum()), len(np.unique(clusters[known]))
+    if not n:
+        return Estimate(None, None, None, 0, 0, "no such dialogue has it").table()
+    return Estimate(float(values[known].mean()), None, None, n, k, CHOSEN).table()
 
 
 def names_answer(panel: Panel) -> NDArray[np.bool_] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -89,7 +89,7 @@ def lacking(part: Estimate) -> Estimate:
     return replace(part, value=value, low=low, high=high)
 
 
-def hull(estimates: list[Estimate]) -> Estimate:
+def hull(estimates: Sequence[Estimate]) -> Estimate:
     """The first of several estimates, its interval as far as any of theirs reaches; none where one
     of them has none."""
     first = estimates[0]

@@ -27,6 +27,8 @@ from selfcorrect.measures.intervals import LEVEL, Estimate
 
 #: A predictor of which less than this part is its own is told by the others.
 _OWN = 1e-8
+#: Smaller than this part of what they are computed from, numbers are rounding.
+_ROUNDING = 1e-9
 #: Log odds per standard deviation from which right and wrong are as good as told apart.
 _MOST = 15.0
 _STEPS = 50
@@ -35,6 +37,8 @@ LEAST_RARE = 10
 
 TOLD = "the other predictors tell it"
 CONSTANT = "it is the same in all records"
+UNCHANGING = "what is to be explained is the same in all records"
+UNCHANGING_IN = "what is to be explained is the same in all records of a round, or other group"
 EXACT = "the fit leaves nothing unexplained, and an interval of no width would claim too much"
 RARE = "fewer than 10 records of the rarer class for each predictor"
 SEPARATED = "the predictors tell the two classes apart, so that no finite coefficient fits best"
@@ -99,13 +103,19 @@ def regression(
     rarer = min(float((outcome[kept] == side).sum()) for side in (0, 1))
     if family == "logit" and rarer < LEAST_RARE * len(columns):
         return nothing(RARE)
+    told = outcome[kept]
+    if _same(told):
+        return nothing(UNCHANGING)
+    seen = told - intercepts @ (intercepts.T @ told / intercepts.sum(axis=0))
+    if _same(seen, of=told):
+        return nothing(UNCHANGING_IN)
     x = np.stack([column[kept] for column in columns.values()], axis=1)
     spread = x.std(axis=0)
     varies = spread > 1e-12 * np.maximum(1.0, np.abs(x).max(axis=0))
     scaled = (x - x.mean(axis=0)) / np.where(varies, spread, 1.0)
     # a predictor that doesn't vary would make the others' equations singular
     design = np.concatenate([scaled[:, varies], intercepts], axis=1)
-    fitted = _fit(outcome[kept], design, family)
+    fitted = _fit(told if family == "logit" else seen, design, family)
     if fitted is None:
         return nothing(SEPARATED)
     found = nothing(CONSTANT)
@@ -114,6 +124,19 @@ def regression(
         name = list(columns)[j]
         found[name] = _coefficient(fitted, hat, design, place, float(spread[j]), level)
     return found
+
+
+def in_deviations(values: ArrayLike) -> Floats:
+    """Values in standard deviations over all of them, NaN staying NaN; those that don't vary, but
+    for rounding, stay as they are.
+
+    Args:
+        values: of any shape.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    known = x[np.isfinite(x)]
+    spread = float(known.std()) if len(known) else 0.0
+    return x / spread if spread > 1e-12 * np.abs(known).max(initial=0.0) else x
 
 
 def within(values: ArrayLike, groups: ArrayLike) -> tuple[Floats, Floats]:
@@ -132,6 +155,12 @@ def within(values: ArrayLike, groups: ArrayLike) -> tuple[Floats, Floats]:
     return mean, x - mean
 
 
+def _same(values: Floats, of: Floats | None = None) -> bool:
+    """Whether values differ by no more than rounding, seen from those that they came from."""
+    most = np.abs(values if of is None else of).max()
+    return float(np.ptp(values)) <= 1e-12 * float(most)
+
+
 def _intercepts(fixed: Any, n: int) -> Floats:
     """One column of ones, or one for each group [n, groups]."""
     if fixed is None or not n:
@@ -148,13 +177,15 @@ class _Fitted:
         beta: a coefficient for each column of the design.
         residuals: y − E[y] [n].
         weights: variances of y in the fit [n], up to ``scale``.
-        scale: the variance of a residual of weight 1.
+        scale: the variance of a residual of weight 1; 0 where the fit is exact.
+        size: of what is told, beside which a smaller coefficient or error is rounding.
     """
 
     beta: Floats
     residuals: Floats
     weights: Floats
     scale: float
+    size: float = 1.0
 
 
 def _fit(y: Floats, design: Floats, family: str) -> _Fitted | None:
@@ -162,9 +193,12 @@ def _fit(y: Floats, design: Floats, family: str) -> _Fitted | None:
     n, columns = design.shape
     if family == "linear":
         beta = np.asarray(np.linalg.lstsq(design, y, rcond=None)[0], np.float64)
-        residuals = y - design @ beta
+        residuals, size = y - design @ beta, float(np.abs(y).max())
+        beta = np.where(np.abs(beta) > _ROUNDING * size, beta, 0.0)
+        if np.abs(residuals).max() <= _ROUNDING * size:
+            residuals = np.zeros(n)
         scale = float(residuals @ residuals) / max(1, n - columns)
-        return _Fitted(beta, residuals, np.ones(n), scale)
+        return _Fitted(beta, residuals, np.ones(n), scale, size)
     beta = np.zeros(columns)
     for _ in range(_STEPS):
         p = special.expit(design @ beta)
@@ -245,7 +279,7 @@ def _coefficient(
     effective = 1 / float((leverage**2).sum())
     worth = effective if effective < k * (1 - 1e-9) else None
     error, df = _error(hat, hat.back[:, place], np.sign(own))
-    if error < 1e-9 * abs(float(fit.beta[place])) or error == 0:
+    if error <= _ROUNDING * max(abs(float(fit.beta[place])), fit.size):
         return Coefficient(Estimate(value, None, None, n, k, EXACT, worth))
     half = t_of(level, df) * error / unit
     p = float(2 * special.stdtr(df, -abs(value) * unit / error))
@@ -279,7 +313,8 @@ def _error(hat: _Hat, column: Floats, alike: Floats) -> tuple[float, float]:
     traces = [float(own.sum() + (c * inner).sum()) for own, c in (one, other)]
     variance = float((found**2).sum())
     apart = traces[1] - traces[0]
-    icc = (variance / hat.scale - traces[0]) / apart if apart > 1e-9 * traces[1] else 1.0
+    known = hat.scale > 0 and apart > 1e-9 * traces[1]
+    icc = (variance / hat.scale - traces[0]) / apart if known else 1.0
     icc = min(1.0, max(0.0, icc)) if math.isfinite(icc) else 1.0
     own, c = ((1 - icc) * x + icc * y for x, y in zip(one, other, strict=True))
     told = c @ inner

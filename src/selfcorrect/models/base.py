@@ -13,9 +13,16 @@ from selfcorrect.messages import Image, Message, reads_text_only
 if TYPE_CHECKING:
     import torch
 
+#: How a reply ends that there is none of.
+UNMADE = ("context", "overflow", "lost")
+
 
 class OutOfMemoryError(UserError):
     """The device's memory is full. What was open is lost; fewer dialogues at a time may fit."""
+
+
+class LostError(UserError):
+    """A reply that a server doesn't give, and others it does: one dialogue can't go on now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +172,8 @@ class Reply:
         finish: ``stop`` (an end token), ``length`` (max_tokens), ``context`` (the transcript did
             not fit the model's window: nothing was generated), ``overflow`` (hidden states under
             the steer, of the reply or of a sample, were too large for the model's number format:
-            there is no reply, and the transcript is as it was).
+            there is no reply, and the transcript is as it was), ``lost`` (a server refused or
+            lost it, of dialogues that were asked together: the same; the last note says why).
         token_ids, token_logps: the generated tokens (end token included) and log p of each at
             temperature 1.
         options: one likelihood per ``Request.options``.
@@ -184,7 +192,7 @@ class Reply:
     """
 
     text: str
-    finish: Literal["stop", "length", "context", "overflow"]
+    finish: Literal["stop", "length", "context", "overflow", "lost"]
     token_ids: tuple[int, ...] = ()
     token_logps: tuple[float, ...] = ()
     options: tuple[Likelihood, ...] = ()
@@ -205,7 +213,8 @@ class Conversation(Protocol):
     """A batch of dialogues open on a model. A dialogue keeps its index; ``None`` sits a step out.
 
     A dialogue whose transcript no longer fits the context window gets replies with
-    ``finish="context"``; the others go on. So do they where one has ``finish="overflow"``.
+    ``finish="context"``; the others go on, as where one is ``overflow`` or ``lost``. Of a dialogue
+    alone a lost reply is a :class:`LostError`.
     """
 
     def say(self, messages: Sequence[Message | None]) -> None:

@@ -38,6 +38,7 @@ class Preview:
         prompts: in order.
         assumed: what was assumed of the replies, a sentence each.
         specials: the model's special tokens, for display.
+        served: what the models' servers can and can't, a line each.
     """
 
     spec: RunSpec
@@ -46,6 +47,7 @@ class Preview:
     assumed: Sequence[str]
     specials: Sequence[str]
     estimate: Estimate
+    served: Sequence[str] = ()
 
 
 @overload
@@ -91,6 +93,11 @@ def _preview(ready: Prepared, out: str | Path) -> list[Preview]:
     counted = min(COUNTED, ready.wanted)
     trace, rows = _through(ready, ready.arms, counted, shown_as)
     whole = estimate(ready, rows, trace.encoded, counted, folder_path(out))
+    able = [
+        f"{model.name} at {model.about['url']}: {' '.join(model.about['can'])}"
+        for model in ready.opened.values()
+        if model.about
+    ]
     previews = []
     for arm in ready.arms[: ready.asked]:
         trace, _ = _through(ready, [arm], 1, shown_as)
@@ -105,6 +112,7 @@ def _preview(ready: Prepared, out: str | Path) -> list[Preview]:
                 assumed=assumed,
                 specials=shown_as(arm.facts.model.name).specials,
                 estimate=whole,
+                served=able,
             )
         )
     return previews

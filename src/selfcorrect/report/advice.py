@@ -229,7 +229,6 @@ def _hurts(table: _Table) -> Iterator[str]:
     told = table["advice"]["hurts"]
     if told is None:
         return
-    plural = {"category": "categories", "cluster": "clusters"}[told["by"]]
     hurt = [each for each in told["groups"] if each["hurts"]]
     n, could = len(told["groups"]), sum(each["could"] for each in told["groups"])
     blind = "" if could == n else f"; of {n - could} it can't be told, as clusters are too few"
@@ -240,13 +239,13 @@ def _hurts(table: _Table) -> Iterator[str]:
             for each in hurt[:_NAMED]
         )
         more = f", and {len(hurt) - _NAMED} more" if len(hurt) > _NAMED else ""
-        yield f"It is shown to hurt in {len(hurt)} of {n} {plural} (Holm): {names}{more}{blind}."
+        yield f"It is shown to hurt in {len(hurt)} of {n} categories (Holm): {names}{more}{blind}."
     elif could:
-        yield f"Of {n} {plural} none is shown to be hurt (Holm){blind}."
+        yield f"Of {n} categories none is shown to be hurt (Holm){blind}."
     elif n:
         yield (
-            f"Whether it hurts in any of {n} {plural} can't be told: clusters are too few to show "
-            "any loss, however large."
+            f"Whether it hurts in any of {n} categories can't be told: clusters are too few to "
+            "show any loss, however large."
         )
     if few := told["few"]:
         names = ", ".join(
@@ -290,7 +289,7 @@ def _unknown(table: _Table) -> Iterator[str]:
     else:
         yield "seconds of one round alone"
     if advice["hurts"] is None:
-        yield "whom it hurts, as there are neither several categories nor clusters to tell apart"
+        yield "whom it hurts, as its examples aren't of several categories"
     left = {run["name"]: run["examples"] - table["shared"] for run in runs}
     if any(left.values()):
         names = ", ".join(f"{name} {n:,}" for name, n in left.items() if n)
@@ -325,7 +324,7 @@ def advised(table: _Table) -> Table:
     for each in hurts["groups"] if hurts else []:
         p = f"p {p_value(each['p_holm'])}" if each["could"] else "can't be told"
         word = "hurts, " if each["hurts"] else ""
-        rows.append([f"{hurts['by']} {each['name']}", *_row(each)[:2], f"{word}{p}"])
+        rows.append([f"category {each['name']}", *_row(each)[:2], f"{word}{p}"])
     costs = advice["costs"]
     for name in ("tokens", "money"):
         if (e := costs[name]) is not None:

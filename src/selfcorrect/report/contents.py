@@ -104,6 +104,8 @@ def title(summary: _Summary) -> dict[str, str]:
     """What was run on what."""
     spec = summary["spec"]
     names = {key: str(spec[key]["name"]) for key in ("model", "task", "strategy")}
+    if steers := summary.get("steered"):
+        names["strategy"] += f", steered by {', '.join(steers)}"
     return {"run": Path(summary["folder"]).name or "run", **names}
 
 

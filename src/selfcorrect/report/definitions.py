@@ -33,13 +33,16 @@ WORDS: Mapping[str, Definition] = {
         "no answer named",
         "The outcome over the dialogues in which no feedback named an answer up to this round, "
         "right or wrong. Chosen by the right one alone, they would be those that were wrong: "
-        "feedback that repeats the response leaks only where that is right.",
+        "feedback that repeats the response leaks only where that is right. Even so they are "
+        "chosen by what feedback said, after the first answers, so no interval is given.",
         "score",
     ),
     "leak_free_gain": Definition(
         "gain, no answer named",
         "The outcome minus that of round 1, on the same dialogues: those in which no feedback "
-        "has named an answer, right or wrong, so far.",
+        "has named an answer, right or wrong, so far. A description, and no effect: a critic who "
+        "names answers more readily where they are right, or wrong, leaves such a gain, or loss, "
+        "of dialogues in which feedback does nothing.",
         "score",
     ),
     "alternating": Definition(

@@ -10,7 +10,7 @@ from selfcorrect.outcome import Outcome
 from selfcorrect.records import VERSION
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import LEAK_FREE, Estimate, estimates
-from selfcorrect.report.numbers import MISSING, interval, percent, places_of, short
+from selfcorrect.report.numbers import MISSING, percent, places_of, short
 
 
 def incomplete(summary: Mapping[str, Any]) -> list[str]:
@@ -92,18 +92,17 @@ def _leaks(summary: Mapping[str, Any]) -> list[str]:
         if free["n"]:
             said += (
                 f" In the {free['n']:,} dialogues in which none named an answer, right or wrong, "
-                f"up to round {last['round']}, {name} is {_cell(free, places)}, "
-                f"{_cell(gain, places, signed=True)} against round 1 of the same dialogues."
+                f"up to round {last['round']}, {name} is {_plain(free, places)}, "
+                f"{_plain(gain, places, signed=True)} against round 1 of the same dialogues. That "
+                "is no effect: they are chosen by what feedback said, so no interval is given."
             )
         else:
             said += f" By round {last['round']} some of it has named an answer in every dialogue."
     return [said]
 
 
-def _cell(e: Estimate, places: int, *, signed: bool = False) -> str:
-    if e["value"] is None:
-        return MISSING
-    return f"{short(e['value'], places, signed=signed)} {interval(e, places)}"
+def _plain(e: Estimate, places: int, *, signed: bool = False) -> str:
+    return MISSING if e["value"] is None else short(e["value"], places, signed=signed)
 
 
 def unseen(outcome: Outcome, n: int, clusters: int) -> list[str]:

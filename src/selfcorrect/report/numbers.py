@@ -48,7 +48,20 @@ def interval(estimate: Mapping[str, Any], places: int = 2) -> str:
     """``[.25, .33]``, or ``[–]`` where there is none."""
     if estimate["low"] is None or estimate["high"] is None:
         return f"[{MISSING}]"
-    return f"[{short(estimate['low'], places)}, {short(estimate['high'], places)}]"
+    low, high = estimate["low"], estimate["high"]
+    places = _apart(low, high, places)
+    return f"[{short(low, places)}, {short(high, places)}]"
+
+
+#: More places say nothing more.
+_MOST_PLACES = 8
+
+
+def _apart(low: float, high: float, places: int) -> int:
+    """So many places, or as many more as tell two ends apart: an interval has a width."""
+    while places < _MOST_PLACES and low != high and short(low, places) == short(high, places):
+        places += 1
+    return places
 
 
 def at_least(share: float) -> str:
@@ -141,4 +154,9 @@ def written_interval(estimate: Mapping[str, Any], form: str) -> str:
     """``[.401, .520]`` in the HTML report, or nothing where there is none."""
     if estimate.get("low") is None or estimate.get("high") is None:
         return ""
-    return f"[{written(estimate['low'], form)}, {written(estimate['high'], form)}]"
+    low, high = estimate["low"], estimate["high"]
+    ends = [written(each, form) for each in (low, high)]
+    if ends[0] == ends[1] and form not in ("count", "tokens"):
+        places = _apart(low, high, 3)
+        ends = [short(each, places) for each in (low, high)]
+    return f"[{ends[0]}, {ends[1]}]"

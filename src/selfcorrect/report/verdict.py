@@ -38,9 +38,10 @@ def verdict(summary: Table) -> str:
     if not rounds:
         return "No dialogue is finished yet, so there is nothing to say."
     if all(row["measures"][outcome_of(summary)]["value"] is None for row in rounds):
-        return nothing(summary)
+        return "\n".join(filter(None, [_steered(summary), nothing(summary)]))
     sentences = [
         _truth(summary),
+        _steered(summary),
         unread(summary) or many(summary),
         unscored(summary),
         stops(summary),
@@ -62,6 +63,17 @@ def _truth(summary: Table) -> str:
     return (
         f"{name} uses the truth (oracle): it shows what a model does that is told, and none of it "
         "is a method's gain."
+    )
+
+
+def _steered(summary: Table) -> str:
+    steers = summary.get("steered")
+    if not steers:
+        return ""
+    return (
+        f"Replies are steered by {', '.join(steers)}: this is a model that is pushed along "
+        f"{'a direction' if len(steers) == 1 else 'directions'} of its hidden states, not the "
+        "model as it is."
     )
 
 

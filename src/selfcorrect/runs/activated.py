@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,9 @@ from selfcorrect.concepts.recording import PLACES
 from selfcorrect.errors import UserError
 from selfcorrect.measures.activations import by_layer, paired, reference
 from selfcorrect.measures.panel import Panel
+from selfcorrect.report.numbers import short
 from selfcorrect.runs.header import Header
+from selfcorrect.runs.of_records import read_notes
 from selfcorrect.runs.run import Run
 
 #: The controls from which activations are seen, the first that is there.
@@ -144,6 +146,28 @@ def centred(panel: Panel, by: Mapping[str, float]) -> Panel:
     """A panel with its readings as they are seen from there."""
     own = {name: c - by[name] if name in by else c for name, c in panel.own.items()}
     return replace(panel, own=own)
+
+
+def steered_alike(run: Run, seen_from: Mapping[str, float], steers: Sequence[str]) -> list[str]:
+    """That readings of a concept are seen from a control that is steered by it, too, so that what
+    the steer adds isn't among them.
+
+    Args:
+        run: its readings.
+        seen_from: of :func:`centre`.
+        steers: by what the run's replies are steered.
+    """
+    control = _control(run)
+    name, other = ("the run itself", run) if control is None else control
+    alike = set(steers) if control is None else set(steers) & set(read_notes(other).steers)
+    names = {steer.partition(":")[0] for steer in alike}
+    return [
+        f"activation of “{r.concept}” {_TOLD[r.at]} is seen from round 1 of {name}, which is "
+        f"steered by it, too: near 0 it doesn't say that nothing is active. There it is "
+        f"{short(seen_from[r.name], 4)} in layer {r.layer}, before that is taken away."
+        for r in readings(run.header)
+        if r.concept in names and r.name in seen_from
+    ]
 
 
 # --- over the layers --------------------------------------------------------------------------

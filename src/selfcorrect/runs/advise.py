@@ -67,7 +67,7 @@ def advise(
         (:func:`~selfcorrect.measures.advice.sampled`) and ``control``, the arm minus ``repeat``;
         ``harm`` and ``mend``, from the arm's own first answers, ``None`` of a majority, and
         ``again``, those of ``repeat``; ``hurts`` (:func:`~selfcorrect.measures.advice.
-        hurts`) with ``by``: ``category`` or ``cluster``; ``enough``; ``costs`` of 1,000 requests:
+        hurts`) by category; ``enough``; ``costs`` of 1,000 requests:
         ``tokens`` and ``money`` more than the single answer, ``seconds`` in all. ``None`` stands
         for what no run tells. Only ``word`` where every arm is a single answer.
     """
@@ -100,7 +100,7 @@ def advise(
     assert gain is not None
     over, panel = gain["over"], found.panels[k]
     (single,) = [first for j, first in found.singles() if j == over]
-    by, groups = _groups(runs[ranked[k]], panel)
+    groups = _groups(runs[ranked[k]], panel)
     majority = None if found.votes[k] else advice.sampled(found, k)
     repeats = [j for j, repeats in enumerate(found.repeats) if repeats]
     control = None if found.repeats[k] else _control(found, k, repeats)
@@ -123,9 +123,8 @@ def advise(
         "control": None if control is None else advice.beside(found, k, control),
         **(advice.moved(panel, margin) or {"harm": None, "mend": None}),
         "again": None if control is None else advice.moved(found.panels[control], margin),
-        "hurts": None if groups is None else {
-            "by": by, **advice.hurts(panel, single, margins, groups, found.looks(k, over))
-        },
+        "hurts": None if groups is None
+        else advice.hurts(panel, single, margins, groups, found.looks(k, over)),
         "enough": advice.enough(panel, margins, seen(k, k)),
         "costs": _costs(runs, ranked, costs, table, (k, over), found),
     }  # fmt: skip
@@ -144,20 +143,17 @@ def _votes(run: Run) -> bool:
     return drawn and run.spec.rounds == 1
 
 
-def _groups(run: Run, panel: Panel) -> tuple[str, Sequence[str] | None]:
-    """By what examples are grouped, and the group of each [D]: the category, which is what stands
-    before the slash in the clusters' names, where there are several; else the cluster; nothing
-    where those are too many, or all too small."""
+def _groups(run: Run, panel: Panel) -> Sequence[str] | None:
+    """The category of each example [D], which is what stands before the slash in the clusters'
+    names; ``None`` where there aren't several. A single cluster is no group: its examples aren't
+    independent, so that no loss in it could be shown."""
     frames = [frame.unique("example") for frame in run.chunks(["example", "cluster"])]
     known = pl.concat(frames).unique("example")
     names = dict(zip(codes_of(known["example"]).tolist(), known["cluster"].to_list(), strict=True))
     clusters = [names[code] for code in panel.examples.tolist()]
     categories = [cluster.partition("/")[0] for cluster in clusters]
-    if all("/" in cluster for cluster in clusters) and len(set(categories)) > 1:
-        return "category", categories
-    sizes = np.unique(clusters, return_counts=True)[1]
-    several = len(sizes) <= advice.MOST and (sizes >= advice.LEAST).any()
-    return "cluster", clusters if several and len(sizes) > 1 else None
+    several = all("/" in cluster for cluster in clusters) and len(set(categories)) > 1
+    return categories if several else None
 
 
 def _costs(

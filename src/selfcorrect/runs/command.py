@@ -35,6 +35,7 @@ OPTIONS: Mapping[str, str] = {
     "model.price": "--price",
     "model.budget_tokens": "--budget-tokens",
     "model.budget_money": "--budget-money",
+    "max_failed": "--max-failed",
 }
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -19,6 +19,7 @@ from selfcorrect import records
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Model
 from selfcorrect.runs.arms import Arm, labels
+from selfcorrect.runs.aside import add, noted
 from selfcorrect.runs.concepts import told_of
 from selfcorrect.runs.executors import here, threads
 from selfcorrect.runs.executors.base import Executor, ExecutorSettings, Job, Setup
@@ -262,17 +263,16 @@ def _fill(
     counter = Counter(labels(ready.arms), rounds, ready.wanted, progress, outcome)
     for folder in folders:
         _check_stored(folder, ready, counter)
-    with _executor(ready, folders, model, counter, settings, graders) as executor:
+    stores = {folder.arm.folder: folder.store for folder in folders}
+    with noted(stores) as lost, _executor(ready, folders, model, counter, settings, graders) as who:
         for folder in folders:
             if folder in mine or folder.missing:
-                _write_header(folder, ready, executor, shares)
+                _write_header(folder, ready, who, shares)
         counter.start()
-        by_name = {folder.arm.folder: folder for folder in folders}
-        for result in executor.work(_jobs(ready, shares)):
+        for result in who.work(_jobs(ready, shares)):
             for name, piece, data in result.files:
-                note = json.dumps(result.note).encode()
-                by_name[name].store.put(piece.timing, note, replace=True)
-                store = by_name[name].store
+                store, note = stores[name], json.dumps(result.note).encode()
+                store.put(piece.timing, note, replace=True)
                 if not ready.task.keeps_texts:  # first, as their scores can't be made again
                     for grader in graders:
                         grader.put_held(store, piece, data)
@@ -281,6 +281,7 @@ def _fill(
                 for grader in graders if ready.task.keeps_texts else ():
                     _grade(grader, store, piece, name, counter)
             counter.stored(result)
+            add(lost, result.aside, ready.spec.max_failed, ready.wanted)
 
 
 def _grade(grader: Grader, store: Store, piece: Piece, arm: str, counter: Counter) -> None:
@@ -322,7 +323,7 @@ def _executor(
 ) -> AbstractContextManager[Executor]:
     """Whoever does the work."""
     arms = {arm.folder: arm for arm in ready.arms}
-    setup = Setup(arms, ready.task, ready.examples[0], list(ready.concepts.values()))
+    setup = Setup(arms, ready.task, ready.examples[0], list(ready.concepts.values()), ready.wanted)
     if settings.ray is not None:
         from selfcorrect.runs.executors import ray
 
@@ -344,9 +345,8 @@ def _executor(
 
 def _jobs(ready: Prepared, shares: Sequence[Share]) -> Iterator[Job]:
     """What is to be done, in order; made as it is asked for."""
-    chunk = ready.arms[0].spec.chunk
     for share in shares:
-        for piece, missing in share.pieces(ready.wanted, chunk):
+        for piece, missing in share.pieces(ready.wanted, ready.spec.chunk):
             examples = list(ready.examples[piece.start : piece.end])
             yield Job(piece, examples, share.plan.arms, missing)
 
@@ -392,6 +392,7 @@ def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:
         },
         strategy=strategy_table(arm.strategy),
         skipped={"lines": list(ready.task.skipped)},
+        **({"data": {"read_as": list(ready.task.read_as)}} if ready.task.read_as else {}),
         clusters={"count": ready.clusters},
         **({"concepts": told_of(ready.concepts)} if ready.concepts else {}),
         **({"copies": {"count": ready.task.copies}} if ready.task.copies else {}),

@@ -27,7 +27,7 @@ READ = (3, records.VERSION)
 _LIBRARIES = ("selfcorrect", "torch", "transformers", "polars", "numpy", "safetensors")
 _MOVE = "move the folder away and run the command again"
 #: Parts that say what of the data and the answers was counted, or isn't there.
-_TABLES = ("skipped", "copies", "clusters", "answers")
+_TABLES = ("skipped", "data", "copies", "clusters", "answers")
 _KEYS = (
     "record_version",
     "hash",
@@ -220,6 +220,7 @@ def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]
         "fingerprints",
         "skipped",
         "strategy",
+        "data",
         "copies",
         "clusters",
         "answers",
@@ -227,9 +228,11 @@ def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]
         if not isinstance(table.get(key, {}), dict):
             raise TypeError(f"{key} is {table[key]!r}")
     lines = table.get("skipped", {}).get("lines", [])
-    if not isinstance(lines, list):
-        raise TypeError(f"skipped.lines is {lines!r}")
-    for text in (*lines, *table.get("values", {}).values(), *table.get("figures", ())):
+    told = table.get("data", {}).get("read_as", [])
+    for key, texts in (("skipped.lines", lines), ("data.read_as", told)):
+        if not isinstance(texts, list):
+            raise TypeError(f"{key} is {texts!r}")
+    for text in (*lines, *told, *table.get("values", {}).values(), *table.get("figures", ())):
         if not isinstance(text, str):
             raise TypeError(f"{text!r} is no text")
     names = [*table["controls"].values(), *(arm for _, _, arms in plans for arm in arms)]

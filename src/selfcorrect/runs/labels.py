@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from selfcorrect.measures.agreement import agreement, kappa
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.report.numbers import clusters, count, interval, short
 from selfcorrect.runs.run import Run
-from selfcorrect.tasks.data.rows import Row, jsonl, table
+from selfcorrect.tasks.data.rows import rows
 
 _WORDS = {"true": 1, "yes": 1, "1": 1, "false": 0, "no": 0, "0": 0}
 #: A scorer says yes in the upper half of what it may give.
@@ -21,15 +20,14 @@ _HALF = 0.5
 
 
 def read_labels(path: Path) -> pl.DataFrame:
-    """Labels from JSONL or CSV: ``example``, ``round``, ``label`` (true or false, yes or no, 1, 0).
+    """Labels from a file (JSONL, CSV, Parquet): ``example``, ``round``, ``label`` (true or false,
+    yes or no, 1, 0).
 
     Raises:
         UserError: a line is wrong, or an answer has two labels; with file and line.
     """
-    rows: Iterable[Row | UserError]
-    rows = table(path) if path.suffix.casefold() == ".csv" else jsonl(path)
     found: dict[tuple[str, int], int] = {}
-    for row in rows:
+    for row in rows(path):
         if isinstance(row, UserError):
             raise row
         example, number = row.text("example"), row.word("round")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from selfcorrect.errors import UserError
 from selfcorrect.runs.identity import task_of
 from selfcorrect.runs.spec import RunSpec, read_spec
 
 
-def measure_spec(data: str, values: Mapping[str, Any]) -> RunSpec:
+def measure_spec(data: str | Path, values: Mapping[str, Any]) -> RunSpec:
     """The spec that measures a file of dialogues.
 
     It has as many rounds as the longest dialogue has, unless ``values`` say fewer.
@@ -21,7 +23,12 @@ def measure_spec(data: str, values: Mapping[str, Any]) -> RunSpec:
     Raises:
         UserError: whatever is wrong with the values or the data.
     """
-    fixed = {"task.name": "dialogues", "task.data": data, "strategy.name": "given"}
+    if not isinstance(data, str | Path):
+        raise UserError(
+            f"dialogues are read from files, not from a {type(data).__name__}: write it to one "
+            "(a frame of polars with write_ndjson) and give its place."
+        )
+    fixed = {"task.name": "dialogues", "task.data": str(data), "strategy.name": "given"}
     spec = read_spec(values={**values, **fixed})
     longest = max(len(example.turns) for example in task_of(spec).examples())
     rounds = min(spec.rounds, longest) if "rounds" in values else longest

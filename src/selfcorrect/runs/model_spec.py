@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
@@ -26,13 +29,39 @@ _ASKED = (
     "price",
     "budget_tokens",
     "budget_money",
+    "headers",
 )
+#: Of a header, and of an environment variable.
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Part(BaseModel):
     """A table of a spec."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+def _headers(value: Any) -> Any:
+    """A table of headers as pairs, which can be hashed. What it holds is never shown: somebody may
+    have put a key there."""
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError("model.headers is a table of header = ENVIRONMENT_VARIABLE")
+    for name, variable in value.items():
+        if not _HEADER.fullmatch(name):
+            raise ValueError(f"there can be no header {name!r}")
+        if not isinstance(variable, str) or not _VARIABLE.fullmatch(variable):
+            raise ValueError(
+                f"model.headers.{name} is the name of an environment variable, such as "
+                "AZURE_OPENAI_API_KEY, which holds the value: put it there"
+            )
+    return tuple(sorted(value.items()))
+
+
+#: Header → environment variable, as pairs.
+Headers = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_headers), PlainSerializer(dict)]
 
 
 class ModelSpec(Part):
@@ -48,6 +77,7 @@ class ModelSpec(Part):
         draws: so many replies are drawn where likelihoods can only be estimated.
         price: of a million prompt tokens and of a million generated ones.
         budget_tokens, budget_money: at most so much may be spent by one command.
+        headers: sent along, each with the environment variable that holds its value.
     """
 
     name: str = Field(default="smollm2", min_length=1)
@@ -61,6 +91,7 @@ class ModelSpec(Part):
     price: tuple[float, float] | None = None
     budget_tokens: int | None = Field(default=None, ge=1, strict=True)
     budget_money: float | None = Field(default=None, gt=0)
+    headers: Headers = ()
 
     @property
     def is_served(self) -> bool:
@@ -70,12 +101,15 @@ class ModelSpec(Part):
     @property
     def served(self) -> dict[str, Any]:
         """How it is asked: the settings that :func:`selfcorrect.models.load` takes for it."""
-        return {key: getattr(self, key) for key in _ASKED} if self.is_served else {}
+        told = {key: getattr(self, key) for key in _ASKED} if self.is_served else {}
+        return {**told, "headers": dict(self.headers)} if told else {}
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what is only for servers, unless it is behind one."""
         table: dict[str, Any] = write(self)
+        if not table.get("headers"):
+            table.pop("headers", None)
         return table if self.is_served else {k: v for k, v in table.items() if k not in _ASKED}
 
     @model_validator(mode="after")
@@ -108,7 +142,8 @@ class ModelSpec(Part):
 
 def asked_where(spec: Any) -> Any:
     """A spec's table in which further models that are behind a server and don't say where have the
-    address given for its own model; and that one only if it is behind a server, too."""
+    address given for its own model, and its headers; and that one only if it is behind a server,
+    too."""
     if not isinstance(spec, dict):
         return spec
     own, others = spec.get("model"), spec.get("models")
@@ -117,19 +152,20 @@ def asked_where(spec: Any) -> Any:
     where = own.get("base_url")
     if where is None:
         return spec
-    placed = {name: _placed(table, where) for name, table in others.items()}
+    there = {name: own[name] for name in ("base_url", "headers") if name in own}
+    placed = {name: _placed(table, there) for name, table in others.items()}
     if placed == others:
         return spec
     if not _served(own):
-        own = {key: value for key, value in own.items() if key != "base_url"}
+        own = {key: value for key, value in own.items() if key not in there}
     return {**spec, "model": own, "models": placed}
 
 
-def _placed(model: Any, where: Any) -> Any:
+def _placed(model: Any, there: dict[str, Any]) -> Any:
     table = named(model)
     if not isinstance(table, dict) or not _served(table) or table.get("base_url") is not None:
         return model
-    return {**table, "base_url": where}
+    return {**there, **{key: value for key, value in table.items() if value is not None}}
 
 
 def _served(table: dict[str, Any]) -> bool:

@@ -23,12 +23,13 @@ from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Example, Task
 from selfcorrect.tasks.data.order import order
+from selfcorrect.text import visible
 
 _LOG = logging.getLogger("selfcorrect")
 
 #: What specs that are run together have in common.
 SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad", "scorer", "samples", "concepts",
-          "meanings", "max_tokens")  # fmt: skip
+          "meanings", "max_tokens", "max_failed")  # fmt: skip
 _MOST = 3
 
 
@@ -73,7 +74,7 @@ class Prepared:
         return self.arms[0].facts
 
     def advise(self) -> None:
-        """Log, once, what the user should know of the machine before the models compute on it.
+        """Log, once, what the user should know of data and machine before the models compute.
 
         Where nobody has set up logging, that is a line on standard error.
         """
@@ -81,8 +82,8 @@ class Prepared:
             each for arm in self.arms for each in (arm.facts.model, *arm.facts.others.values())
         )
         told = (models.advice(each.dtype, each.device) for each in every)
-        for sentence in dict.fromkeys(filter(None, told)):
-            _LOG.warning("selfcorrect: %s", sentence)
+        for sentence in dict.fromkeys(filter(None, (*self.task.read_as, *told))):
+            _LOG.warning("selfcorrect: %s", visible(sentence))  # a column's name may be anything
 
     def close(self) -> None:
         """Close the connections to servers."""

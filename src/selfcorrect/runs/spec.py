@@ -115,6 +115,8 @@ class RunSpec(Part):
         steer: what every reply of the model is steered by; a step's own steer stays.
         max_tokens: of a reply, by what is elicited (answer, rationale, critique, feedback), where
             a strategy's step doesn't say; by default what the task says.
+        max_failed: so large a share of dialogues may be set aside, because a server doesn't give
+            them their replies, before the run stops. It changes no record.
         meanings: by what samples count as saying the same; without a name as fits the task;
             ``none``: nobody decides that, for now. It changes no record.
     """
@@ -137,6 +139,7 @@ class RunSpec(Part):
         dict[str, Annotated[int, Field(ge=1, le=1_000_000, strict=True)]], AfterValidator(_kinds)
     ] = Field(default_factory=dict)
     meanings: ScorerSpec = ScorerSpec()
+    max_failed: float = Field(default=0.05, ge=0, le=1, allow_inf_nan=False)
     margins: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         default_factory=dict
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import log
@@ -12,7 +11,6 @@ import numpy as np
 import polars as pl
 
 from selfcorrect import tasks
-from selfcorrect.converse import DONE, ENDED, OWN_NOTES, STOPPED
 from selfcorrect.errors import UserError
 from selfcorrect.measures import rounds
 from selfcorrect.measures.catalogue import Own, margins
@@ -21,13 +19,22 @@ from selfcorrect.records import VERSION
 from selfcorrect.report.notes import several, unseen
 from selfcorrect.report.numbers import percent
 from selfcorrect.report.verdict import headline, verdict
-from selfcorrect.runs.activated import centre, centred, over_layers, values_of, with_activations
+from selfcorrect.runs.activated import (
+    centre,
+    centred,
+    over_layers,
+    steered_alike,
+    values_of,
+    with_activations,
+)
+from selfcorrect.runs.aside import waiting
 from selfcorrect.runs.audit import noted
 from selfcorrect.runs.held import NOT_KEPT
 from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.labels import told as agreed
 from selfcorrect.runs.labels import with_task
 from selfcorrect.runs.looks import look_at
+from selfcorrect.runs.of_records import read_notes
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import UNREAD, Scores, apart_from, read_scores, scored_pieces
@@ -39,14 +46,6 @@ from selfcorrect.tasks.copies import told
 _MOST = 8
 #: So large a share of samples is worth a note.
 _MUCH = 0.05
-#: What became of a dialogue that was over early, by the code of its note.
-_OVER = {
-    ENDED.code: "ended",
-    STOPPED.code: "stopped, their answers having settled,",
-    DONE.code: "stopped by what was replied",
-}
-#: What of a note is of one record alone: numbers after a colon.
-_COUNTS = re.compile(r": [^:]*\d.*$")
 
 
 def summarize(run: Run) -> dict[str, Any]:
@@ -71,6 +70,7 @@ def summarize(run: Run) -> dict[str, Any]:
     records = centred(records, seen_from)
     looks = look_at(Store(run.folder), records.clusters)
     seen = [look.n for look in looks]
+    of_records = read_notes(run)
     spec = run.spec.model_dump(mode="json")
     within = margins_of(run, own)
     table: dict[str, Any] = {
@@ -88,13 +88,15 @@ def summarize(run: Run) -> dict[str, Any]:
         "unscored": _unscored(run, scores),
         "agreement": (agreement := with_task(run)),
         "oracle": _uses_truth(run),
+        "steered": of_records.steers,
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
         "looks": [look.table() for look in looks],
         "activations": over_layers(run),
         "controls": {},
         "notes": [
-            *_skipped(run),
+            *_of_data(run),
+            *waiting(Store(run.folder), run.wanted),
             *([] if run.keeps_texts else [NOT_KEPT]),
             *told(header.about.get("copies", {}).get("count", 0)),
             *_lacking(records),
@@ -104,7 +106,8 @@ def summarize(run: Run) -> dict[str, Any]:
             *unseen(own.outcome, len(records.clusters), len(np.unique(records.clusters))),
             *_limited(run, records),
             *noted(run, len(records.examples)),
-            *_of_records(run),
+            *of_records.notes,
+            *steered_alike(run, seen_from, of_records.steers),
             *([note] if note else []),
         ],
     }
@@ -175,50 +178,6 @@ def panel_of(run: Run, own: Own) -> Panel:
         return panel(run.chunks(wanted), stated, own.outcome, drawn)
     frames = with_activations(run.chunks([*wanted, "activations"]), run.header)
     return panel(frames, stated, own.outcome, drawn)
-
-
-def _of_records(run: Run) -> list[str]:
-    """What records tell beside their numbers: dialogues that were over early, answers that were cut
-    off, and what models did differently than they were asked to."""
-    counts, over = Counter[str](), Counter[str]()
-    records = last = 0
-    cut, of_round = Counter[int](), Counter[int]()
-    for frame in run.chunks(["round", "notes", "cut", "problem", "choices"]):
-        late = int(frame["round"].max() or 0)  # type: ignore[arg-type]
-        if late > last:
-            last, over = late, Counter()
-        records += frame.height
-        # of a lettered answer it matters only if no letter came
-        matters = pl.col("problem").is_not_null() | (pl.col("choices").list.len() == 0)
-        cut.update(frame.filter(pl.col("cut") & matters)["round"].to_list())
-        of_round.update(frame["round"].to_list())
-        noted = frame.filter(pl.col("notes").list.len() > 0)
-        for number, row in noted.select("round", "notes").iter_rows():
-            counts.update({_COUNTS.sub("", n["text"]) for n in row if n["code"] not in OWN_NOTES})
-            over.update({n["code"] for n in row if number == last} & _OVER.keys())
-    return [
-        *(
-            f"{count:,} of {run.dialogues:,} dialogues {_OVER[code]} before round {last}: in the "
-            "rounds after that, their last answer stands."
-            for code, count in over.items()
-        ),
-        *(
-            [
-                f"in {cut.total():,} of {records:,} records the answer was cut off before it was "
-                f"complete ({_shares(cut, of_round)}); max_tokens of the task, or of the "
-                "strategy's step, says how long it may be."
-            ]
-            if cut
-            else []
-        ),
-        *(f"in {n:,} of {records:,} records {note}." for note, n in counts.most_common(_MOST)),
-    ]
-
-
-def _shares(cut: Counter[int], of_round: Counter[int]) -> str:
-    """How many of each round's records, where there are any."""
-    said = (f"{percent(cut[t] / of_round[t])} % in round {t}" for t in sorted(cut))
-    return ", ".join(said)
 
 
 def _limited(run: Run, records: Panel) -> list[str]:
@@ -369,7 +328,8 @@ def task_of_run(run: Run) -> tuple[Task | None, str]:
             return None, why if task.figures else ""
         # with other data its numbers would stand for something else
         if data_fingerprint(task) != run.header.about.get("fingerprints", {}).get("data"):
-            return None, f"{left_out}: {_changed(spec.task.data)} since the run."
+            changed = f"the data at {spec.task.data} have" if spec.task.data else "the task has"
+            return None, f"{left_out}: {changed} changed since the run."
         return task, ""
     except UserError as error:
         return None, f"{left_out}: {error}"
@@ -391,10 +351,10 @@ def _changed(data: str | None) -> str:
     return "the task has changed" if data is None else f"the data at {data} have changed"
 
 
-def _skipped(run: Run) -> list[str]:
-    lines = run.header.about.get("skipped", {}).get("lines", [])
-    if not lines:
-        return []
+def _of_data(run: Run) -> list[str]:
+    told: list[str] = run.header.about.get("data", {}).get("read_as", [])
+    if not (lines := run.header.about.get("skipped", {}).get("lines", [])):
+        return told
     more = f", and {len(lines) - 1} more (see run.toml)" if len(lines) > 1 else ""
     were = "line of the data was" if len(lines) == 1 else "lines of the data were"
-    return [f"{len(lines):,} {were} left out: {lines[0]}{more}"]
+    return [*told, f"{len(lines):,} {were} left out: {lines[0]}{more}"]

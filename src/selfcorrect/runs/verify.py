@@ -16,6 +16,7 @@ import polars as pl
 
 from selfcorrect import records
 from selfcorrect.errors import UserError
+from selfcorrect.runs.aside import FILE
 from selfcorrect.runs.header import RUN, as_written
 from selfcorrect.runs.looks import read_looks
 from selfcorrect.runs.manifest import MANIFEST, differs, read_sums
@@ -132,7 +133,7 @@ def _of_names(store: Store, held: Sequence[Piece]) -> Iterator[str]:
         if name not in known:
             kind = "no file" if not path.is_file() else "not of a run"
             yield f"{name} is {kind}: nothing reads it; move it away."
-    for name in (MANIFEST, "looks.json", "audit.json", SCORES, "timing", "records"):
+    for name in (MANIFEST, "looks.json", "audit.json", FILE, SCORES, "timing", "records"):
         path = store.root / name
         folder = name in (SCORES, "timing", "records")
         if path.exists() and path.is_dir() != folder:

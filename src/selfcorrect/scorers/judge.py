@@ -12,7 +12,7 @@ from typing import Any
 from selfcorrect import models
 from selfcorrect.errors import UserError
 from selfcorrect.messages import message
-from selfcorrect.models.base import Model, Reply, Request
+from selfcorrect.models.base import LostError, Model, Reply, Request
 from selfcorrect.outcome import TOXICITY, Number, Outcome
 from selfcorrect.scorers import check_options
 from selfcorrect.scorers.base import Answered, Score
@@ -94,6 +94,9 @@ class Judge:
             conversation.say([message("user", self.asked(text, choices)) for text in texts])
             request = Request(max_tokens=8, options=tuple(_spellings(self.choices)))
             replies = conversation.elicit([request] * len(texts))
+            for reply in replies:
+                if reply is not None and reply.finish == "lost":
+                    raise LostError(reply.notes[-1])
             return [reply for reply in replies if reply is not None]
         finally:
             conversation.close(range(len(texts)))

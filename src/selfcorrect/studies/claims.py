@@ -48,6 +48,8 @@ def allowed(ends: Sequence[float | None] | None) -> str:
     missing where they don't bound it; a dash where all were read."""
     if ends is None:
         return MISSING
+    if not any(end is not None for end in ends):
+        return "not known"
     return " to ".join(MISSING if end is None else short(end, 3, signed=True) for end in ends)
 
 

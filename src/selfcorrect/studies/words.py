@@ -60,6 +60,22 @@ EACH_THE_OTHERS = (
 )
 
 
+def never_changes(order: Result, one: str, other: str) -> str:
+    """Which of two series stays as it is in every dialogue, so that neither can go ahead of the
+    other; "" where both change.
+
+    Args:
+        order: the table of :func:`selfcorrect.measures.lagged.order`, of a stored result maybe one
+            that doesn't say so yet.
+        one, other: what its ``c`` and ``u`` are called.
+    """
+    still = [{"c": one, "u": other}[name] for name in order.get("still", ())]
+    if not still:
+        return ""
+    verb = "change" if len(still) > 1 else "changes"
+    return f"{' and '.join(still)} never {verb} from one round to the next"
+
+
 def sheet_of(
     title: str,
     question: str,

@@ -8,13 +8,14 @@ import importlib
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from selfcorrect import user_code
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Figure, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade, Task, Turn
 from selfcorrect.tasks.checked import Checked
+from selfcorrect.tasks.data.frames import is_frame
 from selfcorrect.tasks.reader import AS_USUAL, Reader, taken
 from selfcorrect.tasks.source import Source
 
@@ -30,6 +31,7 @@ __all__ = [
     "check_name",
     "checked",
     "continued_by",
+    "framed",
     "is_own",
     "label",
     "make",
@@ -41,9 +43,9 @@ __all__ = [
 _TASKS = {
     "bbq": "Bias Benchmark for QA (arXiv 2110.08193): accuracy and bias scores.",
     "blind-spot": "Lettered questions with a wrong or right answer given first, to be corrected.",
-    "choices": "Your own lettered questions, from JSONL or CSV: question, choices, answer.",
+    "choices": "Lettered questions: your own, or of a known data set, from files of many kinds.",
     "commongen": "Sentences that must hold given words (arXiv 1911.03705): the share of them.",
-    "dialogues": "Dialogues that exist already, from JSONL; see also: selfcorrect measure.",
+    "dialogues": "Dialogues that exist already; see also: selfcorrect measure.",
     "distinguish": "Which output is better, asked of the dialogues of another run.",
     "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
     "jailbreak": "Attack prompts from published artefact files, and whether a model gives in.",
@@ -124,7 +126,7 @@ def register(task: object) -> str:
 def make(
     name: str,
     *,
-    data: str | None = None,
+    data: object = None,
     categories: Sequence[str] = (),
     seed: int = 0,
     skip_bad: bool = False,
@@ -135,7 +137,8 @@ def make(
     Args:
         name: one of :func:`names`; what :func:`register` gave; or ``FILE.py:NAME``, whose function
             ``NAME(source)`` makes the task. The file is run for it.
-        data: where its data lie: a file, a folder, or ``hub:owner/name``; ``None`` where the task
+        data: where its data lie: a file, a folder, or ``hub:owner/name``; for ``choices`` a frame,
+            too, see :func:`selfcorrect.tasks.data.frames.frame_rows`; ``None`` where the task
             brings its own or knows where they are published.
         categories: only these parts of the data; empty means all.
         seed: of what the task draws (the order of options, say); never of which examples there are.
@@ -156,11 +159,13 @@ def make(
                 "data, categories and options"
             )
         return _OBJECTS[name]
+    place, frame = (None, data) if is_frame(data) else (None if data is None else str(data), None)
     # what gives another task's questions passes the reader on to that
     reader, rest = (
-        (AS_USUAL, dict(options or {})) if name == "blind-spot" else taken(name, options or {})
+        (AS_USUAL, dict(options or {})) if continued_by(name) else taken(name, options or {})
     )
-    source = Source(label(name), data, tuple(categories), seed, skip_bad, rest, reader)
+    more = (tuple(categories), seed, skip_bad, rest)
+    source = Source(label(name), place, *more, frame, reader)
     own = user_code.parse(name) if is_own(name) else None
     if own is None:
         return _read_by(reader, cast(Task, _module(name).make(source)))
@@ -194,6 +199,21 @@ def _read_by(reader: Reader, task: Task) -> Task:
 def _module(name: str) -> ModuleType:
     """That of a task of ours. One that gives first answers holds ``CONTINUED_BY``."""
     return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+
+
+def framed(
+    task: str | Task,
+    data: object,
+    options: dict[str, Any],
+    seed: int,
+    skip_bad: bool,
+) -> tuple[str | Task, object, dict[str, Any]]:
+    """Task, data and options as given; of data that are an object, the task made of them, as only
+    this process has them."""
+    if isinstance(task, str) and is_frame(data):
+        made = make(task, data=data, seed=seed, skip_bad=skip_bad, options=options)
+        return made, None, {}
+    return task, data, options
 
 
 def checked(task: object) -> Task:

@@ -166,6 +166,8 @@ class Task(Protocol):
     max_tokens: Mapping[str, int]
     #: lines left out by skip_bad, one sentence each
     skipped: Sequence[str]
+    #: what its data were taken for, a sentence each; a task from outside need not state it
+    read_as: Sequence[str]
     #: how many examples are copies of an earlier one, with which they share a cluster; of a task
     #: from outside it is counted, so that it need not state it
     copies: int

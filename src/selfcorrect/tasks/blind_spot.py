@@ -97,6 +97,7 @@ class BlindSpot:
         self.outcome = inner.outcome
         self.max_tokens = inner.max_tokens
         self.skipped = inner.skipped
+        self.read_as = inner.read_as
         self.copies = inner.copies
         self.keeps_texts = inner.keeps_texts
         self.continued_by = CONTINUED_BY

@@ -128,6 +128,8 @@ class Checked:
         }
         self.max_tokens: Mapping[str, int] = found["max_tokens"]
         self.skipped: Sequence[str] = tuple(found["skipped"])
+        read_as = getattr(task, "read_as", ())
+        self.read_as: Sequence[str] = tuple(read_as) if _texts(read_as) else ()
         self.meanings: str = self._meanings()
         self.keeps_texts: bool = self._keeps_texts()
         self.continued_by: str = self._continued_by()

@@ -19,7 +19,7 @@ import numpy as np
 from selfcorrect.outcome import Floats, Number, Outcome, Share
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.coverage import claims_all, is_listed, matching, missing, words
-from selfcorrect.tasks.data.rows import Row, build, files, text_lines
+from selfcorrect.tasks.data.rows import TABLES, Row, build, files, text_lines
 from selfcorrect.tasks.data.rows import rows as table_of
 from selfcorrect.tasks.free import Free, Item, unique
 from selfcorrect.tasks.source import Source
@@ -118,7 +118,7 @@ def _read(paths: Iterable[Path], rules: str, skipped: list[str] | None) -> list[
     found: list[tuple[str, Item]] = []
     for path in paths:
         ending = path.suffix.casefold()
-        text = ending not in (".jsonl", ".json", ".csv", ".tsv")
+        text = ending not in TABLES
         rows = text_lines(path, "concept_set") if text else table_of(path)
         found += build(rows, lambda row: (row.where, _item(row, rules)), skipped)
     return found
@@ -145,7 +145,9 @@ def _concepts(row: Row) -> list[str]:
         named, given = "concepts", row.texts("concepts")
     else:
         if "concept_set" not in row.fields:
-            raise row.error("there is neither 'concepts' nor 'concept_set'")
+            raise row.error(
+                f"there is neither 'concepts' nor 'concept_set'; {row.there('concepts')}"
+            )
         named = "concept_set"
         text = row.text(named)
         if text.lstrip().startswith(("{", "[")):

@@ -1,24 +1,26 @@
-"""Dialogues that exist already, from JSONL: whoever held them, a model now measures their options.
+"""Dialogues that exist already: whoever held them, a model now measures their options.
 
-An object a line: ``messages`` (``role`` and ``content``), ``choices`` (the options' texts, in the
-order of their letters), and if wanted ``answer`` (the right choice's index from 0, letter, or
-text), ``id`` and ``cluster``. Every message of the assistant is a round's answer; or, where any has
-a ``round``, the last one of each round is, and those without are no answers.
+Of a dialogue there are ``messages`` (``role`` and ``content``), ``choices`` (the options' texts, in
+the order of their letters), and if wanted the right answer, ``id`` and ``cluster``. Every message
+of the assistant is a round's answer; or, where any has a ``round``, the last one of each round is,
+and those without are no answers. Logs of other programs are read as that
+(:mod:`selfcorrect.tasks.data.dialogue_rows`).
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Image, Message
 from selfcorrect.tasks.base import Example, Turn
-from selfcorrect.tasks.data.rows import Row, build, files, jsonl
+from selfcorrect.tasks.data.dialogue_rows import PARTS, dialogue_rows
+from selfcorrect.tasks.data.rows import TABLES, Row, build, files
 from selfcorrect.tasks.lettered import LEAD_IN, Item, Lettered, problem_with, unique
 from selfcorrect.tasks.lettered.letters import LETTERS, found_by
-from selfcorrect.tasks.lettered.targets import target_of
+from selfcorrect.tasks.lettered.targets import Keyed, Reading, reading_of
 from selfcorrect.tasks.reader import Reader
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import CORRECT
@@ -28,28 +30,49 @@ _Marked = tuple[Message, int | None]
 
 # OpenAI's newer name of the role, too
 _ROLES = {each: each for each in ("system", "user", "assistant", "tool")} | {"developer": "system"}
+#: Parts of a message that are thoughts, which no later message is shown.
+_THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A dialogue whose right answer isn't read yet; ``None`` where nobody says which it is."""
+
+    row: Row
+    example: Example
+    keyed: Keyed | None
 
 
 def make(source: Source) -> Lettered:
     """The task ``dialogues``: see the module.
 
-    ``data`` is a ``.jsonl`` file or a folder of them. Where an answer's letter stands, its reader
-    says (:mod:`selfcorrect.tasks.reader`).
+    ``data`` is a file (JSON, Parquet, a log of inspect) or a folder of them. Options: ``field`` and
+    ``answers`` as of the task ``choices``. Where an answer's letter stands, its reader says
+    (:mod:`selfcorrect.tasks.reader`).
 
     Raises:
         UserError: for a missing file and bad lines, with file and line; where some dialogues have a
             right answer and others don't.
     """
-    source.only(options=())
+    source.only(options=("field", "answers"))
     if source.data is None:
-        raise UserError("task 'dialogues' needs data: a .jsonl file of your dialogues")
+        raise UserError("task 'dialogues' needs data: a file of your dialogues, such as .jsonl")
     reader = source.reader
     lead_in = reader.lead_ins[0] if reader.lead_ins else LEAD_IN
+    said = source.pairs("field")
+    for part in said:
+        if part not in PARTS:
+            raise UserError(f"there is no field {part!r} of a dialogue: {nearest(part, PARTS)}")
     skipped: list[str] | None = [] if source.skip_bad else None
-    items: list[tuple[str, Item]] = []
-    for path in files(source.data):
-        items += build(jsonl(path), lambda row: (row.where, _item(row, lead_in, reader)), skipped)
-    _check_answers(items)
+    drafts: list[_Draft] = []
+    for path in files(source.data, (*TABLES, ".eval")):
+        rows = dialogue_rows(path, said)
+        drafts += build(rows, lambda row: _draft(row, lead_in, reader), skipped)
+    _check_answers(drafts)
+    keyed = [each.keyed for each in drafts if each.keyed is not None]
+    reading = reading_of(keyed, asked=source.option("answers", "")) if keyed else None
+    of = {id(draft.row): draft for draft in drafts}
+    items = build([each.row for each in drafts], lambda row: _item(of[id(row)], reading), skipped)
     return Lettered(
         "dialogues",
         unique(items, skipped),
@@ -57,30 +80,45 @@ def make(source: Source) -> Lettered:
         lead_in=lead_in,
         reader=reader,
         skipped=skipped or (),
+        read_as=_told(drafts, reading),
     )
 
 
-def _check_answers(items: list[tuple[str, Item]]) -> None:
+def _told(drafts: list[_Draft], reading: Reading | None) -> list[str]:
+    """What the data were taken for, in a sentence."""
+    forms = list(dict.fromkeys(draft.row.form for draft in drafts))
+    if not forms:
+        return []
+    answers = f"right answers are {reading.about}" if reading else "no right answers are given"
+    return [f"The dialogues are read as {' and as '.join(forms)}; {answers}."]
+
+
+def _check_answers(drafts: list[_Draft]) -> None:
     """Raises UserError where a right answer is missing that other dialogues have."""
-    without = [where for where, item in items if item.target is None]
-    if without and len(without) < len(items):
-        raise UserError(
-            f"{without[0]}: the field 'answer' is missing, which other dialogues have: give it in "
-            "all of them, or in none"
+    without = [each for each in drafts if each.keyed is None]
+    if without and len(without) < len(drafts):
+        raise without[0].row.error(
+            "the field 'answer' is missing, which other dialogues have: give it in all of them, or "
+            "in none"
         )
 
 
-def _item(row: Row, lead_in: str, reader: Reader) -> Item:
+def _item(draft: _Draft, reading: Reading | None) -> tuple[str, Item]:
+    known = draft.keyed is not None and reading is not None
+    target = reading.target(draft.keyed) if known else None  # type: ignore[union-attr, arg-type]
+    return draft.row.where, Item(draft.example, target)
+
+
+def _draft(row: Row, lead_in: str, reader: Reader) -> _Draft:
     choices = row.texts("choices")
     if problem := problem_with(choices):
         raise row.error(problem)
-    target = None if row.fields.get("answer") in (None, "") else target_of(row, choices)
-    path, _, line = row.where.rpartition(":")
-    # Not row.where: the same file must have the same ids wherever it lies.
-    name = row.optional("id") or f"{Path(path).name}:{line}"
+    answer = row.fields.get("answer")
+    keyed = None if answer in (None, "", []) else Keyed(row, choices, answer)
+    name = row.name()
     turns = _turns(row, choices, lead_in, reader)
     example = Example(name, {}, tuple(choices), row.optional("cluster") or name, turns=turns)
-    return Item(example, target)
+    return _Draft(row, example, keyed)
 
 
 def _turns(row: Row, choices: list[str], lead_in: str, reader: Reader) -> tuple[Turn, ...]:
@@ -110,7 +148,13 @@ def _message(row: Row, number: int, entry: object) -> _Marked:
     if mark is not None and (not isinstance(mark, int) or isinstance(mark, bool) or mark < 1):
         raise row.error(f"the round of message {number} must be a whole number, not {mark!r}")
     parts: list[str | Image] = []
-    for each in content if isinstance(content, list) else [content]:
+    told = content if isinstance(content, list) else [content]
+    if role == "assistant":
+        told = [each for each in told if not _is_thought(each)]
+        called = entry.get("tool_calls") or entry.get("function_call")
+        if called and not any(each not in (None, "") for each in told):
+            raise row.error(f"message {number} calls a tool and has no text: it is no answer")
+    for each in told:
         part = _part(row, number, str(role), each)
         last = parts[-1] if parts else None
         if isinstance(part, str) and isinstance(last, str):
@@ -118,6 +162,10 @@ def _message(row: Row, number: int, entry: object) -> _Marked:
         else:
             parts.append(part)
     return Message(_ROLES[str(role)], tuple(parts)), mark
+
+
+def _is_thought(part: object) -> bool:
+    return isinstance(part, Mapping) and part.get("type") in _THOUGHTS
 
 
 def _part(row: Row, number: int, role: str, part: object) -> str | Image:

@@ -44,7 +44,7 @@ COLUMNS = {"harmful": "1 if the data call the text harmful, else 0"}
 def make(source: Source) -> Lettered:
     """The task ``harmful``.
 
-    ``data`` is a ``.jsonl``, ``.csv`` or ``.tsv`` file, or a folder of ``*.jsonl``. Options:
+    ``data`` is a file of rows (JSON, CSV, TSV, Parquet), or a folder of them. Options:
     ``text`` and ``label``, the columns, where they have other names than are known
     (:mod:`selfcorrect.tasks.data.labels`) or there are several; ``harmful``, which value of a label
     is of harmful texts, true (1) or false (0), where the column's name doesn't say; ``shuffle``

@@ -26,8 +26,8 @@ OUTCOME = Outcome(
 def make(source: Source) -> Free:
     """The task ``over-refusal``.
 
-    ``data`` is a ``.jsonl``, ``.csv`` or ``.tsv`` file of instructions and whether each is harmful,
-    as of the task ``harmful`` and with its options; harmful ones are left out.
+    ``data`` is a file of rows (JSON, CSV, Parquet) of instructions and whether each is harmful, as
+    of the task ``harmful`` and with its options; harmful ones are left out.
 
     Raises:
         UserError: for missing data or columns, and labels that can't be told, with file and line.

@@ -62,7 +62,7 @@ _MOST_STEPS = 5
 def make(source: Source) -> Free:
     """The task ``reasoning``: see the module.
 
-    ``data`` is a ``.jsonl`` or ``.csv`` file, a folder of ``*.jsonl``, or ``None`` for the bundled
+    ``data`` is a file of rows (JSON, CSV, Parquet), a folder of them, or ``None`` for the bundled
     problems. An answer is correct if it is the same number, exactly; a reply without one has the
     problem ``no number``. A cluster is a bundled story, what the data say, or the problem itself.
     Figures: accuracy by the number of steps, where derivations are given.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.tasks.reader import AS_USUAL, Reader
@@ -15,7 +15,8 @@ T = TypeVar("T", bool, int, str)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The arguments of :func:`selfcorrect.tasks.make`, for a task's module to check."""
+    """The arguments of :func:`selfcorrect.tasks.make`, for a task's module to check; ``frame`` are
+    data that a program gives as an object."""
 
     task: str
     data: str | None = None
@@ -23,10 +24,16 @@ class Source:
     seed: int = 0
     skip_bad: bool = False
     options: Mapping[str, object] | None = None
+    frame: object = None
     reader: Reader = AS_USUAL
 
     def only(
-        self, *, data: bool = True, categories: bool = False, options: tuple[str, ...]
+        self,
+        *,
+        data: bool = True,
+        categories: bool = False,
+        options: tuple[str, ...],
+        frames: bool = False,
     ) -> None:
         """Refuse what this task doesn't take.
 
@@ -37,6 +44,11 @@ class Source:
         if self.data is not None and not data:
             raise UserError(
                 f"task {self.task!r} brings its own questions: leave out data {self.data!r}"
+            )
+        if self.frame is not None and not frames:
+            raise UserError(
+                f"task {self.task!r} reads its data from files, not from a "
+                f"{type(self.frame).__name__}: give the place of a file"
             )
         if self.categories and not categories:
             raise UserError(
@@ -63,6 +75,34 @@ class Source:
             return read
         wanted = {bool: "true or false", int: "a whole number", str: "a word"}[type(default)]
         raise UserError(f"option {name!r} of task {self.task!r} must be {wanted}, not {value!r}")
+
+    def pairs(self, name: str) -> dict[str, list[str]]:
+        """An option that gives values to names: a table, or texts ``name=value``; a value may be a
+        list, or ``a,b``.
+
+        Raises:
+            UserError: for something else.
+        """
+        given = (self.options or {}).get(name)
+        given = [given] if isinstance(given, str) else given
+        if isinstance(given, Mapping):
+            told: list[tuple[Any, Any]] = list(given.items())
+        elif given is None or isinstance(given, list | tuple):
+            parts = [str(each).partition("=") for each in given or ()]
+            told = [(key, value) for key, _, value in parts]
+        else:
+            told = [("", "")]
+        found: dict[str, list[str]] = {}
+        for key, value in told:
+            values = value if isinstance(value, list | tuple) else str(value).split(",")
+            found.setdefault(str(key).strip(), []).extend(str(each).strip() for each in values)
+        for key, values in found.items():
+            if not key or not all(values):
+                raise UserError(
+                    f"option {name!r} of task {self.task!r} gives columns to fields, as "
+                    f"question=Frage, not {given!r:.80}"
+                )
+        return found
 
     def one_of(self, name: str, default: str, known: tuple[str, ...]) -> str:
         """An option that is one of a few words.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from selfcorrect.errors import UserError
 from selfcorrect.messages import TOOL_RESULT, Transcript, message
 from selfcorrect.models.endpoint import Budget, BudgetError, Capabilities, Meter, load
-from selfcorrect.models.endpoint.address import address, without_key
+from selfcorrect.models.endpoint.address import address, without_secrets
 from selfcorrect.models.endpoint.answers import Token
 from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.conversation import EndpointConversation, _beginning
@@ -65,7 +65,7 @@ def test_an_address_with_more_or_less_in_it_is_refused_and_not_shown(url: str) -
 @given(TEXT, TEXT, st.integers(0, 12), st.integers(0, 30))
 def test_no_part_of_a_key_is_shown(before: str, after: str, start: int, length: int) -> None:
     part = KEY[start : start + length]
-    shown = without_key(f"{before}{part}{after}", KEY)
+    shown = without_secrets(f"{before}{part}{after}", ["", KEY])
     longest = max((n for n in range(8, len(KEY)) if KEY[:n] in shown), default=0)
     assert longest == 0
     assert not any(KEY[at : at + 8] in shown for at in range(len(KEY) - 7))

@@ -68,8 +68,8 @@ def test_a_server_that_gives_fewer_than_asked_for_is_asked_for_the_rest(
     with served(VLLM) as (model, stub):
         whole = answers.completion
 
-        def fewer(*given: Any) -> Any:
-            found = whole(*given)
+        def fewer(*given: Any, **how: Any) -> Any:
+            found = whole(*given, **how)
             return replace(found, said=found.said[:2])
 
         monkeypatch.setattr("selfcorrect.models.endpoint.served.completion", fewer)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import selfcorrect as sc
 from selfcorrect import models, runs
+from selfcorrect.cli import app
 from selfcorrect.models import message
 from selfcorrect.models.base import Request
 from selfcorrect.runs import read_spec
@@ -53,6 +57,26 @@ def test_what_it_can_do_is_found_out(url: str) -> None:
     assert model.count("one two three") == 3
     assert model.context == 2048
     model.close()
+
+
+def test_a_probe_says_the_same_in_ten_seconds(url: str) -> None:
+    """On a machine with nothing else to do; what it found by then is right on any."""
+    model: Any = models.load("openai:smollm2", base_url=url)
+    able = model.capabilities
+    model.close()
+    began = time.monotonic()
+    command = ["probe", "--model", "openai:smollm2", "--base-url", url, "--json"]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert time.monotonic() - began < 30
+    assert done.exit_code == 0
+    found = json.loads(done.stdout)
+    rows = {row["what"]: row["can"] for row in found["rows"]}
+    print(rows, found["seconds"])
+    expected = {row.what: row.can for row in able.rows()}
+    assert {what: rows[what] for what in expected if rows[what] != "not known"}.items() <= (
+        expected.items()
+    )
+    assert (rows["messages"], rows["the context window"]) == ("yes", "2,048 tokens")
 
 
 def test_a_run_is_whole(url: str, tmp_path: Path) -> None:

@@ -16,8 +16,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies import load
 from selfcorrect.studies.anchoring.analysis import Swapped, figures
-from selfcorrect.studies.anchoring.sheet import _shown as shown
-from selfcorrect.studies.anchoring.sheet import findings
+from selfcorrect.studies.anchoring.sheet import findings, shown
 from selfcorrect.studies.execute import execute
 
 N, K = 300, 3

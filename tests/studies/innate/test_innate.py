@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from benchmarks import feedback_laws
 
 import read_again as again
 from inside import arms
@@ -23,7 +24,7 @@ from selfcorrect.runs import RunSpec
 from selfcorrect.studies import load
 from selfcorrect.studies.base import NO_PARTS, Parts
 from selfcorrect.studies.innate.accept import NO_OPTION, Trials, first_answers, trials
-from selfcorrect.studies.innate.acceptance import acceptance
+from selfcorrect.studies.innate.acceptance import acceptance, told_apart
 from selfcorrect.studies.innate.analysis import acceptance_difference, gains
 from selfcorrect.studies.innate.arms import ARMS, MODELS, arm_of
 
@@ -84,6 +85,20 @@ def test_a_model_that_only_obeys_is_not_said_to_know_better() -> None:
     assert obeys["told_apart"]["value"] == 0
     assert obeys["fits"]["plain"]["confidence"]["why"] == "all feedback was taken"
     assert list(obeys["fits"]["adjusted"]) == [*obeys["fits"]["plain"], "log odds before"]
+
+
+@pytest.mark.parametrize("more", [0.0, 1.0])
+def test_right_options_that_were_likelier_are_not_knowledge(more: float) -> None:
+    """Right options are 1.2 logits likelier before, and feedback for them pushes as much as any, or
+    one logit more: whatever their likelihood the right one is taken more often in both."""
+    found = [
+        told_apart(feedback_laws.trials(np.random.default_rng(seed), 160, 1.2, more))
+        for seed in range(12)
+    ]
+    assert sum(e["plain"]["low"] > 0 for e in found) >= 4
+    states = [e["state"] for e in found]
+    # of nothing, at 5 %, more than 3 of 12 in .2 %
+    assert (states.count("undecided") <= 3) if more else (states.count("undecided") >= 9)
 
 
 def test_without_right_feedback_nothing_is_said_of_it() -> None:
@@ -230,7 +245,7 @@ def test_the_sheet_says_what_was_found_of_both_models() -> None:
     told = " ".join(sheet.findings)
     for said in (
         "its gain differs: +", "tuned: beyond as many neutral words in its place, the goal",
-        "tuned, on the same wrong answers: it takes right feedback more often",
+        "on the same wrong answers, of options as likely before: it takes right feedback more",
         "tuned: the more confident it was, the less often it takes feedback",
         "base: that acceptance goes with confidence isn't shown",
         "base has no chat template: it was shown plain text",

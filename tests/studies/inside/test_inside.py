@@ -78,6 +78,27 @@ def test_arms_that_are_alike_are_found_to_be() -> None:
     assert "goes ahead of" not in told.replace("is shown to go ahead of", "")
 
 
+def test_answers_that_never_move_leave_open_what_goes_first() -> None:
+    rng = np.random.default_rng(3)
+    stuck = np.repeat(_right(rng, 0.5)[:, :1], ROUNDS, axis=1)
+    series = {
+        arm: (stuck, 0.5 + 0.05 * _noise(rng), 0.02 * _noise(rng))
+        for arm in ("intrinsic", "repeat", "negation", "baseline")
+    }
+    result, told = _convergence(series)
+    assert result["order"]["uncertainty and quality"]["still"] == ["u"]
+    assert (
+        "Whether uncertainty or quality goes ahead of the other can't be told: quality never "
+        "changes from one round to the next." in told
+    )
+    assert "Neither of uncertainty and quality" not in told
+    name = "concept-drives-uncertainty"
+    frozen = {arm: (y, 0 * u + 0.1, c) for arm, (y, u, c) in series.items()}
+    given = inputs(arms(frozen, CLUSTERS), folds=5, seed=0, quick=False, anyway=False)
+    told = _told(name, load(name).analyse(given))
+    assert "What goes first can't be told: the uncertainty never changes" in told
+
+
 def test_a_round_from_which_an_activation_stays_is_that_of_convergence() -> None:
     rng = np.random.default_rng(2)
     values = 0.3 * np.exp(-np.arange(ROUNDS)) + 0.02 * _noise(rng)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from selfcorrect.errors import UserError
@@ -32,6 +35,7 @@ __all__ = [
 KEY = "OPENAI_API_KEY"
 #: That of the address, where none is given.
 BASE_URL = "OPENAI_BASE_URL"
+_SENT = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 def load(
@@ -43,6 +47,8 @@ def load(
     wait: float = 900.0,
     draws: int = 20,
     budget: Budget | None = None,
+    headers: Mapping[str, str] | None = None,
+    hurry: float | None = None,
 ) -> EndpointModel:
     """Open a served model, and find out what its server can do.
 
@@ -55,6 +61,9 @@ def load(
         wait: for so many seconds a server may give no answer before the run stops.
         draws: so many replies are drawn where likelihoods can only be estimated.
         budget: at most so much may be spent; by default there is no limit.
+        headers: name of a header that is sent along → name of the environment variable that holds
+            its value, which is shown and written nowhere.
+        hurry: after so many seconds nothing more is asked of what the server can do.
 
     Raises:
         UserError: a bad argument, no such server or model, or a key that isn't taken.
@@ -81,13 +90,39 @@ def load(
     server = Server(
         where,
         os.environ.get(KEY, "").strip(),
+        headers=_values(headers or {}),
         in_flight=in_flight,
         timeout=timeout,
         wait=wait,
         budget=budget or Budget(),
     )
+    if hurry is not None:
+        server.optional_until = time.monotonic() + hurry
     try:
         return connect(name, server, draws)
     except BaseException:
         server.close()
         raise
+
+
+def _values(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers' values, from the environment.
+
+    Raises:
+        UserError: one isn't there, or can't be sent; it isn't shown.
+    """
+    found = {}
+    for name, variable in headers.items():
+        value = os.environ.get(variable, "").strip()
+        if not value:
+            raise UserError(
+                f"the environment variable that model.headers.{name} names isn't set; set it to "
+                "the header's value."
+            )
+        if not _SENT.fullmatch(value):
+            raise UserError(
+                f"the environment variable that model.headers.{name} names holds what no header "
+                "can: give it visible ASCII characters on one line."
+            )
+        found[name] = value
+    return found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from selfcorrect.errors import UserError
 from selfcorrect.text import visible
 
+#: What may stand behind the '?': no secret has such a name.
+_QUERY = {"api-version", "api_version"}
 _PORTS = {"http": 80, "https": 443}
 _LOOKS_SECRET = re.compile(r"\b(sk|key|pk)[-_][\w*.-]+|Bearer\s+\S+", re.IGNORECASE)
 _LONGEST = 240
@@ -22,10 +25,17 @@ class Address:
     Attributes:
         url: the base of its routes, without a slash at the end (``http://localhost:8000/v1``).
         place: its host and port, for people.
+        query: what stands behind every route, such as Azure's ``api-version``.
     """
 
     url: str
     place: str
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """As it was given: with its query."""
+        return f"{self.url}?{urlencode(self.query)}" if self.query else self.url
 
     @property
     def root(self) -> str:
@@ -49,20 +59,31 @@ def address(base_url: str) -> Address:
         raise UserError(
             "the base URL is not an http address; give one like http://localhost:8000/v1."
         )
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    query = dict(parse_qsl(parts.query))
+    if (
+        "@" in parts.netloc
+        or parts.fragment
+        or query.keys() - _QUERY
+        or (parts.query and not query)
+    ):
         raise UserError(
             f"the base URL of {parts.hostname} holds more than an address; give it without user, "
-            "password, '?' and '#', and the key in the environment variable OPENAI_API_KEY."
+            "password and '#', with nothing but api-version after '?', and the key in the "
+            "environment variable OPENAI_API_KEY or by model.headers."
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     path = parts.path.rstrip("/")
-    return Address(f"{parts.scheme}://{host}:{port}{path}", f"{host}:{port}")
+    return Address(f"{parts.scheme}://{host}:{port}{path}", f"{host}:{port}", query)
 
 
-def without_key(text: str, key: str) -> str:
-    """A server's words on one line, fit to be shown: short, and without any part of the key."""
-    line = _LOOKS_SECRET.sub("***", text.replace(key, "***") if key else text)
-    parts = {key[at : at + _PART] for at in range(len(key) - _PART + 1)}
+def without_secrets(text: str, secrets: Iterable[str]) -> str:
+    """A server's words on one line, fit to be shown: short, and without any part of a key."""
+    whole = [secret for secret in secrets if secret]
+    line = text
+    for secret in whole:
+        line = line.replace(secret, "***")
+    line = _LOOKS_SECRET.sub("***", line)
+    parts = {each[at : at + _PART] for each in whole for at in range(len(each) - _PART + 1)}
     if any(part in line for part in parts):
         return "a message that holds a part of the key and so isn't shown"
     line = visible(" ".join(line.split()))

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.budget import Usage
@@ -25,10 +26,13 @@ from selfcorrect.models.endpoint.checked import (
     text,
     window,
 )
+from selfcorrect.models.endpoint.replies import ended, message_text
 from selfcorrect.models.endpoint.wire import Ask, estimate, estimated, most_tokens, overlap
 
 if TYPE_CHECKING:
     import numpy as np
+
+T = TypeVar("T")
 
 #: Tokens that a server may count beyond what a request can have: of its own system prompt, or of
 #: a reply that it didn't end where it was asked to.
@@ -40,9 +44,8 @@ _LASTING_META = ("n_ctx", "n_params", "size", "ftype", "n_vocab")
 #: Characters by which the end of a prompt is told from what follows it.
 _PROMPT_END = 24
 
-_FILTERED = "the server's content filter ended the reply"
-_THOUGHT = "the model thought before it replied: that text is not in the record"
 _UNTOLD = "the server told no likelihood of some of the reply's tokens: they are left out"
+_IMPOSSIBLE = "the server told likelihoods of the reply's tokens that can't be: they are left out"
 _OVERWRITTEN = "the server did not keep the beginning of the reply"
 
 
@@ -55,6 +58,9 @@ class Token:
     logp: float | None
     id: int | None = None
     top: tuple[tuple[str, float], ...] = ()
+
+
+_NO_TOKENS: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +108,25 @@ class Completion:
     given: tuple[Token, ...] = ()
     stream: np.ndarray | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def empty(self) -> bool:
+        """Whether a reply that isn't cut off has no text."""
+        return any(each.finish == "stop" and not each.text for each in self.said)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server says that nothing was generated but the tokens that end the replies:
+        then it is the model that says nothing."""
+        return self.told and self.usage.completion == len(self.said)
+
 
 def completion(
-    data: Mapping[str, Any], able: Capabilities, ask: Ask, sent: Mapping[str, Any]
+    data: Mapping[str, Any],
+    able: Capabilities,
+    ask: Ask,
+    sent: Mapping[str, Any],
+    *,
+    lenient: bool = False,
 ) -> Completion:
     """Read the answer to a request.
 
@@ -113,6 +135,8 @@ def completion(
         able: what the server can do.
         ask: what was asked for.
         sent: the request.
+        lenient: log-probabilities and counts of tokens that can't be are as if they weren't told:
+            the server has been asked again for better ones.
 
     Raises:
         BrokenError: it isn't whole, or holds what can't be.
@@ -121,16 +145,25 @@ def completion(
     if not choices:
         raise BrokenError("an answer without choices")
     choices.sort(key=lambda choice: optional(count, choice.get("index"), "an index") or 0)
-    told = [_tokens(choice.get("logprobs")) if able.logprobs else () for choice in choices]
+    asked = [choice.get("logprobs") if able.logprobs else None for choice in choices]
+    told = [_if_it_can_be(partial(_tokens, of), _NO_TOKENS, lenient) for of in asked]
     pairs = zip(choices, told, strict=True)
     said = tuple(_reply(choice, tokens, able, ask) for choice, tokens in pairs)
+    if lenient and any(of and not tokens for of, tokens in zip(asked, told, strict=True)):
+        said = tuple(replace(each, notes=(*each.notes, _IMPOSSIBLE)) for each in said)
     most = most_tokens(sent, able.length)
-    usage = _usage(data.get("usage"), most)
+    usage = None
+    if able.usage:
+        usage = _if_it_can_be(lambda: _usage(data.get("usage"), most), None, lenient)
+    if usage is not None and usage.completion >= most[1]:  # where it doesn't say why it ended
+        said = tuple(replace(each, finish=each.finish or "length") for each in said)
+    said = tuple(replace(each, finish=each.finish or "stop") for each in said)
     given: tuple[Token, ...] = ()
     if ask.given and able.prompt == "echo":
         given = _echoed(told[0], str(sent.get("prompt")), usage.completion if usage else 1)
     elif ask.given:
-        given = tuple(_given(data.get("prompt_logprobs") or choices[0].get("prompt_logprobs")))
+        of_prompt = data.get("prompt_logprobs") or choices[0].get("prompt_logprobs")
+        given = _if_it_can_be(lambda: tuple(_given(of_prompt)), (), lenient)
     stream = None
     if ask.layers and data.get("activations"):
         tokens = usage.prompt + usage.completion if usage else sum(most)
@@ -146,10 +179,10 @@ def completion(
     )
 
 
-def listed(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def listed(data: Any) -> dict[str, Mapping[str, Any]]:
     """What the server says of its models, by name, as far as it lasts: plain values alone, and a
     ``meta`` of its own. Nothing where it doesn't say, or in no known form."""
-    told = data.get("data")
+    told = data.get("data") if isinstance(data, dict) else data
     found: dict[str, Mapping[str, Any]] = {}
     for each in told if isinstance(told, list) else ():
         if isinstance(each, dict) and isinstance(each.get("id"), str):
@@ -188,48 +221,22 @@ def tokenised(data: Mapping[str, Any]) -> Tokenised:
     return Tokenised(len(told) if number is None and told is not None else number, ids)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What a server says with an error.
-
-    Attributes:
-        why: in its words; "" if it has none.
-        kinds: its ``code`` and ``type``.
-        tokens, limit: of a transcript that is too long: its tokens, and the context window.
-    """
-
-    why: str = ""
-    kinds: frozenset[str] = frozenset()
-    tokens: int | None = None
-    limit: int | None = None
-
-
-def refusal(body: object) -> Refusal:
-    """Read the body of an error, whatever it is."""
-    if not isinstance(body, dict):
-        return Refusal()
-    words = (_words(body.get(name)) for name in ("message", "detail"))
-    return Refusal(
-        why=next(filter(None, words), ""),
-        kinds=frozenset(str(k) for k in (body.get("code"), body.get("type")) if _is_plain(k)),
-        tokens=window(body.get("n_prompt_tokens")),
-        limit=window(body.get("n_ctx")),
-    )
-
-
-def _words(value: Any) -> str:
-    """A message: a text, or what FastAPI makes of a bad request, ``[{"msg": …}, …]``."""
-    if isinstance(value, list):
-        return "; ".join(filter(None, (_words(e.get("msg")) for e in value if isinstance(e, dict))))
-    return text(value, "") if isinstance(value, str) else ""
-
-
 def _plain(told: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: told[name] for name in names if name in told and _is_plain(told[name])}
 
 
 def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float)
+
+
+def _if_it_can_be(read: Callable[[], T], otherwise: T, lenient: bool) -> T:
+    """What is read; where that can't be, and needn't, something else."""
+    try:
+        return read()
+    except BrokenError:
+        if lenient:
+            return otherwise
+        raise
 
 
 def _usage(told: Any, most: tuple[int, int]) -> Usage | None:
@@ -244,7 +251,7 @@ def _usage(told: Any, most: tuple[int, int]) -> Usage | None:
     spoken = optional(_limited(most[1]), told.get("completion_tokens"), "usage.completion_tokens")
     details = optional(fields, told.get("prompt_tokens_details"), "usage.prompt_tokens_details")
     cached = optional(count, (details or {}).get("cached_tokens"), "usage's cached_tokens") or 0
-    if prompt is None or spoken is None:
+    if not prompt or spoken is None:  # no prompt has no token
         return None
     if cached > prompt:
         raise BrokenError(f"{cached} cached tokens of a prompt of {prompt}")
@@ -258,14 +265,11 @@ def _limited(most: int) -> Any:
 def _reply(
     choice: Mapping[str, Any], reported: tuple[Token, ...], able: Capabilities, ask: Ask
 ) -> Said:
-    notes: list[str] = []
     if able.chat:
-        message = fields(choice.get("message"), "a message")
-        said = optional(text, message.get("content"), "a reply") or ""
-        if message.get("reasoning_content") or message.get("reasoning"):
-            notes.append(_THOUGHT)
+        said, notes = message_text(fields(choice.get("message"), "a message"))
     else:
-        said = text(choice.get("text"), "a reply")
+        said, notes = text(choice.get("text"), "a reply"), []
+    finish, ending = ended(choice.get("finish_reason"), said)
     if ask.turn and able.echoes:
         begun = next((t for t in (ask.turn, ask.turn.strip()) if said.startswith(t)), "")
         said = said[len(begun) :]
@@ -275,9 +279,7 @@ def _reply(
         said, reported = said[again:], _after(reported, again)
     elif not able.chat and not ask.turn:
         said = said.removeprefix(" ")  # "Assistant:" wants a space before the words
-    ended = optional(text, choice.get("finish_reason"), "finish_reason")
-    notes += [_FILTERED] if ended == "content_filter" else []
-    found = Said(said, "length" if ended == "length" else "stop", reported, tuple(notes))
+    found = Said(said, finish, reported, (*notes, *ending))
     return found if found.logps is not None else replace(found, notes=(*found.notes, _UNTOLD))
 
 

@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
+
+#: What is found out, by name.
+SYSTEM = "system messages"
+BEGINNING = "a reply's beginning"
+GIVEN = "likelihoods of given text"
+LIKELIEST = "likeliest first tokens"
+LIKELIHOODS = "likelihoods of a reply's tokens"
+SEEDS = "seeds"
+SEVERAL = "several replies a request"
+TOKENIZER = "a tokenizer"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Something that a server can do or not.
+
+    Attributes:
+        what: it is.
+        can: whether, or how well, in a few words.
+        then: what follows from it.
+    """
+
+    what: str
+    can: str
+    then: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +41,8 @@ class Capabilities:
         system: it takes a system message.
         length: the name of the field that limits a reply.
         temperature: it takes one; else it draws at its own.
+        coldest: the lowest temperature that it takes.
+        seed: it takes one.
         settings: the names of the sampling settings it takes, which are set so that nothing but
             the temperature shapes the distribution.
         logprobs: it reports the likelihood of each token it generates.
@@ -26,12 +54,18 @@ class Capabilities:
         echoes: its reply repeats the beginning that it was given.
         seeds: the same seed draws the same reply, and another one another.
         tokenizer: it counts tokens.
+        usage: it reports the tokens that a request used, and numbers that can be.
+        doubts: what of it couldn't be found out, by the names of :meth:`rows`, and is taken as not
+            there.
+        doubt: what came in between.
     """
 
     chat: bool
     system: bool = True
     length: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     temperature: bool = True
+    coldest: float = 0.0
+    seed: bool = True
     settings: tuple[str, ...] = ()
     logprobs: bool = False
     top: int = 0
@@ -41,6 +75,9 @@ class Capabilities:
     echoes: bool = False
     seeds: bool = False
     tokenizer: bool = False
+    usage: bool = True
+    doubts: tuple[str, ...] = ()
+    doubt: str = ""
 
     def sentences(self) -> list[str]:
         """In words: what it can and what follows from what it can't."""
@@ -75,7 +112,18 @@ class Capabilities:
             if self.seeds
             else "It keeps no seeds: samples can't be drawn again."
         )
+        if self.doubts:
+            said.append(self.doubted)
         return said
+
+    @property
+    def doubted(self) -> str:
+        """What couldn't be found out, a sentence; "" where all could."""
+        if not self.doubts:
+            return ""
+        return (
+            f"Not found out, and done without: {', '.join(self.doubts)} ({self.doubt.rstrip('.')})."
+        )
 
     def __str__(self) -> str:
         return " ".join(self.sentences())
@@ -84,3 +132,96 @@ class Capabilities:
     def decisive(self) -> str:
         """What decides how records come about, for the fingerprint."""
         return f"{self.chat} {self.system} {self.prefill} {self.prompt} {self.top} {self.settings}"
+
+    def rows(self) -> Iterator[Row]:
+        """What it can and can't, each with what is done then."""
+        for row in self._rows():
+            yield replace(row, can="not known") if row.what in self.doubts else row
+
+    def _rows(self) -> Iterator[Row]:
+        yield Row(
+            "messages",
+            _yes(self.chat),
+            "it is asked in chat requests"
+            if self.chat
+            else "it completes transcripts in a plain rendering, Title: text",
+        )
+        yield Row(
+            SYSTEM,
+            _yes(self.system),
+            "they are sent" if self.system else "they are folded into the user's",
+        )
+        yield Row(
+            BEGINNING,
+            _yes(bool(self.prefill)),
+            {
+                "continue": "it continues the last message when it is asked to",
+                "last": "it continues an assistant's message that stands last",
+                "text": "it goes on where a text ends",
+                "": "the beginning is asked for in words",
+            }[self.prefill],
+        )
+        ways = {"prompt_logprobs": "yes (prompt_logprobs)", "echo": "yes (echo)"}
+        yield Row(
+            GIVEN,
+            ways.get(self.prompt, "no"),
+            "options are read from them, exactly" if self.prompt else "see the next",
+        )
+        beside = "exact where given text isn't needed" if self.prompt else "options are read there"
+        yield Row(
+            LIKELIEST,
+            f"{self.top}" if self.top else "no",
+            f"{beside}, where they are among them"
+            if self.top
+            else ("not needed" if self.prompt else "options are estimated from drawn replies"),
+        )
+        yield Row(
+            LIKELIHOODS,
+            _yes(self.logprobs),
+            "they are recorded" if self.logprobs else "none are recorded",
+        )
+        yield Row(
+            "temperature",
+            "no" if not self.temperature else f"from {self.coldest:g}" if self.coldest else "yes",
+            "it is set"
+            if self.temperature and not self.coldest
+            else "0 becomes that"
+            if self.temperature
+            else "it draws at its own, also where 0 is wanted",
+        )
+        yield Row(
+            "sampling settings",
+            ", ".join(self.settings) or "no",
+            "set so that the temperature alone shapes what is drawn"
+            if self.settings
+            else "its own top-p and top-k apply",
+        )
+        yield Row(
+            SEEDS,
+            _yes(self.seeds),
+            "the same seed draws the same reply"
+            if self.seeds
+            else "samples can't be drawn again"
+            if self.seed
+            else "none is sent; samples can't be drawn again",
+        )
+        yield Row(
+            SEVERAL,
+            _yes(self.n),
+            "samples are drawn at once" if self.n else "samples are asked for one by one",
+        )
+        yield Row(
+            "numbers of tokens",
+            _yes(self.usage),
+            "costs are the server's" if self.usage else "costs are estimates",
+        )
+        yield Row(
+            TOKENIZER,
+            _yes(self.tokenizer),
+            "texts are counted by it" if self.tokenizer else "4 characters count as a token",
+        )
+        yield Row("a reply's limit", self.length, "sent under that name")
+
+
+def _yes(can: bool) -> str:
+    return "yes" if can else "no"

@@ -31,22 +31,25 @@ class BrokenError(ValueError):
     """An answer that isn't whole or holds what can't be: it is asked for again."""
 
 
-class CutOffError(BrokenError):
-    """No JSON: an answer that was cut off, or a gateway's page in its place."""
-
-
 def parse(raw: bytes) -> dict[str, Any]:
     """The JSON object that an answer is.
 
     Raises:
-        CutOffError: it is no JSON.
-        BrokenError: it is something else than an object.
+        BrokenError: it is no JSON, or something else than an object.
+    """
+    return fields(parse_any(raw), "the answer")
+
+
+def parse_any(raw: bytes) -> Any:
+    """The JSON that an answer is.
+
+    Raises:
+        BrokenError: it is none: cut off, or a gateway's page in its place.
     """
     try:
-        data = json.loads(raw.decode("utf-8-sig", "replace"))
+        return json.loads(raw.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):  # nested too deeply, or a number of too many digits
-        raise CutOffError("no JSON, or cut off") from None
-    return fields(data, "the answer")
+        raise BrokenError("no JSON, or cut off") from None
 
 
 def fields(value: Any, what: str) -> dict[str, Any]:
@@ -107,11 +110,13 @@ def logp(value: Any, what: str = "a log-probability") -> float:
 
 
 def logp_told(value: Any) -> float | None:
-    """As :func:`logp`; ``None`` for a number that stands where none is told.
+    """As :func:`logp`; ``None`` where none is told: null, or a number that stands for that.
 
     Raises:
         BrokenError: as there.
     """
+    if value is None:
+        return None
     number = logp(value)
     return None if -math.inf < number <= _UNTOLD else number
 

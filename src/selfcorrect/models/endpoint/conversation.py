@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Message, Transcript, restart_all, say_all
-from selfcorrect.models.base import Likelihood, Reply, Request, Site, refuse_steers
+from selfcorrect.models.base import (
+    UNMADE,
+    Likelihood,
+    LostError,
+    Reply,
+    Request,
+    Site,
+    refuse_steers,
+)
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.answers import Completion
 from selfcorrect.models.endpoint.extras import Extras
+from selfcorrect.models.endpoint.failures import TooLongError
 from selfcorrect.models.endpoint.options import Likelihoods, likelihoods
 from selfcorrect.models.endpoint.samples import samples
 from selfcorrect.models.endpoint.served import Served
-from selfcorrect.models.endpoint.server import TooLongError
 from selfcorrect.models.endpoint.together import together
 from selfcorrect.models.endpoint.wire import Ask, estimate, render
 from selfcorrect.models.sites import message_index
@@ -75,14 +83,15 @@ class EndpointConversation:
             for row, request in enumerate(requests)
             if request is not None
         }
-        work = [_reply(self.served, ask, requests[row] or Request()) for row, ask in asked.items()]
+        one = _reply if len(self.transcripts) == 1 else _reply_or_lost
+        work = [one(self.served, ask, requests[row] or Request()) for row, ask in asked.items()]
         found = self.served.server.run(together(work))
         replies: list[Reply | None] = [None] * len(requests)
         for (row, ask), reply in zip(asked.items(), found, strict=True):
             notes = tuple(dict.fromkeys((*self.likelihood_notes[row], *reply.notes)))
             self.likelihood_notes[row] = ()
             replies[row] = replace(reply, notes=notes)
-            if reply.finish != "context":
+            if reply.finish not in UNMADE:
                 self.transcripts[row].close_turn(ask.turn + reply.text)
         return replies
 
@@ -126,6 +135,14 @@ class EndpointConversation:
             likely=bool(request.options),
             layers=states.layers(request.states, len(earlier)),
         )
+
+
+async def _reply_or_lost(served: Served, ask: Ask, request: Request) -> Reply:
+    """As :func:`_reply`; what is of this dialogue alone leaves the others their replies."""
+    try:
+        return await _reply(served, ask, request)
+    except LostError as lost:
+        return Reply("", "lost", notes=(str(lost),))
 
 
 async def _reply(served: Served, ask: Ask, request: Request) -> Reply:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image
 from selfcorrect.models.endpoint import probing
+from selfcorrect.models.endpoint.capabilities import Row
 from selfcorrect.models.endpoint.served import Served
+from selfcorrect.models.endpoint.together import together
 
 
 class Extras:
@@ -44,6 +47,15 @@ class Extras:
                 "vllm-lens, use a local model, or ask for no states."
             )
 
+    def rows(self) -> Iterator[Row]:
+        """Both, each with what is done then; asked at the same time."""
+        work = [_found_out(self.served, probe) for probe in (probing.sees, probing.tells_states)]
+        (sees, seeing), (tells, telling) = self.served.server.run(together(work))
+        then = "examples may have them" if sees else "examples with images are refused"
+        yield Row("images", _can(sees, seeing), then)
+        then = "they can be read, and concepts" if tells else "no concepts can be read"
+        yield Row("hidden states", _can(tells, telling), then)
+
     @property
     def _model(self) -> str:
         return f"{self.served.name!r} at {self.served.server.address.place}"
@@ -54,3 +66,18 @@ class Extras:
             if what not in self._found:
                 self._found[what] = self.served.server.run(probe(self.served))
         return self._found[what]
+
+
+async def _found_out(
+    served: Served, probe: Callable[[Served], Coroutine[Any, Any, bool]]
+) -> tuple[bool, str]:
+    """What a probe finds out, and what kept it from that; "" where nothing did."""
+    mine = replace(served, doubts=[])
+    try:
+        return await probe(mine), next(iter(mine.doubts), "")
+    except UserError as error:  # a package that it would be read with isn't installed
+        return False, str(error)
+
+
+def _can(it: bool, doubt: str) -> str:
+    return "yes" if it else "not known" if doubt else "no"

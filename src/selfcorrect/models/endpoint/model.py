@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,14 +13,16 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Image, Transcript
 from selfcorrect.models.base import Steer, unsteerable
 from selfcorrect.models.endpoint import answers, probing
-from selfcorrect.models.endpoint.capabilities import Capabilities
+from selfcorrect.models.endpoint.capabilities import Capabilities, Row
 from selfcorrect.models.endpoint.conversation import EndpointConversation
 from selfcorrect.models.endpoint.extras import Extras
+from selfcorrect.models.endpoint.failures import RefusedError, TooLongError, UnableError
 from selfcorrect.models.endpoint.served import UNKNOWN_CONTEXT, Served
-from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
+from selfcorrect.models.endpoint.server import Server
 from selfcorrect.models.endpoint.wire import estimate
 from selfcorrect.models.kinds import SERVED
 
+_LOG = logging.getLogger("selfcorrect")
 _NOT_FOUND = 404
 
 
@@ -92,12 +95,22 @@ class EndpointModel:
         """What was used so far, in words; empty before anything was."""
         return self.served.server.meter.spent()
 
+    def rows(self) -> list[Row]:
+        """What the server can and can't, each with what is done then."""
+        known = self.context < UNKNOWN_CONTEXT
+        window = Row(
+            "the context window",
+            f"{self.context:,} tokens" if known else "not told",
+            "longer dialogues end there" if known else "learned from its first refusal",
+        )
+        return [*self.served.able.rows(), window, *self._extras.rows()]
+
     @property
     def about(self) -> dict[str, Any]:
         """What the server is and can do, for ``run.toml``."""
         return {
             "served": self.served.name,
-            "url": self.served.server.address.url,
+            "url": self.served.server.address.shown,
             "can": self.served.able.sentences(),
         }
 
@@ -130,11 +143,13 @@ async def _connect(name: str, server: Server, draws: int) -> EndpointModel:
                 "a model that it serves, and a base URL that ends as its documents say (/v1)."
             ) from None
         raise
+    if able.doubts:
+        _LOG.warning("selfcorrect: of the server at %s: %s", place, able.doubted)
     served = named or wanted
     facts = listed.get(wanted) or listed.get(served) or {}
     stated = {
         "name": wanted,
-        "url": server.address.url,
+        "url": server.address.shown,
         "served": served,
         "model": {key: told for key, told in facts.items() if key != "meta"},
         "meta": facts.get("meta", {}),
@@ -147,7 +162,7 @@ async def _connect(name: str, server: Server, draws: int) -> EndpointModel:
     return EndpointModel(
         name=name,
         fingerprint=digest.hexdigest(),
-        served=Served(server, wanted, able, draws, context),
+        served=Served(server, wanted, able, draws, context=context),
         in_flight=server.in_flight,
         device=place,
     )
@@ -157,5 +172,5 @@ async def _listed(server: Server) -> Mapping[str, Mapping[str, Any]]:
     """What the server says of its models, by name; nothing where it doesn't."""
     try:
         return await server.get("/models", answers.listed)
-    except RefusedError:
+    except UnableError:
         return {}

@@ -6,20 +6,38 @@ That a server doesn't complain says little: many ignore what they don't know.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
+from selfcorrect.errors import UserError
 from selfcorrect.messages import Image, Message, message
-from selfcorrect.models.endpoint.capabilities import Capabilities
+from selfcorrect.models.base import LostError
+from selfcorrect.models.endpoint.capabilities import (
+    BEGINNING,
+    GIVEN,
+    LIKELIEST,
+    LIKELIHOODS,
+    SEEDS,
+    SEVERAL,
+    SYSTEM,
+    TOKENIZER,
+    Capabilities,
+)
+from selfcorrect.models.endpoint.failures import RefusedError
+from selfcorrect.models.endpoint.negotiating import LENGTHS, named, without
 from selfcorrect.models.endpoint.served import Served
-from selfcorrect.models.endpoint.server import RefusedError, Server
+from selfcorrect.models.endpoint.server import Server
 from selfcorrect.models.endpoint.together import together
-from selfcorrect.models.endpoint.wire import NEUTRAL, Ask
+from selfcorrect.models.endpoint.wire import NEUTRAL, Ask, body
 
 #: Tried in this order: llama.cpp and vLLM take them all, others only the standard's top_p.
 _SETTINGS: tuple[tuple[str, ...], ...] = (tuple(NEUTRAL), ("top_p",), ())
 _MOST_LIKELY = (20, 5)
+_NOT_FOUND = 404
+#: How much longer than the first reply something optional may take.
+_SLOWER = 20.0
 _ANY = Ask((message("user", "Say yes."),))
 _SHORT = replace(_ANY, max_tokens=16)  # a model that thinks first may refuse a limit of one token
 # Cut in the middle of a word: no new turn begins with its second half. And too long to be said
@@ -42,21 +60,32 @@ _SQUARE = (
 async def probe(server: Server, model: str) -> tuple[Capabilities, str | None]:
     """What the server can do with this model, and what it calls the model.
 
+    The first request is one that has to be answered. All others only find out more, so nobody waits
+    for them: what comes back in no usable form can't be done.
+
     Raises:
         UserError: it can't be asked at all.
     """
     served, named = await _basic(server, model)
-    found: list[Any] = await together(
+    doubts: dict[str, str] = {}
+
+    async def found(probe: Callable[[Served], Coroutine[Any, Any, Any]], *what: str) -> Any:
+        mine = replace(served, doubts=[])
+        answer = await probe(mine)
+        doubts.update(dict.fromkeys(what, mine.doubts[0]) if mine.doubts else {})
+        return answer
+
+    every: list[Any] = await together(
         [
-            _system(served),
-            _logprobs(served),
-            _prefill(served),
-            _several(served),
-            _seeds(served),
-            _tokenizer(served),
+            found(_system, SYSTEM),
+            found(_logprobs, LIKELIEST, LIKELIHOODS),
+            found(_prefill, BEGINNING),
+            found(_several, SEVERAL),
+            found(_seeds, SEEDS),
+            found(_tokenizer, TOKENIZER),
         ]
     )
-    system, (logprobs, top), (prefill, echoes), n, seeds, tokenizer = found
+    system, (logprobs, top), (prefill, echoes), n, (seed, seeds), tokenizer = every
     able = replace(
         served.able,
         system=system,
@@ -65,26 +94,68 @@ async def probe(server: Server, model: str) -> tuple[Capabilities, str | None]:
         prefill=prefill,
         echoes=echoes,
         n=n,
+        seed=seed,
         seeds=seeds,
         tokenizer=tokenizer,
     )
-    return replace(able, prompt=await _prompt(replace(served, able=able))), named
+    served.able = able
+    prompt = await found(_prompt, GIVEN)
+    if BEGINNING in doubts and able.chat:
+        doubts.setdefault(GIVEN, doubts[BEGINNING])
+    if LIKELIEST in doubts and logprobs and top:
+        del doubts[LIKELIEST], doubts[LIKELIHOODS]
+    first = next(iter(doubts.values()), "")
+    return replace(able, prompt=prompt, doubts=tuple(doubts), doubt=first), named
 
 
 async def _basic(server: Server, model: str) -> tuple[Served, str | None]:
-    """The first form of a request that the server takes, and what it calls the model."""
-    forms = [Capabilities(chat=True, settings=settings) for settings in _SETTINGS]
-    newer = replace(forms[-1], length="max_completion_tokens")
-    forms += [newer, replace(newer, temperature=False)]
-    forms += [Capabilities(chat=False, settings=settings) for settings in _SETTINGS]
-    refusals: list[RefusedError] = []
-    for able in forms:
-        served = Served(server, model, able)
-        try:
-            return served, (await served.first(_SHORT)).model
-        except RefusedError as refusal:
-            refusals.append(refusal)
+    """The first form of a request that the server takes, and what it calls the model.
+
+    Raises:
+        RefusedError: it takes none; what it says of the first one.
+    """
+    whole = Capabilities(chat=True, settings=_SETTINGS[0])
+    refusals: list[UserError] = []
+    for chat in (True, False):
+        able: Capabilities | None = replace(whole, chat=chat)
+        while able is not None:
+            served = Served(server, model, able)
+            began = time.monotonic()
+            try:
+                found = await served.first(_SHORT)
+            except RefusedError as refused:
+                refusals.append(refused)
+                sent, _ = body(model, able, _SHORT)
+                able = _lesser(able, refused, sent)
+            except LostError as lost:
+                refusals.append(lost)
+                break
+            else:
+                # one that is slow is no worse for it
+                took = time.monotonic() - began
+                server.optional_seconds = max(server.optional_seconds, _SLOWER * took)
+                served.able = replace(able, usage=found.told)
+                return served, found.model
     raise refusals[0]
+
+
+def _lesser(
+    able: Capabilities, refused: RefusedError, sent: Mapping[str, Any]
+) -> Capabilities | None:
+    """What to ask a server for that has refused a request: without what it names, else without what
+    servers most often don't take. ``None`` where nothing is left to do without."""
+    if refused.status == _NOT_FOUND:
+        return None
+    fields = named(refused.told, sent)
+    if able.length in fields or "temperature" in fields:
+        less = without(able, refused.told, sent)
+        swapped = less is not None and less.length == LENGTHS[0] != able.length
+        return None if swapped else less  # it takes neither name
+    if able.settings:
+        return replace(able, settings=_SETTINGS[_SETTINGS.index(able.settings) + 1])
+    if able.length == LENGTHS[0] and able.chat:
+        return replace(able, length="max_completion_tokens")
+    return replace(able, temperature=False) if able.temperature and able.chat else None
 
 
 def _as(served: Served, **able: Any) -> Served:
@@ -157,12 +228,16 @@ async def _several(served: Served) -> bool:
     return found is not None and len(found.said) == 2
 
 
-async def _seeds(served: Served) -> bool:
-    """Whether a seed's reply comes again; not where every seed has the same one, either."""
+async def _seeds(served: Served) -> tuple[bool, bool]:
+    """Whether the server takes a seed, and whether a seed's reply comes again; not where every seed
+    has the same one, either."""
     asks = [replace(_DRAW, seed=seed) for seed in (1, 1, 2, 3)]
     answers = await together([served.tried(ask) for ask in asks])
+    if not any(answers):
+        without = await _as(served, seed=False).tried(_DRAW)
+        return without is None, False
     first, again, *others = (found.said[0].text if found else "" for found in answers)
-    return first == again != "" and any(other != first for other in others)
+    return True, first == again != "" and any(other != first for other in others)
 
 
 async def _tokenizer(served: Served) -> bool:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfcorrect.errors import UserError
-from selfcorrect.messages import Message
+from selfcorrect.messages import Message, message
 from selfcorrect.models.endpoint.answers import Completion, Tokenised, completion, tokenised
 from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.checked import BrokenError
-from selfcorrect.models.endpoint.server import RefusedError, Server, TooLongError
+from selfcorrect.models.endpoint.failures import RefusedError, TooLongError, UnableError
+from selfcorrect.models.endpoint.negotiating import without
+from selfcorrect.models.endpoint.server import Mode, Server
 from selfcorrect.models.endpoint.wire import (
     CONTINUE,
     GUESSED,
@@ -28,8 +31,18 @@ from selfcorrect.models.endpoint.wire import (
 UNKNOWN_CONTEXT = 1 << 20
 #: More replies than are ever asked for at once.
 MANY = 1 << 20
-#: A probe whose answers can't be read so often asks for what the server can't do.
-_ATTEMPTS = 3
+#: So many parameters at most are given up for one request.
+_MOST_CHANGES = 6
+#: So often an answer with numbers that can't be is asked for again before it is read without.
+_BAD = 3
+#: So often an empty reply is asked for again before it is taken for the model's own.
+_SILENT = 2
+#: Refusals in such words are of what is said, not of how much.
+_OF_CONTENT = re.compile(
+    r"content[ _](filter|management|policy)|moderation|safety|flagged|prohibited|harmful|policy",
+    re.IGNORECASE,
+)
+_NUMBERS = re.compile(r"\d+")
 
 
 @dataclass
@@ -44,6 +57,8 @@ class Served:
         most_replies: to one request, as far as it was seen to refuse more.
         context: as the server says; learned from its first refusal where it doesn't.
         width: of its hidden states, once some were sent.
+        doubts: what something optional met that may have been the moment.
+        overflow: refusals that were found to be of a transcript's length, numbers left out.
     """
 
     server: Server
@@ -53,59 +68,122 @@ class Served:
     most_replies: int = MANY
     context: int = UNKNOWN_CONTEXT
     width: int | None = None
+    doubts: list[str] = field(default_factory=list)
+    overflow: set[str] = field(default_factory=set)
 
     async def ask(self, ask: Ask) -> tuple[Completion, tuple[str, ...]]:
-        """The answer, and notes on how it was asked for.
+        """The answer, and notes on how it was asked for. Parameters that the server turns out not
+        to take are left out from then on.
 
         Raises:
-            TooLongError, UserError: as :meth:`Server.post`.
+            TooLongError, LostError, UserError: as :meth:`Server.post`.
         """
-        found, notes = await self._ask(ask, {})
+        for _ in range(_MOST_CHANGES):
+            able = self.able
+            try:
+                found, notes = await self._ask(ask, {}, able)
+            except RefusedError as refused:
+                if self.able is not able:  # another request has learned of it
+                    continue
+                sent, _ = body(self.name, able, ask)
+                less = without(able, refused.told, sent)
+                if less is None:
+                    if ask.n == 1 and await self._is_too_long(ask, refused):
+                        raise TooLongError(None, None) from None
+                    raise
+                self.able = less
+            else:
+                return found, notes if found.told else (*notes, GUESSED)
+        found, notes = await self._ask(ask, {}, self.able)
         return found, notes if found.told else (*notes, GUESSED)
 
     async def first(self, ask: Ask) -> Completion:
         """The answer to the first thing that is asked of a server. It may refuse it by failing.
 
         Raises:
-            RefusedError, TooLongError, UserError: as :meth:`Server.post`.
+            RefusedError, LostError, TooLongError, UserError: as :meth:`Server.post`.
         """
-        return (await self._ask(ask, {}, probe=True))[0]
+        return (await self._ask(ask, {}, self.able, mode="first"))[0]
 
     async def tried(self, ask: Ask, more: Mapping[str, Any] | None = None) -> Completion | None:
-        """The answer; ``None`` where the server refuses, or its answers stay broken.
+        """The answer; ``None`` where none comes that can be used, which nobody waits for.
 
         Args:
             ask: what is asked for.
             more: fields of the request beside that.
         """
         try:
-            return (await self._ask(ask, more or {}, probe=True, attempts=_ATTEMPTS))[0]
-        except (RefusedError, TooLongError, BrokenError):
+            return (await self._ask(ask, more or {}, self.able, mode="optional"))[0]
+        except UnableError as error:
+            if error.passing:
+                self.doubts.append(str(error))
             return None
 
+    async def _is_too_long(self, ask: Ask, refused: RefusedError) -> bool:
+        """Whether a refusal in unknown words is of a transcript's length: a short one is taken, and
+        one as long that says nothing isn't."""
+        words = _NUMBERS.sub("#", refused.why)
+        if words in self.overflow:
+            return True
+        if refused.status not in (400, 422) or _OF_CONTENT.search(str(refused.told)):
+            return False
+        plain = replace(ask, spoken="", prefill="", n=1, given=False, layers=())
+        filler = "word " * (len(render(ask.messages, ask.turn)) // 4)
+        for text, fits in (("Say yes.", True), (filler, False)):
+            found = await self.tried(replace(plain, messages=(message("user", text),)))
+            if (found is not None) != fits:
+                return False
+        self.overflow.add(words)
+        return True
+
     async def _ask(
-        self, ask: Ask, more: Mapping[str, Any], **how: Any
+        self, ask: Ask, more: Mapping[str, Any], able: Capabilities, mode: Mode = "chat"
     ) -> tuple[Completion, tuple[str, ...]]:
-        sent, notes = body(self.name, self.able, ask)
+        sent, notes = body(self.name, able, ask)
         sent |= more
-        most = most_tokens(sent, self.able.length)
+        most = most_tokens(sent, able.length)
+        silent = bad = 0
+
+        def read(data: Mapping[str, Any]) -> Completion:
+            nonlocal silent, bad
+            try:
+                found = self._read(data, able, ask, sent, lenient=mode == "first")
+            except BrokenError:
+                bad += 1
+                if mode != "chat" or bad <= _BAD:
+                    raise
+                found = self._read(data, able, ask, sent, lenient=True)
+            if mode == "chat" and not ask.given and ask.max_tokens > 1 and found.empty:
+                silent += 1
+                if not found.ended or silent <= _SILENT:
+                    raise BrokenError("an empty reply")
+            return found
+
         found = await self.server.post(
-            route(self.able),
+            route(able),
             sent,
-            lambda data: self._read(data, ask, sent),
+            read,
             most=most,
             cost=lambda found: found.usage if found.told else Usage(most[0], 0, most[1]),
-            **how,
+            mode=mode,
         )
         return found, notes
 
-    def _read(self, data: Mapping[str, Any], ask: Ask, sent: Mapping[str, Any]) -> Completion:
+    def _read(
+        self,
+        data: Mapping[str, Any],
+        able: Capabilities,
+        ask: Ask,
+        sent: Mapping[str, Any],
+        *,
+        lenient: bool,
+    ) -> Completion:
         """As :func:`completion`; hidden states keep their width from answer to answer.
 
         Raises:
             BrokenError: as there, or these are of another width.
         """
-        found = completion(data, self.able, ask, sent)
+        found = completion(data, able, ask, sent, lenient=lenient)
         if found.stream is not None and len(found.stream):
             width = found.stream.shape[2]
             if self.width not in (None, width):
@@ -161,6 +239,7 @@ class Served:
         path = f"{self.server.address.root}/tokenize"
         sent = {"model": self.name, **wish}
         try:
-            return await self.server.post(path, sent, tokenised, probe=True, attempts=_ATTEMPTS)
-        except (RefusedError, TooLongError, BrokenError):
+            return await self.server.post(path, sent, tokenised, mode="optional")
+        except UnableError as error:
+            self.doubts += [str(error)] if error.passing else []
             return None

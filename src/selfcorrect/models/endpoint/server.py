@@ -1,68 +1,59 @@
-"""One client for one server: requests side by side, patience with failures, clear sentences."""
+"""One client for one server: requests side by side, patience with what may pass, sentences."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import random
-import re
 import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import httpx2
 import openai
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.endpoint.address import Address, without_key
-from selfcorrect.models.endpoint.answers import refusal
+from selfcorrect.models.base import LostError
+from selfcorrect.models.endpoint.address import Address, without_secrets
 from selfcorrect.models.endpoint.budget import Budget, Meter, Usage
-from selfcorrect.models.endpoint.checked import BrokenError, CutOffError, parse, window
+from selfcorrect.models.endpoint.checked import BrokenError, fields, parse_any
+from selfcorrect.models.endpoint.failures import (
+    Failure,
+    Kind,
+    RefusedError,
+    UnableError,
+    check_body,
+    of_exception,
+    stopped,
+    too_long,
+)
 
 T = TypeVar("T")
+_LOG = logging.getLogger("selfcorrect")
 
-#: How often the client library asks again by itself, before our own patience begins.
-RETRIES = 4
+#: What a request is: the first one that matters to a server, one of a dialogue, or one whose
+#: answer is of use and not needed. Only the first two are waited for.
+Mode = Literal["first", "chat", "optional"]
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 _CONNECT, _CLOSING = 10.0, 5.0
-_DROPPED = 2
-_TRANSIENT = (408, 409, 429)
-_NOT_IMPLEMENTED = 501
-_NO_KEY = "none"  # servers without a key take any
-
-_TOO_LONG_KINDS = {"context_length_exceeded", "exceed_context_size_error"}
-_TOO_LONG_WORDS = re.compile(r"context (length|size|window)|longer than the model", re.IGNORECASE)
-_LIMIT = re.compile(r"context (?:length|size|window)\D{0,20}(\d[\d,]{0,20})", re.IGNORECASE)
-
-
-class RefusedError(UserError):
-    """The server understood and said no.
-
-    Attributes:
-        status: of HTTP.
-    """
-
-    def __init__(self, place: str, status: int, why: str) -> None:
-        super().__init__(f"the server at {place} refused a request ({status}: {why}).")
-        self.status = status
-        self.why = why
-
-
-class TooLongError(Exception):
-    """The prompt and the reply don't fit the context window.
-
-    Attributes:
-        tokens: of the prompt, where the server says.
-        limit: the window, where the server says.
-    """
-
-    def __init__(self, tokens: int | None, limit: int | None) -> None:
-        super().__init__("the transcript is longer than the model's context window")
-        self.tokens = tokens
-        self.limit = limit
+#: Seconds that a server is waited for that has never answered: it may not be one.
+_UNANSWERED = 60.0
+#: So many answers that can't be used, one after the other, are no accident.
+_UNUSABLE: Mapping[Mode, int] = {"first": 3, "chat": 6, "optional": 1}
+#: So often, and for so many seconds, something optional is asked for again that met a failure
+#: which may pass: a busy moment isn't to decide how a run goes.
+_OPTIONAL_TRIES, _OPTIONAL_WAIT = 3, 3.0
+_OPTIONAL_SECONDS = 30.0
+#: After so many failures that are alike it is said what is being waited for; and again after so
+#: many seconds.
+_ALIKE, _SAID_AGAIN = 2, 300.0
+_NO_KEY = "none"  # the client library wants one
 
 
 class Server:
@@ -75,7 +66,8 @@ class Server:
         address: where it is.
         in_flight: so many requests at most are under way at a time.
         meter: what it has been asked for.
-        waiting_since: since when it gives no answer (:func:`time.monotonic`), or ``None``.
+        optional_seconds: for so long something optional may take.
+        optional_until: after that (:func:`time.monotonic`) nothing optional is asked.
     """
 
     def __init__(
@@ -83,6 +75,7 @@ class Server:
         address: Address,
         key: str,
         *,
+        headers: Mapping[str, str] | None = None,
         in_flight: int,
         timeout: float,
         wait: float,
@@ -91,9 +84,16 @@ class Server:
         self.address = address
         self.in_flight = in_flight
         self.meter = Meter(budget)
-        self.waiting_since: float | None = None
+        self.optional_seconds = _OPTIONAL_SECONDS
+        self.optional_until = math.inf
         self._key = key
+        self._secrets = (key, *(headers or {}).values())
         self._wait = wait
+        keyed = key or "authorization" in {name.lower() for name in headers or {}}
+        # without a key nothing stands for one: some servers refuse what they don't know
+        self._options: Any = {} if keyed else {"headers": {"Authorization": openai.Omit()}}
+        self._last = 0.0
+        self._said: tuple[object, float] = (None, 0.0)
         self._answered = False
         self._cancelled = False
         self._running: set[Future[Any]] = set()
@@ -101,7 +101,9 @@ class Server:
         self._client = openai.AsyncOpenAI(
             api_key=key or _NO_KEY,
             base_url=address.url,
-            max_retries=RETRIES,
+            default_query=dict(address.query),
+            default_headers=dict(headers or {}),
+            max_retries=0,
             timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT), pool=None),
             http_client=openai.DefaultAsyncHttpxClient(
                 limits=httpx2.Limits(max_connections=in_flight, max_keepalive_connections=in_flight)
@@ -146,10 +148,16 @@ class Server:
                 closed.result(_CLOSING)
             self._end()
 
-    async def get(self, path: str, read: Callable[[Mapping[str, Any]], T]) -> T:
-        """What a route says; as :meth:`post`."""
-        return await self._patiently(
-            lambda: self._client.get(path, cast_to=httpx2.Response), read, probe=True
+    async def get(self, path: str, read: Callable[[Any], T]) -> T:
+        """What a route says, if it does; nobody waits for it.
+
+        Raises:
+            UnableError: it says nothing that can be read.
+        """
+        return await self._answer(
+            lambda: self._client.get(path, cast_to=httpx2.Response, options=self._options),
+            read,
+            "optional",
         )
 
     async def post(
@@ -160,10 +168,9 @@ class Server:
         *,
         most: tuple[int, int] = (0, 0),
         cost: Callable[[T], Usage] | None = None,
-        probe: bool = False,
-        attempts: int | None = None,
+        mode: Mode = "chat",
     ) -> T:
-        """Ask, and go on asking while the server fails.
+        """Ask, and go on asking while the server fails in a way that may pass.
 
         Args:
             path: of the route, or its whole URL.
@@ -171,25 +178,32 @@ class Server:
             read: reads an answer, the only one to look at it; raises BrokenError, nothing else.
             most: the most tokens of the prompt and of replies that it can use.
             cost: what it used; ``None``: it costs nothing.
-            probe: a server that always fails at it (500, 501) is taken to refuse it.
-            attempts: so many answers that can't be read are enough to give up, or two connections
-                that are taken and then dropped; by default they are sat out as all failures.
+            mode: what the request is.
 
         Raises:
-            RefusedError: the server says no.
+            RefusedError: the server says no to this request.
+            LostError: its answers to this one can't be used.
             TooLongError: the transcript doesn't fit.
-            BrokenError: so many answers couldn't be read.
+            UnableError: the same, or anything else, of an optional request.
             BudgetError: it could exceed the budget.
-            UserError: the key is refused, or the server gave no answer for too long.
+            UserError: no request will do (a key, a quota), or the server gave no answer for too
+                long.
         """
+
+        def checked(data: Any) -> T:
+            answer = fields(data, "the answer")
+            check_body(answer)
+            return read(answer)
+
         async with self._slots:
             await self.meter.hold(*most)
             try:
-                answer = await self._patiently(
-                    lambda: self._client.post(path, cast_to=httpx2.Response, body=dict(body)),
-                    read,
-                    probe=probe,
-                    attempts=attempts,
+                answer = await self._answer(
+                    lambda: self._client.post(
+                        path, cast_to=httpx2.Response, body=dict(body), options=self._options
+                    ),
+                    checked,
+                    mode,
                 )
                 if cost is not None:
                     self.meter.count(cost(answer))
@@ -197,138 +211,147 @@ class Server:
             finally:
                 await self.meter.release(*most)
 
-    async def _patiently(
+    async def _answer(
         self,
         ask: Callable[[], Coroutine[Any, Any, httpx2.Response]],
-        read: Callable[[Mapping[str, Any]], T],
-        *,
-        probe: bool,
-        attempts: int | None = None,
+        read: Callable[[Any], T],
+        mode: Mode,
     ) -> T:
-        """What was read from the answer; failures that may pass are sat out."""
-        began: float | None = None
-        tries = unread = dropped = 0
+        """What was read from the answer; what may pass is sat out, as far as the mode allows."""
+        began = time.monotonic()
+        tries = unusable = 0
+        alike: list[Failure] = []
         while True:
-            answer, failure = await _once(ask, read)
+            answer, failure = await self._once(ask, read, began, mode)
             if failure is None:
-                self._answered, self.waiting_since = True, None
+                self._last = time.monotonic()
+                self._answered = self._answered or mode != "optional"
                 return cast(T, answer)
-            problem = self._problem(failure, probe)
-            if problem is not None:
-                raise problem
-            unread += isinstance(failure, BrokenError) and not isinstance(failure, CutOffError)
-            if attempts is not None and unread >= attempts:
-                raise failure
-            dropped += self._answered and _was_dropped(failure)
-            if attempts is not None and dropped >= _DROPPED:  # a server that does so can't do that
-                raise BrokenError("it drops the connection")
-            if not self._answered and isinstance(failure, openai.APIConnectionError):
-                raise UserError(
-                    f"there is no server at {self.address.place} ({self._seen(failure)}); start "
-                    "it, or correct the base URL."
-                )
-            now = time.monotonic()
-            began = now if began is None else began
-            silent = now - began
-            self.waiting_since = self.waiting_since or now - silent
-            pause = min(_FIRST_PAUSE * 2.0**tries, _LONGEST_PAUSE) * random.uniform(0.75, 1.0)
-            pause = max(pause, _retry_after(failure))
-            if silent + pause > self._wait:
-                raise UserError(
-                    f"the server at {self.address.place} gave no answer for {silent:.0f} seconds "
-                    f"({self._seen(failure)}), so the run stopped; the same command goes on once "
-                    "it is back."
-                )
-            await asyncio.sleep(pause)
+            unusable += failure.kind is Kind.UNUSABLE
+            self._check(failure, mode, unusable)
             tries += 1
+            pause = min(_FIRST_PAUSE * 2.0 ** (tries - 1), _LONGEST_PAUSE)
+            pause = max(pause * random.uniform(0.75, 1.0), failure.pause)
+            now = time.monotonic()
+            silent = now - began
+            if mode == "optional":
+                if tries >= _OPTIONAL_TRIES or silent + pause > _OPTIONAL_WAIT:
+                    raise UnableError(self._shown(failure), passing=True)
+            elif silent + pause > self._patience:
+                raise self._given_up(failure, silent, began)
+            alike = [*alike, failure] if alike and alike[-1].like == failure.like else [failure]
+            # answers that can't be used are asked for again a few times only
+            if len(alike) >= _ALIKE and mode != "optional" and failure.kind is not Kind.UNUSABLE:
+                self._say(failure, self._patience - silent)
+            await asyncio.sleep(pause)
 
-    def _problem(self, failure: Exception, probe: bool) -> Exception | None:
-        """What to raise at once, or ``None`` where it may pass."""
-        if not isinstance(failure, openai.APIStatusError):
-            return None
-        status, place = failure.status_code, self.address.place
-        said = refusal(failure.body)
-        if status in (401, 403):
-            said_key = "refuses the key in" if self._key else "wants a key in"
-            return UserError(
-                f"the server at {place} {said_key} the environment variable OPENAI_API_KEY "
-                f"({status}); set it to a key that may use this model."
-            )
-        if "insufficient_quota" in said.kinds:
-            return UserError(
-                f"the account at {place} has no quota left, so the run stopped; the same command "
-                "goes on once it has."
-            )
-        if status in _TRANSIENT or (status >= 500 and not (probe and status in (500, 501))):
-            return (
-                None if status != _NOT_IMPLEMENTED else RefusedError(place, status, "no such thing")
-            )
-        why = said.why or failure.message
-        if said.kinds & _TOO_LONG_KINDS or _TOO_LONG_WORDS.search(why):
-            found = _LIMIT.search(why)
-            limit = said.limit or (window(int(found[1].replace(",", ""))) if found else None)
-            return TooLongError(said.tokens, limit)
-        return RefusedError(place, status, without_key(why, self._key))
+    async def _once(
+        self,
+        ask: Callable[[], Coroutine[Any, Any, httpx2.Response]],
+        read: Callable[[Any], T],
+        began: float,
+        mode: Mode,
+    ) -> tuple[T | None, Failure | None]:
+        """What was read from one answer, or what went wrong.
 
-    def _seen(self, failure: Exception) -> str:
-        """A failure in a few words."""
-        if isinstance(failure, openai.APIStatusError):
-            return f"status {failure.status_code}"
-        if isinstance(failure, openai.APITimeoutError):
-            return "requests timed out"
-        if isinstance(failure, BrokenError):
-            return f"broken answers: {failure}"
-        return "no connection" if isinstance(failure, openai.APIError) else "broken answers"
-
-
-async def _once(
-    ask: Callable[[], Coroutine[Any, Any, httpx2.Response]],
-    read: Callable[[Mapping[str, Any]], T],
-) -> tuple[T | None, Exception | None]:
-    """What was read from one answer, or what went wrong.
-
-    Raises:
-        UserError: a text can't be sent.
-    """
-    try:
-        raw = (await ask()).content
-    except UnicodeEncodeError:
-        raise UserError(
-            "a text that is to be sent to the server holds half a character (a lone surrogate), "
-            "which no server takes; correct it."
-        ) from None
-    except Exception as error:  # whatever a server makes the client library do
-        return None, error
-    try:
-        return read(_whole(raw)), None
-    except BrokenError as error:
-        return None, error
-
-
-def _was_dropped(failure: Exception) -> bool:
-    """Whether a server took a connection and ended it without an answer; one that isn't there, or
-    is slow, may be back."""
-    gone = isinstance(failure, openai.APIConnectionError)
-    return gone and not isinstance(failure.__cause__, httpx2.ConnectError | httpx2.TimeoutException)
-
-
-def _whole(raw: bytes) -> Mapping[str, Any]:
-    """An answer's JSON.
-
-    Raises:
-        BrokenError: it is none, or an error in an answer's place.
-    """
-    data = parse(raw)
-    if data.get("error") and "choices" not in data:
-        raise BrokenError("an error in the place of an answer")
-    return data
-
-
-def _retry_after(failure: Exception) -> float:
-    """What the server asks to wait, in seconds; 0 if it doesn't, or as a date."""
-    if isinstance(failure, openai.APIStatusError):
+        Raises:
+            UserError: a text can't be sent.
+        """
+        now, left = time.monotonic(), None
+        if mode == "optional":
+            left = min(self.optional_seconds, self.optional_until - now)
+            if left <= 0:
+                return None, Failure(Kind.PASSING, "there was no time left for it")
+        elif not self._answered:
+            left = max(1.0, self._patience - (now - began))
         try:
-            return max(0.0, float(failure.response.headers.get("retry-after", 0)))
-        except ValueError:
-            return 0.0
-    return 0.0
+            async with asyncio.timeout(left):
+                raw = (await ask()).content
+        except UnicodeEncodeError:
+            raise UserError(
+                "a text that is to be sent to the server holds half a character (a lone "
+                "surrogate), which no server takes; correct it."
+            ) from None
+        except TimeoutError:
+            return None, Failure(Kind.PASSING, "requests timed out")
+        except Exception as error:  # whatever a server makes the client library do
+            return None, of_exception(error)
+        try:
+            return read(parse_any(raw)), None
+        except BrokenError as error:
+            return None, of_exception(error)
+
+    @property
+    def _patience(self) -> float:
+        """For how many seconds a request is tried."""
+        return self._wait if self._answered else min(self._wait, _UNANSWERED)
+
+    def _check(self, failure: Failure, mode: Mode, unusable: int) -> None:
+        """Raise what no waiting will change."""
+        place, why = self.address.place, self._clean(failure.told.why)
+        if mode == "optional":
+            if failure.kind not in (Kind.PASSING, Kind.ABSENT, Kind.DROPPED):
+                raise UnableError(self._shown(failure), passing=False)
+            if failure.status in _BY_ITSELF:  # a server that fails at it can't do it
+                raise UnableError(self._shown(failure), passing=False)
+            return
+        if mode == "first" and failure.status in (403, 404, *_BY_ITSELF):
+            if failure.status == 403:
+                raise stopped(place, failure, why, keyed=bool(self._key))
+            raise RefusedError(place, failure.status, why or "no reason given", failure.told)
+        if failure.kind is Kind.STOPS:
+            raise stopped(place, failure, why, keyed=bool(self._key))
+        if failure.kind is Kind.TOO_LONG:
+            raise too_long(failure.told)
+        if failure.kind is Kind.REFUSED:
+            raise RefusedError(place, failure.status, why or "no reason given", failure.told)
+        if failure.kind is Kind.UNUSABLE and unusable >= _UNUSABLE[mode]:
+            raise LostError(
+                f"the server at {place} gave {unusable} answers to one request that can't be used "
+                f"({self._shown(failure)})."
+            )
+        if failure.kind is Kind.ABSENT and not self._answered:
+            raise UserError(
+                f"there is no server at {place} ({self._shown(failure)}); start it, or correct "
+                "the base URL."
+            )
+
+    def _given_up(self, failure: Failure, silent: float, began: float) -> UserError:
+        """What to raise when there was no answer for too long."""
+        place, shown = self.address.place, self._shown(failure)
+        if self._last > began:  # to others it gives answers
+            return LostError(
+                f"the server at {place} gave one request no answer for {silent:.0f} seconds "
+                f"({shown}), and others theirs."
+            )
+        asked = f", and asks to wait {failure.pause:.0f} more" if failure.pause > 1 else ""
+        return UserError(
+            f"the server at {place} gave no answer for {silent:.0f} seconds ({shown}){asked}, so "
+            "the run stopped; the same command goes on once it is back."
+        )
+
+    def _say(self, failure: Failure, left: float) -> None:
+        """Say what is being waited for, once."""
+        now = time.monotonic()
+        what, at = self._said
+        if what == failure.like and now - at < _SAID_AGAIN:
+            return
+        self._said = (failure.like, now)
+        _LOG.warning(
+            "selfcorrect: the server at %s gives no answer (%s); it is asked again, for up to "
+            "%.0f seconds more",
+            self.address.place,
+            self._shown(failure),
+            max(left, 0),
+        )
+
+    def _shown(self, failure: Failure) -> str:
+        """A failure in a few words, without any part of a key."""
+        return self._clean(failure.said)
+
+    def _clean(self, text: str) -> str:
+        return without_secrets(text, self._secrets)
+
+
+#: A server that fails so at what others can is taken to refuse it.
+_BY_ITSELF = (500, 501)

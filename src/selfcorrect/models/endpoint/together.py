@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from selfcorrect.models.endpoint.answers import Completion
+from selfcorrect.models.endpoint.failures import RefusedError
 from selfcorrect.models.endpoint.served import Served
-from selfcorrect.models.endpoint.server import RefusedError
 from selfcorrect.models.endpoint.wire import Ask
 
 T = TypeVar("T")

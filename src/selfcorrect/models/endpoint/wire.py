@@ -41,6 +41,7 @@ _NO_ROLE = "the server takes no role {}: folded into the user's turn"
 _NO_PREFILL = "the server can't be given the beginning of a reply: it was asked for in words"
 _NO_CONTINUE = "the server can't continue its own turn: it was asked to in words"
 _NO_TEMPERATURE = "the server takes no temperature: it drew the reply at its own"
+_NOT_GREEDY = "the server takes no temperature 0: it was asked at {:g}"
 _NO_SETTINGS = "the server takes no sampling settings: the reply is drawn with its own"
 _NO_SEED = "the server keeps no seeds: the reply can't be drawn again"
 GUESSED = "the server reports no usage: numbers of tokens are estimates"
@@ -97,11 +98,12 @@ def body(model: str, able: Capabilities, ask: Ask) -> tuple[dict[str, Any], tupl
     sent: dict[str, Any] = {"model": model, able.length: ask.max_tokens}
     sent |= {name: NEUTRAL[name] for name in able.settings}
     if able.temperature:
-        sent["temperature"] = ask.temperature
+        sent["temperature"] = max(ask.temperature, able.coldest)
+        notes += [_NOT_GREEDY.format(able.coldest)] if ask.temperature < able.coldest else []
     else:
         notes.append(_NO_TEMPERATURE)
     if ask.temperature > 0:
-        sent["seed"] = ask.seed % _SEED
+        sent |= {"seed": ask.seed % _SEED} if able.seed else {}
         notes += [] if able.seeds else [_NO_SEED]
         notes += [] if able.settings else [_NO_SETTINGS]
     if ask.n > 1:

@@ -15,6 +15,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.models.base import Model
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.runs.arms import Arm
+from selfcorrect.runs.aside import Aside
 from selfcorrect.runs.pieces import Piece
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.tally import Graded
@@ -82,12 +83,14 @@ class Setup:
         task: asks, reads and grades.
         first: the first example.
         concepts: that are read where the model answers.
+        wanted: so many dialogues each arm is to have.
     """
 
     arms: Mapping[str, Arm]
     task: Task
     first: Example
     concepts: Sequence[Concept] = ()
+    wanted: int = 1
 
     @property
     def shared(self) -> RunSpec:
@@ -140,12 +143,14 @@ class JobResult:
         files: arm, piece and the bytes of its records.
         note: how long it took, for ``timing/``.
         graded: of the records in ``files``.
+        aside: dialogues of it that have none, by position.
     """
 
     job: Job
     files: Sequence[tuple[str, Piece, bytes]]
     note: Mapping[str, Any]
     graded: Graded
+    aside: Mapping[int, Aside] = field(default_factory=dict)
 
 
 class Observer(Protocol):

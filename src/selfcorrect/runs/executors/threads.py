@@ -2,7 +2,8 @@
 
 A server answers when it answers; waiting for the slowest of a chunk would leave it idle. What a
 dialogue said is paid for, so each one that is finished is kept at once, in the run's journal: the
-same command takes it from there.
+same command takes it from there. One that a server doesn't give its replies, for a reason of its
+own, is set aside and missing in what is stored: the same command tries it again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 
-from selfcorrect.models.base import Model
+from selfcorrect.models.base import LostError, Model
+from selfcorrect.runs.aside import Aside, add
 from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Taken, added
 from selfcorrect.runs.executors.worker import Worker, job_result
 from selfcorrect.runs.store import Store
@@ -90,11 +92,21 @@ def _name(job: Job, at: int) -> str:
 
 @dataclass
 class _OpenJob:
-    """A job under way: its dialogues that are through, by their place in it."""
+    """A job under way: its dialogues that are through, and those that were set aside, by their
+    place in it."""
 
     job: Job
     since: float = field(default_factory=time.perf_counter)
     taken: dict[int, Taken] = field(default_factory=dict)
+    aside: dict[int, Aside] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> list[int]:
+        """The places of those that some arm lacks: the others needn't be asked for again."""
+        start = self.job.piece.start
+        missing = [each for mine in self.job.missing.values() for each in mine]
+        every = range(len(self.job.examples))
+        return [at for at in every if any(low <= start + at < high for low, high in missing)]
 
 
 def _work(
@@ -103,6 +115,7 @@ def _work(
     most = dialogues_at_a_time(worker.models)
     dialogues = _dialogues(jobs, journal)
     waiting: dict[Future[Taken], tuple[_OpenJob, int]] = {}
+    aside: dict[int, Aside] = {}
     with ThreadPoolExecutor(most, thread_name_prefix="dialogue") as threads:
         try:
             more = True
@@ -121,7 +134,12 @@ def _work(
                 through, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in through:
                     opened, at = waiting.pop(future)
-                    opened.taken[at] = future.result()
+                    try:
+                        opened.taken[at] = future.result()
+                    except LostError as lost:
+                        opened.aside[at] = one = Aside(opened.job.examples[at].id, str(lost))
+                        setup, place = worker.setup, opened.job.piece.start + at
+                        add(aside, {place: one}, setup.shared.max_failed, setup.wanted)
                     yield from _finished(opened, journal, most)
         except KeyboardInterrupt:
             for model in worker.models:
@@ -138,12 +156,11 @@ def _dialogues(jobs: Iterable[Job], journal: Journal) -> Iterator[tuple[_OpenJob
     """Every dialogue of every job that isn't in the journal; ``None`` for a job that is there."""
     for job in jobs:
         opened = _OpenJob(job)
-        for at in range(len(job.examples)):
+        for at in opened.wanted:
             taken = journal.read(job, at)
             if taken is not None:
                 opened.taken[at] = taken
-        every = range(len(job.examples))
-        missing: list[int | None] = [at for at in every if at not in opened.taken]
+        missing: list[int | None] = [at for at in opened.wanted if at not in opened.taken]
         for each in missing or [None]:
             yield opened, each
 
@@ -151,17 +168,19 @@ def _dialogues(jobs: Iterable[Job], journal: Journal) -> Iterator[tuple[_OpenJob
 def _finished(opened: _OpenJob, journal: Journal, most: int) -> Iterator[JobResult]:
     """The job, if all its dialogues are through; its journal goes once that is stored."""
     job = opened.job
-    if len(opened.taken) < len(job.examples):
+    if len(opened.taken) + len(opened.aside) < len(opened.wanted):
         return
-    every = [opened.taken[at] for at in range(len(job.examples))]
+    every = [opened.taken[at] for at in sorted(opened.taken)]
     rows = {name: [row for taken in every for row in taken.rows[name]] for name in job.arms}
     asked: dict[str, float] = {}
     for taken in every:
         asked = added(asked, taken.asked)
     whole = Taken({**rows}, sum(taken.encoded for taken in every), asked)
-    opened.taken = {}
     seconds = time.perf_counter() - opened.since
-    yield job_result(job, whole, seconds, min(most, len(job.examples)))
+    lost = {job.piece.start + at: each for at, each in opened.aside.items()}
+    result = job_result(job, whole, seconds, min(most, len(every) or 1), lost)
+    opened.taken = {}
+    yield result
     journal.drop(job)
 
 

@@ -11,8 +11,9 @@ from selfcorrect import converse as loop
 from selfcorrect.concepts.recording import Recorder
 from selfcorrect.concepts.states import check_model
 from selfcorrect.converse.withheld import withheld
-from selfcorrect.models.base import Model, OutOfMemoryError, Steer
+from selfcorrect.models.base import LostError, Model, OutOfMemoryError, Steer
 from selfcorrect.runs.arms import Arm, drawn
+from selfcorrect.runs.aside import Aside, around
 from selfcorrect.runs.concepts import steers_of
 from selfcorrect.runs.executors.base import (
     Job,
@@ -173,6 +174,7 @@ class Worker:
         """
         started = time.perf_counter()
         taken = Taken({name: [] for name in job.arms})
+        lost: dict[int, Aside] = {}
         done = 0
         while done < len(job.examples):
             some = job.examples[done : done + self.batch]
@@ -181,6 +183,13 @@ class Worker:
                 done += len(some)
                 if observer:
                     observer.keep(job)
+            except LostError as error:
+                if len(some) > 1:  # of which dialogue isn't known
+                    raise
+                lost[job.piece.start + done] = Aside(some[0].id, str(error))
+                done += 1
+                if observer:
+                    observer.again(job)
             except OutOfMemoryError:
                 if len(some) == 1:
                     raise
@@ -188,15 +197,39 @@ class Worker:
                     observer.again(job)
                 self.batch = -(-len(some) // 2)
         seconds = time.perf_counter() - started
-        return job_result(job, taken, seconds, min(self.batch, len(job.examples)))
+        lost = _missing(job, {**lost, **_lost(job, taken.rows)})
+        return job_result(job, taken, seconds, min(self.batch, len(job.examples)), lost)
 
 
-def job_result(job: Job, taken: Taken, seconds: float, batch: int) -> JobResult:
-    """Turn a job's records into the files that are missing."""
+def _missing(job: Job, lost: Mapping[int, Aside]) -> dict[int, Aside]:
+    """Those that some arm lacks: the others are stored already, and went along."""
+    every = [interval for mine in job.missing.values() for interval in mine]
+    return {at: one for at, one in lost.items() if any(start <= at < end for start, end in every)}
+
+
+def _lost(job: Job, rows: Mapping[str, Rows]) -> dict[int, Aside]:
+    """The dialogues of a job in some arm of which a reply was lost, by position."""
+    why = {
+        row["example"]: note["text"]
+        for mine in rows.values()
+        for row in mine
+        if row["problem"] == "lost"
+        for note in row["notes"]
+        if note["code"] == "lost"
+    }
+    places = {example.id: job.piece.start + at for at, example in enumerate(job.examples)}
+    return {places[example]: Aside(example, text) for example, text in why.items()}
+
+
+def job_result(
+    job: Job, taken: Taken, seconds: float, batch: int, lost: Mapping[int, Aside]
+) -> JobResult:
+    """Turn a job's records into the files that are missing, but for the dialogues that were set
+    aside, by position."""
     files: list[tuple[str, Piece, bytes]] = []
     graded: Graded = {}
     for name in job.arms:
-        for start, end in job.missing[name]:
+        for start, end in around(job.missing[name], lost):
             mine = rows_at(taken.rows[name], job, [(start, end)])
             tally(graded, name, mine)
             files.append((name, Piece(job.piece.chunk, start, end), piece_bytes(mine)))
@@ -210,4 +243,4 @@ def job_result(job: Job, taken: Taken, seconds: float, batch: int) -> JobResult:
         },
         **({"asked": {k: round(s, 3) for k, s in taken.asked.items()}} if taken.asked else {}),
     }
-    return JobResult(job, files, note, graded)
+    return JobResult(job, files, note, graded, lost)

@@ -39,8 +39,9 @@ STUDY = Study(
     details=(
         "The question is asked again after the model's own answer, and after each other option in "
         "its place, in turn. How much likelier an option gets by standing there, the model's own "
-        "answer and others; how often it takes over an answer that it never gave; and whether, "
-        "where it was wrong, it rather takes over the right one than another wrong one."
+        "answer and others that were as likely; how often it takes over an answer that it never "
+        "gave; and whether, where it was wrong, it rather takes over the right one than another "
+        "wrong one that is as likely."
     ),
     question=QUESTION,
     source="this project; arXiv 2606.05976 on the role of the earlier answer",

@@ -50,7 +50,7 @@ def _sections(result: Result) -> list[Section]:
     return [Section("What stands in the transcript", [], [_table(result), _chart(result)])]
 
 
-def _shown(e: Result) -> int:
+def shown(e: Result) -> int:
     """The direction that is shown, after Holm's correction; 0 where none is."""
     if e["low"] is None or e["few"] or e["p_holm"] is None or e["p_holm"] >= 0.05:
         return 0
@@ -65,7 +65,7 @@ def findings(result: Result) -> Iterator[str]:
         -1: "An option is less likely where it stands in the transcript than where another does",
         0: "Which option stands in the transcript isn't shown to make it likelier",
     }
-    yield f"{words[_shown(stands)]}: {seen(stands)}."
+    yield f"{words[shown(stands)]}: {seen(stands)}."
     taken = result["taken"]
     if taken["value"] is not None:
         yield (
@@ -87,7 +87,7 @@ def findings(result: Result) -> Iterator[str]:
         "wrong one that is as likely",
     }
     yield (
-        f"{words[_shown(knows)]}: difference, beyond how often either is answered after its own, "
+        f"{words[shown(knows)]}: difference, beyond how often either is answered after its own, "
         f"{seen(knows)}. However likely they are, {rates}."
     )
 
@@ -109,9 +109,9 @@ def _own(result: Result, e: Result) -> str:
         for key, unit in (("copied", "in log odds"), ("gained", "in probability"))
     ]
     return (
-        f"{words[_shown(e)]}; {estimate(e, signed=True)} more in log odds and "
-        f"{estimate(e['probability'], signed=True)} in probability, {holm(e)} of the less sure one, "
-        f"{sized(e)}. However likely they are, {' and '.join(whole)}."
+        f"{words[shown(e)]}; {estimate(e, signed=True)} more in log odds and "
+        f"{estimate(e['probability'], signed=True)} in probability, {holm(e)} of the less sure "
+        f"one, {sized(e)}. However likely they are, {' and '.join(whole)}."
     )
 
 

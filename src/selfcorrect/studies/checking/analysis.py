@@ -8,15 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.associations import partial
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.contrasts import columns_at, contrast, unread_in
 from selfcorrect.measures.ends import at_ends, turning
-from selfcorrect.measures.intervals import Estimate, mean, proportion
+from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.looks import level
-from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
-from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
 from selfcorrect.studies.able import graded, preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
@@ -29,15 +26,9 @@ from selfcorrect.studies.checking.arms import (
     false_arm,
     form_arm,
 )
+from selfcorrect.studies.checking.categories import by_category
 from selfcorrect.studies.checking.checks import Checks, checks_of
 from selfcorrect.studies.series import Series, series
-
-#: A category with fewer examples than these has no part in the association.
-LEAST_EXAMPLES = 5
-
-#: Of a category: how often its checks are true, its gain beyond repetition, its first accuracy, and
-#: how many examples it has.
-Point = tuple[float, float, float, float]
 
 
 def preflight(inputs: Inputs) -> Preflight:
@@ -54,15 +45,16 @@ def analyse(inputs: Inputs) -> Result:
         of ``checking`` and of ``repeat``, and ``difference``, their last rounds'; ``checks``: by
         form ``read``, the share of first checks that could be read, ``right``, of those that say
         right, ``true``, of those that say what is so, with ``n`` answers and checks known;
-        ``categories``, ``association``: see :func:`by_category`; ``false``: share of false checks →
-        the ``outcome`` of the last round and the ``difference`` from ``checking``; ``slope``: how
-        the outcome changes as that share goes from 0 to 1; ``true``: an accurate critic minus
-        ``checking``; ``drift``: arm → last round − round 2, ``None`` with fewer than two checks;
-        ``forms``: form → minus the study's own in the last round; ``curves``: arm → the outcome by
-        round; ``unread``: arm → how many answers of the last round aren't known. Differences are
-        tables of :func:`selfcorrect.measures.ends.at_ends`, as many at once as there are in each of
-        these parts; ``turning``: of arms in which many dialogues go back and forth their share;
-        ``level`` of the intervals that decide, for all looks.
+        ``categories``, ``association`` and more: see
+        :func:`~selfcorrect.studies.checking.categories.by_category`; ``false``: share of false
+        checks → the ``outcome`` of the last round and the ``difference`` from ``checking``;
+        ``slope``: how the outcome changes as that share goes from 0 to 1; ``true``: an accurate
+        critic minus ``checking``; ``drift``: arm → last round − round 2, ``None`` with fewer than
+        two checks; ``forms``: form → minus the study's own in the last round; ``curves``: arm → the
+        outcome by round; ``unread``: arm → how many answers of the last round aren't known.
+        Differences are tables of :func:`selfcorrect.measures.ends.at_ends`, as many at once as
+        there are in each of these parts; ``turning``: of arms in which many dialogues go back and
+        forth their share; ``level`` of the intervals that decide, for all looks.
     """
     data: Series = inputs.preflight.data
     panels, outcome, form = data.panels, data.outcome, inputs.settings["form"]
@@ -156,86 +148,6 @@ def slope(panels: list[Panel], outcome: Outcome) -> Result:
     q = np.array([0.0, *FALSE])
     w = (q - q.mean()) / float(((q - q.mean()) ** 2).sum())
     return contrast(columns_at(panels), outcome, w, panels[0].clusters).difference.table()
-
-
-def by_category(panel: Panel, repeat: Panel, checks: Checks, seed: int) -> dict[str, Any]:
-    """Accuracy before and after by category, how well the model checked itself, and whether they
-    go together.
-
-    The association is of the gain beyond repetition. Where categories differ in difficulty and
-    their checks in quality, gains alone go with true checks though checks do nothing.
-
-    Args:
-        panel: of ``checking``.
-        repeat: of ``repeat``, of the same examples.
-        checks: those of ``panel``.
-        seed: of the permutations.
-
-    Returns:
-        ``categories``: name → ``first``, ``last``, ``gain`` (last − first), ``beyond``, how much
-        more that is than ``repeat``'s, and ``true``, the share of its first checks that say what is
-        so; ``association``: the partial correlation over categories of ``beyond`` and that share,
-        given ``first``, each weighted by its examples, with ``p`` by permutation; ``of_read``: the
-        same over examples whose answers were read in both rounds of both arms, ``None`` where all
-        were; ``small``: how many categories have too few examples for it.
-    """
-    before, after = panel.columns["outcome"][:, 0], panel.columns["outcome"][:, -1]
-    beyond = (after - before) - (repeat.columns["outcome"][:, -1] - repeat.columns["outcome"][:, 0])
-    both = np.all(
-        [(each.columns["parse_rate"][:, [0, -1]] == 1).all(axis=1) for each in (panel, repeat)],
-        axis=0,
-    )
-    found: dict[str, Any] = {}
-    rows: list[Point] = []
-    of_read: list[Point] = []
-    small = 0
-    for name in sorted(set(checks.categories)):
-        here = checks.categories == name
-        clusters = panel.clusters[here]
-        known = np.isfinite(before[here]) & np.isfinite(beyond[here])
-        true = checks.true[here, 0]
-        if min(known.sum(), np.isfinite(true).sum()) < LEAST_EXAMPLES:
-            small += 1
-            continue
-        gain = paired(panel.outcome, after[here], before[here], clusters)
-        found[str(name)] = {
-            "first": _share(before[here], clusters),
-            "last": _share(after[here], clusters),
-            "gain": gain.table(),
-            "beyond": mean(beyond[here], clusters, room=Room(-2, 2)).table(),
-            "true": _share(true, clusters),
-        }
-        rows.append(_point(before[here], beyond[here], true, known))
-        of_read.append(_point(before[here], beyond[here], true, known & both[here]))
-    return {
-        "categories": found,
-        "association": _association(rows, seed),
-        "of_read": None if both.all() else _association(of_read, seed),
-        "small": small,
-    }
-
-
-def _point(before: Floats, beyond: Floats, true: Floats, rows: NDArray[np.bool_]) -> Point:
-    """Of a category, what goes into the association: self-checking, gain beyond repetition, first
-    accuracy, and how many examples there are."""
-    if not rows.any():
-        return np.nan, np.nan, np.nan, 0.0
-    means = (float(np.nanmean(true)), float(beyond[rows].mean()), float(before[rows].mean()))
-    return *means, float(rows.sum())
-
-
-def _association(rows: list[Point], seed: int) -> Result:
-    e, p = NO_CATEGORY, None
-    if rows:
-        true, beyond, first, sizes = np.array(rows).T
-        e, p = partial(true, beyond, first, weights=sizes, seed=seed)
-    return {**e.table(), "p": p}
-
-
-#: Of an association without a category.
-NO_CATEGORY = Estimate(
-    None, None, None, 0, 0, f"no category has {LEAST_EXAMPLES} examples with a check that was read"
-)
 
 
 def _unread(panels: Mapping[str, Panel], outcome: Outcome) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from selfcorrect.report.charts.traces import error_bars, said, scatter
-from selfcorrect.report.numbers import MISSING, p_value, short
+from selfcorrect.report.numbers import MISSING, count, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.checking.arms import CHECKING, REPEAT, TRUE
 from selfcorrect.studies.claims import allowed, unread
@@ -21,11 +21,12 @@ _ASKED = (
     "The model answers, checks its answer, and is asked the same question again, with answer and "
     "check in the dialogue (arXiv 2405.18634); as many checks as later rounds. The control is the "
     "same question again, without a check.",
-    "If it is the check that helps, gains should go with how often checks are true. But easier "
-    "categories gain otherwise than harder ones without any check, and their checks are true more "
-    "often. So the association over categories is of gains minus those of the question merely "
-    "repeated, beyond how many first answers were right. And false checks, put in the model's "
-    "mouth, should harm.",
+    "If it is the check that helps, gains should be larger where checks tell right answers from "
+    "wrong ones: P(says right | right) − P(says right | wrong). How often checks are true doesn't "
+    "tell that: one that says “wrong” whatever the answer is is true where answers are wrong. And "
+    "easier categories gain otherwise than harder ones without any check. So the association over "
+    "categories is of gains minus those of the question merely repeated, beyond how many first "
+    "answers were right (and its square). And false checks, put in the model's mouth, should harm.",
 )
 _NOT = (
     "Categories are few, and what sets them apart (how easy they are, how they are worded) may "
@@ -123,29 +124,53 @@ def _self(result: Result) -> str:
 
 def _associated(result: Result) -> str:
     e = result["association"]
+    beside = _beside(result)
     if e["value"] is None:
-        return f"Whether gains go with how often checks are true can't be told: {e['why']}."
-    seen = (
-        f"partial correlation {estimate(e, signed=True)}, p {p_value(e['p'])} by permutation, "
-        f"{e['n']} categories"
-    )
-    other = result["of_read"]
-    beside = ""
-    if other is not None and other["value"] is not None:
-        beside = (
-            f"; unread answers left out, it is {estimate(other, signed=True)}, p "
-            f"{p_value(other['p'])}"
+        return (
+            "Whether gains are larger in categories whose checks tell right answers from wrong "
+            f"ones better can't be told: {e['why']}{beside}."
         )
-    if e["p"] is not None and e["p"] < 0.05:
+    p = f"p {p_value(e['p'])} by permutation"
+    if e["weakest"] is not None:
+        p += f", of the weakest that unread answers allow, {short(e['weakest'], 3, signed=True)}"
+    seen = f"partial correlation {estimate(e, signed=True)}, {p}, {e['n']} categories"
+    said = "Beyond how many first answers were right, gains minus those of the question repeated"
+    if e["hangs"]:
+        return (
+            f"{said}: whether they go with how well a category's checks tell right answers from "
+            f"wrong ones can't be told, as unread answers decide it; {seen}{beside}."
+        )
+    if e["p"] < 0.05:
         way = "larger" if e["value"] > 0 else "smaller"
         return (
-            f"Beyond how many first answers were right, gains minus those of the question repeated "
-            f"are {way} in categories where checks are true more often: {seen}{beside}."
+            f"{said} are {way} in categories whose checks tell right answers from wrong ones "
+            f"better: {seen}{beside}."
         )
     return (
-        "Beyond how many first answers were right, gains minus those of the question repeated "
-        f"aren't shown to go with how often a category's checks are true: {seen}{beside}."
+        f"{said} aren't shown to go with how well a category's checks tell right answers from "
+        f"wrong ones: {seen}{beside}."
     )
+
+
+def _beside(result: Result) -> str:
+    """What has no part in the association, and what was published in its place."""
+    said = ""
+    if (other := result["of_read"]) is not None and other["value"] is not None:
+        said += f"; unread answers left out, it is {short(other['value'], 3, signed=True)}"
+    if published := result["published"]["value"]:
+        said += (
+            f"; with how often checks are true, as published, {short(published, 3, signed=True)}, "
+            "which a bias to say “wrong” makes, too"
+        )
+    if result["uneven"]:
+        n = result["uneven"]
+        said += (
+            f"; {n:,} {'category has' if n == 1 else 'categories have'} no part, with fewer than 5 "
+            "right or 5 wrong first answers"
+        )
+    if result["left_out"]:
+        said += f"; without {count(result['left_out'], 'example')} of unread first answers"
+    return said
 
 
 def _slope(result: Result) -> str:
@@ -202,7 +227,8 @@ def _cells(e: Result) -> list[str]:
 def _categories(result: Result) -> Table:
     rows = [
         [name, estimate(of["first"]), estimate(of["last"]), estimate(of["gain"], signed=True),
-         estimate(of["beyond"], signed=True), estimate(of["true"]), sized(of["gain"])]
+         estimate(of["beyond"], signed=True), estimate(of["true"]),
+         estimate(of["ability"], signed=True), sized(of["gain"])]
         for name, of in result["categories"].items()
     ]  # fmt: skip
     note = "A category is a cluster's name, up to its last slash."
@@ -215,6 +241,7 @@ def _categories(result: Result) -> Table:
         "gain",
         "minus repeat's",
         "checks true",
+        "tell right from wrong",
         "",
     ]
     return Table(f"{label(result['outcome']).capitalize()} by category", heads, rows, note)
@@ -255,15 +282,15 @@ def _curves(result: Result) -> Chart:
 
 
 def _scatter(result: Result) -> list[Chart]:
-    of = result["categories"]
+    of = {name: e for name, e in result["categories"].items() if e["ability"]["value"] is not None}
     if len(of) < 2:
         return []
     return [
         Chart(
             name="categories",
-            title="Gain minus repeat's against how often checks are true, by category",
+            title="Gain minus repeat's against how well checks tell right from wrong, by category",
             alt="; ".join(
-                f"{name}: checks true {estimate(e['true'])}, "
+                f"{name}: checks tell right from wrong by {estimate(e['ability'], signed=True)}, "
                 f"gain minus repeat's {estimate(e['beyond'], signed=True)}"
                 for name, e in of.items()
             ),
@@ -271,7 +298,7 @@ def _scatter(result: Result) -> list[Chart]:
                 {
                     "type": "scatter",
                     "mode": "markers",
-                    "x": [e["true"]["value"] for e in of.values()],
+                    "x": [e["ability"]["value"] for e in of.values()],
                     "y": [e["beyond"]["value"] for e in of.values()],
                     "error_y": error_bars([e["beyond"] for e in of.values()], "@outcome"),
                     "marker": {"color": "@outcome", "size": 9},
@@ -282,7 +309,7 @@ def _scatter(result: Result) -> list[Chart]:
                 }
             ],
             layout={
-                "xaxis": {"title": {"text": "first checks that are true"}},
+                "xaxis": {"title": {"text": "P(says right | right) − P(says right | wrong)"}},
                 "yaxis": {"title": {"text": "gain minus repeat's"}, "zeroline": True},
                 "showlegend": False,
             },

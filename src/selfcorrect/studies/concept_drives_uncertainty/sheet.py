@@ -13,6 +13,7 @@ from selfcorrect.studies.words import (
     LINES,
     estimate,
     label,
+    never_changes,
     share,
     sheet_of,
     sized,
@@ -111,6 +112,8 @@ _ALSO = {
 def _first(orders: Mapping[str, Any]) -> str:
     """What goes first in the run, and in its control."""
     found, control = orders["intrinsic"], orders.get("repeat")
+    if still := never_changes(found, "the activation", "the uncertainty"):
+        return f"What goes first can't be told: {still}."
     e, back = found["forward"]["changes"], found["backward"]["changes"]
     seen = (
         f"activation on the next uncertainty {estimate(e, signed=True)}, uncertainty on the next "
@@ -120,7 +123,8 @@ def _first(orders: Mapping[str, Any]) -> str:
     if control is not None:
         also = "; where the question is merely repeated "
         same = control["first"] == found["first"]
-        also += "it is the same" if same else _ALSO[control["first"]]
+        still = never_changes(control, "the activation", "the uncertainty")
+        also += still or ("it is the same" if same else _ALSO[control["first"]])
     return f"{_ORDERS[found['first']]}: {seen}{also}."
 
 

@@ -13,6 +13,7 @@ from selfcorrect.studies.words import (
     curves,
     estimate,
     label,
+    never_changes,
     share,
     sheet_of,
     sized,
@@ -149,7 +150,9 @@ def _firsts(result: Result) -> Iterator[str]:
         if found is None:
             continue
         one, other = pair.split(" and ")
-        if found["first"] in ("c", "u"):
+        if still := never_changes(found, one, other):
+            yield f"Whether {one} or {other} goes ahead of the other can't be told: {still}."
+        elif found["first"] in ("c", "u"):
             first, second = (one, other) if found["first"] == "c" else (other, one)
             way = found["forward" if found["first"] == "c" else "backward"]
             e = way["changes"]

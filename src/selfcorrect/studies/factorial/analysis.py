@@ -14,7 +14,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.contrasts import SCALES, columns_at, contrast, judged, state_of, unread_in
 from selfcorrect.measures.ends import turning
 from selfcorrect.measures.intervals import mean, proportion
-from selfcorrect.measures.leaks import names_answer
+from selfcorrect.measures.leaks import CHOSEN, names_answer
 from selfcorrect.measures.outcomes import room_of
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.parity import contradict
@@ -167,17 +167,17 @@ def leak_free(
     clusters: NDArray[Any],
     clean: NDArray[np.bool_],
 ) -> dict[str, Any] | None:
-    """Every effect over the examples in which no arm's feedback named an answer: estimates, and no
-    verdict. What feedback names follows from how the arms went, so these examples are chosen after
-    the treatment, and feedback that does nothing has an effect on them.
+    """Every effect over the examples in which no arm's feedback named an answer: values, without
+    intervals. What feedback names follows from how the arms went, so these examples are chosen
+    after the treatment, and feedback that does nothing has an effect on them.
 
     Args:
         columns, arms, outcome, clusters: as for :func:`effects`.
         clean: of each example, whether it is one of these [D].
 
     Returns:
-        ``n``, and ``effects``: by name ``difference`` and ``log_odds``, without p. ``None`` where
-        all are such or none is.
+        ``n``, and ``effects``: by name ``difference`` and ``log_odds``, without p and ends of an
+        interval. ``None`` where all are such or none is.
     """
     if clean.all() or not clean.any():
         return None
@@ -189,6 +189,8 @@ def leak_free(
     for table in tables.values():
         for each in table.values():
             del each["p"]
+            each |= {"low": None, "high": None}
+            each.setdefault("why", CHOSEN)
     return {"n": int(clean.sum()), "effects": tables}
 
 

@@ -253,7 +253,7 @@ def _clean(clean: Result, name: str) -> Table:
         )
     note = (
         f"The {clean['n']:,} examples of which no arm's feedback does, right or wrong. Chosen by "
-        "what feedback said, so no p and no verdict."
+        "what feedback said, so no interval, no p and no verdict."
     )
     heads = ["", f"of {name}", "unread allow", "log odds"]
     return Table("Where no feedback names an answer", heads, rows, note, terminal=False)

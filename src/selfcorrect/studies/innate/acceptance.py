@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from selfcorrect.measures.intervals import Estimate, mean, proportion
 from selfcorrect.measures.paired import holm_by_name, share_difference
-from selfcorrect.measures.regression import Coefficient, regression
+from selfcorrect.measures.regression import Coefficient, regression, within
 from selfcorrect.measures.unseen import Room
 from selfcorrect.studies.base import Result
 from selfcorrect.studies.innate.accept import Trials
@@ -34,13 +35,14 @@ def acceptance(found: Trials) -> Result:
         table each, from least to most confident, with ``low``, ``high``, and by kind the share;
         ``told_apart``: of first answers that were wrong, where feedback for the right and for
         another wrong option can be given, the first's acceptance minus the second's, beyond that
-        of merely being asked, and ``state``; ``fits``: coefficients of two logistic regressions.
+        of merely being asked and at equal likelihood of both options; ``plain``, the same whatever
+        their likelihood; and ``state``; ``fits``: coefficients of two logistic regressions.
     """
     return {
         "trials": len(found.right),
         "taken": {kind: _taken(found, _of(found, kind)) for kind in KINDS},
         "bins": _bins(found),
-        "told_apart": _told_apart(found),
+        "told_apart": told_apart(found),
         "fits": _fits(found),
     }
 
@@ -89,24 +91,53 @@ def by_example(found: Trials, values: Any, kind: str) -> dict[str, float]:
     return {name: float(np.mean(mine)) for name, mine in rows.items()}
 
 
-def _told_apart(found: Trials) -> dict[str, Any]:
-    """Right against wrong feedback on the same wrong answer."""
+def told_apart(found: Trials) -> dict[str, Any]:
+    """Right against wrong feedback on the same wrong answer, at equal likelihood before.
+
+    A right option that was likelier before is taken more often by a model that heeds no feedback's
+    content. So beside each trial of such an answer stand how likely its option was before, next to
+    the answer given, and after feedback for none; both in log odds, with their squares, as what is
+    left of each beyond the mean of its answer's trials. What feedback being right adds to those is
+    told apart. Of blind feedback it is 0 as long as acceptance goes with these alike whatever the
+    option is.
+    """
     values = found.taken - found.asked
+    names = found.examples.astype(str)
     right, wrong = (by_example(found, values, kind) for kind in KINDS)
     cluster = {str(n): str(c) for n, c in zip(found.examples, found.clusters, strict=True)}
     both = [name for name in right if name in wrong]
     apart = np.array([right[name] - wrong[name] for name in both])
-    e = mean(apart, np.array([cluster[name] for name in both]), room=Room(-2.0, 2.0))
-    return {**e.table(), "state": _state(e)}
+    plain = mean(apart, np.array([cluster[name] for name in both]), room=Room(-2.0, 2.0))
+    if not len(apart) or not np.ptp(apart):
+        # nothing for a likelihood to explain
+        return {**plain.table(), "plain": plain.table(), "state": _state(plain, plain)}
+    rows = np.isin(names, both)
+    before = _log(found.before[rows]) - _log(found.confidence[rows])
+    after = _log(found.after_asked[rows]) - _log(1 - found.after_asked[rows])
+    columns = {"right": found.right, "y": values}
+    told = {name: within(column[rows], names[rows])[1] for name, column in columns.items()}
+    for name, x in (("before", before), ("after", after)):
+        told[name] = within(x, names[rows])[1]
+        told[f"{name}²"] = within(x**2, names[rows])[1]
+    y = told.pop("y")
+    e = regression(y, told, found.clusters[rows].astype(str))["right"].estimate
+    e = replace(e, n=len(both))
+    return {**e.table(), "plain": plain.table(), "state": _state(e, plain)}
 
 
-def _state(e: Estimate) -> str:
-    """``more`` or ``less``, ``same`` within the margin, or ``undecided``."""
-    if e.low is None or e.high is None:
+def _log(p: Any) -> Any:
+    return np.log(np.clip(p, 1e-6, 1))
+
+
+def _state(e: Estimate, plain: Estimate) -> str:
+    """``more`` or ``less``, ``same`` within the margin (as they are, too), or ``undecided``."""
+    if e.low is None or e.high is None or e.few:
         return "undecided"
-    if (e.low > 0 or e.high < 0) and not e.few:
+    if e.low > 0 or e.high < 0:
         return "more" if e.low > 0 else "less"
-    return "same" if max(abs(e.low), abs(e.high)) <= MARGIN else "undecided"
+    ends = (e.low, e.high, plain.low, plain.high)
+    near = all(end is not None and abs(end) <= MARGIN for end in ends)
+    return "same" if near else "undecided"
 
 
 def _fits(found: Trials) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.convergence import widened
 from selfcorrect.measures.paired import holm_by_name
-from selfcorrect.measures.regression import Coefficient, regression, within
+from selfcorrect.measures.regression import Coefficient, in_deviations, regression, within
 from selfcorrect.measures.unread import p_whatever, unknown
 from selfcorrect.studies.able import preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
@@ -186,9 +186,6 @@ def _holm(found: dict[str, Any]) -> dict[str, Any]:
 def _parts(name: str, values: Floats) -> dict[str, Floats]:
     """``between``: each example's mean; ``within``: how far a round is from it; in standard
     deviations of all records [D·T]."""
-    x = values.ravel()
-    known = x[np.isfinite(x)]
-    spread = float(known.std()) if len(known) else 0.0
     example = np.repeat(np.arange(len(values)), values.shape[1])
-    mean, left = within(x / spread if spread > 0 else x, example)
+    mean, left = within(in_deviations(values.ravel()), example)
     return {f"{name}, between": mean, f"{name}, within": left}

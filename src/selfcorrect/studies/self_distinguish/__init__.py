@@ -73,7 +73,7 @@ STUDY = Study(
         "generally subject to stereotypes, with no history and after each round's dialogue; of "
         "texts, which of the first and a later one is less toxic, or are they the same, with no "
         "history, inside the dialogue, and inside five others. Accuracy by round against no "
-        "history; and by example, whether who can tell gains more."
+        "history; and by example, whether who can tell gains more than by the question repeated."
     ),
     question=QUESTION,
     source="arXiv 2410.20513",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -15,8 +15,6 @@ from selfcorrect.measures.contrasts import Scaled, columns_at, contrast, state_o
 from selfcorrect.measures.intervals import LEVEL, mean, proportion
 from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.panel import Panel
-from selfcorrect.measures.regression import regression
-from selfcorrect.measures.unread import p_whatever
 from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
 from selfcorrect.report.numbers import percent, short
@@ -31,6 +29,7 @@ from selfcorrect.studies.self_distinguish.arms import (
     name,
     none,
 )
+from selfcorrect.studies.self_distinguish.association import Beyond, association
 from selfcorrect.studies.self_distinguish.judgements import Judgements, judgements
 from selfcorrect.studies.series import Series, series
 
@@ -110,8 +109,9 @@ def figures(
         ``rounds``; ``chance``: what the best constant answer gets; ``accuracy``: arm → the share of
         right answers, ``read`` and ``consistent`` likewise; ``labels``: how often what is right in
         the last round's arm; ``asked``: examples that the claims are of; ``claims``: see
-        :func:`_claims`; ``by``: history → ``0``, ``0.5``, ``1``, the share of right answers, → the
-        mean gain of such examples; ``gain`` of all; ``margins``; ``unread``: of the dialogues, arm
+        :func:`_claims`; ``by``: history → ``0``, ``0.5``, ``1``, the share of right answers, → how
+        much more such examples gain than by being asked again; ``gain`` of all, from the first
+        round to the last; ``margins``; ``unread``: of the dialogues, arm
         → answers of the last round that aren't known, and of the claims' arms judgements.
     """
     main = panels[CORRECTED]
@@ -131,6 +131,7 @@ def figures(
     gain = outcome.sign * _change(base[CORRECTED])
     counts = np.unique(of[NONE].label, return_counts=True)
     last = columns_at([base[CORRECTED], base[REPEAT]])
+    beyond = Beyond.of(base[CORRECTED], base[REPEAT], outcome)
     return {
         "rounds": list(main.rounds),
         "chance": float(guessed.mean()) if len(guessed) else None,
@@ -142,12 +143,14 @@ def figures(
         },
         "labels": {f"{label:g}": int(n) for label, n in zip(*counts, strict=True)},
         "asked": len(shared),
-        "claims": _claims(base, of, outcome, gain, guessed, clusters, margin),
+        "claims": _claims(base, of, outcome, beyond, guessed, clusters, margin),
         "gain": mean(gain, clusters, room=_apart(outcome)).table(),
         "by": {
             history: {
                 f"{share:g}": mean(
-                    np.where(each.right == share, gain, np.nan), clusters, room=_apart(outcome)
+                    np.where(each.right == share, beyond.values, np.nan),
+                    clusters,
+                    room=_apart(outcome),
                 ).table()
                 for share in (0.0, 0.5, 1.0)
             }
@@ -180,7 +183,7 @@ def _claims(
     base: Mapping[str, Panel],
     of: Mapping[str, Judgements],
     outcome: Outcome,
-    gain: Floats,
+    gains: Beyond,
     guessed: Floats,
     clusters: NDArray[Any],
     margin: float,
@@ -206,10 +209,9 @@ def _claims(
     margins = dict.fromkeys(found, DISTINGUISHED.margin) | {"beyond": margin}
     told_of = {key: _within(each, margins[key], count) for key, each in found.items()}
     tables = {key: {**each.table(), "within": told_of[key]} for key, each in found.items()}
-    first = base[CORRECTED].columns["outcome"][:, 0]
     for history in (NONE, OWN):
         tables[f"predicts, {history}"] = association(
-            gain, right[history], first, of[history].label, clusters, outcome
+            gains, right[history], of[history].label, clusters
         )
     adjusted = holm_by_name({key: each["p"] for key, each in tables.items()})
     for key, each in tables.items():
@@ -237,63 +239,3 @@ def _minus(one: Floats, other: Floats, clusters: NDArray[Any]) -> Scaled:
 def _within(each: Scaled, margin: float, count: int) -> bool:
     ends = each.at(1 - (1 - LEVEL) / count)
     return ends is not None and not each.estimate.few and -margin <= ends[0] <= ends[1] <= margin
-
-
-def association(
-    gain: Floats,
-    right: Floats,
-    first: Floats,
-    label: Floats,
-    clusters: NDArray[Any],
-    outcome: Outcome,
-) -> dict[str, Any]:
-    """How much more an example gains where the model distinguishes always than where it never does,
-    among examples with as good a first answer, and with the same right judgement.
-
-    Who was wrong at first can only gain, so the first outcome is in the regression. Which of two
-    texts is less toxic *is* the sign of what was gained, so that a model that always says the same
-    is right just where little was gained: each label has an intercept of its own.
-
-    Args:
-        gain: of each example, above 0 where it got better [D]; NaN where it isn't known.
-        right: the share of its judgements that are right [D]; NaN likewise.
-        first: its outcome in the first round [D].
-        label: what is right [D].
-        clusters: of each [D].
-        outcome: of the dialogues.
-
-    Returns:
-        The coefficient as a table, p the largest that unread answers allow, ``few``, and
-        ``unread``: the lowest and the highest value that they allow, where there are any.
-    """
-    ways = [(gain, right), *_ways(gain, right, outcome)]
-    found = [
-        regression(g, {"right": r, "first": first}, clusters, fixed=label)["right"] for g, r in ways
-    ]
-    e = found[0].estimate
-    table: dict[str, Any] = {
-        **e.table(),
-        "few": e.few,
-        "p": p_whatever([c.estimate for c in found], [c.p for c in found]),
-    }
-    values = [c.estimate.value for c in found if c.estimate.value is not None]
-    if len(ways) > 1:
-        table["unread"] = [min(values), max(values)] if len(values) == len(ways) else [None, None]
-    return table
-
-
-def _ways(gain: Floats, right: Floats, outcome: Outcome) -> Sequence[tuple[Floats, Floats]]:
-    """Unknown gains and judgements counted so that they go together, and so that they don't."""
-    lacking = np.isnan(gain), np.isnan(right)
-    if not (lacking[0].any() or lacking[1].any()) or all(each.all() for each in lacking):
-        return []
-    reach = outcome.bounds[1] - outcome.bounds[0]
-    middle = [float(np.nanmean(x)) if np.isfinite(x).any() else 0.0 for x in (gain, right)]
-    ways = []
-    for sign in (1, -1):
-        more = np.where(lacking[0], sign * np.nan_to_num(right - middle[1]), gain - middle[0])
-        r = np.where(lacking[1], (sign * more > 0).astype(float), right)
-        up = sign * (r - middle[1]) > 0
-        g = np.where(lacking[0], np.where(up, reach, -reach), gain)
-        ways.append((g, r))
-    return ways

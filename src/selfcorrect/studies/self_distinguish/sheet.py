@@ -8,13 +8,13 @@ from typing import Any
 from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.claims import STATES, allowed, counted, direction, seen
+from selfcorrect.studies.claims import STATES, allowed, direction, seen
 from selfcorrect.studies.self_distinguish.arms import CORRECTED, NONE, OTHERS, OWN, REPEAT, name
 from selfcorrect.studies.words import estimate, label, sheet_of, sized
 
 QUESTION = (
-    "Does a model that corrects itself tell good outputs from bad ones, and does it gain more "
-    "where it can?"
+    "Does a model that corrects itself tell good outputs from bad ones, and does it gain more by "
+    "its review where it can?"
 )
 TITLE = "Self-distinguish"
 
@@ -28,24 +28,30 @@ _ASKED = (
     "as models prefer places; it must be better than one answer throughout, such as “the same”.",
     "A history that helps must be the dialogue itself: five others in its place are as long and "
     "longer, and say nothing of this one.",
-    "Who distinguishes always, does it gain more than who never does? Examples are compared that "
-    "had as good a first answer, as who was wrong can only gain; and of texts those of which the "
-    "same is right, as which text is less toxic is the sign of the gain itself.",
+    "Do examples that it always distinguishes gain more than those that it never does? What counts "
+    "is the last answer after a review minus the one after the same question repeated: an easy "
+    "question may be easy to judge, and be answered better at any time, though nothing is "
+    "corrected. Examples are compared that had as good a first answer, as who was wrong can only "
+    "gain; and of texts those of which the same is right, as which text is less toxic is the sign "
+    "of the gain itself.",
 )
 _NOT = (
     "To know which group is subject to stereotypes is not to see one at work in an answer.",
     "Large differences between two texts are easier to see, and are large gains or losses. So of "
     "texts an association may come from that, not from who can tell correcting better.",
-    "An association over examples is no effect: what makes a question easy may make it easy to "
-    "correct, too.",
+    "An association over examples is no effect. What makes a question easy to answer is taken off "
+    "with the gain of the question repeated; what makes it easy to mend by a review may make it "
+    "easy to judge, too.",
+    "What unread answers allow is the furthest that a search found by changing one of them at a "
+    "time; there may be combinations beyond.",
 )
 _CLAIMS = {
     "knows": "distinguishes without a history, minus one answer throughout",
     "inside": "inside the dialogue, minus without a history",
     "others": "inside five other dialogues, minus without",
     "beyond": "the last round of intrinsic, minus repeat",
-    f"predicts, {NONE}": "gain, by distinguishing without a history",
-    f"predicts, {OWN}": "gain, by distinguishing inside the dialogue",
+    f"predicts, {NONE}": "gain beyond repeat, by distinguishing without a history",
+    f"predicts, {OWN}": "gain beyond repeat, by distinguishing inside the dialogue",
 }
 
 
@@ -57,7 +63,7 @@ def sheet(result: Result) -> Sheet:
 def _sections(result: Result) -> list[Section]:
     return [
         Section("Distinguishing", [], [_accuracy(result), _chart(result)]),
-        Section("Gain by distinguishing", [], [_by(result)]),
+        Section("Gain beyond repeat, by distinguishing", [], [_by(result)]),
         Section("What is claimed", [], [_claims(result)]),
     ]
 
@@ -144,17 +150,21 @@ def _predicts(result: Result, history: str, where: str) -> str:
     e = result["claims"][f"predicts, {history}"]
     if e["value"] is None:
         return (
-            f"Whether examples gain more that it distinguishes {where} can't be told: {e['why']}."
+            f"Whether examples gain more by its review that it distinguishes {where} can't be "
+            f"told: {e['why']}."
         )
     words = {
-        1: f"Examples that it distinguishes {where} gain more",
-        -1: f"Examples that it distinguishes {where} gain less",
-        0: f"Whether examples gain more that it distinguishes {where} can't be told, clusters are "
-        "too few"
+        1: f"Examples that it distinguishes {where} gain more by its review",
+        -1: f"Examples that it distinguishes {where} gain less by its review",
+        0: f"Whether examples gain more by its review that it distinguishes {where} can't be told, "
+        "clusters are too few"
         if e["state"] == "few"
-        else f"Examples that it distinguishes {where} aren't shown to gain more, or less",
+        else f"Examples that it distinguishes {where} aren't shown to gain more, or less, by its "
+        "review",
     }
-    return f"{words[_shown(e)]}: {_seen(e)}, always right against never."
+    return (
+        f"{words[_shown(e)]} than by the question repeated: {_seen(e)}, always right against never."
+    )
 
 
 def _labels(result: Result) -> Iterator[str]:
@@ -169,11 +179,18 @@ def _labels(result: Result) -> Iterator[str]:
 
 
 def _unread(result: Result) -> Iterator[str]:
-    if each := counted(result["unread"]):
+    missing = {arm: n for arm, n in result["unread"].items() if n}
+    if missing:
+        each = "; ".join(f"{n:,} in {_called(arm)}" for arm, n in missing.items())
         yield (
-            f"Not known, of {result['asked']:,} examples each, as something couldn't be read: "
-            f"{each}. No direction is named that they could turn."
+            f"Of {result['asked']:,} examples each, it isn't known of some, as something couldn't "
+            f"be read: {each}. No direction is named that they could turn."
         )
+
+
+def _called(arm: str) -> str:
+    """A run of questions by its history, which else reads like a number of something."""
+    return f"“{arm}”" if " history" in arm else arm
 
 
 def _accuracy(result: Result) -> Table:
@@ -186,7 +203,9 @@ def _accuracy(result: Result) -> Table:
         f"Shares of right answers, the mean of both orders; {short(result['chance'], 3)} by one "
         "answer throughout, in the last round. Consistent: the same is said in both."
     )
-    return Table("How well it distinguishes", ["", "right", "read", "consistent", ""], rows, note)
+    return Table(
+        "How well it distinguishes", ["", "right", "read", "consistent", "size"], rows, note
+    )
 
 
 def _by(result: Result) -> Table:
@@ -196,8 +215,8 @@ def _by(result: Result) -> Table:
             right = {"0": "never", "0.5": "in one order", "1": "in both"}[share]
             rows.append([f"{history}, right {right}", estimate(e, signed=True), f"{e['n']:,}"])
     note = (
-        f"Mean gain in {label(result['outcome'])} from the first round to the last, above 0 is "
-        "better; not adjusted for the first answer, as the finding is."
+        f"The last round's {label(result['outcome'])}, intrinsic minus repeat, above 0 is better; "
+        "not adjusted for the first answer, as the finding is."
     )
     return Table("Gain by what was distinguished", ["history", "gain", "n"], rows, note)
 
@@ -214,7 +233,7 @@ def _claims(result: Result) -> Table:
         for key, e in result["claims"].items()
     ]
     note = f"p is Holm's over all {len(rows)}, whatever unread answers are."
-    return Table("Claims", ["", "estimate", "p", "unread allow", ""], rows, note)
+    return Table("Claims", ["", "estimate", "p", "unread answers allow", "verdict"], rows, note)
 
 
 def _chart(result: Result) -> Chart:

@@ -64,7 +64,7 @@ STUDY = Study(
                "(reply), or all (transcript), which takes many times as long.", metavar="PLACE"),
         Option("layer", int, None, "After which layer, from 0; by default the one that reads the "
                "concept best among those with a third of all layers above them.", least=0),
-        Option("directions", int, 39, "Directions of the same kind that mean nothing.", least=19),
+        Option("directions", int, 39, "Directions of the same kind that mean nothing.", least=39),
         SEED,
         QUICK,
         ANYWAY,

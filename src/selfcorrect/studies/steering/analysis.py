@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.intervals import Estimate, mean, proportion
+from selfcorrect.measures.intervals import LEVEL, Estimate, mean, p_of, proportion
+from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs import Run
 from selfcorrect.studies.able import preflight_of, unable
@@ -21,6 +22,8 @@ from selfcorrect.studies.steering.measure import Measured, asked, measured, open
 _NEEDS = ("uncertainty", "activation")
 #: What is looked at: uncertainty, and the probability of the right option.
 RESPONSES = ("entropy", "p_right")
+#: An interval at this level is one of as many as there are responses, and 95 % for all of them.
+_EACH = 1 - (1 - LEVEL) / len(RESPONSES)
 
 
 def preflight(inputs: Inputs) -> Preflight:
@@ -43,10 +46,11 @@ def analyse(inputs: Inputs) -> Result:
         ``cosine`` of the concept's with the mean state, ``encoded``, ``left_out``; by response
         (:data:`RESPONSES`) ``odd`` and ``even`` by dose above 0, each with ``concept`` (an estimate
         over questions), and of the other directions ``null``: their ``low`` and ``high`` (2.5 and
-        97.5 %), ``p``: how many go as far; of ``odd`` also ``length``, that of the mean state's
-        direction, and ``left``, what the concept's is without its cosine times that, with
-        ``p_left``; ``ordered``: the share
-        of questions where the concept's goes one way with every step of the dose;
+        97.5 %), ``p``: how many go as far, ``p_all``: the larger of that and of the interval's; of
+        ``odd`` also ``length``, that of the mean state's direction, and ``left``, what the
+        concept's is without its cosine times that, with ``p_left``; ``chosen``: those of the dose
+        that was fixed beforehand, named as :func:`together` says; ``ordered``: the share of
+        questions where the concept's goes one way with every step of the dose;
         ``curve``: the concept's by dose, minus none; ``wrong``: the share of questions
         that move against the mean; ``prompt``: the goal in words minus the question alone,
         ``prompt_odd``: half of the goal minus the reversed goal, and ``beyond``: whether that is
@@ -85,17 +89,19 @@ def analyse(inputs: Inputs) -> Result:
         "encoded": found.encoded,
         "left_out": found.left_out,
         "perplexity": found.perplexity,
-        "responses": {
-            name: responses(
-                _response(found, name, targets),
-                found.doses,
-                clusters,
-                prompt[name],
-                width,
-                found.cosines[:-1],
-            )
-            for name, width in widths.items()
-        },
+        "responses": together(
+            {
+                name: responses(
+                    _response(found, name, targets),
+                    found.doses,
+                    clusters,
+                    prompt[name],
+                    width,
+                    found.cosines[:-1],
+                )
+                for name, width in widths.items()
+            }
+        ),
         "settings": dict(settings),
     }
 
@@ -159,6 +165,25 @@ def responses(
     }
 
 
+def together(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The responses with what is named of the chosen dose: ``shown`` where all that an effect needs
+    holds at 5 % for the responses together. ``p_holm`` is Holm's over them, of the largest p of
+    each: an effect needs all of those tests (Berger & Hsu 1996, doi:10.1214/ss/1032280304).
+
+    Args:
+        told: by response, of :func:`responses`.
+    """
+    odd = {name: each["chosen"]["odd"] for name, each in told.items()}
+    known = {name: each["p_all"] for name, each in odd.items() if each["p_all"] is not None}
+    adjusted = holm_by_name(known)
+    found = {}
+    for name, each in told.items():
+        p = adjusted.get(name)
+        named = {**odd[name], "p_holm": p, "shown": p is not None and p <= 1 - LEVEL}
+        found[name] = {**each, "chosen": {**each["chosen"], "odd": named}}
+    return found
+
+
 def _ordered(effects: Sequence[Floats], direction: float, clusters: Any) -> dict[str, Any]:
     """The share of questions whose odd part goes the mean's way with every step of the dose.
 
@@ -184,10 +209,9 @@ def _larger(said: Floats, pushed: Floats, clusters: Any, room: Room) -> dict[str
         ``verdict``: ``more``, ``less`` or ``undecided``.
     """
     both = [mean(said + sign * pushed, clusters, room=room) for sign in (-1.0, 1.0)]
-    sides = [
-        0 if e.low is None or e.high is None or e.few else int(e.low > 0) - int(e.high < 0)
-        for e in both
-    ]
+    # at the level that holds for both responses together
+    ends = [(0.0, 0.0) if e.at is None or e.few else e.at(_EACH) for e in both]
+    sides = [int(low > 0) - int(high < 0) for low, high in ends]
     known = np.isfinite(said) & np.isfinite(pushed)
     sizes = [abs(float(x[known].mean())) for x in (said, pushed)] if known.any() else None
     return {
@@ -215,8 +239,10 @@ def _beyond_length(
         "length": mean(length, clusters, room=room).table(),
         "left": left["concept"],
         "p_left": left["p"],
-        "with_length": table["shown"],
-        "shown": table["shown"] and left["shown"] and same,
+        "with_length": table["p_all"] is not None and table["p_all"] <= 1 - LEVEL,
+        "p_all": max(table["p_all"], left["p_all"])
+        if same and table["p_all"] is not None and left["p_all"] is not None
+        else None,
     }
 
 
@@ -230,14 +256,8 @@ def _against(values: Floats, clusters: Any, room: Room) -> dict[str, Any]:
         low, high = np.quantile(others, (0.025, 0.975))
         table["null"] = {"low": float(low), "high": float(high), "n": len(others)}
         table["p"] = (1 + as_far) / (1 + len(others))
-    table["shown"] = bool(
-        own.low is not None
-        and own.high is not None
-        and (own.low > 0 or own.high < 0)
-        and not own.few
-        and table["p"] is not None
-        and table["p"] <= 0.05
-    )
+    ps = table["p"], p_of(own)
+    table["p_all"] = None if own.few or None in ps else max(ps)
     return table
 
 

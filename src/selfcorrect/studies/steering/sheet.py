@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from selfcorrect.report.charts.traces import area, scatter
-from selfcorrect.report.numbers import MISSING, short
+from selfcorrect.report.numbers import MISSING, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import (
     estimate,
@@ -110,6 +110,8 @@ def _effect(result: Result, name: str, told: Result) -> str:
     if e["value"] is None or odd["null"] is None:
         return f"{what}: it can't be told."
     seen = f"odd part {estimate(e, signed=True)}, {sized(e)}; {_as_far(odd)}"
+    if odd.get("p_holm") is not None:
+        seen += f"; p {p_value(odd['p_holm'])}, Holm over both numbers"
     if odd["shown"]:
         way = "raises" if e["value"] > 0 else "lowers"
         each = ", ".join(
@@ -196,7 +198,8 @@ def _table(result: Result) -> Table:
         f"Other directions: 2.5 to 97.5 % of {result['directions']}, {kinds}; p: how many "
         "of them go as far. Longer states: the odd part along the mean state, with which the "
         f"concept's direction has a cosine of {short(result['cosine'], 3, signed=True)}. Findings "
-        f"are at ±{short(result['dose'])}, fixed beforehand.{few}"
+        f"are at ±{short(result['dose'])}, fixed beforehand, and hold for both numbers together "
+        f"(Holm).{few}"
     )
     return Table("Odd and even parts", heads, rows, note)
 

@@ -181,7 +181,7 @@ def following(chain: Chain, margin: float) -> Result:
         ``more`` or ``less``, where both intervals lie on that side of 0 and both estimates beyond
         the margin; ``same``, where both intervals lie within it; ``few`` clusters; else ``open``.
     """
-    last, fading = (hull(chain.further(rates)) for rates in ("last", "fading"))
+    last, fading = (hull(list(chain.further(rates))) for rates in ("last", "fading"))
     state = "open"
     if last.few:
         state = "few"

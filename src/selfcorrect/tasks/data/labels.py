@@ -40,7 +40,10 @@ def columns_of(row: Row, text: str, label: str) -> tuple[str, str]:
 def _column(row: Row, option: str, given: str, known: tuple[str, ...]) -> str:
     if given:
         if given not in row.fields:
-            raise row.error(f"there is no field {given!r}, which the option {option!r} names")
+            raise row.error(
+                f"there is no field {given!r}, which the option {option!r} names; "
+                f"{row.there(given)}"
+            )
         return given
     found = [name for name in known if name in row.fields]
     if len(found) == 1:
@@ -52,7 +55,7 @@ def _column(row: Row, option: str, given: str, known: tuple[str, ...]) -> str:
         )
     raise row.error(
         f"there is no {option}: no field is named {', '.join(known[:-1])} or {known[-1]}; name it "
-        f"with the option {option!r}"
+        f"with the option {option!r}; {row.there(known[0])}"
     )
 
 

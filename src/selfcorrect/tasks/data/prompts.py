@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import TypeVar
 
-from selfcorrect.errors import UserError
-from selfcorrect.tasks.data.rows import Row, build, files, jsonl, text_lines
-from selfcorrect.tasks.data.rows import rows as table_of
+from selfcorrect.tasks.data.rows import TABLES, Row, build, files, text_lines
+from selfcorrect.tasks.data.rows import rows as rows_of
 
 T = TypeVar("T")
 
@@ -19,8 +17,8 @@ def read_prompts(
     """What is made of each prompt of a file or folder, with its line for errors.
 
     Args:
-        data: a ``.jsonl``, ``.csv``, ``.tsv`` or ``.txt`` file, or a folder of ``*.jsonl``. A
-            line of a text file is the field ``prompt``.
+        data: a file of rows (JSON, CSV, TSV, Parquet) or a ``.txt`` file, or a folder of files
+            of rows. A line of a text file is the field ``prompt``.
         make: of a row.
         skipped: where to list bad lines; ``None`` raises the first instead.
 
@@ -28,21 +26,13 @@ def read_prompts(
         UserError: for a missing file and bad lines, with file and line.
     """
     found: list[tuple[str, T]] = []
-    for path in files(data):
-        rows: Iterable[Row | UserError]
-        match path.suffix.casefold():
-            case ".csv" | ".tsv":
-                rows = table_of(path)
-            case ".txt":
-                rows = text_lines(path, "prompt")
-            case _:
-                rows = jsonl(path)
+    for path in files(data, TABLES):
+        plain = path.suffix.casefold() == ".txt"
+        rows = text_lines(path, "prompt") if plain else rows_of(path)
         found += build(rows, lambda row: (row.where, make(row)), skipped)
     return found
 
 
 def name_of(row: Row) -> str:
-    """The row's id, or else its file and line: not its path, as the same file must have the same
-    ids wherever it lies."""
-    path, _, line = row.where.rpartition(":")
-    return row.optional("id") or f"{Path(path).name}:{line}"
+    """The row's id, or else its file and line."""
+    return row.name()

@@ -102,6 +102,7 @@ class Free:
         self.figures: Mapping[str, Figure] = figures or {}
         self.columns: Mapping[str, str] = columns or {}
         self.skipped = tuple(skipped)
+        self.read_as: Sequence[str] = ()
         self._items = items
         # looking for copies makes all items, which would be a waste where they are made by number
         known = (item.example for item in items) if identity is None else ()

@@ -14,7 +14,6 @@ from selfcorrect.tasks.lettered.kind import (
     surely,
 )
 from selfcorrect.tasks.lettered.letters import LETTERS, letter_position
-from selfcorrect.tasks.lettered.targets import target_of
 
 __all__ = [
     "LEAD_IN",
@@ -29,6 +28,5 @@ __all__ = [
     "question",
     "right",
     "surely",
-    "target_of",
     "unique",
 ]

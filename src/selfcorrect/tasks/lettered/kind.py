@@ -114,6 +114,7 @@ class Lettered:
             the choice is the target. An item may then have several right choices, or none, and no
             target. Also called for answers that couldn't be read, whose choice is ``None``.
         skipped: bad lines that were left out.
+        read_as: what the data were taken for, a sentence each.
         find: the item of an id, where items are made lazily; by default an index is kept.
         identity: what determines the items, where reading them all would be a waste; else they
             are all hashed for the fingerprint.
@@ -141,6 +142,7 @@ class Lettered:
         outcome: Outcome = ACCURACY,
         outcome_of: OutcomeOf = right,
         skipped: Sequence[str] = (),
+        read_as: Sequence[str] = (),
         find: Callable[[str], Item] | None = None,
         identity: str | None = None,
         unmatched: int = 0,
@@ -156,6 +158,7 @@ class Lettered:
         self.figures: Mapping[str, Figure] = figures or {}
         self.columns: Mapping[str, str] = columns or {}
         self.skipped = tuple(skipped)
+        self.read_as: Sequence[str] = tuple(read_as)
         self.unmatched = unmatched
         self._items = items
         # looking for copies makes all items, which would be a waste where they are made by number

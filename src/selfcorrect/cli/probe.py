@@ -1,0 +1,77 @@
+"""``selfcorrect probe``: what a model's server can and can't do, before anything is run on it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from selfcorrect.cli import options as o
+from selfcorrect.cli.spec import spec_from
+from selfcorrect.errors import UserError
+from selfcorrect.models.endpoint.capabilities import Row
+from selfcorrect.text import visible
+
+#: Seconds after which nothing more is asked.
+HURRY = 8.0
+
+
+def probe(
+    model: o.ModelName = None,
+    given: o.Given = None,
+    base_url: o.BaseUrl = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Find out what a model's server can and can't do, and what is done instead.
+
+    By about twenty requests of a few tokens, in ten seconds at most. A run does the same when it
+    begins, and keeps what was found in its run.toml.
+    """
+    spec = spec_from(given, {"model.name": model, "model.base_url": base_url}).model
+    if not spec.is_served:
+        raise UserError(
+            f"{spec.name} is no model behind a server, so there is nothing to find out: name one, "
+            "--model openai:NAME, with its --base-url."
+        )
+    from selfcorrect.models import load
+
+    began = time.monotonic()
+    how = {**spec.served, "wait": min(spec.wait, HURRY), "hurry": HURRY}
+    opened: Any = load(spec.name, **how)
+    try:
+        rows, about, able = opened.rows(), opened.about, opened.capabilities
+        spent = opened.spent()
+    finally:
+        opened.close()
+    seconds = time.monotonic() - began
+    if as_json:
+        found = {
+            "model": spec.name,
+            "url": about["url"],
+            "seconds": round(seconds, 3),
+            "spent": spent,
+            "can": asdict(able),
+            "rows": [asdict(row) for row in rows],
+        }
+        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+        return
+    console = Console()
+    console.print(Text(visible(f"{spec.name} at {about['url']}"), style="bold"), soft_wrap=True)
+    console.print(_table(rows))
+    console.print(Text(visible(f"{spent or 'no tokens'}, {seconds:.1f} s")), soft_wrap=True)
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("of the server", no_wrap=True)
+    table.add_column("can")
+    table.add_column("so")
+    for row in rows:
+        table.add_row(*(Text(visible(part)) for part in (row.what, row.can, row.then)))
+    return table
