@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from selfcorrect.runs import Run, open_run
+from tampered import put_records
 
 #: What stands in an answer's place.
 TEXT = "It is the one of which I spoke."
@@ -39,5 +40,5 @@ def garbled(run: Run, to: Path, rounds: int | tuple[int, ...] = -1, of: int = 1)
             pl.when(lost).then(pl.lit("no option")).otherwise(pl.col("problem")).alias("problem"),
             pl.when(lost).then(0.0).otherwise(pl.col("outcome")).alias("outcome"),
         )
-        frame.write_parquet(file)
+        put_records(file, frame)
     return open_run(folder)

@@ -343,8 +343,7 @@ def compare(
     Args:
         runs: two or more: runs, folders, or the beginnings of their names in ``out``.
         reference: the one that the others are compared with; by default the first (no oracle).
-        scorer: by whose scores, where the runs were graded by several.
-        out: the folder in which named runs lie.
+        scorer, out: by whose scores, where there are several; where named runs lie.
         page: write the page there, too; ``None`` writes none.
 
     Returns:

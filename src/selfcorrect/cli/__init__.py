@@ -21,6 +21,7 @@ from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
 from selfcorrect.cli.listing import listing
 from selfcorrect.cli.probe import probe
+from selfcorrect.cli.reading import Unread
 from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
@@ -170,7 +171,7 @@ def preview(chosen: Chosen) -> None:
 @app.command()
 def show(
     run: o.RunName,
-    unread: o.Unread = False,
+    unread: Unread = False,
     as_json: o.AsJson = False,
     scorer: o.SeenBy = "",
     out: o.Out = Path("runs"),

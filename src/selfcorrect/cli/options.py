@@ -301,26 +301,6 @@ UpTo = Annotated[
         show_default=False,
     ),
 ]
-LeadIn = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--lead-in",
-        metavar="TEXT",
-        help="A text after which an answer stands, besides the usual ones; the option again for "
-        "several.",
-        show_default=False,
-    ),
-]
-Read = Annotated[
-    str | None,
-    typer.Option(
-        "--read",
-        metavar="REGEX",
-        help="What an answer is in a reply, and nothing else: the last match's named group, such "
-        "as 'Answer: (?P<answer>[A-D])'.",
-        show_default=False,
-    ),
-]
 Price = Annotated[
     str | None,
     typer.Option(
@@ -425,12 +405,5 @@ Reference = Annotated[
 ]
 Page = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Where the page goes.", show_default=False)
-]
-Unread = Annotated[
-    bool,
-    typer.Option(
-        "--unread",
-        help="The answers that couldn't be read, the most frequent first, in place of the table.",
-    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]

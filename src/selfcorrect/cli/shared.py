@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli.reading import LeadIn, Read
 from selfcorrect.cli.spec import is_given, spec_from
 from selfcorrect.cli.steering import Steer
 from selfcorrect.runs import ExecutorSettings, RunSpec
@@ -54,8 +55,8 @@ SHARED: Mapping[str, Shared] = {
     "strategy": Shared(o.StrategyName, "strategy.name"),
     "feedback": Shared(o.Feedback, "models.feedback"),
     "scorer": Shared(o.ScorerName, "scorer.name"),
-    "lead_in": Shared(o.LeadIn, "task.options.lead_in"),
-    "read": Shared(o.Read, "task.options.read"),
+    "lead_in": Shared(LeadIn, "task.options.lead_in"),
+    "read": Shared(Read, "task.options.read"),
     "samples": Shared(o.Samples, "samples.k"),
     "meanings": Shared(o.Meanings, "meanings.name"),
     "concepts": Shared(o.Concepts, "concepts"),
