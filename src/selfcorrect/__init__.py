@@ -118,18 +118,16 @@ def run(
         max_tokens: of a reply, by what is elicited (``{"rationale": 96}``), where the strategy
             doesn't say; by default as the task does.
         margins: changes up to which a measure counts as the same, where they aren't the defaults.
-        seed: of the order of the examples and of whatever is drawn.
-        system: a system message before everything else.
+        seed, system: of all that is drawn, the examples' order too; a message before all others.
         dtype, device: ``auto``; ``float32``, ``bfloat16``, ``float16``; ``cpu``, ``cuda``, ``mps``.
         thinking, max_thinking: whether the model thinks before it replies (``off``, ``on``;
             ``auto``: unless it can be told not to), and in how many tokens.
-        chunk: dialogues that go through their rounds together.
-        skip_bad: leave out malformed lines of the data instead of stopping.
+        chunk, skip_bad: dialogues that go together; leave malformed lines of the data out.
         keep_harmful: store what is answered to attacks (task ``jailbreak``), not its scores only.
         lead_in, read: how answers are read: see :mod:`selfcorrect.tasks.reader`.
         base_url: of the server of ``openai:NAME``; its key is ``$OPENAI_API_KEY``.
         in_flight: so many dialogues a server is asked for at the same time; 64 by default.
-        price: what a million tokens cost that the server reads, and what a million that it writes.
+        price: what a million tokens cost that the server reads, and that it writes.
         budget_tokens, budget_money: stop before the server has used more; the same call goes on.
         max_failed: the share of dialogues that a server may refuse or lose before the run stops.
         workers: processes that each hold the model. A script needs ``if __name__ == "__main__":``.

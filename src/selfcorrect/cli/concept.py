@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli import server_options as server
 from selfcorrect.cli.concept_lines import ends, interval, lines, short
 from selfcorrect.concepts.file import Concept
 from selfcorrect.text import clipped, visible
@@ -108,7 +109,7 @@ def train(
     seed: Annotated[int, typer.Option(metavar="N", help="Of the parts.", min=0)] = 0,
     dtype: o.Dtype = None,
     device: o.Device = None,
-    base_url: o.BaseUrl = None,
+    base_url: server.BaseUrl = None,
     out: _Place = None,
     as_json: o.AsJson = False,
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli import server_options as server
 from selfcorrect.cli.reading import LeadIn, Read
 from selfcorrect.cli.spec import is_given, spec_from
 from selfcorrect.cli.steering import Steer
@@ -75,12 +76,12 @@ SHARED: Mapping[str, Shared] = {
     "no_controls": Shared(o.NoControls, default=False),
     "skip_bad": Shared(o.SkipBad, "skip_bad", default=False),
     "keep_harmful": Shared(o.KeepHarmful, "task.options.keep_harmful", default=False),
-    "base_url": Shared(o.BaseUrl, "model.base_url"),
-    "in_flight": Shared(o.InFlight, "model.in_flight"),
-    "price": Shared(o.Price, "model.price"),
-    "budget_tokens": Shared(o.BudgetTokens, "model.budget_tokens"),
-    "budget_money": Shared(o.BudgetMoney, "model.budget_money"),
-    "max_failed": Shared(o.MaxFailed, "max_failed"),
+    "base_url": Shared(server.BaseUrl, "model.base_url"),
+    "in_flight": Shared(server.InFlight, "model.in_flight"),
+    "price": Shared(server.Price, "model.price"),
+    "budget_tokens": Shared(server.BudgetTokens, "model.budget_tokens"),
+    "budget_money": Shared(server.BudgetMoney, "model.budget_money"),
+    "max_failed": Shared(server.MaxFailed, "max_failed"),
     "workers": Shared(o.Workers),
     "ray": Shared(o.Ray),
     "worker_cpus": Shared(o.WorkerCpus, default=1),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image, Message, reads_text_only
 from selfcorrect.models.thought import Thought
+from selfcorrect.models.unsteerable import unsteerable
 
 if TYPE_CHECKING:
     import torch
@@ -375,24 +376,6 @@ class InProcess:
 
     def close(self) -> None:
         pass
-
-
-def unsteerable(name: str) -> UserError:
-    """The error of a model that is asked to be steered and shows no hidden states."""
-    return UserError(
-        f"the model {name!r} can't be steered: its hidden states are out of reach; use a local "
-        "transformer, or ask for no steer."
-    )
-
-
-def refuse_steers(name: str, requests: Sequence[Request | None]) -> None:
-    """For a model that can't be steered.
-
-    Raises:
-        UserError: a request has a steer.
-    """
-    if any(request is not None and request.steer is not None for request in requests):
-        raise unsteerable(name)
 
 
 def check_model(model: object) -> None:

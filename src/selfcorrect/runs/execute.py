@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
-from selfcorrect import records
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Model
+from selfcorrect.runs.arm_folder import ArmFolder, check_margins
 from selfcorrect.runs.arms import Arm, labels
 from selfcorrect.runs.aside import add, noted
 from selfcorrect.runs.concepts import told_of
@@ -25,12 +25,12 @@ from selfcorrect.runs.executors import here, threads
 from selfcorrect.runs.executors.base import Executor, ExecutorSettings, Job, Setup
 from selfcorrect.runs.executors.worker import Worker
 from selfcorrect.runs.grade import Grader, graders_of, kept
-from selfcorrect.runs.header import RUN, Header, provenance, read_header
+from selfcorrect.runs.header import RUN, Header, provenance
 from selfcorrect.runs.held import looking
 from selfcorrect.runs.identity import strategy_table
 from selfcorrect.runs.manifest import put_noted
 from selfcorrect.runs.paths import folder_path
-from selfcorrect.runs.pieces import Piece, check_piece, gaps, pieces
+from selfcorrect.runs.pieces import Piece, check_piece, pieces
 from selfcorrect.runs.plans import Share, plans_to_store, share_out
 from selfcorrect.runs.prepare import Prepared, prepare
 from selfcorrect.runs.progress import Counter, Progress
@@ -123,7 +123,7 @@ def run(
         folders = [ArmFolder.open(arm, folder_path(out), ready.wanted) for arm in ready.arms]
         mine = folders[: ready.asked]
         for folder in mine:
-            _check_margins(folder)
+            check_margins(folder)
         if any(folder.missing for folder in folders) or any(f.lacks_controls for f in mine):
             try:
                 for folder in folders:
@@ -149,73 +149,6 @@ def run(
 
 
 # --- what is there -------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class ArmFolder:
-    """An arm and its folder, as it was when it was last read.
-
-    Attributes:
-        wanted: so many dialogues it is to have.
-        header: what its ``run.toml`` says; ``None`` where no run has begun.
-        pieces: whose records are there.
-        missing: the intervals of positions without records.
-    """
-
-    arm: Arm
-    store: Store
-    wanted: int
-    header: Header | None = None
-    pieces: Sequence[Piece] = ()
-    missing: Sequence[tuple[int, int]] = ()
-
-    @classmethod
-    def open(cls, arm: Arm, out: Path, wanted: int) -> ArmFolder:
-        """Read an arm's folder.
-
-        Raises:
-            UserError: it is damaged, or holds a run of another spec.
-        """
-        folder = cls(arm, Store(out / arm.folder), wanted)
-        folder.refresh()
-        return folder
-
-    def refresh(self) -> None:
-        """Read it again; see :meth:`open`."""
-        self.header = read_header(self.store)
-        if self.header is not None and self.header.version != records.VERSION:
-            raise UserError(
-                f"{self.store.root} has records of version {self.header.version}, which are shown "
-                f"and not added to (here they are of version {records.VERSION}): choose another "
-                "output folder, or move that one away."
-            )
-        if self.header is not None and self.header.hash != self.arm.hash:
-            raise UserError(
-                f"{self.store.root} holds a run of another spec (its {RUN} says "
-                f"{self.header.hash}, this one is {self.arm.hash}): choose another output folder, "
-                "or move that one away."
-            )
-        self.pieces = pieces(self.store) if self.header is not None else ()
-        self.missing = gaps(self.pieces, 0, self.wanted)
-
-    @property
-    def lacks_controls(self) -> bool:
-        """Whether its header doesn't name all that it is to be compared with."""
-        return self.header is not None and not (
-            self.arm.controls.items() <= self.header.controls.items()
-        )
-
-
-def _check_margins(folder: ArmFolder) -> None:
-    """Raises UserError where other margins are asked for than those fixed when the run began."""
-    if folder.header is None or folder.header.spec.margins == folder.arm.spec.margins:
-        return
-    fixed, asked = folder.header.spec.margins, folder.arm.spec.margins
-    wanted = " ".join(f"margins.{k}={v}" for k, v in fixed.items() if v != asked.get(k))
-    raise UserError(
-        f"the margins of {folder.store.root} were fixed before its data were seen: give {wanted}, "
-        "or choose another output folder."
-    )
 
 
 def _check_stored(folder: ArmFolder, ready: Prepared, counter: Counter | None = None) -> None:

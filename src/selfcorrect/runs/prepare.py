@@ -13,9 +13,10 @@ from selfcorrect import models, strategies
 from selfcorrect.concepts.file import Concept
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import reads_text_only
-from selfcorrect.models.base import Model, unsteerable
+from selfcorrect.models.base import Model
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.models.thought import MOST
+from selfcorrect.models.unsteerable import unsteerable
 from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm, steered
 from selfcorrect.runs.concepts import concepts_of, steers_of, with_steering
 from selfcorrect.runs.identity import Facts, ModelFacts, data_fingerprint, task_of

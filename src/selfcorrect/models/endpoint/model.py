@@ -11,7 +11,7 @@ from typing import Any
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Image, Transcript
-from selfcorrect.models.base import Steer, unsteerable
+from selfcorrect.models.base import Steer
 from selfcorrect.models.endpoint import answers, probing
 from selfcorrect.models.endpoint.capabilities import Capabilities, Row
 from selfcorrect.models.endpoint.conversation import EndpointConversation
@@ -23,6 +23,7 @@ from selfcorrect.models.endpoint.thinking import sentence
 from selfcorrect.models.endpoint.wire import estimate
 from selfcorrect.models.kinds import SERVED
 from selfcorrect.models.thought import MOST, Thinking
+from selfcorrect.models.unsteerable import unsteerable
 
 _LOG = logging.getLogger("selfcorrect")
 _NOT_FOUND = 404
