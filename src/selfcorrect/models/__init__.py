@@ -16,8 +16,8 @@ from selfcorrect.models.base import (
     Reply,
     Request,
     Site,
-    check_model,
 )
+from selfcorrect.models.given import check_model
 from selfcorrect.models.kinds import MIXTURE, Kind, kind_of
 from selfcorrect.models.local.files import BUNDLED, DTYPES
 from selfcorrect.models.thought import MOST, Thinking

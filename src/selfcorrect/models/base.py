@@ -378,16 +378,11 @@ class InProcess:
         pass
 
 
-def check_model(model: object) -> None:
-    """Check that an object from Python is a model, as far as can be seen without asking it.
+def refuse_steers(name: str, requests: Sequence[Request | None]) -> None:
+    """For a model that can't be steered.
 
     Raises:
-        UserError: it lacks something; says what.
+        UserError: a request has a steer.
     """
-    members = (name for name in vars(Model) if not name.startswith("_"))
-    missing = [name for name in members if not hasattr(model, name)]
-    if missing:
-        raise UserError(
-            f"an object of type {type(model).__name__} is no model: it has no "
-            f"{', '.join(missing)}; see selfcorrect.models.Model, and InProcess for the defaults."
-        )
+    if any(request is not None and request.steer is not None for request in requests):
+        raise unsteerable(name)

@@ -16,6 +16,7 @@ from selfcorrect.models.base import (
     Reply,
     Request,
     Site,
+    refuse_steers,
 )
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.answers import Completion
@@ -28,7 +29,6 @@ from selfcorrect.models.endpoint.thinking import of_reply
 from selfcorrect.models.endpoint.together import together
 from selfcorrect.models.endpoint.wire import Ask, estimate, render
 from selfcorrect.models.sites import message_index
-from selfcorrect.models.unsteerable import refuse_steers
 
 if TYPE_CHECKING:
     import torch

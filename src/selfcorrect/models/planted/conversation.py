@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from selfcorrect.messages import Message, Transcript, message, restart_all, say_all
-from selfcorrect.models.base import InProcess, Likelihood, Reply, Request, Sample
+from selfcorrect.models.base import InProcess, Likelihood, Reply, Request, Sample, refuse_steers
 from selfcorrect.models.planted.questions import Question
-from selfcorrect.models.unsteerable import refuse_steers
 
 _DRAWN_CHOICE = 0.9
 
