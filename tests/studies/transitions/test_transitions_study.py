@@ -97,3 +97,13 @@ def test_a_further_round_that_brings_or_costs_answers_is_said_to() -> None:
     assert still["state"] == "same"
     few = following(Chain(chain_of(0, [0.3] * 2, [0.9] * 2).right, np.arange(240) // 60, 3), 0.03)
     assert few["state"] == "few"
+
+
+def test_a_run_that_goes_back_and_forth_says_so_first(tmp_path: Path) -> None:
+    spec = {"model": "planted:chain?accuracy=.5,cl=0,cs=1", "task": "planted", "rounds": 6}
+    [run] = running.run(
+        [RunSpec.model_validate({**spec, "limit": 60})], out=tmp_path, controls=False
+    )
+    done = execute("transitions", {}, runs={"run": run}, out=tmp_path, folder=run.folder)
+    assert done.result["alternating"]["value"] > 0.3
+    assert "go back and forth between two answers" in done.sheet.findings[0]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from selfcorrect.errors import UserError
 from selfcorrect.measures.chains import METHODS, Chain
 from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.ends import turning
 from selfcorrect.measures.intervals import mean, p_of, proportion
 from selfcorrect.measures.paired import holm, holm_by_name
 from selfcorrect.measures.panel import Panel
@@ -57,7 +58,8 @@ def analyse(inputs: Inputs) -> Result:
 
     Returns:
         What the preflight found, with ``oracle``, whether the run uses the truth; ``rounds``,
-        ``fit``, ``margin``; ``whole``: dialogues with an answer in every
+        ``fit``, ``margin``; ``alternating``: the share of dialogues that go back and forth, where
+        that is much, else ``None``; ``whole``: dialogues with an answer in every
         round that was read and graded, which all figures are of, and ``unread``: those left out as
         some answer wasn't; ``rates`` (:func:`chains.rates`); ``observed``: the accuracy of each
         round; by method ``forecasts``: round → ``said`` and ``off`` (minus observed), and
@@ -94,6 +96,7 @@ def analyse(inputs: Inputs) -> Result:
         "rounds": list(rounds),
         "fit": inputs.settings["fit"],
         "margin": margin,
+        "alternating": turning({"run": arms.main}).get("run"),
         "unread": int(lost.any(axis=1).sum()),
         **first,
         "forecasts": named,

@@ -8,7 +8,7 @@ from typing import Any
 from selfcorrect.report.charts.traces import said, scatter
 from selfcorrect.report.numbers import MISSING, count, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.words import estimate, sheet_of, sized
+from selfcorrect.studies.words import estimate, share, sheet_of, sized
 
 QUESTION = "Can later rounds be forecast from how answers moved in the first ones?"
 TITLE = "Transitions"
@@ -41,7 +41,7 @@ _NAMES = {
     "movers_cs": "CS of movers",
 }
 _AGAINST = {
-    "unchanged": "more or fewer dialogues never change than it expects",
+    "unchanged": "it expects another share of dialogues that stay right, or wrong, in all rounds",
     "memory": "it matters what the answer was two rounds before",
     "alike": (
         "its rates aren't the same in all rounds, as where they drift or dialogues have rates of "
@@ -73,6 +73,11 @@ def findings(result: Result) -> Iterator[str]:
         yield (
             "The run uses the truth (oracle): its rates and forecasts are those of a model that is "
             "told, and no method's."
+        )
+    if (e := result.get("alternating")) is not None:
+        yield (
+            f"{share(e)} of the dialogues go back and forth between two answers, so what a round "
+            "shows depends on where one stops: all rates here are those of single steps."
         )
     yield _holds(result)
     yield from (_forecast(result, method) for method in _LINES)
