@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -19,6 +21,7 @@ from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import Outcome
 from selfcorrect.records import frame
 from selfcorrect.report.notes import missing
+from selfcorrect.report.numbers import about
 from selfcorrect.report.page import page
 from selfcorrect.report.table import table
 from selfcorrect.report.verdict import headline, verdict
@@ -205,3 +208,10 @@ def test_a_number_that_one_round_lacks_is_not_said_to_be_missing_everywhere() ->
     assert why == "no record has it"
     assert "appended in round 1" in names
     assert any(name.replace(" ", "_") == "all_rounds" for name in names)
+
+
+@given(st.integers(1, 10**9))
+def test_a_number_of_examples_has_two_digits_and_is_never_less(n: int) -> None:
+    told = int(about(n).removeprefix("about ").replace(",", ""))
+    assert n <= told <= n * 1.1 + 1
+    assert len(str(told).rstrip("0")) <= 2

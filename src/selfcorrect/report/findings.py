@@ -8,6 +8,7 @@ from typing import Any
 
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.numbers import (
+    about,
     change,
     clusters,
     count,
@@ -179,7 +180,7 @@ def _more(difference: _Table) -> str:
         return "; more clusters, not more examples of these, would decide it"
     if difference.get("n_needed") is None:
         return ""
-    return f"; about {difference['n_needed']:,} examples would decide it, if it is as seen"
+    return f"; {about(difference['n_needed'])} examples would decide it, if it is as seen"
 
 
 def _others(table: _Table) -> list[str]:

@@ -127,6 +127,12 @@ def points(difference: Mapping[str, Any], *, signed: bool = True, turned: bool =
     return f"{text} [{tenths(low)}, {tenths(high)}]"
 
 
+def about(n: int) -> str:
+    """A number of examples that is itself an estimate: two digits of it, rounded up."""
+    step = 10 ** max(len(str(n)) - 2, 0)
+    return f"about {-(-n // step) * step:,}"
+
+
 def count(n: int, thing: str) -> str:
     """``1 cluster``, ``50 clusters``."""
     return f"{n:,} {thing}{'' if n == 1 else 's'}"

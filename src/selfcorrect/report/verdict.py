@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from selfcorrect.report.numbers import (
+    about,
     at_least,
     change,
     decides,
@@ -305,4 +306,4 @@ def _more(changed: Table, summary: Table) -> str:
 def _examples(n: int, summary: Table) -> str:
     """How many examples would tell, and whether the data have them."""
     there = summary["examples"]
-    return f"about {n:,} examples" + (f", more than the {there:,} there are," if n > there else "")
+    return f"{about(n)} examples" + (f", more than the {there:,} there are," if n > there else "")
