@@ -17,12 +17,15 @@ from typing import Any, NamedTuple
 
 from benchmarks.documented import DOCS, filled
 
-from selfcorrect.report.numbers import p_value
+from selfcorrect.report.numbers import MISSING, p_value
 from selfcorrect.studies.words import estimate
 
 FOLDER = Path(__file__).parent
 PAGE = DOCS / "published.md"
-HEAD = ("source", "published", "here, SmolLM2-135M", "examples, rounds", "by")
+#: The models that are here, by the name of their files in ``studies/``.
+MODELS = {"smollm2": "SmolLM2-135M", "qwen2.5-coder-0.5b": "Qwen2.5-Coder-0.5B"}
+#: The one of which there are all findings.
+BUNDLED = "smollm2"
 
 Result = Mapping[str, Any]
 
@@ -216,11 +219,16 @@ FINDINGS = (
 )  # fmt: skip
 
 
-def data(of: str) -> Result:
-    """The result in a file of ours."""
+def data(of: str, model: str = BUNDLED) -> Result | None:
+    """The result in a file of ours; ``None`` where there is none of that model."""
     name, _, _ = of.partition(":")
-    file = "reproductions.json" if name == "reproductions" else f"studies/{name}-smollm2.json"
-    found: Result = json.loads((FOLDER / file).read_text("utf-8"))
+    if name == "reproductions":
+        file = FOLDER / "reproductions.json" if model == BUNDLED else None
+    else:
+        file = FOLDER / "studies" / f"{name}-{model}.json"
+    if file is None or not file.exists():
+        return None
+    found: Result = json.loads(file.read_text("utf-8"))
     return found
 
 
@@ -233,19 +241,33 @@ def size(of: str, result: Result) -> str:
     return f"{result.get('whole', result['n'])}, {rounds[-1]}"
 
 
-def table() -> list[list[str]]:
-    """The rows of the page."""
+def head(model: str) -> tuple[str, ...]:
+    """The columns of a model's table."""
+    return ("source", "published", f"here, {MODELS[model]}", "examples, rounds", "by")
+
+
+def table(model: str = BUNDLED) -> list[list[str]]:
+    """The rows of a model's table: of the findings that its studies were made for."""
     rows = []
     for each in FINDINGS:
-        result = data(each.of)
+        if (result := data(each.of, model)) is None:
+            continue
+        if not result.get("able", True):
+            told = f"this model can't answer it: {result['preflight']['why'][0]}"
+            rows.append([_link(each), each.published, told, MISSING, each.by])
+            continue
         told, sized = each.ours(result), size(each.of, result)
-        link = f"[{each.source}](https://arxiv.org/abs/{each.source})"
-        rows.append([link, each.published, told, sized, each.by])
+        rows.append([_link(each), each.published, told, sized, each.by])
     return rows
 
 
+def _link(each: Finding) -> str:
+    return f"[{each.source}](https://arxiv.org/abs/{each.source})"
+
+
 def main() -> None:
-    PAGE.write_text(filled(PAGE, "published", HEAD, table()), "utf-8")
+    for model in MODELS:
+        PAGE.write_text(filled(PAGE, f"published {model}", head(model), table(model)), "utf-8")
 
 
 if __name__ == "__main__":
