@@ -12,6 +12,7 @@ import pytest
 import selfcorrect as sc
 from received_runs import of_texts
 from selfcorrect.checking import check_task
+from selfcorrect.errors import UserError
 from selfcorrect.measures.figures import figure_named
 from selfcorrect.tasks import make, names
 from servers.loopback import Request, Response
@@ -67,7 +68,7 @@ def test_every_figure_is_undefined_or_holds_for_all(name: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["commongen", "reasoning"])
-def test_a_run_of_empty_replies_is_shown(name: str, tmp_path: Path) -> None:
+def test_empty_replies_of_a_server_are_graded_by_nobody(name: str, tmp_path: Path) -> None:
     if name == "commongen":
         pytest.importorskip("lemminflect")
 
@@ -80,13 +81,12 @@ def test_a_run_of_empty_replies_is_shown(name: str, tmp_path: Path) -> None:
 
     with served(VLLM) as (_, stub):
         stub.loopback.respond = respond
-        run = sc.run(
-            "openai:stub", base_url=stub.url, task=name, data=_data(name, tmp_path), rounds=2,
-            out=tmp_path / "runs", controls=False, progress=False,
-        )  # fmt: skip
-    summary = run.summary()
-    assert [each["unparsed"] for each in summary["rounds"]] == [len(LINES[name])] * 2
-    run.report()
+        with pytest.raises(UserError, match="an empty reply"):
+            sc.run(
+                "openai:stub", base_url=stub.url, task=name, data=_data(name, tmp_path), rounds=2,
+                out=tmp_path / "runs", controls=False, progress=False,
+            )  # fmt: skip
+    assert not list((tmp_path / "runs").rglob("*.parquet"))
 
 
 def test_a_task_whose_references_nobody_knows_is_well(tmp_path: Path) -> None:

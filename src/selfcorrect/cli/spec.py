@@ -11,7 +11,7 @@ from selfcorrect.runs import RunSpec, read_spec
 
 def is_given(value: Any) -> bool:
     """Whether an option was given: flags and lists have no ``None``."""
-    return value is not None and value is not False and value != []
+    return value is not None and value is not False and value not in ([], ())
 
 
 def spec_from(given: Sequence[str] | None, options: dict[str, Any]) -> RunSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -23,3 +24,12 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_FIRST_PAUSE", 0.05)
     monkeypatch.setattr(server, "_LONGEST_PAUSE", 0.5)
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.05, raising=False)
+
+
+@pytest.fixture
+def no_garbage() -> Iterator[None]:
+    """What earlier tests left isn't collected in the depth of a recursion, where warnings fail."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

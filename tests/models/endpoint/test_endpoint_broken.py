@@ -158,6 +158,7 @@ def test_a_mutated_answer_is_read_or_broken(kind: str) -> None:
     assert all(len(why) < 200 and why.isprintable() for why in broken)
 
 
+@pytest.mark.usefixtures("no_garbage")
 def test_what_is_no_object_of_json_is_broken() -> None:
     _, whole = WHOLE["given"]
     raw = json.dumps(whole).encode()
