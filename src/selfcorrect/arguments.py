@@ -55,12 +55,10 @@ def served(
     return {key: value for key, value in given.items() if value is not None}
 
 
-def reading(
-    lead_in: str | Sequence[str] | None, read: str | None, keep_harmful: bool = False
-) -> dict[str, Any]:
-    """The options of a task that say how answers are read and kept, where they were given."""
+def reading(lead_in: str | Sequence[str] | None, read: str | None) -> dict[str, Any]:
+    """The options of a task that say how answers are read, where they were given."""
     leads = lead_in if lead_in is None or isinstance(lead_in, str) else list(lead_in)
-    given = {"lead_in": leads, "read": read, "keep_harmful": keep_harmful or None}
+    given = {"lead_in": leads, "read": read}
     return {key: value for key, value in given.items() if value is not None}
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from selfcorrect import models
 from selfcorrect.models.endpoint import server
 from servers.stub import VLLM, Stub
 
@@ -16,6 +18,13 @@ def stub(request: pytest.FixtureRequest) -> Iterator[Stub]:
     made = Stub(getattr(request, "param", VLLM))
     yield made
     made.stop()
+
+
+@pytest.fixture
+def model(stub: Stub) -> Iterator[Any]:
+    opened = models.load("openai:stub", base_url=stub.url, wait=20)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(autouse=True)

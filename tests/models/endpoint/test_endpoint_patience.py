@@ -6,7 +6,6 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +13,13 @@ import pytest
 
 from selfcorrect import models, runs
 from selfcorrect.errors import UserError
-from selfcorrect.models import Request, message
+from selfcorrect.models import Request
 from selfcorrect.models.base import LostError
 from selfcorrect.models.endpoint import server
+from servers.asking import break_some, opened
 from servers.loopback import Request as Asked
 from servers.loopback import Response, answer, failure
 from servers.stub import CLOUD, VLLM, Stub
-
-Fail = Callable[[Asked], Response | None]
-
-
-def _failing(stub: Stub, fail: Fail) -> None:
-    """Have a stub answer some completions otherwise."""
-    stub.loopback.respond = lambda request: (
-        (fail(request) if request.path.endswith("completions") else None) or stub._respond(request)
-    )
-
-
-def _talk(model: Any, text: str = "One?") -> Any:
-    talk = model.open(1)
-    talk.say([message("user", text)])
-    return talk
-
-
-@pytest.fixture
-def model(stub: Stub) -> Iterator[Any]:
-    opened = models.load("openai:stub", base_url=stub.url, wait=20)
-    yield opened
-    opened.close()
 
 
 def _in_body(code: Any, **more: Any) -> Response:
@@ -79,10 +57,10 @@ PASSING = {
 
 @pytest.mark.parametrize("kind", PASSING)
 def test_what_may_pass_is_waited_for(kind: str, stub: Stub, model: Any) -> None:
-    [usual] = _talk(model).elicit([Request("(", 8)])
+    [usual] = opened(model).elicit([Request("(", 8)])
     failing = itertools.chain([PASSING[kind]] * 2, itertools.repeat(None))
-    _failing(stub, lambda _: next(failing))
-    assert _talk(model).elicit([Request("(", 8)]) == [usual]
+    break_some(stub, lambda _: next(failing))
+    assert opened(model).elicit([Request("(", 8)]) == [usual]
     assert next(failing, 0) is None
 
 
@@ -109,9 +87,9 @@ def test_what_can_not_pass_stops_at_once(kind: str, stub: Stub, model: Any) -> N
         asked[request.path] += 1
         return response
 
-    _failing(stub, fail)
+    break_some(stub, fail)
     with pytest.raises(UserError, match=said) as told:
-        _talk(model).elicit([Request("(", 8)])
+        opened(model).elicit([Request("(", 8)])
     assert not isinstance(told.value, LostError)  # no other dialogue will do better
     assert asked.total() == 1
 
@@ -129,18 +107,18 @@ def test_what_can_not_pass_stops_at_once(kind: str, stub: Stub, model: Any) -> N
 def test_a_refusal_is_of_one_dialogue(
     response: Response, said: str, stub: Stub, model: Any
 ) -> None:
-    _failing(stub, lambda request: response if "One?" in str(request.json) else None)
+    break_some(stub, lambda request: response if "One?" in str(request.json) else None)
     with pytest.raises(LostError, match=said):
-        _talk(model).elicit([Request("(", 8)])
-    assert _talk(model, "Two?").elicit([Request("(", 8)])[0].text
+        opened(model).elicit([Request("(", 8)])
+    assert opened(model, "Two?").elicit([Request("(", 8)])[0].text
 
 
 def test_what_is_waited_for_is_said_once(
     stub: Stub, model: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing = itertools.chain([failure(503, "warming up")] * 4, itertools.repeat(None))
-    _failing(stub, lambda _: next(failing))
-    _talk(model).elicit([Request("(", 8)])
+    break_some(stub, lambda _: next(failing))
+    opened(model).elicit([Request("(", 8)])
     [line] = [r.getMessage() for r in caplog.records if r.name == "selfcorrect"]
     assert f"the server at 127.0.0.1:{stub.loopback.port} gives no answer" in line
     assert "(503: warming up)" in line
@@ -151,8 +129,8 @@ def test_one_failure_is_not_worth_a_word(
     stub: Stub, model: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing = itertools.chain([failure(503, "a moment")], itertools.repeat(None))
-    _failing(stub, lambda _: next(failing))
-    _talk(model).elicit([Request("(", 8)])
+    break_some(stub, lambda _: next(failing))
+    opened(model).elicit([Request("(", 8)])
     assert not caplog.records
 
 
@@ -183,9 +161,9 @@ def test_one_that_takes_connections_and_says_nothing_neither(
 def test_a_server_that_asks_to_wait_too_long_is_left(stub: Stub) -> None:
     model: Any = models.load("openai:stub", base_url=stub.url, wait=30)
     busy = failure(429, "later")
-    _failing(stub, lambda _: Response(429, busy.raw, {"retry-after": "3600"}))
+    break_some(stub, lambda _: Response(429, busy.raw, {"retry-after": "3600"}))
     with pytest.raises(UserError, match=r"asks to wait 3600 more"):
-        _talk(model).elicit([Request("(", 8)])
+        opened(model).elicit([Request("(", 8)])
     model.close()
 
 
@@ -200,12 +178,12 @@ def test_a_busy_moment_does_not_decide_what_a_server_can_do(stub: Stub) -> None:
         first = tries.total() > 1 and tries[request.raw.decode()] == 1
         return Response(429, busy.raw, {"retry-after-ms": "5"}) if first else None
 
-    _failing(stub, once)
+    break_some(stub, once)
     again: Any = models.load("openai:stub", base_url=stub.url, wait=5)
     assert again.capabilities == usual.capabilities
     assert again.fingerprint == usual.fingerprint
     count = itertools.count()
-    _failing(stub, lambda _: failure(429, "a limit") if next(count) else None)
+    break_some(stub, lambda _: failure(429, "a limit") if next(count) else None)
     poor: Any = models.load("openai:stub", base_url=stub.url, wait=5)
     assert not poor.capabilities.logprobs
     assert "Not found out, and done without: system messages, " in str(poor.capabilities)
@@ -233,7 +211,7 @@ def _refusing(stub: Stub, questions: list[str]) -> None:
         said = str(request.json["messages"][0]["content"])
         return failure(403, "flagged") if said in questions else None
 
-    _failing(stub, fail)
+    break_some(stub, fail)
 
 
 def test_refused_dialogues_are_set_aside_up_to_a_share(stub: Stub, tmp_path: Path) -> None:
@@ -278,7 +256,7 @@ def test_a_critic_that_refuses_is_as_a_model_that_does(stub: Stub, tmp_path: Pat
             return answer({"error": {"message": "not this one", "code": 400}})
         return answer({"error": {"message": "busy", "code": 429}}) if asked[question] == 1 else None
 
-    _failing(critic, fail)
+    break_some(critic, fail)
     feedback = {"feedback": {"name": "openai:stub", "base_url": critic.url}}
     most = {"max_tokens": {"rationale": 8, "feedback": 8}, "strategy": "feedback-cot"}
     try:
@@ -302,7 +280,7 @@ def test_one_that_a_local_models_critic_refuses_is_missing_alone(
         seen.append(said)
         return failure(403, "flagged") if said == seen[0] else None
 
-    _failing(stub, fail)
+    break_some(stub, fail)
     feedback = {"feedback": {"name": "openai:stub", "base_url": stub.url}}
     values = {"model": "planted:chain", "task": "planted", "strategy": "intrinsic-feedback",
               "models": feedback, "rounds": 2, "limit": 24, "chunk": 12,
@@ -341,10 +319,10 @@ def test_a_parameter_refused_later_is_left_out_from_then_on(field: str, note: st
         said = f"Unsupported parameter: '{field}' is not supported with this model."
         return failure(400, said, param=field) if field in request.json else None
 
-    _failing(stub, fail)
+    break_some(stub, fail)
     try:
         for _ in range(3):
-            [reply] = _talk(model).elicit([Request("(", 8, temperature=1.0, seed=3)])
+            [reply] = opened(model).elicit([Request("(", 8, temperature=1.0, seed=3)])
             assert note in " ".join(reply.notes)
     finally:
         model.close()

@@ -11,6 +11,7 @@ import pytest
 from selfcorrect import runs
 from selfcorrect.models.endpoint import Capabilities
 from selfcorrect.models.endpoint.answers import completion
+from selfcorrect.models.endpoint.replies import message_text
 from selfcorrect.models.endpoint.wire import Ask
 from servers.quirks import HARMLESS, UNSTEADY, completions, quirky
 from servers.stub import CLOUD, Stub
@@ -96,3 +97,22 @@ def test_silence_is_the_models_own_where_the_server_counts_its_end(tmp_path: Pat
     assert run.complete
     assert run.records["problem"].to_list() == ["empty", "empty"]
     assert asked >= 6
+
+
+@pytest.mark.parametrize(
+    ("message", "said", "thought"),
+    [
+        ({"content": "a", "reasoning": "x", "reasoning_content": "x"}, "a", "x"),
+        ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "x"}]},
+                      {"type": "text", "text": "a"}]}, "a", "x"),
+        ({"content": [{"type": "reasoning", "text": "x"}, {"type": "thinking", "thinking": "y"},
+                      {"type": "text", "text": "a"}]}, "a", "x\n\ny"),
+        ({"content": None, "reasoning": "x"}, "", "x"),
+        ({"content": "a", "reasoning": " ", "thinking": None}, "a", None),
+        ({"content": "a", "reasoning": {"effort": "low"}}, "a", None),
+    ],
+)  # fmt: skip
+def test_thoughts_beside_a_reply_wherever_they_stand(
+    message: dict[str, Any], said: str, thought: str | None
+) -> None:
+    assert message_text(message)[:2] == (said, thought)

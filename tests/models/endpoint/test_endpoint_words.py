@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from selfcorrect import models
-from selfcorrect.models import Request, message
+from selfcorrect.models import Request
 from selfcorrect.models.base import LostError
 from selfcorrect.models.endpoint import Capabilities
 from selfcorrect.models.endpoint.failures import Kind, of_status, status_in
 from selfcorrect.models.endpoint.negotiating import named, without
 from selfcorrect.models.endpoint.refusal import refusal
+from servers.asking import break_some, opened
 from servers.loopback import Request as Asked
 from servers.loopback import Response, answer, failure
 from servers.stub import Stub
-
-
-def _failing(stub: Stub, fail: Callable[[Asked], Response | None]) -> None:
-    """Have a stub answer some completions otherwise."""
-    stub.loopback.respond = lambda request: (
-        (fail(request) if request.path.endswith("completions") else None) or stub._respond(request)
-    )
-
-
-def _talk(model: Any, text: str = "One?") -> Any:
-    talk = model.open(1)
-    talk.say([message("user", text)])
-    return talk
-
-
-@pytest.fixture
-def model(stub: Stub) -> Iterator[Any]:
-    opened = models.load("openai:stub", base_url=stub.url, wait=20)
-    yield opened
-    opened.close()
-
 
 OVERFLOW = {
     "OpenAI": ({"error": {"code": "context_length_exceeded", "message": "This model's maximum "
@@ -76,8 +54,8 @@ OVERFLOW = {
 def test_overflow_in_the_words_of_servers(server_of: str, stub: Stub, model: Any) -> None:
     body, limit = OVERFLOW[server_of]
     window = model.context
-    _failing(stub, lambda _: answer(body, 400))
-    [reply] = _talk(model).elicit([Request("(", 8)])
+    break_some(stub, lambda _: answer(body, 400))
+    [reply] = opened(model).elicit([Request("(", 8)])
     assert reply.finish == "context"
     assert model.context == (limit or window)
 
@@ -86,20 +64,20 @@ def test_overflow_in_unknown_words_is_found_out_by_a_short_prompt(stub: Stub, mo
     def fail(request: Asked) -> Response | None:
         return failure(400, "nay: 7 too many") if len(request.raw) > 2000 else None
 
-    _failing(stub, fail)
+    break_some(stub, fail)
     before = len(stub.requests)
-    [reply] = _talk(model, "word and " * 400).elicit([Request("(", 8)])
+    [reply] = opened(model, "word and " * 400).elicit([Request("(", 8)])
     assert reply.finish == "context"
     assert len(stub.requests) - before == 1  # the short one
-    [reply] = _talk(model, "word and " * 500).elicit([Request("(", 8)])
+    [reply] = opened(model, "word and " * 500).elicit([Request("(", 8)])
     assert reply.finish == "context"
     assert len(stub.requests) - before == 1  # its words are known now
 
 
 def test_a_refusal_of_what_is_said_is_no_overflow(stub: Stub, model: Any) -> None:
-    _failing(stub, lambda r: failure(400, "nay") if "badger" in str(r.json) else None)
+    break_some(stub, lambda r: failure(400, "nay") if "badger" in str(r.json) else None)
     with pytest.raises(LostError, match="400: nay"):
-        _talk(model, "badger and " * 400).elicit([Request("(", 8)])
+        opened(model, "badger and " * 400).elicit([Request("(", 8)])
 
 
 @pytest.mark.parametrize(

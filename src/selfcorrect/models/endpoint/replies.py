@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfcorrect.models.endpoint.checked import BrokenError, fields, optional, text
@@ -28,21 +28,33 @@ def message_text(message: Mapping[str, Any]) -> tuple[str, str | None, list[str]
     """A reply's text, whatever it stands in, the thought that is sent beside it (``None`` where
     there is none), and notes."""
     content = message.get("content")
-    thoughts = [message.get(name) for name in ("reasoning_content", "reasoning", "thinking")]
+    thought = _first(message, ("reasoning_content", "reasoning", "thinking"))
     if isinstance(content, list):
         parts = [fields(part, "a part of a reply") for part in content]
         texts = [part.get("text") for part in parts if part.get("type") in _TEXTS]
         said = "".join(text(each, "a part of a reply") for each in texts)
         rest = [part for part in parts if part.get("type") not in _TEXTS]
-        thoughts += [part.get(name) for part in rest for name in ("thinking", "reasoning", "text")]
+        within = [_first(part, ("thinking", "reasoning", "text")) for part in rest]
+        thought = thought or "\n\n".join(each for each in within if each) or None
     else:
         said = optional(text, content, "a reply") or ""
-    found = [text(each, "a thought") for each in thoughts if isinstance(each, str) and each.strip()]
-    thought = found[0].strip() if found else None
     refused = message.get("refusal")
     if not said and isinstance(refused, str) and refused:
         return text(refused, "a refusal"), thought, [_REFUSED]
     return said, thought, []
+
+
+def _first(told: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """The first text under one of these names, which may stand in parts of its own; servers often
+    send the same thought under two."""
+    for name in names:
+        value = told.get(name)
+        parts = value if isinstance(value, list) else [value]
+        texts = [part.get("text") if isinstance(part, Mapping) else part for part in parts]
+        found = "".join(text(each, "a thought") for each in texts if isinstance(each, str)).strip()
+        if found:
+            return found
+    return None
 
 
 def ended(reason: Any, said: str) -> tuple[str, list[str]]:
