@@ -38,6 +38,11 @@ class Address:
         return f"{self.url}?{urlencode(self.query)}" if self.query else self.url
 
     @property
+    def path(self) -> str:
+        """What stands behind the host: ``/v1``."""
+        return urlsplit(self.url).path
+
+    @property
     def root(self) -> str:
         """The base of the routes that stand beside ``/v1``."""
         return self.url.removesuffix("/v1")

@@ -37,6 +37,9 @@ _MOST_CHANGES = 6
 _BAD = 3
 #: So often an empty reply is asked for again before it is taken for the model's own.
 _SILENT = 2
+_ALL_THOUGHT = (
+    "a reply that is all thought: does the server's reasoning parser fit its model, and --thinking?"
+)
 #: Refusals in such words are of what is said, not of how much.
 _OF_CONTENT = re.compile(
     r"content[ _](filter|management|policy)|moderation|safety|flagged|prohibited|harmful|policy",
@@ -60,6 +63,7 @@ class Served:
         doubts: what something optional met that may have been the moment.
         overflow: refusals that were found to be of a transcript's length, numbers left out.
         thinking: tokens that a thought may have; 0 where there is none.
+        cuts: whether it cuts long prompts off in silence; ``None`` until that is of interest.
     """
 
     server: Server
@@ -72,6 +76,7 @@ class Served:
     doubts: list[str] = field(default_factory=list)
     overflow: set[str] = field(default_factory=set)
     thinking: int = 0
+    cuts: bool | None = None
 
     async def ask(self, ask: Ask) -> tuple[Completion, tuple[str, ...]]:
         """The answer, and notes on how it was asked for. Parameters that the server turns out not
@@ -158,7 +163,8 @@ class Served:
             if mode == "chat" and not ask.given and ask.max_tokens > 1 and found.empty:
                 silent += 1
                 if not found.ended or silent <= _SILENT:
-                    raise BrokenError("an empty reply")
+                    thoughts = any(each.thought for each in found.said)
+                    raise BrokenError(_ALL_THOUGHT if thoughts else "an empty reply")
             return found
 
         found = await self.server.post(
