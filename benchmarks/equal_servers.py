@@ -3,12 +3,13 @@
     python -m benchmarks.equal_servers [--limit 24] [--only llama.cpp|vllm]
 
 Everything in float32 and greedy: llama.cpp gets a GGUF file whose packed weights are written out
-(the bundled file itself is packed, and llama.cpp rounds activations for it), vLLM the local
-engine's own folder. Of every dialogue, up to the first answer whose text differs, texts, letters
-and likelihoods of options are compared; where a text differs, by how much the local engine
-preferred its own token where the two part. Two engines add up in different orders, so a difference
-below ``TIE`` logits says nothing. Also how long ``probe`` takes. Writes
-``benchmarks/equal_servers.json``, which ``python -m benchmarks.documented`` takes over.
+(the bundled file itself is packed, and llama.cpp rounds activations for it) and keeps its cache in
+float32, too (it is in float16 unless that is asked for); vLLM gets the local engine's own folder.
+Of every dialogue, up to the first answer whose text differs, texts, letters and likelihoods of
+options are compared; where a text differs, by how much the local engine preferred its own token
+where the two part. Two engines add up in different orders, so a difference below ``TIE`` logits
+says nothing. Also how long ``probe`` takes. Writes ``benchmarks/equal_servers.json`` and its table
+on docs/benchmarks.md.
 
 llama.cpp runs in this Python, or in that of ``SELFCORRECT_LLAMA``, with the package xllamacpp;
 vLLM in the one that ``tests/servers/vllm.py`` names. One that isn't there is left out.
@@ -32,8 +33,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from benchmarks.documented import DOCS, filled
 
 from selfcorrect import models, runs
+from selfcorrect.cli.probe import HURRY
 from selfcorrect.records import transcript
 from selfcorrect.runs import read_spec
 
@@ -44,6 +47,15 @@ from servers.vllm import NAME, python, served  # noqa: E402
 #: In logits: what another order of additions in float32 may come to.
 TIE = 1e-3
 ROUNDS = 3
+HEAD = (
+    "server",
+    "equal texts",
+    "equal letters",
+    "largest gap where texts part, logits",
+    "largest difference of options' log p",
+    "options are read from",
+    "probe, seconds",
+)
 
 
 def main() -> None:
@@ -65,6 +77,25 @@ def main() -> None:
                         print(name, json.dumps(found["servers"][name], indent=2), flush=True)
     if asked.only is None:
         (HERE / "equal_servers.json").write_text(json.dumps(found, indent=2) + "\n")
+        page = DOCS / "benchmarks.md"
+        page.write_text(filled(page, "equal servers", HEAD, rows(found)), "utf-8")
+
+
+def rows(found: dict[str, Any]) -> list[list[str]]:
+    """A row of the page's table for each server."""
+    return [
+        [
+            name,
+            f"{one['texts_equal']} of {one['answers_compared']}",
+            f"{one['letters_equal']} of {one['answers_compared']}",
+            "–" if not one["gaps"] else f"{one['largest_gap_where_texts_part']:.2g}",
+            f"{one['largest_difference_of_log_p']:.2g} (median "
+            f"{one['median_difference_of_log_p']:.2g})",
+            one["options_from"],
+            f"{one['probe_seconds']:.1f}",
+        ]
+        for name, one in found["servers"].items()
+    ]
 
 
 def records(model: str, out: Path, limit: int, **settings: Any) -> pl.DataFrame:
@@ -76,8 +107,10 @@ def records(model: str, out: Path, limit: int, **settings: Any) -> pl.DataFrame:
 def beside(near: pl.DataFrame, url: str, out: Path, limit: int) -> dict[str, Any]:
     """The same run on a server, compared with the local engine's."""
     began = time.monotonic()
-    opened: Any = models.load(f"openai:{NAME}", base_url=url, hurry=8.0)
-    seconds, able = time.monotonic() - began, opened.capabilities
+    models.load(f"openai:{NAME}", base_url=url, hurry=HURRY).close()
+    seconds = time.monotonic() - began
+    opened: Any = models.load(f"openai:{NAME}", base_url=url)
+    able = opened.capabilities
     opened.close()
     settings = {"model.base_url": url, "model.in_flight": 8}
     far = records(f"openai:{NAME}", out, limit, **settings)
@@ -150,7 +183,7 @@ def llama_cpp(out: Path) -> Iterator[str | None]:
     written_out(packed, plain)
     script = HERE.parent / "tests" / "servers" / "llama_cpp.py"
     process = subprocess.Popen(
-        [there or sys.executable, str(script), str(plain)],
+        [there or sys.executable, str(script), str(plain), "exact"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},

@@ -226,7 +226,7 @@ def run_many(
 
 
 def measure(
-    data: str | Path,
+    data: Any,
     model: str | Model = "smollm2",
     *,
     rounds: int | None = None,
@@ -240,6 +240,8 @@ def measure(
     concepts: Sequence[str] | Mapping[str, str] = (),
     dtype: str = "auto",
     device: str = "auto",
+    thinking: str = "auto",
+    max_thinking: int = 2048,
     chunk: int = 64,
     skip_bad: bool = False,
     base_url: str | None = None,
@@ -260,13 +262,13 @@ def measure(
     What ``selfcorrect measure`` does, with the same defaults.
 
     Args:
-        data: a file of dialogues, or a folder of them.
+        data: a file of dialogues, a folder of them, or a frame of polars or pandas.
         model: reads the options where each answer's letter stands; the one that held the dialogues
             or another. As in :func:`run`.
         rounds, limit: only so many rounds, and dialogues over the clusters; ``None`` is all.
-        lead_in, read, field, answers, samples, meanings, concepts, dtype, device, chunk, skip_bad,
-            base_url, in_flight, price, budget_tokens, budget_money, max_failed, workers, ray,
-            worker_cpus, worker_gpus, out, progress: as in :func:`run`.
+        lead_in, read, field, answers, samples, meanings, concepts, dtype, device, thinking,
+            max_thinking, chunk, skip_bad, base_url, in_flight, price, budget_tokens, budget_money,
+            max_failed, workers, ray, worker_cpus, worker_gpus, out, progress: as in :func:`run`.
 
     Returns:
         The run, as any other; each record's ``steps`` have the speaker ``given``.
@@ -288,6 +290,7 @@ def measure(
     if isinstance(model, str):
         asked = served(base_url, in_flight, price, budget_tokens, budget_money)
         how = {"name": model, "dtype": dtype, "device": device, **asked}
+        how |= {"thinking": thinking, "max_thinking": max_thinking}
         values |= {f"model.{key}": value for key, value in how.items()}
     given = {key: value for key, value in values.items() if value is not None}
     spec = runs.measure_spec(data, given)

@@ -1,7 +1,8 @@
 """Servers that cut long prompts off in silence and answer what is left, as Ollama does.
 
-Their count of the prompt's tokens gives them away: it stops growing, or is too small for so much
-text. Some servers count otherwise (without what was cached), so one prompt of known length decides.
+Their count of the prompt's tokens gives them away: it grows by less than the text did, or is too
+small for it. Some servers count otherwise (without what was cached), so a prompt of known length
+decides.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ CUT = (
     "the server cuts long prompts off and doesn't say so: its model wasn't shown all of this "
     "transcript"
 )
-#: More characters than this to a token are worth a question.
+#: A token of ordinary text has fewer characters than this.
 _CHARACTERS = 8
 #: A prompt of known length has at least so large a share of its words as tokens.
 _SHARE = 0.75
@@ -47,13 +48,13 @@ async def is_cut(served: Served, ask: Ask, tokens: int, before: Shown) -> bool:
         tokens: of its prompt, as the server counts them.
         before: what the dialogue's last reply was given.
     """
-    written = characters(ask)
-    shrunk = bool(before.tokens) and written > before.characters and tokens <= before.tokens
-    if not shrunk and written <= _CHARACTERS * tokens:
+    added = characters(ask) - before.characters
+    if tokens - before.tokens >= added / _CHARACTERS:
         return False
-    if served.cuts is None:
-        words = 2 * tokens
+    words = 2 * tokens
+    if not served.cuts and words > served.whole:
         long = Ask((message("user", "word " * words),), max_tokens=16)
         found = await served.tried(long)
         served.cuts = found is not None and found.told and found.usage.prompt < _SHARE * words
+        served.whole = words
     return served.cuts

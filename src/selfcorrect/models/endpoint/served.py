@@ -63,7 +63,8 @@ class Served:
         doubts: what something optional met that may have been the moment.
         overflow: refusals that were found to be of a transcript's length, numbers left out.
         thinking: tokens that a thought may have; 0 where there is none.
-        cuts: whether it cuts long prompts off in silence; ``None`` until that is of interest.
+        cuts: it was seen to cut long prompts off in silence.
+        whole: a prompt of so many words was taken whole.
     """
 
     server: Server
@@ -76,7 +77,8 @@ class Served:
     doubts: list[str] = field(default_factory=list)
     overflow: set[str] = field(default_factory=set)
     thinking: int = 0
-    cuts: bool | None = None
+    cuts: bool = False
+    whole: int = 0
 
     async def ask(self, ask: Ask) -> tuple[Completion, tuple[str, ...]]:
         """The answer, and notes on how it was asked for. Parameters that the server turns out not

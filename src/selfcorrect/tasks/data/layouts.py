@@ -222,7 +222,7 @@ def layout_of(rows: Sequence[Row], said: Mapping[str, Sequence[str]]) -> Layout:
 def _settled(layout: Layout, rows: Sequence[Row]) -> Layout:
     """A layout in which the answer, and what is read before the question, have one column each: of
     those that they may be in the first that isn't empty from end to end."""
-    found = {}
+    found: dict[str, Any] = {}
     for part, paths in {"answer": layout.answer, "context": layout.context}.items():
         each = paths.split("|")
         filled = (p for p in each if any(pick(r.fields, p) not in _EMPTY for r in rows))
