@@ -102,7 +102,17 @@ def test_the_texts_can_be_looked_at(runs: tuple[Run, Run]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("late", [True, False], ids=["others unread", "first unread"])
 @pytest.mark.parametrize(
-    "name", ["attribution", "factorial", "convergence", "injection", "role", "checking", "joint"]
+    "name",
+    [
+        "attribution",
+        "factorial",
+        "convergence",
+        "injection",
+        "role",
+        "checking",
+        "joint",
+        "wording",
+    ],
 )
 def test_studies(name: str, late: bool, tmp_path: Path) -> None:
     study = load(name)
