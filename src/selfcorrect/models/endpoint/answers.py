@@ -27,7 +27,13 @@ from selfcorrect.models.endpoint.checked import (
     text,
     window,
 )
-from selfcorrect.models.endpoint.replies import ended, message_text, reasoned, thought_unseen
+from selfcorrect.models.endpoint.replies import (
+    ended,
+    message_text,
+    reasoned,
+    thought_unseen,
+    without_end,
+)
 from selfcorrect.models.endpoint.wire import (
     Ask,
     begins,
@@ -296,6 +302,7 @@ def _reply(
         said, notes = text(choice.get("text"), "a reply"), []
     if thought is None and not given and (found := part(said)) is not None:
         thought, said = found.thought, found.said
+    said, leaked = without_end(said)
     if thought is not None:
         thoughts, reported = apart(reported, said)
     finish, ending = ended(choice.get("finish_reason"), said)
@@ -309,7 +316,7 @@ def _reply(
         said, reported = said[again:], _after(reported, again)
     elif not able.chat and not ask.turn:
         said = said.removeprefix(" ")  # "Assistant:" wants a space before the words
-    told = Said(said, finish, reported, (*notes, *ending), thought, thoughts)
+    told = Said(said, finish, reported, (*notes, *leaked, *ending), thought, thoughts)
     return told if told.logps is not None else replace(told, notes=(*told.notes, _UNTOLD))
 
 

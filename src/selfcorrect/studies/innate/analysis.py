@@ -153,12 +153,14 @@ def gains(arms: Series) -> Result:
         change = paired(outcome, arms.of(own, outcome.name)[:, -1], first, clusters)
         found[which] = {"change": change.table()}
         ways[which] = _ways(arms, own, again)
-    estimates, ps = {}, {}
-    for which, each in ways.items():
-        estimates[which] = [paired(outcome, *way, clusters) for way in each]
-        tests = [paired_test(outcome, *way, clusters) for way in each]
-        ps[which] = p_whatever(estimates[which], tests)
-    apart = _apart(*ways.values())
+    estimates: dict[str, list[Estimate]] = {}
+    ps: dict[str, float | None] = {}
+    for which, every in ways.items():
+        estimates[which] = [paired(outcome, *way, clusters) for way in every]
+        ps[which] = p_whatever(
+            estimates[which], [paired_test(outcome, *way, clusters) for way in every]
+        )
+    apart = _apart(ways["model"], ways["sibling"])
     room = room_of(outcome).apart().apart()
     estimates["difference"] = [mean(each, clusters, room=room) for each in apart]
     ps["difference"] = p_whatever(
