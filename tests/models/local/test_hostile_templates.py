@@ -24,24 +24,30 @@ from selfcorrect.models.local.rendering import render
 
 #: What a template does before it shows a dialogue, and what it passes by that.
 HOSTILE = {
-    "loops in loops": ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "time"),
+    "loops in loops": (
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "time",
+    ),
     "a macro that calls itself twice": (
-        "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+        "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}"
+        "{{ f(60) }}",
         "time",
     ),
     "a loop that calls itself": (
-        "{% for a in [range(9)] recursive %}{% if loop.depth < 30 %}{{ loop([a, a, a]) }}{% endif %}{% endfor %}",
+        "{% for a in [range(9)] recursive %}{% if loop.depth < 30 %}{{ loop([a, a, a]) }}"
+        "{% endif %}{% endfor %}",
         "time",
     ),
     "a text times a billion": ("{% set x = 'a' * 10**10 %}", "memory"),
     "a list times a billion": ("{% set x = [0] * 10**10 %}", "memory"),
     "a text that doubles": (
-        "{% set n = namespace(x='ab') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+        "{% set n = namespace(x='ab') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}"
+        "{% endfor %}",
         "memory|time",
     ),
     "lists of lists": (
-        "{% set n = namespace(x=['a']) %}{% for i in range(40) %}{% set n.x = [n.x, n.x] %}{% endfor %}"
-        "{{ n.x | tojson }}",
+        "{% set n = namespace(x=['a']) %}{% for i in range(40) %}{% set n.x = [n.x, n.x] %}"
+        "{% endfor %}{{ n.x | tojson }}",
         "memory|time",
     ),
     "a power of a power": ("{% set x = 10**(10**8) %}", "time"),
@@ -56,7 +62,7 @@ HOSTILE = {
         "{% set n.y = [n.y, n.y] %}{% endfor %}{{ n.x == n.y }}",
         "time",
     ),
-}  # fmt: skip
+}
 SAYS = {
     "time": "needs more than 5 seconds of processor time",
     "memory": "needs more than 1 GiB of memory",
@@ -117,14 +123,14 @@ def test_nothing_but_text_comes_out(source: str) -> None:
     try:
         told = render(source, {"messages": SMALL}, "it")
     except (TemplateError, UserError) as error:
-        told = ""
-        assert "\n" not in str(error)
+        told = str(error)
+    assert "\n" not in told
     assert "<class" not in told
     assert "root:" not in told
 
 
 def test_the_process_is_told_no_key_and_writes_no_file(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     assert render("x", {}, "it") == "x"
@@ -175,7 +181,7 @@ def test_a_command_is_one_sentence(tmp_path: Path, command: str) -> None:
     assert time.process_time() - begun < 20
 
 
-def test_a_template_that_waits_for_a_text(tmp_path: Path) -> None:
+def test_a_template_that_waits_for_a_text() -> None:
     """It shows a plain dialogue, and does its worst when a question comes."""
     bomb = "{% if 'Zugzwang' in messages[0].content %}" + HOSTILE["a text times a billion"][0]
     program = Program(tiny.tokenizer(bomb + "{% endif %}" + tiny.CHATML))
@@ -194,10 +200,11 @@ MORE = (
     "{{ bos_token }}{%- for m in messages %}\n  {% if loop.first %}{% continue %}{% endif %}"
     "{{ m | tojson }}{{ m['content'].strip().split('\\n')[-1] }}{% endfor %}",
     "{% generation %}{{ messages[0].content }}{% endgeneration %}{{ eos_token }}",
-    "{% set n = namespace(a=0) %}{% for m in messages %}{% set n.a = n.a + 1 %}{% endfor %}{{ n.a }}"
-    "{{ messages[-1].reasoning_content }}{{ messages[-1].thinking }}{{ tools is none }}{{ documents }}",
-    "{{ dict(a=1) }}{{ messages | map(attribute='role') | join(', ') }}{{ '<a&b>' | tojson(indent=1) }}"
-    "{{ undefined_name }}{{ dict.fromkeys(['a'], 2) }}",
+    "{% set n = namespace(a=0) %}{% for m in messages %}{% set n.a = n.a + 1 %}{% endfor %}"
+    "{{ n.a }}{{ messages[-1].reasoning_content }}{{ messages[-1].thinking }}"
+    "{{ tools is none }}{{ documents }}",
+    "{{ dict(a=1) }}{{ messages | map(attribute='role') | join(', ') }}"
+    "{{ '<a&b>' | tojson(indent=1) }}{{ undefined_name }}{{ dict.fromkeys(['a'], 2) }}",
 )
 TEMPLATES = (tiny.CHATML, tiny.FORGETFUL, tiny.DROPPING, tiny.BRACKETS, tiny.ALTERNATING, *MORE)
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=20)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ from platformdirs import user_cache_path
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.kinds import MIXTURE
-from selfcorrect.models.local.folders import check_files, check_numbers
+from selfcorrect.models.local.folders import check_files, read_folder
 from selfcorrect.models.local.gguf import convert
 from selfcorrect.models.local.reading import first_line
 
@@ -174,11 +173,7 @@ def _check_folder(folder: Path, name: str) -> None:
         ggufs = sorted(f.name for f in folder.glob("*.gguf"))
         hint = f"; it holds {ggufs[0]}: give that file" if ggufs else ""
         raise UserError(f"the folder {name} holds no config.json, so it is no model{hint}.")
-    try:
-        held = json.loads(config.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{config}: not valid JSON ({error}); download it again.") from error
-    check_numbers(folder, name, held)
+    read_folder(folder, name)
     if not any(True for pattern in _WEIGHTS for _ in folder.glob(pattern)):
         raise UserError(
             f"the folder {name} holds a configuration but no weights (*.safetensors); "

@@ -18,6 +18,7 @@ from selfcorrect.models.local.loading import read_network, read_tokenizer
 from selfcorrect.models.local.machine import emulated, keep_freed_memory, resolve
 from selfcorrect.models.local.prepack import prepack
 from selfcorrect.models.local.program import DATED
+from selfcorrect.models.local.reading import first_line
 from selfcorrect.models.local.texts import Identity, identity, states_of
 from selfcorrect.models.local.thinking import chosen, sentence
 from selfcorrect.models.local.vocabulary import Vocabulary
@@ -28,6 +29,8 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+#: What a configuration's values raise that are of another kind or size.
+_ODD = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)
 
 
 class LocalModel(InProcess):
@@ -116,7 +119,13 @@ class LocalModel(InProcess):
         network.eval().to(device)
         prepack(network)
         how = (dtype, device, thinking, max_thinking)
-        return cls(name, source.fingerprint, network, tokenizer, *how)
+        try:
+            return cls(name, source.fingerprint, network, tokenizer, *how)
+        except _ODD as error:  # transformers checks no value that only some models have
+            raise UserError(
+                f"the model {name!r} in {source.folder} can't be computed as its configuration "
+                f"says ({first_line(error)[:300]}); download it again."
+            ) from error
 
     def open(self, dialogues: int) -> LocalConversation:
         """Begin that many empty dialogues."""

@@ -62,7 +62,8 @@ class _Renderer:
 
     def _answer(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         process = self._running()
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             process.stdin.write(sandbox.packed(asked))
             process.stdin.flush()

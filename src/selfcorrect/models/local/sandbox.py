@@ -43,7 +43,7 @@ def environment() -> Any:
     class Generation(Extension):
         """``{% generation %}`` marks what a model says, and changes nothing."""
 
-        tags = {"generation"}
+        tags = frozenset({"generation"})
 
         def parse(self, parser: Any) -> Any:
             line = next(parser.stream).lineno
