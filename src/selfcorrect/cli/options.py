@@ -267,6 +267,14 @@ MaxThinking = Annotated[
         show_default=False,
     ),
 ]
+TrustRemoteCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code",
+        help="Run the Python that lies in the model's folder, where it needs that. It may do "
+        "whatever you may: read it first.",
+    ),
+]
 MaxTokens = Annotated[
     list[str] | None,
     typer.Option(

@@ -102,7 +102,7 @@ def continued_by(name: str) -> str:
 #: Tasks whose questions lie in this package, unless data are named.
 _BRING = ("planted", "planted-mixture", "planted-scores", "reasoning", "sample")
 #: Options that name a place, or a run.
-PLACES = ("metadata", "of", "questions")
+PLACES = ("images_from", "metadata", "of", "questions")
 
 
 def brings_all(name: str, data: str | None, options: Mapping[str, object]) -> bool:

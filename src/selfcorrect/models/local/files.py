@@ -35,20 +35,23 @@ class Source:
     Attributes:
         name: as the user wrote it.
         folder: a transformers folder, ready to load.
-        fingerprint: of configuration, tokenizer and weights.
+        fingerprint: of configuration, tokenizer and weights; of its Python, too, where that runs.
+        trusted: whether the Python in its folder may be run.
     """
 
     name: str
     folder: Path
     fingerprint: str
+    trusted: bool = False
 
 
-def locate(name: str, given: str = "--model FOLDER") -> Source:
+def locate(name: str, given: str = "--model FOLDER", *, trust: bool = False) -> Source:
     """Find a model's files, converting or downloading them once if need be.
 
     Args:
         name: ``smollm2``, ``planted:mixture``, a folder, a ``.gguf`` file, or a Hugging Face id.
         given: how a folder is given in its place, for errors.
+        trust: whether the Python in its folder may be run.
 
     Raises:
         UserError: the model can't be found, has no weights, or the hub can't be reached.
@@ -70,19 +73,21 @@ def locate(name: str, given: str = "--model FOLDER") -> Source:
             "'planted:chain', or a Hugging Face id such as owner/name."
         )
     else:
-        folder = _from_hub(name, given)
+        folder = _from_hub(name, given, trust)
     _check_folder(folder, name)
-    return Source(name, folder, fingerprint(folder))
+    return Source(name, folder, fingerprint(folder, trust), trust)
 
 
-def fingerprint(folder: Path) -> str:
-    """Sixteen hex digits that change when configuration, tokenizer, template or weights do.
+def fingerprint(folder: Path, code: bool = False) -> str:
+    """Sixteen hex digits that change when configuration, tokenizer, template or weights do, and,
+    where that is run, the folder's Python (``code``).
 
     Weight files are read at their size and at up to 16 evenly spread blocks of 1 MiB each, so
     that a folder of many gigabytes costs milliseconds.
     """
     digest = hashlib.blake2b(digest_size=8)
-    names = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors", "*.bin")
+    names = ["*.json", "*.jinja", "*.model", "*.txt", "*.safetensors", "*.bin"]
+    names += ["*.py"] if code else []
     files = sorted({f for pattern in names for f in folder.glob(pattern) if f.is_file()})
     for file in files:
         size = file.stat().st_size
@@ -142,11 +147,12 @@ def _converted(file: Path, label: str) -> Path:
     return folder
 
 
-def _from_hub(name: str, given: str) -> Path:
+def _from_hub(name: str, given: str, trust: bool) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     patterns = ["*.json", "*.jinja", "*.model", "*.txt", "*.safetensors"]
+    patterns += ["*.py"] if trust else []
     try:
         return Path(snapshot_download(name, allow_patterns=patterns))
     except LocalEntryNotFoundError as error:

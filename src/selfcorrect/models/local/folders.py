@@ -49,8 +49,8 @@ def read_folder(folder: Path, name: str) -> Any:
 
 
 def check_files(folder: Path, name: str) -> None:
-    """Raise UserError where a folder holds what is no plain file (a device, a pipe), or lists
-    weights that lie outside of it."""
+    """Raise UserError where a folder holds what is no plain file (a device, a pipe), lists weights
+    that lie outside of it, or is an adapter of a model that lies elsewhere."""
     for file in _files(folder):
         try:
             kind = file.stat().st_mode
@@ -61,6 +61,11 @@ def check_files(folder: Path, name: str) -> None:
                 f"the folder {name} holds {file.name!r}, which is no plain file; give a folder "
                 "with files alone."
             )
+    if (folder / "adapter_config.json").exists():  # where peft is there, it would be opened
+        raise UserError(
+            f"the folder {name} holds adapter_config.json, an adapter of another model that it "
+            "only names, by any path: merge both into one folder, or move that file away."
+        )
     for index in folder.glob("*.index.json"):
         for part in _listed(index):
             path = PurePosixPath(part.replace("\\", "/"))

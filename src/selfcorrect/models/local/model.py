@@ -29,6 +29,8 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+#: What ``run.toml`` says of a model whose folder's Python was run.
+OWN_CODE = "the Python in its folder was run, as --trust-remote-code said"
 #: What a configuration's values raise that are of another kind or size.
 _ODD = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)
 
@@ -41,7 +43,10 @@ class LocalModel(InProcess):
         vocabulary: its tokenizer and template.
         thinking: ``off``, ``on`` with the tokens that a thought may have; "" where it doesn't
             think.
+        trusted: the Python in its folder was run.
     """
+
+    trusted = False
 
     def __init__(
         self,
@@ -105,14 +110,16 @@ class LocalModel(InProcess):
         device: str = "auto",
         thinking: Thinking = "auto",
         max_thinking: int = MOST,
+        *,
+        trust: bool = False,
     ) -> LocalModel:
-        """Find, read and check a model.
+        """Find, read and check a model; ``trust`` has the Python in its folder run.
 
         Raises:
             UserError: it can't be found or read, or made to think or not.
         """
         dtype, device = resolve(dtype, device)
-        source = locate(name)
+        source = locate(name, trust=trust)
         tokenizer = read_tokenizer(source)
         network = read_network(source, _DTYPES[dtype])
         keep_freed_memory()
@@ -120,12 +127,15 @@ class LocalModel(InProcess):
         prepack(network)
         how = (dtype, device, thinking, max_thinking)
         try:
-            return cls(name, source.fingerprint, network, tokenizer, *how)
+            opened = cls(name, source.fingerprint, network, tokenizer, *how)
         except _ODD as error:  # transformers checks no value that only some models have
             raise UserError(
                 f"the model {name!r} in {source.folder} can't be computed as its configuration "
                 f"says ({first_line(error)[:300]}); download it again."
             ) from error
+
+        opened.trusted = trust
+        return opened
 
     def open(self, dialogues: int) -> LocalConversation:
         """Begin that many empty dialogues."""
@@ -139,6 +149,7 @@ class LocalModel(InProcess):
         told = {
             "emulated": emulated(self.dtype, self.device),
             "thinking": self._told,
+            "code": OWN_CODE if self.trusted else "",
             "date": DATED if program is not None and program.dated else "",
         }
         return {key: value for key, value in told.items() if value}

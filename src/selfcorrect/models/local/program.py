@@ -82,10 +82,9 @@ class Program:
             raise TemplateError("there is no message")
         if self._parts:
             turns = [{**t, "content": [{"type": "text", "text": t["content"]}]} for t in turns]
-        told = {"tools": None, "documents": None, "add_generation_prompt": open_turn}
-        messages = [_with_thought(each) for each in turns]
-        told = {**told, "messages": messages, **self._told, **switch}
-        return render(self._source, told, self._where)
+        told: dict[str, Any] = {"tools": None, "documents": None}
+        told |= {"add_generation_prompt": open_turn, "messages": [*map(_with_thought, turns)]}
+        return render(self._source, {**told, **self._told, **switch}, self._where)
 
     def tried(self, turns: Sequence[dict[str, Any]], open_turn: bool, **switch: Any) -> str | None:
         """The same; ``None`` where the template raises."""

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 #: Templates that stay compiled.
 _MOST = 16
@@ -19,7 +19,7 @@ _MOST = 16
 PREFIX = 8
 
 
-def read(stream: BinaryIO) -> Any:
+def read(stream: IO[bytes]) -> Any:
     """The next message; ``None`` at the end."""
     head = stream.read(PREFIX)
     size = int.from_bytes(head, "big")
@@ -43,7 +43,7 @@ def environment() -> Any:
     class Generation(Extension):
         """``{% generation %}`` marks what a model says, and changes nothing."""
 
-        tags = frozenset({"generation"})
+        tags = {"generation"}  # noqa: RUF012 - as the class has it
 
         def parse(self, parser: Any) -> Any:
             line = next(parser.stream).lineno
