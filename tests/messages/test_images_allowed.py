@@ -168,7 +168,7 @@ def test_the_other_kinds_of_webp() -> None:
         (b"\xff\xd8\xff" + b"secret" * 9, "is a broken JPEG"),
         (_gif(3, 4, drawn=False), "is a broken GIF: it has no pixels"),
         (_gif(65_535, 65_535), "65,535 × 65,535 pixels"),
-        (GOOD["image/gif"][:-1], "is a broken GIF: it ends too early"),
+        (GOOD["image/gif"][:-3], "is a broken GIF: it ends too early"),
         (b"GIF89a" + bytes(7) + b"secret", "is a broken GIF"),
         (_extended(2**24, 2**24), "16,777,216 × 16,777,216 pixels"),
         (_lossless(2**14, 2**14), "16,384 × 16,384 pixels"),
@@ -185,6 +185,10 @@ def test_what_is_no_picture(data: bytes, says: str, tmp_path: Path) -> None:
     if data:
         with pytest.raises(UserError, match=r"a data: URL (is|has)"):
             image(f"data:image/png;base64,{base64.b64encode(data).decode()}", tmp_path)
+
+
+def test_a_gif_without_its_last_byte() -> None:
+    assert kind_of(GOOD["image/gif"][:-1]) == "image/gif"
 
 
 def test_as_many_pixels_as_may_be() -> None:

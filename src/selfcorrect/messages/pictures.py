@@ -94,7 +94,7 @@ def _gif(data: bytes) -> tuple[int, int]:
     width, height, packed = struct.unpack_from("<HHB", data, 6)
     at = 13 + (3 << ((packed & 7) + 1) if packed & 0x80 else 0)
     pictures = 0
-    while (block := data[at]) != 0x3B:
+    while at < len(data) and (block := data[at]) != 0x3B:  # some leave out the last byte
         if block == 0x2C:
             left, top, wide, high, packed = struct.unpack_from("<4HB", data, at + 1)
             width, height, pictures = max(width, left + wide), max(height, top + high), pictures + 1
