@@ -21,6 +21,11 @@ from selfcorrect.errors import UserError
 from selfcorrect.runs.paths import is_local
 
 _UNFINISHED = ".unfinished"
+#: A file that is written anew is never what a link of its name leads to, nor a pipe.
+_ANEW = (
+    os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)  # fmt: skip
 _LOCK, _OWNER = ".lock", ".lock-owner"
 
 
@@ -43,7 +48,7 @@ class Store:
         Returns:
             Whether it was written (``False``: there was one already, and it was left alone).
         """
-        path = self.root / name
+        path = self._place(name)
         with _explained(self.root):
             if not replace and path.exists():
                 return False
@@ -55,7 +60,7 @@ class Store:
         with _explained(self.root):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with unfinished.open("wb") as file:
+                with os.fdopen(os.open(unfinished, _ANEW, 0o666), "wb") as file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
@@ -69,7 +74,7 @@ class Store:
 
     def list(self, under: str = "") -> builtins.list[str]:
         """Names of the complete files in a sub-folder, sorted; empty if there is none."""
-        folder = self.root / under
+        folder = self._place(under) if under else self.root
         with _explained(self.root):
             if not folder.is_dir():
                 return []
@@ -85,12 +90,12 @@ class Store:
     def has(self, name: str) -> bool:
         """Whether there is a file of that name."""
         with _explained(self.root):
-            return (self.root / name).is_file()
+            return self._place(name).is_file()
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         with _explained(self.root):
-            (self.root / name).unlink(missing_ok=True)
+            self._place(name).unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes:
         """A file's content.
@@ -99,7 +104,26 @@ class Store:
             UserError: also if there is no such file.
         """
         with _explained(self.root):
-            return (self.root / name).read_bytes()
+            return self._place(name).read_bytes()
+
+    def _place(self, name: str) -> Path:
+        """Where a file lies.
+
+        Raises:
+            UserError: outside of the folder, by a link that somebody has put into it.
+        """
+        path = self.root / name
+        if is_local(self.root) and any(
+            os.path.islink(each) for each in (path, *path.parents[: name.count("/")])
+        ):
+            with _explained(self.root):
+                home, there = os.path.realpath(self.root), os.path.realpath(path)
+            if not there.startswith(home.rstrip(os.sep) + os.sep):
+                raise UserError(
+                    f"{path} is a link that leads out of the run's folder, to {there}: nothing is "
+                    "read or written there; put the file itself in its place."
+                )
+        return path
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -112,6 +136,9 @@ class Store:
             return
         with _explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
+            for name in (_LOCK, _OWNER):  # what a link leads to would be emptied
+                if (self.root / name).is_symlink():
+                    (self.root / name).unlink()
             lock = FileLock(self.root / _LOCK, timeout=0)
             try:
                 lock.acquire()

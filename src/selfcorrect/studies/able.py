@@ -22,7 +22,6 @@ from selfcorrect.measures.power import POWER, Design, MeanDesign, design_of, n_f
 from selfcorrect.measures.rounds import LOW_MASS
 from selfcorrect.report.numbers import interval, percent, short
 from selfcorrect.runs.looks import look_at
-from selfcorrect.runs.store import Store
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series
 
@@ -100,10 +99,8 @@ def _looks(series: Series, inputs: Inputs) -> Sequence[int]:
     folder of its first run."""
     if not inputs.study:
         return [len(series.main.examples)]
-    folder = next(iter(inputs.runs.values())).folder
-    return [
-        look.n for look in look_at(Store(folder), series.main.clusters, f"study {inputs.study}")
-    ]
+    run = next(iter(inputs.runs.values()))
+    return [look.n for look in look_at(run, series.main.clusters, f"study {inputs.study}")]
 
 
 def _goes_on(checks: Result, inputs: Inputs) -> bool:

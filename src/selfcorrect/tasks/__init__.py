@@ -20,6 +20,7 @@ from selfcorrect.tasks.reader import AS_USUAL, Reader, taken
 from selfcorrect.tasks.source import Source
 
 __all__ = [
+    "PLACES",
     "Answer",
     "Example",
     "Figure",
@@ -28,6 +29,7 @@ __all__ = [
     "Source",
     "Task",
     "Turn",
+    "brings_all",
     "check_name",
     "checked",
     "continued_by",
@@ -95,6 +97,21 @@ def continued_by(name: str) -> str:
     if name in _OBJECTS:
         return _OBJECTS[name].continued_by
     return str(getattr(_module(name), "CONTINUED_BY", "")) if name in _TASKS else ""
+
+
+#: Tasks whose questions lie in this package, unless data are named.
+_BRING = ("planted", "planted-mixture", "planted-scores", "reasoning", "sample")
+#: Options that name a place, or a run.
+PLACES = ("images_from", "metadata", "of", "questions")
+
+
+def brings_all(name: str, data: str | None, options: Mapping[str, object]) -> bool:
+    """Whether making a task opens nothing but files of this package."""
+    if name == "blind-spot" and str(options.get("of", "sample")) in _BRING:
+        options = {key: value for key, value in options.items() if key != "of"}
+    elif name not in _BRING:
+        return False
+    return data is None and not any(key in options for key in PLACES)
 
 
 def is_own(name: str) -> bool:
