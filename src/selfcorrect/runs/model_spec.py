@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from selfcorrect.models.endpoint.keys import known_keys
 from selfcorrect.models.kinds import SERVED, kind_of
 from selfcorrect.models.thought import MOST, Thinking
 from selfcorrect.runs.settings import named
@@ -112,14 +113,16 @@ class ModelSpec(Part):
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what is only for servers, unless it is behind one, and without what says nothing
-        of thinking."""
+        """Without what is only for servers, unless it is behind one, without what says nothing
+        of thinking, and without a key in the address."""
         left = set(() if self.is_served else _ASKED)
         left |= {"thinking"} if self.thinking == "auto" else set()
         left |= {"max_thinking"} if self.max_thinking == MOST else set()
         table: dict[str, Any] = write(self)
         if not table.get("headers"):
             table.pop("headers", None)
+        if table.get("base_url"):
+            table["base_url"] = known_keys(dict(self.headers)).hide(table["base_url"])
         return {k: v for k, v in table.items() if k not in left}
 
     @model_validator(mode="after")
