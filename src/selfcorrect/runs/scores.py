@@ -168,7 +168,7 @@ def scored_pieces(store: Store, scores: Scores) -> set[Piece]:
 def scores_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """The scores of a piece as a file."""
     buffer = io.BytesIO()
-    frame = pl.DataFrame([dict(row) for row in rows], schema=SCHEMA, strict=True)
+    frame = records.finite(pl.DataFrame([dict(row) for row in rows], schema=SCHEMA, strict=True))
     frame.write_parquet(buffer, compression="zstd", compression_level=3)
     return buffer.getvalue()
 
