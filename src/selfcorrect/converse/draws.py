@@ -10,9 +10,9 @@ from dataclasses import replace
 from math import exp
 
 from selfcorrect.converse.dialogue import Dialogue, Setting
+from selfcorrect.converse.finite import finite, telling
 from selfcorrect.converse.record import Drawn, SampleRecord, told
 from selfcorrect.messages import message
-from selfcorrect.converse.finite import finite, telling
 from selfcorrect.models.base import Conversation, Reply, Request
 from selfcorrect.tasks.base import cut_off
 

@@ -10,7 +10,6 @@ from math import inf, isfinite
 
 from selfcorrect.models.base import Likelihood
 
-
 #: Sums of larger ones may overflow.
 _LARGEST = 1e100
 

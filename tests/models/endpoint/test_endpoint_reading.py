@@ -16,10 +16,10 @@ from selfcorrect.errors import UserError
 from selfcorrect.messages import TOOL_RESULT, Transcript, message
 from selfcorrect.models.endpoint import Budget, BudgetError, Capabilities, Meter, load
 from selfcorrect.models.endpoint.address import address, without_secrets
-from selfcorrect.models.endpoint.keys import Keys
 from selfcorrect.models.endpoint.answers import Token
 from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.conversation import EndpointConversation, _beginning
+from selfcorrect.models.endpoint.keys import Keys
 from selfcorrect.models.endpoint.options import read_likeliest, spread
 from selfcorrect.models.endpoint.wire import Ask, _folded, body, overlap, render
 from selfcorrect.models.planted import load as planted

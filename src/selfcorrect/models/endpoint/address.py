@@ -76,8 +76,8 @@ def address(base_url: str, keys: Keys | None = None) -> Address:
     ):
         raise UserError(
             f"the base URL of {keys.hide(parts.hostname)} holds more than an address; give it "
-            "without user, password and '#', with nothing but api-version after '?', and the key in the "
-            "environment variable OPENAI_API_KEY or by model.headers."
+            "without user, password and '#', with nothing but api-version after '?', and the key "
+            "in the environment variable OPENAI_API_KEY or by model.headers."
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     path = parts.path.rstrip("/")
