@@ -96,8 +96,8 @@ class ModelSpec(Part):
     wait: float = Field(default=900, gt=0, le=604_800)
     draws: int = Field(default=20, ge=1, le=10_000, strict=True)
     price: tuple[float, float] | None = None
-    budget_tokens: int | None = Field(default=None, ge=1, strict=True)
-    budget_money: float | None = Field(default=None, gt=0)
+    budget_tokens: int | None = Field(default=None, ge=1, le=10**15, strict=True)
+    budget_money: float | None = Field(default=None, gt=0, le=10**15)
     headers: Headers = ()
 
     @property
@@ -134,8 +134,8 @@ class ModelSpec(Part):
         if self.budget_money is not None and not any(self.price or ()):
             raise ValueError("budget_money needs a price: that of a million prompt tokens and of "
                              "a million generated ones")  # fmt: skip
-        if min(self.price or (0, 0)) < 0:
-            raise ValueError("a price is below 0")
+        if not all(0 <= each <= 10**9 for each in self.price or ()):
+            raise ValueError("a price is no number from 0 to 1,000,000,000")
         return self
 
     @field_validator("thinking", mode="before")

@@ -126,7 +126,7 @@ class RunSpec(Part):
     task: TaskSpec = TaskSpec()
     strategy: StrategySpec = StrategySpec()
     rounds: int = Field(default=5, ge=1, le=1000, strict=True)
-    limit: int | None = Field(default=None, ge=1, strict=True)
+    limit: int | None = Field(default=None, ge=1, le=10**9, strict=True)
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)  # what a TOML integer holds
     system: str | None = None
     chunk: int = Field(default=64, ge=1, le=4096, strict=True)
