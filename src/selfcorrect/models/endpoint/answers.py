@@ -27,6 +27,7 @@ from selfcorrect.models.endpoint.checked import (
     text,
     window,
 )
+from selfcorrect.models.endpoint.keys import HIDDEN
 from selfcorrect.models.endpoint.replies import ended, message_text
 from selfcorrect.models.endpoint.wire import (
     Ask,
@@ -54,6 +55,7 @@ _PROMPT_END = 24
 
 _UNTOLD = "the server told no likelihood of some of the reply's tokens: they are left out"
 _IMPOSSIBLE = "the server told likelihoods of the reply's tokens that can't be: they are left out"
+_KEY = f"the reply holds the text of a key, in whose place {HIDDEN} stands"
 _OVERWRITTEN = "the server did not keep the beginning of the reply"
 
 
@@ -310,6 +312,7 @@ def _reply(
         said, reported = said[again:], _after(reported, again)
     elif not able.chat and not ask.turn:
         said = said.removeprefix(" ")  # "Assistant:" wants a space before the words
+    notes += [_KEY] if HIDDEN in said or HIDDEN in (thought or "") else []
     told = Said(said, finish, reported, (*notes, *ending), thought, thoughts)
     return told if told.logps is not None else replace(told, notes=(*told.notes, _UNTOLD))
 
