@@ -168,7 +168,9 @@ class RunSpec(Part):
     @model_validator(mode="after")
     def _goes_on(self) -> RunSpec:
         """Where the task gives the first answer, the default strategy goes on from it."""
-        if "strategy" not in self.model_fields_set and (on := tasks.continued_by(self.task.name)):
+        if "strategy" not in self.model_fields_set and (
+            on := tasks.offers(self.task.name).continued_by
+        ):
             self.__dict__["strategy"] = StrategySpec(name=on)
         return self
 
