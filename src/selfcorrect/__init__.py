@@ -109,7 +109,7 @@ def run(
             names and files; see :mod:`selfcorrect.concepts`.
         steer: what every reply is steered by: ``"toxic:-4@12:reply"``, or a table of the same.
         rounds, limit: rounds of a dialogue, and only so many examples; ``None`` is all.
-        data: where the task's data lie; for ``choices`` a frame of polars or pandas, too.
+        data: where the task's data lie; for ``choices``, ``prompts`` and ``toxicity`` a frame, too.
         categories: only these parts of the data.
         field, answers: of ``choices``, where its data don't say it: part → column, and how right
             answers are written (``index``, ``letter``, ``text``, …).
