@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from string import ascii_lowercase
 
@@ -25,7 +25,7 @@ from selfcorrect.tasks.data.sources import rows_of
 from selfcorrect.tasks.lettered import Item, Lettered, problem_with, unique
 from selfcorrect.tasks.lettered.targets import FROM_0, Keyed, Reading, reading_of
 from selfcorrect.tasks.plain import bare, tidy
-from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.source import IMAGES, Source
 from selfcorrect.tasks.wording import CORRECT
 
 #: A letter of a choice's own before its text.
@@ -53,14 +53,15 @@ def make(source: Source) -> Lettered:
         UserError: for missing data, columns that say nothing, answers that could be read in two
             ways, and bad lines, with file and line.
     """
-    source.only(options=("field", "answers"), frames=True)
+    source.only(options=("field", "answers", *IMAGES), frames=True)
     if source.data is None and source.frame is None:
         raise UserError(
             "task 'choices' needs data: a file of your questions (JSON, CSV, TSV, Parquet), a "
             "folder of them, or hub:owner/name"
         )
     skipped: list[str] | None = [] if source.skip_bad else None
-    rows = build(rows_of(source), lambda row: row, skipped)
+    images = source.images
+    rows = build(rows_of(source), lambda row: replace(row, images=images), skipped)
     if not rows:
         return Lettered("choices", [], wording=CORRECT, skipped=skipped or ())
     layout = layout_of(rows, source.pairs("field"))

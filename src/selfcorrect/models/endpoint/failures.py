@@ -19,12 +19,15 @@ import openai
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import LostError
 from selfcorrect.models.endpoint.checked import BrokenError, parse_any, shown, window
+from selfcorrect.models.endpoint.keys import Keys
+from selfcorrect.models.endpoint.received import RedirectedError
 from selfcorrect.models.endpoint.refusal import NOTHING, Refusal, refusal
 
 #: Statuses of what may pass, beside those from 500 on; of those, what never does.
 _PASSING = (408, 409, 425, 429)
 _NEVER = (501, 505)
 _TOO_LARGE = 413
+_REDIRECTED = 308
 
 _TOO_LONG_KINDS = {
     "context_length_exceeded",
@@ -152,15 +155,22 @@ class Failure:
         return self.kind, self.status
 
 
-def of_exception(error: Exception) -> Failure:
-    """What the client library, or reading an answer, raised."""
+def of_exception(error: Exception, keys: Keys) -> Failure:
+    """What the client library, or reading an answer, raised.
+
+    Args:
+        error: what it raised.
+        keys: what is hidden in the server's words.
+    """
+    if isinstance(error, RedirectedError):
+        return Failure(Kind.STOPS, "redirected", _REDIRECTED, Refusal(keys.hide(error.where)))
     if isinstance(error, BodyError):
         return _of_body(error.body, error.status)
     if isinstance(error, BrokenError):
         return Failure(Kind.UNUSABLE, f"broken answers: {error}")
     if isinstance(error, openai.APIStatusError):
         pause = _retry_after(error.response.headers)
-        return of_status(error.status_code, refusal(_content(error.response)), pause)
+        return of_status(error.status_code, refusal(_content(error.response, keys)), pause)
     if isinstance(error, openai.APITimeoutError):
         return Failure(Kind.PASSING, "requests timed out")
     if isinstance(error, openai.APIConnectionError):
@@ -280,12 +290,12 @@ def _of_body(body: Any, status: int) -> Failure:
     return Failure(Kind.UNUSABLE, f"broken answers: an error in the place of an answer: {why}")
 
 
-def _content(response: httpx2.Response) -> Any:
+def _content(response: httpx2.Response, keys: Keys) -> Any:
     try:
-        return parse_any(response.content)
+        return keys.hide_all(parse_any(response.content), response.content)
     except BrokenError:
         try:
-            return _page(response.content)
+            return keys.hide(_page(response.content))
         except Exception:
             return None
     except Exception:
@@ -327,6 +337,11 @@ def stopped(place: str, failure: Failure, why: str, *, keyed: bool) -> UserError
         why: its own words, fit to be shown.
         keyed: whether it was given a key.
     """
+    if failure.status == _REDIRECTED:
+        return UserError(
+            f"the server at {place} sends requests on to {why}, and nothing is sent there, as that "
+            "is another address: give it as the base URL if you trust it."
+        )
     own = f"{failure.status}: {why}" if why and failure.status else why or str(failure.status)
     if failure.status in (401, 403) and not _is_quota(failure.told, failure.pause):
         said_key = "refuses the key in" if keyed else "wants a key in"

@@ -183,20 +183,19 @@ def _points(e: Result) -> str:
 
 
 def _gains_table(result: Result) -> Table:
-    form = result["share"]
     rows = []
     for which in MODELS:
         row = result["gains"][which]
         rows.append(
             [
                 result["names"][which],
-                change(row["change"], form),
-                change(row["gain"], form),
+                estimate(row["change"], signed=True),
+                estimate(row["gain"], signed=True),
                 p_value(row["gain"]["p_holm"]),
             ]
         )
     e = result["gains"]["difference"]
-    rows.append(["difference", MISSING, change(e, form), p_value(e["p_holm"])])
+    rows.append(["difference", MISSING, estimate(e, signed=True), p_value(e["p_holm"])])
     heads = ["", "last − first round", "minus merely asked again", "p, Holm"]
     return Table(f"Change of {result['outcome']}", heads, rows)
 
@@ -225,9 +224,9 @@ def _taken_table(result: Result) -> Table:
             rows.append(
                 [
                     f"{kind}: {result['names'][which]}",
-                    share(of["share"]),
-                    share(of["asked"]),
-                    MISSING if of["beyond"]["value"] is None else _points(of["beyond"]),
+                    estimate(of["share"]),
+                    estimate(of["asked"]),
+                    estimate(of["beyond"], signed=True),
                     estimate(of["rise"], signed=True),
                 ]
             )
@@ -239,8 +238,8 @@ def _bins_table(result: Result) -> Table:
     rows = [
         [
             f"{short(row['low'])} to {short(row['high'])}: {result['names'][which]}",
-            share(row["right"]),
-            share(row["wrong"]),
+            estimate(row["right"]),
+            estimate(row["wrong"]),
             f"{row['right']['n']:,} / {row['wrong']['n']:,}",
         ]
         for which in MODELS
