@@ -129,7 +129,7 @@ class Completion:
         return any(each.finish == "stop" and not each.text for each in self.said)
 
     @property
-    def replies.ended(self) -> bool:
+    def ended(self) -> bool:
         """Whether the server says that nothing was generated but the tokens that end the replies:
         then it is the model that says nothing."""
         return self.told and self.usage.completion == len(self.said)
