@@ -291,6 +291,8 @@ def _reply(
         # Gemini's has no message, or null, where a filter or the limit came before the first word
         # and some servers put it where completions have it
         message = optional(fields, choice.get("message"), "a message")
+        if message is None and not (choice.get("text") or choice.get("finish_reason")):
+            raise BrokenError("a choice without a message")
         message = {"content": choice.get("text")} if message is None else message
         said, thought, notes = replies.message_text(message)
     else:
