@@ -88,7 +88,8 @@ COMMANDS = [
     ["show", "RUN"], ["show", "RUN", "--json"], ["show", "RUN", "--unread"],
     ["compare", "RUN", "OTHER", "--json"], ["advise", "RUN"], ["verify", "RUN"],
     ["audit", "RUN", "--simulations", "100"], ["plan", "--like", "RUN"], ["grade", "RUN"],
-    ["theory", "bridge", "RUN"], ["study", "transitions", "--of", "RUN"],
+    pytest.param(["theory", "bridge", "RUN"], marks=pytest.mark.slow),
+    pytest.param(["study", "transitions", "--of", "RUN"], marks=pytest.mark.slow),
     ["export", "RUN", "--jsonl", "OUT/x.jsonl"],
     ["report", "RUN", "--report-to", "OUT/report.html"],
 ]  # fmt: skip
