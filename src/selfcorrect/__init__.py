@@ -109,7 +109,7 @@ def run(
             names and files; see :mod:`selfcorrect.concepts`.
         steer: what every reply is steered by: ``"toxic:-4@12:reply"``, or a table of the same.
         rounds, limit: rounds of a dialogue, and only so many examples; ``None`` is all.
-        data: where the task's data lie; for ``choices`` a frame of polars or pandas, too.
+        data: where the task's data lie; for ``choices``, ``prompts`` and ``toxicity`` a frame, too.
         categories: only these parts of the data.
         field, answers: of ``choices``, where its data don't say it: part → column, and how right
             answers are written (``index``, ``letter``, ``text``, …).
@@ -235,7 +235,7 @@ def run_many(
 
 
 def measure(
-    data: str | Path,
+    data: Any,
     model: str | Model = "smollm2",
     *,
     rounds: int | None = None,
@@ -252,6 +252,8 @@ def measure(
     dtype: str = "auto",
     device: str = "auto",
     trust_remote_code: bool = False,
+    thinking: str = "auto",
+    max_thinking: int = 2048,
     chunk: int = 64,
     skip_bad: bool = False,
     base_url: str | None = None,
@@ -272,14 +274,14 @@ def measure(
     What ``selfcorrect measure`` does, with the same defaults.
 
     Args:
-        data: a file of dialogues, or a folder of them.
+        data: a file of dialogues, a folder of them, or a frame of polars or pandas.
         model: reads the options where each answer's letter stands; the one that held the dialogues
             or another. As in :func:`run`.
         rounds, limit: only so many rounds, and dialogues over the clusters; ``None`` is all.
         lead_in, read, field, answers, images_from, remote_images, samples, meanings, concepts,
-            dtype, device, trust_remote_code, chunk, skip_bad, base_url, in_flight, price,
-            budget_tokens, budget_money, max_failed, workers, ray, worker_cpus, worker_gpus, out,
-            progress: as in :func:`run`.
+            dtype, device, trust_remote_code, thinking, max_thinking, chunk, skip_bad, base_url,
+            in_flight, price, budget_tokens, budget_money, max_failed, workers, ray, worker_cpus,
+            worker_gpus, out, progress: as in :func:`run`.
 
     Returns:
         The run, as any other; each record's ``steps`` have the speaker ``given``.
@@ -304,6 +306,7 @@ def measure(
         asked = served(base_url, in_flight, price, budget_tokens, budget_money)
         how = {"name": model, "dtype": dtype, "device": device, **asked}
         how |= {"trust_remote_code": True} if trust_remote_code else {}
+        how |= {"thinking": thinking, "max_thinking": max_thinking}
         values |= {f"model.{key}": value for key, value in how.items()}
     given = {key: value for key, value in values.items() if value is not None}
     spec = runs.measure_spec(data, given)

@@ -20,6 +20,7 @@ from selfcorrect.cli import options as o
 from selfcorrect.cli import plan_options
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
+from selfcorrect.cli.limits import guarded
 from selfcorrect.cli.listing import listing
 from selfcorrect.cli.probe import probe
 from selfcorrect.cli.reading import Unread
@@ -37,6 +38,10 @@ _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 class _Commands(TyperGroup):
     """Whatever a user can mend is one sentence and status 2; Ctrl-C is status 130."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        found = super().get_command(ctx, cmd_name)
+        return None if found is None else guarded(found)
 
     def invoke(self, ctx: Any) -> Any:
         try:

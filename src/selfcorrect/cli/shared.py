@@ -102,7 +102,7 @@ _MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_con
     "steer",
     "feedback",
     "keep_harmful",
-    *("thinking", "max_thinking", "max_tokens"),
+    "max_tokens",
 }
 #: Dialogues that exist already, to be measured.
 MEASURE: Mapping[str, Shared] = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
@@ -132,6 +132,7 @@ def run(
                     if folder in mine or folder.missing:
                         opened.enter_context(folder.store.lock())
                         folder.refresh()  # only under the lock is it certain what is missing
+                _clear_journals(folders)
                 if any(folder.missing for folder in folders):
                     ready.advise()
                 _fill(ready, folders, model, progress, executor, graders)
@@ -141,6 +142,8 @@ def run(
         else:
             for folder in mine:
                 _check_stored(folder, ready)
+            with suppress(UserError):  # in a folder that can't be written they do no harm
+                _clear_journals(folders)
         try:
             _grade_rest(graders, folders, ready)
         except KeyboardInterrupt:
@@ -170,6 +173,12 @@ def _run(folder: ArmFolder, ready: Prepared, graders: Sequence[Grader]) -> Run:
     for grader in graders if pieces(folder.store) else ():
         done = done.seen_by(grader.note(folder.store))
     return done
+
+
+def _clear_journals(folders: Sequence[ArmFolder]) -> None:
+    """Remove what journals hold of dialogues that are stored."""
+    plans = {plan.arms for folder in folders if folder.header for plan in folder.header.plans}
+    threads.clear({folder.arm.folder: folder.store for folder in folders}, plans)
 
 
 # --- what is missing -----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -14,6 +14,7 @@ from selfcorrect import tasks
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Answer, Task
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import IMAGES
 
 
@@ -58,6 +59,16 @@ class Facts:
     data: str
     others: Mapping[str, ModelFacts] = field(default_factory=dict)
     concepts: Mapping[str, str] = field(default_factory=dict)
+
+
+def offers_of(spec: RunSpec) -> Offers:
+    """What the task that a spec names offers; no data are read."""
+    return tasks.offers(spec.task.name)
+
+
+def tasks_that(offer: Callable[[Offers], object]) -> list[str]:
+    """The names of our tasks that offer something."""
+    return [name for name in tasks.names() if offer(tasks.offers(name))]
 
 
 def task_of(spec: RunSpec) -> Task:
@@ -122,7 +133,7 @@ def _written(spec: RunSpec) -> dict[str, str]:
 def strategy_table(strategy: Strategy) -> dict[str, Any]:
     """A strategy as resolved, without what only tells where it came from."""
     whole = asdict(strategy)
-    for key in ("about", "source", "path"):
+    for key in ("about", "group", "source", "path"):
         whole.pop(key, None)
     if not whole["own"]:
         del whole["own"]

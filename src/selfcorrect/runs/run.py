@@ -25,6 +25,7 @@ from selfcorrect.runs.scores import (
     all_scores,
     choose,
     read_scores,
+    recorded_as,
     scored_pieces,
     with_meanings,
     with_scores,
@@ -142,6 +143,13 @@ class Run:
         return self.header.outcome if scores is None else scores.outcome
 
     @property
+    def recorded(self) -> str:
+        """Among its numbers, the task's own outcome where scores stand in its place; empty where
+        none do."""
+        scores = self.scores
+        return "" if scores is None else recorded_as(self.header.outcome, scores.outcome)
+
+    @property
     def taken(self) -> set[str]:
         """Names of measures and of the task's own numbers, which a scorer's further ones are kept
         apart from."""
@@ -209,7 +217,8 @@ class Run:
                 continue
             frame = read_piece(self._store, piece, [*stored, *extra], self.header.version)
             if scores is not None:
-                frame = with_scores(frame, read_scores(self._store, scores, piece), taken)
+                found = read_scores(self._store, scores, piece)
+                frame = with_scores(frame, found, taken, self.recorded)
             if meant:
                 found = read_scores(self._store, meanings, piece) if meanings else None
                 frame = with_meanings(frame, found)

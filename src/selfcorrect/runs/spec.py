@@ -23,6 +23,7 @@ from selfcorrect.concepts import names as concept_names
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.function import register
 from selfcorrect.models.kinds import kind_of
+from selfcorrect.regular import SMALL, read_file
 from selfcorrect.runs.model_spec import ModelSpec, Part, asked_where
 from selfcorrect.runs.settings import NAMED, counted, each_most, named, put
 from selfcorrect.strategies import KINDS, steering
@@ -125,7 +126,7 @@ class RunSpec(Part):
     task: TaskSpec = TaskSpec()
     strategy: StrategySpec = StrategySpec()
     rounds: int = Field(default=5, ge=1, le=1000, strict=True)
-    limit: int | None = Field(default=None, ge=1, strict=True)
+    limit: int | None = Field(default=None, ge=1, le=10**9, strict=True)
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)  # what a TOML integer holds
     system: str | None = None
     chunk: int = Field(default=64, ge=1, le=4096, strict=True)
@@ -167,7 +168,9 @@ class RunSpec(Part):
     @model_validator(mode="after")
     def _goes_on(self) -> RunSpec:
         """Where the task gives the first answer, the default strategy goes on from it."""
-        if "strategy" not in self.model_fields_set and (on := tasks.continued_by(self.task.name)):
+        if "strategy" not in self.model_fields_set and (
+            on := tasks.offers(self.task.name).continued_by
+        ):
             self.__dict__["strategy"] = StrategySpec(name=on)
         return self
 
@@ -238,13 +241,14 @@ def make_spec(table: Mapping[str, Any]) -> RunSpec:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig")
+        return read_file(path, SMALL).decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"there is no spec file {path}.") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: a spec must be text in UTF-8.") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        raise UserError(f"cannot read the spec {path}: {error}.") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot read the spec {path}: {reason}.") from None
 
 
 def _table(text: str, path: Path) -> dict[str, Any]:

@@ -18,14 +18,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from selfcorrect.errors import UserError
+from selfcorrect.regular import check_file, create_file, read_file
 from selfcorrect.runs.paths import is_local
 
 _UNFINISHED = ".unfinished"
-#: A file that is written anew is never what a link of its name leads to, nor a pipe.
-_ANEW = (
-    os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)  # fmt: skip
 _LOCK, _OWNER = ".lock", ".lock-owner"
 
 
@@ -49,18 +45,20 @@ class Store:
             Whether it was written (``False``: there was one already, and it was left alone).
         """
         path = self._place(name)
-        with _explained(self.root):
-            if not replace and path.exists():
-                return False
+        with _explained(self.root, name):
+            if path.exists():
+                _check_file(path)
+                if not replace:
+                    return False
         if not is_local(self.root):
             with _explained(self.root):
                 path.write_bytes(data)
             return True
         unfinished = path.with_name(path.name + _UNFINISHED)
-        with _explained(self.root):
+        with _explained(self.root, name):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with os.fdopen(os.open(unfinished, _ANEW, 0o666), "wb") as file:
+                with create_file(unfinished) as file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
@@ -94,7 +92,7 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
-        with _explained(self.root):
+        with _explained(self.root, name):
             self._place(name).unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes:
@@ -103,8 +101,9 @@ class Store:
         Raises:
             UserError: also if there is no such file.
         """
-        with _explained(self.root):
-            return self._place(name).read_bytes()
+        with _explained(self.root, name):
+            path = self._place(name)
+            return read_file(path) if is_local(path) else path.read_bytes()
 
     def _place(self, name: str) -> Path:
         """Where a file lies.
@@ -136,9 +135,12 @@ class Store:
             return
         with _explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            for name in (_LOCK, _OWNER):  # what a link leads to would be emptied
-                if (self.root / name).is_symlink():
-                    (self.root / name).unlink()
+            for each in (_LOCK, _OWNER):
+                if (self.root / each).is_symlink():  # what a link leads to would be emptied
+                    (self.root / each).unlink()
+                with _explained(self.root, each):
+                    if os.path.lexists(self.root / each):
+                        _check_file(self.root / each)
             lock = FileLock(self.root / _LOCK, timeout=0)
             try:
                 lock.acquire()
@@ -162,6 +164,12 @@ class Store:
         with suppress(OSError, ValueError):
             return f" (process {int((self.root / _OWNER).read_text())})"
         return ""
+
+
+def _check_file(path: Path) -> None:
+    """Raises OSError where something else than an ordinary file has a file's name."""
+    if is_local(path):
+        check_file(path)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -188,7 +196,7 @@ _CAUSES = {
 
 
 @contextmanager
-def _explained(root: Path) -> Iterator[None]:
+def _explained(root: Path, name: str = "") -> Iterator[None]:
     try:
         yield
     except UserError:
@@ -198,6 +206,11 @@ def _explained(root: Path) -> Iterator[None]:
             raise
         number = getattr(error, "errno", None)
         said = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), repr(error))
+        if number in (errno.EINVAL, errno.EISDIR, errno.ENXIO, errno.ELOOP) and name:
+            raise UserError(
+                f"{root / name} is in the way ({said}): move it away and run the same command "
+                "again; what was finished is kept."
+            ) from error
         cause = _CAUSES.get(number or 0) or f"the system says: {said}"
         raise UserError(
             f"cannot use the run folder {root}: {cause}, and run the same command again; what was "

@@ -150,7 +150,9 @@ def own_of(run: Run) -> tuple[Own, str]:
     further = {apart_from(name, taken): text for name, text in theirs}
     every = {**values, **further, **values_of(run.header)}
     columns = tuple(getattr(task, "columns", ()))
-    return Own(run.outcome, every, task.figures if task else {}, columns), note
+    columns += (run.recorded,) * bool(run.recorded)
+    figures = task.figures if task else {}
+    return Own(run.outcome, every, figures, columns, run.recorded), note
 
 
 def margins_of(run: Run, own: Own) -> dict[str, float]:
@@ -207,8 +209,10 @@ def _graded(run: Run, scores: Scores | None) -> list[str]:
     """By whom answers were graded, and of how many dialogues that is still to be done."""
     if scores is None:
         return []
-    outcome = scores.outcome.name
-    said = [f"{outcome} is what {scores.scorer} says: {scores.about}."]
+    outcome = scores.outcome
+    said = [
+        f"{outcome.name} is what {scores.scorer} says: {scores.about}; {outcome.better} is better."
+    ]
     if n := _undone(run, scores):
         said.append(
             f"{n:,} of {run.dialogues:,} dialogues aren't graded yet: selfcorrect grade does the "
