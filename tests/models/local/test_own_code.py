@@ -37,13 +37,13 @@ def _folder(folder: Path, name: str = "llama") -> Path:
 
 
 def _set(folder: Path, file: str, **values: Any) -> None:
-    path = folder / file
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    told = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps({**told, **values}))
 
 
 def _unknown_type(folder: Path) -> None:
-    names = {"AutoConfig": "own.Own", CAUSAL: "own.Net"}
-    _set(folder, "config.json", model_type="nosuch", auto_map=names)
+    own = {"AutoConfig": "own.Own", CAUSAL: "own.Net"}
+    _set(folder, "config.json", model_type="nosuch", auto_map=own)
 
 
 def _unknown_network(folder: Path) -> None:
@@ -71,8 +71,7 @@ def test_code_that_is_needed_is_refused(tmp_path: Path, change: Any, command: st
     words = [command, "--task", "sample", "--model", folder, "--limit", "1", "--out", tmp_path]
     sentence = refused(*words, stdin="y\ny\ny\n")
     assert "needs Python code of its own" in sentence
-    assert "--trust-remote-code" in sentence
-    assert str(folder) in sentence
+    assert all(part in sentence for part in ("--trust-remote-code", str(folder)))
     assert "trust_remote_code" not in sentence
     assert not (folder / "ran").exists()
 
@@ -80,8 +79,7 @@ def test_code_that_is_needed_is_refused(tmp_path: Path, change: Any, command: st
 def test_code_that_is_not_needed_is_left_alone(tmp_path: Path, monkeypatch: Any) -> None:
     folder = _folder(tmp_path / "model")
     _set(folder, "config.json", auto_map={"AutoConfig": "own.Own", CAUSAL: "own.Net"})
-    names = {"AutoTokenizer": ["own.Tokens", None]}
-    _set(folder, "tokenizer_config.json", auto_map=names)
+    _set(folder, "tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Tokens", None]})
     stdin = io.StringIO("y\n" * 9)
     monkeypatch.setattr(sys, "stdin", stdin)
     model: Any = load(str(folder), "float32", "cpu")
