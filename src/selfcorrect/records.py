@@ -17,6 +17,13 @@ from selfcorrect.messages import Image, Message
 #: Bumped when a column changes its name or meaning; a folder of another version is refused.
 VERSION = 4
 
+
+def category_of(cluster: str) -> str:
+    """The category of the examples in a cluster: its name up to the first slash, or all of it where
+    there is none. Tasks whose data have categories name their clusters so."""
+    return cluster.partition("/")[0]
+
+
 #: A step as it happened. ``kind`` is ``say``, what was elicited, or ``thinking`` for the thought
 #: before the reply that follows; ``text`` holds the prefill too.
 STEP = pl.Struct(

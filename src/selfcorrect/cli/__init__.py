@@ -6,6 +6,7 @@ import errno
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -179,10 +180,14 @@ def show(
     unread: Unread = False,
     as_json: o.AsJson = False,
     scorer: o.SeenBy = "",
+    data: o.SeenData = None,
     out: o.Out = Path("runs"),
 ) -> None:
-    """Print a run's table and verdict, complete or not."""
-    found = find_run(run, out).seen_by(scorer)
+    """Print a run's table and verdict, complete or not.
+
+    Of a run that wasn't made here nothing that it names is opened, and nothing is written.
+    """
+    found = replace(find_run(run, out).seen_by(scorer), data=data)
     if unread:
         from selfcorrect.cli.unread import show as show_unread
 
@@ -198,14 +203,16 @@ def show(
 def report(
     run: o.RunName,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    report_to: o.ReportTo = None,
     scorer: o.SeenBy = "",
+    data: o.SeenData = None,
     out: o.Out = Path("runs"),
 ) -> None:
     """Write a run's report.html again, complete or not.
 
     One self-contained file: the verdict, the curves, and every dialogue that changed its answer.
     """
-    path = find_run(run, out).seen_by(scorer).report()
+    path = replace(find_run(run, out).seen_by(scorer), data=data).report(report_to)
     typer.echo(visible(str(path)))
     if open_it:
         typer.launch(str(path))
@@ -218,6 +225,7 @@ def compare(
     page: o.Page = None,
     as_json: o.AsJson = False,
     scorer: o.SeenBy = "",
+    data: o.SeenData = None,
     out: o.Out = Path("runs"),
 ) -> None:
     """Compare runs on the examples that they share: each with one of them, the best, the cost.
@@ -227,7 +235,7 @@ def compare(
     """
     from selfcorrect.cli.compare import compared
 
-    compared(runs, reference, page, scorer, out, as_json=as_json)
+    compared(runs, reference, page, scorer, data, out, as_json=as_json)
 
 
 @app.command()
@@ -360,7 +368,7 @@ def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:
     """Run, and print table, verdict and the report's place of every run."""
     from selfcorrect import runs
     from selfcorrect.cli.display import shown
-    from selfcorrect.runs.report import write_report
+    from selfcorrect.cli.reports import written
     from selfcorrect.runs.summary import summarize
 
     with shown(specs[0].model.name) as progress:
@@ -376,7 +384,7 @@ def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:
             name = visible(done.spec.strategy.name)
             Console().print(Text(f"── {name} ──", style="bold"), soft_wrap=True)
         summary = summarize(done)
-        _show(summary, write_report(done, summary))
+        _show(summary, written(done, summary))
         if "rounds" in chosen.settings and done.spec.rounds < spec.rounds:
             typer.echo(
                 f"selfcorrect: this strategy has at most {done.spec.rounds} "

@@ -14,6 +14,7 @@ from selfcorrect.concepts.recording import ActivationRecord
 from selfcorrect.converse.finite import all_finite, finite, telling
 from selfcorrect.messages import Message
 from selfcorrect.models.base import Likelihood, Reply
+from selfcorrect.models.generated import Generated
 from selfcorrect.strategies import Steering
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.leaks import Told
@@ -202,16 +203,16 @@ def said_step(
 
 
 def reply_step(
-    kind: str, speaker: str, text: str, prefill: str, reply: Reply, *, shown: bool
+    kind: str, speaker: str, text: str, prefill: str, reply: Generated, *, shown: bool
 ) -> StepRecord:
-    """The step in which a model spoke.
+    """The step in which a model spoke, or thought.
 
     Args:
         kind: what was elicited.
         speaker: the model's name.
         text: all of the message, prefill included.
         prefill: what the message began with.
-        reply: what the model gave.
+        reply: what the model generated.
         shown: whether it stands in the run's own transcript.
     """
     step = _step(kind, "assistant", speaker, text)
@@ -253,7 +254,7 @@ def given_step(text: str, prefill: str | None, reply: Reply) -> StepRecord:
     return step
 
 
-def _add_costs(step: StepRecord, reply: Reply) -> None:
+def _add_costs(step: StepRecord, reply: Generated) -> None:
     step["prompt_tokens"] = reply.prompt_tokens
     step["encoded"], step["reused"] = reply.encoded, reply.reused
     step["generated"], step["drafted"] = reply.generated, reply.drafted

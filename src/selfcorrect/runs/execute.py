@@ -28,6 +28,7 @@ from selfcorrect.runs.grade import Grader, graders_of, kept
 from selfcorrect.runs.header import RUN, Header, provenance
 from selfcorrect.runs.held import looking
 from selfcorrect.runs.identity import strategy_table
+from selfcorrect.runs.made_here import made_here, sign
 from selfcorrect.runs.manifest import put_noted
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import Piece, check_piece, pieces
@@ -315,14 +316,20 @@ def _write_header(
         )
     else:
         largest = None if None in (limit, old.spec.limit) else max(limit or 0, old.spec.limit or 0)
-        header = replace(old, spec=old.spec.model_copy(update={"limit": largest}))
+        spec = old.spec.model_copy(update={"limit": largest})
+        asked = arm.spec.model_copy(update={"limit": largest})
+        if spec != asked and not made_here(folder.store):
+            spec = asked  # places that only whoever sent the folder has named don't become ours
+        header = replace(old, spec=spec)
     folder.header = replace(
         header,
         controls={**header.controls, **arm.controls},
         plans=plans_to_store(arm.folder, header.plans, shares),
     )
     if folder.header != old:
-        folder.store.put(RUN, folder.header.toml(), replace=True)
+        text = folder.header.toml()
+        folder.store.put(RUN, text, replace=True)
+        sign(folder.store, text)
 
 
 def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:

@@ -247,7 +247,7 @@ def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]
     counts = [table.get(key, {}).get("count", 0) for key in ("copies", "clusters")]
     numbers = [table["examples"], *counts, *(n for start, end, _ in plans for n in (start, end))]
     for name in names:
-        if not isinstance(name, str) or PurePath(name).name != name:
+        if not isinstance(name, str) or PurePath(name).name != name or name in ("", ".", ".."):
             raise TypeError(f"{name!r} is no name")
     for number in numbers:
         if not isinstance(number, int) or isinstance(number, bool) or number < 0:

@@ -75,6 +75,8 @@ class ModelSpec(Part):
         thinking: whether it thinks before it replies; ``auto`` is resolved by its template, and
             where that doesn't say by one reply.
         max_thinking: tokens that a thought may have.
+        trust_remote_code: the Python in its folder is run. Whoever runs a spec says so themselves
+            (:func:`selfcorrect.runs.spec.read_spec`).
         base_url: of the server.
         in_flight: so many dialogues at most are under way at a time.
         timeout: seconds after which a request counts as failed.
@@ -90,6 +92,7 @@ class ModelSpec(Part):
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     thinking: Thinking = "auto"
     max_thinking: int = Field(default=MOST, ge=1, le=1_000_000, strict=True)
+    trust_remote_code: bool = Field(default=False, strict=True)
     base_url: str | None = None
     in_flight: int = Field(default=64, ge=1, le=4096, strict=True)
     timeout: float = Field(default=600, gt=0, le=86_400)
@@ -116,6 +119,7 @@ class ModelSpec(Part):
         """Without what is only for servers, unless it is behind one, without what says nothing
         of thinking, and without a key in the address."""
         left = set(() if self.is_served else _ASKED)
+        left |= set() if self.trust_remote_code else {"trust_remote_code"}
         left |= {"thinking"} if self.thinking == "auto" else set()
         left |= {"max_thinking"} if self.max_thinking == MOST else set()
         table: dict[str, Any] = write(self)
@@ -131,6 +135,8 @@ class ModelSpec(Part):
             raise ValueError(f"{min(told)} is for a model behind a server: name it {SERVED}NAME")
         if self.is_served and (self.dtype, self.device) != ("auto", "auto"):
             raise ValueError("dtype and device are the server's: leave them out")
+        if self.trust_remote_code and kind_of(self.name) != "local":
+            raise ValueError("trust_remote_code is for a model in a folder or of the hub")
         if self.budget_money is not None and not any(self.price or ()):
             raise ValueError("budget_money needs a price: that of a million prompt tokens and of "
                              "a million generated ones")  # fmt: skip

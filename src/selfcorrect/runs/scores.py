@@ -136,7 +136,9 @@ def choose(found: Sequence[Scores], name: str, run: object) -> Scores:
     if len(meant) == 1:
         return meant[0]
     if meant:
-        folders = ", ".join(s.folder.removeprefix(f"{SCORES}/") for s in meant)
+        folders = ", ".join(
+            f"{s.folder.removeprefix(f'{SCORES}/')} ({s.outcome.name})" for s in meant
+        )
         raise UserError(f"{run} has several scores called {name!r}: name one of {folders}.")
     if not found:
         raise UserError(f"{run} has no scores: selfcorrect grade {run} --scorer {name} makes them.")
@@ -260,8 +262,19 @@ def apart_from(name: str, taken: Collection[str]) -> str:
     return f"{name} (scorer)" if name in taken else name
 
 
+def recorded_as(own: Outcome, scored: Outcome) -> str:
+    """What a task's own outcome is called beside the scores that stand in its place; empty where
+    both are the same number."""
+    if own.name != scored.name:
+        return own.name
+    return "" if own.better == scored.better else f"{own.name} (task)"
+
+
 def with_scores(
-    frame: pl.DataFrame, graded: pl.DataFrame | None, taken: Collection[str] = ()
+    frame: pl.DataFrame,
+    graded: pl.DataFrame | None,
+    taken: Collection[str] = (),
+    recorded: str = "",
 ) -> pl.DataFrame:
     """Records of a piece with the scores in place of their outcome, further numbers after theirs.
 
@@ -270,6 +283,8 @@ def with_scores(
             are filled.
         graded: from :func:`read_scores`; without, no record has an outcome.
         taken: names of measures and of the task's own numbers: see :func:`apart_from`.
+        recorded: from :func:`recorded_as`: the number among ``values`` that the outcome becomes
+            which was recorded, if ``frame`` has it.
     """
     if graded is None:
         nothing = pl.lit(None, pl.Float64)
@@ -289,11 +304,14 @@ def with_scores(
         theirs = pl.col("values").list.eval(
             pl.struct(named.alias("name"), pl.element().struct.field("value"))
         )
-        both = pl.DataFrame({"mine": frame["values"], "theirs": joined.select(theirs).to_series()})
+        parts = {"mine": frame["values"], "theirs": joined.select(theirs).to_series()}
+        if recorded and "outcome" in frame.columns:
+            own = pl.struct(pl.lit(recorded).alias("name"), pl.col("outcome").alias("value"))
+            there = pl.col("outcome").is_not_null()
+            parts["own"] = frame.select(pl.when(there).then(pl.concat_list(own))).to_series()
+        both = pl.DataFrame(parts)
         made.append(
-            both.select(
-                pl.concat_list(pl.col("mine").fill_null([]), pl.col("theirs").fill_null([]))
-            )
+            both.select(pl.concat_list(pl.col(name).fill_null([]) for name in parts))
             .to_series()
             .alias("values")
         )

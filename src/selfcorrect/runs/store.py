@@ -44,7 +44,7 @@ class Store:
         Returns:
             Whether it was written (``False``: there was one already, and it was left alone).
         """
-        path = self.root / name
+        path = self._place(name)
         with _explained(self.root, name):
             if path.exists():
                 _check_file(path)
@@ -72,7 +72,7 @@ class Store:
 
     def list(self, under: str = "") -> builtins.list[str]:
         """Names of the complete files in a sub-folder, sorted; empty if there is none."""
-        folder = self.root / under
+        folder = self._place(under) if under else self.root
         with _explained(self.root):
             if not folder.is_dir():
                 return []
@@ -88,12 +88,12 @@ class Store:
     def has(self, name: str) -> bool:
         """Whether there is a file of that name."""
         with _explained(self.root):
-            return (self.root / name).is_file()
+            return self._place(name).is_file()
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         with _explained(self.root, name):
-            (self.root / name).unlink(missing_ok=True)
+            self._place(name).unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes:
         """A file's content.
@@ -102,8 +102,27 @@ class Store:
             UserError: also if there is no such file.
         """
         with _explained(self.root, name):
-            path = self.root / name
+            path = self._place(name)
             return read_file(path) if is_local(path) else path.read_bytes()
+
+    def _place(self, name: str) -> Path:
+        """Where a file lies.
+
+        Raises:
+            UserError: outside of the folder, by a link that somebody has put into it.
+        """
+        path = self.root / name
+        if is_local(self.root) and any(
+            os.path.islink(each) for each in (path, *path.parents[: name.count("/")])
+        ):
+            with _explained(self.root):
+                home, there = os.path.realpath(self.root), os.path.realpath(path)
+            if not there.startswith(home.rstrip(os.sep) + os.sep):
+                raise UserError(
+                    f"{path} is a link that leads out of the run's folder, to {there}: nothing is "
+                    "read or written there; put the file itself in its place."
+                )
+        return path
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -117,6 +136,8 @@ class Store:
         with _explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             for each in (_LOCK, _OWNER):
+                if (self.root / each).is_symlink():  # what a link leads to would be emptied
+                    (self.root / each).unlink()
                 with _explained(self.root, each):
                     if os.path.lexists(self.root / each):
                         _check_file(self.root / each)

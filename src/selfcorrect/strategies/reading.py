@@ -34,11 +34,6 @@ from selfcorrect.toml_lines import Place, TomlError, key_lines, line_of
 FOLDER = Path(__file__).parent
 
 
-def names() -> dict[str, str]:
-    """The built-in strategies: name → what it says about itself."""
-    return {path.stem: load(path).about for path in sorted(FOLDER.glob("*.toml"))}
-
-
 def load(name_or_path: str | Path, parameters: Mapping[str, Any] | None = None) -> Strategy:
     """Read and check a strategy.
 
@@ -153,6 +148,7 @@ def parse(text: str, path: str | Path, parameters: Mapping[str, Any] | None = No
         oracle=top.get("oracle", False),
         max_rounds=max_rounds,
         own=own,
+        group=top.get("group", ""),
         path=str(path),
     )
 

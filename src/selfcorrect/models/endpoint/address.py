@@ -36,6 +36,11 @@ class Address:
     shown: str = ""
 
     @property
+    def path(self) -> str:
+        """What stands behind the host: ``/v1``."""
+        return urlsplit(self.url).path
+
+    @property
     def root(self) -> str:
         """The base of the routes that stand beside ``/v1``."""
         return self.url.removesuffix("/v1")

@@ -53,10 +53,14 @@ _LIMITS = (
 #: What isn't there to be spent; a minute's share of it comes back, which is said with a time.
 _QUOTA = re.compile(
     r"insufficient[ _](quota|balance|credits?|funds)|(exceeded|out of|no) (your )?(current )?"
-    r"(quota|credits?)|credit balance|billing[ _](hard[ _]limit|not[ _]active)|payment required",
+    r"(quota|credits?)|credit balance|billing[ _](hard[ _]limit|not[ _]active)|payment required"
+    r"|budget[ _](has been |was )?exceeded|exceeded (your |the )?budget"
+    r"|(per|a)[- ]day(?!\w)|daily (limit|quota|rate)",
     re.IGNORECASE,
 )
 _COMES_BACK = re.compile(r"retry ?-?(delay|after|in)|try again in|per (minute|second)", re.I)
+#: A chat template that raises does so again.
+_TEMPLATE = re.compile(r"jinja|chat[ _]template|template[ _]?error|roles must alternate", re.I)
 #: Words for statuses, where an error in a response of 200 has no number.
 _STATUSES = (
     (re.compile(r"rate_?limit|too_many|resource_?exhausted|throttl", re.I), 429),
@@ -68,6 +72,10 @@ _STATUSES = (
     (re.compile(r"not_?found", re.I), 404),
     (re.compile(r"bad_?request|invalid_|context_(length|size)|unsupported", re.I), 400),
 )
+
+
+#: Under one of these a response of 200 without choices says what is wrong.
+_SAID = ("message", "msg", "detail", "error_msg")
 
 
 class RefusedError(LostError):
@@ -183,6 +191,8 @@ def of_status(status: int, told: Refusal, pause: float = 0.0) -> Failure:
     if status == 404:
         return failure(Kind.STOPS)
     passing = status in _PASSING or (status >= 500 and status not in _NEVER)
+    if passing and _TEMPLATE.search(told.why):  # llama.cpp answers with 500
+        return failure(Kind.REFUSED)
     if is_too_long(told) and not (passing and status != 500):
         return failure(Kind.TOO_LONG)
     if passing:
@@ -241,8 +251,10 @@ def check_body(data: Mapping[str, Any]) -> None:
     """
     if "choices" not in data or not data["choices"]:
         error = data.get("error")
-        if error or data.get("object") == "error" or (data.get("message") and "code" in data):
+        if error or data.get("object") == "error" or data.get("success") is False:
             raise BodyError(error or data, status_in(error or data))
+        if any(isinstance(data.get(name), str) and data[name] for name in _SAID):
+            raise BodyError(data, status_in(data))
         return
     choices = data["choices"]
     for each in choices if isinstance(choices, list) else ():

@@ -42,6 +42,9 @@ _BAD = 3
 _SILENT = 2
 #: Tokens of a text are so many times fewer than estimated at the most.
 _DENSE = 4
+_ALL_THOUGHT = (
+    "a reply that is all thought: does the server's reasoning parser fit its model, and --thinking?"
+)
 #: Refusals in such words are of what is said, not of how much.
 _OF_CONTENT = re.compile(
     r"content[ _](filter|management|policy)|moderation|safety|flagged|prohibited|harmful|policy",
@@ -65,6 +68,8 @@ class Served:
         doubts: what something optional met that may have been the moment.
         overflow: refusals that were found to be of a transcript's length, numbers left out.
         thinking: tokens that a thought may have; 0 where there is none.
+        cuts: it was seen to cut long prompts off in silence.
+        whole: a prompt of so many words was taken whole.
     """
 
     server: Server
@@ -77,6 +82,8 @@ class Served:
     doubts: list[str] = field(default_factory=list)
     overflow: set[str] = field(default_factory=set)
     thinking: int = 0
+    cuts: bool = False
+    whole: int = 0
 
     async def ask(self, ask: Ask) -> tuple[Completion, tuple[str, ...]]:
         """The answer, and notes on how it was asked for. Parameters that the server turns out not
@@ -163,7 +170,8 @@ class Served:
             if mode == "chat" and not ask.given and ask.max_tokens > 1 and found.empty:
                 silent += 1
                 if not found.ended or silent <= _SILENT:
-                    raise BrokenError("an empty reply")
+                    thoughts = any(each.thought for each in found.said)
+                    raise BrokenError(_ALL_THOUGHT if thoughts else "an empty reply")
             return found
 
         found = await self.server.post(

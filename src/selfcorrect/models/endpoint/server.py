@@ -325,13 +325,19 @@ class Server:
         if failure.kind is Kind.UNUSABLE and unusable >= _UNUSABLE[mode]:
             raise LostError(
                 f"the server at {place} gave {unusable} answers to one request that can't be used "
-                f"({self._shown(failure)})."
+                f"({self._shown(failure)}){self._elsewhere(mode)}"
             )
         if failure.kind is Kind.ABSENT and not self._answered:
             raise UserError(
                 f"there is no server at {place} ({self._shown(failure)}); start it, or correct "
                 "the base URL."
             )
+
+    def _elsewhere(self, mode: Mode) -> str:
+        """A hint where the first answer is of no use: what is asked may be elsewhere."""
+        if mode != "first" or "/v" in self.address.path:
+            return "."
+        return "; does its base URL end as its documents say (most end in /v1)?"
 
     def _given_up(self, failure: Failure, silent: float, began: float) -> UserError:
         """What to raise when there was no answer for too long."""
