@@ -137,9 +137,7 @@ def valid(folder: Path) -> Valid:
 
     _command("run", *PLANTED, "--out", folder)
     [run] = [path for path in folder.iterdir() if path.is_dir()]
-    scorer = folder / "scorer.py"
-    scorer.write_text("def even(prompt, answer, reference):\n    return float(len(answer) % 2)\n")
-    _command("grade", run, "--scorer", f"python:{scorer}:even")
+    _command("grade", run, "--scorer", "profanity")
     can = Capabilities(chat=True, logprobs=True, top=5, prompt="prompt_logprobs", usage=True,
                        prefill="continue")  # fmt: skip
     ask = Ask((message("user", "One?"),), "", "It is (", 4, likely=True)
@@ -286,11 +284,12 @@ def _concept(number: int, folder: Path, _: Valid) -> list[int]:
 
 
 def _label(number: int, folder: Path, whole: Valid) -> list[int]:
-    labels = "example,round,label\n0,1,yes\n0,2,no\n1,1,true\n1,2,0\n"
+    piece = sorted((whole.run / "records").iterdir())[0]
+    ids = pl.read_parquet(piece, columns=["example"])["example"].unique(maintain_order=True)
+    labels = "".join(f"{each},1,yes\n{each},2,no\n" for each in ids)
     file = folder / "labels.csv"
-    file.write_bytes(mutated(labels.encode(), f"label {number}"))
-    scorer = f"python:{whole.run.parent / 'scorer.py'}:even"
-    return [_command("grade", whole.run, "--scorer", scorer, "--labels", file)]
+    file.write_bytes(mutated(f"example,round,label\n{labels}".encode(), f"label {number}"))
+    return [_command("grade", whole.run, "--scorer", "profanity", "--labels", file)]
 
 
 #: How many there are of each kind.
