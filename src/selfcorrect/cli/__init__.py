@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -13,14 +12,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.text import Text
-from typer.core import TyperGroup
 
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli import plan_options
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
-from selfcorrect.cli.limits import guarded
+from selfcorrect.cli.ending import Commands
 from selfcorrect.cli.listing import listing
 from selfcorrect.cli.probe import probe
 from selfcorrect.cli.reading import Unread
@@ -28,66 +26,12 @@ from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
 from selfcorrect.cli.verify import verify
-from selfcorrect.errors import INTERRUPTED, UserError
-from selfcorrect.runs import Interrupted, RunSpec, find_run
-from selfcorrect.text import clipped, visible, visible_values
-
-#: Of its errors about usage typer exports only the one under this.
-_UsageError: type[Any] = typer.BadParameter.__mro__[1]
-
-
-class _Commands(TyperGroup):
-    """Whatever a user can mend is one sentence and status 2; Ctrl-C is status 130."""
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        found = super().get_command(ctx, cmd_name)
-        return None if found is None else guarded(found)
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            result = super().invoke(ctx)
-        except UserError as error:
-            sentence = str(error)
-            if error.trace:
-                typer.echo(visible(error.trace, lines=True), err=True)
-        except _UsageError as error:
-            # a group without a command shows its help; its class is private to typer
-            if not error.args or type(error).__name__ == "NoArgsIsHelpError":
-                raise
-            where = error.ctx.command_path if error.ctx else "selfcorrect"
-            sentence = f"{error.format_message().rstrip('.')}; see {where} --help."
-            if "--no-baseline" in sentence:
-                sentence = "the option --no-baseline is called --no-controls now."
-        except UnicodeEncodeError:
-            sentence = "a text or a name that was given is not valid UTF-8; write it in UTF-8."
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever read our output has enough
-                raise
-            place = f"{error.filename}: " if error.filename else ""
-            reason = (error.strerror or str(error)).lower()
-            sentence = f"{place}{reason}; give another place, or change what stands in the way."
-        except RuntimeError as error:
-            if "home directory" not in str(error):
-                raise
-            sentence = "there is no such user as a path beginning with ~ names; write it out."
-        except Interrupted as interrupted:
-            typer.echo(
-                f"selfcorrect: interrupted: what was finished is kept in {interrupted.folder}; "
-                "run the same command again to go on from there.",
-                err=True,
-            )
-            raise typer.Exit(130) from None
-        except KeyboardInterrupt:
-            typer.echo(INTERRUPTED, err=True)
-            raise typer.Exit(130) from None
-        else:
-            return result
-        typer.echo(f"selfcorrect: error: {visible(clipped(sentence))}", err=True)
-        raise typer.Exit(2)
-
+from selfcorrect.errors import UserError
+from selfcorrect.runs import RunSpec, find_run
+from selfcorrect.text import visible, visible_values
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     name="selfcorrect",
     help="Run multi-round self-correction on a language model, and measure every round.",
     add_completion=False,
