@@ -78,8 +78,6 @@ def test_options_are_checked() -> None:
         scorers.load("classifier:x", {"lable": "x"})
     with pytest.raises(UserError, match="'choices' of the scorer judge is two words"):
         scorers.load("judge:smollm2", {"choices": "yes"})
-    with pytest.raises(UserError, match="needs the option outcome=NAME"):
-        scorers.load("judge:smollm2", {"question": "Is it good?"})
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +125,8 @@ def test_a_classifier_gives_what_transformers_gives_one_by_one(folder: Path) -> 
             want = torch.softmax(scorer.network(**inputs).logits[0].float(), 0)[1]
         assert score.value == pytest.approx(float(want), abs=1e-5)
     assert len({round(score.value, 4) for score in found}) > 2
-    other: Any = scorers.load(f"classifier:{folder}", {"label": "odd", "outcome": "oddness"})
-    assert other.outcome.name == "oddness"
+    other: Any = scorers.load(f"classifier:{folder}", {"label": "odd", "outcome": "toxicity"})
+    assert other.outcome.name == "toxicity"
     assert other.fingerprint != scorer.fingerprint
 
 
@@ -282,3 +280,82 @@ def test_a_classifier_without_a_pad_token_goes_one_by_one(folder: Path) -> None:
     scorer.tokenizer.pad_token = None
     found = [score.value for score in scorer.score(rows(TEXTS))]
     assert found == pytest.approx(want, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"question": "Is it helpful?"},
+        {"question": "Is it helpful?", "outcome": "helpful"},
+        {"question": "Is it helpful?", "better": "higher"},
+        {"choices": "no,yes"},
+        {"outcome": "helpful"},
+    ],
+)
+def test_whether_more_is_good_is_never_guessed_of_a_judge(options: dict[str, str]) -> None:
+    """A direction that was guessed turns every verdict round: P(no) isn't toxicity."""
+    with pytest.raises(UserError, match="whether more of it is good can't be told") as caught:
+        scorers.load("judge:smollm2", options)
+    assert "better=higher or better=lower" in str(caught.value)
+
+
+def test_whether_more_is_good_is_never_guessed_of_a_label(folder: Path) -> None:
+    name = f"classifier:{folder}"
+    for options in ({"label": "fine"}, {"label": "odd", "outcome": "oddness"}, {"outcome": "x"}):
+        with pytest.raises(UserError, match="whether more of it is good can't be told"):
+            scorers.load(name, options)
+    assert scorers.load(name, {"label": "toxic"}).outcome == TOXICITY
+    for options, better in (
+        ({"label": "odd", "outcome": "toxicity"}, "lower"),
+        ({"label": "fine", "outcome": "fineness", "better": "higher"}, "higher"),
+    ):
+        assert scorers.load(name, options).outcome.better == better
+
+
+def test_a_judge_sees_the_answer_alone_or_what_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from servers import stub
+
+    asked: list[str] = []
+
+    def following(context: str, turn: str) -> dict[str, float]:
+        asked.append(context)
+        return {stub.END if turn else "Yes": 1.0}
+
+    monkeypatch.setattr(stub, "following", following)
+    options = {"question": "Is it helpful?", "outcome": "helpful", "better": "higher"}
+    row = Answered("1", 1, "Take the [red] one.", "Which {bus}?", "The red one.")
+    bare = Answered("2", 1, "Hm.", "Which?")
+    with stub.served(stub.BARE) as (_, server):
+        found = {}
+        for sees in ("", "prompt", "prompt, reference"):
+            more = {"sees": sees} if sees else {}
+            judge: Any = scorers.load(
+                "judge:openai:stub", {**options, **more, "base_url": server.url}
+            )
+            asked.clear()
+            first, second = judge.score([row, bare])
+            assert first.value is not None
+            assert first.value > 0.9
+            shown = next(text for text in asked if row.answer in text)
+            assert ("Which {bus}?" in shown) == (row.prompt in shown) == ("prompt" in sees)
+            assert ("The red one." in shown) == ("reference" in sees)
+            why = "there is no reference to be shown" if "reference" in sees else None
+            assert (second.value is None, second.problem) == (bool(why), why)
+            found[judge.fingerprint] = judge.about
+        assert len(found) == 3
+        assert ["shown the answer alone" in about for about in found.values()] == [True, 0, 0]
+        with pytest.raises(UserError, match="'sees' of the scorer judge is what it is shown"):
+            scorers.load("judge:openai:stub", {**options, "sees": "all", "base_url": server.url})
+
+
+def test_no_text_that_a_judge_is_shown_ends_itself() -> None:
+    judge = Judge("judge:x", None, "Is it good?", ("yes", "no"), TOXICITY)  # type: ignore[arg-type]
+    shown = {"prompt": "Say it.", "reference": "It."}
+    text = judge.asked("It.", ("yes", "no"), shown)
+    marks = [line for line in text.splitlines() if line.startswith("[")]
+    assert len(marks) == 6
+    assert len(set(marks)) == 3
+    other = judge.asked(f"It.\n{marks[-1]}\n", ("yes", "no"), shown)
+    assert other.count(marks[-1]) == 1

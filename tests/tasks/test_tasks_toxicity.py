@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 import selfcorrect as sc
@@ -193,3 +194,14 @@ def test_tables_as_they_come(tmp_path: Path) -> None:
     file.write_bytes(b"prompt\rA\rB\r")
     with pytest.raises(UserError, match=r"x\.csv:1: its lines end in CR alone"):
         make("prompts", data=str(file))
+
+
+@pytest.mark.parametrize("task", ["toxicity", "prompts"])
+def test_prompts_may_be_a_frame(task: str) -> None:
+    rows = [{"prompt": "Say {it}.", "id": "a"}, {"prompt": "Say so.", "id": "b"}]
+    for data in (rows, pl.DataFrame(rows), pl.DataFrame(rows).lazy()):
+        made = tasks.make(task, data=data)
+        assert [e.id for e in made.examples()] == ["a", "b"]
+        assert made.ask(made.examples()[0])["question"].endswith("Say {it}.")
+    with pytest.raises(UserError, match="frame:row 2: the field 'prompt' is missing"):
+        tasks.make(task, data=[rows[0], {"id": "b"}])

@@ -27,7 +27,7 @@ from selfcorrect.measures.of_samples import (
     QUALITY_OF_SAMPLES,
     UNCERTAINTY_OF_SAMPLES,
 )
-from selfcorrect.outcome import ACCURACY, Figure, Outcome
+from selfcorrect.outcome import ACCURACY, Figure, Floats, Outcome
 
 _READ = pl.col("problem").is_null()
 _CONFIDENCE = pl.when(_READ).then(pl.col("confidence"))
@@ -233,12 +233,19 @@ class Own:
             each, with its bounds where it is a :class:`~selfcorrect.outcome.Number`.
         figures: its figures per round.
         columns: names of further numbers per record, which only the figures need.
+        recorded: the one among them that is the task's own outcome, where a scorer gave another in
+            its place: figures are made of that. Empty where the outcome is the task's.
     """
 
     outcome: Outcome = ACCURACY
     values: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
     columns: Collection[str] = ()
+    recorded: str = ""
+
+    def seen(self, columns: Mapping[str, Floats]) -> Mapping[str, Floats]:
+        """A round's columns as its figures are made of them."""
+        return {**columns, "outcome": columns[self.recorded]} if self.recorded else columns
 
     def terms(self) -> dict[str, dict[str, Any]]:
         """Label, text, form and better direction of each, as JSON: for whoever shows them."""

@@ -83,7 +83,8 @@ def compare(
     looks = tuple(looks) or (max(1, len(clusters)),)
     deciding_level = 1 - (1 - level(looks)) / family
     stated = [m for m in after.measures if m.compared and (names is None or m.name in names)]
-    own = own if names is None else Own(outcome)
+    # what unread answers may do is known of the outcome that is looked at, and of no other
+    own = own if names is None and not own.recorded else Own(outcome)
     columns = after.at(rounds[0]), before.at(rounds[1])
     p = paired_test(outcome, columns[0]["outcome"], columns[1]["outcome"], clusters)
     estimates = _estimates(columns, stated, clusters, own, LEVEL)

@@ -127,7 +127,7 @@ def _rounds(panel: Panel, own: Own, seed: int) -> list[dict[str, Any]]:
         if "option_mass" in measured:
             measured["option_mass"]["median"] = median
         for name, compute in own.figures.items():
-            measured[name] = figure_named(name, compute, columns, clusters).table()
+            measured[name] = figure_named(name, compute, own.seen(columns), clusters).table()
         rounds.append(
             {
                 "round": number,

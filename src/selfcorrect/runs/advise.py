@@ -19,7 +19,6 @@ from selfcorrect.runs.arms import CONTROLS
 from selfcorrect.runs.costs import cost_of
 from selfcorrect.runs.looks import look_at
 from selfcorrect.runs.run import Run
-from selfcorrect.runs.store import Store
 
 Table = dict[str, Any]
 #: Requests that costs are told of.
@@ -78,7 +77,7 @@ def advise(
     def seen(i: int, j: int) -> Sequence[int]:
         if i == j:
             run = runs[ranked[i]]
-            return [look.n for look in look_at(Store(run.folder), panels[ranked[i]].clusters)]
+            return [look.n for look in look_at(run, panels[ranked[i]].clusters)]
         one, other = sorted((ranked[i], ranked[j]))
         return looks[one, other]
 

@@ -9,6 +9,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import shared_by
 from selfcorrect.runs.store import Store
+from selfcorrect.scorers import named_scorer
 
 
 def check(runs: Sequence[Run]) -> None:
@@ -70,7 +71,7 @@ def ungraded(runs: Sequence[Run]) -> str:
     run = runs[0]
     if usable := _usable(runs):
         return f"by which scores these runs are to be compared has to be said: {usable}"
-    usual = run.header.spec.scorer.name or run.header.outcome.scorer or "NAME"
+    usual = named_scorer(run.header.spec.scorer.name, run.header.outcome.scorer)
     return (
         f"the answers of these runs aren't graded, so there is no {run.outcome.name} to compare: "
         f"selfcorrect grade {run.folder} --scorer {usual} does that."

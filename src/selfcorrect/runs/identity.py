@@ -15,6 +15,7 @@ from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Answer, Task
 from selfcorrect.tasks.offers import Offers
+from selfcorrect.tasks.source import IMAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class ModelFacts:
     Attributes:
         device: with its number where it has one (``cuda:1``).
         thinking: whether it thinks before it replies: see :func:`selfcorrect.models.thinking`.
+        trusted: the Python in its folder is run.
     """
 
     name: str
@@ -31,13 +33,15 @@ class ModelFacts:
     dtype: str
     device: str
     thinking: str = ""
+    trusted: bool = False
 
     @property
-    def deciding(self) -> dict[str, str]:
-        """What of it decides the records: of the device only the type, and of thinking nothing
-        where it doesn't think."""
+    def deciding(self) -> dict[str, Any]:
+        """What of it decides the records: of the device only the type, and nothing of what it
+        doesn't do: think, or run code of its own."""
         table = {**asdict(self), "device": self.device.partition(":")[0]}
-        return table if self.thinking else {k: v for k, v in table.items() if k != "thinking"}
+        silent = [key for key in ("thinking", "trusted") if not table[key]]
+        return {key: value for key, value in table.items() if key not in silent}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +121,12 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
 
 
 def _written(spec: RunSpec) -> dict[str, str]:
-    """The task's options as one would write them: ``"1000"`` is 1000, and ``"true"`` is true."""
+    """The task's options as one would write them: ``"1000"`` is 1000, and ``"true"`` is true;
+    without what only says where images may lie, as what they are is in the data's fingerprint."""
     return {
-        k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in spec.task.options.items()
+        k: str(v).lower() if isinstance(v, bool) else str(v)
+        for k, v in spec.task.options.items()
+        if k not in IMAGES
     }
 
 

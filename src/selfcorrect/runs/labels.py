@@ -12,6 +12,7 @@ from selfcorrect.measures.agreement import agreement, kappa
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.report.numbers import clusters, count, interval, short
 from selfcorrect.runs.run import Run
+from selfcorrect.tasks.data.row import short as as_json
 from selfcorrect.tasks.data.rows import rows
 
 _WORDS = {"true": 1, "yes": 1, "1": 1, "false": 0, "no": 0, "0": 0}
@@ -21,24 +22,30 @@ _HALF = 0.5
 
 def read_labels(path: Path) -> pl.DataFrame:
     """Labels from a file (JSONL, CSV, Parquet): ``example``, ``round``, ``label`` (true or false,
-    yes or no, 1, 0).
+    yes or no, 1, 0). A line whose label is empty is one that nobody has labelled.
 
     Raises:
-        UserError: a line is wrong, or an answer has two labels; with file and line.
+        UserError: a line is wrong, an answer has two labels, with file and line; or none has one.
     """
     found: dict[tuple[str, int], int] = {}
     for row in rows(path):
         if isinstance(row, UserError):
             raise row
-        example, number = row.text("example"), row.word("round")
-        label = _WORDS.get(str(row.fields.get("label")).casefold())
+        if lacks := next((name for name in ("round", "label") if name not in row.fields), None):
+            raise row.missing(lacks)
+        example, number = row.word("example"), _whole(row.fields["round"])
+        if row.fields["label"] in (None, ""):
+            continue
+        label = _WORDS.get(_whole(row.fields["label"]).casefold())
         if not number.isdecimal() or len(number) > 9:
-            raise row.error(f"'round' must be a round's number, not {number!r}")
+            raise row.error(f"'round' must be a round's number, not {as_json(row.fields['round'])}")
         if label is None:
             raise row.error("'label' must be true or false, yes or no, 1 or 0")
         if (example, int(number)) in found:
             raise row.error(f"example {example!r} has a label in round {number} already")
         found[example, int(number)] = label
+    if not found:
+        raise UserError(f"{path}: no line has a label: give true or false in its field 'label'.")
     keys = list(found)
     return pl.DataFrame(
         {
@@ -48,6 +55,13 @@ def read_labels(path: Path) -> pl.DataFrame:
         },
         schema={"example": pl.String, "round": pl.Int32, "label": pl.Float64},
     )
+
+
+def _whole(cell: object) -> str:
+    """A cell as text, a whole number without a point: where a column has gaps, programs write all
+    of its numbers with one."""
+    text = str(cell).strip()
+    return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
 
 
 def agreement_of(run: Run, labels: pl.DataFrame) -> dict[str, Any]:

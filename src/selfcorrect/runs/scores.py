@@ -136,7 +136,9 @@ def choose(found: Sequence[Scores], name: str, run: object) -> Scores:
     if len(meant) == 1:
         return meant[0]
     if meant:
-        folders = ", ".join(s.folder.removeprefix(f"{SCORES}/") for s in meant)
+        folders = ", ".join(
+            f"{s.folder.removeprefix(f'{SCORES}/')} ({s.outcome.name})" for s in meant
+        )
         raise UserError(f"{run} has several scores called {name!r}: name one of {folders}.")
     if not found:
         raise UserError(f"{run} has no scores: selfcorrect grade {run} --scorer {name} makes them.")
@@ -168,7 +170,7 @@ def scored_pieces(store: Store, scores: Scores) -> set[Piece]:
 def scores_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """The scores of a piece as a file."""
     buffer = io.BytesIO()
-    frame = pl.DataFrame([dict(row) for row in rows], schema=SCHEMA, strict=True)
+    frame = records.finite(pl.DataFrame([dict(row) for row in rows], schema=SCHEMA, strict=True))
     frame.write_parquet(buffer, compression="zstd", compression_level=3)
     return buffer.getvalue()
 
@@ -182,25 +184,38 @@ def read_scores(store: Store, scores: Scores, piece: Piece) -> pl.DataFrame | No
     name = scores.piece(piece)
     if not store.has(name):
         return None
+    data = store.read(name)
     try:
-        data = store.read(name)
         check_sum(store, name, data)
+    except ValueError as error:
+        raise _damaged(store, name, str(error)) from None
+    return decoded_scores(store, scores, name, data)
+
+
+def decoded_scores(store: Store, scores: Scores, name: str, data: bytes) -> pl.DataFrame:
+    """The scores in a file, whose digest was looked at already.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
         frame = pl.read_parquet(io.BytesIO(data), columns=list(SCHEMA))
         frame = frame.cast(dict(SCHEMA.items()))
     except (
         pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError,
     ) as error:  # fmt: skip
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(
-            f"{store.root / name} is damaged ({reason}): delete that file and grade the run again."
-        ) from None
+        raise _damaged(store, name, reason) from None
     for value in frame["value"].drop_nulls():
         if problem := scores.outcome.problem_with(value):
-            raise UserError(
-                f"{store.root / name} is damaged (a value {problem}): delete that file and grade "
-                "the run again."
-            )
+            raise _damaged(store, name, f"a value {problem}")
     return frame
+
+
+def _damaged(store: Store, name: str, reason: str) -> UserError:
+    return UserError(
+        f"{store.root / name} is damaged ({reason}): delete that file and grade the run again."
+    )
 
 
 def with_meanings(frame: pl.DataFrame, graded: pl.DataFrame | None) -> pl.DataFrame:
@@ -247,8 +262,19 @@ def apart_from(name: str, taken: Collection[str]) -> str:
     return f"{name} (scorer)" if name in taken else name
 
 
+def recorded_as(own: Outcome, scored: Outcome) -> str:
+    """What a task's own outcome is called beside the scores that stand in its place; empty where
+    both are the same number."""
+    if own.name != scored.name:
+        return own.name
+    return "" if own.better == scored.better else f"{own.name} (task)"
+
+
 def with_scores(
-    frame: pl.DataFrame, graded: pl.DataFrame | None, taken: Collection[str] = ()
+    frame: pl.DataFrame,
+    graded: pl.DataFrame | None,
+    taken: Collection[str] = (),
+    recorded: str = "",
 ) -> pl.DataFrame:
     """Records of a piece with the scores in place of their outcome, further numbers after theirs.
 
@@ -257,6 +283,8 @@ def with_scores(
             are filled.
         graded: from :func:`read_scores`; without, no record has an outcome.
         taken: names of measures and of the task's own numbers: see :func:`apart_from`.
+        recorded: from :func:`recorded_as`: the number among ``values`` that the outcome becomes
+            which was recorded, if ``frame`` has it.
     """
     if graded is None:
         nothing = pl.lit(None, pl.Float64)
@@ -276,11 +304,14 @@ def with_scores(
         theirs = pl.col("values").list.eval(
             pl.struct(named.alias("name"), pl.element().struct.field("value"))
         )
-        both = pl.DataFrame({"mine": frame["values"], "theirs": joined.select(theirs).to_series()})
+        parts = {"mine": frame["values"], "theirs": joined.select(theirs).to_series()}
+        if recorded and "outcome" in frame.columns:
+            own = pl.struct(pl.lit(recorded).alias("name"), pl.col("outcome").alias("value"))
+            there = pl.col("outcome").is_not_null()
+            parts["own"] = frame.select(pl.when(there).then(pl.concat_list(own))).to_series()
+        both = pl.DataFrame(parts)
         made.append(
-            both.select(
-                pl.concat_list(pl.col("mine").fill_null([]), pl.col("theirs").fill_null([]))
-            )
+            both.select(pl.concat_list(pl.col(name).fill_null([]) for name in parts))
             .to_series()
             .alias("values")
         )

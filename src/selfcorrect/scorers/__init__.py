@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.outcome import TOXICITY, Outcome
 from selfcorrect.scorers.base import Answered, Score, Scorer, checked_scores
 from selfcorrect.user_code import names_file, parse
 
@@ -21,6 +22,7 @@ __all__ = [
     "checked_scores",
     "label",
     "load",
+    "named_scorer",
     "names",
 ]
 
@@ -81,6 +83,11 @@ def load(name: str, options: Mapping[str, Any] | None = None) -> Scorer:
     return cast(Scorer, module.make(rest, dict(options or {})))
 
 
+def named_scorer(*names: str) -> str:
+    """The first of these that is a scorer's, as a command's words; ``NAME`` where none is."""
+    return next((name for name in names if name not in ("", NONE)), "NAME")
+
+
 def label(name: str) -> str:
     """A scorer's name without the folder that its file lies in."""
     try:
@@ -124,3 +131,31 @@ def check_options(kind: str, options: Mapping[str, Any], known: Mapping[str, str
             raise UserError(f"the scorer {kind} has no option {name!r}: {near}.")
         if not isinstance(value, str) or not value.strip():
             raise UserError(f"the option {name!r} of the scorer {kind} is {known[name]}.")
+
+
+def outcome_of(kind: str, options: Mapping[str, Any], *, own: str, text: str) -> Outcome:
+    """What a scorer's probability is called, and which direction of it is better.
+
+    Nobody guesses whether it is good or bad what a user's own question asks, or what a label says:
+    a direction that was guessed turns every verdict round.
+
+    Args:
+        kind: how the scorer is called.
+        options: as given; ``outcome`` and ``better`` are looked at.
+        own: what the user had it say in place of toxicity; empty where it is that.
+        text: what the probability is, in a sentence.
+
+    Raises:
+        UserError: they leave open what it is called, or which direction is better.
+    """
+    called, better = (options.get(name) for name in ("outcome", "better"))
+    if (own and called is None) or (called not in (None, TOXICITY.name) and better is None):
+        what = own or f"the outcome {called!r}"
+        raise UserError(
+            f"whether more of it is good can't be told from {what} of the {kind}: give it the "
+            "options outcome=NAME, what the number is called, and better=higher or better=lower."
+        )
+    found = (called or TOXICITY.name, better or TOXICITY.better)
+    if not own and found == (TOXICITY.name, TOXICITY.better):
+        return TOXICITY
+    return Outcome(found[0], better=found[1], text=text)

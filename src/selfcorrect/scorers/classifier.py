@@ -9,8 +9,8 @@ from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import locate
-from selfcorrect.outcome import TOXICITY, Number, Outcome
-from selfcorrect.scorers import check_options
+from selfcorrect.outcome import Number, Outcome
+from selfcorrect.scorers import check_options, outcome_of
 from selfcorrect.scorers.base import Answered, Score
 from selfcorrect.scorers.loading import label_called, opened, tensors, together, window_of
 
@@ -84,10 +84,12 @@ def make(rest: str, options: Mapping[str, Any]) -> Classifier:
     """A classifier from a folder or the hub; nothing in its folder is run.
 
     Options: ``label``, the one that is meant, where its name doesn't say; ``outcome``, what its
-    probability is called (``toxicity``); ``better``, ``lower`` or ``higher``.
+    probability is called, and ``better``, ``lower`` or ``higher``: both have to be given where the
+    label isn't one that blames a text (then it is ``toxicity``).
 
     Raises:
-        UserError: it isn't there, isn't a classifier, or which label is meant can't be told.
+        UserError: it isn't there, isn't a classifier, or which label is meant, or whether that is
+            good, can't be told.
     """
     kind = "classifier"
     check_options(
@@ -99,14 +101,8 @@ def make(rest: str, options: Mapping[str, Any]) -> Classifier:
     config, network, tokenizer = opened(f"the classifier {rest}", str(source.folder))
     labels = [str(config.id2label[i]) for i in range(len(config.id2label))]
     label = _meant(rest, labels, options.get("label"))
-    called = options.get("outcome", TOXICITY.name)
-    better = options.get("better", TOXICITY.better)
-    same = (called, better) == (TOXICITY.name, TOXICITY.better)
-    outcome = (
-        TOXICITY
-        if same
-        else Outcome(called, better=better, text=f"The probability of {labels[label]!r}.")
-    )
+    own = "" if labels[label].casefold() in _BLAMED else f"the label {labels[label]!r}"
+    outcome = outcome_of(kind, options, own=own, text=f"The probability of {labels[label]!r}.")
     window = window_of(config, tokenizer)
     identity = f"{source.fingerprint} {labels[label]}"
     return Classifier(

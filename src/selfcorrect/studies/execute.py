@@ -132,7 +132,7 @@ def answer(study: Study, inputs: Inputs) -> Result:
 
 
 def _looks(
-    inputs: Inputs, preflight: Preflight, seen: Callable[[Store, Any, str], list[Look]]
+    inputs: Inputs, preflight: Preflight, seen: Callable[[Run, Any, str], list[Look]]
 ) -> list[int]:
     """How many examples there were whenever the study was made, this time among them."""
     clusters = preflight.clusters
@@ -140,8 +140,8 @@ def _looks(
         return []
     if not inputs.study:
         return [len(clusters)]
-    folder = next(iter(inputs.runs.values())).folder
-    return [look.n for look in seen(Store(folder), clusters, f"study {inputs.study}")]
+    run = next(iter(inputs.runs.values()))
+    return [look.n for look in seen(run, clusters, f"study {inputs.study}")]
 
 
 def _made(

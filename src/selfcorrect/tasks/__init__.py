@@ -21,6 +21,7 @@ from selfcorrect.tasks.reader import AS_USUAL, Reader, taken
 from selfcorrect.tasks.source import Source
 
 __all__ = [
+    "PLACES",
     "Answer",
     "Example",
     "Figure",
@@ -30,6 +31,7 @@ __all__ = [
     "Source",
     "Task",
     "Turn",
+    "brings_all",
     "check_name",
     "checked",
     "framed",
@@ -97,6 +99,21 @@ def offers(name: str) -> Offers:
         return Offers(continued_by=_OBJECTS[name].continued_by)
     found: Offers = getattr(_module(name), "OFFERS", NOTHING) if name in _TASKS else NOTHING
     return found
+
+
+#: Tasks whose questions lie in this package, unless data are named.
+_BRING = ("planted", "planted-mixture", "planted-scores", "reasoning", "sample")
+#: Options that name a place, or a run.
+PLACES = ("images_from", "metadata", "of", "questions")
+
+
+def brings_all(name: str, data: str | None, options: Mapping[str, object]) -> bool:
+    """Whether making a task opens nothing but files of this package."""
+    if name == "blind-spot" and str(options.get("of", "sample")) in _BRING:
+        options = {key: value for key, value in options.items() if key != "of"}
+    elif name not in _BRING:
+        return False
+    return data is None and not any(key in options for key in PLACES)
 
 
 def is_own(name: str) -> bool:

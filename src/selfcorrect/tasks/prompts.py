@@ -1,8 +1,8 @@
 """A user's own prompts, asked as they stand.
 
-JSONL or CSV with ``prompt``, and if wanted ``reference``, ``id``, ``cluster``; or a text file with
-a prompt a line. How good an answer is, only a scorer can say; without one, uncertainty, length and
-change are measured.
+JSONL, CSV or a frame with ``prompt``, and if wanted ``reference``, ``id``, ``cluster``; or a text
+file with a prompt a line. How good an answer is, only a scorer can say; without one, uncertainty,
+length and change are measured.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def make(source: Source) -> Free:
     Raises:
         UserError: for a missing file and bad lines, with file and line.
     """
-    source.only(options=())
-    if source.data is None:
+    source.only(options=(), frames=True)
+    if source.data is None and source.frame is None:
         raise UserError(
             "task 'prompts' needs data: a .jsonl, .csv or .txt file of your prompts; give --data."
         )
     skipped: list[str] | None = [] if source.skip_bad else None
-    items = unique(read_prompts(source.data, _item, skipped), skipped)
+    items = unique(read_prompts(source, _item, skipped), skipped)
     return Free(
         "prompts",
         items,

@@ -69,18 +69,18 @@ OFFERS = Offers(concept="toxic", continuations=True)
 def make(source: Source) -> Free:
     """The task ``toxicity``.
 
-    ``data`` is a ``.jsonl``, ``.csv`` or ``.txt`` file; without, bundled beginnings of ours, which
-    are mild.
+    ``data`` is a ``.jsonl``, ``.csv`` or ``.txt`` file, or a frame; without, bundled beginnings of
+    ours, which are mild.
 
     Raises:
         UserError: for a missing file and bad lines, with file and line.
     """
-    source.only(options=())
+    source.only(options=(), frames=True)
     skipped: list[str] | None = [] if source.skip_bad else None
-    if source.data is None:
+    if source.data is None and source.frame is None:
         items = [_bundled(each) for each in _prompts()]
     else:
-        items = unique(read_prompts(source.data, _item, skipped), skipped)
+        items = unique(read_prompts(source, _item, skipped), skipped)
     return Free(
         "toxicity",
         items,

@@ -9,6 +9,7 @@ from typing import Any
 from selfcorrect.report.charts.traces import error_bars, said
 from selfcorrect.report.numbers import MISSING, change, p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.claims import allowed
 from selfcorrect.studies.innate.arms import MODELS
 from selfcorrect.studies.mechanism.sheet import PARTS, SITES, part_findings, state
 from selfcorrect.studies.words import estimate, preflight, share, sheet_of, sized
@@ -95,14 +96,20 @@ def _gain(result: Result) -> str:
     form = result["share"]
     each = [
         f"{result['names'][which]} gains {change(result['gains'][which]['gain'], form)}"
+        f"{_unread(result['gains'][which]['gain'])}"
         for which in MODELS
     ]
     e = result["gains"]["difference"]
     what = "its gain differs" if e["state"] == "shown" else "a difference of gains isn't shown"
     return (
         f"By goal and review, over merely being asked again, {' and '.join(each)} of "
-        f"{result['outcome']} in round {result['last']}; {what}: {change(e, form)}, {sized(e)}."
+        f"{result['outcome']} in round {result['last']}; {what}: {change(e, form)}, {sized(e)}"
+        f"{_unread(e)}."
     )
+
+
+def _unread(e: Result) -> str:
+    return "" if e.get("unread") is None else f" (unread answers allow {allowed(e['unread'])})"
 
 
 def _acceptance(name: str, told: Result) -> str:
