@@ -165,12 +165,12 @@ def gains(arms: Series) -> Result:
         estimates["difference"], [_flipped(each, clusters) for each in apart]
     )
     adjusted = holm_by_name(ps)
-    for name, each in estimates.items():
-        row = {**each[0].table(), "p_holm": adjusted.get(name), "state": "undecided"}
-        if adjusted.get(name, 1.0) < 0.05 and _one_side(each):
+    for name, told in estimates.items():
+        row = {**told[0].table(), "p_holm": adjusted.get(name), "state": "undecided"}
+        if adjusted.get(name, 1.0) < 0.05 and _one_side(told):
             row["state"] = "shown"
-        if len(each) > 1:
-            row["unread"] = bounds([e.value for e in each])
+        if len(told) > 1:
+            row["unread"] = bounds([e.value for e in told])
         found.setdefault(name, {})["gain"] = row
     return {"model": found["model"], "sibling": found["sibling"],
             "difference": found["difference"]["gain"]}  # fmt: skip
