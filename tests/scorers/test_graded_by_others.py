@@ -90,3 +90,25 @@ def test_a_command_that_is_named_is_one_that_works(tmp_path: Path) -> None:
         for strategy in ("intrinsic", "repeat")
     ]  # fmt: skip
     assert "NAME does that" in ungraded(runs)
+
+
+def test_bounds_that_the_task_states_are_named_as_its_own(tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text("Say a.\nSay b.\n")
+    file = tmp_path / "f.py"
+    file.write_text(
+        "from selfcorrect.outcome import Outcome\n"
+        "def words(prompt, answer, reference):\n    return 2 + len(answer.split())\n"
+        "def wide(prompt, answer, reference):\n    return 2 + len(answer.split())\n"
+        "wide.outcome = Outcome('words', bounds=(0, 300))\n"
+    )
+    stub = Stub()
+    try:
+        run = sc.run(
+            "openai:stub", "prompts", data=tmp_path / "p.txt", base_url=stub.url, rounds=1,
+            controls=False, progress=False, out=tmp_path,
+        )  # fmt: skip
+    finally:
+        stub.stop()
+    with pytest.raises(UserError, match="not within 0 to 1, as the task has it: a function states"):
+        run.grade(f"python:{file}:words")
+    assert run.grade(f"python:{file}:wide").records["outcome"].min() > 1  # type: ignore[operator]
