@@ -112,3 +112,29 @@ def test_bounds_that_the_task_states_are_named_as_its_own(tmp_path: Path) -> Non
     with pytest.raises(UserError, match="not within 0 to 1, as the task has it: a function states"):
         run.grade(f"python:{file}:words")
     assert run.grade(f"python:{file}:wide").records["outcome"].min() > 1  # type: ignore[operator]
+
+
+def test_a_scorer_that_is_shown_questions_isnt_shown_others(tmp_path: Path) -> None:
+    """Without the data it was shown the instructions in place of the question, and no reference."""
+    data = tmp_path / "p.csv"
+    data.write_text("prompt,reference\nSay {a}.,so\nSay b.,no\n")
+    file = tmp_path / "f.py"
+    file.write_text("def f(p, a, r):\n    return {'score': len(p) / 100, 'so': r == 'so'}\n")
+    stub = Stub()
+    try:
+        run = sc.run(
+            "openai:stub", "prompts", data=data, base_url=stub.url, rounds=1, samples=2,
+            controls=False, progress=False, out=tmp_path / "runs",
+        )  # fmt: skip
+    finally:
+        stub.stop()
+    there = sc.open_run(run.folder)
+    for change in (data.unlink, lambda: data.write_text("prompt\nSay c.\nSay d.\n")):
+        change()
+        with pytest.raises(UserError, match="put them back as they were") as caught:
+            there.grade(f"python:{file}:f")
+        assert "python:f.py:f is shown what was asked" in str(caught.value)
+        assert there.grade("meanings:key").meanings is not None  # which looks at samples alone
+    data.write_text("prompt,reference\nSay {a}.,so\nSay b.,no\n")
+    seen = there.grade(f"python:{file}:f").records
+    assert sorted(seen["outcome"]) == [0.06, 0.08]

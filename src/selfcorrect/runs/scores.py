@@ -294,8 +294,8 @@ def with_scores(
         parts = {"mine": frame["values"], "theirs": joined.select(theirs).to_series()}
         if recorded and "outcome" in frame.columns:
             own = pl.struct(pl.lit(recorded).alias("name"), pl.col("outcome").alias("value"))
-            there = pl.col("outcome").is_not_null()
-            parts["own"] = frame.select(pl.when(there).then(pl.concat_list(own))).to_series()
+            told = pl.when(pl.col("outcome").is_not_null()).then(pl.concat_list(own))
+            parts["own"] = frame.select(told).to_series()
         both = pl.DataFrame(parts)
         made.append(
             both.select(pl.concat_list(pl.col(name).fill_null([]) for name in parts))
