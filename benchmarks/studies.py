@@ -19,9 +19,9 @@ def main() -> None:
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     result = json.loads(done.stdout)
     result.pop("folders", None)
-    for name, value in result.get("settings", {}).items():
+    for option, value in result.get("settings", {}).items():
         if isinstance(value, str) and Path(value).is_absolute():  # where a file lay isn't a result
-            result["settings"][name] = Path(value).name
+            result["settings"][option] = Path(value).name
     model = options[options.index("--model") + 1].replace("/", "-").replace(":", "-")
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{name}-{model}.json"

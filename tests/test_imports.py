@@ -37,7 +37,7 @@ def imported(module: str) -> frozenset[str]:
 
 
 #: What anything may import.
-GROUND = {"errors", "text", "outcome", "places", "planted_words", "messages"}
+GROUND = {"errors", "text", "outcome", "places", "regular", "planted_words", "messages"}
 GROUND |= {"code_digest", "user_code"}
 
 

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect import concepts
-from selfcorrect.arguments import nothing_beside_a_spec, options_of, reading, served, several
+from selfcorrect.arguments import nothing_beside_a_spec, options_of, reading, served
 from selfcorrect.errors import UserError
+from selfcorrect.existing import advise, compare, open_run, read_spec
 
 if TYPE_CHECKING:
     from selfcorrect.checking import TaskCheck
     from selfcorrect.models.base import Model
     from selfcorrect.models.function import Advise
     from selfcorrect.runs import Run, RunSpec
-    from selfcorrect.runs.advised import Advice
     from selfcorrect.tasks import Task
 
 __version__ = "0.1.0"
@@ -54,6 +54,8 @@ def run(
     task_options: Mapping[str, Any] | None = None,
     field: Mapping[str, str | Sequence[str]] | None = None,
     answers: str | None = None,
+    images_from: str | Path | None = None,
+    remote_images: bool = False,
     strategy_parameters: Mapping[str, Any] | None = None,
     models: Mapping[str, str] | None = None,
     feedback: str | Advise | None = None,
@@ -65,6 +67,7 @@ def run(
     device: str = "auto",
     thinking: str = "auto",
     max_thinking: int = 2048,
+    trust_remote_code: bool = False,
     chunk: int = 64,
     skip_bad: bool = False,
     keep_harmful: bool = False,
@@ -110,6 +113,8 @@ def run(
         categories: only these parts of the data.
         field, answers: of ``choices``, where its data don't say it: part → column, and how right
             answers are written (``index``, ``letter``, ``text``, …).
+        images_from, remote_images: the folder of images that data name, in place of the data's own;
+            they may name addresses, too, which the model's server fetches.
         task_options, strategy_parameters: the task's own options, and the strategy's parameters.
         models: further models, by the name that the strategy's ``from`` uses.
         feedback: who gives feedback in the strategies that ask for it: a model's name, or a
@@ -122,6 +127,7 @@ def run(
         dtype, device: ``auto``; ``float32``, ``bfloat16``, ``float16``; ``cpu``, ``cuda``, ``mps``.
         thinking, max_thinking: whether the model thinks before it replies (``off``, ``on``;
             ``auto``: unless it can be told not to), and in how many tokens.
+        trust_remote_code: run the Python in the model's folder, which may do whatever you may.
         chunk, skip_bad: dialogues that go together; leave malformed lines of the data out.
         keep_harmful: store what is answered to attacks (task ``jailbreak``), not its scores only.
         lead_in, read: how answers are read: see :mod:`selfcorrect.tasks.reader`.
@@ -153,7 +159,9 @@ def run(
 
     if not isinstance(strategy, str | Path | None):
         raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
-    options = options_of(task_options, keep_harmful=keep_harmful, field=field, answers=answers)
+    more = {"images_from": str(images_from or ""), "remote_images": remote_images}
+    more |= {"keep_harmful": keep_harmful, "field": field, "answers": answers}
+    options = options_of(task_options, **more)
     options |= reading(lead_in, read)
     task, data, options = tasks.framed(task, data, options, seed, skip_bad)
     name = task if isinstance(task, str) else tasks.register(task)
@@ -172,6 +180,7 @@ def run(
         if isinstance(model, str):
             asked = (base_url, in_flight, price, budget_tokens, budget_money)
             how = {"thinking": thinking, "max_thinking": max_thinking, **served(*asked)}
+            how |= {"trust_remote_code": True} if trust_remote_code else {}
             table["model"] = {"name": model, "dtype": dtype, "device": device, **how}
         if data is not None:
             table["task"]["data"] = str(data)
@@ -226,7 +235,7 @@ def run_many(
 
 
 def measure(
-    data: str | Path,
+    data: Any,
     model: str | Model = "smollm2",
     *,
     rounds: int | None = None,
@@ -235,11 +244,16 @@ def measure(
     read: str | None = None,
     field: Mapping[str, str | Sequence[str]] | None = None,
     answers: str | None = None,
+    images_from: str | Path | None = None,
+    remote_images: bool = False,
     samples: int | Mapping[str, Any] = 0,
     meanings: str | Mapping[str, Any] = "",
     concepts: Sequence[str] | Mapping[str, str] = (),
     dtype: str = "auto",
     device: str = "auto",
+    trust_remote_code: bool = False,
+    thinking: str = "auto",
+    max_thinking: int = 2048,
     chunk: int = 64,
     skip_bad: bool = False,
     base_url: str | None = None,
@@ -260,13 +274,14 @@ def measure(
     What ``selfcorrect measure`` does, with the same defaults.
 
     Args:
-        data: a file of dialogues, or a folder of them.
+        data: a file of dialogues, a folder of them, or a frame of polars or pandas.
         model: reads the options where each answer's letter stands; the one that held the dialogues
             or another. As in :func:`run`.
         rounds, limit: only so many rounds, and dialogues over the clusters; ``None`` is all.
-        lead_in, read, field, answers, samples, meanings, concepts, dtype, device, chunk, skip_bad,
-            base_url, in_flight, price, budget_tokens, budget_money, max_failed, workers, ray,
-            worker_cpus, worker_gpus, out, progress: as in :func:`run`.
+        lead_in, read, field, answers, images_from, remote_images, samples, meanings, concepts,
+            dtype, device, trust_remote_code, thinking, max_thinking, chunk, skip_bad, base_url,
+            in_flight, price, budget_tokens, budget_money, max_failed, workers, ray, worker_cpus,
+            worker_gpus, out, progress: as in :func:`run`.
 
     Returns:
         The run, as any other; each record's ``steps`` have the speaker ``given``.
@@ -281,6 +296,8 @@ def measure(
     values: dict[str, Any] = {
         "rounds": rounds, "limit": limit, "chunk": chunk, "skip_bad": skip_bad,
         **{f"task.options.{key}": each for key, each in reading(lead_in, read).items()},
+        "task.options.images_from": str(images_from or "") or None,
+        "task.options.remote_images": remote_images or None,
         "task.options.field": field, "task.options.answers": answers,
         "samples": samples, "meanings": meanings,
         "concepts": concepts or None, "max_failed": max_failed,
@@ -288,6 +305,8 @@ def measure(
     if isinstance(model, str):
         asked = served(base_url, in_flight, price, budget_tokens, budget_money)
         how = {"name": model, "dtype": dtype, "device": device, **asked}
+        how |= {"trust_remote_code": True} if trust_remote_code else {}
+        how |= {"thinking": thinking, "max_thinking": max_thinking}
         values |= {f"model.{key}": value for key, value in how.items()}
     given = {key: value for key, value in values.items() if value is not None}
     spec = runs.measure_spec(data, given)
@@ -324,77 +343,3 @@ def check_task(
 
     return checking.check_task(task, data=data, categories=categories, task_options=task_options,
                                seed=seed, skip_bad=skip_bad)  # fmt: skip
-
-
-def compare(
-    runs: Sequence[Run | str | Path],
-    *,
-    reference: Run | str | Path | None = None,
-    scorer: str = "",
-    out: str | Path = "runs",
-    page: str | Path | None = None,
-) -> dict[str, Any]:
-    """Compare runs on the examples that they share: each with one of them, the best, the cost.
-
-    What ``selfcorrect compare`` does; the dictionary is what it prints with ``--json``.
-
-    Args:
-        runs: two or more: runs, folders, or the beginnings of their names in ``out``.
-        reference: the one that the others are compared with; by default the first (no oracle).
-        scorer, out: by whose scores, where there are several; where named runs lie.
-        page: write the page there, too; ``None`` writes none.
-
-    Returns:
-        See :func:`selfcorrect.runs.compare.compare`; ``["finding"]`` is the first sentence.
-
-    Raises:
-        UserError: there is no such run, or they can't be compared, with the reason.
-    """
-    from selfcorrect.runs import compare as comparing
-
-    found, against = comparing.chosen(several("compare", runs), reference, scorer, Path(out))
-    table = comparing.compare(found, against)
-    if page is not None:
-        comparing.page_of(table, Path(page))
-    return table
-
-
-def advise(
-    runs: Sequence[Run | str | Path], *, scorer: str = "", out: str | Path = "runs"
-) -> Advice:
-    """Say whether more than one round is worth it, by runs at hand: do, don't, or not shown.
-
-    What ``selfcorrect advise`` does; the result is what it prints with ``--json``, and shows itself
-    as its sentences, in a notebook with its table.
-
-    Args:
-        runs, scorer, out: as in :func:`compare`; of one run alone its controls are taken along.
-
-    Raises:
-        UserError: as :func:`compare`; there is one run and none of its controls.
-    """
-    from selfcorrect.runs.advised import advised
-
-    return advised(several("advise", runs), scorer, Path(out))
-
-
-def open_run(folder: str | Path) -> Run:
-    """Open the folder of a run, complete or not.
-
-    Raises:
-        UserError: there is no run, it is damaged, or it is of another version.
-    """
-    from selfcorrect.runs import open_run
-
-    return open_run(folder)
-
-
-def read_spec(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunSpec:
-    """Read a spec from a TOML file, then apply overrides such as ``model.dtype=float32``.
-
-    Raises:
-        UserError: the file can't be read, or a key or value in it is wrong; with file and line.
-    """
-    from selfcorrect.runs import read_spec
-
-    return read_spec(path, overrides)

@@ -17,6 +17,13 @@ from selfcorrect.messages import Image, Message
 #: Bumped when a column changes its name or meaning; a folder of another version is refused.
 VERSION = 4
 
+
+def category_of(cluster: str) -> str:
+    """The category of the examples in a cluster: its name up to the first slash, or all of it where
+    there is none. Tasks whose data have categories name their clusters so."""
+    return cluster.partition("/")[0]
+
+
 #: A step as it happened. ``kind`` is ``say``, what was elicited, or ``thinking`` for the thought
 #: before the reply that follows; ``text`` holds the prefill too.
 STEP = pl.Struct(
@@ -134,7 +141,46 @@ LATER = frozenset(
 
 def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     """Records as a data frame with exactly the columns of :data:`SCHEMA`."""
-    return pl.DataFrame([dict(r) for r in rows], schema=SCHEMA, strict=True)
+    return finite(pl.DataFrame([dict(r) for r in rows], schema=SCHEMA, strict=True))
+
+
+def finite(frame: pl.DataFrame) -> pl.DataFrame:
+    """A frame in which every number that isn't finite is null, however deep it lies: the one way
+    into a file of records or scores, whoever gave the number."""
+    bad = [series.name for series in frame if not _is_finite(series)]
+    return frame.with_columns(_finite(pl.col(name), frame.schema[name]) for name in bad)
+
+
+def _is_finite(series: pl.Series) -> bool:
+    kind = series.dtype
+    if kind.is_float():
+        return bool(series.is_finite().all())  # null is no number that isn't
+    if isinstance(kind, pl.List):
+        return not _has_floats(kind) or _is_finite(series.explode(empty_as_null=False))
+    if isinstance(kind, pl.Struct):
+        floats = [each.name for each in kind.fields if _has_floats(each.dtype)]
+        return all(_is_finite(series.struct.field(name)) for name in floats)
+    return True
+
+
+def _has_floats(kind: Any) -> bool:
+    if isinstance(kind, pl.List):
+        return _has_floats(kind.inner)
+    if isinstance(kind, pl.Struct):
+        return any(_has_floats(each.dtype) for each in kind.fields)
+    return bool(kind.is_float())
+
+
+def _finite(value: pl.Expr, kind: Any) -> pl.Expr:
+    if isinstance(kind, pl.List):
+        return value.list.eval(_finite(pl.element(), kind.inner))
+    if isinstance(kind, pl.Struct):
+        fields = [
+            _finite(value.struct.field(each.name), each.dtype).alias(each.name)
+            for each in kind.fields
+        ]
+        return pl.when(value.is_not_null()).then(pl.struct(fields))
+    return pl.when(value.is_finite()).then(value) if kind.is_float() else value
 
 
 #: The notes of the loop itself in version 3, by their sentences; all others were a model's.

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.regular import SMALL, read_file
 
 _NAME = re.compile(r"(?P<file>.+\.py)(?::(?P<function>.*))?", re.DOTALL)
 _FRAMES = 6
@@ -54,7 +55,7 @@ def load(path: Path, name: str) -> tuple[Callable[..., Any], str]:
         UserError: the file can't be read, fails, or has no such function.
     """
     try:
-        source = path.read_bytes()
+        source = read_file(path, SMALL)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{path} can't be read: {reason.lower()}") from error

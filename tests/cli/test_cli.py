@@ -67,7 +67,7 @@ def test_the_same_command_opens_no_model(out: Path, monkeypatch: pytest.MonkeyPa
         raise AssertionError("a complete run needs no model")
 
     monkeypatch.setattr(models, "load", never)
-    monkeypatch.setattr(models, "describe", lambda *_: _describe())
+    monkeypatch.setattr(models, "describe", lambda *_, **__: _describe())
     again = call("run", *PLANTED, "--rounds", 3, "--limit", 40, "--chunk", 16, "--out", out)
     assert again.exit_code == 0
     shown = call("show", only(out, "intrinsic")).stdout

@@ -18,6 +18,7 @@ from selfcorrect.cli import app
 from selfcorrect.runs import Run
 from selfcorrect.runs.advise import _control
 from selfcorrect.runs.compare import compare
+from selfcorrect.studies.checking.checks import checks_of
 
 GAINS = "planted:chain?accuracy=0.4,cl=0.98,cs=0.6"
 
@@ -108,7 +109,7 @@ def test_categories_of_clusters_and_dont(tmp_path: Path) -> None:
     for k in range(85):
         a, b = 100 + k, 200 + 3 * k
         options = [str(a + b + step) for step in (0, 10, -10)]
-        cluster = f"{'small' if k >= 80 else 'AB'[k % 2]}/{k}"
+        cluster = f"{'small' if k >= 80 else 'AB'[k % 2]}/{k % 5}/{k}"
         row = {"question": f"What is {a} + {b}?", "choices": options, "answer": 0}
         lines.append(json.dumps({**row, "id": str(k), "cluster": cluster}))
     data = tmp_path / "sums.jsonl"
@@ -120,6 +121,8 @@ def test_categories_of_clusters_and_dont(tmp_path: Path) -> None:
     hurt = {each["name"] for each in told["hurts"]["groups"] if each["hurts"]}
     assert hurt == {"A", "B"}
     assert told["hurts"]["few"] == {"small": 5}
+    # the study of checks tells categories by the same rule
+    assert {*checks_of(done).categories} == {"A", "B", "small"}
     said = " ".join(told["said"])
     assert "Don't: ask once." in said
     assert "It is shown to hurt in 2 of 2 categories (Holm)" in said

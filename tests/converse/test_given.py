@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import torch
@@ -28,6 +29,18 @@ from servers.stub import BARE, CLOUD, Stub
 
 def measured(folder: Path, *rows: Any, model: Any, **more: Any) -> Run:
     return sc.measure(written(folder, *rows), model, out=folder / "runs", progress=False, **more)
+
+
+def test_a_frame_is_measured_as_the_file_with_the_same_rows(tmp_path: Path, smollm2: Any) -> None:
+    rows = [{**TWO, "id": f"d{n}"} for n in range(2)]
+    of_file = measured(tmp_path, *rows, model=smollm2, thinking="off")
+    frames = (pl.DataFrame(rows), pd.DataFrame(rows), rows)
+    for number, frame in enumerate(frames):
+        run = sc.measure(frame, smollm2, out=tmp_path / f"{number}", progress=False)
+        same = ["example", "round", "key", "text", "option_logp"]
+        assert run.records.select(same).equals(of_file.records.select(same))
+    with pytest.raises(sc.UserError, match="frame:row 1: the field 'messages' is missing"):
+        sc.measure([{"choices": ["x", "y"]}], smollm2, out=tmp_path, progress=False)
 
 
 def turns(folder: Path, *messages: dict[str, Any], lead_in: str = LEAD) -> tuple[Turn, ...]:

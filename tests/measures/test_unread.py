@@ -70,12 +70,13 @@ def test_first_answers_that_could_not_be_read_are_no_rise() -> None:
     read[:27, 0] = 0
     found = summary(seen(right, read))
     assert headline(found) == "undecided"
-    first, *_ = words(found).split("\n")
-    assert first == (
-        "Whether accuracy changed can't be said, because answers couldn't be read: 27 of 32 in "
+    first, second, *_ = words(found).split("\n")
+    assert first == ("Whether accuracy changed can't be said: too many answers couldn't be read.")
+    assert second == (
+        "They are 27 of 32 in "
         "round 1 and 0 of 32 in round 2. Counted as wrong, they make it +28.1 points [12.0, 47.0] "
         "(n 32, 32 clusters); left out, they make it 0.0 points [−47.9, 47.9] (n 5, 5 clusters); "
-        "counted otherwise, anything from −56.2 to +28.1 points. Look at them first."
+        "counted otherwise, anything from −56.2 to +28.1 points."
     )
     assert "rose" not in words(found)
 
@@ -154,7 +155,7 @@ def test_more_examples_are_not_promised_where_none_would_help() -> None:
         assert changed["n_needed"] is None
         assert converged["hangs"]
         assert converged["n_needed"] is None
-        assert said.startswith("Whether accuracy changed can't be said, because answers couldn't")
+        assert said.startswith("Whether accuracy changed can't be said: too many answers")
         assert "examples would" not in said
         assert "would most likely have been shown" not in said
         assert "as unread or ungraded answers leave more room than the margin" in said

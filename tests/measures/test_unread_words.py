@@ -20,7 +20,9 @@ def test_answers_that_nothing_graded_are_told_apart_from_wrong_ones() -> None:
     right[:40, 1] = 1
     right[60:, 1] = np.nan
     found = summary(made(right, gradable=np.ones((150, 2))))
-    assert "couldn't be graded: 0 of 150 in round 1 and 90 of 150 in round 2." in words(found)
+    assert "couldn't be graded.\nThey are 0 of 150 in round 1 and 90 of 150 in round 2." in words(
+        found
+    )
     assert "As they are recorded, they make it" in words(found)
     assert "Counted as wrong" not in words(found)
     told = notes({**found, "notes": [], "own": {}}, ())
@@ -69,11 +71,10 @@ def test_many_unread_answers_are_said_first_where_nothing_hangs_on_them() -> Non
     assert words(found).startswith("Accuracy rose by")  # 5 % is no more than 5 %
     read[379, 0] = 0
     found = {**summary(seen(right, read)), "folder": "somewhere/run-1"}
-    first, second, *_ = words(found).split("\n")
-    assert first == (
-        "Many answers couldn't be read: 21 of 400 in round 1: selfcorrect show run-1 --unread."
-    )
-    assert second.startswith("Accuracy rose by")
+    first, second, third, *_ = words(found).split("\n")
+    assert first == "Many answers couldn't be read: 21 of 400 in round 1."
+    assert second == "Look at them first: selfcorrect show run-1 --unread."
+    assert third.startswith("Accuracy rose by")
     read[:] = 1
     control = np.ones((400, 2))
     control[:30, 1] = 0

@@ -35,7 +35,7 @@ def test_an_examples_image_goes_with_its_question(
         {**WORDS, "image": ["pictures/cat.png", elsewhere], "id": "two"},
         {**WORDS, "id": "none"},
     )
-    found = run(server, file, tmp_path / "runs")
+    found = run(server, file, tmp_path / "runs", remote_images=True)
     url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
     begun = {json.dumps(r["messages"][0]["content"]) for r in server.requests}
     parts = [{"type": "image_url", "image_url": {"url": place}} for place in (url, elsewhere)]
@@ -103,7 +103,7 @@ def test_a_dialogues_images_are_passed_on(serve: Callable[..., Stub], tmp_path: 
     }
     found = sc.measure(
         written(tmp_path, row), "openai:stub", base_url=server.url, out=tmp_path / "runs",
-        progress=False,
+        progress=False, remote_images=True,
     )  # fmt: skip
     one, two = found.records.sort("round").rows(named=True)
     assert (one["steps"][0]["images"], one["steps"][0]["text"]) == (["cat.png"], "What is it?")
@@ -115,8 +115,9 @@ def test_a_dialogues_images_are_passed_on(serve: Callable[..., Stub], tmp_path: 
     assert kinds == [["image_url", "text"], ["text", "image_url"]]
     file = tmp_path / "again.jsonl"
     assert to_jsonl(found, file, replace=False, dialogues=True) == 1
-    (example,) = make("dialogues", data=str(file)).examples()
-    (given,) = make("dialogues", data=str(tmp_path / "q.jsonl")).examples()
+    remote = {"remote_images": True}
+    (example,) = make("dialogues", data=str(file), options=remote).examples()
+    (given,) = make("dialogues", data=str(tmp_path / "q.jsonl"), options=remote).examples()
     images = [[m.parts[0] for m in e.turns[0].messages] for e in (example, given)]
     assert images[0] == images[1]
 

@@ -170,6 +170,8 @@ def test_it_opens_without_complaint_network_or_sideways_scrolling(
             assert it.page.locator("[data-chart=weights] image").count() == 1
             assert it.page.locator("[data-chart=two] .cartesianlayer .subplot").count() == 2
             assert it.fits()
+            wider = it.page.locator(".wide").evaluate_all(OVERFLOWS)
+            assert any(wider) or width > 500  # within its own box
             assert it.complaints == []
             assert [url for url in it.requests if not url.startswith("data:")] == [file.as_uri()]
             assert it.page.evaluate("typeof window.planted") == "undefined"
@@ -181,6 +183,7 @@ def test_it_opens_without_complaint_network_or_sideways_scrolling(
     assert skeletons[0] == skeletons[1]
 
 
+OVERFLOWS = "(all) => all.map((e) => e.scrollWidth > e.clientWidth && e.clientWidth < innerWidth)"
 #: of the page without what plotly draws
 TAGS = "[...document.querySelectorAll('body *:not(svg *)')].map((e) => e.tagName).join()"
 
@@ -305,7 +308,7 @@ cells = st.one_of(
     st.text(max_size=60),
 )
 tables = st.integers(1, 12).flatmap(
-    lambda n: st.lists(st.lists(cells, min_size=n, max_size=n), min_size=1, max_size=4)
+    lambda n: st.lists(st.lists(cells, min_size=n, max_size=n), min_size=2, max_size=4)
 )
 
 
@@ -329,6 +332,44 @@ def test_what_a_terminal_shows() -> None:
     for k in range(9):
         assert f"{k}.{k}×10⁻¹⁵" in written  # no number is broken
     assert written.count("other") == 2  # nine such columns need two tables
+
+
+def test_dashes_are_explained_where_they_stand_and_an_empty_table_is_a_sentence() -> None:
+    def said(rows: list[list[str]], note: str = "") -> tuple[str, str]:
+        table = Table("Shares", ["", "share"], rows, note)
+        sheet = Sheet("a", "b?", [], [Section("c", [], [table])])
+        return terminal(sheet, 200), page(sheet)
+
+    number, interval = "–: no number; it doesn't apply", "[–]: no interval; there was too little"
+    for rows, told in (
+        ([["a", ".5 [.4, .6]"]], (False, False)),
+        ([["a", "–"]], (True, False)),
+        ([["a", ".5 [–]"]], (False, True)),
+        ([["a", ".5 [–], p –"], ["–", "1"]], (True, True)),
+        ([["–", ".5 [.4, .6]"], ["1–2", "a – b, 1–2"]], (False, False)),
+    ):
+        for written in said(rows):
+            written = written.replace("&#39;", "'")
+            assert (number in written, interval in written) == told
+    assert all(number not in each for each in said([["a", "–"]], "– where nothing was asked."))
+    for written in said([], "A note."):
+        assert "There is nothing to show here. A note." in written
+        assert "Shares" in written
+    assert "<table" not in said([])[1]
+    assert "share " not in said([])[0]
+
+
+def test_units_are_explained_once_where_sentences_and_tables_differ() -> None:
+    table = Table("Shares", ["", "share"], [["a", ".5 [.4, .6]"]])
+    for finding, parts, told in (
+        ("It gains +4.1 points [1.2, 7.0].", [table], 1),
+        ("12 % [8, 18] of them.", [table, table], 1),
+        ("It gains +.041 [.012, .070].", [table], 0),
+        ("It gains +4.1 points [1.2, 7.0].", [], 0),
+    ):
+        sheet = Sheet("a", "b?", [finding, finding], [Section("c", [], parts)])
+        for written in (terminal(sheet, 200), page(sheet)):
+            assert written.count("Percent and points are hundredths") == told
 
 
 # Figures for the docs

@@ -44,13 +44,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
 def test_the_verdict(runs: tuple[Run, Run]) -> None:
     _, unread = runs
     said = unread.summary()["verdict"]
-    first = said.split("\n")[0]
-    assert first.startswith(
-        "Whether accuracy changed can't be said, because answers couldn't be read: 0 of 12 in "
+    first, second, *_ = said.split("\n")
+    assert first == "Whether accuracy changed can't be said: too many answers couldn't be read."
+    assert second.startswith(
+        "They are 0 of 12 in "
         "round 1 and 12 of 12 in round 2. Counted as wrong, they make it −100.0 points"
     )
-    assert "; left out, they leave nothing to compare; counted otherwise, anything from" in first
-    assert first.endswith(f": selfcorrect show {unread.folder.name} --unread.")
+    assert "; left out, they leave nothing to compare; counted otherwise, anything from" in second
+    assert second.endswith(f" first: selfcorrect show {unread.folder.name} --unread.")
     assert not CLAIMS.search(said)
 
 
@@ -101,7 +102,17 @@ def test_the_texts_can_be_looked_at(runs: tuple[Run, Run]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("late", [True, False], ids=["others unread", "first unread"])
 @pytest.mark.parametrize(
-    "name", ["attribution", "factorial", "convergence", "injection", "role", "checking", "joint"]
+    "name",
+    [
+        "attribution",
+        "factorial",
+        "convergence",
+        "injection",
+        "role",
+        "checking",
+        "joint",
+        "wording",
+    ],
 )
 def test_studies(name: str, late: bool, tmp_path: Path) -> None:
     study = load(name)

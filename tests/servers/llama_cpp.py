@@ -1,6 +1,6 @@
 """llama.cpp's server with the bundled model, in a process of its own: prints its address.
 
-python llama_cpp.py MODEL.gguf
+python llama_cpp.py MODEL.gguf [exact]: with "exact" its cache is in float32, not float16
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 import xllamacpp
 
 
-def main(model: str) -> None:
+def main(model: str, cache: str = "") -> None:
     params = xllamacpp.CommonParams()
     params.model.path = model
     params.model_alias = ["smollm2"] if isinstance(params.model_alias, list) else {"smollm2"}
@@ -21,6 +21,8 @@ def main(model: str) -> None:
     params.n_parallel = 4
     params.cpuparams.n_threads = 1
     params.warmup = False
+    if cache == "exact":
+        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
     while True:
@@ -28,4 +30,4 @@ def main(model: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -82,6 +82,11 @@ def _halves(message: dict[str, Any]) -> None:
     message["content"] = [{"type": "reasoning", "text": THOUGHTS}, *halves]
 
 
+def _as_completions(data: dict[str, Any]) -> None:
+    for choice in data["choices"]:
+        choice["text"] = choice.pop("message")["content"]
+
+
 def _refusal(message: dict[str, Any]) -> None:
     message |= {"refusal": message["content"], "content": None}
 
@@ -144,6 +149,7 @@ HARMLESS: dict[str, Quirk] = {
     "content: parts with reasoning": messages(_halves),
     "reasoning beside content": messages(lambda m: m.update(reasoning_content=THOUGHTS)),
     "refusal": messages(_refusal),
+    "reply where completions have it": completions(_as_completions),
     "finish_reason: null": completions(lambda data: _choices(data, finish_reason=None)),
     "finish_reason: eos": completions(lambda data: _choices(data, finish_reason="eos")),
     "logprob: null": _second(None),

@@ -182,7 +182,7 @@ elicit = "answer"
         ({"injected": [0]}, "must be a list of rounds"),
         (
             {"injected": [1]},
-            r"injection\.toml:15: .* from 2 .*not \[1\] \(the parameter 'injected'\)",
+            r"injection\.toml:16: .* from 2 .*not \[1\] \(the parameter 'injected'\)",
         ),
         ({"injected": "2"}, "must be a list of rounds"),
     ],

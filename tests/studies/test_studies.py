@@ -12,7 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from selfcorrect import cli, studies
+from selfcorrect import studies
+from selfcorrect.cli import ending
 from selfcorrect.cli.study import group
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, open_run
@@ -101,7 +102,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def told(*arguments: str) -> tuple[int, str, str]:
     """What ``selfcorrect study`` answers, with the studies that there are now."""
-    app = typer.Typer(cls=cli._Commands, rich_markup_mode=None)
+    app = typer.Typer(cls=ending.Commands, rich_markup_mode=None)
     app.callback()(lambda: None)
     app.add_typer(group(), name="study")
     done = CliRunner().invoke(app, ["study", *arguments], env={"COLUMNS": "80"})

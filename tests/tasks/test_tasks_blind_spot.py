@@ -12,7 +12,7 @@ from commands import refused
 from selfcorrect.errors import UserError
 from selfcorrect.runs import make_spec
 from selfcorrect.strategies import check_given, load
-from selfcorrect.tasks import Task, continued_by, make, names, register
+from selfcorrect.tasks import Task, make, names, offers, register
 
 
 def task(**options: object) -> Task:
@@ -118,9 +118,9 @@ def test_it_brings_its_strategy_and_refuses_one_that_asks(tmp_path: Path) -> Non
 
 
 def test_a_task_states_that_it_gives_first_answers() -> None:
-    assert {name for name in names() if continued_by(name)} == {"blind-spot"}
-    assert task().continued_by == continued_by("blind-spot")
-    assert continued_by("nowhere.py:make") == ""
+    assert {name for name in names() if offers(name).continued_by} == {"blind-spot"}
+    assert task().continued_by == offers("blind-spot").continued_by
+    assert offers("nowhere.py:make").continued_by == ""
 
 
 class Given:

@@ -180,7 +180,8 @@ def test_no_path_that_a_received_run_names_is_opened_unasked(
 ) -> None:
     folder = bbq_run(tmp_path, extra={"metadata": "/dev/zero"})
     opened: list[object] = []
-    monkeypatch.setattr(bbq, "stereotyped_in", lambda source: opened.append(source) or {})
+    offered = replace(bbq.OFFERS, people=lambda source: opened.append(source) or {})
+    monkeypatch.setattr(bbq, "OFFERS", offered)
     why = r"'\S+Age.jsonl' and its target locations in '/dev/zero', .*questions=PATH \(and task"
     with pytest.raises(UserError, match=why):
         of(folder)

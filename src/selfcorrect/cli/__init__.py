@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
-from typer.core import TyperGroup
 
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli import plan_options
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
+from selfcorrect.cli.ending import Commands
 from selfcorrect.cli.listing import listing
 from selfcorrect.cli.probe import probe
 from selfcorrect.cli.reading import Unread
@@ -26,62 +26,12 @@ from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
 from selfcorrect.cli.verify import verify
-from selfcorrect.errors import INTERRUPTED, UserError
-from selfcorrect.runs import Interrupted, RunSpec, find_run
-from selfcorrect.text import clipped, visible, visible_values
-
-#: Of its errors about usage typer exports only the one under this.
-_UsageError: type[Any] = typer.BadParameter.__mro__[1]
-
-
-class _Commands(TyperGroup):
-    """Whatever a user can mend is one sentence and status 2; Ctrl-C is status 130."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            result = super().invoke(ctx)
-        except UserError as error:
-            sentence = str(error)
-            if error.trace:
-                typer.echo(visible(error.trace, lines=True), err=True)
-        except _UsageError as error:
-            # a group without a command shows its help; its class is private to typer
-            if not error.args or type(error).__name__ == "NoArgsIsHelpError":
-                raise
-            where = error.ctx.command_path if error.ctx else "selfcorrect"
-            sentence = f"{error.format_message().rstrip('.')}; see {where} --help."
-            if "--no-baseline" in sentence:
-                sentence = "the option --no-baseline is called --no-controls now."
-        except UnicodeEncodeError:
-            sentence = "a text or a name that was given is not valid UTF-8; write it in UTF-8."
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever read our output has enough
-                raise
-            place = f"{error.filename}: " if error.filename else ""
-            reason = (error.strerror or str(error)).lower()
-            sentence = f"{place}{reason}; give another place, or change what stands in the way."
-        except RuntimeError as error:
-            if "home directory" not in str(error):
-                raise
-            sentence = "there is no such user as a path beginning with ~ names; write it out."
-        except Interrupted as interrupted:
-            typer.echo(
-                f"selfcorrect: interrupted: what was finished is kept in {interrupted.folder}; "
-                "run the same command again to go on from there.",
-                err=True,
-            )
-            raise typer.Exit(130) from None
-        except KeyboardInterrupt:
-            typer.echo(INTERRUPTED, err=True)
-            raise typer.Exit(130) from None
-        else:
-            return result
-        typer.echo(f"selfcorrect: error: {visible(clipped(sentence))}", err=True)
-        raise typer.Exit(2)
-
+from selfcorrect.errors import UserError
+from selfcorrect.runs import RunSpec, find_run
+from selfcorrect.text import visible, visible_values
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     name="selfcorrect",
     help="Run multi-round self-correction on a language model, and measure every round.",
     add_completion=False,
@@ -174,10 +124,14 @@ def show(
     unread: Unread = False,
     as_json: o.AsJson = False,
     scorer: o.SeenBy = "",
+    data: o.SeenData = None,
     out: o.Out = Path("runs"),
 ) -> None:
-    """Print a run's table and verdict, complete or not."""
-    found = find_run(run, out).seen_by(scorer)
+    """Print a run's table and verdict, complete or not.
+
+    Of a run that wasn't made here nothing that it names is opened, and nothing is written.
+    """
+    found = replace(find_run(run, out).seen_by(scorer), data=data)
     if unread:
         from selfcorrect.cli.unread import show as show_unread
 
@@ -193,14 +147,16 @@ def show(
 def report(
     run: o.RunName,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    report_to: o.ReportTo = None,
     scorer: o.SeenBy = "",
+    data: o.SeenData = None,
     out: o.Out = Path("runs"),
 ) -> None:
     """Write a run's report.html again, complete or not.
 
     One self-contained file: the verdict, the curves, and every dialogue that changed its answer.
     """
-    path = find_run(run, out).seen_by(scorer).report()
+    path = replace(find_run(run, out).seen_by(scorer), data=data).report(report_to)
     typer.echo(visible(str(path)))
     if open_it:
         typer.launch(str(path))
@@ -213,6 +169,7 @@ def compare(
     page: o.Page = None,
     as_json: o.AsJson = False,
     scorer: o.SeenBy = "",
+    data: o.SeenData = None,
     out: o.Out = Path("runs"),
 ) -> None:
     """Compare runs on the examples that they share: each with one of them, the best, the cost.
@@ -222,7 +179,7 @@ def compare(
     """
     from selfcorrect.cli.compare import compared
 
-    compared(runs, reference, page, scorer, out, as_json=as_json)
+    compared(runs, reference, page, scorer, data, out, as_json=as_json)
 
 
 @app.command()
@@ -249,6 +206,7 @@ def grade(
     option: o.ScorerOptions = None,
     labels: o.Labels = None,
     no_controls: o.NoControls = False,
+    data: o.SeenData = None,
     as_json: o.AsJson = False,
     out: o.Out = Path("runs"),
 ) -> None:
@@ -260,7 +218,7 @@ def grade(
     from selfcorrect.cli.grade import graded, options_of, scorer_of
     from selfcorrect.runs.labels import agreement_of, lines, read_labels
 
-    found = find_run(run, out)
+    found = replace(find_run(run, out), data=data)
     known = None if labels is None else read_labels(labels)
     name, options = scorer_of(found, scorer, options_of(option or ()))
     seen = graded(found, name, options, controls=not no_controls)
@@ -355,7 +313,7 @@ def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:
     """Run, and print table, verdict and the report's place of every run."""
     from selfcorrect import runs
     from selfcorrect.cli.display import shown
-    from selfcorrect.runs.report import write_report
+    from selfcorrect.cli.reports import written
     from selfcorrect.runs.summary import summarize
 
     with shown(specs[0].model.name) as progress:
@@ -371,7 +329,7 @@ def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:
             name = visible(done.spec.strategy.name)
             Console().print(Text(f"── {name} ──", style="bold"), soft_wrap=True)
         summary = summarize(done)
-        _show(summary, write_report(done, summary))
+        _show(summary, written(done, summary))
         if "rounds" in chosen.settings and done.spec.rounds < spec.rounds:
             typer.echo(
                 f"selfcorrect: this strategy has at most {done.spec.rounds} "

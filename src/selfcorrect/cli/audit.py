@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from selfcorrect.measures.audit import Audited
-from selfcorrect.report.numbers import MISSING, percent
+from selfcorrect.report.numbers import MISSING, legend, percent
 from selfcorrect.runs.audit import told
 
 
@@ -38,4 +38,6 @@ def table(figures: Sequence[Audited]) -> RenderableType:
     meant += " A goal is missed where all of the range in brackets does."
     if any(not each.holds for each in figures):
         meant += " A figure marked ! is seen to miss its goal."
+    if dashes := legend(each for column in grid.columns for each in map(str, column.cells)):
+        meant += f" {dashes}"
     return Group(grid, Text(), *(Text(said) for said in (*told(figures), meant)))

@@ -19,6 +19,7 @@ def compared(
     reference: str,
     page: Path | None,
     scorer: str,
+    data: str | None,
     out: Path,
     *,
     as_json: bool,
@@ -27,7 +28,7 @@ def compared(
     from selfcorrect.report.comparison import sheet
     from selfcorrect.runs.compare import chosen, compare, page_of
 
-    runs, against = chosen(names, reference or None, scorer, out)
+    runs, against = chosen(names, reference or None, scorer, out, data)
     table = compare(runs, against)
     if page is None and not as_json:
         page = runs[0].folder.parent / "compare.html"

@@ -14,6 +14,7 @@ from selfcorrect.cli import options as o
 from selfcorrect.cli import server_options as server
 from selfcorrect.cli.concept_lines import ends, interval, lines, short
 from selfcorrect.concepts.file import Concept
+from selfcorrect.report.numbers import legend
 from selfcorrect.text import clipped, visible
 
 group = typer.Typer(
@@ -176,7 +177,7 @@ def compare(
         chance = f"{each['random_low']:+.3f} to {each['random_high']:+.3f}"
         cells = (f"{each['cosine']:+.3f}", chance, f"{each['p']:.3f}", f"{each['p_holm']:.3f}")
         grid.add_row(str(each["layer"]), *cells)
-    Console().print(grid)
+    _print(grid)
     typer.echo(
         f"{names[0]} and {names[1]}: the cosine of their directions in the model's own states, and "
         f"those of {table['pairs']:,} random pairs. p is the share of random pairs as far from 0; "
@@ -266,6 +267,13 @@ def _found(concept: str, model: str | None) -> Concept:
     return kept
 
 
+def _print(grid: Table) -> None:
+    """A table, and below it what its dashes mean."""
+    Console().print(grid)
+    if dashes := legend(str(cell) for column in grid.columns for cell in column.cells):
+        typer.echo(dashes)
+
+
 def _grid(*heads: str) -> Table:
     from rich import box
 
@@ -307,6 +315,6 @@ def _show(concept: Concept, as_json: bool) -> None:
             if least is not None and most is not None:
                 shuffled += f" ({short(least)} to {short(most)})"
             grid.add_row(f"{mark}{each['layer']}", interval(each), masked, shuffled)
-        Console().print(grid)
+        _print(grid)
     for line in lines(concept):
         typer.echo(visible(clipped(line)))

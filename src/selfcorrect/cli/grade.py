@@ -49,6 +49,11 @@ def scorer_of(
             f"{run.folder} was graded by {usual}, and what a run's folder names is not opened by "
             "itself: give --scorer, with that name if it is yours."
         )
+    if run.received and (told := asked.options.keys() - options.keys()):
+        raise UserError(
+            f"{run.folder} wasn't made here, and says {min(told)} = {asked.options[min(told)]!r} "
+            f"of its scorer: give --scorer {usual}, with --option {min(told)}=… if you want that."
+        )
     return usual, {**asked.options, **options}
 
 

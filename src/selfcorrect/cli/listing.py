@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from selfcorrect.cli import options as o
 
 listing = typer.Typer(
     help="List what --task, --strategy, --model and --scorer accept, and the studies.",
@@ -15,55 +19,67 @@ listing = typer.Typer(
 
 
 @listing.command("tasks")
-def list_tasks() -> None:
+def list_tasks(as_json: o.AsJson = False) -> None:
     """The tasks, with a sentence on each."""
     from selfcorrect import tasks
 
-    _list(tasks.names())
+    _list({"": tasks.names()}, as_json)
 
 
 @listing.command("strategies")
-def list_strategies() -> None:
-    """The built-in strategies, with a sentence on each."""
+def list_strategies(as_json: o.AsJson = False) -> None:
+    """The built-in strategies by group, with a sentence on each."""
     from selfcorrect import strategies
 
-    _list(strategies.names())
+    _list(strategies.groups(), as_json)
 
 
 @listing.command("models")
-def list_models() -> None:
+def list_models(as_json: o.AsJson = False) -> None:
     """What --model accepts, with a sentence on each."""
     from selfcorrect import models
 
-    _list(models.names())
+    _list({"": models.names()}, as_json)
 
 
 @listing.command("scorers")
-def list_scorers() -> None:
+def list_scorers(as_json: o.AsJson = False) -> None:
     """What --scorer accepts, with a sentence on each."""
     from selfcorrect import scorers
 
-    _list(scorers.names())
+    _list({"": scorers.names()}, as_json)
 
 
 @listing.command("meanings")
-def list_meanings() -> None:
+def list_meanings(as_json: o.AsJson = False) -> None:
     """What --meanings accepts, with a sentence on each."""
     from selfcorrect.scorers import meanings
 
-    _list(meanings.names())
+    _list({"": meanings.names()}, as_json)
 
 
 @listing.command("studies")
-def list_studies() -> None:
+def list_studies(as_json: o.AsJson = False) -> None:
     """The studies, with a sentence on each."""
     from selfcorrect import studies
 
-    _list(studies.names())
+    _list({"": studies.names()}, as_json)
 
 
-def _list(names: dict[str, str]) -> None:
+def _list(groups: dict[str, dict[str, str]], as_json: bool) -> None:
+    """Names with their sentences, by group; the group "" has no heading."""
+    if as_json:
+        rows = [
+            {"name": name, "about": about, **({"group": group} if group else {})}
+            for group, names in groups.items()
+            for name, about in names.items()
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+        return
     grid = Table.grid(padding=(0, 2))
-    for name, about in names.items():
-        grid.add_row(Text(name, style="bold"), Text(about))
+    for k, (group, names) in enumerate(groups.items()):
+        if group:
+            grid.add_row(Text("\n" * (k > 0) + f"{group}:"))
+        for name, about in names.items():
+            grid.add_row(Text("  " * bool(group) + name, style="bold"), Text(about))
     Console().print(grid)

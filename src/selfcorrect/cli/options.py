@@ -162,6 +162,25 @@ SeenBy = Annotated[
         show_default=False,
     ),
 ]
+SeenData = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="PLACE",
+        help="Where the data of the run's task lie. Of a run that wasn't made here nothing that "
+        "it names is opened, so figures that need the data are left out without.",
+        show_default=False,
+    ),
+]
+ReportTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--report-to",
+        metavar="FILE",
+        help="Where the page goes, in place of report.html in the run's folder.",
+        show_default=False,
+    ),
+]
 ScorerOptions = Annotated[
     list[str] | None,
     typer.Option(
@@ -246,6 +265,14 @@ MaxThinking = Annotated[
         metavar="N",
         help="Tokens that a thought may have; the default is 2048.",
         show_default=False,
+    ),
+]
+TrustRemoteCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code",
+        help="Run the Python that lies in the model's folder, where it needs that. It may do "
+        "whatever you may: read it first.",
     ),
 ]
 MaxTokens = Annotated[

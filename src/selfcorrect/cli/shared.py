@@ -10,6 +10,7 @@ from typing import Any
 
 from selfcorrect.cli import options as o
 from selfcorrect.cli import server_options as server
+from selfcorrect.cli.images import ImagesFrom, RemoteImages
 from selfcorrect.cli.reading import LeadIn, Read
 from selfcorrect.cli.spec import is_given, spec_from
 from selfcorrect.cli.steering import Steer
@@ -52,6 +53,8 @@ SHARED: Mapping[str, Shared] = {
     "data": Shared(o.Data, "task.data"),
     "field": Shared(o.Fields, "task.options.field"),
     "answers": Shared(o.Answers, "task.options.answers"),
+    "images_from": Shared(ImagesFrom, "task.options.images_from"),
+    "remote_images": Shared(RemoteImages, "task.options.remote_images", default=False),
     "categories": Shared(o.Categories, "task.categories"),
     "strategy": Shared(o.StrategyName, "strategy.name"),
     "feedback": Shared(o.Feedback, "models.feedback"),
@@ -71,6 +74,7 @@ SHARED: Mapping[str, Shared] = {
     "device": Shared(o.Device, "model.device"),
     "thinking": Shared(o.Thinking, "model.thinking"),
     "max_thinking": Shared(o.MaxThinking, "model.max_thinking"),
+    "trust_remote_code": Shared(o.TrustRemoteCode, "model.trust_remote_code", default=False),
     "max_tokens": Shared(o.MaxTokens, "max_tokens"),
     "chunk": Shared(o.Chunk, "chunk"),
     "no_controls": Shared(o.NoControls, default=False),
@@ -98,7 +102,7 @@ _MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_con
     "steer",
     "feedback",
     "keep_harmful",
-    *("thinking", "max_thinking", "max_tokens"),
+    "max_tokens",
 }
 #: Dialogues that exist already, to be measured.
 MEASURE: Mapping[str, Shared] = {

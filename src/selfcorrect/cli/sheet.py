@@ -29,14 +29,17 @@ def show(sheet: Sheet, console: Console) -> None:
     console.print()
     for place, finding in enumerate(sheet.findings):
         _print(console, finding, "" if place else "bold")
+    if sheet.units:
+        _print(console, sheet.units, "dim")
     for section in sheet.sections:
         for part in section.parts:
             if isinstance(part, Table) and part.terminal:
                 console.print()
                 _print(console, part.title, "bold")
-                _table(part, console)
-                if part.note:
-                    _print(console, part.note, "dim")
+                if part.rows:
+                    _table(part, console)
+                if part.below:
+                    _print(console, part.below, "dim")
 
 
 def _print(console: Console, text: str, style: str = "") -> None:

@@ -165,7 +165,7 @@ def _with_runs(name: str, study: Study) -> tuple[Callable[..., None], list[inspe
             )
             line = command_line(f"study {name}", {"of": of, **settings, **_placed(out)})
             execute(name, settings, line, as_json=as_json, runs={study.on_one_run: run},
-                    folder=run.folder)  # fmt: skip
+                    out=out, folder=None if run.received else run.folder)  # fmt: skip
             return
         words = shlex.join(["study", name, *(given or ())])
         said = {key: value for key, value in values.items() if key not in WORK}

@@ -81,7 +81,9 @@ def _bridge(study: Study) -> tuple[Callable[..., None], list[inspect.Parameter]]
             f"theory bridge {shlex.quote(run)}", {"negation": negation, "anchor": anchor, **given}
         )
         runs = three(of, minus, plus)
-        execute("bridge", given, line, as_json=as_json, runs=runs, folder=of.folder)
+        # nothing is written into a folder that somebody sent
+        folder = None if of.received else of.folder
+        execute("bridge", given, line, as_json=as_json, runs=runs, out=out, folder=folder)
 
     return command, [
         parameter("run", o.RunName, inspect.Parameter.empty),
@@ -97,6 +99,7 @@ for _name in ("construct", "train", "concepts", "bridge"):
     _study = studies.load(_name)
     _text = f"{_study.about}\n\n{_study.details}"
     if _name == "bridge":
-        add(theory, _name, f"{_text} The page goes into the run's folder.", _bridge(_study))
+        _text += " The page goes into the run's folder; of a run that wasn't made here beside it."
+        add(theory, _name, _text, _bridge(_study))
     else:
         add(theory, _name, _text, _mathematics(_name, _study))

@@ -13,6 +13,8 @@ Ints = NDArray[np.int64]
 #: Outer parts, on each of which a probe made from the others is judged; and inner ones, by which
 #: the layer and the strength of regularisation are chosen.
 OUTER, INNER = 5, 4
+#: So often labels are shuffled again where a probe couldn't be made of them.
+_TRIES = 100
 
 
 def folds(
@@ -55,6 +57,37 @@ def folds(
             "parts that all have both; give more texts, or more clusters."
         )
     return made
+
+
+def shuffled(
+    labels: Ints,
+    clusters: Sequence[str],
+    outer: Sequence[tuple[Ints, Ints]],
+    rng: np.random.Generator,
+) -> Ints:
+    """Labels that say nothing, as far apart from each other as the true ones are.
+
+    Texts of a cluster are alike. So clusters whose texts all have one label swap it as wholes, and
+    labels are dealt out anew within each of the others: single texts would get labels that no
+    cluster has, and a control of more independent texts than there are.
+
+    Args:
+        labels, clusters: of each text [n].
+        outer: the parts, outside each of which both labels are needed.
+        rng: by which they are drawn.
+    """
+    groups = np.unique(np.asarray(clusters, object).astype(str), return_inverse=True)[1]
+    sizes, ones = np.bincount(groups), np.bincount(groups, labels)
+    whole = (ones == 0) | (ones == sizes)
+    for _ in range(_TRIES):
+        first = (ones > 0).astype(np.int64)  # of a cluster with one label
+        first[whole] = rng.permutation(first[whole])
+        drawn = first[groups]
+        for mixed in np.flatnonzero(~whole):
+            drawn[groups == mixed] = rng.permutation(labels[groups == mixed])
+        if all(len(np.unique(drawn[outside])) == 2 for outside, _ in outer):
+            return drawn
+    return rng.permutation(labels)  # so few clusters that some part always lacks a label
 
 
 def parts_of(split: Sequence[tuple[Ints, Ints]]) -> Ints:

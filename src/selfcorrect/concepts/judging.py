@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.concepts.folds import INNER, Ints, area, folds, parts_of
+from selfcorrect.concepts.folds import INNER, Ints, area, folds, parts_of, shuffled
 from selfcorrect.concepts.probes import Fit
 from selfcorrect.measures.auroc import auroc, auroc_difference
 
@@ -47,7 +47,8 @@ class Judged:
         nested: of each text those of the layer that was chosen inside [n].
         nested_hidden: the same without the concept's own words.
         every: log odds for all settings [S, n, L].
-        shuffled: AUROC of probes made from shuffled labels, of these labels [shuffles, L].
+        shuffled: AUROC of probes made from shuffled labels
+            (:func:`selfcorrect.concepts.folds.shuffled`), of these labels [shuffles, L].
         picked: the layer that was chosen in each part.
         parts: in which part each text is [n].
     """
@@ -87,7 +88,9 @@ def judge(
         by_labels: whether a probe is made by labels.
     """
     n, layers = len(labels), states.shape[-2]
-    shuffled = [np.random.default_rng([seed, k]).permutation(labels) for k in range(SHUFFLES)]
+    drawn = [
+        shuffled(labels, clusters, outer, np.random.default_rng([seed, k])) for k in range(SHUFFLES)
+    ]
     scores, masked = np.zeros((n, layers)), np.zeros((n, layers))
     nested, nested_hidden = np.zeros(n), np.zeros(n)
     random = np.zeros((SHUFFLES, n, layers))
@@ -105,7 +108,7 @@ def judge(
         nested[held], nested_hidden[held] = scores[held, layer], masked[held, layer]
         picked.append(layer)
         steps.done()
-        for k, other in enumerate(shuffled):
+        for k, other in enumerate(drawn):
             if by_labels:
                 wrong = fit(states[train], other[train], seed, setting)
                 random[k][held] = wrong.score(states[held])[0]
@@ -117,9 +120,7 @@ def judge(
     for held, found in every:
         whole[:, held] = found
     own = parts_of(outer)
-    areas = [
-        [area(random[k][:, x], shuffled[k], own) for x in range(layers)] for k in range(SHUFFLES)
-    ]
+    areas = [[area(random[k][:, x], drawn[k], own) for x in range(layers)] for k in range(SHUFFLES)]
     return Judged(scores, masked, nested, nested_hidden, whole, np.array(areas), picked, own)
 
 

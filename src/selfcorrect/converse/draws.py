@@ -10,6 +10,7 @@ from dataclasses import replace
 from math import exp
 
 from selfcorrect.converse.dialogue import Dialogue, Setting
+from selfcorrect.converse.finite import finite, telling
 from selfcorrect.converse.record import Drawn, SampleRecord, told
 from selfcorrect.messages import message
 from selfcorrect.models.base import Conversation, Reply, Request
@@ -49,7 +50,7 @@ def take_samples(dialogue: Dialogue, request: Request, reply: Reply, setting: Se
             {
                 "text": text,
                 "key": answer.key,
-                "logp": sample.logp,
+                "logp": finite(sample.logp),
                 "tokens": sample.tokens,
                 "cut": sample.cut,
             }
@@ -95,6 +96,6 @@ def ask_truth(
     for dialogue, each in zip(dialogues, found, strict=True):
         if each:
             true, false = each
-            p = 1 / (1 + exp(min(false.logp - true.logp, 700.0)))
+            p = 1 / (1 + exp(min(false.logp - true.logp, 700.0))) if telling(each) else None
             encoded = dialogue.drawn.encoded + sum(one.encoded for one in each)
             dialogue.drawn = replace(dialogue.drawn, p_true=p, encoded=encoded)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from selfcorrect.converse import thoughts
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting
 from selfcorrect.converse.draws import ask_truth, draw_apart, seed_of, take_samples, with_samples
+from selfcorrect.converse.finite import likeliest
 from selfcorrect.converse.record import (
     NO_FEEDBACK,
     OWN_MODEL,
@@ -205,7 +206,7 @@ def _choose(
         if not each:
             replies[i] = Reply("", "context", notes=("the transcript is too long",))
             continue
-        best = max(range(len(choices)), key=lambda k: each[k].logp)
+        best = likeliest(each)
         messages[i] = message("assistant", request.prefill + choices[best])
         replies[i] = Reply(
             choices[best],
@@ -247,7 +248,7 @@ def _choose_begun(
         if not reply.options:
             replies[i] = replace(reply, text="", finish="context")
             continue
-        best = max(range(len(choices)), key=lambda k: reply.options[k].logp)
+        best = likeliest(reply.options)
         thought = "" if reply.thought is None else reply.thought.text
         messages[i] = message("assistant", request.prefill + choices[best], thought)
         replies[i] = Reply(

@@ -11,8 +11,10 @@ from math import exp, fsum, log
 from typing import Literal, TypedDict
 
 from selfcorrect.concepts.recording import ActivationRecord
+from selfcorrect.converse.finite import all_finite, finite, telling
 from selfcorrect.messages import Message
 from selfcorrect.models.base import Likelihood, Reply
+from selfcorrect.models.generated import Generated
 from selfcorrect.strategies import Steering
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.leaks import Told
@@ -49,6 +51,9 @@ TOLD_FALSEHOOD = Note("false check", "a false verdict was put in the place of th
 UNMEASURED = Note(
     "unmeasured",
     "the transcript is longer than the model's context window: no options were read",
+)
+UNTELLING = Note(
+    "not finite", "the model's likelihoods of the options aren't finite: they are left out"
 )
 NO_LETTER = Note(
     "no letter", "the answer has no letter: its options were read after it, once more led in"
@@ -90,7 +95,7 @@ class StepRecord(TypedDict):
     prefill: str | None
     finish: Literal["stop", "length", "context", "overflow", "lost", "choice", "given"] | None
     choices: list[str]
-    choice_logp: list[float]
+    choice_logp: list[float | None]
     token_ids: list[int]
     token_logps: list[float]
     prompt_tokens: int
@@ -158,7 +163,7 @@ class Record(TypedDict):
     cut: bool
     outcome: float | None
     target: int | None
-    option_logp: list[float]
+    option_logp: list[float | None]
     option_tokens: list[int]
     option_p: list[float]
     option_mass: float | None
@@ -198,22 +203,22 @@ def said_step(
 
 
 def reply_step(
-    kind: str, speaker: str, text: str, prefill: str, reply: Reply, *, shown: bool
+    kind: str, speaker: str, text: str, prefill: str, reply: Generated, *, shown: bool
 ) -> StepRecord:
-    """The step in which a model spoke.
+    """The step in which a model spoke, or thought.
 
     Args:
         kind: what was elicited.
         speaker: the model's name.
         text: all of the message, prefill included.
         prefill: what the message began with.
-        reply: what the model gave.
+        reply: what the model generated.
         shown: whether it stands in the run's own transcript.
     """
     step = _step(kind, "assistant", speaker, text)
     step["prefill"], step["shown"], step["finish"] = prefill, shown, reply.finish
-    step["token_ids"], step["token_logps"] = list(reply.token_ids), list(reply.token_logps)
-    step["gap"] = reply.gap
+    step["token_ids"], step["token_logps"] = list(reply.token_ids), all_finite(reply.token_logps)
+    step["gap"] = finite(reply.gap)
     _add_costs(step, reply)
     return step
 
@@ -231,7 +236,7 @@ def choice_step(
     """The step in which the likeliest of its own choices was the reply."""
     step = reply_step(kind, speaker, text, prefill, reply, shown=shown)
     step["finish"], step["choices"] = "choice", list(choices)
-    step["choice_logp"] = [each.logp for each in reply.options]
+    step["choice_logp"] = _logps(reply.options)
     return step
 
 
@@ -249,7 +254,7 @@ def given_step(text: str, prefill: str | None, reply: Reply) -> StepRecord:
     return step
 
 
-def _add_costs(step: StepRecord, reply: Reply) -> None:
+def _add_costs(step: StepRecord, reply: Generated) -> None:
     step["prompt_tokens"] = reply.prompt_tokens
     step["encoded"], step["reused"] = reply.encoded, reply.reused
     step["generated"], step["drafted"] = reply.generated, reply.drafted
@@ -280,14 +285,20 @@ def _step(kind: str, role: str, speaker: str, text: str) -> StepRecord:
 
 
 def option_p(options: Sequence[Likelihood]) -> list[float]:
-    """The options' probabilities, from the first token at which they differ; they add up to 1."""
-    if not options:
+    """The options' probabilities, from the first token at which they differ; they add up to 1.
+    Nothing where the model's numbers tell none."""
+    if not telling(options):
         return []
     logps = [option.logp - option.logp_shared for option in options]
     top = max(logps)
     weights = [exp(logp - top) for logp in logps]
     total = fsum(weights)
     return [weight / total for weight in weights]
+
+
+def _logps(options: Sequence[Likelihood]) -> list[float | None]:
+    """Those of options that can be compared; ``None`` for one that can't be said."""
+    return [finite(option.logp) for option in options] if telling(options) else []
 
 
 def record(
@@ -320,6 +331,7 @@ def record(
         told: what feedback of this round tells of answers.
     """
     p = option_p(options)
+    notes = [*notes, UNTELLING] if options and not p else notes
     replies = [step for step in steps if step["kind"] != "say"]
     return {
         "example": example.id,
@@ -331,12 +343,12 @@ def record(
         "choice": answer.choice,
         "problem": answer.problem,
         "cut": answer.cut,
-        "outcome": None if grade.outcome is None else float(grade.outcome),
+        "outcome": None if grade.outcome is None else finite(float(grade.outcome)),
         "target": grade.target,
-        "option_logp": [option.logp for option in options],
-        "option_tokens": [option.tokens for option in options],
+        "option_logp": _logps(options),
+        "option_tokens": [option.tokens for option in options] if p else [],
         "option_p": p,
-        "option_mass": min(1.0, fsum(exp(option.logp) for option in options)) if p else None,
+        "option_mass": min(1.0, fsum(exp(min(o.logp, 0.0)) for o in options)) if p else None,
         "likeliest": max(range(len(p)), key=p.__getitem__) if p else None,
         "confidence": p[answer.choice] if p and answer.choice is not None else None,
         "entropy": -fsum(x * log(x) for x in p if x > 0) if p else None,
@@ -355,7 +367,7 @@ def record(
         "samples": list(drawn.samples),
         "likelihood": _likelihood(drawn.samples),
         "agreement": _agreement(drawn.samples, answer),
-        "p_true": drawn.p_true,
+        "p_true": finite(drawn.p_true),
         "sampled": drawn.encoded,
         "activations": list(activations),
         "steps": steps,
@@ -364,7 +376,8 @@ def record(
 
 def _likelihood(samples: Sequence[SampleRecord]) -> float | None:
     """Mean over the samples of the mean log p of their tokens; ``None`` where one isn't known."""
-    each = [s["logp"] / s["tokens"] for s in samples if s["logp"] is not None and s["tokens"]]
+    told = [(finite(s["logp"]), s["tokens"]) for s in samples]
+    each = [logp / tokens for logp, tokens in told if logp is not None and tokens]
     return fsum(each) / len(each) if each and len(each) == len(samples) else None
 
 
@@ -377,6 +390,6 @@ def _agreement(samples: Sequence[SampleRecord], answer: Answer) -> float | None:
 
 def _numbers(values: Mapping[str, float | None]) -> list[NamedNumber]:
     return [
-        {"name": name, "value": None if value is None else float(value)}
+        {"name": name, "value": None if value is None else finite(float(value))}
         for name, value in values.items()
     ]

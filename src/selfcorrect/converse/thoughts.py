@@ -34,19 +34,7 @@ def steps(speaker: str, reply: Reply) -> list[StepRecord]:
     thought = reply.thought
     if thought is None:
         return []
-    spoken = Reply(
-        thought.text,
-        thought.finish,
-        token_ids=thought.token_ids,
-        token_logps=thought.token_logps,
-        prompt_tokens=thought.prompt_tokens,
-        encoded=thought.encoded,
-        reused=thought.reused,
-        generated=thought.generated,
-        drafted=thought.drafted,
-        gap=thought.gap,
-    )
-    return [reply_step(THINKING, speaker, thought.text, "", spoken, shown=False)]
+    return [reply_step(THINKING, speaker, thought.text, "", thought, shown=False)]
 
 
 def with_all_costs(taken: Reply, drawn: Sequence[Reply]) -> Thought | None:

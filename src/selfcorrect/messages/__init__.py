@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selfcorrect.messages.images import Image, image, inline
+from selfcorrect.messages.images import CONFINED, Allowed, Image, image, inline
 from selfcorrect.messages.message import Message, joined, message, reads_text_only
 from selfcorrect.messages.thoughts import MARKS, Parted, part
 from selfcorrect.messages.transcript import (
@@ -14,8 +14,10 @@ from selfcorrect.messages.transcript import (
 )
 
 __all__ = [
+    "CONFINED",
     "MARKS",
     "TOOL_RESULT",
+    "Allowed",
     "Image",
     "Message",
     "Parted",

@@ -11,14 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfcorrect.errors import UserError
+from selfcorrect.messages.pictures import NoPictureError, kind_of
 
-#: The first bytes of the kinds that servers take.
-_KINDS = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"RIFF": "image/webp",
-}
 _DATA = re.compile(r"data:(image/[\w.+-]+);base64,", re.IGNORECASE)
 _SCHEME = re.compile(r"file:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 #: No image may have more bytes.
@@ -26,6 +20,23 @@ MOST_BYTES = 20 * 2**20
 _TOO_LARGE = f"is larger than {MOST_BYTES // 2**20} MiB: make the image smaller"
 #: Never wait for a pipe, and never follow a link that was put there after the path was checked.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What images data may name, besides files in their own folder.
+
+    Attributes:
+        folder: in place of the data's, the one from which paths count, and within which they lie.
+        remote: addresses, too, which the server is to fetch from wherever the data say.
+    """
+
+    folder: Path | None = None
+    remote: bool = False
+
+
+#: Files in the data's own folder.
+CONFINED = Allowed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,7 @@ class Image:
         return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def image(place: str, folder: Path) -> Image:
+def image(place: str, folder: Path, allowed: Allowed = CONFINED) -> Image:
     """The image at a place.
 
     Data are strangers' text, and an image is sent to a server. So a path never leads out of the
@@ -68,12 +79,19 @@ def image(place: str, folder: Path) -> Image:
     Args:
         place: a path, an ``http(s)`` address, or a ``data:`` URL of base64.
         folder: from which a path counts, and within which its file must lie, links followed.
+        allowed: where another folder is meant, and whether an address may be named.
 
     Raises:
         UserError: there is no such file in the folder; it is no regular file, has more than
-            ``MOST_BYTES``, or is no PNG, JPEG, GIF or WebP.
+            ``MOST_BYTES``, or is no PNG, JPEG, GIF or WebP; or it is an address, and none is
+            allowed.
     """
     if _elsewhere(place):
+        if not allowed.remote:
+            raise UserError(
+                f"{place!r} is an address, which the server would fetch for whoever wrote the "
+                "data: allow that with --remote-images (task.options.remote_images)"
+            )
         return Image(place, _digest(place.encode()), place)
     if place[:5].casefold() == "data:":
         found = _DATA.match(place)
@@ -85,14 +103,18 @@ def image(place: str, folder: Path) -> Image:
             raise UserError("a data: URL must be data:image/…;base64, and then base64")
         if len(data) > MOST_BYTES:
             raise UserError(f"a data: URL {_TOO_LARGE}")
+        try:
+            kind_of(data)
+        except NoPictureError as error:
+            raise UserError(f"a data: URL {error}") from None
         digest = _digest(data)
         return Image(f"{found[1].lower()}:{digest}", digest, place)
-    path = _within(place, folder)
+    path = _within(place, folder, allowed)
     data, _ = _read(path)
     return Image(place, _digest(data), str(path))
 
 
-def _within(place: str, folder: Path) -> Path:
+def _within(place: str, folder: Path, allowed: Allowed) -> Path:
     """Where the file lies, all links followed.
 
     Raises:
@@ -106,16 +128,20 @@ def _within(place: str, folder: Path) -> Path:
     if re.match(r"~[^/]*/", place):
         raise UserError(f"{place!r} begins with ~, which isn't expanded: {_PUT_IT_THERE}")
     try:
-        home = folder.resolve()
+        home = (allowed.folder or folder).resolve()
         path = (home / place).resolve()
     except (OSError, ValueError, RuntimeError) as error:
         raise _unreadable(place, error) from error
     if not path.is_relative_to(home):
-        raise UserError(f"{place!r} lies outside of the data's folder {home}: {_PUT_IT_THERE}")
+        which = "data's folder" if allowed.folder is None else "folder of images"
+        raise UserError(f"{place!r} lies outside of the {which} {home}: {_PUT_IT_THERE}")
     return path
 
 
-_PUT_IT_THERE = "put the image into that folder and give its path from there"
+_PUT_IT_THERE = (
+    "put the image into that folder and give its path from there, or name another folder with "
+    "--images-from"
+)
 
 
 def inline(name: str) -> bool:
@@ -141,10 +167,10 @@ def _read(path: Path) -> tuple[bytes, str]:
         raise _unreadable(str(path), error) from error
     if len(data) > MOST_BYTES:
         raise UserError(f"{path} {_TOO_LARGE}")
-    kind = next((kind for start, kind in _KINDS.items() if data.startswith(start)), None)
-    if kind is None or (kind == "image/webp" and data[8:12] != b"WEBP"):
-        raise UserError(f"{path} is no PNG, JPEG, GIF or WebP image")
-    return data, kind
+    try:
+        return data, kind_of(data)
+    except NoPictureError as error:
+        raise UserError(f"{path} {error}") from None
 
 
 def _refuse_special(mode: int) -> None:

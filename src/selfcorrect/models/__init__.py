@@ -67,7 +67,9 @@ def names() -> dict[str, str]:
     }
 
 
-def describe(name: str, dtype: str = "auto", device: str = "auto") -> tuple[str, str, str]:
+def describe(
+    name: str, dtype: str = "auto", device: str = "auto", *, trust: bool = False
+) -> tuple[str, str, str]:
     """``(fingerprint, dtype, device)`` as :func:`load` would resolve them, without loading weights.
 
     Not of a model behind a server: that has to be opened.
@@ -82,10 +84,10 @@ def describe(name: str, dtype: str = "auto", device: str = "auto") -> tuple[str,
     from selfcorrect.models.local.machine import resolve
 
     dtype, device = resolve(dtype, device)
-    return locate(name).fingerprint, dtype, device
+    return locate(name, trust=trust).fingerprint, dtype, device
 
 
-def thinking(name: str, asked: Thinking = "auto", most: int = MOST) -> str:
+def thinking(name: str, asked: Thinking = "auto", most: int = MOST, *, trust: bool = False) -> str:
     """Whether a model thinks before it replies, as :func:`load` would have it, without loading
     weights: ``off``, ``on`` with the tokens that a thought may have, ``auto`` likewise where only a
     reply can tell; "" for one that doesn't think.
@@ -102,12 +104,13 @@ def thinking(name: str, asked: Thinking = "auto", most: int = MOST) -> str:
     from selfcorrect.models.local.files import locate
     from selfcorrect.models.local.thinking import chosen, may_think
 
-    if not may_think(locate(name).folder):
+    source = locate(name, trust=trust)
+    if not may_think(source.folder):
         return chosen(name, None, asked)
     from selfcorrect.models.local.loading import read_tokenizer
     from selfcorrect.models.local.template import Template
 
-    mode = chosen(name, Template(read_tokenizer(locate(name))).found, asked)
+    mode = chosen(name, Template(read_tokenizer(source)).found, asked)
     return mode if mode in ("", "off") else f"{mode} {most}"
 
 
@@ -132,6 +135,7 @@ def load(
     *,
     thinking: Thinking = "auto",
     max_thinking: int = MOST,
+    trust: bool = False,
     **served: Any,
 ) -> Model:
     """Open a model.
@@ -142,6 +146,7 @@ def load(
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         thinking: whether it thinks before it replies: see :data:`.thought.Thinking`.
         max_thinking: tokens that a thought may have.
+        trust: of a local model, whether the Python in its folder is run.
         served: how a model behind a server is asked: see :func:`selfcorrect.models.endpoint.load`,
             and for its budget ``price``, ``budget_tokens`` and ``budget_money``.
 
@@ -174,4 +179,4 @@ def load(
         return Mixture.load(name, dtype, device, thinking, max_thinking)
     from selfcorrect.models.local.model import LocalModel
 
-    return LocalModel.load(name, dtype, device, thinking, max_thinking)
+    return LocalModel.load(name, dtype, device, thinking, max_thinking, trust=trust)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image, Message, reads_text_only
+from selfcorrect.models.generated import Generated
 from selfcorrect.models.thought import Thought
 from selfcorrect.models.unsteerable import unsteerable
 
@@ -168,45 +169,26 @@ class Likelihood:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """One elicited message.
+class Reply(Generated):
+    """One elicited message, without the prefill.
+
+    It ends by ``stop`` (an end token), ``length`` (max_tokens), ``context`` (the transcript did not
+    fit the model's window: nothing was generated), ``overflow`` (hidden states under the steer, of
+    the reply or of a sample, were too large for the model's number format: there is no reply, and
+    the transcript is as it was), ``lost`` (a server refused or lost it, of dialogues that were
+    asked together: the same; the last note says why).
 
     Attributes:
-        text: what was generated, without the prefill and without end tokens.
-        finish: ``stop`` (an end token), ``length`` (max_tokens), ``context`` (the transcript did
-            not fit the model's window: nothing was generated), ``overflow`` (hidden states under
-            the steer, of the reply or of a sample, were too large for the model's number format:
-            there is no reply, and the transcript is as it was), ``lost`` (a server refused or
-            lost it, of dialogues that were asked together: the same; the last note says why).
-        token_ids, token_logps: the generated tokens (end token included) and log p of each at
-            temperature 1.
         options: one likelihood per ``Request.options``.
-        prompt_tokens: length of the whole prompt in tokens.
-        encoded: tokens that went through the model for this reply (prompt and generated).
-        reused: tokens of the prompt taken from the cache.
-        generated: tokens generated.
-        drafted: tokens proposed ahead and checked in the same pass (kept or thrown away).
-        gap: smallest difference in logits between the best and the second best token over the
-            greedy decisions; ``None`` when sampling.
         states: by site, an array [layers, hidden] in float32.
-        samples: one per ``Request.samples``; their tokens are counted in none of the above.
+        samples: one per ``Request.samples``; their tokens are counted in none of its numbers.
         beside: tokens that went through the model for the likelihoods of ``options`` alone, where
-            those take requests of their own (a server's); in none of the above.
+            those take requests of their own (a server's); in none of its other numbers.
         notes: what had to be done differently (a role folded, a cache re-encoded), a sentence each.
-        thought: what it thought before, with its own tokens, counted in none of the above.
+        thought: what it thought before, with its own tokens, counted in none of its numbers.
     """
 
-    text: str
-    finish: Literal["stop", "length", "context", "overflow", "lost"]
-    token_ids: tuple[int, ...] = ()
-    token_logps: tuple[float, ...] = ()
     options: tuple[Likelihood, ...] = ()
-    prompt_tokens: int = 0
-    encoded: int = 0
-    reused: int = 0
-    generated: int = 0
-    drafted: int = 0
-    gap: float | None = None
     states: Mapping[Site, torch.Tensor] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
     beside: int = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from selfcorrect.messages import part
+from selfcorrect.models.generated import Generated
 
 #: Whether a model thinks before it replies. ``auto``: one that can be told not to doesn't, and one
 #: that thinks whatever it is told does.
@@ -17,26 +18,14 @@ UNASKED = "the model thought before it replied, which it was not asked to do"
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
-    """What was thought before a reply; its numbers are as those of a reply.
+class Thought(Generated):
+    """What was thought before a reply, without the marks around it. ``length``: it was cut off.
 
     Attributes:
-        text: without the marks around it.
-        finish: ``length``: it was cut off.
         kept: it is shown in later rounds, as the model's template has it.
     """
 
-    text: str
-    finish: Literal["stop", "length"] = "stop"
     kept: bool = False
-    token_ids: tuple[int, ...] = ()
-    token_logps: tuple[float, ...] = ()
-    prompt_tokens: int = 0
-    encoded: int = 0
-    reused: int = 0
-    generated: int = 0
-    drafted: int = 0
-    gap: float | None = None
 
 
 def parted(text: str, finish: str) -> tuple[str, Thought | None]:

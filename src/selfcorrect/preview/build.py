@@ -91,7 +91,10 @@ def _preview(ready: Prepared, out: str | Path) -> list[Preview]:
     served = {model.name: model for model in ready.opened.values()}
     every = [each for arm in ready.arms for each in (*arm.facts.others.values(), arm.facts.model)]
     thinking = {each.name: each.thinking for each in every}
-    shown_as = cache(lambda name: rendering(name, served, thinking.get(name, "")))
+    trusted = {each.name for each in every if each.trusted}
+    shown_as = cache(
+        lambda name: rendering(name, served, thinking.get(name, ""), trust=name in trusted)
+    )
     counted = min(COUNTED, ready.wanted)
     trace, rows = _through(ready, ready.arms, counted, shown_as)
     whole = estimate(ready, rows, trace.encoded, counted, folder_path(out))

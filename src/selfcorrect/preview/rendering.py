@@ -42,28 +42,31 @@ class Rendering:
     kept: bool = False
 
 
-def rendering(name: str, served: Mapping[str, Model], thinking: str = "") -> Rendering:
+def rendering(
+    name: str, served: Mapping[str, Model], thinking: str = "", *, trust: bool = False
+) -> Rendering:
     """How a model is shown a transcript.
 
     Args:
         name: the model's.
         served: the models behind servers, by name: those are open.
         thinking: whether it thinks, as :func:`selfcorrect.models.thinking` has it.
+        trust: the Python in its folder may be run.
 
     Raises:
         UserError: there is no such model, or its files can't be read.
     """
     if name in served:
         return _served(served[name])
-    return _planted(name) if kind_of(name) == "planted" else _local(name, thinking)
+    return _planted(name) if kind_of(name) == "planted" else _local(name, thinking, trust)
 
 
-def _local(name: str, thinking: str) -> Rendering:
+def _local(name: str, thinking: str, trust: bool) -> Rendering:
     from selfcorrect.models.local.files import locate
     from selfcorrect.models.local.loading import read_config, read_tokenizer
     from selfcorrect.models.local.template import Template
 
-    source = locate(name)
+    source = locate(name, trust=trust)
     config = read_config(source).get_text_config()
     tokenizer = read_tokenizer(source)
     template = Template(tokenizer)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 #: What stands where a number is missing.
 MISSING = "–"
+#: What is said below a table that has such a cell, and one that has no interval beside a number.
+_NO_NUMBER = f"{MISSING}: no number; it doesn't apply, or there was too little to tell it."
+_NO_INTERVAL = f"[{MISSING}]: no interval; there was too little to tell it."
+#: Said once where sentences give percent or points and tables shares.
+UNITS = "Percent and points are hundredths: 4.1 points in a sentence are .041 in a table."
+_IN_HUNDREDTHS = re.compile(r"\d\]? (?:%|points)")
 _LARGE = 1e7
 
 
@@ -20,6 +27,26 @@ def short(value: float, places: int = 2, *, signed: bool = False) -> str:
     if float(text) == 0:
         return text
     return ("−" if value < 0 else "+" if signed else "") + text
+
+
+def legend(cells: Iterable[str], note: str = "") -> str:
+    """What the dashes in a table's cells mean, a sentence each; empty where there are none, or the
+    note below the table says it."""
+    shown = [cell.strip() for cell in cells if MISSING in cell]
+    told = {
+        _NO_INTERVAL: any(f"[{MISSING}]" in cell for cell in shown),
+        _NO_NUMBER: any(map(_ALONE.search, shown)),
+    }
+    return "" if MISSING in note else " ".join(text for text, there in told.items() if there)
+
+
+def units(sentences: Iterable[str]) -> str:
+    """:data:`UNITS` where sentences give percent or points, as tables never do; else empty."""
+    return UNITS if any(map(_IN_HUNDREDTHS.search, sentences)) else ""
+
+
+#: A dash for a number: all of a cell, or after ``p``.
+_ALONE = re.compile(rf"^{MISSING}\W*$|\bp {MISSING}")
 
 
 def p_value(p: float | None) -> str:

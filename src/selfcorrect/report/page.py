@@ -16,7 +16,7 @@ from selfcorrect.report.dialogues import which
 from selfcorrect.report.document import document, frame
 from selfcorrect.report.estimates import points
 from selfcorrect.report.notes import about_intervals, incomplete, missing, notes
-from selfcorrect.report.numbers import count, written
+from selfcorrect.report.numbers import MISSING, count, legend, units, written
 
 #: The charts of the first screen.
 _FIRST = ("curves", "cost")
@@ -45,6 +45,7 @@ def page(summary: Mapping[str, Any], dialogues: Mapping[str, Any] | None = None)
         tables=contents.tables(summary),
         missing=missing(summary),
         about_intervals=about_intervals(summary) if summary["rounds"] else "",
+        marks=" ".join([legend([MISSING, f"[{MISSING}]"]), units([summary["verdict"]])]),
         meant=bool(points(summary["rounds"], "semantic_entropy")),
         definitions=contents.terms(summary),
         about=contents.about(summary),

@@ -15,8 +15,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from selfcorrect.report.numbers import MISSING
+from selfcorrect.report.numbers import MISSING, legend, units
 from selfcorrect.text import visible
+
+#: Said in the place of a table that has no rows.
+EMPTY = "There is nothing to show here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Table:
         title: above it.
         columns: the heads; the first column names the row.
         rows: as many texts each as there are columns.
-        note: below it, a sentence or none.
+        note: below it, a sentence or none; what dashes in it mean is said there, too.
         terminal: shown on a terminal too (a long one is for the page alone).
     """
 
@@ -36,6 +39,12 @@ class Table:
     rows: Sequence[Sequence[str]]
     note: str = ""
     terminal: bool = True
+
+    @property
+    def below(self) -> str:
+        """What stands below it: that it has no rows, the note, and what its dashes mean."""
+        dashes = legend((cell for row in self.rows for cell in row[1:]), self.note)
+        return " ".join(filter(None, ["" if self.rows else EMPTY, self.note, dashes]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,12 @@ class Sheet:
     findings: Sequence[str]
     sections: Sequence[Section]
     settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def units(self) -> str:
+        """In what units sentences and tables are, where that differs; else empty."""
+        tables = any(isinstance(part, Table) for each in self.sections for part in each.parts)
+        return units(self.findings) if tables else ""
 
 
 def page(sheet: Sheet) -> str:

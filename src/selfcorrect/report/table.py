@@ -20,8 +20,10 @@ from selfcorrect.report.numbers import (
     MISSING,
     clusters,
     interval,
+    legend,
     places_of,
     short,
+    units,
 )
 from selfcorrect.text import visible
 
@@ -75,6 +77,8 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
     told += notes(summary, _shown(summary))
     if rounds:
         told.append(about_intervals(summary))
+    cells = (column.cell(*row) for row in rows for column in columns)
+    told += filter(None, [legend(cells), units([summary["verdict"]])])
     if explained := [f"{c.head}: {c.explained}" for c in columns if c.explained]:
         told.append(f"{'; '.join(explained)}.")
     if fewer:

@@ -68,11 +68,12 @@ def unread(summary: Table) -> str:
     counted = "Counted as wrong" if share else "Left out"
     if share and any(row["ungraded"] or row["missing"] for row in (rounds[0], rounds[-1])):
         counted = "As they are recorded"  # unread as wrong, the others left out
+    what = unknown(rounds)
     return (
-        f"Whether {said_of(summary)} changed can't be said, because answers couldn't be "
-        f"{unknown(rounds)}: {' and '.join(ends)}. {counted}, they make it "
+        f"Whether {said_of(summary)} changed can't be said: too many answers couldn't be {what}.\n"
+        f"They are {' and '.join(ends)}. {counted}, they make it "
         f"{change(decides(changed), share)} ({places_told(changed)}){left_out(changed, share)}; "
-        f"counted otherwise, {between(changed, share)}. Look at them first{shown(summary)}."
+        f"counted otherwise, {between(changed, share)}.{look_first(summary)}"
     )
 
 
@@ -86,11 +87,12 @@ def left_out(changed: Table, share: bool) -> str:
     return f"; left out, they make it {change(left, share)} ({places_told(left)})"
 
 
-def shown(summary: Table) -> str:
-    """How to look at the answers that couldn't be read."""
+def look_first(summary: Table) -> str:
+    """How to look at the answers that couldn't be read, as a sentence after another."""
     if not any(row["unparsed"] for row in summary["rounds"]) or not summary.get("folder"):
         return ""
-    return f": selfcorrect show {PurePath(summary['folder']).name} --unread"
+    name = PurePath(summary["folder"]).name
+    return f" Look at them first: selfcorrect show {name} --unread."
 
 
 def many(summary: Table) -> str:
@@ -108,7 +110,8 @@ def many(summary: Table) -> str:
     ]
     if not told:
         return ""
-    return f"Many answers couldn't be read: {' and '.join(told)}{shown(summary)}."
+    many = f"Many answers couldn't be read: {' and '.join(told)}."
+    return f"{many}\n{look}" if (look := look_first(summary).lstrip()) else many
 
 
 def unknown(rounds: Sequence[Table]) -> str:

@@ -45,11 +45,12 @@ def _summary(run: Run) -> dict[str, Any]:
     return summarize(run)
 
 
-def _report(run: Run) -> Path:
-    """Write ``report.html`` into the folder: see :func:`.report.write_report`."""
+def _report(run: Run, to: str | Path | None = None) -> Path:
+    """Write ``report.html`` into the folder, or the file ``to``: see
+    :func:`.report.write_report`."""
     from selfcorrect.runs.report import write_report
 
-    return write_report(run)
+    return write_report(run, to=None if to is None else Path(to))
 
 
 def _grade(

@@ -14,11 +14,11 @@ from selfcorrect.measures.advice import Arms
 from selfcorrect.measures.choice import choose
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.panel import Panel, codes_of
+from selfcorrect.records import category_of
 from selfcorrect.runs.arms import CONTROLS
 from selfcorrect.runs.costs import cost_of
 from selfcorrect.runs.looks import look_at
 from selfcorrect.runs.run import Run
-from selfcorrect.runs.store import Store
 
 Table = dict[str, Any]
 #: Requests that costs are told of.
@@ -77,7 +77,7 @@ def advise(
     def seen(i: int, j: int) -> Sequence[int]:
         if i == j:
             run = runs[ranked[i]]
-            return [look.n for look in look_at(Store(run.folder), panels[ranked[i]].clusters)]
+            return [look.n for look in look_at(run, panels[ranked[i]].clusters)]
         one, other = sorted((ranked[i], ranked[j]))
         return looks[one, other]
 
@@ -144,15 +144,14 @@ def _votes(run: Run) -> bool:
 
 
 def _groups(run: Run, panel: Panel) -> Sequence[str] | None:
-    """The category of each example [D], which is what stands before the slash in the clusters'
-    names; ``None`` where there aren't several. A single cluster is no group: its examples aren't
-    independent, so that no loss in it could be shown."""
+    """The category of each example [D]; ``None`` where there aren't several, or none has more than
+    one cluster: examples of one aren't independent, so that no loss in it could be shown."""
     frames = [frame.unique("example") for frame in run.chunks(["example", "cluster"])]
     known = pl.concat(frames).unique("example")
     names = dict(zip(codes_of(known["example"]).tolist(), known["cluster"].to_list(), strict=True))
     clusters = [names[code] for code in panel.examples.tolist()]
-    categories = [cluster.partition("/")[0] for cluster in clusters]
-    several = all("/" in cluster for cluster in clusters) and len(set(categories)) > 1
+    categories = [category_of(cluster) for cluster in clusters]
+    several = 1 < len(set(categories)) < len(set(clusters))
     return categories if several else None
 
 

@@ -38,7 +38,7 @@ def audit_run(run: Run, *, simulations: int | None = None) -> list[Audited]:
     if simulations is None and (known := read_audit(run, n)):
         return known
     found = audit(records, simulations=simulations, seed=run.spec.seed)
-    if simulations is None:
+    if simulations is None and not run.received:
         table = {"version": VERSION, "n": n, "figures": [each.table() for each in found]}
         with suppress(UserError):  # it was computed, even where nothing can be written
             Store(run.folder).put(

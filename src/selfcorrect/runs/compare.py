@@ -44,10 +44,14 @@ _SILENT = ("limit", "model.in_flight", "model.budget", "model.base_url", "task.d
 
 
 def chosen(
-    names: Sequence[Run | str | Path], reference: Run | str | Path | None, scorer: str, out: Path
+    names: Sequence[Run | str | Path],
+    reference: Run | str | Path | None,
+    scorer: str,
+    out: Path,
+    data: str | None = None,
 ) -> tuple[list[Run], Run | None]:
     """The runs that names mean (a folder, the beginning of a name in ``out``, or a run itself), and
-    the reference among them.
+    the reference among them; ``data`` says where the data of their task lie.
 
     Raises:
         UserError: there is no such run, or it has no such scores.
@@ -57,6 +61,7 @@ def chosen(
         if not isinstance(name, Run | str | Path):
             raise UserError(f"{name!r:.60} is no run: give its folder, or what run returned.")
         run = name if isinstance(name, Run) else find_run(str(name), out)
+        run = run if data is None else replace(run, data=data)
         return run.seen_by(scorer) if scorer else run
 
     return [meant(name) for name in names], None if reference is None else meant(reference)
@@ -158,7 +163,8 @@ def _looks(one: Run, other: Run, shown: NDArray[np.uint64]) -> list[int]:
         known = {theirs.folder.name, *arms_of}
         every = read_looks(Store(mine.folder))
         seen |= {look.n for look in every if look.control in known}
-        places.append((Store(mine.folder), every, known, (arms_of or [theirs.folder.name])[0]))
+        if not mine.received:
+            places.append((Store(mine.folder), every, known, (arms_of or [theirs.folder.name])[0]))
     n, k = len(shown), len(np.unique(shown))
     for store, every, known, name in places:
         if n not in {look.n for look in every if look.control in known}:
@@ -223,7 +229,7 @@ def _about(
     within: Mapping[str, float],
 ) -> Table:
     """A run by itself, its numbers on the shared examples."""
-    looks = [look.n for look in look_at(Store(run.folder), panel.clusters)]
+    looks = [look.n for look in look_at(run, panel.clusters)]
     outcome, last, first = own.outcome, panel.rounds[-1], panel.rounds[0]
 
     def estimate(number: int) -> Table:

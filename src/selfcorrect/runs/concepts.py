@@ -93,7 +93,9 @@ def _by_name(
         name,
         place,
     )
-    opened = model or models.load(spec.model.name, facts.dtype, facts.device)
+    opened = model or models.load(
+        spec.model.name, facts.dtype, facts.device, trust=spec.model.trust_remote_code
+    )
     return make(name, opened)
 
 
@@ -110,7 +112,7 @@ def _known(spec: ModelSpec, model: Model | None) -> tuple[str, str, bool] | None
     from selfcorrect.models.local.loading import read_tokenizer
     from selfcorrect.models.local.texts import identity_of
 
-    return identity_of(read_tokenizer(locate(spec.name)))
+    return identity_of(read_tokenizer(locate(spec.name, trust=spec.trust_remote_code)))
 
 
 def steers_in(strategies: Iterable[Strategy]) -> list[Steering]:

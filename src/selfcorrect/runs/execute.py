@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
@@ -28,6 +28,7 @@ from selfcorrect.runs.grade import Grader, graders_of, kept
 from selfcorrect.runs.header import RUN, Header, provenance
 from selfcorrect.runs.held import looking
 from selfcorrect.runs.identity import strategy_table
+from selfcorrect.runs.made_here import made_here, sign
 from selfcorrect.runs.manifest import put_noted
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import Piece, check_piece, pieces
@@ -131,6 +132,7 @@ def run(
                     if folder in mine or folder.missing:
                         opened.enter_context(folder.store.lock())
                         folder.refresh()  # only under the lock is it certain what is missing
+                _clear_journals(folders)
                 if any(folder.missing for folder in folders):
                     ready.advise()
                 _fill(ready, folders, model, progress, executor, graders)
@@ -140,6 +142,8 @@ def run(
         else:
             for folder in mine:
                 _check_stored(folder, ready)
+            with suppress(UserError):  # in a folder that can't be written they do no harm
+                _clear_journals(folders)
         try:
             _grade_rest(graders, folders, ready)
         except KeyboardInterrupt:
@@ -169,6 +173,12 @@ def _run(folder: ArmFolder, ready: Prepared, graders: Sequence[Grader]) -> Run:
     for grader in graders if pieces(folder.store) else ():
         done = done.seen_by(grader.note(folder.store))
     return done
+
+
+def _clear_journals(folders: Sequence[ArmFolder]) -> None:
+    """Remove what journals hold of dialogues that are stored."""
+    plans = {plan.arms for folder in folders if folder.header for plan in folder.header.plans}
+    threads.clear({folder.arm.folder: folder.store for folder in folders}, plans)
 
 
 # --- what is missing -----------------------------------------------------------------------------
@@ -306,14 +316,20 @@ def _write_header(
         )
     else:
         largest = None if None in (limit, old.spec.limit) else max(limit or 0, old.spec.limit or 0)
-        header = replace(old, spec=old.spec.model_copy(update={"limit": largest}))
+        spec = old.spec.model_copy(update={"limit": largest})
+        asked = arm.spec.model_copy(update={"limit": largest})
+        if spec != asked and not made_here(folder.store):
+            spec = asked  # places that only whoever sent the folder has named don't become ours
+        header = replace(old, spec=spec)
     folder.header = replace(
         header,
         controls={**header.controls, **arm.controls},
         plans=plans_to_store(arm.folder, header.plans, shares),
     )
     if folder.header != old:
-        folder.store.put(RUN, folder.header.toml(), replace=True)
+        text = folder.header.toml()
+        folder.store.put(RUN, text, replace=True)
+        sign(folder.store, text)
 
 
 def _about(arm: Arm, ready: Prepared, executor: Executor) -> dict[str, Any]:

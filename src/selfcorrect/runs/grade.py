@@ -374,8 +374,8 @@ def _known_of(run: Run, scorer: Scorer) -> Known:
     if is_own(run.header.spec.task.name) or run.header.version != records.VERSION:
         return _nothing
     raise UserError(
-        f"{scorer.name} is shown what was asked, and the data of {run.folder} don't tell it any "
-        f"more ({why.rstrip('.')}): put them back as they were, and grade the run again."
+        f"{scorer.name} is shown what was asked, and the data of {run.folder} can't tell it "
+        f"({why.rstrip('.')}): put them back as they were, or say with --data where they lie."
     )
 
 

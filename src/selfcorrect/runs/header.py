@@ -17,6 +17,7 @@ import tomli_w
 
 from selfcorrect import records, toml_lines
 from selfcorrect.errors import UserError
+from selfcorrect.models.endpoint.keys import known_keys
 from selfcorrect.outcome import ACCURACY, Outcome, bounds_of, bounds_table, with_bounds
 from selfcorrect.runs.spec import RunSpec, make_spec
 from selfcorrect.runs.store import Store
@@ -101,8 +102,15 @@ class Header:
             "controls": dict(self.controls),
             "plan": [{"start": p.start, "end": p.end, "arms": list(p.arms)} for p in self.plans],
         }
-        text = tomli_w.dumps(_storable(table), multiline_strings=True).encode("utf-8", "replace")
-        return text + _seal(text)
+        text = tomli_w.dumps(_storable(table), multiline_strings=True)
+        hidden = known_keys(_header_variables(self.spec)).hide(text).encode("utf-8", "replace")
+        return hidden + _seal(hidden)
+
+
+def _header_variables(spec: RunSpec) -> dict[str, str]:
+    """Environment variables that hold values of headers."""
+    models = (spec.model, *spec.models.values())
+    return {variable: variable for each in models for _, variable in each.headers}
 
 
 def as_written(data: bytes) -> bool:
@@ -239,7 +247,7 @@ def _check_types(table: Mapping[str, Any], plans: Sequence[tuple[Any, Any, Any]]
     counts = [table.get(key, {}).get("count", 0) for key in ("copies", "clusters")]
     numbers = [table["examples"], *counts, *(n for start, end, _ in plans for n in (start, end))]
     for name in names:
-        if not isinstance(name, str) or PurePath(name).name != name:
+        if not isinstance(name, str) or PurePath(name).name != name or name in ("", ".", ".."):
             raise TypeError(f"{name!r} is no name")
     for number in numbers:
         if not isinstance(number, int) or isinstance(number, bool) or number < 0:

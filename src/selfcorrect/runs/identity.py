@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -14,6 +14,8 @@ from selfcorrect import tasks
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Answer, Task
+from selfcorrect.tasks.offers import Offers
+from selfcorrect.tasks.source import IMAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class ModelFacts:
     Attributes:
         device: with its number where it has one (``cuda:1``).
         thinking: whether it thinks before it replies: see :func:`selfcorrect.models.thinking`.
+        trusted: the Python in its folder is run.
     """
 
     name: str
@@ -30,13 +33,15 @@ class ModelFacts:
     dtype: str
     device: str
     thinking: str = ""
+    trusted: bool = False
 
     @property
-    def deciding(self) -> dict[str, str]:
-        """What of it decides the records: of the device only the type, and of thinking nothing
-        where it doesn't think."""
+    def deciding(self) -> dict[str, Any]:
+        """What of it decides the records: of the device only the type, and nothing of what it
+        doesn't do: think, or run code of its own."""
         table = {**asdict(self), "device": self.device.partition(":")[0]}
-        return table if self.thinking else {k: v for k, v in table.items() if k != "thinking"}
+        silent = [key for key in ("thinking", "trusted") if not table[key]]
+        return {key: value for key, value in table.items() if key not in silent}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,16 @@ class Facts:
     data: str
     others: Mapping[str, ModelFacts] = field(default_factory=dict)
     concepts: Mapping[str, str] = field(default_factory=dict)
+
+
+def offers_of(spec: RunSpec) -> Offers:
+    """What the task that a spec names offers; no data are read."""
+    return tasks.offers(spec.task.name)
+
+
+def tasks_that(offer: Callable[[Offers], object]) -> list[str]:
+    """The names of our tasks that offer something."""
+    return [name for name in tasks.names() if offer(tasks.offers(name))]
 
 
 def task_of(spec: RunSpec) -> Task:
@@ -106,16 +121,19 @@ def spec_hash(spec: RunSpec, facts: Facts, strategy: Strategy) -> str:
 
 
 def _written(spec: RunSpec) -> dict[str, str]:
-    """The task's options as one would write them: ``"1000"`` is 1000, and ``"true"`` is true."""
+    """The task's options as one would write them: ``"1000"`` is 1000, and ``"true"`` is true;
+    without what only says where images may lie, as what they are is in the data's fingerprint."""
     return {
-        k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in spec.task.options.items()
+        k: str(v).lower() if isinstance(v, bool) else str(v)
+        for k, v in spec.task.options.items()
+        if k not in IMAGES
     }
 
 
 def strategy_table(strategy: Strategy) -> dict[str, Any]:
     """A strategy as resolved, without what only tells where it came from."""
     whole = asdict(strategy)
-    for key in ("about", "source", "path"):
+    for key in ("about", "group", "source", "path"):
         whole.pop(key, None)
     if not whole["own"]:
         del whole["own"]

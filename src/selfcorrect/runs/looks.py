@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
+from selfcorrect.runs.run import Run
 from selfcorrect.runs.store import Store
 
 LOOKS = "looks.json"
@@ -82,20 +83,27 @@ def write_looks(store: Store, looks: Sequence[Look]) -> None:
         store.put(LOOKS, text.encode(), replace=True)
 
 
-def look_at(store: Store, shown: NDArray[np.uint64], control: str = "") -> list[Look]:
+def looks_with(run: Run, shown: NDArray[np.uint64], control: str = "") -> list[Look]:
     """The looks at a run's own numbers, or at a comparison with a control, this one among them.
 
-    It is noted in the run's folder where there was none of that size.
+    Nothing is noted: for whoever needs their number before it is known whether anything is shown.
 
     Args:
-        store: the run's folder.
+        run: that is looked at.
         shown: the clusters of the dialogues whose numbers are shown [n].
         control: with which they are compared.
     """
-    every = read_looks(store)
-    looks = [look for look in every if look.control == control]
+    looks = [look for look in read_looks(Store(run.folder)) if look.control == control]
     if len(shown) and len(shown) not in {look.n for look in looks}:
-        now = Look.now(len(shown), len(np.unique(shown)), control)
-        write_looks(store, [*every, now])
-        looks.append(now)
+        looks.append(Look.now(len(shown), len(np.unique(shown)), control))
     return sorted(looks, key=lambda look: look.n)
+
+
+def look_at(run: Run, shown: NDArray[np.uint64], control: str = "") -> list[Look]:
+    """The same, noted in the run's folder where there was none of that size, unless the run was
+    received."""
+    looks = looks_with(run, shown, control)
+    every = read_looks(store := Store(run.folder))
+    if not run.received and (new := [look for look in looks if look not in every]):
+        write_looks(store, [*every, *new])
+    return looks

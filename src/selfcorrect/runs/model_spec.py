@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from selfcorrect.models.endpoint.keys import known_keys
 from selfcorrect.models.kinds import SERVED, kind_of
 from selfcorrect.models.thought import MOST, Thinking
 from selfcorrect.runs.settings import named
@@ -74,6 +75,8 @@ class ModelSpec(Part):
         thinking: whether it thinks before it replies; ``auto`` is resolved by its template, and
             where that doesn't say by one reply.
         max_thinking: tokens that a thought may have.
+        trust_remote_code: the Python in its folder is run. Whoever runs a spec says so themselves
+            (:func:`selfcorrect.runs.spec.read_spec`).
         base_url: of the server.
         in_flight: so many dialogues at most are under way at a time.
         timeout: seconds after which a request counts as failed.
@@ -89,14 +92,15 @@ class ModelSpec(Part):
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     thinking: Thinking = "auto"
     max_thinking: int = Field(default=MOST, ge=1, le=1_000_000, strict=True)
+    trust_remote_code: bool = Field(default=False, strict=True)
     base_url: str | None = None
     in_flight: int = Field(default=64, ge=1, le=4096, strict=True)
     timeout: float = Field(default=600, gt=0, le=86_400)
     wait: float = Field(default=900, gt=0, le=604_800)
     draws: int = Field(default=20, ge=1, le=10_000, strict=True)
     price: tuple[float, float] | None = None
-    budget_tokens: int | None = Field(default=None, ge=1, strict=True)
-    budget_money: float | None = Field(default=None, gt=0)
+    budget_tokens: int | None = Field(default=None, ge=1, le=10**15, strict=True)
+    budget_money: float | None = Field(default=None, gt=0, le=10**15)
     headers: Headers = ()
 
     @property
@@ -112,14 +116,17 @@ class ModelSpec(Part):
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what is only for servers, unless it is behind one, and without what says nothing
-        of thinking."""
+        """Without what is only for servers, unless it is behind one, without what says nothing
+        of thinking, and without a key in the address."""
         left = set(() if self.is_served else _ASKED)
+        left |= set() if self.trust_remote_code else {"trust_remote_code"}
         left |= {"thinking"} if self.thinking == "auto" else set()
         left |= {"max_thinking"} if self.max_thinking == MOST else set()
         table: dict[str, Any] = write(self)
         if not table.get("headers"):
             table.pop("headers", None)
+        if table.get("base_url"):
+            table["base_url"] = known_keys(dict(self.headers)).hide(table["base_url"])
         return {k: v for k, v in table.items() if k not in left}
 
     @model_validator(mode="after")
@@ -128,11 +135,13 @@ class ModelSpec(Part):
             raise ValueError(f"{min(told)} is for a model behind a server: name it {SERVED}NAME")
         if self.is_served and (self.dtype, self.device) != ("auto", "auto"):
             raise ValueError("dtype and device are the server's: leave them out")
+        if self.trust_remote_code and kind_of(self.name) != "local":
+            raise ValueError("trust_remote_code is for a model in a folder or of the hub")
         if self.budget_money is not None and not any(self.price or ()):
             raise ValueError("budget_money needs a price: that of a million prompt tokens and of "
                              "a million generated ones")  # fmt: skip
-        if min(self.price or (0, 0)) < 0:
-            raise ValueError("a price is below 0")
+        if not all(0 <= each <= 10**9 for each in self.price or ()):
+            raise ValueError("a price is no number from 0 to 1,000,000,000")
         return self
 
     @field_validator("thinking", mode="before")

@@ -130,10 +130,28 @@ def read_piece(
     Raises:
         UserError: the file is damaged.
     """
+    file = store.read(piece.name)
+    try:
+        check_sum(store, piece.name, file)
+    except ValueError as error:
+        raise _damaged(store, piece, str(error), version) from None
+    return decoded_piece(store, piece, file, columns, version)
+
+
+def decoded_piece(
+    store: Store,
+    piece: Piece,
+    file: bytes,
+    columns: Sequence[str] | None = None,
+    version: int = records.VERSION,
+) -> pl.DataFrame:
+    """The records of a piece, from its file, whose digest was looked at already.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     wanted = list(columns) if columns is not None else list(records.SCHEMA)
     try:
-        file = store.read(piece.name)
-        check_sum(store, piece.name, file)
         data = io.BytesIO(file)
         if version == records.VERSION:
             lacks = records.LATER & set(wanted)

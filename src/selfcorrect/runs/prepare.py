@@ -237,6 +237,7 @@ def open_model(spec: ModelSpec) -> Model:
         spec.device,
         thinking=spec.thinking,
         max_thinking=spec.max_thinking,
+        trust=spec.trust_remote_code,
         **spec.served,
     )
 
@@ -281,10 +282,11 @@ def _opened(specs: Iterable[ModelSpec]) -> dict[ModelSpec, Model]:
 def _facts(spec: ModelSpec, model: Model | None = None) -> ModelFacts:
     if model is not None:
         told = (model.name, model.fingerprint, model.dtype, model.device, model.thinking)
-        return ModelFacts(*told)
-    described = models.describe(spec.name, spec.dtype, spec.device)
-    thinks = models.thinking(spec.name, spec.thinking, spec.max_thinking)
-    return ModelFacts(spec.name, *described, thinks)
+        return ModelFacts(*told, trusted=getattr(model, "trusted", False))
+    trust = spec.trust_remote_code
+    described = models.describe(spec.name, spec.dtype, spec.device, trust=trust)
+    thinks = models.thinking(spec.name, spec.thinking, spec.max_thinking, trust=trust)
+    return ModelFacts(spec.name, *described, thinks, trust)
 
 
 def _resolved(spec: ModelSpec, facts: ModelFacts) -> ModelSpec:
@@ -293,6 +295,7 @@ def _resolved(spec: ModelSpec, facts: ModelFacts) -> ModelSpec:
     mode, _, most = facts.thinking.partition(" ")
     named: dict[str, Any] = {"name": facts.name, "thinking": mode or "auto"}
     named["max_thinking"] = int(most) if most else MOST
+    named["trust_remote_code"] = facts.trusted
     try:
         return ModelSpec(**named, dtype=facts.dtype, device=facts.device)  # type: ignore[arg-type]
     except ValueError:

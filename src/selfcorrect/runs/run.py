@@ -17,6 +17,7 @@ from selfcorrect import records, scorers
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs.header import RUN, Header, read_header
+from selfcorrect.runs.made_here import made_here
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import gaps, pieces, read_piece
 from selfcorrect.runs.scores import (
@@ -49,6 +50,8 @@ class Run:
         scorer: by whose scores it is looked at: a scorer's name, the beginning of its scores'
             folder, or the scores themselves; without, those of its spec or of its task, if any.
         grouper: by what its samples count as saying the same: in the same ways.
+        data: where its task's data lie, as the user says: a run that was received may name any
+            place, and none that only it names is opened.
     """
 
     folder: Path
@@ -57,11 +60,12 @@ class Run:
     task: Task | None = None
     scorer: str | Scores = ""
     grouper: str | Scores = ""
+    data: str | None = None
 
     # What is computed from a run stands on it, not the other way round; the package binds these.
     summary: ClassVar[Callable[[Run], dict[str, Any]]]
     grade: ClassVar[Callable[..., Run]]
-    report: ClassVar[Callable[[Run], Path]]
+    report: ClassVar[Callable[..., Path]]
     _repr_html_: ClassVar[Callable[[Run], str]]
     _repr_mimebundle_: ClassVar[Callable[..., dict[str, str]]]
 
@@ -74,6 +78,12 @@ class Run:
     def wanted(self) -> int:
         """How many dialogues the run is to have."""
         return min(self.spec.limit or self.header.examples, self.header.examples)
+
+    @property
+    def received(self) -> bool:
+        """Whether somebody else may have made it (:mod:`.made_here`): nothing that it names is
+        opened, and nothing is noted in its folder."""
+        return self.task is None and not made_here(self._store)
 
     @property
     def keeps_texts(self) -> bool:
@@ -227,7 +237,7 @@ class Run:
             return None
         # two scorers are never compared
         seen = self.scores or "", self.meanings or ""
-        return Run(folder, header, self.wanted, self.task, *seen)
+        return Run(folder, header, self.wanted, self.task, *seen, self.data)
 
     def __repr__(self) -> str:
         return f"<Run {str(self.folder)!r}: {self.dialogues} of {self.wanted} dialogues>"

@@ -170,7 +170,7 @@ def scored_pieces(store: Store, scores: Scores) -> set[Piece]:
 def scores_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """The scores of a piece as a file."""
     buffer = io.BytesIO()
-    frame = pl.DataFrame([dict(row) for row in rows], schema=SCHEMA, strict=True)
+    frame = records.finite(pl.DataFrame([dict(row) for row in rows], schema=SCHEMA, strict=True))
     frame.write_parquet(buffer, compression="zstd", compression_level=3)
     return buffer.getvalue()
 
@@ -184,25 +184,38 @@ def read_scores(store: Store, scores: Scores, piece: Piece) -> pl.DataFrame | No
     name = scores.piece(piece)
     if not store.has(name):
         return None
+    data = store.read(name)
     try:
-        data = store.read(name)
         check_sum(store, name, data)
+    except ValueError as error:
+        raise _damaged(store, name, str(error)) from None
+    return decoded_scores(store, scores, name, data)
+
+
+def decoded_scores(store: Store, scores: Scores, name: str, data: bytes) -> pl.DataFrame:
+    """The scores in a file, whose digest was looked at already.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
         frame = pl.read_parquet(io.BytesIO(data), columns=list(SCHEMA))
         frame = frame.cast(dict(SCHEMA.items()))
     except (
         pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError,
     ) as error:  # fmt: skip
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(
-            f"{store.root / name} is damaged ({reason}): delete that file and grade the run again."
-        ) from None
+        raise _damaged(store, name, reason) from None
     for value in frame["value"].drop_nulls():
         if problem := scores.outcome.problem_with(value):
-            raise UserError(
-                f"{store.root / name} is damaged (a value {problem}): delete that file and grade "
-                "the run again."
-            )
+            raise _damaged(store, name, f"a value {problem}")
     return frame
+
+
+def _damaged(store: Store, name: str, reason: str) -> UserError:
+    return UserError(
+        f"{store.root / name} is damaged ({reason}): delete that file and grade the run again."
+    )
 
 
 def with_meanings(frame: pl.DataFrame, graded: pl.DataFrame | None) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from selfcorrect.concepts import names as concept_names
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.function import register
 from selfcorrect.models.kinds import kind_of
+from selfcorrect.regular import SMALL, read_file
 from selfcorrect.runs.model_spec import ModelSpec, Part, asked_where
 from selfcorrect.runs.settings import NAMED, counted, each_most, named, put
 from selfcorrect.strategies import KINDS, steering
@@ -125,7 +126,7 @@ class RunSpec(Part):
     task: TaskSpec = TaskSpec()
     strategy: StrategySpec = StrategySpec()
     rounds: int = Field(default=5, ge=1, le=1000, strict=True)
-    limit: int | None = Field(default=None, ge=1, strict=True)
+    limit: int | None = Field(default=None, ge=1, le=10**9, strict=True)
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)  # what a TOML integer holds
     system: str | None = None
     chunk: int = Field(default=64, ge=1, le=4096, strict=True)
@@ -167,7 +168,9 @@ class RunSpec(Part):
     @model_validator(mode="after")
     def _goes_on(self) -> RunSpec:
         """Where the task gives the first answer, the default strategy goes on from it."""
-        if "strategy" not in self.model_fields_set and (on := tasks.continued_by(self.task.name)):
+        if "strategy" not in self.model_fields_set and (
+            on := tasks.offers(self.task.name).continued_by
+        ):
             self.__dict__["strategy"] = StrategySpec(name=on)
         return self
 
@@ -215,6 +218,8 @@ def read_spec(
         table = _table(text, path)
         # before the overrides, so that the line is the file's
         _check_names(_check(table, str(path), text), str(path), text)
+        said = {each.partition("=")[0].strip() for each in overrides} | set(values or {})
+        _check_trust(table, said, path)
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
@@ -236,13 +241,14 @@ def make_spec(table: Mapping[str, Any]) -> RunSpec:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig")
+        return read_file(path, SMALL).decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"there is no spec file {path}.") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: a spec must be text in UTF-8.") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        raise UserError(f"cannot read the spec {path}: {error}.") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot read the spec {path}: {reason}.") from None
 
 
 def _table(text: str, path: Path) -> dict[str, Any]:
@@ -270,6 +276,24 @@ def _check(table: Mapping[str, Any], file: str | None, text: str) -> RunSpec:
             raise UserError(_sentence(details)) from None
         line = line_of(key_lines(text), tuple(details["loc"]))
         raise UserError(f"{file}:{line}: {_sentence(details)}") from None
+
+
+def _check_trust(table: Mapping[str, Any], said: Collection[str], path: Path) -> None:
+    """Raises UserError where only a file, which anybody may have written, has a model's own code
+    run: whoever runs it has to say so."""
+    others = table.get("models")
+    models = {"model": table.get("model")}
+    models |= {f"models.{k}": v for k, v in others.items()} if isinstance(others, Mapping) else {}
+    for key, model in models.items():
+        if not isinstance(model, Mapping) or model.get("trust_remote_code") is not True:
+            continue
+        if f"{key}.trust_remote_code" not in said:
+            option = "--trust-remote-code" if key == "model" else f"{key}.trust_remote_code=true"
+            raise UserError(
+                f"{path} has the Python in the folder of {model.get('name')!r} run "
+                f"({key}.trust_remote_code), which may do whatever you may: read it, and say so "
+                f"yourself with {option}."
+            )
 
 
 def _check_names(spec: RunSpec, file: str, text: str) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from selfcorrect.errors import UserError
+from selfcorrect.regular import check_file, create_file, read_file
 from selfcorrect.runs.paths import is_local
 
 _UNFINISHED = ".unfinished"
@@ -43,19 +44,21 @@ class Store:
         Returns:
             Whether it was written (``False``: there was one already, and it was left alone).
         """
-        path = self.root / name
-        with _explained(self.root):
-            if not replace and path.exists():
-                return False
+        path = self._place(name)
+        with _explained(self.root, name):
+            if path.exists():
+                _check_file(path)
+                if not replace:
+                    return False
         if not is_local(self.root):
             with _explained(self.root):
                 path.write_bytes(data)
             return True
         unfinished = path.with_name(path.name + _UNFINISHED)
-        with _explained(self.root):
+        with _explained(self.root, name):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with unfinished.open("wb") as file:
+                with create_file(unfinished) as file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
@@ -69,7 +72,7 @@ class Store:
 
     def list(self, under: str = "") -> builtins.list[str]:
         """Names of the complete files in a sub-folder, sorted; empty if there is none."""
-        folder = self.root / under
+        folder = self._place(under) if under else self.root
         with _explained(self.root):
             if not folder.is_dir():
                 return []
@@ -85,12 +88,12 @@ class Store:
     def has(self, name: str) -> bool:
         """Whether there is a file of that name."""
         with _explained(self.root):
-            return (self.root / name).is_file()
+            return self._place(name).is_file()
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
-        with _explained(self.root):
-            (self.root / name).unlink(missing_ok=True)
+        with _explained(self.root, name):
+            self._place(name).unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes:
         """A file's content.
@@ -98,8 +101,28 @@ class Store:
         Raises:
             UserError: also if there is no such file.
         """
-        with _explained(self.root):
-            return (self.root / name).read_bytes()
+        with _explained(self.root, name):
+            path = self._place(name)
+            return read_file(path) if is_local(path) else path.read_bytes()
+
+    def _place(self, name: str) -> Path:
+        """Where a file lies.
+
+        Raises:
+            UserError: outside of the folder, by a link that somebody has put into it.
+        """
+        path = self.root / name
+        if is_local(self.root) and any(
+            os.path.islink(each) for each in (path, *path.parents[: name.count("/")])
+        ):
+            with _explained(self.root):
+                home, there = os.path.realpath(self.root), os.path.realpath(path)
+            if not there.startswith(home.rstrip(os.sep) + os.sep):
+                raise UserError(
+                    f"{path} is a link that leads out of the run's folder, to {there}: nothing is "
+                    "read or written there; put the file itself in its place."
+                )
+        return path
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -112,6 +135,12 @@ class Store:
             return
         with _explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
+            for each in (_LOCK, _OWNER):
+                if (self.root / each).is_symlink():  # what a link leads to would be emptied
+                    (self.root / each).unlink()
+                with _explained(self.root, each):
+                    if os.path.lexists(self.root / each):
+                        _check_file(self.root / each)
             lock = FileLock(self.root / _LOCK, timeout=0)
             try:
                 lock.acquire()
@@ -135,6 +164,12 @@ class Store:
         with suppress(OSError, ValueError):
             return f" (process {int((self.root / _OWNER).read_text())})"
         return ""
+
+
+def _check_file(path: Path) -> None:
+    """Raises OSError where something else than an ordinary file has a file's name."""
+    if is_local(path):
+        check_file(path)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -161,7 +196,7 @@ _CAUSES = {
 
 
 @contextmanager
-def _explained(root: Path) -> Iterator[None]:
+def _explained(root: Path, name: str = "") -> Iterator[None]:
     try:
         yield
     except UserError:
@@ -171,6 +206,11 @@ def _explained(root: Path) -> Iterator[None]:
             raise
         number = getattr(error, "errno", None)
         said = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), repr(error))
+        if number in (errno.EINVAL, errno.EISDIR, errno.ENXIO, errno.ELOOP) and name:
+            raise UserError(
+                f"{root / name} is in the way ({said}): move it away and run the same command "
+                "again; what was finished is kept."
+            ) from error
         cause = _CAUSES.get(number or 0) or f"the system says: {said}"
         raise UserError(
             f"cannot use the run folder {root}: {cause}, and run the same command again; what was "

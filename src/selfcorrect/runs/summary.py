@@ -38,6 +38,7 @@ from selfcorrect.runs.of_records import read_notes
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import UNREAD, Scores, apart_from, read_scores, scored_pieces
+from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.store import Store
 from selfcorrect.scorers.meanings import EMPTY, PREFIX
 from selfcorrect.tasks.base import Task
@@ -68,7 +69,7 @@ def summarize(run: Run) -> dict[str, Any]:
     records = panel_of(run, own)
     seen_from = centre(run, records, lambda control: panel_of(control, own))
     records = centred(records, seen_from)
-    looks = look_at(Store(run.folder), records.clusters)
+    looks = look_at(run, records.clusters)
     seen = [look.n for look in looks]
     of_records = read_notes(run)
     spec = run.spec.model_dump(mode="json")
@@ -137,7 +138,7 @@ def _uses_truth(run: Run) -> bool:
 def _seen_beside(run: Run, records: Panel, control: Panel, name: str) -> list[int]:
     """How many examples both had whenever they were compared."""
     both = records.clusters[np.isin(records.examples, control.examples)]
-    return [look.n for look in look_at(Store(run.folder), both, name)]
+    return [look.n for look in look_at(run, both, name)]
 
 
 def own_of(run: Run) -> tuple[Own, str]:
@@ -333,28 +334,47 @@ def opened_task(run: Run) -> tuple[Task | None, str, bool]:
     if tasks.is_own(spec.task.name):  # whoever sent the run may have written that file
         why = "a run is shown without running its task's own file."
         return None, why, bool(run.header.figures)
+    if (at_hand := _at_hand(run)) is None:
+        why = (
+            f"{run.folder.name} wasn't made here, and no place that it names is opened; --data "
+            "PLACE says where its data lie."
+        )
+        return None, why, bool(run.header.figures)
     try:
-        task = task_of(spec)
+        task = task_of(at_hand)
         if run.header.version != VERSION:
             why = f"records of version {run.header.version} don't tell of which data."
             return None, why, bool(task.figures)
         # with other data its numbers would stand for something else
         if data_fingerprint(task) != run.header.about.get("fingerprints", {}).get("data"):
-            changed = f"the data at {spec.task.data} have" if spec.task.data else "the task has"
+            data = at_hand.task.data
+            changed = f"the data at {data} have" if data else "the task has"
             return None, f"{changed} changed since the run.", True
         return task, "", False
     except UserError as error:
         return None, str(error), True
 
 
+def _at_hand(run: Run) -> RunSpec | None:
+    """A run's spec whose places this user has named; ``None`` where only the run names them."""
+    spec, task = run.header.spec, run.header.spec.task
+    if run.data is None:
+        ours = tasks.brings_all(task.name, task.data, task.options) or not run.received
+        return spec if ours else None
+    options = {k: v for k, v in task.options.items() if k not in tasks.PLACES or not run.received}
+    told = {"data": run.data, "options": options}
+    return spec.model_copy(update={"task": task.model_copy(update=told)})
+
+
 def _values(run: Run, task: Task | None) -> Mapping[str, str]:
     """The task's numbers per record, where the header doesn't name them."""
     if task is not None:
         return task.values
-    if run.header.version == VERSION or tasks.is_own(run.header.spec.task.name):
+    at_hand = _at_hand(run)
+    if run.header.version == VERSION or at_hand is None or tasks.is_own(at_hand.task.name):
         return {}
     try:
-        return task_of(run.header.spec).values
+        return task_of(at_hand).values
     except UserError:
         return {}
 

@@ -21,9 +21,9 @@ from selfcorrect.runs.header import RUN, as_written
 from selfcorrect.runs.looks import read_looks
 from selfcorrect.runs.manifest import MANIFEST, differs, read_sums
 from selfcorrect.runs.paths import is_local
-from selfcorrect.runs.pieces import Piece, gaps, pieces, read_piece
+from selfcorrect.runs.pieces import Piece, decoded_piece, gaps, pieces
 from selfcorrect.runs.run import Run
-from selfcorrect.runs.scores import SCORES, Scores, all_scores, read_scores, scored_pieces
+from selfcorrect.runs.scores import SCORES, Scores, all_scores, decoded_scores, scored_pieces
 from selfcorrect.runs.store import Store
 
 #: What a number of a record lies within, by its column or its field; beside the outcome's bounds.
@@ -78,6 +78,7 @@ class _Seen:
     """What has been found so far."""
 
     examples: set[str] = field(default_factory=set)
+    keys: dict[Piece, pl.DataFrame] = field(default_factory=dict)
     records: int = 0
     noted: int = 0
 
@@ -101,7 +102,7 @@ def verify(run: Run) -> Verified:
     for scores in all_scores(store):
         for piece in sorted(scored_pieces(store, scores)):
             scored += 1
-            problems += _of_scores(store, run, scores, piece, held, sums, seen)
+            problems += _of_scores(store, scores, piece, held, sums, seen)
     try:
         read_looks(store)
     except UserError as error:
@@ -152,13 +153,14 @@ def _of_piece(
             wrong = _types(pl.read_parquet(io.BytesIO(data)).schema)
             if wrong:
                 return [f"{piece.name}: {wrong}."]
-        frame = read_piece(store, piece, version=run.header.version)
+        frame = decoded_piece(store, piece, data, version=run.header.version)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         return [f"{piece.name} can't be read: {reason}."]
     except UserError as error:
         return [str(error)]
     seen.records += len(frame)
+    seen.keys[piece] = frame.select("example", "round").sort("example", "round")
     found = list(_of_records(frame, run, piece, seen))
     more = len(found) - _TOLD
     return [f"{piece.name}: {each}." for each in found[:_TOLD]] + (
@@ -223,7 +225,6 @@ def _of_numbers(series: pl.Series, name: str) -> Iterator[str]:
 
 def _of_scores(
     store: Store,
-    run: Run,
     scores: Scores,
     piece: Piece,
     held: Sequence[Piece],
@@ -232,16 +233,18 @@ def _of_scores(
 ) -> list[str]:
     name = scores.piece(piece)
     seen.noted += name in sums
-    if differs(sums, name, store.read(name)):
+    data = store.read(name)
+    if differs(sums, name, data):
         return [f"{name} isn't what was written ({MANIFEST} says another digest)."]
     try:
-        graded = read_scores(store, scores, piece)
-        if piece not in held or graded is None:
-            return [f"{name} belongs to records that aren't there."]
-        frame = read_piece(store, piece, ["example", "round"], run.header.version)
+        graded = decoded_scores(store, scores, name, data)
     except UserError as error:
         return [str(error)]
+    if piece not in held:
+        return [f"{name} belongs to records that aren't there."]
+    if piece not in seen.keys:  # what is wrong with those is said already
+        return []
     same = graded.select("example", "round").sort("example", "round")
-    if not same.equals(frame.sort("example", "round")):
+    if not same.equals(seen.keys[piece]):
         return [f"{name} is of other answers than {piece.name}."]
     return [f"{name}: {each}." for series in graded for each in _of_numbers(series, series.name)]

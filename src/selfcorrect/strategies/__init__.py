@@ -8,12 +8,12 @@ from selfcorrect.strategies.base import (
     Stop,
     Strategy,
 )
+from selfcorrect.strategies.built_in import groups, names
 from selfcorrect.strategies.reading import (
     check_given,
     check_names,
     check_replaced,
     load,
-    names,
     parse,
     path_of,
 )
@@ -30,6 +30,7 @@ __all__ = [
     "check_given",
     "check_names",
     "check_replaced",
+    "groups",
     "load",
     "names",
     "parse",

@@ -18,6 +18,18 @@ ASKING = ("repeat", "baseline")
 #: Tokens that a reply of each kind may have where its step doesn't say (``Step.max_tokens``).
 MAX_TOKENS: Mapping[str, int] = {"answer": 8, "critique": 64, "rationale": 256, "feedback": 256}
 
+#: What kinds of strategies there are, as they are listed.
+GROUPS = (
+    "self-correction",
+    "baseline and controls",
+    "feedback and reasons",
+    "checking",
+    "other instructions",
+    "injected answers",
+    "defences",
+    "given dialogues",
+)
+
 #: What a parameter of a strategy may be; a tuple is a list of rounds.
 Parameter = tuple[int, ...] | int | float | str | bool
 
@@ -148,6 +160,7 @@ class Strategy:
         max_rounds: the strategy has no more rounds than this (``baseline``: 1), or ``None``.
         own: names that steps use in ``from`` and that mean the run's own model, in a transcript of
             its own, where the run binds no other model to them.
+        group: of what kind it is, for whoever lists strategies; one of ours is of :data:`GROUPS`.
         path: the file it was read from, for errors.
     """
 
@@ -161,6 +174,7 @@ class Strategy:
     oracle: bool = False
     max_rounds: int | None = None
     own: tuple[str, ...] = ()
+    group: str = field(default="", compare=False)
     path: str = field(default="", compare=False)
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 from selfcorrect import toml_lines
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.regular import SMALL, read_file
 from selfcorrect.strategies.base import ASKING, KINDS, Parameter, Step, Strategy
 from selfcorrect.strategies.conditions import (
     check_if,
@@ -31,11 +32,6 @@ from selfcorrect.strategies.templates import placeholders
 from selfcorrect.toml_lines import Place, TomlError, key_lines, line_of
 
 FOLDER = Path(__file__).parent
-
-
-def names() -> dict[str, str]:
-    """The built-in strategies: name → what it says about itself."""
-    return {path.stem: load(path).about for path in sorted(FOLDER.glob("*.toml"))}
 
 
 def load(name_or_path: str | Path, parameters: Mapping[str, Any] | None = None) -> Strategy:
@@ -73,11 +69,12 @@ def path_of(name_or_path: str | Path) -> Path:
 
 def _text(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        data = read_file(path, SMALL)
     except FileNotFoundError:
         raise UserError(f"there is no strategy file {path}") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        raise UserError(f"cannot read the strategy file {path}: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot read the strategy file {path}: {reason}") from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -151,6 +148,7 @@ def parse(text: str, path: str | Path, parameters: Mapping[str, Any] | None = No
         oracle=top.get("oracle", False),
         max_rounds=max_rounds,
         own=own,
+        group=top.get("group", ""),
         path=str(path),
     )
 

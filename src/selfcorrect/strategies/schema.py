@@ -99,6 +99,7 @@ _LATER: Check = (
 
 TOP: Mapping[str, Check] = {
     "about": _TEXT,
+    "group": _TEXT,
     "source": _TEXT,
     "oracle": _BOOL,
     "max_rounds": _COUNT,
@@ -176,7 +177,7 @@ STEER: Mapping[str, Check] = {
 }
 
 #: Keys for which no parameter stands: texts, and what the checks of the flow rest on.
-NO_REFERENCE = {"about", "source", "say", "prefill", "elicit", "given", "choices"} | {
+NO_REFERENCE = {"about", "group", "source", "say", "prefill", "elicit", "given", "choices"} | {
     *("when", "steer", "if", "replaced", "right", "wrong")
 }
 

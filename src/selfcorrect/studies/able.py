@@ -21,8 +21,6 @@ from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER, Design, MeanDesign, design_of, n_for_difference
 from selfcorrect.measures.rounds import LOW_MASS
 from selfcorrect.report.numbers import interval, percent, short
-from selfcorrect.runs.looks import look_at
-from selfcorrect.runs.store import Store
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series
 
@@ -90,20 +88,8 @@ def preflight_of(series: Series, needs: Collection[str], inputs: Inputs) -> Pref
         "n": len(series.main.examples),
         "clusters": len(np.unique(series.main.clusters)),
         "left_out": series.left_out,
-        "looks": list(_looks(series, inputs)) if able else [],
     }
-    return Preflight(able, whole, replace(series, looks=whole["looks"]))
-
-
-def _looks(series: Series, inputs: Inputs) -> Sequence[int]:
-    """How many examples there were whenever the study was made, this time among them; noted in the
-    folder of its first run."""
-    if not inputs.study:
-        return [len(series.main.examples)]
-    folder = next(iter(inputs.runs.values())).folder
-    return [
-        look.n for look in look_at(Store(folder), series.main.clusters, f"study {inputs.study}")
-    ]
+    return Preflight(able, whole, series, series.main.clusters)
 
 
 def _goes_on(checks: Result, inputs: Inputs) -> bool:
@@ -125,14 +111,14 @@ def doubted(
     missing = missing or checks["missing"]
     checks = {**checks, "why": [*checks["why"], *why], "missing": missing}
     able = _goes_on(checks, inputs)
-    return Preflight(able, {**found.found, "able": able, "preflight": checks}, found.data)
+    return replace(found, able=able, found={**found.found, "able": able, "preflight": checks})
 
 
 def unable(found: Preflight, why: str) -> Preflight:
     """The same where something that the analysis needs is missing, whatever the user wants."""
     checks = found.found["preflight"]
     checks = {**checks, "why": [*checks["why"], why], "missing": True}
-    return Preflight(False, {**found.found, "able": False, "preflight": checks}, found.data)
+    return replace(found, able=False, found={**found.found, "able": False, "preflight": checks})
 
 
 def graded(found: Preflight, series: Series) -> Preflight:

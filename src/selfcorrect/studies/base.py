@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.report.sheet import Sheet
 from selfcorrect.runs import Run, RunSpec
@@ -83,11 +86,14 @@ class Preflight:
         found: what was measured to decide that. The analysis goes on from it. Where the runs
             aren't able, it is the whole result, and must say why.
         data: what was read from the runs, so that the analysis needn't read it again.
+        clusters: of the dialogues whose numbers the analysis is to show [n]; ``None`` where looks
+            at them aren't counted.
     """
 
     able: bool = True
     found: Result = field(default_factory=dict)
     data: Any = None
+    clusters: NDArray[np.uint64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,8 @@ class Inputs:
         parts: of a long analysis.
         preflight: what the preflight found.
         study: its name, by which looks at its runs are noted; none are where it is empty.
+        looks: how many examples there were whenever the study was made of these runs, this time
+            among them; empty before the preflight, and where looks aren't counted.
     """
 
     settings: Settings
@@ -107,6 +115,7 @@ class Inputs:
     parts: Parts = NO_PARTS
     preflight: Preflight = Preflight()
     study: str = ""
+    looks: Sequence[int] = ()
 
 
 def later(module: str, name: str) -> Callable[[Inputs], Any]:

@@ -12,16 +12,18 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from selfcorrect import runs as running
 from selfcorrect.errors import UserError
 from selfcorrect.report.sheet import Sheet, page
 from selfcorrect.runs import ExecutorSettings, Progress, Run, RunSpec
+from selfcorrect.runs.looks import Look, look_at, looks_with
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.store import Store
 from selfcorrect.runs.unread import many_unread
 from selfcorrect.studies import load
-from selfcorrect.studies.base import Inputs, Result, Settings, Study
+from selfcorrect.studies.base import Inputs, Preflight, Result, Settings, Study
 from selfcorrect.studies.parts import drop, kept
 
 _HERE = ExecutorSettings()
@@ -114,11 +116,32 @@ def execute(
 
 
 def answer(study: Study, inputs: Inputs) -> Result:
-    """The result: that of the analysis, or of the preflight where it says that there is none."""
+    """The result: that of the analysis, or of the preflight where it says that there is none.
+
+    That somebody looked is noted in the folder of the first run, once there is something to show:
+    neither a refusal nor an analysis that was stopped is a look.
+    """
     preflight = study.preflight(inputs)
     if not preflight.able:
         return preflight.found
-    return study.analyse(replace(inputs, preflight=preflight))
+    inputs = replace(inputs, preflight=preflight, looks=_looks(inputs, preflight, looks_with))
+    result = study.analyse(inputs)
+    if preflight.clusters is None:
+        return result
+    return {**result, "looks": _looks(inputs, preflight, look_at)}
+
+
+def _looks(
+    inputs: Inputs, preflight: Preflight, seen: Callable[[Run, Any, str], list[Look]]
+) -> list[int]:
+    """How many examples there were whenever the study was made, this time among them."""
+    clusters = preflight.clusters
+    if clusters is None:
+        return []
+    if not inputs.study:
+        return [len(clusters)]
+    run = next(iter(inputs.runs.values()))
+    return [look.n for look in seen(run, clusters, f"study {inputs.study}")]
 
 
 def _made(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,20 +18,10 @@ from selfcorrect.models.kinds import MIXTURE, kind_of
 from selfcorrect.outcome import Outcome
 from selfcorrect.runs import Run, RunSpec
 from selfcorrect.runs.activated import centred, readings
-from selfcorrect.runs.identity import task_of
+from selfcorrect.runs.identity import offers_of, task_of
 from selfcorrect.runs.spec import SamplesSpec
 from selfcorrect.runs.summary import margins_of, own_of, panel_of
 
-#: The concept that is read where nobody names one, by task; of all others ``correct``.
-CONCEPTS = {
-    "sample": "biased",
-    "bbq": "biased",
-    "winogender": "biased",
-    "toxicity": "toxic",
-    "harmful": "toxic",
-    "planted-mixture": "planted",
-}
-_OTHERWISE = "correct"
 #: Up to what size a change of an activation, a cosine, counts as none.
 ACTIVATION_MARGIN = 0.02
 #: Samples of an answer that has no options, where nobody says how many.
@@ -51,7 +41,6 @@ class Series:
         activation: the measure, among the task's own numbers.
         layer: the one that the concept's training chose.
         left_out: examples that not all arms have.
-        looks: how many examples there were whenever the study was made of these runs.
     """
 
     panels: Mapping[str, Panel]
@@ -62,7 +51,6 @@ class Series:
     activation: str | None
     layer: int | None
     left_out: int
-    looks: Sequence[int] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -114,7 +102,7 @@ def with_inside(spec: RunSpec, *, concept: bool = True) -> RunSpec:
         if not task.labels(task.examples()[0]):
             changes["samples"] = SamplesSpec(k=SAMPLES)
     if concept and not spec.concepts and kind_of(spec.model.name) == "local":
-        changes["concepts"] = {CONCEPTS.get(spec.task.name, _OTHERWISE): ""}
+        changes["concepts"] = {offers_of(spec).concept: ""}
     return spec.model_copy(update=changes)
 
 

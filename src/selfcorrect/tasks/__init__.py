@@ -16,26 +16,30 @@ from selfcorrect.outcome import Figure, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade, Task, Turn
 from selfcorrect.tasks.checked import Checked
 from selfcorrect.tasks.data.frames import is_frame
+from selfcorrect.tasks.offers import NOTHING, Offers
 from selfcorrect.tasks.reader import AS_USUAL, Reader, taken
 from selfcorrect.tasks.source import Source
 
 __all__ = [
+    "PLACES",
     "Answer",
     "Example",
     "Figure",
     "Grade",
+    "Offers",
     "Outcome",
     "Source",
     "Task",
     "Turn",
+    "brings_all",
     "check_name",
     "checked",
-    "continued_by",
     "framed",
     "is_own",
     "label",
     "make",
     "names",
+    "offers",
     "register",
 ]
 
@@ -88,13 +92,28 @@ def check_name(name: str) -> None:
     )
 
 
-def continued_by(name: str) -> str:
-    """The strategy that goes on from the first answers which the task of this name gives, as
-    :attr:`Task.continued_by` says, without opening its data; empty where it gives none, and of a
-    user's file, which isn't run for that."""
+def offers(name: str) -> Offers:
+    """What the task of this name offers, without opening its data; of a user's file, which isn't
+    run for that, and of a name that nobody knows: nothing."""
     if name in _OBJECTS:
-        return _OBJECTS[name].continued_by
-    return str(getattr(_module(name), "CONTINUED_BY", "")) if name in _TASKS else ""
+        return Offers(continued_by=_OBJECTS[name].continued_by)
+    found: Offers = getattr(_module(name), "OFFERS", NOTHING) if name in _TASKS else NOTHING
+    return found
+
+
+#: Tasks whose questions lie in this package, unless data are named.
+_BRING = ("planted", "planted-mixture", "planted-scores", "reasoning", "sample")
+#: Options that name a place, or a run.
+PLACES = ("images_from", "metadata", "of", "questions")
+
+
+def brings_all(name: str, data: str | None, options: Mapping[str, object]) -> bool:
+    """Whether making a task opens nothing but files of this package."""
+    if name == "blind-spot" and str(options.get("of", "sample")) in _BRING:
+        options = {key: value for key, value in options.items() if key != "of"}
+    elif name not in _BRING:
+        return False
+    return data is None and not any(key in options for key in PLACES)
 
 
 def is_own(name: str) -> bool:
@@ -162,7 +181,7 @@ def make(
     place, frame = (None, data) if is_frame(data) else (None if data is None else str(data), None)
     # what gives another task's questions passes the reader on to that
     reader, rest = (
-        (AS_USUAL, dict(options or {})) if continued_by(name) else taken(name, options or {})
+        (AS_USUAL, dict(options or {})) if offers(name).continued_by else taken(name, options or {})
     )
     more = (tuple(categories), seed, skip_bad, rest)
     source = Source(label(name), place, *more, frame, reader)
@@ -197,7 +216,7 @@ def _read_by(reader: Reader, task: Task) -> Task:
 
 
 def _module(name: str) -> ModuleType:
-    """That of a task of ours. One that gives first answers holds ``CONTINUED_BY``."""
+    """That of a task of ours. What it offers stands in its ``OFFERS``."""
     return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
 
 

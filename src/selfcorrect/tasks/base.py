@@ -40,7 +40,8 @@ class Example:
         id: unique within the task, stable between runs.
         fields: the item's own texts (``context``, ``question``, …).
         choices: the options' texts in the order shown; empty for generation tasks.
-        cluster: items of one cluster (template, occupation) are not independent.
+        cluster: items of one cluster (template, occupation) are not independent. What stands before
+            a first slash (``Age/12``) is the category by which results are told apart.
         images: shown with the question, before its text.
         turns: the rounds of a dialogue that exists already; empty where the model has yet to speak.
         before: what stands before round 1, such as another dialogue. Fingerprints don't look at it,

@@ -16,6 +16,7 @@ from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.data.rows import Row, build, files, rows
 from selfcorrect.tasks.evidence import EVIDENCE, made
 from selfcorrect.tasks.lettered import Item, Lettered, unique
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import UNBIASED
 
@@ -219,3 +220,6 @@ def said_outright(data: str) -> list[tuple[str, str, str | None, str]]:
         other = next(q.choices[i] for i in people if i != q.biased)
         made.append((q.cluster, q.question, named, other))
     return made
+
+
+OFFERS = Offers(concept="biased", published=HUB, evidence=True, people=stereotyped_in)

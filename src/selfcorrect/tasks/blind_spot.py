@@ -24,11 +24,11 @@ from selfcorrect.tasks.base import Answer, Example, Grade, Task, Turn
 from selfcorrect.tasks.data.items import digest
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.data.order import draw
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 
 NAME = "blind-spot"
-#: The strategy that goes on from the answers that are given.
-CONTINUED_BY = "blind-spot"
+OFFERS = Offers(continued_by="blind-spot")
 #: The task whose questions are asked where nobody says which.
 OF = "sample"
 #: What ids end in: which of both has the wrong answer is drawn.
@@ -100,7 +100,7 @@ class BlindSpot:
         self.read_as = inner.read_as
         self.copies = inner.copies
         self.keeps_texts = inner.keeps_texts
-        self.continued_by = CONTINUED_BY
+        self.continued_by = OFFERS.continued_by
         self.meanings = "key"
         self.fingerprint = digest((NAME, seed), [inner.fingerprint])
 

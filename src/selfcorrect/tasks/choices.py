@@ -7,9 +7,11 @@ What of a row is question, choices and answer follows from its columns
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
+from string import ascii_lowercase
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image
@@ -23,8 +25,11 @@ from selfcorrect.tasks.data.sources import rows_of
 from selfcorrect.tasks.lettered import Item, Lettered, problem_with, unique
 from selfcorrect.tasks.lettered.targets import FROM_0, Keyed, Reading, reading_of
 from selfcorrect.tasks.plain import bare, tidy
-from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.source import IMAGES, Source
 from selfcorrect.tasks.wording import CORRECT
+
+#: A letter of a choice's own before its text.
+_MARK = re.compile(r"\s*[(\[]?([A-Za-z])[)\].:、．]\s*(?=\S)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +53,15 @@ def make(source: Source) -> Lettered:
         UserError: for missing data, columns that say nothing, answers that could be read in two
             ways, and bad lines, with file and line.
     """
-    source.only(options=("field", "answers"), frames=True)
+    source.only(options=("field", "answers", *IMAGES), frames=True)
     if source.data is None and source.frame is None:
         raise UserError(
             "task 'choices' needs data: a file of your questions (JSON, CSV, TSV, Parquet), a "
             "folder of them, or hub:owner/name"
         )
     skipped: list[str] | None = [] if source.skip_bad else None
-    rows = build(rows_of(source), lambda row: row, skipped)
+    images = source.images
+    rows = build(rows_of(source), lambda row: replace(row, images=images), skipped)
     if not rows:
         return Lettered("choices", [], wording=CORRECT, skipped=skipped or ())
     layout = layout_of(rows, source.pairs("field"))
@@ -91,7 +97,8 @@ def _told(row: Row, layout: Layout, reading: Reading) -> str:
 
 def _draft(row: Row, layout: Layout) -> _Draft:
     question = _text(row, layout.question, "question")
-    choices, names = _choices(row, layout)
+    marked, names = _choices(row, layout)
+    choices = _unmarked(marked)
     if layout.first:
         choices = _distinct(choices)
     if problem := problem_with(choices):
@@ -107,6 +114,8 @@ def _draft(row: Row, layout: Layout) -> _Draft:
     answer = 0 if layout.first and not layout.stated else pick(row.fields, layout.answer)
     if answer is MISSING:
         raise row.missing(layout.answer.split("|")[0])
+    if choices is not marked and isinstance(answer, str) and (mark := _MARK.match(answer)):
+        answer = answer[mark.end() :]
     return _Draft(example, Keyed(row, choices, answer, names))
 
 
@@ -150,6 +159,16 @@ def _choices(row: Row, layout: Layout) -> tuple[list[str], list[str]]:
         value = nested(pick(row.fields, layout.names))
         called = [tidy(str(each)) for each in value] if isinstance(value, list) else []
     return found, called[: len(found)] if len(called) >= len(found) else []
+
+
+def _unmarked(choices: list[str]) -> list[str]:
+    """Choices without the letters of their own ("(A) one", "B. two") that all of them have, in
+    order: shown beside ours, or in another order, they would be two answers in one."""
+    marks = [_MARK.match(each) for each in choices]
+    letters = [mark[1].lower() if mark else "" for mark in marks]
+    if len(choices) < 2 or letters != list(ascii_lowercase[: len(choices)]):
+        return choices
+    return [each[mark.end() :] for each, mark in zip(choices, marks, strict=True) if mark]
 
 
 def _choice(row: Row, path: str, value: object) -> str:

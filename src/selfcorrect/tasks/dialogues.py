@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Image, Message
 from selfcorrect.tasks.base import Example, Turn
-from selfcorrect.tasks.data.dialogue_rows import PARTS, dialogue_rows
+from selfcorrect.tasks.data.dialogue_rows import PARTS, dialogue_rows, frame_dialogues
 from selfcorrect.tasks.data.rows import TABLES, Row, build, files
 from selfcorrect.tasks.lettered import LEAD_IN, Item, Lettered, problem_with, unique
 from selfcorrect.tasks.lettered.letters import LETTERS, found_by
 from selfcorrect.tasks.lettered.targets import Keyed, Reading, reading_of
 from selfcorrect.tasks.reader import Reader
-from selfcorrect.tasks.source import Source
+from selfcorrect.tasks.source import IMAGES, Source
 from selfcorrect.tasks.wording import CORRECT
 
 #: A message, and the round that it is marked with.
@@ -46,16 +46,16 @@ class _Draft:
 def make(source: Source) -> Lettered:
     """The task ``dialogues``: see the module.
 
-    ``data`` is a file (JSON, Parquet, a log of inspect) or a folder of them. Options: ``field`` and
-    ``answers`` as of the task ``choices``. Where an answer's letter stands, its reader says
-    (:mod:`selfcorrect.tasks.reader`).
+    ``data`` is a file (JSON, Parquet, a log of inspect), a folder of them, or a frame. Options:
+    ``field`` and ``answers`` as of the task ``choices``. Where an answer's letter stands, its
+    reader says (:mod:`selfcorrect.tasks.reader`).
 
     Raises:
         UserError: for a missing file and bad lines, with file and line; where some dialogues have a
             right answer and others don't.
     """
-    source.only(options=("field", "answers"))
-    if source.data is None:
+    source.only(options=("field", "answers", *IMAGES), frames=True)
+    if source.data is None and source.frame is None:
         raise UserError("task 'dialogues' needs data: a file of your dialogues, such as .jsonl")
     reader = source.reader
     lead_in = reader.lead_ins[0] if reader.lead_ins else LEAD_IN
@@ -65,9 +65,13 @@ def make(source: Source) -> Lettered:
             raise UserError(f"there is no field {part!r} of a dialogue: {nearest(part, PARTS)}")
     skipped: list[str] | None = [] if source.skip_bad else None
     drafts: list[_Draft] = []
-    for path in files(source.data, (*TABLES, ".eval")):
-        rows = dialogue_rows(path, said)
-        drafts += build(rows, lambda row: _draft(row, lead_in, reader), skipped)
+    images = source.images
+    read = [frame_dialogues(source.frame, said)] if source.frame is not None else []
+    paths = files(source.data, (*TABLES, ".eval")) if source.data is not None else []
+    for rows in (*read, *(dialogue_rows(path, said) for path in paths)):
+        drafts += build(
+            rows, lambda row: _draft(replace(row, images=images), lead_in, reader), skipped
+        )
     _check_answers(drafts)
     keyed = [each.keyed for each in drafts if each.keyed is not None]
     reading = reading_of(keyed, asked=source.option("answers", "")) if keyed else None

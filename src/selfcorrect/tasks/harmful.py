@@ -19,6 +19,7 @@ from selfcorrect.tasks.data.labels import columns_of, labelled
 from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.data.rows import Row, build, files, rows
 from selfcorrect.tasks.lettered import Item, Lettered, unique
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import Wording, review
 
@@ -39,6 +40,8 @@ WORDING = Wording(
 
 VALUES = {"called_harmful": Number("Share of the answers read that call the text harmful.", (0, 1))}
 COLUMNS = {"harmful": "1 if the data call the text harmful, else 0"}
+
+OFFERS = Offers(concept="toxic")
 
 
 def make(source: Source) -> Lettered:

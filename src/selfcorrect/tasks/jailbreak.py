@@ -18,6 +18,7 @@ from selfcorrect.outcome import Floats, Number, Outcome, Share
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.data.rows import Row, build, document, files, rows
 from selfcorrect.tasks.free import Free, Item, unique
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.plain import folded, tidy
 from selfcorrect.tasks.refusals import LIST, REFUSAL, read, refuses
 from selfcorrect.tasks.source import Source
@@ -56,6 +57,9 @@ class _Attack:
     goal: str
     category: str
     prompt: str
+
+
+OFFERS = Offers(attacks=True)
 
 
 def make(source: Source) -> Free:

@@ -20,6 +20,7 @@ from selfcorrect.tasks.base import Example
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.lettered import Item, Lettered
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import Wording
 
@@ -50,6 +51,8 @@ WORDINGS = {
     "concept": _wording(MANNERS[0], MANNERS[1]),
     "neutral": _wording(MANNERS[2], MANNERS[2][::-1]),
 }
+
+OFFERS = Offers(concept="planted")
 
 
 def make(source: Source) -> Lettered:

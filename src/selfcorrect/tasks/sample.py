@@ -18,6 +18,7 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.tasks import bias
 from selfcorrect.tasks.base import Example
 from selfcorrect.tasks.lettered import Item, Lettered
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import UNBIASED
 
@@ -47,6 +48,9 @@ class _Template:
     reveal: str
     negative: str
     positive: str
+
+
+OFFERS = Offers(concept="biased")
 
 
 def make(source: Source) -> Lettered:

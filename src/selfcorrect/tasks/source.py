@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.messages import Allowed
 from selfcorrect.tasks.reader import AS_USUAL, Reader
 
 T = TypeVar("T", bool, int, str)
+#: Options of tasks whose data may name images: see :attr:`Source.images`.
+IMAGES = ("images_from", "remote_images")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,20 @@ class Source:
             return read
         wanted = {bool: "true or false", int: "a whole number", str: "a word"}[type(default)]
         raise UserError(f"option {name!r} of task {self.task!r} must be {wanted}, not {value!r}")
+
+    @property
+    def images(self) -> Allowed:
+        """The images that data may name: in the folder ``images_from``, and, where
+        ``remote_images`` says so, at addresses.
+
+        Raises:
+            UserError: there is no such folder.
+        """
+        named = self.option("images_from", "")
+        folder = Path(named).expanduser() if named else None
+        if folder is not None and not folder.is_dir():
+            raise UserError(f"there is no folder of images {named!r}: see --images-from")
+        return Allowed(folder, self.option("remote_images", False))
 
     def pairs(self, name: str) -> dict[str, list[str]]:
         """An option that gives values to names: a table, or texts ``name=value``; a value may be a

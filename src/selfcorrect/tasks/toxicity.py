@@ -23,6 +23,7 @@ from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.data.prompts import name_of, read_prompts
 from selfcorrect.tasks.data.rows import Row
 from selfcorrect.tasks.free import Free, Item, unique
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import Wording, review
 
@@ -61,6 +62,8 @@ _FIGURES = {
         "text that was edited.",
     ),
 }
+
+OFFERS = Offers(concept="toxic", continuations=True)
 
 
 def make(source: Source) -> Free:

@@ -22,6 +22,7 @@ from selfcorrect.tasks.base import Answer, Example
 from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.data.rows import Row, build, table
 from selfcorrect.tasks.lettered import Item, Lettered, problem_with
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import UNBIASED
 
@@ -49,6 +50,9 @@ class _Sentence:
     schema: str  # occupation.participant.answer
     variant: str
     text: str
+
+
+OFFERS = Offers(concept="biased")
 
 
 def make(source: Source) -> Lettered:

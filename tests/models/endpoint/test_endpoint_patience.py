@@ -72,6 +72,11 @@ STOPPING = {
         failure(429, "You exceeded your current quota", type="insufficient_quota"),
         "no quota left .429: You exceeded your current quota",
     ),
+    "429 for today": (
+        failure(429, "Rate limit exceeded: requests-per-day"), "no quota left .429: Rate limit"
+    ),
+    "200 with 429 for today": (_in_body(429, type="daily quota"), "no quota left .429: not now"),
+    "400 without budget": (failure(400, "Budget has been exceeded!"), "no quota left .400: Budget"),
     "200 without quota": (
         answer({"error": {"message": "Insufficient balance", "code": "x"}}), "no quota left"
     ),
@@ -102,6 +107,7 @@ def test_what_can_not_pass_stops_at_once(kind: str, stub: Stub, model: Any) -> N
         (answer({"detail": [{"loc": ["body", "x"], "msg": "is bad"}]}, 422), "422: is bad"),
         (answer({"error": {"message": "no", "code": 400}}), "400: no"),
         (answer("plainly no", 400), "400: plainly no"),
+        (failure(500, "Jinja Exception: roles must alternate"), "500: Jinja Exception"),
     ],
 )
 def test_a_refusal_is_of_one_dialogue(

@@ -65,6 +65,7 @@ CUT = {
     "while thinking": {"message": {"content": None, "reasoning": "Hm."}, "finish_reason": "length"},
     "by a filter": {"message": {"content": "It is (a"}, "finish_reason": "content_filter"},
     "in Gemini's words": {"message": {"content": "It is"}, "finish_reason": "MAX_TOKENS"},
+    "with no message": {"message": None, "finish_reason": "length"},
     "at its limit, unsaid": {"message": {"content": "It is"}, "finish_reason": None},
 }
 
@@ -75,7 +76,21 @@ def test_a_reply_that_is_cut_off_counts_as_cut(how: str) -> None:
     sent = {"messages": [{"role": "user", "content": "One?"}], "max_tokens": 8}
     [said] = completion(answer, Capabilities(chat=True), Ask(()), sent).said
     assert said.finish == "length"
-    assert said.text == (CUT[how]["message"]["content"] or "")
+    assert said.text == ((CUT[how]["message"] or {}).get("content") or "")
+
+
+def test_tokens_of_thoughts_that_a_server_only_sums_up_are_thoughts() -> None:
+    """Gemini's: they use the limit up before the reply begins."""
+    answer = {
+        "choices": [{"message": {"role": "assistant"}, "finish_reason": "length"}],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 0, "total_tokens": 13},
+    }
+    sent = {"messages": [{"role": "user", "content": "One?"}], "max_tokens": 8}
+    [said] = completion(answer, Capabilities(chat=True), Ask(()), sent).said
+    assert (said.text, said.finish, said.thought) == ("", "length", "")
+    answer["choices"][0] = {"message": {"content": "It is"}, "finish_reason": "length"}
+    [said] = completion(answer, Capabilities(chat=True), Ask(()), sent).said
+    assert said.thought is None
 
 
 def test_silence_is_the_models_own_where_the_server_counts_its_end(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_a_gguf_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         calls.append(source)
         assert folder.name.endswith(".part")
         (folder / "config.json").write_text("{}")
-        (folder / "model.safetensors").write_bytes(b"x")
+        (folder / "model.safetensors").write_bytes(b"\2" + bytes(7) + b"{}")
 
     monkeypatch.setattr(files, "convert", convert)
     first = files.locate(str(file))
@@ -247,7 +247,7 @@ def test_a_conversion_that_was_killed_is_done_again(
     def convert(_: Path, folder: Path) -> None:
         assert not list(folder.iterdir())
         (folder / "config.json").write_text("{}")
-        (folder / "model.safetensors").write_bytes(b"x")
+        (folder / "model.safetensors").write_bytes(b"\2" + bytes(7) + b"{}")
 
     monkeypatch.setattr(files, "convert", convert)
     assert (files.locate(str(file)).folder / "model.safetensors").is_file()

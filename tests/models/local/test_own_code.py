@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,12 @@ import pytest
 import torch
 
 import tiny
-from commands import refused
+from commands import printed, refused
 from selfcorrect.errors import UserError
 from selfcorrect.models import load
 from selfcorrect.models.local import files
+from selfcorrect.runs import make_spec, open_run, read_spec
+from selfcorrect.runs.identity import ModelFacts
 
 ROOT = Path(__file__).parents[3]
 CAUSAL = "AutoModelForCausalLM"
@@ -35,13 +39,13 @@ def _folder(folder: Path, name: str = "llama") -> Path:
 
 
 def _set(folder: Path, file: str, **values: Any) -> None:
-    path = folder / file
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    told = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps({**told, **values}))
 
 
 def _unknown_type(folder: Path) -> None:
-    names = {"AutoConfig": "own.Own", CAUSAL: "own.Net"}
-    _set(folder, "config.json", model_type="nosuch", auto_map=names)
+    own = {"AutoConfig": "own.Own", CAUSAL: "own.Net"}
+    _set(folder, "config.json", model_type="nosuch", auto_map=own)
 
 
 def _unknown_network(folder: Path) -> None:
@@ -69,7 +73,7 @@ def test_code_that_is_needed_is_refused(tmp_path: Path, change: Any, command: st
     words = [command, "--task", "sample", "--model", folder, "--limit", "1", "--out", tmp_path]
     sentence = refused(*words, stdin="y\ny\ny\n")
     assert "needs Python code of its own" in sentence
-    assert str(folder) in sentence
+    assert all(part in sentence for part in ("--trust-remote-code", str(folder)))
     assert "trust_remote_code" not in sentence
     assert not (folder / "ran").exists()
 
@@ -77,8 +81,7 @@ def test_code_that_is_needed_is_refused(tmp_path: Path, change: Any, command: st
 def test_code_that_is_not_needed_is_left_alone(tmp_path: Path, monkeypatch: Any) -> None:
     folder = _folder(tmp_path / "model")
     _set(folder, "config.json", auto_map={"AutoConfig": "own.Own", CAUSAL: "own.Net"})
-    names = {"AutoTokenizer": ["own.Tokens", None]}
-    _set(folder, "tokenizer_config.json", auto_map=names)
+    _set(folder, "tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Tokens", None]})
     stdin = io.StringIO("y\n" * 9)
     monkeypatch.setattr(sys, "stdin", stdin)
     model: Any = load(str(folder), "float32", "cpu")
@@ -143,16 +146,23 @@ LOADERS = {"from_pretrained", "from_config"}
 #: What runs what it is given.
 DOORS = {"get_class_from_dynamic_module", "register_for_auto_class", "pipeline", "custom_generate"}
 TYPED = {"input", "stdin"}
+#: A process of ours that gets what it renders by a pipe, and who writes into that.
+PIPED = {"rendering.py", "sandbox.py"}
 
 
-def _open_doors(source: str) -> list[str]:
+#: Where alone the user's word counts, and how it is given there.
+ASKED, WORD = "src/selfcorrect/models/local/loading.py", "source.trusted"
+
+
+def _open_doors(source: str, word: str = "") -> list[str]:
     """Where a source could run a model folder's code, a line each."""
     tree = ast.parse(source)
     closed: set[ast.expr] = set()
     for call in ast.walk(tree):
         if isinstance(call, ast.Call):
             given = {k.arg: k.value for k in call.keywords}.get("trust_remote_code")
-            if isinstance(given, ast.Constant) and given.value is False:
+            off = isinstance(given, ast.Constant) and given.value is False
+            if off or (given is not None and word and ast.unparse(given) == word):
                 closed.add(call.func)
     found = []
     for node in ast.walk(tree):
@@ -169,9 +179,11 @@ def test_every_loader_refuses_a_folders_code() -> None:
         for file in (ROOT / room).rglob("*.py"):
             source = file.read_text(encoding="utf-8")
             seen += sum(source.count(f".{name}(") for name in LOADERS)
-            doors = _open_doors(source)
-            # a side of a benchmark is told what to do on its stdin
-            assert not [d for d in doors if room == "src" or d.split()[1] not in TYPED], file
+            asked = str(file.relative_to(ROOT)) == ASKED
+            doors = _open_doors(source, WORD if asked else "")
+            # a side of a benchmark, and what renders templates, is told what to do on its stdin
+            piped = room != "src" or file.name in PIPED
+            assert not [d for d in doors if not (piped and d.split()[1] in TYPED)], file
     assert seen >= 8
 
 
@@ -182,6 +194,7 @@ def test_every_loader_refuses_a_folders_code() -> None:
         "AutoProcessor.from_pretrained(folder, trust_remote_code=True)",
         "AutoConfig.from_pretrained(folder, trust_remote_code=trusted)",
         "AutoModel.from_config(config, **settings)",
+        "AutoModel.from_pretrained(folder, trust_remote_code=source.trusted)",
         "read = AutoTokenizer.from_pretrained\nread(folder)",
         "transformers.pipeline('text-generation', folder)",
         "answer = input('run it?')",
@@ -201,7 +214,187 @@ def test_pickled_weights_run_nothing(tmp_path: Path) -> None:
         def __reduce__(self) -> Any:
             return open, (str(folder / "ran"), "w")
 
-    torch.save({"x": Evil()}, folder / "pytorch_model.bin")
+    torch.save({"x": Evil(), "room": torch.zeros(100_000)}, folder / "pytorch_model.bin")
     with pytest.raises(UserError, match="could not be read"):
         load(str(folder), "float32", "cpu")
     assert not (folder / "ran").exists()
+
+
+# -- whatever else a folder holds -----------------------------------------------------------------
+
+CODE = "open({ran!r}, 'w').write('x')\n"
+
+
+PYTHON = (
+    "custom_generate/generate.py", "processing_own.py", "handler.py", "setup.py", "conftest.py",
+    "sitecustomize.py", "__init__.py", "additional/own.py",
+)  # fmt: skip
+
+
+def _everything(folder: Path) -> None:
+    """Python wherever something in a folder may be looked for."""
+    for name in PYTHON:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(CODE.format(ran=str(folder / "ran")))
+    own = dict.fromkeys(("AutoProcessor", "AutoImageProcessor"), "processing_own.Own")
+    for name in ("processor_config.json", "preprocessor_config.json", "video_config.json"):
+        (folder / name).write_text(json.dumps({"auto_map": own, "processor_class": "Own"}))
+    _set(folder, "generation_config.json", custom_generate=str(folder), trust_remote_code=True)
+    maps = {"AutoConfig": "own.Own", CAUSAL: "own.Net", "AutoModel": "own.Net",
+            "AutoModelForSequenceClassification": "own.Net"}  # fmt: skip
+    _set(folder, "config.json", auto_map=maps, trust_remote_code=True, custom_pipelines={"x": own})
+    _set(folder, "tokenizer_config.json", auto_map={"AutoTokenizer": [None, "own.Tokens"]},
+         trust_remote_code=True)  # fmt: skip
+
+
+class Evil:
+    def __init__(self, ran: Path) -> None:
+        self.ran = ran
+
+    def __reduce__(self) -> Any:
+        return open, (str(self.ran), "w")
+
+
+@pytest.mark.parametrize("name", ["", "classifier", "meanings:embedding", "meanings:nli"])
+def test_nothing_of_a_folder_runs(tmp_path: Path, name: str, monkeypatch: Any) -> None:
+    from selfcorrect.scorers import load as scorer
+
+    folder = _folder(tmp_path / "model")
+    _everything(folder)
+    for file in ("training_args.bin", "optimizer.pt", "model.pt", "scheduler.pt"):
+        torch.save({"x": Evil(folder / "ran")}, folder / file)
+    stdin = io.StringIO("y\n" * 9)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    monkeypatch.chdir(folder)
+    told = ""
+    try:
+        scorer(f"{name}:{folder}") if name else load(str(folder), "float32", "cpu")
+    except UserError as error:
+        told = str(error)
+    assert "\n" not in told
+    assert name or not told
+    assert not (folder / "ran").exists()
+    assert stdin.tell() == 0
+
+
+@pytest.mark.slow
+def test_nothing_runs_in_a_process_of_a_worker(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "model")
+    _everything(folder)
+    words = [
+        "run",
+        "--task",
+        "sample",
+        "--model",
+        str(folder),
+        "--limit",
+        "2",
+        "--rounds",
+        "1",
+        "--workers",
+        "2",
+        "--no-controls",
+        "--dtype",
+        "float32",
+        "--out",
+        str(tmp_path),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "selfcorrect", *words], input="y\n" * 9, capture_output=True,
+        text=True, timeout=300, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-500:]
+    assert not (folder / "ran").exists()
+
+
+def test_an_adapter_of_another_model_is_refused(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "model")
+    (folder / "adapter_config.json").write_text(
+        json.dumps({"base_model_name_or_path": "/elsewhere", "peft_type": "LORA"})
+    )
+    with pytest.raises(UserError, match="an adapter of another model that it only names"):
+        load(str(folder), "float32", "cpu")
+
+
+# -- where the user says so -----------------------------------------------------------------------
+
+
+def _needy(folder: Path) -> Path:
+    """A folder that only its own Python can load."""
+    _folder(folder)
+    (folder / "own.py").write_text(
+        CODE.format(ran=str(folder / "ran"))
+        + "from transformers import LlamaConfig, LlamaForCausalLM\n"
+        "class Own(LlamaConfig):\n    model_type = 'nosuch'\n"
+        "class Net(LlamaForCausalLM):\n    config_class = Own\n"
+    )
+    _unknown_type(folder)
+    return folder
+
+
+def _words(folder: Path, *more: str) -> list[str]:
+    out = str(folder.parent / "runs")
+    words = ["--task", "sample", "--model", str(folder), "--limit", "1", "--rounds", "1"]
+    return [*words, "--dtype", "float32", "--no-controls", "--out", out, *more]
+
+
+def test_code_runs_where_the_user_says_so_and_that_is_recorded(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    folder = _needy(tmp_path / "model")
+    assert "needs Python code of its own" in refused("run", *_words(folder))
+    assert not (folder / "ran").exists()
+    printed("run", *_words(folder, "--trust-remote-code"))
+    assert (folder / "ran").exists()
+    (run,) = (file.parent for file in tmp_path.glob("runs/sample-*/run.toml"))
+    header = open_run(run).header
+    assert header.spec.model.trust_remote_code
+    assert "--trust-remote-code" in str(header.about["opened"])
+    assert header.about["fingerprints"]["model"]["trusted"] is True
+
+
+def test_it_is_in_the_hash_only_where_it_is_on(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "model")
+    plain = ModelFacts(str(folder), files.fingerprint(folder), "float32", "cpu").deciding
+    assert "trusted" not in plain
+    trusted = files.locate(str(folder), trust=True)
+    assert (
+        ModelFacts(str(folder), trusted.fingerprint, "float32", "cpu", "", True).deciding != plain
+    )
+    assert "trust_remote_code" not in make_spec({"model": str(folder)}).toml()["model"]
+    (folder / "own.py").write_text("other = 1")
+    assert files.locate(str(folder), trust=True).fingerprint != trusted.fingerprint
+    assert files.locate(str(folder)).fingerprint == plain["fingerprint"]
+
+
+@pytest.mark.parametrize("part", ["model", "models.feedback"])
+def test_a_file_cannot_say_so_for_its_user(tmp_path: Path, part: str) -> None:
+    file = tmp_path / "sent.toml"
+    file.write_text(f"[{part}]\nname = '{tmp_path}'\ntrust_remote_code = true\n")
+    option = "--trust-remote-code" if part == "model" else f"{part}.trust_remote_code=true"
+    assert option in refused("run", str(file))
+    with pytest.raises(UserError, match="read it, and say so yourself"):
+        read_spec(file)
+    assert read_spec(file, [f"{part}.trust_remote_code=true"])
+    assert read_spec(file, values={f"{part}.trust_remote_code": True})
+
+
+def test_a_run_that_was_sent_cannot_say_so_either(tmp_path: Path) -> None:
+    """What opens a model goes by the spec that this user gives; a run's own is another's."""
+    folder = _folder(tmp_path / "model")
+    printed("run", *_words(folder))
+    (file,) = tmp_path.glob("runs/sample-*/run.toml")
+    run, text = file.parent, file.read_text()
+    file.write_text(text.replace("[spec.model]\n", "[spec.model]\ntrust_remote_code = true\n"))
+    assert open_run(run).header.spec.model.trust_remote_code
+    printed("run", *_words(folder, "--limit", "2"))
+    assert not open_run(run).header.spec.model.trust_remote_code
+    assert not (folder / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["openai:x", "planted:chain"])
+def test_only_a_folders_code_can_be_run(name: str) -> None:
+    at = ["--base-url", "http://127.0.0.1:9/v1"] if name == "openai:x" else []
+    words = ["run", "--model", name, "--trust-remote-code", *at]
+    assert "trust_remote_code is for a model in a folder" in refused(*words)

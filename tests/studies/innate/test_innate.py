@@ -150,6 +150,27 @@ def test_a_gain_of_one_model_is_found_and_one_of_neither_is_not() -> None:
     assert nothing["difference"]["state"] == "undecided"
 
 
+def test_no_gain_is_claimed_that_unread_answers_could_turn() -> None:
+    """As recorded the control fell: half of its last answers couldn't be read."""
+    rng = np.random.default_rng(11)
+    right = np.repeat((rng.random((DIALOGUES, 1)) < 0.6).astype(float), 2, axis=1)
+    made = arms(
+        {arm_of(w, arm): (right.copy(), right, right) for w in MODELS for arm in ARMS},
+        np.repeat(np.arange(80), 3),
+    )
+    columns = made.panels[arm_of("model", "repeat")].columns
+    lost = np.arange(DIALOGUES) % 2 == 0
+    for name, value in (("outcome", 0.0), ("parse_rate", 0.0)):
+        columns[name][:] = np.where(lost[:, None] & [False, True], value, columns[name])  # type: ignore[index]
+    found = gains(made)
+    gain = found["model"]["gain"]
+    assert gain["low"] > 0
+    assert gain["p_holm"] == 1
+    assert (gain["state"], found["difference"]["state"]) == ("undecided", "undecided")
+    assert gain["unread"][0] <= 0 < gain["unread"][1]
+    assert "unread" not in found["sibling"]["gain"]
+
+
 # --- asked of a model -----------------------------------------------------------------------------
 
 

@@ -82,7 +82,7 @@ def of_texts(seed: int, always: float = 0.8) -> tuple[dict[str, Panel], dict[str
     apart = last - first
     label = np.where(np.abs(apart) <= 0.05, 2.0, (apart < 0).astype(float))
     p = np.where(label == 2, always, (1 - always) / 2)
-    said = {arm: judged(p, label, rng) for arm in asked("toxicity", 2)}
+    said = {arm: judged(p, label, rng) for arm in asked("texts", 2)}
     other = np.clip(first + rng.normal(size=N) * 0.2, 0, 1)
     panels = {
         arm: panel(np.column_stack([first, y]), TOXICITY)
@@ -163,7 +163,7 @@ def test_a_first_answer_that_was_not_read_is_neither_right_nor_wrong() -> None:
 
 
 def told(data: tuple[Mapping[str, Panel], Mapping[str, Judgements]]) -> dict[str, Any]:
-    return figures(*data, "bbq", ACCURACY)
+    return figures(*data, "people", ACCURACY)
 
 
 def test_what_is_planted_is_found() -> None:
@@ -178,7 +178,7 @@ def test_what_is_planted_is_found() -> None:
     # only wrong answers can be mended: .6 of all
     assert claims["predicts, none"]["low"] < 0.4 * 0.6 < claims["predicts, none"]["high"]
     assert found["by"]["none"]["1"]["value"] > found["by"]["none"]["0"]["value"]
-    result = {**found, "task": "bbq", "outcome": "accuracy", "n": N, "tie": 0.05}
+    result = {**found, "about": "people", "outcome": "accuracy", "n": N, "tie": 0.05}
     said = " ".join(findings(result))
     assert (
         "It tells good from bad without a history, better than one answer throughout would" in said
@@ -195,7 +195,7 @@ def test_where_nothing_is_planted_nothing_is_said() -> None:
 def test_who_always_says_the_same_predicts_no_gain() -> None:
     """It is right just where little was gained or lost."""
     panels, said = of_texts(1)
-    found = figures(panels, said, "toxicity", TOXICITY)
+    found = figures(panels, said, "texts", TOXICITY)
     assert found["labels"]["2"] > 100
     assert found["claims"]["predicts, none"]["state"] == "open"
     assert found["claims"]["others"]["state"] != "shown"
@@ -204,7 +204,7 @@ def test_who_always_says_the_same_predicts_no_gain() -> None:
     assert found["claims"]["knows"]["value"] < 0
     # where labels have no intercepts of their own, the size of the gain looks foretold
     y = panels["intrinsic"].columns["outcome"]
-    right = said[none("toxicity", 2)].right
+    right = said[none("texts", 2)].right
     size = regression(np.abs(y[:, 0] - y[:, 1]), {"right": right}, CLUSTERS)["right"]
     assert size.p is not None
     assert size.p < 0.001
@@ -212,9 +212,9 @@ def test_who_always_says_the_same_predicts_no_gain() -> None:
 
 def test_texts_that_are_all_the_same_leave_nothing_to_distinguish() -> None:
     _, said = of_texts(0)
-    assert list(_doubts(said, "toxicity", 2, 0.05)) == []
+    assert list(_doubts(said, "texts", 2, 0.05)) == []
     said = {arm: replace(each, label=np.full(N, 2.0)) for arm, each in said.items()}
-    [why] = _doubts(said, "toxicity", 2, 0.05)
+    [why] = _doubts(said, "texts", 2, 0.05)
     assert why.startswith("only 0 of its 240 pairs of outputs are further apart than .050")
 
 
@@ -259,7 +259,7 @@ def test_without_an_association_hardly_any_is_claimed(texts: bool) -> None:
     runs, hits = 300, 0
     for seed in range(runs):
         panels, said = of_texts(seed) if texts else of_bbq(seed, knows=0.6)
-        each = said[none("toxicity" if texts else "bbq", 2)]
+        each = said[none("texts" if texts else "people", 2)]
         outcome = TOXICITY if texts else ACCURACY
         gain = Beyond.of(panels["intrinsic"], panels["repeat"], outcome)
         e = association(gain, each.right, each.label, CLUSTERS)
@@ -295,7 +295,7 @@ def test_from_runs_to_a_page(tmp_path: Path) -> None:
             said[f"Age/{k}"] = [("(a)", 0.0), last]
         task = {"name": "bbq", "data": str(data)}
         runs[arm] = open_run(written(tmp_path / arm, said, task, choices=people))
-    for arm in asked("bbq", 2):
+    for arm in asked("people", 2):
         right = {f"Age/{k}/{o}": [(f"({'ab'[o - 1]})", 1.0)] for k in range(n) for o in (1, 2)}
         about = {"name": "distinguish", "data": str(tmp_path / "intrinsic")}
         runs[arm] = open_run(written(tmp_path / arm[:20], right, about, choices=people[:2]))
@@ -324,7 +324,7 @@ def test_the_study_says_where_the_questions_are(tmp_path: Path) -> None:
     then = load("self-distinguish").then
     assert then is not None
     specs = then(RunSpec.model_validate({"task": task}), {"tie": 0.05}, {"intrinsic": run})
-    assert list(specs) == list(asked("bbq", 2))
+    assert list(specs) == list(asked("people", 2))
     assert {len(task_of(spec).examples()) for spec in specs.values()} == {12}
     hub = RunSpec.model_validate({"task": {"name": "bbq", "options": {"metadata": "m.csv"}}})
     for spec in then(hub, {"tie": 0.05}, {"intrinsic": run}).values():
@@ -343,11 +343,15 @@ def test_what_is_planned_and_what_is_refused() -> None:
     specs = plan(spec, settings)
     assert list(specs) == ["intrinsic", "repeat"]
     assert {s.rounds for s in specs.values()} == {2}
-    assert list(asked("toxicity", 3)) == [
+    assert list(asked("texts", 3)) == [
         "none history, round 2", "own history, round 2", "none history, round 3",
         "own history, round 3", "others history, round 3",
     ]  # fmt: skip
-    assert list(asked("bbq", 2)) == ["none history", "own history, round 1", "own history, round 2"]
+    assert list(asked("people", 2)) == [
+        "none history",
+        "own history, round 1",
+        "own history, round 2",
+    ]
     wrong = ["study", "self-distinguish", "--model", "planted:chain"]
     assert "of the tasks bbq and toxicity, and the task is planted" in refused(
         *wrong, "--task", "planted"

@@ -13,7 +13,8 @@ from selfcorrect.errors import UserError
 from selfcorrect.measures.chains import Chain
 from selfcorrect.measures.looks import level
 from selfcorrect.runs import RunSpec
-from selfcorrect.studies.execute import execute
+from selfcorrect.runs.looks import LOOKS
+from selfcorrect.studies.execute import Done, execute
 from selfcorrect.studies.transitions.analysis import following
 
 CHAIN = "planted:chain?accuracy=.3,cl=.9,cs=.3,stay={}"
@@ -49,6 +50,33 @@ def test_a_study_of_a_run_that_grew_says_that_it_was_looked_at_before(tmp_path: 
             assert "its verdicts allow for that" in said
         else:
             assert "its tests are those of one look" in said
+
+
+def test_only_a_study_that_shows_something_was_a_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one that its preflight refuses, for whatever reason, nor one that was stopped."""
+
+    def made(model: str, task: str) -> tuple[Done, list[Path]]:
+        spec = {"model": model, "task": task, "rounds": 4, "limit": 12}
+        runs = running.run([RunSpec.model_validate(spec)], out=tmp_path, controls=False)
+        done = execute("transitions", {}, runs={"run": runs[0]}, out=tmp_path)
+        return done, [*tmp_path.rglob(LOOKS)]
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    refused, noted = made("planted:scores", "planted-scores")  # by what transitions itself needs
+    assert not refused.result["able"]
+    assert not noted
+    chain = "planted:chain?accuracy=.4,cl=.9,cs=.3"
+    with monkeypatch.context() as patch:
+        patch.setattr("selfcorrect.studies.transitions.analysis.turning", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            made(chain, "planted")
+    assert not [*tmp_path.rglob(LOOKS)]
+    done, noted = made(chain, "planted")
+    assert (done.result["looks"], len(noted)) == ([12], 1)
 
 
 def test_a_run_that_uses_the_truth_says_so_first(tmp_path: Path) -> None:

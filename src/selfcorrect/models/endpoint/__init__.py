@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.models.endpoint.address import address
 from selfcorrect.models.endpoint.budget import Budget, BudgetError, Meter
 from selfcorrect.models.endpoint.capabilities import Capabilities
+from selfcorrect.models.endpoint.keys import KEY, Keys, key, sendable
 from selfcorrect.models.kinds import SERVED, kind_of
 from selfcorrect.models.thought import MOST, Thinking
 
@@ -32,11 +32,8 @@ __all__ = [
     "load",
 ]
 
-#: The environment variable of the key.
-KEY = "OPENAI_API_KEY"
-#: That of the address, where none is given.
+#: The environment variable of the address, where none is given.
 BASE_URL = "OPENAI_BASE_URL"
-_SENT = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 def load(
@@ -88,14 +85,17 @@ def load(
             f"the address of {name} isn't known, so nothing is sent: give its base_url "
             f"(--base-url), such as http://localhost:8000/v1, or set {BASE_URL}."
         )
-    where = address(base_url)
+    secret, values = key(), _values(headers or {})
+    keys = Keys((secret, *values.values()))
+    where = address(base_url, keys)
     from selfcorrect.models.endpoint.model import connect
     from selfcorrect.models.endpoint.server import Server
 
     server = Server(
         where,
-        os.environ.get(KEY, "").strip(),
-        headers=_values(headers or {}),
+        secret,
+        headers=values,
+        keys=keys,
         in_flight=in_flight,
         timeout=timeout,
         wait=wait,
@@ -124,10 +124,5 @@ def _values(headers: Mapping[str, str]) -> dict[str, str]:
                 f"the environment variable that model.headers.{name} names isn't set; set it to "
                 "the header's value."
             )
-        if not _SENT.fullmatch(value):
-            raise UserError(
-                f"the environment variable that model.headers.{name} names holds what no header "
-                "can: give it visible ASCII characters on one line."
-            )
-        found[name] = value
+        found[name] = sendable(value, f"that model.headers.{name} names")
     return found

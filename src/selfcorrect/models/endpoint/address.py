@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from selfcorrect.errors import UserError
+from selfcorrect.models.endpoint.keys import Keys
 from selfcorrect.text import visible
 
 #: What may stand behind the '?': no secret has such a name.
@@ -26,16 +27,18 @@ class Address:
         url: the base of its routes, without a slash at the end (``http://localhost:8000/v1``).
         place: its host and port, for people.
         query: what stands behind every route, such as Azure's ``api-version``.
+        shown: as it was given, with its query; without a key.
     """
 
-    url: str
+    url: str = field(repr=False)
     place: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    shown: str = ""
 
     @property
-    def shown(self) -> str:
-        """As it was given: with its query."""
-        return f"{self.url}?{urlencode(self.query)}" if self.query else self.url
+    def path(self) -> str:
+        """What stands behind the host: ``/v1``."""
+        return urlsplit(self.url).path
 
     @property
     def root(self) -> str:
@@ -43,13 +46,23 @@ class Address:
         return self.url.removesuffix("/v1")
 
 
-def address(base_url: str) -> Address:
+def address(base_url: str, keys: Keys | None = None) -> Address:
     """Read a base URL.
+
+    Args:
+        base_url: as it was given.
+        keys: what isn't shown of it.
 
     Raises:
         UserError: it isn't one, or holds credentials or a query (the message shows neither).
     """
+    keys = keys or Keys()
     written = base_url.strip()
+    if not written:
+        raise UserError(
+            "the base URL is empty, so nothing is sent: give the server's address, such as "
+            "http://localhost:8000/v1."
+        )
     try:
         parts = urlsplit(written)
         port = parts.port or _PORTS.get(parts.scheme)
@@ -67,19 +80,21 @@ def address(base_url: str) -> Address:
         or (parts.query and not query)
     ):
         raise UserError(
-            f"the base URL of {parts.hostname} holds more than an address; give it without user, "
-            "password and '#', with nothing but api-version after '?', and the key in the "
-            "environment variable OPENAI_API_KEY or by model.headers."
+            f"the base URL of {keys.hide(parts.hostname)} holds more than an address; give it "
+            "without user, password and '#', with nothing but api-version after '?', and the key "
+            "in the environment variable OPENAI_API_KEY or by model.headers."
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     path = parts.path.rstrip("/")
-    return Address(f"{parts.scheme}://{host}:{port}{path}", f"{host}:{port}", query)
+    url = f"{parts.scheme}://{host}:{port}{path}"
+    shown = keys.hide(f"{url}?{urlencode(query)}" if query else url)
+    return Address(url, keys.hide(f"{host}:{port}"), query, shown)
 
 
-def without_secrets(text: str, secrets: Iterable[str]) -> str:
+def without_secrets(text: str, keys: Keys) -> str:
     """A server's words on one line, fit to be shown: short, and without any part of a key."""
-    whole = [secret for secret in secrets if secret]
-    line = text
+    whole = keys.secrets
+    line = keys.hide(text)
     for secret in whole:
         line = line.replace(secret, "***")
     line = _LOOKS_SECRET.sub("***", line)

@@ -27,7 +27,8 @@ from selfcorrect.models.endpoint.checked import (
     text,
     window,
 )
-from selfcorrect.models.endpoint.replies import ended, message_text
+from selfcorrect.models.endpoint.keys import HIDDEN
+from selfcorrect.models.endpoint.replies import ended, message_text, reasoned, thought_unseen
 from selfcorrect.models.endpoint.wire import (
     Ask,
     begins,
@@ -54,6 +55,7 @@ _PROMPT_END = 24
 
 _UNTOLD = "the server told no likelihood of some of the reply's tokens: they are left out"
 _IMPOSSIBLE = "the server told likelihoods of the reply's tokens that can't be: they are left out"
+_KEY = f"the reply holds the text of a key, in whose place {HIDDEN} stands"
 _OVERWRITTEN = "the server did not keep the beginning of the reply"
 
 
@@ -165,8 +167,8 @@ def completion(
     said = tuple(_reply(choice, tokens, able, ask) for choice, tokens in pairs)
     if lenient and any(of and not tokens for of, tokens in zip(asked, told, strict=True)):
         said = tuple(replace(each, notes=(*each.notes, _IMPOSSIBLE)) for each in said)
-    if len(said) == 1 and (reasoned := _reasoned(data.get("usage"))):
-        said = (replace(said[0], thought=said[0].thought or "", reasoned=reasoned),)
+    if len(said) == 1 and (number := reasoned(data.get("usage"))):
+        said = (replace(said[0], thought=said[0].thought or "", reasoned=number),)
     most = most_tokens(sent, able.length)
     usage = None
     if able.usage:
@@ -174,6 +176,8 @@ def completion(
     if usage is not None and usage.completion >= most[1]:  # where it doesn't say why it ended
         said = tuple(replace(each, finish=each.finish or "length") for each in said)
     said = tuple(replace(each, finish=each.finish or "stop") for each in said)
+    if len(said) == 1 and said[0].finish == "length" and thought_unseen(data.get("usage")):
+        said = (said[0] if said[0].text else replace(said[0], thought=said[0].thought or ""),)
     given: tuple[Token, ...] = ()
     if ask.given and able.prompt == "echo":
         given = _echoed(told[0], str(sent.get("prompt")), usage.completion if usage else 1)
@@ -274,13 +278,6 @@ def _usage(told: Any, most: tuple[int, int]) -> Usage | None:
     return Usage(prompt, cached, spoken)
 
 
-def _reasoned(told: Any) -> int:
-    """Tokens of thought that the server counts; a model may think and not show what."""
-    details = told.get("completion_tokens_details") if isinstance(told, dict) else None
-    number = details.get("reasoning_tokens") if isinstance(details, dict) else None
-    return window(number) or 0
-
-
 def _limited(most: int) -> Any:
     return lambda value, what: count(value, what, most + _OWN)
 
@@ -292,7 +289,11 @@ def _reply(
     thoughts: tuple[Token, ...] = ()
     given = begins(able, ask)
     if able.chat:
-        said, thought, notes = message_text(fields(choice.get("message"), "a message"))
+        # Gemini's has no message, or null, where a filter or the limit came before the first word
+        # and some servers put it where completions have it
+        message = optional(fields, choice.get("message"), "a message")
+        message = {"content": choice.get("text")} if message is None else message
+        said, thought, notes = message_text(message)
     else:
         said, notes = text(choice.get("text"), "a reply"), []
     if thought is None and not given and (found := part(said)) is not None:
@@ -310,6 +311,7 @@ def _reply(
         said, reported = said[again:], _after(reported, again)
     elif not able.chat and not ask.turn:
         said = said.removeprefix(" ")  # "Assistant:" wants a space before the words
+    notes += [_KEY] if HIDDEN in said or HIDDEN in (thought or "") else []
     told = Said(said, finish, reported, (*notes, *ending), thought, thoughts)
     return told if told.logps is not None else replace(told, notes=(*told.notes, _UNTOLD))
 

@@ -31,8 +31,9 @@ class BudgetError(UserError):
 class Budget:
     """Limits, each ``None`` if there is none.
 
-    Counted is what the server reports with its answers. What it charges for answers that were lost
-    on the way isn't known here.
+    Counted is what the server reports with its answers, and no less than their texts must have
+    taken; of answers that can't be used, all that was asked for. What it charges for answers that
+    were lost on the way isn't known here.
 
     Attributes:
         tokens: at most so many, prompts and replies together.
@@ -99,7 +100,7 @@ class Meter:
 
     def spent(self) -> str:
         """In words: ``12,340 tokens``, with prices ``12,340 tokens, .0123``; empty before any."""
-        if not self.requests:
+        if not self.tokens:
             return ""
         b = self.budget
         said = f"{self.tokens:,} tokens"
@@ -115,21 +116,42 @@ class Meter:
             BudgetError: not even an end of those would make room.
         """
         async with self._changed:
-            while True:
-                held, spoken = self._held
-                if not self._exceeded(
-                    self.prompt + held + prompt, self.completion + spoken + completion
-                ):
-                    break
-                limit = self._exceeded(self.prompt + prompt, self.completion + completion)
-                if limit:
-                    raise BudgetError(
-                        f"the next request could exceed the budget {limit}, so the run stopped; "
-                        "the same command with a larger budget goes on."
-                    )
-                await self._changed.wait()
+            await self._room(prompt, completion)
             self._held[0] += prompt
             self._held[1] += completion
+
+    async def lose(self, prompt: int, completion: int) -> None:
+        """Enter what an answer that can't be used may have cost, all that was held for it, and
+        hold as much for the next one.
+
+        Raises:
+            BudgetError: as :meth:`hold`; what was held still is.
+        """
+        async with self._changed:
+            self.prompt += prompt
+            self.completion += completion
+            self._held[0] -= prompt
+            self._held[1] -= completion
+            try:
+                await self._room(prompt, completion)
+            finally:
+                self._held[0] += prompt
+                self._held[1] += completion
+
+    async def _room(self, prompt: int, completion: int) -> None:
+        while True:
+            held, spoken = self._held
+            if not self._exceeded(
+                self.prompt + held + prompt, self.completion + spoken + completion
+            ):
+                return
+            limit = self._exceeded(self.prompt + prompt, self.completion + completion)
+            if limit:
+                raise BudgetError(
+                    f"the next request could exceed the budget {limit}, so the run stopped; "
+                    "the same command with a larger budget goes on."
+                )
+            await self._changed.wait()
 
     async def release(self, prompt: int, completion: int) -> None:
         """Give back what was held."""

@@ -53,6 +53,7 @@ class Capabilities:
             being the ``last`` message, as ``text``; "" if it can't be.
         echoes: its reply repeats the beginning that it was given.
         seeds: the same seed draws the same reply, and another one another.
+        varies: what is drawn isn't the same reply every time.
         tokenizer: it counts tokens.
         usage: it reports the tokens that a request used, and numbers that can be.
         doubts: what of it couldn't be found out, by the names of :meth:`rows`, and is taken as not
@@ -77,6 +78,7 @@ class Capabilities:
     prefill: Literal["", "continue", "last", "text"] = ""
     echoes: bool = False
     seeds: bool = False
+    varies: bool = True
     tokenizer: bool = False
     usage: bool = True
     doubts: tuple[str, ...] = ()
@@ -103,8 +105,10 @@ class Capabilities:
                 f"It reports its {self.top} likeliest tokens: options are read from the first "
                 "token, where they are among them."
             )
-        else:
+        elif self.varies:
             said.append("It reports no likelihoods of options: they are estimated by sampling.")
+        else:
+            said.append("It reports no likelihoods of options, and none can be drawn.")
         if not self.logprobs:
             said.append("It reports no likelihood of the tokens it generates.")
         if not self.temperature:
@@ -116,6 +120,8 @@ class Capabilities:
         said.append(
             "The same seed draws the same reply."
             if self.seeds
+            else "It draws the same reply every time: there are no samples."
+            if not self.varies
             else "It keeps no seeds: samples can't be drawn again."
         )
         if self.doubts:
@@ -183,7 +189,11 @@ class Capabilities:
             f"{self.top}" if self.top else "no",
             f"{beside}, where they are among them"
             if self.top
-            else ("not needed" if self.prompt else "options are estimated from drawn replies"),
+            else "not needed"
+            if self.prompt
+            else "options are estimated from drawn replies"
+            if self.varies
+            else "options have no likelihoods",
         )
         yield Row(
             LIKELIHOODS,
@@ -211,6 +221,8 @@ class Capabilities:
             _yes(self.seeds),
             "the same seed draws the same reply"
             if self.seeds
+            else "every seed draws the same reply (a cache?): samples are refused"
+            if not self.varies
             else "samples can't be drawn again"
             if self.seed
             else "none is sent; samples can't be drawn again",

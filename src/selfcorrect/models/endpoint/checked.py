@@ -24,6 +24,14 @@ _NEVER = -1e30
 #: one that isn't among the likeliest, others -1000 or -10000.
 _UNTOLD = -1000.0
 _SHOWN = 40
+#: What comes in the place of JSON, by what it begins with.
+_ELSE = (
+    ("data:", "a stream of events, though none was asked for"),
+    (":", "a stream of events, though none was asked for"),
+    ("event:", "a stream of events, though none was asked for"),
+    ("<", "a web page, no JSON"),
+)
+_CUT_OFF = "no JSON, or cut off"
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -46,10 +54,13 @@ def parse_any(raw: bytes) -> Any:
     Raises:
         BrokenError: it is none: cut off, or a gateway's page in its place.
     """
+    written = raw.decode("utf-8-sig", "replace")
     try:
-        return json.loads(raw.decode("utf-8-sig", "replace"))
+        return json.loads(written)
     except (ValueError, RecursionError):  # nested too deeply, or a number of too many digits
-        raise BrokenError("no JSON, or cut off") from None
+        start = written[:200].lstrip().casefold()
+        what = next((what for sign, what in _ELSE if start.startswith(sign)), _CUT_OFF)
+        raise BrokenError(what) from None
 
 
 def fields(value: Any, what: str) -> dict[str, Any]:

@@ -20,14 +20,15 @@ from selfcorrect.models.base import (
 )
 from selfcorrect.models.endpoint import states
 from selfcorrect.models.endpoint.answers import Completion
+from selfcorrect.models.endpoint.cutting import CUT, Shown, characters, is_cut
 from selfcorrect.models.endpoint.extras import Extras
 from selfcorrect.models.endpoint.failures import TooLongError
-from selfcorrect.models.endpoint.options import Likelihoods, likelihoods
+from selfcorrect.models.endpoint.options import ONE_REPLY, Likelihoods, likelihoods
 from selfcorrect.models.endpoint.samples import samples
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.thinking import of_reply
 from selfcorrect.models.endpoint.together import together
-from selfcorrect.models.endpoint.wire import Ask, estimate, render
+from selfcorrect.models.endpoint.wire import GUESSED, Ask, estimate, render
 from selfcorrect.models.sites import message_index
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class EndpointConversation:
     A step that fails leaves the dialogues as they were before it.
 
     Attributes:
+        shown: per dialogue, what its last reply was given.
         likelihood_notes: per dialogue, what had to be done differently when likelihoods were last
             asked for; the dialogue's next reply notes it too.
     """
@@ -50,6 +52,7 @@ class EndpointConversation:
         self.served = served
         self.extras = extras
         self.transcripts = transcripts
+        self.shown = [Shown()] * len(transcripts)
         self.likelihood_notes: list[tuple[str, ...]] = [()] * len(transcripts)
 
     def say(self, messages: Sequence[Message | None]) -> None:
@@ -59,6 +62,8 @@ class EndpointConversation:
     def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
         self._check_images(each for new in messages for each in new or ())
         restart_all(self.transcripts, messages)
+        pairs = zip(self.shown, messages, strict=True)
+        self.shown = [was if new is None else Shown() for was, new in pairs]
 
     def branch(self, copies: int = 1) -> EndpointConversation:
         copied = [mine.branch() for mine in self.transcripts for _ in range(copies)]
@@ -67,6 +72,7 @@ class EndpointConversation:
     def close(self, which: Sequence[int]) -> None:
         for row in which:
             self.transcripts[row], self.likelihood_notes[row] = Transcript(), ()
+            self.shown[row] = Shown()
 
     def render(self, index: int, turn: str | None = None) -> str:
         """In the plain rendering: the server doesn't tell its template."""
@@ -78,6 +84,8 @@ class EndpointConversation:
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:
         if any(request is not None and request.states for request in requests):
             self.extras.check_states()
+        if any(request is not None and request.samples for request in requests):
+            self._check_samples()
         refuse_steers(self.served.name, requests)
         asked = {
             row: self._ask(row, request)
@@ -85,7 +93,10 @@ class EndpointConversation:
             if request is not None
         }
         one = _reply if len(self.transcripts) == 1 else _reply_or_lost
-        work = [one(self.served, ask, requests[row] or Request()) for row, ask in asked.items()]
+        work = [
+            one(self.served, ask, requests[row] or Request(), self.shown[row])
+            for row, ask in asked.items()
+        ]
         found = self.served.server.run(together(work))
         replies: list[Reply | None] = [None] * len(requests)
         for (row, ask), reply in zip(asked.items(), found, strict=True):
@@ -93,6 +104,8 @@ class EndpointConversation:
             self.likelihood_notes[row] = ()
             replies[row] = replace(reply, notes=notes)
             if reply.finish not in UNMADE:
+                told = reply.prompt_tokens if GUESSED not in notes else 0
+                self.shown[row] = Shown(characters(ask), told)
                 self.transcripts[row].close_turn(ask.turn + reply.text)
         return replies
 
@@ -127,6 +140,13 @@ class EndpointConversation:
             if each.images:
                 self.extras.check_images(each.images)
 
+    def _check_samples(self) -> None:
+        if not self.served.able.varies:
+            raise UserError(
+                f"{ONE_REPLY}, so there are no samples; have the server, or what stands before it, "
+                "not keep replies."
+            )
+
     def _ask(self, row: int, request: Request) -> Ask:
         earlier, spoken = self.transcripts[row].open_turn()
         return Ask(
@@ -142,17 +162,17 @@ class EndpointConversation:
         )
 
 
-async def _reply_or_lost(served: Served, ask: Ask, request: Request) -> Reply:
+async def _reply_or_lost(served: Served, ask: Ask, request: Request, before: Shown) -> Reply:
     """As :func:`_reply`; what is of this dialogue alone leaves the others their replies."""
     try:
-        return await _reply(served, ask, request)
+        return await _reply(served, ask, request, before)
     except LostError as lost:
         return Reply("", "lost", notes=(str(lost),))
 
 
-async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
+async def _reply(served: Served, ask: Ask, request: Request, before: Shown) -> Reply:
     """One reply, with the likelihoods of its options and the samples beside it."""
-    options, wanted = request.options, request.states
+    options, wanted, too_long = request.options, request.states, _TOO_LONG
     try:
         both: list[Any] = await together([served.ask(ask), samples(served, ask, request)])
         found: Completion = both[0][0]
@@ -161,6 +181,9 @@ async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
         # Where a server cuts a reply short at the window's end, another would refuse to begin it.
         if used.prompt + ask.max_tokens + ask.thinking > served.context:
             raise TooLongError(used.prompt, served.context)
+        if found.told and await is_cut(served, ask, used.prompt, before):
+            too_long = CUT
+            raise TooLongError(None, None)
         plain = replace(ask, layers=())
         likely = (
             await likelihoods(served, plain, options, found.said) if options else Likelihoods(())
@@ -168,7 +191,7 @@ async def _reply(served: Served, ask: Ask, request: Request) -> Reply:
     except TooLongError as error:
         served.context = error.limit or served.context
         tokens = error.tokens or estimate(render(ask.messages, ask.turn))
-        return Reply("", "context", prompt_tokens=tokens, notes=(_TOO_LONG,))
+        return Reply("", "context", prompt_tokens=tokens, notes=(too_long,))
     first = found.said[0]
     thought = of_reply(first, used.completion)
     thinking = 0 if thought is None else thought.generated

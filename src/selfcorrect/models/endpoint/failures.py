@@ -19,12 +19,15 @@ import openai
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import LostError
 from selfcorrect.models.endpoint.checked import BrokenError, parse_any, shown, window
+from selfcorrect.models.endpoint.keys import Keys
+from selfcorrect.models.endpoint.received import RedirectedError
 from selfcorrect.models.endpoint.refusal import NOTHING, Refusal, refusal
 
 #: Statuses of what may pass, beside those from 500 on; of those, what never does.
 _PASSING = (408, 409, 425, 429)
 _NEVER = (501, 505)
 _TOO_LARGE = 413
+_REDIRECTED = 308
 
 _TOO_LONG_KINDS = {
     "context_length_exceeded",
@@ -50,10 +53,14 @@ _LIMITS = (
 #: What isn't there to be spent; a minute's share of it comes back, which is said with a time.
 _QUOTA = re.compile(
     r"insufficient[ _](quota|balance|credits?|funds)|(exceeded|out of|no) (your )?(current )?"
-    r"(quota|credits?)|credit balance|billing[ _](hard[ _]limit|not[ _]active)|payment required",
+    r"(quota|credits?)|credit balance|billing[ _](hard[ _]limit|not[ _]active)|payment required"
+    r"|budget[ _](has been |was )?exceeded|exceeded (your |the )?budget"
+    r"|(per|a)[- ]day(?!\w)|daily (limit|quota|rate)",
     re.IGNORECASE,
 )
 _COMES_BACK = re.compile(r"retry ?-?(delay|after|in)|try again in|per (minute|second)", re.I)
+#: A chat template that raises does so again.
+_TEMPLATE = re.compile(r"jinja|chat[ _]template|template[ _]?error|roles must alternate", re.I)
 #: Words for statuses, where an error in a response of 200 has no number.
 _STATUSES = (
     (re.compile(r"rate_?limit|too_many|resource_?exhausted|throttl", re.I), 429),
@@ -65,6 +72,10 @@ _STATUSES = (
     (re.compile(r"not_?found", re.I), 404),
     (re.compile(r"bad_?request|invalid_|context_(length|size)|unsupported", re.I), 400),
 )
+
+
+#: Under one of these a response of 200 without choices says what is wrong.
+_SAID = ("message", "msg", "detail", "error_msg")
 
 
 class RefusedError(LostError):
@@ -144,15 +155,22 @@ class Failure:
         return self.kind, self.status
 
 
-def of_exception(error: Exception) -> Failure:
-    """What the client library, or reading an answer, raised."""
+def of_exception(error: Exception, keys: Keys) -> Failure:
+    """What the client library, or reading an answer, raised.
+
+    Args:
+        error: what it raised.
+        keys: what is hidden in the server's words.
+    """
+    if isinstance(error, RedirectedError):
+        return Failure(Kind.STOPS, "redirected", _REDIRECTED, Refusal(keys.hide(error.where)))
     if isinstance(error, BodyError):
         return _of_body(error.body, error.status)
     if isinstance(error, BrokenError):
         return Failure(Kind.UNUSABLE, f"broken answers: {error}")
     if isinstance(error, openai.APIStatusError):
         pause = _retry_after(error.response.headers)
-        return of_status(error.status_code, refusal(_content(error.response)), pause)
+        return of_status(error.status_code, refusal(_content(error.response, keys)), pause)
     if isinstance(error, openai.APITimeoutError):
         return Failure(Kind.PASSING, "requests timed out")
     if isinstance(error, openai.APIConnectionError):
@@ -173,6 +191,8 @@ def of_status(status: int, told: Refusal, pause: float = 0.0) -> Failure:
     if status == 404:
         return failure(Kind.STOPS)
     passing = status in _PASSING or (status >= 500 and status not in _NEVER)
+    if passing and _TEMPLATE.search(told.why):  # llama.cpp answers with 500
+        return failure(Kind.REFUSED)
     if is_too_long(told) and not (passing and status != 500):
         return failure(Kind.TOO_LONG)
     if passing:
@@ -231,8 +251,10 @@ def check_body(data: Mapping[str, Any]) -> None:
     """
     if "choices" not in data or not data["choices"]:
         error = data.get("error")
-        if error or data.get("object") == "error" or (data.get("message") and "code" in data):
+        if error or data.get("object") == "error" or data.get("success") is False:
             raise BodyError(error or data, status_in(error or data))
+        if any(isinstance(data.get(name), str) and data[name] for name in _SAID):
+            raise BodyError(data, status_in(data))
         return
     choices = data["choices"]
     for each in choices if isinstance(choices, list) else ():
@@ -268,12 +290,12 @@ def _of_body(body: Any, status: int) -> Failure:
     return Failure(Kind.UNUSABLE, f"broken answers: an error in the place of an answer: {why}")
 
 
-def _content(response: httpx2.Response) -> Any:
+def _content(response: httpx2.Response, keys: Keys) -> Any:
     try:
-        return parse_any(response.content)
+        return keys.hide_all(parse_any(response.content), response.content)
     except BrokenError:
         try:
-            return _page(response.content)
+            return keys.hide(_page(response.content))
         except Exception:
             return None
     except Exception:
@@ -315,6 +337,11 @@ def stopped(place: str, failure: Failure, why: str, *, keyed: bool) -> UserError
         why: its own words, fit to be shown.
         keyed: whether it was given a key.
     """
+    if failure.status == _REDIRECTED:
+        return UserError(
+            f"the server at {place} sends requests on to {why}, and nothing is sent there, as that "
+            "is another address: give it as the base URL if you trust it."
+        )
     own = f"{failure.status}: {why}" if why and failure.status else why or str(failure.status)
     if failure.status in (401, 403) and not _is_quota(failure.told, failure.pause):
         said_key = "refuses the key in" if keyed else "wants a key in"

@@ -23,6 +23,10 @@ _UNSHOWN = 1e-6  # mass below the likeliest tokens that rounding alone can make
 _NONE_LIKELY = "no option is among the {} likeliest first tokens: there are no likelihoods of them"
 _NONE_POSSIBLE = "the server gives none of the options a likelihood above 0"
 _NONE_DRAWN = "none of the {} drawn replies begins with an option: there are no likelihoods of them"
+ONE_REPLY = (
+    "the server draws the same reply every time (a cache before it does that): nothing can be told "
+    "from drawn replies"
+)
 _NO_WAY = "the server reports nothing that likelihoods of the options could be read from"
 
 
@@ -67,6 +71,8 @@ async def likelihoods(
         return Likelihoods(read.found, read.notes)
     if able.prompt:
         return await _given(served, ask, texts)
+    if not (able.top or able.varies or must):
+        return Likelihoods((), (ONE_REPLY,))
     if not able.top:
         likely, seen_any = await _drawn(served, ask, texts)
         if seen_any or must:

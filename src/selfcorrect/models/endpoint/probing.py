@@ -92,7 +92,7 @@ async def probe(
             found(_tokenizer, TOKENIZER),
         ]
     )
-    system, (logprobs, top), (prefill, echoes), n, (seed, seeds), tokenizer = every
+    system, (logprobs, top), (prefill, echoes), n, (seed, seeds, varies), tokenizer = every
     if served.able.closed and not prefill:
         raise unstoppable(served)
     able = replace(
@@ -105,6 +105,7 @@ async def probe(
         n=n,
         seed=seed,
         seeds=seeds,
+        varies=varies,
         tokenizer=tokenizer,
     )
     served.able = able
@@ -121,7 +122,8 @@ async def _basic(server: Server, model: str) -> tuple[Served, Completion]:
     """The first form of a request that the server takes, and its answer.
 
     Raises:
-        RefusedError: it takes none; what it says of the first one.
+        RefusedError, LostError: it takes none; what it says of the first one, or of the first one
+            that it took.
     """
     whole = Capabilities(chat=True, settings=_SETTINGS[0])
     refusals: list[UserError] = []
@@ -137,7 +139,7 @@ async def _basic(server: Server, model: str) -> tuple[Served, Completion]:
                 sent, _ = body(model, able, _SHORT)
                 able = _lesser(able, refused, sent)
             except LostError as lost:
-                refusals.append(lost)
+                refusals.insert(0, lost)  # a form that it takes says more than one that it doesn't
                 break
             else:
                 # one that is slow is no worse for it
@@ -237,17 +239,21 @@ async def _several(served: Served) -> bool:
     return found is not None and len(found.said) == 2
 
 
-async def _seeds(served: Served) -> tuple[bool, bool]:
-    """Whether the server takes a seed, and whether a seed's reply comes again; not where every seed
-    has the same one, either."""
+async def _seeds(served: Served) -> tuple[bool, bool, bool]:
+    """Whether the server takes a seed, whether a seed's reply comes again, and whether there is
+    more than one: of a cache, or of a server that takes no temperature, it is always the same."""
     asks = [replace(_DRAW, seed=seed) for seed in (1, 1, 2, 3)]
     answers = await together([served.tried(ask) for ask in asks])
-    if not any(answers):
-        without = await _as(served, seed=False).tried(_DRAW)
-        return without is None, False
+    takes = any(answers)
+    if not takes:
+        unseeded = _as(served, seed=False)
+        answers = await together([unseeded.tried(ask) for ask in asks])
+        takes = not any(answers)
     said = [found.said[0] if found else Said("", "stop") for found in answers]
     first, again, *others = ((each.thought or "") + each.text for each in said)
-    return True, first == again != "" and any(other != first for other in others)
+    same = first == again != ""
+    varies = not (same and all(other == first for other in others))
+    return takes, takes and same and varies, varies
 
 
 async def _tokenizer(served: Served) -> bool:

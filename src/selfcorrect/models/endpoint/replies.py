@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfcorrect.models.endpoint.checked import BrokenError, fields, optional, text
+from selfcorrect.models.endpoint.checked import BrokenError, fields, optional, text, window
 
 #: Why a reply ended, as servers word it beside OpenAI's "stop" and "length".
 _CUT = {"length", "max_tokens", "model_length", "max_output_tokens", "max_length", "token_limit"}
@@ -66,10 +66,25 @@ def ended(reason: Any, said: str) -> tuple[str, list[str]]:
     why = (optional(text, reason, "finish_reason") or "").lower()
     if why in _FAULTS:
         raise BrokenError(f"a reply that ended by {why!r}")
-    if why in _FILTERS:
+    if why.partition(":")[0].strip() in _FILTERS:
         if not said:
             raise BrokenError("the server's content filter has taken the reply away")
         return "length", [_FILTERED]
     if why in _CUT:
         return "length", []
     return "stop" if why else "", []
+
+
+def reasoned(told: Any) -> int:
+    """Tokens of thought that the server counts; a model may think and not show what."""
+    details = told.get("completion_tokens_details") if isinstance(told, dict) else None
+    number = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return window(number) or 0
+
+
+def thought_unseen(told: Any) -> bool:
+    """Whether a server counts tokens that are neither of the prompt nor of the reply: Gemini's, of
+    thoughts that it doesn't show."""
+    names = ("total_tokens", "prompt_tokens", "completion_tokens")
+    numbers = [window(told.get(name)) or 0 for name in names] if isinstance(told, dict) else [0]
+    return numbers[0] > sum(numbers[1:]) > 0

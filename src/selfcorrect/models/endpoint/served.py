@@ -16,12 +16,15 @@ from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.checked import BrokenError
 from selfcorrect.models.endpoint.failures import RefusedError, TooLongError, UnableError
 from selfcorrect.models.endpoint.negotiating import without
+from selfcorrect.models.endpoint.received import largest
 from selfcorrect.models.endpoint.server import Mode, Server
 from selfcorrect.models.endpoint.wire import (
+    CHARACTERS,
     CONTINUE,
     GUESSED,
     Ask,
     body,
+    estimated,
     most_tokens,
     render,
     route,
@@ -37,6 +40,11 @@ _MOST_CHANGES = 6
 _BAD = 3
 #: So often an empty reply is asked for again before it is taken for the model's own.
 _SILENT = 2
+#: Tokens of a text are so many times fewer than estimated at the most.
+_DENSE = 4
+_ALL_THOUGHT = (
+    "a reply that is all thought: does the server's reasoning parser fit its model, and --thinking?"
+)
 #: Refusals in such words are of what is said, not of how much.
 _OF_CONTENT = re.compile(
     r"content[ _](filter|management|policy)|moderation|safety|flagged|prohibited|harmful|policy",
@@ -60,6 +68,8 @@ class Served:
         doubts: what something optional met that may have been the moment.
         overflow: refusals that were found to be of a transcript's length, numbers left out.
         thinking: tokens that a thought may have; 0 where there is none.
+        cuts: it was seen to cut long prompts off in silence.
+        whole: a prompt of so many words was taken whole.
     """
 
     server: Server
@@ -72,6 +82,8 @@ class Served:
     doubts: list[str] = field(default_factory=list)
     overflow: set[str] = field(default_factory=set)
     thinking: int = 0
+    cuts: bool = False
+    whole: int = 0
 
     async def ask(self, ask: Ask) -> tuple[Completion, tuple[str, ...]]:
         """The answer, and notes on how it was asked for. Parameters that the server turns out not
@@ -158,7 +170,8 @@ class Served:
             if mode == "chat" and not ask.given and ask.max_tokens > 1 and found.empty:
                 silent += 1
                 if not found.ended or silent <= _SILENT:
-                    raise BrokenError("an empty reply")
+                    thoughts = any(each.thought for each in found.said)
+                    raise BrokenError(_ALL_THOUGHT if thoughts else "an empty reply")
             return found
 
         found = await self.server.post(
@@ -166,8 +179,9 @@ class Served:
             sent,
             read,
             most=most,
-            cost=lambda found: found.usage if found.told else Usage(most[0], 0, most[1]),
+            cost=lambda found: _cost(found, sent, most),
             mode=mode,
+            largest=largest(most, given=ask.given, layers=len(ask.layers)),
         )
         return found, notes
 
@@ -245,3 +259,16 @@ class Served:
         except UnableError as error:
             self.doubts += [str(error)] if error.passing else []
             return None
+
+
+def _cost(found: Completion, sent: Mapping[str, Any], most: tuple[int, int]) -> Usage:
+    """What a budget counts of an answer: what the server says, and no less than its texts must
+    have taken; where it doesn't say, all that was asked for."""
+    if not found.told:
+        return Usage(most[0], 0, most[1])
+    told, said = found.usage, sum(len(each.text) for each in found.said)
+    return Usage(
+        max(told.prompt, estimated(sent) // _DENSE),
+        told.cached,
+        max(told.completion, said // (CHARACTERS * _DENSE)),
+    )

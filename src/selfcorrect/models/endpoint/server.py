@@ -32,6 +32,8 @@ from selfcorrect.models.endpoint.failures import (
     stopped,
     too_long,
 )
+from selfcorrect.models.endpoint.keys import Keys, hide_in_logs
+from selfcorrect.models.endpoint.received import ENCODINGS, LARGEST, at_most, guard
 
 T = TypeVar("T")
 _LOG = logging.getLogger("selfcorrect")
@@ -76,6 +78,7 @@ class Server:
         key: str,
         *,
         headers: Mapping[str, str] | None = None,
+        keys: Keys | None = None,
         in_flight: int,
         timeout: float,
         wait: float,
@@ -87,7 +90,9 @@ class Server:
         self.optional_seconds = _OPTIONAL_SECONDS
         self.optional_until = math.inf
         self._key = key
-        self._secrets = (key, *(headers or {}).values())
+        self._keys = keys or Keys((key, *(headers or {}).values()))
+        hide_in_logs(self._keys)
+        self._timeout = timeout
         self._wait = wait
         keyed = key or "authorization" in {name.lower() for name in headers or {}}
         # without a key nothing stands for one: some servers refuse what they don't know
@@ -106,7 +111,11 @@ class Server:
             max_retries=0,
             timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT), pool=None),
             http_client=openai.DefaultAsyncHttpxClient(
-                limits=httpx2.Limits(max_connections=in_flight, max_keepalive_connections=in_flight)
+                headers={"accept-encoding": ENCODINGS},
+                event_hooks={"response": [guard]},
+                limits=httpx2.Limits(
+                    max_connections=in_flight, max_keepalive_connections=in_flight
+                ),
             ),
         )
         self._loop = asyncio.new_event_loop()
@@ -169,6 +178,7 @@ class Server:
         most: tuple[int, int] = (0, 0),
         cost: Callable[[T], Usage] | None = None,
         mode: Mode = "chat",
+        largest: int = LARGEST,
     ) -> T:
         """Ask, and go on asking while the server fails in a way that may pass.
 
@@ -179,6 +189,7 @@ class Server:
             most: the most tokens of the prompt and of replies that it can use.
             cost: what it used; ``None``: it costs nothing.
             mode: what the request is.
+            largest: bytes that an answer can have, unpacked.
 
         Raises:
             RefusedError: the server says no to this request.
@@ -198,13 +209,15 @@ class Server:
         async with self._slots:
             await self.meter.hold(*most)
             try:
-                answer = await self._answer(
-                    lambda: self._client.post(
-                        path, cast_to=httpx2.Response, body=dict(body), options=self._options
-                    ),
-                    checked,
-                    mode,
-                )
+                with at_most(largest):
+                    answer = await self._answer(
+                        lambda: self._client.post(
+                            path, cast_to=httpx2.Response, body=dict(body), options=self._options
+                        ),
+                        checked,
+                        mode,
+                        lost=most if cost is not None else (0, 0),
+                    )
                 if cost is not None:
                     self.meter.count(cost(answer))
                 return answer
@@ -216,8 +229,10 @@ class Server:
         ask: Callable[[], Coroutine[Any, Any, httpx2.Response]],
         read: Callable[[Any], T],
         mode: Mode,
+        lost: tuple[int, int] = (0, 0),
     ) -> T:
-        """What was read from the answer; what may pass is sat out, as far as the mode allows."""
+        """What was read from the answer; what may pass is sat out, as far as the mode allows. An
+        answer that can't be used has cost something, too: at most ``lost``."""
         began = time.monotonic()
         tries = unusable = 0
         alike: list[Failure] = []
@@ -227,7 +242,9 @@ class Server:
                 self._last = time.monotonic()
                 self._answered = self._answered or mode != "optional"
                 return cast(T, answer)
-            unusable += failure.kind is Kind.UNUSABLE
+            if failure.kind is Kind.UNUSABLE:
+                unusable += 1
+                await self.meter.lose(*lost)
             self._check(failure, mode, unusable)
             tries += 1
             pause = min(_FIRST_PAUSE * 2.0 ** (tries - 1), _LONGEST_PAUSE)
@@ -257,13 +274,13 @@ class Server:
         Raises:
             UserError: a text can't be sent.
         """
-        now, left = time.monotonic(), None
+        now, left = time.monotonic(), self._timeout
         if mode == "optional":
             left = min(self.optional_seconds, self.optional_until - now)
             if left <= 0:
                 return None, Failure(Kind.PASSING, "there was no time left for it")
         elif not self._answered:
-            left = max(1.0, self._patience - (now - began))
+            left = min(left, max(1.0, self._patience - (now - began)))
         try:
             async with asyncio.timeout(left):
                 raw = (await ask()).content
@@ -275,11 +292,11 @@ class Server:
         except TimeoutError:
             return None, Failure(Kind.PASSING, "requests timed out")
         except Exception as error:  # whatever a server makes the client library do
-            return None, of_exception(error)
+            return None, of_exception(error, self._keys)
         try:
-            return read(parse_any(raw)), None
+            return read(self._keys.hide_all(parse_any(raw), raw)), None
         except BrokenError as error:
-            return None, of_exception(error)
+            return None, of_exception(error, self._keys)
 
     @property
     def _patience(self) -> float:
@@ -308,13 +325,19 @@ class Server:
         if failure.kind is Kind.UNUSABLE and unusable >= _UNUSABLE[mode]:
             raise LostError(
                 f"the server at {place} gave {unusable} answers to one request that can't be used "
-                f"({self._shown(failure)})."
+                f"({self._shown(failure)}){self._elsewhere(mode)}"
             )
         if failure.kind is Kind.ABSENT and not self._answered:
             raise UserError(
                 f"there is no server at {place} ({self._shown(failure)}); start it, or correct "
                 "the base URL."
             )
+
+    def _elsewhere(self, mode: Mode) -> str:
+        """A hint where the first answer is of no use: what is asked may be elsewhere."""
+        if mode != "first" or "/v" in self.address.path:
+            return "."
+        return "; does its base URL end as its documents say (most end in /v1)?"
 
     def _given_up(self, failure: Failure, silent: float, began: float) -> UserError:
         """What to raise when there was no answer for too long."""
@@ -350,7 +373,7 @@ class Server:
         return self._clean(failure.said)
 
     def _clean(self, text: str) -> str:
-        return without_secrets(text, self._secrets)
+        return without_secrets(text, self._keys)
 
 
 #: A server that fails so at what others can is taken to refuse it.

@@ -193,6 +193,11 @@ class Engine:
         theirs = self.network(ids, use_cache=False).logits[0].float()
         hidden = self.decoder(input_ids=ids, use_cache=False)
         ours = self.head.logits(getattr(hidden, "last_hidden_state", hidden[0])[0])
+        if not theirs.isfinite().all():
+            raise UserError(
+                f"the weights give numbers that aren't finite in {self.dtype}: use another dtype, "
+                "such as float32, or get the model's files again."
+            )
         error = (ours - theirs).norm() / theirs.norm().clamp(min=1e-9)
         if not error < (1e-3 if self.dtype == "float32" else 0.05):
             kind = self.network.config.model_type

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ from platformdirs import user_cache_path
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.kinds import MIXTURE
-from selfcorrect.models.local.folders import check_files, check_numbers
+from selfcorrect.models.local.folders import check_files, read_folder
 from selfcorrect.models.local.gguf import convert
 from selfcorrect.models.local.reading import first_line
 
@@ -36,20 +35,23 @@ class Source:
     Attributes:
         name: as the user wrote it.
         folder: a transformers folder, ready to load.
-        fingerprint: of configuration, tokenizer and weights.
+        fingerprint: of configuration, tokenizer and weights; of its Python, too, where that runs.
+        trusted: whether the Python in its folder may be run.
     """
 
     name: str
     folder: Path
     fingerprint: str
+    trusted: bool = False
 
 
-def locate(name: str, given: str = "--model FOLDER") -> Source:
+def locate(name: str, given: str = "--model FOLDER", *, trust: bool = False) -> Source:
     """Find a model's files, converting or downloading them once if need be.
 
     Args:
         name: ``smollm2``, ``planted:mixture``, a folder, a ``.gguf`` file, or a Hugging Face id.
         given: how a folder is given in its place, for errors.
+        trust: whether the Python in its folder may be run.
 
     Raises:
         UserError: the model can't be found, has no weights, or the hub can't be reached.
@@ -71,19 +73,21 @@ def locate(name: str, given: str = "--model FOLDER") -> Source:
             "'planted:chain', or a Hugging Face id such as owner/name."
         )
     else:
-        folder = _from_hub(name, given)
+        folder = _from_hub(name, given, trust)
     _check_folder(folder, name)
-    return Source(name, folder, fingerprint(folder))
+    return Source(name, folder, fingerprint(folder, trust), trust)
 
 
-def fingerprint(folder: Path) -> str:
-    """Sixteen hex digits that change when configuration, tokenizer, template or weights do.
+def fingerprint(folder: Path, code: bool = False) -> str:
+    """Sixteen hex digits that change when configuration, tokenizer, template or weights do, and,
+    where that is run, the folder's Python (``code``).
 
     Weight files are read at their size and at up to 16 evenly spread blocks of 1 MiB each, so
     that a folder of many gigabytes costs milliseconds.
     """
     digest = hashlib.blake2b(digest_size=8)
-    names = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors", "*.bin")
+    names = ["*.json", "*.jinja", "*.model", "*.txt", "*.safetensors", "*.bin"]
+    names += ["*.py"] if code else []
     files = sorted({f for pattern in names for f in folder.glob(pattern) if f.is_file()})
     for file in files:
         size = file.stat().st_size
@@ -143,11 +147,12 @@ def _converted(file: Path, label: str) -> Path:
     return folder
 
 
-def _from_hub(name: str, given: str) -> Path:
+def _from_hub(name: str, given: str, trust: bool) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     patterns = ["*.json", "*.jinja", "*.model", "*.txt", "*.safetensors"]
+    patterns += ["*.py"] if trust else []
     try:
         return Path(snapshot_download(name, allow_patterns=patterns))
     except LocalEntryNotFoundError as error:
@@ -174,11 +179,7 @@ def _check_folder(folder: Path, name: str) -> None:
         ggufs = sorted(f.name for f in folder.glob("*.gguf"))
         hint = f"; it holds {ggufs[0]}: give that file" if ggufs else ""
         raise UserError(f"the folder {name} holds no config.json, so it is no model{hint}.")
-    try:
-        held = json.loads(config.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{config}: not valid JSON ({error}); download it again.") from error
-    check_numbers(folder, name, held)
+    read_folder(folder, name)
     if not any(True for pattern in _WEIGHTS for _ in folder.glob(pattern)):
         raise UserError(
             f"the folder {name} holds a configuration but no weights (*.safetensors); "

@@ -11,11 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from selfcorrect.errors import UserError
+from selfcorrect.models.local.sense import check_numbers, check_sizes
 
-#: Layers, experts and the like are made one by one: more than these the weights must have.
-_FEW = 1000
-#: What the format allows for the list at the head of a file of weights, in bytes.
-_LONGEST_HEAD = 100_000_000
 #: Weights that a network may leave out: they are computed, or belong to a head that isn't used.
 _SPARE = re.compile(r"pooler|position_ids|inv_freq|masked_bias|attn\.bias$|token_type_ids")
 #: Plain words in some scripts. Whoever reads none of them reads no text.
@@ -26,9 +23,34 @@ _PLAIN = (
 )  # fmt: skip
 
 
+def read_folder(folder: Path, name: str) -> Any:
+    """What ``config.json`` of a model's folder holds, once the folder was looked at.
+
+    The one door of every folder of weights, whatever is made of it: nothing in it is opened that
+    isn't a plain file, and nothing is made of a size that its bytes don't have.
+
+    Args:
+        folder: it has a ``config.json``.
+        name: of the model.
+
+    Raises:
+        UserError: it holds what is no plain file, weights that lie elsewhere, or sizes that can't
+            be.
+    """
+    check_files(folder, name)
+    check_sizes(folder, name)
+    file = folder / "config.json"
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file}: not valid JSON ({error}); download it again.") from error
+    check_numbers(folder, name, held)
+    return held
+
+
 def check_files(folder: Path, name: str) -> None:
-    """Raise UserError where a folder holds what is no plain file (a device, a pipe), or lists
-    weights that lie outside of it."""
+    """Raise UserError where a folder holds what is no plain file (a device, a pipe), lists weights
+    that lie outside of it, or is an adapter of a model that lies elsewhere."""
     for file in _files(folder):
         try:
             kind = file.stat().st_mode
@@ -39,6 +61,11 @@ def check_files(folder: Path, name: str) -> None:
                 f"the folder {name} holds {file.name!r}, which is no plain file; give a folder "
                 "with files alone."
             )
+    if (folder / "adapter_config.json").exists():  # where peft is there, it would be opened
+        raise UserError(
+            f"the folder {name} holds adapter_config.json, an adapter of another model that it "
+            "only names, by any path: merge both into one folder, or move that file away."
+        )
     for index in folder.glob("*.index.json"):
         for part in _listed(index):
             path = PurePosixPath(part.replace("\\", "/"))
@@ -47,22 +74,6 @@ def check_files(folder: Path, name: str) -> None:
                     f"{index} lists {part!r:.80}, which lies outside the folder; download the "
                     "model again."
                 )
-
-
-def check_numbers(folder: Path, name: str, config: Any) -> None:
-    """Raise UserError where a configuration has more parts than its weights have tensors.
-
-    Args:
-        folder: where the weights lie.
-        name: of the model.
-        config: what ``config.json`` holds.
-    """
-    key, most = max(_counts(config), key=lambda each: each[1], default=("", 0))
-    if most > _FEW and most > (tensors := _tensors(folder)):
-        raise UserError(
-            f"the configuration of {name} has {key} = {most:,}, and its weights have {tensors:,} "
-            "tensors; download the model again."
-        )
 
 
 def check_tokenizer(what: str, folder: Path, tokenizer: Any) -> None:
@@ -134,29 +145,3 @@ def _listed(index: Path) -> Iterator[str]:
     parts = held.get("weight_map") if isinstance(held, dict) else None
     if isinstance(parts, dict):
         yield from {part for part in parts.values() if isinstance(part, str)}
-
-
-def _counts(config: Any) -> Iterator[tuple[str, int]]:
-    """What a configuration has several of, inner ones included."""
-    waiting = [config]
-    while waiting:
-        held = waiting.pop()
-        for key, value in held.items() if isinstance(held, dict) else ():
-            if isinstance(value, dict):
-                waiting.append(value)
-            elif type(value) is int and re.search(r"layers?\b|layers?_|experts|blocks", str(key)):
-                yield str(key), value
-
-
-def _tensors(folder: Path) -> int:
-    """How many tensors the weights have, by the heads of their files; 0 where they have none."""
-    found = 0
-    for file in folder.glob("*.safetensors"):
-        try:
-            with file.open("rb") as stream:
-                length = int.from_bytes(stream.read(8), "little")
-                head = json.loads(stream.read(length)) if length <= _LONGEST_HEAD else {}
-        except (ValueError, RecursionError, OSError):
-            continue  # the loader says what is wrong
-        found += len(head) if isinstance(head, dict) else 0
-    return found

@@ -115,10 +115,13 @@ class Head:
         logits, rows, tokens = self._logits(hidden, wanted)
         counts = torch.bincount(rows, minlength=len(logits))
         if not counts.all():  # nothing compares with NaN
-            raise UserError(
-                f"the model computed numbers that are not finite in {self.weight.dtype}; use "
-                "--dtype float32."
+            dtype = str(self.weight.dtype).removeprefix("torch.")
+            way = (
+                "its files are damaged: get them again"
+                if dtype == "float32"
+                else ("use --dtype float32")
             )
+            raise UserError(f"the model computed numbers that are not finite in {dtype}; {way}.")
         # The candidates of each position beside one another, by token.
         place = torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts)[rows]
         shape = (len(logits), int(counts.max()))

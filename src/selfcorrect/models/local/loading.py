@@ -21,10 +21,13 @@ def read_config(source: Source) -> Any:
 
     with reading(_named(source)):
         config = AutoConfig.from_pretrained(
-            source.folder, local_files_only=True, trust_remote_code=False
+            source.folder, local_files_only=True, trust_remote_code=source.trusted
         )
         known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
-    if not known and "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or ()):
+    own = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or ())
+    if source.trusted and own:
+        return config
+    if not known and own:
         raise needs_code(_named(source))
     if not known:
         raise UserError(
@@ -44,7 +47,7 @@ def read_tokenizer(source: Source) -> Any:
 
     with reading(_named(source)):
         tokenizer = AutoTokenizer.from_pretrained(
-            source.folder, local_files_only=True, trust_remote_code=False
+            source.folder, local_files_only=True, trust_remote_code=source.trusted
         )
     if source.name != MIXTURE:  # whose language has a few words of its own
         check_tokenizer(_named(source), source.folder, tokenizer)
@@ -71,7 +74,7 @@ def read_network(source: Source, dtype: Any) -> Any:
             dtype=dtype,
             local_files_only=True,
             output_loading_info=True,
-            trust_remote_code=False,
+            trust_remote_code=source.trusted,
         )
     if found["missing_keys"]:  # transformers would go on with random numbers in their place
         raise UserError(

@@ -18,6 +18,7 @@ from selfcorrect.models.local.loading import read_network, read_tokenizer
 from selfcorrect.models.local.machine import emulated, keep_freed_memory, resolve
 from selfcorrect.models.local.prepack import prepack
 from selfcorrect.models.local.program import DATED
+from selfcorrect.models.local.reading import first_line
 from selfcorrect.models.local.texts import Identity, identity, states_of
 from selfcorrect.models.local.thinking import chosen, sentence
 from selfcorrect.models.local.vocabulary import Vocabulary
@@ -28,6 +29,10 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+#: What ``run.toml`` says of a model whose folder's Python was run.
+OWN_CODE = "the Python in its folder was run, as --trust-remote-code said"
+#: What a configuration's values raise that are of another kind or size.
+_ODD = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)
 
 
 class LocalModel(InProcess):
@@ -38,7 +43,10 @@ class LocalModel(InProcess):
         vocabulary: its tokenizer and template.
         thinking: ``off``, ``on`` with the tokens that a thought may have; "" where it doesn't
             think.
+        trusted: the Python in its folder was run.
     """
+
+    trusted = False
 
     def __init__(
         self,
@@ -102,21 +110,32 @@ class LocalModel(InProcess):
         device: str = "auto",
         thinking: Thinking = "auto",
         max_thinking: int = MOST,
+        *,
+        trust: bool = False,
     ) -> LocalModel:
-        """Find, read and check a model.
+        """Find, read and check a model; ``trust`` has the Python in its folder run.
 
         Raises:
             UserError: it can't be found or read, or made to think or not.
         """
         dtype, device = resolve(dtype, device)
-        source = locate(name)
+        source = locate(name, trust=trust)
         tokenizer = read_tokenizer(source)
         network = read_network(source, _DTYPES[dtype])
         keep_freed_memory()
         network.eval().to(device)
         prepack(network)
         how = (dtype, device, thinking, max_thinking)
-        return cls(name, source.fingerprint, network, tokenizer, *how)
+        try:
+            opened = cls(name, source.fingerprint, network, tokenizer, *how)
+        except _ODD as error:  # transformers checks no value that only some models have
+            raise UserError(
+                f"the model {name!r} in {source.folder} can't be computed as its configuration "
+                f"says ({first_line(error)[:300]}); download it again."
+            ) from error
+
+        opened.trusted = trust
+        return opened
 
     def open(self, dialogues: int) -> LocalConversation:
         """Begin that many empty dialogues."""
@@ -130,6 +149,7 @@ class LocalModel(InProcess):
         told = {
             "emulated": emulated(self.dtype, self.device),
             "thinking": self._told,
+            "code": OWN_CODE if self.trusted else "",
             "date": DATED if program is not None and program.dated else "",
         }
         return {key: value for key, value in told.items() if value}

@@ -12,8 +12,8 @@ from selfcorrect.errors import UserError
 def reading(what: str) -> Iterator[None]:
     """Make one sentence of whatever transformers raises, and keep its progress bars quiet.
 
-    Every loader is called with ``trust_remote_code=False``. Without it transformers asks on stdin
-    whether to run the Python that lies in the folder.
+    Every loader is told ``trust_remote_code``, which is false unless the user has said otherwise.
+    Without it transformers asks on stdin whether to run the Python that lies in the folder.
 
     Args:
         what: is read, to begin the sentence with.
@@ -33,8 +33,9 @@ def reading(what: str) -> Iterator[None]:
 def needs_code(what: str) -> UserError:
     """The error of a model that only its own Python could load."""
     return UserError(
-        f"{what} needs Python code of its own (auto_map in its configuration), which is never run "
-        "here; use a model that transformers can load without such code."
+        f"{what} needs Python code of its own (auto_map in its configuration), which may do "
+        "whatever you may: use a model that transformers can load without it, or have it run with "
+        "--trust-remote-code once you have read it."
     )
 
 

@@ -201,8 +201,8 @@ class Template:
             roles = ", ".join(m.role for m in messages) or "no message"
             raise UserError(
                 f"the model's chat template refuses a dialogue of these turns: {roles} "
-                f"({reason(error)}); give the strategy turns that begin with the user and "
-                "alternate."
+                f"({reason(error)}); if that is about turns, give the strategy ones that begin "
+                "with the user and alternate, and if it is about a text, leave its example out."
             ) from error
 
     def _render(

@@ -45,12 +45,16 @@ def flow(rounds: Rounds) -> Figure:
     flows = [counts for _, _, counts in moves]
     if not any(sum(counts.values()) for counts in flows):
         return [], {}
+    # a column holds what comes in; the same answers go out, where none is missing in between
+    ends = [_held(flows[0], "start"), *(_held(counts, "end") for counts in flows)]
+    starts = [*(_held(counts, "start") for counts in flows), ends[-1]]
+    held = [{s: max(a[s], b[s]) for s in _SIDES} for a, b in zip(starts, ends, strict=True)]
     columns = [moves[0][0], *(after for _, after, _ in moves)]
     trace: Trace = {
         "type": "sankey",
         "arrangement": "fixed",
-        "node": _blocks(columns, flows),
-        "link": _streams(columns, flows),
+        "node": _blocks(columns, held),
+        "link": _streams(columns, flows, held),
     }
     return [trace], {
         "hovermode": "closest",
@@ -59,26 +63,33 @@ def flow(rounds: Rounds) -> Figure:
     }
 
 
-def _blocks(columns: Sequence[int], flows: Sequence[_Flow]) -> dict[str, Any]:
-    """Two nodes a round, in the order in which :func:`_streams` counts them."""
-    held = [_held(flows[0], "start"), *(_held(counts, "end") for counts in flows)]
+def _blocks(columns: Sequence[int], held: Sequence[Mapping[str, int]]) -> dict[str, Any]:
+    """A node for each block that isn't empty, in the order of :func:`_numbers`.
+
+    Plotly leaves out nodes without streams, and gives the positions of those to the next ones.
+    """
     total = sum(held[0].values()) or 1
     blocks = []
-    for k, (number, of) in enumerate(zip(columns, held, strict=True)):
-        right = of["right"] / total
+    for k, side in _numbers(held):
+        right = held[k]["right"] / total
         middles = {"right": right / 2, "wrong": (1 + right) / 2 + _GAP}
-        blocks += [
+        blocks.append(
             {
-                "label": written(of[side], "count") if of[side] else "",
+                "label": written(held[k][side], "count"),
                 "color": _COLOURS[side],
                 "x": _inside(k / (len(columns) - 1)),
-                "y": _inside(middles[side]),
-                "customdata": f"{side} in round {number}",
+                "y": _inside(middles[side] if all(held[k].values()) else 0.5),
+                "customdata": f"{side} in round {columns[k]}",
             }
-            for side in _SIDES
-        ]
+        )
     look = {"pad": 12, "thickness": 10, "line": {"width": 0}, "hovertemplate": _HOVER}
     return {**_columns(blocks), **look}
+
+
+def _numbers(held: Sequence[Mapping[str, int]]) -> dict[tuple[int, str], int]:
+    """The number of the node of each column's side, of those that hold an answer."""
+    there = [(k, side) for k, of in enumerate(held) for side in _SIDES if of[side]]
+    return {place: number for number, place in enumerate(there)}
 
 
 def _held(flow: _Flow, end: str) -> dict[str, int]:
@@ -93,11 +104,14 @@ def _inside(share: float) -> float:
     return min(0.999, max(0.001, share))  # plotly takes 0 for "not set"
 
 
-def _streams(columns: Sequence[int], flows: Sequence[_Flow]) -> dict[str, Any]:
+def _streams(
+    columns: Sequence[int], flows: Sequence[_Flow], held: Sequence[Mapping[str, int]]
+) -> dict[str, Any]:
+    numbers = _numbers(held)
     streams = [
         {
-            "source": 2 * k + _SIDES.index(stream.start),
-            "target": 2 * k + 2 + _SIDES.index(stream.end),
+            "source": numbers[k, stream.start],
+            "target": numbers[k + 1, stream.end],
             "value": counts[name],
             "color": stream.colour,
             "customdata": f"{stream.said}, round {number}",

@@ -26,6 +26,10 @@ _LOG = logging.getLogger("selfcorrect")
 Rows = Sequence[Mapping[str, Any]]
 
 
+#: More processes than that on one machine are a slip of the pen.
+_MOST_WORKERS = 1024
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutorSettings:
     """Who takes the pieces of a run through their rounds.
@@ -60,6 +64,8 @@ class ExecutorSettings:
         models = [m for spec in specs for m in (spec.model, *spec.models.values())]
         if self.workers is not None and self.workers < 1:
             raise UserError(f"workers must be at least 1, not {self.workers}.")
+        if self.workers is not None and self.workers > _MOST_WORKERS:
+            raise UserError(f"workers must be at most {_MOST_WORKERS:,}, not {self.workers}.")
         if many and model is not None:
             raise UserError(
                 "workers open the model for themselves: give its name, not an open one."

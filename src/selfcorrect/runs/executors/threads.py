@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 
@@ -19,9 +20,11 @@ from selfcorrect.models.base import LostError, Model
 from selfcorrect.runs.aside import Aside, add
 from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Taken, added
 from selfcorrect.runs.executors.worker import Worker, job_result
+from selfcorrect.runs.pieces import Piece, gaps, pieces
 from selfcorrect.runs.store import Store
 
 _JOURNAL = "journal"
+_KEPT = re.compile(r"journal/(?P<at>\d{7,12})-(?P<arms>[0-9a-f]{8})\.json")
 
 
 def dialogues_at_a_time(models: Iterable[Model]) -> int:
@@ -86,8 +89,34 @@ class Journal:
 
 def _name(job: Job, at: int) -> str:
     """Of position and arms: two plans may go through the same position."""
-    arms = hashlib.blake2b("\n".join(job.arms).encode(), digest_size=4).hexdigest()
-    return f"{_JOURNAL}/{job.piece.start + at:07}-{arms}.json"
+    return f"{_JOURNAL}/{job.piece.start + at:07}-{_arms(job.arms)}.json"
+
+
+def _arms(names: Sequence[str]) -> str:
+    return hashlib.blake2b("\n".join(names).encode(), digest_size=4).hexdigest()
+
+
+def clear(stores: Mapping[str, Store], plans: Iterable[Sequence[str]]) -> None:
+    """Remove what journals hold of dialogues whose records are there: whoever was killed between
+    storing a piece and removing them left both.
+
+    Args:
+        stores: of the runs that a command was given, by the names of their folders.
+        plans: the arms that went through some positions together. One of other arms is left alone.
+    """
+    known = {_arms(names): names for names in plans}
+    held: dict[str, list[Piece]] = {}
+    for store in stores.values():
+        for name in store.list(_JOURNAL):
+            found = _KEPT.fullmatch(name)
+            if found is None or (arms := known.get(found["arms"])) is None:
+                continue
+            for arm in arms:
+                if arm not in held:
+                    held[arm] = pieces(stores[arm]) if arm in stores else []
+            at = int(found["at"])
+            if not any(gaps(held[arm], at, at + 1) for arm in arms):
+                store.remove(name)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class Swapped:
 def preflight(inputs: Inputs) -> Preflight:
     """Whether the answers can be read."""
     found = preflight_of(series(inputs.runs), (), inputs)
-    return Preflight(found.able, found.found, read(inputs.runs))
+    return replace(found, data=read(inputs.runs))
 
 
 def read(runs: Mapping[str, Run]) -> Swapped:

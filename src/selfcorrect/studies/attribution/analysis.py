@@ -136,7 +136,7 @@ def analyse(inputs: Inputs) -> Result:
     arms: Series = inputs.preflight.data
     method = inputs.runs["method"]
     spec = method.spec.strategy
-    ledger = known(arms.panels, arms.margins, arms.looks)
+    ledger = known(arms.panels, arms.margins, inputs.looks)
     return {
         **inputs.preflight.found,
         "outcome": arms.outcome.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from selfcorrect.runs import RunSpec
-from selfcorrect.runs.identity import task_of
+from selfcorrect.runs.identity import offers_of, task_of
 from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
 from selfcorrect.studies.blind_spot.arms import ALONE, BLIND_SPOT, arms
 from selfcorrect.studies.blind_spot.sheet import QUESTION, sheet
@@ -16,7 +16,8 @@ _QUICK = {"limit": 128}
 
 def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """The questions by themselves, after an answer shown as the model's own and as the user's, and
-    both with the truth told. Another task than ``blind-spot`` gives its questions to it.
+    both with the truth told. A task that gives no first answers gives its questions to
+    the task ``blind-spot``.
 
     Raises:
         UserError: the task has no lettered questions that are right or wrong, or it or its data
@@ -24,7 +25,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """
     spec = at_size(spec, settings, _QUICK)
     task = spec.task
-    if task.name != BLIND_SPOT:
+    if not offers_of(spec).continued_by:
         options = {**task.options, "of": task.name}
         task = task.model_copy(update={"name": BLIND_SPOT, "options": options})
     spec = spec.model_copy(update={"task": task})

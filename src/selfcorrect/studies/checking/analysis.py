@@ -62,7 +62,7 @@ def analyse(inputs: Inputs) -> Result:
 
     def minus(arm: str, other: str, family: int, start: int | None = None) -> Any:
         pair = panels[arm], panels[other]
-        return at_ends(pair, data.margins, start=start, looks=data.looks, family=family)
+        return at_ends(pair, data.margins, start=start, looks=inputs.looks, family=family)
 
     first = main.rounds[0]
     drifting = [CHECKING, TRUE, REPEAT]
@@ -109,7 +109,7 @@ def analyse(inputs: Inputs) -> Result:
         },
         "unread": _unread(panels, outcome),
         "turning": turning(panels),
-        "level": level(data.looks or (len(main.examples),)),
+        "level": level(inputs.looks or (len(main.examples),)),
         "settings": dict(inputs.settings),
     }  # fmt: skip
 

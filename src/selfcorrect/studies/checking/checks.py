@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.panel import codes_of
+from selfcorrect.records import category_of
 from selfcorrect.runs import Run
 
 #: What the strategies let a check say last, and whether that is that the answer is right.
@@ -37,7 +38,7 @@ class Checks:
 
     Attributes:
         examples: a number for each example [D], ascending, as a panel has it.
-        categories: of each: its cluster's name, up to the last ``/`` where there is one.
+        categories: of each, as :func:`selfcorrect.records.category_of` tells it.
         said: whether the verdict is right, 1 or 0 [D, T − 1]; NaN where none was chosen.
         true: whether that is so of the answer before [D, T − 1]; NaN where either isn't known.
         asked: whether there was a check [D, T − 1].
@@ -56,7 +57,7 @@ def checks_of(run: Run) -> Checks:
     category: dict[str, str] = {}
     for frame in run.chunks(["example", "cluster", "round", "outcome", "problem", "steps"]):
         for row in frame.iter_rows(named=True):
-            category[row["example"]] = row["cluster"].rsplit("/", 1)[0]
+            category[row["example"]] = category_of(row["cluster"])
             checks = [step for step in row["steps"] if step["kind"] == "critique"]
             chosen = [step["text"] for step in checks if step["choices"]]
             told = verdict(chosen[-1]) if chosen else None

@@ -231,7 +231,7 @@ def _categories(result: Result) -> Table:
          estimate(of["ability"], signed=True), sized(of["gain"])]
         for name, of in result["categories"].items()
     ]  # fmt: skip
-    note = "A category is a cluster's name, up to its last slash."
+    note = "A category is a cluster's name, up to its first slash."
     if result["small"]:
         note += f" Left out with fewer than 5 examples: {result['small']:,}."
     heads = [

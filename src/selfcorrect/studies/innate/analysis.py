@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.intervals import finite, mean
+from selfcorrect.measures.intervals import Estimate, finite, mean
 from selfcorrect.measures.outcomes import paired, paired_test, room_of
 from selfcorrect.measures.paired import holm_by_name, sign_flip
+from selfcorrect.measures.ratios import bounds
+from selfcorrect.measures.unread import other_counts, p_whatever
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs import Run
 from selfcorrect.studies.able import checked, doubted, preflight_of
@@ -139,44 +141,75 @@ def gains(arms: Series) -> Result:
     Returns:
         By model ``gain`` (intrinsic minus repeat) and ``change`` (its last round minus its first);
         ``difference`` of the model's gain minus its sibling's; each gain and the difference with
-        ``p_holm`` over the three, and ``state``: ``shown`` or ``undecided``.
+        ``p_holm`` over the three and ``state`` (``shown`` or ``undecided``), whatever unread
+        answers are, and where there are any ``unread``, the lowest and highest that they allow.
     """
     outcome, clusters = arms.outcome, arms.main.clusters
-
-    def column(which: str, arm: str, at: int) -> Floats:
-        return arms.of(arm_of(which, arm), outcome.name)[:, at]
-
     found: dict[str, Any] = {}
-    estimates, ps, each = {}, {}, {}
+    ways: dict[str, list[tuple[Floats, Floats]]] = {}
     for which in MODELS:
-        after, before = column(which, "intrinsic", -1), column(which, "repeat", -1)
-        estimates[which] = paired(outcome, after, before, clusters)
-        ps[which] = paired_test(outcome, after, before, clusters)
-        each[which] = after - before
-        first = column(which, "intrinsic", 0)
-        found[which] = {"change": paired(outcome, after, first, clusters).table()}
-    apart = each["model"] - each["sibling"]
-    estimates["difference"] = mean(apart, clusters, room=room_of(outcome).apart().apart())
-    x, members, missing = finite(apart, clusters)
-    one = missing is not None or members[-1] == 0
-    ps["difference"] = None if one else sign_flip(np.bincount(members, x))
+        own, again = arm_of(which, "intrinsic"), arm_of(which, "repeat")
+        first = arms.of(own, outcome.name)[:, 0]
+        change = paired(outcome, arms.of(own, outcome.name)[:, -1], first, clusters)
+        found[which] = {"change": change.table()}
+        ways[which] = _ways(arms, own, again)
+    estimates, ps = {}, {}
+    for which, each in ways.items():
+        estimates[which] = [paired(outcome, *way, clusters) for way in each]
+        tests = [paired_test(outcome, *way, clusters) for way in each]
+        ps[which] = p_whatever(estimates[which], tests)
+    apart = _apart(*ways.values())
+    room = room_of(outcome).apart().apart()
+    estimates["difference"] = [mean(each, clusters, room=room) for each in apart]
+    ps["difference"] = p_whatever(
+        estimates["difference"], [_flipped(each, clusters) for each in apart]
+    )
     adjusted = holm_by_name(ps)
-    for name, e in estimates.items():
-        shown = (
-            adjusted.get(name, 1.0) < 0.05
-            and not e.few
-            and e.low is not None
-            and e.high is not None
-            and (e.low > 0 or e.high < 0)
-        )
-        row = {
-            **e.table(),
-            "p_holm": adjusted.get(name),
-            "state": "shown" if shown else "undecided",
-        }
+    for name, each in estimates.items():
+        row = {**each[0].table(), "p_holm": adjusted.get(name), "state": "undecided"}
+        if adjusted.get(name, 1.0) < 0.05 and _one_side(each):
+            row["state"] = "shown"
+        if len(each) > 1:
+            row["unread"] = bounds([e.value for e in each])
         found.setdefault(name, {})["gain"] = row
     return {"model": found["model"], "sibling": found["sibling"],
             "difference": found["difference"]["gain"]}  # fmt: skip
+
+
+def _ways(arms: Series, own: str, again: str) -> list[tuple[Floats, Floats]]:
+    """Last outcomes of an arm and of its control: as recorded, and where some aren't known, counted
+    for a rise and for a fall."""
+    names = ("outcome", "parse_rate", "gradable")
+    one, other = (
+        {name: arms.panels[arm].columns[name][:, -1] for name in names} for arm in (own, again)
+    )
+    every = [(one, other), *other_counts((one, other), arms.outcome)]
+    return [(after["outcome"], before["outcome"]) for after, before in every]
+
+
+def _apart(mine: list[tuple[Floats, Floats]], theirs: list[tuple[Floats, Floats]]) -> list[Floats]:
+    """One gain minus the other: as recorded, and with what isn't known counted for a rise of the
+    first and a fall of the second, and the other way round."""
+    one, other = ([after - before for after, before in ways] for ways in (mine, theirs))
+    if len(one) == len(other) == 1:
+        return [one[0] - other[0]]
+    up, down = (gains if len(gains) > 1 else gains * 3 for gains in (one, other))
+    return [one[0] - other[0], up[1] - down[2], up[2] - down[1]]
+
+
+def _flipped(apart: Floats, clusters: Any) -> float | None:
+    """p of a mean by flipping the signs of clusters; ``None`` where there is but one."""
+    x, members, missing = finite(apart, clusters)
+    if missing is not None or members[-1] == 0:
+        return None
+    return sign_flip(np.bincount(members, x))
+
+
+def _one_side(estimates: list[Estimate]) -> bool:
+    """Whether all intervals lie on one side of 0, none of them of too few clusters."""
+    if any(e.few or e.low is None or e.high is None for e in estimates):
+        return False
+    return all((e.low or 0) > 0 for e in estimates) or all((e.high or 0) < 0 for e in estimates)
 
 
 def acceptance_difference(one: Trials, other: Trials) -> Result:

@@ -9,6 +9,7 @@ from typing import Any
 from selfcorrect.report.charts.traces import error_bars, said
 from selfcorrect.report.numbers import MISSING, change, p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.claims import allowed
 from selfcorrect.studies.innate.arms import MODELS
 from selfcorrect.studies.mechanism.sheet import PARTS, SITES, part_findings, state
 from selfcorrect.studies.words import estimate, preflight, share, sheet_of, sized
@@ -95,14 +96,20 @@ def _gain(result: Result) -> str:
     form = result["share"]
     each = [
         f"{result['names'][which]} gains {change(result['gains'][which]['gain'], form)}"
+        f"{_unread(result['gains'][which]['gain'])}"
         for which in MODELS
     ]
     e = result["gains"]["difference"]
     what = "its gain differs" if e["state"] == "shown" else "a difference of gains isn't shown"
     return (
         f"By goal and review, over merely being asked again, {' and '.join(each)} of "
-        f"{result['outcome']} in round {result['last']}; {what}: {change(e, form)}, {sized(e)}."
+        f"{result['outcome']} in round {result['last']}; {what}: {change(e, form)}, {sized(e)}"
+        f"{_unread(e)}."
     )
+
+
+def _unread(e: Result) -> str:
+    return "" if e.get("unread") is None else f" (unread answers allow {allowed(e['unread'])})"
 
 
 def _acceptance(name: str, told: Result) -> str:
@@ -176,20 +183,19 @@ def _points(e: Result) -> str:
 
 
 def _gains_table(result: Result) -> Table:
-    form = result["share"]
     rows = []
     for which in MODELS:
         row = result["gains"][which]
         rows.append(
             [
                 result["names"][which],
-                change(row["change"], form),
-                change(row["gain"], form),
+                estimate(row["change"], signed=True),
+                estimate(row["gain"], signed=True),
                 p_value(row["gain"]["p_holm"]),
             ]
         )
     e = result["gains"]["difference"]
-    rows.append(["difference", MISSING, change(e, form), p_value(e["p_holm"])])
+    rows.append(["difference", MISSING, estimate(e, signed=True), p_value(e["p_holm"])])
     heads = ["", "last − first round", "minus merely asked again", "p, Holm"]
     return Table(f"Change of {result['outcome']}", heads, rows)
 
@@ -218,9 +224,9 @@ def _taken_table(result: Result) -> Table:
             rows.append(
                 [
                     f"{kind}: {result['names'][which]}",
-                    share(of["share"]),
-                    share(of["asked"]),
-                    MISSING if of["beyond"]["value"] is None else _points(of["beyond"]),
+                    estimate(of["share"]),
+                    estimate(of["asked"]),
+                    estimate(of["beyond"], signed=True),
                     estimate(of["rise"], signed=True),
                 ]
             )
@@ -232,8 +238,8 @@ def _bins_table(result: Result) -> Table:
     rows = [
         [
             f"{short(row['low'])} to {short(row['high'])}: {result['names'][which]}",
-            share(row["right"]),
-            share(row["wrong"]),
+            estimate(row["right"]),
+            estimate(row["wrong"]),
             f"{row['right']['n']:,} / {row['wrong']['n']:,}",
         ]
         for which in MODELS

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, TaskSpec
-from selfcorrect.runs.identity import task_of
+from selfcorrect.runs.identity import offers_of, task_of, tasks_that
 from selfcorrect.runs.spec import ScorerSpec
 from selfcorrect.studies.base import ANYWAY, QUICK, Option, Settings, Study, later
-from selfcorrect.studies.jailbreak_defence.arms import HARMLESS, arms
+from selfcorrect.studies.jailbreak_defence.arms import HARMLESS, HARMLESS_TASK, arms
 from selfcorrect.studies.jailbreak_defence.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import at_size
 
@@ -42,17 +42,19 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     count = settings["demonstrations"]
     if count > _MOST:
         raise UserError(f"there are {_MOST} demonstrations, and {count} are asked for.")
-    if "name" in spec.task.model_fields_set and spec.task.name != "jailbreak":
+    if "name" not in spec.task.model_fields_set:
+        [name, *_] = tasks_that(lambda task: task.attacks)
+        spec = spec.model_copy(update={"task": spec.task.model_copy(update={"name": name})})
+    if not offers_of(spec).attacks:
         raise UserError(
             f"this study is about attacks, and {spec.task.name} has none: leave --task out, and "
             "give --data with the attacks, and --harmless with harmless instructions."
         )
-    attacks = spec.model_copy(update={"task": spec.task.model_copy(update={"name": "jailbreak"})})
-    task_of(attacks)
-    made = {arm: attacks.model_copy(update={"strategy": s}) for arm, s in arms(count).items()}
+    task_of(spec)
+    made = {arm: spec.model_copy(update={"strategy": s}) for arm, s in arms(count).items()}
     if settings["harmless"] is not None:
         told = {} if settings["harmful"] is None else {"harmful": settings["harmful"]}
-        task = TaskSpec(name="over-refusal", data=settings["harmless"], options=told)
+        task = TaskSpec(name=HARMLESS_TASK, data=settings["harmless"], options=told)
         # a judge of what attacks are answered has nothing to say of harmless instructions
         control = spec.model_copy(update={"task": task, "scorer": ScorerSpec()})
         task_of(control)

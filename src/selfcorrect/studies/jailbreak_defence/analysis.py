@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.independent import independent_difference
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel, codes_of
+from selfcorrect.records import category_of
 from selfcorrect.runs import Run
 from selfcorrect.runs.labels import with_task
 from selfcorrect.studies.able import doubted, preflight_of
@@ -46,7 +48,7 @@ def preflight(inputs: Inputs) -> Preflight:
     attacks, harmless = _split(inputs.runs)
     arms = series(attacks, NONE)
     found = preflight_of(arms, (), inputs)
-    found = Preflight(found.able, found.found, (arms, series(harmless, NONE) if harmless else None))
+    found = replace(found, data=(arms, series(harmless, NONE) if harmless else None))
     first = arms.main.columns["outcome"][:, 0]
     return found if (first == 1).any() else doubted(found, [_NOTHING_TO_HOLD], inputs)
 
@@ -157,7 +159,7 @@ def _groups(run: Run, panel: Panel) -> dict[str, NDArray[Any]]:
         "method": [part[0] for part in parts],
         "attacked model": [part[1] if len(part) > 2 else "unknown" for part in parts],
         # of a prompt that stands under several goals the one whose cluster it is in
-        "category": [cluster.partition("/")[0] for cluster in frame["cluster"].to_list()],
+        "category": [category_of(cluster) for cluster in frame["cluster"].to_list()],
     }
     codes = codes_of(frame["example"])
     order = np.argsort(codes)

@@ -10,6 +10,8 @@ from selfcorrect.runs import StrategySpec
 NONE, REMINDER, DEMONSTRATIONS, CHECKING = "none", "self-reminder", "demonstrations", "checking"
 #: What an arm on harmless instructions is called.
 HARMLESS = "harmless: "
+#: The task that asks harmless instructions.
+HARMLESS_TASK = "over-refusal"
 
 
 def arms(demonstrations: int) -> Mapping[str, StrategySpec]:

@@ -7,33 +7,38 @@ from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs import Run, RunSpec, StrategySpec, TaskSpec
+from selfcorrect.runs.identity import offers_of, tasks_that
 from selfcorrect.studies.base import ANYWAY, QUICK, Option, Settings, Study, later
-from selfcorrect.studies.self_distinguish.arms import CORRECTED, PUBLISHED, REPEAT, TASKS, asked
+from selfcorrect.studies.self_distinguish.arms import CORRECTED, PEOPLE, REPEAT, TEXTS, asked
 from selfcorrect.studies.self_distinguish.sheet import QUESTION, sheet
 from selfcorrect.studies.sizes import at_size
 
 _QUICK: Mapping[str, Mapping[str, Any]] = {
-    "bbq": {"limit": 40, "rounds": 3},
-    "toxicity": {"limit": 24, "rounds": 2, "max_tokens": {"answer": 64}},
+    PEOPLE: {"limit": 40, "rounds": 3},
+    TEXTS: {"limit": 24, "rounds": 2, "max_tokens": {"answer": 64}},
 }
 _ROUNDS = 3
+#: The task that asks of another run's dialogues.
+DISTINGUISH = "distinguish"
 
 
 def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """The dialogues that are asked about, and the control.
 
     Raises:
-        UserError: another task than ``bbq`` and ``toxicity``, one round only, or a tie margin that
-            is none.
+        UserError: a task of whose dialogues nothing can be asked, one round only, or a tie margin
+            that is none.
     """
-    if spec.task.name not in TASKS:
+    about = offers_of(spec).compared
+    if not about:
+        known = " and ".join(tasks_that(lambda task: task.compared))
         raise UserError(
-            f"the study self-distinguish knows what to ask of the tasks {' and '.join(TASKS)}, "
-            f"and the task is {spec.task.name}: choose one of these."
+            f"the study self-distinguish knows what to ask of the tasks {known}, and the task is "
+            f"{spec.task.name}: choose one of these."
         )
     if not 0 <= settings["tie"] < 1:
         raise UserError(f"--tie must be a number from 0 to 1, not {settings['tie']:g}.")
-    spec = at_size(spec, settings, _QUICK[spec.task.name], _ROUNDS)
+    spec = at_size(spec, settings, _QUICK[about], _ROUNDS)
     if spec.rounds < 2:
         raise UserError(
             "a correction takes a second round, and the run has 1 round: give at least --rounds 2."
@@ -52,15 +57,16 @@ def then(spec: RunSpec, settings: Settings, runs: Mapping[str, Run]) -> Mapping[
         chunk=spec.chunk, system=spec.system,
     )  # fmt: skip
     made = {}
-    for name, options in asked(spec.task.name, run.header.spec.rounds).items():
+    offered = offers_of(spec)
+    for name, options in asked(offered.compared, run.header.spec.rounds).items():
         every = dict(options)
-        if spec.task.name == "toxicity":
+        if offered.compared == TEXTS:
             every["margin"] = settings["tie"]
         else:  # said here, as what a run's folder names isn't opened unasked
-            every["questions"] = spec.task.data or PUBLISHED
+            every["questions"] = spec.task.data or offered.published
             if "metadata" in spec.task.options:
                 every["metadata"] = spec.task.options["metadata"]
-        task = TaskSpec(name="distinguish", data=str(run.folder), options=every)
+        task = TaskSpec(name=DISTINGUISH, data=str(run.folder), options=every)
         made[name] = alone.model_copy(update={"task": task})
     return made
 

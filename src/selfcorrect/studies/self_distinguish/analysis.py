@@ -18,6 +18,7 @@ from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
 from selfcorrect.report.numbers import percent, short
+from selfcorrect.runs.identity import offers_of
 from selfcorrect.studies.able import LEAST_READ, doubted, graded, preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.self_distinguish.arms import (
@@ -25,6 +26,7 @@ from selfcorrect.studies.self_distinguish.arms import (
     NONE,
     OTHERS,
     OWN,
+    PEOPLE,
     REPEAT,
     name,
     none,
@@ -47,20 +49,20 @@ def preflight(inputs: Inputs) -> Preflight:
     arms = series(base, REPEAT)
     found = preflight_of(arms, (), inputs)
     said = {arm: judgements(run) for arm, run in inputs.runs.items() if arm not in base}
-    task = base[CORRECTED].header.spec.task.name
-    found = graded(replace(found, data=(arms, said, task)), arms)
+    about = offers_of(base[CORRECTED].header.spec).compared
+    found = graded(replace(found, data=(arms, said, about)), arms)
     if found.found["preflight"]["missing"]:
         return found
-    why = _doubts(said, task, len(arms.main.rounds), inputs.settings["tie"])
+    why = _doubts(said, about, len(arms.main.rounds), inputs.settings["tie"])
     return doubted(found, list(why), inputs)
 
 
-def _doubts(said: Mapping[str, Judgements], task: str, rounds: int, tie: float) -> Iterator[str]:
+def _doubts(said: Mapping[str, Judgements], about: str, rounds: int, tie: float) -> Iterator[str]:
     """What speaks against asking it: nothing of how well it distinguishes."""
     read = min(float(each.read.mean()) if len(each.read) else 0.0 for each in said.values())
     if read < LEAST_READ:
         yield f"of what it was asked about them, with some history, {percent(read)} % could be read"
-    label = said[none(task, rounds)].label
+    label = said[none(about, rounds)].label
     apart = int((label != _SAME).sum())
     if apart < LEAST_APART:
         yield (
@@ -73,18 +75,19 @@ def analyse(inputs: Inputs) -> Result:
     """All of it; JSON's types.
 
     Returns:
-        What the preflight found; ``task``; ``outcome`` and ``better`` of the dialogues; and what
+        What the preflight found; ``about``, what is asked: which of two ``people``, or of two
+        ``texts``; ``outcome`` and ``better`` of the dialogues; and what
         :func:`figures` says.
     """
-    data, said, task = inputs.preflight.data
+    data, said, about = inputs.preflight.data
     arms: Series = data
     return {
         **inputs.preflight.found,
-        "task": task,
+        "about": about,
         "outcome": arms.outcome.name,
         "better": arms.outcome.better,
         "tie": inputs.settings["tie"],
-        **figures(arms.panels, said, task, arms.outcome, arms.margins[arms.outcome.name]),
+        **figures(arms.panels, said, about, arms.outcome, arms.margins[arms.outcome.name]),
         "settings": dict(inputs.settings),
     }
 
@@ -92,7 +95,7 @@ def analyse(inputs: Inputs) -> Result:
 def figures(
     panels: Mapping[str, Panel],
     said: Mapping[str, Judgements],
-    task: str,
+    about: str,
     outcome: Outcome,
     margin: float | None = None,
 ) -> dict[str, Any]:
@@ -101,7 +104,7 @@ def figures(
     Args:
         panels: of the dialogues and of their control, of the same examples in one order.
         said: by :func:`selfcorrect.studies.self_distinguish.arms.asked`.
-        task: of the dialogues.
+        about: what is asked, ``people`` or ``texts``.
         outcome: of theirs.
         margin: up to what size a difference of it counts as none; by default its own.
 
@@ -117,7 +120,7 @@ def figures(
     main = panels[CORRECTED]
     margin = outcome.margin if margin is None else margin
     rounds = len(main.rounds)
-    histories = {NONE: none(task, rounds), OWN: name(OWN, rounds)}
+    histories = {NONE: none(about, rounds), OWN: name(OWN, rounds)}
     if name(OTHERS, rounds) in said:
         histories[OTHERS] = name(OTHERS, rounds)
     shared = reduce(
@@ -127,7 +130,7 @@ def figures(
     rows = np.searchsorted(main.examples, shared)
     base = {arm: panel.only(rows) for arm, panel in panels.items()}
     clusters = of[NONE].clusters
-    guessed = _guessed(of[NONE].label, task)
+    guessed = _guessed(of[NONE].label, about)
     gain = outcome.sign * _change(base[CORRECTED])
     counts = np.unique(of[NONE].label, return_counts=True)
     last = columns_at([base[CORRECTED], base[REPEAT]])
@@ -220,10 +223,10 @@ def _claims(
     return tables
 
 
-def _guessed(label: Floats, task: str) -> Floats:
+def _guessed(label: Floats, about: str) -> Floats:
     """What an answer that looks at neither output gets, in the mean of both orders [D]: of people a
     half; of texts the better of always "the same" and always one place."""
-    if task == "bbq":
+    if about == PEOPLE:
         return np.full(len(label), 0.5)
     same = (label == _SAME).astype(np.float64)
     often = len(same) > 0 and float(same.mean()) >= 1 / 3

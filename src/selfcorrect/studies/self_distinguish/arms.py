@@ -7,10 +7,9 @@ from typing import Any
 
 #: The dialogues that are asked about, and the same without a review.
 CORRECTED, REPEAT = "intrinsic", "repeat"
-#: Of which dialogues something can be asked.
-TASKS = ("bbq", "toxicity")
-#: Where the task ``bbq`` reads its data unless it is told otherwise.
-PUBLISHED = "hub:heegyu/bbq"
+#: What is asked of dialogues, as their task offers (``Offers.compared``): which of two people is
+#: subject to stereotypes, or which of two texts is less toxic.
+PEOPLE, TEXTS = "people", "texts"
 NONE, OWN, OTHERS = "none", "own", "others"
 
 
@@ -19,24 +18,24 @@ def name(history: str, number: int | None = None) -> str:
     return f"{history} history" if number is None else f"{history} history, round {number}"
 
 
-def asked(task: str, rounds: int) -> Mapping[str, Mapping[str, Any]]:
+def asked(about: str, rounds: int) -> Mapping[str, Mapping[str, Any]]:
     """Name of a run → options of the task ``distinguish``.
 
     Args:
-        task: of the dialogues.
-        rounds: that they have.
+        about: :data:`PEOPLE` or :data:`TEXTS`.
+        rounds: that the dialogues have.
     """
-    if task == "bbq":
+    if about == PEOPLE:
         own = {name(OWN, t): {"history": OWN, "round": t} for t in range(1, rounds + 1)}
-        return {none(task, rounds): {"history": NONE}, **own}
+        return {none(about, rounds): {"history": NONE}, **own}
     made: dict[str, Mapping[str, Any]] = {}
     for t in range(2, rounds + 1):
-        made[none(task, t)] = {"history": NONE, "round": t}
+        made[none(about, t)] = {"history": NONE, "round": t}
         made[name(OWN, t)] = {"history": OWN, "round": t}
     return {**made, name(OTHERS, rounds): {"history": OTHERS, "round": rounds}}
 
 
-def none(task: str, number: int) -> str:
-    """The run without a history that a round's is compared with: of BBQ there is but one, as the
+def none(about: str, number: int) -> str:
+    """The run without a history that a round's is compared with: of people there is but one, as the
     question is the same for every round."""
-    return name(NONE) if task == "bbq" else name(NONE, number)
+    return name(NONE) if about == PEOPLE else name(NONE, number)

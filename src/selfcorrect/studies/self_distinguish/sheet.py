@@ -9,7 +9,15 @@ from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, allowed, direction, seen
-from selfcorrect.studies.self_distinguish.arms import CORRECTED, NONE, OTHERS, OWN, REPEAT, name
+from selfcorrect.studies.self_distinguish.arms import (
+    CORRECTED,
+    NONE,
+    OTHERS,
+    OWN,
+    PEOPLE,
+    REPEAT,
+    name,
+)
 from selfcorrect.studies.words import estimate, label, sheet_of, sized
 
 QUESTION = (
@@ -168,7 +176,7 @@ def _predicts(result: Result, history: str, where: str) -> str:
 
 
 def _labels(result: Result) -> Iterator[str]:
-    if result["task"] == "bbq":
+    if result["about"] == PEOPLE:
         return
     of = {key: result["labels"].get(key, 0) for key in ("0", "1", "2")}
     yield (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, StrategySpec
+from selfcorrect.runs.identity import offers_of, tasks_that
 from selfcorrect.studies.base import ANYWAY, QUICK, Settings, Study, later
 from selfcorrect.studies.sizes import at_size
 from selfcorrect.studies.weak_evidence.arms import ARMS, EVIDENCE, name
@@ -19,15 +20,16 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     """Every arm with every evidence, on the same questions.
 
     Raises:
-        UserError: another task than ``bbq``, evidence or a condition that is said already, or one
-            round only.
+        UserError: a task that offers no evidence, evidence or a condition that is said already, or
+            one round only.
     """
+    known = tasks_that(lambda task: task.evidence)
     if "name" not in spec.task.model_fields_set:
-        spec = spec.model_copy(update={"task": spec.task.model_copy(update={"name": "bbq"})})
-    if spec.task.name != "bbq":
+        spec = spec.model_copy(update={"task": spec.task.model_copy(update={"name": known[0]})})
+    if not offers_of(spec).evidence:
         raise UserError(
-            f"weak evidence is an option of the task bbq, and the task is {spec.task.name}: give "
-            "--task bbq."
+            f"weak evidence is an option of the task {' and '.join(known)}, and the task is "
+            f"{spec.task.name}: give --task {known[0]}."
         )
     for option in ("evidence", "condition"):
         if option in spec.task.options:

@@ -13,6 +13,7 @@ from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.tasks.data.cells import MISSING, nested, number, pick
+from selfcorrect.tasks.data.frames import frame_rows
 from selfcorrect.tasks.data.inspect_logs import is_log, log_rows
 from selfcorrect.tasks.data.layouts import ANSWERS, LAYOUTS
 from selfcorrect.tasks.data.row import Row
@@ -63,8 +64,19 @@ def dialogue_rows(path: Path, said: Mapping[str, Sequence[str]]) -> Iterator[Row
         for row in log_rows(path):
             yield row if isinstance(row, UserError) else _with_choices(row)
         return
+    yield from _read(rows(path), said)
+
+
+def frame_dialogues(frame: object, said: Mapping[str, Sequence[str]]) -> Iterator[Row | UserError]:
+    """The same of a frame, as of :func:`selfcorrect.tasks.data.frames.frame_rows`."""
+    yield from _read(frame_rows(frame), said)
+
+
+def _read(
+    found: Iterable[Row | UserError], said: Mapping[str, Sequence[str]]
+) -> Iterator[Row | UserError]:
     seen: dict[str, Any] = {}
-    for row in rows(path):
+    for row in found:
         if isinstance(row, UserError):
             yield row
         elif "resps" in row.fields and "doc" in row.fields:

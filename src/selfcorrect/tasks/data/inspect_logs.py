@@ -49,7 +49,7 @@ def log_rows(path: Path) -> Iterator[Row | UserError]:
     except ImportError:
         raise UserError(
             f"{path}: it is a log of inspect, and inspect_ai reads it, which isn't installed: "
-            "pip install 'selfcorrect[inspect]'"
+            "pip install inspect_ai (without -c constraints.txt: its fsspec is newer than it takes)"
         ) from None
     try:
         log: Any = read_eval_log(str(path))

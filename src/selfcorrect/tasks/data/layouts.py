@@ -16,6 +16,8 @@ from selfcorrect.tasks.data.row import Row, there
 
 #: What a right answer may be called, the first that is there.
 ANSWERS = "answer|target|label|gold"
+#: What is read before a question may be called.
+CONTEXTS = "context|passage|article|paragraph|story|document|premise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Layout:
     ask: str = ""
     names: str = ""
     stated: str = ""
-    context: str = "context"
+    context: str = CONTEXTS
     image: str = "image"
     id: tuple[str, ...] = ("id",)
     cluster: tuple[str, ...] = ("cluster",)
@@ -68,12 +70,24 @@ class Layout:
         parts = {"question": [self.question], "choices": self.choices, "answer": [self.answer]}
         if self.first:
             parts["answer"] = self.choices[:1]
+        if not self.ask and _there(row.fields, self.context):
+            parts = {"context": [self.context], **parts}
         said = []
         for part, paths in parts.items():
             found = [_there(row.fields, path) for path in paths]
             names = [f"{name.removesuffix(';'):.60}" for name in found if name]
-            said.append(f"{part} = {', '.join(names[:6])}{', …' if len(names) > 6 else ''}")
+            said.append(f"{part} = {_some(names)}")
+        if not self.name and (rest := [f"{name:.60}" for name in row.fields if self._leaves(name)]):
+            said.append(f"not shown: {_some(rest)}")
         return "; ".join(said)
+
+    def _leaves(self, name: str) -> bool:
+        """Whether a column is of no use."""
+        paths = [self.question, *self.choices, self.answer, self.context, self.image, self.names]
+        used = {
+            p.split(".")[0] for path in (*paths, *self.id, *self.cluster) for p in path.split("|")
+        }
+        return name not in used
 
 
 def _there(fields: Mapping[str, Any], path: str) -> str:
@@ -81,6 +95,10 @@ def _there(fields: Mapping[str, Any], path: str) -> str:
     if path in fields:
         return path
     return next((p for p in path.split("|") if pick(fields, p) is not MISSING), "")
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:6])}{', …' if len(names) > 6 else ''}"
 
 
 _LETTERED = tuple(f"choice_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
@@ -165,6 +183,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("", "question", ("choices|options",)),
 )  # fmt: skip
 
+_EMPTY = (MISSING, None, "")
 #: So many rows are looked at.
 _LOOK = 100
 #: What a user may say with ``--field``.
@@ -196,8 +215,19 @@ def layout_of(rows: Sequence[Row], said: Mapping[str, Sequence[str]]) -> Layout:
     for some in looked:  # the first may be a bad line
         for each in known:
             if each.fits(some):
-                return each
+                return _settled(each, rows)
     raise _unknown(row, said)
+
+
+def _settled(layout: Layout, rows: Sequence[Row]) -> Layout:
+    """A layout in which the answer, and what is read before the question, have one column each: of
+    those that they may be in the first that isn't empty from end to end."""
+    found: dict[str, Any] = {}
+    for part, paths in {"answer": layout.answer, "context": layout.context}.items():
+        each = paths.split("|")
+        filled = (p for p in each if any(pick(r.fields, p) not in _EMPTY for r in rows))
+        found[part] = next(filled, paths)
+    return replace(layout, **found)
 
 
 def _with(layout: Layout, said: Mapping[str, Sequence[str]]) -> Layout:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from selfcorrect.errors import UserError
+from selfcorrect.regular import open_file
 from selfcorrect.tasks.data.recognise import check_text, head_of
 from selfcorrect.tasks.data.row import Row
 
@@ -22,7 +23,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """
     check_text(path, head_of(path))
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             for number, raw in enumerate(file, 1):
                 yield number, raw.removeprefix(_BOM) if number == 1 else raw
     except OSError as problem:

@@ -11,6 +11,7 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 from selfcorrect.errors import UserError
+from selfcorrect.regular import open_file
 
 #: How many bytes of a file are looked at.
 HEAD = 4096
@@ -67,7 +68,7 @@ def head_of(path: Path) -> bytes:
         UserError: it can't be read, or is empty.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(HEAD)
     except OSError as problem:
         raise UserError(f"{path}: can't be read ({problem.strerror or problem})") from problem

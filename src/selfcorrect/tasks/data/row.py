@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from selfcorrect.errors import UserError
-from selfcorrect.messages import Image, image
+from selfcorrect.messages import CONFINED, Allowed, Image, image
 
 T = TypeVar("T")
 #: So many columns are named at most.
@@ -24,11 +24,13 @@ class Row:
     Attributes:
         where: its ``file:line``, for errors.
         form: what the file was recognised as, for errors: ``JSON lines``.
+        images: which ones it may name.
     """
 
     where: str
     fields: dict[str, Any]
     form: str = ""
+    images: Allowed = CONFINED
 
     def error(self, problem: str) -> UserError:
         """An error about this line, for the caller to raise."""
@@ -113,7 +115,7 @@ class Row:
         return self.optional("id") or place(self.where)
 
     def image(self, name: str, location: object) -> Image:
-        """An image; a path counts from the data's own folder.
+        """An image; a path counts from the data's own folder, or from the one that is named.
 
         Raises:
             UserError: it isn't named, or isn't there.
@@ -123,7 +125,7 @@ class Row:
         self.writable(name, location)
         path, _, _ = self.where.rpartition(":")
         try:
-            return image(location, Path(path).parent)
+            return image(location, Path(path).parent, self.images)
         except UserError as error:
             raise self.error(f"{name}: {error}") from None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from selfcorrect.errors import UserError
+from selfcorrect.regular import check_file
 from selfcorrect.tasks.data.json_files import array, document, json_rows, jsonl
 from selfcorrect.tasks.data.lines import text_lines
 from selfcorrect.tasks.data.recognise import PARQUET, begins, check_text, head_of
@@ -45,6 +46,8 @@ def files(data: str | Path, suffix: str | Sequence[str] = TABLES) -> list[Path]:
             return _in_folder(path, wanted)
         if path.is_file():
             return [path]
+        if path.exists():
+            check_file(path)
     except OSError as problem:
         raise UserError(f"{path}: can't be read ({problem.strerror or problem})") from problem
     raise UserError(f"{path}: no such file or folder{_instead(str(data), path)}")

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 BOX, BOX_END = "⟦", "⟧"
 
 _QUOTES = dict.fromkeys("“”„‟«»‹›″", '"') | dict.fromkeys("‘’‚‛`´′", "'")
+#: Of languages without blanks between words the signs that end sentences and clauses.
+_STOPS = dict.fromkeys("。｡", ". ") | {"、": ", ", "，": ", ", "？": "? ", "！": "! ", "；": "; "}
+#: Of an object of JSON.
+_FIELD = r'(?:(?<=[{{,])|(?<=[{{,]\s))\s*"{}"\s*:\s*"([^"\n]{{0,300}})"'
 #: Removed but for what their group holds, and what stands around that instead.
 _RULES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern), before, after)
@@ -20,10 +24,13 @@ _RULES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"\\(?:boxed|fbox) ?\{([^{}]{0,300})\}", BOX, BOX_END),
         (r"\\(?:boxed|fbox) ?\{([^{}\n]{0,300})\Z", BOX, BOX_END),
         (r"\\(?:boxed|fbox) (\w)(?!\w)", BOX, BOX_END),
+        (_FIELD.format("(?:your_?|my_?)?(?:answer|choice|option|letter)"), "\nanswer: ", "\n"),
+        (_FIELD.format("final_?(?:answer|choice|option)"), "\nfinal answer: ", "\n"),
         (r"<answer> ?([^<>]{0,300})(?:</answer>|\Z)", "\nanswer: ", "\n"),
         (r"</?(?:b|strong|i|em|u|p|br|span|div|code|mark) ?/?>()", "", ""),
         (r"[*$]|\\[()\[\]]()", "", ""),
         (r"(?<!\w)_+()|_+()(?!\w)", "", ""),
+        (r"(?<=[a-z])_(?=[a-z])()", " ", ""),
         (r"[^\S\n]*\n\s*()", "\n", ""),
         (r"[^\S\n]+()", " ", ""),
     )
@@ -51,14 +58,19 @@ def canonical(text: str) -> Canonical:
         if sign.isascii():
             plain = sign.lower() if sign != "`" else "'"
         else:
-            plain = _QUOTES.get(sign) or unicodedata.normalize("NFKC", sign).casefold()
+            known = _QUOTES.get(sign) or _STOPS.get(sign)
+            plain = known or unicodedata.normalize("NFKC", sign).casefold()
         for each in plain:
             if each in "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029":
                 each = "\n"
             elif each.isspace():
                 each = " "
-            elif unicodedata.category(each) in ("Cc", "Cf"):
+            elif (kind := unicodedata.category(each)) in ("Cc", "Cf") or each == "\ufe0f":
                 continue
+            elif kind == "So":  # ticks, stars and emoji are emphasis
+                if signs and signs[-1] == " ":
+                    continue
+                each = " "
             signs.append(each)
             places.append(at)
     found = Canonical("".join(signs), places)

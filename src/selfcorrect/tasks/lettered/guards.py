@@ -15,6 +15,11 @@ _CLAUSE = re.compile(
     r"[,;:]|(?<!\w)(?:so|therefore|thus|hence|but|and|then|also|daher|donc|pero|aber|mais"
     r"|por tanto)(?!\w)|[-–—] "
 )
+#: Of a name ("A. Smith", "A. T. P."), where one word alone stands after it, and none of these.
+_INITIAL = re.compile(
+    r"\. (?!(?:correct|right|yes|true|done|thanks|because|explanation|reason|reasoning|note"
+    r"|confidence|final|hope)(?!\w))[^\W\d_][\w'-]*(?= ?(?:\Z|\n|[.,;!?)\]⟧]|'s))"
+)
 #: Two statements with fewer words between them stand beside each other.
 _BESIDE = 12
 
@@ -47,7 +52,7 @@ def holds(text: str, start: int, end: int, noun: int | None, *, strict: bool = T
         return True
     if before.count('"') % 2 and before.strip(EDGE):
         return False
-    if phrases.OTHERS.search(before) or phrases.CONDITION.match(before):
+    if phrases.OTHERS.search(before) or phrases.CONDITION.search(before):
         return False
     clause = before if re.search(r"(?<!\w)that ?\Z", before) else after_clause(before)
     if phrases.BEFORE.search(clause):
@@ -56,6 +61,11 @@ def holds(text: str, start: int, end: int, noun: int | None, *, strict: bool = T
         return True
     word = re.search(r"([\w'’-]+)[ \"']*\Z", clause)
     return word is None or word[1] in phrases.DETERMINERS
+
+
+def initial(text: str, end: int) -> bool:
+    """Whether a letter that ends at a place is somebody's initial."""
+    return _INITIAL.match(text, end) is not None
 
 
 def undone(text: str, end: int, labels: Sequence[str]) -> bool:

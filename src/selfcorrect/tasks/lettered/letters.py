@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from string import ascii_lowercase as LETTERS
 from typing import Literal
 
+from selfcorrect.tasks.lettered.guards import initial
 from selfcorrect.tasks.lettered.phrases import WRONG
-from selfcorrect.tasks.lettered.statements import Reply, restates
+from selfcorrect.tasks.lettered.statements import Reply
 from selfcorrect.tasks.plain import EDGE, bare, folded, tidy, visible
 from selfcorrect.tasks.reader import Reader
 from selfcorrect.tasks.said import said
@@ -18,7 +19,7 @@ from selfcorrect.tasks.said import said
 __all__ = ["LETTERS", "Found", "find", "found_by", "letter_position", "read"]
 
 #: Part of a run's identity: another number where replies are read in another way.
-VERSION = 2
+VERSION = 3
 
 _JOIN = r"(?:\s*[,/&+]\s*(?:(?:and|or)\s+)?|\s+(?:and|or|and/or)\s+)"
 # What may stand before a letter, and what must follow it: a closing bracket, the end, a line
@@ -74,7 +75,7 @@ def find(text: str, choices: Sequence[str], leads: Sequence[str]) -> Found:
     options, letter = (
         _options(rest, choices) if begun or alone else (_same_text(rest, choices), None)
     )
-    if begun and letter is not None and (restates(rest, choices) or _ruled_out(rest, letter)):
+    if begun and letter is not None and (_restates(rest, choices) or _ruled_out(rest, letter)):
         options = set()  # it doesn't go on from the lead-in
     if len(options) == 1:
         where = None if letter is None or at < 0 else _where(text, at, rest, letter)
@@ -156,6 +157,8 @@ def _options(rest: str, choices: Sequence[str]) -> tuple[set[int], int | None]:
     one = _ONE.match(plain)
     if one is None or one[1] not in labels:
         return found, None
+    if _is_name(plain, one.end(1), choices[labels.index(one[1])], found):
+        return found, None
     closed = one[2].strip("*_ \n") in (")", "]", "}")
     # "b)" is a letter even if some option reads "B"; a bare "b" then fits two.
     tail = plain[one.end() :]
@@ -163,6 +166,14 @@ def _options(rest: str, choices: Sequence[str]) -> tuple[set[int], int | None]:
         found = set()
     found |= {labels.index(one[1])} | _same_text(tail, choices)
     return found, one.start(1)
+
+
+def _is_name(plain: str, end: int, own: str, named: set[int]) -> bool:
+    """Whether what seems a letter is somebody's initial: "A. Smith", where that is no option's own
+    text, or is another option's as it stands."""
+    if plain[end : end + 2] != ". " or folded(plain[end + 1 :]).startswith(folded(own)):
+        return False
+    return bool(named) or initial(plain, end)
 
 
 def _ruled_out(rest: str, letter: int) -> bool:
@@ -187,3 +198,13 @@ def _same_text(text: str, choices: Sequence[str]) -> set[int]:
         if same:
             return same
     return set()
+
+
+def _restates(text: str, choices: Sequence[str]) -> bool:
+    """Whether a text shows several options again, each on a line with its letter and its text."""
+    lines = [line.lstrip(" ([*").casefold() for line in text.splitlines() if line.strip()]
+    shown = 0
+    for letter, choice in zip(LETTERS, choices, strict=False):
+        mark = re.compile(rf"{letter}[)\].:*]{{1,3}} *{re.escape(choice.casefold().strip())}(?!\w)")
+        shown += any(mark.match(line) for line in lines)
+    return shown > 1

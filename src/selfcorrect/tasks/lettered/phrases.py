@@ -1,6 +1,6 @@
 """The words with which a reply says which option it takes, which not, and that it keeps its answer.
 
-English, and of German, French and Spanish the most usual ones. All are patterns for a text as
+English, and of a dozen other languages the most usual ones. All are patterns for a text as
 :func:`selfcorrect.tasks.lettered.canonical.canonical` gives it.
 """
 
@@ -12,7 +12,7 @@ import re
 _NOUN = r"(?:answer|choice|option|response|solution|selection|pick|guess|conclusion|verdict)"
 KIND = (
     r"(?:(?:very |single |overall )?(?:final|correct|right|best|proper|appropriate|accurate|true"
-    r"|revised|updated|corrected|new|current|only|suitable|ultimate|likeliest|chosen|better"
+    r"|revised|updated|corrected|new|current|only|suitable|ultimate|likeliest|chosen|selected|better"
     r"|most (?:likely|appropriate|suitable|accurate|plausible|reasonable|fitting|logical|probable))"
     r"(?: and |/|, | ))"
 )
@@ -21,12 +21,18 @@ _SURELY = (
     r"|obviously|actually|most likely|probably)"
 )
 _IS = (
-    rf"(?:is|'s|would be|should be|must be|has to be|will be|remains|becomes|ought to be)"
+    rf"(?:is|'s|would be|should be|should have been|must be|has to be|will be|remains|becomes"
+    rf"|ought to be)"
     rf"(?:,? {_SURELY},?)?"
 )
 _OF = (
     r"(?: (?:choice|option|letter|here|now|again|in this case|(?:to|for) (?:the|this|your|that)"
     r" question|i (?:would )?(?:choose|pick|select|give|propose)|above|given the context))?"
+)
+#: "the answer that best fits the description is"
+_BEST = (
+    r"(?: (?:that|which) (?:best |most )?(?:matches|fits|describes|answers|completes|reflects"
+    r"|explains|represents|satisfies)(?: [\w'-]+){0,6})"
 )
 _EQUALS = r"[\"']? ?(?:[:=→⇒]|[-=]>|[-–—](?= )) ?"
 
@@ -53,11 +59,34 @@ _ELSEWHERE = (
     r"|adecuada|más probable))?(?:(?: (?:es|sería|sigue siendo))(?: (?:entonces|por tanto))?:? "
     r"(?:la )?|" + _EQUALS + ")",
     r"(?:elijo|escojo|selecciono|me quedo con|opto por|mantengo)(?: la)?:? ",
+    # German: "das ist antwort b"
+    r"(?:das|dies|es) (?:ist|wäre) (?:die )?(?:antwort|option|möglichkeit|lösung) ",
+    # Portuguese and Italian
+    r"(?:(?:a|la) )?(?:(?:minha|mia) )?(?:resposta|risposta)(?: (?:correta|certa|final|corretta"
+    r"|giusta|finale|esatta))?(?: (?:é|seria|è|sarebbe|rimane)"
+    r"(?: (?:portanto|então|quindi|dunque))?:? (?:a |la )?|" + _EQUALS + ")",
+    r"(?:escolho|scelgo)(?: a| la)?:? ",
+    # Dutch
+    r"(?:het |mijn )?(?:juiste |goede |correcte |beste )?antwoord(?: (?:is|blijft)(?: dus)?:? |"
+    + _EQUALS
+    + ")",
+    # Polish, Turkish and Russian
+    r"(?:poprawna |prawidłowa |moja )?odpowiedź(?: (?:to|brzmi):? |" + _EQUALS + ")",
+    r"(?:doğru |nihai )?(?:cevap|yanıt)" + _EQUALS,
+    r"(?:правильный |верный |мой |окончательный )?ответ" + _EQUALS,
+)
+#: The same in languages that put no blanks between words.
+_UNSPACED = (
+    r"(?:正确|最终|最佳|我的)?(?:的)?(?:答案|选项)(?:就)?(?:应该|应)?(?:是|为|选|:)(?:选项)? ?:? ?",
+    r"(?:所以|因此|故|应|应该|我)(?:选择|选) ?:? ?(?:选项)? ?",
+    r"(?:正解|答え|回答|最終的な答え)(?:は|:) ?",
+    r"(?:정답|답)(?:은|:) ?",
 )
 #: A letter or an option's text may follow this.
 LEAD = re.compile(
-    r"(?<![\w'])(?:"
-    rf"(?P<noun>{KIND}*{_NOUN})(?:{_OF} ?{_IS} ?:? ?|{_OF}(?: \([^()\n]{{0,30}}\))?{_EQUALS})"
+    rf"(?:(?:{'|'.join(_UNSPACED)})|(?<![\w'])(?:"
+    rf"(?P<noun>{KIND}{{0,4}}{_NOUN})(?:{_OF}{_BEST}? ?{_IS} ?:? ?"
+    rf"|{_OF}(?: \([^()\n]{{0,30}}\))?{_EQUALS})"
     r"|(?:i|we)(?: (?:would|will|shall|must|should|now|still|therefore|thus|also|definitely|finally"
     r"|then|ultimately|again)|'d|'ll){0,2} (?:choose|pick|select|go with|go for|opt for"
     r"|stick with|stick to|stay with|stand by|settle on|settle for|answer|say"
@@ -69,8 +98,13 @@ LEAD = re.compile(
     rf"|(?:i (?:think|believe|guess) )?(?:it|that|this)(?:'s| is| must be| has to be| should be)"
     rf"(?: {_SURELY})? "
     rf"|(?:(?<=\n)|(?<=[.;:] )|\A)(?:so|therefore|thus|hence|finally|in conclusion)[,:]? "
+    rf"(?!(?:the |my )?{KIND}{{0,4}}{_NOUN} (?!is))"
+    r"|(?:that|this|which) leaves(?: us with| me with| only)? "
+    r"|(?:which|this|that|it) (?:corresponds to|matches|points to|leads to|aligns with) "
+    r"(?=(?:the )?(?:option|choice|answer|letter)(?!\w))"
+    r"|the (?:statement|claim|assertion|proposition) is (?:therefore |thus )?"
     rf"|{'|'.join(_ELSEWHERE)}"
-    rf")(?P<of>(?:(?:the|my) )?(?:(?:correct|best|right|{_WHICH}) )?(?:option|choice|letter|answer"
+    rf"))(?P<of>(?:(?:the|my) )?(?:(?:correct|best|right|{_WHICH}) )?(?:option|choice|letter|answer"
     r"|opción|letra|lettre|réponse|respuesta|antwort|buchstabe)(?: is| of| as)?[:,]? )?"
 )
 #: What leads in weakly, so that no option's text counts after it.
@@ -81,8 +115,9 @@ WEAK = re.compile(
 #: What makes a letter, or an option's text, the answer where it stands after it.
 RIGHT = re.compile(
     r"(?: |,)? ?(?:is|seems|must be|would be|remains|appears to be|looks|fits)"
-    rf"(?: {_SURELY})? (?:the |my |our )?(?:only )?{KIND}*"
-    rf"(?:{_NOUN}|correct|right|true|best|most (?:likely|appropriate|accurate|plausible))(?!\w)"
+    rf"(?: {_SURELY})? (?:the |my |our )?(?:only )?{KIND}{{0,4}}"
+    rf"(?:{_NOUN}|(?:right|correct|best) one|correct|right|true|best"
+    rf"|most (?:likely|appropriate|accurate|plausible))(?!\w)"
 )
 #: What rules one out, after it and before it.
 WRONG = re.compile(
@@ -121,7 +156,8 @@ BEFORE = re.compile(
     r"|earlier|initial(?:ly)?|original(?:ly)?|at first|thought|said|wrote|stated|claimed|answered"
     r"|chose|picked|assumed|used to|tempt\w*|whether|why|how|unless|if|suppose|supposing|assuming"
     r"|imagine|instead of|rather than|either|nicht|kein|keine|ob|wenn|falls|weder|früher"
-    r"|ne|n'|pas|ni|aucune?|si|non|nunca|tampoco|either|even)(?!\w)"
+    r"|ne|n'|pas|ni|aucune?|si|non|nunca|tampoco|either|even|não|niet|nie|не|если|se)(?!\w)"
+    r"|如果|假如|是否|并非|もし|かどうか|만약"
 )
 #: Who else may have said it, in the whole sentence before it.
 OTHERS = re.compile(
@@ -140,14 +176,20 @@ DETERMINERS = frozenset(
      "apologies", "conclusion", "overall")
 )  # fmt: skip
 #: A sentence with this at its beginning says what would be, not what is.
-CONDITION = re.compile(r"\W*(?:if|unless|suppose|supposing|assuming|imagine|wenn|falls|si)(?!\w)")
+CONDITION = re.compile(
+    r"(?:\A\W*|[:,(–—-] ?|(?<!\w)(?:that|but|and|however|also|only|even|note) )"
+    r"(?:if|unless|suppose|supposing|assuming|imagine|had|were|wenn|falls|si)(?!\w)"
+    r"(?!.*(?<!\w)(?:but|so|therefore|thus|hence)(?!\w))"
+)
 #: In the part of a sentence after a statement these undo it.
 AFTER = re.compile(
     r"(?:\W*(?:is|was|would be|seems|isn't|wasn't) (?:not|wrong|incorrect|false|a mistake|a trap"
     r"|tempting|an error|what)|.{0,80}?(?<!\w)(?:if|unless|wenn|falls)(?!\w)"
     r"|.{0,40}?(?:,|which|but|and) ?(?:(?:that|this|it|which)(?:'s| is| was| would be))"
     r" (?:not (?:right|correct|true|so|the)|wrong|incorrect|false|a mistake|an error)"
-    r"|,? (?:or not|right)\?|,? (?:was|were|had been) )"
+    r"|,? (?:or not|right)\?|,? (?:was|were|had been) "
+    r"|\W*or (?:it (?:is|could|may|might)|maybe|perhaps|possibly|else|even)(?!\w)"
+    r"|ではな|じゃな|不对|不正确|(?:이|가) 아)"
 )
 #: After a statement, at the beginning of a sentence: it is taken back.
 BACK = re.compile(
@@ -156,7 +198,7 @@ BACK = re.compile(
     r"|i (?:have )?made a mistake|i take (?:that|it) back|oops|or is it"
     r"|(?:but )?let me (?:reconsider|rethink|think again)"
     r"|(?:that|this|it)(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))"
-    r"|strike that|nein|non,|falsch)"
+    r"|strike that|nein|non,|falsch|or (?:maybe |perhaps |possibly )?[(\[]?[a-z][)\]]?(?!\w))"
 )
 #: Between two statements: the second replaces the first.
 INSTEAD = re.compile(

@@ -22,6 +22,7 @@ from selfcorrect.tasks.lettered.guards import (
     around,
     beside,
     holds,
+    initial,
     undone,
 )
 from selfcorrect.tasks.plain import EDGE
@@ -36,8 +37,9 @@ _JOIN = re.compile(
 #: What may follow a letter without a bracket, or an option's text.
 _ENDS = re.compile(
     r" ?(?:\Z|\n|[.,;:!?)\]}\"'⟧](?!\w)|[-–—=](?![\w-])|[-–—] )"
-    r"|,? (?:because|since|which|due to|given that|based on|instead|weil|denn|parce|porque|puisque)"
-    r"(?!\w)"
+    r"|,? (?:because|since|which|due to|given that|based on|instead|weil|denn|parce|porque|puisque"
+    r"|perché|потому|omdat)(?!\w)"
+    r"| \([a-z]\)| ?(?:です|である|だ|が|입니다|이다|因为|, 因)"
 )
 _LETTER_BEFORE = re.compile(
     r"(?<![\w'])((?:option |choice |answer )?)([(\[\"']?)([a-z])([)\]\"']?)\Z"
@@ -144,6 +146,7 @@ class Reply:
         """After words that lead in to an answer."""
         for lead in _last(phrases.LEAD.finditer(self.text)):
             weak = phrases.WEAK.match(lead[0]) is not None and not lead["of"]
+            weak = weak and not lead[0].rstrip().endswith(":")
             found = self._named(lead.end(), by_text=not weak) or (
                 self._named(lead.start("of"), by_text=not weak) if lead["of"] else None
             )
@@ -181,7 +184,8 @@ class Reply:
         letter = _LETTER_BEFORE.search(text)
         if letter and letter[3] in self.labels:
             if letter[3] in "ai" and not (letter[1] or letter[4]):
-                begins = not after_clause(text[: letter.start()]).strip(EDGE)
+                sentence, _ = around(text, letter.start(), letter.start())
+                begins = not after_clause(sentence).strip(EDGE)
                 if letter[3] == "i" or not begins:
                     return None
             option = frozenset({self.labels.index(letter[3])})
@@ -283,7 +287,8 @@ class Reply:
         rest = self.text[found.end : end].strip(EDGE + " -–—=" + BOX_END)
         if not rest:
             return Statement(found.options, begin, end, found.letter)
-        own = len(found.options) == 1 and rest == self.texts[next(iter(found.options))]
+        option = next(iter(found.options))
+        own = len(found.options) == 1 and rest in (self.texts[option], self.labels[option])
         return Statement(found.options, begin, end, found.letter) if own else None
 
     def _kept(self) -> Iterator[Statement]:
@@ -322,9 +327,15 @@ class Reply:
             option = next(iter(options))
             tail = self.text[end:].lstrip(" .,:-–—=)]}⟧\"'")
             own = _begins_with(tail, self.texts[option])
-            if not (self._shut(one) or own):
-                return None
             line = tail.partition("\n")[0]
+            bare = not one["shut"].strip()
+            if not (self._shut(one) or own) or (
+                bare and not own and initial(self.text, match.end("letter"))
+            ):
+                return None
+            after = line[len(self.texts[option]) :].strip(EDGE + BOX_END)
+            if own and bare and after and self.text[end : end + 1] == " " and one["letter"] in "ai":
+                return None  # "a true statement"
             longest = max((t for t in self.texts if _begins_with(line, t)), key=len, default="")
             if longest and longest != self.texts[option] and not own:
                 rest = line[len(longest) :].strip(EDGE + BOX_END)
@@ -344,6 +355,8 @@ class Reply:
 
     def _text_at(self, at: int) -> Statement | None:
         start = at + len(re.match(r"[(\[\"'⟦{ ]{0,4}", self.text[at:])[0])  # type: ignore[index]
+        to = self.text.startswith("to ", start) and not any(t.startswith("to ") for t in self.texts)
+        start += 3 * to
         fits = [
             k for k, each in enumerate(self.texts)
             if each and self.text.startswith(each, start)
@@ -357,16 +370,6 @@ class Reply:
 
     def _place(self, at: int) -> int:
         return self._places[at]
-
-
-def restates(text: str, choices: Sequence[str]) -> bool:
-    """Whether a text shows several options again, each on a line with its letter and its text."""
-    lines = [line.lstrip(" ([*").casefold() for line in text.splitlines() if line.strip()]
-    shown = 0
-    for letter, choice in zip("abcdefghijklmnopqrstuvwxyz", choices, strict=False):
-        mark = re.compile(rf"{letter}[)\].:*]{{1,3}} *{re.escape(choice.casefold().strip())}(?!\w)")
-        shown += any(mark.match(line) for line in lines)
-    return shown > 1
 
 
 def _from(found: Statement, start: int) -> Statement:

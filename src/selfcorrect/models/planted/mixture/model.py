@@ -50,6 +50,8 @@ class Mixture(LocalModel):
         device: str = "auto",
         thinking: Thinking = "auto",
         max_thinking: int = MOST,
+        *,
+        trust: bool = False,  # noqa: ARG003 - its folder is ours and holds no Python
     ) -> LocalModel:
         """Open it.
 

@@ -1,0 +1,67 @@
+"""What every command ends with: a result, or one sentence and a status."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from selfcorrect.cli.limits import guarded
+from selfcorrect.errors import INTERRUPTED, UserError
+from selfcorrect.runs import Interrupted
+from selfcorrect.text import clipped, visible
+
+#: Of its errors about usage typer exports only the one under this.
+_UsageError: type[Any] = typer.BadParameter.__mro__[1]
+
+
+class Commands(TyperGroup):
+    """Whatever a user can mend is one sentence and status 2; Ctrl-C is status 130."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        found = super().get_command(ctx, cmd_name)
+        return None if found is None else guarded(found)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+        except UserError as error:
+            sentence = str(error)
+            if error.trace:
+                typer.echo(visible(error.trace, lines=True), err=True)
+        except _UsageError as error:
+            # a group without a command shows its help; its class is private to typer
+            if not error.args or type(error).__name__ == "NoArgsIsHelpError":
+                raise
+            where = error.ctx.command_path if error.ctx else "selfcorrect"
+            sentence = f"{error.format_message().rstrip('.')}; see {where} --help."
+            if "--no-baseline" in sentence:
+                sentence = "the option --no-baseline is called --no-controls now."
+        except UnicodeEncodeError:
+            sentence = "a text or a name that was given is not valid UTF-8; write it in UTF-8."
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read our output has enough
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            reason = (error.strerror or str(error)).lower()
+            sentence = f"{place}{reason}; give another place, or change what stands in the way."
+        except RuntimeError as error:
+            if "home directory" not in str(error):
+                raise
+            sentence = "there is no such user as a path beginning with ~ names; write it out."
+        except Interrupted as interrupted:
+            typer.echo(
+                f"selfcorrect: interrupted: what was finished is kept in {interrupted.folder}; "
+                "run the same command again to go on from there.",
+                err=True,
+            )
+            raise typer.Exit(130) from None
+        except KeyboardInterrupt:
+            typer.echo(INTERRUPTED, err=True)
+            raise typer.Exit(130) from None
+        else:
+            return result
+        typer.echo(f"selfcorrect: error: {visible(clipped(sentence))}", err=True)
+        raise typer.Exit(2)

@@ -1,0 +1,136 @@
+"""Whether bytes are a picture, of what kind, and how large: told by its parts, without a decoder.
+
+Sources: W3C PNG (third edition), ITU-T T.81 (JPEG), GIF89a, RFC 9649 (WebP).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+
+#: No picture may have more pixels: whoever decodes it needs four bytes for each.
+MOST_PIXELS = 100_000_000
+_PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
+
+
+class NoPictureError(Exception):
+    """What is wrong, a phrase."""
+
+
+def kind_of(data: bytes) -> str:
+    """The kind of a picture, as ``image/png``.
+
+    Raises:
+        NoPictureError: it is none of the four kinds, is broken, or has more than
+            :data:`MOST_PIXELS`.
+    """
+    found = next((k for k, (begins, _) in _KINDS.items() if begins(data)), None)
+    if found is None:
+        raise NoPictureError("is no PNG, JPEG, GIF or WebP image")
+    try:
+        width, height = _KINDS[found][1](data)
+    except (struct.error, IndexError):
+        raise NoPictureError(
+            f"is a broken {found.partition('/')[2].upper()}: it ends too early"
+        ) from None
+    if not (width and height):
+        raise NoPictureError(f"is a picture of {width:,} × {height:,} pixels")
+    if width * height > MOST_PIXELS:
+        raise NoPictureError(
+            f"has {width:,} × {height:,} pixels, and at most {MOST_PIXELS:,} are shown: make it "
+            "smaller"
+        )
+    return found
+
+
+def _png(data: bytes) -> tuple[int, int]:
+    """Every chunk to the last, with its checksum."""
+    at, size, pixels = len(_PNG), (0, 0), False
+    while True:
+        length, kind = struct.unpack_from(">I4s", data, at)
+        (told,) = struct.unpack_from(">I", data, at + 8 + length)
+        if zlib.crc32(memoryview(data)[at + 4 : at + 8 + length]) != told:
+            raise NoPictureError("is a broken PNG: a checksum in it is wrong")
+        if at == len(_PNG):
+            if kind != b"IHDR" or length != 13:
+                raise NoPictureError("is a broken PNG: it doesn't say how large it is")
+            size = struct.unpack_from(">II", data, at + 8)
+        pixels = pixels or kind == b"IDAT"
+        at += 12 + length
+        if kind == b"IEND":
+            break
+    if not pixels:
+        raise NoPictureError("is a broken PNG: it has no pixels")
+    return size
+
+
+def _jpeg(data: bytes) -> tuple[int, int]:
+    """Every segment to the pixels, and an end."""
+    at, size = 2, (0, 0)
+    while True:
+        if data[at] != 0xFF:
+            raise NoPictureError("is a broken JPEG: a part of it is longer or shorter than it says")
+        kind = data[at + 1]
+        at += 2 if kind != 0xFF else 1
+        if kind == 0xFF or kind == 0x01 or 0xD0 <= kind <= 0xD7:
+            continue  # filling, or a marker without a length
+        (length,) = struct.unpack_from(">H", data, at)
+        if length < 2 or kind == 0xD9:
+            raise NoPictureError("is a broken JPEG: it has no pixels")
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, at + 3)
+            size = width, height
+        at += length
+        if kind == 0xDA:
+            break
+    if data.find(b"\xff\xd9", at) < 0:
+        raise NoPictureError("is a broken JPEG: it ends too early")
+    return size
+
+
+def _gif(data: bytes) -> tuple[int, int]:
+    """Every block to the end; the size is that of the largest picture in it."""
+    width, height, packed = struct.unpack_from("<HHB", data, 6)
+    at = 13 + (3 << ((packed & 7) + 1) if packed & 0x80 else 0)
+    pictures = 0
+    while at < len(data) and (block := data[at]) != 0x3B:  # some leave out the last byte
+        if block == 0x2C:
+            left, top, wide, high, packed = struct.unpack_from("<4HB", data, at + 1)
+            width, height, pictures = max(width, left + wide), max(height, top + high), pictures + 1
+            at += 11 + (3 << ((packed & 7) + 1) if packed & 0x80 else 0)
+        elif block == 0x21:
+            at += 2
+        else:
+            raise NoPictureError("is a broken GIF: a part of it is of no known kind")
+        while data[at]:
+            at += 1 + data[at]
+        at += 1
+    if not pictures:
+        raise NoPictureError("is a broken GIF: it has no pixels")
+    return width, height
+
+
+def _webp(data: bytes) -> tuple[int, int]:
+    (length,) = struct.unpack_from("<I", data, 4)
+    kind = data[12:16]
+    if length + 8 > len(data):
+        raise NoPictureError("is a broken WEBP: it ends too early")
+    if kind == b"VP8X":
+        wide, high = (int.from_bytes(data[a : a + 3], "little") + 1 for a in (24, 27))
+        return (wide, high) if len(data) >= 30 else (0, 0)
+    if kind == b"VP8L" and data[20] == 0x2F:
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        wide, high = struct.unpack_from("<HH", data, 26)
+        return wide & 0x3FFF, high & 0x3FFF
+    raise NoPictureError("is a broken WEBP: it has no pixels")
+
+
+_KINDS: dict[str, tuple[Callable[[bytes], bool], Callable[[bytes], tuple[int, int]]]] = {
+    "image/png": (lambda data: data.startswith(_PNG), _png),
+    "image/jpeg": (lambda data: data.startswith(_JPEG), _jpeg),
+    "image/gif": (lambda data: data.startswith(_GIF), _gif),
+    "image/webp": (lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", _webp),
+}
