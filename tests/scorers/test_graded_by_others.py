@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,8 @@ def test_a_scorer_that_is_shown_questions_isnt_shown_others(tmp_path: Path) -> N
             there.grade(f"python:{file}:f")
         assert "python:f.py:f is shown what was asked" in str(caught.value)
         assert there.grade("meanings:key").meanings is not None  # which looks at samples alone
-    data.write_text("prompt,reference\nSay {a}.,so\nSay b.,no\n")
-    seen = there.grade(f"python:{file}:f").records
+    moved = tmp_path / "elsewhere" / "p.csv"
+    moved.parent.mkdir()
+    moved.write_text("prompt,reference\nSay {a}.,so\nSay b.,no\n")
+    seen = replace(there, data=str(moved)).grade(f"python:{file}:f").records
     assert sorted(seen["outcome"]) == [0.06, 0.08]
