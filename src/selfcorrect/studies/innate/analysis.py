@@ -154,9 +154,9 @@ def gains(arms: Series) -> Result:
         found[which] = {"change": change.table()}
         ways[which] = _ways(arms, own, again)
     estimates, ps = {}, {}
-    for which, each in ways.items():
-        estimates[which] = [paired(outcome, *way, clusters) for way in each]
-        tests = [paired_test(outcome, *way, clusters) for way in each]
+    for which, pairs in ways.items():
+        estimates[which] = [paired(outcome, *way, clusters) for way in pairs]
+        tests = [paired_test(outcome, *way, clusters) for way in pairs]
         ps[which] = p_whatever(estimates[which], tests)
     apart = _apart(*ways.values())
     room = room_of(outcome).apart().apart()
