@@ -166,7 +166,11 @@ def gains(arms: Series) -> Result:
     )
     adjusted = holm_by_name(ps)
     for name, each in estimates.items():
-        row = {**each[0].table(), "p_holm": adjusted.get(name), "state": "undecided"}
+        row: dict[str, Any] = {
+            **each[0].table(),
+            "p_holm": adjusted.get(name),
+            "state": "undecided",
+        }
         if adjusted.get(name, 1.0) < 0.05 and _one_side(each):
             row["state"] = "shown"
         if len(each) > 1:
