@@ -16,8 +16,8 @@ from fuzzed import DATA, KINDS, Case, Valid, cases, run_all, valid
 from mutations import mutated
 
 #: So many of each kind are run with every test.
-SAMPLE = {"data": 3, "log": 2, "spec": 2, "strategy": 2, "folder": 2, "reply": 20, "concept": 2,
-          "label": 2}  # fmt: skip
+SAMPLE = {"data": 3, "log": 2, "spec": 2, "strategy": 2, "folder": 2, "values": 2, "reply": 20,
+          "concept": 2, "label": 2}  # fmt: skip
 
 
 def _some() -> Iterator[Case]:
