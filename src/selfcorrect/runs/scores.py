@@ -307,8 +307,8 @@ def with_scores(
         parts = {"mine": frame["values"], "theirs": joined.select(theirs).to_series()}
         if recorded and "outcome" in frame.columns:
             own = pl.struct(pl.lit(recorded).alias("name"), pl.col("outcome").alias("value"))
-            there = pl.col("outcome").is_not_null()
-            parts["own"] = frame.select(pl.when(there).then(pl.concat_list(own))).to_series()
+            known = pl.col("outcome").is_not_null()
+            parts["own"] = frame.select(pl.when(known).then(pl.concat_list(own))).to_series()
         both = pl.DataFrame(parts)
         made.append(
             both.select(pl.concat_list(pl.col(part).fill_null([]) for part in parts))

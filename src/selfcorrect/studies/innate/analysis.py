@@ -165,12 +165,13 @@ def gains(arms: Series) -> Result:
         estimates["difference"], [_flipped(each, clusters) for each in apart]
     )
     adjusted = holm_by_name(ps)
-    for name, some in estimates.items():
-        row = {**some[0].table(), "p_holm": adjusted.get(name), "state": "undecided"}
-        if adjusted.get(name, 1.0) < 0.05 and _one_side(some):
+    for name, told in estimates.items():
+        state: dict[str, Any] = {"p_holm": adjusted.get(name), "state": "undecided"}
+        row = {**told[0].table(), **state}
+        if adjusted.get(name, 1.0) < 0.05 and _one_side(told):
             row["state"] = "shown"
-        if len(some) > 1:
-            row["unread"] = bounds([e.value for e in some])
+        if len(told) > 1:
+            row["unread"] = bounds([e.value for e in told])
         found.setdefault(name, {})["gain"] = row
     return {"model": found["model"], "sibling": found["sibling"],
             "difference": found["difference"]["gain"]}  # fmt: skip
