@@ -42,7 +42,7 @@ def test_the_corpus_is_large_and_the_same_everywhere() -> None:
     assert digest.hexdigest() == "c272b9b228c6a5ee"
 
 
-@pytest.mark.parametrize("case", _some(), ids=str)
+@pytest.mark.parametrize("case", list(_some()), ids=str)
 def test_a_damaged_file_is_read_or_refused(case: Case, whole: Valid, tmp_path: Path) -> None:
     assert case.run(tmp_path, whole)
 
