@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import resource
 import shutil
 import sys
@@ -24,7 +25,7 @@ from typer.testing import CliRunner
 
 import made_concepts
 from given_dialogues import AGAIN, ASK, TWO, dialogue, said
-from mutations import mutated
+from mutations import json_value, mutated, toml_value
 from selfcorrect import concepts
 from selfcorrect.cli import app
 
@@ -202,7 +203,8 @@ LOGS: Mapping[str, bytes] = {
 def _data(number: int, folder: Path, _: Valid) -> list[int]:
     name, whole = list(DATA.items())[number % len(DATA)]
     file = folder / name
-    file.write_bytes(mutated(whole, f"data {number}", binary=name.endswith("parquet")))
+    form = json_value if "json" in name else None
+    file.write_bytes(mutated(whole, f"data {number}", binary=name.endswith("parquet"), form=form))
     skip = ("--skip-bad",) if number % 3 == 0 else ()
     return [_command("check-task", "choices", "--data", file, *skip)]
 
@@ -210,7 +212,7 @@ def _data(number: int, folder: Path, _: Valid) -> list[int]:
 def _log(number: int, folder: Path, _: Valid) -> list[int]:
     name, whole = list(LOGS.items())[number % len(LOGS)]
     file = folder / name
-    file.write_bytes(mutated(whole, f"log {number}"))
+    file.write_bytes(mutated(whole, f"log {number}", form=json_value))
     if number % 3:
         return [_command("check-task", "dialogues", "--data", file)]
     model = ("--model", "planted:chain", "--limit", "2")
@@ -219,7 +221,7 @@ def _log(number: int, folder: Path, _: Valid) -> list[int]:
 
 def _spec(number: int, folder: Path, _: Valid) -> list[int]:
     file = folder / "spec.toml"
-    file.write_bytes(mutated(_SPEC.encode(), f"spec {number}"))
+    file.write_bytes(mutated(_SPEC.encode(), f"spec {number}", form=toml_value))
     command = "run" if number % 2 else "preview"
     out = ("--out", folder, "--no-controls") if command == "run" else ()
     return [_command(command, file, *_BOUNDED, *out)]
@@ -227,7 +229,7 @@ def _spec(number: int, folder: Path, _: Valid) -> list[int]:
 
 def _strategy(number: int, folder: Path, _: Valid) -> list[int]:
     file = folder / "mine.toml"
-    file.write_bytes(mutated(_STRATEGY.encode(), f"strategy {number}"))
+    file.write_bytes(mutated(_STRATEGY.encode(), f"strategy {number}", form=toml_value))
     words = ("--model", "planted:chain", "--task", "planted", "--strategy", file)
     options = (*_BOUNDED, "task.options.n=4", "max_tokens=8")
     return [_command("run", *words, "--no-controls", "--out", folder, *options)]
@@ -241,6 +243,22 @@ def _folder(number: int, folder: Path, whole: Valid) -> list[int]:
     file = files[number % len(files)]
     binary = file.suffix == ".parquet"
     file.write_bytes(mutated(file.read_bytes(), f"folder {number}", binary=binary))
+    return _looked_at(run, folder, number // len(files))
+
+
+def _values(number: int, folder: Path, whole: Valid) -> list[int]:
+    """A run folder's notes with other values: all of them are still TOML or JSON."""
+    run = shutil.copytree(whole.run, folder / whole.run.name)
+    files = [run / "run.toml", run / "looks.json", *sorted((run / "scores").glob("*.json"))]
+    file = files[min(number % 6, len(files) - 1)]
+    change = toml_value if file.suffix == ".toml" else json_value
+    draw = random.Random(f"values {number}")
+    for _ in range(draw.choice((1, 1, 2))):
+        file.write_bytes(change(file.read_bytes(), draw))
+    return _looked_at(run, folder, number)
+
+
+def _looked_at(run: Path, folder: Path, number: int) -> list[int]:
     commands: list[tuple[Any, ...]] = [("verify", run), ("show", run)]
     more: list[tuple[Any, ...]] = [
         ("report", run),
@@ -249,7 +267,7 @@ def _folder(number: int, folder: Path, whole: Valid) -> list[int]:
         ("show", run, "--unread"),
         ("grade", run, "--scorer", "none"),
     ]
-    return [_command(*words) for words in (*commands, more[number // len(files) % len(more)])]
+    return [_command(*words) for words in (*commands, more[number % len(more)])]
 
 
 def _reply(number: int, _: Path, whole: Valid) -> list[int]:
@@ -260,7 +278,7 @@ def _reply(number: int, _: Path, whole: Valid) -> list[int]:
     from selfcorrect.models.endpoint.keys import Keys
 
     raw, can, ask, sent = whole.reply
-    damaged = mutated(raw, f"reply {number}")
+    damaged = mutated(raw, f"reply {number}", form=json_value)
     try:
         data = Keys(("sk-some-key-1234567890",)).hide_all(parse_any(damaged), damaged)
         check_body(fields(data, "the answer"))
@@ -299,6 +317,7 @@ KINDS: Mapping[str, tuple[int, Callable[[int, Path, Valid], list[int]]]] = {
     "spec": (100, _spec),
     "strategy": (100, _strategy),
     "folder": (120, _folder),
+    "values": (40, _values),
     "reply": (250, _reply),
     "concept": (40, _concept),
     "label": (40, _label),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 Mutate = Callable[[bytes, random.Random], bytes]
 
@@ -116,6 +117,64 @@ def keys(data: bytes, draw: random.Random) -> bytes:
     )
 
 
+#: Values that TOML can hold.
+_VALUES = (
+    '""', '"x"', '"{question}"', '"{nobody}"', '"a\\u0000b"', "-1", "0", "2", "9223372036854775807",
+    "1e300", "nan", "inf", "true", "[]", "[1]", '["a", "a"]', '[["a"]]', "{}", "{a = 1}",
+    "1979-05-27", "[{a = [1]}]", "2.5",
+)  # fmt: skip
+_JUNK: Sequence[Any] = (
+    None, True, 0, -1, 7, 10**400, 2.5, 1e308, "", "a", "x" * 3000, "\ud83d", "a\x00b",
+    "{question}",
+    [], [None], [[]], {}, {"a": None}, {"": []}, [{}], ["a", "a"], [0.0],
+)  # fmt: skip
+
+
+def toml_value(data: bytes, draw: random.Random) -> bytes:
+    """A value of TOML in the place of another: the file is still one."""
+    each = data.decode(errors="surrogateescape").splitlines()
+    places = [n for n, line in enumerate(each) if " = " in line]
+    if not places:
+        return lines(data, draw)
+    at = draw.choice(places)
+    each[at] = f"{each[at].partition(' = ')[0]} = {draw.choice(_VALUES)}"
+    return ("\n".join(each) + "\n").encode(errors="surrogateescape")
+
+
+def json_value(data: bytes, draw: random.Random) -> bytes:
+    """Something else in the place of a value of JSON, or none: the file is still JSON."""
+    try:
+        rows = [json.loads(line) for line in data.splitlines()]
+    except ValueError:
+        try:
+            rows = [json.loads(data)]
+        except (ValueError, RecursionError):
+            return put_in(data, draw)
+    except RecursionError:
+        return cut_off(data, draw)
+    places = [place for row in rows for place in _places(row)]
+    if not places:
+        return put_in(data, draw)
+    holder, key = draw.choice(places)
+    kind = draw.randrange(4)
+    if kind == 0:
+        del holder[key]
+    elif kind == 1:
+        holder[key] = [holder[key]]
+    elif kind == 2 and isinstance(holder, dict):
+        holder[f"{key}s"] = holder.pop(key)
+    else:
+        holder[key] = draw.choice(_JUNK)
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def _places(data: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(data, dict | list):
+        for key, value in list(data.items() if isinstance(data, dict) else enumerate(data)):
+            yield data, key
+            yield from _places(value)
+
+
 BINARY: Sequence[Mutate] = (flipped, flipped, flipped, cut_off, cut_out, doubled, put_in)
 TEXT: Sequence[Mutate] = (
     *(flipped, cut_off, cut_out, doubled, put_in),
@@ -123,11 +182,18 @@ TEXT: Sequence[Mutate] = (
 )
 
 
-def mutated(data: bytes, seed: str, *, binary: bool = False) -> bytes:
-    """A damaged copy: one change, or now and then several."""
+def mutated(data: bytes, seed: str, *, binary: bool = False, form: Mutate | None = None) -> bytes:
+    """A damaged copy: one change, or now and then several.
+
+    Args:
+        form: changes values and leaves the file one of its kind; every second copy is changed so.
+    """
     draw = random.Random(seed)
+    ways = BINARY if binary else TEXT
+    if form is not None and draw.random() < 0.5:
+        ways = (form,)
     for _ in range(draw.choice((1, 1, 1, 2, 3))):
         if not data:
             break
-        data = draw.choice(BINARY if binary else TEXT)(data, draw)
+        data = draw.choice(ways)(data, draw)
     return data

@@ -16,8 +16,8 @@ from fuzzed import DATA, KINDS, Case, Valid, cases, run_all, valid
 from mutations import mutated
 
 #: So many of each kind are run with every test.
-SAMPLE = {"data": 3, "log": 2, "spec": 2, "strategy": 2, "folder": 2, "reply": 20, "concept": 2,
-          "label": 2}  # fmt: skip
+SAMPLE = {"data": 3, "log": 2, "spec": 2, "strategy": 2, "folder": 2, "values": 2, "reply": 20,
+          "concept": 2, "label": 2}  # fmt: skip
 
 
 def _some() -> Iterator[Case]:
@@ -42,7 +42,7 @@ def test_the_corpus_is_large_and_the_same_everywhere() -> None:
     assert digest.hexdigest() == "c272b9b228c6a5ee"
 
 
-@pytest.mark.parametrize("case", _some(), ids=str)
+@pytest.mark.parametrize("case", list(_some()), ids=str)
 def test_a_damaged_file_is_read_or_refused(case: Case, whole: Valid, tmp_path: Path) -> None:
     assert case.run(tmp_path, whole)
 

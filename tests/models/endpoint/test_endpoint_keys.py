@@ -150,7 +150,12 @@ def _echoing(stub: Stub, way: str, status: int | None) -> Callable[[Request], Re
 
 @pytest.mark.parametrize(
     ("way", "status"),
-    [("as it is", None), ("as it is", 400), ("upper case", None), ("base64 after one", 401)],
+    [
+        ("as it is", None),
+        ("as it is", 400),
+        pytest.param("upper case", None, marks=pytest.mark.slow),
+        pytest.param("base64 after one", 401, marks=pytest.mark.slow),
+    ],
 )
 def test_no_key_is_in_anything_that_is_written_or_shown(
     way: str,
