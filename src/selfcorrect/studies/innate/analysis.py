@@ -166,7 +166,11 @@ def gains(arms: Series) -> Result:
     )
     adjusted = holm_by_name(ps)
     for name, told in estimates.items():
-        row = {**told[0].table(), "p_holm": adjusted.get(name), "state": "undecided"}
+        row: dict[str, Any] = {
+            **told[0].table(),
+            "p_holm": adjusted.get(name),
+            "state": "undecided",
+        }
         if adjusted.get(name, 1.0) < 0.05 and _one_side(told):
             row["state"] = "shown"
         if len(told) > 1:
