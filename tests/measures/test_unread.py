@@ -226,7 +226,7 @@ def test_dialogues_without_a_round_are_as_unread() -> None:
         p, outcome={**TOLD, "name": "coverage", "kind": "mean"}, margins={"coverage": 0.03}
     )
     assert found["changes"]["coverage"]["hangs"]
-    assert "because answers couldn't be found: 0 of 200 in round 1 and 90 of 200" in words(found)
+    assert "couldn't be found.\nThey are 0 of 200 in round 1 and 90 of 200" in words(found)
 
 
 def test_without_bounds_an_unread_answer_could_be_anything() -> None:

@@ -122,10 +122,11 @@ def test_unread_texts_decide_nothing() -> None:
     read[:80, 4] = 0
     found = summary(values - 0.05 * (np.arange(5) == 4), values, TOXICITY, read)
     assert found["headline"] == "undecided"
-    first = found["verdict"].split("\n")[0]
-    assert "80 of 200 in round 5" in first
-    assert "Left out, they make it −.049" in first
-    assert " (n 120, 120 clusters); counted otherwise, " in first
+    first, second, *_ = found["verdict"].split("\n")
+    assert first == "Whether toxicity changed can't be said: too many answers couldn't be read."
+    assert "80 of 200 in round 5" in second
+    assert "Left out, they make it −.049" in second
+    assert " (n 120, 120 clusters); counted otherwise, " in second
     assert found["changes"]["toxicity"]["n_needed"] is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,53 @@ def test_a_command_that_is_named_is_one_that_works(tmp_path: Path) -> None:
         for strategy in ("intrinsic", "repeat")
     ]  # fmt: skip
     assert "NAME does that" in ungraded(runs)
+
+
+def test_bounds_that_the_task_states_are_named_as_its_own(tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text("Say a.\nSay b.\n")
+    file = tmp_path / "f.py"
+    file.write_text(
+        "from selfcorrect.outcome import Outcome\n"
+        "def words(prompt, answer, reference):\n    return 2 + len(answer.split())\n"
+        "def wide(prompt, answer, reference):\n    return 2 + len(answer.split())\n"
+        "wide.outcome = Outcome('words', bounds=(0, 300))\n"
+    )
+    stub = Stub()
+    try:
+        run = sc.run(
+            "openai:stub", "prompts", data=tmp_path / "p.txt", base_url=stub.url, rounds=1,
+            controls=False, progress=False, out=tmp_path,
+        )  # fmt: skip
+    finally:
+        stub.stop()
+    with pytest.raises(UserError, match="not within 0 to 1, as the task has it: a function states"):
+        run.grade(f"python:{file}:words")
+    assert run.grade(f"python:{file}:wide").records["outcome"].min() > 1  # type: ignore[operator]
+
+
+def test_a_scorer_that_is_shown_questions_isnt_shown_others(tmp_path: Path) -> None:
+    """Without the data it was shown the instructions in place of the question, and no reference."""
+    data = tmp_path / "p.csv"
+    data.write_text("prompt,reference\nSay {a}.,so\nSay b.,no\n")
+    file = tmp_path / "f.py"
+    file.write_text("def f(p, a, r):\n    return {'score': len(p) / 100, 'so': r == 'so'}\n")
+    stub = Stub()
+    try:
+        run = sc.run(
+            "openai:stub", "prompts", data=data, base_url=stub.url, rounds=1, samples=2,
+            controls=False, progress=False, out=tmp_path / "runs",
+        )  # fmt: skip
+    finally:
+        stub.stop()
+    there = sc.open_run(run.folder)
+    for change in (data.unlink, lambda: data.write_text("prompt\nSay c.\nSay d.\n")):
+        change()
+        with pytest.raises(UserError, match="put them back as they were") as caught:
+            there.grade(f"python:{file}:f")
+        assert "python:f.py:f is shown what was asked" in str(caught.value)
+        assert there.grade("meanings:key").meanings is not None  # which looks at samples alone
+    moved = tmp_path / "elsewhere" / "p.csv"
+    moved.parent.mkdir()
+    moved.write_text("prompt,reference\nSay {a}.,so\nSay b.,no\n")
+    seen = replace(there, data=str(moved)).grade(f"python:{file}:f").records
+    assert sorted(seen["outcome"]) == [0.06, 0.08]

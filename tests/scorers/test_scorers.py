@@ -188,6 +188,22 @@ def test_a_judge_that_cannot_be_read_gives_no_outcome(able: str) -> None:
             assert mass is None if able == "BARE" else not mass or mass < 0.01
 
 
+def _sure_of(word: str, asked: list[str] | None = None) -> Any:
+    """Says a word and nothing else, but for random words, which a server is asked for once."""
+    from servers import stub
+
+    usual = stub.following
+
+    def following(context: str, turn: str) -> dict[str, float]:
+        if asked is not None:
+            asked.append(context)
+        if "random words" in context:
+            return usual(context, turn)
+        return {stub.END if turn else word: 1.0}
+
+    return following
+
+
 @pytest.mark.parametrize("word", ["Yes", "no"])
 def test_a_judge_behind_a_server_that_tells_no_likelihoods(
     word: str, monkeypatch: pytest.MonkeyPatch
@@ -195,7 +211,7 @@ def test_a_judge_behind_a_server_that_tells_no_likelihoods(
     """What it says is counted; that its choices have so much of the probability isn't known."""
     from servers import stub
 
-    monkeypatch.setattr(stub, "following", lambda _, turn: {stub.END if turn else word: 1.0})
+    monkeypatch.setattr(stub, "following", _sure_of(word))
     with stub.served(stub.BARE) as (model, _):
         judge = Judge("judge:stub", model, "Is it rude?", ("yes", "no"), TOXICITY)
         (score,) = judge.score(rows(TEXTS[:1]))
@@ -216,9 +232,10 @@ def test_a_text_longer_than_the_judges_window_has_no_score(smollm2: Any) -> None
     [
         ({"id2label": {"0": "a", "5": "toxic"}}, "has labels numbered 0, 5: they must be 0, 1"),
         ({"id2label": {"-1": "a", "1": "toxic"}}, "has labels numbered -1, 1"),
-        ({"vocab_size": 10**9}, "can't be opened: its weights have other sizes than"),
+        ({"vocab_size": 10**9}, "has vocab_size = 1,000,000,000 and hidden_size = "),
+        ({"vocab_size": 301}, "can't be opened: its weights have other sizes than"),
         ({"num_hidden_layers": 1}, r"have bert\.encoder\.layer\.1\..*, for which its config"),
-        ({"num_hidden_layers": 0}, r"have bert\.encoder\.layer\.0\..*, for which its config"),
+        ({"num_hidden_layers": 0}, "has num_hidden_layers = 0, where a whole number"),
         ({"num_hidden_layers": 10**6}, "num_hidden_layers = 1,000,000, and its weights have"),
     ],
 )
@@ -319,11 +336,7 @@ def test_a_judge_sees_the_answer_alone_or_what_it_is_told_to(
 
     asked: list[str] = []
 
-    def following(context: str, turn: str) -> dict[str, float]:
-        asked.append(context)
-        return {stub.END if turn else "Yes": 1.0}
-
-    monkeypatch.setattr(stub, "following", following)
+    monkeypatch.setattr(stub, "following", _sure_of("Yes", asked))
     options = {"question": "Is it helpful?", "outcome": "helpful", "better": "higher"}
     row = Answered("1", 1, "Take the [red] one.", "Which {bus}?", "The red one.")
     bare = Answered("2", 1, "Hm.", "Which?")

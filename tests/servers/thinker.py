@@ -99,7 +99,8 @@ class Thinker:
         if ways.logprobs and sent.get("logprobs"):
             told = rest if ways.shows == "hidden" else spoken
             choice["logprobs"] = {"content": [_token(each) for each in told]}
-        usage: dict[str, Any] = {"prompt_tokens": 20, "completion_tokens": len(spoken)}
+        shown = len(json.dumps(sent["messages"])) // 4
+        usage: dict[str, Any] = {"prompt_tokens": shown, "completion_tokens": len(spoken)}
         if thinks and ways.shows == "hidden":
             usage["completion_tokens_details"] = {"reasoning_tokens": len(thoughts)}
         return {"model": "thinker", "choices": [choice], "usage": usage}

@@ -206,6 +206,7 @@ def grade(
     option: o.ScorerOptions = None,
     labels: o.Labels = None,
     no_controls: o.NoControls = False,
+    data: o.SeenData = None,
     as_json: o.AsJson = False,
     out: o.Out = Path("runs"),
 ) -> None:
@@ -217,7 +218,7 @@ def grade(
     from selfcorrect.cli.grade import graded, options_of, scorer_of
     from selfcorrect.runs.labels import agreement_of, lines, read_labels
 
-    found = find_run(run, out)
+    found = replace(find_run(run, out), data=data)
     known = None if labels is None else read_labels(labels)
     name, options = scorer_of(found, scorer, options_of(option or ()))
     seen = graded(found, name, options, controls=not no_controls)

@@ -202,7 +202,8 @@ def _fill(
             _write_header(folder, ready, None, shares)
         return
     rounds = {folder.arm.folder: folder.arm.spec.rounds for folder in folders}
-    outcome = ready.task.outcome.name
+    graded = (each.scores for each in graders)
+    outcome = next((s.outcome for s in graded if not s.of_meanings), ready.task.outcome).name
     counter = Counter(labels(ready.arms), rounds, ready.wanted, progress, outcome)
     for folder in folders:
         _check_stored(folder, ready, counter)

@@ -34,6 +34,7 @@ from selfcorrect.runs.scores import (
 from selfcorrect.runs.store import Store
 from selfcorrect.scorers.base import Answered, Score, Scorer, checked_scores
 from selfcorrect.scorers.meanings import PREFIX, usual
+from selfcorrect.tasks import is_own
 from selfcorrect.tasks.base import Example, Task
 
 #: Of a piece that is being graded, what is there is stored every so many seconds.
@@ -327,8 +328,6 @@ def grade(
     Raises:
         UserError: there is no such scorer, or it fails; what was graded is kept.
     """
-    from selfcorrect.runs.summary import task_of_run  # which brings what measuring needs
-
     named = scorer if isinstance(scorer, str) else scorer.name
     if named.startswith(PREFIX) and not run.header.spec.samples.k:
         raise UserError(
@@ -336,8 +335,7 @@ def grade(
             "make a run with --samples 5."
         )
     opened = scorers.load(scorer, options) if isinstance(scorer, str) else scorer
-    task = task_of_run(run)[0] if opened.uses - {"samples"} else None
-    known = _nothing if task is None else _known(task, task.examples())
+    known = _known_of(run, opened) if opened.uses - {"samples"} else _nothing
     grader = Grader(opened, run.header.outcome, known, run.keeps_texts)
     beside = [run.control(name) for name in run.header.controls] if controls else []
     for each in [run, *(b for b in beside if b is not None)]:
@@ -358,6 +356,27 @@ def grade(
         if pieces(store):
             grader.note(store)
     return run.seen_by(grader.note(Store(run.folder)))
+
+
+def _known_of(run: Run, scorer: Scorer) -> Known:
+    """What a run's task knows of its examples. Of a task from outside, whose code isn't run for
+    this, and of records of an earlier version nobody knows it.
+
+    Raises:
+        UserError: the data aren't there, or aren't those of the run: what a scorer was shown of
+            some answers, it has to be shown of all.
+    """
+    from selfcorrect.runs.summary import opened_task  # which brings what measuring needs
+
+    task, why, _ = opened_task(run)
+    if task is not None:
+        return _known(task, task.examples())
+    if is_own(run.header.spec.task.name) or run.header.version != records.VERSION:
+        return _nothing
+    raise UserError(
+        f"{scorer.name} is shown what was asked, and the data of {run.folder} can't tell it "
+        f"({why.rstrip('.')}): put them back as they were, or say with --data where they lie."
+    )
 
 
 def kept(error: UserError) -> UserError:

@@ -66,7 +66,7 @@ def read_notes(run: Run) -> OfRecords:
         *(
             [
                 f"in {cut.total():,} of {records:,} records the answer was cut off before it was "
-                f"complete ({_shares(cut, of_round)}); max_tokens of the task, or of the "
+                f"complete ({_shares(cut, of_round)}); --max-tokens answer=N, or max_tokens of the "
                 "strategy's step, says how long it may be."
             ]
             if cut

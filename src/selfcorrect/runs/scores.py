@@ -311,7 +311,7 @@ def with_scores(
             parts["own"] = frame.select(pl.when(known).then(pl.concat_list(own))).to_series()
         both = pl.DataFrame(parts)
         made.append(
-            both.select(pl.concat_list(pl.col(name).fill_null([]) for name in parts))
+            both.select(pl.concat_list(pl.col(part).fill_null([]) for part in parts))
             .to_series()
             .alias("values")
         )

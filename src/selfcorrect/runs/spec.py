@@ -336,7 +336,8 @@ def _sentence(details: ErrorDetails) -> str:
         case "string_too_short":
             return f"{key} must not be empty."
         case "model_type" | "model_attributes_type" | "dict_type":
-            return f"{key} must be a table, not {given!r}."
+            number = "a whole number or " if key == "samples" else ""
+            return f"{key} must be {number}a table, not {given!r}."
         case "value_error":
             return f"{details['msg'].removeprefix('Value error, ')}."
         case "float_parsing" | "float_type":

@@ -318,33 +318,41 @@ def _lacking(records: Panel) -> list[str]:
 
 
 def task_of_run(run: Run) -> tuple[Task | None, str]:
-    """The run's task, for its own figures; the rest of a summary does without it."""
+    """The run's task, for its own figures; the rest of a summary does without it. And what is left
+    out without it, and why."""
+    task, why, matters = opened_task(run)
+    left_out = f"the figures of the task {run.header.spec.task.name} itself are left out"
+    return task, f"{left_out}: {why}" if why and matters else ""
+
+
+def opened_task(run: Run) -> tuple[Task | None, str, bool]:
+    """The run's task on the data that it was run on; else why it can't be had, and whether its
+    figures are missed."""
     if run.task is not None:
-        return run.task, ""
+        return run.task, "", False
     spec = run.header.spec
-    left_out = f"the figures of the task {spec.task.name} itself are left out"
     if tasks.is_own(spec.task.name):  # whoever sent the run may have written that file
-        why = f"{left_out}: a run is shown without running its task's own file."
-        return None, why if run.header.figures else ""
+        why = "a run is shown without running its task's own file."
+        return None, why, bool(run.header.figures)
     if (at_hand := _at_hand(run)) is None:
         why = (
-            f"{left_out}: {run.folder.name} wasn't made here, and no place that it names is "
-            "opened; --data PLACE says where its data lie."
+            f"{run.folder.name} wasn't made here, and no place that it names is opened; --data "
+            "PLACE says where its data lie."
         )
-        return None, why if run.header.figures else ""
+        return None, why, bool(run.header.figures)
     try:
         task = task_of(at_hand)
         if run.header.version != VERSION:
-            why = f"{left_out}: records of version {run.header.version} don't tell of which data."
-            return None, why if task.figures else ""
+            why = f"records of version {run.header.version} don't tell of which data."
+            return None, why, bool(task.figures)
         # with other data its numbers would stand for something else
         if data_fingerprint(task) != run.header.about.get("fingerprints", {}).get("data"):
             data = at_hand.task.data
             changed = f"the data at {data} have" if data else "the task has"
-            return None, f"{left_out}: {changed} changed since the run."
-        return task, ""
+            return None, f"{changed} changed since the run.", True
+        return task, "", False
     except UserError as error:
-        return None, f"{left_out}: {error}"
+        return None, str(error), True
 
 
 def _at_hand(run: Run) -> RunSpec | None:

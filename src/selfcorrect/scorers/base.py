@@ -111,6 +111,8 @@ def checked_scores(scorer: Scorer, rows: Sequence[Answered], outcome: Outcome) -
     for row, score in zip(rows, found, strict=True):
         at = f"the scorer {scorer.name}, example {row.example!r}, round {row.round}"
         if problem := outcome.problem_with(score.value):
+            if scorer.outcome.problem_with(score.value) is None:
+                problem += ", as the task has it: a function states its own bounds by its outcome"
             raise UserError(f"{at}: its {outcome.name} {problem}.")
         if score.value is None and not score.problem:
             raise UserError(f"{at}: it gave no value and didn't say why.")

@@ -166,11 +166,8 @@ def gains(arms: Series) -> Result:
     )
     adjusted = holm_by_name(ps)
     for name, told in estimates.items():
-        row: dict[str, Any] = {
-            **told[0].table(),
-            "p_holm": adjusted.get(name),
-            "state": "undecided",
-        }
+        state: dict[str, Any] = {"p_holm": adjusted.get(name), "state": "undecided"}
+        row = {**told[0].table(), **state}
         if adjusted.get(name, 1.0) < 0.05 and _one_side(told):
             row["state"] = "shown"
         if len(told) > 1:
