@@ -3,13 +3,13 @@
     python -m benchmarks.equal_servers [--limit 24] [--only llama.cpp|vllm]
 
 Everything in float32 and greedy: llama.cpp gets a GGUF file whose packed weights are written out
-(the bundled file itself is packed, and llama.cpp rounds activations for it) and keeps its cache in
-float32, too (it is in float16 unless that is asked for); vLLM gets the local engine's own folder.
-Of every dialogue, up to the first answer whose text differs, texts, letters and likelihoods of
-options are compared; where a text differs, by how much the local engine preferred its own token
-where the two part. Two engines add up in different orders, so a difference below ``TIE`` logits
-says nothing. Also how long ``probe`` takes. Writes ``benchmarks/equal_servers.json`` and its table
-on docs/benchmarks.md.
+(the bundled file itself is packed, and llama.cpp rounds activations for it), and neither its cache
+nor its attention is in float16, as they are unless that is asked for; vLLM gets the local engine's
+own folder. Of every dialogue, up to the first answer whose text differs, texts, letters and
+likelihoods of options are compared; where a text differs, by how much the local engine preferred
+its own token where the two part. Two engines add up in different orders, so a difference below
+``TIE`` logits says nothing. Also how long ``probe`` takes. Writes ``benchmarks/equal_servers.json``
+(of one server beside what is there of the other) and its table on docs/benchmarks.md.
 
 llama.cpp runs in this Python, or in that of ``SELFCORRECT_LLAMA``, with the package xllamacpp;
 vLLM in the one that ``tests/servers/vllm.py`` names. One that isn't there is left out.
@@ -41,6 +41,7 @@ from selfcorrect.records import transcript
 from selfcorrect.runs import read_spec
 
 HERE = Path(__file__).parent
+FILE = HERE / "equal_servers.json"
 sys.path.insert(0, str(HERE.parent / "tests"))
 from servers.vllm import NAME, python, served  # noqa: E402
 
@@ -66,19 +67,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         near = records("smollm2", out, asked.limit, **{"model.dtype": "float32"})
-        found: dict[str, Any] = {"dialogues": asked.limit, "rounds": ROUNDS, "tie": TIE}
-        servers = {"llama.cpp": llama_cpp, "vllm": vllm}
-        found["servers"] = {}
-        for name, serve in servers.items():
+        found: dict[str, Any] = {}
+        for name, serve in {"llama.cpp": llama_cpp, "vllm": vllm}.items():
             if asked.only in (None, name):
                 with serve(out) as url:
                     if url is not None:
-                        found["servers"][name] = beside(near, url, out, asked.limit)
-                        print(name, json.dumps(found["servers"][name], indent=2), flush=True)
-    if asked.only is None:
-        (HERE / "equal_servers.json").write_text(json.dumps(found, indent=2) + "\n")
-        page = DOCS / "benchmarks.md"
-        page.write_text(filled(page, "equal servers", HEAD, rows(found)), "utf-8")
+                        found[name] = beside(near, url, out, asked.limit)
+                        print(name, json.dumps(found[name], indent=2), flush=True)
+    settings = {"dialogues": asked.limit, "rounds": ROUNDS, "tie": TIE}
+    there = json.loads(FILE.read_text()) if FILE.is_file() else {}
+    if asked.only is not None and there.get("settings") == settings:
+        found = {**there["servers"], **found}
+    FILE.write_text(json.dumps({"settings": settings, "servers": found}, indent=2) + "\n")
+    page = DOCS / "benchmarks.md"
+    page.write_text(filled(page, "equal servers", HEAD, rows(found)), "utf-8")
 
 
 def rows(found: dict[str, Any]) -> list[list[str]]:
@@ -94,7 +96,7 @@ def rows(found: dict[str, Any]) -> list[list[str]]:
             one["options_from"],
             f"{one['probe_seconds']:.1f}",
         ]
-        for name, one in found["servers"].items()
+        for name, one in sorted(found.items())
     ]
 
 

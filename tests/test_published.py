@@ -30,13 +30,13 @@ def test_what_the_model_cannot_answer_is_said_of_every_study(name: str) -> None:
     whole = published.data(name)
     assert whole is not None
     found = whole["preflight"]
-    assert found["position"]["value"] >= 0.9
+    assert found["position"]["value"] >= 0.84
     assert found["position"]["letter"] == 2  # (c)
     assert found["outcome"]["low"] < found["chance"]
     assert found["flips"]["value"] <= 0.08 or name == "factorial"
     if name == "factorial":
         named = [e["value"] for e in whole["named"].values()]
-        assert [min(named), max(named)] == [0.875, 1]
+        assert [min(named), max(named)] == [0.975, 1]
 
 
 def test_arms_that_begin_alike_are_counted() -> None:

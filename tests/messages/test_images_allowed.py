@@ -75,9 +75,9 @@ def test_the_options_of_the_command_line(tmp_path: Path) -> None:
     assert "--remote-images" in refused(*words)
     sentence = refused(*words, "--remote-images")
     assert "this model reads text only" in sentence  # the data were read
-    checked = ["check-task", "task.name=choices", f"task.data={file}"]
-    checked += [f"task.options.images_from={tmp_path / 'pictures'}"]
-    assert printed(*checked, "task.options.remote_images=true")
+    checked = ["check-task", "choices", "--data", file, "--images-from", tmp_path / "pictures"]
+    assert "--remote-images" in refused(*checked)
+    assert printed(*checked, "--remote-images")
 
 
 def test_where_images_lie_decides_no_run() -> None:

@@ -1,6 +1,6 @@
 """llama.cpp's server with the bundled model, in a process of its own: prints its address.
 
-python llama_cpp.py MODEL.gguf [exact]: with "exact" its cache is in float32, not float16
+python llama_cpp.py MODEL.gguf [exact]: with "exact" neither cache nor attention is in float16
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ def main(model: str, cache: str = "") -> None:
     params.warmup = False
     if cache == "exact":
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+        flash = xllamacpp.llama_flash_attn_type
+        params.flash_attn_type = flash.LLAMA_FLASH_ATTN_TYPE_DISABLED
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
     while True:

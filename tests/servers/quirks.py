@@ -149,6 +149,9 @@ HARMLESS: dict[str, Quirk] = {
     "content: parts with reasoning": messages(_halves),
     "reasoning beside content": messages(lambda m: m.update(reasoning_content=THOUGHTS)),
     "refusal": messages(_refusal),
+    "end of the turn in the reply": messages(
+        lambda m: m.update(content=m["content"] + "<|im_end|>")
+    ),
     "reply where completions have it": completions(_as_completions),
     "finish_reason: null": completions(lambda data: _choices(data, finish_reason=None)),
     "finish_reason: eos": completions(lambda data: _choices(data, finish_reason="eos")),

@@ -10,6 +10,7 @@ import typer
 
 from selfcorrect.checking import TaskCheck, look_at
 from selfcorrect.cli import options as o
+from selfcorrect.cli.images import ImagesFrom, RemoteImages
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
 from selfcorrect.text import clipped, visible
@@ -30,6 +31,8 @@ def check_task(
     data: o.Data = None,
     field: o.Fields = None,
     answers: o.Answers = None,
+    images_from: ImagesFrom = None,
+    remote_images: RemoteImages = False,
     categories: o.Categories = None,
     seed: o.Seed = None,
     skip_bad: o.SkipBad = False,
@@ -48,6 +51,8 @@ def check_task(
         "task.data": data,
         "task.options.field": field or None,
         "task.options.answers": answers,
+        "task.options.images_from": images_from,
+        "task.options.remote_images": remote_images or None,
         "task.categories": categories or None,
         "seed": seed,
         "skip_bad": skip_bad or None,

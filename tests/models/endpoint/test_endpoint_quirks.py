@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from selfcorrect import runs
 from selfcorrect.models.endpoint import Capabilities
 from selfcorrect.models.endpoint.answers import completion
-from selfcorrect.models.endpoint.replies import message_text
+from selfcorrect.models.endpoint.replies import _TAKEN_OFF as NOTE
+from selfcorrect.models.endpoint.replies import message_text, without_end
 from selfcorrect.models.endpoint.wire import Ask
 from servers.quirks import HARMLESS, UNSTEADY, completions, quirky
 from servers.stub import CLOUD, Stub
@@ -77,6 +79,30 @@ def test_a_reply_that_is_cut_off_counts_as_cut(how: str) -> None:
     [said] = completion(answer, Capabilities(chat=True), Ask(()), sent).said
     assert said.finish == "length"
     assert said.text == ((CUT[how]["message"] or {}).get("content") or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("(a)<|im_end|>", "(a)"),
+        ("(a) \n<|eot_id|><|end_of_text|>\n", "(a)"),
+        ("(a)</s>", "(a)"),
+        ("(a)<|im_end|>\n<|im_start|>user\nAnd (b)?<|im_end|>", "(a)"),
+        ("(a)<end_of_turn>\n<start_of_turn>model\n(b)", "(a)"),
+        ("<|im_end|>", ""),
+        ("<s>old</s> is struck through: (a)", "<s>old</s> is struck through: (a)"),
+        ("a < b and b > c", "a < b and b > c"),
+    ],
+)
+def test_ends_of_turns_are_no_part_of_a_reply(text: str, kept: str) -> None:
+    assert without_end(text) == (kept, [] if kept == text else [NOTE])
+
+
+def test_ends_of_turns_take_no_long_time() -> None:
+    for part in ("</s>", " ", "<|im_end|> ", "<", "</s> x"):
+        began = time.process_time()
+        without_end(part * (40_000 // len(part)) + "x")
+        assert time.process_time() - began < 1
 
 
 def test_tokens_of_thoughts_that_a_server_only_sums_up_are_thoughts() -> None:

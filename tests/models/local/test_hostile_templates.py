@@ -168,7 +168,7 @@ def test_a_forked_process_has_its_own(tmp_path: Path) -> None:
     assert render("{{ a }}", {"a": "z"}, "it") == "z"
 
 
-@pytest.mark.parametrize("command", ["run", "preview"])
+@pytest.mark.parametrize("command", [pytest.param("run", marks=pytest.mark.slow), "preview"])
 def test_a_command_is_one_sentence(tmp_path: Path, command: str) -> None:
     folder = tmp_path / "model"
     tokens = tiny.tokenizer(HOSTILE["loops in loops"][0] + tiny.CHATML)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from selfcorrect.messages import part
-from selfcorrect.models.endpoint import states
+from selfcorrect.models.endpoint import replies, states
 from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.checked import (
@@ -28,7 +28,6 @@ from selfcorrect.models.endpoint.checked import (
     window,
 )
 from selfcorrect.models.endpoint.keys import HIDDEN
-from selfcorrect.models.endpoint.replies import ended, message_text, reasoned, thought_unseen
 from selfcorrect.models.endpoint.wire import (
     Ask,
     begins,
@@ -167,7 +166,7 @@ def completion(
     said = tuple(_reply(choice, tokens, able, ask) for choice, tokens in pairs)
     if lenient and any(of and not tokens for of, tokens in zip(asked, told, strict=True)):
         said = tuple(replace(each, notes=(*each.notes, _IMPOSSIBLE)) for each in said)
-    if len(said) == 1 and (number := reasoned(data.get("usage"))):
+    if len(said) == 1 and (number := replies.reasoned(data.get("usage"))):
         said = (replace(said[0], thought=said[0].thought or "", reasoned=number),)
     most = most_tokens(sent, able.length)
     usage = None
@@ -176,7 +175,7 @@ def completion(
     if usage is not None and usage.completion >= most[1]:  # where it doesn't say why it ended
         said = tuple(replace(each, finish=each.finish or "length") for each in said)
     said = tuple(replace(each, finish=each.finish or "stop") for each in said)
-    if len(said) == 1 and said[0].finish == "length" and thought_unseen(data.get("usage")):
+    if len(said) == 1 and said[0].finish == "length" and replies.thought_unseen(data.get("usage")):
         said = (said[0] if said[0].text else replace(said[0], thought=said[0].thought or ""),)
     given: tuple[Token, ...] = ()
     if ask.given and able.prompt == "echo":
@@ -292,15 +291,18 @@ def _reply(
         # Gemini's has no message, or null, where a filter or the limit came before the first word
         # and some servers put it where completions have it
         message = optional(fields, choice.get("message"), "a message")
+        if message is None and not (choice.get("text") or choice.get("finish_reason")):
+            raise BrokenError("a choice without a message")
         message = {"content": choice.get("text")} if message is None else message
-        said, thought, notes = message_text(message)
+        said, thought, notes = replies.message_text(message)
     else:
         said, notes = text(choice.get("text"), "a reply"), []
     if thought is None and not given and (found := part(said)) is not None:
         thought, said = found.thought, found.said
+    said, leaked = replies.without_end(said)
     if thought is not None:
         thoughts, reported = apart(reported, said)
-    finish, ending = ended(choice.get("finish_reason"), said)
+    finish, ending = replies.ended(choice.get("finish_reason"), said)
     if given and able.echoes:
         whole = able.closed + ask.turn
         begun = next((t for t in (whole, whole.strip()) if said.startswith(t)), "")
@@ -312,7 +314,7 @@ def _reply(
     elif not able.chat and not ask.turn:
         said = said.removeprefix(" ")  # "Assistant:" wants a space before the words
     notes += [_KEY] if HIDDEN in said or HIDDEN in (thought or "") else []
-    told = Said(said, finish, reported, (*notes, *ending), thought, thoughts)
+    told = Said(said, finish, reported, (*notes, *leaked, *ending), thought, thoughts)
     return told if told.logps is not None else replace(told, notes=(*told.notes, _UNTOLD))
 
 

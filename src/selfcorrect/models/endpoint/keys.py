@@ -31,8 +31,8 @@ _LOGGERS = (
     "httpx2", "openai", "openai._base_client", "openai._legacy_response", "openai._response",
     "httpcore2.connection", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy",
 )  # fmt: skip
-#: By such escapes JSON can write any character.
-_ESCAPES = (b"\\u", b"\\/")
+#: By such escapes JSON can write any character of a key.
+_ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9a-f])|(/))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ class Keys:
         self._forms = tuple(_form(*each) for each in sorted(texts))
         self._blocks = tuple({block for form in self._forms for _, block in form.blocks})
         self._raw = tuple(block.encode() for block in self._blocks)
+        # JSON has always to escape these
+        self._quoted = any(mark in form.text for form in self._forms for mark in '\\"')
 
     def hide(self, text: str) -> str:
         """The text with :data:`HIDDEN` wherever a key stands, or most of one: in any case, quoted
@@ -91,10 +93,11 @@ class Keys:
         if not self._blocks:
             return value
         low = raw.lower()
-        plain = not any(escape in raw for escape in _ESCAPES)
-        if plain and not any(block in low for block in self._raw):
-            return value
-        return self._walked(value)
+        if _ESCAPE.search(low):
+            low = _ESCAPE.sub(lambda found: found[2] or bytes([int(found[1], 16)]), low)
+        if self._quoted or any(block in low for block in self._raw):
+            return self._walked(value)
+        return value
 
     def _walked(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -39,6 +39,8 @@ from selfcorrect.models.thought import Thinking
 _SETTINGS: tuple[tuple[str, ...], ...] = (tuple(NEUTRAL), ("top_p",), ())
 _MOST_LIKELY = (20, 5)
 _NOT_FOUND = 404
+#: In which doubts are told, whichever probe ends first.
+_ORDER = (SYSTEM, LIKELIEST, LIKELIHOODS, BEGINNING, GIVEN, SEVERAL, SEEDS, TOKENIZER)
 #: How much longer than the first reply something optional may take.
 _SLOWER = 20.0
 _ANY = Ask((message("user", "Say yes."),))
@@ -115,7 +117,8 @@ async def probe(
     if LIKELIEST in doubts and logprobs and top:
         del doubts[LIKELIEST], doubts[LIKELIHOODS]
     doubt = next(iter(doubts.values()), "")
-    return replace(able, prompt=prompt, doubts=tuple(doubts), doubt=doubt), called
+    told = tuple(each for each in _ORDER if each in doubts)
+    return replace(able, prompt=prompt, doubts=told, doubt=doubt), called
 
 
 async def _basic(server: Server, model: str) -> tuple[Served, Completion]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,18 @@ _FAULTS = {
 }  # fmt: skip
 #: Parts of a reply's content that hold its text; others are thoughts, or calls of tools.
 _TEXTS = ("text", "output_text")
+
+#: Ends of turns that servers leave in a reply whose model they know too little of: at its end, or
+#: before a turn that the model made up.
+_ENDS = (
+    "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|return|>", "<|endoftext|>",
+    "<|end_of_text|>", "<|end_of_turn|>", "<end_of_turn>", "<｜end▁of▁sentence｜>", "</s>",
+)  # fmt: skip
+_MADE_UP = re.compile(
+    rf"(?:{'|'.join(map(re.escape, _ENDS))})\s{{0,9}}"
+    r"(?:<\|(?:im_start|start_header_id|start|user|assistant)\|>|<start_of_turn>|<s>|<｜User｜>)"
+)
+_TAKEN_OFF = "the server left the end of the turn in the reply: it is taken off"
 
 _FILTERED = "the server's content filter ended the reply"
 _REFUSED = "the server gave the reply as a refusal"
@@ -42,6 +55,16 @@ def message_text(message: Mapping[str, Any]) -> tuple[str, str | None, list[str]
     if not said and isinstance(refused, str) and refused:
         return text(refused, "a refusal"), thought, [_REFUSED]
     return said, thought, []
+
+
+def without_end(said: str) -> tuple[str, list[str]]:
+    """A reply without the end of its turn, which isn't part of it and would end the turn in the
+    next round's prompt as well; and notes."""
+    turn = _MADE_UP.search(said)
+    kept = said[: turn.start()] if turn else said
+    while (shorter := kept.rstrip()).endswith(_ENDS):
+        kept = shorter[: shorter.rindex("<")].rstrip()
+    return kept, [_TAKEN_OFF] if kept != said else []
 
 
 def _first(told: Mapping[str, Any], names: Sequence[str]) -> str | None:

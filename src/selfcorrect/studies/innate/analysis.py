@@ -154,9 +154,9 @@ def gains(arms: Series) -> Result:
         found[which] = {"change": change.table()}
         ways[which] = _ways(arms, own, again)
     estimates, ps = {}, {}
-    for which, pairs in ways.items():
-        estimates[which] = [paired(outcome, *way, clusters) for way in pairs]
-        tests = [paired_test(outcome, *way, clusters) for way in pairs]
+    for which, each in ways.items():
+        estimates[which] = [paired(outcome, *way, clusters) for way in each]
+        tests = [paired_test(outcome, *way, clusters) for way in each]
         ps[which] = p_whatever(estimates[which], tests)
     apart = _apart(*ways.values())
     room = room_of(outcome).apart().apart()
@@ -165,16 +165,13 @@ def gains(arms: Series) -> Result:
         estimates["difference"], [_flipped(each, clusters) for each in apart]
     )
     adjusted = holm_by_name(ps)
-    for name, each in estimates.items():
-        row: dict[str, Any] = {
-            **each[0].table(),
-            "p_holm": adjusted.get(name),
-            "state": "undecided",
-        }
-        if adjusted.get(name, 1.0) < 0.05 and _one_side(each):
+    for name, told in estimates.items():
+        state: dict[str, Any] = {"p_holm": adjusted.get(name), "state": "undecided"}
+        row = {**told[0].table(), **state}
+        if adjusted.get(name, 1.0) < 0.05 and _one_side(told):
             row["state"] = "shown"
-        if len(each) > 1:
-            row["unread"] = bounds([e.value for e in each])
+        if len(told) > 1:
+            row["unread"] = bounds([e.value for e in told])
         found.setdefault(name, {})["gain"] = row
     return {"model": found["model"], "sibling": found["sibling"],
             "difference": found["difference"]["gain"]}  # fmt: skip
