@@ -169,7 +169,11 @@ class Judge:
         if not all(judged):
             return Score(None, _UNREAD, numbers, said)
         if not all(mass > 0 for mass in masses):
-            return Score(None, "the judge gave its choices no probability", numbers, said)
+            if told or not all(read):
+                return Score(None, "the judge gave its choices no probability", numbers, said)
+            # a server that tells none, and whose draws tell nothing: its words are all there is
+            words = [self._read(reply.text) == self.choices[0] for reply in replies]
+            return Score(fsum(words) / len(words), None, numbers, said)
         values = [fsum(each[: len(each) // 2]) / fsum(each) for each in p]
         return Score(min(1.0, fsum(values) / len(values)), None, numbers, said)
 
