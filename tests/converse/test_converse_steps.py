@@ -25,7 +25,8 @@ from selfcorrect.records import frame, transcript
 class _Scripted:
     """Replies come from a function of (example's number, messages); scores prefer one text."""
 
-    name, fingerprint, dtype, device, context, thinking = "scripted", "0", "f32", "cpu", 1 << 20, ""
+    name, fingerprint, dtype, device, thinking = "scripted", "0", "f32", "cpu", ""
+    context, trusted = 1 << 20, False
 
     def __init__(
         self,
@@ -73,8 +74,9 @@ class _ScriptedConversation:
         ]
 
     def branch(self, copies: int = 1) -> Any:
-        rows = [list(m) for m in self.messages for _ in range(copies)]
-        return _ScriptedConversation(self.model, rows)
+        return _ScriptedConversation(
+            self.model, [[*m] for m in self.messages for _ in range(copies)]
+        )
 
     def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
         for k, new in enumerate(messages):

@@ -197,7 +197,7 @@ def test_a_scorer_of_meanings_gives_the_columns_that_records_have() -> None:
         ({"samples": 1}, "one sample says nothing of uncertainty: give at least 2"),
         ({"samples": -1}, "samples.k must be at least 0, not -1"),
         ({"samples": True}, "samples.k must be a whole number, not True"),
-        ({"samples": "many"}, "samples must be a table, not 'many'"),
+        ({"samples": "many"}, "samples must be a whole number or a table, not 'many'"),
         ({"samples": {"k": 5, "temperature": 0}}, "samples.temperature must be above 0, not 0"),
         ({"samples": {"k": 5, "temperature": math.nan}}, "samples.temperature"),
         ({"samples": {"n": 5}}, "there is no key 'samples.n'"),

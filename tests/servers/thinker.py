@@ -99,7 +99,7 @@ class Thinker:
         if ways.logprobs and sent.get("logprobs"):
             told = rest if ways.shows == "hidden" else spoken
             choice["logprobs"] = {"content": [_token(each) for each in told]}
-        shown = len(json.dumps(sent["messages"])) // 4
+        shown = max(20, len(json.dumps(sent["messages"])) // 4)
         usage: dict[str, Any] = {"prompt_tokens": shown, "completion_tokens": len(spoken)}
         if thinks and ways.shows == "hidden":
             usage["completion_tokens_details"] = {"reasoning_tokens": len(thoughts)}

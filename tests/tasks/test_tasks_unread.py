@@ -68,7 +68,10 @@ def test_every_figure_is_undefined_or_holds_for_all(name: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["commongen", "reasoning"])
-def test_empty_replies_of_a_server_are_graded_by_nobody(name: str, tmp_path: Path) -> None:
+def test_empty_replies_of_a_server_are_graded_by_nobody(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selfcorrect.models.endpoint.server._FIRST_PAUSE", 0.01)
     if name == "commongen":
         pytest.importorskip("lemminflect")
 

@@ -254,6 +254,7 @@ class Model(Protocol):
         in_flight: how many dialogues go on by themselves at a time, each from its own thread; 0:
             the dialogues of a chunk take each step together.
         thinking: as :func:`selfcorrect.models.thinking` has it.
+        trusted: the Python in its folder was run.
         about: what else a run should say of it, for ``run.toml``: TOML's types, ``{}`` for nothing.
     """
 
@@ -277,6 +278,9 @@ class Model(Protocol):
 
     @property
     def thinking(self) -> str: ...
+
+    @property
+    def trusted(self) -> bool: ...
 
     @property
     def about(self) -> Mapping[str, Any]: ...
@@ -333,6 +337,7 @@ class InProcess:
     name: str
     in_flight = 0
     thinking = ""
+    trusted = False
 
     @property
     def about(self) -> Mapping[str, Any]:

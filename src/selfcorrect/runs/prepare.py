@@ -282,7 +282,7 @@ def _opened(specs: Iterable[ModelSpec]) -> dict[ModelSpec, Model]:
 def _facts(spec: ModelSpec, model: Model | None = None) -> ModelFacts:
     if model is not None:
         told = (model.name, model.fingerprint, model.dtype, model.device, model.thinking)
-        return ModelFacts(*told, trusted=getattr(model, "trusted", False))
+        return ModelFacts(*told, model.trusted)
     trust = spec.trust_remote_code
     described = models.describe(spec.name, spec.dtype, spec.device, trust=trust)
     thinks = models.thinking(spec.name, spec.thinking, spec.max_thinking, trust=trust)

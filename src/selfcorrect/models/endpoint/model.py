@@ -40,6 +40,7 @@ class EndpointModel:
         in_flight: how many dialogues go on by themselves at a time.
         dtype, device: ``served``, and the server's host and port.
         thinking: as :func:`selfcorrect.models.thinking` has it.
+        trusted: no code of its folder is run here.
     """
 
     name: str
@@ -49,6 +50,7 @@ class EndpointModel:
     dtype: str = "served"
     device: str = ""
     thinking: str = ""
+    trusted: bool = False
     _extras: Extras = field(init=False)
 
     def __post_init__(self) -> None:
