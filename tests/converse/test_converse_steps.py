@@ -74,14 +74,12 @@ class _ScriptedConversation:
         ]
 
     def branch(self, copies: int = 1) -> Any:
-        return _ScriptedConversation(
-            self.model, [[*m] for m in self.messages for _ in range(copies)]
-        )
+        rows = [[*m] for m in self.messages for _ in range(copies)]
+        return _ScriptedConversation(self.model, rows)
 
     def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
-        for k, new in enumerate(messages):
-            if new is not None:
-                self.messages[k] = list(new)
+        old = self.messages
+        self.messages = [o if n is None else [*n] for o, n in zip(old, messages, strict=True)]
 
     def render(self, index: int) -> str:
         return "\n".join(m.text for m in self.messages[index])
