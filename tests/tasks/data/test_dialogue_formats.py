@@ -81,7 +81,9 @@ def test_options_come_from_the_question_where_there_are_none(tmp_path: Path) -> 
     assert task.examples()[0].choices == ("red", "green")
     assert "options from the question" in task.read_as[0]
     bare = {"messages": [{"role": "user", "content": "Hm?"}, {"role": "assistant", "content": "b"}]}
-    with pytest.raises(UserError, match=r"d\.jsonl:1: the field 'choices' is missing; this is mes"):
+    with pytest.raises(
+        UserError, match=r"d\.jsonl:1: the field 'choices' is missing, and .* give .*; this is mes"
+    ):
         read(tmp_path, bare)
 
 
