@@ -289,7 +289,7 @@ def test_a_run_that_nobody_graded_says_who_could(tmp_path: Path, rude: str) -> N
     said = run.summary()["verdict"]
     assert said.startswith("There are scores, but nothing says which to look at, so there is no")
     assert said.split("selfcorrect ")[1].split()[:3] == ["show", str(run.folder), "--scorer"]
-    assert rude in said
+    assert "--scorer python:rude.py:rude does that." in said
     refused = call("grade", str(run.folder))
     assert refused.exit_code == 2
     assert "names no scorer: give one with --scorer NAME" in refused.stderr
