@@ -154,8 +154,8 @@ class StandInConversation:
         """The prompt of a dialogue's next reply, noted if the dialogue is the first."""
         earlier, turn = self.transcripts[row].open_turn()
         if prefill and self.rendering.in_words:
-            earlier, first = self.rendering.in_words(earlier, turn, prefill)
-            shown = self.rendering.render(earlier, "")
+            wished, first = self.rendering.in_words(earlier, turn, prefill)
+            shown = self.rendering.render(wished, "")
             max_tokens += first
         else:
             shown = self.rendering.render(earlier, turn + prefill)

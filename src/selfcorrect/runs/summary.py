@@ -37,13 +37,7 @@ from selfcorrect.runs.looks import look_at
 from selfcorrect.runs.of_records import read_notes, without_controls
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
-from selfcorrect.runs.scores import (
-    UNREAD,
-    Scores,
-    apart_from,
-    read_scores,
-    scored_pieces,
-)  # fmt: skip
+from selfcorrect.runs.scores import UNREAD, Scores, apart_from, read_scores, scored_pieces
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.store import Store
 from selfcorrect.scorers.meanings import EMPTY, PREFIX
