@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -178,13 +179,20 @@ def test_show_json_has_the_promised_shape(out: Path) -> None:
     assert len(whole["controls"]["baseline"]["rounds"]) == 1
 
 
-def test_show_finds_a_run_by_the_beginning_of_its_name(out: Path) -> None:
+def test_show_finds_a_run_by_the_beginning_of_its_name(out: Path, tmp_path: Path) -> None:
     whole = call("show", only(out, "intrinsic")).stdout
     assert call("show", "planted-in", "--out", out).stdout == whole
     assert call("show", "planted", "--out", out).stdout == whole  # the run, not its controls
     none = call("show", "planted-intrinsick", "--out", out)
     assert none.exit_code == 2
     assert "did you mean" in none.stderr
+    # as one writes it from elsewhere, with the folder before it
+    assert call("show", out / "planted-in").stdout == whole
+    for name in ("one", "other"):
+        shutil.copytree(only(out, "intrinsic"), tmp_path / name)
+    two = call("show", tmp_path / "o")
+    assert "2 runs in" in two.stderr
+    assert two.stderr.endswith("; write more of the name.\n")
     assert call("show", "x", "--out", out / "nowhere").exit_code == 2
 
 

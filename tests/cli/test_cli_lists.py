@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from selfcorrect import strategies
@@ -16,6 +17,13 @@ def listed(*arguments: str) -> str:
     done = CliRunner().invoke(app, ["list", *arguments], catch_exceptions=False)
     assert done.exit_code == 0
     return done.stdout
+
+
+@pytest.mark.parametrize("group", [[], ["study"], ["theory"], ["concept"], ["list"]])
+def test_the_help_of_a_group_says_whole_sentences(group: list[str]) -> None:
+    told = CliRunner().invoke(app, [*group, "--help"]).stdout.partition("Commands:")[2]
+    assert told.count(".") + told.count("?") > 3
+    assert "..." not in told
 
 
 def test_strategies_are_listed_by_group() -> None:

@@ -73,7 +73,7 @@ def test_many_unread_answers_are_said_first_where_nothing_hangs_on_them() -> Non
     found = {**summary(seen(right, read)), "folder": "somewhere/run-1"}
     first, second, third, *_ = words(found).split("\n")
     assert first == "Many answers couldn't be read: 21 of 400 in round 1."
-    assert second == "Look at them first: selfcorrect show run-1 --unread."
+    assert second == "Look at them first: selfcorrect show somewhere/run-1 --unread."
     assert third.startswith("Accuracy rose by")
     read[:] = 1
     control = np.ones((400, 2))

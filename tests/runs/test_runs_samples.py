@@ -126,7 +126,7 @@ def test_samples_that_say_nothing_are_no_certainty(
     differ = frame.filter(pl.col("all_differ") == 1).height
     assert differ >= 24
     assert (
-        f"in {differ} of 96 records every sample has a meaning of its own, so that semantic "
+        f"In {differ} of 96 records every sample has a meaning of its own, so that semantic "
         "entropy stands at its ceiling."
     ) in summary["notes"]
 

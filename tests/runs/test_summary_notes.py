@@ -15,7 +15,7 @@ from selfcorrect.converse import ENDED, STOPPED
 from selfcorrect.errors import UserError
 from selfcorrect.records import SCHEMA
 from selfcorrect.runs import open_run
-from selfcorrect.runs.of_records import read_notes
+from selfcorrect.runs.of_records import read_notes, without_controls
 
 COLUMNS = ("round", "notes", "cut", "problem", "choices")
 
@@ -46,17 +46,27 @@ def test_dialogues_that_were_over_are_counted_in_the_last_round() -> None:
     ]
 
 
+def test_a_control_that_was_left_behind_is_named(tmp_path: Path) -> None:
+    header = SimpleNamespace(controls={"repeat": "a-repeat-b", "baseline": "a-baseline-b"})
+    run: Any = SimpleNamespace(folder=tmp_path / "a-intrinsic-b", header=header)
+    (tmp_path / "a-baseline-b").mkdir()
+    assert without_controls(run) == [
+        "The control repeat isn't beside this run: put its folder, a-repeat-b, there to compare "
+        "with it."
+    ]
+
+
 def test_answers_that_were_cut_off_are_counted_where_that_matters() -> None:
     free = [row(1, cut=True), row(2)]
     lettered = [row(1, cut=True, options=3), row(2, cut=True, problem="no option", options=3)]
     (told,) = said(free, lettered)
-    assert told.startswith("in 2 of 4 records the answer was cut off before it was complete")
+    assert told.startswith("In 2 of 4 records the answer was cut off before it was complete")
     assert said(lettered[:1]) == []
 
 
 def test_what_models_did_otherwise_is_counted_and_what_the_loop_did_is_not() -> None:
     assert said([row(1, "model"), row(2, "model", "kept")]) == [
-        "in 2 of 2 records something of model."
+        "In 2 of 2 records something of model."
     ]
 
 

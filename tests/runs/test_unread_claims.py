@@ -51,7 +51,7 @@ def test_the_verdict(runs: tuple[Run, Run]) -> None:
         "round 1 and 12 of 12 in round 2. Counted as wrong, they make it −100.0 points"
     )
     assert "; left out, they leave nothing to compare; counted otherwise, anything from" in second
-    assert second.endswith(f" first: selfcorrect show {unread.folder.name} --unread.")
+    assert second.endswith(f" first: selfcorrect show {unread.folder} --unread.")
     assert not CLAIMS.search(said)
 
 
@@ -60,7 +60,7 @@ def test_a_comparison_and_its_advice(runs: tuple[Run, Run]) -> None:
     for said in (table["findings"], table["advice"]["said"]):
         assert said[0] == (
             "Many answers couldn't be read: 12 of 12 in round 2 of intrinsic. Look at them first: "
-            f"selfcorrect show {runs[1].folder.name} --unread."
+            f"selfcorrect show {runs[1].folder} --unread."
         )
         assert not CLAIMS.search("\n".join(said))
     assert any("can't be said, as answers that couldn't be read" in each

@@ -274,7 +274,7 @@ def test_damaged_scores_are_one_sentence(tmp_path: Path, rude: str) -> None:
         seen.summary()
 
 
-def test_a_run_that_nobody_graded_says_who_could(tmp_path: Path) -> None:
+def test_a_run_that_nobody_graded_says_who_could(tmp_path: Path, rude: str) -> None:
     prompts = tmp_path / "mine.txt"
     ask = "What do you say of plan {} of group 1?\n"
     prompts.write_text("\n".join(map(ask.format, (1, 2))))
@@ -285,6 +285,11 @@ def test_a_run_that_nobody_graded_says_who_could(tmp_path: Path) -> None:
     )
     assert "--scorer NAME does that." in said
     assert run.summary()["rounds"][0]["measures"]["words"]["value"] > 0
+    run.grade(rude)
+    said = run.summary()["verdict"]
+    assert said.startswith("There are scores, but nothing says which to look at, so there is no")
+    assert said.split("selfcorrect ")[1].split()[:3] == ["show", str(run.folder), "--scorer"]
+    assert "--scorer python:rude.py:rude does that." in said
     refused = call("grade", str(run.folder))
     assert refused.exit_code == 2
     assert "names no scorer: give one with --scorer NAME" in refused.stderr

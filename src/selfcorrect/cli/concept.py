@@ -13,11 +13,13 @@ from rich.table import Table
 from selfcorrect.cli import options as o
 from selfcorrect.cli import server_options as server
 from selfcorrect.cli.concept_lines import ends, interval, lines, short
+from selfcorrect.cli.ending import Listed
 from selfcorrect.concepts.file import Concept
 from selfcorrect.report.numbers import legend
 from selfcorrect.text import clipped, visible
 
 group = typer.Typer(
+    cls=Listed,
     help="Concepts: directions in a model's hidden states.",
     no_args_is_help=True,
     rich_markup_mode=None,

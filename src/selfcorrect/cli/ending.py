@@ -17,7 +17,22 @@ from selfcorrect.text import clipped, visible
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 
-class Commands(TyperGroup):
+class Listed(TyperGroup):
+    """A group whose help says what each command does in a whole sentence, over several lines."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        every = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [
+            (name, command.get_short_help_str(limit=1_000))  # by default it is cut off at 45
+            for name, command in every.items()
+            if command is not None and not command.hidden
+        ]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+class Commands(Listed):
     """Whatever a user can mend is one sentence and status 2; Ctrl-C is status 130."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:

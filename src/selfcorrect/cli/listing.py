@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli.ending import Listed
 
 listing = typer.Typer(
+    cls=Listed,
     help="List what --task, --strategy, --model and --scorer accept, and the studies.",
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -80,13 +80,17 @@ def _assumed(preview: Preview) -> list[str]:
     return lines
 
 
+#: Of servers, beside their tokens.
+WHOLE = ", estimated: a server is sent every prompt whole"
+
+
 def _estimate(preview: Preview) -> list[str]:
     of = preview.estimate
     arms = ", ".join(f"{name} ({rounds} rounds)" for name, rounds in of.arms.items())
     arms = arms.replace("(1 rounds)", "(1 round)")
     lines = [
         f"The whole run: {of.dialogues:,} dialogues of each of {arms}; at most {of.tokens:,} "
-        "tokens through the model."
+        f"tokens through the model{WHOLE if of.whole else ''}."
     ]
     if of.seconds is None:
         lines.append(f"Time: unknown ({of.basis}).")

@@ -16,6 +16,7 @@ from rich.console import Console
 from selfcorrect import studies
 from selfcorrect.cli import options as o
 from selfcorrect.cli.display import shown
+from selfcorrect.cli.ending import Listed
 from selfcorrect.cli.parts import counted
 from selfcorrect.cli.shared import SHARED, WORK, Chosen, Shared
 from selfcorrect.cli.sheet import show
@@ -39,6 +40,7 @@ _OfRun = Annotated[
 def group() -> typer.Typer:
     """A command for each study."""
     made = typer.Typer(
+        cls=Listed,
         help="Run a study: a question, the runs that it needs, and what they show.",
         no_args_is_help=True,
         rich_markup_mode=None,

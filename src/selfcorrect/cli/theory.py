@@ -16,11 +16,13 @@ import typer
 
 from selfcorrect import studies
 from selfcorrect.cli import options as o
+from selfcorrect.cli.ending import Listed
 from selfcorrect.cli.study import add, command_line, execute, parameter, parameters
 from selfcorrect.runs import find_run
 from selfcorrect.studies.base import Study
 
 theory = typer.Typer(
+    cls=Listed,
     help="Run the theory: in-context alignment, latent concepts, and both against a run.",
     no_args_is_help=True,
     rich_markup_mode=None,

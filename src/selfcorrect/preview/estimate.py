@@ -39,9 +39,11 @@ class Estimate:
         seconds: the estimate; ``None`` if there is nothing to estimate it from.
         basis: what it is based on, in a phrase.
         dialogues: of each arm.
-        tokens: that go through the model, over all arms and dialogues, at most.
+        tokens: that go through the model, over all arms and dialogues, at most; of a server every
+            prompt whole, as it counts them, whatever it keeps.
         arms: name → rounds.
         money: what a server's stated prices make of that at most; ``None`` without prices.
+        whole: a server's prompts are among the tokens, each of them whole.
     """
 
     seconds: float | None
@@ -50,6 +52,7 @@ class Estimate:
     tokens: int
     arms: Mapping[str, int]
     money: float | None = None
+    whole: bool = False
 
 
 def estimate(
@@ -68,7 +71,9 @@ def estimate(
         counted: how many dialogues those are.
         out: the folder in which the runs' folders lie.
     """
-    tokens = math.ceil(encoded / counted * ready.wanted)
+    asked = _asked(rows, ready.facts.model.name)
+    again = sum(step["prompt_tokens"] + step["generated"] - step["encoded"] for step in asked)
+    tokens = math.ceil((encoded + max(0, again)) / counted * ready.wanted)
     seconds, basis = _seconds(ready, _shares(rows, ready.facts.model.name), tokens, out)
     called = labels(ready.arms)
     return Estimate(
@@ -78,7 +83,14 @@ def estimate(
         tokens=tokens,
         arms={called[arm.folder]: arm.spec.rounds for arm in ready.arms},
         money=_money(ready, rows, counted),
+        whole=bool(asked),
     )
+
+
+def _asked(rows: Mapping[str, Sequence[Any]], own: str) -> list[Any]:
+    """The steps that servers are asked for: they are sent the whole dialogue again."""
+    steps = (step for records in rows.values() for row in records for step in row["steps"])
+    return [step for step in steps if kind_of(_model_of(step, own)) == "served"]
 
 
 def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], counted: int) -> float | None:

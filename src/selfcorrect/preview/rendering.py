@@ -32,6 +32,9 @@ class Rendering:
         render: the messages, and what stands in the assistant's open turn (``None``: none is open).
         thought: tokens that a thought before a reply may have; 0 where there is none.
         kept: later rounds show it.
+        in_words: of a model that can't be given the beginning of a reply: the messages that ask
+            for it, made of those before, what stands in the open turn, and the beginning; and how
+            many tokens more the reply may have, which says it first.
     """
 
     fingerprint: str
@@ -40,6 +43,7 @@ class Rendering:
     render: Callable[[Sequence[Message], str | None], Shown]
     thought: int = 0
     kept: bool = False
+    in_words: Callable[[Sequence[Message], str, str], tuple[Sequence[Message], int]] | None = None
 
 
 def rendering(
@@ -107,7 +111,8 @@ def _planted(name: str) -> Rendering:
 def _served(model: Model) -> Rendering:
     """As the plain rendering shows it: a server doesn't tell its template. Tokens are estimated:
     some characters each, and so many for an image."""
-    from selfcorrect.models.endpoint.wire import CHARACTERS, IMAGE
+    from selfcorrect.models.endpoint.model import EndpointModel
+    from selfcorrect.models.endpoint.wire import CHARACTERS, IMAGE, in_words, said_first
     from selfcorrect.models.endpoint.wire import render as plain
 
     def pieces(text: str) -> list[Hashable]:
@@ -127,4 +132,11 @@ def _served(model: Model) -> Rendering:
 
     mode, _, most = model.thinking.partition(" ")
     thought = int(most) if mode == "on" else 0
-    return Rendering(model.fingerprint, model.context, (), render, thought)
+    assert isinstance(model, EndpointModel)
+    able = model.capabilities
+
+    def asked(messages: Sequence[Message], spoken: str, prefill: str) -> tuple[list[Message], int]:
+        return in_words(messages, spoken, prefill), said_first(prefill)
+
+    asks = asked if able.chat and (not able.prefill or thought) else None
+    return Rendering(model.fingerprint, model.context, (), render, thought, in_words=asks)

@@ -138,7 +138,7 @@ class StandInConversation:
             "stop",
             prompt_tokens=prompt.tokens,
             encoded=prompt.encoded + thought,
-            generated=request.max_tokens + thought,
+            generated=prompt.max_tokens + thought,
             samples=tuple(
                 Sample(prompt.reply, request.max_tokens, encoded=1 + request.max_tokens + thought)
                 for _ in request.samples
@@ -153,7 +153,12 @@ class StandInConversation:
     def _prompt(self, row: int, prefill: str, max_tokens: int, choices: tuple[str, ...]) -> Prompt:
         """The prompt of a dialogue's next reply, noted if the dialogue is the first."""
         earlier, turn = self.transcripts[row].open_turn()
-        shown = self.rendering.render(earlier, turn + prefill)
+        if prefill and self.rendering.in_words:
+            wished, first = self.rendering.in_words(earlier, turn, prefill)
+            shown = self.rendering.render(wished, "")
+            max_tokens += first
+        else:
+            shown = self.rendering.render(earlier, turn + prefill)
         length = len(shown.tokens)
         known = min(_common(self.encoded[row].tokens, shown.tokens), length - 1)
         placeholders = PLACEHOLDERS.findall(shown.text)

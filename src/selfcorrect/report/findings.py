@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
 from selfcorrect.report.definitions import definer
@@ -18,7 +17,7 @@ from selfcorrect.report.numbers import (
     short,
     within,
 )
-from selfcorrect.report.unknown import MUCH, between, left_out
+from selfcorrect.report.unknown import MUCH, between, called, left_out
 
 _Table = Mapping[str, Any]
 #: So many rounds are named in a sentence.
@@ -48,7 +47,7 @@ def many_unread(table: _Table) -> list[str]:
             if row["n"] and row["unread"] > MUCH * row["n"]:
                 told.append(f"{row['unread']:,} of {row['n']:,} in round {row['round']} of "
                             f"{run['name']}")  # fmt: skip
-                places.append(PurePath(run["folder"]).name)
+                places.append(called(run["folder"]))
     if not told:
         return []
     *some, last = told[:_NAMED]

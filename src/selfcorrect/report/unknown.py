@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -47,10 +48,16 @@ def _gradable(summary: Table) -> bool:
 
 def _ungraded(summary: Table) -> str:
     """Answers of which nobody has said yet how good they are."""
-    usual = summary["outcome"]["scorer"] or "NAME"
+    usual, folder = summary["outcome"]["scorer"] or "NAME", called(summary["folder"])
+    if by := summary.get("graded_by"):
+        return (
+            f"There are scores, but nothing says which to look at, so there is no "
+            f"{said_of(summary)} to compare: selfcorrect show {folder} --scorer {by[0]} does that"
+            f"{', or --scorer '.join(['', *by[1:]])}."
+        )
     return (
         f"The answers aren't graded, so there is no {said_of(summary)} to compare: selfcorrect "
-        f"grade {summary['folder']} --scorer {usual} does that."
+        f"grade {folder} --scorer {usual} does that."
     )
 
 
@@ -91,8 +98,13 @@ def look_first(summary: Table) -> str:
     """How to look at the answers that couldn't be read, as a sentence after another."""
     if not any(row["unparsed"] for row in summary["rounds"]) or not summary.get("folder"):
         return ""
-    name = PurePath(summary["folder"]).name
-    return f" Look at them first: selfcorrect show {name} --unread."
+    return f" Look at them first: selfcorrect show {called(summary['folder'])} --unread."
+
+
+def called(folder: str) -> str:
+    """What a command finds a run's folder by: its name where runs lie by default, else its path."""
+    path = PurePath(folder)
+    return shlex.quote(path.name if path.parent == PurePath("runs") else folder)
 
 
 def many(summary: Table) -> str:

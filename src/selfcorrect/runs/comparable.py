@@ -64,13 +64,13 @@ def _who(graded: tuple[str, str] | None) -> str:
 def _usable(runs: Sequence[Run]) -> str:
     """Which scores all of these have, as a sentence's end; empty where there are none."""
     names = shared_by([Store(run.folder) for run in runs])
-    return f"there are scores by --scorer {' or --scorer '.join(names)}." if names else ""
+    return f"add --scorer {' or --scorer '.join(names)}." if names else ""
 
 
 def ungraded(runs: Sequence[Run]) -> str:
     run = runs[0]
     if usable := _usable(runs):
-        return f"by which scores these runs are to be compared has to be said: {usable}"
+        return f"nothing says by which scores these runs are to be compared: {usable}"
     usual = named_scorer(run.header.spec.scorer.name, run.header.outcome.scorer)
     return (
         f"the answers of these runs aren't graded, so there is no {run.outcome.name} to compare: "

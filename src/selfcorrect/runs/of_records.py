@@ -65,14 +65,14 @@ def read_notes(run: Run) -> OfRecords:
         ),
         *(
             [
-                f"in {cut.total():,} of {records:,} records the answer was cut off before it was "
+                f"In {cut.total():,} of {records:,} records the answer was cut off before it was "
                 f"complete ({_shares(cut, of_round)}); --max-tokens answer=N, or max_tokens of the "
                 "strategy's step, says how long it may be."
             ]
             if cut
             else []
         ),
-        *(f"in {n:,} of {records:,} records {note}." for note, n in counts.most_common(_MOST)),
+        *(f"In {n:,} of {records:,} records {note}." for note, n in counts.most_common(_MOST)),
     ]
     return OfRecords(told, sorted(steers))
 
@@ -81,3 +81,13 @@ def _shares(cut: Counter[int], of_round: Counter[int]) -> str:
     """How many of each round's records, where there are any."""
     said = (f"{percent(cut[t] / of_round[t])} % in round {t}" for t in sorted(cut))
     return ", ".join(said)
+
+
+def without_controls(run: Run) -> list[str]:
+    """Which controls of the run aren't beside it, as where its folder alone was copied."""
+    return [
+        f"The control {name} isn't beside this run: put its folder, {folder}, there to compare "
+        "with it."
+        for name, folder in run.header.controls.items()
+        if not (run.folder.parent / folder).is_dir()
+    ]

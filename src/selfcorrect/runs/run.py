@@ -27,6 +27,7 @@ from selfcorrect.runs.scores import (
     read_scores,
     recorded_as,
     scored_pieces,
+    shared_by,
     with_meanings,
     with_scores,
 )
@@ -115,6 +116,11 @@ class Run:
             return choose(found, scorers.label(self.scorer), self.folder)
         usual = scorers.label(self.header.spec.scorer.name or self.header.outcome.scorer)
         return self._most([scores for scores in found if scores.scorer == usual])
+
+    @property
+    def graded_by(self) -> list[str]:
+        """The scorers whose scores are there, whichever it is looked at by."""
+        return shared_by([self._store])
 
     @property
     def meanings(self) -> Scores | None:
@@ -269,13 +275,16 @@ def open_run(path: str | Path) -> Run:
 def find_run(name: str, out: Path) -> Run:
     """The run in a folder, or the one in ``out`` that is meant by the beginning of its name.
 
-    A run and its controls often begin alike; then the run is meant, and not its controls.
+    A run and its controls often begin alike; then the run is meant, and not its controls. A
+    beginning with a folder before it, such as ``other/bbq-intrinsic``, is looked for in there.
 
     Raises:
         UserError: there is none, or more than one.
     """
     if "://" in name:
         return open_run(name)
+    if not folder_path(name).exists() and (place := _place_of(name)):
+        out, name = place
     known = sorted(path.parent.name for path in folder_path(out).glob(f"*/{RUN}"))
     found = [each for each in known if each == name] or [k for k in known if k.startswith(name)]
     folder = folder_path(name)
@@ -286,10 +295,25 @@ def find_run(name: str, out: Path) -> Run:
     if len(found) == 1:
         return open_run(folder_path(out) / found[0])
     if found:
-        raise UserError(f"{len(found)} runs in {out} begin with {name!r}: {', '.join(found[:8])}.")
+        more = f" and {len(found) - 8} more" if len(found) > 8 else ""
+        raise UserError(
+            f"{len(found)} runs in {out} begin with {name!r}: {', '.join(found[:8])}{more}; "
+            "write more of the name."
+        )
     if not known:
         raise UserError(f"there is no folder {name!r}, and no run in {out}.")
-    raise UserError(f"no run in {out} begins with {name!r}: {nearest(name, known)}.")
+    raise UserError(
+        f"no run in {out} begins with {name!r}: {nearest(name, known)}; runs elsewhere are named "
+        "with their folder, or looked for with --out."
+    )
+
+
+def _place_of(name: str) -> tuple[Path, str] | None:
+    """The folder of runs and the beginning of a name in it that a path stands for, if it does."""
+    path = folder_path(name)
+    if path.name != name and path.name and any(path.parent.glob(f"*/{RUN}")):
+        return path.parent, path.name
+    return None
 
 
 def _meant(names: Sequence[str], out: Path) -> list[str]:

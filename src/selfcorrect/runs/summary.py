@@ -34,7 +34,7 @@ from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.labels import told as agreed
 from selfcorrect.runs.labels import with_task
 from selfcorrect.runs.looks import look_at
-from selfcorrect.runs.of_records import read_notes
+from selfcorrect.runs.of_records import read_notes, without_controls
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import UNREAD, Scores, apart_from, read_scores, scored_pieces
@@ -84,6 +84,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "examples": header.examples,
         "outcome": outcome_table(own, within),
         "scorer": None if scores is None else _scorer(scores),
+        "graded_by": run.graded_by,
         "samples": spec["samples"],
         "meanings": None if run.meanings is None else _scorer(run.meanings),
         "unscored": _unscored(run, scores),
@@ -108,6 +109,7 @@ def summarize(run: Run) -> dict[str, Any]:
             *_limited(run, records),
             *noted(run, len(records.examples)),
             *of_records.notes,
+            *without_controls(run),
             *steered_alike(run, seen_from, of_records.steers),
             *([note] if note else []),
         ],
@@ -274,7 +276,7 @@ def _of_samples(run: Run, meanings: Scores) -> list[str]:
     said = []
     if n := sum(row.get("all_differ") == 1 for row in rows):
         said.append(
-            f"in {n:,} of {len(rows):,} records every sample has a meaning of its own, so that "
+            f"In {n:,} of {len(rows):,} records every sample has a meaning of its own, so that "
             "semantic entropy stands at its ceiling."
         )
     if often := _often(rows, "empty"):

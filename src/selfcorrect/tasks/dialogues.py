@@ -114,6 +114,12 @@ def _item(draft: _Draft, reading: Reading | None) -> tuple[str, Item]:
 
 
 def _draft(row: Row, lead_in: str, reader: Reader) -> _Draft:
+    if row.fields.get("choices") is None:
+        raise row.error(
+            "the field 'choices' is missing, and the first question lists no options by letters, a "
+            "line each: give the options' texts in 'choices' (only answers to lettered questions "
+            f"can be measured); {row.there('choices')}"
+        )
     choices = row.texts("choices")
     if problem := problem_with(choices):
         raise row.error(problem)

@@ -164,8 +164,8 @@ def test_what_is_not_among_the_likeliest_gets_the_most_it_can_have_and_a_note() 
     assert [math.exp(s.logp) for s in read.found] == pytest.approx([0.6, 0.08, 0.04])
     assert read.notes == (
         "options were read from the 4 likeliest first tokens",
-        "not among the 4 likeliest first tokens, below which the mass is 0.04: c; "
-        "it got the most that it can have",
+        "an option wasn't among the 4 likeliest first tokens (c) "
+        "and got the most that it can have, of the 0.04 that these leave",
     )
 
 

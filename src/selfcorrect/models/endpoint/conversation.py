@@ -28,7 +28,7 @@ from selfcorrect.models.endpoint.samples import samples
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.thinking import of_reply
 from selfcorrect.models.endpoint.together import together
-from selfcorrect.models.endpoint.wire import GUESSED, Ask, estimate, render
+from selfcorrect.models.endpoint.wire import GUESSED, Ask, estimate, in_words, render
 from selfcorrect.models.sites import message_index
 
 if TYPE_CHECKING:
@@ -75,10 +75,13 @@ class EndpointConversation:
             self.shown[row] = Shown()
 
     def render(self, index: int, turn: str | None = None) -> str:
-        """In the plain rendering: the server doesn't tell its template."""
+        """In the plain rendering: the server doesn't tell its template. What is asked for in words
+        stands in it as that."""
         if turn is None:
             return render(self.transcripts[index].messages, None)
         earlier, spoken = self.transcripts[index].open_turn()
+        if turn and self.served.able.chat and not self.served.able.prefill:
+            return render(in_words(earlier, spoken, turn), "")
         return render(earlier, spoken + turn)
 
     def elicit(self, requests: Sequence[Request | None]) -> Sequence[Reply | None]:

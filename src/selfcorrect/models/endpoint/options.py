@@ -132,8 +132,8 @@ def read_likeliest(first: Token, texts: Sequence[str]) -> Likeliest | None:
     missing = [text for text, mass in zip(texts, masses, strict=True) if not mass]
     if missing:
         notes.append(
-            f"not among the {len(top)} likeliest first tokens, below which the mass is "
-            f"{rest:.2g}: {', '.join(missing)}; it got the most that it can have"
+            f"an option wasn't among the {len(top)} likeliest first tokens ({', '.join(missing)}) "
+            f"and got the most that it can have, of the {rest:.2g} that these leave"
         )
     logps = (math.log(mass) if mass else most for mass in masses)
     likely = tuple(Likelihood(min(0.0, logp), 1) for logp in logps)

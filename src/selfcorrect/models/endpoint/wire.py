@@ -131,10 +131,10 @@ def body(model: str, able: Capabilities, ask: Ask) -> tuple[dict[str, Any], tupl
         messages.append(message("assistant", able.closed + ask.turn))
         sent |= CONTINUE if able.prefill == "continue" else {}
     else:
-        messages, asked = _in_words(messages, ask)
-        notes += asked
-        if ask.prefill:
-            sent[able.length] += len(ask.prefill) // 2 + 8  # the model has to say it first
+        messages = in_words(messages, ask.spoken, ask.prefill)
+        notes += [_NO_CONTINUE] if ask.spoken else []
+        notes += [_NO_PREFILL] if ask.prefill else []
+        sent[able.length] += said_first(ask.prefill)
     sent["messages"] = [{"role": m.role, "content": _content(m)} for m in messages]
     return sent, tuple(notes)
 
@@ -190,22 +190,26 @@ def overlap(prefill: str, text: str) -> int:
     return 0
 
 
-def _in_words(messages: list[Message], ask: Ask) -> tuple[list[Message], list[str]]:
-    """The transcript with a request for what the server can't be given."""
-    notes: list[str] = []
+def in_words(messages: Sequence[Message], spoken: str, prefill: str) -> list[Message]:
+    """The transcript with a request for what the server can't be given: an open turn, and the
+    beginning of the reply."""
     wishes: list[str] = []
-    if ask.spoken:
-        messages = [*messages, message("assistant", ask.spoken.rstrip())]
+    messages = list(messages)
+    if spoken:
+        messages.append(message("assistant", spoken.rstrip()))
         wishes.append("Continue your last message.")
-        notes.append(_NO_CONTINUE)
-    if ask.prefill:
-        wishes.append(f"Begin your reply with exactly: {ask.prefill}")
-        notes.append(_NO_PREFILL)
+    if prefill:
+        wishes.append(f"Begin your reply with exactly: {prefill}")
     if wishes:
         last = [messages.pop()] if messages and messages[-1].role == "user" else []
         wished = message("user", "\n\n".join(wishes))
-        messages = [*messages, joined("user", [*last, wished])]
-    return messages, notes
+        messages.append(joined("user", [*last, wished]))
+    return messages
+
+
+def said_first(prefill: str) -> int:
+    """The most tokens that a beginning takes which the model has to say itself."""
+    return len(prefill) // 2 + 8 if prefill else 0
 
 
 def _content(message: Message) -> str | list[dict[str, Any]]:
