@@ -14,9 +14,7 @@ from selfcorrect import studies
 from selfcorrect.report.sheet import Sheet, Table, page
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "studies"
-#: Made before its analysis told all that its sheet shows; half an hour of one core makes it anew.
-OLDER = {"checking-smollm2"}
-FILES = sorted(file for file in RESULTS.glob("*.json") if file.stem not in OLDER)
+FILES = sorted(RESULTS.glob("*.json"))
 
 
 def sheet_in(file: Path) -> Sheet:
