@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -259,25 +258,6 @@ def test_what_the_system_refuses_is_one_sentence(
         store.put("a", b"1")
     assert str(tmp_path) in str(caught.value)
     assert store.list() == ["kept"]
-
-
-@pytest.mark.parametrize("how", ["deleted", "moved", "another in its place"])
-def test_a_folder_that_goes_while_it_is_locked_is_not_made_again(tmp_path: Path, how: str) -> None:
-    store = Store(tmp_path / "run")
-    with store.lock():
-        store.put("records/a", b"1")
-        if how == "deleted":
-            shutil.rmtree(store.root)
-        else:
-            store.root.rename(tmp_path / "elsewhere")
-        if how == "another in its place":
-            store.root.mkdir()
-            (store.root / ".lock").touch()
-        with pytest.raises(UserError, match="it was moved or deleted meanwhile"):
-            store.put("records/b", b"1")
-    assert not (store.root / "records").exists()
-    with store.lock():  # the next command begins anew
-        assert store.put("records/b", b"1")
 
 
 def test_leftovers_are_not_listed_and_cleared_under_the_lock(tmp_path: Path) -> None:
