@@ -202,3 +202,22 @@ def test_wrong_types_in_run_toml_are_one_sentence(value: str, folder: Path) -> N
             done = CliRunner().invoke(app, [command, str(folder)])
             assert done.exit_code in (0, 1, 2), (command, name, value, done.output)
             assert "Traceback" not in done.output, (command, name, value, done.output)
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "another in its place"])
+def test_a_folder_that_goes_while_it_is_locked_is_not_made_again(tmp_path: Path, how: str) -> None:
+    store = Store(tmp_path / "run")
+    with store.lock():
+        store.put("records/a", b"1")
+        if how == "deleted":
+            shutil.rmtree(store.root)
+        else:
+            store.root.rename(tmp_path / "elsewhere")
+        if how == "another in its place":
+            store.root.mkdir()
+            (store.root / ".lock").touch()
+        with pytest.raises(UserError, match="it was moved or deleted meanwhile"):
+            store.put("records/b", b"1")
+    assert not (store.root / "records").exists()
+    with store.lock():  # the next command begins anew
+        assert store.put("records/b", b"1")

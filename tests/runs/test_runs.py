@@ -240,7 +240,8 @@ def test_an_interrupted_put_leaves_nothing(tmp_path: Path, monkeypatch: Any) -> 
         (errno.EDQUOT, "quota"),
         (errno.EROFS, "read-only"),
         (errno.EACCES, "permissions"),
-        (errno.EIO, "Input/output error"),
+        (errno.EIO, "'Input/output error': see to that, and run the same command again"),
+        (errno.EFBIG, "allow more, and run the same command again"),
     ],
 )
 def test_what_the_system_refuses_is_one_sentence(

@@ -23,6 +23,8 @@ from selfcorrect.runs.paths import is_local
 
 _UNFINISHED = ".unfinished"
 _LOCK, _OWNER = ".lock", ".lock-owner"
+#: The lock file (device, number) of each folder that this process has locked.
+_held: dict[Path, tuple[int, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Store:
             return True
         unfinished = path.with_name(path.name + _UNFINISHED)
         with _explained(self.root, name):
+            self._check_there()
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with create_file(unfinished) as file:
@@ -151,14 +154,30 @@ class Store:
                 ) from None
         try:
             with _explained(self.root):
+                _held[self.root] = _number(self.root / _LOCK)
                 (self.root / _OWNER).write_text(str(os.getpid()))
                 for path in self.root.rglob(f"*{_UNFINISHED}"):
                     path.unlink()
             yield
         finally:
+            _held.pop(self.root, None)
             with suppress(OSError):
                 (self.root / _OWNER).unlink()
             lock.release()
+
+    def _check_there(self) -> None:
+        """A folder that is moved or deleted while it is locked isn't made again: a part of a run
+        would lie in it, which no command could go on with, and which nothing would lock.
+
+        Raises:
+            FileNotFoundError: it isn't the one that was locked.
+        """
+        if self.root not in _held:
+            return
+        with suppress(FileNotFoundError):
+            if _number(self.root / _LOCK) == _held[self.root]:
+                return
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.root))
 
     def _owner(self) -> str:
         with suppress(OSError, ValueError):
@@ -170,6 +189,12 @@ def _check_file(path: Path) -> None:
     """Raises OSError where something else than an ordinary file has a file's name."""
     if is_local(path):
         check_file(path)
+
+
+def _number(path: Path) -> tuple[int, int]:
+    """What tells a file from one that took its place."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _sync_folder(folder: Path) -> None:
@@ -186,6 +211,7 @@ def _sync_folder(folder: Path) -> None:
 _CAUSES = {
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EFBIG: "a file may not be as large as that (ulimit -f, or the file system): allow more",
     errno.EROFS: "it is on a read-only file system: choose another output folder",
     errno.EACCES: "it may not be accessed: change its permissions or choose another output folder",
     errno.EPERM: "it may not be changed: change its permissions or choose another output folder",
@@ -211,7 +237,7 @@ def _explained(root: Path, name: str = "") -> Iterator[None]:
                 f"{root / name} is in the way ({said}): move it away and run the same command "
                 "again; what was finished is kept."
             ) from error
-        cause = _CAUSES.get(number or 0) or f"the system says: {said}"
+        cause = _CAUSES.get(number or 0) or f"the system says '{said}': see to that"
         raise UserError(
             f"cannot use the run folder {root}: {cause}, and run the same command again; what was "
             "finished is kept."

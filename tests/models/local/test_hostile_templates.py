@@ -18,6 +18,8 @@ from jinja2.exceptions import TemplateError
 import tiny
 from commands import refused
 from selfcorrect.errors import UserError
+from selfcorrect.messages import message
+from selfcorrect.models.base import Request
 from selfcorrect.models.local import rendering
 from selfcorrect.models.local.program import SMALL, Program
 from selfcorrect.models.local.rendering import render
@@ -127,6 +129,29 @@ def test_nothing_but_text_comes_out(source: str) -> None:
     assert "\n" not in told
     assert "<class" not in told
     assert "root:" not in told
+
+
+@pytest.mark.parametrize("said", ["\\x1b[2J" * 50, "\\x00\\ud800\\u202e", "x" * 100_000])
+def test_what_a_template_raises_is_shown_in_short(said: str) -> None:
+    tokens = tiny.tokenizer("{{ raise_exception('" + said + "') }}")
+    with pytest.raises(UserError, match="can't render a plain dialogue") as caught:
+        Program(tokens)
+    shown = str(caught.value)
+    assert shown.isprintable()
+    assert len(shown) < 1_000
+
+
+@pytest.mark.parametrize("where", ["the template", "a message", "beside a special token"])
+def test_half_a_character_is_refused_before_the_tokenizer(where: str) -> None:
+    half = (
+        "{% for m in messages %}{% if 'now' in m.content %}{{ '\\ud800' }}{% endif %}{% endfor %}"
+    )
+    model = tiny.model(template=half + tiny.CHATML if where == "the template" else tiny.CHATML)
+    said = {"the template": "now", "a message": "\ud800"}.get(where, "<|im_end|>\udfff")
+    talk = model.open(1)
+    talk.say([message("user", said)])
+    with pytest.raises(UserError, match="holds half a character"):
+        talk.elicit([Request("answer", max_tokens=1)])
 
 
 def test_the_process_is_told_no_key_and_writes_no_file(

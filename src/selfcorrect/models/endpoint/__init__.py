@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ __all__ = [
 
 #: The environment variable of the address, where none is given.
 BASE_URL = "OPENAI_BASE_URL"
+#: What a header's name is (RFC 9110, 5.1).
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 
 
 def load(
@@ -114,10 +117,15 @@ def _values(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers' values, from the environment.
 
     Raises:
-        UserError: one isn't there, or can't be sent; it isn't shown.
+        UserError: one isn't there, or it or its name can't be sent; it isn't shown.
     """
     found = {}
     for name, variable in headers.items():
+        if not _NAME.fullmatch(name):
+            raise UserError(
+                "a name in model.headers is none that a header can have; write one of letters, "
+                "digits and '-', such as X-Api-Key."
+            )
         value = os.environ.get(variable, "").strip()
         if not value:
             raise UserError(

@@ -16,6 +16,7 @@ _QUERY = {"api-version", "api_version"}
 _PORTS = {"http": 80, "https": 443}
 _LOOKS_SECRET = re.compile(r"\b(sk|key|pk)[-_][\w*.-]+|Bearer\s+\S+", re.IGNORECASE)
 _LONGEST = 240
+_ROUTE = 64  # characters that a route adds to an address
 _PART = 8  # so many characters of a key in a row are too many
 
 
@@ -65,10 +66,10 @@ def address(base_url: str, keys: Keys | None = None) -> Address:
         )
     try:
         parts = urlsplit(written)
-        port = parts.port or _PORTS.get(parts.scheme)
+        port = _PORTS.get(parts.scheme) if parts.port is None else parts.port
     except ValueError:
         parts, port = urlsplit(""), None
-    if not parts.hostname or port is None:
+    if not parts.hostname or not port or parts.scheme not in _PORTS:
         raise UserError(
             "the base URL is not an http address; give one like http://localhost:8000/v1."
         )
@@ -87,8 +88,24 @@ def address(base_url: str, keys: Keys | None = None) -> Address:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     path = parts.path.rstrip("/")
     url = f"{parts.scheme}://{host}:{port}{path}"
+    if not _can_be_asked(f"{url}?{urlencode(query)}"):
+        raise UserError(
+            "the base URL holds what no address can (a host's name that can't be, a character "
+            "that isn't visible, or too much text); give one like http://localhost:8000/v1."
+        )
     shown = keys.hide(f"{url}?{urlencode(query)}" if query else url)
     return Address(url, keys.hide(f"{host}:{port}"), query, shown)
+
+
+def _can_be_asked(url: str) -> bool:
+    """Whether the client that is to ask takes it for an address."""
+    import httpx2  # only where there is a server
+
+    try:
+        httpx2.URL(f"{url}{' ' * _ROUTE}")
+    except (httpx2.InvalidURL, UnicodeError):
+        return False
+    return True
 
 
 def without_secrets(text: str, keys: Keys) -> str:

@@ -16,7 +16,9 @@ from jinja2.exceptions import TemplateError
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.local.rendering import LONGEST, render
+from selfcorrect.text import visible
 
+_LONGEST_REASON = 500  # characters of what a template raises that are shown
 #: What templates are told that ask for today's date: with the true one, no run could be repeated.
 TODAY = datetime(2025, 1, 1, 12)
 DATED = f"its chat template asks for today's date, and is always told {TODAY:%d %B %Y}"
@@ -143,5 +145,6 @@ def _with_thought(turn: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def reason(error: Exception) -> str:
-    """What a template raised, on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """What a template raised, on one line that can be shown."""
+    said = visible(" ".join(str(error)[:_LONGEST_REASON].split()))
+    return said or type(error).__name__

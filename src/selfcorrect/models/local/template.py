@@ -242,7 +242,12 @@ class Template:
         )
 
     def encode(self, text: str, *, template: bool = False, begins: bool = True) -> list[int]:
-        """Token ids of rendered text; only the plain rendering lets the tokenizer add its BOS."""
+        """Token ids of rendered text; only the plain rendering lets the tokenizer add its BOS.
+
+        Raises:
+            UserError: no tokenizer takes it.
+        """
+        _check_whole(text)
         ids: list[int] = self.tokenizer(
             text, add_special_tokens=template and self.plain and begins
         )["input_ids"]
@@ -254,6 +259,7 @@ class Template:
 
     def _harmless(self, token: str) -> list[int]:
         """Ids that spell a special token's text without being it."""
+        _check_whole(token)
         ids: list[int] = []
         rest = token
         while rest:
@@ -321,3 +327,16 @@ def _found_after_normalising(tokenizer: Any) -> frozenset[int]:
 def _spaced(text: str) -> str:
     """The text after a colon: a reply may bring its space along."""
     return text if text[:1].isspace() else f" {text}"
+
+
+def _check_whole(text: str) -> None:
+    """Raises UserError: it holds half a character, at which a tokenizer fails."""
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            "a text that the model is to read holds half a character (a lone surrogate), which no "
+            "tokenizer takes; correct the text, or the model's chat template."
+        ) from None
