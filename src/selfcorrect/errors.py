@@ -22,6 +22,9 @@ class UserError(Exception):
         self.trace = trace
 
 
+#: So many names are listed: a folder may hold a thousand runs, a table as many columns.
+_NAMED = 40
+
 #: What Ctrl-C says where no run is under way.
 INTERRUPTED = "selfcorrect: interrupted; nothing that was finished is lost."
 
@@ -30,6 +33,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """``did you mean 'bbq'? (known: bbq, choices)``, for errors about an unknown name."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED + 1 else ""
+    listed = ", ".join(names[:_NAMED] if more else names) + more
     if not close:
-        return f"known are {', '.join(names)}"
-    return f"did you mean {' or '.join(map(repr, close))}? (known: {', '.join(names)})"
+        return f"known are {listed}"
+    return f"did you mean {' or '.join(map(repr, close))}? (known: {listed})"

@@ -169,6 +169,15 @@ def test_what_lies_where_pieces_do(folder: Path) -> None:
     assert "looks.json is no file" in told
 
 
+def test_of_many_problems_some_are_printed(folder: Path) -> None:
+    for k in range(3, 103):
+        (folder / "records" / f"chunk-{k:05}.{k * 4:07}-{k * 4 + 4:07}.parquet").write_bytes(b"")
+    done = CliRunner().invoke(app, ["verify", str(folder)])
+    assert done.exit_code == 2
+    assert len(done.stdout.splitlines()) < 50
+    assert "further problems; --json has all of them" in done.stdout
+
+
 @pytest.mark.parametrize("text", ["x", "00  records/x", f"{'0' * 64}  ../../etc/passwd x"])
 def test_a_manifest_that_is_none(folder: Path, text: str) -> None:
     (folder / MANIFEST).write_text(text)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfcorrect import strategies
-from selfcorrect.errors import UserError
+from selfcorrect.errors import UserError, nearest
 from selfcorrect.strategies import MAX_TOKENS, Step, check_names, load, names, parse, render
 from selfcorrect.strategies.reading import FOLDER
 from selfcorrect.strategies.templates import escape, fill, placeholders
@@ -53,6 +53,12 @@ def test_filling_some_names_first_changes_nothing(
 def test_other_braces_are_an_error(template: str) -> None:
     with pytest.raises(UserError, match="doubled"):
         render(template, {"a": "1"})
+
+
+def test_of_many_names_some_are_told() -> None:
+    said = nearest("run-7", [f"run-{k:04}" for k in range(1000)])
+    assert len(said) < 500
+    assert said.endswith(" and 960 more)")
 
 
 def test_unknown_name_is_told_with_the_nearest() -> None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from selfcorrect.runs.verify import Verified
 
 
+#: Problems that are printed: a folder of many bad files has as many.
+MOST = 40
+
+
 def verify(
     run: o.RunName,
     as_json: o.AsJson = False,
@@ -59,6 +63,8 @@ def lines(found: Verified) -> Iterator[str]:
             f"{count(files - found.noted, 'piece')} without a digest (older, or written to a "
             "bucket by two commands at once): of these only columns, ranges and names are checked."
         )
-    yield from (f"problem: {problem}" for problem in found.problems)
+    yield from (f"problem: {problem}" for problem in found.problems[:MOST])
+    if (further := len(found.problems) - MOST) > 0:
+        yield f"… and {count(further, 'further problem')}; --json has all of them."
     if not found.problems:
         yield "No problems were found."
