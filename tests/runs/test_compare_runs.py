@@ -249,7 +249,7 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(
             compare(runs)
         assert "\n" not in str(caught.value)
     again.grade(f"python:{rude}:a")
-    named = r"there are scores by --scorer python:rate\.py:a\.$"
+    named = r"add --scorer python:rate\.py:a\.$"
     for runs in ([a, b], [text.seen_by(nobody), again.seen_by(nobody)]):
         with pytest.raises(UserError, match=named):
             compare(runs)

@@ -127,7 +127,8 @@ def test_a_steered_run_says_so_wherever_it_is_shown(model: Any, tmp_path: Path, 
     plain = run(make_spec({**table, "steer": None, **named}), out=tmp_path / "runs", model=model)
     told = plain.summary()
     assert told["steered"] == []
-    assert "steered" not in " ".join([told["verdict"], *told["notes"], *title(told).values()])
+    said = " ".join([told["verdict"], *told["notes"], *title(told).values()])
+    assert "steered" not in said.replace(str(tmp_path), "")
 
 
 def test_an_interval_is_never_written_without_a_width() -> None:
