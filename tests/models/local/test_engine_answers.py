@@ -74,7 +74,9 @@ def disagreements(
     return wrong, ties
 
 
-@pytest.mark.parametrize(("chunk", "dialogues", "rounds"), [(1, 1, 3), (2, 3, 2)])
+@pytest.mark.parametrize(
+    ("chunk", "dialogues", "rounds"), [pytest.param(1, 1, 3, marks=pytest.mark.slow), (2, 3, 2)]
+)
 def test_bundled_model_answers_as_generate(
     smollm2: Any, questions: list[str], chunk: int, dialogues: int, rounds: int
 ) -> None:
