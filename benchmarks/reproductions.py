@@ -35,7 +35,7 @@ RESULT = ROOT / "benchmarks" / "reproductions.json"
 PAGE = ROOT / "docs" / "reproductions.md"
 
 #: Dialogues that go through their rounds together; small, so that little is lost by stopping.
-CHUNK = 20
+CHUNK = 40
 K = 5
 
 Table = dict[str, Any]
