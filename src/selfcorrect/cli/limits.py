@@ -18,6 +18,8 @@ _MOST: Mapping[str, int] = {
     "chunk": 4096,
     "in_flight": 4096,
     "max_failed": 1,
+    "budget_tokens": 10**15,
+    "budget_money": 10**15,
     "workers": 1024,
     "worker_cpus": 1024,
     "worker_gpus": 1024,
@@ -38,7 +40,6 @@ _MOST: Mapping[str, int] = {
 LARGEST = 10**9
 #: Those of a command that has an option of that name with another meaning.
 _OF: Mapping[tuple[str, str], int] = {("construct", "n"): 1000}
-_BUDGETS = {"budget_tokens": 10**15, "budget_money": 10**15}
 
 
 def numbers(command: Any) -> Iterator[Any]:
@@ -53,7 +54,7 @@ def most(command: str, option: Any) -> float:
     """The largest number that an option of a command may be."""
     if option.max is not None:
         return float(option.max)
-    own = _OF.get((command, option.name), {**_MOST, **_BUDGETS}.get(option.name, LARGEST))
+    own = _OF.get((command, option.name), _MOST.get(option.name, LARGEST))
     return float(own) if option.type_descriptor.annotation is float else own
 
 

@@ -22,7 +22,7 @@ from selfcorrect.models import Request
 from selfcorrect.models.base import LostError
 from selfcorrect.models.endpoint import Budget, BudgetError
 from selfcorrect.models.endpoint.address import address
-from selfcorrect.models.endpoint.received import ENCODINGS, largest
+from selfcorrect.models.endpoint.limits import ENCODINGS, largest
 from selfcorrect.models.endpoint.server import Server
 from servers.asking import break_some, opened
 from servers.loopback import Loopback, Response

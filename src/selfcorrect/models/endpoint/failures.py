@@ -20,7 +20,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.models.base import LostError
 from selfcorrect.models.endpoint.checked import BrokenError, parse_any, shown, window
 from selfcorrect.models.endpoint.keys import Keys
-from selfcorrect.models.endpoint.received import RedirectedError
+from selfcorrect.models.endpoint.limits import RedirectedError
 from selfcorrect.models.endpoint.refusal import NOTHING, Refusal, refusal
 
 #: Statuses of what may pass, beside those from 500 on; of those, what never does.

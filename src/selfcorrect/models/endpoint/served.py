@@ -15,8 +15,8 @@ from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.capabilities import Capabilities
 from selfcorrect.models.endpoint.checked import BrokenError
 from selfcorrect.models.endpoint.failures import RefusedError, TooLongError, UnableError
+from selfcorrect.models.endpoint.limits import largest
 from selfcorrect.models.endpoint.negotiating import without
-from selfcorrect.models.endpoint.received import largest
 from selfcorrect.models.endpoint.server import Mode, Server
 from selfcorrect.models.endpoint.wire import (
     CHARACTERS,

@@ -33,7 +33,7 @@ from selfcorrect.models.endpoint.failures import (
     too_long,
 )
 from selfcorrect.models.endpoint.keys import Keys, hide_in_logs
-from selfcorrect.models.endpoint.received import ENCODINGS, LARGEST, at_most, guard
+from selfcorrect.models.endpoint.limits import ENCODINGS, LARGEST, at_most, guard
 
 T = TypeVar("T")
 _LOG = logging.getLogger("selfcorrect")
