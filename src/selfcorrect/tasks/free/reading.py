@@ -8,7 +8,7 @@ from collections import deque
 from selfcorrect.tasks.base import Answer, Example
 from selfcorrect.tasks.free import results
 from selfcorrect.tasks.free.numbers import Number, canonical, numbers, plain
-from selfcorrect.tasks.plain import bare, tidy
+from selfcorrect.tasks.plain import bare, tidy, too_long
 from selfcorrect.tasks.reader import Reader
 from selfcorrect.tasks.said import said
 
@@ -44,7 +44,10 @@ def last_number(example: Example, text: str) -> Answer:
     ``fractions.Fraction`` reads: ``1200``, ``-0.5``, ``1/3``. A text that goes on may have another.
     """
     del example
-    return _answer(text, _last(plain(said(text))), provisional=True)
+    body = said(text)
+    if too_long(body):
+        return _unread(text)
+    return _answer(text, _last(plain(body)), provisional=True)
 
 
 def final_number(example: Example, text: str) -> Answer:
@@ -57,7 +60,10 @@ def final_number(example: Example, text: str) -> Answer:
     number keeps it.
     """
     del example
-    shown = plain(said(text))
+    body = said(text)
+    if too_long(body):
+        return _unread(text)
+    shown = plain(body)
     found = results.stated(shown)
     if found.number is None and found.keeps:
         return Answer(text, problem="no number", provisional=True, keeps=found.keeps)
@@ -77,6 +83,8 @@ def number_by(reader: Reader, example: Example, text: str) -> Answer:
         every = list(numbers(plain(given)))
         return _answer(text, every[0] if len(every) == 1 else None, provisional=True)
     body = said(text)
+    if too_long(body):
+        return _unread(text)
     for lead in reader.lead_ins:
         words = r"\s+".join(map(re.escape, lead.split()))
         for found in reversed(list(re.finditer(words, body, re.IGNORECASE))[-_MOST_LEADS:]):
@@ -101,11 +109,16 @@ def only_number(text: str) -> str | None:
 def stated(text: str) -> bool:
     """Whether a reply says which number is its result: see
     :func:`selfcorrect.tasks.free.results.stated`."""
-    return results.stated(plain(said(text))).number is not None
+    body = said(text)
+    return not too_long(body) and results.stated(plain(body)).number is not None
 
 
 def _last(text: str) -> Number | None:
     return next(iter(deque(numbers(text), maxlen=1)), None)
+
+
+def _unread(text: str) -> Answer:
+    return Answer(text, problem="no number", provisional=True)
 
 
 def _answer(text: str, found: Number | None, *, provisional: bool) -> Answer:

@@ -12,7 +12,7 @@ from typing import Literal
 from selfcorrect.tasks.lettered.guards import initial
 from selfcorrect.tasks.lettered.phrases import WRONG
 from selfcorrect.tasks.lettered.statements import Reply
-from selfcorrect.tasks.plain import EDGE, bare, folded, tidy, visible
+from selfcorrect.tasks.plain import EDGE, bare, folded, tidy, too_long, visible
 from selfcorrect.tasks.reader import Reader
 from selfcorrect.tasks.said import said
 
@@ -70,6 +70,8 @@ def find(text: str, choices: Sequence[str], leads: Sequence[str]) -> Found:
     rest = said(body[begun:])
     if not rest.strip(" \n(["):
         return Found(None, "empty")
+    if too_long(rest):
+        return Found(None, "no option", firm=False)
     at = body.find(rest.strip(), begun) if body == text else -1
     alone = len(rest.strip(EDGE)) == 1
     options, letter = (
