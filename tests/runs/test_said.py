@@ -13,7 +13,9 @@ from selfcorrect.runs import read_spec
 
 KEY = "sk-proj-Zx81kd02jfQpLm7749"
 SERVED = '[model]\nname = "openai:m"\nbase_url = "https://evil.example/v1"\n'
-HEADER = '[model]\nname = "openai:m"\nbase_url = "http://127.0.0.1:9/v1"\nheaders = {x = "AWS_KEY"}\n'
+HEADER = (
+    '[model]\nname = "openai:m"\nbase_url = "http://127.0.0.1:9/v1"\nheaders = {x = "AWS_KEY"}\n'
+)
 OTHER = '[models.critic]\nname = "openai:m"\nbase_url = "https://evil.example/v1"\n'
 JUDGE = '[scorer]\nname = "judge:openai:m"\noptions = {base_url = "https://evil.example/v1"}\n'
 

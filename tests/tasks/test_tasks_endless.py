@@ -25,7 +25,19 @@ LEAD = "The best answer is ("
 #: Of each a reader that tries every beginning takes time that grows with the square, or worse.
 UNITS = (
     *(" ", "\t", "_", "*", "\n", " \n", "a", "a) ", "(a) ", "correct ", "final ", "the answer is "),
-    *("\\boxed{", "{", '"answer":', "<think>", "1,", "1 ", "1/", "####", "not ", "\ufdfa", "\u0301"),
+    *(
+        "\\boxed{",
+        "{",
+        '"answer":',
+        "<think>",
+        "1,",
+        "1 ",
+        "1/",
+        "####",
+        "not ",
+        "\ufdfa",
+        "\u0301",
+    ),
 )
 READERS: dict[str, Callable[[str], Any]] = {
     "letters": lambda text: letters.find(text, CHOICES, [LEAD]),

@@ -127,9 +127,9 @@ def _meant(name: str, labels: Sequence[str], wanted: str | None) -> int:
     if wanted is not None:
         return label_called(f"the classifier {name}", labels, wanted)
     plain = [label.casefold() for label in labels]
-    for blamed in _BLAMED:
-        if blamed in plain:
-            return plain.index(blamed)
+    for each in _BLAMED:
+        if each in plain:
+            return plain.index(each)
     raise UserError(
         f"which label of the classifier {name} is meant can't be told from their names: it has "
         f"{', '.join(map(repr, labels[:8]))}; give one as the option label=NAME."

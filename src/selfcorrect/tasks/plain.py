@@ -8,8 +8,8 @@ import unicodedata
 #: What may stand around a text without being part of it.
 EDGE = " \t\n.,;:!?\"'()[]{}*_`“”‘’«»"
 
-#: A reply of more characters, once its thoughts are taken out, isn't read: nobody gives an answer in
-#: so many, and whoever wants to keep a reader busy does.
+#: A reply of more characters, once its thoughts are taken out, isn't read: nobody gives an answer
+#: in so many, and whoever wants to keep a reader busy does.
 LONGEST = 200_000
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase as LETTERS
 from typing import Literal
 
-from selfcorrect.tasks.lettered.guards import initial
+from selfcorrect.tasks.lettered.guards import is_name
 from selfcorrect.tasks.lettered.phrases import WRONG
 from selfcorrect.tasks.lettered.statements import Reply
 from selfcorrect.tasks.plain import EDGE, bare, folded, tidy, too_long, visible
@@ -19,7 +19,7 @@ from selfcorrect.tasks.said import said
 __all__ = ["LETTERS", "Found", "find", "found_by", "letter_position", "read"]
 
 #: Part of a run's identity: another number where replies are read in another way.
-VERSION = 3
+VERSION = 4
 
 _JOIN = r"(?:\s*[,/&+]\s*(?:(?:and|or)\s+)?|\s+(?:and|or|and/or)\s+)"
 # What may stand before a letter, and what must follow it: a closing bracket, the end, a line
@@ -159,7 +159,7 @@ def _options(rest: str, choices: Sequence[str]) -> tuple[set[int], int | None]:
     one = _ONE.match(plain)
     if one is None or one[1] not in labels:
         return found, None
-    if _is_name(plain, one.end(1), choices[labels.index(one[1])], found):
+    if _is_name(plain, one.end(1), labels.index(one[1]), choices, found):
         return found, None
     closed = one[2].strip("*_ \n") in (")", "]", "}")
     # "b)" is a letter even if some option reads "B"; a bare "b" then fits two.
@@ -170,12 +170,14 @@ def _options(rest: str, choices: Sequence[str]) -> tuple[set[int], int | None]:
     return found, one.start(1)
 
 
-def _is_name(plain: str, end: int, own: str, named: set[int]) -> bool:
+def _is_name(plain: str, end: int, letter: int, choices: Sequence[str], named: set[int]) -> bool:
     """Whether what seems a letter is somebody's initial: "A. Smith", where that is no option's own
-    text, or is another option's as it stands."""
-    if plain[end : end + 2] != ". " or folded(plain[end + 1 :]).startswith(folded(own)):
+    text, or is another option's as it stands; also at the beginning of a sentence ("A. Smith did
+    it"), where another option ends with that name."""
+    own = folded(choices[letter])
+    if plain[end : end + 2] != ". " or folded(plain[end + 1 :]).startswith(own):
         return False
-    return bool(named) or initial(plain, end)
+    return bool(named) or is_name(plain, end, letter, [folded(each) for each in choices])
 
 
 def _ruled_out(rest: str, letter: int) -> bool:

@@ -23,7 +23,7 @@ from selfcorrect.tasks.lettered.guards import (
     around,
     beside,
     holds,
-    initial,
+    is_name,
     undone,
 )
 from selfcorrect.tasks.plain import EDGE
@@ -332,7 +332,7 @@ class Reply:
             line = tail.partition("\n")[0]
             bare = not one["shut"].strip()
             if not (self._shut(one) or own) or (
-                bare and not own and initial(self.text, match.end("letter"))
+                bare and not own and is_name(self.text, match.end("letter"), option, self.texts)
             ):
                 return None
             after = line[len(self.texts[option]) :].strip(EDGE + BOX_END)
