@@ -10,10 +10,10 @@ from selfcorrect.tasks.free import results
 from selfcorrect.tasks.free.numbers import Number, canonical, numbers, plain
 from selfcorrect.tasks.plain import bare, tidy, too_long
 from selfcorrect.tasks.reader import Reader
-from selfcorrect.tasks.said import said
+from selfcorrect.tasks.said import own_part, said
 
 #: Part of a run's identity: another number where numbers are read in another way.
-VERSION = 2
+VERSION = 3
 #: So many of the last places of a lead-in are looked at.
 _MOST_LEADS = 8
 #: What may stand before a beginning that is repeated.
@@ -67,10 +67,26 @@ def final_number(example: Example, text: str) -> Answer:
     found = results.stated(shown)
     if found.number is None and found.keeps:
         return Answer(text, problem="no number", provisional=True, keeps=found.keeps)
-    number = found.number or (None if found.several else results.last(shown, found.void))
+    own = own_part(shown)
+    number = found.number or (None if found.several else _last_result(shown, own, found))
+    if found.number is not None and found.number.start >= len(own):
+        number = _agreed(found.number, own)
     end = _last(shown)
     half = end is not None and end.end == len(shown)
     return _answer(text, number, provisional=found.number is None or half)
+
+
+def _last_result(shown: str, own: str, found: results.Result) -> Number | None:
+    """The last number that could be a result: not one of a question that was made up after it."""
+    return results.last(own, found.void) or results.last(shown, found.void)
+
+
+def _agreed(number: Number, own: str) -> Number | None:
+    """The result of what follows a reply's own part, unless that has another: the model made up the
+    next question, or asked itself one; nobody can say."""
+    before = results.stated(own)
+    first = before.number or results.last(own, before.void)
+    return number if first is None or first.value == number.value else None
 
 
 def number_by(reader: Reader, example: Example, text: str) -> Answer:

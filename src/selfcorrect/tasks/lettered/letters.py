@@ -14,7 +14,7 @@ from selfcorrect.tasks.lettered.phrases import WRONG
 from selfcorrect.tasks.lettered.statements import Reply
 from selfcorrect.tasks.plain import EDGE, bare, folded, tidy, too_long, visible
 from selfcorrect.tasks.reader import Reader
-from selfcorrect.tasks.said import said
+from selfcorrect.tasks.said import own_part, said
 
 __all__ = ["LETTERS", "Found", "find", "found_by", "letter_position", "read"]
 
@@ -86,6 +86,10 @@ def find(text: str, choices: Sequence[str], leads: Sequence[str]) -> Found:
         return Found(None, "several options")
     free = rest.lstrip(" \n([" if begun else " \n")  # the lead-in's own bracket is no part of it
     told = Reply(free, choices, leads).stated()
+    if told.option is not None and (own := own_part(free)) != free:
+        before = Reply(own, choices, leads).stated().option
+        if before is not None and before != told.option:
+            return Found(None, "several options")  # of this question, and of one that it made up
     where = None
     if told.letter is not None and told.option is not None and at >= 0:
         where = at + len(rest.lstrip()) - len(free) + told.letter
