@@ -83,6 +83,7 @@ HOSTILE: list[tuple[str, Callable[[Path], None], str]] = [
     ("", lambda folder: _set(folder, num_labels=10**9), "1,000,000,000 labels"),
     ("", lambda folder: _set(folder, id2label={n: str(n) for n in range(20_000)}), "20,000 labels"),
     ("", lambda folder: _set(folder, num_hidden_layers=999), "= 999, and its weights have"),
+    ("", lambda folder: _set(folder, **{f"k{n}": n for n in range(150_000)}), "has at most"),
     ("", lambda folder: _set(folder, chunk_size_feed_forward=3), "multiple of the chunk size"),
     ("", lambda folder: _set(folder, layer_norm_eps=float("nan")), "finite|NaN|nan|float"),
     ("", _merges, "knows no words|can't"),

@@ -24,6 +24,8 @@ _MOST_LABELS = 10_000
 _LONGEST_HEAD = 1 << 25
 #: Bytes that files other than weights may have: configurations and templates, and all others.
 _SMALL, _LARGE = 1 << 24, 1 << 29
+#: And the configuration itself, each of whose keys takes its reader time.
+_CONFIGURATION = 1 << 21
 #: No length or size of a model is larger.
 _LARGEST = 2**40
 #: Sides of a tensor.
@@ -73,6 +75,7 @@ def check_sizes(folder: Path, name: str) -> None:
                 raise UserError(f"{name} could not be read: {file} {why}; {_AGAIN}.")
             continue
         most = _SMALL if file.suffix == ".jinja" or "config" in file.name else _LARGE
+        most = _CONFIGURATION if file.name == "config.json" else most
         size = file.stat().st_size
         if file.suffix in (".json", ".jinja", ".txt", ".model") and size > most:
             raise UserError(
