@@ -42,7 +42,7 @@ def decided(
 VERDICTS = ("better", "worse", "same", "undecided", None)
 
 
-@pytest.mark.parametrize(("first", "baseline", "again"), itertools.product(VERDICTS, repeat=3))
+@pytest.mark.parametrize(("first", "baseline", "again"), [*itertools.product(VERDICTS, repeat=3)])
 def test_worth_it_is_said_only_where_all_three_are_shown(
     first: str | None, baseline: str | None, again: str | None
 ) -> None:

@@ -20,6 +20,7 @@ from selfcorrect.cli.check import check
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
 from selfcorrect.cli.ending import Commands
+from selfcorrect.cli.known import runs as known
 from selfcorrect.cli.listing import listing
 from selfcorrect.cli.probe import probe
 from selfcorrect.cli.reading import Unread
@@ -305,6 +306,7 @@ def export(
     typer.echo(f"{lines:,} {what} in {visible(str(jsonl))}")
 
 
+app.command("runs")(known)
 app.command()(check)
 app.command("check-task")(check_task)
 app.command()(probe)

@@ -210,7 +210,8 @@ def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
     for name in own(rounds, outcome):
         shown = ((r["round"], r["measures"].get(name)) for r in ends(rounds))
         cells = (f"{_cell(each, _places(each))} in round {number}" for number, each in shown)
-        told.append(f"{visible(name)}: {', '.join(cells)}.")
+        what = visible(define(name).text).partition(". ")[0].rstrip(".")
+        told.append(f"{visible(name)}: {', '.join(cells)}{f' ({what})' if what else ''}.")
     return told
 
 
