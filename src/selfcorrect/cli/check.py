@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from xml.etree import ElementTree
@@ -111,7 +112,9 @@ def _junit(name: str, looked: Sequence[Requirement]) -> bytes:
         )
         if not each.holds:
             ElementTree.SubElement(case, "failure", message=_seen(each))
-    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    file = BytesIO()
+    ElementTree.ElementTree(suite).write(file, encoding="utf-8", xml_declaration=True)
+    return file.getvalue()
 
 
 def _markdown(looked: Sequence[Requirement]) -> str:

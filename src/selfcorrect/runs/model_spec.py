@@ -117,8 +117,8 @@ class ModelSpec(Part):
         that isn't behind a server."""
         if self.price is None:
             return None if self.is_served else (0.0, 0.0, 0.0)
-        prompt, *cached, generated = self.price
-        return prompt, *(cached or [prompt]), generated
+        prompt, generated = self.price[0], self.price[-1]
+        return prompt, self.price[1] if len(self.price) == 3 else prompt, generated
 
     @property
     def served(self) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def figures(summary: Table) -> Iterator[tuple[str, float | None]]:
     yield "unread.first", shares[0] if shares else None
     yield "unread.last", shares[-1] if shares else None
     yield "unread.most", max(shares, default=None)
-    mine = next(iter(summary["cost"]["arms"].values()), {})
+    mine: Table = next(iter(summary["cost"]["arms"].values()), {})
     for name, key in (("tokens", "alone"), *((n, n) for n in ("generated", "money", "seconds"))):
         yield name, mine.get(key)
     yield "dialogues", float(summary["dialogues"])
