@@ -25,7 +25,6 @@ def records(values: NDArray[Any], read: NDArray[Any] | None = None) -> list[dict
             "key": f"{values[d, t]:.4f}" if there else None,
             "problem": None if there else "empty",
             "outcome": float(values[d, t]) if there else None,
-            "prompt_tokens": 15 + d % 3,
             "encoded": 20 + d % 3,
             "generated": 5,
             "reused": 0,

@@ -25,7 +25,6 @@ def made(right: NDArray[Any], **columns: NDArray[Any]) -> Panel:
         "parse_rate": np.ones((d, t)),
         "gradable": np.isfinite(y).astype(float),
         "encoded": y + 20,
-        "tokens": y + 20,
     }
     numbers = np.arange(d, dtype=np.uint64)
     return Panel(tuple(range(1, t + 1)), numbers, numbers, {**blank, **given, **columns}, {})

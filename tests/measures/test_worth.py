@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from panels import made
-from summaries import made_summary
 
+from panels import made
 from selfcorrect.measures import rounds
 from selfcorrect.measures.catalogue import Own, margins
 from selfcorrect.measures.worth import worth
 from selfcorrect.outcome import ACCURACY
 from selfcorrect.report.decision import headline
 from selfcorrect.report.verdict import concluded
+from summaries import made_summary
 
 HIGHER = {"name": "accuracy", "better": "higher", "kind": "share", "margin": 0.03}
 
@@ -74,8 +74,8 @@ def test_the_least_gain_is_the_one_that_is_told() -> None:
     assert decided(large, small, large)["over"] == "baseline"
     assert decided(small, large, large)["over"] == "round"
     down = {"name": "accuracy", "better": "lower"}
-    found = worth({"accuracy": difference("better", -0.2)},
-                  {"baseline": {"against": {"difference": {"accuracy": small}}}}, down, None)  # fmt: skip
+    controls = {"baseline": {"against": {"difference": {"accuracy": small}}}}
+    found = worth({"accuracy": difference("better", -0.2)}, controls, down, None)
     assert found is not None
     assert found["over"] == "baseline"  # it went up, where lower is better
 

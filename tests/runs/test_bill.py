@@ -51,16 +51,14 @@ def test_every_arm_is_charged_what_its_own_records_say(run: Run, summary: dict[s
         of = run if name == "intrinsic" else run.control(name)
         assert of is not None
         rows = of.records.to_dicts()
-        plain = dict.fromkeys(("prompt_tokens", "reused", "generated", "drafted", "encoded"), 0)
-        for row in rows:
-            for key in plain:
-                plain[key] += row[key]
+        steps = [step for row in rows for step in row["steps"]]
+        names = ("prompt_tokens", "reused", "generated", "drafted", "encoded")
+        plain = {key: sum(step[key] or 0 for step in steps) for key in names}
         want = {
             "prompt": plain["prompt_tokens"],
             "cached": plain["reused"],
             "generated": plain["generated"],
             "drafted": plain["drafted"],
-            "computed": plain["encoded"],
             "alone": plain["prompt_tokens"] - plain["reused"] + plain["generated"],
         }
         assert {key: told[key] * N for key in want} == pytest.approx(want)

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from commands import printed, refused
 
 import selfcorrect as sc
+from commands import printed, refused
 from selfcorrect.runs import Run
 from selfcorrect.runs.known import known
 

@@ -201,16 +201,15 @@ MEASURES: list[Measure] = [
     *QUALITY_OF_SAMPLES,
     Measure(
         "tokens", "tokens",
-        "Mean tokens of a dialogue in this round that are paid for: read, without those that the "
-        "dialogue has in the cache, and generated. As if the run had gone alone.",
+        "Mean tokens of a dialogue in this round: read, without those that it has in the cache, "
+        "and generated. What the round costs, as if the run had gone alone.",
         COST, form="tokens", bounds=(0, inf), compared=True, column="tokens",
         explained="read and generated per dialogue, without what is cached",
-        of_record=pl.col("prompt_tokens") - pl.col("reused") + pl.col("generated"),
+        of_record=pl.col("encoded"),
     ),
     Measure(
         "encoded", "encoded",
-        "Mean tokens a dialogue that went through the model: beside those that are paid for, "
-        "guesses that weren't kept; without the last of a reply, which nothing follows.",
+        "Mean tokens a dialogue that went through the model, the generated ones among them.",
         COST, form="tokens", bounds=(0, inf), of_record=pl.col("encoded"),
     ),
     Measure(

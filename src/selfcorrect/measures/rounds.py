@@ -294,7 +294,7 @@ def against(
         :func:`selfcorrect.measures.compare.compare`; ``level``: of the intervals that decide;
         ``parity``: see :func:`selfcorrect.measures.parity.parity`; ``by_round``: the outcome's in
         every round, or ``None`` for a round that the control doesn't have, or whose records are the
-        same (a first round that both share); ``tokens_ratio``: the tokens of a dialogue of
+        same (a first round that both share); ``tokens_ratio``: the tokens encoded by a dialogue of
         the run up to that round, over those of the control's.
     """
     mine, theirs = panel.beside(control)
@@ -345,5 +345,5 @@ def _last_of(mine: Panel, theirs: Panel) -> int:
 
 
 def _tokens(panel: Panel, last: int) -> float:
-    """All tokens up to a round, without what is cached."""
-    return float(np.nansum(panel.columns["tokens"][:, np.array(panel.rounds) <= last]))
+    """All tokens encoded up to a round."""
+    return float(np.nansum(panel.columns["encoded"][:, np.array(panel.rounds) <= last]))

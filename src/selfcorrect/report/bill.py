@@ -16,7 +16,7 @@ _COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("cached", "cached", ",.0f"),
     ("generated", "generated", ",.0f"),
     ("tokens", "alone", ",.0f"),
-    ("computed", "computed", ",.0f"),
+    ("drafted", "drafted", ",.0f"),
     ("measuring", "measuring", ",.0f"),
     ("money", "money", ".3g"),
     ("uncached", "money_uncached", ".3g"),
@@ -24,7 +24,7 @@ _COLUMNS: tuple[tuple[str, str, str], ...] = (
 )
 _SAID = {
     "tokens": "tokens = prompt − cached + generated, as if each run had gone alone",
-    "computed": "computed: what went through the model, guesses among them",
+    "drafted": "drafted: guesses of what would be generated; those that weren't kept were read",
     "measuring": "measuring: samples and likelihoods beside the answers",
     "uncached": "uncached: money if all of every prompt were paid for",
     "seconds": "seconds: of the time in which dialogues went together, each one's share",
@@ -62,16 +62,9 @@ def _worth(column: tuple[str, str, str], rows: list[tuple[str, _Table]]) -> bool
     values = [row.get(key) for _, row in rows]
     if head == "uncached":
         return any(row.get(key) != row.get("money") for _, row in rows)
-    if head == "computed":
-        return any(_far(row["computed"], row["alone"]) for _, row in rows)
-    if head == "measuring":
+    if head in ("measuring", "drafted"):
         return any(values)
     return any(value is not None for value in values)
-
-
-def _far(one: float | None, other: float | None) -> bool:
-    """By more than the last tokens of replies."""
-    return one is not None and other is not None and abs(one - other) > 0.02 * other
 
 
 def _cell(value: float | None, form: str) -> str:

@@ -113,5 +113,3 @@ def _beyond(mine: Table, single: Table) -> Iterator[str]:
         yield f"{1000 * (mine['alone'] - single['alone']):,.0f} tokens more than one answer"
     if mine["money"] is not None:
         yield f"{1000 * mine['money']:.3g} in money"
-    if mine["seconds"] is not None:
-        yield f"{1000 * mine['seconds']:,.2g} seconds, all of them together"

@@ -24,12 +24,12 @@ def bill(arms: Mapping[str, tuple[Run, Panel]]) -> Table:
 
     Returns:
         ``{"arms": {name: {"dialogues", "prompt", "cached", "generated", "drafted", "alone",
-        "computed", "measuring", "money", "money_uncached", "seconds", "rounds": [...]}}}``.
-        Tokens a dialogue: ``prompt``, all that were read, ``cached`` among them (the dialogue's own
-        beginning), ``generated``; ``alone``: prompt − cached + generated, what the arm takes by
-        itself; ``computed``: what went through the model, guesses that weren't kept among them;
-        ``measuring``: for samples and likelihoods beside. ``None`` where the model counts none.
-        ``money``: by the spec's prices, cached tokens at theirs if that is stated;
+        "measuring", "money", "money_uncached", "seconds", "rounds": [...]}}}``. Tokens a dialogue:
+        ``prompt``, all that were read at all steps, ``cached`` among them (what the dialogue has in
+        the cache), ``generated``; ``alone``: prompt − cached + generated, what the arm takes by
+        itself; ``drafted``: guesses of what would be generated, a local model's: those that weren't
+        kept were read; ``measuring``: for samples and likelihoods beside. ``None`` where the model
+        counts none. ``money``: by the spec's prices, cached tokens at theirs if that is stated;
         ``money_uncached``: all of every prompt paid for. ``seconds``: as of
         :func:`selfcorrect.runs.costs.seconds_of`, without its interval. ``rounds``: the tokens of
         each round.
@@ -54,8 +54,8 @@ def _of_arm(run: Run, panel: Panel) -> Table:
 
 def _tokens(panel: Panel, rounds: slice) -> Table:
     """Tokens a dialogue in some rounds together."""
-    if not np.nansum(panel.columns["tokens"]):
-        names = ("prompt", "cached", "generated", "drafted", "alone", "computed", "measuring")
+    if not np.nansum(panel.columns["encoded"]):
+        names = ("prompt", "cached", "generated", "drafted", "alone", "measuring")
         return dict.fromkeys(names)
 
     def mean(name: str) -> float:
@@ -63,13 +63,12 @@ def _tokens(panel: Panel, rounds: slice) -> Table:
         sums = 0.0 if found is None else float(np.nansum(found[:, rounds]))
         return sums / len(panel.examples)
 
-    alone, cached, generated = mean("tokens"), mean("reused"), mean("generated")
+    alone, cached, generated = mean("encoded"), mean("reused"), mean("generated")
     return {
         "prompt": alone + cached - generated,
         "cached": cached,
         "generated": generated,
         "drafted": mean("drafted"),
         "alone": alone,
-        "computed": mean("encoded"),
         "measuring": mean("sampled"),
     }

@@ -30,10 +30,10 @@ def cost_of(run: Run, panel: Panel, until: int | None = None) -> dict[str, Float
     the spec's prices, and what it would be without a discount for cached tokens, where those are
     all there is to pay."""
     rounds = sum(until is None or number <= until for number in panel.rounds)
-    counted = panel.columns["tokens"][:, 0] > 0  # a first round always takes some
+    counted = panel.columns["encoded"][:, 0] > 0  # a first round always takes some
     found = {
-        name: np.where(counted, np.nansum(panel.columns[name][:, :rounds], axis=1), np.nan)
-        for name in ("tokens", "generated")
+        name: np.where(counted, np.nansum(panel.columns[column][:, :rounds], axis=1), np.nan)
+        for name, column in (("tokens", "encoded"), ("generated", "generated"))
     }
     prices = prices_of(run.spec)
     if prices is None:
@@ -57,8 +57,8 @@ def cost_of(run: Run, panel: Panel, until: int | None = None) -> dict[str, Float
 def _paid(prices: Mapping[str, Rates]) -> pl.Expr:
     """What a record's steps cost by prices of a million tokens."""
     field = pl.element().struct.field
-    cached = field("reused").fill_null(0).cast(pl.Float64)
-    tokens = (field("prompt_tokens").cast(pl.Float64) - cached, cached, field("generated"))
+    generated = field("generated").cast(pl.Float64)
+    tokens = (field("encoded") - generated, field("reused"), generated)
     each = [
         pl.when(field("speaker") == speaker).then(count * rate).otherwise(0.0)
         for speaker, price in prices.items()
