@@ -26,7 +26,7 @@ from selfcorrect.measures.intervals import wilson
 from selfcorrect.measures.lagged import order
 from selfcorrect.measures.unseen import Room
 from selfcorrect.studies.words import estimate
-from selfcorrect.studies.words import share as share_of
+from selfcorrect.studies.words import estimate as share_of
 
 RESULTS = Path(__file__).with_name("inside.json")
 PAGE = documented.DOCS / "studies.md"

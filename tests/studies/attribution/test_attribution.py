@@ -159,7 +159,7 @@ def test_arms_that_answer_alike_and_clusters_that_are_few_are_said() -> None:
     found = split(ledger_of(ends))
     e = found["all"]["parts"]["length"]
     assert (e["value"], e["low"]) == (0, pytest.approx(tango(0, 0, 80)[0]))
-    assert "length 0.0 points" in told(found)[2]
+    assert "length .000 [" in told(found)[2]
     assert "not one of 80 answers being better or worse" in told(found)[2]
     few = split(ledger_of(ends, np.arange(80, dtype=np.uint64) % 4))
     assert "undecided, as clusters are too few" in told(few)[1]
@@ -267,6 +267,6 @@ def test_who_can_only_gain_never_stands_without_who_can_only_lose() -> None:
     e = {"value": -0.5, "low": -0.7, "high": -0.3, "n": 20, "clusters": 20}
     right = {"whole": e, "parts": {"regression": {**e, "value": -0.4}}}
     said = _rest({"share": True, "right": right})
-    assert said.startswith("; of the others, which can only lose, by −40.0 points")
-    assert "and −50.0 points [−70.0, −30.0] (n 20" in said
+    assert said.startswith("; of the others, which can only lose, by −.400 [")
+    assert "and −.500 [−.700, −.300] (n 20" in said
     assert _rest({"share": True, "right": {"whole": {**e, "value": None}}}) == ""

@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from selfcorrect.report.charts.traces import points
-from selfcorrect.report.numbers import MISSING, change, count, decides, short, within
+from selfcorrect.report.numbers import MISSING, count, decides, short, within
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.words import estimate, sheet_of, sized
+from selfcorrect.studies.words import change, estimate, sheet_of, sized
 
 QUESTION = "Of what does a method's gain consist, and would it have come without its instruction?"
 TITLE = "Attribution"
@@ -70,43 +70,40 @@ def _sections(result: Result) -> list[Section]:
 def findings(result: Result) -> Iterator[str]:
     """The whole and the instruction's part first, then the others, then what casts doubt."""
     first, last = result["rounds"][0], result["rounds"][-1]
-    whole, share = result["all"]["whole"], result["share"]
+    whole = result["all"]["whole"]
     if whole["value"] is None:
         yield "No dialogue has a known outcome in every arm, so there is nothing to split."
         return
     yield (
         f"From round {first} to round {last} {result['method']} changed {_outcome(result)} by "
-        f"{change(whole, share)} ({sized(whole)}): {_word(whole, result)}."
+        f"{change(whole)} ({sized(whole)}): {_word(whole)}."
     )
     parts = result["all"]["parts"]
-    yield f"Of that {_part('instruction', parts, result)}."
+    yield f"Of that {_part('instruction', parts)}."
     others = [name for name in parts if name != "instruction"]
-    yield f"The rest: {'; '.join(_part(name, parts, result) for name in others)}."
+    yield f"The rest: {'; '.join(_part(name, parts) for name in others)}."
     for name, said in (("control", "the question merely repeated"), ("majority", _voted(result))):
         e = result["beside"][name]
-        yield (
-            f"{result['method']} minus {said}: {change(decides(e), share)} ({sized(e)}), "
-            f"{_word(e, result)}."
-        )
+        yield (f"{result['method']} minus {said}: {change(decides(e))} ({sized(e)}), {_word(e)}.")
     wrong = result["wrong"]
     if wrong["whole"]["value"] is not None:
         yield (
             f"Of dialogues that were {_bad(result)} at first{_only(result, 'gain')}, another first "
             f"answer alone changes {_outcome(result)} by "
-            f"{change(wrong['parts']['regression'], share)}, and {result['method']} by "
-            f"{change(wrong['whole'], share)} ({sized(wrong['whole'])}){_rest(result)}."
+            f"{change(wrong['parts']['regression'])}, and {result['method']} by "
+            f"{change(wrong['whole'])} ({sized(wrong['whole'])}){_rest(result)}."
         )
     yield from _doubts(result)
 
 
 def _rest(result: Result) -> str:
     """What the dialogues lose that the other half of a finding is about."""
-    right, share = result.get("right"), result["share"]
+    right = result.get("right")
     if right is None or right["whole"]["value"] is None:
         return ""
     return (
-        f"; of the others{_only(result, 'lose')}, by {change(right['parts']['regression'], share)} "
-        f"and {change(right['whole'], share)} ({sized(right['whole'])})"
+        f"; of the others{_only(result, 'lose')}, by {change(right['parts']['regression'])} "
+        f"and {change(right['whole'])} ({sized(right['whole'])})"
     )
 
 
@@ -114,24 +111,24 @@ def _only(result: Result, way: str) -> str:
     return f", which can only {way}" if result["share"] else ""
 
 
-def _part(name: str, parts: Result, result: Result) -> str:
+def _part(name: str, parts: Result) -> str:
     e = parts[name]
-    return f"{_NAMES[name]} {change(decides(e), result['share'])}, {_word(e, result)}"
+    return f"{_NAMES[name]} {change(decides(e))}, {_word(e)}"
 
 
-def _word(e: Result, result: Result) -> str:
+def _word(e: Result) -> str:
     """A verdict in words."""
     if not e.get("moved", 1):
         return f"not one of {e['n']:,} answers being better or worse"
     if e.get("hangs"):
         return "undecided, as answers that couldn't be read or graded decide it"
     if e.get("depends"):
-        return f"undecided, as it depends on the round in which one stops{_before(e, result)}"
+        return f"undecided, as it depends on the round in which one stops{_before(e)}"
     match e["verdict"]:
         case "better" | "worse" as told:
             return f"shown to be {told}"
         case "same":
-            return f"the same within {within(e['margin'], result['share'])}"
+            return f"the same within {within(e['margin'], False)}"
         case "undecided" if e.get("few"):
             return "undecided, as clusters are too few"
         case "undecided":
@@ -139,10 +136,10 @@ def _word(e: Result, result: Result) -> str:
     return f"undecided ({e.get('why', 'there is no interval')})"
 
 
-def _before(e: Result, result: Result) -> str:
+def _before(e: Result) -> str:
     if (told := e.get("parity")) is None:
         return ""
-    return f" ({change(told['previous'], result['share'])} up to round {told['round']})"
+    return f" ({change(told['previous'])} up to round {told['round']})"
 
 
 def _outcome(result: Result) -> str:
@@ -225,7 +222,7 @@ def _between() -> dict[str, tuple[str, str]]:
 
 
 def _cell(e: Result) -> str:
-    return estimate(e, signed=True)
+    return change(e)
 
 
 def _levels(result: Result) -> Table:
