@@ -191,7 +191,7 @@ def _ledger(result: Result) -> Table:
         [
             f"{_NAMES[name]}: {_ENDS[ends[1]]} − {_ENDS[ends[0]]}",
             *(_cell(result[whose]["parts"][name]) for whose in _WHOSE),
-            _word(result["all"]["parts"][name], result),
+            _word(result["all"]["parts"][name]),
         ]
         for name, ends in _between().items()
     ]
@@ -199,7 +199,7 @@ def _ledger(result: Result) -> Table:
         [
             "together: the gain",
             *(_cell(result[whose]["whole"]) for whose in _WHOSE),
-            _word(result["all"]["whole"], result),
+            _word(result["all"]["whole"]),
         ]
     )
     sizes = [f"{result[whose]['whole']['n']:,}" for whose in _WHOSE]
