@@ -244,8 +244,9 @@ _ALL = (
     ),
     Option(
         "price", str, None,
-        "A server's price of a million prompt tokens and of a million generated ones.",
-        metavar="P,G", key="model.price", commas=True,
+        "A server's price of a million prompt tokens (C: of those in its cache) and of a "
+        "million generated ones.",
+        metavar="P,[C,]G", key="model.price", commas=True,
     ),
     Option(
         "budget_tokens", int, None,
