@@ -220,7 +220,7 @@ MEASURES: list[Measure] = [
         COST, form="tokens", bounds=(0, inf), of_record=pl.col("reused"),
     ),
     Measure(
-        "drafted", "drafted", "Mean tokens a dialogue that were guessed before they were generated.",
+        "drafted", "drafted", "Mean tokens a dialogue that were guessed before being generated.",
         COST, form="tokens", bounds=(0, inf), of_record=pl.col("drafted"),
     ),
     *COST_OF_SAMPLES,
