@@ -58,13 +58,14 @@ class LocalModel(InProcess):
         device: str,
         thinking: Thinking = "auto",
         max_thinking: int = MOST,
+        eyes: Eyes | None = None,
     ) -> None:
         self.name = name
         self.fingerprint = fingerprint
         self.dtype = dtype
         self.device = device
-        self.vocabulary = Vocabulary(tokenizer, network.generation_config.eos_token_id)
-        self.engine = Engine(name, network, dtype, device)
+        self.vocabulary = Vocabulary(tokenizer, network.generation_config.eos_token_id, eyes)
+        self.engine = Engine(name, network, dtype, device, eyes)
         self.context = self.engine.context
         self._think(thinking, max_thinking)
 

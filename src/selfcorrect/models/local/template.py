@@ -8,18 +8,22 @@ decided afterwards, on token ids.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from selfcorrect.errors import UserError
-from selfcorrect.messages import Message, fold, message
+from selfcorrect.messages import Image, Message, fold, message, reads_text_only
 from selfcorrect.models.local import thinking
 from selfcorrect.models.local.program import RAISED, SMALL, Program, reason
 from selfcorrect.models.local.prompts import Prompt, plain
+from selfcorrect.models.local.vision.eyes import Eyes
+from selfcorrect.models.local.vision.seen import Look
 
 #: Unicode's private use area: no text of a data set should need it, no template knows it.
 _PRIVATE = 0xE000
+#: And what stands for an image where a template has no place for one.
+_FURTHER = 0xF0000
 #: Texts whose special tokens are remembered: those of all rounds of some hundreds of dialogues.
 _MOST_KNOWN = 4096
 _PLAIN_TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistant", "tool": "Tool"}
@@ -32,6 +36,7 @@ _FOLDED = {
 }
 
 
+_NO_PLACE = "the chat template has no place for images: they stand where the messages have them"
 _MISSING = "the chat template leaves out or rewrites {} of the turns so far"
 
 
@@ -57,9 +62,12 @@ class Template:
         thinks: it is. Else a block of thoughts is closed before a reply begins; no reply begins
             inside one.
         program: the template; ``None`` without one.
+        eyes: what the model sees by; ``None`` for a model of text.
+        places: the template has a place for images; else they stand where the message has them.
     """
 
     tokenizer: Any
+    eyes: Eyes | None = None
     found: thinking.Style | None = field(init=False, default=None)
     style: thinking.Style | None = field(init=False, default=None)
     thinks: bool = field(init=False, default=False)
@@ -67,6 +75,7 @@ class Template:
     plain: bool = field(init=False)
     takes_system: bool = field(init=False)
     takes_tool: bool = field(init=False)
+    places: bool = field(init=False, default=False)
     opening: str = field(init=False)
     markers: tuple[str, ...] = field(init=False)
     _special: re.Pattern[str] | None = field(init=False)
@@ -86,6 +95,7 @@ class Template:
         self.takes_system = self._takes([message("system", "\ue103"), user], "\ue103")
         self.takes_tool = self._takes([user, reply, message("tool", "\ue103")], "\ue103")
         self.markers = self._plain_markers(self._probe())
+        self.places = self._has_places()
         if self.program is not None:
             self.found = thinking.find(self.program.tried, self.program.text, sorted(added))
         self.opening = self._opening()
@@ -145,6 +155,13 @@ class Template:
                 found |= {word for word in piece.split() if re.search(r"[\[\]<>|:]", word)}
         return tuple(sorted(found))
 
+    def _has_places(self) -> bool:
+        if self.eyes is None or self.program is None:
+            return False
+        parts = [{"type": "image"}, {"type": "text", "text": "\ue100"}]
+        shown = self.program.tried([{"role": "user", "content": parts}], True) or ""
+        return shown.count(self.eyes.mark) == 1 and "\ue100" in shown
+
     def _apply(self, messages: Sequence[Message], *, open_turn: bool) -> str:
         if self.program is None:
             turns = [f"{_PLAIN_TITLES.get(m.role, m.role)}:{_spaced(m.text)}" for m in messages]
@@ -155,7 +172,14 @@ class Template:
 
     def _turn(self, m: Message) -> thinking.Turn:
         """A message, with its thought where the template shows those of earlier rounds."""
-        style, text = self.style, m.text
+        style = self.style
+        if m.images:
+            parts = [
+                {"type": "image"} if isinstance(p, Image) else {"type": "text", "text": p}
+                for p in m.parts
+            ]
+            return {"role": m.role, "content": parts}
+        text = m.text
         if style is None or not m.thought or not style.keeps:
             return {"role": m.role, "content": text}
         if style.keeps == "inline":
@@ -209,12 +233,13 @@ class Template:
         self, messages: Sequence[Message], turn: str | None, thought: str | None, *, middle: bool
     ) -> Rendered:
         folded, notes = self._fold(messages, middle)
-        texts = [m.text for m in folded] + [m.thought for m in folded]
-        safe, swaps = self._swap([*texts, thought or "", turn or ""])
-        pairs = zip(folded, safe, safe[len(folded) :], strict=False)
-        shown = [message(m.role, text, thoughts) for m, text, thoughts in pairs]
+        shown, safe, swaps = self._swapped(folded, [thought or "", turn or ""])
+        looks, mark = self._looks(folded), ""
+        if looks and self.eyes is not None:
+            mark = self.eyes.mark if self.places else _free("".join(_texts(shown)) + "".join(safe))
+            shown = shown if self.places else [_marked(m, mark) for m in shown]
         text = self._apply(shown, open_turn=turn is not None)
-        missing = sum(m.text.strip() not in text for m in shown)
+        missing = sum(any(part.strip() not in text for part in _texts([m])) for m in shown)
         if missing:
             notes += (_MISSING.format(missing),)
         if turn is not None:
@@ -222,24 +247,84 @@ class Template:
         if turn:
             # "Assistant:" wants a space before the words; a chat template's opening doesn't.
             text += _spaced(safe[-1]) if self.plain else safe[-1]
-        forged = sum(any(marker in m.text for m in messages) for marker in self.markers)
+        forged = sum(any(marker in part for part in _texts(messages)) for marker in self.markers)
         if forged:
             notes += (f"text holds {forged} plain-text markers of the chat template",)
-        if not swaps:
+        if swaps:
+            notes += ("special tokens in the text were spelled out",)
+        if not swaps and not looks:
             return Rendered(text, plain(self.encode(text, template=True)), notes)
+        names = [image.name for m in folded for image in m.images]
+        return self._pieced(text, swaps, mark, list(zip(looks, names, strict=True)), notes)
+
+    def _pieced(
+        self,
+        text: str,
+        swaps: Mapping[str, str],
+        mark: str,
+        looks: Sequence[tuple[Look, str]],
+        notes: tuple[str, ...],
+    ) -> Rendered:
+        """A transcript from its rendered text.
+
+        Args:
+            text: as the template has it.
+            swaps: characters in it that stand for texts of special tokens.
+            mark: what stands in it for an image; "" where it holds none.
+            looks: the images, with their names.
+            notes: so far.
+        """
         ids: list[int] = []
-        shown_text = ""
-        pieces = re.split("([" + "".join(map(re.escape, swaps)) + "])", text)
-        for piece in pieces:
-            if piece in swaps:
-                ids += self._harmless(swaps[piece])
-                shown_text += swaps[piece]
+        shown, run, seen = "", "", 0
+        marks = [mark] if mark else []
+        pieces = re.split("(" + "|".join(map(re.escape, [*swaps, *marks])) + ")", text)
+        for piece in [*pieces, ""]:
+            if piece and piece == mark:
+                if seen < len(looks):
+                    look, name = looks[seen]
+                    run, shown = run + look.text, f"{shown}[image: {name}]"
+                seen += 1
+            elif piece and piece not in swaps:
+                run, shown = run + piece, shown + piece
             elif piece:
-                ids += self.encode(piece, template=True, begins=not shown_text)
-                shown_text += piece
-        return Rendered(
-            shown_text, plain(ids), (*notes, "special tokens in the text were spelled out")
-        )
+                ids += self.encode(run, template=True, begins=not ids) if run else []
+                ids += self._harmless(swaps[piece])
+                run, shown = "", shown + swaps[piece]
+        ids += self.encode(run, template=True, begins=not ids) if run else []
+        if seen != len(looks):
+            raise _other_number(seen, len(looks))
+        if not looks or self.eyes is None:
+            return Rendered(shown, plain(ids), notes)
+        notes += tuple(dict.fromkeys(note for look, _ in looks for note in look.notes))
+        if not self.places and not self.plain:
+            notes += (_NO_PLACE,)
+        return Rendered(shown, self.eyes.prompt(ids, [look for look, _ in looks]), notes)
+
+    def _looks(self, messages: Sequence[Message]) -> list[Look]:
+        """The images of messages, as the model sees them.
+
+        Raises:
+            UserError: the model reads text only, or can't be shown one.
+        """
+        images = [image for m in messages for image in m.images]
+        if images and self.eyes is None:
+            raise reads_text_only(images[0])
+        return [self.eyes.look(image) for image in images] if self.eyes is not None else []
+
+    def _swapped(
+        self, messages: Sequence[Message], more: Sequence[str]
+    ) -> tuple[list[Message], list[str], dict[str, str]]:
+        """Messages and further texts with characters for the special tokens in them, and what each
+        of the characters stands for."""
+        texts, thoughts = _texts(messages), [m.thought for m in messages]
+        safe, swaps = self._swap([*texts, *thoughts, *more])
+        said, thought = iter(safe), iter(safe[len(texts) :])
+        shown = [
+            Message(m.role, tuple(p if isinstance(p, Image) else next(said) for p in m.parts))
+            for m in messages
+        ]
+        shown = [Message(m.role, m.parts, next(thought)) for m in shown]
+        return shown, safe[len(texts) + len(thoughts) :], swaps
 
     def encode(self, text: str, *, template: bool = False, begins: bool = True) -> list[int]:
         """Token ids of rendered text; only the plain rendering lets the tokenizer add its BOS.
@@ -321,6 +406,33 @@ def _found_after_normalising(tokenizer: Any) -> frozenset[int]:
         number
         for number, token in added
         if getattr(token, "normalized", False) and number != tokenizer.unk_token_id
+    )
+
+
+def _texts(messages: Sequence[Message]) -> list[str]:
+    return [part for m in messages for part in m.parts if isinstance(part, str)]
+
+
+def _free(text: str) -> str:
+    """A private character that stands nowhere in a text."""
+    return next(c for c in map(chr, range(_FURTHER, _FURTHER + 65_000)) if c not in text)
+
+
+def _marked(m: Message, mark: str) -> Message:
+    """A message of text, with a mark in the place of each image."""
+    text = "".join(f"{mark}\n" if isinstance(part, Image) else part for part in m.parts)
+    return message(m.role, text, m.thought)
+
+
+def _other_number(shown: int, said: int) -> UserError:
+    if shown == 1:
+        return UserError(
+            f"this model takes one image in a dialogue, and it is to be shown {said}; use a model "
+            "that takes several, or show it one."
+        )
+    return UserError(
+        f"the model's chat template shows {shown} images of {said}; use a model that takes "
+        "several, or correct chat_template in its folder."
     )
 
 
