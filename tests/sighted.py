@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import copy
 import io
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import tiny
 import torch
 import transformers
-from PIL import Image as pillow
+from PIL.Image import Image as Pixels
+from PIL.Image import fromarray
 from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig
 
+import tiny
 from selfcorrect.messages import Image, Message, image
 from selfcorrect.models.local.model import LocalModel
 from selfcorrect.models.local.vision.eyes import Eyes
@@ -49,7 +52,7 @@ LLAVA = (
     + _ENDED
 )
 _TEXT: dict[str, Any] = {
-    **{k: v for k, v in tiny._SMALL.items()},
+    **tiny._SMALL,
     "rms_norm_eps": 1e-6,
 }
 _VISION = {
@@ -225,21 +228,19 @@ def model(family: str = "llava", template: str | None = "", seed: int = 0, **mor
     made = network(family, tokens, seed, **more)
     twin, own = copy.deepcopy(made), processor(family, tokens)
     eyes = Eyes(Processor(f"tiny-{family}", own, made.config.image_token_id), made)
-    opened: Any = LocalModel(
-        f"tiny-{family}", "0" * 16, made, tokens, "float32", "cpu", eyes=eyes
-    )
+    opened: Any = LocalModel(f"tiny-{family}", "0" * 16, made, tokens, "float32", "cpu", eyes=eyes)
     opened.twin, opened.processor = twin, own
     return opened
 
 
-def drawn(seed: int, width: int = 21, height: int = 17) -> pillow.Image:
+def drawn(seed: int, width: int = 21, height: int = 17) -> Pixels:
     """A picture of noise."""
     made = torch.Generator().manual_seed(seed)
     noise = torch.randint(256, (height, width, 3), generator=made)
-    return pillow.fromarray(noise.to(torch.uint8).numpy())
+    return fromarray(noise.to(torch.uint8).numpy())
 
 
-def shown(pixels: pillow.Image, kind: str = "PNG", **how: Any) -> Image:
+def shown(pixels: Pixels, kind: str = "PNG", **how: Any) -> Image:
     """A picture as an image of a message."""
     held = io.BytesIO()
     pixels.save(held, kind, **how)
@@ -296,3 +297,16 @@ def generate(
         two = logits[0].float().topk(2).values
         gaps.append(float(two[0] - two[1]))
     return out.sequences[0, told["input_ids"].shape[1] :].tolist(), gaps
+
+
+def saved(family: str, folder: Path, template: str | None = "", seed: int = 0) -> Path:
+    """A tiny model's folder, as a hub has it."""
+    tokens = tokenizer(family, template)
+    network(family, tokens, seed).save_pretrained(folder)
+    tokens.save_pretrained(folder)
+    own = processor(family, tokens)
+    own.image_processor.save_pretrained(folder)
+    kind, settings = FAMILIES[family]["processor"]
+    told = {"processor_class": kind, **settings}
+    (folder / "processor_config.json").write_text(json.dumps(told))
+    return folder

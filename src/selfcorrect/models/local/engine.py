@@ -226,10 +226,8 @@ class Engine:
         before, after = ([token for token in some if token != word] for some in text)
         prompt = eyes.prompt([*before, *[word] * look.tokens, *after], [look])
         self._attend("eager")
-        types = eyes.types(prompt)
-        theirs = self.network(
-            input_ids=torch.tensor([prompt.ids], device=self.device), use_cache=False, **given, **types
-        )
+        ids = torch.tensor([prompt.ids], device=self.device)
+        theirs = self.network(input_ids=ids, use_cache=False, **given, **eyes.types(prompt))
         return prompt, theirs.logits[0].float()
 
     @torch.inference_mode()

@@ -17,15 +17,12 @@ from selfcorrect.messages import Image, Message, fold, message, reads_text_only
 from selfcorrect.models.local import thinking
 from selfcorrect.models.local.program import RAISED, SMALL, Program, reason
 from selfcorrect.models.local.prompts import Prompt, plain
+from selfcorrect.models.local.specials import Specials, check_whole
 from selfcorrect.models.local.vision.eyes import Eyes
 from selfcorrect.models.local.vision.seen import Look
 
-#: Unicode's private use area: no text of a data set should need it, no template knows it.
-_PRIVATE = 0xE000
-#: And what stands for an image where a template has no place for one.
+#: Private characters; one stands for an image where a template has no place for any.
 _FURTHER = 0xF0000
-#: Texts whose special tokens are remembered: those of all rounds of some hundreds of dialogues.
-_MOST_KNOWN = 4096
 _PLAIN_TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 #: Text that ends a reply of a model without a template: the start of somebody else's turn.
 PLAIN_STOPS = tuple(f"\n{title}:" for title in _PLAIN_TITLES.values())
@@ -63,6 +60,7 @@ class Template:
             inside one.
         program: the template; ``None`` without one.
         eyes: what the model sees by; ``None`` for a model of text.
+        special: the tokenizer's special tokens.
         places: the template has a place for images; else they stand where the message has them.
     """
 
@@ -78,17 +76,10 @@ class Template:
     places: bool = field(init=False, default=False)
     opening: str = field(init=False)
     markers: tuple[str, ...] = field(init=False)
-    _special: re.Pattern[str] | None = field(init=False)
-    _by_id: frozenset[int] = field(init=False)
-    _known: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+    special: Specials = field(init=False)
 
     def __post_init__(self) -> None:
-        added = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
-        added |= set(self.tokenizer.all_special_tokens)
-        longest_first = sorted(filter(str.strip, added), key=len, reverse=True)
-        pattern = "|".join(map(re.escape, longest_first))
-        self._special = re.compile(pattern) if pattern else None
-        self._by_id = _found_after_normalising(self.tokenizer)
+        self.special = Specials(self.tokenizer)
         self.plain = not self.tokenizer.chat_template
         self.program = None if self.plain else Program(self.tokenizer)
         user, reply = message("user", "\ue100"), message("assistant", "\ue101")
@@ -97,7 +88,9 @@ class Template:
         self.markers = self._plain_markers(self._probe())
         self.places = self._has_places()
         if self.program is not None:
-            self.found = thinking.find(self.program.tried, self.program.text, sorted(added))
+            self.found = thinking.find(
+                self.program.tried, self.program.text, sorted(self.special.texts)
+            )
         self.opening = self._opening()
 
     def think(self, thinks: bool) -> None:
@@ -114,33 +107,6 @@ class Template:
     def _probe(self) -> str:
         return self._apply([message(m["role"], m["content"]) for m in SMALL], open_turn=True)
 
-    def begins_special(self, text: str) -> bool:
-        """Whether the text begins with a special token, at which tokenisation starts afresh."""
-        return bool(self._special and self._special.match(text))
-
-    def holds_special(self, text: str) -> bool:
-        """Whether the text of a special token stands anywhere in this text."""
-        return bool(self._specials(text))
-
-    def _specials(self, text: str) -> tuple[str, ...]:
-        """The parts of a text that the tokenizer would take for a special token, longest first.
-
-        A tokenizer that normalises (to lower case, say) takes more for one than the token's own
-        text. What it takes is asked of itself, once for each text.
-        """
-        if text in self._known:
-            return self._known[text]
-        found = {match[0] for match in self._special.finditer(text)} if self._special else set()
-        if self._by_id and text:
-            told = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-            pairs = zip(told["input_ids"], told["offset_mapping"], strict=True)
-            found |= {text[a:b] for token, (a, b) in pairs if token in self._by_id}
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        parts = tuple(sorted(filter(str.strip, found), key=len, reverse=True))
-        self._known[text] = parts
-        return parts
-
     def _takes(self, messages: list[Message], sentinel: str) -> bool:
         try:
             return sentinel in self._apply(messages, open_turn=False)
@@ -151,12 +117,12 @@ class Template:
         """Markers that are ordinary text (``[INST]``): contents that hold them can't be escaped."""
         found: set[str] = set()
         for piece in re.split("[\ue100-\ue103]", probe)[1:]:
-            if not (self._special and self._special.search(piece)):
+            if not self.special.named(piece):
                 found |= {word for word in piece.split() if re.search(r"[\[\]<>|:]", word)}
         return tuple(sorted(found))
 
     def _has_places(self) -> bool:
-        if self.eyes is None or self.program is None:
+        if self.eyes is None or self.eyes.closed or self.program is None:
             return False
         parts = [{"type": "image"}, {"type": "text", "text": "\ue100"}]
         shown = self.program.tried([{"role": "user", "content": parts}], True) or ""
@@ -288,7 +254,7 @@ class Template:
                 run, shown = run + piece, shown + piece
             elif piece:
                 ids += self.encode(run, template=True, begins=not ids) if run else []
-                ids += self._harmless(swaps[piece])
+                ids += self.special.spelled(swaps[piece])
                 run, shown = "", shown + swaps[piece]
         ids += self.encode(run, template=True, begins=not ids) if run else []
         if seen != len(looks):
@@ -317,7 +283,7 @@ class Template:
         """Messages and further texts with characters for the special tokens in them, and what each
         of the characters stands for."""
         texts, thoughts = _texts(messages), [m.thought for m in messages]
-        safe, swaps = self._swap([*texts, *thoughts, *more])
+        safe, swaps = self.special.swap([*texts, *thoughts, *more])
         said, thought = iter(safe), iter(safe[len(texts) :])
         shown = [
             Message(m.role, tuple(p if isinstance(p, Image) else next(said) for p in m.parts))
@@ -332,7 +298,7 @@ class Template:
         Raises:
             UserError: no tokenizer takes it.
         """
-        _check_whole(text)
+        check_whole(text)
         ids: list[int] = self.tokenizer(
             text, add_special_tokens=template and self.plain and begins
         )["input_ids"]
@@ -340,45 +306,7 @@ class Template:
 
     def content(self, text: str) -> list[int]:
         """Token ids of a text that stands by itself; nothing in it is a special token."""
-        return self._harmless(text) if self.holds_special(text) else self.encode(text)
-
-    def _harmless(self, token: str) -> list[int]:
-        """Ids that spell a special token's text without being it."""
-        _check_whole(token)
-        ids: list[int] = []
-        rest = token
-        while rest:
-            # Cut inside whatever special token starts first, so that none survives.
-            starts = [(rest.index(part), len(part)) for part in self._specials(rest)]
-            start, length = min(starts, default=(len(rest), 0))
-            cut = start + 1 if starts else len(rest)
-            if length == 1:
-                ids += self.tokenizer(
-                    rest[:cut], add_special_tokens=False, split_special_tokens=True
-                )["input_ids"]
-                rest = rest[cut:]
-                continue
-            ids += self.tokenizer(rest[:cut], add_special_tokens=False)["input_ids"]
-            rest = rest[cut:]
-        return ids
-
-    def _swap(self, texts: list[str]) -> tuple[list[str], dict[str, str]]:
-        """Put a private-use character for every special token's text in contents."""
-        parts = {part for text in texts for part in self._specials(text)}
-        if not parts:
-            return texts, {}
-        special = re.compile("|".join(map(re.escape, sorted(parts, key=len, reverse=True))))
-        taken = set().union(*map(set, texts))
-        free = (chr(c) for c in range(_PRIVATE, _PRIVATE + 6400) if chr(c) not in taken)
-        by_token: dict[str, str] = {}
-
-        def placeholder(found: re.Match[str]) -> str:
-            if found[0] not in by_token:
-                by_token[found[0]] = next(free)
-            return by_token[found[0]]
-
-        swapped = [special.sub(placeholder, t) for t in texts]
-        return swapped, {char: token for token, char in by_token.items()}
+        return self.special.spelled(text) if self.special.holds(text) else self.encode(text)
 
     def _fold(
         self, messages: Sequence[Message], middle: bool
@@ -394,19 +322,6 @@ class Template:
 
         folded, roles = fold(messages, refused)
         return folded, tuple(_FOLDED[role] for role in roles)
-
-
-def _found_after_normalising(tokenizer: Any) -> frozenset[int]:
-    """The added tokens that a tokenizer looks for in the text as it has normalised it."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None or backend.normalizer is None:
-        return frozenset()
-    added = tokenizer.added_tokens_decoder.items()
-    return frozenset(
-        number
-        for number, token in added
-        if getattr(token, "normalized", False) and number != tokenizer.unk_token_id
-    )
 
 
 def _texts(messages: Sequence[Message]) -> list[str]:
@@ -439,16 +354,3 @@ def _other_number(shown: int, said: int) -> UserError:
 def _spaced(text: str) -> str:
     """The text after a colon: a reply may bring its space along."""
     return text if text[:1].isspace() else f" {text}"
-
-
-def _check_whole(text: str) -> None:
-    """Raises UserError: it holds half a character, at which a tokenizer fails."""
-    if text.isascii():
-        return
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UserError(
-            "a text that the model is to read holds half a character (a lone surrogate), which no "
-            "tokenizer takes; correct the text, or the model's chat template."
-        ) from None

@@ -72,7 +72,8 @@ class Vocabulary:
             text: what follows it.
         """
         opening = self.template.opening
-        if not self.template.begins_special(opening) or self.template.holds_special(turn + text):
+        special = self.template.special
+        if not special.begins(opening) or special.holds(turn + text):
             return None
         known, longer = self._tail(turn), self._tail(turn + text)
         start = len(prompt) - len(known)

@@ -11,14 +11,22 @@ import torch
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image
+from selfcorrect.models.local.files import Source
 from selfcorrect.models.local.prompts import Prompt, key_of
 from selfcorrect.models.local.vision.gallery import Gallery
 from selfcorrect.models.local.vision.picture import Picture, decoded, pillow
-from selfcorrect.models.local.vision.processor import Prepared, Processor
+from selfcorrect.models.local.vision.processor import Prepared, Processor, read_processor
 from selfcorrect.models.local.vision.seen import Look, Seen, runs
 
 #: A tensor with more numbers is pixels, or a mask of them, and not kept beside features.
 _FEW = 64
+#: Types of models in which all that stands before a reply sees one another both ways.
+_PREFIXED = ("paligemma",)
+_BACKWARDS = (
+    "the model {name} is of type {kind!r}, which reads all that stands before a reply in both "
+    "directions, so that no dialogue can go on from what was read: it isn't shown pictures here; "
+    "use a model of another type."
+)
 #: Side lengths of the picture that the engine is tried with.
 _TRIED = (64, 48)
 
@@ -27,22 +35,33 @@ class Eyes:
     """What a model sees by.
 
     Attributes:
-        processor: prepares pictures.
         network: encodes them; ``None`` where there are no weights, and none is encoded.
         both_ways: the placeholders that stand together see one another both ways.
         calls: how many images went through the vision tower.
         closed: why it can't be shown any; "" where it can.
     """
 
-    def __init__(self, processor: Processor, network: Any = None) -> None:
-        self.processor = processor
+    def __init__(self, processor: Processor | None, network: Any = None, closed: str = "") -> None:
+        """Without a processor they are closed, and ``closed`` says why."""
+        self._processor = processor
         self.network = network
         self.both_ways = False
         self.calls = 0
         self.gallery = Gallery()
-        self.closed = ""
+        self.closed = closed
         self._body = None if network is None else network.base_model
         self._listed = False
+
+    @property
+    def processor(self) -> Processor:
+        """What prepares pictures.
+
+        Raises:
+            UserError: there is none.
+        """
+        if self._processor is None:
+            raise UserError(self.closed)
+        return self._processor
 
     @property
     def mark(self) -> str:
@@ -152,7 +171,9 @@ class Eyes:
         parts = [torch.split(each, hidden, dim=-1) for each in features]
         first = [each[0] for each in parts]
         made = BaseModelOutputWithPooling(pooler_output=first if self._listed else torch.cat(first))
-        made.deepstack_features = [list(level) for level in zip(*(p[1:] for p in parts), strict=True)]
+        made.deepstack_features = [
+            list(level) for level in zip(*(p[1:] for p in parts), strict=True)
+        ]
         return made
 
     def types(self, prompt: Prompt) -> dict[str, torch.Tensor]:
@@ -188,6 +209,25 @@ class Eyes:
         positions, _ = of(input_ids=given, **_taken(told, of))
         found: torch.Tensor = positions[:, 0].cpu()
         return found
+
+
+def read_eyes(source: Source, config: Any, tokenizer: Any, network: Any = None) -> Eyes:
+    """The eyes of a model: closed where its processor is missing or can't be read, or pillow isn't
+    there. It can still read.
+
+    Args:
+        source: the model's files.
+        config, tokenizer: the model's.
+        network: the model; ``None``: no image is encoded.
+    """
+    if config.model_type in _PREFIXED:
+        return Eyes(
+            None, network, _BACKWARDS.format(name=repr(source.name), kind=config.model_type)
+        )
+    try:
+        return Eyes(read_processor(source, config, tokenizer), network)
+    except UserError as error:
+        return Eyes(None, network, str(error))
 
 
 #: Names by which forward passes take what is a placeholder.

@@ -45,7 +45,11 @@ def fed(decoder: Any, segments: Sequence[Segment], device: torch.device) -> dict
         every = torch.cat(features)
         hidden = embedded.shape[-1]
         embedded[0, rows] = every[:, :hidden].to(embedded.dtype)
-        if deeper := torch.split(every[:, hidden:], hidden, dim=-1) if every.shape[1] > hidden else ():
+        if (
+            deeper := torch.split(every[:, hidden:], hidden, dim=-1)
+            if every.shape[1] > hidden
+            else ()
+        ):
             mask = torch.zeros(1, len(ids), dtype=torch.bool, device=device)
             mask[0, rows] = True
             told |= {"visual_pos_masks": mask, "deepstack_visual_embeds": [*deeper]}

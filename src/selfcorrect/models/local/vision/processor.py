@@ -6,17 +6,15 @@ needed. Their part for video needs it, and is left out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import Source
-from selfcorrect.models.local.reading import first_line, needs_code, reading
+from selfcorrect.models.local.reading import first_line, json_of, needs_code, reading
 from selfcorrect.models.local.vision.picture import Picture, pillow
 
 _OWN, _IMAGES = "processor_config.json", "preprocessor_config.json"
@@ -80,7 +78,7 @@ class Processor:
 
 
 def read_processor(source: Source, config: Any, tokenizer: Any) -> Processor:
-    """The processor in a model's folder; the tokenizer gets the folder's chat template.
+    """The processor in a model's folder.
 
     Raises:
         UserError: there is none, it can't be read, needs code of the folder's own, or says what
@@ -88,12 +86,12 @@ def read_processor(source: Source, config: Any, tokenizer: Any) -> Processor:
     """
     pillow()
     what = f"the processor of {source.name!r} in {source.folder}"
-    told, images = _json(source.folder / _OWN), _json(source.folder / _IMAGES)
+    told, images = json_of(source.folder / _OWN), json_of(source.folder / _IMAGES)
     images = images or told.get("image_processor") or {}
     if not images:
         raise UserError(
-            f"{source.name} sees, but its folder {source.folder} has no {_IMAGES}, which says how "
-            "pictures are prepared: download it too."
+            f"the model {source.name!r} sees, but its folder {source.folder} has no {_IMAGES}, "
+            "which says how pictures are prepared: download it too."
         )
     _check_sizes(what, images)
     with reading(what):
@@ -105,8 +103,6 @@ def read_processor(source: Source, config: Any, tokenizer: Any) -> Processor:
             f"{what} marks images by {made.image_token!s:.40}, which its tokenizer doesn't know: "
             "download the model again."
         )
-    if (template := _template(source.folder, told)) is not None:
-        tokenizer.chat_template = template
     return Processor(source.name, made, placeholder)
 
 
@@ -174,24 +170,6 @@ def _defaults(made: Any) -> dict[str, Any]:
     return {**getattr(made, "images_kwargs", {}), **older.get("images_kwargs", {})}
 
 
-def _template(folder: Path, told: Mapping[str, Any]) -> str | None:
-    """A chat template that lies beside the tokenizer's own; ``None`` where that one counts."""
-    if (folder / "chat_template.jinja").is_file():
-        return None  # the tokenizer has read it
-    found = _json(folder / "chat_template.json").get("chat_template", told.get("chat_template"))
-    return found if isinstance(found, str) else None
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-    except OSError:
-        return {}
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file}: not valid JSON ({error}); download it again.") from error
-    return held if isinstance(held, dict) else {}
-
-
 def _check_sizes(what: str, held: Mapping[str, Any]) -> None:
     """Raise UserError where pictures are to be made larger than they ever are."""
     for key, table in _tables("", held):
@@ -199,9 +177,9 @@ def _check_sizes(what: str, held: Mapping[str, Any]) -> None:
         if any(type(each) is int and each > _LONGEST_SIDE for each in sides):
             raise _too_large(what, key, max(each for each in sides if type(each) is int))
         # the shortest edge is a side, too, unless the longest is given: then both may be areas
-        if "longest_edge" not in table and type(edge := table.get("shortest_edge")) is int:
-            if edge > _LONGEST_SIDE:
-                raise _too_large(what, f"{key}.shortest_edge", edge)
+        edge = None if "longest_edge" in table else table.get("shortest_edge")
+        if type(edge) is int and edge > _LONGEST_SIDE:
+            raise _too_large(what, f"{key}.shortest_edge", edge)
         for name, value in table.items():
             if type(value) is int and value > _MOST_AREA:
                 raise _too_large(what, f"{key}.{name}".strip("."), value)
