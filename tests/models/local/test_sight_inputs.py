@@ -1,8 +1,9 @@
-"""What a model that sees is shown: pictures of every kind, texts that pretend, and what is missing."""
+"""What models that see are shown: pictures of every kind, texts that pretend, what is missing."""
 
 from __future__ import annotations
 
 import builtins
+import gc
 import io
 import json
 import struct
@@ -104,13 +105,15 @@ def test_tiny_and_thin_pictures_are_shown_or_refused_in_a_sentence(
     family: str, size: tuple[int, int]
 ) -> None:
     tokens = sighted.tokenizer(family)
-    made = sighted.Processor(family, sighted.processor(family, tokens), 1)
-    try:
-        prepared = made(picture.Picture(sighted.drawn(1, *size)), "thin.png")
-    except UserError as error:
-        assert str(error).count("\n") == 0
-        assert "thin.png" in str(error)
+    placeholder = tokens.convert_tokens_to_ids(sighted.FAMILIES[family]["token"])
+    made = sighted.Processor(family, sighted.processor(family, tokens), placeholder)
+    thin = picture.Picture(sighted.drawn(1, *size))
+    if family == "qwen2_5_vl" and max(size) > 200 * min(size):
+        with pytest.raises(UserError, match=r"can't be shown the image thin\.png of \d+ × \d+"):
+            made(thin, "thin.png")
     else:
+        prepared = made(thin, "thin.png")
+        assert prepared.tokens > 0
         assert prepared.inputs["pixel_values"].isfinite().all()
 
 
@@ -248,7 +251,6 @@ def test_a_run_on_a_folder_sees(seeing: Path, tmp_path: Path) -> None:
         out=tmp_path / "runs", controls=False, progress=False,
     )  # fmt: skip
     assert len(run.records) == 8
-    assert run.records["note"].null_count() == 8 if "note" in run.records.columns else True
 
 
 def refused(model: str, tmp_path: Path, **row: Any) -> str:
@@ -281,9 +283,7 @@ def test_a_missing_processor_is_named(seeing: Path, tmp_path: Path) -> None:
     assert talk.elicit([Request(max_tokens=2)])[0] is not None
 
 
-def test_a_missing_pillow_is_one_command(
-    seeing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_pillow_is_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
     true = builtins.__import__
 
     def without(name: str, *more: Any) -> Any:
@@ -313,7 +313,7 @@ def test_a_processor_that_makes_giants_is_refused(
 
 
 def test_a_model_that_reads_both_ways_before_a_reply_is_refused(
-    seeing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seeing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("selfcorrect.models.local.vision.eyes._PREFIXED", ("llava",))
     with pytest.raises(UserError, match="reads all that stands before a reply in both directions"):
@@ -332,13 +332,14 @@ def test_features_are_kept_up_to_a_bound_and_while_they_are_used() -> None:
     for number in range(1, 1000):
         held.add(Look(str(number), "", 1, torch.zeros(1000)))
         assert held.held <= held.most
-    assert [n for n in range(1000) if held.get(str(n)) is not None] == [0, 998, 999] or [
-        n for n in range(1000) if held.get(str(n)) is not None
-    ] == [0, 999]
+    gc.collect()
+    kept = [number for number in range(1, 1000) if held.get(str(number)) is not None]
+    assert kept == [997, 998, 999]
+    assert held.get("0") is using
     assert gallery.MOST_BYTES == 256 * 2**20
 
 
-def test_a_closed_dialogue_lets_its_images_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_dialogue_lets_its_images_go() -> None:
     opened = sighted.model("llava")
     opened.engine.eyes.gallery.most = 0
     talk = opened.open(1)
