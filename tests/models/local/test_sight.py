@@ -103,7 +103,7 @@ def test_two_conversations_may_alternate(family: str) -> None:
             talk.say([mine[-1]])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", EACH)
 def test_likelihoods_and_states_are_those_of_the_plain_pass(family: str) -> None:
     opened = made(family)
     turns = [sighted.asks("Which is it?", sighted.picture(8, 40, 24))]

@@ -154,6 +154,7 @@ def assembled(kind: Any, parts: Mapping[str, Any], told: Mapping[str, Any]) -> A
         def get_attributes(cls) -> list[str]:
             return [each for each in super().get_attributes() if each in parts]
 
+    Still.__name__ = kind.__name__  # by which errors call it
     known = kind.__init__.__code__.co_varnames[: kind.__init__.__code__.co_argcount]
     plain = {
         key: value
