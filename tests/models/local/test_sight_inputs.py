@@ -6,6 +6,7 @@ import builtins
 import gc
 import io
 import json
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -298,7 +299,12 @@ def test_a_missing_pillow_is_one_command(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize(
     "size",
-    [{"height": 200_000, "width": 16}, {"shortest_edge": 10**6}, {"longest_edge": 10**12}],
+    [
+        {"height": 200_000, "width": 16},
+        {"height": 16, "width": 0},
+        {"shortest_edge": 10**6},
+        {"longest_edge": 10**12},
+    ],
 )
 def test_a_processor_that_makes_giants_is_refused(
     seeing: Path, tmp_path: Path, size: dict[str, int]
@@ -309,7 +315,72 @@ def test_a_processor_that_makes_giants_is_refused(
         (giant / file.name).write_bytes(file.read_bytes())
     told = json.loads((giant / "preprocessor_config.json").read_text())
     (giant / "preprocessor_config.json").write_text(json.dumps({**told, "size": size}))
-    assert "larger than any model's pictures" in refused(str(giant), tmp_path)
+    assert re.search("size.* = .*, and no model's is below", refused(str(giant), tmp_path))
+
+
+def copied(folder: Path, to: Path) -> Path:
+    to.mkdir()
+    for file in folder.iterdir():
+        (to / file.name).write_bytes(file.read_bytes())
+    return to
+
+
+@pytest.mark.parametrize("told", [{"image_seq_len": 10**9}, {"patch_size": 10**12}])
+def test_a_picture_of_a_billion_tokens_is_refused(
+    seeing: Path, tmp_path: Path, told: dict[str, int]
+) -> None:
+    folder = copied(seeing, tmp_path / "model")
+    file = folder / "processor_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **told}))
+    with pytest.raises(UserError, match="and no model's is below 0 or above 10,000"):
+        models.check_images(str(folder), [sighted.picture(1)])
+
+
+def test_python_of_a_processor_is_not_run(seeing: Path, tmp_path: Path) -> None:
+    folder = copied(seeing, tmp_path / "model")
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass P: pass\n")
+    for name in ("processor_config.json", "preprocessor_config.json"):
+        told = json.loads((folder / name).read_text())
+        told["auto_map"] = {"AutoProcessor": "own.P", "AutoImageProcessor": "own.P"}
+        (folder / name).write_text(json.dumps(told))
+    models.check_images(str(folder), [sighted.picture(1)])  # transformers has its own
+    told = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").write_text(
+        json.dumps({**told, "image_processor_type": "OwnImageProcessor"})
+    )
+    with pytest.raises(UserError):
+        models.check_images(str(folder), [sighted.picture(1)])
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"size": "large"}, {"size": []}, {"image_mean": 3}, {"image_std": [0, 0, 0]}, {"resample": 99},
+     {"image_processor_type": ["x"]}, {"crop_size": {"height": 4}}, {"rescale_factor": "a"}],
+)  # fmt: skip
+def test_a_processor_that_says_what_cannot_be_is_one_sentence(
+    seeing: Path, tmp_path: Path, told: dict[str, Any]
+) -> None:
+    folder = copied(seeing, tmp_path / "model")
+    file = folder / "preprocessor_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **told}))
+    try:
+        models.check_images(str(folder), [sighted.picture(1)])
+    except UserError as error:
+        said = str(error)
+    else:
+        said = "it is shown all the same"
+    assert said.count("\n") == 0
+
+
+def test_a_processor_in_one_file_is_read(tmp_path: Path) -> None:
+    """As transformers stores them by now."""
+    folder = sighted.saved("gemma3", tmp_path / "model")
+    images = json.loads((folder / "preprocessor_config.json").read_text())
+    told = json.loads((folder / "processor_config.json").read_text())
+    (folder / "preprocessor_config.json").unlink()
+    (folder / "processor_config.json").write_text(json.dumps({**told, "image_processor": images}))
+    models.check_images(str(folder), [sighted.picture(1)])
 
 
 def test_a_model_that_reads_both_ways_before_a_reply_is_refused(
