@@ -4,11 +4,12 @@
 
 64 dialogues of 5 rounds, each about a picture of its own, held by a LLaVA that is made here from a
 configuration: a language model of the bundled model's size, a vision tower of ViT-S/16's, random
-weights, float32. The other side sends the whole transcript and the picture through ``generate()``
-in every round, one dialogue at a time, so that its seconds a dialogue are those of its first
-dialogues (16, see ``--loop``). Sides take turns on one core; the figure is the median of the turns'
-ratios of CPU seconds a dialogue. Tokens have to be equal, but after a decision whose two best
-logits are closer than 1e-4. Writes ``benchmarks/pictures.json``.
+weights, float32. At 224 pixels a side a picture has 196 tokens, at 128 it has 64 (``--side``). The
+other side sends the whole transcript and the picture through ``generate()`` in every round, one
+dialogue at a time, so that its seconds a dialogue are those of its first dialogues (16, see
+``--loop``). Sides take turns on one core; the figure is the median of the turns' ratios of CPU
+seconds a dialogue. ``dialogues_differing`` are those of which any token is another. Writes
+``benchmarks/pictures.json``.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ DIALOGUES, ROUNDS, TOKENS = 64, 5, 8
 DTYPE = "float32"
 _LISTS = ("first", "ids", "pictures")
 SIDES = {"ours": "benchmarks.pictures_ours", "loop": "benchmarks.pictures_loop"}
-#: Of ViT-S/16 at 224 pixels: 196 tokens a picture.
+PATCH = 16
+#: Of ViT-S/16.
 VISION = {
     "model_type": "clip_vision_model", "hidden_size": 384, "intermediate_size": 1536,
-    "num_hidden_layers": 12, "num_attention_heads": 6, "image_size": 224, "patch_size": 16,
+    "num_hidden_layers": 12, "num_attention_heads": 6, "patch_size": PATCH,
 }  # fmt: skip
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.content is string %}{{ m.content }}"
@@ -43,8 +45,8 @@ TEMPLATE = (
 )
 
 
-def made(folder: Path) -> None:
-    """The model's folder."""
+def made(folder: Path, side: int) -> None:
+    """The model's folder; its pictures have so many pixels a side."""
     import torch
     from transformers import (
         AutoConfig,
@@ -61,18 +63,18 @@ def made(folder: Path) -> None:
     text["vocab_size"] = len(tokenizer)
     number = tokenizer.convert_tokens_to_ids("<image>")
     config = AutoConfig.for_model(
-        "llava", text_config=text, vision_config=VISION, image_token_id=number,
-        image_token_index=number, vision_feature_layer=-2,
+        "llava", text_config=text, vision_config={**VISION, "image_size": side},
+        image_token_id=number, image_token_index=number, vision_feature_layer=-2,
     )  # fmt: skip
     torch.manual_seed(0)
     network = LlavaForConditionalGeneration(config)
     network.generation_config.eos_token_id = tokenizer.eos_token_id
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    size = {"height": 224, "width": 224}
-    CLIPImageProcessorPil(size={"shortest_edge": 224}, crop_size=size).save_pretrained(folder)
+    crop = {"height": side, "width": side}
+    CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size=crop).save_pretrained(folder)
     told = {
-        "processor_class": "LlavaProcessor", "patch_size": 16, "num_additional_image_tokens": 1,
+        "processor_class": "LlavaProcessor", "patch_size": PATCH, "num_additional_image_tokens": 1,
         "vision_feature_select_strategy": "default",
     }  # fmt: skip
     (folder / "processor_config.json").write_text(json.dumps(told), encoding="utf-8")
@@ -110,13 +112,14 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--dialogues", type=int, default=DIALOGUES)
     parser.add_argument("--loop", type=int, default=16, help="dialogues that the loop holds")
+    parser.add_argument("--side", type=int, default=224, help="pixels of a picture's side")
     parser.add_argument("--write", type=Path, default=ROOT / "benchmarks" / "pictures.json")
     given = parser.parse_args()
     console = Console()
     held: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        made(folder / "model")
+        made(folder / "model", given.side)
         asked = dialogues(drawn(folder, given.dialogues))
         fewer = {key: each[: given.loop] for key, each in asked.items() if key in _LISTS}
         with written(asked) as file, written({**asked, **fewer}) as some:  # type: ignore[arg-type]
@@ -128,7 +131,11 @@ def main() -> None:
                     for name in list(SIDES)[:: -1 if turn % 2 else 1]:
                         held[name].append(sides[name].hold(given.dialogues))
                     result = _figures(held)
-                    given.write.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+                    known = (
+                        json.loads(given.write.read_text("utf-8")) if given.write.exists() else {}
+                    )
+                    known[f"{(given.side // PATCH) ** 2}_tokens"] = result
+                    given.write.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
                     console.print(f"turn {turn + 1} of {given.turns}: {result['speedup']:.2f}")
             finally:
                 for side in sides.values():
@@ -158,6 +165,11 @@ def _figures(held: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         "loop_pictures_encoded": loop[0]["pictures"],
         "dialogues_differing": differing,
     }
+
+
+def _known(file: Path) -> dict[str, Any]:
+    """What other sizes of pictures gave."""
+    return dict(json.loads(file.read_text("utf-8"))) if file.exists() else {}
 
 
 def _each(once: dict[str, Any]) -> float:

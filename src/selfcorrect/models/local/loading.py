@@ -69,6 +69,15 @@ def read_tokenizer(source: Source) -> Any:
     return tokenizer
 
 
+def own_processor(source: Source) -> Any:
+    """What prepares pictures by the Python of the model's own folder, where that may be run."""
+    from transformers import AutoProcessor
+
+    return AutoProcessor.from_pretrained(
+        source.folder, local_files_only=True, trust_remote_code=source.trusted
+    )
+
+
 def read_network(source: Source, dtype: Any) -> Any:
     """The network of a model, with its weights, on the CPU.
 

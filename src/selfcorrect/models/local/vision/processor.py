@@ -15,6 +15,7 @@ import torch
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import Source
+from selfcorrect.models.local.loading import own_processor
 from selfcorrect.models.local.reading import first_line, json_of, needs_code, reading
 from selfcorrect.models.local.vision.picture import Picture, pillow
 
@@ -119,14 +120,12 @@ def read_processor(source: Source, config: Any, tokenizer: Any) -> Processor:
 
 
 def _made(source: Source, config: Any, tokenizer: Any, told: Mapping[str, Any]) -> Any:
-    from transformers import AutoImageProcessor, AutoProcessor
+    from transformers import AutoImageProcessor
 
     maps = [told.get("auto_map"), json_of(source.folder / _IMAGES).get("auto_map")]
     own = {"AutoProcessor", "AutoImageProcessor"} & {key for each in maps for key in each or ()}
     if own and source.trusted:
-        return AutoProcessor.from_pretrained(
-            source.folder, local_files_only=True, trust_remote_code=True
-        )
+        return own_processor(source)
     kind = _kind(config, told)
     if kind is None and own:
         raise needs_code(f"the processor of {source.name!r} in {source.folder}")
