@@ -253,6 +253,18 @@ def test_a_processor_that_says_what_cannot_be_is_one_sentence(
     assert said.count("\n") == 0
 
 
+def test_a_mark_that_is_an_ordinary_word_is_refused(seeing: Path, tmp_path: Path) -> None:
+    """Otherwise any text could hold a picture's place."""
+    folder = copied(seeing, tmp_path / "model")
+    file = folder / "tokenizer_config.json"
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({key: told[key] for key in told if "image" not in key}))
+    told = json.loads((folder / "processor_config.json").read_text())
+    (folder / "processor_config.json").write_text(json.dumps({**told, "image_token": "a"}))
+    with pytest.raises(UserError, match="marks images by a, which is no special token"):
+        models.check_images(str(folder), [sighted.picture(1)])
+
+
 def test_a_processor_in_one_file_is_read(tmp_path: Path) -> None:
     """As transformers stores them by now."""
     folder = sighted.saved("gemma3", tmp_path / "model")

@@ -111,10 +111,11 @@ def read_processor(source: Source, config: Any, tokenizer: Any) -> Processor:
         made = _made(source, config, tokenizer, told)
         known = tokenizer.convert_tokens_to_ids(str(made.image_token))
     placeholder = getattr(config, "image_token_id", None)
-    if known is None or known == tokenizer.unk_token_id or not isinstance(placeholder, int):
+    special = {*tokenizer.added_tokens_decoder, *tokenizer.all_special_ids}
+    if not {known, placeholder} <= special:  # else a text could hold one
         raise UserError(
-            f"{what} marks images by {made.image_token!s:.40}, which its tokenizer doesn't know: "
-            "download the model again."
+            f"{what} marks images by {made.image_token!s:.40}, which is no special token of its "
+            "tokenizer: download the model again."
         )
     return Processor(source.name, made, placeholder)
 
