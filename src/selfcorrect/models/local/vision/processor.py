@@ -112,7 +112,8 @@ def read_processor(source: Source, config: Any, tokenizer: Any) -> Processor:
         known = tokenizer.convert_tokens_to_ids(str(made.image_token))
     placeholder = getattr(config, "image_token_id", None)
     special = {*tokenizer.added_tokens_decoder, *tokenizer.all_special_ids}
-    if not {known, placeholder} <= special:  # else a text could hold one
+    # else a text could hold one
+    if not isinstance(placeholder, int) or not {known, placeholder} <= special:
         raise UserError(
             f"{what} marks images by {made.image_token!s:.40}, which is no special token of its "
             "tokenizer: download the model again."
