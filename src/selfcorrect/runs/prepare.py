@@ -12,7 +12,6 @@ from typing import Any
 from selfcorrect import models, strategies
 from selfcorrect.concepts.file import Concept
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.messages import reads_text_only
 from selfcorrect.models.base import Model
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.models.thought import MOST
@@ -137,7 +136,7 @@ def prepare(
     opened = _opened(asked if model is not None else {specs[0].model, *asked})
     try:
         own = model or opened.get(specs[0].model)
-        _check_images(examples[0], own)
+        _check_images(examples[0], specs[0].model, own)
         if any(strategy.steered for strategy in loaded):
             _check_steer(specs[0].model, own)
         main = _facts(specs[0].model, own)
@@ -242,13 +241,14 @@ def open_model(spec: ModelSpec) -> Model:
     )
 
 
-def _check_images(example: Example, model: Model | None) -> None:
+def _check_images(example: Example, spec: ModelSpec, model: Model | None) -> None:
     """Refuse images that the model can't see before there are folders; those of later examples it
     refuses itself."""
     if images := example.all_images:
-        if model is None:  # a local one, not opened yet
-            raise reads_text_only(images[0])
-        model.check_images(images)
+        if model is None:  # not opened yet
+            models.check_images(spec.name, images, trust=spec.trust_remote_code)
+        else:
+            model.check_images(images)
 
 
 def _check_steer(spec: ModelSpec, model: Model | None) -> None:
