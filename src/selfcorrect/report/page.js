@@ -1,6 +1,6 @@
 // What a run's report does besides: definitions, views, dialogues.
 (() => {
-  const { byId, read, make, unpack, charts, pick, opened } = shared;
+  const { byId, read, make, unpack, charts, pick } = shared;
 
   // ---- Definitions: on hovering, on focus, on a tap
 
@@ -365,7 +365,6 @@
     find();
   }
 
-  opened.then(() => {
-    if (byId("packed")) (window.requestIdleCallback ?? setTimeout)(openDialogues);
-  });
+  // the words and the charts are there before the dialogues are unpacked
+  if (byId("packed")) (window.requestIdleCallback ?? setTimeout)(openDialogues);
 })();

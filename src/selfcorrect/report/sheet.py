@@ -11,12 +11,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from selfcorrect.report.numbers import MISSING, legend, units
-from selfcorrect.text import visible
 
 #: Said in the place of a table that has no rows.
 EMPTY = "There is nothing to show here."
@@ -49,18 +47,16 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A plotly figure in plain data, with colours as in :mod:`selfcorrect.report.charts`.
-
-    Its texts are plain: of plotly's markup there are only ``<br>``, a line end, and a hover
-    template's ``<extra>``.
+    """A figure as :mod:`selfcorrect.report.svg` draws it, with colours as in
+    :mod:`selfcorrect.report.charts`. Its texts are plain.
 
     Attributes:
         name: unique within the sheet: letters, digits, hyphens. Names its file in the docs.
         title: above it.
         alt: what it shows, in words.
-        data, layout: plotly's traces and layout.
+        data, layout: traces and layout.
         caption: below it: what is theory, what was measured, what the bars are.
-        height: as CSS has it.
+        height: in ``rem``, of a chart as wide as half a page.
     """
 
     name: str
@@ -111,7 +107,7 @@ def page(sheet: Sheet) -> str:
 
     Raises:
         ValueError: a chart's name is not one, or there twice; a table's row is too long or too
-            short; a chart holds a number that is not finite, which JSON has no way to write.
+            short; a chart holds a number that is not finite, or something that can't be drawn.
     """
     from selfcorrect.report.document import (
         document,  # jinja2, which a sheet by itself can do without
@@ -126,11 +122,10 @@ def page(sheet: Sheet) -> str:
         "sheet.html",
         charts=drawn,
         styles=["sheet.css"],
-        images=True,
+        alt={name: chart["alt"] for name, chart in drawn.items()},
         sheet=sheet,
         numeric=numeric,
         broad=_broad,
-        names=_names,
         is_table=lambda part: isinstance(part, Table),
     )
 
@@ -178,24 +173,17 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def _chart(chart: Chart) -> dict[str, Any]:
-    """A chart as the page's script takes it."""
+    """A chart as a page takes it."""
     try:
         view = {"data": _plain(chart.data), "layout": _plain(chart.layout)}
     except ValueError as error:
         raise ValueError(f"chart {chart.name!r}: {error}") from None
-    return {"alt": chart.alt, "views": [view]}
-
-
-def _names(chart: Chart) -> int:
-    """How many names the legend has."""
-    told = [trace for trace in chart.data if trace.get("name") and trace.get("showlegend", True)]
-    return len(told) if chart.layout.get("showlegend", True) else 0
+    height = 16 * float(chart.height.removesuffix("rem"))
+    return {"alt": chart.alt, "views": [view], "height": height}
 
 
 def _plain(value: Any) -> Any:
-    """A part of a figure: texts escaped for plotly, numbers rounded to visible digits."""
-    if isinstance(value, str):
-        return _KEPT.sub(lambda found: f"<{found[1]}>", escape(visible(value), quote=False))
+    """A part of a figure with numbers rounded to visible digits."""
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{value} can't be drawn; leave it out, or put None for a gap")
@@ -203,6 +191,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-_KEPT = re.compile(r"&lt;(br|/?extra)&gt;")

@@ -9,6 +9,7 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.places import new_file
 from selfcorrect.report.dialogues import choose, embed
+from selfcorrect.report.flips import COLUMNS, flips
 from selfcorrect.report.page import page
 from selfcorrect.report.sheet import is_page
 from selfcorrect.runs.run import REPORT, Run
@@ -30,9 +31,7 @@ def write_report(
         UserError: the folder can't be written to, or ``to`` is no file's place.
     """
     place = None if to is None else new_file(to, "a report", is_page)
-    chosen = choose(run.read(["example", "round", "key"]))
-    text = page(summary or summarize(run), embed(run.chunks(), chosen))
-    data = text.encode("utf-8", "replace")
+    data = page_of(run, summary).encode("utf-8", "replace")
     if place is not None:
         Store(place.parent).put(place.name, data, replace=True)
         return place
@@ -42,3 +41,11 @@ def write_report(
         said = str(error).rstrip(".")
         raise UserError(f"{said}; or give another place with --report-to FILE.") from error
     return run.folder / REPORT
+
+
+def page_of(run: Run, summary: Mapping[str, Any] | None = None) -> str:
+    """A run's report as HTML."""
+    table = summary or summarize(run)
+    light = run.read(list(COLUMNS))
+    flipped = flips(light, table["outcome"])
+    return page(table, embed(run.chunks(), choose(light)), flipped)
