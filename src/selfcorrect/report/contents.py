@@ -232,7 +232,9 @@ def comparisons(compared: Mapping[str, Estimate], define: Define) -> list[Compar
         Comparison(
             name,
             cell(define, name, e, signed=True),
-            written_interval(decides(e), define(name).form, signed=True) if e.get("decides") else "",
+            written_interval(decides(e), define(name).form, signed=True)
+            if e.get("decides")
+            else "",
             "< .001" if e.get("p") is not None and e["p"] < 0.001 else written(e.get("p")),
             e.get("verdict"),
             e.get("margin"),

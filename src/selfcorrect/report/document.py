@@ -63,7 +63,9 @@ def pictures(name: str, chart: Mapping[str, Any]) -> list[Markup | None]:
     plain = _NO_ID.sub("-", name)
     return [
         Markup(
-            "".join(within(view, width, f"{plain}-{k}", chart.get("height")) for width in (WIDE, SLIM))
+            "".join(
+                within(view, width, f"{plain}-{k}", chart.get("height")) for width in (WIDE, SLIM)
+            )
         )
         if view["data"]
         else None
@@ -80,7 +82,9 @@ def _none_drawn(view: str) -> Markup:
 
 def _told(chart: Mapping[str, Any]) -> dict[str, Any]:
     """What the page's script has to know of a chart."""
-    views = [{"name": view.get("name", ""), "term": view.get("term", "")} for view in chart["views"]]
+    views = [
+        {"name": view.get("name", ""), "term": view.get("term", "")} for view in chart["views"]
+    ]
     return {"alt": chart["alt"], "views": views}
 
 

@@ -31,13 +31,16 @@ def flips(light: pl.DataFrame, outcome: Mapping[str, Any]) -> dict[str, Any]:
     sign = -1 if outcome["better"] == "lower" else 1
     before = pl.col("key").shift(1).over("example")
     later = pl.col("round") > pl.col("round").min().over("example")
+    known = pl.when(pl.col("problem").is_null()).then(
+        pl.col("outcome")
+    )  # nobody knows an unread one
     found = (
-        light.select(*COLUMNS, flip=(later & pl.col("key").ne_missing(before)))
+        light.select(*COLUMNS, known=known, flip=(later & pl.col("key").ne_missing(before)))
         .group_by("example", maintain_order=True)
         .agg(
             n=pl.len(),
             flips=pl.col("flip").sum(),
-            rise=sign * (pl.col("outcome").last() - pl.col("outcome").first()),
+            rise=sign * (pl.col("known").last() - pl.col("known").first()),
         )
         .filter(pl.col("n") > 1)
     )
@@ -77,10 +80,16 @@ def _said(found: pl.DataFrame, *, share: bool) -> str:
         f"{counts['better']:,} {names[1]}",
         f"{counts['moved']:,} changed their answer and ended as "
         + ("right or wrong as before" if share else "good as before"),
-        *([f"{counts['unknown']:,} changed and can't be compared"] if counts["unknown"] else []),
+        *(
+            [f"{counts['unknown']:,} changed and can't be compared, as an answer is unread"]
+            if counts["unknown"]
+            else []
+        ),
         f"{counts['kept']:,} kept their answer throughout",
     ]
-    return f"Of {count(len(found), 'dialogue')}, from the first round to the last: {', '.join(parts)}."
+    return (
+        f"Of {count(len(found), 'dialogue')}, from the first round to the last: {', '.join(parts)}."
+    )
 
 
 def _mark(row: Mapping[str, Any], *, share: bool, sign: int) -> dict[str, Any]:

@@ -175,11 +175,20 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 def _chart(chart: Chart) -> dict[str, Any]:
     """A chart as a page takes it."""
     try:
-        view = {"data": _plain(chart.data), "layout": _plain(chart.layout)}
+        view = {"data": _plain(chart.data), "layout": _plain(_once(chart))}
     except ValueError as error:
         raise ValueError(f"chart {chart.name!r}: {error}") from None
     height = 16 * float(chart.height.removesuffix("rem"))
     return {"alt": chart.alt, "views": [view], "height": height}
+
+
+def _once(chart: Chart) -> Mapping[str, Any]:
+    """The layout, without a name of its y axis that is the chart's title."""
+    axis = chart.layout.get("yaxis", {})
+    if axis.get("title", {}).get("text", "").casefold() != chart.title.casefold():
+        return chart.layout
+    kept = {key: value for key, value in axis.items() if key != "title"}
+    return {**chart.layout, "yaxis": kept}
 
 
 def _plain(value: Any) -> Any:

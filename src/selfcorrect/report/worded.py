@@ -34,7 +34,11 @@ def caption(chart: Mapping[str, Any] | None) -> str:
     return " ".join(
         [
             *(["Bars: the 95 % interval of each round."] if bars else []),
-            *(["Shaded: 95 % for all rounds together."] if any("fill" in t for t in traces) else []),
+            *(
+                ["Shaded: 95 % for all rounds together."]
+                if any("fill" in t for t in traces)
+                else []
+            ),
             *(text for name, text in _CONTROLS.items() if name in names),
         ]
     )
@@ -47,9 +51,8 @@ def hints(summary: _Summary) -> dict[str, str]:
     calibration = ""
     if gaps:
         at, e = gaps[-1]
-        form = definer(summary)("calibration_gap").form
         said = f"{written(e['value'], 'share', signed=True)} {written_interval(e, 'share', signed=True)}"
-        calibration = f"confidence − accuracy in round {at}: {said if form else said}"
+        calibration = f"confidence − accuracy in round {at}: {said}"
     at = summary.get("converged_at")
     settling = f"converged from round {at}" if at else "not shown to have converged"
     parts = len(wholes(rounds))

@@ -93,6 +93,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "steered": of_records.steers,
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
+        "chance": records.chance,
         "looks": [look.table() for look in looks],
         "activations": over_layers(run),
         "controls": {},

@@ -52,9 +52,13 @@ def charts(summary: Mapping[str, Any]) -> dict[str, Chart]:
     made = {
         "curves": _chart(f"{outcome[:1].upper()}{outcome[1:]} by round.", _view(curves(summary))),
         "cost": _chart("Tokens a dialogue, by round.", _view(cost(summary))),
-        "measure": _chart("One measure by round, with its interval, beside the controls.", *every, first=at),
+        "measure": _chart(
+            "One measure by round, with its interval, beside the controls.", *every, first=at
+        ),
         "reliability": _chart(
-            "Accuracy by confidence, in bins, against perfect calibration.", *bins, first=len(bins) - 1
+            "Accuracy by confidence, in bins, against perfect calibration.",
+            *bins,
+            first=len(bins) - 1,
         ),
         "flow": _chart(
             "How many dialogues went from right to wrong and back.", _view(flow(rounds))

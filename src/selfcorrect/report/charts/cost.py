@@ -27,7 +27,11 @@ def cost(summary: Mapping[str, Any]) -> Figure:
     return traces, {
         "barmode": "stack",
         "xaxis": rounds_axis(rounds),
-        "yaxis": {"title": {"text": "Tokens a dialogue"}, "rangemode": "tozero", "tickformat": "~s"},
+        "yaxis": {
+            "title": {"text": "Tokens a dialogue"},
+            "rangemode": "tozero",
+            "tickformat": "~s",
+        },
     }
 
 

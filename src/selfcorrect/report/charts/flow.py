@@ -25,6 +25,8 @@ _STREAMS: Mapping[str, _Stream] = {
     "wrong_to_wrong": _Stream("wrong", "wrong", "@other/60", "wrong, another answer"),
     "kept_wrong": _Stream("wrong", "wrong", "@kept/25", "stayed at the same wrong answer"),
 }
+#: Streams of more moves than these can't be followed; the table below has them.
+_MOST = 30
 _SIDES = {"right": "@outcome", "wrong": "@lost"}
 
 _Flow = Mapping[str, int]
@@ -38,7 +40,7 @@ def flow(rounds: Rounds) -> Figure:
         if "kept_right" in (b["flow"] or {})
     ]
     flows = [counts for _, _, counts in moves]
-    if not any(sum(counts.values()) for counts in flows):
+    if len(moves) > _MOST or not any(sum(counts.values()) for counts in flows):
         return [], {}
     # a column holds what comes in; the same answers go out, where none is missing in between
     ends = [_held(flows[0], "start"), *(_held(counts, "end") for counts in flows)]
@@ -52,7 +54,9 @@ def flow(rounds: Rounds) -> Figure:
             {"name": f"round {number}", "held": of}
             for number, of in zip(columns, held, strict=True)
         ],
-        "streams": [stream for k, counts in enumerate(flows) for stream in _out_of(k, counts, columns)],
+        "streams": [
+            stream for k, counts in enumerate(flows) for stream in _out_of(k, counts, columns)
+        ],
     }
     return [trace], {}
 

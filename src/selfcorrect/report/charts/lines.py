@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from selfcorrect.report.charts.traces import Figure, Trace, area, rounds_axis, said, scatter, span
+from selfcorrect.report.charts.traces import Figure, Trace, area, rounds_axis, scatter, span
 from selfcorrect.report.definitions import Define, definer
 from selfcorrect.report.estimates import Estimate, Rounds, points
 
 #: Shares are drawn on an axis at least this long, so that noise doesn't look like news.
 _LEAST_SPAN = 0.1
+#: Of more rounds than these only the band is drawn: bars and large points would hide the lines.
+_WITH_BARS = 16
 #: Height of two charts, one above the other.
 _TALL = 430
 #: How much a control's points stand to the right of the run's, in rounds.
@@ -41,7 +43,8 @@ def curves(summary: Mapping[str, Any]) -> Figure:
         return _over_rounds(below, rounds, "share", "confidence")
     traces, layout = _over_rounds(above, rounds, form, label)
     layout["yaxis"]["domain"] = [0.44, 1]
-    layout["yaxis2"] = {**_axis(below, "share", "confidence"), "domain": [0, 0.38]}
+    below, under = _over_rounds(below, rounds, "share", "confidence")
+    layout["yaxis2"] = {**under["yaxis"], "domain": [0, 0.38]}
     layout["height"] = _TALL
     return [*traces, *({**trace, "yaxis": "y2"} for trace in below)], layout
 
@@ -90,11 +93,18 @@ def _over_rounds(traces: list[Trace], rounds: Rounds, form: str, label: str) -> 
     """Lines over rounds; axes hold everything drawn, and a share's stay between 0 and 1."""
     if not traces:
         return [], {}
+    if len(rounds) > _WITH_BARS:
+        traces = [_thin(trace) for trace in traces]
     return traces, {
         "xaxis": rounds_axis(rounds),
         "yaxis": _axis(traces, form, label),
         "direct": True,
     }
+
+
+def _thin(trace: Trace) -> Trace:
+    kept = {key: value for key, value in trace.items() if key != "error_y"}
+    return kept | ({"marker": {**trace["marker"], "size": 4}} if "marker" in trace else {})
 
 
 def _axis(traces: Sequence[Trace], form: str, label: str) -> dict[str, Any]:

@@ -68,7 +68,11 @@ def _points(
 def _layout(names: Sequence[str], form: str) -> Layout:
     return {
         "height": _ROW * len(names) + _AROUND,
-        "xaxis": {"zeroline": True, "zerolinecolor": "@soft", "tickformat": "%" if form == "share" else ".2~f"},
+        "xaxis": {
+            "zeroline": True,
+            "zerolinecolor": "@soft",
+            "tickformat": "%" if form == "share" else ".2~f",
+        },
         "yaxis": {
             "tickmode": "array",
             "tickvals": list(range(len(names))),

@@ -17,7 +17,7 @@ _DASHES = {
     "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3", "longdash": "11 4",
     "longdashdot": "11 3 2 3",
 }  # fmt: skip
-#: More markers than these that say nothing are one path.
+#: So many markers of a line say what they are; hovering between two of more finds a neighbour.
 _MANY = 40
 _TURNS = {"diamond": (4, 0.0), "square": (4, 45.0), "triangle-up": (3, 0.0),
           "triangle-down": (3, 180.0), "pentagon": (5, 0.0), "hexagon": (6, 0.0),
@@ -37,7 +37,9 @@ def symbol(kind: str, x: float, y: float, size: float) -> str:
     r = size / 2
     if name == "circle":
         n = near(r)
-        return f"M{near(x - r)} {near(y)}a{n} {n} 0 1 0 {near(2 * r)} 0a{n} {n} 0 1 0 -{near(2 * r)} 0"
+        return (
+            f"M{near(x - r)} {near(y)}a{n} {n} 0 1 0 {near(2 * r)} 0a{n} {n} 0 1 0 -{near(2 * r)} 0"
+        )
     if name in _TURNS:
         corners, turn = _TURNS[name]
         reach = r * (1.3 if name == "square" else 1.2)
@@ -80,7 +82,7 @@ def _inked(look: Mapping[str, Any], paint: Paint) -> dict[str, Any]:
     return {**paint.of(fill), **edge}
 
 
-def titled(mark: str, said: str, x: float, y: float, paint: Paint) -> str:
+def titled(mark: str, said: str, x: float, y: float) -> str:
     """A mark with what it says: told on hovering, by the browser or by the page's script."""
     at = f"{near(x)} {near(y)}"
     return element("g", f"<title>{shown(said)}</title>", mark, class_="mark", data_at=at)
@@ -117,19 +119,23 @@ def lines(trace: Trace, points: Sequence[Point | None], paint: Paint) -> str:
 
 
 def markers(trace: Trace, points: Sequence[Point | None], paint: Paint) -> Iterator[str]:
-    """A trace's markers, each with what it says."""
-    said = hovers(trace)
+    """A trace's markers, each with what it says; where there are many, some of them say it."""
+    said, look = hovers(trace), trace.get("marker", {})
+    kind, size = look.get("symbol", "circle"), look.get("size", 7)
     there = [(k, *p) for k, p in enumerate(points) if p is not None]
-    if len(there) > _MANY and not said:
-        look = trace.get("marker", {})
-        kind, size = look.get("symbol", "circle"), look.get("size", 7)
-        d = "".join(symbol(kind, x, y, size) for _, x, y in there)
-        yield element("path", d=d, **_inked(look, paint))
-        return
-    for k, x, y in there:
-        drawn = marker(trace, x, y, paint)
+    each = -(-len(there) // _MANY)
+    silent, drawn = "", []
+    for number, (k, x, y) in enumerate(there):
+        d = symbol(kind, x, y, size)
         told = said[k] if k < len(said) else ""
-        yield titled(drawn, told, x, y, paint) if told else drawn
+        if told and number % each == 0:
+            drawn.append(titled(element("path", d=d), told, x, y))
+        else:
+            silent += d
+    if silent:
+        drawn.append(element("path", d=silent))
+    if drawn:
+        yield element("g", *drawn, **_inked(look, paint))
 
 
 def hovers(trace: Trace) -> list[str]:
@@ -147,7 +153,7 @@ def errors(trace: Trace, x: Scale, y: Scale, paint: Paint) -> Iterator[str]:
         if not bars:
             continue
         d = ""
-        ups, downs = bars["array"], bars["arrayminus"]
+        ups, downs = reaches(bars)
         for a, b, up, down in zip(trace["x"], trace["y"], ups, downs, strict=True):
             if up is None or down is None or a is None or b is None:
                 continue
@@ -155,6 +161,11 @@ def errors(trace: Trace, x: Scale, y: Scale, paint: Paint) -> Iterator[str]:
         if d:
             stroke = paint.of(bars.get("color", "@outcome"), "stroke")
             yield element("path", d=d, fill="none", stroke_width=1.3, **stroke)
+
+
+def reaches(bars: Mapping[str, Any]) -> tuple[Sequence[float | None], Sequence[float | None]]:
+    """How far intervals reach up and down; as far down as up where nothing else is said."""
+    return bars["array"], bars.get("arrayminus", bars["array"])
 
 
 def _bar(
@@ -177,19 +188,29 @@ def bar(trace: Trace, k: int, box: tuple[float, float, float, float], paint: Pai
     left, top, wide, high = box
     look = trace.get("marker", {})
     pattern = look.get("pattern", {}).get("shape")
-    fill = {"fill": f"url(#{paint.name}-hatch)"} if pattern else paint.of(look.get("color", "@outcome"))
+    fill = (
+        {"fill": f"url(#{paint.name}-hatch)"}
+        if pattern
+        else paint.of(look.get("color", "@outcome"))
+    )
     edge = paint.of(look["line"]["color"], "stroke") if "line" in look else {}
-    drawn = element("rect", x=left, y=top, width=max(wide, 0.5), height=max(high, 0.0), **fill, **edge)
+    drawn = element(
+        "rect", x=left, y=top, width=max(wide, 0.5), height=max(high, 0.0), **fill, **edge
+    )
     said = hovers(trace)
     if k < len(said) and said[k]:
-        return titled(drawn, said[k], left + wide / 2, top, paint)
+        return titled(drawn, said[k], left + wide / 2, top)
     return drawn
 
 
 def hatch(paint: Paint) -> str:
     """The pattern of hatched bars."""
-    line = element("path", d="M-1 7L7 -1M3 7L7 3M-1 3L3 -1", stroke_width=1.2, **paint.of("@outcome", "stroke"))
-    return element("pattern", line, id=f"{paint.name}-hatch", width=6, height=6, patternUnits="userSpaceOnUse")
+    line = element(
+        "path", d="M-1 7L7 -1M3 7L7 3M-1 3L3 -1", stroke_width=1.2, **paint.of("@outcome", "stroke")
+    )
+    return element(
+        "pattern", line, id=f"{paint.name}-hatch", width=6, height=6, patternUnits="userSpaceOnUse"
+    )
 
 
 def cells(trace: Trace, x: Scale, y: Scale, paint: Paint) -> Iterator[str]:
@@ -199,18 +220,22 @@ def cells(trace: Trace, x: Scale, y: Scale, paint: Paint) -> Iterator[str]:
     high = abs(y.end - y.start) / (y.high - y.low)
     said = trace.get("hovertext") if trace.get("hoverinfo") != "skip" else None
     shows = trace.get("text") if trace.get("texttemplate") else None
+    known = [value for row in trace["z"] for value in row if value is not None]
+    least, most = trace.get("zmin", min(known, default=0)), trace.get("zmax", max(known, default=1))
     for i, row in enumerate(trace["z"]):
         for j, value in enumerate(row):
             at, height = x.at(trace["x"][j]), y.at(trace["y"][i])
             if value is None or at is None or height is None:
                 continue
-            share = (value - trace["zmin"]) / (trace["zmax"] - trace["zmin"])
+            share = (value - least) / ((most - least) or 1)
             colour = between(trace["colorscale"], min(max(share, 0.0), 1.0))
             drawn = element("rect", x=at - wide / 2 + gaps[0] / 2, y=height - high / 2 + gaps[1] / 2,
                             width=wide - gaps[0], height=high - gaps[1], **paint.of(colour))  # fmt: skip
             if shows:
-                drawn += element("text", shown(str(shows[i][j])), x=at, y=height + 4.5, text_anchor="middle")
-            yield titled(drawn, said[i][j], at, height, paint) if said else drawn
+                drawn += element(
+                    "text", shown(str(shows[i][j])), x=at, y=height + 4.5, text_anchor="middle"
+                )
+            yield titled(drawn, said[i][j], at, height) if said else drawn
 
 
 _COLOUR = re.compile(r"@(\w+)(?:/(\d+))?")

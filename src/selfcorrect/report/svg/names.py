@@ -7,7 +7,7 @@ from typing import Any
 
 from selfcorrect.report.svg import marks
 from selfcorrect.report.svg.elements import LINE, Paint, clipped, element, path, text, width
-from selfcorrect.report.svg.scales import Scale
+from selfcorrect.report.svg.scales import Scale, number
 
 #: More lines than these in a chart are named in a legend: their ends would crowd.
 _MOST_DIRECT = 5
@@ -41,7 +41,7 @@ def direct(told: Sequence[marks.Trace], layout: Mapping[str, Any], wide: float) 
 
 def room(told: Sequence[marks.Trace], wide: float) -> float:
     """So much stays free at the right for names beside lines."""
-    return min(max((width(t["name"]) for t in told), default=0) + 26, _SHARE * wide + 12)
+    return min(max((width(t["name"]) for t in told), default=0) + 30, _SHARE * wide + 14)
 
 
 def beside(
@@ -58,7 +58,7 @@ def beside(
     drawn = []
     for (_, trace), height in zip(ends, heights, strict=True):
         drawn.append(_key(trace, right + 6, height, paint, short=True))
-        drawn.append(text(trace["name"], right + 18, height + 4.5))
+        drawn.append(text(trace["name"], right + 20, height + 4.5))
     return element("g", *drawn, class_="names")
 
 
@@ -111,5 +111,30 @@ def _key(trace: marks.Trace, x: float, y: float, paint: Paint, *, short: bool = 
                         **paint.of(look.get("color", "@outcome"), "stroke"))  # fmt: skip
     if "markers" in trace.get("mode", ""):
         size = min(trace.get("marker", {}).get("size", 7), 9)
-        drawn += marks.marker({**trace, "marker": {**trace["marker"], "size": size}}, middle, y, paint)
+        drawn += marks.marker(
+            {**trace, "marker": {**trace["marker"], "size": size}}, middle, y, paint
+        )
     return drawn
+
+
+#: Fields of the key of a heat map.
+_FIELDS = 9
+
+
+def heat_key(traces: Sequence[marks.Trace], paint: Paint) -> tuple[str, float]:
+    """What the colours of a heat map mean, and how high that is; nothing where it isn't named."""
+    found = next((t for t in traces if t["type"] == "heatmap" and t.get("key")), None)
+    if not found:
+        return "", 0.0
+    low, high = (number(found[end], "+.2", 2) for end in ("zmin", "zmax"))
+    start = 2 + width(low) + 6
+    drawn = [text(low, 2, 14)]
+    for k in range(_FIELDS):
+        colour = marks.between(found["colorscale"], k / (_FIELDS - 1))
+        edge = paint.of("@rule", "stroke")
+        drawn.append(
+            element("rect", x=start + 16 * k, y=3, width=16, height=13, **paint.of(colour), **edge)
+        )
+    end = start + 16 * _FIELDS + 6
+    drawn += [text(high, end, 14), text(found["key"], end + width(high) + 14, 14)]
+    return element("g", *drawn, class_="names"), 26.0

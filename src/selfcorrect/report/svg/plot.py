@@ -15,7 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfcorrect.report.svg import marks, names, streams
-from selfcorrect.report.svg.elements import LINE, Paint, clipped, element, path, text, width, wrapped
+from selfcorrect.report.svg.elements import (
+    LINE,
+    Paint,
+    clipped,
+    element,
+    path,
+    text,
+    width,
+    wrapped,
+)
 from selfcorrect.report.svg.scales import Scale, Tick, scale, ticks
 
 Layout = Mapping[str, Any]
@@ -55,7 +64,9 @@ def draw(figure: Mapping[str, Any], wide: float, high: float, paint: Paint) -> t
     high = max(layout.get("height", high), _least(traces, layout, wide))
     told = names.named(traces, layout)
     direct = names.direct(told, layout, wide)
-    legend, legend_high = ("", 0.0) if direct else names.legend(told, wide, paint)
+    legend, legend_high = names.heat_key(traces, paint)
+    if not direct and not legend:
+        legend, legend_high = names.legend(told, wide, paint)
     right = wide - (names.room(told, wide) if direct else 12.0)
     rows_above = _above(layout.get("yaxis", {}), traces, wide)
     left = 8.0 if rows_above else _left(traces, layout, wide, high)
@@ -71,7 +82,10 @@ def draw(figure: Mapping[str, Any], wide: float, high: float, paint: Paint) -> t
         body.append(element("defs", marks.hatch(paint)))
     body += [_shapes(layout, x, panels[0], paint)]
     for panel in panels:
-        body += [_grid(panel, x, marked, xaxis, paint), _ticks(panel, left, rows_above, wide, paint)]
+        body += [
+            _grid(panel, x, marked, xaxis, paint),
+            _ticks(panel, left, rows_above, wide, paint),
+        ]
         body += _drawn(panel, x, paint)
         if direct:
             body.append(names.beside(panel.traces, x, panel.y, right, wide, paint))
@@ -86,7 +100,7 @@ def _values(traces: Sequence[marks.Trace], layout: Layout, which: str) -> Iterat
         yield from trace[which]
         bars = trace.get(f"error_{which}")
         if bars:
-            for value, up, down in zip(trace[which], bars["array"], bars["arrayminus"], strict=True):
+            for value, up, down in zip(trace[which], *marks.reaches(bars), strict=True):
                 if value is not None and up is not None and down is not None:
                     yield from (value + up, value - down)
         if trace["type"] == "bar":
@@ -108,10 +122,14 @@ def _values(traces: Sequence[marks.Trace], layout: Layout, which: str) -> Iterat
             yield from (shape[f"{which}0"], shape[f"{which}1"])
 
 
-def _split(traces: Sequence[marks.Trace], layout: Layout) -> list[tuple[Mapping[str, Any], list[Any]]]:
+def _split(
+    traces: Sequence[marks.Trace], layout: Layout
+) -> list[tuple[Mapping[str, Any], list[Any]]]:
     """The axes of y from top to bottom, each with its traces."""
     of = {name: [t for t in traces if t.get("yaxis", "y") == name] for name in ("y", "y2")}
-    axes = [(layout.get(f"{name.replace('y', 'yaxis')}", {}), mine) for name, mine in of.items() if mine]
+    axes = [
+        (layout.get(f"{name.replace('y', 'yaxis')}", {}), mine) for name, mine in of.items() if mine
+    ]
     return sorted(axes, key=lambda each: -each[0].get("domain", (0, 1))[1])
 
 
@@ -126,7 +144,9 @@ def _panels(
         inner = above + (LINE * len(title) + 4 if title else 0)
         values = list(_values(mine, layout, "y"))
         y = scale(axis, values, under, inner)
-        yield Panel(axis, mine, y, ticks(axis, y, max(2, round((under - inner) / 42))), title, inner, under)
+        yield Panel(
+            axis, mine, y, ticks(axis, y, max(2, round((under - inner) / 42))), title, inner, under
+        )
 
 
 def _left(traces: Sequence[marks.Trace], layout: Layout, wide: float, high: float) -> float:
@@ -156,17 +176,29 @@ def _least(traces: Sequence[marks.Trace], layout: Layout, wide: float) -> float:
     return _ROW_ABOVE * len(_rows(axis, traces)) + 110
 
 
-def _grid(panel: Panel, x: Scale, marked: Sequence[Tick], xaxis: Mapping[str, Any], paint: Paint) -> str:
+def _grid(
+    panel: Panel, x: Scale, marked: Sequence[Tick], xaxis: Mapping[str, Any], paint: Paint
+) -> str:
     """Lines at the ticks, and those of zero."""
     left, right = sorted((x.start, x.end))
     d = ""
     if panel.axis.get("showgrid", True):
-        places = (panel.y.at(tick.at) if not panel.y.names else _at(panel.y, tick) for tick in panel.ticks)
+        places = (
+            panel.y.at(tick.at) if not panel.y.names else _at(panel.y, tick) for tick in panel.ticks
+        )
         d = "".join(path([(left, y), (right, y)]) for y in places if y is not None)
     flat = any("error_x" in trace for trace in panel.traces) and "tickvals" in panel.axis
     if xaxis.get("showgrid", flat):
-        d += "".join(path([(p, panel.top), (p, panel.bottom)]) for t in marked if (p := _at(x, t)) is not None)
-    grid = element("path", d=d, fill="none", stroke_width=1, **paint.of("@rule", "stroke")) if d else ""
+        d += "".join(
+            path([(p, panel.top), (p, panel.bottom)])
+            for t in marked
+            if (p := _at(x, t)) is not None
+        )
+    grid = (
+        element("path", d=d, fill="none", stroke_width=1, **paint.of("@rule", "stroke"))
+        if d
+        else ""
+    )
     zero = ""
     if panel.axis.get("zeroline") and (at := panel.y.at(0)) is not None:
         zero += path([(left, at), (right, at)]) if panel.top <= at <= panel.bottom else ""
@@ -174,7 +206,9 @@ def _grid(panel: Panel, x: Scale, marked: Sequence[Tick], xaxis: Mapping[str, An
         zero += path([(at, panel.top), (at, panel.bottom)])
     if not zero:
         return grid
-    return grid + element("path", d=zero, fill="none", stroke_width=1.2, **paint.of("@soft", "stroke"))
+    return grid + element(
+        "path", d=zero, fill="none", stroke_width=1.2, **paint.of("@soft", "stroke")
+    )
 
 
 def _at(of: Scale, tick: Tick) -> float | None:
@@ -255,16 +289,26 @@ def _bars(
         yield marks.bar(trace, k, (middle - half, min(low, high), 2 * half, abs(low - high)), paint)
 
 
-def _below(xaxis: Mapping[str, Any], x: Scale, marked: Sequence[Tick], wide: float, high: float) -> Any:
+def _below(
+    xaxis: Mapping[str, Any], x: Scale, marked: Sequence[Tick], wide: float, high: float
+) -> Any:
     """What stands below the axis of x, as a function of where that is; and how much room it takes."""
     shown_ = [(place, tick.said) for tick in marked if (place := _at(x, tick)) is not None]
     step = min((abs(b[0] - a[0]) for a, b in zip(shown_, shown_[1:], strict=False)), default=wide)
     rows = [wrapped(said, max(step - 8, 34)) for _, said in shown_]
     fits = all(width(row) <= step - 4 for each in rows for row in each) or len(shown_) == 1
-    whole = all("…" not in row or "…" in said for each, (_, said) in zip(rows, shown_, strict=True) for row in each)
+    whole = all(
+        "…" not in row or "…" in said
+        for each, (_, said) in zip(rows, shown_, strict=True)
+        for row in each
+    )
     turned = not (fits and whole)
     longest = max((width(said) for _, said in shown_), default=0)
-    deep = min(longest, high * 0.45) * 0.574 + LINE if turned else LINE * max(map(len, rows), default=1)
+    deep = (
+        min(longest, high * 0.45) * 0.574 + LINE
+        if turned
+        else LINE * max(map(len, rows), default=1)
+    )
     title = wrapped(xaxis.get("title", {}).get("text", ""), wide - 24, 2)
     title = title if any(title) else []
     depth = deep + 12 + LINE * len(title) + (4 if title else 0)
@@ -277,7 +321,15 @@ def _below(xaxis: Mapping[str, Any], x: Scale, marked: Sequence[Tick], wide: flo
         for (at, whole_name), each in zip(shown_, rows, strict=True):
             if turned:
                 name = clipped(whole_name, min(longest, high * 0.45) + 4)
-                parts.append(text(name, at + 4, place + 16, anchor="end", transform=f"rotate(-{_TURN} {at + 4:.1f} {place + 16:.1f})"))
+                parts.append(
+                    text(
+                        name,
+                        at + 4,
+                        place + 16,
+                        anchor="end",
+                        transform=f"rotate(-{_TURN} {at + 4:.1f} {place + 16:.1f})",
+                    )
+                )
                 continue
             parts += _tick_rows(each, at, place, x, wide, top=top)
         name = [
@@ -290,7 +342,9 @@ def _below(xaxis: Mapping[str, Any], x: Scale, marked: Sequence[Tick], wide: flo
     return said_below, depth
 
 
-def _tick_rows(rows: Sequence[str], at: float, place: float, x: Scale, wide: float, *, top: bool) -> Iterator[str]:
+def _tick_rows(
+    rows: Sequence[str], at: float, place: float, x: Scale, wide: float, *, top: bool
+) -> Iterator[str]:
     """A tick's name under its place, moved inwards where it would leave the chart."""
     for k, row in enumerate(rows):
         half = width(row) / 2

@@ -62,9 +62,7 @@ class Scale:
         return min(max(place, min(self.start, self.end)), max(self.start, self.end))
 
 
-def scale(
-    axis: Mapping[str, Any], values: Sequence[Any], start: float, end: float
-) -> Scale:
+def scale(axis: Mapping[str, Any], values: Sequence[Any], start: float, end: float) -> Scale:
     """The scale of an axis that holds all these values.
 
     Args:
@@ -99,7 +97,9 @@ def scale(
 def ticks(axis: Mapping[str, Any], of: Scale, most: int) -> list[Tick]:
     """The ticks of an axis, in its order; at most about so many where it may choose."""
     if "tickvals" in axis:
-        said = axis.get("ticktext") or [number(v, axis.get("tickformat", "")) for v in axis["tickvals"]]
+        said = axis.get("ticktext") or [
+            number(v, axis.get("tickformat", "")) for v in axis["tickvals"]
+        ]
         return [Tick(v, str(name)) for v, name in zip(axis["tickvals"], said, strict=True)]
     if of.names:
         return [Tick(k, name) for k, name in enumerate(of.names)]
@@ -108,14 +108,19 @@ def ticks(axis: Mapping[str, Any], of: Scale, most: int) -> list[Tick]:
         return _decades(of, most)
     step = axis.get("dtick") or nice((of.high - of.low) / max(most, 1))
     step *= max(1, math.ceil((of.high - of.low) / step / max(most * 1.5, 1)))
-    if axis.get("tickformat") == "d":
-        step = max(1, round(step))
-    origin = axis.get("tick0", 0)
+    whole, origin = axis.get("tickformat") == "d", axis.get("tick0", 0)
+    step = max(1, round(step)) if whole else step
+    for _ in range(3):  # one number alone is no scale
+        if math.floor((of.high - origin) / step) > math.ceil((of.low - origin) / step):
+            break
+        finer = nice(step / 2.5)
+        step = max(1, round(finer)) if whole else finer
     first = math.ceil((of.low - origin) / step - 1e-9)
     last = math.floor((of.high - origin) / step + 1e-9)
     places = max(0, -math.floor(math.log10(step) + 1e-9)) if step < 1 else 0
     form = axis.get("tickformat", "")
-    return [Tick(origin + k * step, number(origin + k * step, form, places)) for k in range(first, last + 1)]
+    found = (origin + k * step for k in range(first, last + 1))
+    return [Tick(at, number(at, form, places)) for at in found]
 
 
 def nice(step: float) -> float:

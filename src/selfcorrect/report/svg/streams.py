@@ -38,7 +38,7 @@ def draw(trace: Mapping[str, Any], wide: float, high: float, paint: Paint) -> tu
         d = _ribbon(lefts[k] + _BLOCK, start, lefts[k + 1], end, thick)
         mark = element("path", d=d, **paint.of(stream["colour"]))
         middle = (lefts[k] + _BLOCK + lefts[k + 1]) / 2
-        drawn.append(titled(mark, stream["said"], middle, (start + end + thick) / 2, paint))
+        drawn.append(titled(mark, stream["said"], middle, (start + end + thick) / 2))
     for k, column in enumerate(columns):
         for side in sides:
             n = column["held"][side]
@@ -47,13 +47,15 @@ def draw(trace: Mapping[str, Any], wide: float, high: float, paint: Paint) -> tu
             top, left = tops[k][side], lefts[k]
             block = element("rect", x=left, y=top, width=_BLOCK, height=n * unit,
                             class_=f"block {side}", **paint.of(trace["sides"][side]))  # fmt: skip
-            drawn.append(titled(block, f"{n:,} {side} in {column['name']}", left, top, paint))
+            drawn.append(titled(block, f"{n:,} {side} in {column['name']}", left, top))
             drawn.append(_count(n, k, len(columns), left, top + n * unit / 2))
     for k, column in enumerate(columns):
         where = "start" if k == 0 else "end" if k == len(columns) - 1 else "middle"
         at = {"start": 2.0, "end": wide - 2, "middle": lefts[k] + _BLOCK / 2}[where]
         if k in (0, len(columns) - 1) or step > 60 or k % max(1, round(60 / step)) == 0:
-            drawn.append(element("g", text(column["name"], at, high - 8, anchor=where), **paint.of("@soft")))
+            drawn.append(
+                element("g", text(column["name"], at, high - 8, anchor=where), **paint.of("@soft"))
+            )
     return "".join(drawn), high
 
 
