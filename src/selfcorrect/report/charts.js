@@ -23,7 +23,10 @@ const shared = (() => {
     return new Response(stream).text();
   }
 
-  const charts = read("charts");
+  // a page of several runs has a part for each, whose ids begin with its prefix
+  const parts = [...document.querySelectorAll("[data-prefix]")];
+  const roots = parts.length ? parts : [document.body];
+  const prefix = (root) => root.dataset.prefix ?? "";
   const near = byId("near");
   const REACH = 48; // pixels from which on a mark is near
   let told = null; // the mark whose words are shown
@@ -96,9 +99,9 @@ const shared = (() => {
   }
   addEventListener("scroll", () => tell(null), { passive: true, capture: true });
 
-  /** Show another view of a chart, by its place. */
-  function pick(name, place) {
-    const box = boxes.find((each) => each.dataset.chart === name);
+  /** Show another view of a chart of a part, by its place. */
+  function pick(root, charts, name, place) {
+    const box = boxes.find((each) => each.dataset.chart === name && root.contains(each));
     const before = box.querySelector("div.view");
     if (Number(before.dataset.view) === place) return;
     const kept = document.createElement("template");
@@ -142,5 +145,5 @@ const shared = (() => {
   }
 
   requestAnimationFrame(() => setTimeout(() => performance.mark("first-screen")));
-  return { byId, read, make, unpack, charts, pick };
+  return { byId, read, make, unpack, pick, roots, prefix };
 })();

@@ -58,6 +58,33 @@ def document(
     )
 
 
+def several(template: str, pages: Mapping[str, str], **how: Any) -> str:
+    """Several pages of the same kind as one, with a switch: by name, as :func:`document` made them."""
+    runs = [
+        {"name": name, "prefix": f"r{k}-", "part": Markup(_prefixed(_part(page), f"r{k}-"))}
+        for k, (name, page) in enumerate(pages.items())
+    ]
+    return document(template, charts={}, runs=runs, **how)
+
+
+def _part(page: str) -> str:
+    """What of a page stands between its marks, which no text can write."""
+    return page.partition("<!--part-->")[2].partition("<!--/part-->")[0]
+
+
+def _prefixed(part: str, prefix: str) -> str:
+    """A part with its ids, and what refers to them, made its own.
+
+    Quotes in texts are escaped, so that only attributes of our templates look like this.
+    """
+    return _REFERS.sub(lambda found: f"{found[1]}{prefix}", part)
+
+
+_REFERS = re.compile(
+    r"""( (?:id|for|aria-labelledby|aria-describedby|data-explained)="|\bhref="#|="url\(#)"""
+)
+
+
 def pictures(name: str, chart: Mapping[str, Any]) -> list[Markup | None]:
     """Each view of a chart for a wide column and for a phone, as markup; None has nothing to draw."""
     plain = _NO_ID.sub("-", name)

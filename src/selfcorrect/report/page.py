@@ -13,7 +13,7 @@ from selfcorrect.report import contents
 from selfcorrect.report.charts import charts
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.dialogues import which
-from selfcorrect.report.document import document
+from selfcorrect.report.document import document, several
 from selfcorrect.report.notes import about_intervals, incomplete, missing, notes
 from selfcorrect.report.numbers import MISSING, count, legend
 from selfcorrect.report.worded import caption, curved, hints
@@ -34,6 +34,15 @@ def page(
     return document("page.html", **shown(summary, dialogues, flips))
 
 
+def together(pages: Mapping[str, str]) -> str:
+    """Reports of several runs, by name, as one page with a switch between them."""
+    return several("several.html", pages, scripts=_SCRIPTS)
+
+
+#: Beside the one of all pages.
+_SCRIPTS = ("differences.js", "page.js")
+
+
 def shown(
     summary: Mapping[str, Any],
     dialogues: Mapping[str, Any] | None = None,
@@ -43,7 +52,7 @@ def shown(
     drawn, rounds, define = charts(summary), summary["rounds"], definer(summary)
     return {
         "charts": drawn,
-        "scripts": ["differences.js", "page.js"],
+        "scripts": _SCRIPTS,
         "dialogues": dialogues,
         "which": which(dialogues) if dialogues else "",
         "flips": flips,
