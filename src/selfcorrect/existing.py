@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect.arguments import several
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from selfcorrect.runs import Run, RunSpec
     from selfcorrect.runs.advised import Advice
+    from selfcorrect.studies.execute import Done
 
 
 def compare(
@@ -65,15 +68,88 @@ def advise(
     return advised(several("advise", runs), scorer, Path(out))
 
 
-def open_run(folder: str | Path) -> Run:
-    """Open the folder of a run, complete or not.
+def open_run(name: str | Path, *, scorer: str = "", out: str | Path = "runs") -> Run:
+    """Open a run that exists, complete or not: what ``selfcorrect show`` takes.
+
+    Args:
+        name: its folder, or the beginning of its name in ``out``.
+        scorer: by whose scores it is looked at, where there are several.
+        out: the folder in which the runs' folders lie.
 
     Raises:
-        UserError: there is no run, it is damaged, or it is of another version.
+        UserError: there is no run, or more than one; it is damaged, or of another version.
     """
-    from selfcorrect.runs import open_run
+    from selfcorrect.runs import find_run
 
-    return open_run(folder)
+    found = find_run(str(name), Path(out))
+    return found.seen_by(scorer) if scorer else found
+
+
+def list_runs(out: str | Path = "runs") -> pl.DataFrame:
+    """The runs in a folder, a row each by name: what was run, and how much of it is there.
+
+    Returns:
+        Columns ``run``, ``model``, ``task``, ``strategy``, ``rounds``, ``dialogues``, ``wanted``,
+        ``complete``, ``folder``, ``problem``: why one can't be read, else null. None where there
+        are no runs.
+    """
+    import polars as pl
+
+    from selfcorrect.errors import UserError
+    from selfcorrect.runs import open_run as opened
+    from selfcorrect.runs.paths import folder_path
+    from selfcorrect.runs.run import RUN
+
+    kinds = {
+        "run": pl.String, "model": pl.String, "task": pl.String, "strategy": pl.String,
+        "rounds": pl.Int64, "dialogues": pl.Int64, "wanted": pl.Int64, "complete": pl.Boolean,
+        "folder": pl.String, "problem": pl.String,
+    }  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    for folder in sorted(path.parent for path in folder_path(out).glob(f"*/{RUN}")):
+        told: dict[str, Any] = dict.fromkeys(kinds) | {"run": folder.name, "folder": str(folder)}
+        try:
+            run = opened(folder)
+            spec = run.spec
+            told |= {"model": spec.model.name, "task": spec.task.name, "rounds": spec.rounds}
+            told |= {"strategy": spec.strategy.name, "dialogues": run.dialogues}
+            told |= {"wanted": run.wanted, "complete": run.complete}
+        except UserError as error:
+            told["problem"] = str(error)
+        rows.append(told)
+    return pl.DataFrame(rows, schema=kinds)
+
+
+def study(
+    name: str,
+    *,
+    spec: RunSpec | None = None,
+    runs: Mapping[str, Run] | None = None,
+    out: str | Path = "runs",
+    **options: Any,
+) -> Done:
+    """Execute a study: several runs, one question; or a published claim, computed.
+
+    What ``selfcorrect study NAME`` and ``selfcorrect theory NAME`` do; see ``selfcorrect list
+    studies``.
+
+    Args:
+        name: ``convergence``, ``steering``, …; ``construct``, ``train``, ``concepts``, ``bridge``.
+        spec: what its runs have in common, see :func:`read_spec`.
+        runs: runs that exist, by arm, in place of those that it plans.
+        out: the folder in which the runs' folders lie, and the study's beside them.
+        options: its own, as on the command line, with ``_`` for ``-``.
+
+    Returns:
+        ``.result`` (as JSON has it), ``.sheet``, and the files ``.json`` and ``.page``; it shows
+        itself: as its findings, in a notebook with charts and tables.
+
+    Raises:
+        UserError: there is no such study or option, or runs that can't answer it.
+    """
+    from selfcorrect.studies.execute import execute
+
+    return execute(name, options, spec=spec, runs=runs, out=Path(out))
 
 
 def read_spec(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunSpec:

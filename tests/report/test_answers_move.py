@@ -96,11 +96,20 @@ def test_streams_fill_the_blocks_that_they_leave_and_reach(
         starts, ends = (d[1], d[-1]), (d[7], d[9])
         for at, ys, into in ((d[0], starts, leaving), (d[6], ends, reaching)):
             k = min(range(len(lefts)), key=lambda k, at=at: abs(lefts[k] + 5 - at))  # type: ignore[misc]
-            [block] = [b for b in blocks if b[1] == lefts[k] and b[2] - 0.2 <= ys[0] and ys[1] <= b[2] + b[3] + 0.2]
+            [block] = [
+                b
+                for b in blocks
+                if b[1] == lefts[k] and b[2] - 0.2 <= ys[0] and ys[1] <= b[2] + b[3] + 0.2
+            ]
             into.setdefault((k, block[0]), []).append(ys)
         n = int(said.split()[0])
         assert starts[1] - starts[0] == pytest.approx(ends[1] - ends[0], abs=0.2)
-        assert (starts[1] - starts[0]) / n == pytest.approx(blocks[0][3] / max(pattern[0]) if len([b for b in blocks if b[1] == lefts[0]]) == 1 else blocks[0][3] / pattern[0][0], rel=0.05)
+        assert (starts[1] - starts[0]) / n == pytest.approx(
+            blocks[0][3] / max(pattern[0])
+            if len([b for b in blocks if b[1] == lefts[0]]) == 1
+            else blocks[0][3] / pattern[0][0],
+            rel=0.05,
+        )
     for side_k, spans in [*leaving.items(), *reaching.items()]:
         k, side = side_k
         [block] = [b for b in blocks if b[1] == lefts[k] and b[0] == side]
