@@ -5,8 +5,8 @@
     python scripts/gallery.py --out FOLDER rising
 
 The runs are of planted models, made anew in a temporary folder; studies and theory are those that
-are committed under ``benchmarks/``. Beside each picture lies the page. ``tests/report/test_gallery.py``
-compares layout facts of the same pages.
+are committed under ``benchmarks/``. Beside each picture lies the page.
+``tests/report/test_gallery.py`` compares layout facts of the same pages.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _given(folder: Path, last: Callable[[int], str]) -> Any:
 
 
 def _served(folder: Path) -> str:
-    """As a run of a model behind a server is shown: its name and address in place of the planted one."""
+    """As a run of a server's model is shown: its name and address in place of the planted one."""
     summary = _run(folder, "accuracy=0.5,cs=0.2").summary()
     summary["spec"]["model"] |= {
         "name": "openai:org/model-7b-instruct",

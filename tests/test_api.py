@@ -166,8 +166,8 @@ def test_runs_are_listed_opened_by_the_beginning_of_a_name_and_taken_to_pandas(
 
 
 def test_a_study_is_a_call_and_shows_itself(tmp_path: Path) -> None:
-    done = sc.study("transitions", spec=sc.read_spec(None, [
-        "model.name=planted:chain", "task.name=planted", "rounds=3", "limit=24"]), out=tmp_path)  # fmt: skip
+    given = ["model.name=planted:chain", "task.name=planted", "rounds=5", "limit=24"]
+    done = sc.study("transitions", spec=sc.read_spec(None, given), out=tmp_path)
     assert done.page.is_file()
     assert repr(done).splitlines()[0] == done.sheet.findings[0]
     shown = done._repr_mimebundle_()["text/html"]

@@ -27,7 +27,8 @@ LABELS = """() => {
       return { said: e.textContent, at: e.getBoundingClientRect(), turned };
     });
     for (const { said, at } of all) {
-      const out = Math.max(box.left - at.left, at.right - box.right, box.top - at.top, at.bottom - box.bottom);
+      const [x, y] = [Math.max(box.left - at.left, at.right - box.right), box.top - at.top];
+      const out = Math.max(x, y, at.bottom - box.bottom);
       if (out > 2) found.push(`${name}: "${said}" is ${out.toFixed(1)} outside`);
     }
     const flat = all.filter(({ turned, said }) => !turned && said.trim());
@@ -45,7 +46,8 @@ LABELS = """() => {
 CONTRAST = """() => {
   const parse = (c) => (c.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
   const light = ([r, g, b]) => {
-    const [x, y, z] = [r, g, b].map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [x, y, z] = [r, g, b].map((v) => linear(v / 255));
     return 0.2126 * x + 0.7152 * y + 0.0722 * z;
   };
   const behind = (e) => {
@@ -59,11 +61,12 @@ CONTRAST = """() => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const e = walk.currentNode.parentElement;
-    if (!walk.currentNode.data.trim() || !e.getClientRects().length || e.closest("script, title, [disabled]")) continue;
-    const inChart = e.closest("svg");
-    const [one, other] = [parse(getComputedStyle(e)[inChart ? "fill" : "color"]), behind(e)].map(light);
+    const said = walk.currentNode.data.trim().slice(0, 30);
+    if (!said || !e.getClientRects().length || e.closest("script, title, [disabled]")) continue;
+    const ink = parse(getComputedStyle(e)[e.closest("svg") ? "fill" : "color"]);
+    const [one, other] = [ink, behind(e)].map(light);
     const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-    if (ratio < 4.5) found.add(`${e.tagName} "${walk.currentNode.data.trim().slice(0, 30)}": ${ratio.toFixed(2)}`);
+    if (ratio < 4.5) found.add(`${e.tagName} "${said}": ${ratio.toFixed(2)}`);
   }
   return [...found];
 }"""

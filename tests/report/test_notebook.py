@@ -82,8 +82,8 @@ def test_it_shows_in_a_page_that_allows_neither_scripts_nor_styles(
 ) -> None:
     file = tmp_path / "cell.html"
     policy = "default-src 'none'; img-src data:"
-    head = f'<!doctype html><meta charset=utf-8><meta http-equiv="Content-Security-Policy" content="{policy}">'
-    file.write_text(head + of_run(made_summary()), "utf-8")
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    file.write_text(f"<!doctype html><meta charset=utf-8>{meta}" + of_run(made_summary()), "utf-8")
     context = started.browser.new_context(
         java_script_enabled=False, viewport={"width": 900, "height": 900}
     )

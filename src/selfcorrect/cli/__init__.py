@@ -154,8 +154,8 @@ def report(
 ) -> None:
     """Write a run's report.html again, complete or not; of several runs one page with a switch.
 
-    One self-contained file: the verdict, the curves, and every dialogue that changed its answer. That of
-    several runs goes beside the first one's folder as reports.html.
+    One self-contained file: the verdict, the curves, and every dialogue that changed its answer.
+    That of several runs goes beside the first one's folder as reports.html.
     """
     from selfcorrect.runs.report import write_pages
 

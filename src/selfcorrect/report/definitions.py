@@ -14,8 +14,8 @@ from selfcorrect.text import visible
 class Definition(NamedTuple):
     """A number's name for readers, what it is, and its kind.
 
-    ``form`` is ``share`` (of answers or dialogues, or a probability: in percent), ``index`` (0 to 1,
-    but nobody says percent: AUROC), ``score`` (any number to three places, from ten on to one),
+    ``form`` is ``share`` (of answers or dialogues, or a probability: in percent), ``index`` (0 to
+    1, but nobody says percent: AUROC), ``score`` (any number to three places, from ten on to one),
     ``nats``, ``tokens``, ``count`` or, for a word that is no number, empty.
     """
 

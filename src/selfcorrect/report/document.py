@@ -59,7 +59,7 @@ def document(
 
 
 def several(template: str, pages: Mapping[str, str], **how: Any) -> str:
-    """Several pages of the same kind as one, with a switch: by name, as :func:`document` made them."""
+    """Pages of one kind, by name, as :func:`document` made them: one with a switch."""
     runs = [
         {"name": name, "prefix": f"r{k}-", "part": Markup(_prefixed(_part(page), f"r{k}-"))}
         for k, (name, page) in enumerate(pages.items())
@@ -86,7 +86,7 @@ _REFERS = re.compile(
 
 
 def pictures(name: str, chart: Mapping[str, Any]) -> list[Markup | None]:
-    """Each view of a chart for a wide column and for a phone, as markup; None has nothing to draw."""
+    """Each view of a chart for a wide column and for a phone; None has nothing to draw."""
     plain = _NO_ID.sub("-", name)
     return [
         Markup(

@@ -24,8 +24,8 @@ def flips(light: pl.DataFrame, outcome: Mapping[str, Any]) -> dict[str, Any]:
         outcome: a summary's: its ``kind`` and which way is ``better``.
 
     Returns:
-        ``{"said", "rows": [{"example", "marks": [{"round", "kind", "text", "said"}]}], "caption"}``;
-        empty where no dialogue has two rounds.
+        ``{"said", "rows": [{"example", "marks": [{"round", "kind", "text", "said"}]}],
+        "caption"}``; empty where no dialogue has two rounds.
     """
     share = outcome["kind"] == "share"
     sign = -1 if outcome["better"] == "lower" else 1

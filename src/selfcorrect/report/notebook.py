@@ -90,7 +90,7 @@ def _part(part: Table | Chart) -> str:
 
 
 def _rounds(summary: Mapping[str, Any]) -> str:
-    """A row a round: the outcome and what stands beside it; of many rounds the first and the last."""
+    """A row a round: the outcome and what stands beside it; of many the first and the last."""
     rounds, define = summary["rounds"], definer(summary)
     if not rounds:
         return ""

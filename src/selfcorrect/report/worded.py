@@ -51,7 +51,8 @@ def hints(summary: _Summary) -> dict[str, str]:
     calibration = ""
     if gaps:
         at, e = gaps[-1]
-        said = f"{written(e['value'], 'share', signed=True)} {written_interval(e, 'share', signed=True)}"
+        value = written(e["value"], "share", signed=True)
+        said = f"{value} {written_interval(e, 'share', signed=True)}"
         calibration = f"confidence − accuracy in round {at}: {said}"
     at = summary.get("converged_at")
     settling = f"converged from round {at}" if at else "not shown to have converged"

@@ -85,7 +85,7 @@ def _shown(run: Run, include: Any = None, exclude: Any = None) -> dict[str, str]
 
 
 def _chart(run: Run, name: str = "curves") -> str:
-    """A chart of the report as SVG, to be written into a file: for a Markdown page, a mail, a paper.
+    """A chart of the report as SVG, to be written into a file: for a Markdown page or a paper.
 
     Args:
         run: the run.

@@ -52,14 +52,14 @@ def page_of(run: Run, summary: Mapping[str, Any] | None = None) -> str:
 
 
 def pages_of(runs: Sequence[Run]) -> str:
-    """The reports of several runs as one page with a switch; a name that is there twice is counted."""
+    """The reports of several runs as one page with a switch; equal names are numbered."""
     names = [run.folder.name or "run" for run in runs]
     told = [f"{n} ({k + 1})" if names.count(n) > 1 else n for k, n in enumerate(names)]
     return together({name: page_of(run) for name, run in zip(told, runs, strict=True)})
 
 
 def write_pages(runs: Sequence[Run], to: Path) -> Path:
-    """Write the reports of several runs into one file; one that is there is replaced if it is a page.
+    """Write the reports of several runs into one file; one that is there is replaced.
 
     Raises:
         UserError: ``to`` is no file's place, or can't be written.

@@ -32,9 +32,10 @@ def charts(summary: Mapping[str, Any]) -> dict[str, Chart]:
 
     Returns:
         ``{name: {"alt": what it shows in words, "first": the view that is shown at first,
-        "views": [{"name", "term", "data", "layout"}]}}``; a view's term is what it is a view of, see :mod:`selfcorrect.report.definitions`. Names:
-        ``curves``, ``cost``, ``measure``, ``reliability``, ``flow``, ``settled``, for concepts
-        ``activations`` and, for a measure with parts, ``parts/NAME``.
+        "views": [{"name", "term", "data", "layout"}]}}``; a view's term is what it is a view of,
+        see :mod:`selfcorrect.report.definitions`. Names: ``curves``, ``cost``, ``measure``,
+        ``reliability``, ``flow``, ``settled``, for concepts ``activations`` and, for a measure with
+        parts, ``parts/NAME``.
     """
     rounds = summary["rounds"]
     if not rounds:

@@ -1,7 +1,8 @@
 """Charts as SVG, drawn from figures in plain data: the same on a page, in a notebook, in a file.
 
-A figure is ``{"data": [trace, …], "layout": {…}}`` in the part of plotly's vocabulary that our charts
-use (:mod:`selfcorrect.report.svg.plot`), and ``flow`` (:mod:`selfcorrect.report.svg.streams`).
+A figure is ``{"data": [trace, …], "layout": {…}}`` in the part of plotly's vocabulary that our
+charts use (:mod:`selfcorrect.report.svg.plot`), and ``flow``
+(:mod:`selfcorrect.report.svg.streams`).
 Nothing else is drawn: an unknown kind of trace is an error.
 """
 

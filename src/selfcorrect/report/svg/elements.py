@@ -17,7 +17,7 @@ ALONE: Mapping[str, str] = {
 }  # fmt: skip
 #: Height of a line of text, in units.
 LINE = 16.0
-#: Widths of Helvetica's characters at size 1, a little wider than they are: system fonts vary.
+#: Characters that are narrower and wider than others, at size 1 of a wide system font.
 _NARROW, _WIDE = set("ijlt.,:;'|!()[]I1 f·"), set("mwMWGOQ%@—")
 _NAMED = re.compile(r"@(\w+)(?:/(\d+))?")
 #: Characters of one text in a chart; what is longer is cut, and told whole on hovering.
@@ -48,8 +48,8 @@ class Paint:
 
 
 def element(name: str, *children: str, **attributes: object) -> str:
-    """An element; ``_`` in a name is ``-`` (``class_``: ``class``), values are escaped, children are
-    markup already."""
+    """An element; ``_`` in a name is ``-`` (``class_``: ``class``), values are escaped, children
+    are markup already."""
     told = "".join(
         f' {_attribute(key)}="{escape(_number(value))}"'
         for key, value in attributes.items()
@@ -94,10 +94,10 @@ def width(said: str, size: float = 13) -> float:
 
 def _unit(character: str) -> float:
     if character in _NARROW:
-        return 0.34
+        return 0.4
     if character in _WIDE or ord(character) > 0x2FFF:
         return 1.0
-    return 0.68 if character.isupper() else 0.59
+    return 0.74 if character.isupper() else 0.64
 
 
 def wrapped(said: str, most: float, lines: int = 3, size: float = 13) -> list[str]:
@@ -122,7 +122,8 @@ def clipped(said: str, most: float, size: float = 13) -> str:
     while keep > 2 and width(said[:keep] + "…", size) > most:
         keep -= 1
     head = -(-keep * 2 // 3)
-    return f"{said[:head].rstrip()}…{said[len(said) - (keep - head) :].lstrip() if keep > head else ''}"
+    tail = said[len(said) - (keep - head) :].lstrip() if keep > head else ""
+    return f"{said[:head].rstrip()}…{tail}"
 
 
 def path(points: Iterable[tuple[float, float]], *, closed: bool = False) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from selfcorrect.report.svg.elements import Paint, element, near, path, shown
@@ -229,8 +230,9 @@ def cells(trace: Trace, x: Scale, y: Scale, paint: Paint) -> Iterator[str]:
                 continue
             share = (value - least) / ((most - least) or 1)
             colour = between(trace["colorscale"], min(max(share, 0.0), 1.0))
-            drawn = element("rect", x=at - wide / 2 + gaps[0] / 2, y=height - high / 2 + gaps[1] / 2,
-                            width=wide - gaps[0], height=high - gaps[1], **paint.of(colour))  # fmt: skip
+            left, top = at - (wide - gaps[0]) / 2, height - (high - gaps[1]) / 2
+            size = {"width": wide - gaps[0], "height": high - gaps[1]}
+            drawn = element("rect", x=left, y=top, **size, **paint.of(colour))
             if shows:
                 drawn += element(
                     "text", shown(str(shows[i][j])), x=at, y=height + 4.5, text_anchor="middle"
@@ -243,7 +245,7 @@ _COLOUR = re.compile(r"@(\w+)(?:/(\d+))?")
 
 def between(stops: Sequence[tuple[float, str]], share: float) -> str:
     """A colour of a scale whose stops differ in opacity, or in colour where one is clear."""
-    for (a, one), (b, other) in zip(stops, stops[1:], strict=False):
+    for (a, one), (b, other) in pairwise(stops):
         if a <= share <= b:
             part = (share - a) / (b - a)
             (name, opaque), (name_2, opaque_2) = _parts(one), _parts(other)

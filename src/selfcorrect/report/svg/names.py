@@ -44,9 +44,7 @@ def room(told: Sequence[marks.Trace], wide: float) -> float:
     return min(max((width(t["name"]) for t in told), default=0) + 30, _SHARE * wide + 14)
 
 
-def beside(
-    traces: Sequence[marks.Trace], x: Scale, y: Scale, right: float, wide: float, paint: Paint
-) -> str:
+def beside(traces: Sequence[marks.Trace], x: Scale, y: Scale, right: float, paint: Paint) -> str:
     """Names at the right ends of a panel's lines, moved apart where they would overlap."""
     ends = []
     for trace in named(traces, {}):
@@ -107,7 +105,8 @@ def _key(trace: marks.Trace, x: float, y: float, paint: Paint, *, short: bool = 
     if "lines" in trace.get("mode", "lines") and wide:
         look = trace.get("line", {})
         drawn = element("path", d=path([(x, y), (x + wide, y)]), fill="none",
-                        stroke_width=min(look.get("width", 2), 6), stroke_dasharray=marks.dash(trace),
+                        stroke_width=min(look.get("width", 2), 6),
+                        stroke_dasharray=marks.dash(trace),
                         **paint.of(look.get("color", "@outcome"), "stroke"))  # fmt: skip
     if "markers" in trace.get("mode", ""):
         size = min(trace.get("marker", {}).get("size", 7), 9)

@@ -1,17 +1,18 @@
 """Charts with axes: where everything stands, and in which order it is drawn.
 
 Of plotly's vocabulary: traces ``scatter`` (lines, markers, both, or an area by ``fill``), ``bar``
-(upright, stacked, or from a ``base``) and ``heatmap``; ``error_y``, ``error_x``, ``hovertext``; axes
-``xaxis``, ``yaxis``, ``yaxis2`` with ``title``, ``range``, ``rangemode``, ``type`` (``log``,
-``category``), ``tickvals``, ``ticktext``, ``dtick``, ``tick0``, ``nticks``, ``tickformat``, ``domain``,
-``zeroline``, ``showgrid``, ``side``; ``shapes`` that are rectangles; ``height``. The name of an axis of
-y stands above it, so that it is read without turning one's head.
+(upright, stacked, or from a ``base``) and ``heatmap``; ``error_y``, ``error_x``, ``hovertext``;
+axes ``xaxis``, ``yaxis``, ``yaxis2`` with ``title``, ``range``, ``rangemode``, ``type`` (``log``,
+``category``), ``tickvals``, ``ticktext``, ``dtick``, ``tick0``, ``nticks``, ``tickformat``,
+``domain``, ``zeroline``, ``showgrid``, ``side``; ``shapes`` that are rectangles; ``height``. The
+name of an axis of y stands above it, so that it is read without turning one's head.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from selfcorrect.report.svg import marks, names, streams
@@ -88,7 +89,7 @@ def draw(figure: Mapping[str, Any], wide: float, high: float, paint: Paint) -> t
         ]
         body += _drawn(panel, x, paint)
         if direct:
-            body.append(names.beside(panel.traces, x, panel.y, right, wide, paint))
+            body.append(names.beside(panel.traces, x, panel.y, right, paint))
     place = top - 8 if xaxis.get("side") == "top" else panels[-1].bottom
     body.append(below(place, paint))
     return "".join(body), high
@@ -262,8 +263,8 @@ def _drawn(panel: Panel, x: Scale, paint: Paint) -> Iterator[str]:
 
 
 def _cut(points: Sequence[Any], panel: Panel, trace: marks.Trace) -> list[Any]:
-    """Points no further out than the panel: what lies beyond it is drawn along its edge for an area,
-    and left out for a line."""
+    """Points no further out than the panel: what lies beyond it is drawn along its edge for an
+    area, and left out for a line."""
     area = trace.get("fill") == "toself"
     return [
         p if p is None or panel.y.inside(p[1]) == p[1]
@@ -292,9 +293,9 @@ def _bars(
 def _below(
     xaxis: Mapping[str, Any], x: Scale, marked: Sequence[Tick], wide: float, high: float
 ) -> Any:
-    """What stands below the axis of x, as a function of where that is; and how much room it takes."""
+    """What stands below the axis of x, as a function of where that is; and the room it takes."""
     shown_ = [(place, tick.said) for tick in marked if (place := _at(x, tick)) is not None]
-    step = min((abs(b[0] - a[0]) for a, b in zip(shown_, shown_[1:], strict=False)), default=wide)
+    step = min((abs(b[0] - a[0]) for a, b in pairwise(shown_)), default=wide)
     rows = [wrapped(said, max(step - 8, 34)) for _, said in shown_]
     fits = all(width(row) <= step - 4 for each in rows for row in each) or len(shown_) == 1
     whole = all(
@@ -331,7 +332,7 @@ def _below(
                     )
                 )
                 continue
-            parts += _tick_rows(each, at, place, x, wide, top=top)
+            parts += _tick_rows(each, at, place, wide, top=top)
         name = [
             text(row, (left + right) / 2, place + deep + 12 + LINE * (k + 1) - 6, anchor="middle")
             for k, row in enumerate(title)
@@ -343,7 +344,7 @@ def _below(
 
 
 def _tick_rows(
-    rows: Sequence[str], at: float, place: float, x: Scale, wide: float, *, top: bool
+    rows: Sequence[str], at: float, place: float, wide: float, *, top: bool
 ) -> Iterator[str]:
     """A tick's name under its place, moved inwards where it would leave the chart."""
     for k, row in enumerate(rows):

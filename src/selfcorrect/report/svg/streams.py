@@ -1,8 +1,9 @@
 """Where answers went: two blocks a round, right above wrong, as high as they are many, and streams.
 
-A figure ``{"type": "flow", "columns": [{"name", "held": {side: n}}, …], "streams": [{"at": k, "from":
-side, "to": side, "n", "colour", "said"}, …], "sides": {side: colour}}``: a stream goes from column k to
-the next one. Within a block streams lie in their order, both where they leave and where they arrive.
+A figure ``{"type": "flow", "columns": [{"name", "held": {side: n}}, …], "streams": [{"at": k,
+"from": side, "to": side, "n", "colour", "said"}, …], "sides": {side: colour}}``: a stream goes from
+column k to the next one. Within a block streams lie in their order, where they leave and where they
+arrive.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def _ribbon(x: float, y: float, to_x: float, to_y: float, thick: float) -> str:
 
 
 def _count(n: int, k: int, columns: int, left: float, middle: float) -> str:
-    """How many, beside the first and the last block; between them hovering and the table tell it."""
+    """How many, beside the first and the last block; between them hovering tells it."""
     if k == 0:
         return text(f"{n:,}", left - 5, middle + 4.5, anchor="end")
     if k == columns - 1:
