@@ -20,7 +20,7 @@ from rich.console import Console
 
 from browser import Chromium, chromium, opened
 from selfcorrect.cli.sheet import show
-from selfcorrect.report.sheet import Chart, Section, Sheet, Table, numeric, page
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table, filled, numeric, page
 from selfcorrect.text import visible
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "docs_figures.py"
@@ -280,6 +280,17 @@ def test_columns_of_numbers() -> None:
     for cell in others:
         assert numeric(Table("t", ["", "a"], [["a", "1"], ["b", cell]])) == [False, False]
     assert numeric(Table("t", ["a"], [])) == [False]
+
+
+def test_a_column_in_which_nothing_stands_is_left_out() -> None:
+    table = Table("t", ["", "share", "unread allow"], [["a", ".5", ""], ["b", ".4", ""]])
+    sheet = Sheet("a", "b?", [], [Section("c", [], [table])])
+    assert filled(table).columns == ["", "share"]
+    for written in (page(sheet), terminal(sheet)):
+        assert "share" in written
+        assert "unread allow" not in written
+    some = replace(table, rows=[["a", ".5", ""], ["b", ".4", ".3 to .6"]])
+    assert filled(some) is some
 
 
 # The terminal

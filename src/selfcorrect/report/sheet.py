@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,7 @@ def page(sheet: Sheet) -> str:
         alt={name: chart["alt"] for name, chart in drawn.items()},
         sheet=sheet,
         numeric=numeric,
+        filled=filled,
         broad=_broad,
         is_table=lambda part: isinstance(part, Table),
     )
@@ -144,6 +145,20 @@ def numeric(table: Table) -> list[bool]:
     """
     columns = list(zip(table.columns, *table.rows, strict=True))[1:]
     return [False, *(all(map(_number, cells)) for _, *cells in columns)][: len(table.columns)]
+
+
+def filled(table: Table) -> Table:
+    """A table without the columns in which no row has anything: what unread answers allow, where
+    none is unread, say."""
+    kept = [
+        k
+        for k in range(len(table.columns))
+        if k == 0 or not table.rows or any(len(row) <= k or row[k].strip() for row in table.rows)
+    ]
+    if len(kept) == len(table.columns):
+        return table
+    rows = [[row[k] for k in kept if k < len(row)] for row in table.rows]
+    return replace(table, columns=[table.columns[k] for k in kept], rows=rows)
 
 
 def _broad(table: Table) -> bool:
