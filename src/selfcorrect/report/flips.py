@@ -47,9 +47,11 @@ def flips(light: pl.DataFrame, outcome: Mapping[str, Any]) -> dict[str, Any]:
     if not len(found):
         return {}
     flipped = found.filter(pl.col("flips") > 0)
-    worst = flipped.sort(
-        ["rise", "flips"], descending=[False, True], nulls_last=True, maintain_order=True
-    ).head(_MOST)
+    # of an unread answer nobody knows: after those that got worse
+    order = pl.col("rise").fill_null(-0.5 if share else 0)
+    worst = flipped.sort([order, "flips"], descending=[False, True], maintain_order=True).head(
+        _MOST
+    )
     names = worst["example"].to_list()
     rows = light.filter(pl.col("example").is_in(pl.Series(names, dtype=pl.String).implode()))
     marks: dict[str, list[dict[str, Any]]] = {name: [] for name in names}

@@ -54,8 +54,8 @@ def hints(summary: _Summary) -> dict[str, str]:
         value = written(e["value"], "share", signed=True)
         said = f"{value} {written_interval(e, 'share', signed=True)}"
         calibration = f"confidence − accuracy in round {at}: {said}"
-    at = summary.get("converged_at")
-    settling = f"converged from round {at}" if at else "not shown to have converged"
+    since = summary.get("converged_at")
+    settling = f"converged from round {since}" if since else "not shown to have converged"
     parts = len(wholes(rounds))
     where = f"{count(parts, 'measure')} part by part" if parts else "hidden states, layer by layer"
     return {"calibration": calibration, "settling": settling, "where": where}

@@ -170,5 +170,10 @@ def _across(e: Estimate, rounds: Rounds, form: str) -> list[Trace]:
         "line": {"color": "@baseline", "dash": "longdash", "width": 1.5},
         "hoverinfo": "skip",
     }
-    at = {"symbol": "square-open", "form": form, "showlegend": False, "mode": "markers"}
+    at: dict[str, Any] = {
+        "symbol": "square-open",
+        "form": form,
+        "showlegend": False,
+        "mode": "markers",
+    }
     return [level, scatter("baseline", [left + 0.12], [e], "@baseline", **at)]

@@ -333,12 +333,12 @@ def _below(
                 )
                 continue
             parts += _tick_rows(each, at, place, wide, top=top)
-        name = [
+        heading = [
             text(row, (left + right) / 2, place + deep + 12 + LINE * (k + 1) - 6, anchor="middle")
             for k, row in enumerate(title)
         ]
         axis = "" if top else element("path", d=line, fill="none", **paint.of("@soft", "stroke"))
-        return axis + element("g", *parts, *name, **paint.of("@soft"))
+        return axis + element("g", *parts, *heading, **paint.of("@soft"))
 
     return said_below, depth
 
