@@ -86,38 +86,29 @@ def open_run(name: str | Path, *, scorer: str = "", out: str | Path = "runs") ->
 
 
 def list_runs(out: str | Path = "runs") -> pl.DataFrame:
-    """The runs in a folder, a row each by name: what was run, and how much of it is there.
+    """The runs in a folder, a row each, newest first: what was run, and what it came to.
+
+    What ``selfcorrect runs`` lists.
 
     Returns:
-        Columns ``run``, ``model``, ``task``, ``strategy``, ``rounds``, ``dialogues``, ``wanted``,
-        ``complete``, ``folder``, ``problem``: why one can't be read, else null. None where there
-        are no runs.
+        Columns as :class:`selfcorrect.runs.known.Known` has them: ``name``, ``when``, ``model``,
+        ``task``, ``strategy``, ``rounds``, ``dialogues``, ``wanted``, ``controls``, ``headline``,
+        ``tokens``, ``money``, and ``problem``: why one can't be read, else empty.
+
+    Raises:
+        UserError: there is no such folder.
     """
     import polars as pl
 
-    from selfcorrect.errors import UserError
-    from selfcorrect.runs import open_run as opened
-    from selfcorrect.runs.paths import folder_path
-    from selfcorrect.runs.run import RUN
+    from selfcorrect.runs.known import known
 
-    kinds = {
-        "run": pl.String, "model": pl.String, "task": pl.String, "strategy": pl.String,
-        "rounds": pl.Int64, "dialogues": pl.Int64, "wanted": pl.Int64, "complete": pl.Boolean,
-        "folder": pl.String, "problem": pl.String,
+    kinds: dict[str, Any] = {
+        "name": pl.String, "when": pl.String, "model": pl.String, "task": pl.String,
+        "strategy": pl.String, "rounds": pl.Int64, "dialogues": pl.Int64, "wanted": pl.Int64,
+        "controls": pl.List(pl.String), "headline": pl.String, "tokens": pl.Float64,
+        "money": pl.Float64, "problem": pl.String,
     }  # fmt: skip
-    rows: list[dict[str, Any]] = []
-    for folder in sorted(path.parent for path in folder_path(out).glob(f"*/{RUN}")):
-        told: dict[str, Any] = dict.fromkeys(kinds) | {"run": folder.name, "folder": str(folder)}
-        try:
-            run = opened(folder)
-            spec = run.spec
-            told |= {"model": spec.model.name, "task": spec.task.name, "rounds": spec.rounds}
-            told |= {"strategy": spec.strategy.name, "dialogues": run.dialogues}
-            told |= {"wanted": run.wanted, "complete": run.complete}
-        except UserError as error:
-            told["problem"] = str(error)
-        rows.append(told)
-    return pl.DataFrame(rows, schema=kinds)
+    return pl.DataFrame([each.table() for each in known(out)], schema=kinds)
 
 
 def study(

@@ -39,9 +39,9 @@ def test_those_that_got_worse_come_first_and_unread_ones_next() -> None:
     assert [row["example"] for row in found["rows"]] == ["down", "gone", "other", "up"]
     assert [mark["text"] for mark in found["rows"][0]["marks"]] == ["c ✓", "a ✗"]
     assert found["said"] == (
-        "Of 5 dialogues, from the first round to the last: 1 became wrong, 1 became right, 1 changed "
-        "their answer and ended as right or wrong as before, 1 changed and can't be compared, as an "
-        "answer is unread, 1 kept their answer throughout."
+        "Of 5 dialogues, from the first round to the last: 1 became wrong, 1 became right, "
+        "1 changed their answer and ended as right or wrong as before, 1 changed and can't be "
+        "compared, as an answer is unread, 1 kept their answer throughout."
     )
     assert found["caption"].startswith("All whose answer changed")
 

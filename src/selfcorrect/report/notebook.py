@@ -38,7 +38,8 @@ def of_run(summary: Mapping[str, Any], page: Path | None = None) -> str:
         page: its report, where there is one.
     """
     named = title(summary)
-    lead, *rest = summary["verdict"].split("\n")
+    decision = (summary.get("decision") or {}).get("said", "")
+    lead, *rest = [*([decision] if decision else []), *summary["verdict"].split("\n")]
     figures = [
         (f.label, " ".join(filter(None, [f.cell.text, f.cell.interval, f.verdict or "", f.said])))
         for f in key_figures(summary)

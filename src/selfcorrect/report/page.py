@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfcorrect.report import contents
+from selfcorrect.report.bill import of_run
 from selfcorrect.report.charts import charts
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.dialogues import which
@@ -66,6 +67,8 @@ def shown(
         "title": contents.title(summary),
         "verdict": summary["verdict"].split("\n"),
         "headline": summary["headline"],
+        "decision": (summary.get("decision") or {}).get("said", ""),
+        "bill": of_run(summary),
         "incomplete": incomplete(summary),
         "notes": notes(summary, contents.foremost(summary)),
         "rounds": rounds,
