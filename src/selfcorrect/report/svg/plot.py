@@ -34,7 +34,8 @@ Layout = Mapping[str, Any]
 _NAMES_MOST = 0.36
 #: A row with its name above it.
 _ROW_ABOVE = 40.0
-_TURN = 35
+#: By so much names are turned that don't fit side by side; how far they then reach to the left.
+_TURN, _FLAT = 35, 0.82
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +322,7 @@ def _below(
         parts = []
         for (at, whole_name), each in zip(shown_, rows, strict=True):
             if turned:
-                name = clipped(whole_name, min(longest, high * 0.45) + 4)
+                name = clipped(whole_name, min(longest, high * 0.45, (at - 2) / _FLAT) + 4)
                 parts.append(
                     text(
                         name,

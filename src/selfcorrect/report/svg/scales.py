@@ -97,8 +97,9 @@ def scale(axis: Mapping[str, Any], values: Sequence[Any], start: float, end: flo
 def ticks(axis: Mapping[str, Any], of: Scale, most: int) -> list[Tick]:
     """The ticks of an axis, in its order; at most about so many where it may choose."""
     if "tickvals" in axis:
+        form = axis.get("tickformat", "")
         said = axis.get("ticktext") or [
-            number(v, axis.get("tickformat", "")) for v in axis["tickvals"]
+            number(v, form) if form else f"{v:,g}".replace("-", "−") for v in axis["tickvals"]
         ]
         return [Tick(v, str(name)) for v, name in zip(axis["tickvals"], said, strict=True)]
     if of.names:

@@ -8,6 +8,7 @@ arrive.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ from selfcorrect.report.svg.marks import titled
 _BLOCK, _GAP = 10.0, 14.0
 _TOP, _BOTTOM = 6.0, 26.0
 _SIDE = 34.0
+#: Room for a column's name.
+_NAME = 68.0
 
 
 def draw(trace: Mapping[str, Any], wide: float, high: float, paint: Paint) -> tuple[str, float]:
@@ -53,7 +56,9 @@ def draw(trace: Mapping[str, Any], wide: float, high: float, paint: Paint) -> tu
     for k, column in enumerate(columns):
         where = "start" if k == 0 else "end" if k == len(columns) - 1 else "middle"
         at = {"start": 2.0, "end": wide - 2, "middle": lefts[k] + _BLOCK / 2}[where]
-        if k in (0, len(columns) - 1) or step > 60 or k % max(1, round(60 / step)) == 0:
+        last = len(columns) - 1
+        near_end = (last - k) * step < _NAME  # it would touch the last one's
+        if k in (0, last) or (k % max(1, math.ceil(_NAME / step)) == 0 and not near_end):
             drawn.append(
                 element("g", text(column["name"], at, high - 8, anchor=where), **paint.of("@soft"))
             )
