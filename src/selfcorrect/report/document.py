@@ -86,20 +86,23 @@ _REFERS = re.compile(
 
 
 def pictures(name: str, chart: Mapping[str, Any]) -> list[Markup | None]:
-    """Each view of a chart for a wide column and for a phone; None has nothing to draw."""
-    plain = _NO_ID.sub("-", name)
-    return [
-        Markup(
-            "".join(
-                within(view, width, f"{plain}-{k}", chart.get("height")) for width in (WIDE, SLIM)
-            )
-        )
-        if view["data"]
-        else None
-        for k, view in enumerate(chart["views"])
-    ]
+    """Each view of a chart for a wide column and for a phone; None has nothing to draw.
+
+    Of long charts, views that aren't shown at first are drawn for a phone alone, which can be read
+    on a wide screen, too: a page of many rounds has dozens.
+    """
+    plain, first, high = _NO_ID.sub("-", name), chart.get("first", 0), chart.get("height")
+
+    def drawn(k: int, view: Mapping[str, Any]) -> Markup:
+        if k != first and max(len(trace.get("x", ())) for trace in view["data"]) > _LONG:
+            return Markup(within(view, SLIM, f"{plain}-{k}", high, "only"))
+        return Markup("".join(within(view, width, f"{plain}-{k}", high) for width in (WIDE, SLIM)))
+
+    return [drawn(k, view) if view["data"] else None for k, view in enumerate(chart["views"])]
 
 
+#: Points of a line.
+_LONG = 16
 _NO_ID = re.compile(r"[^A-Za-z0-9]+")
 
 

@@ -39,7 +39,8 @@ def of_run(summary: Mapping[str, Any], page: Path | None = None) -> str:
     """
     named = title(summary)
     decision = (summary.get("decision") or {}).get("said", "")
-    lead, *rest = [*([decision] if decision else []), *summary["verdict"].split("\n")]
+    said: list[str] = summary["verdict"].split("\n")
+    lead, *rest = [decision, *said] if decision else said
     figures = [
         (f.label, " ".join(filter(None, [f.cell.text, f.cell.interval, f.verdict or "", f.said])))
         for f in key_figures(summary)

@@ -153,7 +153,7 @@ def filled(table: Table) -> Table:
     kept = [
         k
         for k in range(len(table.columns))
-        if k == 0 or not table.rows or any(len(row) <= k or row[k].strip() for row in table.rows)
+        if k == 0 or not table.rows or any(len(row) <= k or row[k] != "" for row in table.rows)
     ]
     if len(kept) == len(table.columns):
         return table

@@ -23,7 +23,13 @@ WIDE, SLIM = 700, 360
 _HEIGHT = {WIDE: 320, SLIM: 290}
 
 
-def within(figure: Mapping[str, Any], width: int, name: str, height: float | None = None) -> str:
+def within(
+    figure: Mapping[str, Any],
+    width: int,
+    name: str,
+    height: float | None = None,
+    kind: str = "",
+) -> str:
     """A chart for a page of ours, whose style sheet has the colours, as ``<svg>``.
 
     Args:
@@ -31,8 +37,9 @@ def within(figure: Mapping[str, Any], width: int, name: str, height: float | Non
         width: :data:`WIDE` or :data:`SLIM`.
         name: of letters, digits and hyphens, unique in the page: names what the chart refers to.
         height: in units of the width; by default as the figure says, or as is usual.
+        kind: its class in the style sheet; by default ``wide`` or ``slim``, by the width.
     """
-    kind = "slim" if width == SLIM else "wide"
+    kind = kind or ("slim" if width == SLIM else "wide")
     body, high = draw(figure, width, height or _HEIGHT[width], Paint(name=f"{name}-{kind}"))
     return element(
         "svg", body, viewBox=f"0 0 {width} {round(high)}", class_=kind, aria_hidden="true"
