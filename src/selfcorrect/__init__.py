@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from selfcorrect import concepts
 from selfcorrect.arguments import nothing_beside_a_spec, options_of, reading, served
 from selfcorrect.errors import UserError
-from selfcorrect.existing import advise, compare, open_run, read_spec
+from selfcorrect.existing import advise, compare, list_runs, open_run, read_spec, study
 
 if TYPE_CHECKING:
     from selfcorrect.checking import TaskCheck
@@ -30,9 +30,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "UserError", "advise", "check_task", "compare", "concepts", "measure", "open_run", "read_spec",
-    "run", "run_many",
+    "UserError", "advise", "check_task", "compare", "concepts", "list_runs", "measure", "open_run",
+    "read_spec", "run", "run_many", "study",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
 
 
 @nothing_beside_a_spec

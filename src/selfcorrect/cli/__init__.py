@@ -146,18 +146,25 @@ def show(
 
 @app.command()
 def report(
-    run: o.RunName,
+    runs: o.RunNames,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     report_to: o.ReportTo = None,
     scorer: o.SeenBy = "",
     data: o.SeenData = None,
     out: o.Out = Path("runs"),
 ) -> None:
-    """Write a run's report.html again, complete or not.
+    """Write a run's report.html again, complete or not; of several runs one page with a switch.
 
     One self-contained file: the verdict, the curves, and every dialogue that changed its answer.
+    That of several runs goes beside the first one's folder as reports.html.
     """
-    path = replace(find_run(run, out).seen_by(scorer), data=data).report(report_to)
+    from selfcorrect.runs.report import write_pages
+
+    found = [replace(find_run(name, out).seen_by(scorer), data=data) for name in runs]
+    if len(found) == 1:
+        path = found[0].report(report_to)
+    else:
+        path = write_pages(found, report_to or Path(str(found[0].folder)).parent / "reports.html")
     typer.echo(visible(str(path)))
     if open_it:
         typer.launch(str(path))

@@ -19,7 +19,7 @@ import polars as pl
 
 #: At most so many dialogues are embedded, …
 MOST = 2_000
-#: … and so many compressed bytes: with the charts' library a page stays under 8 MB.
+#: … and so many compressed bytes: with its charts a page stays under 8 MB.
 BYTES = 3_800_000
 
 _COLUMNS = (

@@ -1,6 +1,11 @@
-// What a run's report does besides: definitions, views, dialogues.
-(() => {
-  const { byId, read, make, unpack, charts, pick, opened } = shared;
+// What a run's report does besides: definitions, views, dialogues. A page of several has several.
+for (const root of shared.roots) {
+  const { make, pick } = shared;
+  const own = (id) => shared.prefix(root) + id;
+  const byId = (id) => shared.byId(own(id));
+  const read = (id) => shared.read(own(id));
+  const unpack = (id) => shared.unpack(own(id));
+  const charts = read("charts");
 
   // ---- Definitions: on hovering, on focus, on a tap
 
@@ -17,7 +22,7 @@
     if (note) tip.append(make("span", "", note));
     hideTip(false);
     shownFor = target;
-    target.setAttribute("aria-describedby", "tip");
+    target.setAttribute("aria-describedby", own("tip"));
     tip.showPopover();
     const at = target.getBoundingClientRect();
     const { width, height } = tip.getBoundingClientRect();
@@ -32,7 +37,10 @@
     shownFor = null;
   }
 
-  const termAt = (event) => event.target.closest?.("[data-term]");
+  const termAt = (event) => {
+    const found = event.target.closest?.("[data-term]");
+    return found && root.contains(found) ? found : null;
+  };
   document.addEventListener("pointerover", (event) => {
     if (event.pointerType !== "mouse") return;
     const target = termAt(event);
@@ -54,7 +62,7 @@
   document.addEventListener("scroll", () => hideTip(), { passive: true, capture: true });
 
   // a list or a slider that picks a chart's view
-  for (const control of document.querySelectorAll("[data-views]")) {
+  for (const control of root.querySelectorAll("[data-views]")) {
     const name = control.dataset.views;
     const show = () => {
       const view = charts[name].views[control.value];
@@ -62,9 +70,9 @@
         control.setAttribute("aria-valuetext", view.name);
         control.parentElement.querySelector("output").value = view.name;
       } else {
-        byId(control.dataset.explained).textContent = terms[view.term]?.[1] ?? "";
+        shared.byId(control.dataset.explained).textContent = terms[view.term]?.[1] ?? "";
       }
-      pick(name, Number(control.value));
+      pick(root, charts, name, Number(control.value));
     };
     control.addEventListener("input", show);
     show();
@@ -97,7 +105,7 @@
   };
 
   // what the page says of the outcome: right or wrong, or a number that is better higher or lower
-  const { kind: scale, better, outcome: outcomeName } = document.getElementById("main").dataset;
+  const { kind: scale, better, outcome: outcomeName } = byId("main").dataset;
   // how much better the last answer is than the first; null where nobody can say
   const rise = (rounds) => {
     const [first, last] = [rounds[0].outcome, rounds.at(-1).outcome];
@@ -316,7 +324,7 @@
       return;
     }
     const [list, more, search, sort] = ["list", "more", "search", "sort"].map(byId);
-    const chips = [...document.querySelectorAll("[data-filter]")];
+    const chips = [...root.querySelectorAll("[data-filter]")];
     const passes = new Map(all.map((d) => [d, new Set(Object.keys(filters).filter((f) => filters[f](d)))]));
     const texts = new Map();
     let found = all;
@@ -365,7 +373,6 @@
     find();
   }
 
-  opened.then(() => {
-    if (byId("packed")) (window.requestIdleCallback ?? setTimeout)(openDialogues);
-  });
-})();
+  // the words and the charts are there before the dialogues are unpacked
+  if (byId("packed")) (window.requestIdleCallback ?? setTimeout)(openDialogues);
+}
