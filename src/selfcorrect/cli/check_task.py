@@ -11,6 +11,7 @@ import typer
 from selfcorrect.checking import TaskCheck, look_at
 from selfcorrect.cli import options as o
 from selfcorrect.cli.images import ImagesFrom, RemoteImages
+from selfcorrect.cli.part import Part
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
 from selfcorrect.text import clipped, visible
@@ -34,6 +35,7 @@ def check_task(
     images_from: ImagesFrom = None,
     remote_images: RemoteImages = False,
     categories: o.Categories = None,
+    part: Part = None,
     seed: o.Seed = None,
     skip_bad: o.SkipBad = False,
     as_json: o.AsJson = False,
@@ -54,6 +56,7 @@ def check_task(
         "task.options.images_from": images_from,
         "task.options.remote_images": remote_images or None,
         "task.categories": categories or None,
+        "task.options.part": part,
         "seed": seed,
         "skip_bad": skip_bad or None,
     }

@@ -11,6 +11,7 @@ from typing import Any
 from selfcorrect.cli import options as o
 from selfcorrect.cli import server_options as server
 from selfcorrect.cli.images import ImagesFrom, RemoteImages
+from selfcorrect.cli.part import Part
 from selfcorrect.cli.reading import LeadIn, Read
 from selfcorrect.cli.spec import is_given, spec_from
 from selfcorrect.cli.steering import Steer
@@ -56,6 +57,7 @@ SHARED: Mapping[str, Shared] = {
     "images_from": Shared(ImagesFrom, "task.options.images_from"),
     "remote_images": Shared(RemoteImages, "task.options.remote_images", default=False),
     "categories": Shared(o.Categories, "task.categories"),
+    "part": Shared(Part, "task.options.part"),
     "strategy": Shared(o.StrategyName, "strategy.name"),
     "feedback": Shared(o.Feedback, "models.feedback"),
     "scorer": Shared(o.ScorerName, "scorer.name"),
@@ -102,6 +104,7 @@ _MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_con
     "steer",
     "feedback",
     "keep_harmful",
+    "part",
     "max_tokens",
 }
 #: Dialogues that exist already, to be measured.
