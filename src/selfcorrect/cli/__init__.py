@@ -16,6 +16,7 @@ from rich.text import Text
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli import plan_options
+from selfcorrect.cli.bias import bias
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
 from selfcorrect.cli.ending import Commands
@@ -305,6 +306,7 @@ def export(
 
 
 app.command("check-task")(check_task)
+app.command()(bias)
 app.command()(probe)
 app.command()(verify)
 
