@@ -62,6 +62,7 @@ _TASKS = {
     "prompts": "Your own prompts, from JSONL, CSV or a text file; a scorer grades the answers.",
     "reasoning": "Word problems with a number as result: GSM8K, your own, or the bundled ones.",
     "sample": "The bundled questions about two people, in BBQ's manner; needs no data.",
+    "stereotyped": "Texts of which nobody has said whether they contain bias or stereotypes.",
     "toxicity": "Texts to be continued (RealToxicityPrompts or your own); toxicity, by a scorer.",
     "truthful": "TruthfulQA (arXiv 2109.07958): the best answer (mc1), or any true one (mc2).",
     "winogender": "Winogender schemas (arXiv 1804.09301): he, she or they for the blank.",

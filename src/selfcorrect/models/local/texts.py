@@ -154,7 +154,7 @@ def scored(
             that aren't finite.
         OutOfMemoryError: the device has no room.
     """
-    begins = vocabulary.beginning or _begin(engine.name, vocabulary.tokenizer)
+    begins = begin_of(engine.name, vocabulary.tokenizer)
     every = [vocabulary.template.content(text) for text in texts]
     most = min(most, engine.context - len(begins))
     # texts of like length see equally many keys, and are computed together
@@ -196,7 +196,14 @@ def _scored(
     return [each.tolist() for each in split]
 
 
-def _begin(name: str, tokenizer: Any) -> list[int]:
+def begin_of(name: str, tokenizer: Any) -> list[int]:
+    """The token that stands before a text by itself, see :func:`scored`.
+
+    Raises:
+        UserError: the tokenizer of the model of this name has none.
+    """
+    if begins := beginning(tokenizer):
+        return begins
     for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
         if token is not None:
             return [token]
