@@ -19,6 +19,7 @@ from selfcorrect.tuning.fit import Fitted, Settings, Told, check_lora, encoded, 
 #: Of a model's folder: its weights, and what says where they lie.
 _WEIGHTS = (".safetensors", ".bin", ".index.json", ".gguf")
 _PART = ".part"
+USUAL = Settings()
 
 
 def source_of(name: str, *, trust: bool = False) -> Source:
@@ -33,9 +34,7 @@ def source_of(name: str, *, trust: bool = False) -> Source:
             "transformers, or a Hugging Face id."
         )
     if kind in ("planted", "function"):
-        raise UserError(
-            f"{name} has no weights that could be tuned: give a folder of transformers."
-        )
+        raise UserError(f"{name} has no weights to be tuned: give a folder of transformers.")
     if name.lower().endswith(".gguf"):
         raise UserError(
             f"{name} is a GGUF file, whose weights are rounded for use and not for tuning: give "
@@ -70,7 +69,7 @@ def tune(
     model: str,
     texts: Sequence[Text],
     out: str | Path,
-    settings: Settings = Settings(),
+    settings: Settings = USUAL,
     *,
     device: str = "auto",
     trust: bool = False,
@@ -153,9 +152,9 @@ def _copy_tokenizer(folder: Path, made: Path) -> None:
     """All that isn't weights or configuration, as it stands: tokenizer and template."""
     for file in sorted(folder.iterdir()):
         kept = file.suffix in (".json", ".jinja", ".model", ".txt", ".py")
-        if file.is_file() and kept and not file.name.endswith(_WEIGHTS):
-            if not (made / file.name).exists():
-                shutil.copyfile(file, made / file.name)
+        weights = file.name.endswith(_WEIGHTS)
+        if file.is_file() and kept and not weights and not (made / file.name).exists():
+            shutil.copyfile(file, made / file.name)
 
 
 def _tuned(
