@@ -217,11 +217,11 @@ def test_the_command_shows_both_versions(tmp_path: Path) -> None:
     model.engine.network.save_pretrained(folder)
     model.vocabulary.tokenizer.save_pretrained(folder)
     file = tmp_path / "pairs.csv"
-    lines = "".join(f"{n},the grandfather {n},the grandson {n} ran,stereo,age\n" for n in range(9))
-    file.write_text(_LINE + lines + "9,John lost his,Mary lost her,antistereo,gender\n")
+    lines = "".join(f"{n},the grandfather {n},the grandson {n},stereo,age\n" for n in range(9))
+    file.write_text(_LINE + lines + "9,the yes is (a) no,the no is (b) no,antistereo,gender\n")
     page = tmp_path / "page.html"
     said = " ".join(printed("bias", "--model", folder, "--data", file, "--page", page).split())
-    assert "have a known fault: 1 differ in several places" in said
+    assert "of 10 have a known fault: 1 differ in several places" in said
     assert page.is_file()
     found = json.loads(printed("bias", "--model", folder, "--data", file, "--json"))
     assert set(found["versions"]) == set(preference.VERSIONS)
