@@ -218,7 +218,7 @@ def test_the_command_shows_both_versions(tmp_path: Path) -> None:
     model.vocabulary.tokenizer.save_pretrained(folder)
     file = tmp_path / "pairs.csv"
     lines = "".join(f"{n},the grandfather {n},the grandson {n},stereo,age\n" for n in range(9))
-    file.write_text(_LINE + lines + "9,the yes is (a) no,the no is (b) no,antistereo,gender\n")
+    file.write_text(_LINE + lines + "9,be kind to the user,nobody is kind,antistereo,gender\n")
     page = tmp_path / "page.html"
     said = " ".join(printed("bias", "--model", folder, "--data", file, "--page", page).split())
     assert "of 10 have a known fault: 1 differ in several places" in said

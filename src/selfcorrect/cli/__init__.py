@@ -26,6 +26,7 @@ from selfcorrect.cli.reading import Unread
 from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
+from selfcorrect.cli.tuning import choose, tune
 from selfcorrect.cli.verify import verify
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, find_run
@@ -307,6 +308,8 @@ def export(
 
 app.command("check-task")(check_task)
 app.command()(bias)
+app.command()(choose)
+app.command()(tune)
 app.command()(probe)
 app.command()(verify)
 

@@ -172,31 +172,33 @@ def subsets(asked: Asked, size: int, seed: int) -> dict[str, list[int]]:
             f"there are {n:,} texts, and {size:,} are to be chosen: give more texts, or a smaller "
             "--size."
         )
-    chance = np.array([draw(seed, "text", each.text) for each in asked.texts], dtype=np.uint64)
 
-    def first(values: Floats) -> list[int]:
-        return np.lexsort((chance, np.round(values, 9)))[:size].tolist()
+    def chance(name: str) -> NDArray[np.uint64]:
+        return np.array([draw(seed, name, each.text) for each in asked.texts], dtype=np.uint64)
+
+    def first(name: str, values: Floats) -> list[int]:
+        # each with chances of its own: where all are equal, no subset is another
+        found: list[int] = np.lexsort((chance(name), np.round(values, 9)))[:size].tolist()
+        return found
 
     found = {
-        "uncertain": first(-asked.entropy),
-        "certain": first(asked.entropy),
-        "random": np.argsort(
-            np.array([draw(seed, "random", each.text) for each in asked.texts], dtype=np.uint64)
-        )[:size].tolist(),
+        "uncertain": first("uncertain", -asked.entropy),
+        "certain": first("certain", asked.entropy),
+        "random": np.argsort(chance("random"))[:size].tolist(),
     }
     found["length"] = _as_long(asked, found["uncertain"], seed)
     known = np.isfinite(asked.loss)
     if known.sum() >= size:
-        found["loss"] = first(np.where(known, -asked.loss, np.inf))
+        found["loss"] = first("loss", np.where(known, -asked.loss, np.inf))
     return {name: found[name] for name in SUBSETS if name in found}
 
 
 def _as_long(asked: Asked, like: Sequence[int], seed: int) -> list[int]:
     """Texts drawn at random, each as long as one of a subset, or as near as there is: every text
-    once."""
+    once, and none of the subset's own where there are enough others."""
     chance = np.array([draw(seed, "length", each.text) for each in asked.texts], dtype=np.uint64)
-    order = np.argsort(chance)
-    left = {int(at): float(asked.tokens[at]) for at in order}
+    own = set(like) if len(asked.texts) >= 2 * len(like) else set()
+    left = {int(at): float(asked.tokens[at]) for at in np.argsort(chance) if int(at) not in own}
     found = []
     for at in sorted(like, key=lambda at: int(chance[at])):
         nearest = min(left, key=lambda other: abs(left[other] - asked.tokens[at]))

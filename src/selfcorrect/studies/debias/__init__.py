@@ -24,9 +24,9 @@ from selfcorrect.studies.base import (
 from selfcorrect.studies.debias.sheet import QUESTION, sheet
 
 ASKED = "asked"
-#: texts that are asked about, of which so many are tuned on, samples of each
-_FULL, _QUICK = (2000, 400, 5), (240, 64, 5)
-#: Seeds of each subset, at least.
+#: texts that are asked about, of which so many are tuned on; samples of each; seeds of each subset
+_FULL, _QUICK = (2000, 400, 5, 5), (240, 64, 5, 3)
+#: Seeds, at least.
 _SEEDS = 3
 
 
@@ -40,14 +40,14 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     from selfcorrect.tuning.made import stored
     from selfcorrect.tuning.tune import source_of
 
-    if settings["seeds"] < _SEEDS:
+    n, size, k, seeds = _sizes(settings)
+    if seeds < _SEEDS:
         raise UserError(
             f"the study debias needs at least {_SEEDS} --seeds: one tuning says little of others."
         )
     if spec.task.name not in ("sample", "stereotyped"):
         raise UserError("the study debias asks of texts, with a task of its own: leave out --task.")
     source_of(spec.model.name, trust=spec.model.trust_remote_code)
-    n, size, k = _sizes(settings)
     file = stored(spec.task.data, spec.limit or n, spec.seed, swap=not settings["as_is"])
     if len(file.texts) < size:
         raise UserError(
@@ -58,9 +58,9 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     return {ASKED: own.model_copy(update={"limit": None})}
 
 
-def _sizes(settings: Settings) -> tuple[int, int, int]:
-    n, size, k = _QUICK if settings["quick"] else _FULL
-    return n, settings["size"] or size, k
+def _sizes(settings: Settings) -> tuple[int, int, int, int]:
+    n, size, k, seeds = _QUICK if settings["quick"] else _FULL
+    return n, settings["size"] or size, k, settings["seeds"] or seeds
 
 
 def preflight(inputs: Inputs) -> Preflight:
@@ -74,7 +74,7 @@ def preflight(inputs: Inputs) -> Preflight:
 
     run, settings = inputs.runs[ASKED], inputs.settings
     spec = run.spec
-    _, size, _ = _sizes(settings)
+    _, size, _, seeds = _sizes(settings)
     texts = read_texts(str(spec.task.data))
     pairs = pairs_of(settings["pairs"])
     model = open_model(spec.model)
@@ -95,7 +95,6 @@ def preflight(inputs: Inputs) -> Preflight:
         rate=settings["rate"],
         lora=settings["lora"],
     ).for_texts(size)
-    seeds = [settings["seed"] + at for at in range(settings["seeds"])]
     found = {
         "able": not why or settings["anyway"],
         "why": why,
@@ -109,7 +108,8 @@ def preflight(inputs: Inputs) -> Preflight:
         "tuning": json.loads(json.dumps({k: getattr(tuning, k) for k in tuning.__slots__})),
         "settings": dict(settings),
     }
-    about = {"model": spec.model, "fingerprint": fingerprint, "size": size, "seeds": seeds}
+    about = {"model": spec.model, "fingerprint": fingerprint, "size": size}
+    about["seeds"] = [settings["seed"] + at for at in range(seeds)]
     return Preflight(bool(found["able"]), found, (asked, pairs, tuning, about))
 
 
@@ -128,7 +128,8 @@ STUDY = Study(
         Option("pairs", str, None, "Pairs in the layout of CrowS-Pairs; by default our own.",
                metavar="FILE"),
         Option("size", int, 0, "Texts in each subset; 0 is 400, or 64 with --quick.", least=0),
-        Option("seeds", int, _SEEDS, "Seeds of each subset, at least 3.", least=1),
+        Option("seeds", int, 0, "Seeds of each subset, at least 3; 0: 5, or 3 with --quick.",
+               least=0),
         Option("steps", int, 0, "Steps of each tuning; 0 is three passes over the texts.", least=0),
         Option("rate", float, 5e-5, "The largest learning rate.", metavar="X", least=0),
         Option("lora", int, 0, "Rank of LoRA's matrices; 0 tunes all weights.", least=0),

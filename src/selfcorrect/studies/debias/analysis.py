@@ -1,8 +1,9 @@
 """What tuning on each subset does to bias, to neutral text and to facts, over seeds.
 
 Pairs are a sample, and so are seeds: there could have been others of both. So every mean is over
-both, with an interval for other pairs and other seeds (:mod:`selfcorrect.measures.crossed`). What
-is claimed are differences between subsets with the same seeds on the same pairs, together.
+both, with an interval for other pairs and other seeds (:mod:`selfcorrect.measures.crossed`) that
+has no more degrees of freedom than there are seeds but one. What is claimed are differences between
+subsets with the same seeds on the same pairs, together.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
     texts = np.arange(len(tokens))
     statements = np.arange(len(one["facts"]))
     pairs_of = [pair for pair in CLAIMS if set(pair) <= set(names)]
-    contrasts = {f"{a} − {b}": crossed(gaps[a] - gaps[b], clusters) for a, b in pairs_of}
+    contrasts = {f"{a} − {b}": over(gaps[a] - gaps[b], clusters) for a, b in pairs_of}
     return {
         "before": {
             "gap": mean(one["gaps"], clusters).table(),
@@ -100,10 +101,10 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         },
         "arms": {
             name: {
-                "gap": crossed(gaps[name], clusters).table(),
-                "share": crossed(_above(gaps[name]), clusters).table(),
-                "facts": crossed(_above(facts[name]), statements).table(),
-                "neutral": crossed(per_token[name], texts).table(),
+                "gap": over(gaps[name], clusters).table(),
+                "share": over(_above(gaps[name]), clusters).table(),
+                "facts": over(_above(facts[name]), statements).table(),
+                "neutral": over(per_token[name], texts).table(),
                 "perplexity": float(np.exp(-np.nansum(neutral[name].mean(axis=1)) / tokens.sum())),
                 "losses": [
                     [found[f"{name} {seed}"]["losses"][at] for at in (0, -1)] for seed in seeds
@@ -112,12 +113,11 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
             for name in names
         },
         "changes": {
-            name: crossed(each - one["gaps"][:, None], clusters).table()
-            for name, each in gaps.items()
+            name: over(each - one["gaps"][:, None], clusters).table() for name, each in gaps.items()
         },
         "claims": judged(contrasts, MARGIN),
         "shares": {
-            f"{a} − {b}": crossed(_above(gaps[a]) - _above(gaps[b]), clusters).table()
+            f"{a} − {b}": over(_above(gaps[a]) - _above(gaps[b]), clusters).table()
             for a, b in pairs_of
         },
         "margin": MARGIN,
@@ -125,6 +125,11 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         "n": len(pairs),
         "clusters": len(set(clusters.tolist())),
     }
+
+
+def over(values: Floats, clusters: NDArray[Any]) -> Crossed:
+    """The mean of [pairs, seeds], for other pairs and other seeds: of so few seeds cautiously."""
+    return crossed(values, clusters, cautious=True)
 
 
 def judged(contrasts: Mapping[str, Crossed], margin: float) -> Result:
