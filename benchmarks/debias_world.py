@@ -2,8 +2,8 @@
 
 A small transformer is trained on sentences in which occupations go with *he* or *she*, nine times
 in ten with the usual one. Of the texts to tune on, one in four says the other (it truly helps), and
-the others speak of things (they don't). Which of them the model is "uncertain" about is planted, too: the
-study is given it in place of answers.
+the others speak of things (they don't). Which of them the model is "uncertain" about is planted,
+too: the study is given it in place of answers.
 """
 
 from __future__ import annotations
