@@ -79,6 +79,6 @@ def open_named(
     """
     from selfcorrect.runs.prepare import open_model
 
-    values = {"model.name": model, "model.dtype": dtype, "model.device": device}
+    values: dict[str, Any] = {"model.name": model, "model.dtype": dtype, "model.device": device}
     values |= {"model.base_url": base_url, "model.trust_remote_code": trust or None}
     return open_model(spec_from(None, values).model)

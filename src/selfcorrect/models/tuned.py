@@ -85,8 +85,9 @@ def read_tuned(name: str) -> Tuned | None:
             str(task): frozenset(map(str, names))
             for task, names in dict(trained.get("clusters", {})).items()
         }
-        parts = (dict(table.get(key, {})) for key in ("parent", "texts", "settings", "result"))
-        return Tuned(*parts, frozenset(map(str, trained.get("texts", ()))), clusters)
+        parts = {k: dict(table.get(k, {})) for k in ("parent", "texts", "settings", "result")}
+        known = frozenset(map(str, trained.get("texts", ())))
+        return Tuned(**parts, trained=known, clusters=clusters)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"{file} can't be read ({error}), so what the model was trained on isn't known: tune "

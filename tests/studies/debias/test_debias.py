@@ -13,7 +13,7 @@ from selfcorrect.report.sheet import page
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies import load
 from selfcorrect.studies.base import NO_PARTS, Parts
-from selfcorrect.studies.debias.analysis import CLAIMS, effects
+from selfcorrect.studies.debias.analysis import CLAIMS, claims, effects
 from selfcorrect.studies.debias.arms import arms
 from selfcorrect.tasks.data.texts import Text
 from selfcorrect.tuning.choose import SUBSETS, Asked, subsets
@@ -42,11 +42,12 @@ def _arms(rng: Any, seeds: int, gain: float, *, by_seed: float = 0.05) -> dict[s
 
 
 def _claimed(found: dict[str, Any], seeds: int) -> set[str]:
-    claims = effects(found, _PAIRS, range(seeds))["claims"]
-    assert set(claims) == {f"{a} − {b}" for a, b in CLAIMS}
-    return {name for name, e in claims.items() if e["state"] == "shown"}
+    told = claims(found, _PAIRS, range(seeds))
+    assert set(told) == {f"{a} − {b}" for a, b in CLAIMS}
+    return {name for name, e in told.items() if e["state"] == "shown"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [3, 5])
 def test_with_no_difference_none_is_claimed_in_95_of_100(seeds: int) -> None:
     false = sum(bool(_claimed(_arms(np.random.default_rng(n), seeds, 0.0), seeds))
@@ -54,10 +55,15 @@ def test_with_no_difference_none_is_claimed_in_95_of_100(seeds: int) -> None:
     assert false <= 5
 
 
+def test_with_no_difference_hardly_any_is_claimed() -> None:
+    false = sum(bool(_claimed(_arms(np.random.default_rng(n), 3, 0.0), 3)) for n in range(12))
+    assert false <= 2
+
+
 def test_a_planted_difference_is_found() -> None:
-    found = [_claimed(_arms(np.random.default_rng(n), 5, 0.4), 5) for n in range(20)]
-    assert sum("uncertain − certain" in each for each in found) >= 19
-    assert sum("certain − random" in each for each in found) <= 2
+    found = [_claimed(_arms(np.random.default_rng(n), 5, 0.4), 5) for n in range(6)]
+    assert all("uncertain − certain" in each for each in found)
+    assert sum("certain − random" in each for each in found) <= 1
 
 
 def _planted_asked() -> Asked:

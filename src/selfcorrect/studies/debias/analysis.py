@@ -91,7 +91,6 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
     texts = np.arange(len(tokens))
     statements = np.arange(len(one["facts"]))
     pairs_of = [pair for pair in CLAIMS if set(pair) <= set(names)]
-    contrasts = {f"{a} − {b}": over(gaps[a] - gaps[b], clusters) for a, b in pairs_of}
     return {
         "before": {
             "gap": mean(one["gaps"], clusters).table(),
@@ -115,7 +114,7 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         "changes": {
             name: over(each - one["gaps"][:, None], clusters).table() for name, each in gaps.items()
         },
-        "claims": judged(contrasts, MARGIN),
+        "claims": claims(found, pairs, seeds),
         "shares": {
             f"{a} − {b}": over(_above(gaps[a]) - _above(gaps[b]), clusters).table()
             for a, b in pairs_of
@@ -125,6 +124,16 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         "n": len(pairs),
         "clusters": len(set(clusters.tolist())),
     }
+
+
+def claims(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int]) -> Result:
+    """The differences of bias between subsets, see :func:`effects`."""
+    names = _subsets(found)
+    clusters = np.array([pair.cluster for pair in pairs])
+    gaps = {name: _stacked(found, name, "gaps", seeds) for name in names}
+    there = [pair for pair in CLAIMS if set(pair) <= set(names)]
+    contrasts = {f"{a} − {b}": over(gaps[a] - gaps[b], clusters) for a, b in there}
+    return judged(contrasts, MARGIN)
 
 
 def over(values: Floats, clusters: NDArray[Any]) -> Crossed:
