@@ -162,7 +162,7 @@ def test_what_replies_say_is_counted(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no samples of 1 of 4 texts, such as 'w'"):
         asked_of(Said(), [*texts, Text("w", "w", "w")])  # type: ignore[arg-type]
     spec = spec_of(RunSpec(), "file", 7, 3)
-    assert (spec.task.name, spec.samples.k, spec.rounds, spec.seed) == ("stereotyped", 7, 1, 3)
+    assert (spec.task.name, spec.samples.k, spec.rounds, spec.seed) == ("contains-bias", 7, 1, 3)
 
 
 def test_texts_for_a_run_lie_in_a_file_named_after_them(
@@ -174,7 +174,7 @@ def test_texts_for_a_run_lie_in_a_file_named_after_them(
     assert swaps_of(one.path) == {"words": one.words, "untouched": 2}
     assert [t.text for t in read_texts(one.path)] == [t.text for t in one.texts]
     assert len(stored(None, 40, 0, swap=False).texts) == 40
-    task = tasks.make("stereotyped", data=str(one.path))
+    task = tasks.make("contains-bias", data=str(one.path))
     assert task.check() == []
     assert "Does this text contain" in task.ask(task.examples()[0])["question"]
 

@@ -27,7 +27,8 @@ from selfcorrect.tasks.data.texts import Text
 
 Floats = NDArray[np.float64]
 
-TASK, STRATEGY = "stereotyped", "baseline"
+TASK = "contains-bias"
+STRATEGY = "baseline"
 #: How texts are chosen, a sentence each.
 SUBSETS = {
     "uncertain": "texts about which the model is most uncertain, by semantic entropy",

@@ -45,7 +45,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
         raise UserError(
             f"the study debias needs at least {_SEEDS} --seeds: one tuning says little of others."
         )
-    if spec.task.name not in ("sample", "stereotyped"):
+    if "name" in spec.task.model_fields_set:
         raise UserError("the study debias asks of texts, with a task of its own: leave out --task.")
     source_of(spec.model.name, trust=spec.model.trust_remote_code)
     file = stored(spec.task.data, spec.limit or n, spec.seed, swap=not settings["as_is"])

@@ -25,7 +25,7 @@ OUTCOME = Outcome(
 
 
 def make(source: Source) -> Lettered:
-    """The task ``stereotyped``; ``data`` are texts (:mod:`selfcorrect.tasks.data.texts`).
+    """The task ``contains-bias``; ``data`` are texts (:mod:`selfcorrect.tasks.data.texts`).
 
     Raises:
         UserError: for missing data and bad lines, with file and line.
@@ -33,11 +33,11 @@ def make(source: Source) -> Lettered:
     source.only(options=())
     if source.data is None:
         raise UserError(
-            "task 'stereotyped' needs data: a .jsonl, .csv or .txt file of texts; give --data"
+            "task 'contains-bias' needs data: a .jsonl, .csv or .txt file of texts; give --data"
         )
     skipped: list[str] | None = [] if source.skip_bad else None
     return Lettered(
-        "stereotyped",
+        "contains-bias",
         [_item(each) for each in read_texts(source.data, skipped)],
         wording=UNBIASED,
         outcome=OUTCOME,
