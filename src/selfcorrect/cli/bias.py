@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 
 from selfcorrect.cli import options as o
-from selfcorrect.cli import server_options as server
 from selfcorrect.cli.parts import counted
 from selfcorrect.cli.sheet import show
 from selfcorrect.cli.spec import spec_from
@@ -34,7 +33,7 @@ def bias(
     dtype: o.Dtype = None,
     device: o.Device = None,
     trust_remote_code: o.TrustRemoteCode = False,
-    base_url: server.BaseUrl = None,
+    base_url: o.BaseUrl = None,
     page: o.Page = None,
     as_json: o.AsJson = False,
 ) -> None:

@@ -10,8 +10,6 @@ import typer
 
 from selfcorrect.checking import TaskCheck, look_at
 from selfcorrect.cli import options as o
-from selfcorrect.cli.images import ImagesFrom, RemoteImages
-from selfcorrect.cli.part import Part
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
 from selfcorrect.text import clipped, visible
@@ -32,10 +30,10 @@ def check_task(
     data: o.Data = None,
     field: o.Fields = None,
     answers: o.Answers = None,
-    images_from: ImagesFrom = None,
-    remote_images: RemoteImages = False,
+    images_from: o.ImagesFrom = None,
+    remote_images: o.RemoteImages = False,
     categories: o.Categories = None,
-    part: Part = None,
+    part: o.Part = None,
     seed: o.Seed = None,
     skip_bad: o.SkipBad = False,
     as_json: o.AsJson = False,

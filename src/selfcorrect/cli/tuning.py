@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 
 from selfcorrect.cli import options as o
-from selfcorrect.cli import server_options as server
 from selfcorrect.cli.sheet import show
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
@@ -56,7 +55,7 @@ def choose(
     dtype: o.Dtype = None,
     device: o.Device = None,
     trust_remote_code: o.TrustRemoteCode = False,
-    base_url: server.BaseUrl = None,
+    base_url: o.BaseUrl = None,
     as_json: o.AsJson = False,
     out: o.Out = Path("runs"),
 ) -> None:
