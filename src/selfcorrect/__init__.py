@@ -55,6 +55,7 @@ def run(
     limit: int | None = None,
     data: Any = None,
     categories: Sequence[str] = (),
+    part: str = "",
     task_options: Mapping[str, Any] | None = None,
     field: Mapping[str, str | Sequence[str]] | None = None,
     answers: str | None = None,
@@ -114,7 +115,7 @@ def run(
         steer: what every reply is steered by: ``"toxic:-4@12:reply"``, or a table of the same.
         rounds, limit: rounds of a dialogue, and only so many examples; ``None`` is all.
         data: where the task's data lie; for ``choices``, ``prompts`` and ``toxicity`` a frame, too.
-        categories: only these parts of the data.
+        categories, part: only these of the data; ``train`` or ``test``, half of the clusters.
         field, answers: of ``choices``, where its data don't say it: part → column, and how right
             answers are written (``index``, ``letter``, ``text``, …).
         images_from, remote_images: the folder of images that data name, in place of the data's own;
@@ -165,10 +166,12 @@ def run(
         raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
     more = {"images_from": str(images_from or ""), "remote_images": remote_images}
     more |= {"keep_harmful": keep_harmful, "field": field, "answers": answers}
+    of_object = "" if isinstance(task, str) else part
+    more |= {"part": part if isinstance(task, str) else ""}
     options = options_of(task_options, **more)
     options |= reading(lead_in, read)
     task, data, options = tasks.framed(task, data, options, seed, skip_bad)
-    name = task if isinstance(task, str) else tasks.register(task)
+    name = task if isinstance(task, str) else tasks.register(task, of_object)
     if spec is None:
         table: dict[str, Any] = {
             "task": {"name": name, "categories": categories, "options": options},

@@ -16,6 +16,7 @@ from rich.text import Text
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli import plan_options
+from selfcorrect.cli.bias import bias
 from selfcorrect.cli.check import check
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
@@ -26,6 +27,7 @@ from selfcorrect.cli.probe import probe
 from selfcorrect.cli.shared import FILE, GIVEN, MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
+from selfcorrect.cli.tuning import choose, tune
 from selfcorrect.cli.verify import verify
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, find_run
@@ -315,6 +317,9 @@ def export(
 app.command("runs")(known)
 app.command()(check)
 app.command("check-task")(check_task)
+app.command()(bias)
+app.command()(choose)
+app.command()(tune)
 app.command()(probe)
 app.command()(verify)
 

@@ -33,6 +33,7 @@ def check_task(
     images_from: o.ImagesFrom = None,
     remote_images: o.RemoteImages = False,
     categories: o.Categories = None,
+    part: o.Part = None,
     seed: o.Seed = None,
     skip_bad: o.SkipBad = False,
     as_json: o.AsJson = False,
@@ -53,6 +54,7 @@ def check_task(
         "task.options.images_from": images_from,
         "task.options.remote_images": remote_images or None,
         "task.categories": categories or None,
+        "task.options.part": part,
         "seed": seed,
         "skip_bad": skip_bad or None,
     }

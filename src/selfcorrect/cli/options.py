@@ -44,6 +44,10 @@ Data = Annotated[str | None, of_run("data")]
 Fields = Annotated[list[str] | None, of_run("field")]
 Answers = Annotated[str | None, of_run("answers")]
 Categories = Annotated[list[str] | None, of_run("categories")]
+Part = Annotated[str | None, of_run("part")]
+Samples = Annotated[int | None, of_run("samples")]
+Limit = Annotated[int | None, of_run("limit")]
+TrustRemoteCode = Annotated[bool, of_run("trust_remote_code")]
 Grader = Annotated[
     str | None,
     typer.Option(

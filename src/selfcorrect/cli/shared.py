@@ -47,6 +47,7 @@ _MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_con
     "steer",
     "feedback",
     "keep_harmful",
+    "part",
     "max_tokens",
 }
 #: Dialogues that exist already, to be measured.

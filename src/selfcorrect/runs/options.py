@@ -100,6 +100,12 @@ _ALL = (
         metavar="A,B", key="task.categories", repeatable=True, commas=True,
     ),
     Option(
+        "part", str, None,
+        "Half of the task's clusters, by a hash of their names: train or test; all of them by "
+        "default. What a model was tuned on (see: tune) is refused.",
+        metavar="PART", key="task.options.part",
+    ),
+    Option(
         "strategy", str, None,
         "A strategy's name or .toml file; the default is intrinsic. See: list strategies.",
         metavar="STRATEGY", key="strategy.name",

@@ -9,12 +9,13 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from selfcorrect import models, strategies
+from selfcorrect import models, strategies, tasks
 from selfcorrect.concepts.file import Concept
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.base import Model
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.models.thought import MOST
+from selfcorrect.models.tuned import read_tuned
 from selfcorrect.models.unsteerable import unsteerable
 from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm, steered
 from selfcorrect.runs.concepts import concepts_of, steers_of, with_steering
@@ -121,6 +122,7 @@ def prepare(
     examples = task.examples()
     if not examples:
         raise UserError(f"the task {task.name} has no examples{_of(specs[0])}.")
+    _check_unseen(specs[0], task, examples)
     for strategy in loaded:
         strategies.check_names(strategy, set(task.ask(examples[0])))
         strategies.check_given(strategy, len(examples[0].turns), task.name, task.continued_by)
@@ -239,6 +241,23 @@ def open_model(spec: ModelSpec) -> Model:
         trust=spec.trust_remote_code,
         **spec.served,
     )
+
+
+def _check_unseen(spec: RunSpec, task: Task, examples: Sequence[Example]) -> None:
+    """Refuse examples that the model was tuned on, or that are of a cluster that it was."""
+    tuned = read_tuned(spec.model.name)
+    if tuned is None:
+        return
+    clusters = tuned.clusters.get(tasks.label(spec.task.name), frozenset())
+    seen = [e for e in examples if e.cluster in clusters or tuned.knows(e.fields.values())]
+    if seen:
+        whole = "part" not in spec.task.options
+        way = "run it on the other part (--part test)" if whole else "give data that it hasn't seen"
+        raise UserError(
+            f"the model {spec.model.name} was tuned on {len(seen):,} of the {len(examples):,} "
+            f"examples of the task {task.name}, or on others of their clusters, such as "
+            f"{seen[0].cluster!r:.60}: {way}."
+        )
 
 
 def _check_images(example: Example, spec: ModelSpec, model: Model | None) -> None:

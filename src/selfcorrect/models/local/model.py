@@ -19,10 +19,11 @@ from selfcorrect.models.local.machine import emulated, keep_freed_memory, resolv
 from selfcorrect.models.local.prepack import prepack
 from selfcorrect.models.local.program import DATED
 from selfcorrect.models.local.reading import first_line
-from selfcorrect.models.local.texts import Identity, identity, states_of
+from selfcorrect.models.local.texts import Identity, identity, scored, states_of
 from selfcorrect.models.local.thinking import chosen, sentence
 from selfcorrect.models.local.vision.eyes import Eyes, read_eyes
 from selfcorrect.models.local.vocabulary import Vocabulary
+from selfcorrect.models.scored import Progress, Scored
 from selfcorrect.models.thought import MOST, Thinking
 
 _DTYPES = {
@@ -48,6 +49,7 @@ class LocalModel(InProcess):
     """
 
     trusted = False
+    scored_as = "text"
 
     def __init__(
         self,
@@ -184,6 +186,10 @@ class LocalModel(InProcess):
     ) -> torch.Tensor:
         """States of plain texts at their last token: see :func:`.texts.states_of`."""
         return states_of(self.engine, self.vocabulary, texts, kind, most)
+
+    def scored(self, texts: Sequence[str], most: int, told: Progress) -> list[Scored | None]:
+        """How likely plain texts are: see :func:`.texts.scored`."""
+        return scored(self.engine, self.vocabulary, texts, most, told)
 
     def check_steer(self, steer: Steer | None) -> None:
         """See :meth:`selfcorrect.models.base.Model.check_steer`."""
