@@ -62,12 +62,32 @@ class Image:
         """
         if _elsewhere(self.place) or _DATA.match(self.place):
             return self.place
+        data, kind = self._stored()
+        return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+    def data(self) -> bytes:
+        """Its bytes, for who looks at it here.
+
+        Raises:
+            UserError: it lies elsewhere; or the file can't be read any more, or is another one by
+                now.
+        """
+        if _elsewhere(self.place):
+            raise UserError(
+                f"{self.name!r:.200} is an address, which only a server fetches: put the image into "
+                "the data's folder, and give its path from there."
+            )
+        if found := _DATA.match(self.place):
+            return base64.b64decode(self.place[found.end() :], validate=True)
+        return self._stored()[0]
+
+    def _stored(self) -> tuple[bytes, str]:
         data, kind = _read(Path(self.place))
         if _digest(data) != self.digest:
             raise UserError(
                 f"{self.place} has changed since the run began: put the image back as it was."
             )
-        return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+        return data, kind
 
 
 def image(place: str, folder: Path, allowed: Allowed = CONFINED) -> Image:
