@@ -74,8 +74,8 @@ class Image:
         """
         if _elsewhere(self.place):
             raise UserError(
-                f"{self.name!r:.200} is an address, which only a server fetches: put the image into "
-                "the data's folder, and give its path from there."
+                f"{self.name!r:.200} is an address, which only a server fetches: put the image "
+                "into the data's folder, and give its path from there."
             )
         if found := _DATA.match(self.place):
             return base64.b64decode(self.place[found.end() :], validate=True)

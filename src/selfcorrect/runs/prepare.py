@@ -297,7 +297,11 @@ def _resolved(spec: ModelSpec, facts: ModelFacts) -> ModelSpec:
 
 def _check_name(strategy: Strategy, asked_for: str) -> None:
     name = strategy.name
-    if name in (*CONTROLS, BLIND, OTHER) and asked_for != name and strategy != strategies.load(name, {}):
+    if (
+        name in (*CONTROLS, BLIND, OTHER)
+        and asked_for != name
+        and strategy != strategies.load(name, {})
+    ):
         raise UserError(
             f"{strategy.path}: {name} is the name of a control that every run gets beside "
             "it; give the file another name."

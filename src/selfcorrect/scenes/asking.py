@@ -65,7 +65,9 @@ _MANY = rf"(?:{'|'.join(COLOURS)}) (?:{'|'.join(_PLURAL.values())})"
 _PATTERNS = {
     kind: re.compile(
         "".join(
-            f"({_MANY if kind == 'count' else _THING})" if part in ("{0}", "{1}") else re.escape(part)
+            f"({_MANY if kind == 'count' else _THING})"
+            if part in ("{0}", "{1}")
+            else re.escape(part)
             for part in re.split(r"(\{[01]\})", asked)
         )
     )

@@ -75,7 +75,9 @@ def _pair(question: Question, random: Random) -> Pair | None:
         return _counted(question, random)
     one, other = question.things
     large = random.randint(34, _LARGE)
-    sizes = (large, random.randint(_SMALL, large * 2 // 3)) if question.kind == "size" else (large,) * 2
+    sizes = (
+        (large, random.randint(_SMALL, large * 2 // 3)) if question.kind == "size" else (large,) * 2
+    )
     others = _others(question.things, random.randint(2, 5), random)
     squares = _placed([large, large, *(random.randint(_SMALL, 40) for _ in others)], random)
     if squares is None:
@@ -91,9 +93,7 @@ def _pair(question: Question, random: Random) -> Pair | None:
             for a, b in (sizes, sizes[::-1])
         ]
     else:
-        shown = [
-            (_shape(one, a), _shape(other, b)) for a, b in ((first, second), (second, first))
-        ]
+        shown = [(_shape(one, a), _shape(other, b)) for a, b in ((first, second), (second, first))]
     random.shuffle(shown)
     pictures = tuple(_shuffled([*two, *rest], random) for two in shown)
     return _answered(question, question.options, pictures)

@@ -24,21 +24,26 @@ WORDING = Wording(
     review=review("fit closely around what is meant"),
     reversed_review=review("be far from what is meant"),
     specific_goal=(
-        "A good box holds all of what is meant and nothing besides. Find every thing in the picture "
-        "that the words could mean, and decide for the one that fits all of them. Then go along its "
-        "four sides, one after the other, and move each until it just touches: not through it, and "
-        "with no gap. Compare left with right and top with bottom once more before you answer."
+        "A good box holds all of what is meant and nothing besides. Find every thing in the "
+        "picture that the words could mean, and decide for the one that fits all of them. Then go "
+        "along its four sides, one after the other, and move each until it just touches: not "
+        "through it, and with no gap. Compare left with right and top with bottom once more before "
+        "you answer."
     ),
 )
 OUTCOME = Outcome(
     "IoU",
     margin=0.02,
-    text="Intersection over union of the reply's first box with the right one, from 0 to 1. A reply "
-    "without a box has 0.",
+    text="Intersection over union of the reply's first box with the right one, from 0 to 1. A "
+    "reply without a box has 0.",
 )
 VALUES = {
-    "found": Number("Share of answers with an IoU of at least .5; one without a box has none.", (0, 1)),
-    "further_boxes": Number("Boxes in a reply after the first, which don't count.", (0, float("inf"))),
+    "iou_50": Number(
+        "Share of answers with an IoU of at least .5; one without a box has none.", (0, 1)
+    ),
+    "further_boxes": Number(
+        "Boxes in a reply after the first, which don't count.", (0, float("inf"))
+    ),
     "swapped_corners": Number(
         "Share of boxes whose corners stood the other way round; they are put in order.", (0, 1)
     ),
@@ -47,8 +52,8 @@ VALUES = {
     ),
 }
 COLUMNS = {
-    **{name: "an edge of the answer's box, as a share of the picture" for name in BOX},
-    **{name: "an edge of the right box, as a share of the picture" for name in GOLD},
+    **dict.fromkeys(BOX, "an edge of the answer's box, as a share of the picture"),
+    **dict.fromkeys(GOLD, "an edge of the right box, as a share of the picture"),
 }
 
 
@@ -111,7 +116,7 @@ def boxed(
         known = {each: float(item.facts[each]) for each in GOLD}
         values: dict[str, float | None] = {"further_boxes": float(found.further), **known}
         if found.box is None:
-            return Grade(0.0, values={**values, "found": 0.0})
+            return Grade(0.0, values={**values, "iou_50": 0.0})
         size = float(item.facts["width"]), float(item.facts["height"])
         said = way.shares(found.box, size)
         box = inside(said)
@@ -122,7 +127,7 @@ def boxed(
             values={
                 **values,
                 **dict(zip(BOX, box, strict=True)),
-                "found": float(iou >= FOUND),
+                "iou_50": float(iou >= FOUND),
                 "swapped_corners": float(found.swapped),
                 "outside": float(box != said),
             },

@@ -1,8 +1,8 @@
 """Boxes in replies: how a model writes them is declared, never found out from its answers.
 
-Public scorers keep whichever of several readings fits the gold best, or take small numbers of pixels
-for thousandths. Both let the gold, or luck, decide what a model said. Here the way is stated before
-the first answer, and said to the model in words.
+Public scorers keep whichever of several readings fits the gold best, or take small numbers of
+pixels for thousandths. Both let the gold, or luck, decide what a model said. Here the way is stated
+before the first answer, and said to the model in words.
 
 Boxes are told inside as four shares of the picture's width and height, from its left and top edge:
 left, top, right, bottom. Overlap is the same in shares and in pixels.
@@ -20,14 +20,15 @@ from selfcorrect.errors import UserError, nearest
 Box = tuple[float, float, float, float]
 Size = tuple[float, float]
 
-#: The ways by name, and a sentence that asks for each. ``{width}`` and ``{height}`` are the picture's.
+#: The ways by name, and a sentence that asks for each. ``{width}`` and ``{height}`` are the
+#: picture's.
 WAYS: dict[str, str] = {
-    "pixels": "Give one box as [left, top, right, bottom] in pixels of the picture, which is {width} "
-    "wide and {height} high.",
-    "unit": "Give one box as [left, top, right, bottom] in shares of the picture: 0 is its left and "
-    "its top edge, 1 its right and its bottom edge.",
-    "per-mille": "Give one box as [left, top, right, bottom] in thousandths of the picture: 0 is its "
-    "left and its top edge, 1000 its right and its bottom edge.",
+    "pixels": "Give one box as [left, top, right, bottom] in pixels of the picture, which is "
+    "{width} wide and {height} high.",
+    "unit": "Give one box as [left, top, right, bottom] in shares of the picture: 0 is its left "
+    "and its top edge, 1 its right and its bottom edge.",
+    "per-mille": "Give one box as [left, top, right, bottom] in thousandths of the picture: 0 is "
+    "its left and its top edge, 1000 its right and its bottom edge.",
     "resized": "Give one box as [left, top, right, bottom] in pixels of the picture as you see it.",
     "paligemma": "Give one box as four location tokens from <loc0000> to <loc1023>: top, left, "
     "bottom, right.",

@@ -41,7 +41,9 @@ __all__ = [
 ]
 
 #: the laws by the name of their model
-LAWS: dict[str, type[PlantedLaw]] = {law.KIND: law for law in (Law, TwoConcept, Logits, Scores, Eye)}
+LAWS: dict[str, type[PlantedLaw]] = {
+    law.KIND: law for law in (Law, TwoConcept, Logits, Scores, Eye)
+}
 
 ChainConversation = PlantedConversation  # its name when there was one law
 

@@ -1,12 +1,14 @@
 """``planted:eye``: a model that sees drawn pictures, and errs as often as is stated.
 
 It answers the task ``shapes``. It is shown pictures as any other model is, finds the shapes in
-their pixels (:func:`selfcorrect.scenes.seen`), and so knows what is right of the picture that it was
-*shown*: of the pair's other picture it says what is right there, and without a picture it guesses.
+their pixels (:func:`selfcorrect.scenes.seen`), and so knows what is right of the picture that it
+was *shown*: of the pair's other picture it says what is right there, and without a picture it
+guesses.
 
-**Right and wrong.** The answer of round 1 is right with probability ``accuracy``. In a later round a
-wrong one becomes right with probability ``corrects``, or ``again`` where the picture is shown again
-in that round; a right one becomes wrong with probability ``breaks``. So the share of right answers is
+**Right and wrong.** The answer of round 1 is right with probability ``accuracy``. In a later round
+a wrong one becomes right with probability ``corrects``, or ``again`` where the picture is shown
+again in that round; a right one becomes wrong with probability ``breaks``. So the share of right
+answers is
 
     p_1 = accuracy,   p_{t+1} = p_t (1 − breaks) + (1 − p_t) corrects.
 
@@ -14,25 +16,26 @@ A wrong option is drawn uniformly, and a wrong box is that of another shape. Wha
 so stays as it is.
 
 **Pairs.** With probability ``correlation`` both pictures of a question share all of their draws, so
-that both are right or both are wrong in every round; else neither knows of the other. So their being
-right has this very correlation ρ in every round, and the share of pairs of which both are right is
+that both are right or both are wrong in every round; else neither knows of the other. So their
+being right has this very correlation ρ in every round, and the share of pairs of which both are
+right is
 
     ρ p_t + (1 − ρ) p_t².
 
 **Boxes** are thousandths of the picture, as ``[left, top, right, bottom]``. Each edge is off by an
 independent normal error with the standard deviation ``noise``, in widths (heights) of the shape,
-drawn anew in every round. With probability ``lost`` a reply has no box. With no noise the mean IoU is
-(1 − lost) p_t but for the rounding to thousandths, as shapes don't overlap.
+drawn anew in every round. With probability ``lost`` none of a dialogue's replies has a box. With no
+noise the mean IoU is (1 − lost) p_t but for the rounding to thousandths, as shapes don't overlap.
 
 **Without a picture** one option is drawn uniformly and kept, so that the accuracy is one over the
 number of options; a box is the middle of the picture.
 
-**Options.** The one that is answered has probability ``confidence`` times ``mass``, the others share
-the rest of ``mass``, which is that of all of them.
+**Options.** The one that is answered has probability ``confidence`` times ``mass``, the others
+share the rest of ``mass``, which is that of all of them.
 
-**What it reads.** The question or expression is the latest in a user message, the picture the latest
-one shown. Earlier assistant messages that name an option, or give a box, are earlier rounds. What is
-asked of it with "Describe" or "describe" in the latest message, and "Don't answer yet", it
+**What it reads.** The question or expression is the latest in a user message, the picture the
+latest one shown. Earlier assistant messages that name an option, or give a box, are earlier rounds.
+What is asked of it with "Describe" or "describe" in the latest message, and "Don't answer yet", it
 describes: every shape that it sees.
 
 **Chance.** Every draw is a hash of the seed, the question, the picture (unless the pair shares it),
@@ -198,7 +201,7 @@ class Eye:
     ) -> Turn:
         past = [boxes[-1] for text in said if (boxes := _BOX.findall(text))]
         round = len(past) + 1
-        event, where, choice, lost, *_ = self._draws(look, round)
+        event, where, choice, *_ = self._draws(look, round)
         if begun_box := _BOX.search(begun):
             return TextTurn(begun_box[0], choice)
         target = None if shapes is None else found(name, shapes)
@@ -211,7 +214,7 @@ class Eye:
             nearest = _nearest(tuple(map(int, past[-1])), shapes)
             before, kept = nearest is target, nearest if nearest is not target else kept
         shape = target if self._right(before, event, look.again) else kept
-        if lost < self.lost:
+        if uniform("planted:eye", self.seed, "lost", look.asked, look.picture)[0] < self.lost:
             return TextTurn("I can't find it.", choice)
         return TextTurn(f"It is at {self._off(shape, look, round)}.", choice)
 
@@ -236,7 +239,9 @@ class Eye:
 
     def _draws(self, look: _Look, round: int) -> tuple[float, ...]:
         """Six uniform draws."""
-        return uniform("planted:eye", self.seed, "round", look.asked, look.picture, round, look.drawn)
+        return uniform(
+            "planted:eye", self.seed, "round", look.asked, look.picture, round, look.drawn
+        )
 
 
 @dataclass(frozen=True, slots=True)

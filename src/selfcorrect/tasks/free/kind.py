@@ -49,8 +49,8 @@ Read = Callable[[Example, str], Answer]
 class Free:
     """A task of free text.
 
-    An answer that couldn't be read has no outcome, unless the task says which. Of a share it has the
-    worse one, as a lettered answer that couldn't be read is recorded as wrong.
+    An answer that couldn't be read has no outcome, unless the task says which. Of a share it has
+    the worse one, as a lettered answer that couldn't be read is recorded as wrong.
 
     Args:
         name: of the task.
@@ -59,7 +59,8 @@ class Free:
         outcome: the number that says how good an answer is.
         judge: gives it for one answer.
         read: reads a reply as an answer; by default all of its text is one.
-        unread: the grade of an answer that couldn't be read, where it is as bad as an answer can be.
+        unread: the grade of an answer that couldn't be read, where it is as bad as an answer can
+        be.
         max_tokens: as in :class:`selfcorrect.tasks.base.Task`.
         values, figures: as in :class:`selfcorrect.tasks.base.Task`.
         columns: further names of ``Grade.values``, which only the figures need.
