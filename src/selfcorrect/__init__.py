@@ -56,6 +56,7 @@ def run(
     answers: str | None = None,
     images_from: str | Path | None = None,
     remote_images: bool = False,
+    box_format: str | None = None,
     strategy_parameters: Mapping[str, Any] | None = None,
     models: Mapping[str, str] | None = None,
     feedback: str | Advise | None = None,
@@ -115,6 +116,8 @@ def run(
             answers are written (``index``, ``letter``, ``text``, …).
         images_from, remote_images: the folder of images that data name, in place of the data's own;
             they may name addresses, too, which the model's server fetches.
+        box_format: how the model writes boxes (``pixels``, ``unit``, ``per-mille``), where its
+            family doesn't say.
         task_options, strategy_parameters: the task's own options, and the strategy's parameters.
         models: further models, by the name that the strategy's ``from`` uses.
         feedback: who gives feedback in the strategies that ask for it: a model's name, or a
@@ -142,7 +145,8 @@ def run(
         spec: a whole spec (see :func:`read_spec`). It says all that the arguments above say, so
             none of them may be given with it, but an open model and a task that is an object.
         out: the folder in which the runs' folders lie.
-        controls: run or find the controls ``repeat`` and ``baseline`` on the same examples.
+        controls: run or find the controls ``repeat`` and ``baseline`` on the same examples, and of
+            pictures ``blind`` and ``other-picture``.
         progress: show how far it is on standard error (in a notebook, below the cell).
 
     Returns:
@@ -161,6 +165,7 @@ def run(
         raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
     more = {"images_from": str(images_from or ""), "remote_images": remote_images}
     more |= {"keep_harmful": keep_harmful, "field": field, "answers": answers}
+    more |= {"box_format": box_format}
     options = options_of(task_options, **more)
     options |= reading(lead_in, read)
     task, data, options = tasks.framed(task, data, options, seed, skip_bad)

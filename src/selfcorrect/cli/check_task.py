@@ -10,7 +10,7 @@ import typer
 
 from selfcorrect.checking import TaskCheck, look_at
 from selfcorrect.cli import options as o
-from selfcorrect.cli.images import ImagesFrom, RemoteImages
+from selfcorrect.cli.images import BoxFormat, ImagesFrom, RemoteImages
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
 from selfcorrect.text import clipped, visible
@@ -33,6 +33,7 @@ def check_task(
     answers: o.Answers = None,
     images_from: ImagesFrom = None,
     remote_images: RemoteImages = False,
+    box_format: BoxFormat = None,
     categories: o.Categories = None,
     seed: o.Seed = None,
     skip_bad: o.SkipBad = False,
@@ -53,6 +54,7 @@ def check_task(
         "task.options.answers": answers,
         "task.options.images_from": images_from,
         "task.options.remote_images": remote_images or None,
+        "task.options.box_format": box_format,
         "task.categories": categories or None,
         "seed": seed,
         "skip_bad": skip_bad or None,

@@ -24,3 +24,13 @@ RemoteImages = Annotated[
         "wherever they say.",
     ),
 ]
+BoxFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--box-format",
+        metavar="FORMAT",
+        help="How the model writes boxes (grounding, shapes): pixels, unit or per-mille, as it is "
+        "asked to; known of some families, and never guessed.",
+        show_default=False,
+    ),
+]

@@ -339,7 +339,10 @@ WorkerGpus = Annotated[
 ]
 NoControls = Annotated[
     bool,
-    typer.Option("--no-controls", help="Without the controls, repeat and baseline."),
+    typer.Option(
+        "--no-controls",
+        help="Without the controls: repeat and baseline, and of pictures blind and other-picture.",
+    ),
 ]
 SkipBad = Annotated[
     bool,

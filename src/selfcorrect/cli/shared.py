@@ -10,7 +10,7 @@ from typing import Any
 
 from selfcorrect.cli import options as o
 from selfcorrect.cli import server_options as server
-from selfcorrect.cli.images import ImagesFrom, RemoteImages
+from selfcorrect.cli.images import BoxFormat, ImagesFrom, RemoteImages
 from selfcorrect.cli.reading import LeadIn, Read
 from selfcorrect.cli.spec import is_given, spec_from
 from selfcorrect.cli.steering import Steer
@@ -55,6 +55,7 @@ SHARED: Mapping[str, Shared] = {
     "answers": Shared(o.Answers, "task.options.answers"),
     "images_from": Shared(ImagesFrom, "task.options.images_from"),
     "remote_images": Shared(RemoteImages, "task.options.remote_images", default=False),
+    "box_format": Shared(BoxFormat, "task.options.box_format"),
     "categories": Shared(o.Categories, "task.categories"),
     "strategy": Shared(o.StrategyName, "strategy.name"),
     "feedback": Shared(o.Feedback, "models.feedback"),
