@@ -54,6 +54,16 @@ class Image:
     digest: str
     place: str = field(repr=False, compare=False)
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it lies at an address, from which only a server fetches it."""
+        return _elsewhere(self.place)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its bytes are held in memory: no file is opened for it."""
+        return _DATA.match(self.place) is not None
+
     def url(self) -> str:
         """As it is sent: an address, or its bytes in one.
 

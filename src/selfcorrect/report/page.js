@@ -195,7 +195,7 @@
     return made;
   }
 
-  function stepShown(step) {
+  function stepShown(dialogue, step) {
     const said = step.kind === "say";
     const who = make("p", "who", step.role ?? "");
     if (!said) who.append(" · ", step.kind);
@@ -216,7 +216,7 @@
       words.append(...visible(text));
     }
     const classes = `step ${step.role === "assistant" ? "assistant" : ""} ${step.shown === false ? "aside" : ""}`;
-    const made = make("div", classes, who, words);
+    const made = make("div", classes, who, pictures.shown(dialogue, step), words);
     return step.begin ? [make("p", "begins", "A new transcript begins here."), made] : [made];
   }
 
@@ -267,7 +267,7 @@
     const shown = make("div", "conversation");
     for (const [k, round] of dialogue.rounds.entries()) {
       const before = dialogue.rounds[k - 1];
-      shown.append(make("h3", "", `Round ${round.round}`), ...round.steps.flatMap(stepShown));
+      shown.append(make("h3", "", `Round ${round.round}`), ...round.steps.flatMap((step) => stepShown(dialogue, step)));
       if (before && !dialogue.choices.length) shown.append(difference(before, round));
       const kind = outcome(round);
       const result = make("p", "outcome", make("b", "", `${SIGNS[kind]} ${said(round)}`.trim()));
@@ -278,7 +278,7 @@
       if (round.mass !== null && round.mass < 0.5) result.append(` · option mass ${round.mass.toFixed(3).replace(/^0/, "")}`);
       shown.append(result, ...samples(round), ...round.notes.map((note) => make("p", "who", "Note: ", isolated("", note))));
     }
-    return make("div", "open", options(dialogue), shown);
+    return make("div", "open", options(dialogue) ?? pictures.boxes(dialogue), shown);
   }
 
   function item(dialogue) {

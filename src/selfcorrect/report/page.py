@@ -17,17 +17,23 @@ from selfcorrect.report.document import document, frame
 from selfcorrect.report.estimates import points
 from selfcorrect.report.notes import about_intervals, incomplete, missing, notes
 from selfcorrect.report.numbers import MISSING, count, legend, units, written
+from selfcorrect.report.pictures import Pictures
 
 #: The charts of the first screen.
 _FIRST = ("curves", "cost")
 
 
-def page(summary: Mapping[str, Any], dialogues: Mapping[str, Any] | None = None) -> str:
+def page(
+    summary: Mapping[str, Any],
+    dialogues: Mapping[str, Any] | None = None,
+    pictures: Pictures | None = None,
+) -> str:
     """The whole report as one HTML file, to be written as UTF-8.
 
     Args:
         summary: of a run, see ``Run.summary``.
         dialogues: from :func:`selfcorrect.report.dialogues.embed`; without, there are none to see.
+        pictures: of the dialogues, made small.
     """
     drawn = charts(summary)
     return _rendered(
@@ -35,7 +41,8 @@ def page(summary: Mapping[str, Any], dialogues: Mapping[str, Any] | None = None)
         drawn,
         whole=True,
         dialogues=dialogues,
-        which=which(dialogues) if dialogues else "",
+        pictures=pictures,
+        which=_which(dialogues, pictures) if dialogues else "",
         changes=contents.comparisons(summary["changes"], definer(summary)),
         controls=contents.controls(summary),
         convergence=contents.convergence(summary),
@@ -55,7 +62,10 @@ def page(summary: Mapping[str, Any], dialogues: Mapping[str, Any] | None = None)
 def first_screen(summary: Mapping[str, Any]) -> str:
     """The report's first screen as an ``<iframe>``, for a notebook."""
     drawn = {name: chart for name, chart in charts(summary).items() if name in _FIRST}
-    return frame(_rendered(summary, drawn, whole=False, dialogues=None), "selfcorrect report")
+    return frame(
+        _rendered(summary, drawn, whole=False, dialogues=None, pictures=None),
+        "selfcorrect report",
+    )
 
 
 def _rendered(summary: Mapping[str, Any], drawn: Mapping[str, Any], **more: Any) -> str:
@@ -64,8 +74,8 @@ def _rendered(summary: Mapping[str, Any], drawn: Mapping[str, Any], **more: Any)
     return document(
         "page.html",
         charts=drawn,
-        scripts=["differences.js", "page.js"],
-        images="activations" in drawn,
+        scripts=["differences.js", "pictures.js", "page.js"],
+        images="activations" in drawn or bool(more["pictures"]),
         define=definer(summary),
         outcome=summary["outcome"],
         with_confidence=_with_confidence(summary),
@@ -85,6 +95,12 @@ def _rendered(summary: Mapping[str, Any], drawn: Mapping[str, Any], **more: Any)
         drawn_controls=_drawn_controls(summary),
         **more,
     )
+
+
+def _which(dialogues: Mapping[str, Any], pictures: Pictures | None) -> str:
+    """Which dialogues are embedded, and what of their pictures."""
+    said = which(dialogues)
+    return f"{said} {pictures.about}" if pictures and pictures.about else said
 
 
 def _drawn_controls(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from selfcorrect.report.sheet import is_page
 from selfcorrect.runs.run import REPORT, Run
 from selfcorrect.runs.store import Store
 from selfcorrect.runs.summary import summarize
+from selfcorrect.runs.thumbnails import thumbnails
 
 
 def write_report(
@@ -31,7 +32,8 @@ def write_report(
     """
     place = None if to is None else new_file(to, "a report", is_page)
     chosen = choose(run.read(["example", "round", "key"]))
-    text = page(summary or summarize(run), embed(run.chunks(), chosen))
+    embedded = embed(run.chunks(), chosen)
+    text = page(summary or summarize(run), embedded, thumbnails(run, embedded["pictures"]))
     data = text.encode("utf-8", "replace")
     if place is not None:
         Store(place.parent).put(place.name, data, replace=True)
