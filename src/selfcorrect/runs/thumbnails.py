@@ -50,7 +50,7 @@ def thumbnails(
     if task is None:
         return Pictures(about=f"Pictures aren't shown: {why}")
     images = {
-        example.id: {image.name: image for image in example.all_images}
+        example.id: {image.name: image for image in (*example.all_images, *example.others)}
         for example in task.examples()
         if example.id in named
     }

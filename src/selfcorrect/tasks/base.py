@@ -64,8 +64,7 @@ class Example:
         """Those of its turns, too."""
         said = [message for turn in self.turns for message in turn.messages]
         said += self.before
-        shown = (*self.images, *self.others)
-        return (*shown, *(image for message in said for image in message.images))
+        return (*self.images, *(image for message in said for image in message.images))
 
 
 @dataclass(frozen=True, slots=True)
