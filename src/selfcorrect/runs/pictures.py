@@ -8,7 +8,6 @@ from itertools import islice
 
 from selfcorrect import models, strategies
 from selfcorrect.errors import UserError
-from selfcorrect.messages import reads_text_only
 from selfcorrect.models.base import Model
 from selfcorrect.models.box_formats import box_format
 from selfcorrect.runs.identity import offers_of
@@ -71,11 +70,10 @@ def check_pictures(
             others = bool(first.others)
             strategies.check_images(strategy, task.name, images=seen, others=others)
     if images := first.all_images:
-        if model is None and models.kind_of(spec.model.name) == "planted":
-            model = models.load(spec.model.name)
-        if model is None:  # a local one, not opened yet
-            raise reads_text_only(images[0])
-        model.check_images(images)
+        if model is None:  # not opened yet
+            models.check_images(spec.model.name, images, trust=spec.model.trust_remote_code)
+        else:
+            model.check_images(images)
 
 
 def controls_for(example: Example) -> tuple[str, ...]:

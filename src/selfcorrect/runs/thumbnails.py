@@ -26,9 +26,7 @@ _TRIED = 12
 _MOST = 2_000
 
 
-def thumbnails(
-    run: Run, named: Mapping[str, Sequence[str]], limit: int = BYTES
-) -> Pictures | None:
+def thumbnails(run: Run, named: Mapping[str, Sequence[str]], limit: int = BYTES) -> Pictures | None:
     """The pictures of a run's dialogues as its page holds them; ``None`` where it has none.
 
     Args:

@@ -8,19 +8,20 @@ from typing import Any, Literal
 import torch
 
 from selfcorrect.errors import UserError
-from selfcorrect.messages import message, part
+from selfcorrect.messages import Image, message, part, reads_text_only
 from selfcorrect.models.base import InProcess, Request, Steer
 from selfcorrect.models.local.conversation import LocalConversation
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.files import locate
 from selfcorrect.models.local.layers import layers
-from selfcorrect.models.local.loading import read_network, read_tokenizer
+from selfcorrect.models.local.loading import read_network, read_tokenizer, sees
 from selfcorrect.models.local.machine import emulated, keep_freed_memory, resolve
 from selfcorrect.models.local.prepack import prepack
 from selfcorrect.models.local.program import DATED
 from selfcorrect.models.local.reading import first_line
 from selfcorrect.models.local.texts import Identity, identity, states_of
 from selfcorrect.models.local.thinking import chosen, sentence
+from selfcorrect.models.local.vision.eyes import Eyes, read_eyes
 from selfcorrect.models.local.vocabulary import Vocabulary
 from selfcorrect.models.thought import MOST, Thinking
 
@@ -58,13 +59,14 @@ class LocalModel(InProcess):
         device: str,
         thinking: Thinking = "auto",
         max_thinking: int = MOST,
+        eyes: Eyes | None = None,
     ) -> None:
         self.name = name
         self.fingerprint = fingerprint
         self.dtype = dtype
         self.device = device
-        self.vocabulary = Vocabulary(tokenizer, network.generation_config.eos_token_id)
-        self.engine = Engine(name, network, dtype, device)
+        self.vocabulary = Vocabulary(tokenizer, network.generation_config.eos_token_id, eyes)
+        self.engine = Engine(name, network, dtype, device, eyes)
         self.context = self.engine.context
         self._think(thinking, max_thinking)
 
@@ -125,7 +127,10 @@ class LocalModel(InProcess):
         keep_freed_memory()
         network.eval().to(device)
         prepack(network)
-        how = (dtype, device, thinking, max_thinking)
+        eyes = (
+            read_eyes(source, network.config, tokenizer, network) if sees(network.config) else None
+        )
+        how = (dtype, device, thinking, max_thinking, eyes)
         try:
             opened = cls(name, source.fingerprint, network, tokenizer, *how)
         except _ODD as error:  # transformers checks no value that only some models have
@@ -153,6 +158,14 @@ class LocalModel(InProcess):
             "date": DATED if program is not None and program.dated else "",
         }
         return {key: value for key, value in told.items() if value}
+
+    def check_images(self, images: Sequence[Image]) -> None:
+        """They can be shown to a model that sees, whose processor is there."""
+        eyes = self.engine.eyes
+        if eyes is None:
+            raise reads_text_only(images[0])
+        if eyes.closed:
+            raise UserError(eyes.closed)
 
     def check_states(self) -> None:
         """They can be read from every one whose layers are found."""

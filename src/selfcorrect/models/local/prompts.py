@@ -76,6 +76,10 @@ class Prompt:
         keys = ids if self.keys is self.ids else self.keys[:length]
         return Prompt(ids, keys, self.conditions, self.steer, self.seen)
 
+    def floor(self, position: int) -> int:
+        """A position at which encoding may begin: not between tokens that see one another."""
+        return position if self.seen is None else self.seen.floor(position)
+
     def key(self, position: int, token: int) -> int:
         """The key of a token of text that stands at a position."""
         for start, condition in self.conditions:

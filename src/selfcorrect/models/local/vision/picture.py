@@ -42,13 +42,13 @@ def pillow() -> Any:
         UserError: it isn't installed.
     """
     try:
-        from PIL import Image as found
+        import PIL.Image
     except ImportError:
         raise UserError(
             "a local model that sees needs pillow, which isn't installed: run "
             "'pip install \"selfcorrect[vision]\"'."
         ) from None
-    return found
+    return PIL.Image
 
 
 def decoded(image: Image) -> Picture:

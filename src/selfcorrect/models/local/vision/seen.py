@@ -71,7 +71,7 @@ class Seen:
         parts = [self.positions[:, start:end]]
         if end > known:
             more = torch.arange(max(start, known), end) - (known - 1)
-            parts.append(self.positions[:, -1:] + more)
+            parts.append((self.positions.max() + more).expand(len(self.positions), -1))
         return torch.cat(parts, dim=1)
 
     def floor(self, position: int) -> int:
