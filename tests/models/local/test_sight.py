@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import tiny
 import torch
+
+import tiny
 
 pytest.importorskip("PIL")
 
 import sighted
-
 from selfcorrect.messages import Image, Message, message
 from selfcorrect.models.base import Reply, Request, Site, Steer
 from selfcorrect.models.local import packed

@@ -14,11 +14,11 @@ from selfcorrect.models.base import OutOfMemoryError, Steer
 from selfcorrect.models.local import packed, steering
 from selfcorrect.models.local.head import Head
 from selfcorrect.models.local.layers import block, layers
+from selfcorrect.models.local.machine import out_of_memory
 from selfcorrect.models.local.pages import Cache, Pool, Segment
 from selfcorrect.models.local.prompts import Growing, Prompt, plain
 from selfcorrect.models.local.vision.eyes import Eyes
 
-_CPU_FULL = "can't allocate memory"
 _PACKABLE = {"full_attention", "sliding_attention"}
 #: What is raised where a network isn't as the packed way needs it.
 _WRONG = (RuntimeError, ValueError, TypeError, AttributeError, KeyError)
@@ -76,7 +76,7 @@ class Engine:
         try:
             yield
         except RuntimeError as error:
-            if not (isinstance(error, torch.OutOfMemoryError) or _CPU_FULL in str(error)):
+            if not out_of_memory(error):
                 raise
             self.pool.keys.clear()
             self.pool.values.clear()

@@ -12,7 +12,9 @@ import torch
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image
 from selfcorrect.models.local.files import Source
+from selfcorrect.models.local.machine import out_of_memory
 from selfcorrect.models.local.prompts import Prompt, key_of
+from selfcorrect.models.local.reading import first_line
 from selfcorrect.models.local.vision.gallery import Gallery
 from selfcorrect.models.local.vision.picture import Picture, decoded, pillow
 from selfcorrect.models.local.vision.processor import Prepared, Processor, read_processor
@@ -49,7 +51,7 @@ class Eyes:
         self.calls = 0
         self.gallery = Gallery()
         self.closed = closed
-        self._body = None if network is None else network.base_model
+        self._body: Any = None if network is None else network.base_model
         self._listed = False
 
     @property
@@ -81,7 +83,16 @@ class Eyes:
             picture = decoded(image)
             prepared = self.processor(picture, image.name)
             self.calls += self.network is not None
-            found = self._encoded(image.digest, prepared, picture.notes)
+            try:
+                found = self._encoded(image.digest, prepared, picture.notes)
+            except _UNFIT as error:
+                if out_of_memory(error):
+                    raise
+                raise UserError(
+                    f"{self.processor.name} can't be shown the image {image.name} as its processor "
+                    f"prepares it ({first_line(error)[:200]}): change its size, or download the "
+                    "model again."
+                ) from error
             self.gallery.add(found)
         return found
 
@@ -118,7 +129,6 @@ class Eyes:
     def whole(self, ids: list[int], seen: Seen) -> torch.Tensor:
         """The last hidden states of a whole transcript, [tokens, hidden], by the network's own
         forward pass on features that are kept."""
-        assert self._body is not None
         told = self._joined(seen.looks) | {key: self._types(ids, seen.places) for key in _TYPES}
         features = [each.features for each in seen.looks if each.features is not None]
         given = torch.tensor([ids], device=self._body.device)
@@ -139,10 +149,9 @@ class Eyes:
         }
         if self.network is None:
             return Look(digest, prepared.text, prepared.tokens, None, shape, notes)
+        encode = self._body.get_image_features
         with torch.inference_mode():
-            found = self._body.get_image_features(
-                **self._given(prepared.inputs, self._body.get_image_features), return_dict=True
-            )
+            found = encode(**self._given(prepared.inputs, encode), return_dict=True)
         self._listed = not isinstance(found.pooler_output, torch.Tensor)
         every = [_flat(found.pooler_output)]
         every += [_flat(each) for each in getattr(found, "deepstack_features", None) or ()]
@@ -230,6 +239,8 @@ def read_eyes(source: Source, config: Any, tokenizer: Any, network: Any = None) 
         return Eyes(None, network, str(error))
 
 
+#: What a vision tower raises for pixels of a shape that it isn't made for.
+_UNFIT = (RuntimeError, ValueError, TypeError, LookupError, AttributeError)
 #: Names by which forward passes take what is a placeholder.
 _TYPES = ("mm_token_type_ids", "token_type_ids")
 

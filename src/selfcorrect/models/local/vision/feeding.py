@@ -23,7 +23,7 @@ def fed(decoder: Any, segments: Sequence[Segment], device: torch.device) -> dict
     """
     ids = [token for segment in segments for token in segment.ids]
     positions = [p for s in segments for p in range(s.past, s.past + len(s.ids))]
-    told = {"position_ids": torch.tensor([positions], device=device)}
+    told: dict[str, Any] = {"position_ids": torch.tensor([positions], device=device)}
     if all(segment.seen is None for segment in segments):
         return {"input_ids": torch.tensor([ids], device=device), **told}
     rows: list[int] = []
@@ -45,11 +45,8 @@ def fed(decoder: Any, segments: Sequence[Segment], device: torch.device) -> dict
         every = torch.cat(features)
         hidden = embedded.shape[-1]
         embedded[0, rows] = every[:, :hidden].to(embedded.dtype)
-        if (
-            deeper := torch.split(every[:, hidden:], hidden, dim=-1)
-            if every.shape[1] > hidden
-            else ()
-        ):
+        if every.shape[1] > hidden:
+            deeper = torch.split(every[:, hidden:], hidden, dim=-1)
             mask = torch.zeros(1, len(ids), dtype=torch.bool, device=device)
             mask[0, rows] = True
             told |= {"visual_pos_masks": mask, "deepstack_visual_embeds": [*deeper]}

@@ -1,0 +1,156 @@
+"""Dialogues about pictures against ``generate()`` on the whole transcript and picture, on one core.
+
+    python -m benchmarks.pictures
+
+64 dialogues of 5 rounds, each about a picture of its own, held by a LLaVA that is made here from a
+configuration: a language model of the bundled model's size, a vision tower of ViT-S/16's, random
+weights, float32. The other side sends the whole transcript and the picture through ``generate()``
+in every round, one dialogue at a time. Sides take turns on one core; the figure is the median of
+the turns' ratios of CPU seconds. Tokens have to be equal, but after a decision whose two best
+logits are closer than 1e-4. Writes ``benchmarks/pictures.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.turns import ROOT, Process, written
+from rich.console import Console
+
+from selfcorrect.models.local.files import BUNDLED, locate
+from selfcorrect.models.local.machine import processor
+
+DIALOGUES, ROUNDS, TOKENS = 64, 5, 8
+DTYPE = "float32"
+SIDES = {"ours": "benchmarks.pictures_ours", "loop": "benchmarks.pictures_loop"}
+#: Of ViT-S/16 at 224 pixels: 196 tokens a picture.
+VISION = {
+    "model_type": "clip_vision_model", "hidden_size": 384, "intermediate_size": 1536,
+    "num_hidden_layers": 12, "num_attention_heads": 6, "image_size": 224, "patch_size": 16,
+}  # fmt: skip
+TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.content is string %}{{ m.content }}"
+    "{% else %}{% for p in m.content %}{% if p.type == 'image' %}<image>\n{% else %}{{ p.text }}"
+    "{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def made(folder: Path) -> None:
+    """The model's folder."""
+    import torch
+    from transformers import (
+        AutoConfig,
+        AutoTokenizer,
+        CLIPImageProcessorPil,
+        LlavaForConditionalGeneration,
+    )
+
+    bundled = locate(BUNDLED).folder
+    tokenizer: Any = AutoTokenizer.from_pretrained(bundled, trust_remote_code=False)
+    tokenizer.add_tokens(["<image>"], special_tokens=True)
+    tokenizer.chat_template = TEMPLATE
+    text = json.loads((bundled / "config.json").read_text("utf-8"))
+    text["vocab_size"] = len(tokenizer)
+    number = tokenizer.convert_tokens_to_ids("<image>")
+    config = AutoConfig.for_model(
+        "llava", text_config=text, vision_config=VISION, image_token_id=number,
+        image_token_index=number, vision_feature_layer=-2,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    network = LlavaForConditionalGeneration(config)
+    network.generation_config.eos_token_id = tokenizer.eos_token_id
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    size = {"height": 224, "width": 224}
+    CLIPImageProcessorPil(size={"shortest_edge": 224}, crop_size=size).save_pretrained(folder)
+    told = {
+        "processor_class": "LlavaProcessor", "patch_size": 16, "num_additional_image_tokens": 1,
+        "vision_feature_select_strategy": "default",
+    }  # fmt: skip
+    (folder / "processor_config.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def drawn(folder: Path, count: int) -> list[str]:
+    """Pictures of coloured noise, one a dialogue."""
+    import numpy as np
+    from PIL import Image
+
+    paths = []
+    for number in range(count):
+        coarse = np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        paths.append(str(folder / f"{number}.png"))
+        Image.fromarray(coarse).resize((320, 240)).save(paths[-1])
+    return paths
+
+
+def dialogues(pictures: list[str]) -> dict[str, Any]:
+    """What both sides hold."""
+    options = "\n".join(f"({letter}) {n}" for letter, n in zip("abc", (2, 3, 4), strict=True))
+    first = [
+        f"How many colours does picture {number} have?\n{options}\n\nAnswer with a letter."
+        for number in range(len(pictures))
+    ]
+    review = "Look at your last answer again. If you are confident in it, give it once more."
+    return {
+        "first": first, "review": review, "prefill": "The best answer is (",
+        "ids": [str(number) for number in range(len(pictures))], "pictures": pictures,
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--dialogues", type=int, default=DIALOGUES)
+    parser.add_argument("--write", type=Path, default=ROOT / "benchmarks" / "pictures.json")
+    given = parser.parse_args()
+    console = Console()
+    held: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        made(folder / "model")
+        asked = dialogues(drawn(folder, given.dialogues))
+        with written(asked) as file:  # type: ignore[arg-type]
+            how = (file, str(folder / "model"), ROUNDS, TOKENS, DTYPE, "--warm-up", "2")
+            sides = {name: Process(module, *how) for name, module in SIDES.items()}
+            try:
+                for turn in range(given.turns):
+                    for name in list(SIDES)[:: -1 if turn % 2 else 1]:
+                        held[name].append(sides[name].hold(given.dialogues))
+                    result = _figures(held) | {"dialogues": given.dialogues}
+                    given.write.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+                    console.print(f"turn {turn + 1} of {given.turns}: {result['speedup']:.2f}")
+            finally:
+                for side in sides.values():
+                    side.close()
+    for key, value in result.items():
+        console.print(f"{key}: {value}", highlight=False)
+
+
+def _figures(held: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    ours, loop = held["ours"], held["loop"]
+    ratios = [b["cpu_seconds"] / a["cpu_seconds"] for a, b in zip(ours, loop, strict=True)]
+    differing = sum(a != b for a, b in zip(ours[0]["tokens"], loop[0]["tokens"], strict=True))
+    return {
+        "processor": processor("cpu"),
+        "dtype": DTYPE,
+        "turns": len(ratios),
+        "rounds": ROUNDS,
+        "max_new_tokens": TOKENS,
+        "speedup": statistics.median(ratios),
+        "speedup_of_turns": ratios,
+        "ours_cpu_seconds": statistics.median(each["cpu_seconds"] for each in ours),
+        "loop_cpu_seconds": statistics.median(each["cpu_seconds"] for each in loop),
+        "ours_pictures_encoded": ours[0]["pictures"],
+        "loop_pictures_encoded": loop[0]["pictures"],
+        "dialogues_differing": differing,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,359 @@
+"""What a model that sees is shown: pictures of every kind, texts that pretend, and what is missing."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import json
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("PIL")
+
+import PIL.Image
+
+import selfcorrect as sc
+import sighted
+from pictures import written
+from selfcorrect import models
+from selfcorrect.errors import UserError
+from selfcorrect.messages import CONFINED, Allowed, Image, image, message
+from selfcorrect.models.base import Request
+from selfcorrect.models.local.model import LocalModel
+from selfcorrect.models.local.vision import gallery, picture
+from selfcorrect.models.local.vision.gallery import Gallery
+from selfcorrect.models.local.vision.seen import Look, Seen, runs
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sighted.saved("llava", tmp_path_factory.mktemp("llava"))
+
+
+@pytest.fixture(scope="module")
+def opened() -> Any:
+    return sighted.model("llava")
+
+
+def stored(folder: Path, name: str, pixels: Any, kind: str, **how: Any) -> Image:
+    pixels.save(folder / name, kind, **how)
+    return image(name, folder)
+
+
+# Decoding
+
+
+def test_exif_turns_a_picture(tmp_path: Path) -> None:
+    upright = sighted.drawn(1, 8, 4)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # lies on its side: to be turned by 90 degrees clockwise
+    lying = upright.transpose(PIL.Image.Transpose.ROTATE_90)
+    found = picture.decoded(stored(tmp_path, "a.png", lying, "PNG", exif=exif)).pixels
+    assert found.size == (8, 4)
+    assert found.tobytes() == upright.tobytes()
+
+
+def test_sixteen_bits_of_grey_keep_their_upper_eight(tmp_path: Path) -> None:
+    grey = PIL.Image.new("I;16", (2, 1))
+    grey.putpixel((0, 0), 256 * 200 + 77)
+    grey.putpixel((1, 0), 256 * 3)
+    found = picture.decoded(stored(tmp_path, "a.png", grey, "PNG")).pixels
+    assert [found.getpixel((x, 0)) for x in (0, 1)] == [(200,) * 3, (3,) * 3]
+
+
+def test_what_is_transparent_is_white(tmp_path: Path) -> None:
+    clear = PIL.Image.new("RGBA", (2, 1), (255, 0, 0, 0))
+    clear.putpixel((1, 0), (0, 0, 255, 255))
+    found = picture.decoded(stored(tmp_path, "a.png", clear, "PNG")).pixels
+    assert [found.getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (0, 0, 255)]
+    palette = PIL.Image.new("P", (1, 1), 0)
+    palette.putpalette([9, 8, 7])
+    half = stored(tmp_path, "b.png", palette, "PNG", transparency=0)
+    assert picture.decoded(half).pixels.getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    ink = PIL.Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    found = picture.decoded(stored(tmp_path, "a.jpg", ink, "JPEG", quality=100)).pixels
+    red, green, blue = found.getpixel((8, 8))
+    assert found.mode == "RGB"
+    assert red > 230
+    assert green < 30
+    assert blue < 30
+
+
+def test_of_what_moves_the_first_frame_is_shown_and_the_record_says_so(
+    tmp_path: Path, opened: Any
+) -> None:
+    frames = [PIL.Image.new("RGB", (9, 9), c) for c in ((255, 0, 0), (0, 255, 0))]
+    moving = stored(tmp_path, "a.gif", frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert picture.decoded(moving).pixels.getpixel((0, 0)) == (255, 0, 0)
+    talk = opened.open(1)
+    talk.restart([[sighted.asks("What is it?", moving)]])
+    (reply,) = talk.elicit([Request(max_tokens=1)])
+    assert reply.notes == ("the picture a.gif moves: only its first frame is shown",)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (3, 1), (1, 200), (5000, 1)])
+@pytest.mark.parametrize("family", ["llava", "smolvlm", "qwen2_5_vl", "gemma3", "internvl"])
+def test_tiny_and_thin_pictures_are_shown_or_refused_in_a_sentence(
+    family: str, size: tuple[int, int]
+) -> None:
+    tokens = sighted.tokenizer(family)
+    made = sighted.Processor(family, sighted.processor(family, tokens), 1)
+    try:
+        prepared = made(picture.Picture(sighted.drawn(1, *size)), "thin.png")
+    except UserError as error:
+        assert str(error).count("\n") == 0
+        assert "thin.png" in str(error)
+    else:
+        assert prepared.inputs["pixel_values"].isfinite().all()
+
+
+def test_more_pixels_than_fifty_million_are_refused(tmp_path: Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    size = struct.pack(">IIBBBBB", 8000, 7000, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(bytes(8001 * 7000), 9)
+    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size)
+    (tmp_path / "a.png").write_bytes(head + chunk(b"IDAT", pixels) + chunk(b"IEND", b""))
+    with pytest.raises(UserError, match="has 8,000 × 7,000 pixels, and a local model is shown at"):
+        picture.decoded(image("a.png", tmp_path))
+
+
+def test_pixels_that_cannot_be_decoded_are_one_sentence(tmp_path: Path) -> None:
+    held = io.BytesIO()
+    sighted.drawn(1).save(held, "JPEG")
+    data = bytearray(held.getvalue())
+    at = data.index(b"\xff\xc4") + 5  # a table of Huffman codes
+    data[at : at + 16] = b"\xff" * 16
+    (tmp_path / "a.jpg").write_bytes(bytes(data))
+    with pytest.raises(UserError, match=r"the image a\.jpg can't be decoded \(.*save it again"):
+        picture.decoded(image("a.jpg", tmp_path))
+
+
+def test_a_picture_that_changed_is_not_shown(tmp_path: Path) -> None:
+    found = stored(tmp_path, "a.png", sighted.drawn(1), "PNG")
+    sighted.drawn(2).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match="has changed since the run began"):
+        picture.decoded(found)
+
+
+def test_an_address_is_not_fetched(tmp_path: Path) -> None:
+    far = image("https://example.org/a.png", tmp_path, Allowed(None, remote=True))
+    with pytest.raises(UserError, match="is an address, which only a server fetches"):
+        picture.decoded(far)
+    assert CONFINED.remote is False
+
+
+# Texts that pretend
+
+
+@pytest.mark.parametrize("family", sorted(sighted.FAMILIES))
+def test_a_mark_in_a_text_is_text(family: str) -> None:
+    opened = sighted.model(family)
+    eyes, vocabulary = opened.engine.eyes, opened.vocabulary
+    forged = (
+        f"What is {eyes.mark} and {sighted.FAMILIES[family]['token']}{' '.join(sighted.MARKS)}?"
+    )
+    one = sighted.picture(1)
+    honest = vocabulary.template.render([sighted.asks("What is it?", one)], "").prompt
+    shown = vocabulary.template.render(
+        [sighted.asks(forged, one), message("assistant", forged)], ""
+    )
+    placeholder = eyes.processor.placeholder
+    assert shown.prompt.ids.count(placeholder) == honest.ids.count(placeholder) > 0
+    alone = vocabulary.template.render([message("user", forged)], "")
+    assert alone.prompt.seen is None
+    special = set(vocabulary.tokenizer.convert_tokens_to_ids(list(sighted.MARKS)))
+    assert not special & set(alone.prompt.ids)
+    assert any("spelled out" in note for note in shown.notes)
+
+
+def test_a_placeholder_that_the_model_says_is_no_picture(opened: Any) -> None:
+    """Its embedding goes on as generate()'s does, and the next turn has it no more."""
+    turns = [sighted.asks("What is it?", sighted.picture(1))]
+    rendered = opened.vocabulary.template.render(turns, "")
+    word = opened.engine.eyes.processor.placeholder
+    longer = rendered.prompt.extended([word, word])
+    assert longer.seen is rendered.prompt.seen
+    assert list(longer.seen.places) == [
+        at for at, token in enumerate(rendered.prompt.ids) if token == word
+    ]
+    assert longer.keys[-2:] == [word, word]
+
+
+# Templates
+
+
+def test_a_template_without_a_place_shows_images_where_the_message_has_them() -> None:
+    import tiny
+
+    opened = sighted.model("llava", tiny.CHATML)
+    assert not opened.vocabulary.template.places
+    talk = opened.open(1)
+    talk.restart([[sighted.asks("What is it?", sighted.picture(1), sighted.picture(2))]])
+    (reply,) = talk.elicit([Request(max_tokens=1)])
+    assert any("no place for images" in note for note in reply.notes)
+    assert (
+        opened.vocabulary.template.render(talk.transcripts[0].messages[:1], "").prompt.ids.count(
+            opened.engine.eyes.processor.placeholder
+        )
+        == 32
+    )
+
+
+def test_a_model_of_one_image_says_so_of_two() -> None:
+    once = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.content is string %}"
+        "{{ m.content }}{% else %}{% if m.content[0].type == 'image' %}<image>{% endif %}"
+        "{{ m.content[-1].text }}{% endif %}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    opened = sighted.model("llava", once)
+    talk = opened.open(1)
+    talk.restart([[sighted.asks("What is it?", sighted.picture(1), sighted.picture(2))]])
+    with pytest.raises(UserError, match="takes one image in a dialogue, and it is to be shown 2"):
+        talk.elicit([Request(max_tokens=1)])
+
+
+def test_a_picture_that_outgrows_the_window_ends_its_dialogue_only() -> None:
+    opened = sighted.model("llava", max_position_embeddings=64)
+    many = [sighted.picture(seed) for seed in range(4)]
+    talk = opened.open(2)
+    talk.restart([[sighted.asks("What?", *many)], [sighted.asks("What?", many[0])]])
+    long, short = talk.elicit([Request(max_tokens=4)] * 2)
+    assert long.finish == "context"
+    assert short.generated > 0
+
+
+# Folders
+
+
+def test_a_run_on_a_folder_sees(seeing: Path, tmp_path: Path) -> None:
+    rows = []
+    for number in range(4):
+        sighted.drawn(number // 2).save(tmp_path / f"{number // 2}.png")
+        rows.append({"question": f"What is it? {number}", "choices": ["a cat", "a dog"],
+                     "answer": "a cat", "image": f"{number // 2}.png"})  # fmt: skip
+    run = sc.run(
+        str(seeing), "choices", "intrinsic", rounds=2, data=written(tmp_path, *rows),
+        out=tmp_path / "runs", controls=False, progress=False,
+    )  # fmt: skip
+    assert len(run.records) == 8
+    assert run.records["note"].null_count() == 8 if "note" in run.records.columns else True
+
+
+def refused(model: str, tmp_path: Path, **row: Any) -> str:
+    sighted.drawn(1).save(tmp_path / "a.png")
+    told = {"question": "What is it?", "choices": ["a cat", "a dog"], "answer": "a cat"}
+    file = written(tmp_path, {**told, "image": "a.png", **row})
+    with pytest.raises(UserError) as caught:
+        sc.run(model, "choices", "intrinsic", rounds=2, data=file, out=tmp_path / "runs",
+               controls=False, progress=False)  # fmt: skip
+    assert not (tmp_path / "runs").exists() or not any((tmp_path / "runs").iterdir())
+    return str(caught.value)
+
+
+def test_a_model_of_text_refuses_before_there_is_a_folder(tmp_path: Path) -> None:
+    assert "reads text only, and it is to be shown the image a.png" in refused("smollm2", tmp_path)
+
+
+def test_a_missing_processor_is_named(seeing: Path, tmp_path: Path) -> None:
+    half = tmp_path / "model"
+    half.mkdir()
+    for file in seeing.iterdir():
+        if file.name != "preprocessor_config.json":
+            (half / file.name).symlink_to(file)
+    assert "has no preprocessor_config.json, which says how pictures" in refused(
+        str(half), tmp_path
+    )
+    opened = LocalModel.load(str(half), "float32", "cpu")  # it can still read
+    talk = opened.open(1)
+    talk.say([message("user", "Who is it?")])
+    assert talk.elicit([Request(max_tokens=2)])[0] is not None
+
+
+def test_a_missing_pillow_is_one_command(
+    seeing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = builtins.__import__
+
+    def without(name: str, *more: Any) -> Any:
+        if name.partition(".")[0] == "PIL":
+            raise ImportError(name)
+        return true(name, *more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(UserError, match=r"pip install \"selfcorrect\[vision\]\""):
+        picture.pillow()
+
+
+@pytest.mark.parametrize(
+    "size",
+    [{"height": 200_000, "width": 16}, {"shortest_edge": 10**6}, {"longest_edge": 10**12}],
+)
+def test_a_processor_that_makes_giants_is_refused(
+    seeing: Path, tmp_path: Path, size: dict[str, int]
+) -> None:
+    giant = tmp_path / "model"
+    giant.mkdir()
+    for file in seeing.iterdir():
+        (giant / file.name).write_bytes(file.read_bytes())
+    told = json.loads((giant / "preprocessor_config.json").read_text())
+    (giant / "preprocessor_config.json").write_text(json.dumps({**told, "size": size}))
+    assert "larger than any model's pictures" in refused(str(giant), tmp_path)
+
+
+def test_a_model_that_reads_both_ways_before_a_reply_is_refused(
+    seeing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selfcorrect.models.local.vision.eyes._PREFIXED", ("llava",))
+    with pytest.raises(UserError, match="reads all that stands before a reply in both directions"):
+        models.check_images(str(seeing), [sighted.picture(1)])
+
+
+# What is kept
+
+
+def test_features_are_kept_up_to_a_bound_and_while_they_are_used() -> None:
+    import torch
+
+    held = Gallery(most=3 * 5000)
+    using = Look("0", "", 1, torch.zeros(1000))
+    held.add(using)
+    for number in range(1, 1000):
+        held.add(Look(str(number), "", 1, torch.zeros(1000)))
+        assert held.held <= held.most
+    assert [n for n in range(1000) if held.get(str(n)) is not None] == [0, 998, 999] or [
+        n for n in range(1000) if held.get(str(n)) is not None
+    ] == [0, 999]
+    assert gallery.MOST_BYTES == 256 * 2**20
+
+
+def test_a_closed_dialogue_lets_its_images_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = sighted.model("llava")
+    opened.engine.eyes.gallery.most = 0
+    talk = opened.open(1)
+    for _ in range(2):
+        talk.restart([[sighted.asks("What?", sighted.picture(1))]])
+        talk.elicit([Request(max_tokens=1)])
+    assert opened.engine.eyes.calls == 1  # the open dialogue holds it
+    digest = sighted.picture(1).digest
+    assert opened.engine.eyes.gallery.get(digest) is not None
+    talk.close([0])
+    assert opened.engine.eyes.gallery.get(digest) is None
+
+
+def test_blocks_are_cut_nowhere() -> None:
+    seen = Seen((), [2, 3, 4, 8, 9], None, runs([2, 3, 4, 8, 9]))
+    assert seen.blocks == ((2, 5), (8, 10))
+    assert [seen.floor(p) for p in range(12)] == [0, 1, 2, 2, 2, 5, 6, 7, 8, 8, 10, 11]
+    assert dict(seen.reach(0, 12)) == {2: 4, 3: 4, 4: 4, 8: 9, 9: 9}
