@@ -63,10 +63,10 @@ def thumbnails(run: Run, named: Mapping[str, Sequence[str]], limit: int = BYTES)
                 continue
             known.setdefault(image.digest, image)
             places.setdefault(image.digest, []).append((example, name))
-    small = _small(list(known.values())[:_MOST], limit)
+    made = small(list(known.values())[:_MOST], limit)
     of: dict[str, dict[str, int]] = {}
     addresses = []
-    for digest, address in small:
+    for digest, address in made:
         for example, name in places[digest]:
             of.setdefault(example, {})[name] = len(addresses)
         addresses.append(address)
@@ -87,7 +87,7 @@ def _about(shown: int, known: int, refused: int, received: bool) -> str:
     return " ".join(said)
 
 
-def _small(images: Sequence[Image], limit: int) -> Iterator[tuple[str, str]]:
+def small(images: Sequence[Image], limit: int) -> Iterator[tuple[str, str]]:
     """Digest and address of each picture that can be decoded and still fits."""
     level = next(
         (each for each in _LEVELS if _fits(images, each, limit)),

@@ -51,7 +51,7 @@ def make(source: Source) -> Task:
     source.only(data=False, options=("kind", "n", "scene_seed", OPTION))
     seed = source.at_least("scene_seed", 0, 0, 10**9)
     if source.one_of("kind", "pairs", _KINDS) == "grounding":
-        return _grounding(source.at_least("n", PICTURES, 1, 10**6), seed, way_asked(source))
+        return _grounding(source.at_least("n", PICTURES, 1, 100_000), seed, way_asked(source))
     number = source.at_least("n", PICTURES, 2, 2 * MOST_PAIRS)
     return _pairs(number // 2, seed)
 
