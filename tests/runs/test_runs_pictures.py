@@ -11,10 +11,14 @@ import pytest
 
 import selfcorrect as sc
 from pictures import WORDS, png, written
+from pictures import run as served
 from selfcorrect.errors import UserError
 from selfcorrect.models.box_formats import box_format
+from selfcorrect.models.local import files
 from selfcorrect.scenes import drawn
 from selfcorrect.strategies import load
+from selfcorrect.tasks import make
+from servers.stub import Stub
 
 OWN = """
 about = "Shows what it says."
@@ -74,8 +78,6 @@ def test_a_step_says_whether_the_picture_is_shown(
 
 
 def made_task() -> Any:
-    from selfcorrect.tasks import make
-
     return make("shapes")
 
 
@@ -137,16 +139,18 @@ def test_a_misspelt_picture_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_server_gets_the_picture_wherever_it_is_shown(tmp_path: Path) -> None:
-    from pictures import run as served
-    from servers.stub import Stub
-
     png(tmp_path, "a.png")
     file = written(tmp_path, {**WORDS, "image": "a.png"})
-    with Stub() as server:
+    server = Stub()
+    try:
         served(server, file, tmp_path / "runs", "look-again")
-        asked = [r for r in server.requests if "/chat/" in str(r) or "messages" in str(r)]
-    bodies = [json.dumps(request, default=str) for request in asked]
-    assert any(body.count("data:image/png;base64") == 2 for body in bodies)
+    finally:
+        server.stop()
+    longest = max(server.requests, key=lambda request: len(request["messages"]))["messages"]
+    users = [message["content"] for message in longest if message["role"] == "user"]
+    kinds = [[part["type"] for part in parts] for parts in users]
+    assert kinds == [["image_url", "text"], ["image_url", "text"]]
+    assert "Look at the picture once more" in users[1][1]["text"]
 
 
 def family(folder: Path, kind: str, **settings: Any) -> str:
@@ -161,8 +165,6 @@ def family(folder: Path, kind: str, **settings: Any) -> str:
 def test_how_a_family_writes_boxes_is_declared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from selfcorrect.models.local import files
-
     class Found:
         def __init__(self, name: str) -> None:
             self.folder = Path(name)

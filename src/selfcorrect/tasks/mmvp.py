@@ -247,7 +247,7 @@ def _choices(row: Row, text: str) -> tuple[str, ...]:
     """The options of a text such as "(a) Open (b) Closed"."""
     _, *parts = _MARK.split(text)
     letters, choices = parts[::2], tuple(tidy(part) for part in parts[1::2])
-    if [letter.lower() for letter in letters] != list(LETTERS[: len(letters)]):
+    if not letters or [letter.lower() for letter in letters] != list(LETTERS[: len(letters)]):
         raise row.error(f"'Options' must be such as '(a) Open (b) Closed', not {text!r:.80}")
     if problem := problem_with(choices):
         raise row.error(problem)

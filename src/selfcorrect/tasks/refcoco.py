@@ -98,12 +98,10 @@ def _sentences(
     known = {}
     for name in ("ref_id", "ann_id", "image_id"):
         value = row.fields.get(name)
+        if name not in row.fields:
+            raise row.missing(name)
         if type(value) not in (int, str):
-            raise (
-                row.missing(name)
-                if value is None
-                else row.error(f"{name!r} must be a whole number, not {short(value)}")
-            )
+            raise row.error(f"{name!r} must be a whole number, not {short(value)}")
         known[name] = value
     if known["image_id"] not in images:
         raise row.error(f"image_id {known['image_id']} isn't among the images of {_ANNOTATIONS}")
