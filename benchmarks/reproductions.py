@@ -34,9 +34,10 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "reproductions.json"
 PAGE = ROOT / "docs" / "reproductions.md"
 
-#: Dialogues that go through their rounds together; small, so that little is lost by stopping.
-CHUNK = 40
+#: Dialogues that go through their rounds together, by samples an answer; small, so that little is
+#: lost by stopping.
 K = 5
+CHUNKS = {0: 40, K: 8}
 
 Table = dict[str, Any]
 
@@ -81,7 +82,8 @@ def specs(
     shared = {
         "model": {"name": model} if model.startswith("planted:")
         else {"name": model, "dtype": "float32"},
-        "task": task, "rounds": setting.rounds, "limit": limit, "samples": samples, "chunk": CHUNK,
+        "task": task, "rounds": setting.rounds, "limit": limit, "samples": samples,
+        "chunk": CHUNKS[samples],
     }  # fmt: skip
     one, other = (make_spec({**shared, "strategy": arm}) for arm in ("intrinsic", "negation"))
     return one, other
@@ -226,7 +228,7 @@ def found(folder: Path, setting: Setting, model: str, samples: int) -> tuple[Run
         spec = (run := sc.open_run(path.parent)).spec
         rounds = 1 if spec.strategy.name == "baseline" else setting.rounds
         same = (spec.task.name, spec.rounds, spec.samples.k, spec.chunk, spec.model.name)
-        if same == (setting.task, rounds, samples, CHUNK, model):
+        if same == (setting.task, rounds, samples, CHUNKS[samples], model):
             arms[spec.strategy.name] = run
     if not {"intrinsic", "negation", "repeat", "baseline"} <= arms.keys():
         return None
@@ -237,9 +239,12 @@ def found(folder: Path, setting: Setting, model: str, samples: int) -> tuple[Run
 
 
 def of_task(given: argparse.Namespace, setting: Setting) -> Table | None:
-    """The runs of one task, or what is there of them, and their figures."""
+    """The runs of one task, or what is there of them, and their figures.
+
+    Either part may be missing: the figures of the one that is there are returned.
+    """
     parts: dict[int, tuple[Run, Run] | None] = {}
-    limits = {0: given.limit or setting.limit, K: given.samples_limit}
+    limits = {0: setting.limit if given.limit is None else given.limit, K: given.samples_limit}
     for samples, limit in limits.items():
         if given.show:
             parts[samples] = found(given.runs, setting, given.model, samples)
@@ -247,12 +252,14 @@ def of_task(given: argparse.Namespace, setting: Setting) -> Table | None:
             both = specs(setting, given.model, given.data, limit, samples=samples)
             one, other = sc.run_many(both, out=given.runs, progress=not given.quiet)
             parts[samples] = one, other
-    if given.runs_only or parts[0] is None:
+    if given.runs_only:
         return None
-    table = {**about(parts[0][0]), "rounds": setting.rounds, **figures(*parts[0], setting)}
+    table: Table = {}
+    if whole := parts.get(0):
+        table = {**about(whole[0]), "rounds": setting.rounds, **figures(*whole, setting)}
     if drawn := parts.get(K):
         table["samples"] = uncertainty(*drawn)
-    return table
+    return table or None
 
 
 def main() -> None:
@@ -265,10 +272,12 @@ def main() -> None:
         if (table := of_task(given, setting)) is None:
             print(f"{setting.task}: {'done' if given.runs_only else 'nothing is there yet'}")
             continue
-        result.setdefault(given.name or given.model, {})[setting.task] = table
+        of_model = result.setdefault(given.name or given.model, {})
+        of_model[setting.task] = of_model.get(setting.task, {}) | table
         RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
         PAGE.write_text(filled(PAGE.read_text("utf-8"), result), "utf-8")
-        print(f"{setting.task}: {table['dialogues']} dialogues", *table["verdict"], sep="\n  ")
+        told = of_model[setting.task]
+        print(f"{setting.task}: {told['dialogues']} dialogues", *told["verdict"], sep="\n  ")
 
 
 def _arguments() -> argparse.Namespace:
@@ -277,7 +286,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--name", help="what the page calls the model")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--limit", type=int, help="examples of each task")
+    parser.add_argument("--limit", type=int, help="examples of each task; 0: none")
     parser.add_argument("--samples-limit", type=int, default=40, help="of them with samples")
     parser.add_argument("--runs", type=Path, default=ROOT / "build" / "reproductions")
     alone = parser.add_mutually_exclusive_group()

@@ -65,6 +65,7 @@ _QWEN_TEXT = {
 }  # fmt: skip
 _QWEN_PICTURES = {"patch_size": 4, "temporal_patch_size": 2, "merge_size": 2, "min_pixels": 64,
                   "max_pixels": 1024}  # fmt: skip
+_GRIDS = [[16, 32], [32, 16], [32, 32]]
 
 #: By family: configuration, image processor with its settings, processor, its settings, template.
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -168,6 +169,51 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "template": _template("<IMG_CONTEXT>\n"),
         "token": "<IMG_CONTEXT>",
     },
+    "llava_next": {
+        "config": {
+            "model_type": "llava_next",
+            "text_config": {"model_type": "llama", **_TEXT},
+            "vision_config": {"model_type": "clip_vision_model", **_VISION, "image_size": 16,
+                              "patch_size": 4, "projection_dim": 16},
+            "vision_feature_layer": -2,
+            "image_grid_pinpoints": _GRIDS,
+        },
+        "images": ("LlavaNextImageProcessorPil", {"size": {"shortest_edge": 16},
+                                                  "crop_size": {"height": 16, "width": 16},
+                                                  "image_grid_pinpoints": _GRIDS}),
+        "processor": ("LlavaNextProcessor", {"patch_size": 4, "num_additional_image_tokens": 1,
+                                             "vision_feature_select_strategy": "default"}),
+        "template": LLAVA,
+        "token": "<image>",
+    },
+    "llava_onevision": {
+        "config": {
+            "model_type": "llava_onevision",
+            "text_config": {"model_type": "qwen2", **_TEXT},
+            "vision_config": {"model_type": "siglip_vision_model", **_VISION, "image_size": 16,
+                              "patch_size": 4},
+            "vision_feature_layer": -1,
+            "image_grid_pinpoints": _GRIDS,
+        },
+        "images": ("LlavaOnevisionImageProcessorPil", {"size": {"height": 16, "width": 16},
+                                                       "image_grid_pinpoints": _GRIDS}),
+        "processor": ("LlavaOnevisionProcessor", {"num_image_tokens": 16,
+                                                  "vision_feature_select_strategy": "full"}),
+        "template": LLAVA,
+        "token": "<image>",
+    },
+    "qwen2_vl": {
+        "config": {
+            "model_type": "qwen2_vl",
+            "text_config": {"model_type": "qwen2_vl_text", **_QWEN_TEXT},
+            "vision_config": {"model_type": "qwen2_vl_vision", "depth": 2, "embed_dim": 24,
+                              "hidden_size": 32, "num_heads": 2, "patch_size": 4, "mlp_ratio": 2},
+        },
+        "images": ("Qwen2VLImageProcessorPil", _QWEN_PICTURES),
+        "processor": ("Qwen2VLProcessor", {}),
+        "template": _template("<|vision_start|><|image_pad|><|vision_end|>"),
+        "token": "<|image_pad|>",
+    },
 }  # fmt: skip
 #: Names by which processors ask a tokenizer for its marks.
 _NAMED = {
@@ -180,6 +226,7 @@ _NAMED_OF = {
     "internvl": {"start_image_token": "<img>", "end_image_token": "</img>",
                  "context_image_token": "<IMG_CONTEXT>", "video_token": "<video>"},
     "qwen2_5_vl": {"image_token": "<|image_pad|>"}, "qwen3_vl": {"image_token": "<|image_pad|>"},
+    "qwen2_vl": {"image_token": "<|image_pad|>"},
 }  # fmt: skip
 
 

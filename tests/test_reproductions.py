@@ -83,7 +83,7 @@ def test_a_part_of_a_run_is_shown_as_what_it_is(tmp_path: Path) -> None:
         piece.unlink()
     table = reproductions.of_task(_given(tmp_path, show=True), PLANTED)
     assert table is not None
-    assert table["dialogues"] == reproductions.CHUNK
+    assert table["dialogues"] == reproductions.CHUNKS[0]
     assert not any(line.startswith("So far") for line in table["verdict"])
     assert reproductions.of_task(_given(tmp_path / "none", show=True), PLANTED) is None
 

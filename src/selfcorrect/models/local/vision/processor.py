@@ -18,8 +18,13 @@ from selfcorrect.models.local.reading import first_line, json_of, needs_code, re
 from selfcorrect.models.local.vision.picture import Picture, pillow
 
 _OWN, _IMAGES = "processor_config.json", "preprocessor_config.json"
-#: Pixels that a configuration may have a picture made of, and how long a side.
-_MOST_AREA, _LONGEST_SIDE = 100_000_000, 16_384
+#: Pixels that a picture may be made of, and how long a side of it, or of a part, is.
+_MOST_AREA, _SHORTEST_SIDE, _LONGEST_SIDE = 1 << 25, 2, 4096
+_SIDES = ("height", "width", "max_height", "max_width")
+#: The edges are sides in some processors, and areas in others.
+_AREAS = ("max_pixels", "min_pixels", "longest_edge", "shortest_edge")
+#: No other number of a processor is larger (tokens of a picture, parts, levels of grey).
+_MOST = 10_000
 #: Its processor asks for a package that only its videos need; this one's pictures are the same.
 _INSTEAD = {"SmolVLMProcessor": "Idefics3Processor"}
 
@@ -93,7 +98,7 @@ def read_processor(source: Source, config: Any, tokenizer: Any) -> Processor:
             f"the model {source.name!r} sees, but its folder {source.folder} has no {_IMAGES}, "
             "which says how pictures are prepared: download it too."
         )
-    _check_sizes(what, images)
+    _check_sizes(what, {k: v for k, v in told.items() if not isinstance(v, dict)} | images)
     with reading(what):
         made = _made(source, config, tokenizer, told)
         known = tokenizer.convert_tokens_to_ids(str(made.image_token))
@@ -109,7 +114,8 @@ def read_processor(source: Source, config: Any, tokenizer: Any) -> Processor:
 def _made(source: Source, config: Any, tokenizer: Any, told: Mapping[str, Any]) -> Any:
     from transformers import AutoImageProcessor, AutoProcessor
 
-    own = {"AutoProcessor", "AutoImageProcessor"} & set(told.get("auto_map") or ())
+    maps = [told.get("auto_map"), json_of(source.folder / _IMAGES).get("auto_map")]
+    own = {"AutoProcessor", "AutoImageProcessor"} & {key for each in maps for key in each or ()}
     if own and source.trusted:
         return AutoProcessor.from_pretrained(
             source.folder, local_files_only=True, trust_remote_code=True
@@ -154,6 +160,7 @@ def assembled(kind: Any, parts: Mapping[str, Any], told: Mapping[str, Any]) -> A
         def get_attributes(cls) -> list[str]:
             return [each for each in super().get_attributes() if each in parts]
 
+    Still.__name__ = kind.__name__  # by which errors call it
     known = kind.__init__.__code__.co_varnames[: kind.__init__.__code__.co_argcount]
     plain = {
         key: value
@@ -171,28 +178,33 @@ def _defaults(made: Any) -> dict[str, Any]:
 
 
 def _check_sizes(what: str, held: Mapping[str, Any]) -> None:
-    """Raise UserError where pictures are to be made larger than they ever are."""
-    for key, table in _tables("", held):
-        sides = [table.get(each) for each in ("height", "width")]
-        if any(type(each) is int and each > _LONGEST_SIDE for each in sides):
-            raise _too_large(what, key, max(each for each in sides if type(each) is int))
-        # the shortest edge is a side, too, unless the longest is given: then both may be areas
-        edge = None if "longest_edge" in table else table.get("shortest_edge")
-        if type(edge) is int and edge > _LONGEST_SIDE:
-            raise _too_large(what, f"{key}.shortest_edge", edge)
-        for name, value in table.items():
-            if type(value) is int and value > _MOST_AREA:
-                raise _too_large(what, f"{key}.{name}".strip("."), value)
+    """Raise UserError where pictures are to be made larger than they ever are, or cut into more
+    parts: whoever made the files may have claimed anything.
+
+    Args:
+        what: is read, to begin the sentence with.
+        held: what its files hold.
+    """
+    for table, key, value in _numbers("", held):
+        name = key.rpartition(".")[2]
+        side = name in _SIDES or (name == "shortest_edge" and "longest_edge" not in table)
+        area = name in _AREAS and not side
+        low, high = (_SHORTEST_SIDE, _LONGEST_SIDE) if side else (0, _MOST_AREA if area else _MOST)
+        if not low <= value <= high:
+            raise UserError(
+                f"{what} has {key} = {value:,}, and no model's is below {low:,} or above {high:,}; "
+                "download it again."
+            )
 
 
-def _tables(key: str, held: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield key, held
+def _numbers(key: str, held: Any) -> Iterator[tuple[Mapping[str, Any], str, int]]:
+    """The whole numbers in a table and in what it holds, each with its table and its place."""
     for name, value in held.items():
+        place = f"{key}.{name}".strip(".")
         if isinstance(value, dict):
-            yield from _tables(f"{key}.{name}".strip("."), value)
-
-
-def _too_large(what: str, key: str, value: int) -> UserError:
-    return UserError(
-        f"{what} has {key} = {value:,}, larger than any model's pictures; download it again."
-    )
+            yield from _numbers(place, value)
+        elif type(value) is int:
+            yield held, place, value
+        elif isinstance(value, list):
+            flat = [n for each in value for n in (each if isinstance(each, list) else [each])]
+            yield from ((held, place, n) for n in [len(flat), *flat] if type(n) is int)
