@@ -35,7 +35,7 @@ BOXES = {"kind": "grounding", "n": 6}
 def with_boxes(*rounds: dict[str, float | None]) -> pl.DataFrame:
     rows = []
     for number, values in enumerate(rounds, 1):
-        told = [{"name": name, "value": value} for name, value in values.items()]
+        told = [{"name": name, "value": value and float(value)} for name, value in values.items()]
         rows.append({**record("a", number, None, [step("answer", "[…]")]), "values": told})
     return frame(rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from selfcorrect.models.local import files
 from selfcorrect.scenes import drawn
 from selfcorrect.strategies import load
 from selfcorrect.tasks import make
-from servers.stub import Stub
+from servers.stub import VLLM, Stub
 
 OWN = """
 about = "Shows what it says."
@@ -141,7 +142,7 @@ def test_a_misspelt_picture_is_one_sentence(tmp_path: Path) -> None:
 def test_a_server_gets_the_picture_wherever_it_is_shown(tmp_path: Path) -> None:
     png(tmp_path, "a.png")
     file = written(tmp_path, {**WORDS, "image": "a.png"})
-    server = Stub()
+    server = Stub(replace(VLLM, images="yes"))
     try:
         served(server, file, tmp_path / "runs", "look-again")
     finally:

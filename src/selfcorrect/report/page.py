@@ -100,7 +100,7 @@ def _rendered(summary: Mapping[str, Any], drawn: Mapping[str, Any], **more: Any)
 def _which(dialogues: Mapping[str, Any], pictures: Pictures | None) -> str:
     """Which dialogues are embedded, and what of their pictures."""
     said = which(dialogues)
-    return f"{said} {pictures.about}" if pictures and pictures.about else said
+    return f"{said} {pictures.about}" if pictures is not None and pictures.about else said
 
 
 def _drawn_controls(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
