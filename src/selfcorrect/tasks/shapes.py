@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from selfcorrect.messages import Image, held
 from selfcorrect.scenes import MOST_PAIRS, SIDE, Shape, drawn, pairs, pointed
-from selfcorrect.tasks.base import Example, Task
+from selfcorrect.tasks.base import Example
 from selfcorrect.tasks.boxed import OPTION, boxed, boxed_item, way_asked
 from selfcorrect.tasks.boxes import Box, Way
 from selfcorrect.tasks.data.lazy import Lazy
@@ -35,7 +35,7 @@ def _boxes(options: Mapping[str, object]) -> bool:
 OFFERS = Offers(boxes=_boxes)
 
 
-def make(source: Source) -> Task:
+def make(source: Source) -> Lettered | Free:
     """The task ``shapes``.
 
     Options: ``kind`` (``pairs``: lettered questions, two pictures each; ``grounding``: boxes),

@@ -105,12 +105,12 @@ class PlantedLaw(Protocol):
     Attributes:
         KIND: the model's name.
         VERSION: part of the fingerprint: bumped when the law or its draws change.
-        SEES: it takes pictures.
+
+    One that takes pictures says so by ``SEES``.
     """
 
     KIND: ClassVar[str]
     VERSION: ClassVar[int]
-    SEES: ClassVar[bool] = False
 
     def turns(
         self, dialogues: Sequence[Sequence[Message]], samples: Sequence[int | None]
