@@ -121,7 +121,7 @@ def test_without_pillow_the_page_says_so(tmp_path: Path, monkeypatch: pytest.Mon
     for name in ("PIL", "PIL.Image"):
         monkeypatch.setitem(sys.modules, name, None)
     text = Path(made.report()).read_text("utf-8")
-    assert "Pictures aren't shown, as pillow" in text
+    assert "shown, as pillow, which makes them smaller" in text
     assert not shown(text)
 
 
