@@ -16,14 +16,21 @@ from selfcorrect.tasks import make
 from selfcorrect.tasks.base import Answer
 from selfcorrect.tasks.boxes import Way
 
-GROUNDING = {"kind": "grounding", "box_format": "per-mille"}
+GROUNDING = {"kind": "grounding", "box_format": "per-mille", "n": 40}
 
 
-@pytest.mark.parametrize("options", [{}, {"n": 40, "scene_seed": 3}, GROUNDING])
-def test_the_task_has_no_problems(options: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("options", "examples"),
+    [
+        pytest.param({}, 240, marks=pytest.mark.slow),
+        ({"n": 40, "scene_seed": 3}, 40),
+        (GROUNDING, 80),
+    ],
+)
+def test_the_task_has_no_problems(options: dict[str, object], examples: int) -> None:
     found = check_task("shapes", task_options=options)
     assert found.problems == ()
-    assert found.examples == options.get("n", 480 if options is GROUNDING else 240)
+    assert found.examples == examples
 
 
 def test_what_is_drawn_is_seen_again() -> None:

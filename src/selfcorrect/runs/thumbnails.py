@@ -65,7 +65,7 @@ def thumbnails(run: Run, named: Mapping[str, Sequence[str]], limit: int = BYTES)
             places.setdefault(image.digest, []).append((example, name))
     made = small(list(known.values())[:_MOST], limit)
     of: dict[str, dict[str, int]] = {}
-    addresses = []
+    addresses: list[str] = []
     for digest, address in made:
         for example, name in places[digest]:
             of.setdefault(example, {})[name] = len(addresses)
