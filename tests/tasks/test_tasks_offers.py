@@ -17,7 +17,7 @@ from selfcorrect.strategies import names as strategies
 from selfcorrect.studies import load
 
 SOURCE = Path(tasks.__file__).parents[1]
-#: Names that are also words of other things: columns, models, strategies, studies, outcomes, charts.
+#: Names that are also words of other things: columns, models, strategies, studies, charts.
 WORDS = {"blind-spot", "choices", "dialogues", "harmful", "planted", "prompts", "reasoning"}
 WORDS |= {"sample", "shapes", "toxicity", "truthful"}
 NAMES = tasks.names().keys() - WORDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import sighted
 from selfcorrect.messages import Image, Message, message
 from selfcorrect.models.base import Reply, Request, Site, Steer
 from selfcorrect.models.local import packed
+from selfcorrect.models.local.doses import doses
 
 FAMILIES = sorted(sighted.FAMILIES)
 #: Every way of seeing (features alone, positions of several axes with later features, both ways) is
@@ -226,6 +228,32 @@ def test_a_steer_moves_replies_to_pictures_as_a_hook_does() -> None:
         handle.remove()
     assert reply.token_ids[0] == int(logps.argmax())
     assert reply.token_logps[0] == pytest.approx(float(logps.max()), abs=CLOSE)
+
+
+@pytest.mark.parametrize("at", ["transcript", "reply"])
+def test_doses_beside_a_picture_are_those_of_replies_under_steers(at: Any) -> None:
+    opened = made("qwen3_vl")
+    vector = torch.randn(1, 32, generator=torch.Generator().manual_seed(4))
+    steers = [None, Steer.of([1], vector, at), Steer.of([1], 2 * vector, at)]
+    asked = Request(max_tokens=1, options=("a", "b"))
+    talk = opened.open(1)
+    talk.restart([[sighted.asks("Which is it?", sighted.picture(19))]])
+    (found,) = doses(talk, [asked], steers)
+    assert found is not None
+    for number, steer in enumerate(steers):
+        (reply,) = talk.branch().elicit([replace(asked, steer=steer)])
+        true = torch.tensor([each.logp for each in reply.options])
+        torch.testing.assert_close(found.logp[number].float(), true, atol=CLOSE, rtol=CLOSE)
+
+
+def test_states_of_texts_are_those_of_a_model_of_text() -> None:
+    opened = made("qwen2_5_vl")
+    text = "The best answer is nobody"
+    ids = opened.vocabulary.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+    with torch.inference_mode():
+        true = opened.twin(input_ids=ids, output_hidden_states=True).hidden_states
+    found = opened.states_of([text], "residual", 100)[0]
+    torch.testing.assert_close(found[1], true[2][0, -1], atol=1e-3, rtol=1e-3)
 
 
 def test_what_a_look_costs_is_paid_once_a_run() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from selfcorrect.errors import UserError
@@ -68,7 +69,8 @@ class Processor:
             UserError: this model can't be shown it.
         """
         try:
-            made = self._made.image_processor(images=[picture.pixels], **self._how)
+            with np.errstate(all="ignore"):
+                made = self._made.image_processor(images=[picture.pixels], **self._how)
             text = self._made.replace_image_token(made, image_idx=0)
         except Exception as error:  # of a shape that this model's preparation can't do
             raise UserError(
@@ -79,6 +81,11 @@ class Processor:
             key: value if isinstance(value, torch.Tensor) else torch.as_tensor(value)
             for key, value in made.items()
         }
+        if not all(each.isfinite().all() for each in inputs.values()):
+            raise UserError(
+                f"the processor of {self.name} makes numbers of the image {named} that aren't "
+                "finite: download the model again."
+            )
         return Prepared(str(text), str(text).count(self._word), inputs)
 
 
