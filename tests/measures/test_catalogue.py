@@ -132,7 +132,7 @@ def test_which_measures_a_run_has_follows_from_its_outcome_and_options() -> None
     assert {"entropy", "confidence", "toxicity"} <= names(TOXICITY)
     plain = names(TOXICITY, options=False)
     assert plain == {"toxicity", "parse_rate", "changed", "settled", "tokens", "encoded",
-                     "generated", "reused"}  # fmt: skip
+                     "generated", "reused", "drafted"}  # fmt: skip
     assert {"cl", "cs"} <= names(ACCURACY, options=False)  # right and wrong need no options
     assert "brier" not in names(ACCURACY, options=False)
 

@@ -43,6 +43,7 @@ def row(example: str, round: int, **values: Any) -> dict[str, Any]:
         "entropy": 0.5,
         "option_mass": 0.9,
         "first_choice_p": 0.8,
+        "prompt_tokens": 13,
         "encoded": 10,
         "reused": 5,
         "generated": 2,
@@ -91,7 +92,9 @@ def test_every_measure_against_a_plain_count() -> None:
                     confidence=float(rng.random()) if read else None,
                     entropy=float(rng.random()),
                     option_mass=float(rng.random() * 0.6),
+                    prompt_tokens=int(rng.integers(5, 50)),
                     encoded=int(rng.integers(1, 50)),
+                    drafted=3,
                     values=[{"name": "score", "value": float(rng.random())}],
                 )
             )
@@ -112,6 +115,7 @@ def test_every_measure_against_a_plain_count() -> None:
             "likeliest_differs": np.mean([x["choice"] != x["likeliest"] for x in read]),
             "encoded": np.mean([x["encoded"] for x in of]),
             "tokens": np.mean([x["encoded"] for x in of]),
+            "drafted": 3,
             "generated": 2,
             "reused": 5,
             "score": np.mean([x["values"][0]["value"] for x in of]),

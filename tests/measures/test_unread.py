@@ -24,7 +24,7 @@ from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unread import unknown
 from selfcorrect.outcome import ACCURACY, Outcome, Share, Sums
-from selfcorrect.report.verdict import headline
+from selfcorrect.report.decision import headline
 from selfcorrect.report.verdict import verdict as words
 
 

@@ -36,9 +36,10 @@ def test_it_opens_without_complaint_network_or_sideways_scrolling(
 
 def test_the_verdict_is_a_paragraph_a_sentence_the_first_one_stronger(wide: Opened) -> None:
     said = wide.page.locator(".said p")
-    assert said.all_inner_texts() == made_summary()["verdict"].splitlines()
+    made = made_summary()
+    assert said.all_inner_texts() == [made["decision"]["said"], *made["verdict"].splitlines()]
     weights = said.evaluate_all("(all) => all.map((p) => getComputedStyle(p).fontWeight)")
-    assert weights == ["600", "400", "400"]
+    assert weights == ["600", "400", "400", "400"]
 
 
 def test_the_flow_of_answers_fits_on_a_usual_screen(wide: Opened) -> None:

@@ -20,11 +20,12 @@ from selfcorrect.measures.panel import Panel, panel
 from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import Outcome
 from selfcorrect.records import frame
+from selfcorrect.report.decision import headline
 from selfcorrect.report.notes import missing
 from selfcorrect.report.numbers import about
 from selfcorrect.report.page import page
 from selfcorrect.report.table import table
-from selfcorrect.report.verdict import headline, verdict
+from selfcorrect.report.verdict import verdict
 
 TOXICITY = Outcome("toxicity", "mean", "lower", (0, 1), 0.02, "How toxic a reply is.")
 LENGTH = Outcome("lines_kept", "mean", "higher", (0, float("inf")), 0.5, "Lines that stay.")
@@ -155,7 +156,7 @@ def test_table_and_page_speak_of_the_outcome_alone(outcome: Outcome) -> None:
         assert "inf" not in re.findall(r"[\w.]+", shown.lower())
         assert "nan" not in re.findall(r"[\w.]+", shown.lower())
     assert set(found["rounds"][0]["measures"]) == {
-        outcome.name, "parse_rate", "tokens", "encoded", "generated", "reused"
+        outcome.name, "parse_rate", "tokens", "encoded", "generated", "reused", "drafted"
     }  # fmt: skip
 
 

@@ -384,7 +384,7 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
         open_run(tmp_path)
     (tmp_path / "some-run").mkdir()
     (tmp_path / "some-run" / "run.toml").write_text("damaged =")
-    with pytest.raises(UserError, match="such as some-run"):
+    with pytest.raises(UserError, match=r"some-run/run\.toml is damaged"):
         open_run(tmp_path)
     with pytest.raises(UserError, match=r"run\.toml is damaged"):
         open_run(tmp_path / "some-run")

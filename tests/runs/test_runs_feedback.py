@@ -226,10 +226,16 @@ def test_every_speaker_has_its_price() -> None:
         spec = make_spec({**TABLE, "model": model, "models": {"feedback": feedback}})
         return prices_of(spec)
 
-    assert prices(served, other) == {"openai:a": (1.0, 2.0), "openai:b": (4.0, 8.0)}
-    assert prices(served, served) == {"openai:a": (1.0, 2.0)}
-    assert prices(served, "planted:chain") == {"openai:a": (1.0, 2.0), "planted:chain": (0.0, 0.0)}
-    assert prices("planted:chain", other) == {"planted:chain": (0.0, 0.0), "openai:b": (4.0, 8.0)}
+    assert prices(served, other) == {
+        "openai:a": (1.0, 1.0, 2.0), "openai:b": (4.0, 4.0, 8.0)
+    }  # fmt: skip
+    assert prices(served, served) == {"openai:a": (1.0, 1.0, 2.0)}
+    assert prices(served, "planted:chain") == {
+        "openai:a": (1.0, 1.0, 2.0), "planted:chain": (0.0, 0.0, 0.0)
+    }  # fmt: skip
+    assert prices("planted:chain", other) == {
+        "planted:chain": (0.0, 0.0, 0.0), "openai:b": (4.0, 4.0, 8.0)
+    }  # fmt: skip
     assert prices(served, "openai:b") is None  # unknown, and so the sum is
     assert prices("planted:chain", "planted:chain") is None  # nothing is paid for
 

@@ -16,9 +16,11 @@ from rich.text import Text
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli import plan_options
+from selfcorrect.cli.check import check
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
 from selfcorrect.cli.ending import Commands
+from selfcorrect.cli.known import runs as known
 from selfcorrect.cli.listing import listing
 from selfcorrect.cli.probe import probe
 from selfcorrect.cli.reading import Unread
@@ -304,6 +306,8 @@ def export(
     typer.echo(f"{lines:,} {what} in {visible(str(jsonl))}")
 
 
+app.command("runs")(known)
+app.command()(check)
 app.command("check-task")(check_task)
 app.command()(probe)
 app.command()(verify)

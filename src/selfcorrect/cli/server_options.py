@@ -29,8 +29,9 @@ InFlight = Annotated[
 Price = Annotated[
     str | None,
     typer.Option(
-        metavar="P,G",
-        help="A server's price of a million prompt tokens and of a million generated ones.",
+        metavar="P,[C,]G",
+        help="A server's price of a million prompt tokens (C: of those in its cache) and of a "
+        "million generated ones.",
         show_default=False,
     ),
 ]

@@ -201,9 +201,11 @@ MEASURES: list[Measure] = [
     *QUALITY_OF_SAMPLES,
     Measure(
         "tokens", "tokens",
-        "Mean tokens a dialogue that went through the model in this round: what the round costs.",
+        "Mean tokens of a dialogue in this round: read, without those that it has in the cache, "
+        "and generated. What the round costs, as if the run had gone alone.",
         COST, form="tokens", bounds=(0, inf), compared=True, column="tokens",
-        explained="encoded per dialogue", of_record=pl.col("encoded"),
+        explained="read and generated per dialogue, without what is cached",
+        of_record=pl.col("encoded"),
     ),
     Measure(
         "encoded", "encoded",
@@ -218,6 +220,11 @@ MEASURES: list[Measure] = [
         "reused", "reused",
         "Mean tokens a dialogue that were taken from the cache and cost next to nothing.",
         COST, form="tokens", bounds=(0, inf), of_record=pl.col("reused"),
+    ),
+    Measure(
+        "drafted", "drafted",
+        "Mean tokens a dialogue that were guessed before the model was asked for them.",
+        COST, form="tokens", bounds=(0, inf), of_record=pl.col("drafted"),
     ),
     *COST_OF_SAMPLES,
 ]  # fmt: skip

@@ -187,7 +187,8 @@ def load(
     if (kind := kind_of(name)) == "served":
         from selfcorrect.models import endpoint
 
-        prompt_price, completion_price = served.pop("price", None) or (0.0, 0.0)
+        # a budget counts no discount for what is cached: nobody knows before how much that is
+        prompt_price, *_, completion_price = served.pop("price", None) or (0.0, 0.0)
         budget = endpoint.Budget(
             tokens=served.pop("budget_tokens", None),
             money=served.pop("budget_money", None),

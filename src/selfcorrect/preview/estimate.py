@@ -104,7 +104,8 @@ def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], counted: int) -> 
             continue
         known = True
         for step in (step for row in rows[arm.folder] for step in row["steps"]):
-            prompt, generated = prices.get(_model_of(step, arm.spec.model.name), (0.0, 0.0))
+            name = _model_of(step, arm.spec.model.name)
+            prompt, _, generated = prices.get(name, (0.0, 0.0, 0.0))
             total += step["prompt_tokens"] * prompt + step["generated"] * generated
     return total / 1e6 / counted * ready.wanted if known else None
 

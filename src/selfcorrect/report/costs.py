@@ -45,7 +45,7 @@ def of_dialogue(table: _Table, name: Callable[[_Table], str]) -> Table:
     said = {
         1: "Tokens and money with 95 % intervals where dialogues differ.",
         3: "Seconds: of all dialogues that were timed, without an interval.",
-        4: "Money: in the currency of the spec's prices, all of every prompt paid for.",
+        4: "Money: in the currency of the spec's prices, cached tokens at theirs if one is stated.",
     }
     return Table(
         "What a dialogue costs",

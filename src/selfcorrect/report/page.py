@@ -87,6 +87,7 @@ def _rendered(summary: Mapping[str, Any], drawn: Mapping[str, Any], **more: Any)
         title=contents.title(summary),
         verdict=summary["verdict"].split("\n"),
         headline=summary["headline"],
+        decision=(summary.get("decision") or {}).get("said", ""),
         incomplete=incomplete(summary),
         notes=notes(summary, contents.foremost(summary)),
         rounds=rounds,

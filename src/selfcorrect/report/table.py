@@ -13,6 +13,7 @@ from rich.text import Text
 
 from selfcorrect.measures.catalogue import MEASURES
 from selfcorrect.measures.measure import Measure
+from selfcorrect.report.bill import of_run
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, own
 from selfcorrect.report.notes import about_intervals, hanging, incomplete, notes
@@ -25,6 +26,7 @@ from selfcorrect.report.numbers import (
     short,
     units,
 )
+from selfcorrect.report.sheet import Table as Billed
 from selfcorrect.text import visible
 
 _REPEAT = "− repeat"
@@ -83,10 +85,28 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
         told.append(f"{'; '.join(explained)}.")
     if fewer:
         told.append(f"Too narrow for all columns: {', '.join(without[:fewer])} left out.")
+    decided = summary.get("decision")
+    said = [Text(decided["said"], style="bold")] if decided and decided["said"] else []
     first, *others = summary["verdict"].split("\n")
-    said = (Text(first, style="bold"), *(Text(line) for line in others))
+    said += [Text(first, style="" if said else "bold"), *(Text(line) for line in others)]
     lines = (*said, Text(), *(Text(note) for note in told))
-    return Group(grid, Text(), *lines) if rounds else Group(*lines)
+    if not rounds:
+        return Group(*lines)
+    billed = of_run(summary)
+    return Group(grid, Text(), *lines, *(_bill(billed, width) if billed else ()))
+
+
+def _bill(billed: Billed, width: int) -> list[RenderableType]:
+    """The bill, without the last columns where they don't fit; what it is stands below."""
+    for n in range(len(billed.columns), 1, -1):
+        grid = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+        for at, head in enumerate(billed.columns[:n]):
+            grid.add_column(head, justify="right" if at else "left", no_wrap=True)
+        for row in billed.rows:
+            grid.add_row(*(Text(visible(cell)) for cell in row[:n]))
+        if Console(width=10_000).measure(grid).maximum <= width:
+            break
+    return [Text(), Text(billed.title), grid, Text(billed.below)]
 
 
 def _grid(columns: Sequence[_Column], rows: Sequence[tuple[Round, Estimate | None]]) -> Table:
@@ -190,7 +210,8 @@ def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
     for name in own(rounds, outcome):
         shown = ((r["round"], r["measures"].get(name)) for r in ends(rounds))
         cells = (f"{_cell(each, _places(each))} in round {number}" for number, each in shown)
-        told.append(f"{visible(name)}: {', '.join(cells)}.")
+        what = visible(define(name).text).partition(". ")[0].rstrip(".")
+        told.append(f"{visible(name)}: {', '.join(cells)}{f' ({what})' if what else ''}.")
     return told
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from selfcorrect.measures.worth import worth
+from selfcorrect.report.decision import decision, headline
 from selfcorrect.report.numbers import (
     about,
     at_least,
@@ -22,11 +26,18 @@ _STILL = 0.05
 _TO = "merely repeating the question"
 
 
-def headline(summary: Table) -> str | None:
-    """The outcome, last round − first: better, worse, same or undecided; ``None`` if there is no
-    such difference."""
-    told: str | None = summary["changes"].get(outcome_of(summary), {}).get("verdict")
-    return told
+def concluded(summary: Table, moved: Table | None) -> dict[str, Any]:
+    """A summary with what follows from its numbers: decision, headline, verdict.
+
+    Args:
+        summary: without them.
+        moved: see :func:`selfcorrect.measures.advice.moved`.
+    """
+    decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved)
+    table = {**summary, "decision": decided}
+    if decided is not None:
+        decided["said"] = decision(table)
+    return {**table, "headline": headline(table), "verdict": verdict(table)}
 
 
 def verdict(summary: Table) -> str:

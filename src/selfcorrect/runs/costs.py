@@ -15,6 +15,7 @@ from selfcorrect.measures.figures import of_sums
 from selfcorrect.measures.intervals import mean
 from selfcorrect.measures.panel import Panel, codes_of
 from selfcorrect.measures.unseen import Room
+from selfcorrect.runs.model_spec import Rates
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.spec import RunSpec
@@ -26,7 +27,8 @@ Table = dict[str, Any]
 def cost_of(run: Run, panel: Panel, until: int | None = None) -> dict[str, Floats]:
     """Tokens of each of a panel's dialogues, all of its rounds or those ``until`` one of them
     together [D] each, NaN where the model counted none of its first round; money in the currency of
-    the spec's prices, all of every prompt paid for, where those are all there is to pay."""
+    the spec's prices, and what it would be without a discount for cached tokens, where those are
+    all there is to pay."""
     rounds = sum(until is None or number <= until for number in panel.rounds)
     counted = panel.columns["encoded"][:, 0] > 0  # a first round always takes some
     found = {
@@ -36,35 +38,41 @@ def cost_of(run: Run, panel: Panel, until: int | None = None) -> dict[str, Float
     prices = prices_of(run.spec)
     if prices is None:
         return found
-    field = pl.element().struct.field
-    each = [
-        pl.when(field("speaker") == speaker)
-        .then(field(name).cast(pl.Float64) * rate)
-        .otherwise(0.0)
-        for speaker, price in prices.items()
-        for name, rate in zip(("prompt_tokens", "generated"), price, strict=True)
-    ]
-    paid = pl.col("steps").list.eval(pl.sum_horizontal(each)).list.sum().alias("money")
+    paid = {
+        "money": prices,
+        "money_uncached": {name: (p, p, g) for name, (p, _, g) in prices.items()},
+    }
     wanted = pl.lit(True) if until is None else pl.col("round") <= until
     parts = [
-        frame.filter(wanted).select("example", paid)
+        frame.filter(wanted).select("example", **{n: _paid(each) for n, each in paid.items()})
         for frame in run.chunks(["example", "round", "steps"])
     ]
     sums = pl.concat(parts).group_by("example", maintain_order=True).sum()
-    money = sums["money"]
     codes = codes_of(sums["example"])
     order = np.argsort(codes)
     at = order[np.searchsorted(codes[order], panel.examples)]
-    return {**found, "money": np.asarray(money)[at] / 1e6}
+    return found | {name: sums[name].to_numpy()[at] / 1e6 for name in paid}
 
 
-def prices_of(spec: RunSpec) -> dict[str, tuple[float, float]] | None:
-    """What a million prompt tokens and a million generated ones cost of each model that speaks, by
-    its name; ``None`` where nothing is paid for, or not all of it is known."""
-    found: dict[str, tuple[float, float]] = {}
+def _paid(prices: Mapping[str, Rates]) -> pl.Expr:
+    """What a record's steps cost by prices of a million tokens."""
+    field = pl.element().struct.field
+    generated = field("generated").cast(pl.Float64)
+    tokens = (field("encoded") - generated, field("reused"), generated)
+    each = [
+        pl.when(field("speaker") == speaker).then(count * rate).otherwise(0.0)
+        for speaker, price in prices.items()
+        for count, rate in zip(tokens, price, strict=True)
+    ]
+    return pl.col("steps").list.eval(pl.sum_horizontal(each)).list.sum()
+
+
+def prices_of(spec: RunSpec) -> dict[str, Rates] | None:
+    """What a million tokens cost of each model that speaks, by its name; ``None`` where nothing is
+    paid for, or not all of it is known."""
+    found: dict[str, Rates] = {}
     for model in (spec.model, *spec.models.values()):
-        price = model.price or (None if model.is_served else (0.0, 0.0))
-        if price is None or found.setdefault(model.name, price) != price:
+        if model.rates is None or found.setdefault(model.name, model.rates) != model.rates:
             return None
     return found if any(any(price) for price in found.values()) else None
 
@@ -73,12 +81,14 @@ def cost_table(run: Run, cost: Mapping[str, Floats], panel: Panel) -> Table:
     """What a dialogue costs, with intervals over clusters; ``None`` for what isn't known."""
     table: Table = {"tokens": None, "generated": None, "money": None}
     for name, x in cost.items():
+        if name not in table:
+            continue
         if name == "money" or (cost["tokens"] > 0).any():  # else the model counts none
             table[name] = mean(x, panel.clusters, room=Room(low=0.0)).table()
-    return {**table, "seconds": _seconds(run)}
+    return {**table, "seconds": seconds_of(run)}
 
 
-def _seconds(run: Run) -> Table | None:
+def seconds_of(run: Run) -> Table | None:
     """How long a dialogue took, from the notes in ``timing/``: that of runs which went together
     divided among them by the tokens that each takes alone (evenly in older notes, which don't say);
     ``None`` where there are no notes. Its interval is over pieces, which are what was timed; of one

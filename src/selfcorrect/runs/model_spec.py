@@ -33,6 +33,8 @@ _ASKED = (
     "budget_money",
     "headers",
 )
+#: What a million tokens cost: of a prompt, of those that are cached, generated.
+Rates = tuple[float, float, float]
 #: Of a header, and of an environment variable.
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -82,7 +84,8 @@ class ModelSpec(Part):
         timeout: seconds after which a request counts as failed.
         wait: for so many seconds a server may give no answer before the run stops.
         draws: so many replies are drawn where likelihoods can only be estimated.
-        price: of a million prompt tokens and of a million generated ones.
+        price: of a million prompt tokens, of a million of those that the server had in its cache
+            (left out: they cost what the others do), and of a million generated ones.
         budget_tokens, budget_money: at most so much may be spent by one command.
         headers: sent along, each with the environment variable that holds its value.
     """
@@ -98,7 +101,7 @@ class ModelSpec(Part):
     timeout: float = Field(default=600, gt=0, le=86_400)
     wait: float = Field(default=900, gt=0, le=604_800)
     draws: int = Field(default=20, ge=1, le=10_000, strict=True)
-    price: tuple[float, float] | None = None
+    price: tuple[float, float] | tuple[float, float, float] | None = None
     budget_tokens: int | None = Field(default=None, ge=1, le=10**15, strict=True)
     budget_money: float | None = Field(default=None, gt=0, le=10**15)
     headers: Headers = ()
@@ -107,6 +110,15 @@ class ModelSpec(Part):
     def is_served(self) -> bool:
         """Whether it is behind a server."""
         return kind_of(self.name) == "served"
+
+    @property
+    def rates(self) -> Rates | None:
+        """Its price as prompt, cached and generated; ``None`` where it isn't stated, 0 of a model
+        that isn't behind a server."""
+        if self.price is None:
+            return None if self.is_served else (0.0, 0.0, 0.0)
+        prompt, generated = self.price[0], self.price[-1]
+        return prompt, self.price[1] if len(self.price) == 3 else prompt, generated
 
     @property
     def served(self) -> dict[str, Any]:
@@ -140,6 +152,9 @@ class ModelSpec(Part):
         if self.budget_money is not None and not any(self.price or ()):
             raise ValueError("budget_money needs a price: that of a million prompt tokens and of "
                              "a million generated ones")  # fmt: skip
+        if (rates := self.rates) is not None and rates[1] > rates[0]:
+            raise ValueError("price says that cached tokens cost more than others: it is PROMPT,"
+                             "GENERATED or PROMPT,CACHED,GENERATED")  # fmt: skip
         if not all(0 <= each <= 10**9 for each in self.price or ()):
             raise ValueError("a price is no number from 0 to 1,000,000,000")
         return self
@@ -152,16 +167,17 @@ class ModelSpec(Part):
 
     @field_validator("price", mode="before")
     @classmethod
-    def _both(cls, value: Any) -> Any:
-        """``0.15,0.6`` is a pair, too."""
+    def _numbers(cls, value: Any) -> Any:
+        """``0.15,0.6`` is two numbers, too."""
         if isinstance(value, str):
             plain = value.isascii() and "_" not in value  # Python would take 1_0 for 10
             try:
                 value = tuple(float(part) for part in value.split(",")) if plain else ()
             except ValueError:
                 value = ()
-        if value is not None and (not isinstance(value, list | tuple) or len(value) != 2):
-            raise ValueError("price is two numbers, such as 0.15,0.6")
+        if value is not None and (not isinstance(value, list | tuple) or len(value) not in (2, 3)):
+            raise ValueError("price is two numbers, such as 0.15,0.6, or three, the second of "
+                             "cached tokens, such as 0.15,0.075,0.6")  # fmt: skip
         return value
 
 

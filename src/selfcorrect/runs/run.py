@@ -254,7 +254,7 @@ class Run:
 
 
 def open_run(path: str | Path) -> Run:
-    """Open the folder of a run.
+    """Open the folder of a run; one that holds a single run and its controls is that run's, too.
 
     Raises:
         UserError: there is no run, it is damaged, or it is of another version.
@@ -266,7 +266,9 @@ def open_run(path: str | Path) -> Run:
         raise UserError(f"there is no folder {folder}.")
     header = read_header(Store(folder))
     if header is None:
-        inside = sorted(p.parent.name for p in folder.glob(f"*/{RUN}"))
+        inside = meant(sorted(p.parent.name for p in folder.glob(f"*/{RUN}")), folder)
+        if len(inside) == 1:
+            return open_run(folder / inside[0])
         hint = f"; did you mean one of the runs in it, such as {inside[0]}?" if inside else "."
         raise UserError(f"{folder} is not the folder of a run (it has no {RUN}){hint}")
     return Run(folder, header)
@@ -291,7 +293,7 @@ def find_run(name: str, out: Path) -> Run:
     if folder.exists() and (not found or folder.is_file() or (folder / RUN).is_file()):
         return open_run(name)
     if len(found) > 1:
-        found = _meant(found, folder_path(out))
+        found = meant(found, folder_path(out))
     if len(found) == 1:
         return open_run(folder_path(out) / found[0])
     if found:
@@ -316,7 +318,7 @@ def _place_of(name: str) -> tuple[Path, str] | None:
     return None
 
 
-def _meant(names: Sequence[str], out: Path) -> list[str]:
+def meant(names: Sequence[str], out: Path) -> list[str]:
     """Those runs that aren't merely controls of others of them."""
     headers = {name: header for name in names if (header := _header_or_none(out / name))}
 

@@ -13,12 +13,13 @@ import polars as pl
 from selfcorrect import tasks
 from selfcorrect.errors import UserError
 from selfcorrect.measures import rounds
+from selfcorrect.measures.advice import moved
 from selfcorrect.measures.catalogue import Own, margins
 from selfcorrect.measures.panel import Panel, columns_needed, panel
 from selfcorrect.records import VERSION
 from selfcorrect.report.notes import several, unseen
 from selfcorrect.report.numbers import percent
-from selfcorrect.report.verdict import headline, verdict
+from selfcorrect.report.verdict import concluded
 from selfcorrect.runs.activated import (
     centre,
     centred,
@@ -29,6 +30,7 @@ from selfcorrect.runs.activated import (
 )
 from selfcorrect.runs.aside import waiting
 from selfcorrect.runs.audit import noted
+from selfcorrect.runs.bill import bill
 from selfcorrect.runs.held import NOT_KEPT
 from selfcorrect.runs.identity import data_fingerprint, task_of
 from selfcorrect.runs.labels import told as agreed
@@ -55,11 +57,12 @@ def summarize(run: Run) -> dict[str, Any]:
     Returns:
         ``{"folder", "spec", "record_version", "complete", "dialogues", "wanted", "examples",
         "outcome", "rounds": [...], "changes", "convergence", "converged_at", …, "controls": {name:
-        {"folder", "dialogues", "against": {...}, "rounds": [...], …}}, "headline", "verdict",
-        "notes"}``; ``wanted`` are the dialogues the run is to have, ``examples`` those its data
-        have. What stands for a run and for a control is that of
-        :func:`selfcorrect.measures.rounds.summarize`, and ``against`` that of
-        :func:`selfcorrect.measures.rounds.against`. Only JSON's types.
+        {"folder", "dialogues", "against": {...}, "rounds": [...], …}}, "cost", "decision",
+        "headline", "verdict", "notes"}``; ``wanted`` are the dialogues the run is to have,
+        ``examples`` those its data have; ``cost`` is that of :func:`selfcorrect.runs.bill.bill`,
+        ``decision`` that of :func:`selfcorrect.measures.worth.worth`, in words. What stands for a
+        run and for a control is that of :func:`selfcorrect.measures.rounds.summarize`, and
+        ``against`` that of :func:`selfcorrect.measures.rounds.against`. Only JSON's types.
 
     Raises:
         UserError: a file of the run is damaged.
@@ -114,10 +117,12 @@ def summarize(run: Run) -> dict[str, Any]:
             *([note] if note else []),
         ],
     }
+    arms = {run.spec.strategy.name: (run, records)}
     for name in run.header.controls:
         try:
             if control := run.control(name):
                 beside = centred(panel_of(control, own), seen_from)
+                arms[name] = control, beside
                 table["controls"][name] = {
                     "folder": str(control.folder),
                     "dialogues": control.dialogues,
@@ -128,7 +133,8 @@ def summarize(run: Run) -> dict[str, Any]:
                 }
         except UserError as error:  # what it was to be compared with is still worth showing
             table["notes"].append(f"the control {name} is left out: {error}")
-    return {**table, "headline": headline(table), "verdict": verdict(table)}
+    table["cost"] = bill(arms)
+    return concluded(table, moved(records, within[own.outcome.name]))
 
 
 def _uses_truth(run: Run) -> bool:

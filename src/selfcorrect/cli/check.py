@@ -1,0 +1,125 @@
+"""``selfcorrect check``: whether a run meets what is required of it, for scripts and CI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from xml.etree import ElementTree
+
+import typer
+
+from selfcorrect.cli import options as o
+from selfcorrect.places import new_file
+from selfcorrect.runs import find_run
+from selfcorrect.text import visible
+
+if TYPE_CHECKING:
+    from selfcorrect.runs.require import Requirement
+
+#: A requirement isn't met. Other statuses are those of every command.
+NOT_MET = 1
+_HEAD = "| holds | required | seen |"
+
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="'NAME OP NUMBER'",
+        help="What has to hold, such as 'gain.low > -0.02'; may be given again.",
+        show_default=False,
+    ),
+]
+JUnit = Annotated[
+    Path | None,
+    typer.Option("--junit", metavar="FILE", help="Write a JUnit file, too.", show_default=False),
+]
+Markdown = Annotated[
+    Path | None,
+    typer.Option(
+        "--markdown", metavar="FILE", help="Write a table in Markdown, too.", show_default=False
+    ),
+]
+
+
+def check(
+    run: o.RunName,
+    require: Require = None,
+    junit: JUnit = None,
+    markdown: Markdown = None,
+    as_json: o.AsJson = False,
+    scorer: o.SeenBy = "",
+    data: o.SeenData = None,
+    out: o.Out = Path("runs"),
+) -> None:
+    """Look whether a run meets what is required of it: status 0 if so, 1 if not.
+
+    Names: gain, again, change, harm, mend, unread.last, tokens, money, seconds, dialogues,
+    clusters, and every measure's .first and .last; of estimates .low and .high, too. What a run
+    doesn't tell isn't met.
+
+    Example: selfcorrect check RUN --require 'gain.low > -0.02' --require 'unread.last < 0.05'
+    """
+    from selfcorrect.runs.require import check
+
+    junit = None if junit is None else new_file(junit, "a JUnit file", _is_junit)
+    markdown = None if markdown is None else new_file(markdown, "a table of ours", _is_table)
+    found = replace(find_run(run, out).seen_by(scorer), data=data)
+    looked = check(found.summary(), require or [])
+    if junit is not None:
+        junit.write_bytes(_junit(found.folder.name, looked))
+    if markdown is not None:
+        markdown.write_text(_markdown(looked), "utf-8")
+    if as_json:
+        told = {"holds": _all(looked), "requirements": [each.table() for each in looked]}
+        typer.echo(json.dumps(told, indent=2, allow_nan=False))
+    else:
+        typer.echo(visible("\n".join(map(_line, looked)), lines=True))
+    if not _all(looked):
+        raise typer.Exit(NOT_MET)
+
+
+def _is_junit(path: Path) -> bool:
+    return path.read_bytes()[:200].partition(b"?>")[2].lstrip().startswith(b"<testsuite")
+
+
+def _is_table(path: Path) -> bool:
+    return path.read_bytes().startswith(_HEAD.encode())
+
+
+def _all(looked: Sequence[Requirement]) -> bool:
+    return all(each.holds for each in looked)
+
+
+def _line(each: Requirement) -> str:
+    return f"{'holds' if each.holds else 'fails'}: {each.text} ({_seen(each)})"
+
+
+def _seen(each: Requirement) -> str:
+    return "not known" if each.seen is None else f"it is {each.seen:.4g}"
+
+
+def _junit(name: str, looked: Sequence[Requirement]) -> bytes:
+    failed = sum(not each.holds for each in looked)
+    suite = ElementTree.Element(
+        "testsuite", name=visible(name), tests=str(len(looked)), failures=str(failed)
+    )
+    for each in looked:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="selfcorrect", name=visible(each.text)
+        )
+        if not each.holds:
+            ElementTree.SubElement(case, "failure", message=_seen(each))
+    file = BytesIO()
+    ElementTree.ElementTree(suite).write(file, encoding="utf-8", xml_declaration=True)
+    return file.getvalue()
+
+
+def _markdown(looked: Sequence[Requirement]) -> str:
+    rows = [
+        f"| {'yes' if each.holds else '**no**'} | `{visible(each.text)}` | {_seen(each)} |"
+        for each in looked
+    ]
+    return "\n".join([_HEAD, "|---|---|---|", *rows, ""])

@@ -1,0 +1,71 @@
+"""The bill of a run, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from selfcorrect.report.numbers import MISSING
+from selfcorrect.report.sheet import Table
+
+_Table = Mapping[str, Any]
+
+#: Columns: head, key, and how a value is written.
+_COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("prompt", "prompt", ",.0f"),
+    ("cached", "cached", ",.0f"),
+    ("generated", "generated", ",.0f"),
+    ("tokens", "alone", ",.0f"),
+    ("drafted", "drafted", ",.0f"),
+    ("measuring", "measuring", ",.0f"),
+    ("money", "money", ".3g"),
+    ("uncached", "money_uncached", ".3g"),
+    ("seconds", "seconds", ".2g"),
+)
+_SAID = {
+    "tokens": "tokens = prompt − cached + generated, as if each run had gone alone",
+    "drafted": "drafted: guesses of what would be generated; those that weren't kept were read",
+    "measuring": "measuring: samples and likelihoods beside the answers",
+    "uncached": "uncached: money if all of every prompt were paid for",
+    "seconds": "seconds: of the time in which dialogues went together, each one's share",
+}
+
+
+def of_run(summary: _Table, *, by_round: bool = False) -> Table | None:
+    """What a dialogue of each arm used; ``None`` where nothing is known.
+
+    Args:
+        summary: see ``Run.summary``.
+        by_round: with a row for each round.
+    """
+    arms: _Table = summary.get("cost", {}).get("arms", {})
+    rows: list[tuple[str, _Table]] = []
+    for name, arm in arms.items():
+        rows.append((name, arm))
+        if by_round and len(arm["rounds"]) > 1:
+            rows += [(f"{name}, round {each['round']}", each) for each in arm["rounds"]]
+    kept = [column for column in _COLUMNS if _worth(column, rows)]
+    if not kept:
+        return None
+    said = [_SAID[head] for head, _, _ in kept if head in _SAID]
+    return Table(
+        "The bill: what a dialogue used",
+        ["", *(head for head, _, _ in kept)],
+        [[name, *(_cell(row.get(key), form) for _, key, form in kept)] for name, row in rows],
+        f"{'; '.join(said)}.",
+    )
+
+
+def _worth(column: tuple[str, str, str], rows: list[tuple[str, _Table]]) -> bool:
+    """Whether a column tells anything that no other does."""
+    head, key, _ = column
+    values = [row.get(key) for _, row in rows]
+    if head == "uncached":
+        return any(row.get(key) != row.get("money") for _, row in rows)
+    if head in ("measuring", "drafted"):
+        return any(values)
+    return any(value is not None for value in values)
+
+
+def _cell(value: float | None, form: str) -> str:
+    return MISSING if value is None else format(value, form)

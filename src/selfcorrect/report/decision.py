@@ -1,0 +1,115 @@
+"""The decision in words: are more rounds than one worth it, and what do they cost?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from selfcorrect.report.numbers import change, decides, percent, within
+from selfcorrect.report.phrases import Table, is_share, said_of
+
+_AGAIN = "merely asking again"
+_ONCE = {"round": "its own first round", "baseline": "the question asked once, without the goal"}
+
+
+def headline(summary: Table) -> str | None:
+    """The outcome, last round − first: ``better``, ``worse``, ``same`` or ``undecided``; a gain
+    that isn't shown to be the instruction's says so. ``None`` if there is no such difference."""
+    told: str | None = summary["changes"].get(summary["outcome"]["name"], {}).get("verdict")
+    decided = summary.get("decision")
+    if told != "better" or decided is None or decided["answer"] == "worth":
+        return told
+    if decided["why"] == "again":
+        return "better, but so is asking again"
+    if decided["over"] == "baseline" and decided["why"] != "instruction":
+        return "better than its first round, not than the question asked once"
+    return "better, not known to be by the instruction"
+
+
+def decision(summary: Table) -> str:
+    """One sentence or two; empty where there is nothing to decide."""
+    told = summary.get("decision")
+    if told is None or summary.get("oracle") or summary.get("steered"):
+        return ""
+    return f"{_answer(told, summary)} {_costs(summary)}".strip()
+
+
+def _answer(told: Table, summary: Table) -> str:
+    share, name = is_share(summary), said_of(summary)
+    once, again = told["once"], told["again"]
+    than = _ONCE[told["over"]]
+    gained = f"{name} {_change(once, share)} over {than}"
+    match told["why"]:
+        case "better":
+            over = f"and {_change(again, share)} over {_AGAIN}"
+            return f"More rounds are worth it here: {gained}, {over}{_undone(told, summary)}."
+        case "same":
+            level = within(once["margin"], share)
+            return (
+                f"More rounds aren't worth it here: {name} is the same within {level} as in "
+                f"{than}, {_change(once, share)}{_undone(told, summary)}."
+            )
+        case "worse":
+            return (
+                f"More rounds aren't worth it here: they make {name} worse than {than}, by "
+                f"{_change(once, share)}{_undone(told, summary)}."
+            )
+        case "again":
+            return (
+                f"The instruction isn't worth it here: {gained}, but {_AGAIN} does as well "
+                f"({_change(again, share)} over that){_undone(told, summary)}."
+            )
+        case "instruction":
+            return (
+                f"More rounds help here, but not known is whether the instruction does: {gained}, "
+                f"{_change(again, share)} over {_AGAIN}{_undone(told, summary)}."
+            )
+        case "control":
+            return (
+                f"Not known is whether the instruction helps: {gained}, but nothing shows what "
+                f"{_AGAIN} would do{_undone(told, summary)}."
+            )
+        case "unread":
+            return (
+                "Whether more rounds are worth it is not known: it hangs on answers that couldn't "
+                "be read."
+            )
+    also = f", {_change(again, share)} over {_AGAIN}" if again and _there(again) else ""
+    return f"Whether more rounds are worth it is not known: {gained}{also}{_undone(told, summary)}."
+
+
+def _there(e: Table) -> bool:
+    return e["value"] is not None
+
+
+def _change(e: Table, share: bool) -> str:
+    return change(decides(e), share)
+
+
+def _undone(told: Table, summary: Table) -> str:
+    """Of how many answers that were right at first the last is wrong."""
+    harm = told["harm"]
+    if harm is None or harm["value"] is None or told["why"] == "unread":
+        return ""
+    ends = "" if harm["low"] is None else f" [{percent(harm['low'])}, {percent(harm['high'])}]"
+    share = f"{percent(harm['value'])} %{ends}"
+    if is_share(summary):
+        return f"; {share} of the {harm['n']:,} answers right at first are wrong at last"
+    return f"; {share} of the {harm['n']:,} answers are worse at last than at first"
+
+
+def _costs(summary: Table) -> str:
+    """What a thousand dialogues take beyond one answer."""
+    arms = summary["cost"]["arms"]
+    if not arms:
+        return ""
+    mine = arms[next(iter(arms))]  # the run itself comes first
+    single = arms["baseline"] if "baseline" in arms else mine["rounds"][0]
+    parts = list(_beyond(mine, single))
+    return f"A thousand dialogues take {' and '.join(parts)}." if parts else ""
+
+
+def _beyond(mine: Table, single: Table) -> Iterator[str]:
+    if mine["alone"] is not None and single["alone"] is not None:
+        yield f"{1000 * (mine['alone'] - single['alone']):,.0f} tokens more than one answer"
+    if mine["money"] is not None:
+        yield f"{1000 * mine['money']:.3g} in money"

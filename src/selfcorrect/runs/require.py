@@ -1,0 +1,142 @@
+"""Requirements that a run has to meet, such as ``gain.low > -0.02``: names from a closed set, one
+comparison, one number. Nothing is evaluated."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from selfcorrect.errors import UserError, nearest
+
+Table = Mapping[str, Any]
+
+_FORM = re.compile(r"\s*([a-z_]\w*(?:[./][\w-]+)*)\s*(>=|<=|>|<)\s*(\S+)\s*", re.IGNORECASE)
+_COMPARED = {
+    ">": lambda seen, number: seen > number,
+    ">=": lambda seen, number: seen >= number,
+    "<": lambda seen, number: seen < number,
+    "<=": lambda seen, number: seen <= number,
+}
+_PARTS = ("value", "low", "high")
+#: What a requirement may be of, beside a measure's ``first`` and ``last``.
+NAMES: Mapping[str, str] = {
+    "gain": "the outcome's last round minus the single answer that it gains least over (its own "
+    "first round, or the question alone); more than 0 is better, whichever way the outcome goes",
+    "again": "the same over merely asking again",
+    "change": "the outcome's last round minus its first; more than 0 is better",
+    "harm": "share of the answers right at first that are wrong at last",
+    "mend": "share of the answers wrong at first that are right at last",
+    "unread": "share of answers that couldn't be read or graded: unread.first, .last, .most",
+    "tokens": "a dialogue, all rounds, as if the run had gone alone",
+    "generated": "tokens that a dialogue generates",
+    "money": "a dialogue, by the stated prices",
+    "seconds": "a dialogue",
+    "dialogues": "how many there are",
+    "clusters": "how many there are",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One that was looked at.
+
+    Attributes:
+        text: as it was given.
+        seen: the number; ``None`` where the run doesn't tell it.
+        holds: whether it is met. What isn't known doesn't hold.
+    """
+
+    text: str
+    seen: float | None
+    holds: bool
+
+    def table(self) -> dict[str, Any]:
+        """JSON types."""
+        return asdict(self)
+
+
+def check(summary: Table, requirements: Sequence[str]) -> list[Requirement]:
+    """Look at each requirement.
+
+    Args:
+        summary: of a run (``Run.summary()``).
+        requirements: ``NAME OP NUMBER``, with ``OP`` one of ``>``, ``>=``, ``<``, ``<=``. A name is
+            one of :data:`NAMES`, or a measure with ``.first`` or ``.last``; of an estimate ``.low``
+            or ``.high`` is meant by saying so. Intervals are those that verdicts go by, which allow
+            for further looks, where there are such.
+
+    Raises:
+        UserError: a requirement isn't of that form, or no run has such a number.
+    """
+    if not requirements:
+        raise UserError("nothing is required: give --require 'gain.low > -0.02', say.")
+    known = dict(figures(summary))
+    return [_checked(text, known) for text in requirements]
+
+
+def _checked(text: str, known: Mapping[str, float | None]) -> Requirement:
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise UserError(
+            f"{text!r} is no requirement: it is a name, one of > >= < <=, and a number, such as "
+            "'gain.low > -0.02'."
+        )
+    name, op, written = found.groups()
+    try:
+        number = float(written) if written.isascii() and "_" not in written else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UserError(f"{text!r}: {written!r} is no number; write it as -0.02 or 5.")
+    if name not in known:
+        whole = sorted(each for each in known if each.rpartition(".")[2] not in _PARTS)
+        raise UserError(f"{text!r}: there is no {name!r}: {nearest(name, whole)}.")
+    seen = known[name]
+    return Requirement(text.strip(), seen, seen is not None and _COMPARED[op](seen, number))
+
+
+def figures(summary: Table) -> Iterator[tuple[str, float | None]]:
+    """Every number that a requirement may be of, by name."""
+    outcome, rounds = summary["outcome"], summary["rounds"]
+    sign = 1 if outcome["better"] == "higher" else -1
+    decided = summary["decision"] or {}
+    yield from _estimate("gain", decided.get("once"), sign)
+    yield from _estimate("again", decided.get("again"), sign)
+    yield from _estimate("change", summary["changes"].get(outcome["name"]), sign)
+    yield from _estimate("harm", decided.get("harm"))
+    yield from _estimate("mend", decided.get("mend"))
+    shares = [_unread(row) for row in rounds]
+    yield "unread.first", shares[0] if shares else None
+    yield "unread.last", shares[-1] if shares else None
+    yield "unread.most", max(shares, default=None)
+    mine: Table = next(iter(summary["cost"]["arms"].values()), {})
+    for name, key in (("tokens", "alone"), *((n, n) for n in ("generated", "money", "seconds"))):
+        yield name, mine.get(key)
+    yield "dialogues", float(summary["dialogues"])
+    yield "clusters", float(rounds[-1]["clusters"]) if rounds else None
+    for end, row in (("first", rounds[0]), ("last", rounds[-1])) if rounds else ():
+        for name, e in row["measures"].items():
+            yield from _estimate(f"{name}.{end}", e)
+
+
+def _unread(row: Table) -> float:
+    of = row["n"] + row["missing"]
+    return (row["unparsed"] + row["ungraded"] + row["missing"]) / of if of else 0.0
+
+
+def _estimate(name: str, e: Table | None, sign: int = 1) -> Iterator[tuple[str, float | None]]:
+    """An estimate's value under its name alone, too."""
+    value, low, high = (None, None, None) if e is None else (e["value"], *_ends(e))
+    if sign < 0:
+        low, high = high, low
+    turned = [None if x is None else float(sign * x) for x in (value, low, high)]
+    yield name, turned[0]
+    yield from ((f"{name}.{part}", x) for part, x in zip(_PARTS, turned, strict=True))
+
+
+def _ends(e: Table) -> tuple[float | None, float | None]:
+    low, high = e.get("decides") or (e["low"], e["high"])
+    return low, high

@@ -1,0 +1,117 @@
+"""The decision: what has to hold before more rounds are called worth it, and how it is said."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from panels import made
+from selfcorrect.measures import rounds
+from selfcorrect.measures.catalogue import Own, margins
+from selfcorrect.measures.worth import worth
+from selfcorrect.outcome import ACCURACY
+from selfcorrect.report.decision import headline
+from selfcorrect.report.verdict import concluded
+from summaries import made_summary
+
+HIGHER = {"name": "accuracy", "better": "higher", "kind": "share", "margin": 0.03}
+
+
+def difference(verdict: str | None, value: float | None = 0.1, **more: Any) -> dict[str, Any]:
+    ends = {"low": None, "high": None} if value is None else {"low": value, "high": value}
+    return {"value": value, "verdict": verdict, "margin": 0.03, "n": 9, "clusters": 9,
+            "n_needed": None, "p": None} | ends | more  # fmt: skip
+
+
+def decided(
+    first: dict[str, Any], baseline: dict[str, Any] | None, again: dict[str, Any] | None
+) -> dict[str, Any]:
+    controls = {
+        name: {"against": {"difference": {"accuracy": e}}}
+        for name, e in (("baseline", baseline), ("repeat", again))
+        if e is not None
+    }
+    found = worth({"accuracy": first}, controls, HIGHER, None)
+    assert found is not None
+    return found
+
+
+VERDICTS = ("better", "worse", "same", "undecided", None)
+
+
+@pytest.mark.parametrize(("first", "baseline", "again"), [*itertools.product(VERDICTS, repeat=3)])
+def test_worth_it_is_said_only_where_all_three_are_shown(
+    first: str | None, baseline: str | None, again: str | None
+) -> None:
+    found = decided(*(difference(each) for each in (first, baseline, again)))
+    assert (found["answer"] == "worth") == (first == baseline == again == "better")
+    against = {"same", "worse"} & {first, baseline}
+    shown = first == baseline == "better"
+    assert (found["answer"] == "not worth") == bool(
+        against or (shown and again in ("same", "worse"))
+    )
+
+
+def test_what_hangs_on_unread_answers_is_not_known() -> None:
+    better = difference("better")
+    hangs = difference("better", hangs=True)
+    assert decided(hangs, None, better)["why"] == "unread"
+    assert decided(better, hangs, better)["answer"] == "not known"
+    assert decided(better, better, hangs)["why"] == "unread"
+
+
+def test_without_a_control_nothing_is_ascribed_to_the_instruction() -> None:
+    assert decided(difference("better"), None, None)["why"] == "control"
+    assert decided(difference("better"), None, difference(None, None))["why"] == "control"
+    assert worth({}, {}, HIGHER, None) is None
+
+
+def test_the_least_gain_is_the_one_that_is_told() -> None:
+    small, large = difference("better", 0.05), difference("better", 0.2)
+    assert decided(large, small, large)["over"] == "baseline"
+    assert decided(small, large, large)["over"] == "round"
+    down = {"name": "accuracy", "better": "lower"}
+    controls = {"baseline": {"against": {"difference": {"accuracy": small}}}}
+    found = worth({"accuracy": difference("better", -0.2)}, controls, down, None)
+    assert found is not None
+    assert found["over"] == "baseline"  # it went up, where lower is better
+
+
+@pytest.mark.parametrize(
+    ("again", "head", "begins"),
+    [
+        ("better", "better", "More rounds are worth it here"),
+        ("same", "better, but so is asking again", "The instruction isn't worth it here"),
+        ("undecided", "better, not known to be by the instruction", "More rounds help here, but"),
+    ],
+)
+def test_better_is_the_headline_only_if_it_holds_against_the_control(
+    again: str, head: str, begins: str
+) -> None:
+    summary = made_summary()
+    summary["changes"]["accuracy"] = difference("better", 0.08)
+    for name, verdict in (("baseline", "better"), ("repeat", again)):
+        summary["controls"][name]["against"]["difference"]["accuracy"] = difference(verdict, 0.05)
+    found = concluded(summary, None)
+    assert headline(found) == head
+    assert found["decision"]["said"].startswith(begins)
+
+
+@pytest.mark.slow
+def test_where_asking_again_does_it_all_the_instruction_is_rarely_worth_it() -> None:
+    """Rival: every arm mends the same share of its wrong answers, whatever is said."""
+    rng, claimed, runs = np.random.default_rng(4), 0, 300
+    own, within = Own(), margins(ACCURACY, {})
+    for _ in range(runs):
+        first = rng.random(150) < 0.5
+        arms = [np.where(first, 1, rng.random(150) < 0.4).astype(float) for _ in range(2)]
+        mine, repeat = (made(np.stack([first, arm], axis=1)) for arm in arms)
+        table = rounds.summarize(mine, within, own)
+        against = rounds.against(mine, repeat, within, own)
+        found = worth(table["changes"], {"repeat": {"against": against}}, HIGHER, None)
+        assert found is not None
+        claimed += found["answer"] == "worth"
+    assert claimed / runs < 0.05

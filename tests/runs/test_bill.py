@@ -1,0 +1,172 @@
+"""The bill against a plain count of the records; requirements on a run."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from typer.testing import CliRunner
+
+import selfcorrect as sc
+from commands import printed, refused
+from selfcorrect.cli import app
+from selfcorrect.report.bill import of_run
+from selfcorrect.report.table import table
+from selfcorrect.runs import Run
+from selfcorrect.runs.require import NAMES, check
+
+N = 30
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    out = tmp_path_factory.mktemp("runs")
+    return sc.run(
+        "planted:chain", task="planted", rounds=3, limit=N, out=out, progress=False, controls=True
+    )
+
+
+@pytest.fixture(scope="module")
+def summary(run: Run) -> dict[str, Any]:
+    return run.summary()
+
+
+def priced(run: Run, price: tuple[float, ...]) -> Run:
+    spec = run.header.spec
+    model = spec.model.model_copy(update={"price": price})
+    header = replace(run.header, spec=spec.model_copy(update={"model": model}))
+    return replace(run, header=header)
+
+
+def test_every_arm_is_charged_what_its_own_records_say(run: Run, summary: dict[str, Any]) -> None:
+    arms = summary["cost"]["arms"]
+    assert list(arms) == ["intrinsic", "repeat", "baseline"]
+    for name, told in arms.items():
+        of = run if name == "intrinsic" else run.control(name)
+        assert of is not None
+        rows = of.records.to_dicts()
+        steps = [step for row in rows for step in row["steps"]]
+        names = ("prompt_tokens", "reused", "generated", "drafted", "encoded")
+        plain = {key: sum(step[key] or 0 for step in steps) for key in names}
+        want = {
+            "prompt": plain["prompt_tokens"],
+            "cached": plain["reused"],
+            "generated": plain["generated"],
+            "drafted": plain["drafted"],
+            "alone": plain["prompt_tokens"] - plain["reused"] + plain["generated"],
+        }
+        assert {key: told[key] * N for key in want} == pytest.approx(want)
+        assert sum(each["alone"] for each in told["rounds"]) == pytest.approx(told["alone"])
+        assert told["money"] is None
+    ratio = summary["controls"]["repeat"]["against"]["tokens_ratio"]
+    assert ratio == pytest.approx(arms["intrinsic"]["alone"] / arms["repeat"]["alone"])
+
+
+@pytest.mark.parametrize("price", [(3.0, 5.0), (3.0, 1.0, 5.0)])
+def test_money_with_and_without_the_price_of_what_is_cached(
+    run: Run, price: tuple[float, ...]
+) -> None:
+    told = priced(run, price).summary()["cost"]["arms"]["intrinsic"]
+    prompt, cached = told["prompt"], told["cached"]
+    assert cached > 0
+    whole = price[0] * prompt + price[-1] * told["generated"]
+    assert told["money_uncached"] == pytest.approx(whole / 1e6)
+    less = (price[0] - price[1]) * cached if len(price) == 3 else 0
+    assert told["money"] == pytest.approx((whole - less) / 1e6)
+
+
+def test_the_table_of_the_bill_names_every_arm(run: Run, summary: dict[str, Any]) -> None:
+    billed = of_run(summary, by_round=True)
+    assert billed is not None
+    assert [row[0] for row in billed.rows][:4] == [
+        "intrinsic", "intrinsic, round 1", "intrinsic, round 2", "intrinsic, round 3"
+    ]  # fmt: skip
+    assert "uncached" not in billed.columns  # nothing is paid for
+    paid = of_run(priced(run, (3.0, 1.0, 5.0)).summary())
+    assert paid is not None
+    assert {"money", "uncached"} <= set(paid.columns)
+    assert table(summary, 40)  # narrow: fewer columns
+
+
+@pytest.mark.parametrize(
+    ("price", "why"),
+    [("0.1,0.2,0.3", "cached tokens cost more"), ("1,2,3,4", "two numbers"), ("1", "two numbers")],
+)
+def test_prices_that_make_no_sense_are_refused(price: str, why: str) -> None:
+    said = refused("run", "--model", "openai:m", "--base-url", "http://127.0.0.1:9",
+                   "--price", price)  # fmt: skip
+    assert why in said
+
+
+def test_requirements_against_the_summary(summary: dict[str, Any]) -> None:
+    last = summary["rounds"][-1]["measures"]["accuracy"]
+    first, *rest = check(
+        summary,
+        [f"accuracy.last >= {last['value']}", f"accuracy.last.low < {last['low']}",
+         "unread.most <= 0", f"dialogues > {N - 1}", "money < 1"],
+    )  # fmt: skip
+    assert first.holds
+    assert first.seen == last["value"]
+    assert [each.holds for each in rest] == [False, True, True, False]
+    assert rest[-1].seen is None  # what isn't known isn't met
+    change = summary["changes"]["accuracy"]
+    assert check(summary, ["change.low > -2"])[0].seen == change["decides"][0]
+
+
+def test_more_is_better_whichever_way_the_outcome_goes(summary: dict[str, Any]) -> None:
+    turned = {**summary, "outcome": {**summary["outcome"], "better": "lower"}}
+    one, other = (
+        {name: check(table, [f"change.{name} > 0"])[0].seen for name in ("value", "low", "high")}
+        for table in (summary, turned)
+    )
+    assert (other["value"], other["low"], other["high"]) == pytest.approx(
+        (-one["value"], -one["high"], -one["low"])  # type: ignore[operator]
+    )
+
+
+def test_every_name_that_the_docs_promise_is_one(summary: dict[str, Any]) -> None:
+    for name in NAMES:
+        wanted = f"{name}.last" if name == "unread" else name
+        assert check(summary, [f"{wanted} > -1e9"])
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("gain > x", "is no number"),
+        ("gain > nan", "is no number"),
+        ("gain > 1_0", "is no number"),
+        ("gain == 1", "is no requirement"),
+        ("gain", "is no requirement"),
+        ("__import__('os') > 1", "is no requirement"),
+        ("gian.low > 1", "did you mean 'gain"),
+    ],
+)
+def test_what_is_no_requirement_is_refused(run: Run, text: str, why: str) -> None:
+    assert why in refused("check", str(run.folder), "--require", text)
+
+
+def test_statuses_and_files(run: Run, tmp_path: Path) -> None:
+    junit, markdown = tmp_path / "j.xml", tmp_path / "m.md"
+    asked = ["check", str(run.folder), "--require", "unread.last < 0.05", "--json",
+             "--junit", str(junit), "--markdown", str(markdown)]  # fmt: skip
+    told = json.loads(printed(*asked))
+    assert told["holds"] is True
+    assert told["requirements"][0]["seen"] == 0
+    failing = CliRunner().invoke(app, [*asked, "--require", "harm < 0"], catch_exceptions=False)
+    assert failing.exit_code == 1  # and the files of before are ours to replace
+    suite = ElementTree.parse(junit).getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert len(re.findall(r"^\| (?:yes|\*\*no\*\*) \|", markdown.read_text("utf-8"), re.M)) == 2
+    other = tmp_path / "notes.md"
+    other.write_text("mine", "utf-8")
+    said = refused(*asked[:-1], str(other))
+    assert "isn't a table of ours" in said
+    assert other.read_text("utf-8") == "mine"
+    assert math.isfinite(told["requirements"][0]["seen"])
