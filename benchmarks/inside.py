@@ -26,7 +26,6 @@ from selfcorrect.measures.intervals import wilson
 from selfcorrect.measures.lagged import order
 from selfcorrect.measures.unseen import Room
 from selfcorrect.studies.words import estimate
-from selfcorrect.studies.words import share as share_of
 
 RESULTS = Path(__file__).with_name("inside.json")
 PAGE = documented.DOCS / "studies.md"
@@ -212,7 +211,7 @@ def tables(found: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str
                 "depend on the concept" if answers == "concept" else "don't",
                 estimate(odd["concept"], signed=True),
                 f"{as_far} of {odd['null']['n']}",
-                share_of(result["responses"]["p_right"]["ordered"]),
+                estimate(result["responses"]["p_right"]["ordered"]),
             ]
         )
     pushing = ["pushed at", "answers", "odd part of P(right)", "as far", "by more with every step"]

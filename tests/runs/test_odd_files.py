@@ -221,3 +221,17 @@ def test_a_folder_that_goes_while_it_is_locked_is_not_made_again(tmp_path: Path,
     assert not (store.root / "records").exists()
     with store.lock():  # the next command begins anew
         assert store.put("records/b", b"1")
+
+
+@pytest.mark.parametrize("name", ["run.toml", "records", "looks.json"])
+def test_a_file_that_says_it_is_huge_is_not_read(tmp_path: Path, name: str) -> None:
+    """Sparse ones cost whoever makes them nothing, and took all memory."""
+    printed("run", *ARGS, "--out", tmp_path)
+    [run] = [path for path in tmp_path.iterdir() if path.is_dir()]
+    file = sorted((run / "records").iterdir())[0] if name == "records" else run / name
+    file.write_bytes(file.read_bytes() if file.exists() else b"{}")
+    os.truncate(file, 2**40)
+    done = CliRunner().invoke(app, ["show", str(run)])
+    assert done.exit_code == 2, done.output
+    assert "larger than" in done.stderr
+    assert file.name in done.stderr

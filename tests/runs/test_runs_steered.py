@@ -190,17 +190,6 @@ def test_a_steer_is_in_the_hash_only_where_there_is_one(model: Any, file: Path) 
     }  # fmt: skip
 
 
-def test_a_spec_with_a_steer_is_written_as_a_command_that_makes_it_again() -> None:
-    import shlex
-
-    from selfcorrect.runs import read_spec
-    from selfcorrect.runs.command import command_line
-
-    spec = make_spec({"steer": "kind:2@1,2:reply", "concepts": {"kind": "k.safetensors"}})
-    words = [word for word in shlex.split(command_line(spec))[2:] if "=" in word]
-    assert read_spec(None, words).steer == spec.steer
-
-
 @pytest.mark.parametrize(
     ("steer", "told"),
     [

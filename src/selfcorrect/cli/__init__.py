@@ -23,8 +23,7 @@ from selfcorrect.cli.ending import Commands
 from selfcorrect.cli.known import runs as known
 from selfcorrect.cli.listing import listing
 from selfcorrect.cli.probe import probe
-from selfcorrect.cli.reading import Unread
-from selfcorrect.cli.shared import MEASURE, PREVIEW, RUN, Chosen, takes
+from selfcorrect.cli.shared import FILE, GIVEN, MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
 from selfcorrect.cli.verify import verify
@@ -73,7 +72,7 @@ def _top(
 
 
 @app.command()
-@takes(RUN)
+@takes(GIVEN, RUN)
 def run(chosen: Chosen) -> None:
     """Run a strategy, with its controls, print table and verdict, and write report.html.
 
@@ -83,7 +82,7 @@ def run(chosen: Chosen) -> None:
 
 
 @app.command()
-@takes(MEASURE)
+@takes(FILE, MEASURE)
 def measure(chosen: Chosen) -> None:
     """Measure dialogues that exist already: the answers as they are, the options by the model.
 
@@ -106,7 +105,7 @@ def score() -> None:
 
 
 @app.command()
-@takes(PREVIEW)
+@takes(GIVEN, PREVIEW)
 def preview(chosen: Chosen) -> None:
     """Show what a run would say, and what it would cost.
 
@@ -123,7 +122,7 @@ def preview(chosen: Chosen) -> None:
 @app.command()
 def show(
     run: o.RunName,
-    unread: Unread = False,
+    unread: o.Unread = False,
     as_json: o.AsJson = False,
     scorer: o.SeenBy = "",
     data: o.SeenData = None,

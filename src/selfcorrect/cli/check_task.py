@@ -10,7 +10,6 @@ import typer
 
 from selfcorrect.checking import TaskCheck, look_at
 from selfcorrect.cli import options as o
-from selfcorrect.cli.images import BoxFormat, ImagesFrom, RemoteImages
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
 from selfcorrect.text import clipped, visible
@@ -31,9 +30,9 @@ def check_task(
     data: o.Data = None,
     field: o.Fields = None,
     answers: o.Answers = None,
-    images_from: ImagesFrom = None,
-    remote_images: RemoteImages = False,
-    box_format: BoxFormat = None,
+    images_from: o.ImagesFrom = None,
+    remote_images: o.RemoteImages = False,
+    box_format: o.BoxFormat = None,
     categories: o.Categories = None,
     seed: o.Seed = None,
     skip_bad: o.SkipBad = False,

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from selfcorrect.cli import options as o
-from selfcorrect.cli import server_options as server
 from selfcorrect.cli.concept_lines import ends, interval, lines, short
 from selfcorrect.cli.ending import Listed
 from selfcorrect.concepts.file import Concept
@@ -112,7 +111,7 @@ def train(
     seed: Annotated[int, typer.Option(metavar="N", help="Of the parts.", min=0)] = 0,
     dtype: o.Dtype = None,
     device: o.Device = None,
-    base_url: server.BaseUrl = None,
+    base_url: o.BaseUrl = None,
     out: _Place = None,
     as_json: o.AsJson = False,
 ) -> None:

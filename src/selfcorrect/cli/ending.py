@@ -17,6 +17,11 @@ from selfcorrect.text import clipped, visible
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 
+#: How the compiled parts of tokenizers and polars fail on what they didn't expect. It is none of
+#: Python's exceptions, and each of them has its own class.
+_PANIC = "PanicException"
+
+
 class Listed(TyperGroup):
     """A group whose help says what each command does in a whole sentence, over several lines."""
 
@@ -76,6 +81,11 @@ class Commands(Listed):
         except KeyboardInterrupt:
             typer.echo(INTERRUPTED, err=True)
             raise typer.Exit(130) from None
+        except BaseException as error:
+            if type(error).__name__ != _PANIC:
+                raise
+            said = next(iter(str(error).splitlines()), "no reason given")
+            sentence = f"a library failed on a file or a text ({said:.200}); give another one."
         else:
             return result
         typer.echo(f"selfcorrect: error: {visible(clipped(sentence))}", err=True)

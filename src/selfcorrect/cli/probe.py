@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from selfcorrect.cli import options as o
-from selfcorrect.cli import server_options as server
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
 from selfcorrect.models.endpoint.capabilities import Row
@@ -26,7 +25,7 @@ HURRY = 8.0
 def probe(
     model: o.ModelName = None,
     given: o.Given = None,
-    base_url: server.BaseUrl = None,
+    base_url: o.BaseUrl = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Find out what a model's server can and can't do, and what is done instead.

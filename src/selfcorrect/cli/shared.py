@@ -1,104 +1,57 @@
-"""Options that several commands share, each with the setting of a spec that it makes."""
+"""Options that several commands share: those of ``run``, or some of them."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from selfcorrect.cli import options as o
-from selfcorrect.cli import server_options as server
-from selfcorrect.cli.images import BoxFormat, ImagesFrom, RemoteImages
-from selfcorrect.cli.reading import LeadIn, Read
 from selfcorrect.cli.spec import is_given, spec_from
-from selfcorrect.cli.steering import Steer
 from selfcorrect.runs import ExecutorSettings, RunSpec
+from selfcorrect.runs.options import OPTIONS, Option
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """An option or argument of several commands.
-
-    Attributes:
-        annotation: as typer wants it.
-        key: of the spec, where the value is a setting of it.
-        default: what the command gets where it isn't given.
-    """
-
-    annotation: Any
-    key: str | None = None
-    default: Any = None
-
-    def flag(self, name: str) -> str:
-        """How the option is written: ``--concept`` for ``concepts``."""
-        infos = getattr(self.annotation, "__metadata__", ())
-        # typer takes a flag that stands first for the default
-        words = (word for info in infos for word in (info.default, *(info.param_decls or ())))
-        usual = f"--{name.replace('_', '-')}"
-        return next((w for w in words if isinstance(w, str) and w.startswith("--")), usual)
-
-    def parameter(self, name: str) -> inspect.Parameter:
-        """A parameter of a command's function."""
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        return inspect.Parameter(name, keyword, default=self.default, annotation=self.annotation)
+def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    """A parameter of a command's function."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, keyword, default=default, annotation=annotation)
 
 
-#: Of ``run``, in the order of its help.
-SHARED: Mapping[str, Shared] = {
-    "given": Shared(o.Given),
-    "model": Shared(o.ModelName, "model.name"),
-    "task": Shared(o.TaskName, "task.name"),
-    "data": Shared(o.Data, "task.data"),
-    "field": Shared(o.Fields, "task.options.field"),
-    "answers": Shared(o.Answers, "task.options.answers"),
-    "images_from": Shared(ImagesFrom, "task.options.images_from"),
-    "remote_images": Shared(RemoteImages, "task.options.remote_images", default=False),
-    "box_format": Shared(BoxFormat, "task.options.box_format"),
-    "categories": Shared(o.Categories, "task.categories"),
-    "strategy": Shared(o.StrategyName, "strategy.name"),
-    "feedback": Shared(o.Feedback, "models.feedback"),
-    "scorer": Shared(o.ScorerName, "scorer.name"),
-    "lead_in": Shared(LeadIn, "task.options.lead_in"),
-    "read": Shared(Read, "task.options.read"),
-    "samples": Shared(o.Samples, "samples.k"),
-    "meanings": Shared(o.Meanings, "meanings.name"),
-    "concepts": Shared(o.Concepts, "concepts"),
-    "steer": Shared(Steer, "steer"),
-    "rounds": Shared(o.Rounds, "rounds"),
-    "limit": Shared(o.Limit, "limit"),
-    "seed": Shared(o.Seed, "seed"),
-    "system": Shared(o.System, "system"),
-    "out": Shared(o.Out, default=Path("runs")),
-    "dtype": Shared(o.Dtype, "model.dtype"),
-    "device": Shared(o.Device, "model.device"),
-    "thinking": Shared(o.Thinking, "model.thinking"),
-    "max_thinking": Shared(o.MaxThinking, "model.max_thinking"),
-    "trust_remote_code": Shared(o.TrustRemoteCode, "model.trust_remote_code", default=False),
-    "max_tokens": Shared(o.MaxTokens, "max_tokens"),
-    "chunk": Shared(o.Chunk, "chunk"),
-    "no_controls": Shared(o.NoControls, default=False),
-    "skip_bad": Shared(o.SkipBad, "skip_bad", default=False),
-    "keep_harmful": Shared(o.KeepHarmful, "task.options.keep_harmful", default=False),
-    "base_url": Shared(server.BaseUrl, "model.base_url"),
-    "in_flight": Shared(server.InFlight, "model.in_flight"),
-    "price": Shared(server.Price, "model.price"),
-    "budget_tokens": Shared(server.BudgetTokens, "model.budget_tokens"),
-    "budget_money": Shared(server.BudgetMoney, "model.budget_money"),
-    "max_failed": Shared(server.MaxFailed, "max_failed"),
-    "workers": Shared(o.Workers),
-    "ray": Shared(o.Ray),
-    "worker_cpus": Shared(o.WorkerCpus, default=1),
-    "worker_gpus": Shared(o.WorkerGpus, default=0),
-}
+def parameter_of(option: Option) -> inspect.Parameter:
+    """The parameter of a command's function that an option is."""
+    return parameter(option.name, o.annotation(option), option.default)
+
+
+#: A spec, of which a command makes or shows a run.
+GIVEN = parameter("given", o.Given, None)
+#: Dialogues that exist already.
+FILE = parameter("file", o.Dialogues, inspect.Parameter.empty)
 #: Who does the work.
 WORK = ("workers", "ray", "worker_cpus", "worker_gpus")
 #: A spec that is to be run by one strategy or by several.
-RUN: Mapping[str, Shared] = {**SHARED, "strategy": Shared(o.StrategyNames)}
+RUN: Mapping[str, Option] = {
+    **OPTIONS,
+    "strategy": replace(
+        OPTIONS["strategy"],
+        repeatable=True,
+        help="A strategy's name or .toml file; the default is intrinsic. Several, each with an "
+        "option of its own, go through the same examples together. See: list strategies.",
+    ),
+}
 #: The same, with nobody to do the work.
-PREVIEW: Mapping[str, Shared] = {name: each for name, each in RUN.items() if name not in WORK}
-_MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_controls", "given"} | {
+PREVIEW: Mapping[str, Option] = {name: each for name, each in RUN.items() if name not in WORK}
+_MEASURED = {
+    "task",
+    "data",
+    "categories",
+    "strategy",
+    "seed",
+    "system",
+    "no_controls",
+    "box_format",
+} | {
     "scorer",
     "steer",
     "feedback",
@@ -106,11 +59,12 @@ _MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_con
     "max_tokens",
 }
 #: Dialogues that exist already, to be measured.
-MEASURE: Mapping[str, Shared] = {
-    "file": Shared(o.Dialogues, default=inspect.Parameter.empty),
-    "model": SHARED["model"],
-    **{name: each for name, each in SHARED.items() if name not in _MEASURED},
-    "rounds": Shared(o.UpTo, "rounds"),
+MEASURE: Mapping[str, Option] = {
+    **{name: each for name, each in OPTIONS.items() if name not in _MEASURED},
+    "rounds": replace(
+        OPTIONS["rounds"],
+        help="Only so many rounds; by default as many as the longest dialogue has.",
+    ),
 }
 
 
@@ -123,7 +77,7 @@ class Chosen:
         values: name → value.
     """
 
-    options: Mapping[str, Shared]
+    options: Mapping[str, Option]
     values: Mapping[str, Any]
 
     @property
@@ -150,14 +104,17 @@ class Chosen:
         return ExecutorSettings(*(self.values[name] for name in WORK))
 
 
-def takes(options: Mapping[str, Shared]) -> Callable[[Callable[[Chosen], None]], Any]:
-    """Make a command of a function: it has these options, and is called with what was chosen."""
+def takes(
+    argument: inspect.Parameter, options: Mapping[str, Option]
+) -> Callable[[Callable[[Chosen], None]], Any]:
+    """Make a command of a function: it has this argument and these options, and is called with
+    what was chosen."""
 
     def make(function: Callable[[Chosen], None]) -> Callable[..., None]:
         def command(**values: Any) -> None:
             function(Chosen(options, values))
 
-        parameters = [each.parameter(name) for name, each in options.items()]
+        parameters = [argument, *map(parameter_of, options.values())]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__name__, command.__doc__ = function.__name__, function.__doc__
         return command

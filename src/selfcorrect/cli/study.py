@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import operator
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +17,12 @@ from selfcorrect.cli import options as o
 from selfcorrect.cli.display import shown
 from selfcorrect.cli.ending import Listed
 from selfcorrect.cli.parts import counted
-from selfcorrect.cli.shared import SHARED, WORK, Chosen, Shared
+from selfcorrect.cli.shared import GIVEN, WORK, Chosen, parameter, parameter_of
 from selfcorrect.cli.sheet import show
 from selfcorrect.cli.spec import is_given, spec_from
 from selfcorrect.errors import UserError
 from selfcorrect.runs import find_run
+from selfcorrect.runs.options import OPTIONS
 from selfcorrect.studies.base import Option, Settings, Study
 from selfcorrect.text import visible
 
@@ -64,31 +64,8 @@ def add(
     group.command(name, help=text)(function)
 
 
-def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    """A parameter of a command's function."""
-    return Shared(annotation, default=default).parameter(name)
-
-
-def parameters(options: Sequence[Option]) -> list[inspect.Parameter]:
-    """The parameters that are a study's options."""
-    made = []
-    for option in options:
-        flag = f"--{option.name.replace('_', '-')}"
-        kind: Any = option.kind
-        info: Any = typer.Option(flag, help=option.help)
-        if kind is not bool:
-            chosen = option.default is not None
-            info = typer.Option(flag, metavar=option.metavar, help=option.help, min=option.least,
-                                show_default=chosen)  # fmt: skip
-            kind = list[kind] if option.repeatable else kind
-            kind = kind if chosen else kind | None
-        annotation = operator.getitem(Annotated, (kind, info))
-        made.append(parameter(option.name, annotation, option.default))
-    return made
-
-
 def command_line(
-    name: str, given: Mapping[str, Any], options: Mapping[str, Shared] = SHARED
+    name: str, given: Mapping[str, Any], options: Mapping[str, Option] = OPTIONS
 ) -> str:
     """The command line that does the same again.
 
@@ -99,7 +76,7 @@ def command_line(
     """
     words, flags = [f"selfcorrect {name}"], []
     for key, value in given.items():
-        flag = options[key].flag(key) if key in options else f"--{key.replace('_', '-')}"
+        flag = options[key].flag if key in options else f"--{key.replace('_', '-')}"
         if value is None or value is False:
             continue
         if value is True:
@@ -145,7 +122,7 @@ def _without(name: str, study: Study) -> tuple[Callable[..., None], list[inspect
         line = command_line(f"study {name}", {**given, **_placed(out)})
         execute(name, given, line, as_json=as_json, out=out)
 
-    return command, [*parameters(study.options), *_ends()]
+    return command, [*map(parameter_of, study.options), *_ends()]
 
 
 def _with_runs(name: str, study: Study) -> tuple[Callable[..., None], list[inspect.Parameter]]:
@@ -153,7 +130,7 @@ def _with_runs(name: str, study: Study) -> tuple[Callable[..., None], list[inspe
     sets itself; of an option that both have, such as ``seed``, the value goes to both."""
     settings_of_spec = {
         key: each
-        for key, each in SHARED.items()
+        for key, each in OPTIONS.items()
         if each.key and each.key.split(".")[0] not in study.fixed
     }
 
@@ -185,10 +162,10 @@ def _with_runs(name: str, study: Study) -> tuple[Callable[..., None], list[inspe
 
     flags = ["skip_bad"]
     return command, [
-        SHARED["given"].parameter("given"),
-        *(each.parameter(key) for key, each in settings_of_spec.items() if key not in flags),
-        *(each for each in parameters(study.options) if each.name not in settings_of_spec),
-        *(SHARED[key].parameter(key) for key in (*flags, *WORK)),
+        GIVEN,
+        *(parameter_of(each) for key, each in settings_of_spec.items() if key not in flags),
+        *(parameter_of(each) for each in study.options if each.name not in settings_of_spec),
+        *(parameter_of(OPTIONS[key]) for key in (*flags, *WORK)),
         *([parameter("of", _OfRun, None)] if study.on_one_run else []),
         *_ends(),
     ]

@@ -17,7 +17,8 @@ import typer
 from selfcorrect import studies
 from selfcorrect.cli import options as o
 from selfcorrect.cli.ending import Listed
-from selfcorrect.cli.study import add, command_line, execute, parameter, parameters
+from selfcorrect.cli.shared import parameter, parameter_of
+from selfcorrect.cli.study import add, command_line, execute
 from selfcorrect.runs import find_run
 from selfcorrect.studies.base import Study
 
@@ -57,7 +58,7 @@ def _mathematics(name: str, study: Study) -> tuple[Callable[..., None], list[ins
         execute(name, given, line, as_json=as_json, folder=out)
 
     return command, [
-        *parameters(study.options),
+        *map(parameter_of, study.options),
         parameter("as_json", o.AsJson, False),
         parameter("out", Folder, Path("theory")),
     ]
@@ -91,7 +92,7 @@ def _bridge(study: Study) -> tuple[Callable[..., None], list[inspect.Parameter]]
         parameter("run", o.RunName, inspect.Parameter.empty),
         parameter("negation", Negation, None),
         parameter("anchor", Anchor, None),
-        *parameters(study.options),
+        *map(parameter_of, study.options),
         parameter("as_json", o.AsJson, False),
         parameter("out", o.Out, Path("runs")),
     ]

@@ -14,10 +14,12 @@ from selfcorrect.measures.intervals import Estimate, proportion, with_both
 
 
 def kappa(ours: ArrayLike, theirs: ArrayLike, clusters: ArrayLike) -> Estimate:
-    """Cohen's κ of two judgements, with the jackknife's interval over clusters.
+    """Cohen's κ of two judgements.
 
     (p_o − p_e) / (1 − p_e): 0 is what chance would agree in, 1 is always. Undefined where both
-    always say the same one thing.
+    always say the same one thing. The interval is the jackknife's over clusters, and reaches at
+    least as far as that of p_o alone does, p_e being what it is: where few disagree, or in few
+    clusters, the jackknife has hardly seen how far they may lie apart.
 
     Args:
         ours, theirs: zeros and ones [n]; NaN is missing.
@@ -27,7 +29,17 @@ def kappa(ours: ArrayLike, theirs: ArrayLike, clusters: ArrayLike) -> Estimate:
     """
     a, b, names = with_both(ours, theirs, clusters)
     terms = np.stack([np.ones(len(a)), a, b, a == b], axis=1)
-    return of_sums(terms, _kappa, names, bounds=(-1, 1))
+    e = of_sums(terms, _kappa, names, bounds=(-1, 1))
+    if e.value is None:
+        return e
+    alike = proportion((a == b).astype(np.float64), names)
+    if alike.low is None or alike.high is None:
+        return e
+    chance = a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean())
+    low, high = (float((end - chance) / (1 - chance)) for end in (alike.low, alike.high))
+    if e.low is not None and e.high is not None:
+        low, high = min(low, e.low), max(high, e.high)
+    return replace(e, low=max(-1.0, low), high=min(1.0, high), why=None)
 
 
 def _kappa(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -201,8 +201,7 @@ MEASURES: list[Measure] = [
     *QUALITY_OF_SAMPLES,
     Measure(
         "tokens", "tokens",
-        "Mean tokens of a dialogue in this round: read, without those that it has in the cache, "
-        "and generated. What the round costs, as if the run had gone alone.",
+        "Mean tokens a dialogue that are read (not those it has cached) and generated: its cost.",
         COST, form="tokens", bounds=(0, inf), compared=True, column="tokens",
         explained="read and generated per dialogue, without what is cached",
         of_record=pl.col("encoded"),
@@ -217,13 +216,11 @@ MEASURES: list[Measure] = [
         COST, form="tokens", bounds=(0, inf), of_record=pl.col("generated"),
     ),
     Measure(
-        "reused", "reused",
-        "Mean tokens a dialogue that were taken from the cache and cost next to nothing.",
+        "reused", "reused", "Mean tokens a dialogue that were taken from the cache: nearly free.",
         COST, form="tokens", bounds=(0, inf), of_record=pl.col("reused"),
     ),
     Measure(
-        "drafted", "drafted",
-        "Mean tokens a dialogue that were guessed before the model was asked for them.",
+        "drafted", "drafted", "Mean tokens a dialogue that were guessed before being generated.",
         COST, form="tokens", bounds=(0, inf), of_record=pl.col("drafted"),
     ),
     *COST_OF_SAMPLES,

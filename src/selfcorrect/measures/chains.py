@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.figures import of_sums_with_p
+from selfcorrect.measures.independent import difference_between
 from selfcorrect.measures.intervals import Estimate
 
 #: With fewer rounds to fit there is no chain to speak of.
@@ -147,15 +148,11 @@ class Chain:
         that), and the same after a wrong answer: 0 where one step of memory is enough."""
         y = self.right
         now, one, two = y[:, 2:], y[:, 1:-1], y[:, :-2]
+        names = np.repeat(self.clusters[:, None], now.shape[1], axis=1)
         found = {}
         for name, before in (("after right", 1.0), ("after wrong", 0.0)):
-            there = [(one == before) & (two == earlier) for earlier in (1.0, 0.0)]
-            terms = [part.sum(axis=1) for which in there for part in (which, which & (now == 1))]
-            found[name] = self._of(
-                lambda s: np.asarray(s[..., 1] / s[..., 0] - s[..., 3] / s[..., 2]),
-                (-1, 1),
-                np.stack(terms, axis=1).astype(np.float64),
-            )
+            there = one == before
+            found[name] = difference_between(now[there], two[there] == 1, names[there])
         return found
 
     def _of(

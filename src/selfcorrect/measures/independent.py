@@ -1,12 +1,15 @@
-"""Shares of different examples compared, of which no cluster holds some of both."""
+"""Shares of different records compared: no cluster holds some of both, or any may."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from selfcorrect.measures.figures import of_sums_with_p
 from selfcorrect.measures.intervals import LEVEL, Estimate, proportion
 
 
@@ -43,3 +46,43 @@ def _put_together(one: Estimate, other: Estimate) -> dict[str, Any]:
     down = math.hypot(one.value - one.low, other.high - other.value)
     up = math.hypot(one.high - one.value, other.value - other.low)
     return {"value": value, "low": max(-1.0, value - down), "high": min(1.0, value + up)}
+
+
+def difference_between(values: ArrayLike, first: ArrayLike, clusters: ArrayLike) -> Estimate:
+    """A share's difference between two groups of records, which may lie in the same clusters.
+
+    The interval is the jackknife's over clusters, and reaches at least as far as those of both
+    shares put together: of a group whose few records are all alike the jackknife knows nothing, and
+    takes its share for certain.
+
+    Args:
+        values: zeros and ones [n].
+        first: whether a record is of the first group, from whose share the other's is taken [n].
+        clusters: the cluster of each [n].
+
+    Returns:
+        The difference, its interval known at every level (:func:`intervals.p_of`).
+    """
+    y, one, names = np.asarray(values, float), np.asarray(first, bool), np.asarray(clusters)
+    terms = np.stack([y * one, one, y * ~one, ~one], axis=1)
+    e = of_sums_with_p(
+        terms,
+        lambda s: np.asarray(s[..., 0] / s[..., 1] - s[..., 2] / s[..., 3]),
+        names,
+        bounds=(-1, 1),
+    )
+    if e.low is None or e.at is None:
+        return e
+    alone = e.at
+
+    def at(level: float) -> tuple[float, float]:
+        told = _put_together(
+            *(proportion(y[rows], names[rows], level=level) for rows in (one, ~one))
+        )
+        if told["low"] is None:
+            return -math.inf, math.inf
+        low, high = alone(level)
+        return min(low, told["low"]), max(high, told["high"])
+
+    low, high = (max(-1.0, min(1.0, end)) for end in at(LEVEL))
+    return replace(e, low=low, high=high, at=at)

@@ -10,6 +10,7 @@ from selfcorrect.report.charts.traces import error_bars, scatter
 from selfcorrect.report.costs import of_dialogue
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.findings import outcome_of, together
+from selfcorrect.report.ledger import section as ledger_section
 from selfcorrect.report.numbers import MISSING, count, interval, p_value, places_of, short, written
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 
@@ -54,6 +55,7 @@ def sheet(table: _Table) -> Sheet:
                 [_forest(table), _outcome(table), _measures(table)],
             ),
             Section("Cost", [_COST], [*_plane(table), of_dialogue(table, _name)]),
+            *ledger_section(table),
             *advice_section(table),
             Section("What differs", list(table["notes"]), [_differ(table)]),
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +12,10 @@ import tomli_w
 
 from selfcorrect.models.kinds import SERVED
 from selfcorrect.runs.model_spec import ModelSpec
+from selfcorrect.runs.options import OPTIONS, Option
+from selfcorrect.runs.settings import short
 from selfcorrect.runs.spec import RunSpec, read_value
 
-#: Settings that have an option of their own, in the order in which a command names them.
-OPTIONS: Mapping[str, str] = {
-    "strategy.name": "--strategy",
-    "model.name": "--model",
-    "models.feedback.name": "--feedback",
-    "model.base_url": "--base-url",
-    "model.dtype": "--dtype",
-    "model.device": "--device",
-    "model.thinking": "--thinking",
-    "model.max_thinking": "--max-thinking",
-    "task.name": "--task",
-    "task.data": "--data",
-    "task.categories": "--categories",
-    "scorer.name": "--scorer",
-    "rounds": "--rounds",
-    "limit": "--limit",
-    "seed": "--seed",
-    "system": "--system",
-    "chunk": "--chunk",
-    "model.in_flight": "--in-flight",
-    "model.price": "--price",
-    "model.budget_tokens": "--budget-tokens",
-    "model.budget_money": "--budget-money",
-    "max_failed": "--max-failed",
-}
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -47,21 +24,61 @@ def command_line(spec: RunSpec, *, out: str | Path = "runs", controls: bool = Tr
 
     Only settings that aren't the defaults are named, so that it reads as one would write it.
     """
-    settings = dict(_settings(_changed(spec.model_dump(mode="json"), _defaults(spec))))
+    table = _changed(spec.model_dump(mode="json"), _defaults(spec))
     words = ["selfcorrect", "run"]
-    for key, option in OPTIONS.items():
-        if key in settings and (text := _option_text(settings[key])) is not None:
-            del settings[key]
-            # a value that looks like an option is taken for one, unless it is attached
-            words += [f"{option}={text}"] if text.startswith("-") else [option, text]
-    if settings.pop("skip_bad", False):
-        words.append("--skip-bad")
+    for option in OPTIONS.values():
+        texts = _texts(option, _at(table, option.key)) if option.key else None
+        if texts is not None:
+            _take(table, option.key)
+            words += _words(option, texts)
     if not controls:
-        words.append("--no-controls")
-    if str(out) != "runs":
-        words += ["--out", str(out)]
-    words += [f"{key}={_override_text(value)}" for key, value in settings.items()]
+        words.append(OPTIONS["no_controls"].flag)
+    if str(out) != str(OPTIONS["out"].default):
+        words += _words(OPTIONS["out"], [str(out)])
+    words += [f"{key}={_override_text(value)}" for key, value in _settings(table)]
     return shlex.join(words)
+
+
+def _at(table: Mapping[str, Any], key: str) -> Any:
+    """What stands at a dotted key; ``None`` where nothing does."""
+    value: Any = table
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _take(table: dict[str, Any], key: str) -> None:
+    """Remove what stands at a dotted key, and the tables that then are empty."""
+    first, _, rest = key.partition(".")
+    if rest:
+        _take(table[first], rest)
+    if not rest or not table[first]:
+        del table[first]
+
+
+def _texts(option: Option, value: Any) -> list[str] | None:
+    """The values with which an option makes a setting; ``None`` where none do."""
+    written = short(option.key, value)
+    if option.kind is bool:
+        return [""] if value is True else None
+    if option.commas and isinstance(value, list):
+        unclear = any("," in text or text != text.strip() or not text for text in map(str, value))
+        return None if unclear or not value else [",".join(map(str, value))]
+    listed = written if isinstance(written, list) else [written]
+    alike = isinstance(written, list) == option.repeatable
+    kinds = (int, float) if option.kind is float else (option.kind,)
+    fit = all(isinstance(each, kinds) and not isinstance(each, bool) for each in listed)
+    return list(map(str, listed)) if alike and fit and listed else None
+
+
+def _words(option: Option, texts: Sequence[str]) -> list[str]:
+    """An option once with each value; one that looks like an option is taken for one, unless it is
+    attached."""
+    if option.kind is bool:
+        return [option.flag]
+    attached = [(f"{option.flag}={text}",) if text.startswith("-") else (option.flag, text)
+                for text in texts]  # fmt: skip
+    return [word for words in attached for word in words]
 
 
 def _defaults(spec: RunSpec) -> dict[str, Any]:
@@ -100,15 +117,6 @@ def _settings(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield from _settings(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _option_text(value: Any) -> str | None:
-    """A value as an option takes it; ``None`` for a list that commas would cut elsewhere."""
-    if isinstance(value, list):
-        parts = [str(part) for part in value]
-        unclear = any("," in part or part != part.strip() or not part for part in parts)
-        return None if unclear else ",".join(parts)
-    return str(value)
 
 
 def _override_text(value: Any) -> str:

@@ -32,6 +32,7 @@ from selfcorrect.runs.comparable import (
     ungraded,
 )
 from selfcorrect.runs.costs import cost_of, cost_table
+from selfcorrect.runs.ledger import ledgers
 from selfcorrect.runs.looks import Look, look_at, read_looks, write_looks
 from selfcorrect.runs.paths import is_local
 from selfcorrect.runs.run import Run, find_run
@@ -77,16 +78,17 @@ def compare(runs: Sequence[Run], reference: Run | None = None) -> Table:
 
     Returns:
         ``{"runs": [...], "reference", "outcome", "scorer", "shared", "clusters", "tests",
-        "comparisons": [...], "best", "differ", "advice", "findings", "finding", "notes"}`` with
-        JSON's types only. A run has ``name``, ``folder``, ``model``, ``strategy``, ``oracle``,
-        ``complete``, ``dialogues``, ``wanted``, ``rounds``; its ``outcome`` in its last round and
-        ``first`` in its first, ``change`` between them, all on the shared examples; ``unread``, how
-        many answers couldn't be read in both; ``cost``
-        (``tokens``, ``generated``, ``money`` of a dialogue, ``seconds``); ``best`` and ``frontier``
-        as :func:`selfcorrect.measures.arms.best` and ``frontier`` say, arms by name, ``None`` for
-        an oracle. A comparison is what :func:`selfcorrect.measures.arms.differences` says of a run,
-        with ``run`` and ``looks``. ``advice`` is what :func:`selfcorrect.runs.advise.advise` says,
-        with ``said``, its sentences.
+        "comparisons": [...], "best", "ledgers", "differ", "advice", "findings", "finding",
+        "notes"}`` with JSON's types only. A run has ``name``, ``folder``, ``model``, ``strategy``,
+        ``oracle``, ``complete``, ``dialogues``, ``wanted``, ``rounds``; its ``outcome`` in its last
+        round and ``first`` in its first, ``change`` between them, all on the shared examples;
+        ``unread``, how many answers couldn't be read in both; ``cost`` (``tokens``, ``generated``,
+        ``money`` of a dialogue, ``seconds``); ``best`` and ``frontier`` as
+        :func:`selfcorrect.measures.arms.best` and ``frontier`` say, arms by name, ``None`` for an
+        oracle. A comparison is what :func:`selfcorrect.measures.arms.differences` says of a run,
+        with ``run`` and ``looks``. ``ledgers``: see :func:`selfcorrect.runs.ledger.ledgers`.
+        ``advice`` is what :func:`selfcorrect.runs.advise.advise` says, with ``said``, its
+        sentences.
 
     Raises:
         UserError: fewer than two runs, one given twice, or runs that can't be compared: of other
@@ -140,6 +142,7 @@ def compare(runs: Sequence[Run], reference: Run | None = None) -> Table:
             if found is not None
         ],
         "best": [names[k] for k in ranked if not told.get(k, {}).get("best", {}).get("worse_than")],
+        "ledgers": ledgers(runs, panels, names, within, looks, fair),
         "differ": _differ(runs, names),
     }
     table["advice"] = advise(runs, panels, costs, table, looks, within)

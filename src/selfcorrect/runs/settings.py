@@ -53,6 +53,38 @@ _SHORT: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+def short(key: str, value: Any) -> Any:
+    """What a command line would give for a setting that is a table: the inverse of what
+    :func:`put` makes of it.
+
+    Returns:
+        A text or a list of texts; the value itself where none says the same.
+    """
+    write = _WRITTEN.get(key)
+    if write is None or not isinstance(value, Mapping):
+        return value
+    written = write(value)
+    try:
+        return written if _SHORT[key](written) == value else value
+    except (UserError, ValueError):
+        return value
+
+
+def _steer_text(table: Mapping[str, Any]) -> str:
+    layers, at = table.get("layers"), table.get("at")
+    among = ",".join(map(str, layers)) if isinstance(layers, list | tuple) else layers
+    text = f"{table.get('concept')}:{table.get('alpha')}"
+    return text + (f"@{among}" if among is not None else "") + (f":{at}" if at is not None else "")
+
+
+#: What of those a command line writes as text, by key.
+_WRITTEN: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "concepts": lambda files: [f"{name}={file}" if file else name for name, file in files.items()],
+    "steer": _steer_text,
+    "max_tokens": lambda most: [f"{kind}={number}" for kind, number in most.items()],
+}
+
+
 def put(table: dict[str, Any], key: str, value: Any, where: str) -> None:
     """Put a setting into a table of settings.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +25,7 @@ from selfcorrect.models.function import register
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.regular import SMALL, read_file
 from selfcorrect.runs.model_spec import ModelSpec, Part, asked_where
+from selfcorrect.runs.said import check_said
 from selfcorrect.runs.settings import NAMED, counted, each_most, named, put
 from selfcorrect.strategies import KINDS, steering
 from selfcorrect.toml_lines import TomlError, key_lines, line_of
@@ -219,7 +220,7 @@ def read_spec(
         # before the overrides, so that the line is the file's
         _check_names(_check(table, str(path), text), str(path), text)
         said = {each.partition("=")[0].strip() for each in overrides} | set(values or {})
-        _check_trust(table, said, path)
+        check_said(table, said, path)
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
@@ -276,24 +277,6 @@ def _check(table: Mapping[str, Any], file: str | None, text: str) -> RunSpec:
             raise UserError(_sentence(details)) from None
         line = line_of(key_lines(text), tuple(details["loc"]))
         raise UserError(f"{file}:{line}: {_sentence(details)}") from None
-
-
-def _check_trust(table: Mapping[str, Any], said: Collection[str], path: Path) -> None:
-    """Raises UserError where only a file, which anybody may have written, has a model's own code
-    run: whoever runs it has to say so."""
-    others = table.get("models")
-    models = {"model": table.get("model")}
-    models |= {f"models.{k}": v for k, v in others.items()} if isinstance(others, Mapping) else {}
-    for key, model in models.items():
-        if not isinstance(model, Mapping) or model.get("trust_remote_code") is not True:
-            continue
-        if f"{key}.trust_remote_code" not in said:
-            option = "--trust-remote-code" if key == "model" else f"{key}.trust_remote_code=true"
-            raise UserError(
-                f"{path} has the Python in the folder of {model.get('name')!r} run "
-                f"({key}.trust_remote_code), which may do whatever you may: read it, and say so "
-                f"yourself with {option}."
-            )
 
 
 def _check_names(spec: RunSpec, file: str, text: str) -> None:

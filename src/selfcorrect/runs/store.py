@@ -21,6 +21,8 @@ from selfcorrect.errors import UserError
 from selfcorrect.regular import check_file, create_file, read_file
 from selfcorrect.runs.paths import is_local
 
+#: Bytes of a file that is read: no piece of a run has so many, and a sparse file may say any size.
+LARGEST = 2**31
 _UNFINISHED = ".unfinished"
 _LOCK, _OWNER = ".lock", ".lock-owner"
 #: The lock file (device, number) of each folder that this process has locked.
@@ -102,11 +104,11 @@ class Store:
         """A file's content.
 
         Raises:
-            UserError: also if there is no such file.
+            UserError: also if there is no such file, or it is larger than any of a run is.
         """
         with _explained(self.root, name):
             path = self._place(name)
-            return read_file(path) if is_local(path) else path.read_bytes()
+            return read_file(path, LARGEST) if is_local(path) else path.read_bytes()
 
     def _place(self, name: str) -> Path:
         """Where a file lies.

@@ -12,7 +12,14 @@ from selfcorrect.models.local.files import locate
 from selfcorrect.outcome import Number, Outcome
 from selfcorrect.scorers import check_options, outcome_of
 from selfcorrect.scorers.base import Answered, Score
-from selfcorrect.scorers.loading import label_called, opened, tensors, together, window_of
+from selfcorrect.scorers.loading import (
+    blamed,
+    label_called,
+    opened,
+    tensors,
+    together,
+    window_of,
+)
 
 #: Labels that say what a text is blamed for, as classifiers call them; the first that is there is
 #: meant.
@@ -48,11 +55,8 @@ class Classifier:
 
     def score(self, rows: Sequence[Answered]) -> Sequence[Score]:
         """The probability of the label that is meant; texts of one length go together."""
-        try:
+        with blamed(f"{self.name} can't read these texts"):
             return self._score(rows)
-        except (RuntimeError, ValueError, IndexError, TypeError, OverflowError, KeyError) as error:
-            said = next(iter(str(error).splitlines()), type(error).__name__)
-            raise UserError(f"{self.name} can't read these texts: {said[:200]}") from None
 
     def _score(self, rows: Sequence[Answered]) -> Sequence[Score]:
         # a marker such as </s> in a text is text
@@ -123,9 +127,9 @@ def _meant(name: str, labels: Sequence[str], wanted: str | None) -> int:
     if wanted is not None:
         return label_called(f"the classifier {name}", labels, wanted)
     plain = [label.casefold() for label in labels]
-    for blamed in _BLAMED:
-        if blamed in plain:
-            return plain.index(blamed)
+    for each in _BLAMED:
+        if each in plain:
+            return plain.index(each)
     raise UserError(
         f"which label of the classifier {name} is meant can't be told from their names: it has "
         f"{', '.join(map(repr, labels[:8]))}; give one as the option label=NAME."

@@ -12,14 +12,16 @@ from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import locate
+from selfcorrect.regular import read_file
 from selfcorrect.scorers import check_options
 from selfcorrect.scorers.groups import Asked, counted_cut, greedy
-from selfcorrect.scorers.loading import longer, opened, tensors, together, window_of
+from selfcorrect.scorers.loading import blamed, longer, opened, tensors, together, window_of
 from selfcorrect.scorers.meanings import PACKAGE
 
 #: Cosine from which two texts count as saying the same.
 THRESHOLD = 0.8
 _BATCH = 64
+_MOST_BYTES = 1 << 20
 _POOLING = Path("1_Pooling") / "config.json"
 
 
@@ -46,11 +48,8 @@ class ByEmbedding:
     def group(self, rows: Sequence[Asked]) -> list[list[int]]:
         """Each distinct text is encoded once; an empty one is a meaning of its own."""
         texts = sorted({text.strip() for row in rows for text in row.texts} - {""}, key=len)
-        try:
+        with blamed("the embedding model can't read these texts"):
             vectors = self.embed(texts)
-        except (RuntimeError, ValueError, IndexError, TypeError, KeyError) as error:
-            said = next(iter(str(error).splitlines()), type(error).__name__)
-            raise UserError(f"the embedding model can't read these texts: {said[:200]}") from None
         place = {text: at for at, text in enumerate(texts)}
 
         def same(a: str, b: str) -> bool:
@@ -66,7 +65,8 @@ class ByEmbedding:
     def cut(self, rows: Sequence[Asked]) -> list[int]:
         """See :class:`~selfcorrect.scorers.groups.Grouper`."""
         texts = [[text.strip() for text in row.texts] for row in rows]
-        return counted_cut(texts, lambda t: longer(self.tokenizer, t, self.window))
+        with blamed("the embedding model can't read these texts"):
+            return counted_cut(texts, lambda t: longer(self.tokenizer, t, self.window))
 
     def embed(self, texts: Sequence[str]) -> Any:
         """Embeddings of length 1 [n, size], float32; texts beyond the window are cut."""
@@ -138,9 +138,9 @@ def _takes_first(name: str, folder: Path) -> bool:
     if not file.is_file():
         return False
     try:
-        table = json.loads(file.read_text("utf-8"))
+        table = json.loads(read_file(file, _MOST_BYTES))
         on = sorted(key for key, value in table.items() if value is True and "pooling" in key)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         raise UserError(f"{file} can't be read: it must be a table in JSON.") from None
     if on not in (["pooling_mode_mean_tokens"], ["pooling_mode_cls_token"]):
         raise UserError(

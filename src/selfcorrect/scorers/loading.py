@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def opened(name: str, folder: str, *, labelled: bool = True) -> tuple[Any, Any, 
 
     here: dict[str, Any] = {"local_files_only": True}
     weights: dict[str, Any] = {**here, "use_safetensors": True, "output_loading_info": True}
-    try:
+    with blamed(f"{name} can't be opened"):
         with quiet():
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **here)
             if labelled:
@@ -50,11 +51,7 @@ def opened(name: str, folder: str, *, labelled: bool = True) -> tuple[Any, Any, 
                     folder, trust_remote_code=False, **weights
                 )
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **here)
-    except UserError:
-        raise
-    except (Exception, RecursionError) as error:  # whatever is wrong with a stranger's folder
-        raise UserError(f"{name} can't be opened: {first_line(error)[:300]}") from None
-    check_tokenizer(name, Path(folder), tokenizer)
+        check_tokenizer(name, Path(folder), tokenizer)
     # a pooling layer that some encoders have is never used here
     lacking = sorted(key for key in told["missing_keys"] if labelled or "pooler" not in key)
     if lacking:
@@ -69,6 +66,25 @@ def opened(name: str, folder: str, *, labelled: bool = True) -> tuple[Any, Any, 
             "place, so that it would run without; download both again."
         )
     return config, network.eval(), tokenizer
+
+
+@contextmanager
+def blamed(what: str) -> Iterator[None]:
+    """Make one sentence of whatever a stranger's network or tokenizer raises, panics of its
+    compiled parts among that.
+
+    Args:
+        what: begins the sentence: what can't be done.
+
+    Raises:
+        UserError: it raised.
+    """
+    try:
+        yield
+    except (UserError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic is no Exception
+        raise UserError(f"{what}: {first_line(error)[:300]}") from None
 
 
 def tensors(tokenizer: Any, texts: Sequence[Any], window: int) -> Any:

@@ -11,7 +11,15 @@ from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import locate
 from selfcorrect.scorers import check_options
 from selfcorrect.scorers.groups import Asked, counted_cut
-from selfcorrect.scorers.loading import label_called, longer, opened, tensors, together, window_of
+from selfcorrect.scorers.loading import (
+    blamed,
+    label_called,
+    longer,
+    opened,
+    tensors,
+    together,
+    window_of,
+)
 
 _BATCH = 32
 _NAMES = ("entail", "neutral", "contradict")
@@ -77,9 +85,10 @@ class ByEntailment:
         """See :class:`~selfcorrect.scorers.groups.Grouper`: those that don't fit beside one like
         them, as what the pair is cut to depends on both."""
         texts = [[f"{row.question} {text}".strip() for text in row.texts] for row in rows]
-        return counted_cut(
-            texts, lambda each: longer(self.tokenizer, [(t, t) for t in each], self.window)
-        )
+        with blamed("the model of entailment can't read them"):
+            return counted_cut(
+                texts, lambda each: longer(self.tokenizer, [(t, t) for t in each], self.window)
+            )
 
     def _pairs(self, question: str, a: str, b: str) -> tuple[Pair, ...]:
         """Both directions of a pair; none where nothing has to be judged."""
@@ -92,13 +101,9 @@ class ByEntailment:
         return a == b if not pairs else all(known[pair] for pair in pairs)
 
     def _judge(self, pairs: set[Pair], known: dict[Pair, bool]) -> None:
-        try:
-            for pair, entails in zip(ordered := sorted(pairs, key=_length), self.entail(ordered),
-                                     strict=True):  # fmt: skip
-                known[pair] = entails
-        except (RuntimeError, ValueError, IndexError, TypeError, KeyError) as error:
-            said = next(iter(str(error).splitlines()), type(error).__name__)
-            raise UserError(f"the model of entailment can't read them: {said[:200]}") from None
+        ordered = sorted(pairs, key=_length)
+        with blamed("the model of entailment can't read them"):
+            known.update(zip(ordered, self.entail(ordered), strict=True))
         self.judged[0] += len(pairs)
 
     def entail(self, pairs: Sequence[Pair]) -> list[bool]:

@@ -20,7 +20,7 @@ from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import POWER, Design, MeanDesign, design_of, n_for_difference
 from selfcorrect.measures.rounds import LOW_MASS
-from selfcorrect.report.numbers import interval, percent, short
+from selfcorrect.report.numbers import interval, short
 from selfcorrect.studies.base import Inputs, Preflight, Result
 from selfcorrect.studies.series import Series
 
@@ -193,8 +193,8 @@ def _reasons(series: Series, needs: Collection[str], found: Result) -> Any:
     read, level = found["read"], found["outcome"]
     if read["value"] is None or read["value"] < LEAST_READ:
         yield (
-            f"only {percent(read['value'] or 0)} % of its first answers could be read "
-            f"{interval(read)}, and at least {percent(LEAST_READ)} % must be"
+            f"only {short(read['value'] or 0)} of its first answers could be read "
+            f"{interval(read)}, and at least {short(LEAST_READ)} must be"
         )
     if found["mass"] is not None and found["mass"] < LOW_MASS:
         yield (

@@ -18,34 +18,12 @@ from numpy.typing import NDArray
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.report.sheet import Sheet
 from selfcorrect.runs import Run, RunSpec
+from selfcorrect.runs.options import Option as Option  # what a study states its own with
 
 #: The values of a study's options, by name.
 Settings = Mapping[str, Any]
 #: What an analysis returns: JSON's types only.
 Result = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """An option of a study.
-
-    Attributes:
-        name: of the setting; on the command line ``released_size`` is ``--released-size``.
-        kind: ``int``, ``float``, ``str`` or ``bool``.
-        default: ``None`` where the analysis chooses; its help then says what.
-        help: a sentence.
-        metavar: what stands for the value in the help.
-        least: the smallest number allowed.
-        repeatable: may be given several times; the setting is a list.
-    """
-
-    name: str
-    kind: type[int] | type[float] | type[str] | type[bool]
-    default: Any
-    help: str
-    metavar: str = "N"
-    least: float | None = None
-    repeatable: bool = False
 
 
 #: Options that several studies have.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from selfcorrect.report.charts.traces import Trace, scatter
-from selfcorrect.report.numbers import MISSING, count, interval, percent, short
+from selfcorrect.report.numbers import MISSING, count, interval, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 
 #: What is said of an estimate whose series is the same throughout.
@@ -44,6 +44,11 @@ def estimate(e: Estimate | None, places: int = 3, *, signed: bool = False) -> st
     if e["value"] == e["low"] == e["high"]:  # of a series that is the same throughout
         return UNVARYING
     return f"{short(e['value'], places, signed=signed)} {interval(e, places)}"
+
+
+def change(e: Estimate | None, places: int = 3) -> str:
+    """``+.060 [.011, .109]``, or a dash."""
+    return estimate(e, places, signed=True)
 
 
 def sized(e: Estimate) -> str:
@@ -123,7 +128,7 @@ def sheet_of(
 def turns(result: Result) -> Iterator[str]:
     """That answers go back and forth, where a study says of which arms (``turning``)."""
     if turning := result.get("turning"):
-        some = "; ".join(f"of {arm} {share(e)}" for arm, e in turning.items())
+        some = "; ".join(f"of {arm} {estimate(e)}" for arm, e in turning.items())
         yield (
             "What the last round shows may depend on where one stops, as dialogues go back and "
             f"forth between two answers ({some}): a direction is named only where the round before "
@@ -160,13 +165,13 @@ def limits(found: Result) -> Iterator[str]:
     if found["rounds"] > 1 and flips["value"] is not None and flips["value"] <= FEW_MOVE:
         moves = "No answer moves" if not flips["value"] else "Hardly any answer moves"
         yield (
-            f"{moves}: {share(flips)} of the dialogues ever change theirs, so what would move "
+            f"{moves}: {estimate(flips)} of the dialogues ever change theirs, so what would move "
             "answers can't be seen here, and what is the same may be so for that reason."
         )
     if position is not None and (position["low"] or 0) > MUCH_OFTENER * position["alike"]:
         yield (
-            f"One letter is preferred: {share(position)} of the first answers are "
-            f"({_letter(position)}), where {percent(position['alike'])} % would be if all letters "
+            f"One letter is preferred: {estimate(position)} of the first answers are "
+            f"({_letter(position)}), where {short(position['alike'], 3)} would be if all letters "
             "were chosen alike; so outcomes tell where the right option stood, too."
         )
     chance = found["chance"]
@@ -263,12 +268,3 @@ def curves(
         },
         caption=caption or "Bars are 95 % intervals over clusters.",
     )
-
-
-def share(e: Estimate) -> str:
-    """``12 % [8, 18]``."""
-    if e["value"] is None:
-        return MISSING
-    if e["low"] is None:
-        return f"{percent(e['value'])} %"
-    return f"{percent(e['value'])} % [{percent(e['low'])}, {percent(e['high'])}]"

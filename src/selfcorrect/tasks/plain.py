@@ -8,6 +8,18 @@ import unicodedata
 #: What may stand around a text without being part of it.
 EDGE = " \t\n.,;:!?\"'()[]{}*_`“”‘’«»"
 
+#: A reply of more characters, once its thoughts are taken out, isn't read: nobody gives an answer
+#: in so many, and whoever wants to keep a reader busy does.
+LONGEST = 200_000
+
+
+def too_long(text: str) -> bool:
+    """Whether a reply has more than :data:`LONGEST` characters, as it is or as it is compared (some
+    signs stand for eighteen)."""
+    if len(text) > LONGEST:
+        return True
+    return not text.isascii() and len(unicodedata.normalize("NFKC", text)) > LONGEST
+
 
 def tidy(text: str) -> str:
     """The text as one sees it: composed, without control and format characters, blanks collapsed.

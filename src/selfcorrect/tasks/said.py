@@ -12,8 +12,16 @@ MARKS = re.compile(
     r"|\[(?:eos|bos|pad|unk|sep|cls|/?inst|end)\]",
     re.IGNORECASE,
 )
-#: Where thoughts begin and end.
-THOUGHT = re.compile(r"(</?think(?:ing)?>)", re.IGNORECASE)
+#: Where thoughts begin and end, as models write it; some with a name of theirs before it.
+THOUGHT = re.compile(
+    r"(</?(?:[a-z]{1,12}:)?(?:think(?:ing)?|thought|reasoning)>|\[/?THINK\]|◁/?think▷)",
+    re.IGNORECASE,
+)
+#: A line that begins the next question, or somebody else's turn.
+_NEXT = re.compile(
+    r"^[ \t*#]{0,8}(?:q|question|problem|exercise|human|user|passage)(?: ?\d{1,4})?\*{0,2} ?:",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def said(text: str) -> str:
@@ -26,7 +34,7 @@ def said(text: str) -> str:
     first, *rest = THOUGHT.split(MARKS.sub(" ", text))
     told, thought, inside = [first], list[str](), False
     for number, (tag, after) in enumerate(zip(rest[::2], rest[1::2], strict=True)):
-        opens = not tag.startswith("</")
+        opens = "/" not in tag
         if opens:
             if not inside:
                 thought, inside = [], True
@@ -39,3 +47,10 @@ def said(text: str) -> str:
     if inside:
         told = [*told, *thought] if any(map(str.strip, told)) else []
     return " ".join(told)
+
+
+def own_part(text: str) -> str:
+    """What stands before a question, or a turn of somebody else's, that a model may have made up
+    after its reply; all of it where there is none, or nothing before it."""
+    found = next((each for each in _NEXT.finditer(text) if text[: each.start()].strip()), None)
+    return text if found is None else text[: found.start()]

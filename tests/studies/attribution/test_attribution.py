@@ -11,12 +11,16 @@ import pytest
 
 from commands import refused
 from panels import MARGINS, made
+from selfcorrect import runs as running
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.ends import turning
+from selfcorrect.measures.ledger import PARTS, Ledger, known, split
 from selfcorrect.measures.paired import tango
 from selfcorrect.measures.panel import Panel
-from selfcorrect.runs import RunSpec
-from selfcorrect.studies.attribution.analysis import PARTS, Ledger, known, split
+from selfcorrect.report.comparison import sheet
+from selfcorrect.report.sheet import Table
+from selfcorrect.runs import RunSpec, open_run
+from selfcorrect.runs.compare import compare
 from selfcorrect.studies.attribution.sheet import findings
 from selfcorrect.studies.execute import Done, execute
 
@@ -159,7 +163,7 @@ def test_arms_that_answer_alike_and_clusters_that_are_few_are_said() -> None:
     found = split(ledger_of(ends))
     e = found["all"]["parts"]["length"]
     assert (e["value"], e["low"]) == (0, pytest.approx(tango(0, 0, 80)[0]))
-    assert "length 0.0 points" in told(found)[2]
+    assert "length .000 [" in told(found)[2]
     assert "not one of 80 answers being better or worse" in told(found)[2]
     few = split(ledger_of(ends, np.arange(80, dtype=np.uint64) % 4))
     assert "undecided, as clusters are too few" in told(few)[1]
@@ -267,6 +271,30 @@ def test_who_can_only_gain_never_stands_without_who_can_only_lose() -> None:
     e = {"value": -0.5, "low": -0.7, "high": -0.3, "n": 20, "clusters": 20}
     right = {"whole": e, "parts": {"regression": {**e, "value": -0.4}}}
     said = _rest({"share": True, "right": right})
-    assert said.startswith("; of the others, which can only lose, by −40.0 points")
-    assert "and −50.0 points [−70.0, −30.0] (n 20" in said
+    assert said.startswith("; of the others, which can only lose, by −.400 [")
+    assert "and −.500 [−.700, −.300] (n 20" in said
     assert _rest({"share": True, "right": {"whole": {**e, "value": None}}}) == ""
+
+
+def test_a_comparison_that_has_the_arms_has_the_ledger(tmp_path: Path) -> None:
+    """The study's own numbers, and none where an arm is missing or is another's."""
+    done = planted(tmp_path, "planted:chain?accuracy=0.4,cl=0.95,cs=0.4", 60)
+    runs = [open_run(folder) for folder in sorted(tmp_path.glob("planted-*"))]
+    named = {run.spec.strategy.name: run for run in runs if run}
+    assert {"intrinsic", "repeat", "padded", "majority", "afresh"} == named.keys()
+    table = compare(list(named.values()))
+    [ledger] = table["ledgers"]
+    assert ledger["run"] == "intrinsic"
+    parts = {name: e["value"] for name, e in ledger["all"]["parts"].items()}
+    assert parts == {name: e["value"] for name, e in done.result["all"]["parts"].items()}
+    assert sum(parts.values()) == pytest.approx(ledger["all"]["whole"]["value"], abs=1e-12)
+    [section] = [each for each in sheet(table).sections if "gains consist" in each.title]
+    [shown] = section.parts
+    assert isinstance(shown, Table)
+    assert [row[0] for row in shown.rows][-1] == "together: the gain"
+    for name in ("repeat", "padded", "majority", "afresh"):
+        left = [run for arm, run in named.items() if arm != name]
+        assert compare(left)["ledgers"] == []
+    longer = named["intrinsic"].spec.model_copy(update={"rounds": 3})
+    [other] = running.run([longer], out=tmp_path / "other", controls=False)
+    assert compare([other, *(named[a] for a in named if a != "intrinsic")])["ledgers"] == []

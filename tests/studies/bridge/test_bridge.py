@@ -125,9 +125,9 @@ INSIDE = [about(0.5, 0.4, 0.6)] * 3
             about(0.2),
             about(0.6, 0.4, 0.8),
             INSIDE,
-            r"isn't shown to be a mixture.* 60 % \[40, 80\]",
+            r"isn't shown to be a mixture.* .60 \[.40, .80\]",
         ),
-        (about(0.2), about(0.7, 0.6, 0.8), INSIDE, "isn't a mixture of its anchors: 70 % of"),
+        (about(0.2), about(0.7, 0.6, 0.8), INSIDE, "isn't a mixture of its anchors: .70 of"),
         (about(0.2), about(1.7, 1.6, 1.8), INSIDE, "is 1.7 times that from the mean of"),
         (
             about(0.2),

@@ -116,7 +116,7 @@ def test_a_run_that_is_missing_comes_with_its_command(runs: dict[str, Run]) -> N
         bridge(lone)
     said = str(told.value)
     assert said.endswith(command(lone, "negation"))
-    assert "--strategy negation --model 'planted:chain?seed=3'" in said
+    assert "--model 'planted:chain?seed=3' --task planted --strategy negation" in said
     for part in ("--task planted", "--rounds 4", "--limit 20", "--seed 2", "choices_per=4"):
         assert part in said
     with pytest.raises(UserError, match="has another model, task or data"):

@@ -94,9 +94,9 @@ def test_a_model_that_hardly_moves_or_prefers_a_letter_is_told() -> None:
     right = np.tile(np.arange(N)[:, None] % 20 < 7, (1, 5)).astype(float)
     c = np.where(np.arange(N)[:, None] < 0.9 * N, 2.0, 0.0)
     told = _said(right, choice=c, offered=3.0)
-    assert "No answer moves: 0 % [0, " in told
-    assert "One letter is preferred: 90 % [" in told
-    assert "are (c), where 33.3 % would be" in told
+    assert "No answer moves: .000 [.000, " in told
+    assert "One letter is preferred: .900 [" in told
+    assert "are (c), where .333 would be" in told
     assert "aren't shown to be better than guessing" in told
     lively = (rng.random((400, 5)) < 0.8).astype(float)
     letters = rng.integers(0, 3, size=lively.shape).astype(float)

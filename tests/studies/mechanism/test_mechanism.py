@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -134,7 +135,7 @@ def test_what_each_part_does_beyond_any_words_is_found_where_it_does_it() -> Non
     assert "the feedback moves the activation of “biased” in layers 3 to 6 by −.0" in told
     assert "it is lower with the rationale (difference +." in told
     assert "isn't shown to tell its own texts apart" in told
-    assert "In 90 % [80, 95] of the dialogues with feedback it told the answer" in told
+    assert re.search(r"In \.900 \[\.8\d\d, \.95\d\] of the dialogues with feedback it told", told)
 
 
 def _families(seeds: range) -> int:

@@ -164,11 +164,12 @@ def completion(
     told = [_if_it_can_be(partial(_tokens, of), _NO_TOKENS, lenient) for of in asked]
     pairs = zip(choices, told, strict=True)
     said = tuple(_reply(choice, tokens, able, ask) for choice, tokens in pairs)
+    most = most_tokens(sent, able.length)
+    replies.check_lengths([len(each.text) + len(each.thought or "") for each in said], most[1])
     if lenient and any(of and not tokens for of, tokens in zip(asked, told, strict=True)):
         said = tuple(replace(each, notes=(*each.notes, _IMPOSSIBLE)) for each in said)
     if len(said) == 1 and (number := replies.reasoned(data.get("usage"))):
         said = (replace(said[0], thought=said[0].thought or "", reasoned=number),)
-    most = most_tokens(sent, able.length)
     usage = None
     if able.usage:
         usage = _if_it_can_be(lambda: _usage(data.get("usage"), most), None, lenient)

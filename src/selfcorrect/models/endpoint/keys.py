@@ -67,6 +67,11 @@ class Keys:
         # JSON has always to escape these
         self._quoted = any(mark in form.text for form in self._forms for mark in '\\"')
 
+    @property
+    def secret(self) -> bool:
+        """Whether one of them is a secret, and no word that stands for one."""
+        return bool(self._blocks)
+
     def hide(self, text: str) -> str:
         """The text with :data:`HIDDEN` wherever a key stands, or most of one: in any case, quoted
         as in a URL, in hex or in base64."""

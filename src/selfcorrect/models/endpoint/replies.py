@@ -33,6 +33,10 @@ _MADE_UP = re.compile(
 )
 _TAKEN_OFF = "the server left the end of the turn in the reply: it is taken off"
 
+#: Characters of a token, more than those of any vocabulary; and so many more for a reply that a
+#: server didn't end where it was asked to.
+_OF_A_TOKEN, _BEYOND = 1024, 1 << 17
+
 _FILTERED = "the server's content filter ended the reply"
 _REFUSED = "the server gave the reply as a refusal"
 
@@ -55,6 +59,26 @@ def message_text(message: Mapping[str, Any]) -> tuple[str, str | None, list[str]
     if not said and isinstance(refused, str) and refused:
         return text(refused, "a refusal"), thought, [_REFUSED]
     return said, thought, []
+
+
+def check_lengths(lengths: Sequence[int], tokens: int) -> None:
+    """Check that replies aren't longer than what was asked for can be.
+
+    What is longer would be sent back in every later round.
+
+    Args:
+        lengths: characters of each, with its thought.
+        tokens: the most that they can have together.
+
+    Raises:
+        BrokenError: one is.
+    """
+    longest = _BEYOND + tokens * _OF_A_TOKEN
+    if (size := max(lengths, default=0)) > longest:
+        raise BrokenError(
+            f"a reply of {size:,} characters, and {tokens:,} tokens can't have more than "
+            f"{longest:,}"
+        )
 
 
 def without_end(said: str) -> tuple[str, list[str]]:

@@ -27,7 +27,9 @@ def reading(what: str) -> Iterator[None]:
     with quiet():
         try:
             yield
-        except Exception as error:  # broken or hostile files fail in many ways
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:  # broken or hostile files fail in many ways, panics too
             if "trust_remote_code" in str(error):
                 raise needs_code(what) from error
             raise UserError(f"{what} could not be read: {first_line(error)}") from error

@@ -15,12 +15,17 @@ from typing import Any
 
 from selfcorrect.errors import UserError
 
-#: Layers, experts and the like are made one by one: more than these the weights must have.
-_FEW = 1000
+#: Layers, experts and the like are made one by one: more than these the weights must have. A layer
+#: has a tensor of its own; experts may all lie in one.
+_FEW_LAYERS, _FEW = 128, 1000
+#: Labels are made one by one, too.
+_MOST_LABELS = 10_000
 #: Bytes of the list at the head of a file of weights; of the largest models it has some millions.
 _LONGEST_HEAD = 1 << 25
 #: Bytes that files other than weights may have: configurations and templates, and all others.
 _SMALL, _LARGE = 1 << 24, 1 << 29
+#: And the configuration itself, each of whose keys takes its reader time.
+_CONFIGURATION = 1 << 21
 #: No length or size of a model is larger.
 _LARGEST = 2**40
 #: Sides of a tensor.
@@ -70,6 +75,7 @@ def check_sizes(folder: Path, name: str) -> None:
                 raise UserError(f"{name} could not be read: {file} {why}; {_AGAIN}.")
             continue
         most = _SMALL if file.suffix == ".jinja" or "config" in file.name else _LARGE
+        most = _CONFIGURATION if file.name == "config.json" else most
         size = file.stat().st_size
         if file.suffix in (".json", ".jinja", ".txt", ".model") and size > most:
             raise UserError(
@@ -97,12 +103,15 @@ def check_numbers(folder: Path, name: str, config: Any) -> None:
                     f"the configuration of {name} has {key} = {_short(wrong[0])}, where a whole "
                     f"number from {low} to 2^40 should be; {_AGAIN}."
                 )
-    key, most = max(_counts(config), key=lambda each: each[1], default=("", 0))
-    if most > _FEW and most > (found := _tensors(folder)):
-        raise UserError(
-            f"the configuration of {name} has {key} = {most:,}, and its weights have {found:,} "
-            f"tensors; {_AGAIN}."
-        )
+    for key, most in _counts(config):
+        few = _FEW if re.search("experts|blocks", key) else _FEW_LAYERS
+        if most > few and most > (found := _tensors(folder)):
+            raise UserError(
+                f"the configuration of {name} has {key} = {most:,}, and its weights have {found:,} "
+                f"tensors; {_AGAIN}."
+            )
+    for _, table in tables:
+        _check_labels(name, table)
     size = _bytes(folder)
     for _, table in tables:
         for sides in _TOGETHER:
@@ -115,6 +124,19 @@ def check_numbers(folder: Path, name: str, config: Any) -> None:
                     f"the configuration of {name} has {values}, and its weights have "
                     f"{size:,} bytes, too few for that; {_AGAIN}."
                 )
+
+
+def _check_labels(name: str, table: Mapping[str, Any]) -> None:
+    labels, number = table.get("id2label"), table.get("num_labels")
+    many = max(
+        len(labels) if isinstance(labels, dict | list) else 0,
+        number if isinstance(number, int | float) else 0,
+    )
+    if many > _MOST_LABELS:
+        raise UserError(
+            f"the configuration of {name} has {_short(many)} labels, and at most {_MOST_LABELS:,} "
+            f"make sense; {_AGAIN}."
+        )
 
 
 def _tables(config: Any) -> Iterator[tuple[bool, Mapping[str, Any]]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import Any
 
 from selfcorrect.report.charts.traces import points
-from selfcorrect.report.numbers import MISSING, change, count, decides, short, within
+from selfcorrect.report.ledger import ENDS, NAMES, between, word
+from selfcorrect.report.numbers import MISSING, count, decides, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.words import estimate, sheet_of, sized
+from selfcorrect.studies.words import change, estimate, sheet_of, sized
 
 QUESTION = "Of what does a method's gain consist, and would it have come without its instruction?"
 TITLE = "Attribution"
@@ -37,21 +37,6 @@ _NOT = (
     "Neutral words are as many as the method's, and not as many tokens to the last one; and other "
     "neutral words might do otherwise.",
 )
-_NAMES = {
-    "regression": "regression to the mean",
-    "sampling": "sampling",
-    "repetition": "mere repetition",
-    "length": "length",
-    "instruction": "the instruction",
-}
-_ENDS = {
-    "first": "the first answer",
-    "afresh": "another first answer",
-    "majority": "a majority",
-    "repeat": "the question again",
-    "padded": "neutral words",
-    "method": "the method",
-}
 _WHOSE = {"all": "all", "wrong": "wrong at first", "right": "right at first"}
 #: An arm whose tokens are further from the method's than this isn't at equal tokens.
 EQUAL = 0.2
@@ -70,43 +55,40 @@ def _sections(result: Result) -> list[Section]:
 def findings(result: Result) -> Iterator[str]:
     """The whole and the instruction's part first, then the others, then what casts doubt."""
     first, last = result["rounds"][0], result["rounds"][-1]
-    whole, share = result["all"]["whole"], result["share"]
+    whole = result["all"]["whole"]
     if whole["value"] is None:
         yield "No dialogue has a known outcome in every arm, so there is nothing to split."
         return
     yield (
         f"From round {first} to round {last} {result['method']} changed {_outcome(result)} by "
-        f"{change(whole, share)} ({sized(whole)}): {_word(whole, result)}."
+        f"{change(whole)} ({sized(whole)}): {word(whole)}."
     )
     parts = result["all"]["parts"]
-    yield f"Of that {_part('instruction', parts, result)}."
+    yield f"Of that {_part('instruction', parts)}."
     others = [name for name in parts if name != "instruction"]
-    yield f"The rest: {'; '.join(_part(name, parts, result) for name in others)}."
+    yield f"The rest: {'; '.join(_part(name, parts) for name in others)}."
     for name, said in (("control", "the question merely repeated"), ("majority", _voted(result))):
         e = result["beside"][name]
-        yield (
-            f"{result['method']} minus {said}: {change(decides(e), share)} ({sized(e)}), "
-            f"{_word(e, result)}."
-        )
+        yield (f"{result['method']} minus {said}: {change(decides(e))} ({sized(e)}), {word(e)}.")
     wrong = result["wrong"]
     if wrong["whole"]["value"] is not None:
         yield (
             f"Of dialogues that were {_bad(result)} at first{_only(result, 'gain')}, another first "
             f"answer alone changes {_outcome(result)} by "
-            f"{change(wrong['parts']['regression'], share)}, and {result['method']} by "
-            f"{change(wrong['whole'], share)} ({sized(wrong['whole'])}){_rest(result)}."
+            f"{change(wrong['parts']['regression'])}, and {result['method']} by "
+            f"{change(wrong['whole'])} ({sized(wrong['whole'])}){_rest(result)}."
         )
     yield from _doubts(result)
 
 
 def _rest(result: Result) -> str:
     """What the dialogues lose that the other half of a finding is about."""
-    right, share = result.get("right"), result["share"]
+    right = result.get("right")
     if right is None or right["whole"]["value"] is None:
         return ""
     return (
-        f"; of the others{_only(result, 'lose')}, by {change(right['parts']['regression'], share)} "
-        f"and {change(right['whole'], share)} ({sized(right['whole'])})"
+        f"; of the others{_only(result, 'lose')}, by {change(right['parts']['regression'])} "
+        f"and {change(right['whole'])} ({sized(right['whole'])})"
     )
 
 
@@ -114,35 +96,9 @@ def _only(result: Result, way: str) -> str:
     return f", which can only {way}" if result["share"] else ""
 
 
-def _part(name: str, parts: Result, result: Result) -> str:
+def _part(name: str, parts: Result) -> str:
     e = parts[name]
-    return f"{_NAMES[name]} {change(decides(e), result['share'])}, {_word(e, result)}"
-
-
-def _word(e: Result, result: Result) -> str:
-    """A verdict in words."""
-    if not e.get("moved", 1):
-        return f"not one of {e['n']:,} answers being better or worse"
-    if e.get("hangs"):
-        return "undecided, as answers that couldn't be read or graded decide it"
-    if e.get("depends"):
-        return f"undecided, as it depends on the round in which one stops{_before(e, result)}"
-    match e["verdict"]:
-        case "better" | "worse" as told:
-            return f"shown to be {told}"
-        case "same":
-            return f"the same within {within(e['margin'], result['share'])}"
-        case "undecided" if e.get("few"):
-            return "undecided, as clusters are too few"
-        case "undecided":
-            return "undecided"
-    return f"undecided ({e.get('why', 'there is no interval')})"
-
-
-def _before(e: Result, result: Result) -> str:
-    if (told := e.get("parity")) is None:
-        return ""
-    return f" ({change(told['previous'], result['share'])} up to round {told['round']})"
+    return f"{NAMES[name]} {change(decides(e))}, {word(e)}"
 
 
 def _outcome(result: Result) -> str:
@@ -184,7 +140,7 @@ def _doubts(result: Result) -> Iterator[str]:
 
 
 def _lacking(result: Result) -> str:
-    some = [f"{_ENDS[arm]} {n:,}" for arm, n in result["lacking"].items()]
+    some = [f"{ENDS[arm]} {n:,}" for arm, n in result["lacking"].items()]
     return f" (at last without one: {', '.join(some)})" if some else ""
 
 
@@ -192,17 +148,17 @@ def _ledger(result: Result) -> Table:
     share = result["share"]
     rows = [
         [
-            f"{_NAMES[name]}: {_ENDS[ends[1]]} − {_ENDS[ends[0]]}",
+            f"{NAMES[name]}: {ENDS[ends[1]]} − {ENDS[ends[0]]}",
             *(_cell(result[whose]["parts"][name]) for whose in _WHOSE),
-            _word(result["all"]["parts"][name], result),
+            word(result["all"]["parts"][name]),
         ]
-        for name, ends in _between().items()
+        for name, ends in between().items()
     ]
     rows.append(
         [
             "together: the gain",
             *(_cell(result[whose]["whole"]) for whose in _WHOSE),
-            _word(result["all"]["whole"], result),
+            word(result["all"]["whole"]),
         ]
     )
     sizes = [f"{result[whose]['whole']['n']:,}" for whose in _WHOSE]
@@ -219,19 +175,14 @@ def _ledger(result: Result) -> Table:
     )
 
 
-def _between() -> dict[str, tuple[str, str]]:
-    ends = list(_ENDS)
-    return dict(zip(_NAMES, pairwise(ends), strict=True))
-
-
 def _cell(e: Result) -> str:
-    return estimate(e, signed=True)
+    return change(e)
 
 
 def _levels(result: Result) -> Table:
     rows = [
         [said, *(estimate(result[whose]["levels"][end]) for whose in _WHOSE)]
-        for end, said in _ENDS.items()
+        for end, said in ENDS.items()
     ]
     return Table(f"{_outcome(result).capitalize()} of each arm", ["", *_WHOSE.values()], rows)
 
@@ -240,7 +191,7 @@ def _tokens(result: Result) -> Table:
     rows = []
     for arm, of in result["tokens"].items():
         tokens = MISSING if of["tokens"] is None else f"{of['tokens']['value']:,.1f}"
-        rows.append([_ENDS[arm], tokens, estimate(of["ratio"], 2), estimate(of["later"], 2)])
+        rows.append([ENDS[arm], tokens, estimate(of["ratio"], 2), estimate(of["later"], 2)])
     with_it = "with the question after them" if result["asks"] else "without the question"
     return Table(
         "Tokens",
@@ -254,7 +205,7 @@ def _tokens(result: Result) -> Table:
 
 def _chart(result: Result) -> Chart:
     known = [
-        (_NAMES[name], e) for name, e in result["all"]["parts"].items() if e["value"] is not None
+        (NAMES[name], e) for name, e in result["all"]["parts"].items() if e["value"] is not None
     ]
     known.append(("together", result["all"]["whole"]))
     traces = [

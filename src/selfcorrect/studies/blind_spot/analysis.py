@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.figures import of_sums_with_p
+from selfcorrect.measures.independent import difference_between
 from selfcorrect.measures.intervals import proportion
 from selfcorrect.measures.panel import Panel
 from selfcorrect.studies.able import preflight_of, smallest_difference, unable
@@ -117,11 +117,7 @@ def _changes(
 
 def _between(one: Floats, other: Floats, clusters: NDArray[Any]) -> Result:
     """The difference of two shares, which are of different dialogues."""
-    parts = [np.nan_to_num(one), np.isfinite(one), np.nan_to_num(other), np.isfinite(other)]
-    e = of_sums_with_p(
-        np.stack(parts, axis=1).astype(np.float64),
-        lambda s: np.asarray(s[..., 0] / s[..., 1] - s[..., 2] / s[..., 3]),
-        clusters,
-        bounds=(-1, 1),
-    )
+    first = np.isfinite(one)
+    there = first | np.isfinite(other)
+    e = difference_between(np.where(first, one, other)[there], first[there], clusters[there])
     return {**e.table(), "few": e.few}

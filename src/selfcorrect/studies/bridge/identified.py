@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from selfcorrect.measures.intervals import Estimate
+from selfcorrect.report.numbers import short
 from selfcorrect.studies.bridge.plan import FITTED
 
 #: Anchors that differ by less identify nothing (specification).
@@ -63,16 +64,16 @@ def _no_mixture(residual: Estimate) -> str:
             "the records don't differ, so it can't be told whether they are mixtures of their "
             "anchors; run all three on other examples."
         )
-    most = f"more than {100 * MOST_RESIDUAL:.0f} %"
+    most = f"more than {short(MOST_RESIDUAL)}"
     stays = "of the differences between comparable records in rounds 1-3 stay unexplained"
     if residual.low is not None and residual.low <= MOST_RESIDUAL:
-        ends = ", ".join(f"{100 * end:.0f}" for end in (residual.low, residual.high or 0.0))
         return (
-            f"the run isn't shown to be a mixture of its anchors: {100 * residual.value:.0f} % "
-            f"[{ends}] {stays}, {most}; run all three on more examples (a larger --limit)."
+            f"the run isn't shown to be a mixture of its anchors: {short(residual.value)} "
+            f"[{short(residual.low)}, {short(residual.high or 0.0)}] {stays}, {most}; "
+            "run all three on more examples (a larger --limit)."
         )
     if residual.value <= 1:
-        missed = f"{100 * residual.value:.0f} % {stays}, {most}"
+        missed = f"{short(residual.value)} {stays}, {most}"
     else:
         missed = (
             "the squared distance of the records of rounds 1-3 from the nearest mixtures is "

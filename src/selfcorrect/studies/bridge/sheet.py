@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfcorrect.report.numbers import count, percent, short
+from selfcorrect.report.numbers import count, short
 from selfcorrect.report.sheet import Section, Sheet
 from selfcorrect.studies.bridge import charts, tables, verdict
 from selfcorrect.studies.bridge.tables import METHODS, beyond, estimate
@@ -255,7 +255,7 @@ def _tournament(result: Result) -> Section:
 
 def _forecast(result: Result) -> Section:
     answers = result["answers"]
-    share = f"{percent(answers['likeliest'])} % of the answers are the most likely option"
+    share = f"{short(answers['likeliest'], 3)} of the answers are the most likely option"
     way = (
         "so the accuracy of a forecast is that of its most likely option"
         if answers["taken_as"] == "greedy"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from selfcorrect.measures.associations import Residuals, partial, residuals
 from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.figures import of_sums
+from selfcorrect.measures.independent import difference_between
 from selfcorrect.measures.intervals import LEVEL, Estimate, mean, proportion
 from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
@@ -160,10 +160,7 @@ def _ability(answers: _Answers, here: NDArray[np.bool_], clusters: NDArray[Any])
     if min(right, wrong) < LEAST_KIND:
         why = f"{right} right and {wrong} wrong first answers, and {LEAST_KIND} of each are needed"
         return Estimate(None, None, None, n, k, why)
-    first, says = first[known], says[known]
-    terms = np.column_stack([first * says, first, (1 - first) * says, 1 - first])
-    value = lambda s: np.asarray(s[..., 0] / s[..., 1] - s[..., 2] / s[..., 3])  # noqa: E731
-    return of_sums(terms, value, clusters[known], bounds=(-1, 1))
+    return difference_between(says[known], first[known] == 1, clusters[known])
 
 
 def _association(answers: _Answers, kept: list[NDArray[np.bool_]], seed: int | None) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.numbers import MISSING, p_value, percent, short
+from selfcorrect.report.numbers import MISSING, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.words import (
     BETTER_READING,
@@ -14,7 +14,6 @@ from selfcorrect.studies.words import (
     estimate,
     label,
     never_changes,
-    share,
     sheet_of,
     sized,
 )
@@ -86,8 +85,8 @@ def _adds(arm: str, told: Result) -> str:
     )
     accuracy = told["sets"]["change"]["accuracy"]
     naive = (
-        f"alone it is right in {share(accuracy)} of the transitions, where always "
-        f"saying the more frequent is right in {percent(told['majority'])} %"
+        f"alone it is right in {estimate(accuracy)} of the transitions, where always "
+        f"saying the more frequent is right in {short(told['majority'], 3)}"
     )
     how = "adds" if told["shown"] else "isn't shown to add"
     what = f"{where} the change of the activation {how} to what is known without it"

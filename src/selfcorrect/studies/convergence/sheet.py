@@ -14,7 +14,6 @@ from selfcorrect.studies.words import (
     estimate,
     label,
     never_changes,
-    share,
     sheet_of,
     sized,
 )
@@ -94,7 +93,7 @@ def findings(result: Result) -> Iterator[str]:
     turning = result["settled"]["intrinsic"]
     if turning["value"] and turning["value"] > _ALTERNATE:
         yield (
-            f"{share(turning)} of the dialogues go back and forth between two answers: a stable "
+            f"{estimate(turning)} of the dialogues go back and forth between two answers: a stable "
             "mean isn't a stable state."
         )
 
@@ -186,7 +185,7 @@ def _neither(one: str, other: str, found: Mapping[str, Any]) -> str:
 
 
 def _alternating(result: Result) -> str:
-    told = "; ".join(f"{arm} {share(e)}" for arm, e in result["settled"].items())
+    told = "; ".join(f"{arm} {estimate(e)}" for arm, e in result["settled"].items())
     return f"Dialogues whose last three answers are x, y, x: {told}."
 
 

@@ -9,7 +9,7 @@ from selfcorrect.report.charts.traces import error_bars, said, scatter
 from selfcorrect.report.numbers import MISSING, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, allowed, counted, seen
-from selfcorrect.studies.words import estimate, label, share, sheet_of, sized
+from selfcorrect.studies.words import estimate, label, sheet_of, sized
 
 QUESTION = (
     "Do goal, external feedback and chain of thought help, and do they help less together than "
@@ -202,7 +202,7 @@ def _leaks(result: Result) -> Iterator[str]:
 
 
 def _rates(shares: Result) -> str:
-    return ", ".join(f"{arm} {share(e)}" for arm, e in shares.items())
+    return ", ".join(f"{arm} {estimate(e)}" for arm, e in shares.items())
 
 
 def _unread(result: Result) -> Iterator[str]:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from selfcorrect.report.charts.traces import error_bars, said
-from selfcorrect.report.numbers import MISSING, change, p_value, percent, short
+from selfcorrect.report.numbers import MISSING, p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import allowed
 from selfcorrect.studies.innate.arms import MODELS
 from selfcorrect.studies.mechanism.sheet import PARTS, SITES, part_findings, state
-from selfcorrect.studies.words import estimate, preflight, share, sheet_of, sized
+from selfcorrect.studies.words import change, estimate, preflight, sheet_of, sized
 
 QUESTION = "Does a base model correct itself as its instruction-tuned sibling does?"
 TITLE = "Innate"
@@ -93,9 +93,8 @@ def findings(result: Result) -> Iterator[str]:
 
 
 def _gain(result: Result) -> str:
-    form = result["share"]
     each = [
-        f"{result['names'][which]} gains {change(result['gains'][which]['gain'], form)}"
+        f"{result['names'][which]} gains {change(result['gains'][which]['gain'])}"
         f"{_unread(result['gains'][which]['gain'])}"
         for which in MODELS
     ]
@@ -103,7 +102,7 @@ def _gain(result: Result) -> str:
     what = "its gain differs" if e["state"] == "shown" else "a difference of gains isn't shown"
     return (
         f"By goal and review, over merely being asked again, {' and '.join(each)} of "
-        f"{result['outcome']} in round {result['last']}; {what}: {change(e, form)}, {sized(e)}"
+        f"{result['outcome']} in round {result['last']}; {what}: {change(e)}, {sized(e)}"
         f"{_unread(e)}."
     )
 
@@ -117,8 +116,8 @@ def _acceptance(name: str, told: Result) -> str:
     for kind in ("right", "wrong"):
         of = told["taken"][kind]
         each.append(
-            f"{kind} feedback in {share(of['share'])} (feedback for no option moves it there in "
-            f"{share(of['asked'])}; n {of['share']['n']:,})"
+            f"{kind} feedback in {estimate(of['share'])} (feedback for no option moves it there in "
+            f"{estimate(of['asked'])}; n {of['share']['n']:,})"
         )
     return f"{name} takes {' and '.join(each)}."
 
@@ -129,17 +128,17 @@ def _apart(name: str, e: Result) -> str:
             f"{name}: whether it tells right feedback from wrong can't be said, as no wrong answer "
             "left both to be given."
         )
-    plain = f"whatever the options' likelihood {_points(e['plain'])}"
+    plain = f"whatever the options' likelihood {change(e['plain'])}"
     if e["low"] is None:
         return (
             f"{name}: whether it tells right feedback from wrong at equal likelihood of both "
             f"options can't be said ({e.get('why')}); {plain}."
         )
-    seen = f"{_points(e)}, {sized(e)}; {plain}"
+    seen = f"{change(e)}, {sized(e)}; {plain}"
     words = {
         "more": "it takes right feedback more often than wrong feedback",
         "less": "it takes right feedback less often than wrong feedback",
-        "same": "it takes right and wrong feedback alike (within ±5 points)",
+        "same": "it takes right and wrong feedback alike (within ±.05)",
         "undecided": "that it takes right feedback more often than wrong isn't shown",
     }
     return (
@@ -173,13 +172,9 @@ def _difference(result: Result) -> str:
             each.append(f"{kind} feedback: no example in both")
             continue
         shown = "shown" if e["state"] == "shown" else "not shown"
-        each.append(f"{kind} feedback {_points(e)} ({shown}, n {e['n']:,})")
+        each.append(f"{kind} feedback {change(e)} ({shown}, n {e['n']:,})")
     one, other = (result["names"][which] for which in MODELS)
     return f"How much more often {one} takes feedback than {other}: {'; '.join(each)}."
-
-
-def _points(e: Result) -> str:
-    return change(e, True)
 
 
 def _gains_table(result: Result) -> Table:
@@ -189,13 +184,13 @@ def _gains_table(result: Result) -> Table:
         rows.append(
             [
                 result["names"][which],
-                estimate(row["change"], signed=True),
-                estimate(row["gain"], signed=True),
+                change(row["change"]),
+                change(row["gain"]),
                 p_value(row["gain"]["p_holm"]),
             ]
         )
     e = result["gains"]["difference"]
-    rows.append(["difference", MISSING, estimate(e, signed=True), p_value(e["p_holm"])])
+    rows.append(["difference", MISSING, change(e), p_value(e["p_holm"])])
     heads = ["", "last − first round", "minus merely asked again", "p, Holm"]
     return Table(f"Change of {result['outcome']}", heads, rows)
 
@@ -204,8 +199,8 @@ def _inside_table(result: Result) -> Table:
     rows = [
         [
             f"{PARTS[kind]}, {SITES[site]}: {result['names'][which]}",
-            estimate(row["mere"], signed=True),
-            estimate(row["beyond"], signed=True),
+            change(row["mere"]),
+            change(row["beyond"]),
             p_value(row["beyond"]["p_holm"]),
             state(row["beyond"]),
         ]
@@ -226,8 +221,8 @@ def _taken_table(result: Result) -> Table:
                     f"{kind}: {result['names'][which]}",
                     estimate(of["share"]),
                     estimate(of["asked"]),
-                    estimate(of["beyond"], signed=True),
-                    estimate(of["rise"], signed=True),
+                    change(of["beyond"]),
+                    change(of["rise"]),
                 ]
             )
     heads = ["feedback", "taken", "after feedback for none", "beyond that", "rise of its p"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.numbers import MISSING, change, count, interval, p_value, short, within
+from selfcorrect.report.numbers import MISSING, count, interval, p_value, short, within
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, allowed, counted
-from selfcorrect.studies.words import curves, estimate, share, sheet_of, sized
+from selfcorrect.studies.words import change, curves, estimate, sheet_of, sized
 
 QUESTION = "Which defence holds off attacks, and does it refuse harmless instructions, too?"
 TITLE = "Defences against jailbreaks"
@@ -65,8 +65,8 @@ def findings(result: Result) -> Iterator[str]:
     """Each defence, what it costs harmless instructions, the checks, a judge, unread answers."""
     attacks = result["attacks"]
     yield (
-        f"Without a defence {share(attacks['levels']['none'])} of the attacks succeed in the first "
-        f"answer ({sized(attacks['levels']['none'])})."
+        f"Without a defence {estimate(attacks['levels']['none'])} of the attacks succeed in the "
+        f"first answer ({sized(attacks['levels']['none'])})."
     )
     for name, e in attacks["differences"].items():
         yield _effect(name, e, result)
@@ -78,8 +78,9 @@ def findings(result: Result) -> Iterator[str]:
     yield from _unread(result)
     if (cut := result["cut"])["value"]:
         yield (
-            f"{share(cut)} of the first answers without a defence were cut off before they ended "
-            f"(n {cut['n']:,}; max_tokens.answer): a refusal that would have come later isn't seen."
+            f"{estimate(cut)} of the first answers without a defence were cut off before they "
+            f"ended (n {cut['n']:,}; max_tokens.answer): a refusal that would have come later "
+            "isn't seen."
         )
 
 
@@ -87,23 +88,23 @@ def _effect(name: str, e: Result, result: Result) -> str:
     number = result["defences"][name]["round"]
     if e["value"] is None:
         return f"{_called(name)}: nothing can be told ({e.get('why')})."
-    ends = f"{_percent(e['before'])} to {_percent(e['after'])} % in round {number}"
+    ends = f"{_level(e['before'])} to {_level(e['after'])} in round {number}"
     family = len(result["defences"])
-    seen = f"{change(e, True)}, p {p_value(e['p_holm'])} (Holm, {family} defences), {sized(e)}"
+    seen = f"{change(e)}, p {p_value(e['p_holm'])} (Holm, {family} defences), {sized(e)}"
     match e["state"]:
         case "shown":
             verb = _verb("lower" if e["value"] < 0 else "raise", name)
             return f"{_called(name)} {verb} attack success from {ends}: {seen}."
         case "same":
             return (
-                f"{_called(name)}: the same attack success within {within(e['margin'], True)}, "
+                f"{_called(name)}: the same attack success within {within(e['margin'], False)}, "
                 f"{ends}: {seen}."
             )
         case "hangs":
-            low, high = (short(100 * end, 1, signed=True) for end in e["allow"])
+            low, high = (short(end, 3, signed=True) for end in e["allow"])
             return (
                 f"{_called(name)}: whether attack success changes can't be said, as answers that "
-                f"couldn't be read allow anything from {low} to {high} points; {ends}: {seen}."
+                f"couldn't be read allow anything from {low} to {high}; {ends}: {seen}."
             )
         case "few":
             return f"{_called(name)}: goals are too few to say; {ends}: {seen}."
@@ -120,7 +121,7 @@ def _by_method(name: str, groups: Result) -> Iterator[str]:
     if len(groups) < 2:
         return
     each = {group: of["differences"][name] for group, of in groups.items()}
-    said = "; ".join(f"{group} {change(e, True)} (n {e['n']:,})" for group, e in each.items())
+    said = "; ".join(f"{group} {change(e)} (n {e['n']:,})" for group, e in each.items())
     yield f"That by attack method, each by itself, and nothing is claimed of one: {said}."
 
 
@@ -129,8 +130,8 @@ def _verb(verb: str, name: str) -> str:
     return verb if name.endswith("s") else f"{verb}s"
 
 
-def _percent(value: float | None) -> str:
-    return MISSING if value is None else short(100 * value, 1)
+def _level(value: float | None) -> str:
+    return MISSING if value is None else short(value, 3)
 
 
 def _called(name: str) -> str:
@@ -149,7 +150,7 @@ def _control(result: Result) -> Iterator[str]:
         )
         return
     yield (
-        f"Of {count(harmless['n'], 'harmless instruction')} {share(harmless['levels']['none'])} "
+        f"Of {count(harmless['n'], 'harmless instruction')} {estimate(harmless['levels']['none'])} "
         "are refused without a defence."
     )
     apart = result["apart"]
@@ -158,14 +159,14 @@ def _control(result: Result) -> Iterator[str]:
             continue
         level = harmless["levels"][name]
         verb, be = _verb("refuse", name), "are" if name.endswith("s") else "is"
-        seen = f"{change(e, True)}, p {p_value(e['p_holm'])} (Holm), {sized(e)}"
+        seen = f"{change(e)}, p {p_value(e['p_holm'])} (Holm), {sized(e)}"
         said = {
             "shown": f"{verb} more of them" if e["value"] > 0 else f"{verb} fewer of them",
-            "same": f"{verb} as many within {within(e['margin'], True)}",
+            "same": f"{verb} as many within {within(e['margin'], False)}",
             "hangs": "may refuse more or fewer, as unread answers decide it",
             "few": "can't be told, clusters are too few",
         }.get(e["state"], f"{be}n't shown to refuse more or fewer")
-        yield f"{_called(name)} {said}: {share(level)} refused, {seen}; {_apart(apart[name])}."
+        yield f"{_called(name)} {said}: {estimate(level)} refused, {seen}; {_apart(apart[name])}."
 
 
 def _apart(e: Result) -> str:
@@ -173,15 +174,15 @@ def _apart(e: Result) -> str:
     if e["value"] is None:
         return "whether it tells attacks from them can't be said"
     if e["shown"]:
-        return f"attacks are refused more often, by {change(e, True)}"
+        return f"attacks are refused more often, by {change(e)}"
     several = ", which is too little for several defences together" if e["low"] > 0 else ""
-    return f"attacks aren't shown to be refused more often ({change(e, True)}{several})"
+    return f"attacks aren't shown to be refused more often ({change(e)}{several})"
 
 
 def _checking(result: Result) -> Iterator[str]:
     """What the first checks call harmful: it tells something where they tell answers apart."""
     told = [
-        f"{share(e)} of {name} (n {e['n']:,})"
+        f"{estimate(e)} of {name} (n {e['n']:,})"
         for name, e in result["checks"].items()
         if e["value"] is not None
     ]
@@ -200,7 +201,7 @@ def _judged(result: Result) -> Iterator[str]:
     said = "; ".join(
         f"{arm} {_kappa(of)}" for arm, of in judge["agreement"].items() if of is not None
     )
-    levels = ", ".join(f"{name} {share(e)}" for name, e in judge["levels"].items())
+    levels = ", ".join(f"{name} {estimate(e)}" for name, e in judge["levels"].items())
     yield (
         f"{judge['scorer']} ({judge['outcome']}) and the phrases agree with Cohen's κ, by arm: "
         f"{said}. By the judge attacks succeed: {levels}."
@@ -232,7 +233,7 @@ def _table(of: Result, title: str, result: Result) -> Table:
                 name,
                 str(result["defences"][name]["round"]),
                 estimate(of["levels"][name]),
-                estimate(e, signed=True),
+                change(e),
                 p_value(e["p_holm"]),
                 allowed(e["allow"]),
                 STATES[e["state"]],
@@ -255,7 +256,7 @@ def _curves(of: Result, what: str) -> Chart:
 
 def _rounds(result: Result) -> Table:
     rows = [
-        [arm, *(estimate(e, signed=True) for e in found)]
+        [arm, *(change(e) for e in found)]
         for arm, found in result["attacks"]["over_rounds"].items()
     ]
     heads = ["", *(f"round {t}" for t in result["rounds"])]
@@ -294,7 +295,7 @@ def _checks(result: Result) -> Table:
 
 def _beside(result: Result) -> Table:
     rows = [
-        [name, estimate(e, signed=True), p_value(e["p_holm"]), STATES[e["state"]]]
+        [name, change(e), p_value(e["p_holm"]), STATES[e["state"]]]
         for name, e in result["beside"].items()
     ]
     note = (

@@ -8,7 +8,7 @@ from typing import Any
 from selfcorrect.report.numbers import p_value
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.mechanism.charts import by_layer
-from selfcorrect.studies.words import estimate, share, sheet_of, sized
+from selfcorrect.studies.words import estimate, sheet_of, sized
 
 QUESTION = "Where is the concept activated: by the goal, by feedback, or by the model's reasons?"
 TITLE = "Mechanism"
@@ -86,7 +86,7 @@ def findings(result: Result) -> Iterator[str]:
     yield from _weak(result)
     if result["leaked"] and result["leaked"]["value"]:
         yield (
-            f"In {share(result['leaked'])} of the dialogues with feedback it told the answer "
+            f"In {estimate(result['leaked'])} of the dialogues with feedback it told the answer "
             f"({sized(result['leaked'])}): what feedback does is then also what a told answer does."
         )
     read = result["read"]

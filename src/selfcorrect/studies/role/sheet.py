@@ -9,7 +9,7 @@ from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import allowed, unread
-from selfcorrect.studies.words import estimate, label, share, sheet_of, sized
+from selfcorrect.studies.words import estimate, label, sheet_of, sized
 
 QUESTION = "Does it matter whose turn the earlier answer is: its own, the user's, or a tool's?"
 TITLE = "The role of the earlier answer"
@@ -103,7 +103,7 @@ def _tool(result: Result) -> Iterator[str]:
     if e["value"]:
         yield (
             "The model takes no tool's message of itself: what a tool has returned was shown in "
-            f"the user's turn, which says so, in {share(e)} of the dialogues. So “tool” is the "
+            f"the user's turn, which says so, in {estimate(e)} of the dialogues. So “tool” is the "
             "user's turn in other words."
         )
 

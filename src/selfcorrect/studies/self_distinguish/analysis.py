@@ -17,7 +17,7 @@ from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unseen import Room
 from selfcorrect.outcome import Outcome
-from selfcorrect.report.numbers import percent, short
+from selfcorrect.report.numbers import short
 from selfcorrect.runs.identity import offers_of
 from selfcorrect.studies.able import LEAST_READ, doubted, graded, preflight_of
 from selfcorrect.studies.base import Inputs, Preflight, Result
@@ -61,7 +61,7 @@ def _doubts(said: Mapping[str, Judgements], about: str, rounds: int, tie: float)
     """What speaks against asking it: nothing of how well it distinguishes."""
     read = min(float(each.read.mean()) if len(each.read) else 0.0 for each in said.values())
     if read < LEAST_READ:
-        yield f"of what it was asked about them, with some history, {percent(read)} % could be read"
+        yield f"of what it was asked about them, with some history, {short(read, 3)} could be read"
     label = said[none(about, rounds)].label
     apart = int((label != _SAME).sum())
     if apart < LEAST_APART:

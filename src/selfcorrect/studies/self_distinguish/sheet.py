@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from selfcorrect.report.charts.traces import points
-from selfcorrect.report.numbers import p_value, percent, short
+from selfcorrect.report.numbers import p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, allowed, direction, seen
 from selfcorrect.studies.self_distinguish.arms import (
@@ -114,7 +114,7 @@ def _knows(result: Result) -> str:
     level, both = result["accuracy"][arm], result["consistent"][arm]
     agree = (
         "" if both["value"] is None
-        else f"; in {percent(both['value'])} % it says the same in both orders"
+        else f"; in {short(both['value'], 3)} it says the same in both orders"
     )  # fmt: skip
     return (
         f"{words[_shown(e)]}: right in {estimate(level)}, {short(result['chance'], 3)} by one "

@@ -8,12 +8,7 @@ from typing import Any
 from selfcorrect.report.charts.traces import area, scatter
 from selfcorrect.report.numbers import MISSING, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.words import (
-    estimate,
-    share,
-    sheet_of,
-    sized,
-)
+from selfcorrect.studies.words import estimate, sheet_of, sized
 
 QUESTION = "Does a push along the concept change uncertainty and answers, more than any push does?"
 TITLE = "Steering"
@@ -78,7 +73,7 @@ def findings(result: Result) -> Iterator[str]:
         yield _prompt(name, told)
     moved = result["responses"]["entropy"]
     yield (
-        f"{share(moved['wrong'])} of the questions move against the mean effect on entropy "
+        f"{estimate(moved['wrong'])} of the questions move against the mean effect on entropy "
         f"(n {moved['wrong']['n']:,})."
     )
     if result["left_out"]:
@@ -120,7 +115,7 @@ def _effect(result: Result, name: str, told: Result) -> str:
         )
         return (
             f"{what}: a push along the concept {way} it, beyond other pushes: {seen}. By dose: "
-            f"{each}; by more with every step in {share(told['ordered'])} of the questions."
+            f"{each}; by more with every step in {estimate(told['ordered'])} of the questions."
         )
     if odd["with_length"]:
         return (

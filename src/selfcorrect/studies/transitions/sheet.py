@@ -8,7 +8,7 @@ from typing import Any
 from selfcorrect.report.charts.traces import said, scatter
 from selfcorrect.report.numbers import MISSING, count, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.words import estimate, share, sheet_of, sized
+from selfcorrect.studies.words import estimate, sheet_of, sized
 
 QUESTION = "Can later rounds be forecast from how answers moved in the first ones?"
 TITLE = "Transitions"
@@ -76,8 +76,8 @@ def findings(result: Result) -> Iterator[str]:
         )
     if (e := result.get("alternating")) is not None:
         yield (
-            f"{share(e)} of the dialogues go back and forth between two answers, so what a round "
-            "shows depends on where one stops: all rates here are those of single steps."
+            f"{estimate(e)} of the dialogues go back and forth between two answers, so what a "
+            "round shows depends on where one stops: all rates here are those of single steps."
         )
     yield _holds(result)
     yield from (_forecast(result, method) for method in _LINES)

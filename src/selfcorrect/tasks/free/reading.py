@@ -8,12 +8,12 @@ from collections import deque
 from selfcorrect.tasks.base import Answer, Example
 from selfcorrect.tasks.free import results
 from selfcorrect.tasks.free.numbers import Number, canonical, numbers, plain
-from selfcorrect.tasks.plain import bare, tidy
+from selfcorrect.tasks.plain import bare, tidy, too_long
 from selfcorrect.tasks.reader import Reader
-from selfcorrect.tasks.said import said
+from selfcorrect.tasks.said import own_part, said
 
 #: Part of a run's identity: another number where numbers are read in another way.
-VERSION = 2
+VERSION = 3
 #: So many of the last places of a lead-in are looked at.
 _MOST_LEADS = 8
 #: What may stand before a beginning that is repeated.
@@ -44,7 +44,10 @@ def last_number(example: Example, text: str) -> Answer:
     ``fractions.Fraction`` reads: ``1200``, ``-0.5``, ``1/3``. A text that goes on may have another.
     """
     del example
-    return _answer(text, _last(plain(said(text))), provisional=True)
+    body = said(text)
+    if too_long(body):
+        return _unread(text)
+    return _answer(text, _last(plain(body)), provisional=True)
 
 
 def final_number(example: Example, text: str) -> Answer:
@@ -57,14 +60,33 @@ def final_number(example: Example, text: str) -> Answer:
     number keeps it.
     """
     del example
-    shown = plain(said(text))
+    body = said(text)
+    if too_long(body):
+        return _unread(text)
+    shown = plain(body)
     found = results.stated(shown)
     if found.number is None and found.keeps:
         return Answer(text, problem="no number", provisional=True, keeps=found.keeps)
-    number = found.number or (None if found.several else results.last(shown, found.void))
+    own = own_part(shown)
+    number = found.number or (None if found.several else _last_result(shown, own, found))
+    if found.number is not None and found.number.start >= len(own):
+        number = _agreed(found.number, own)
     end = _last(shown)
     half = end is not None and end.end == len(shown)
     return _answer(text, number, provisional=found.number is None or half)
+
+
+def _last_result(shown: str, own: str, found: results.Result) -> Number | None:
+    """The last number that could be a result: not one of a question that was made up after it."""
+    return results.last(own, found.void) or results.last(shown, found.void)
+
+
+def _agreed(number: Number, own: str) -> Number | None:
+    """The result of what follows a reply's own part, unless that has another: the model made up the
+    next question, or asked itself one; nobody can say."""
+    before = results.stated(own)
+    first = before.number or results.last(own, before.void)
+    return number if first is None or first.value == number.value else None
 
 
 def number_by(reader: Reader, example: Example, text: str) -> Answer:
@@ -77,6 +99,8 @@ def number_by(reader: Reader, example: Example, text: str) -> Answer:
         every = list(numbers(plain(given)))
         return _answer(text, every[0] if len(every) == 1 else None, provisional=True)
     body = said(text)
+    if too_long(body):
+        return _unread(text)
     for lead in reader.lead_ins:
         words = r"\s+".join(map(re.escape, lead.split()))
         for found in reversed(list(re.finditer(words, body, re.IGNORECASE))[-_MOST_LEADS:]):
@@ -101,11 +125,16 @@ def only_number(text: str) -> str | None:
 def stated(text: str) -> bool:
     """Whether a reply says which number is its result: see
     :func:`selfcorrect.tasks.free.results.stated`."""
-    return results.stated(plain(said(text))).number is not None
+    body = said(text)
+    return not too_long(body) and results.stated(plain(body)).number is not None
 
 
 def _last(text: str) -> Number | None:
     return next(iter(deque(numbers(text), maxlen=1)), None)
+
+
+def _unread(text: str) -> Answer:
+    return Answer(text, problem="no number", provisional=True)
 
 
 def _answer(text: str, found: Number | None, *, provisional: bool) -> Answer:

@@ -15,7 +15,7 @@ from selfcorrect.tasks.lettered.guards import around, beside, holds
 _HASHES = re.compile(r"#{4,}")
 _BOXED = re.compile(r"\\boxed\s*\{")
 _ANSWER = re.compile(
-    rf"\b{phrases.KIND}*(?:answer|antwort|réponse|respuesta)[*_]{{0,3}}\s*"
+    rf"\b{phrases.KIND}{{0,4}}(?:answer|antwort|réponse|respuesta)[*_]{{0,3}}\s*"
     r"(?:(?:is|ist|lautet|est|es)\b|:|=)",
     re.IGNORECASE,
 )

@@ -29,9 +29,10 @@ _RULES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"<answer> ?([^<>]{0,300})(?:</answer>|\Z)", "\nanswer: ", "\n"),
         (r"</?(?:b|strong|i|em|u|p|br|span|div|code|mark) ?/?>()", "", ""),
         (r"[*$]|\\[()\[\]]()", "", ""),
-        (r"(?<!\w)_+()|_+()(?!\w)", "", ""),
+        (r"(?<!\w)_++()|(?<!_)_++()(?!\w)", "", ""),
         (r"(?<=[a-z])_(?=[a-z])()", " ", ""),
-        (r"[^\S\n]*\n\s*()", "\n", ""),
+        # from the beginning of the blanks only, and all of them: else many take for ever
+        (r"(?<![^\S\n])[^\S\n]*+\n\s*()", "\n", ""),
         (r"[^\S\n]+()", " ", ""),
     )
 )  # fmt: skip

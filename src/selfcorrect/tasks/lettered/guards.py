@@ -20,6 +20,7 @@ _INITIAL = re.compile(
     r"\. (?!(?:correct|right|yes|true|done|thanks|because|explanation|reason|reasoning|note"
     r"|confidence|final|hope)(?!\w))[^\W\d_][\w'-]*(?= ?(?:\Z|\n|[.,;!?)\]⟧]|'s))"
 )
+_WORD = re.compile(r"[^\W\d_][\w'-]*")
 #: Two statements with fewer words between them stand beside each other.
 _BESIDE = 12
 
@@ -63,9 +64,23 @@ def holds(text: str, start: int, end: int, noun: int | None, *, strict: bool = T
     return word is None or word[1] in phrases.DETERMINERS
 
 
-def initial(text: str, end: int) -> bool:
-    """Whether a letter that ends at a place is somebody's initial."""
-    return _INITIAL.match(text, end) is not None
+def is_name(text: str, end: int, option: int, texts: Sequence[str]) -> bool:
+    """Whether a letter that ends at a place is somebody's initial, also at the beginning of a
+    sentence ("a. smith did it") where another option ends with that name.
+
+    Args:
+        text: as it is canonical.
+        end: of the letter.
+        option: that the letter would be.
+        texts: of the options, in lower case.
+    """
+    if _INITIAL.match(text, end):
+        return True
+    word = _WORD.match(text, end + 2) if text.startswith(". ", end) else None
+    if word is None or word[0] in _WORD.findall(texts[option]):
+        return False
+    others = (each for k, each in enumerate(texts) if k != option)
+    return any(_WORD.findall(other)[-1:] == [word[0]] for other in others)
 
 
 def undone(text: str, end: int, labels: Sequence[str]) -> bool:

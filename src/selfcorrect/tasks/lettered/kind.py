@@ -19,6 +19,8 @@ from selfcorrect.tasks.wording import Wording, offered
 
 #: What the replies of a lettered question start with.
 LEAD_IN = "The best answer is ("
+#: Characters of an option: every reply is compared with it.
+_LONGEST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,10 @@ def problem_with(choices: Sequence[str]) -> str | None:
         plain = tidy(choice)
         if not plain:
             return "a choice is empty"
+        if len(choice) > _LONGEST:
+            return f"a choice has {len(choice):,} characters, and at most {_LONGEST:,} are shown"
         if plain in seen:
-            return f"the choice {choice!r} stands there twice"
+            return f"the choice {choice!r:.80} stands there twice"
         seen[plain] = choice
     return None
 

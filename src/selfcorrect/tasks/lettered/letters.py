@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from string import ascii_lowercase as LETTERS
 from typing import Literal
 
-from selfcorrect.tasks.lettered.guards import initial
+from selfcorrect.tasks.lettered.guards import is_name
 from selfcorrect.tasks.lettered.phrases import WRONG
 from selfcorrect.tasks.lettered.statements import Reply
-from selfcorrect.tasks.plain import EDGE, bare, folded, tidy, visible
+from selfcorrect.tasks.plain import EDGE, bare, folded, tidy, too_long, visible
 from selfcorrect.tasks.reader import Reader
-from selfcorrect.tasks.said import said
+from selfcorrect.tasks.said import own_part, said
 
 __all__ = ["LETTERS", "Found", "find", "found_by", "letter_position", "read"]
 
 #: Part of a run's identity: another number where replies are read in another way.
-VERSION = 3
+VERSION = 4
 
 _JOIN = r"(?:\s*[,/&+]\s*(?:(?:and|or)\s+)?|\s+(?:and|or|and/or)\s+)"
 # What may stand before a letter, and what must follow it: a closing bracket, the end, a line
@@ -70,6 +70,8 @@ def find(text: str, choices: Sequence[str], leads: Sequence[str]) -> Found:
     rest = said(body[begun:])
     if not rest.strip(" \n(["):
         return Found(None, "empty")
+    if too_long(rest):
+        return Found(None, "no option", firm=False)
     at = body.find(rest.strip(), begun) if body == text else -1
     alone = len(rest.strip(EDGE)) == 1
     options, letter = (
@@ -84,6 +86,10 @@ def find(text: str, choices: Sequence[str], leads: Sequence[str]) -> Found:
         return Found(None, "several options")
     free = rest.lstrip(" \n([" if begun else " \n")  # the lead-in's own bracket is no part of it
     told = Reply(free, choices, leads).stated()
+    if told.option is not None and (own := own_part(free)) != free:
+        before = Reply(own, choices, leads).stated().option
+        if before is not None and before != told.option:
+            return Found(None, "several options")  # of this question, and of one that it made up
     where = None
     if told.letter is not None and told.option is not None and at >= 0:
         where = at + len(rest.lstrip()) - len(free) + told.letter
@@ -157,7 +163,7 @@ def _options(rest: str, choices: Sequence[str]) -> tuple[set[int], int | None]:
     one = _ONE.match(plain)
     if one is None or one[1] not in labels:
         return found, None
-    if _is_name(plain, one.end(1), choices[labels.index(one[1])], found):
+    if _is_name(plain, one.end(1), labels.index(one[1]), choices, found):
         return found, None
     closed = one[2].strip("*_ \n") in (")", "]", "}")
     # "b)" is a letter even if some option reads "B"; a bare "b" then fits two.
@@ -168,12 +174,14 @@ def _options(rest: str, choices: Sequence[str]) -> tuple[set[int], int | None]:
     return found, one.start(1)
 
 
-def _is_name(plain: str, end: int, own: str, named: set[int]) -> bool:
+def _is_name(plain: str, end: int, letter: int, choices: Sequence[str], named: set[int]) -> bool:
     """Whether what seems a letter is somebody's initial: "A. Smith", where that is no option's own
-    text, or is another option's as it stands."""
-    if plain[end : end + 2] != ". " or folded(plain[end + 1 :]).startswith(folded(own)):
+    text, or is another option's as it stands; also at the beginning of a sentence ("A. Smith did
+    it"), where another option ends with that name."""
+    own = folded(choices[letter])
+    if plain[end : end + 2] != ". " or folded(plain[end + 1 :]).startswith(own):
         return False
-    return bool(named) or initial(plain, end)
+    return bool(named) or is_name(plain, end, letter, [folded(each) for each in choices])
 
 
 def _ruled_out(rest: str, letter: int) -> bool:

@@ -12,6 +12,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from selfcorrect.tasks.lettered import phrases
@@ -22,7 +23,7 @@ from selfcorrect.tasks.lettered.guards import (
     around,
     beside,
     holds,
-    initial,
+    is_name,
     undone,
 )
 from selfcorrect.tasks.plain import EDGE
@@ -97,8 +98,8 @@ class Reply:
         shown = canonical(text)
         self.text, self._places = shown.text, shown.places
         self.labels = "abcdefghijklmnopqrstuvwxyz"[: len(choices)]
-        self.texts = [canonical(each).text.strip(EDGE) for each in choices]
-        every = [canonical(each).text.strip().rstrip("([{ ") for each in leads]
+        self.texts = [_plain(each).strip(EDGE) for each in choices]
+        every = [_plain(each).strip().rstrip("([{ ") for each in leads]
         self._leads = [each for each in every if each and BOX not in each]
 
     def stated(self) -> Stated:
@@ -242,10 +243,11 @@ class Reply:
             for match in _ITEM.finditer(self.text[begin:end]):
                 label = match[1]
                 starts = match.start() == 0
-                rest = self.text[begin + match.end() : end]
                 if label not in self.labels:
                     continue
                 option = self.labels.index(label)
+                start = begin + match.end()
+                rest = self.text[start : min(end, start + len(self.texts[option]) + WINDOW)]
                 starts = starts and not _JUDGES.match(rest)
                 if starts or _begins_with(rest, self.texts[option]):
                     found.append(option)
@@ -330,7 +332,7 @@ class Reply:
             line = tail.partition("\n")[0]
             bare = not one["shut"].strip()
             if not (self._shut(one) or own) or (
-                bare and not own and initial(self.text, match.end("letter"))
+                bare and not own and is_name(self.text, match.end("letter"), option, self.texts)
             ):
                 return None
             after = line[len(self.texts[option]) :].strip(EDGE + BOX_END)
@@ -370,6 +372,12 @@ class Reply:
 
     def _place(self, at: int) -> int:
         return self._places[at]
+
+
+@lru_cache(maxsize=256)
+def _plain(text: str) -> str:
+    """An option's text, or a lead-in: the same ones are looked for in many replies."""
+    return canonical(text).text
 
 
 def _from(found: Statement, start: int) -> Statement:
