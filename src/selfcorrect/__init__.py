@@ -61,6 +61,7 @@ def run(
     answers: str | None = None,
     images_from: str | Path | None = None,
     remote_images: bool = False,
+    box_format: str | None = None,
     strategy_parameters: Mapping[str, Any] | None = None,
     models: Mapping[str, str] | None = None,
     feedback: str | Advise | None = None,
@@ -120,6 +121,8 @@ def run(
             answers are written (``index``, ``letter``, ``text``, …).
         images_from, remote_images: the folder of images that data name, in place of the data's own;
             they may name addresses, too, which the model's server fetches.
+        box_format: how the model writes boxes (``pixels``, ``unit``, ``per-mille``), where its
+            family doesn't say.
         task_options, strategy_parameters: the task's own options, and the strategy's parameters.
         models: further models, by the name that the strategy's ``from`` uses.
         feedback: who gives feedback in the strategies that ask for it: a model's name, or a
@@ -147,7 +150,8 @@ def run(
         spec: a whole spec (see :func:`read_spec`). It says all that the arguments above say, so
             none of them may be given with it, but an open model and a task that is an object.
         out: the folder in which the runs' folders lie.
-        controls: run or find the controls ``repeat`` and ``baseline`` on the same examples.
+        controls: run or find the controls ``repeat`` and ``baseline`` on the same examples, and of
+            pictures ``blind`` and ``other-picture``.
         progress: show how far it is on standard error (in a notebook, below the cell).
 
     Returns:
@@ -167,7 +171,7 @@ def run(
     more = {"images_from": str(images_from or ""), "remote_images": remote_images}
     more |= {"keep_harmful": keep_harmful, "field": field, "answers": answers}
     of_object = "" if isinstance(task, str) else part
-    more |= {"part": part if isinstance(task, str) else ""}
+    more |= {"part": part if isinstance(task, str) else "", "box_format": box_format}
     options = options_of(task_options, **more)
     options |= reading(lead_in, read)
     task, data, options = tasks.framed(task, data, options, seed, skip_bad)

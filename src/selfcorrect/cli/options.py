@@ -156,4 +156,5 @@ Unread = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]
 ImagesFrom = Annotated[str | None, of_run("images_from")]
 RemoteImages = Annotated[bool, of_run("remote_images")]
+BoxFormat = Annotated[str | None, of_run("box_format")]
 BaseUrl = Annotated[str | None, of_run("base_url")]

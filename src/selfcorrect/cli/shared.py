@@ -42,7 +42,16 @@ RUN: Mapping[str, Option] = {
 }
 #: The same, with nobody to do the work.
 PREVIEW: Mapping[str, Option] = {name: each for name, each in RUN.items() if name not in WORK}
-_MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_controls"} | {
+_MEASURED = {
+    "task",
+    "data",
+    "categories",
+    "strategy",
+    "seed",
+    "system",
+    "no_controls",
+    "box_format",
+} | {
     "scorer",
     "steer",
     "feedback",

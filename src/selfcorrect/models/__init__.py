@@ -62,6 +62,7 @@ def names() -> dict[str, str]:
         "OWNER/NAME": "a model of the Hugging Face hub",
         "openai:NAME": "a model behind an OpenAI-compatible server: give --base-url",
         "planted:chain": "a model with stated behaviour, for the task 'planted'",
+        "planted:eye": "a model that sees the task 'shapes', and errs as stated",
         "planted:mixture": "a small transformer whose exact posterior is known ('planted-mixture')",
         "planted:logits": "the same: without concepts, its logits sharpen, drift or copy",
         "planted:scores": "the same for 'planted-scores': free text that states a number",

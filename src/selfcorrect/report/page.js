@@ -6,6 +6,7 @@ for (const root of shared.roots) {
   const read = (id) => shared.read(own(id));
   const unpack = (id) => shared.unpack(own(id));
   const charts = read("charts");
+  const pictures = picturesOf(byId, read);
 
   // ---- Definitions: on hovering, on focus, on a tap
 
@@ -203,7 +204,7 @@ for (const root of shared.roots) {
     return made;
   }
 
-  function stepShown(step) {
+  function stepShown(dialogue, step) {
     const said = step.kind === "say";
     const who = make("p", "who", step.role ?? "");
     if (!said) who.append(" · ", step.kind);
@@ -224,7 +225,7 @@ for (const root of shared.roots) {
       words.append(...visible(text));
     }
     const classes = `step ${step.role === "assistant" ? "assistant" : ""} ${step.shown === false ? "aside" : ""}`;
-    const made = make("div", classes, who, words);
+    const made = make("div", classes, who, pictures.shown(dialogue, step), words);
     return step.begin ? [make("p", "begins", "A new transcript begins here."), made] : [made];
   }
 
@@ -275,7 +276,7 @@ for (const root of shared.roots) {
     const shown = make("div", "conversation");
     for (const [k, round] of dialogue.rounds.entries()) {
       const before = dialogue.rounds[k - 1];
-      shown.append(make("h3", "", `Round ${round.round}`), ...round.steps.flatMap(stepShown));
+      shown.append(make("h3", "", `Round ${round.round}`), ...round.steps.flatMap((step) => stepShown(dialogue, step)));
       if (before && !dialogue.choices.length) shown.append(difference(before, round));
       const kind = outcome(round);
       const result = make("p", "outcome", make("b", "", `${SIGNS[kind]} ${said(round)}`.trim()));
@@ -286,7 +287,7 @@ for (const root of shared.roots) {
       if (round.mass !== null && round.mass < 0.5) result.append(` · option mass ${round.mass.toFixed(3).replace(/^0/, "")}`);
       shown.append(result, ...samples(round), ...round.notes.map((note) => make("p", "who", "Note: ", isolated("", note))));
     }
-    return make("div", "open", options(dialogue), shown);
+    return make("div", "open", options(dialogue) ?? pictures.boxes(dialogue), shown);
   }
 
   function item(dialogue) {

@@ -17,6 +17,7 @@ from selfcorrect.report.dialogues import which
 from selfcorrect.report.document import document, several
 from selfcorrect.report.notes import about_intervals, incomplete, missing, notes
 from selfcorrect.report.numbers import MISSING, count, legend
+from selfcorrect.report.pictures import Pictures
 from selfcorrect.report.worded import caption, curved, hints
 
 
@@ -24,6 +25,7 @@ def page(
     summary: Mapping[str, Any],
     dialogues: Mapping[str, Any] | None = None,
     flips: Mapping[str, Any] | None = None,
+    pictures: Pictures | None = None,
 ) -> str:
     """The whole report as one HTML file, to be written as UTF-8.
 
@@ -31,31 +33,38 @@ def page(
         summary: of a run, see ``Run.summary``.
         dialogues: from :func:`selfcorrect.report.dialogues.embed`; without, there are none to see.
         flips: from :func:`selfcorrect.report.flips.flips`; without, no dialogue is named.
+        pictures: of the dialogues, made small.
     """
-    return document("page.html", **shown(summary, dialogues, flips))
+    return document("page.html", **shown(summary, dialogues, flips, pictures))
 
 
 def together(pages: Mapping[str, str]) -> str:
     """Reports of several runs, by name, as one page with a switch between them."""
-    return several("several.html", pages, scripts=_SCRIPTS)
+    held = any(_HELD in text for text in pages.values())
+    return several("several.html", pages, scripts=_SCRIPTS, images=held)
 
 
 #: Beside the one of all pages.
-_SCRIPTS = ("differences.js", "page.js")
+_SCRIPTS = ("differences.js", "pictures.js", "page.js")
+#: In a page that holds pictures; a text's quotes are escaped.
+_HELD = ' id="pictures"'
 
 
 def shown(
     summary: Mapping[str, Any],
     dialogues: Mapping[str, Any] | None = None,
     flips: Mapping[str, Any] | None = None,
+    pictures: Pictures | None = None,
 ) -> dict[str, Any]:
     """What a report's template shows, and its script."""
     drawn, rounds, define = charts(summary), summary["rounds"], definer(summary)
     return {
         "charts": drawn,
         "scripts": _SCRIPTS,
+        "images": bool(pictures),
+        "thumbnails": pictures,
         "dialogues": dialogues,
-        "which": which(dialogues) if dialogues else "",
+        "which": _which(dialogues, pictures) if dialogues else "",
         "flips": flips,
         "define": define,
         "outcome": summary["outcome"],
@@ -91,3 +100,9 @@ def shown(
         "marks": legend([MISSING, f"[{MISSING}]"]),
         "about": contents.about(summary),
     }
+
+
+def _which(dialogues: Mapping[str, Any], pictures: Pictures | None) -> str:
+    """Which dialogues are embedded, and what of their pictures."""
+    said = which(dialogues)
+    return f"{said} {pictures.about}" if pictures is not None and pictures.about else said

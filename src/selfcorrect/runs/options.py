@@ -95,6 +95,12 @@ _ALL = (
         key="task.options.remote_images",
     ),
     Option(
+        "box_format", str, None,
+        "How the model writes boxes (grounding, shapes): pixels, unit or per-mille, as it is asked "
+        "to; known of some families, and never guessed.",
+        metavar="FORMAT", key="task.options.box_format",
+    ),
+    Option(
         "categories", str, None,
         "Only these categories of the data: A,B or the option again.",
         metavar="A,B", key="task.categories", repeatable=True, commas=True,
@@ -225,7 +231,7 @@ _ALL = (
     ),
     Option(
         "no_controls", bool, False,
-        "Without the controls, repeat and baseline.",
+        "Without the controls: repeat and baseline, and of pictures blind and other-picture.",
     ),
     Option(
         "skip_bad", bool, False,

@@ -21,6 +21,7 @@ from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm, steered
 from selfcorrect.runs.concepts import concepts_of, steers_of, with_steering
 from selfcorrect.runs.identity import Facts, ModelFacts, data_fingerprint, task_of
 from selfcorrect.runs.model_spec import ModelSpec
+from selfcorrect.runs.pictures import BLIND, OTHER, check_pictures, controls_for, with_boxes
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Example, Task
@@ -117,7 +118,7 @@ def prepare(
     # the cheap mistakes first: a strategy's file before the data, the data before a model
     loaded = [_strategy(spec) for spec in specs]
     _check_unasked(specs, loaded)
-    specs = with_steering(specs, loaded)
+    specs = with_boxes(with_steering(specs, loaded), model)
     task = task_of(specs[0])
     examples = task.examples()
     if not examples:
@@ -138,7 +139,7 @@ def prepare(
     opened = _opened(asked if model is not None else {specs[0].model, *asked})
     try:
         own = model or opened.get(specs[0].model)
-        _check_images(examples[0], specs[0].model, own)
+        check_pictures(task, examples, loaded, specs[0], own)
         if any(strategy.steered for strategy in loaded):
             _check_steer(specs[0].model, own)
         main = _facts(specs[0].model, own)
@@ -146,7 +147,9 @@ def prepare(
         read = concepts_of(specs[0], main, own, training=training)
         if len(read) == len(specs[0].concepts):
             steers_of(loaded, read)
-        arms = choose_arms(_arms(specs, loaded, task, main, facts, read), controls=controls)
+        further = controls_for(examples[0])
+        asked_for = _arms(specs, loaded, task, main, facts, read)
+        arms = choose_arms(asked_for, controls=(*CONTROLS, *further) if controls else ())
     except BaseException:
         for each in opened.values():
             each.close()
@@ -260,16 +263,6 @@ def _check_unseen(spec: RunSpec, task: Task, examples: Sequence[Example]) -> Non
         )
 
 
-def _check_images(example: Example, spec: ModelSpec, model: Model | None) -> None:
-    """Refuse images that the model can't see before there are folders; those of later examples it
-    refuses itself."""
-    if images := example.all_images:
-        if model is None:  # not opened yet
-            models.check_images(spec.name, images, trust=spec.trust_remote_code)
-        else:
-            model.check_images(images)
-
-
 def _check_steer(spec: ModelSpec, model: Model | None) -> None:
     """Refuse a steer where the model's states are out of reach; a local model that isn't opened yet
     has its layers looked for then."""
@@ -323,7 +316,11 @@ def _resolved(spec: ModelSpec, facts: ModelFacts) -> ModelSpec:
 
 def _check_name(strategy: Strategy, asked_for: str) -> None:
     name = strategy.name
-    if name in CONTROLS and asked_for != name and strategy != strategies.load(name, {}):
+    if (
+        name in (*CONTROLS, BLIND, OTHER)
+        and asked_for != name
+        and strategy != strategies.load(name, {})
+    ):
         raise UserError(
             f"{strategy.path}: {name} is the name of a control that every run gets beside "
             "it; give the file another name."

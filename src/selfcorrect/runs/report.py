@@ -15,6 +15,7 @@ from selfcorrect.report.sheet import is_page
 from selfcorrect.runs.run import REPORT, Run
 from selfcorrect.runs.store import Store
 from selfcorrect.runs.summary import summarize
+from selfcorrect.runs.thumbnails import thumbnails
 
 
 def write_report(
@@ -48,7 +49,8 @@ def page_of(run: Run, summary: Mapping[str, Any] | None = None) -> str:
     table = summary or summarize(run)
     light = run.read(list(COLUMNS))
     flipped = flips(light, table["outcome"])
-    return page(table, embed(run.chunks(), choose(light)), flipped)
+    embedded = embed(run.chunks(), choose(light))
+    return page(table, embedded, flipped, thumbnails(run, embedded["pictures"]))
 
 
 def pages_of(runs: Sequence[Run]) -> str:

@@ -54,8 +54,10 @@ _TASKS = {
     "contains-bias": "Texts of which nobody has said whether they contain bias or stereotypes.",
     "dialogues": "Dialogues that exist already; see also: selfcorrect measure.",
     "distinguish": "Which output is better, asked of the dialogues of another run.",
+    "grounding": "What an expression means in a picture, as a box (RefCOCO or your own): IoU.",
     "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
     "jailbreak": "Attack prompts from published artefact files, and whether a model gives in.",
+    "mmvp": "MMVP (arXiv 2401.06209): one question, two pictures, two answers; pair accuracy.",
     "over-refusal": "Harmless instructions from labelled JSONL or CSV, and whether one is refused.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "planted-mixture": "Questions in a small language, for the transformer planted:mixture.",
@@ -63,6 +65,7 @@ _TASKS = {
     "prompts": "Your own prompts, from JSONL, CSV or a text file; a scorer grades the answers.",
     "reasoning": "Word problems with a number as result: GSM8K, your own, or the bundled ones.",
     "sample": "The bundled questions about two people, in BBQ's manner; needs no data.",
+    "shapes": "Drawn pictures of coloured shapes: pairs to tell apart, or boxes; needs no data.",
     "toxicity": "Texts to be continued (RealToxicityPrompts or your own); toxicity, by a scorer.",
     "truthful": "TruthfulQA (arXiv 2109.07958): the best answer (mc1), or any true one (mc2).",
     "winogender": "Winogender schemas (arXiv 1804.09301): he, she or they for the blank.",
@@ -105,7 +108,7 @@ def offers(name: str) -> Offers:
 
 
 #: Tasks whose questions lie in this package, unless data are named.
-_BRING = ("planted", "planted-mixture", "planted-scores", "reasoning", "sample")
+_BRING = ("planted", "planted-mixture", "planted-scores", "reasoning", "sample", "shapes")
 #: Options that name a place, or a run.
 PLACES = ("images_from", "metadata", "of", "questions")
 
