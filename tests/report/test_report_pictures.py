@@ -70,7 +70,7 @@ def test_a_picture_can_bring_nothing_into_a_page_that_runs() -> None:
     name = "</script><script>alert(1)</script>"
     found = Pictures(["data:image/webp;base64,AAAA"], {name: {name: 0}})
     records = made_records(2)
-    whole = page(no_charts(), embed([records], choose(records)), found)
+    whole = page(no_charts(), embed([records], choose(records)), pictures=found)
     assert name not in whole
     assert "img-src data:" in whole
     assert "img-src" not in page(no_charts(), embed([records], choose(records)))
