@@ -55,7 +55,7 @@ def test_as_often_as_it_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", planted.PLANTS)
-@pytest.mark.parametrize("runs", [RUNS, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [pytest.param(n, marks=pytest.mark.slow) for n in (RUNS, 8)])
 def test_what_was_planted_is_found(name: str, runs: int) -> None:
     rows = planted.table(name, [planted.once(name, 2000 + seed) for seed in range(runs)])
     for row in rows.values():
