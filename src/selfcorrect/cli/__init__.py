@@ -20,6 +20,7 @@ from selfcorrect.cli.check import check
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
 from selfcorrect.cli.ending import Commands
+from selfcorrect.cli.helping import Command
 from selfcorrect.cli.known import runs as known
 from selfcorrect.cli.listing import listing
 from selfcorrect.cli.probe import probe
@@ -71,7 +72,7 @@ def _top(
     pass
 
 
-@app.command()
+@app.command(cls=Command)
 @takes(GIVEN, RUN)
 def run(chosen: Chosen) -> None:
     """Run a strategy, with its controls, print table and verdict, and write report.html.
@@ -81,7 +82,7 @@ def run(chosen: Chosen) -> None:
     _run(chosen, chosen.specs(), controls=not chosen.values["no_controls"])
 
 
-@app.command()
+@app.command(cls=Command)
 @takes(FILE, MEASURE)
 def measure(chosen: Chosen) -> None:
     """Measure dialogues that exist already: the answers as they are, the options by the model.
@@ -104,7 +105,7 @@ def score() -> None:
     raise UserError("this command is called measure now: selfcorrect measure FILE.")
 
 
-@app.command()
+@app.command(cls=Command)
 @takes(GIVEN, PREVIEW)
 def preview(chosen: Chosen) -> None:
     """Show what a run would say, and what it would cost.
@@ -119,7 +120,7 @@ def preview(chosen: Chosen) -> None:
     show(preview(chosen.specs(), out=chosen.values["out"], controls=controls), Console())
 
 
-@app.command()
+@app.command(cls=Command)
 def show(
     run: o.RunName,
     unread: o.Unread = False,
@@ -144,7 +145,7 @@ def show(
         _show(found.summary(), found.folder)
 
 
-@app.command()
+@app.command(cls=Command)
 def report(
     run: o.RunName,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
@@ -163,7 +164,7 @@ def report(
         typer.launch(str(path))
 
 
-@app.command()
+@app.command(cls=Command)
 def compare(
     runs: o.RunNames,
     reference: o.Reference = "",
@@ -183,7 +184,7 @@ def compare(
     compared(runs, reference, page, scorer, data, out, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def advise(
     runs: o.RunNames,
     as_json: o.AsJson = False,
@@ -200,7 +201,7 @@ def advise(
     told(runs, scorer, out, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def grade(
     run: o.RunName,
     scorer: o.Grader = None,
@@ -233,7 +234,7 @@ def grade(
     typer.echo(json.dumps(table, indent=2, allow_nan=False) if as_json else "\n".join(lines(table)))
 
 
-@app.command()
+@app.command(cls=Command)
 def audit(
     run: o.RunName,
     simulations: o.Simulations = None,
@@ -255,7 +256,7 @@ def audit(
         Console().print(table(found))
 
 
-@app.command()
+@app.command(cls=Command)
 def plan(
     n: plan_options.Examples = None,
     difference: plan_options.Difference = None,
@@ -282,7 +283,7 @@ def plan(
     typer.echo(json.dumps(table, indent=2) if as_json else "\n".join(lines(table)))
 
 
-@app.command()
+@app.command(cls=Command)
 def export(
     run: o.RunName,
     jsonl: Annotated[Path, typer.Option("--jsonl", metavar="FILE", help="The file to write.")],
@@ -305,11 +306,11 @@ def export(
     typer.echo(f"{lines:,} {what} in {visible(str(jsonl))}")
 
 
-app.command("runs")(known)
-app.command()(check)
-app.command("check-task")(check_task)
-app.command()(probe)
-app.command()(verify)
+app.command("runs", cls=Command)(known)
+app.command(cls=Command)(check)
+app.command("check-task", cls=Command)(check_task)
+app.command(cls=Command)(probe)
+app.command(cls=Command)(verify)
 
 
 def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:

@@ -16,6 +16,7 @@ from selfcorrect import studies
 from selfcorrect.cli import options as o
 from selfcorrect.cli.display import shown
 from selfcorrect.cli.ending import Listed
+from selfcorrect.cli.helping import Command
 from selfcorrect.cli.parts import counted
 from selfcorrect.cli.shared import GIVEN, WORK, Chosen, parameter, parameter_of
 from selfcorrect.cli.sheet import show
@@ -61,7 +62,7 @@ def add(
     """Add a command that is a function with these parameters to a group."""
     function, parameters = command
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    group.command(name, help=text)(function)
+    group.command(name, help=text, cls=Command)(function)
 
 
 def command_line(
