@@ -158,7 +158,11 @@ def report(
 
     One self-contained file: the verdict, the curves, and every dialogue that changed its answer.
     """
-    path = replace(find_run(run, out).seen_by(scorer), data=data).report(report_to)
+    from selfcorrect.cli.parts import waiting
+
+    found = replace(find_run(run, out).seen_by(scorer), data=data)
+    with waiting(f"measuring {found.folder.name}, and writing its page"):
+        path = found.report(report_to)
     typer.echo(visible(str(path)))
     if open_it:
         typer.launch(str(path))
@@ -247,9 +251,12 @@ def audit(
     folder, and stands under its verdict from then on.
     """
     from selfcorrect.cli.audit import table
+    from selfcorrect.cli.parts import waiting
     from selfcorrect.runs.audit import audit_run
 
-    found = audit_run(find_run(run, out), simulations=simulations)
+    of = find_run(run, out)
+    with waiting(f"simulating data like those of {of.folder.name}"):
+        found = audit_run(of, simulations=simulations)
     if as_json:
         typer.echo(json.dumps([each.table() for each in found], indent=2, allow_nan=False))
     else:

@@ -95,14 +95,17 @@ def _placed(out: Path) -> dict[str, str]:
     return {} if str(out) == "runs" else {"out": str(out)}
 
 
-def execute(name: str, settings: Settings, command: str, *, as_json: bool, **how: Any) -> None:
-    """Execute a study; print its tables and where its page is, or its result as JSON.
+def execute(
+    name: str, settings: Settings, command: str, *, as_json: bool, tables: bool = True, **how: Any
+) -> None:
+    """Execute a study; print its findings and tables and where its page is, or its result as JSON.
 
     Args:
         name: of the study.
         settings: see :func:`selfcorrect.studies.execute.execute`.
         command: the command line that does the same again.
         as_json: print the result.
+        tables: print the tables, too.
         how: further arguments of that function.
     """
     from selfcorrect.studies.execute import execute
@@ -112,7 +115,7 @@ def execute(name: str, settings: Settings, command: str, *, as_json: bool, **how
     if as_json:
         typer.echo(json.dumps(done.result, indent=2, allow_nan=False))
     else:
-        show(done.sheet, Console())
+        show(done.sheet, Console(), tables=tables)
         typer.echo(visible(str(done.page)))
 
 
