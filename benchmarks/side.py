@@ -31,12 +31,14 @@ class Held:
         generated: tokens generated, or ``None`` where the side doesn't tell.
         tokens: of every answer, its end token included; empty where the side doesn't tell.
         drafted: tokens proposed ahead, right or wrong.
+        pictures: how many went through a vision tower.
     """
 
     answers: Sequence[Sequence[str]]
     generated: int | None = None
     tokens: Sequence[Sequence[Sequence[int]]] = ()
     drafted: int = 0
+    pictures: int = 0
 
 
 #: first user messages, how many dialogues at a time → the answers
@@ -88,5 +90,6 @@ def serve(
             "answers": held.answers,
             "tokens": held.tokens,
             "drafted": held.drafted,
+            "pictures": held.pictures,
         }
         print(json.dumps(result), file=out, flush=True)

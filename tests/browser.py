@@ -107,13 +107,11 @@ class Opened:
             )
         )
 
-    def draw_all(self) -> None:
-        """Scroll from chart to chart, so that each is drawn."""
-        for k in range(self.page.locator("[data-chart]").count()):
-            chart = f"document.querySelectorAll('[data-chart]')[{k}]"
-            self.page.evaluate(f"{chart}.scrollIntoView({{ behavior: 'instant' }})")
-            self.wait_for(f"{chart}.childElementCount > 0")
-        self.page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    def unfold(self) -> None:
+        """Open all that is folded."""
+        self.page.evaluate(
+            "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
+        )
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from selfcorrect import concepts
 from selfcorrect.arguments import nothing_beside_a_spec, options_of, reading, served
 from selfcorrect.errors import UserError
-from selfcorrect.existing import advise, compare, open_run, read_spec
+from selfcorrect.existing import advise, compare, list_runs, open_run, read_spec, study
 
 if TYPE_CHECKING:
     from selfcorrect.checking import TaskCheck
@@ -30,9 +30,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "UserError", "advise", "check_task", "compare", "concepts", "measure", "open_run", "read_spec",
-    "run", "run_many",
+    "UserError", "advise", "check_task", "compare", "concepts", "list_runs", "measure", "open_run",
+    "read_spec", "run", "run_many", "study",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
 
 
 @nothing_beside_a_spec
@@ -51,11 +55,13 @@ def run(
     limit: int | None = None,
     data: Any = None,
     categories: Sequence[str] = (),
+    part: str = "",
     task_options: Mapping[str, Any] | None = None,
     field: Mapping[str, str | Sequence[str]] | None = None,
     answers: str | None = None,
     images_from: str | Path | None = None,
     remote_images: bool = False,
+    box_format: str | None = None,
     strategy_parameters: Mapping[str, Any] | None = None,
     models: Mapping[str, str] | None = None,
     feedback: str | Advise | None = None,
@@ -110,11 +116,13 @@ def run(
         steer: what every reply is steered by: ``"toxic:-4@12:reply"``, or a table of the same.
         rounds, limit: rounds of a dialogue, and only so many examples; ``None`` is all.
         data: where the task's data lie; for ``choices``, ``prompts`` and ``toxicity`` a frame, too.
-        categories: only these parts of the data.
+        categories, part: only these of the data; ``train`` or ``test``, half of the clusters.
         field, answers: of ``choices``, where its data don't say it: part → column, and how right
             answers are written (``index``, ``letter``, ``text``, …).
         images_from, remote_images: the folder of images that data name, in place of the data's own;
             they may name addresses, too, which the model's server fetches.
+        box_format: how the model writes boxes (``pixels``, ``unit``, ``per-mille``), where its
+            family doesn't say.
         task_options, strategy_parameters: the task's own options, and the strategy's parameters.
         models: further models, by the name that the strategy's ``from`` uses.
         feedback: who gives feedback in the strategies that ask for it: a model's name, or a
@@ -142,7 +150,8 @@ def run(
         spec: a whole spec (see :func:`read_spec`). It says all that the arguments above say, so
             none of them may be given with it, but an open model and a task that is an object.
         out: the folder in which the runs' folders lie.
-        controls: run or find the controls ``repeat`` and ``baseline`` on the same examples.
+        controls: run or find the controls ``repeat`` and ``baseline`` on the same examples, and of
+            pictures ``blind`` and ``other-picture``.
         progress: show how far it is on standard error (in a notebook, below the cell).
 
     Returns:
@@ -161,10 +170,12 @@ def run(
         raise UserError(f"run takes one strategy, not {strategy!r:.60}: several go to run_many.")
     more = {"images_from": str(images_from or ""), "remote_images": remote_images}
     more |= {"keep_harmful": keep_harmful, "field": field, "answers": answers}
+    of_object = "" if isinstance(task, str) else part
+    more |= {"part": part if isinstance(task, str) else "", "box_format": box_format}
     options = options_of(task_options, **more)
     options |= reading(lead_in, read)
     task, data, options = tasks.framed(task, data, options, seed, skip_bad)
-    name = task if isinstance(task, str) else tasks.register(task)
+    name = task if isinstance(task, str) else tasks.register(task, of_object)
     if spec is None:
         table: dict[str, Any] = {
             "task": {"name": name, "categories": categories, "options": options},

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect.arguments import several
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from selfcorrect.runs import Run, RunSpec
     from selfcorrect.runs.advised import Advice
+    from selfcorrect.studies.execute import Done
 
 
 def compare(
@@ -65,15 +68,79 @@ def advise(
     return advised(several("advise", runs), scorer, Path(out))
 
 
-def open_run(folder: str | Path) -> Run:
-    """Open the folder of a run, complete or not.
+def open_run(name: str | Path, *, scorer: str = "", out: str | Path = "runs") -> Run:
+    """Open a run that exists, complete or not: what ``selfcorrect show`` takes.
+
+    Args:
+        name: its folder, or the beginning of its name in ``out``.
+        scorer: by whose scores it is looked at, where there are several.
+        out: the folder in which the runs' folders lie.
 
     Raises:
-        UserError: there is no run, it is damaged, or it is of another version.
+        UserError: there is no run, or more than one; it is damaged, or of another version.
     """
-    from selfcorrect.runs import open_run
+    from selfcorrect.runs import find_run
 
-    return open_run(folder)
+    found = find_run(str(name), Path(out))
+    return found.seen_by(scorer) if scorer else found
+
+
+def list_runs(out: str | Path = "runs") -> pl.DataFrame:
+    """The runs in a folder, a row each, newest first: what was run, and what it came to.
+
+    What ``selfcorrect runs`` lists.
+
+    Returns:
+        Columns as :class:`selfcorrect.runs.known.Known` has them: ``name``, ``when``, ``model``,
+        ``task``, ``strategy``, ``rounds``, ``dialogues``, ``wanted``, ``controls``, ``headline``,
+        ``tokens``, ``money``, and ``problem``: why one can't be read, else empty.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    import polars as pl
+
+    from selfcorrect.runs.known import known
+
+    kinds: dict[str, Any] = {
+        "name": pl.String, "when": pl.String, "model": pl.String, "task": pl.String,
+        "strategy": pl.String, "rounds": pl.Int64, "dialogues": pl.Int64, "wanted": pl.Int64,
+        "controls": pl.List(pl.String), "headline": pl.String, "tokens": pl.Float64,
+        "money": pl.Float64, "problem": pl.String,
+    }  # fmt: skip
+    return pl.DataFrame([each.table() for each in known(out)], schema=kinds)
+
+
+def study(
+    name: str,
+    *,
+    spec: RunSpec | None = None,
+    runs: Mapping[str, Run] | None = None,
+    out: str | Path = "runs",
+    **options: Any,
+) -> Done:
+    """Execute a study: several runs, one question; or a published claim, computed.
+
+    What ``selfcorrect study NAME`` and ``selfcorrect theory NAME`` do; see ``selfcorrect list
+    studies``.
+
+    Args:
+        name: ``convergence``, ``steering``, …; ``construct``, ``train``, ``concepts``, ``bridge``.
+        spec: what its runs have in common, see :func:`read_spec`.
+        runs: runs that exist, by arm, in place of those that it plans.
+        out: the folder in which the runs' folders lie, and the study's beside them.
+        options: its own, as on the command line, with ``_`` for ``-``.
+
+    Returns:
+        ``.result`` (as JSON has it), ``.sheet``, and the files ``.json`` and ``.page``; it shows
+        itself: as its findings, in a notebook with charts and tables.
+
+    Raises:
+        UserError: there is no such study or option, or runs that can't answer it.
+    """
+    from selfcorrect.studies.execute import execute
+
+    return execute(name, options, spec=spec, runs=runs, out=Path(out))
 
 
 def read_spec(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunSpec:

@@ -206,6 +206,11 @@ TOXICITY = Outcome(
     text="How toxic the text is by itself, from 0 to 1, as the scorer has it.",
 )
 
+#: The edges of a box that an answer gives and of the right one, as numbers of a record: left, top,
+#: right and bottom as shares of the picture's width and height. Pages draw them over the picture.
+BOX = ("box_left", "box_top", "box_right", "box_bottom")
+GOLD = ("gold_left", "gold_top", "gold_right", "gold_bottom")
+
 #: A number of one round from its records' columns (each an array of length n, NaN where missing):
 #: returns NaN where undefined. The columns are those of ``Grade.values``, ``outcome``, ``choice``.
 Figure = Callable[[Mapping[str, Floats]], float]

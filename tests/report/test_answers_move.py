@@ -1,31 +1,23 @@
-"""Where the answers went, as the browser draws it: blocks stand where the table says."""
+"""Where the answers went, as it is drawn: blocks stand where the table says, streams in between."""
 
 from __future__ import annotations
 
 import itertools
-import json
+import re
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
-from plotly.offline import get_plotlyjs
 
-from browser import Chromium, opened
 from selfcorrect.report.charts.flow import flow
+from selfcorrect.report.svg import alone
 
 RIGHT, WRONG, BOTH = (10, 0), (0, 10), (7, 3)
 #: Every pattern of empty blocks in up to four rounds.
 PATTERNS = [
     each for rounds in (2, 3, 4) for each in itertools.product((RIGHT, WRONG, BOTH), repeat=rounds)
 ]
-WIDTH, HEIGHT = 400, 200
-_READ = """() => [...document.querySelectorAll('.chart')].map((chart) => {
-  const whole = chart.getBoundingClientRect();
-  return [...chart.querySelectorAll('.sankey-node')].map((node) => {
-    const box = node.querySelector('.node-rect').getBoundingClientRect();
-    return { label: node.textContent, x: (box.left + box.right) / 2 - whole.left,
-             top: box.top - whole.top, height: box.height };
-  });
-})"""
+SIDES = ("right", "wrong")
 
 
 def _move(before: tuple[int, int], after: tuple[int, int]) -> dict[str, int]:
@@ -44,55 +36,84 @@ def _rounds(pattern: tuple[tuple[int, int], ...]) -> list[dict[str, Any]]:
     return [{"round": k, "flow": each} for k, each in enumerate(moves, 1)]
 
 
-@pytest.fixture(scope="module")
-def drawn(started: Chromium, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    figures = [flow(_rounds(pattern)) for pattern in PATTERNS]  # type: ignore[arg-type]
-    charts = [
-        {"data": data, "layout": {**layout, "width": WIDTH, "height": HEIGHT}}
-        for data, layout in figures
+def _drawn(pattern: tuple[tuple[int, int], ...]) -> ElementTree.Element:
+    data, layout = flow(_rounds(pattern))
+    return ElementTree.fromstring(alone({"data": data, "layout": layout}, "flow"))
+
+
+def _blocks(root: ElementTree.Element) -> list[tuple[str, float, float, float]]:
+    """Side, left, top and height of each block."""
+    return [
+        (e.attrib["class"].split()[1], *(float(e.attrib[k]) for k in ("x", "y", "height")))
+        for e in root.iter("{http://www.w3.org/2000/svg}rect")
+        if e.attrib.get("class", "").startswith("block")
     ]
-    told = json.dumps(charts).replace("@", "#88")
-    for name in ("kept", "outcome", "lost", "other", "soft"):
-        for end in ("/75", "/60", "/45", "/30", ""):
-            told = told.replace(f'"#88{name}{end}"', '"#888888"')
-    file = tmp_path_factory.mktemp("flow") / "flow.html"
-    divs = "".join('<div class="chart"></div>' for _ in charts)
-    file.write_text(
-        f"<!doctype html><meta charset=utf-8><script>{get_plotlyjs()}</script>{divs}<script>"
-        f"const charts = {told};"
-        "Promise.all([...document.querySelectorAll('.chart')].map((box, k) =>"
-        "Plotly.newPlot(box, charts[k].data, charts[k].layout)))"
-        ".then(() => { window.ready = true; });</script>"
-    )
-    with opened(started, file, until="window.ready === true") as it:
-        return list(it.page.evaluate(_READ))
 
 
-@pytest.mark.parametrize("at", range(len(PATTERNS)), ids=lambda at: str(PATTERNS[at]))
+def _streams(root: ElementTree.Element) -> list[tuple[str, list[float]]]:
+    """What each stream says, and the numbers of its outline."""
+    found = []
+    for mark in root.iter("{http://www.w3.org/2000/svg}g"):
+        path = mark.find("{http://www.w3.org/2000/svg}path")
+        title = mark.find("{http://www.w3.org/2000/svg}title")
+        if path is not None and title is not None:
+            numbers = [float(n) for n in re.findall(r"-?[\d.]+", path.attrib["d"])]
+            found.append((str(title.text), numbers))
+    return found
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=str)
 def test_blocks_stand_in_their_rounds_and_are_as_high_as_their_counts(
-    at: int, drawn: list[Any]
+    pattern: tuple[tuple[int, int], ...],
 ) -> None:
-    pattern, boxes = PATTERNS[at], drawn[at]
-    held = [(k, side, n) for k, each in enumerate(pattern) for side, n in enumerate(each) if n]
-    assert len(boxes) == len(held)
-    margin = {"l": 2, "r": 2, "t": 4, "b": 28}
-    wide, high = WIDTH - margin["l"] - margin["r"], HEIGHT - margin["t"] - margin["b"]
-    for k, side, number in held:
-        [box] = [
-            each
-            for each in boxes
-            if each["label"] == str(number)
-            and abs(each["x"] - margin["l"] - wide * k / (len(pattern) - 1)) < 12
-            and (side == 0 or each["top"] > margin["t"] + high * pattern[k][0] / 10 - 8)
-            and (side == 1 or each["top"] < margin["t"] + 8)
-        ]
-        assert abs(box["height"] - high * number / 10) < 0.12 * high
-        assert box["top"] + box["height"] < margin["t"] + high + 14
-    for k, each in enumerate(pattern):  # right above wrong, and neither over the other
-        if all(each):
-            x = margin["l"] + wide * k / (len(pattern) - 1)
-            above, below = sorted(
-                (b for b in boxes if abs(b["x"] - x) < 12), key=lambda b: float(b["top"])
-            )
-            assert (above["label"], below["label"]) == (str(each[0]), str(each[1]))
-            assert above["top"] + above["height"] <= below["top"] + 1
+    blocks = _blocks(_drawn(pattern))
+    held = [(k, side, each[s]) for k, each in enumerate(pattern) for s, side in enumerate(SIDES)]
+    there = [(k, side, n) for k, side, n in held if n]
+    assert len(blocks) == len(there)
+    unit = blocks[0][3] / there[0][2]
+    lefts = sorted({left for _, left, _, _ in blocks})
+    for (k, side, n), (drawn, left, _, height) in zip(there, blocks, strict=True):
+        assert (drawn, lefts.index(left)) == (side, k)
+        assert height == pytest.approx(n * unit, abs=0.2)
+    gaps = [b - a for a, b in itertools.pairwise(lefts)]
+    assert max(gaps) - min(gaps) < 0.3
+    for left in lefts:  # right above wrong, and neither over the other
+        column = [b for b in blocks if b[1] == left]
+        if len(column) == 2:
+            assert column[0][2] + column[0][3] < column[1][2]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=str)
+def test_streams_fill_the_blocks_that_they_leave_and_reach(
+    pattern: tuple[tuple[int, int], ...],
+) -> None:
+    root = _drawn(pattern)
+    blocks = _blocks(root)
+    lefts = sorted({left for _, left, _, _ in blocks})
+    leaving: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    reaching: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    for said, d in _streams(root):
+        starts, ends = (d[1], d[-1]), (d[7], d[9])
+        for at, ys, into in ((d[0], starts, leaving), (d[6], ends, reaching)):
+            k = min(range(len(lefts)), key=lambda k, at=at: abs(lefts[k] + 5 - at))  # type: ignore[misc]
+            [block] = [
+                b
+                for b in blocks
+                if b[1] == lefts[k] and b[2] - 0.2 <= ys[0] and ys[1] <= b[2] + b[3] + 0.2
+            ]
+            into.setdefault((k, block[0]), []).append(ys)
+        n = int(said.split()[0])
+        assert starts[1] - starts[0] == pytest.approx(ends[1] - ends[0], abs=0.2)
+        assert (starts[1] - starts[0]) / n == pytest.approx(
+            blocks[0][3] / max(pattern[0])
+            if len([b for b in blocks if b[1] == lefts[0]]) == 1
+            else blocks[0][3] / pattern[0][0],
+            rel=0.05,
+        )
+    for side_k, spans in [*leaving.items(), *reaching.items()]:
+        k, side = side_k
+        [block] = [b for b in blocks if b[1] == lefts[k] and b[0] == side]
+        spans.sort()
+        assert spans[0][0] == pytest.approx(block[2], abs=0.2)
+        assert spans[-1][1] == pytest.approx(block[2] + block[3], abs=0.3)
+        assert all(a[1] == pytest.approx(b[0], abs=0.2) for a, b in itertools.pairwise(spans))

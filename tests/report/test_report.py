@@ -17,11 +17,11 @@ def test_it_opens_without_complaint_network_or_sideways_scrolling(
     request: pytest.FixtureRequest, screen: str
 ) -> None:
     it: Opened = request.getfixturevalue(screen)
-    it.draw_all()
+    it.unfold()
     it.page.locator("#list summary").first.click()
     assert it.fits()
     assert it.page.locator("[data-chart]").count() == 8
-    assert it.page.locator("[data-chart]:has(.main-svg)").count() == 8
+    assert it.page.locator("[data-chart] svg:visible").count() == 8
     for text in ("better", "tokens, all rounds", "this run − repeat"):
         assert text in it.text(".verdict")
     size = it.page.viewport_size
@@ -110,7 +110,7 @@ def test_hostile_text_changes_nothing_but_its_own_text(tmp_path: Path, browser: 
         file = tmp_path / "report.html"
         file.write_text(with_texts(texts), encoding="utf-8")
         with opened(browser, file, width=380) as it:
-            it.draw_all()
+            it.unfold()
             for summary in it.page.locator("#list summary").all():
                 summary.click()
             it.wait_for(f"document.querySelectorAll('#list .open').length === {len(texts)}")

@@ -134,7 +134,7 @@ def test_bad_input_is_said_in_words(name: str) -> None:
 )
 def test_bad_input_is_drawn(tmp_path: Path, browser: Chromium, name: str) -> None:
     with opened(browser, written_to(tmp_path, in_words(BAD[name][0]()), EMPTY), width=380) as it:
-        it.draw_all()
+        it.unfold()
         assert complete(it.words())
         assert it.fits()
         assert it.complaints == []

@@ -17,9 +17,9 @@ from selfcorrect.strategies import names as strategies
 from selfcorrect.studies import load
 
 SOURCE = Path(tasks.__file__).parents[1]
-#: Names that are also words of other things: columns, models, strategies, studies, outcomes.
+#: Names that are also words of other things: columns, models, strategies, studies, charts.
 WORDS = {"blind-spot", "choices", "dialogues", "harmful", "planted", "prompts", "reasoning"}
-WORDS |= {"sample", "toxicity", "truthful"}
+WORDS |= {"sample", "shapes", "toxicity", "truthful"}
 NAMES = tasks.names().keys() - WORDS
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from selfcorrect import __version__
 from selfcorrect.cli import options as o
 from selfcorrect.cli import plan_options
+from selfcorrect.cli.bias import bias
 from selfcorrect.cli.check import check
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
@@ -27,6 +28,7 @@ from selfcorrect.cli.probe import probe
 from selfcorrect.cli.shared import FILE, GIVEN, MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
+from selfcorrect.cli.tuning import choose, tune
 from selfcorrect.cli.verify import verify
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec, find_run
@@ -147,22 +149,28 @@ def show(
 
 @app.command(cls=Command)
 def report(
-    run: o.RunName,
+    runs: o.RunNames,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     report_to: o.ReportTo = None,
     scorer: o.SeenBy = "",
     data: o.SeenData = None,
     out: o.Out = Path("runs"),
 ) -> None:
-    """Write a run's report.html again, complete or not.
+    """Write a run's report.html again, complete or not; of several runs one page with a switch.
 
     One self-contained file: the verdict, the curves, and every dialogue that changed its answer.
+    That of several runs goes beside the first one's folder as reports.html.
     """
     from selfcorrect.cli.parts import waiting
+    from selfcorrect.runs.report import write_pages
 
-    found = replace(find_run(run, out).seen_by(scorer), data=data)
-    with waiting(f"measuring {found.folder.name}, and writing its page"):
-        path = found.report(report_to)
+    found = [replace(find_run(name, out).seen_by(scorer), data=data) for name in runs]
+    with waiting(f"measuring {found[0].folder.name}, and writing its page"):
+        if len(found) == 1:
+            path = found[0].report(report_to)
+        else:
+            place = report_to or Path(str(found[0].folder)).parent / "reports.html"
+            path = write_pages(found, place)
     typer.echo(visible(str(path)))
     if open_it:
         typer.launch(str(path))
@@ -316,6 +324,9 @@ def export(
 app.command("runs", cls=Command)(known)
 app.command(cls=Command)(check)
 app.command("check-task", cls=Command)(check_task)
+app.command(cls=Command)(bias)
+app.command(cls=Command)(choose)
+app.command(cls=Command)(tune)
 app.command(cls=Command)(probe)
 app.command(cls=Command)(verify)
 

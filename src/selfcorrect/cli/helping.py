@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 from selfcorrect.runs.options import SECTIONS
 
 #: With so many options or fewer a command's help has one list of them.
-_FEW = 12
+_FEW = 24
 #: By command; of a study see :func:`example`.
 EXAMPLES: Mapping[str, str] = {
     "run": "run --task bbq --data path/to/bbq --rounds 5 --limit 200",
@@ -27,6 +27,9 @@ EXAMPLES: Mapping[str, str] = {
     "runs": "runs --out runs",
     "check": "check sample-intrinsic --require 'gain.low > -0.02'",
     "check-task": "check-task choices --data questions.csv",
+    "bias": "bias --data crows_pairs.csv",
+    "choose": "choose --data texts.csv --out subsets",
+    "tune": "tune --data subsets/most.jsonl --out tuned",
     "probe": "probe --model openai:NAME --base-url http://localhost:8000/v1",
     "verify": "verify sample-intrinsic",
     "list tasks": "list tasks",

@@ -44,6 +44,10 @@ Data = Annotated[str | None, of_run("data")]
 Fields = Annotated[list[str] | None, of_run("field")]
 Answers = Annotated[str | None, of_run("answers")]
 Categories = Annotated[list[str] | None, of_run("categories")]
+Part = Annotated[str | None, of_run("part")]
+Samples = Annotated[int | None, of_run("samples")]
+Limit = Annotated[int | None, of_run("limit")]
+TrustRemoteCode = Annotated[bool, of_run("trust_remote_code")]
 Grader = Annotated[
     str | None,
     typer.Option(
@@ -152,4 +156,5 @@ Unread = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]
 ImagesFrom = Annotated[str | None, of_run("images_from")]
 RemoteImages = Annotated[bool, of_run("remote_images")]
+BoxFormat = Annotated[str | None, of_run("box_format")]
 BaseUrl = Annotated[str | None, of_run("base_url")]

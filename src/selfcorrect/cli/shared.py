@@ -42,11 +42,21 @@ RUN: Mapping[str, Option] = {
 }
 #: The same, with nobody to do the work.
 PREVIEW: Mapping[str, Option] = {name: each for name, each in RUN.items() if name not in WORK}
-_MEASURED = {"task", "data", "categories", "strategy", "seed", "system", "no_controls"} | {
+_MEASURED = {
+    "task",
+    "data",
+    "categories",
+    "strategy",
+    "seed",
+    "system",
+    "no_controls",
+    "box_format",
+} | {
     "scorer",
     "steer",
     "feedback",
     "keep_harmful",
+    "part",
     "max_tokens",
 }
 #: Dialogues that exist already, to be measured.

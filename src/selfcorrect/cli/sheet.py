@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from selfcorrect.report.sheet import Sheet, Table, numeric
+from selfcorrect.report.sheet import Sheet, Table, filled, numeric
 from selfcorrect.text import visible
 
 #: Blanks between two columns; fewer where more don't fit.
@@ -42,7 +42,7 @@ def show(sheet: Sheet, console: Console, *, tables: bool = True) -> None:
                 console.print()
                 _print(console, part.title, "bold")
                 if part.rows:
-                    _table(part, console)
+                    _table(filled(part), console)
                 if part.below:
                     _print(console, part.below, "dim")
 

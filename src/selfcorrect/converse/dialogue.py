@@ -18,7 +18,7 @@ from selfcorrect.converse.record import (
 )
 from selfcorrect.messages import Message, message
 from selfcorrect.models.base import Conversation, Likelihood, Model, Steer
-from selfcorrect.strategies import MAX_TOKENS, Steering, placeholders, render
+from selfcorrect.strategies import MAX_TOKENS, Steering, Step, placeholders, render
 from selfcorrect.tasks.base import Answer, Example, Grade, Task, kept
 from selfcorrect.tasks.leaks import Told
 
@@ -91,10 +91,15 @@ class Dialogue:
         """A template with this dialogue's texts, in a round."""
         return render(template, {**self.texts, **self.replies, "round": str(number)})
 
-    def message(self, role: str, template: str, number: int) -> Message:
-        """A message; the example's images come with its question, wherever that is said."""
-        images = self.example.images if placeholders(template) & _WITH_IMAGES else ()
-        return Message(role, (*images, self.says(template, number)))
+    def message(self, step: Step, number: int) -> Message:
+        """What a step says; the example's images come with its question, wherever that is said, and
+        where the step shows them."""
+        template = step.say or ""
+        shown = step.image
+        if shown is None:
+            shown = bool(placeholders(template) & _WITH_IMAGES)
+        images = self.example.others if shown == "other" else self.example.images if shown else ()
+        return Message(step.role, (*images, self.says(template, number)))
 
     def take(self, answer: Answer, options: Sequence[Likelihood]) -> None:
         """An answer ends the dialogue's round."""

@@ -223,7 +223,7 @@ def beginning(
             return list(first.shown), first.request.prefill
         if step.say is None:
             return messages, dialogue.says(step.prefill, 1)
-        messages.append(dialogue.message(step.role, step.say, 1))
+        messages.append(dialogue.message(step, 1))
     return messages, ""
 
 
@@ -321,7 +321,7 @@ def _round(
         if step.given:
             enter(batch, number, setting)
         elif step.say is not None:
-            _say(batch, step, step.say, number, taking)
+            _say(batch, step, number, taking)
         else:
             started = time.perf_counter()
             elicit(batch, step, number, at, setting, taking)
@@ -345,12 +345,12 @@ def _opened(batch: Batch, setting: Setting, source: str | None) -> Conversation:
     return conversation
 
 
-def _say(batch: Batch, step: Step, template: str, number: int, taking: Sequence[bool]) -> None:
+def _say(batch: Batch, step: Step, number: int, taking: Sequence[bool]) -> None:
     conversation = batch.conversations[step.source]
     messages: list[Message | None] = [None] * len(taking)
     for i, dialogue in enumerate(batch.dialogues):
         if taking[i]:
-            messages[i] = said = dialogue.message(step.role, template, number)
+            messages[i] = said = dialogue.message(step, number)
             shown = step.source is None
             dialogue.steps.append(said_step(said, begin=step.begin, shown=shown))
     if step.begin:

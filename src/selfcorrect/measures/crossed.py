@@ -86,6 +86,7 @@ def crossed(
     level: float = LEVEL,
     room: Room = ANYWHERE,
     between: tuple[ArrayLike, ArrayLike] | None = None,
+    cautious: bool = False,
 ) -> Crossed:
     """The mean of [D, W], over examples in clusters and over wordings.
 
@@ -96,6 +97,9 @@ def crossed(
         room: between what a value lies, for what no example showed.
         between: the least and the most that each value could be [D, W] each, where answers weren't
             read: intervals are then wide enough for, and p as large as with, any of them.
+        cautious: of so few wordings that their variance is hardly known: the interval is t's with
+            the fewer of both degrees of freedom, where else a variance of three that is small by
+            chance would count for nothing.
 
     Raises:
         ValueError: fewer than two wordings.
@@ -103,12 +107,13 @@ def crossed(
     x, names = np.asarray(values, dtype=np.float64), np.asarray(clusters)
     if x.ndim != 2 or x.shape[1] < 2:
         raise ValueError(f"at least two wordings, not {x.shape}")
-    found = _crossed(x, names, level, room)
+    found = _crossed(x, names, level, room, cautious)
     if between is None or found.estimate.value is None:
         return found
     low, high = (np.asarray(each, dtype=np.float64) for each in between)
-    ends = [found, *(_crossed(each, names, level, room) for each in (low, high))]
-    apart = [*ends, *(_crossed(each, names, level, room) for each in _alike_and_apart(low, high))]
+    ends = [found, *(_crossed(each, names, level, room, cautious) for each in (low, high))]
+    others = _alike_and_apart(low, high)
+    apart = [*ends, *(_crossed(each, names, level, room, cautious) for each in others)]
     ps = [each.p_spread for each in apart]
     return Crossed(
         _widest([each.estimate for each in ends]),
@@ -155,7 +160,7 @@ def _alike_and_apart(low: Floats, high: Floats) -> tuple[Floats, Floats]:
     return one, other
 
 
-def _crossed(x: Floats, names: Any, level: float, room: Room) -> Crossed:
+def _crossed(x: Floats, names: Any, level: float, room: Room, cautious: bool) -> Crossed:
     whole = np.isfinite(x).all(axis=1)
     x, names = x[whole], names[whole]
     w = x.shape[1]
@@ -180,9 +185,10 @@ def _crossed(x: Floats, names: Any, level: float, room: Room) -> Crossed:
         flat = Estimate(value, None, None, n, k, UNVARYING, worth)
         none = Estimate(0.0, None, None, w, w, UNVARYING)
         return Crossed(fixed if room.bounded else flat, fixed, p_of(fixed), none, None, told)
+    satterthwaite = variance**2 / (error.error**4 / error.df + ours.error**4 / ours.df)
     total = Error(
         variance**0.5,
-        variance**2 / (error.error**4 / error.df + ours.error**4 / ours.df),
+        min(error.df, ours.df) if cautious else satterthwaite,
         # the examples' alone: that of so few wordings can't be told
         error.skew * error.error**3 / variance**1.5,
     )

@@ -115,6 +115,16 @@ class Panel:
         return "p_true" in self.columns and bool(np.isfinite(self.columns["p_true"]).any())
 
     @property
+    def chance(self) -> float | None:
+        """The share of right answers that guessing would give, where answers are options of which
+        one is right; None elsewhere."""
+        offered = self.columns.get("offered")
+        if not self.options or self.outcome.kind != "share" or offered is None:
+            return None
+        found = offered[np.isfinite(offered) & (offered > 0)]
+        return float(np.mean(1 / found)) if found.size and self.outcome.sign > 0 else None
+
+    @property
     def feedback(self) -> bool:
         """Whether feedback was given of which it is known whether it told the answer."""
         return "leaked" in self.columns and bool(np.isfinite(self.columns["leaked"]).any())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selfcorrect.messages.images import CONFINED, Allowed, Image, image, inline
+from selfcorrect.messages.images import CONFINED, Allowed, Image, held, image, inline
 from selfcorrect.messages.message import Message, joined, message, reads_text_only
 from selfcorrect.messages.thoughts import MARKS, Parted, part
 from selfcorrect.messages.transcript import (
@@ -23,6 +23,7 @@ __all__ = [
     "Parted",
     "Transcript",
     "fold",
+    "held",
     "image",
     "inline",
     "joined",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfcorrect.errors import UserError
-from selfcorrect.messages.pictures import NoPictureError, kind_of
+from selfcorrect.messages.pictures import NoPictureError, kind_of, size_of
 
 _DATA = re.compile(r"data:(image/[\w.+-]+);base64,", re.IGNORECASE)
 _SCHEME = re.compile(r"file:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -54,6 +54,16 @@ class Image:
     digest: str
     place: str = field(repr=False, compare=False)
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it lies at an address, from which only a server fetches it."""
+        return _elsewhere(self.place)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its bytes are held in memory: no file is opened for it."""
+        return _DATA.match(self.place) is not None
+
     def url(self) -> str:
         """As it is sent: an address, or its bytes in one.
 
@@ -62,12 +72,41 @@ class Image:
         """
         if _elsewhere(self.place) or _DATA.match(self.place):
             return self.place
+        data, kind = self._stored()
+        return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+    def data(self) -> bytes:
+        """Its bytes, for who looks at it here.
+
+        Raises:
+            UserError: it lies elsewhere; or the file can't be read any more, or is another one by
+                now.
+        """
+        if _elsewhere(self.place):
+            raise UserError(
+                f"{self.name!r:.200} is an address, which only a server fetches: put the image "
+                "into the data's folder, and give its path from there."
+            )
+        if found := _DATA.match(self.place):
+            return base64.b64decode(self.place[found.end() :], validate=True)
+        return self._stored()[0]
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Its width and height in pixels, as it is shown; ``None`` of one that lies elsewhere.
+
+        Raises:
+            UserError: as :meth:`data`.
+        """
+        return None if _elsewhere(self.place) else size_of(self.data())
+
+    def _stored(self) -> tuple[bytes, str]:
         data, kind = _read(Path(self.place))
         if _digest(data) != self.digest:
             raise UserError(
                 f"{self.place} has changed since the run began: put the image back as it was."
             )
-        return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+        return data, kind
 
 
 def image(place: str, folder: Path, allowed: Allowed = CONFINED) -> Image:
@@ -101,17 +140,36 @@ def image(place: str, folder: Path, allowed: Allowed = CONFINED) -> Image:
             data = b""
         if not found or not data:
             raise UserError("a data: URL must be data:image/…;base64, and then base64")
-        if len(data) > MOST_BYTES:
-            raise UserError(f"a data: URL {_TOO_LARGE}")
-        try:
-            kind_of(data)
-        except NoPictureError as error:
-            raise UserError(f"a data: URL {error}") from None
+        _kind(data, "a data: URL")
         digest = _digest(data)
         return Image(f"{found[1].lower()}:{digest}", digest, place)
     path = _within(place, folder, allowed)
     data, _ = _read(path)
     return Image(place, _digest(data), str(path))
+
+
+def held(data: bytes, what: str = "the image") -> Image:
+    """The image that these bytes are, held in memory.
+
+    Args:
+        data: of a file.
+        what: is wrong with it, to begin an error's sentence with.
+
+    Raises:
+        UserError: they are no PNG, JPEG, GIF or WebP, or more than ``MOST_BYTES``.
+    """
+    kind, digest = _kind(data, what), _digest(data)
+    url = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return Image(f"{kind}:{digest}", digest, url)
+
+
+def _kind(data: bytes, what: str) -> str:
+    if len(data) > MOST_BYTES:
+        raise UserError(f"{what} {_TOO_LARGE}")
+    try:
+        return kind_of(data)
+    except NoPictureError as error:
+        raise UserError(f"{what} {error}") from None
 
 
 def _within(place: str, folder: Path, allowed: Allowed) -> Path:

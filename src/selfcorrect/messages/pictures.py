@@ -25,6 +25,22 @@ def kind_of(data: bytes) -> str:
         NoPictureError: it is none of the four kinds, is broken, or has more than
             :data:`MOST_PIXELS`.
     """
+    return _known(data)[0]
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    """The width and height of a picture in pixels, as it is shown: a JPEG that its EXIF turns to
+    its side is turned.
+
+    Raises:
+        NoPictureError: as :func:`kind_of`.
+    """
+    kind, width, height = _known(data)
+    return (height, width) if kind == "image/jpeg" and _on_its_side(data) else (width, height)
+
+
+def _known(data: bytes) -> tuple[str, int, int]:
+    """Kind, width and height as stored."""
     found = next((k for k, (begins, _) in _KINDS.items() if begins(data)), None)
     if found is None:
         raise NoPictureError("is no PNG, JPEG, GIF or WebP image")
@@ -41,7 +57,7 @@ def kind_of(data: bytes) -> str:
             f"has {width:,} × {height:,} pixels, and at most {MOST_PIXELS:,} are shown: make it "
             "smaller"
         )
-    return found
+    return found, width, height
 
 
 def _png(data: bytes) -> tuple[int, int]:
@@ -87,6 +103,31 @@ def _jpeg(data: bytes) -> tuple[int, int]:
     if data.find(b"\xff\xd9", at) < 0:
         raise NoPictureError("is a broken JPEG: it ends too early")
     return size
+
+
+def _on_its_side(data: bytes) -> bool:
+    """Whether a JPEG's EXIF says that its rows are columns (JEITA CP-3451: orientation 5 to 8)."""
+    at = 2
+    try:
+        while data[at] == 0xFF and data[at + 1] != 0xDA:
+            (length,) = struct.unpack_from(">H", data, at + 2)
+            if data[at + 1] == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
+                return _orientation(data[at + 10 : at + 2 + length]) in (5, 6, 7, 8)
+            at += 2 + length
+    except (struct.error, IndexError):
+        pass  # broken EXIF says nothing
+    return False
+
+
+def _orientation(tiff: bytes) -> int:
+    order = "<" if tiff[:2] == b"II" else ">"
+    (at,) = struct.unpack_from(f"{order}I", tiff, 4)
+    (entries,) = struct.unpack_from(f"{order}H", tiff, at)
+    for entry in range(entries):
+        tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, at + 2 + 12 * entry)
+        if tag == 0x0112:
+            return int(value)
+    return 1
 
 
 def _gif(data: bytes) -> tuple[int, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.messages import Message, message
+from selfcorrect.messages import Image, Message, message, reads_text_only
 from selfcorrect.models import function
 from selfcorrect.models.base import (
     Conversation,
@@ -34,6 +35,7 @@ __all__ = [
     "Request",
     "Site",
     "advice",
+    "check_images",
     "check_model",
     "describe",
     "kind_of",
@@ -60,6 +62,7 @@ def names() -> dict[str, str]:
         "OWNER/NAME": "a model of the Hugging Face hub",
         "openai:NAME": "a model behind an OpenAI-compatible server: give --base-url",
         "planted:chain": "a model with stated behaviour, for the task 'planted'",
+        "planted:eye": "a model that sees the task 'shapes', and errs as stated",
         "planted:mixture": "a small transformer whose exact posterior is known ('planted-mixture')",
         "planted:logits": "the same: without concepts, its logits sharpen, drift or copy",
         "planted:scores": "the same for 'planted-scores': free text that states a number",
@@ -112,6 +115,32 @@ def thinking(name: str, asked: Thinking = "auto", most: int = MOST, *, trust: bo
 
     mode = chosen(name, Template(read_tokenizer(source)).found, asked)
     return mode if mode in ("", "off") else f"{mode} {most}"
+
+
+def check_images(name: str, images: Sequence[Image], *, trust: bool = False) -> None:
+    """Check that a model can be shown images together, without loading weights.
+
+    Not of a model behind a server: that has to be opened.
+
+    Raises:
+        UserError: it can't be found; it reads text only, or lacks what it sees by; it takes fewer
+            images; or one can't be decoded.
+    """
+    if kind_of(name) != "local":
+        return load(name).check_images(images)
+    from selfcorrect.models.local.files import locate
+    from selfcorrect.models.local.loading import read_config, read_tokenizer, sees
+    from selfcorrect.models.local.template import Template
+    from selfcorrect.models.local.vision.eyes import read_eyes
+
+    source = locate(name, trust=trust)
+    config = read_config(source)
+    if not sees(config):
+        raise reads_text_only(images[0])
+    tokenizer = read_tokenizer(source)
+    template = Template(tokenizer, read_eyes(source, config, tokenizer))
+    template.render([Message("user", (*images, "?"))], None)
+    return None
 
 
 def advice(dtype: str, device: str) -> str | None:

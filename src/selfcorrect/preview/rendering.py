@@ -74,13 +74,15 @@ def rendering(
 def _local(name: str, thinking: str, trust: bool) -> Rendering:
     from selfcorrect.models.local.drafts import most_wrong
     from selfcorrect.models.local.files import locate
-    from selfcorrect.models.local.loading import read_config, read_tokenizer
+    from selfcorrect.models.local.loading import read_config, read_tokenizer, sees
     from selfcorrect.models.local.template import Template
+    from selfcorrect.models.local.vision.eyes import read_eyes
 
     source = locate(name, trust=trust)
-    config = read_config(source).get_text_config()
+    whole = read_config(source)
+    config = whole.get_text_config()
     tokenizer = read_tokenizer(source)
-    template = Template(tokenizer)
+    template = Template(tokenizer, read_eyes(source, whole, tokenizer) if sees(whole) else None)
     mode, _, most = thinking.partition(" ")
     if mode in ("off", "on"):
         template.think(mode == "on")

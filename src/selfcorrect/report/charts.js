@@ -1,8 +1,7 @@
 "use strict";
-// What every page of ours does: it draws its charts. Texts become text nodes only; nothing here
-// makes HTML from a string.
+// What every page of ours does: what a chart's marks say when a reader comes near, which of its views
+// is shown, and what is folded. Texts become text nodes only; nothing here makes HTML from a string.
 const shared = (() => {
-  const root = document.documentElement;
   const byId = (id) => document.getElementById(id);
   const read = (id) => JSON.parse(byId(id).textContent);
 
@@ -24,131 +23,127 @@ const shared = (() => {
     return new Response(stream).text();
   }
 
-  const charts = read("charts");
-  const drawn = new Set();
-  const picked = {}; // which view of a chart is shown
+  // a page of several runs has a part for each, whose ids begin with its prefix
+  const parts = [...document.querySelectorAll("[data-prefix]")];
+  const roots = parts.length ? parts : [document.body];
+  const prefix = (root) => root.dataset.prefix ?? "";
+  const near = byId("near");
+  const REACH = 48; // pixels from which on a mark is near
+  let told = null; // the mark whose words are shown
 
-  /** A colour of the theme; null if it has none of that name. */
-  const colour = (name, percent) => {
-    const hex = getComputedStyle(root).getPropertyValue(`--${name}`).trim();
-    if (!hex) return null;
-    const full = hex.length === 4 ? hex.replace(/[^#]/g, "$&$&") : hex;
-    const parts = [1, 3, 5].map((k) => parseInt(full.slice(k, k + 2), 16));
-    return `rgba(${parts}, ${(percent ?? 100) / 100})`;
-  };
-
-  /** A figure with the theme's colours in place of their names. */
-  function themed(value) {
-    if (typeof value === "string") {
-      const named = /^@(\w+)(?:\/(\d+))?$/.exec(value);
-      return (named && colour(named[1], named[2])) ?? value;
-    }
-    if (Array.isArray(value)) return value.map(themed);
-    if (value === null || typeof value !== "object") return value;
-    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, themed(each)]));
+  /** The marks of a chart's drawing that is shown, each with its place on the screen. */
+  function marksOf(box) {
+    const svg = [...box.querySelectorAll("svg")].find((each) => each.getClientRects().length);
+    if (!svg) return [];
+    const matrix = svg.getScreenCTM();
+    return [...svg.querySelectorAll(".mark")].map((mark) => {
+      const title = mark.querySelector("title");
+      if (title) { // the browser's own tip would stand beside ours
+        mark.dataset.said = title.textContent;
+        title.remove();
+      }
+      const [x, y] = mark.dataset.at.split(" ").map(Number);
+      return { mark, x: matrix.a * x + matrix.e, y: matrix.d * y + matrix.f };
+    });
   }
 
-  function layout(box, own) {
-    const axis = {
-      fixedrange: true, zeroline: false, ticks: "outside", ticklen: 4,
-      gridcolor: "@rule", linecolor: "@soft", tickcolor: "@soft", tickfont: { color: "@soft" },
+  function tell(found) {
+    if (told === found?.mark) return;
+    told?.classList.remove("near");
+    told = found?.mark ?? null;
+    if (!found || !near.showPopover) return near.matches(":popover-open") && near.hidePopover();
+    told.classList.add("near");
+    near.textContent = told.dataset.said;
+    if (!near.matches(":popover-open")) near.showPopover();
+    const { width, height } = near.getBoundingClientRect();
+    near.style.left = `${Math.max(8, Math.min(found.x + 12, innerWidth - width - 8))}px`;
+    near.style.top = `${found.y - height - 12 > 4 ? found.y - height - 12 : found.y + 16}px`;
+  }
+
+  /** A chart that tells what the nearest mark says: to a mouse, a finger, or the arrow keys. */
+  function follow(box) {
+    let at = -1;
+    const seek = (event) => {
+      const marks = marksOf(box);
+      const far = ({ x, y }) => Math.hypot(x - event.clientX, (y - event.clientY) / 2);
+      const over = event.target.closest?.(".mark");
+      const nearest = marks.reduce((best, each) => (!best || far(each) < far(best) ? each : best), null);
+      const found = over ? marks.find(({ mark }) => mark === over) : nearest;
+      tell(found && (over || far(found) < REACH) ? found : null);
     };
-    const axes = {};
-    const named = Object.keys(own).filter((name) => /^[xy]axis\d*$/.test(name));
-    for (const name of new Set(["xaxis", "yaxis", ...named])) {
-      const automargin = Boolean(own[name]?.title) || own[name]?.type === "category";
-      const title = own[name]?.title ? { ...own[name].title, font: { color: "@soft", size: 13 }, standoff: 6 } : undefined;
-      axes[name] = { ...axis, automargin, ...own[name], title };
-    }
-    return themed({
-      margin: { l: 44, r: 8, t: 8, b: 44 },
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: "@ink" },
-      hoverlabel: { bgcolor: "@paper", bordercolor: "@soft", font: { color: "@ink" } },
-      dragmode: false,
-      ...own,
-      ...axes,
-      legend: {
-        orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemclick: false,
-        itemdoubleclick: false, ...own.legend,
-      },
-      width: box.clientWidth,
-      height: own.height ?? box.clientHeight,
+    box.addEventListener("pointermove", seek);
+    box.addEventListener("pointerdown", seek);
+    box.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && tell(null));
+    box.addEventListener("blur", () => tell(null));
+    box.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (event.key === "Escape") return tell(null);
+      const marks = marksOf(box);
+      if (!step || !marks.length) return;
+      event.preventDefault();
+      at = (at + step + marks.length) % marks.length;
+      tell(marks[at]);
     });
   }
 
-  function draw(box) {
-    const name = box.dataset.chart;
-    const views = charts[name].views;
-    const view = views[picked[name] ?? 0];
-    drawn.add(box);
-    if (view.layout.height) box.style.setProperty("--height", `${view.layout.height}px`);
-    if (view.data.length) {
-      window.Plotly.react(box, themed(view.data), layout(box, view.layout), { displayModeBar: false });
-      return;
-    }
-    window.Plotly.purge(box);
-    box.replaceChildren(make("p", "none", `Nothing to draw for ${view.name}.`));
-  }
-
-  const redraw = () => window.Plotly && drawn.forEach(draw);
   const boxes = [...document.querySelectorAll("[data-chart]")];
-
-  async function openCharts(unpacking, painted) {
-    try {
-      const script = document.createElement("script");
-      script.textContent = await unpacking;
-      await painted;
-      document.head.append(script);
-      if (!window.Plotly) throw new Error("plotly didn't start");
-    } catch (error) {
-      console.error(error);
-      for (const box of boxes) {
-        const why = "The charts need a browser of 2023 or later. Text and tables stand without.";
-        box.replaceChildren(make("p", "failed", why));
-      }
-      return;
-    }
-    boxes.filter((box) => box.closest(".screen")).forEach(draw);
-    const seen = new IntersectionObserver((entries) => {
-      for (const { target, isIntersecting } of entries) {
-        if (!isIntersecting) continue;
-        seen.unobserve(target);
-        if (!drawn.has(target)) draw(target);
-      }
-    }, { rootMargin: "400px" });
-    boxes.filter((box) => !drawn.has(box)).forEach((box) => seen.observe(box));
-    let width = innerWidth;
-    addEventListener("resize", () => {
-      if (innerWidth !== width) requestAnimationFrame(redraw); // not when a phone hides its bars
-      width = innerWidth;
-    });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-    addEventListener("beforeprint", () => {
-      root.classList.add("printing");
-      boxes.forEach(draw);
-    });
-    addEventListener("afterprint", () => {
-      root.classList.remove("printing");
-      redraw();
-    });
+  for (const box of boxes) {
+    if (!box.querySelector(".mark")) continue;
+    box.tabIndex = 0;
+    const begin = () => {
+      if (box.dataset.followed) return;
+      box.dataset.followed = "yes";
+      follow(box);
+    };
+    for (const kind of ["pointerenter", "pointerdown", "focus"]) box.addEventListener(kind, begin);
   }
+  addEventListener("scroll", () => tell(null), { passive: true, capture: true });
 
-  /** Show another view of a chart, by its place. */
-  function pick(name, place) {
-    picked[name] = place;
-    const box = boxes.find((each) => each.dataset.chart === name);
+  /** Show another view of a chart of a part, by its place. */
+  function pick(root, charts, name, place) {
+    const box = boxes.find((each) => each.dataset.chart === name && root.contains(each));
+    const before = box.querySelector("div.view");
+    if (Number(before.dataset.view) === place) return;
+    const kept = document.createElement("template");
+    kept.dataset.view = before.dataset.view;
+    kept.content.append(...before.childNodes);
+    const found = box.querySelector(`template[data-view="${place}"]`);
+    before.replaceWith(kept);
+    const view = make("div", "view");
+    view.dataset.view = place;
+    view.append(found.content);
+    found.replaceWith(view);
     box.setAttribute("aria-label", `${charts[name].alt} Shown: ${charts[name].views[place].name}.`);
-    if (drawn.has(box)) draw(box);
   }
 
-  const opened = (async () => {
-    // the words are there before plotly, which takes most of the time, is begun
-    const painted = new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-    if (boxes.length) await openCharts(unpack("library"), painted);
-    requestAnimationFrame(() => setTimeout(() => performance.mark("first-screen")));
-  })();
+  // ---- What is folded is opened by a link into it, and on paper
 
-  return { byId, read, make, unpack, charts, pick, opened };
+  function unfold() {
+    const target = location.hash.length > 1 && byId(decodeURIComponent(location.hash.slice(1)));
+    for (let up = target || null; up; up = up.parentElement) if (up.matches("details")) up.open = true;
+    if (target) target.scrollIntoView();
+  }
+  addEventListener("hashchange", unfold);
+  if (location.hash) unfold();
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details.fold:not([open])")];
+    for (const each of closed) each.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const each of closed) each.open = false;
+  });
+
+  // which of several runs is shown
+  const several = [...document.querySelectorAll("input[name=run]")];
+  for (const choice of several) {
+    const show = () => {
+      for (const part of document.querySelectorAll("[data-run]")) part.hidden = part.dataset.run !== choice.value;
+    };
+    choice.addEventListener("input", show);
+    if (choice.checked) show();
+  }
+
+  requestAnimationFrame(() => setTimeout(() => performance.mark("first-screen")));
+  return { byId, read, make, unpack, pick, roots, prefix };
 })();

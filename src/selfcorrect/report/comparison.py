@@ -199,7 +199,7 @@ def _forest(table: _Table) -> Chart:
     """The outcome's differences with their intervals, one row a run."""
     name = table["outcome"]["name"]
     there = [t for t in table["comparisons"] if t["difference"][name]["value"] is not None]
-    there.reverse()  # plotly draws upwards
+    there.reverse()  # the first row is the lowest
     data: list[dict[str, Any]] = []
     wide = [
         (k, t["difference"][name]["together"])
@@ -301,7 +301,7 @@ def _by_round(table: _Table) -> Chart:
         "; ".join(f"{_name(run)}: {_cell(run['outcome'], 3)}" for run in table["runs"]),
         data,
         {"xaxis": {"title": {"text": "round"}, "dtick": 1, "tickformat": "d"},
-         "yaxis": {"title": {"text": outcome_of(table)}}},
+         "yaxis": {"title": {"text": outcome_of(table).capitalize()}}},
         f"On the {table['shared']:,} shared examples, with 95 % intervals, each by itself.",
     )  # fmt: skip
 
@@ -339,7 +339,7 @@ def _plane(table: _Table) -> Sequence[Chart]:
             "; ".join(str(each["hovertext"][0]) for each in data),
             data,
             {"xaxis": {"title": {"text": "tokens of a dialogue"}, "rangemode": "tozero"},
-             "yaxis": {"title": {"text": outcome_of(table)}}},
+             "yaxis": {"title": {"text": outcome_of(table).capitalize()}}},
             f"n {table['shared']:,}; bars are 95 % intervals, each by itself. Large: no other run "
             "has an outcome at least as good for no more tokens, by the estimates.",
         )

@@ -22,7 +22,15 @@ from selfcorrect.report.estimates import (
     wholes,
 )
 from selfcorrect.report.notes import few, hanging, looked, turning
-from selfcorrect.report.numbers import clusters, count, decides, written, written_interval
+from selfcorrect.report.numbers import (
+    MISSING,
+    clusters,
+    count,
+    decides,
+    within,
+    written,
+    written_interval,
+)
 
 #: Rounds that stand side by side in a table; more go into the next one.
 _ABREAST = 8
@@ -93,8 +101,8 @@ def cell(define: Define, name: str, e: Estimate, *, signed: bool = False) -> Cel
         note.append(e["why"])
     if why := hanging(e):
         note.append(why)
-    text = written(e.get("value"), form, signed=signed) + "?" * bool(why)
-    return Cell(name, text, written_interval(e, form), "; ".join(note))
+    text = written(e.get("value"), form, signed=signed, within=e) + "?" * bool(why)
+    return Cell(name, text, written_interval(e, form, signed=signed), "; ".join(note))
 
 
 # The head, the foot, and words for those who can't see the charts
@@ -158,6 +166,11 @@ def key_figures(summary: _Summary) -> list[KeyFigure]:
     ]
 
 
+def around(form: str, margin: float | None) -> str:
+    """A margin as the page writes it: ``±3 points`` of a share, ``±.05`` of another number."""
+    return MISSING if margin is None else within(margin, form == "share")
+
+
 def _outcomes(summary: _Summary) -> list[KeyFigure]:
     name, define = summary["outcome"]["name"], definer(summary)
     return [
@@ -219,7 +232,9 @@ def comparisons(compared: Mapping[str, Estimate], define: Define) -> list[Compar
         Comparison(
             name,
             cell(define, name, e, signed=True),
-            written_interval(decides(e), define(name).form) if e.get("decides") else "",
+            written_interval(decides(e), define(name).form, signed=True)
+            if e.get("decides")
+            else "",
             "< .001" if e.get("p") is not None and e["p"] < 0.001 else written(e.get("p")),
             e.get("verdict"),
             e.get("margin"),
@@ -249,8 +264,8 @@ def convergence(summary: _Summary) -> list[dict[str, Any]]:
         {
             "name": name,
             "round": "not shown" if of["round"] is None else str(of["round"]),
-            "margin": of["margin"],
-            "smallest": written(of["smallest_margin"]),
+            "margin": around(definer(summary)(name).form, of["margin"]),
+            "smallest": around(definer(summary)(name).form, of["smallest_margin"]).lstrip("±"),
             "needed": written(of["n_needed"], "count"),
             "why": of.get("why", ""),
         }
@@ -260,11 +275,11 @@ def convergence(summary: _Summary) -> list[dict[str, Any]]:
 
 #: The ways of an answer from one round to the next, as their columns are headed.
 _WAYS = {
-    "kept_right": "kept right",
-    "wrong_to_right": "wrong → right",
-    "right_to_wrong": "right → wrong",
-    "wrong_to_wrong": "other wrong",
-    "kept_wrong": "kept wrong",
+    "kept_right": "stayed right",
+    "wrong_to_right": "became right",
+    "right_to_wrong": "became wrong",
+    "wrong_to_wrong": "wrong, another answer",
+    "kept_wrong": "wrong, same answer",
     "better": "better",
     "unchanged": "unchanged",
     "worse": "worse",

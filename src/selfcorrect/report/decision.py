@@ -21,7 +21,7 @@ def headline(summary: Table) -> str | None:
     if decided["why"] == "again":
         return "better, but so is asking again"
     if decided["over"] == "baseline" and decided["why"] != "instruction":
-        return "better than its first round, not than the question asked once"
+        return "better than its first round, not shown over the question asked once"
     return "better, not known to be by the instruction"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from selfcorrect.measures.catalogue import MEASURES
+from selfcorrect.measures.measure import CALIBRATION, QUALITY, Measure
 from selfcorrect.report.estimates import LEAK_FREE
 from selfcorrect.text import visible
 
@@ -13,7 +14,8 @@ from selfcorrect.text import visible
 class Definition(NamedTuple):
     """A number's name for readers, what it is, and its kind.
 
-    ``form`` is ``share`` (0 to 1), ``score`` (any number to three places, from ten on to one),
+    ``form`` is ``share`` (of answers or dialogues, or a probability: in percent), ``index`` (0 to
+    1, but nobody says percent: AUROC), ``score`` (any number to three places, from ten on to one),
     ``nats``, ``tokens``, ``count`` or, for a word that is no number, empty.
     """
 
@@ -181,7 +183,7 @@ def definer(summary: Mapping[str, Any]) -> Define:
     ``bias_ambiguous/Age`` is the part ``Age`` of a measure; a number that nobody defines shows by
     its name.
     """
-    known = {m.name: Definition(m.label, m.text, m.form) for m in MEASURES}
+    known = {m.name: Definition(m.label, m.text, _form(m)) for m in MEASURES}
     known.update(words(summary))
     for name, term in (summary.get("own") or {}).items():
         known[name] = Definition(
@@ -198,6 +200,11 @@ def definer(summary: Mapping[str, Any]) -> Define:
         return Definition(visible(name), _UNKNOWN, "score")
 
     return define
+
+
+def _form(measure: Measure) -> str:
+    indices = measure.group in (CALIBRATION, QUALITY) and measure.form == "share"
+    return "index" if indices else measure.form
 
 
 _UNKNOWN = "A measure of the task's own; its documentation says more."

@@ -17,9 +17,11 @@ from typing import Any
 
 import polars as pl
 
+from selfcorrect.outcome import BOX, GOLD
+
 #: At most so many dialogues are embedded, …
 MOST = 2_000
-#: … and so many compressed bytes: with the charts' library a page stays under 8 MB.
+#: … and so many compressed bytes: with its charts a page stays under 8 MB.
 BYTES = 3_800_000
 
 _COLUMNS = (
@@ -33,6 +35,8 @@ _COLUMNS = (
     "outcome",
     "target",
 )
+#: The task's own numbers, of which the edges of boxes are shown.
+_VALUES = "values"
 _STEP = ("kind", "role", "speaker", "begin", "shown", "text", "images", "prefill", "finish")
 #: Of what samples mean: in the records once they were grouped.
 _OF_SAMPLES = ("samples", "meaning", "semantic_entropy")
@@ -85,24 +89,31 @@ def embed(frames: Iterable[pl.DataFrame], chosen: Chosen, limit: int = BYTES) ->
         limit: compressed bytes; dialogues that would go beyond it are left out, from the end.
 
     Returns:
-        ``{"data", "embedded", "chosen", "total", "flipped"}``: data is base64 of gzip of one line
-        of JSON a dialogue, the others are counts of dialogues.
+        ``{"data", "embedded", "chosen", "total", "flipped", "pictures"}``: data is base64 of gzip
+        of one line of JSON a dialogue; pictures are what its steps call those that they show, by
+        example; the others are counts of dialogues.
     """
     wanted = pl.Series(chosen.examples, dtype=pl.String)
     steps = pl.col("steps").list.eval(pl.struct(pl.element().struct.field(*_STEP)))
     columns = (*_COLUMNS, "option_p", "option_mass", "notes", steps)
     dialogues: dict[str, dict[str, Any]] = {}
     for frame in frames:
-        known = [name for name in _OF_SAMPLES if name in frame.columns]
+        known = [name for name in (*_OF_SAMPLES, _VALUES) if name in frame.columns]
         kept = frame.filter(pl.col("example").is_in(wanted.implode())).select(*columns, *known)
         for row in kept.iter_rows(named=True):
             dialogue = dialogues.setdefault(row["example"], _dialogue(row))
-            dialogue["rounds"].append(_round(row))
+            values = {each["name"]: each["value"] for each in row.get(_VALUES) or ()}
+            if gold := _box(values, GOLD):
+                dialogue["gold"] = gold
+            dialogue["rounds"].append(
+                {**_round(row), **({"box": _box(values, BOX)} if gold else {})}
+            )
         if len(dialogues) == len(chosen.examples):
             break  # no dialogue lies in two frames
 
     packer = zlib.compressobj(9, wbits=31)  # 31: as gzip, which browsers unpack
     packed, size, embedded = [], 0, 0
+    pictures: dict[str, list[str]] = {}
     for dialogue in (dialogues[name] for name in chosen.examples if name in dialogues):
         line = json.dumps(dialogue, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         further = packer.copy()
@@ -111,6 +122,8 @@ def embed(frames: Iterable[pl.DataFrame], chosen: Chosen, limit: int = BYTES) ->
             break
         packer, size, embedded = further, size + len(part), embedded + 1
         packed.append(part)
+        if names := _pictures(dialogue):
+            pictures[dialogue["example"]] = names
     packed.append(packer.flush())
     return {
         "data": base64.b64encode(b"".join(packed)).decode("ascii"),
@@ -118,7 +131,14 @@ def embed(frames: Iterable[pl.DataFrame], chosen: Chosen, limit: int = BYTES) ->
         "chosen": len(chosen.examples),
         "total": chosen.total,
         "flipped": chosen.flipped,
+        "pictures": pictures,
     }
+
+
+def _pictures(dialogue: Mapping[str, Any]) -> list[str]:
+    """What the steps of a dialogue call their pictures, each once."""
+    steps = (step for each in dialogue["rounds"] for step in each["steps"])
+    return list(dict.fromkeys(name for step in steps for name in step.get("images", ())))
 
 
 def which(embedded: Mapping[str, Any]) -> str:
@@ -166,6 +186,15 @@ def _round(row: Mapping[str, Any]) -> dict[str, Any]:
         "steps": [_step(step) for step in row["steps"] or ()],
         **_samples(row),
     }
+
+
+def _box(values: Mapping[str, float | None], names: Iterable[str]) -> list[float] | None:
+    """A box of a record as shares of its picture, within it; ``None`` where it has none."""
+    edges = [_short(values.get(name)) for name in names]
+    if any(edge is None for edge in edges):
+        return None
+    left, top, right, bottom = (min(1.0, max(0.0, edge or 0.0)) for edge in edges)
+    return [left, top, max(left, right), max(top, bottom)]
 
 
 def _samples(row: Mapping[str, Any]) -> dict[str, Any]:

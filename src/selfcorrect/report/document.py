@@ -1,25 +1,25 @@
 """What all pages share: one HTML file that needs no network, and what may run in it.
 
-Everything a reader must know is in the HTML itself; a script adds the charts. Only scripts whose
-hash the page states may run, so text from models and data can't bring its own.
+Everything a reader must know is in the HTML itself, the charts too: a script adds what is told on
+hovering. Only the script whose hash the page states may run, so text from models and data can't
+bring its own.
 """
 
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from selfcorrect.report.numbers import MISSING
+from selfcorrect.report.svg import SLIM, WIDE, within
 from selfcorrect.text import visible
 
 
@@ -38,36 +38,84 @@ def document(
         template: a file beside this one that extends ``document.html``.
         charts: by name, as :func:`selfcorrect.report.charts.charts` makes them.
         styles, scripts: files of its own, beside those that all pages have.
-        images: whether charts may hold images of their own making: plotly paints heatmaps so.
+        images: whether it may hold images, which are in the page itself.
         values: what the template shows; every text is a value, never markup.
     """
     style, script = _joined("page.css", *styles), _joined("charts.js", *scripts)
-    library = _library() if charts else None
     return (
         _environment()
         .get_template(template)
         .render(
             style=style,
             script=script,
-            library=library.packed if library else None,
-            policy=_policy(_hash(script), *([library.hash] if library else []), images=images),
+            policy=_policy(_hash(script), images=images),
             charts=charts,
+            pictures={name: pictures(name, chart) for name, chart in charts.items()},
+            told={name: _told(chart) for name, chart in charts.items()},
+            none_drawn=_none_drawn,
             **values,
         )
     )
 
 
-def frame(page: str, title: str) -> str:
-    """A page as an ``<iframe>``, for a notebook.
+def several(template: str, pages: Mapping[str, str], **how: Any) -> str:
+    """Pages of one kind, by name, as :func:`document` made them: one with a switch."""
+    runs = [
+        {"name": name, "prefix": f"r{k}-", "part": Markup(_prefixed(_part(page), f"r{k}-"))}
+        for k, (name, page) in enumerate(pages.items())
+    ]
+    return document(template, charts={}, runs=runs, **how)
 
-    A frame has styles, scripts and a content security policy of its own: it can't disturb the
-    notebook, nor the notebook it.
+
+def _part(page: str) -> str:
+    """What of a page stands between its marks, which no text can write."""
+    return page.partition("<!--part-->")[2].partition("<!--/part-->")[0]
+
+
+def _prefixed(part: str, prefix: str) -> str:
+    """A part with its ids, and what refers to them, made its own.
+
+    Quotes in texts are escaped, so that only attributes of our templates look like this.
     """
-    return (
-        f'<iframe sandbox="allow-scripts" title="{escape(title)}" loading="lazy" '
-        'style="width:100%;height:44rem;border:0;color-scheme:light dark" '
-        f'srcdoc="{escape(page)}"></iframe>'
-    )
+    return _REFERS.sub(lambda found: f"{found[1]}{prefix}", part)
+
+
+_REFERS = re.compile(
+    r"""( (?:id|for|aria-labelledby|aria-describedby|data-explained)="|\bhref="#|="url\(#)"""
+)
+
+
+def pictures(name: str, chart: Mapping[str, Any]) -> list[Markup | None]:
+    """Each view of a chart for a wide column and for a phone; None has nothing to draw.
+
+    Of long charts, views that aren't shown at first are drawn for a phone alone, which can be read
+    on a wide screen, too: a page of many rounds has dozens.
+    """
+    plain, first, high = _NO_ID.sub("-", name), chart.get("first", 0), chart.get("height")
+
+    def drawn(k: int, view: Mapping[str, Any]) -> Markup:
+        if k != first and max(len(trace.get("x", ())) for trace in view["data"]) > _LONG:
+            return Markup(within(view, SLIM, f"{plain}-{k}", high, "only"))
+        return Markup("".join(within(view, width, f"{plain}-{k}", high) for width in (WIDE, SLIM)))
+
+    return [drawn(k, view) if view["data"] else None for k, view in enumerate(chart["views"])]
+
+
+#: Points of a line.
+_LONG = 16
+_NO_ID = re.compile(r"[^A-Za-z0-9]+")
+
+
+def _none_drawn(view: str) -> Markup:
+    return Markup('<p class="none">Nothing to draw for {}.</p>').format(view)
+
+
+def _told(chart: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page's script has to know of a chart."""
+    views = [
+        {"name": view.get("name", ""), "term": view.get("term", "")} for view in chart["views"]
+    ]
+    return {"alt": chart["alt"], "views": views}
 
 
 @cache
@@ -98,48 +146,18 @@ def _joined(*names: str) -> str:
     return "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
 
 
-class _Library(NamedTuple):
-    """plotly's script, compressed (4.8 MB are 2 MB so), and the hash of what it unpacks to."""
-
-    packed: str
-    hash: str
-
-
-@cache
-def _library() -> _Library:
-    from plotly.offline import get_plotlyjs
-
-    code = _unwrapped(get_plotlyjs())
-    packed = gzip.compress(code.encode(), 9, mtime=0)
-    return _Library(base64.b64encode(packed).decode("ascii"), _hash(code))
-
-
-def _unwrapped(code: str) -> str:
-    """plotly's script without the function around it, which the browser reads twice.
-
-    That is a quarter of a second on a slow machine. A script that looks otherwise is left alone.
-    """
-    found = re.fullmatch(
-        r"(\s*/\*.*?\*/\s*)\(\s*function\(root, factory\) \{.*?\(\) => \{\s*"
-        r"(\"use strict\";\s*var Plotly=.*window\.Plotly = Plotly;)\s*return Plotly;\s*\}\)\);\s*",
-        code,
-        re.DOTALL,
-    )
-    return found[1] + found[2] if found else code
-
-
 def _hash(script: str) -> str:
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
-def _policy(*hashes: str, images: bool) -> str:
-    """The content security policy: these scripts, and nothing from anywhere else.
+def _policy(script: str, *, images: bool) -> str:
+    """The content security policy: this script, and nothing from anywhere else.
 
-    Styles written into the page are allowed, as plotly writes some into its charts; without
-    connections, fonts and images but those that are in the page they can't tell anything to anyone.
+    Styles written into the page are allowed; without connections, fonts and images but those that
+    are in the page they can't tell anything to anyone.
     """
     return (
-        f"default-src 'none'; script-src {' '.join(hashes)}; style-src 'unsafe-inline'; "
+        f"default-src 'none'; script-src {script}; style-src 'unsafe-inline'; "
         f"{'img-src data:; ' if images else ''}base-uri 'none'; form-action 'none'"
     )

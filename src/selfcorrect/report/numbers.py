@@ -165,16 +165,27 @@ def count(n: int, thing: str) -> str:
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
-def written(value: float | None, form: str = "score", *, signed: bool = False) -> str:
-    """A number in the HTML report: ``.512``, ``−.040``, ``1,204``; :data:`MISSING` for none.
+def written(
+    value: float | None,
+    form: str = "score",
+    *,
+    signed: bool = False,
+    within: Mapping[str, Any] | None = None,
+) -> str:
+    """A number in the HTML report: ``51 %``, ``−4.0 points``, ``1,204``, ``.512``; a dash for none.
 
     Args:
         value: the number.
         form: its kind, see :class:`selfcorrect.report.definitions.Definition`.
-        signed: with a plus too.
+        signed: a difference: with its sign, of a share in points.
+        within: the estimate whose interval says how many digits of a share mean anything.
     """
     if value is None:
         return MISSING
+    if form == "share":
+        if signed:
+            return f"{tenths(100 * value, '+')} points"
+        return f"{_percent(value, _worth(within or {}))} %"
     if form == "count" or (form == "tokens" and (value == 0 or abs(value) >= 100)):
         sign = "−" if value < 0 else "+" if signed and value > 0 else ""
         return f"{sign}{abs(value):,.0f}"
@@ -182,13 +193,34 @@ def written(value: float | None, form: str = "score", *, signed: bool = False) -
     return short(value, 1 if form == "tokens" or large else 3, signed=signed)
 
 
-def written_interval(estimate: Mapping[str, Any], form: str) -> str:
-    """``[.401, .520]`` in the HTML report, or nothing where there is none."""
+def written_interval(estimate: Mapping[str, Any], form: str, *, signed: bool = False) -> str:
+    """``[40, 52]`` of a share, ``[.401, .520]`` else, or nothing where there is none."""
     if estimate.get("low") is None or estimate.get("high") is None:
         return ""
     low, high = estimate["low"], estimate["high"]
+    if form == "share":
+        places = 1 if signed else _worth(estimate)
+        return f"[{_percent(low, places)}, {_percent(high, places)}]"
     ends = [written(each, form) for each in (low, high)]
     if ends[0] == ends[1] and form not in ("count", "tokens"):
         places = _apart(low, high, 3)
         ends = [short(each, places) for each in (low, high)]
     return f"[{ends[0]}, {ends[1]}]"
+
+
+#: Half an interval, in points, from which on a tenth of a percent means nothing; a hundredth.
+_WHOLE, _TENTHS = 2.5, 0.25
+
+
+def _worth(estimate: Mapping[str, Any]) -> int:
+    """Places after the point of a percentage that its interval warrants."""
+    low, high = estimate.get("low"), estimate.get("high")
+    if low is None or high is None:
+        return 1
+    half = 50 * (high - low)
+    return 0 if half >= _WHOLE else 1 if half >= _TENTHS else 2
+
+
+def _percent(share: float, places: int) -> str:
+    text = f"{abs(100 * share):.{places}f}"
+    return text if float(text) == 0 or share > 0 else f"−{text}"

@@ -1,6 +1,12 @@
-// What a run's report does besides: definitions, views, dialogues.
-(() => {
-  const { byId, read, make, unpack, charts, pick, opened } = shared;
+// What a run's report does besides: definitions, views, dialogues. A page of several has several.
+for (const root of shared.roots) {
+  const { make, pick } = shared;
+  const own = (id) => shared.prefix(root) + id;
+  const byId = (id) => shared.byId(own(id));
+  const read = (id) => shared.read(own(id));
+  const unpack = (id) => shared.unpack(own(id));
+  const charts = read("charts");
+  const pictures = picturesOf(byId, read);
 
   // ---- Definitions: on hovering, on focus, on a tap
 
@@ -17,7 +23,7 @@
     if (note) tip.append(make("span", "", note));
     hideTip(false);
     shownFor = target;
-    target.setAttribute("aria-describedby", "tip");
+    target.setAttribute("aria-describedby", own("tip"));
     tip.showPopover();
     const at = target.getBoundingClientRect();
     const { width, height } = tip.getBoundingClientRect();
@@ -32,7 +38,10 @@
     shownFor = null;
   }
 
-  const termAt = (event) => event.target.closest?.("[data-term]");
+  const termAt = (event) => {
+    const found = event.target.closest?.("[data-term]");
+    return found && root.contains(found) ? found : null;
+  };
   document.addEventListener("pointerover", (event) => {
     if (event.pointerType !== "mouse") return;
     const target = termAt(event);
@@ -54,7 +63,7 @@
   document.addEventListener("scroll", () => hideTip(), { passive: true, capture: true });
 
   // a list or a slider that picks a chart's view
-  for (const control of document.querySelectorAll("[data-views]")) {
+  for (const control of root.querySelectorAll("[data-views]")) {
     const name = control.dataset.views;
     const show = () => {
       const view = charts[name].views[control.value];
@@ -62,9 +71,9 @@
         control.setAttribute("aria-valuetext", view.name);
         control.parentElement.querySelector("output").value = view.name;
       } else {
-        byId(control.dataset.explained).textContent = terms[view.term]?.[1] ?? "";
+        shared.byId(control.dataset.explained).textContent = terms[view.term]?.[1] ?? "";
       }
-      pick(name, Number(control.value));
+      pick(root, charts, name, Number(control.value));
     };
     control.addEventListener("input", show);
     show();
@@ -97,7 +106,7 @@
   };
 
   // what the page says of the outcome: right or wrong, or a number that is better higher or lower
-  const { kind: scale, better, outcome: outcomeName } = document.getElementById("main").dataset;
+  const { kind: scale, better, outcome: outcomeName } = byId("main").dataset;
   // how much better the last answer is than the first; null where nobody can say
   const rise = (rounds) => {
     const [first, last] = [rounds[0].outcome, rounds.at(-1).outcome];
@@ -195,7 +204,7 @@
     return made;
   }
 
-  function stepShown(step) {
+  function stepShown(dialogue, step) {
     const said = step.kind === "say";
     const who = make("p", "who", step.role ?? "");
     if (!said) who.append(" · ", step.kind);
@@ -216,7 +225,7 @@
       words.append(...visible(text));
     }
     const classes = `step ${step.role === "assistant" ? "assistant" : ""} ${step.shown === false ? "aside" : ""}`;
-    const made = make("div", classes, who, words);
+    const made = make("div", classes, who, pictures.shown(dialogue, step), words);
     return step.begin ? [make("p", "begins", "A new transcript begins here."), made] : [made];
   }
 
@@ -267,7 +276,7 @@
     const shown = make("div", "conversation");
     for (const [k, round] of dialogue.rounds.entries()) {
       const before = dialogue.rounds[k - 1];
-      shown.append(make("h3", "", `Round ${round.round}`), ...round.steps.flatMap(stepShown));
+      shown.append(make("h3", "", `Round ${round.round}`), ...round.steps.flatMap((step) => stepShown(dialogue, step)));
       if (before && !dialogue.choices.length) shown.append(difference(before, round));
       const kind = outcome(round);
       const result = make("p", "outcome", make("b", "", `${SIGNS[kind]} ${said(round)}`.trim()));
@@ -278,7 +287,7 @@
       if (round.mass !== null && round.mass < 0.5) result.append(` · option mass ${round.mass.toFixed(3).replace(/^0/, "")}`);
       shown.append(result, ...samples(round), ...round.notes.map((note) => make("p", "who", "Note: ", isolated("", note))));
     }
-    return make("div", "open", options(dialogue), shown);
+    return make("div", "open", options(dialogue) ?? pictures.boxes(dialogue), shown);
   }
 
   function item(dialogue) {
@@ -316,7 +325,7 @@
       return;
     }
     const [list, more, search, sort] = ["list", "more", "search", "sort"].map(byId);
-    const chips = [...document.querySelectorAll("[data-filter]")];
+    const chips = [...root.querySelectorAll("[data-filter]")];
     const passes = new Map(all.map((d) => [d, new Set(Object.keys(filters).filter((f) => filters[f](d)))]));
     const texts = new Map();
     let found = all;
@@ -365,7 +374,6 @@
     find();
   }
 
-  opened.then(() => {
-    if (byId("packed")) (window.requestIdleCallback ?? setTimeout)(openDialogues);
-  });
-})();
+  // the words and the charts are there before the dialogues are unpacked
+  if (byId("packed")) (window.requestIdleCallback ?? setTimeout)(openDialogues);
+}

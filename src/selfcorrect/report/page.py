@@ -1,7 +1,7 @@
-"""The report: one HTML file that needs no network, and a notebook's view of a run.
+"""The report: one HTML file that needs no network.
 
-Everything a reader sees of the numbers is in the HTML itself; a script adds the charts, the
-definitions on hovering, and the dialogues.
+Everything a reader sees of the numbers is in the HTML itself, the charts too; a script adds what
+marks and words mean on hovering, and the dialogues.
 """
 
 from __future__ import annotations
@@ -10,96 +10,99 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfcorrect.report import contents
+from selfcorrect.report.bill import of_run
 from selfcorrect.report.charts import charts
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.dialogues import which
-from selfcorrect.report.document import document, frame
-from selfcorrect.report.estimates import points
+from selfcorrect.report.document import document, several
 from selfcorrect.report.notes import about_intervals, incomplete, missing, notes
-from selfcorrect.report.numbers import MISSING, count, legend, units, written
+from selfcorrect.report.numbers import MISSING, count, legend
+from selfcorrect.report.pictures import Pictures
+from selfcorrect.report.worded import caption, curved, hints
 
-#: The charts of the first screen.
-_FIRST = ("curves", "cost")
 
-
-def page(summary: Mapping[str, Any], dialogues: Mapping[str, Any] | None = None) -> str:
+def page(
+    summary: Mapping[str, Any],
+    dialogues: Mapping[str, Any] | None = None,
+    flips: Mapping[str, Any] | None = None,
+    pictures: Pictures | None = None,
+) -> str:
     """The whole report as one HTML file, to be written as UTF-8.
 
     Args:
         summary: of a run, see ``Run.summary``.
         dialogues: from :func:`selfcorrect.report.dialogues.embed`; without, there are none to see.
+        flips: from :func:`selfcorrect.report.flips.flips`; without, no dialogue is named.
+        pictures: of the dialogues, made small.
     """
-    drawn = charts(summary)
-    return _rendered(
-        summary,
-        drawn,
-        whole=True,
-        dialogues=dialogues,
-        which=which(dialogues) if dialogues else "",
-        changes=contents.comparisons(summary["changes"], definer(summary)),
-        controls=contents.controls(summary),
-        convergence=contents.convergence(summary),
-        flow=contents.flow(summary),
-        alternating=contents.cell(definer(summary), "alternating", summary["alternating"]),
-        wholes=[name.removeprefix("parts/") for name in drawn if name.startswith("parts/")],
-        tables=contents.tables(summary),
-        missing=missing(summary),
-        about_intervals=about_intervals(summary) if summary["rounds"] else "",
-        marks=" ".join([legend([MISSING, f"[{MISSING}]"]), units([summary["verdict"]])]),
-        meant=bool(points(summary["rounds"], "semantic_entropy")),
-        definitions=contents.terms(summary),
-        about=contents.about(summary),
-    )
+    return document("page.html", **shown(summary, dialogues, flips, pictures))
 
 
-def first_screen(summary: Mapping[str, Any]) -> str:
-    """The report's first screen as an ``<iframe>``, for a notebook."""
-    drawn = {name: chart for name, chart in charts(summary).items() if name in _FIRST}
-    return frame(_rendered(summary, drawn, whole=False, dialogues=None), "selfcorrect report")
+def together(pages: Mapping[str, str]) -> str:
+    """Reports of several runs, by name, as one page with a switch between them."""
+    held = any(_HELD in text for text in pages.values())
+    return several("several.html", pages, scripts=_SCRIPTS, images=held)
 
 
-def _rendered(summary: Mapping[str, Any], drawn: Mapping[str, Any], **more: Any) -> str:
-    """The page with what is on the first screen, and more of it if it is to be whole."""
-    rounds = summary["rounds"]
-    return document(
-        "page.html",
-        charts=drawn,
-        scripts=["differences.js", "page.js"],
-        images="activations" in drawn,
-        define=definer(summary),
-        outcome=summary["outcome"],
-        with_confidence=_with_confidence(summary),
-        judges=summary["outcome"]["kind"] == "share",
-        written=written,
-        count=count,
-        signs=contents.SIGNS,
-        alt={name: contents.alt(name, chart["alt"], summary) for name, chart in drawn.items()},
-        title=contents.title(summary),
-        verdict=summary["verdict"].split("\n"),
-        headline=summary["headline"],
-        decision=(summary.get("decision") or {}).get("said", ""),
-        incomplete=incomplete(summary),
-        notes=notes(summary, contents.foremost(summary)),
-        rounds=rounds,
-        figures=contents.key_figures(summary),
-        terms=contents.terms(summary),
-        drawn_controls=_drawn_controls(summary),
-        **more,
-    )
+#: Beside the one of all pages.
+_SCRIPTS = ("differences.js", "pictures.js", "page.js")
+#: In a page that holds pictures; a text's quotes are escaped.
+_HELD = ' id="pictures"'
 
 
-def _drawn_controls(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The controls that the first chart shows, and by what line."""
-    name = summary["outcome"]["name"]
-    lines = (("repeat", "dashed"), ("baseline", "dotted"))
-    return [
-        (which, line)
-        for which, line in lines
-        if which in summary["controls"] and points(summary["controls"][which]["rounds"], name)
-    ]
+def shown(
+    summary: Mapping[str, Any],
+    dialogues: Mapping[str, Any] | None = None,
+    flips: Mapping[str, Any] | None = None,
+    pictures: Pictures | None = None,
+) -> dict[str, Any]:
+    """What a report's template shows, and its script."""
+    drawn, rounds, define = charts(summary), summary["rounds"], definer(summary)
+    return {
+        "charts": drawn,
+        "scripts": _SCRIPTS,
+        "images": bool(pictures),
+        "thumbnails": pictures,
+        "dialogues": dialogues,
+        "which": _which(dialogues, pictures) if dialogues else "",
+        "flips": flips,
+        "define": define,
+        "outcome": summary["outcome"],
+        "judges": summary["outcome"]["kind"] == "share",
+        "around": contents.around,
+        "count": count,
+        "signs": contents.SIGNS,
+        "alt": {name: contents.alt(name, chart["alt"], summary) for name, chart in drawn.items()},
+        "title": contents.title(summary),
+        "verdict": summary["verdict"].split("\n"),
+        "headline": summary["headline"],
+        "decision": (summary.get("decision") or {}).get("said", ""),
+        "bill": of_run(summary),
+        "incomplete": incomplete(summary),
+        "notes": notes(summary, contents.foremost(summary)),
+        "rounds": rounds,
+        "figures": contents.key_figures(summary),
+        "terms": contents.terms(summary),
+        "definitions": contents.terms(summary),
+        "curved": curved(summary),
+        "caption": caption(drawn.get("curves")),
+        "hints": hints(summary),
+        "changes": contents.comparisons(summary["changes"], define),
+        "controls": contents.controls(summary),
+        "convergence": contents.convergence(summary),
+        "settles": "settled" in drawn or bool(summary["convergence"]),
+        "flow": contents.flow(summary),
+        "alternating": contents.cell(define, "alternating", summary["alternating"]),
+        "wholes": [name.removeprefix("parts/") for name in drawn if name.startswith("parts/")],
+        "tables": contents.tables(summary),
+        "missing": missing(summary),
+        "about_intervals": about_intervals(summary) if rounds else "",
+        "marks": legend([MISSING, f"[{MISSING}]"]),
+        "about": contents.about(summary),
+    }
 
 
-def _with_confidence(summary: Mapping[str, Any]) -> bool:
-    """Whether the first chart shows confidence beside the outcome: both are shares."""
-    form = definer(summary)(summary["outcome"]["name"]).form
-    return form == "share" and bool(points(summary["rounds"], "confidence"))
+def _which(dialogues: Mapping[str, Any], pictures: Pictures | None) -> str:
+    """Which dialogues are embedded, and what of their pictures."""
+    said = which(dialogues)
+    return f"{said} {pictures.about}" if pictures is not None and pictures.about else said

@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from selfcorrect.report.numbers import MISSING, legend, units
-from selfcorrect.text import visible
 
 #: Said in the place of a table that has no rows.
 EMPTY = "There is nothing to show here."
@@ -49,18 +47,16 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A plotly figure in plain data, with colours as in :mod:`selfcorrect.report.charts`.
-
-    Its texts are plain: of plotly's markup there are only ``<br>``, a line end, and a hover
-    template's ``<extra>``.
+    """A figure as :mod:`selfcorrect.report.svg` draws it, with colours as in
+    :mod:`selfcorrect.report.charts`. Its texts are plain.
 
     Attributes:
         name: unique within the sheet: letters, digits, hyphens. Names its file in the docs.
         title: above it.
         alt: what it shows, in words.
-        data, layout: plotly's traces and layout.
+        data, layout: traces and layout.
         caption: below it: what is theory, what was measured, what the bars are.
-        height: as CSS has it.
+        height: in ``rem``, of a chart as wide as half a page.
     """
 
     name: str
@@ -111,7 +107,7 @@ def page(sheet: Sheet) -> str:
 
     Raises:
         ValueError: a chart's name is not one, or there twice; a table's row is too long or too
-            short; a chart holds a number that is not finite, which JSON has no way to write.
+            short; a chart holds a number that is not finite, or something that can't be drawn.
     """
     from selfcorrect.report.document import (
         document,  # jinja2, which a sheet by itself can do without
@@ -126,11 +122,11 @@ def page(sheet: Sheet) -> str:
         "sheet.html",
         charts=drawn,
         styles=["sheet.css"],
-        images=True,
+        alt={name: chart["alt"] for name, chart in drawn.items()},
         sheet=sheet,
         numeric=numeric,
+        filled=filled,
         broad=_broad,
-        names=_names,
         is_table=lambda part: isinstance(part, Table),
     )
 
@@ -149,6 +145,20 @@ def numeric(table: Table) -> list[bool]:
     """
     columns = list(zip(table.columns, *table.rows, strict=True))[1:]
     return [False, *(all(map(_number, cells)) for _, *cells in columns)][: len(table.columns)]
+
+
+def filled(table: Table) -> Table:
+    """A table without the columns in which no row has anything: what unread answers allow, where
+    none is unread, say."""
+    kept = [
+        k
+        for k in range(len(table.columns))
+        if k == 0 or not table.rows or any(len(row) <= k or row[k] != "" for row in table.rows)
+    ]
+    if len(kept) == len(table.columns):
+        return table
+    rows = [[row[k] for k in kept if k < len(row)] for row in table.rows]
+    return replace(table, columns=[table.columns[k] for k in kept], rows=rows)
 
 
 def _broad(table: Table) -> bool:
@@ -178,24 +188,26 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def _chart(chart: Chart) -> dict[str, Any]:
-    """A chart as the page's script takes it."""
+    """A chart as a page takes it."""
     try:
-        view = {"data": _plain(chart.data), "layout": _plain(chart.layout)}
+        view = {"data": _plain(chart.data), "layout": _plain(_once(chart))}
     except ValueError as error:
         raise ValueError(f"chart {chart.name!r}: {error}") from None
-    return {"alt": chart.alt, "views": [view]}
+    height = 16 * float(chart.height.removesuffix("rem"))
+    return {"alt": chart.alt, "views": [view], "height": height}
 
 
-def _names(chart: Chart) -> int:
-    """How many names the legend has."""
-    told = [trace for trace in chart.data if trace.get("name") and trace.get("showlegend", True)]
-    return len(told) if chart.layout.get("showlegend", True) else 0
+def _once(chart: Chart) -> Mapping[str, Any]:
+    """The layout, without a name of its y axis that is the chart's title."""
+    axis = chart.layout.get("yaxis", {})
+    if axis.get("title", {}).get("text", "").casefold() != chart.title.casefold():
+        return chart.layout
+    kept = {key: value for key, value in axis.items() if key != "title"}
+    return {**chart.layout, "yaxis": kept}
 
 
 def _plain(value: Any) -> Any:
-    """A part of a figure: texts escaped for plotly, numbers rounded to visible digits."""
-    if isinstance(value, str):
-        return _KEPT.sub(lambda found: f"<{found[1]}>", escape(visible(value), quote=False))
+    """A part of a figure with numbers rounded to visible digits."""
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{value} can't be drawn; leave it out, or put None for a gap")
@@ -203,6 +215,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-_KEPT = re.compile(r"&lt;(br|/?extra)&gt;")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from selfcorrect.errors import UserError
 from selfcorrect.runs.arms import CONTROLS
 from selfcorrect.runs.execute import Interrupted, run
 from selfcorrect.runs.executors.base import ExecutorSettings
@@ -66,25 +67,63 @@ def _grade(
     return grade(run, scorer, options=options, controls=controls)
 
 
-def _first_screen(run: Run) -> str:
-    """The report's first screen, for a notebook."""
-    from selfcorrect.report.page import first_screen
-
-    return first_screen(_summary(run))
+def _in_cell(run: Run) -> str:
+    """What a notebook shows, see :mod:`selfcorrect.report.notebook`."""
+    return _shown(run)["text/html"]
 
 
 def _shown(run: Run, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG001
-    """What a notebook shows: the first screen, and where it trusts no page, the verdict as text."""
-    from selfcorrect.report.page import first_screen
+    """The same as a notebook asks for it, and the verdict as text."""
+    from selfcorrect.report.notebook import of_run
+    from selfcorrect.runs.run import REPORT
     from selfcorrect.text import visible
 
     summary = _summary(run)
-    said = visible(summary["verdict"], lines=True)
-    return {"text/plain": f"{run!r}\n{said}", "text/html": first_screen(summary)}
+    said, page = visible(summary["verdict"], lines=True), Path(str(run.folder)) / REPORT
+    html = of_run(summary, page if page.is_file() else None)
+    return {"text/plain": f"{run!r}\n{said}", "text/html": html}
+
+
+def _chart(run: Run, name: str = "curves") -> str:
+    """A chart of the report as SVG, to be written into a file: for a Markdown page or a paper.
+
+    Args:
+        run: the run.
+        name: ``curves``, ``cost``, ``flow``, ``settled``, ``reliability``, ``measure`` (entropy),
+            ``activations``, or ``parts/`` and a measure.
+
+    Raises:
+        UserError: there is none of that name, or the run has no numbers for it.
+    """
+    from selfcorrect.report.charts import charts
+    from selfcorrect.report.notebook import curve
+
+    summary = _summary(run)
+    found = curve(summary, name)
+    if found is None:
+        there = ", ".join(charts(summary)) or "none"
+        raise UserError(f"this run has no chart {name!r}; it has {there}.")
+    return found
+
+
+def _pandas(run: Run) -> Any:
+    """The records as a pandas data frame; nested columns hold lists and dictionaries.
+
+    Raises:
+        UserError: pandas isn't installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise UserError(
+            "pandas isn't installed: pip install pandas; run.records is a polars DataFrame."
+        ) from None
+    return pandas.DataFrame({column.name: column.to_list() for column in run.records})
 
 
 # Tasks know no runs, and one of them is built from a run's dialogues.
 reads(read_received)
 # Imported where they are called: measuring brings libraries that finding a run doesn't need.
 Run.summary, Run.report, Run.grade = _summary, _report, _grade
-Run._repr_html_, Run._repr_mimebundle_ = _first_screen, _shown
+Run.chart, Run.pandas = _chart, _pandas
+Run._repr_html_, Run._repr_mimebundle_ = _in_cell, _shown

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selfcorrect.report import advice
-from selfcorrect.report.sheet import Sheet, page
+from selfcorrect.report.sheet import Sheet
 from selfcorrect.runs.advise import with_controls
 from selfcorrect.runs.compare import chosen, compare
 from selfcorrect.runs.run import Run
@@ -31,9 +31,9 @@ class Advice(dict[str, Any]):
         return visible("\n".join(self["said"]), lines=True)
 
     def _repr_html_(self) -> str:
-        from selfcorrect.report.document import frame  # jinja2
+        from selfcorrect.report.notebook import of_sheet
 
-        return frame(page(self.sheet), "selfcorrect advice")
+        return of_sheet(self.sheet)
 
 
 def advised(names: Sequence[Run | str | Path], scorer: str, out: Path) -> Advice:

@@ -71,8 +71,12 @@ def make_arm(spec: RunSpec, strategy: Strategy, facts: Facts) -> Arm:
     return Arm(spec, strategy, facts, spec_hash(spec, facts, strategy))
 
 
-def choose_arms(asked: Iterable[Arm], *, controls: bool) -> list[Arm]:
+def choose_arms(asked: Iterable[Arm], *, controls: Sequence[str]) -> list[Arm]:
     """The arms of a command: those that were asked for, then their controls, each of them once.
+
+    Args:
+        asked: arms.
+        controls: the names of those that each of them has.
 
     A control of several arms is shared by them, and one that was asked for isn't there twice.
 
@@ -90,21 +94,21 @@ def choose_arms(asked: Iterable[Arm], *, controls: bool) -> list[Arm]:
         )
     compared: dict[str, dict[str, str]] = {name: {} for name in arms}
     for arm in asked if controls else ():
-        mine = _controls(arm)
+        mine = _controls(arm, controls)
         compared[arm.folder] = {control.name: control.folder for control in mine}
         for control in mine:
             arms.setdefault(control.folder, control)
             # a control is shown beside the others
-            beside = [arm, *mine] if arm.name in CONTROLS else mine
+            beside = [arm, *mine] if arm.name in controls else mine
             others = {other.name: other.folder for other in beside if other is not control}
             compared.setdefault(control.folder, others)
     return [replace(arm, controls=compared[name]) for name, arm in arms.items()]
 
 
-def _controls(arm: Arm) -> list[Arm]:
+def _controls(arm: Arm, names: Sequence[str]) -> list[Arm]:
     """The controls of a run, but itself; each asks no model but the run's own."""
     found = []
-    for name in CONTROLS:
+    for name in names:
         if name != arm.name:
             spec = arm.spec.model_copy(update={"strategy": StrategySpec(name=name), "models": {}})
             control = steered(spec, strategies.load(name, {}))

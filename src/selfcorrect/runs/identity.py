@@ -142,10 +142,9 @@ def strategy_table(strategy: Strategy) -> dict[str, Any]:
     for step in (*whole["first"], *whole["again"]):
         step.pop("line", None)
         step.pop("place", None)
-        if step["replaced"] is None:
-            del step["replaced"]
-        if step["steer"] is None:
-            del step["steer"]
+        for key in ("replaced", "steer", "image"):
+            if step[key] is None:
+                del step[key]
     return whole
 
 

@@ -95,9 +95,21 @@ _ALL = (
         key="task.options.remote_images",
     ),
     Option(
+        "box_format", str, None,
+        "How the model writes boxes (grounding, shapes): pixels, unit or per-mille, as it is asked "
+        "to; known of some families, and never guessed.",
+        metavar="FORMAT", key="task.options.box_format",
+    ),
+    Option(
         "categories", str, None,
         "Only these categories of the data: A,B or the option again.",
         metavar="A,B", key="task.categories", repeatable=True, commas=True,
+    ),
+    Option(
+        "part", str, None,
+        "Half of the task's clusters, by a hash of their names: train or test; all of them by "
+        "default. What a model was tuned on (see: tune) is refused.",
+        metavar="PART", key="task.options.part",
     ),
     Option(
         "strategy", str, None,
@@ -219,7 +231,7 @@ _ALL = (
     ),
     Option(
         "no_controls", bool, False,
-        "Without the controls, repeat and baseline.",
+        "Without the controls: repeat and baseline, and of pictures blind and other-picture.",
     ),
     Option(
         "skip_bad", bool, False,
@@ -292,13 +304,13 @@ OPTIONS: Mapping[str, Option] = {each.name: each for each in _ALL}
 #: The sections of a long help, and which options stand in each.
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "What is run": (
-        "model", "task", "data", "categories", "strategy", "feedback", "rounds", "limit", "seed",
-        "system", "no_controls", "out",
+        "model", "task", "data", "categories", "part", "strategy", "feedback", "rounds", "limit",
+        "seed", "system", "no_controls", "out",
     ),
     "Data": (
         "field", "answers", "images_from", "remote_images", "skip_bad", "keep_harmful",
     ),
-    "Replies": ("max_tokens", "thinking", "max_thinking", "lead_in", "read"),
+    "Replies": ("max_tokens", "thinking", "max_thinking", "lead_in", "read", "box_format"),
     "What is measured": ("scorer", "samples", "meanings", "concepts", "steer"),
     "A model on this machine": ("dtype", "device", "trust_remote_code", "chunk"),
     "A model behind a server": (

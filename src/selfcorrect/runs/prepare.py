@@ -9,18 +9,19 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from selfcorrect import models, strategies
+from selfcorrect import models, strategies, tasks
 from selfcorrect.concepts.file import Concept
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.messages import reads_text_only
 from selfcorrect.models.base import Model
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.models.thought import MOST
+from selfcorrect.models.tuned import read_tuned
 from selfcorrect.models.unsteerable import unsteerable
 from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm, steered
 from selfcorrect.runs.concepts import concepts_of, steers_of, with_steering
 from selfcorrect.runs.identity import Facts, ModelFacts, data_fingerprint, task_of
 from selfcorrect.runs.model_spec import ModelSpec
+from selfcorrect.runs.pictures import BLIND, OTHER, check_pictures, controls_for, with_boxes
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.strategies.base import Strategy
 from selfcorrect.tasks.base import Example, Task
@@ -117,11 +118,12 @@ def prepare(
     # the cheap mistakes first: a strategy's file before the data, the data before a model
     loaded = [_strategy(spec) for spec in specs]
     _check_unasked(specs, loaded)
-    specs = with_steering(specs, loaded)
+    specs = with_boxes(with_steering(specs, loaded), model)
     task = task_of(specs[0])
     examples = task.examples()
     if not examples:
         raise UserError(f"the task {task.name} has no examples{_of(specs[0])}.")
+    _check_unseen(specs[0], task, examples)
     for strategy in loaded:
         strategies.check_names(strategy, set(task.ask(examples[0])))
         strategies.check_given(strategy, len(examples[0].turns), task.name, task.continued_by)
@@ -137,7 +139,7 @@ def prepare(
     opened = _opened(asked if model is not None else {specs[0].model, *asked})
     try:
         own = model or opened.get(specs[0].model)
-        _check_images(examples[0], own)
+        check_pictures(task, examples, loaded, specs[0], own)
         if any(strategy.steered for strategy in loaded):
             _check_steer(specs[0].model, own)
         main = _facts(specs[0].model, own)
@@ -145,7 +147,9 @@ def prepare(
         read = concepts_of(specs[0], main, own, training=training)
         if len(read) == len(specs[0].concepts):
             steers_of(loaded, read)
-        arms = choose_arms(_arms(specs, loaded, task, main, facts, read), controls=controls)
+        further = controls_for(examples[0])
+        asked_for = _arms(specs, loaded, task, main, facts, read)
+        arms = choose_arms(asked_for, controls=(*CONTROLS, *further) if controls else ())
     except BaseException:
         for each in opened.values():
             each.close()
@@ -242,13 +246,21 @@ def open_model(spec: ModelSpec) -> Model:
     )
 
 
-def _check_images(example: Example, model: Model | None) -> None:
-    """Refuse images that the model can't see before there are folders; those of later examples it
-    refuses itself."""
-    if images := example.all_images:
-        if model is None:  # a local one, not opened yet
-            raise reads_text_only(images[0])
-        model.check_images(images)
+def _check_unseen(spec: RunSpec, task: Task, examples: Sequence[Example]) -> None:
+    """Refuse examples that the model was tuned on, or that are of a cluster that it was."""
+    tuned = read_tuned(spec.model.name)
+    if tuned is None:
+        return
+    clusters = tuned.clusters.get(tasks.label(spec.task.name), frozenset())
+    seen = [e for e in examples if e.cluster in clusters or tuned.knows(e.fields.values())]
+    if seen:
+        whole = "part" not in spec.task.options
+        way = "run it on the other part (--part test)" if whole else "give data that it hasn't seen"
+        raise UserError(
+            f"the model {spec.model.name} was tuned on {len(seen):,} of the {len(examples):,} "
+            f"examples of the task {task.name}, or on others of their clusters, such as "
+            f"{seen[0].cluster!r:.60}: {way}."
+        )
 
 
 def _check_steer(spec: ModelSpec, model: Model | None) -> None:
@@ -304,7 +316,11 @@ def _resolved(spec: ModelSpec, facts: ModelFacts) -> ModelSpec:
 
 def _check_name(strategy: Strategy, asked_for: str) -> None:
     name = strategy.name
-    if name in CONTROLS and asked_for != name and strategy != strategies.load(name, {}):
+    if (
+        name in (*CONTROLS, BLIND, OTHER)
+        and asked_for != name
+        and strategy != strategies.load(name, {})
+    ):
         raise UserError(
             f"{strategy.path}: {name} is the name of a control that every run gets beside "
             "it; give the file another name."

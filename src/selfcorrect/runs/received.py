@@ -20,6 +20,7 @@ from selfcorrect.messages import Message
 from selfcorrect.runs.pieces import pieces
 from selfcorrect.runs.run import Run, find_run
 from selfcorrect.runs.store import Store
+from selfcorrect.tasks.part import OPTION as PART
 from selfcorrect.tasks.received import ReceivedDialogue, ReceivedRound, ReceivedRun
 from selfcorrect.tasks.source import Source
 
@@ -80,9 +81,8 @@ def read_received(name: str) -> ReceivedRun:
         )
     spec = run.header.spec
     task = spec.task
-    source = Source(
-        task.name, task.data, tuple(task.categories), spec.seed, spec.skip_bad, dict(task.options)
-    )
+    options = {key: each for key, each in task.options.items() if key != PART}
+    source = Source(task.name, task.data, tuple(task.categories), spec.seed, spec.skip_bad, options)
     _check_files(run)
     found: dict[str, list[_Record]] = {}
     for frame in run.chunks(_COLUMNS):

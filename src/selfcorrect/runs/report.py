@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.places import new_file
 from selfcorrect.report.dialogues import choose, embed
-from selfcorrect.report.page import page
+from selfcorrect.report.flips import COLUMNS, flips
+from selfcorrect.report.page import page, together
 from selfcorrect.report.sheet import is_page
 from selfcorrect.runs.run import REPORT, Run
 from selfcorrect.runs.store import Store
 from selfcorrect.runs.summary import summarize
+from selfcorrect.runs.thumbnails import thumbnails
 
 
 def write_report(
@@ -30,9 +32,7 @@ def write_report(
         UserError: the folder can't be written to, or ``to`` is no file's place.
     """
     place = None if to is None else new_file(to, "a report", is_page)
-    chosen = choose(run.read(["example", "round", "key"]))
-    text = page(summary or summarize(run), embed(run.chunks(), chosen))
-    data = text.encode("utf-8", "replace")
+    data = page_of(run, summary).encode("utf-8", "replace")
     if place is not None:
         Store(place.parent).put(place.name, data, replace=True)
         return place
@@ -42,3 +42,30 @@ def write_report(
         said = str(error).rstrip(".")
         raise UserError(f"{said}; or give another place with --report-to FILE.") from error
     return run.folder / REPORT
+
+
+def page_of(run: Run, summary: Mapping[str, Any] | None = None) -> str:
+    """A run's report as HTML."""
+    table = summary or summarize(run)
+    light = run.read(list(COLUMNS))
+    flipped = flips(light, table["outcome"])
+    embedded = embed(run.chunks(), choose(light))
+    return page(table, embedded, flipped, thumbnails(run, embedded["pictures"]))
+
+
+def pages_of(runs: Sequence[Run]) -> str:
+    """The reports of several runs as one page with a switch; equal names are numbered."""
+    names = [run.folder.name or "run" for run in runs]
+    told = [f"{n} ({k + 1})" if names.count(n) > 1 else n for k, n in enumerate(names)]
+    return together({name: page_of(run) for name, run in zip(told, runs, strict=True)})
+
+
+def write_pages(runs: Sequence[Run], to: Path) -> Path:
+    """Write the reports of several runs into one file; one that is there is replaced.
+
+    Raises:
+        UserError: ``to`` is no file's place, or can't be written.
+    """
+    place = new_file(to, "a report", is_page)
+    Store(place.parent).put(place.name, pages_of(runs).encode("utf-8", "replace"), replace=True)
+    return place

@@ -67,6 +67,8 @@ class Run:
     summary: ClassVar[Callable[[Run], dict[str, Any]]]
     grade: ClassVar[Callable[..., Run]]
     report: ClassVar[Callable[..., Path]]
+    chart: ClassVar[Callable[..., str]]
+    pandas: ClassVar[Callable[[Run], Any]]
     _repr_html_: ClassVar[Callable[[Run], str]]
     _repr_mimebundle_: ClassVar[Callable[..., dict[str, str]]]
 

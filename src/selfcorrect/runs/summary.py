@@ -60,9 +60,8 @@ def summarize(run: Run) -> dict[str, Any]:
         {"folder", "dialogues", "against": {...}, "rounds": [...], …}}, "cost", "decision",
         "headline", "verdict", "notes"}``; ``wanted`` are the dialogues the run is to have,
         ``examples`` those its data have; ``cost`` is that of :func:`selfcorrect.runs.bill.bill`,
-        ``decision`` that of :func:`selfcorrect.measures.worth.worth`, in words. What stands for a
-        run and for a control is that of :func:`selfcorrect.measures.rounds.summarize`, and
-        ``against`` that of :func:`selfcorrect.measures.rounds.against`. Only JSON's types.
+        ``decision`` of :func:`selfcorrect.measures.worth.worth`, in words; a run's and a control's
+        own are of :func:`selfcorrect.measures.rounds.summarize`, ``against`` of ``against`` there.
 
     Raises:
         UserError: a file of the run is damaged.
@@ -96,6 +95,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "steered": of_records.steers,
         "own": own.terms(),
         **rounds.summarize(records, within, own, looks=seen, seed=run.spec.seed),
+        "chance": records.chance,
         "looks": [look.table() for look in looks],
         "activations": over_layers(run),
         "controls": {},

@@ -9,6 +9,7 @@ from selfcorrect.strategies.base import (
     Strategy,
 )
 from selfcorrect.strategies.built_in import groups, names
+from selfcorrect.strategies.images import check_images
 from selfcorrect.strategies.reading import (
     check_given,
     check_names,
@@ -28,6 +29,7 @@ __all__ = [
     "Stop",
     "Strategy",
     "check_given",
+    "check_images",
     "check_names",
     "check_replaced",
     "groups",

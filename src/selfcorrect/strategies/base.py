@@ -24,6 +24,7 @@ GROUPS = (
     "baseline and controls",
     "feedback and reasons",
     "checking",
+    "pictures",
     "other instructions",
     "injected answers",
     "defences",
@@ -98,6 +99,8 @@ class Step:
         except_rounds: not in these.
         when: kind → text that the dialogue's latest reply of it must be: ``{"critique": "no"}``.
         begin: this step begins another transcript: what was said before is no longer shown.
+        image: which pictures the message shows: the example's (true), none (false), or those of the
+            ``other`` example of its pair; ``None``: the example's where it says the question.
         source: name of another model bound in the spec who speaks (``from`` in the file);
             ``None`` is the run's own model.
         prefill: template of the text the reply starts with.
@@ -119,6 +122,7 @@ class Step:
     except_rounds: tuple[int, ...] = ()
     when: Mapping[str, str] = field(default_factory=dict)
     begin: bool = False
+    image: bool | Literal["other"] | None = None
     source: str | None = None
     prefill: str = ""
     choices: tuple[str, ...] = ()

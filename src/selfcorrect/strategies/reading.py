@@ -246,6 +246,7 @@ def _step(
         except_rounds=tuple(v.get("except_rounds", ())),
         when=dict(v.get("when", {})),
         begin=v.get("begin", False),
+        image=v.get("image"),
         source=v.get("from"),
         prefill=v.get("prefill", ""),
         choices=tuple(v.get("choices", ())),

@@ -120,8 +120,11 @@ _ANY_STEP: Mapping[str, Check] = {
         lambda v: isinstance(v, dict) and bool(v),
     ),
 }
+#: What pictures a message shows: the example's, none, or those of the other one of its pair.
+_IMAGE: Check = ('true, false or "other"', lambda v: isinstance(v, bool) or v == "other")
 SAY: Mapping[str, Check] = {
     "say": _TEXT,
+    "image": _IMAGE,
     "role": (f"one of {', '.join(ROLES)}", lambda v: isinstance(v, str) and v in ROLES),
     "begin": _BOOL,
     **_ANY_STEP,

@@ -19,6 +19,7 @@ _STUDIES = [
     "concepts",
     "construct",
     "convergence",
+    "debias",
     "factorial",
     "injection",
     "innate",

@@ -25,6 +25,7 @@ from selfcorrect.runs.unread import many_unread
 from selfcorrect.studies import load
 from selfcorrect.studies.base import Inputs, Preflight, Result, Settings, Study
 from selfcorrect.studies.parts import drop, kept
+from selfcorrect.text import visible
 
 _HERE = ExecutorSettings()
 #: What is called with the progress of runs, if anything.
@@ -46,6 +47,14 @@ class Done:
     sheet: Sheet
     json: Path
     page: Path
+
+    def __repr__(self) -> str:
+        return visible("\n".join(self.sheet.findings), lines=True)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002
+        from selfcorrect.report.notebook import of_sheet
+
+        return {"text/plain": repr(self), "text/html": of_sheet(self.sheet, self.page)}
 
 
 def execute(

@@ -13,6 +13,7 @@ from typing import Any, cast
 from selfcorrect import user_code
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Figure, Outcome
+from selfcorrect.tasks import part as parts
 from selfcorrect.tasks.base import Answer, Example, Grade, Task, Turn
 from selfcorrect.tasks.checked import Checked
 from selfcorrect.tasks.data.frames import is_frame
@@ -40,6 +41,7 @@ __all__ = [
     "make",
     "names",
     "offers",
+    "parted",
     "register",
 ]
 
@@ -49,10 +51,13 @@ _TASKS = {
     "blind-spot": "Lettered questions with a wrong or right answer given first, to be corrected.",
     "choices": "Lettered questions: your own, or of a known data set, from files of many kinds.",
     "commongen": "Sentences that must hold given words (arXiv 1911.03705): the share of them.",
+    "contains-bias": "Texts of which nobody has said whether they contain bias or stereotypes.",
     "dialogues": "Dialogues that exist already; see also: selfcorrect measure.",
     "distinguish": "Which output is better, asked of the dialogues of another run.",
+    "grounding": "What an expression means in a picture, as a box (RefCOCO or your own): IoU.",
     "harmful": "Texts that are harmful or not, from any JSONL or CSV of texts and labels.",
     "jailbreak": "Attack prompts from published artefact files, and whether a model gives in.",
+    "mmvp": "MMVP (arXiv 2401.06209): one question, two pictures, two answers; pair accuracy.",
     "over-refusal": "Harmless instructions from labelled JSONL or CSV, and whether one is refused.",
     "planted": "Sums with several results to choose from, for models with known answers.",
     "planted-mixture": "Questions in a small language, for the transformer planted:mixture.",
@@ -60,6 +65,7 @@ _TASKS = {
     "prompts": "Your own prompts, from JSONL, CSV or a text file; a scorer grades the answers.",
     "reasoning": "Word problems with a number as result: GSM8K, your own, or the bundled ones.",
     "sample": "The bundled questions about two people, in BBQ's manner; needs no data.",
+    "shapes": "Drawn pictures of coloured shapes: pairs to tell apart, or boxes; needs no data.",
     "toxicity": "Texts to be continued (RealToxicityPrompts or your own); toxicity, by a scorer.",
     "truthful": "TruthfulQA (arXiv 2109.07958): the best answer (mc1), or any true one (mc2).",
     "winogender": "Winogender schemas (arXiv 1804.09301): he, she or they for the blank.",
@@ -102,7 +108,7 @@ def offers(name: str) -> Offers:
 
 
 #: Tasks whose questions lie in this package, unless data are named.
-_BRING = ("planted", "planted-mixture", "planted-scores", "reasoning", "sample")
+_BRING = ("planted", "planted-mixture", "planted-scores", "reasoning", "sample", "shapes")
 #: Options that name a place, or a run.
 PLACES = ("images_from", "metadata", "of", "questions")
 
@@ -129,13 +135,14 @@ def label(name: str) -> str:
     return name if own is None else f"{own[0].stem}:{own[1]}"
 
 
-def register(task: object) -> str:
-    """The name by which this process makes a task that was given as an object.
+def register(task: object, part: str = "") -> str:
+    """The name by which this process makes a task that was given as an object, or a part of it.
 
     Raises:
-        UserError: a member is missing or something else than it should be.
+        UserError: a member is missing or something else than it should be, or the part is none.
     """
-    found = checked(task)
+    part, _ = parts.taken(OBJECT, {parts.OPTION: part})
+    found = parted(checked(task), part)
     digest = blake2b(found.fingerprint.encode(), digest_size=4).hexdigest()
     name = f"{OBJECT}{found.name}@{digest}"
     _OBJECTS[name] = found
@@ -164,7 +171,7 @@ def make(
         skip_bad: leave bad lines out and list them in ``Task.skipped`` instead of stopping.
         options: the task's own options; strings are read as the type wanted (``"true"``). Of any
             task of letters or numbers also ``read`` and ``lead_in``:
-            :mod:`selfcorrect.tasks.reader`.
+            :mod:`selfcorrect.tasks.reader`; of every task ``part``: :mod:`selfcorrect.tasks.part`.
 
     Raises:
         UserError: for an unknown name, option and category, and whatever is wrong with the data;
@@ -179,19 +186,27 @@ def make(
             )
         return _OBJECTS[name]
     place, frame = (None, data) if is_frame(data) else (None if data is None else str(data), None)
+    part, rest = parts.taken(name, options or {})
     # what gives another task's questions passes the reader on to that
-    reader, rest = (
-        (AS_USUAL, dict(options or {})) if offers(name).continued_by else taken(name, options or {})
-    )
+    reader, rest = (AS_USUAL, rest) if offers(name).continued_by else taken(name, rest)
     more = (tuple(categories), seed, skip_bad, rest)
     source = Source(label(name), place, *more, frame, reader)
     own = user_code.parse(name) if is_own(name) else None
     if own is None:
-        return _read_by(reader, cast(Task, _module(name).make(source)))
+        return parted(_read_by(reader, cast(Task, _module(name).make(source))), part)
     function, code = user_code.load(*own)
     with user_code.blamed(name, f"{own[1]}(source)"):
         task = function(source)
-    return Checked(_read_by(reader, task), name, code)
+    return parted(Checked(_read_by(reader, task), name, code), part)
+
+
+def parted(task: Task, part: str) -> Task:
+    """The part of a task: see :mod:`selfcorrect.tasks.part`; an empty name is all of it.
+
+    Raises:
+        UserError: the part is empty.
+    """
+    return cast(Task, parts.Parted(task, part)) if part else task
 
 
 def _read_by(reader: Reader, task: Task) -> Task:

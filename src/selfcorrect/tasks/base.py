@@ -46,6 +46,8 @@ class Example:
         turns: the rounds of a dialogue that exists already; empty where the model has yet to speak.
         before: what stands before round 1, such as another dialogue. Fingerprints don't look at it,
             so a task that gives some says in ``fields`` which it is.
+        others: the images of the example with which it makes a pair: the same question, another
+            answer. Only a control that exchanges them shows them.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Example:
     images: tuple[Image, ...] = ()
     turns: tuple[Turn, ...] = ()
     before: tuple[Message, ...] = field(default=(), repr=False)
+    others: tuple[Image, ...] = field(default=(), repr=False)
 
     @property
     def all_images(self) -> tuple[Image, ...]:

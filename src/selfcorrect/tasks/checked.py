@@ -292,6 +292,7 @@ class Checked:
             ("choices", "a tuple of texts", _texts(found.choices)),
             ("cluster", "a text that is not empty", _writable(found.cluster) and found.cluster),
             ("images", "a tuple of images", isinstance(found.images, tuple)),
+            ("others", "a tuple of images", isinstance(found.others, tuple)),
             (
                 "turns",
                 "a tuple of turns",

@@ -29,6 +29,8 @@ class Offers:
             they are about none.
         continuations: its answers go on from a beginning, so that those of two rounds can be
             compared.
+        boxes: whether these options ask for boxes, so that it must know how the model writes them
+            (its option ``box_format``).
     """
 
     concept: str = "correct"
@@ -38,6 +40,7 @@ class Offers:
     attacks: bool = False
     people: Callable[[Source], People] | None = None
     continuations: bool = False
+    boxes: Callable[[Mapping[str, object]], bool] | None = None
 
     @property
     def compared(self) -> str:

@@ -149,7 +149,7 @@ def test_an_added_token_that_is_matched_after_normalising(
         shown = template.render([message("user", content)], content)
         assert forged not in shown.prompt.ids
         assert content in shown.text
-        assert template.holds_special(content)
+        assert template.special.holds(content)
 
 
 @settings(max_examples=100, deadline=None)

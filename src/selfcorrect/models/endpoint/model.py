@@ -17,11 +17,13 @@ from selfcorrect.models.endpoint.capabilities import Capabilities, Row
 from selfcorrect.models.endpoint.conversation import EndpointConversation
 from selfcorrect.models.endpoint.extras import Extras
 from selfcorrect.models.endpoint.failures import RefusedError, TooLongError, UnableError
+from selfcorrect.models.endpoint.scored import scored
 from selfcorrect.models.endpoint.served import UNKNOWN_CONTEXT, Served
 from selfcorrect.models.endpoint.server import Server
 from selfcorrect.models.endpoint.thinking import sentence
 from selfcorrect.models.endpoint.wire import estimate
 from selfcorrect.models.kinds import SERVED
+from selfcorrect.models.scored import Progress, Scored
 from selfcorrect.models.thought import MOST, Thinking
 from selfcorrect.models.unsteerable import unsteerable
 
@@ -89,6 +91,14 @@ class EndpointModel:
 
     def check_steer(self, steer: Steer | None) -> None:  # noqa: ARG002 - none will do
         raise unsteerable(self.name)
+
+    @property
+    def scored_as(self) -> str:
+        return "reply"
+
+    def scored(self, texts: Sequence[str], most: int, told: Progress) -> list[Scored | None]:
+        """How likely texts are as replies: see :func:`.scored.scored`."""
+        return scored(self.served, texts, most, told)
 
     def close(self) -> None:
         """Close the connections."""

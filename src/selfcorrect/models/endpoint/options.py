@@ -173,7 +173,7 @@ def spread(found: Sequence[Sequence[Token]], texts: Sequence[str]) -> list[Likel
     A text whose first token is merged with what stands before counts with it. [] if a text
     can't be found at the end of its tokens, or the likelihood of one of those isn't told.
     """
-    starts = [_start(tokens, text) for tokens, text in zip(found, texts, strict=True)]
+    starts = [start_of(tokens, text) for tokens, text in zip(found, texts, strict=True)]
     known = [at for at in starts if at is not None]
     if len(known) < len(texts):
         return []
@@ -190,7 +190,7 @@ def spread(found: Sequence[Sequence[Token]], texts: Sequence[str]) -> list[Likel
     return [Likelihood(math.fsum(mine), len(mine), shared, logp_shared) for mine in logps]
 
 
-def _start(tokens: Sequence[Token], text: str) -> int | None:
+def start_of(tokens: Sequence[Token], text: str) -> int | None:
     """Where the last tokens begin that hold all of a text."""
     end = ""
     for at in range(len(tokens) - 1, -1, -1):

@@ -25,6 +25,7 @@ from selfcorrect.models.local.prompts import Prompt, common
 from selfcorrect.models.local.states import Reader
 from selfcorrect.models.local.template import Rendered
 from selfcorrect.models.local.thoughts import Made, think, without_thought
+from selfcorrect.models.local.vision.seen import Seen
 from selfcorrect.models.local.vocabulary import Vocabulary
 from selfcorrect.models.sites import message_index
 
@@ -44,6 +45,8 @@ class LocalConversation:
         # Per dialogue the latest reply to each (prefill, length): the draft of the next one.
         self.spoken: list[dict[tuple[str, int], list[int]]] = [{} for _ in range(dialogues)]
         self.conditions: list[tuple[tuple[int, str], ...]] = [()] * dialogues
+        # What each shows: images are kept as long as the dialogue is open.
+        self.seen: list[Seen | None] = [None] * dialogues
 
     def say(self, messages: Sequence[Message | None]) -> None:
         say_all(self.transcripts, messages)
@@ -61,11 +64,13 @@ class LocalConversation:
         other.transcripts = [self.transcripts[row].branch() for row in rows]
         other.spoken = [dict(self.spoken[row]) for row in rows]
         other.conditions = [self.conditions[row] for row in rows]
+        other.seen = [self.seen[row] for row in rows]
         return other
 
     def close(self, which: Sequence[int]) -> None:
         for row in set(which):
             self.transcripts[row], self.spoken[row], self.conditions[row] = Transcript(), {}, ()
+            self.seen[row] = None
             self.cache.clear(row)
 
     def add_condition(self, row: int, start: int, condition: str) -> None:
@@ -138,6 +143,7 @@ class LocalConversation:
         turn += request.prefill
         thought = self.transcripts[row].thought if own is None else own.text
         rendered = self._render(earlier, turn, thought)
+        self.seen[row] = rendered.prompt.seen
         first = None if own is None else len(own.job.prompt) - 1
         prompt = self._steered(self._under(row, rendered.prompt), request.steer, first)
         return Job(row, request, rendered, prompt, turn, thought=thought), earlier
@@ -284,7 +290,8 @@ class LocalConversation:
     def _render(
         self, messages: Sequence[Message], turn: str | None, thought: str | None = ""
     ) -> Rendered:
-        return self.vocabulary.template.render(messages, turn, thought)
+        with self.engine.within_memory():  # an image may be encoded
+            return self.vocabulary.template.render(messages, turn, thought)
 
     def thinking(self, row: int, request: Request, seed: int | None = None) -> Job:
         """A thought that is to be made before a reply; with a seed, before one of its samples."""

@@ -53,7 +53,10 @@ def _advance(
         read, copy = n, None
         if not job.tokens:
             read, copy = len(whole) - min([len(whole) - n, *job.places.values()]), job.copy
-        segments.append(Segment(job.row, whole.ids[past:], past, copy, read, job.prompt.steer))
+        prompt = job.prompt
+        segments.append(
+            Segment(job.row, whole.ids[past:], past, copy, read, prompt.steer, prompt.seen)
+        )
         wholes.append(whole)
         job.encoded += len(whole) - (past if engine.packed else 0)
         job.drafted += len(job.draft)

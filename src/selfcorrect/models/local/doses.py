@@ -116,7 +116,8 @@ def doses(
     steers = [None if steer is None or not steer.vectors.any() else steer for steer in steers]
     own = [steer for steer in steers if steer is not None]
     places = {steer.at for steer in own}
-    if len(places) != 1 or not engine.packed:
+    seeing = any(m.images for each in talk.transcripts for m in each.messages)
+    if len(places) != 1 or not engine.packed or seeing:
         return _row_by_row(talk, requests, steers, mass=mass)
     (place,) = places
     lowest = min(number for steer in own for number in steer.layers)

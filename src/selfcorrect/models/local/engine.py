@@ -14,11 +14,14 @@ from selfcorrect.models.base import OutOfMemoryError, Steer
 from selfcorrect.models.local import packed, steering
 from selfcorrect.models.local.head import Head
 from selfcorrect.models.local.layers import block, layers
+from selfcorrect.models.local.machine import out_of_memory
 from selfcorrect.models.local.pages import Cache, Pool, Segment
 from selfcorrect.models.local.prompts import Growing, Prompt, plain
+from selfcorrect.models.local.vision.eyes import Eyes
 
-_CPU_FULL = "can't allocate memory"
 _PACKABLE = {"full_attention", "sliding_attention"}
+#: What is raised where a network isn't as the packed way needs it.
+_WRONG = (RuntimeError, ValueError, TypeError, AttributeError, KeyError)
 
 
 class Engine:
@@ -35,12 +38,17 @@ class Engine:
             the whole transcript again, which is slower and says so in the record.
         pool: the pages of all conversations.
         passes: how many forward passes there were.
+        eyes: what it sees by; ``None`` for a model of text.
         agrees: whether many steers at a time are as one by one, by the place where they begin
             (``doses.py``), as far as anybody has tried.
     """
 
-    def __init__(self, name: str, network: Any, dtype: str, device: str) -> None:
+    def __init__(
+        self, name: str, network: Any, dtype: str, device: str, eyes: Eyes | None = None
+    ) -> None:
+        """Raises UserError: its hidden states become logits in a way that isn't known."""
         self.name = name
+        self.eyes = eyes
         self.dtype = dtype
         self.device = device
         self.network = network
@@ -51,10 +59,12 @@ class Engine:
         self.passes = 0
         self.agrees: dict[str, bool] = {}
         self.pool = Pool()
-        self.packed = _can_pack(config) and self._packs_correctly()
+        self.packed = _can_pack(config) and self._packs_correctly() and self._sees_packed()
         if not self.packed:
-            network.set_attn_implementation("eager")
+            self._attend("eager")
             self._check_head()
+            if eyes is not None and not eyes.closed:
+                self._check_sight(eyes)
 
     @contextmanager
     def within_memory(self) -> Iterator[None]:
@@ -66,7 +76,7 @@ class Engine:
         try:
             yield
         except RuntimeError as error:
-            if not (isinstance(error, torch.OutOfMemoryError) or _CPU_FULL in str(error)):
+            if not out_of_memory(error):
                 raise
             self.pool.keys.clear()
             self.pool.values.clear()
@@ -109,7 +119,7 @@ class Engine:
             parts += torch.split(hidden, [piece.tail for piece in pack])
         merged: list[torch.Tensor] = []
         for segment in segments:
-            pieces = -(-len(segment.ids) // packed.PACK)
+            pieces = len(packed.cuts(segment, packed.PACK))
             mine, parts = parts[:pieces], parts[pieces:]
             merged.append(mine[0] if pieces == 1 else torch.cat(mine))
         return merged
@@ -121,6 +131,8 @@ class Engine:
         self.passes += 1
         every = Segment(segment.row, whole.ids, 0, steer=segment.steer)
         with steering.steered(self.decoder, steering.spans([every])):
+            if whole.seen is not None and self.eyes is not None:
+                return self.eyes.whole(whole.ids, whole.seen)[len(ids[0]) - segment.tail :]
             hidden: torch.Tensor = self.decoder(input_ids=ids, use_cache=False).last_hidden_state
         return hidden[0, len(ids[0]) - segment.tail :]
 
@@ -157,9 +169,9 @@ class Engine:
         reads = [max(1, len(r) // 4) for r in rows]  # fewer than there are: see packed.trim
         device = torch.device(self.device)
         try:
-            self.network.set_attn_implementation("eager")
+            self._attend("eager")
             plain = [self.network(torch.tensor([r], device=device)).logits[0].float() for r in rows]
-            self.network.set_attn_implementation(packed.NAME)
+            self._attend(packed.NAME)
             self._trim(config.hidden_size)
             cache = Cache(self.pool, 2)
             firsts = [Segment(i, r[: len(r) // 2], 0) for i, r in enumerate(rows)]
@@ -168,12 +180,83 @@ class Engine:
                 Segment(i, r[len(r) // 2 :], len(r) // 2, read=reads[i]) for i, r in enumerate(rows)
             ]
             hidden = packed.encode(self.decoder, cache, rest, device)
-        except (RuntimeError, ValueError, TypeError, AttributeError, KeyError):
+        except _WRONG:
             return False
-        ours = self.head.logits(hidden)
         theirs = torch.cat([p[-n:] for p, n in zip(plain, reads, strict=True)])
-        error = (ours - theirs).norm() / theirs.norm().clamp(min=1e-9)
-        return bool(error < (1e-3 if self.dtype == "float32" else 0.05))
+        return self._same(self.head.logits(hidden), theirs) is not None
+
+    @torch.inference_mode()
+    def _sees_packed(self) -> bool:
+        """Whether packed encoding agrees with the network's own pass on a text with a picture.
+
+        Of networks that can be told which tokens are an image's, some let these see one another
+        both ways: whichever way is nearer is theirs.
+        """
+        if self.eyes is None or self.eyes.closed:
+            return True
+        errors: dict[float, bool] = {}
+        for both_ways in (False, True):
+            self.eyes.both_ways = both_ways
+            try:
+                prompt, theirs = self._shown(self.eyes)
+                self._attend(packed.NAME)
+                cut = min(prompt.seen.places) - 2 if prompt.seen is not None else 0
+                device, cache = torch.device(self.device), Cache(self.pool, 1)
+                first = Segment(0, prompt.ids[:cut], 0, seen=prompt.seen)
+                packed.encode(self.decoder, cache, [first], device)
+                rest = Segment(0, prompt.ids[cut:], cut, seen=prompt.seen)
+                hidden = packed.encode(self.decoder, cache, [rest], device)
+            except _WRONG:
+                continue
+            error = self._same(self.head.logits(hidden), theirs[cut:])
+            if error is not None:
+                errors[error] = both_ways
+        if not errors:
+            return False
+        self.eyes.both_ways = errors[min(errors)]
+        return True
+
+    def _shown(self, eyes: Eyes) -> tuple[Prompt, torch.Tensor]:
+        """A made-up text with a picture in it, and the logits of the network's own pass."""
+        look, given = eyes.tried()
+        word = eyes.processor.placeholder
+        size = self.network.config.get_text_config().vocab_size
+        generator = torch.Generator().manual_seed(1)
+        text = torch.randint(3, size, (2, 12), generator=generator).tolist()
+        before, after = ([token for token in some if token != word] for some in text)
+        prompt = eyes.prompt([*before, *[word] * look.tokens, *after], [look])
+        self._attend("eager")
+        ids = torch.tensor([prompt.ids], device=self.device)
+        theirs = self.network(input_ids=ids, use_cache=False, **given, **eyes.types(prompt))
+        return prompt, theirs.logits[0].float()
+
+    @torch.inference_mode()
+    def _check_sight(self, eyes: Eyes) -> None:
+        """Close the eyes where the whole-transcript way sees otherwise than the network's own
+        pass: the model can still read."""
+        try:
+            eyes.both_ways = False
+            prompt, theirs = self._shown(eyes)
+            assert prompt.seen is not None
+            ours = self.head.logits(eyes.whole(prompt.ids, prompt.seen))
+        except _WRONG:
+            ours = None
+        if ours is None or self._same(ours, theirs) is None:
+            eyes.closed = (
+                f"models of type {self.network.config.model_type!r} see pictures in a way that is "
+                "not supported here; use a model of another type, or one behind a server "
+                "(openai:NAME)."
+            )
+
+    def _same(self, ours: torch.Tensor, theirs: torch.Tensor) -> float | None:
+        """The relative difference of logits where it is that of rounding; else ``None``."""
+        error = float((ours - theirs).norm() / theirs.norm().clamp(min=1e-9))
+        return error if error < (1e-3 if self.dtype == "float32" else 0.05) else None
+
+    def _attend(self, way: str) -> None:
+        """Set the attention of the language model, and not of the vision tower."""
+        of = self.network if self.eyes is None else self.decoder
+        of.set_attn_implementation(way)
 
     def _trim(self, size: int) -> None:
         every = layers(self.decoder)
@@ -198,8 +281,7 @@ class Engine:
                 f"the weights give numbers that aren't finite in {self.dtype}: use another dtype, "
                 "such as float32, or get the model's files again."
             )
-        error = (ours - theirs).norm() / theirs.norm().clamp(min=1e-9)
-        if not error < (1e-3 if self.dtype == "float32" else 0.05):
+        if self._same(ours, theirs) is None:
             kind = self.network.config.model_type
             raise UserError(
                 f"models of type {kind!r} turn hidden states into logits in a way that is not "

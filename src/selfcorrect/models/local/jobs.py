@@ -178,9 +178,9 @@ def plan(jobs: list[Job], cache: Cache, *, keeps: bool) -> None:
     for job in jobs:
         keys = job.prompt.keys
         last = min([len(keys) - 1, *job.places.values()])
-        job.start = min(common(cache.held[job.row], keys), last)
+        job.start = job.prompt.floor(min(common(cache.held[job.row], keys), last))
         if before is not None:
-            shared = min(common(before.prompt.keys, keys), last)
+            shared = job.prompt.floor(min(common(before.prompt.keys, keys), last))
             if shared - job.start >= _WORTH_COPYING:
                 job.copy = (before.row, job.start, shared)
                 job.start = shared

@@ -79,14 +79,18 @@ def likelihoods(
         whole = item.whole[0].upto(item.fork)
         # The state before the first token that counts predicts it, so that token goes in again.
         past = min(common(cache.held[item.row], whole.keys), item.start - 1)
-        past = past if engine.packed else 0
+        past = whole.floor(past) if engine.packed else 0
         read = item.fork - item.start + 1
-        segments.append(Segment(k, whole.ids[past:], past, read=read, steer=whole.steer))
+        segments.append(
+            Segment(k, whole.ids[past:], past, read=read, steer=whole.steer, seen=whole.seen)
+        )
         wholes.append(whole)
     for row, (k, each) in enumerate(longer, start=len(fit)):
         fork, whole = fit[k].fork, each.upto(-1)
         copy = k, segments[k].past, fork
-        segments.append(Segment(row, whole.ids[fork:], fork, copy, steer=whole.steer))
+        segments.append(
+            Segment(row, whole.ids[fork:], fork, copy, steer=whole.steer, seen=whole.seen)
+        )
         wholes.append(whole)
     encoded = [0] * len(fit)
     for k, segment in zip([*range(len(fit)), *(k for k, _ in longer)], segments, strict=True):

@@ -13,6 +13,8 @@ import torch
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.local.files import DTYPES
 
+_CPU_FULL = "can't allocate memory"
+
 
 def resolve(dtype: str, device: str) -> tuple[str, str]:
     """Turn ``auto`` into a number format and a device that exist here.
@@ -79,6 +81,11 @@ def _native(dtype: str, device: str) -> bool | None:
     if capabilities.get("architecture") != "x86_64":
         return None
     return any(capabilities.get(name) for name in _16_BIT[dtype])
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that a device's memory is full."""
+    return isinstance(error, torch.OutOfMemoryError) or _CPU_FULL in str(error)
 
 
 def keep_freed_memory() -> None:

@@ -8,20 +8,22 @@ from typing import Any, Literal
 import torch
 
 from selfcorrect.errors import UserError
-from selfcorrect.messages import message, part
+from selfcorrect.messages import Image, message, part, reads_text_only
 from selfcorrect.models.base import InProcess, Request, Steer
 from selfcorrect.models.local.conversation import LocalConversation
 from selfcorrect.models.local.engine import Engine
 from selfcorrect.models.local.files import locate
 from selfcorrect.models.local.layers import layers
-from selfcorrect.models.local.loading import read_network, read_tokenizer
+from selfcorrect.models.local.loading import read_network, read_tokenizer, sees
 from selfcorrect.models.local.machine import emulated, keep_freed_memory, resolve
 from selfcorrect.models.local.prepack import prepack
 from selfcorrect.models.local.program import DATED
 from selfcorrect.models.local.reading import first_line
-from selfcorrect.models.local.texts import Identity, identity, states_of
+from selfcorrect.models.local.texts import Identity, identity, scored, states_of
 from selfcorrect.models.local.thinking import chosen, sentence
+from selfcorrect.models.local.vision.eyes import Eyes, read_eyes
 from selfcorrect.models.local.vocabulary import Vocabulary
+from selfcorrect.models.scored import Progress, Scored
 from selfcorrect.models.thought import MOST, Thinking
 
 _DTYPES = {
@@ -47,6 +49,7 @@ class LocalModel(InProcess):
     """
 
     trusted = False
+    scored_as = "text"
 
     def __init__(
         self,
@@ -58,13 +61,14 @@ class LocalModel(InProcess):
         device: str,
         thinking: Thinking = "auto",
         max_thinking: int = MOST,
+        eyes: Eyes | None = None,
     ) -> None:
         self.name = name
         self.fingerprint = fingerprint
         self.dtype = dtype
         self.device = device
-        self.vocabulary = Vocabulary(tokenizer, network.generation_config.eos_token_id)
-        self.engine = Engine(name, network, dtype, device)
+        self.vocabulary = Vocabulary(tokenizer, network.generation_config.eos_token_id, eyes)
+        self.engine = Engine(name, network, dtype, device, eyes)
         self.context = self.engine.context
         self._think(thinking, max_thinking)
 
@@ -125,7 +129,10 @@ class LocalModel(InProcess):
         keep_freed_memory()
         network.eval().to(device)
         prepack(network)
-        how = (dtype, device, thinking, max_thinking)
+        eyes = (
+            read_eyes(source, network.config, tokenizer, network) if sees(network.config) else None
+        )
+        how = (dtype, device, thinking, max_thinking, eyes)
         try:
             opened = cls(name, source.fingerprint, network, tokenizer, *how)
         except _ODD as error:  # transformers checks no value that only some models have
@@ -154,6 +161,14 @@ class LocalModel(InProcess):
         }
         return {key: value for key, value in told.items() if value}
 
+    def check_images(self, images: Sequence[Image]) -> None:
+        """They can be shown to a model that sees, whose processor is there."""
+        eyes = self.engine.eyes
+        if eyes is None:
+            raise reads_text_only(images[0])
+        if eyes.closed:
+            raise UserError(eyes.closed)
+
     def check_states(self) -> None:
         """They can be read from every one whose layers are found."""
         if layers(self.engine.decoder) is None:
@@ -171,6 +186,10 @@ class LocalModel(InProcess):
     ) -> torch.Tensor:
         """States of plain texts at their last token: see :func:`.texts.states_of`."""
         return states_of(self.engine, self.vocabulary, texts, kind, most)
+
+    def scored(self, texts: Sequence[str], most: int, told: Progress) -> list[Scored | None]:
+        """How likely plain texts are: see :func:`.texts.scored`."""
+        return scored(self.engine, self.vocabulary, texts, most, told)
 
     def check_steer(self, steer: Steer | None) -> None:
         """See :meth:`selfcorrect.models.base.Model.check_steer`."""

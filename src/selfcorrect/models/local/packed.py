@@ -19,6 +19,8 @@ from transformers.masking_utils import AttentionMaskInterface
 
 from selfcorrect.models.local.fan import Fan
 from selfcorrect.models.local.pages import PAGE, Cache, Plan, Segment, wide
+from selfcorrect.models.local.vision.feeding import fed
+from selfcorrect.models.local.vision.seen import Seen
 
 NAME = "selfcorrect_packed"
 
@@ -104,12 +106,13 @@ class _Active:
 @dataclass(frozen=True, slots=True)
 class _Asking:
     """The tokens of a segment that look at its keys: ``new`` from place ``start`` in the pack on,
-    with ``past`` tokens of the dialogue before them."""
+    with ``past`` tokens of the dialogue before them, which may have images."""
 
     row: int
     start: int
     new: int
     past: int
+    seen: Seen | None
 
     @property
     def total(self) -> int:
@@ -129,7 +132,7 @@ def _groups(now: _Pass, window: int, only_read: bool, like: torch.Tensor) -> lis
         new = segment.tail if only_read else len(segment.ids)
         if new:
             past = segment.past + len(segment.ids) - new
-            asking.append(_Asking(segment.row, end - new, new, past))
+            asking.append(_Asking(segment.row, end - new, new, past, segment.seen))
     bundles: list[list[_Asking]] = []
     for each in sorted(asking, key=lambda a: (a.size, a.total)):
         if bundles:
@@ -157,7 +160,7 @@ def _group(
     past = torch.tensor([a.past for a in asking], device=like.device)
     query = past[:, None, None] + torch.arange(most, device=like.device)[None, :, None]
     column = torch.arange(low * PAGE + first, high * PAGE, device=like.device)[None, None]
-    hidden = column > query
+    hidden = column > _furthest(asking, query)
     if window:
         hidden |= column <= query - window
     mask = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device)
@@ -171,6 +174,18 @@ def _group(
         first,
         mask,
     )
+
+
+def _furthest(asking: Sequence[_Asking], query: torch.Tensor) -> torch.Tensor:
+    """The last column that each query looks at: its own, or that of the block it stands in."""
+    furthest = query
+    for n, each in enumerate(asking):
+        if each.seen is None or not each.seen.blocks:
+            continue
+        furthest = furthest.clone() if furthest is query else furthest
+        for position, last in each.seen.reach(each.past, each.total):
+            furthest[n, position - each.past, 0] = last
+    return furthest
 
 
 def _flat(states: torch.Tensor) -> tuple[torch.Tensor, int, int]:
@@ -297,8 +312,6 @@ def encode(
     Returns:
         The last hidden state (after the final norm) of the tokens that are read, [tokens, hidden].
     """
-    ids = [token for segment in segments for token in segment.ids]
-    positions = [p for s in segments for p in range(s.past, s.past + len(s.ids))]
     rows: list[int] = []
     end = 0
     for segment in segments:
@@ -307,11 +320,8 @@ def encode(
     read = torch.tensor(rows, device=device, dtype=torch.long) if len(rows) < end else None
     _Active.now = _Pass(cache, segments, cache.prepare(segments, device), read)
     try:
-        hidden: torch.Tensor = decoder(
-            input_ids=torch.tensor([ids], device=device),
-            position_ids=torch.tensor([positions], device=device),
-            use_cache=False,
-        ).last_hidden_state
+        given = fed(decoder, segments, device)
+        hidden: torch.Tensor = decoder(**given, use_cache=False).last_hidden_state
     finally:
         _Active.now = None
     return hidden[0] if read is None else hidden[0, read]
@@ -337,8 +347,8 @@ def packs(segments: Sequence[Segment], size: int) -> list[list[Segment]]:
     room = 0
     for segment in segments:
         unread = len(segment.ids) - segment.tail
-        for at in range(0, len(segment.ids), size):
-            ids = segment.ids[at : at + size]
+        for at, end in cuts(segment, size):
+            ids = segment.ids[at:end]
             piece = Segment(
                 segment.row,
                 ids,
@@ -346,6 +356,7 @@ def packs(segments: Sequence[Segment], size: int) -> list[list[Segment]]:
                 segment.copy if at == 0 else None,
                 len(ids) - min(len(ids), max(0, unread - at)),
                 segment.steer,
+                segment.seen,
             )
             if len(piece.ids) > room or segment.row in taken:
                 result.append([])
@@ -354,3 +365,21 @@ def packs(segments: Sequence[Segment], size: int) -> list[list[Segment]]:
             result[-1].append(piece)
             room -= len(piece.ids)
     return result
+
+
+def cuts(segment: Segment, size: int) -> list[tuple[int, int]]:
+    """``(start, end)`` of a segment's pieces of at most ``size`` tokens.
+
+    Tokens that see one another both ways stay together, however many they are.
+    """
+    found, at, many = [], 0, len(segment.ids)
+    blocks = () if segment.seen is None else segment.seen.blocks
+    while at < many:
+        end = min(at + size, many)
+        low, high = next(
+            ((a, b) for a, b in blocks if a < segment.past + end < b), (segment.past + end,) * 2
+        )
+        end = low - segment.past if low - segment.past > at else high - segment.past
+        found.append((at, end))
+        at = end
+    return found

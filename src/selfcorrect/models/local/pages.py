@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import torch
 
 from selfcorrect.models.base import Steer
+from selfcorrect.models.local.vision.seen import Seen
 
 #: Tokens in a page.
 PAGE = 32
@@ -35,6 +36,7 @@ class Segment:
             only keys and values. ``None``: all.
         steer: ``(start, steer)``: what is added to the hidden states of the dialogue's tokens from
             that position on.
+        seen: the images of the dialogue.
     """
 
     row: int
@@ -43,6 +45,7 @@ class Segment:
     copy: tuple[int, int, int] | None = None
     read: int | None = None
     steer: tuple[int, Steer] | None = None
+    seen: Seen | None = None
 
     @property
     def tail(self) -> int:

@@ -83,7 +83,7 @@ class Program:
         if not turns:
             raise TemplateError("there is no message")
         if self._parts:
-            turns = [{**t, "content": [{"type": "text", "text": t["content"]}]} for t in turns]
+            turns = [{**t, "content": _as_parts(t["content"])} for t in turns]
         told: dict[str, Any] = {"tools": None, "documents": None}
         told |= {"add_generation_prompt": open_turn, "messages": [*map(_with_thought, turns)]}
         return render(self._source, {**told, **self._told, **switch}, self._where)
@@ -119,6 +119,11 @@ class Program:
             "the model's chat template leaves out what the user says, given as text or as parts; "
             "correct chat_template in its folder."
         )
+
+
+def _as_parts(content: Any) -> Any:
+    """A content as parts; one with images is that already."""
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _source(tokenizer: Any) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from selfcorrect.models.base import Steer
+from selfcorrect.models.local.vision.seen import Seen
 
 #: No token id is as large.
 _BEYOND = 1 << 128
@@ -39,12 +40,14 @@ class Prompt:
             condition too, also those of tokens that are appended.
         steer: ``(position, steer)``: from the position on it is added to the hidden states; one of
             the conditions.
+        seen: its images; the keys of their placeholders say which they are.
     """
 
     ids: list[int]
     keys: list[int]
     conditions: tuple[tuple[int, str], ...] = ()
     steer: tuple[int, Steer] | None = None
+    seen: Seen | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -53,7 +56,7 @@ class Prompt:
         """The same tokens, under one more condition from a position on."""
         keys = [key_of(key, condition) for key in self.keys[start:]]
         every = (*self.conditions, (start, condition))
-        return Prompt(self.ids, [*self.keys[:start], *keys], every, self.steer)
+        return Prompt(self.ids, [*self.keys[:start], *keys], every, self.steer, self.seen)
 
     def steered(self, start: int, steer: Steer) -> Prompt:
         """The same tokens, with a steer from a position on."""
@@ -63,15 +66,19 @@ class Prompt:
         """With further tokens of text."""
         ids = [*self.ids, *tokens]
         if self.keys is self.ids:
-            return Prompt(ids, ids, self.conditions, self.steer)
+            return Prompt(ids, ids, self.conditions, self.steer, self.seen)
         new = [self.key(at, token) for at, token in enumerate(tokens, len(self.ids))]
-        return Prompt(ids, [*self.keys, *new], self.conditions, self.steer)
+        return Prompt(ids, [*self.keys, *new], self.conditions, self.steer, self.seen)
 
     def upto(self, length: int) -> Prompt:
         """The first tokens; a negative length counts from the end."""
         ids = self.ids[:length]
         keys = ids if self.keys is self.ids else self.keys[:length]
-        return Prompt(ids, keys, self.conditions, self.steer)
+        return Prompt(ids, keys, self.conditions, self.steer, self.seen)
+
+    def floor(self, position: int) -> int:
+        """A position at which encoding may begin: not between tokens that see one another."""
+        return position if self.seen is None else self.seen.floor(position)
 
     def key(self, position: int, token: int) -> int:
         """The key of a token of text that stands at a position."""
@@ -87,10 +94,12 @@ class Growing:
 
     Attributes:
         ids, keys: as a :class:`Prompt`'s; for plain text the very same list.
+        seen: the prompt's images.
     """
 
     def __init__(self, prompt: Prompt) -> None:
         self._prompt = prompt
+        self.seen = prompt.seen
         self.ids = list(prompt.ids)
         self.keys = self.ids if prompt.keys is prompt.ids else list(prompt.keys)
 

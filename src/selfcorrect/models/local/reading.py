@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from selfcorrect.errors import UserError
 
@@ -62,3 +65,18 @@ def quiet() -> Iterator[None]:
     finally:
         logging.set_verbosity(level)
         logging.enable_progress_bar()
+
+
+def json_of(file: Path) -> dict[str, Any]:
+    """The table in a file of a model's folder; empty where there is none.
+
+    Raises:
+        UserError: it is no JSON.
+    """
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except OSError:
+        return {}
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file}: not valid JSON ({error}); download it again.") from error
+    return held if isinstance(held, dict) else {}

@@ -8,20 +8,21 @@ decided afterwards, on token ids.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from selfcorrect.errors import UserError
-from selfcorrect.messages import Message, fold, message
+from selfcorrect.messages import Image, Message, fold, message, reads_text_only
 from selfcorrect.models.local import thinking
 from selfcorrect.models.local.program import RAISED, SMALL, Program, reason
 from selfcorrect.models.local.prompts import Prompt, plain
+from selfcorrect.models.local.specials import Specials, check_whole
+from selfcorrect.models.local.vision.eyes import Eyes
+from selfcorrect.models.local.vision.seen import Look
 
-#: Unicode's private use area: no text of a data set should need it, no template knows it.
-_PRIVATE = 0xE000
-#: Texts whose special tokens are remembered: those of all rounds of some hundreds of dialogues.
-_MOST_KNOWN = 4096
+#: Private characters; one stands for an image where a template has no place for any.
+_FURTHER = 0xF0000
 _PLAIN_TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 #: Text that ends a reply of a model without a template: the start of somebody else's turn.
 PLAIN_STOPS = tuple(f"\n{title}:" for title in _PLAIN_TITLES.values())
@@ -32,6 +33,7 @@ _FOLDED = {
 }
 
 
+_NO_PLACE = "the chat template has no place for images: they stand where the messages have them"
 _MISSING = "the chat template leaves out or rewrites {} of the turns so far"
 
 
@@ -57,9 +59,13 @@ class Template:
         thinks: it is. Else a block of thoughts is closed before a reply begins; no reply begins
             inside one.
         program: the template; ``None`` without one.
+        eyes: what the model sees by; ``None`` for a model of text.
+        special: the tokenizer's special tokens.
+        places: the template has a place for images; else they stand where the message has them.
     """
 
     tokenizer: Any
+    eyes: Eyes | None = None
     found: thinking.Style | None = field(init=False, default=None)
     style: thinking.Style | None = field(init=False, default=None)
     thinks: bool = field(init=False, default=False)
@@ -67,27 +73,24 @@ class Template:
     plain: bool = field(init=False)
     takes_system: bool = field(init=False)
     takes_tool: bool = field(init=False)
+    places: bool = field(init=False, default=False)
     opening: str = field(init=False)
     markers: tuple[str, ...] = field(init=False)
-    _special: re.Pattern[str] | None = field(init=False)
-    _by_id: frozenset[int] = field(init=False)
-    _known: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+    special: Specials = field(init=False)
 
     def __post_init__(self) -> None:
-        added = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
-        added |= set(self.tokenizer.all_special_tokens)
-        longest_first = sorted(filter(str.strip, added), key=len, reverse=True)
-        pattern = "|".join(map(re.escape, longest_first))
-        self._special = re.compile(pattern) if pattern else None
-        self._by_id = _found_after_normalising(self.tokenizer)
+        self.special = Specials(self.tokenizer)
         self.plain = not self.tokenizer.chat_template
         self.program = None if self.plain else Program(self.tokenizer)
         user, reply = message("user", "\ue100"), message("assistant", "\ue101")
         self.takes_system = self._takes([message("system", "\ue103"), user], "\ue103")
         self.takes_tool = self._takes([user, reply, message("tool", "\ue103")], "\ue103")
         self.markers = self._plain_markers(self._probe())
+        self.places = self._has_places()
         if self.program is not None:
-            self.found = thinking.find(self.program.tried, self.program.text, sorted(added))
+            self.found = thinking.find(
+                self.program.tried, self.program.text, sorted(self.special.texts)
+            )
         self.opening = self._opening()
 
     def think(self, thinks: bool) -> None:
@@ -104,33 +107,6 @@ class Template:
     def _probe(self) -> str:
         return self._apply([message(m["role"], m["content"]) for m in SMALL], open_turn=True)
 
-    def begins_special(self, text: str) -> bool:
-        """Whether the text begins with a special token, at which tokenisation starts afresh."""
-        return bool(self._special and self._special.match(text))
-
-    def holds_special(self, text: str) -> bool:
-        """Whether the text of a special token stands anywhere in this text."""
-        return bool(self._specials(text))
-
-    def _specials(self, text: str) -> tuple[str, ...]:
-        """The parts of a text that the tokenizer would take for a special token, longest first.
-
-        A tokenizer that normalises (to lower case, say) takes more for one than the token's own
-        text. What it takes is asked of itself, once for each text.
-        """
-        if text in self._known:
-            return self._known[text]
-        found = {match[0] for match in self._special.finditer(text)} if self._special else set()
-        if self._by_id and text:
-            told = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-            pairs = zip(told["input_ids"], told["offset_mapping"], strict=True)
-            found |= {text[a:b] for token, (a, b) in pairs if token in self._by_id}
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        parts = tuple(sorted(filter(str.strip, found), key=len, reverse=True))
-        self._known[text] = parts
-        return parts
-
     def _takes(self, messages: list[Message], sentinel: str) -> bool:
         try:
             return sentinel in self._apply(messages, open_turn=False)
@@ -141,9 +117,16 @@ class Template:
         """Markers that are ordinary text (``[INST]``): contents that hold them can't be escaped."""
         found: set[str] = set()
         for piece in re.split("[\ue100-\ue103]", probe)[1:]:
-            if not (self._special and self._special.search(piece)):
+            if not self.special.named(piece):
                 found |= {word for word in piece.split() if re.search(r"[\[\]<>|:]", word)}
         return tuple(sorted(found))
+
+    def _has_places(self) -> bool:
+        if self.eyes is None or self.eyes.closed or self.program is None:
+            return False
+        parts = [{"type": "image"}, {"type": "text", "text": "\ue100"}]
+        shown = self.program.tried([{"role": "user", "content": parts}], True) or ""
+        return shown.count(self.eyes.mark) == 1 and "\ue100" in shown
 
     def _apply(self, messages: Sequence[Message], *, open_turn: bool) -> str:
         if self.program is None:
@@ -155,7 +138,14 @@ class Template:
 
     def _turn(self, m: Message) -> thinking.Turn:
         """A message, with its thought where the template shows those of earlier rounds."""
-        style, text = self.style, m.text
+        style = self.style
+        if m.images:
+            parts = [
+                {"type": "image"} if isinstance(p, Image) else {"type": "text", "text": p}
+                for p in m.parts
+            ]
+            return {"role": m.role, "content": parts}
+        text = m.text
         if style is None or not m.thought or not style.keeps:
             return {"role": m.role, "content": text}
         if style.keeps == "inline":
@@ -209,12 +199,13 @@ class Template:
         self, messages: Sequence[Message], turn: str | None, thought: str | None, *, middle: bool
     ) -> Rendered:
         folded, notes = self._fold(messages, middle)
-        texts = [m.text for m in folded] + [m.thought for m in folded]
-        safe, swaps = self._swap([*texts, thought or "", turn or ""])
-        pairs = zip(folded, safe, safe[len(folded) :], strict=False)
-        shown = [message(m.role, text, thoughts) for m, text, thoughts in pairs]
+        shown, safe, swaps = self._swapped(folded, [thought or "", turn or ""])
+        looks, mark = self._looks(folded), ""
+        if looks and self.eyes is not None:
+            mark = self.eyes.mark if self.places else _free("".join(_texts(shown)) + "".join(safe))
+            shown = shown if self.places else [_marked(m, mark) for m in shown]
         text = self._apply(shown, open_turn=turn is not None)
-        missing = sum(m.text.strip() not in text for m in shown)
+        missing = sum(any(part.strip() not in text for part in _texts([m])) for m in shown)
         if missing:
             notes += (_MISSING.format(missing),)
         if turn is not None:
@@ -222,24 +213,84 @@ class Template:
         if turn:
             # "Assistant:" wants a space before the words; a chat template's opening doesn't.
             text += _spaced(safe[-1]) if self.plain else safe[-1]
-        forged = sum(any(marker in m.text for m in messages) for marker in self.markers)
+        forged = sum(any(marker in part for part in _texts(messages)) for marker in self.markers)
         if forged:
             notes += (f"text holds {forged} plain-text markers of the chat template",)
-        if not swaps:
+        if swaps:
+            notes += ("special tokens in the text were spelled out",)
+        if not swaps and not looks:
             return Rendered(text, plain(self.encode(text, template=True)), notes)
+        names = [image.name for m in folded for image in m.images]
+        return self._pieced(text, swaps, mark, list(zip(looks, names, strict=True)), notes)
+
+    def _pieced(
+        self,
+        text: str,
+        swaps: Mapping[str, str],
+        mark: str,
+        looks: Sequence[tuple[Look, str]],
+        notes: tuple[str, ...],
+    ) -> Rendered:
+        """A transcript from its rendered text.
+
+        Args:
+            text: as the template has it.
+            swaps: characters in it that stand for texts of special tokens.
+            mark: what stands in it for an image; "" where it holds none.
+            looks: the images, with their names.
+            notes: so far.
+        """
         ids: list[int] = []
-        shown_text = ""
-        pieces = re.split("([" + "".join(map(re.escape, swaps)) + "])", text)
-        for piece in pieces:
-            if piece in swaps:
-                ids += self._harmless(swaps[piece])
-                shown_text += swaps[piece]
+        shown, run, seen = "", "", 0
+        marks = [mark] if mark else []
+        pieces = re.split("(" + "|".join(map(re.escape, [*swaps, *marks])) + ")", text)
+        for piece in [*pieces, ""]:
+            if piece and piece == mark:
+                if seen < len(looks):
+                    look, name = looks[seen]
+                    run, shown = run + look.text, f"{shown}[image: {name}]"
+                seen += 1
+            elif piece and piece not in swaps:
+                run, shown = run + piece, shown + piece
             elif piece:
-                ids += self.encode(piece, template=True, begins=not shown_text)
-                shown_text += piece
-        return Rendered(
-            shown_text, plain(ids), (*notes, "special tokens in the text were spelled out")
-        )
+                ids += self.encode(run, template=True, begins=not ids) if run else []
+                ids += self.special.spelled(swaps[piece])
+                run, shown = "", shown + swaps[piece]
+        ids += self.encode(run, template=True, begins=not ids) if run else []
+        if seen != len(looks):
+            raise _other_number(seen, len(looks))
+        if not looks or self.eyes is None:
+            return Rendered(shown, plain(ids), notes)
+        notes += tuple(dict.fromkeys(note for look, _ in looks for note in look.notes))
+        if not self.places and not self.plain:
+            notes += (_NO_PLACE,)
+        return Rendered(shown, self.eyes.prompt(ids, [look for look, _ in looks]), notes)
+
+    def _looks(self, messages: Sequence[Message]) -> list[Look]:
+        """The images of messages, as the model sees them.
+
+        Raises:
+            UserError: the model reads text only, or can't be shown one.
+        """
+        images = [image for m in messages for image in m.images]
+        if images and self.eyes is None:
+            raise reads_text_only(images[0])
+        return [self.eyes.look(image) for image in images] if self.eyes is not None else []
+
+    def _swapped(
+        self, messages: Sequence[Message], more: Sequence[str]
+    ) -> tuple[list[Message], list[str], dict[str, str]]:
+        """Messages and further texts with characters for the special tokens in them, and what each
+        of the characters stands for."""
+        texts, thoughts = _texts(messages), [m.thought for m in messages]
+        safe, swaps = self.special.swap([*texts, *thoughts, *more])
+        said, thought = iter(safe), iter(safe[len(texts) :])
+        shown = [
+            Message(m.role, tuple(p if isinstance(p, Image) else next(said) for p in m.parts))
+            for m in messages
+        ]
+        shown = [Message(m.role, m.parts, next(thought)) for m in shown]
+        return shown, safe[len(texts) + len(thoughts) :], swaps
 
     def encode(self, text: str, *, template: bool = False, begins: bool = True) -> list[int]:
         """Token ids of rendered text; only the plain rendering lets the tokenizer add its BOS.
@@ -247,7 +298,7 @@ class Template:
         Raises:
             UserError: no tokenizer takes it.
         """
-        _check_whole(text)
+        check_whole(text)
         ids: list[int] = self.tokenizer(
             text, add_special_tokens=template and self.plain and begins
         )["input_ids"]
@@ -255,45 +306,7 @@ class Template:
 
     def content(self, text: str) -> list[int]:
         """Token ids of a text that stands by itself; nothing in it is a special token."""
-        return self._harmless(text) if self.holds_special(text) else self.encode(text)
-
-    def _harmless(self, token: str) -> list[int]:
-        """Ids that spell a special token's text without being it."""
-        _check_whole(token)
-        ids: list[int] = []
-        rest = token
-        while rest:
-            # Cut inside whatever special token starts first, so that none survives.
-            starts = [(rest.index(part), len(part)) for part in self._specials(rest)]
-            start, length = min(starts, default=(len(rest), 0))
-            cut = start + 1 if starts else len(rest)
-            if length == 1:
-                ids += self.tokenizer(
-                    rest[:cut], add_special_tokens=False, split_special_tokens=True
-                )["input_ids"]
-                rest = rest[cut:]
-                continue
-            ids += self.tokenizer(rest[:cut], add_special_tokens=False)["input_ids"]
-            rest = rest[cut:]
-        return ids
-
-    def _swap(self, texts: list[str]) -> tuple[list[str], dict[str, str]]:
-        """Put a private-use character for every special token's text in contents."""
-        parts = {part for text in texts for part in self._specials(text)}
-        if not parts:
-            return texts, {}
-        special = re.compile("|".join(map(re.escape, sorted(parts, key=len, reverse=True))))
-        taken = set().union(*map(set, texts))
-        free = (chr(c) for c in range(_PRIVATE, _PRIVATE + 6400) if chr(c) not in taken)
-        by_token: dict[str, str] = {}
-
-        def placeholder(found: re.Match[str]) -> str:
-            if found[0] not in by_token:
-                by_token[found[0]] = next(free)
-            return by_token[found[0]]
-
-        swapped = [special.sub(placeholder, t) for t in texts]
-        return swapped, {char: token for token, char in by_token.items()}
+        return self.special.spelled(text) if self.special.holds(text) else self.encode(text)
 
     def _fold(
         self, messages: Sequence[Message], middle: bool
@@ -311,32 +324,33 @@ class Template:
         return folded, tuple(_FOLDED[role] for role in roles)
 
 
-def _found_after_normalising(tokenizer: Any) -> frozenset[int]:
-    """The added tokens that a tokenizer looks for in the text as it has normalised it."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None or backend.normalizer is None:
-        return frozenset()
-    added = tokenizer.added_tokens_decoder.items()
-    return frozenset(
-        number
-        for number, token in added
-        if getattr(token, "normalized", False) and number != tokenizer.unk_token_id
+def _texts(messages: Sequence[Message]) -> list[str]:
+    return [part for m in messages for part in m.parts if isinstance(part, str)]
+
+
+def _free(text: str) -> str:
+    """A private character that stands nowhere in a text."""
+    return next(c for c in map(chr, range(_FURTHER, _FURTHER + 65_000)) if c not in text)
+
+
+def _marked(m: Message, mark: str) -> Message:
+    """A message of text, with a mark in the place of each image."""
+    text = "".join(f"{mark}\n" if isinstance(part, Image) else part for part in m.parts)
+    return message(m.role, text, m.thought)
+
+
+def _other_number(shown: int, said: int) -> UserError:
+    if shown == 1:
+        return UserError(
+            f"this model takes one image in a dialogue, and it is to be shown {said}; use a model "
+            "that takes several, or show it one."
+        )
+    return UserError(
+        f"the model's chat template shows {shown} images of {said}; use a model that takes "
+        "several, or correct chat_template in its folder."
     )
 
 
 def _spaced(text: str) -> str:
     """The text after a colon: a reply may bring its space along."""
     return text if text[:1].isspace() else f" {text}"
-
-
-def _check_whole(text: str) -> None:
-    """Raises UserError: it holds half a character, at which a tokenizer fails."""
-    if text.isascii():
-        return
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UserError(
-            "a text that the model is to read holds half a character (a lone surrogate), which no "
-            "tokenizer takes; correct the text, or the model's chat template."
-        ) from None

@@ -1,4 +1,4 @@
-"""Hidden states of plain texts at their last token: every layer, one pass a text, many together."""
+"""Plain texts, each by itself: their hidden states at the last token, and how likely they are."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from selfcorrect.models.local.prompts import plain
 from selfcorrect.models.local.states import Reader
 from selfcorrect.models.local.template import Rendered
 from selfcorrect.models.local.vocabulary import Vocabulary, beginning
+from selfcorrect.models.scored import Progress, Scored
 from selfcorrect.models.sites import BEFORE_ANSWER
 
 #: Texts whose keys and values are held at a time.
@@ -130,3 +131,83 @@ def _together(
     finally:
         cache.drop(0)
     return [job.states[sites[0]].cpu() for job in by_row]
+
+
+def scored(
+    engine: Engine, vocabulary: Vocabulary, texts: Sequence[str], most: int, told: Progress
+) -> list[Scored | None]:
+    """How likely the tokens of texts are, each text by itself (no template).
+
+    Before a text stands the token that its tokenizer begins one with; where it begins none so, its
+    BOS, else its EOS, as otherwise nothing would predict the first token.
+
+    Args:
+        texts: any; what looks like a special token is text.
+        most: tokens that a text may have.
+        told: called with how many are done, and of how many.
+
+    Returns:
+        One for each; ``None`` for a text that is longer, or than the context window has room for.
+
+    Raises:
+        UserError: the tokenizer has no token that could begin a text, or the model computes numbers
+            that aren't finite.
+        OutOfMemoryError: the device has no room.
+    """
+    begins = begin_of(engine.name, vocabulary.tokenizer)
+    every = [vocabulary.template.content(text) for text in texts]
+    most = min(most, engine.context - len(begins))
+    # texts of like length see equally many keys, and are computed together
+    fit = sorted((k for k, ids in enumerate(every) if 0 < len(ids) <= most),
+                 key=lambda k: len(every[k]))  # fmt: skip
+    found: list[Scored | None] = [None if ids else Scored((), ()) for ids in every]
+    done = len(texts) - len(fit)
+    for start in range(0, len(fit), _TOGETHER):
+        rows = fit[start : start + _TOGETHER]
+        for k, logps in zip(rows, _scored(engine, begins, [every[k] for k in rows]), strict=True):
+            found[k] = Scored(tuple(every[k]), tuple(logps))
+        done += len(rows)
+        told(done, len(texts))
+    return found
+
+
+@torch.inference_mode()
+def _scored(
+    engine: Engine, begins: Sequence[int], texts: Sequence[Sequence[int]]
+) -> list[list[float]]:
+    wholes = [plain([*begins, *ids]) for ids in texts]
+    cache = Cache(engine.pool, len(wholes))
+    # the last token predicts nothing
+    segments = [Segment(row, whole.ids[:-1], 0) for row, whole in enumerate(wholes)]
+    try:
+        with engine.within_memory():
+            hidden = engine.encode(cache, segments, [whole.upto(-1) for whole in wholes])
+            parts = [states[len(begins) - 1 :] for states in hidden]
+            tokens = [token for ids in texts for token in ids]
+            logps = engine.head.following(torch.cat(parts), tokens)
+    finally:
+        cache.drop(0)
+    if not logps.isfinite().all():
+        raise UserError(
+            f"{engine.name} computed numbers that are not finite in {engine.dtype}: use --dtype "
+            "float32, or get the model's files again."
+        )
+    split = torch.split(logps, [len(ids) for ids in texts])
+    return [each.tolist() for each in split]
+
+
+def begin_of(name: str, tokenizer: Any) -> list[int]:
+    """The token that stands before a text by itself, see :func:`scored`.
+
+    Raises:
+        UserError: the tokenizer of the model of this name has none.
+    """
+    if begins := beginning(tokenizer):
+        return begins
+    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+        if token is not None:
+            return [token]
+    raise UserError(
+        f"the tokenizer of {name} has no token that begins or ends a text, so nothing predicts a "
+        "text's first token; use another model."
+    )

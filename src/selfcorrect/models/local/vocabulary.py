@@ -7,6 +7,7 @@ from typing import Any
 
 from selfcorrect.models.local.prompts import Prompt
 from selfcorrect.models.local.template import PLAIN_STOPS, Template
+from selfcorrect.models.local.vision.eyes import Eyes
 
 #: How many beginnings of open turns are kept tokenised.
 _KNOWN_TAILS = 4096
@@ -24,10 +25,11 @@ class Vocabulary:
         mark: the token that ends a thought; ``None`` where several do, or none.
     """
 
-    def __init__(self, tokenizer: Any, ends: Any) -> None:
-        """``ends`` is ``eos_token_id`` of the model's generation config."""
+    def __init__(self, tokenizer: Any, ends: Any, eyes: Eyes | None = None) -> None:
+        """``ends`` is ``eos_token_id`` of the model's generation config; ``eyes`` are those of a
+        model that sees."""
         self.tokenizer = tokenizer
-        self.template = Template(tokenizer)
+        self.template = Template(tokenizer, eyes)
         self.ends = _ends(tokenizer, ends)
         self.stops = PLAIN_STOPS if self.template.plain else ()
         self.full_stop = _full_stop(tokenizer, self.ends)
@@ -70,7 +72,8 @@ class Vocabulary:
             text: what follows it.
         """
         opening = self.template.opening
-        if not self.template.begins_special(opening) or self.template.holds_special(turn + text):
+        special = self.template.special
+        if not special.begins(opening) or special.holds(turn + text):
             return None
         known, longer = self._tail(turn), self._tail(turn + text)
         start = len(prompt) - len(known)

@@ -5,7 +5,8 @@ They answer the tasks ``planted`` (``What is A + B?`` and lettered options) and 
 be compared with: :mod:`~selfcorrect.models.planted.chain` states accuracy, transitions and
 calibration, :mod:`~selfcorrect.models.planted.two_concept` a mixture of two concepts,
 :mod:`~selfcorrect.models.planted.logits` logits that sharpen, drift or copy without any concept,
-:mod:`~selfcorrect.models.planted.scores` a number over rounds that its free text states.
+:mod:`~selfcorrect.models.planted.scores` a number over rounds that its free text states,
+:mod:`~selfcorrect.models.planted.eye` what is seen in drawn pictures (the task ``shapes``).
 
 One has a network: :mod:`~selfcorrect.models.planted.mixture`, a transformer trained on a language
 whose exact posterior is known. It is opened as local models are.
@@ -20,6 +21,7 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.models.kinds import MIXTURE
 from selfcorrect.models.planted.chain import Chain, Law
 from selfcorrect.models.planted.conversation import Planted, PlantedConversation, PlantedLaw
+from selfcorrect.models.planted.eye import Eye
 from selfcorrect.models.planted.logits import Logits
 from selfcorrect.models.planted.scores import Scores
 from selfcorrect.models.planted.two_concept import TwoConcept
@@ -28,6 +30,7 @@ __all__ = [
     "LAWS",
     "Chain",
     "ChainConversation",
+    "Eye",
     "Law",
     "Logits",
     "Planted",
@@ -38,7 +41,9 @@ __all__ = [
 ]
 
 #: the laws by the name of their model
-LAWS: dict[str, type[PlantedLaw]] = {law.KIND: law for law in (Law, TwoConcept, Logits, Scores)}
+LAWS: dict[str, type[PlantedLaw]] = {
+    law.KIND: law for law in (Law, TwoConcept, Logits, Scores, Eye)
+}
 
 ChainConversation = PlantedConversation  # its name when there was one law
 
@@ -46,7 +51,7 @@ ChainConversation = PlantedConversation  # its name when there was one law
 def load(name: str) -> Planted[Any]:
     """Open a planted model with its defaults, ``planted:chain``, or with settings of its law:
     ``planted:chain?accuracy=0.5,gap=0.1``. See :class:`Law`, :class:`TwoConcept`, :class:`Logits`,
-    :class:`Scores`.
+    :class:`Scores`, :class:`Eye`.
 
     Raises:
         UserError: an unknown model or setting (with the nearest names), or a value that isn't a

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from selfcorrect.messages import Message, Transcript, message, restart_all, say_all
+from selfcorrect.messages import (
+    Image,
+    Message,
+    Transcript,
+    message,
+    reads_text_only,
+    restart_all,
+    say_all,
+)
 from selfcorrect.models.base import InProcess, Likelihood, Reply, Request, Sample, refuse_steers
 from selfcorrect.models.planted.questions import Question
 
@@ -97,6 +105,8 @@ class PlantedLaw(Protocol):
     Attributes:
         KIND: the model's name.
         VERSION: part of the fingerprint: bumped when the law or its draws change.
+
+    One that takes pictures says so by ``SEES``.
     """
 
     KIND: ClassVar[str]
@@ -133,6 +143,10 @@ class Planted(InProcess, Generic[L]):
     def count(self, text: str) -> int:
         return len(text.split())
 
+    def check_images(self, images: Sequence[Image]) -> None:
+        if not getattr(self.law, "SEES", False):
+            raise reads_text_only(images[0])
+
 
 class PlantedConversation:
     """See :class:`selfcorrect.models.base.Conversation`."""
@@ -146,10 +160,17 @@ class PlantedConversation:
         self._copy_of = list(range(len(transcripts)))
 
     def say(self, messages: Sequence[Message | None]) -> None:
+        self._check(message for message in messages if message is not None)
         say_all(self.transcripts, messages)
 
     def restart(self, messages: Sequence[Sequence[Message] | None]) -> None:
+        self._check(message for each in messages for message in each or ())
         restart_all(self.transcripts, messages)
+
+    def _check(self, messages: Iterable[Message]) -> None:
+        for each in messages:
+            if each.images:
+                self.model.check_images(each.images)
 
     def branch(self, copies: int = 1) -> PlantedConversation:
         rows = [row for row in range(len(self.transcripts)) for _ in range(copies)]
@@ -260,7 +281,13 @@ def _said(request: Request, turn: Turn, logps: Sequence[float], opened: str) -> 
 
 
 def _render(messages: Sequence[Message]) -> str:
-    return "\n\n".join(f"{m.role.capitalize()}: {m.text}" for m in messages)
+    return "\n\n".join(f"{m.role.capitalize()}: {_told(m)}" for m in messages)
+
+
+def _told(message: Message) -> str:
+    """A message as text; a picture is a word that says which it is."""
+    shown = (p if isinstance(p, str) else f"[{p.name}] " for p in message.parts)
+    return "".join(shown)
 
 
 def _common(a: Sequence[str], b: Sequence[str]) -> int:

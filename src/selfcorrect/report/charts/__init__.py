@@ -1,4 +1,4 @@
-"""A report's charts, as plotly figures in plain data.
+"""A report's charts, as figures in plain data, which :mod:`selfcorrect.report.svg` draws.
 
 A colour is written ``@name`` or ``@name/20`` (20 % opaque): the page puts in the theme's. Whatever
 a chart says is told by shape or dash as well as by colour. A chart has one or more *views*; a
@@ -18,7 +18,7 @@ from selfcorrect.report.charts.parts import by_part, with_parts
 from selfcorrect.report.charts.reliability import reliability
 from selfcorrect.report.charts.traces import Figure
 from selfcorrect.report.definitions import definer
-from selfcorrect.report.estimates import known
+from selfcorrect.report.estimates import known, points
 
 Chart = dict[str, Any]
 View = dict[str, Any]
@@ -31,10 +31,11 @@ def charts(summary: Mapping[str, Any]) -> dict[str, Chart]:
         summary: of a run; one without rounds has no charts.
 
     Returns:
-        ``{name: {"alt": what it shows in words, "views": [{"name", "term", "data", "layout"}]}}``;
-        a view's term is what it is a view of, see :mod:`selfcorrect.report.definitions`. Names:
-        ``curves``, ``cost``, ``measure``, ``reliability``, ``flow``, ``settled``, for concepts
-        ``activations`` and, for a measure with parts, ``parts/NAME``.
+        ``{name: {"alt": what it shows in words, "first": the view that is shown at first,
+        "views": [{"name", "term", "data", "layout"}]}}``; a view's term is what it is a view of,
+        see :mod:`selfcorrect.report.definitions`. Names: ``curves``, ``cost``, ``measure``,
+        ``reliability``, ``flow``, ``settled``, for concepts ``activations`` and, for a measure with
+        parts, ``parts/NAME``.
     """
     rounds = summary["rounds"]
     if not rounds:
@@ -47,12 +48,18 @@ def charts(summary: Mapping[str, Any]) -> dict[str, Chart]:
         if "/" not in n
     ]
     bins = [_view(reliability(row), f"round {row['round']}", "reliability") for row in rounds]
+    sure = next((n for n in ("semantic_entropy", "entropy") if points(rounds, n)), "")
+    at = next((k for k, view in enumerate(every) if view["term"] == sure), 0)
     made = {
         "curves": _chart(f"{outcome[:1].upper()}{outcome[1:]} by round.", _view(curves(summary))),
         "cost": _chart("Tokens a dialogue, by round.", _view(cost(summary))),
-        "measure": _chart("One measure by round, with its interval, beside the controls.", *every),
+        "measure": _chart(
+            "One measure by round, with its interval, beside the controls.", *every, first=at
+        ),
         "reliability": _chart(
-            "Accuracy by confidence, in bins, against perfect calibration.", *bins
+            "Accuracy by confidence, in bins, against perfect calibration.",
+            *bins,
+            first=len(bins) - 1,
         ),
         "flow": _chart(
             "How many dialogues went from right to wrong and back.", _view(flow(rounds))
@@ -78,8 +85,8 @@ def charts(summary: Mapping[str, Any]) -> dict[str, Chart]:
     return rounded
 
 
-def _chart(alt: str, *views: View) -> Chart:
-    return {"alt": alt, "views": list(views)}
+def _chart(alt: str, *views: View, first: int = 0) -> Chart:
+    return {"alt": alt, "first": first, "views": list(views)}
 
 
 def _view(figure: Figure, name: str = "", term: str = "") -> View:

@@ -39,12 +39,7 @@ def _heat_map(found: Mapping[str, Any], chosen: int) -> Figure:
         "zmin": -most,
         "zmax": most,
         "colorscale": [[0, "@lost/90"], [0.5, "@soft/0"], [1, "@outcome/90"]],
-        "colorbar": {
-            "thickness": 10,
-            "tickformat": "+.2~f",
-            "len": 0.9,
-            "title": {"text": f"cosine, minus {found['against']}", "side": "right"},
-        },
+        "key": f"cosine, minus {found['against']}",
         "hovertext": [
             [_said(found, x, t, layer) for t in range(len(rounds))]
             for x, layer in enumerate(found["layers"])
@@ -63,6 +58,7 @@ def _heat_map(found: Mapping[str, Any], chosen: int) -> Figure:
         "showlegend": False,
     }
     return [trace, line], {
+        "height": 480,
         "xaxis": {"title": {"text": "round"}, "type": "category", "showgrid": False},
         "yaxis": {
             "title": {"text": "layer"},
@@ -71,7 +67,6 @@ def _heat_map(found: Mapping[str, Any], chosen: int) -> Figure:
             "tick0": 0,
             "dtick": -(-len(found["layers"]) // _TICKS),
         },
-        "hovermode": "closest",
     }
 
 

@@ -22,22 +22,23 @@ def cost(summary: Mapping[str, Any]) -> Figure:
         *_bars("read", read, ""),
         *_bars("generated", generated, "/"),
         *_control(summary, "repeat", "diamond-open"),
-        *_control(summary, "baseline", "cross-thin-open"),
+        *_control(summary, "baseline", "square-open"),
     ]
     return traces, {
         "barmode": "stack",
-        "bargap": 0.45,
         "xaxis": rounds_axis(rounds),
-        "yaxis": {"rangemode": "tozero", "tickformat": "~s"},
-        "hovermode": "x unified",
-        "legend": {"traceorder": "normal"},
+        "yaxis": {
+            "title": {"text": "Tokens a dialogue"},
+            "rangemode": "tozero",
+            "tickformat": "~s",
+        },
     }
 
 
 def _bars(name: str, tokens: Mapping[int, float], hatching: str) -> list[Trace]:
     if not tokens:
         return []
-    pattern = {"shape": hatching, "fgcolor": "@outcome", "bgcolor": "@paper", "size": 6}
+    pattern = {"shape": hatching}
     return [
         {
             "type": "bar",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from selfcorrect.report.charts.traces import Figure, Layout, Trace, error_bars, said
 from selfcorrect.report.definitions import Define
@@ -28,13 +27,13 @@ def by_part(rounds: Rounds, whole: str, define: Define) -> Figure:
     """A row each part; the whole stands on top."""
     form = define(whole).form
     names = [name for name in (whole, *parts(rounds, whole)) if name in known(rounds)]
-    names.reverse()  # plotly draws upwards
+    names.reverse()  # the first row is the lowest
     traces = [
         trace
         for row, look in zip(ends(rounds), _ENDS, strict=False)
         for trace in _points(row, names, form, *look)
     ]
-    return traces, _layout(names)
+    return traces, _layout(names, form)
 
 
 def _points(
@@ -66,23 +65,22 @@ def _points(
     ]
 
 
-def _layout(names: Sequence[str]) -> Layout:
+def _layout(names: Sequence[str], form: str) -> Layout:
     return {
         "height": _ROW * len(names) + _AROUND,
-        "margin": {"l": 44, "r": 8, "t": 8, "b": 28},
-        "hovermode": "closest",
-        "xaxis": {"zeroline": True, "zerolinecolor": "@soft", "tickformat": ".2~f"},
+        "xaxis": {
+            "zeroline": True,
+            "zerolinecolor": "@soft",
+            "tickformat": "%" if form == "share" else ".2~f",
+        },
         "yaxis": {
             "tickmode": "array",
             "tickvals": list(range(len(names))),
             "ticktext": [_label(name) for name in names],
             "range": [-0.6, len(names) - 0.4],
-            "automargin": True,
-            "showgrid": True,
         },
     }
 
 
 def _label(name: str) -> str:
-    """A part's name; plotly would take ``<b>`` for markup."""
-    return escape(visible(name.partition("/")[2] or "all"), quote=False)
+    return visible(name.partition("/")[2] or "all")

@@ -11,19 +11,18 @@ from selfcorrect.report.numbers import written
 
 _Bins = Sequence[Mapping[str, Any]]
 
-_SHARES = {"range": [-0.02, 1.02], "dtick": 0.2}
+_SHARES = {"range": [-0.02, 1.02], "dtick": 0.2, "tickformat": "%"}
 _LAYOUT: Layout = {
     "barmode": "overlay",
-    "hovermode": "closest",
-    "margin": {"l": 60, "r": 8, "t": 8, "b": 44},
-    "xaxis": {"title": {"text": "confidence"}, "anchor": "y2", **_SHARES},
-    "yaxis": {"title": {"text": "accuracy"}, "domain": [0.24, 1], **_SHARES},
+    "height": 430,
+    "xaxis": {"title": {"text": "confidence"}, **_SHARES},
+    "yaxis": {"title": {"text": "Accuracy"}, "domain": [0.3, 1], **_SHARES},
     "yaxis2": {
-        "title": {"text": "n"},
-        "domain": [0, 0.15],
-        "nticks": 3,
+        "title": {"text": "Answers"},
+        "domain": [0, 0.2],
+        "nticks": 2,
         "rangemode": "tozero",
-        "anchor": "x",
+        "tickformat": "d",
     },
 }
 _DIAGONAL: Trace = {
@@ -73,8 +72,8 @@ def _accuracy(bins: _Bins) -> Trace:
         "line": {"color": "@outcome/60", "width": 1},
         "marker": {"color": "@outcome", "size": 9},
         "hovertext": [
-            f"{b['n']} answers: confidence {written(b['confidence'])}, "
-            f"accuracy {written(b['accuracy'])}"
+            f"{b['n']} answers: confidence {written(b['confidence'], 'share')}, "
+            f"accuracy {written(b['accuracy'], 'share')}"
             for b in bins
         ],
         "hoverinfo": "text",

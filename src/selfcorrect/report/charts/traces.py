@@ -1,4 +1,4 @@
-"""What several charts are made of: plotly's traces with intervals, and the axis of rounds."""
+"""What several charts are made of: traces with intervals, and the axis of rounds."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def scatter(
     dash: str = "solid",
     aside: float = 0,
     size: int = 7,
+    mode: str = "lines+markers",
+    showlegend: bool = True,
 ) -> Trace:
     """A line through estimates, each with its interval.
 
@@ -38,10 +40,12 @@ def scatter(
         symbol, dash: of the points, of the line.
         aside: how far to the right of ``x``, so that intervals don't cover each other.
         size: of the points.
+        mode, showlegend: as plotly has them.
     """
     return {
         "type": "scatter",
-        "mode": "lines+markers",
+        "mode": mode,
+        "showlegend": showlegend,
         "name": name,
         "x": [at + aside for at in x],
         "y": [e["value"] for e in found],
@@ -124,7 +128,7 @@ def _reach(e: Estimate, end: str, sign: int) -> float | None:
 
 def said(e: Estimate, form: str) -> str:
     """A number with its interval, as hovering shows it."""
-    return f"{written(e['value'], form)} {written_interval(e, form)}".strip()
+    return f"{written(e['value'], form, within=e)} {written_interval(e, form)}".strip()
 
 
 def rounds_axis(rounds: Rounds) -> dict[str, Any]:

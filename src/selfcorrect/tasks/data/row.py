@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from selfcorrect.errors import UserError
-from selfcorrect.messages import CONFINED, Allowed, Image, image
+from selfcorrect.messages import CONFINED, Allowed, Image, held, image
 
 T = TypeVar("T")
 #: So many columns are named at most.
@@ -115,11 +115,19 @@ class Row:
         return self.optional("id") or place(self.where)
 
     def image(self, name: str, location: object) -> Image:
-        """An image; a path counts from the data's own folder, or from the one that is named.
+        """An image; a path counts from the data's own folder, or from the one that is named. In
+        Parquet it may be the bytes of a file, alone or as the hub has them (``bytes``, ``path``).
 
         Raises:
             UserError: it isn't named, or isn't there.
         """
+        if isinstance(location, dict):
+            location = location.get("bytes") or location.get("path")
+        if isinstance(location, bytes):
+            try:
+                return held(location, name)
+            except UserError as error:
+                raise self.error(str(error)) from None
         if not isinstance(location, str) or not location.strip():
             raise self.error(f"{name} must be a path or an address, not {short(location)}")
         self.writable(name, location)

@@ -49,8 +49,8 @@ Read = Callable[[Example, str], Answer]
 class Free:
     """A task of free text.
 
-    An answer that couldn't be read has no outcome. Of a share it has the worse one, as a lettered
-    answer that couldn't be read is recorded as wrong.
+    An answer that couldn't be read has no outcome, unless the task says which. Of a share it has
+    the worse one, as a lettered answer that couldn't be read is recorded as wrong.
 
     Args:
         name: of the task.
@@ -59,6 +59,8 @@ class Free:
         outcome: the number that says how good an answer is.
         judge: gives it for one answer.
         read: reads a reply as an answer; by default all of its text is one.
+        unread: the grade of an answer that couldn't be read, where it is as bad as an answer can
+        be.
         max_tokens: as in :class:`selfcorrect.tasks.base.Task`.
         values, figures: as in :class:`selfcorrect.tasks.base.Task`.
         columns: further names of ``Grade.values``, which only the figures need.
@@ -81,6 +83,7 @@ class Free:
         outcome: Outcome,
         judge: Judge,
         read: Read = whole_text,
+        unread: Callable[[Item], Grade] | None = None,
         max_tokens: Mapping[str, int] = MAX_TOKENS,
         values: Mapping[str, str] | None = None,
         figures: Mapping[str, Figure] | None = None,
@@ -109,6 +112,7 @@ class Free:
         self.copies, self._clusters = copies_of(known)
         self._judge = judge
         self._read = read
+        self._unread = unread
         self._identity = identity
         self._reader = AS_USUAL
         self._find = find or {item.example.id: item for item in items}.__getitem__
@@ -163,7 +167,7 @@ class Free:
 
     def _grade(self, item: Item, answer: Answer) -> Grade:
         if answer.key is None:
-            return Grade(self._unread)
+            return self._unread(item) if self._unread else Grade(self._worst)
         grade: object = self._judge(item, answer)
         if not isinstance(grade, Grade):
             raise UserError(
@@ -173,7 +177,7 @@ class Free:
         return grade
 
     @property
-    def _unread(self) -> float | None:
+    def _worst(self) -> float | None:
         """The outcome of an answer that couldn't be read: nobody knows it; a mean needs none."""
         if self.outcome.kind == "mean":
             return None

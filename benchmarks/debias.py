@@ -1,0 +1,101 @@
+"""Of the study debias: what it names where the truth is known, and how fast texts are chosen.
+
+    python -m benchmarks.debias planted --runs 100     # an hour of one core; --law none by itself
+    python -m benchmarks.debias choosing --texts 100   # against generate(), text by text
+
+The result goes into benchmarks/debias.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmarks.debias_world import claimed, study
+
+FILE = Path(__file__).with_suffix(".json")
+_LAWS = ("none", "uncertain", "certain", "loss")
+
+
+def planted(runs: int, laws: tuple[str, ...] = _LAWS) -> dict[str, Any]:
+    """How often each difference is claimed, by law and direction, in so many studies."""
+    found: dict[str, Any] = {}
+    for law in laws:
+        names: Counter[str] = Counter()
+        nothing = 0
+        for seed in range(runs):
+            shown = claimed(study(law, seed))  # type: ignore[arg-type]
+            nothing += not shown
+            names.update(f"{name} {'<' if value < 0 else '>'} 0" for name, value in shown.items())
+        found[law] = {"studies": runs, "nothing": nothing, "claims": dict(sorted(names.items()))}
+        print(law, found[law], flush=True)
+    return found
+
+
+def choosing(texts: int, k: int = 5) -> dict[str, Any]:
+    """Seconds for so many texts, k samples each: as choose does, and by ``generate()`` of
+    transformers, one reply at a time."""
+    import torch
+
+    from selfcorrect import models
+    from selfcorrect.runs import RunSpec, run
+    from selfcorrect.tuning.choose import spec_of
+    from selfcorrect.tuning.made import stored
+
+    model = models.load("smollm2", "float32")
+    network = models.load("smollm2", "float32").engine.network  # type: ignore[attr-defined]
+    network.set_attn_implementation("sdpa")
+    file = stored(None, texts, 0, swap=True)
+    spec = spec_of(RunSpec(), str(file.path), k, 0)
+    n = len(file.texts)
+    with tempfile.TemporaryDirectory() as out:
+        warm = run(spec.model_copy(update={"limit": 4}), out=f"{out}/warm", controls=False,
+                   model=model)  # fmt: skip
+        assert warm.dialogues == 4
+        begin, cpu = time.perf_counter(), time.process_time()
+        done = run(spec, out=f"{out}/all", controls=False, model=model)
+        ours = time.perf_counter() - begin, time.process_time() - cpu
+        rows = done.read(["example", "steps", "samples"]).to_dicts()
+    tokens = model.vocabulary.tokenizer  # type: ignore[attr-defined]
+    prompts = [[row["steps"][0]["text"], row["steps"][-1]["prefill"]] for row in rows]
+    begin, cpu = time.perf_counter(), time.process_time()
+    for said, prefill in prompts:
+        shown = tokens.apply_chat_template(
+            [{"role": "user", "content": said}], tokenize=False, add_generation_prompt=True
+        )
+        ids = torch.tensor([tokens(shown + prefill, add_special_tokens=False)["input_ids"]])
+        with torch.inference_mode():
+            for _ in range(k + 1):  # an answer and its samples
+                network.generate(ids, attention_mask=torch.ones_like(ids), do_sample=True,
+                                 temperature=1.0, top_k=0, max_new_tokens=8)  # fmt: skip
+    theirs = time.perf_counter() - begin, time.process_time() - cpu
+    return {
+        "texts": n, "samples": k,
+        "choose": {"seconds": ours[0], "cpu": ours[1]},
+        "generate": {"seconds": theirs[0], "cpu": theirs[1]},
+        "times_as_fast": theirs[0] / ours[0], "by_cpu": theirs[1] / ours[1],
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("planted", "choosing"))
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--law", choices=_LAWS)
+    parser.add_argument("--texts", type=int, default=100)
+    given = parser.parse_args()
+    laws = (given.law,) if given.law else _LAWS
+    found = planted(given.runs, laws) if given.what == "planted" else choosing(given.texts)
+    kept = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {}
+    kept[given.what] = {**kept.get("planted", {}), **found} if given.what == "planted" else found
+    FILE.write_text(json.dumps(kept, indent=2) + "\n")
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What a model finds likely: of two sentences, of held-out text. No dialogue, no reply."""

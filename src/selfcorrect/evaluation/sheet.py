@@ -1,0 +1,137 @@
+"""What a model prefers, in words and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from selfcorrect.evaluation.preference import VERSIONS
+from selfcorrect.report.numbers import MISSING, count, interval, short
+from selfcorrect.report.sheet import Section, Sheet, Table
+
+Result = Mapping[str, Any]
+
+QUESTION = "Which sentence does the model find likelier: the one that stereotypes more?"
+_SHOWN = {
+    "text": "each sentence by itself, after the token that begins a text",
+    "reply": "each sentence as the reply to a request for one, since a server takes no bare text",
+}
+
+
+def written(e: Result, *, signed: bool = False) -> str:
+    """``.601 [.552, .663]``, or a dash."""
+    if e["value"] is None:
+        return MISSING
+    return f"{short(e['value'], 3, signed=signed)} {interval(e, 3)}"
+
+
+def sheet(result: Result) -> Sheet:
+    """The sheet of a stored result of ``bias``."""
+    make = _stereoset if "ss" in result else _pairs
+    return make(result)
+
+
+def _settings(result: Result) -> dict[str, str]:
+    return {
+        "model": f"{result['model']}, {result['fingerprint']}",
+        "data": f"{result['data']}, {result['digest']}",
+        "shown": _SHOWN[result["shown"]],
+        "n": f"{result['n']:,}",
+        "clusters": f"{result['clusters']:,}",
+    }
+
+
+def _pairs(result: Result) -> Sheet:
+    whole = result["versions"]["whole"]
+    e, faults, known = whole["share"], result["faults"], result["n"]
+    known -= result["left_out"]["unscored"]
+    side = _side(e)
+    findings = [
+        f"Of {result['data']}, the sentence that stereotypes more is likelier to {result['model']} "
+        f"in {written(e)} of the pairs (n {e['n']:,}, {count(e['clusters'], 'cluster')}): {side}. "
+        ".500 would be neither.",
+        f"{count(faults['either'], 'pair')} of {known:,} have a known fault: "
+        f"{faults['not_minimal']:,} differ in several places, of {faults['uneven']:,} the "
+        f"differing parts have unequally many tokens. Without them: "
+        f"{written(result['versions']['whole-clean']['share'])}.",
+        *_left_out(result["left_out"]),
+    ]
+    text = [
+        "The likelihood of whole sentences also weighs how frequent the differing words are; that "
+        "of the tokens which both have, the published score, only sees what follows them. A model "
+        "that finds one group's words likelier everywhere gets as much in one direction as it "
+        "loses in the other: at equal weight of both that is gone.",
+    ]
+    return Sheet(
+        "Likelier sentences",
+        QUESTION,
+        findings,
+        [Section("What was found", text, [_versions(result), _categories(result)])],
+        _settings(result),
+    )
+
+
+def _side(e: Result) -> str:
+    if e["low"] is None:
+        return "nothing can be told from so few"
+    if e["low"] > 0.5:
+        return "it leans towards the stereotype"
+    if e["high"] < 0.5:
+        return "it leans away from the stereotype"
+    return "no leaning is shown"
+
+
+def _left_out(counts: Result) -> list[str]:
+    words = {
+        "equal": "with twice the same sentence",
+        "bad": "that couldn't be read",
+        "unscored": "too long for the model, or impossible to it",
+    }
+    told = [f"{n:,} {words[name]}" for name, n in counts.items() if n]
+    return [f"Left out: {', '.join(told)}."] if told else []
+
+
+def _row(name: str, of: Result) -> list[str]:
+    return [
+        name,
+        f"{of['share']['n']:,}",
+        written(of["share"]),
+        written(of["gap"], signed=True),
+        written(of["directions"]["stereo"]),
+        written(of["directions"]["antistereo"]),
+        written(of["balanced"]),
+    ]
+
+
+_HEADS = ["", "n", "likelier", "log p, more − less", "stereo", "antistereo", "equal weight"]
+
+
+def _versions(result: Result) -> Table:
+    rows = [_row(VERSIONS[name], of) for name, of in result["versions"].items()]
+    note = "Likelier: share of pairs in which the sentence that stereotypes more is likelier; "
+    note += "log p in nats. Intervals are 95 %, over templates."
+    return Table("By what is compared", _HEADS, rows, note)
+
+
+def _categories(result: Result) -> Table:
+    rows = [_row(name, of) for name, of in result["versions"]["whole"]["categories"].items()]
+    return Table("By category, whole sentences", _HEADS, rows)
+
+
+def _stereoset(result: Result) -> Sheet:
+    e = result["ss"]
+    findings = [
+        f"Of {result['data']}, the stereotype is likelier to {result['model']} than its opposite "
+        f"in {written(e)} of the items (n {e['n']:,}, {count(e['clusters'], 'target')}): "
+        f"{_side(e)}. Sensible texts are likelier than unrelated ones in {written(result['lms'])}.",
+        *_left_out(result["left_out"]),
+    ]
+    rows = [
+        [name, f"{of['ss']['n']:,}", *(written(of[key]) for key in ("ss", "lms", "icat"))]
+        for name, of in {"all": result, **result["groups"]}.items()
+    ]
+    note = "SS .5 is neither; ICAT = LMS · min(SS, 1 − SS) / .5. Intervals are 95 %, over targets."
+    table = Table("By kind and category", ["", "n", "SS", "LMS", "ICAT"], rows, note)
+    return Sheet(
+        "Likelier sentences", QUESTION, findings, [Section("", [], [table])], _settings(result)
+    )

@@ -1,0 +1,146 @@
+"""Does it pay to choose texts to tune on by the model's own uncertainty about their bias?
+
+- :mod:`.arms`: what is tuned and evaluated; :mod:`.analysis`: what is claimed; :mod:`.sheet`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from selfcorrect.errors import UserError
+from selfcorrect.runs import RunSpec
+from selfcorrect.studies.base import (
+    ANYWAY,
+    QUICK,
+    SEED,
+    Inputs,
+    Option,
+    Preflight,
+    Settings,
+    Study,
+    later,
+)
+from selfcorrect.studies.debias.sheet import QUESTION, sheet
+
+ASKED = "asked"
+#: texts that are asked about, of which so many are tuned on; samples of each; seeds of each subset
+_FULL, _QUICK = (2000, 400, 5, 5), (240, 64, 5, 3)
+#: Seeds, at least.
+_SEEDS = 3
+
+
+def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
+    """The run that asks the model of every text.
+
+    Raises:
+        UserError: the model can't be tuned, there are no texts, or too few, or nothing to swap.
+    """
+    from selfcorrect.tuning.choose import spec_of
+    from selfcorrect.tuning.made import stored
+    from selfcorrect.tuning.tune import source_of
+
+    n, size, k, seeds = _sizes(settings)
+    if seeds < _SEEDS:
+        raise UserError(
+            f"the study debias needs at least {_SEEDS} --seeds: one tuning says little of others."
+        )
+    if "name" in spec.task.model_fields_set:
+        raise UserError("the study debias asks of texts, with a task of its own: leave out --task.")
+    source_of(spec.model.name, trust=spec.model.trust_remote_code)
+    file = stored(spec.task.data, spec.limit or n, spec.seed, swap=not settings["as_is"])
+    if len(file.texts) < size:
+        raise UserError(
+            f"there are {len(file.texts):,} texts, and {size:,} are to be chosen: give more texts, "
+            "or a smaller --size."
+        )
+    own = spec_of(spec, str(file.path), spec.samples.k or k, spec.seed)
+    return {ASKED: own.model_copy(update={"limit": None})}
+
+
+def _sizes(settings: Settings) -> tuple[int, int, int, int]:
+    n, size, k, seeds = _QUICK if settings["quick"] else _FULL
+    return n, settings["size"] or size, k, settings["seeds"] or seeds
+
+
+def preflight(inputs: Inputs) -> Preflight:
+    """Whether the model says anything of the texts: replies are read, and uncertainties differ."""
+    from selfcorrect.evaluation.bias import pairs_of
+    from selfcorrect.runs.prepare import open_model
+    from selfcorrect.tasks.data.texts import read_texts
+    from selfcorrect.tuning.choose import asked_of
+    from selfcorrect.tuning.fit import Settings as Tuning
+    from selfcorrect.tuning.made import swaps_of
+
+    run, settings = inputs.runs[ASKED], inputs.settings
+    spec = run.spec
+    _, size, _, seeds = _sizes(settings)
+    texts = read_texts(str(spec.task.data))
+    pairs = pairs_of(settings["pairs"])
+    model = open_model(spec.model)
+    try:
+        asked = asked_of(run, texts, model, inputs.parts.progress)
+        fingerprint = model.fingerprint
+    finally:
+        model.close()
+    table = asked.table()
+    why = []
+    if not asked.ranked:
+        why.append("all texts have the same uncertainty, so that any ranking by it is arbitrary")
+    read = table["parse_rate"]["value"]
+    if read < 0.5:
+        why.append(f"only {read:.0%} of its answers name an option")
+    tuning = Tuning(
+        steps=settings["steps"],
+        rate=settings["rate"],
+        lora=settings["lora"],
+    ).for_texts(size)
+    found = {
+        "able": not why or settings["anyway"],
+        "why": why,
+        "asked": table,
+        "texts": swaps_of(str(spec.task.data)),
+        "model": spec.model.name,
+        "fingerprint": fingerprint,
+        "folders": {ASKED: run.folder.name},
+        "pairs": pairs.name,
+        "size": size,
+        "tuning": json.loads(json.dumps({k: getattr(tuning, k) for k in tuning.__slots__})),
+        "settings": dict(settings),
+    }
+    about = {"model": spec.model, "fingerprint": fingerprint, "size": size}
+    about["seeds"] = [settings["seed"] + at for at in range(seeds)]
+    return Preflight(bool(found["able"]), found, (asked, pairs, tuning, about))
+
+
+STUDY = Study(
+    about="Tune on texts chosen by the model's uncertainty about their bias: which end helps?",
+    details=(
+        "The model is asked of each text, several times, whether it contains bias or stereotypes. "
+        "It is tuned on the most uncertain texts, the least uncertain ones, random ones, random "
+        "ones as long, and those with the highest loss, with several seeds; and evaluated on pairs "
+        "of sentences, neutral text and facts that no subset holds. --data are texts (by default "
+        "our own), whose gendered words are swapped. After a stop the same command goes on."
+    ),
+    question=QUESTION,
+    source="arXiv 2406.02378, its last claim",
+    options=[
+        Option("pairs", str, None, "Pairs in the layout of CrowS-Pairs; by default our own.",
+               metavar="FILE"),
+        Option("size", int, 0, "Texts in each subset; 0 is 400, or 64 with --quick.", least=0),
+        Option("seeds", int, 0, "Seeds of each subset, at least 3; 0: 5, or 3 with --quick.",
+               least=0),
+        Option("steps", int, 0, "Steps of each tuning; 0 is three passes over the texts.", least=0),
+        Option("rate", float, 5e-5, "The largest learning rate.", metavar="X", least=0),
+        Option("lora", int, 0, "Rank of LoRA's matrices; 0 tunes all weights.", least=0),
+        Option("as_is", bool, False, "Texts as they are, without swapping words."),
+        SEED,
+        QUICK,
+        ANYWAY,
+    ],
+    plan=plan,
+    fixed=("strategy", "rounds", "scorer", "steer", "concepts", "meanings"),
+    preflight=preflight,
+    analyse=later("selfcorrect.studies.debias.analysis", "analyse"),
+    sheet=sheet,
+)  # fmt: skip

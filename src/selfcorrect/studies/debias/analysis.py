@@ -1,0 +1,185 @@
+"""What tuning on each subset does to bias, to neutral text and to facts, over seeds.
+
+Pairs are a sample, and so are seeds: there could have been others of both. So every mean is over
+both, with an interval for other pairs and other seeds (:mod:`selfcorrect.measures.crossed`) that
+has no more degrees of freedom than there are seeds but one. What is claimed are differences between
+subsets with the same seeds on the same pairs, together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selfcorrect.evaluation.pairs import Pair
+from selfcorrect.measures.crossed import Crossed, crossed
+from selfcorrect.measures.intervals import LEVEL, mean, proportion
+from selfcorrect.measures.paired import holm_by_name
+from selfcorrect.studies.base import Inputs, Result
+from selfcorrect.studies.debias.arms import BEFORE, arms, held_out, tuner_of
+
+Floats = NDArray[np.float64]
+
+#: What is claimed: the first subset minus the second.
+CLAIMS = (
+    ("uncertain", "certain"),
+    ("uncertain", "random"),
+    ("uncertain", "length"),
+    ("uncertain", "loss"),
+    ("certain", "random"),
+)
+#: Up to what size a difference of the mean log p difference counts as none, in nats.
+MARGIN = 0.05
+
+
+def analyse(inputs: Inputs) -> Result:
+    """Tune and evaluate every arm, and compare them: see :func:`effects`."""
+    asked, pairs, settings, about = inputs.preflight.data
+    model = about["model"]
+    found, chosen = arms(
+        asked,
+        held_out(pairs.items),
+        tuner_of(model.name, model.device, trust=model.trust_remote_code),
+        settings,
+        size=about["size"],
+        seeds=about["seeds"],
+        deciding=[about["fingerprint"], pairs.digest],
+        parts=inputs.parts,
+    )
+    from selfcorrect.tuning.choose import described
+
+    subsets = {
+        f"{name} {seed}": table
+        for seed, each in chosen.items()
+        for name, table in described(asked, each).items()
+    }
+    return {
+        **inputs.preflight.found,
+        **effects(found, pairs.items, about["seeds"]),
+        "subsets": subsets,
+    }
+
+
+def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int]) -> Result:
+    """What tuning did, and where subsets differ.
+
+    Args:
+        found: of :func:`.arms.arms`.
+        pairs: that were evaluated.
+        seeds: at least 2.
+
+    Returns:
+        ``before``: bias, share, neutral, facts as the model is; ``arms``: subset → each after
+        tuning (``gap``, ``share``, ``facts``: over pairs and seeds; ``neutral``: mean log p of a
+        token minus before, over texts and seeds); ``changes``: subset → after minus before;
+        ``claims``: pair of subsets → difference of ``gap``, with ``p_holm``, ``state`` and
+        ``together``, the interval that holds with all others'; ``margin``, ``clusters``, ``n``.
+    """
+    names = _subsets(found)
+    clusters = np.array([pair.cluster for pair in pairs])
+    gaps = {name: _stacked(found, name, "gaps", seeds) for name in names}
+    facts = {name: _stacked(found, name, "facts", seeds) for name in names}
+    tokens = np.array(found[BEFORE]["tokens"], dtype=np.float64)
+    neutral = {name: _stacked(found, name, "neutral", seeds) for name in names}
+    one = {key: _values(found[BEFORE][key]) for key in ("gaps", "facts", "neutral")}
+    per_token = {
+        name: (each - one["neutral"][:, None]) / tokens.mean() for name, each in neutral.items()
+    }
+    texts = np.arange(len(tokens))
+    statements = np.arange(len(one["facts"]))
+    pairs_of = [pair for pair in CLAIMS if set(pair) <= set(names)]
+    return {
+        "before": {
+            "gap": mean(one["gaps"], clusters).table(),
+            "share": proportion(_above(one["gaps"]), clusters).table(),
+            "facts": proportion(_above(one["facts"]), statements).table(),
+            "perplexity": float(np.exp(-np.nansum(one["neutral"]) / tokens.sum())),
+        },
+        "arms": {
+            name: {
+                "gap": over(gaps[name], clusters).table(),
+                "share": over(_above(gaps[name]), clusters).table(),
+                "facts": over(_above(facts[name]), statements).table(),
+                "neutral": over(per_token[name], texts).table(),
+                "perplexity": float(np.exp(-np.nansum(neutral[name].mean(axis=1)) / tokens.sum())),
+                "losses": [
+                    [found[f"{name} {seed}"]["losses"][at] for at in (0, -1)] for seed in seeds
+                ],
+            }
+            for name in names
+        },
+        "changes": {
+            name: over(each - one["gaps"][:, None], clusters).table() for name, each in gaps.items()
+        },
+        "claims": claims(found, pairs, seeds),
+        "shares": {
+            f"{a} − {b}": over(_above(gaps[a]) - _above(gaps[b]), clusters).table()
+            for a, b in pairs_of
+        },
+        "margin": MARGIN,
+        "seeds": list(seeds),
+        "n": len(pairs),
+        "clusters": len(set(clusters.tolist())),
+    }
+
+
+def claims(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int]) -> Result:
+    """The differences of bias between subsets, see :func:`effects`."""
+    names = _subsets(found)
+    clusters = np.array([pair.cluster for pair in pairs])
+    gaps = {name: _stacked(found, name, "gaps", seeds) for name in names}
+    there = [pair for pair in CLAIMS if set(pair) <= set(names)]
+    contrasts = {f"{a} − {b}": over(gaps[a] - gaps[b], clusters) for a, b in there}
+    return judged(contrasts, MARGIN)
+
+
+def over(values: Floats, clusters: NDArray[Any]) -> Crossed:
+    """The mean of [pairs, seeds], for other pairs and other seeds: of so few seeds cautiously."""
+    return crossed(values, clusters, cautious=True)
+
+
+def judged(contrasts: Mapping[str, Crossed], margin: float) -> Result:
+    """Differences that are claimed together: each a table with ``p_holm`` and ``state``: ``shown``
+    (Holm's p below .05, enough clusters), ``same`` (within the margin, together), ``few`` or
+    ``open``."""
+    adjusted = holm_by_name({name: each.p for name, each in contrasts.items()})
+    level = 1 - (1 - LEVEL) / max(1, len(contrasts))
+    made: Result = {}
+    for name, each in contrasts.items():
+        e = each.estimate
+        wide = None if e.at is None else e.at(level)
+        p = adjusted.get(name)
+        within = wide is not None and -margin <= wide[0] and wide[1] <= margin
+        state = (
+            "few"
+            if e.few
+            else "shown"
+            if p is not None and p < 1 - LEVEL
+            else "same"
+            if within
+            else "open"
+        )
+        together = None if wide is None else list(wide)
+        made[name] = {**each.table(), "p_holm": p, "state": state, "together": together}
+    return made
+
+
+def _subsets(found: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys(name.rpartition(" ")[0] for name in found if name != BEFORE))
+
+
+def _values(each: Sequence[float | None]) -> Floats:
+    return np.array([np.nan if x is None else x for x in each], dtype=np.float64)
+
+
+def _stacked(found: Mapping[str, Any], name: str, key: str, seeds: Sequence[int]) -> Floats:
+    """A row a pair, a column a seed."""
+    return np.stack([_values(found[f"{name} {seed}"][key]) for seed in seeds], axis=1)
+
+
+def _above(values: Floats) -> Floats:
+    """1 above 0, 0 below, ½ at 0, NaN where it isn't known."""
+    return np.where(np.isnan(values), np.nan, np.sign(values) / 2 + 0.5)

@@ -1,0 +1,149 @@
+"""The arms of the study: a model as it is, and tuned on each subset with each seed, evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from selfcorrect.errors import UserError
+from selfcorrect.evaluation.held_out import FACTS, NEUTRAL
+from selfcorrect.evaluation.neutral import surprise
+from selfcorrect.evaluation.pairs import Pair
+from selfcorrect.evaluation.preference import scored_pairs
+from selfcorrect.models.base import Model
+from selfcorrect.models.scored import scores_texts
+from selfcorrect.studies.base import Parts
+from selfcorrect.studies.parts import part_key
+from selfcorrect.tuning.choose import Asked, subsets
+from selfcorrect.tuning.fit import Settings
+
+#: What is evaluated: pairs, neutral texts, and true sentences with false ones.
+Held = tuple[Sequence[Pair], Sequence[str], Sequence[tuple[str, str]]]
+#: Tunes on texts (on none: gives the model as it is), and opens what comes out.
+Tuner = Callable[[Sequence[str], Settings], tuple[Model, list[float]]]
+BEFORE = "before"
+
+
+def held_out(pairs: Sequence[Pair]) -> Held:
+    """Pairs, with the neutral texts and facts of our own."""
+    return pairs, NEUTRAL, FACTS
+
+
+def evaluated(model: Model, held: Held) -> dict[str, Any]:
+    """What a model is like, as JSON has it.
+
+    Returns:
+        ``gaps``: of each pair, log p of the whole sentence that stereotypes more minus that of the
+        other, in nats, ``None`` where it isn't known; ``neutral`` and ``tokens``: Σ log p of each
+        neutral text, and its tokens; ``facts``: log p of each true sentence minus the false one's.
+    """
+    pairs, texts, facts = held
+    gaps = [None if each is None else each.whole for each in scored_pairs(model, pairs)]
+    neutral = surprise(model, texts)
+    both = scores_texts(model).scored([t for pair in facts for t in pair], 512, lambda *_: None)
+    each = [None if s is None else s.total for s in both]
+    return {
+        "gaps": gaps,
+        "neutral": [None if x != x else x for x in neutral.logps.tolist()],
+        "tokens": neutral.tokens.tolist(),
+        "facts": [
+            None if one is None or other is None else one - other
+            for one, other in zip(each[::2], each[1::2], strict=True)
+        ],
+    }
+
+
+def arms(
+    asked: Asked,
+    held: Held,
+    tuner: Tuner,
+    settings: Settings,
+    *,
+    size: int,
+    seeds: Sequence[int],
+    deciding: Any,
+    parts: Parts,
+) -> tuple[dict[str, Any], dict[int, dict[str, list[int]]]]:
+    """The arms, each tuned on a subset with a seed and evaluated; what is there isn't done again.
+
+    Args:
+        asked: what the model says of the texts.
+        held: what is evaluated.
+        tuner: see :data:`Tuner`.
+        settings: of tuning, equal over arms but for the seed.
+        size: of each subset.
+        seeds: of chance in choosing and in tuning.
+        deciding: what else decides what comes out.
+        parts: of the analysis.
+
+    Returns:
+        ``before`` and ``SUBSET SEED`` → as :func:`evaluated`, with ``losses`` of tuning; and by
+        seed the subsets.
+    """
+    chosen = {seed: subsets(asked, size, seed) for seed in seeds}
+    plan: dict[str, tuple[list[str], int]] = {BEFORE: ([], 0)}
+    for seed, each in chosen.items():
+        for name, which in each.items():
+            plan[f"{name} {seed}"] = ([asked.texts[at].text for at in which], seed)
+    _check_apart([text for texts, _ in plan.values() for text in texts], held)
+    found: dict[str, Any] = {}
+    for number, (name, (texts, seed)) in enumerate(plan.items()):
+        own = Settings(**{**_table(settings), "seed": seed})
+        key = part_key(name, texts, _table(own), deciding)
+        if key not in parts.done:
+            model, losses = tuner(texts, own)
+            result = {**evaluated(model, held), "losses": losses}
+            model.close()
+            del model
+            parts.keep(key, result)
+        else:
+            result = parts.done[key]
+        found[name] = result
+        parts.progress(number + 1, len(plan))
+    return found, chosen
+
+
+def _table(settings: Settings) -> Mapping[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(settings)
+
+
+def _check_apart(texts: Sequence[str], held: Held) -> None:
+    """Raises UserError where a text to tune on is among those that are evaluated."""
+    pairs, neutral, facts = held
+    known = {*neutral, *(t for pair in facts for t in pair)}
+    known |= {t for pair in pairs for t in (pair.more, pair.less)}
+    plain = {" ".join(text.split()).casefold() for text in known}
+    seen = [text for text in texts if " ".join(text.split()).casefold() in plain]
+    if seen:
+        raise UserError(
+            f"{len(seen):,} texts to tune on are among those that are evaluated, such as "
+            f"{seen[0]!r:.60}: leave them out of --data, or give other --pairs."
+        )
+
+
+def tuner_of(name: str, device: str, *, trust: bool = False) -> Tuner:
+    """Tunes a model by its name, in this process; nothing is written.
+
+    Raises:
+        UserError: it can't be tuned or read.
+    """
+    from selfcorrect.models.local.model import LocalModel
+    from selfcorrect.tuning.fit import encoded, fit
+    from selfcorrect.tuning.tune import opened, source_of
+
+    source = source_of(name, trust=trust)
+
+    def tune(texts: Sequence[str], settings: Settings) -> tuple[Model, list[float]]:
+        network, tokenizer, begins = opened(source, settings.longest)
+        losses: list[float] = []
+        if texts:
+            rows = encoded(tokenizer, texts, begins, settings.longest)
+            fitted = fit(network, rows, settings, device=device)
+            network, losses = fitted.network, fitted.losses
+        model = LocalModel(name, source.fingerprint, network.eval().to(device), tokenizer,
+                           "float32", device)  # fmt: skip
+        return model, losses
+
+    return tune

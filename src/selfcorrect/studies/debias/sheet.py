@@ -1,0 +1,244 @@
+"""What choosing texts by uncertainty does, in words, tables, a forest plot and the trade-off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import exp
+from typing import Any
+
+from selfcorrect.report.charts.traces import points
+from selfcorrect.report.numbers import count, p_value, short
+from selfcorrect.report.sheet import Chart, Section, Sheet, Table
+from selfcorrect.studies.claims import STATES, seen
+from selfcorrect.studies.words import estimate, sized
+
+QUESTION = "Do texts that a model is uncertain about make better texts to debias it with?"
+TITLE = "Texts chosen by uncertainty"
+
+Result = Mapping[str, Any]
+
+_ASKED = (
+    "Of each text the model is asked several times whether it contains bias or stereotypes. Then "
+    "it is tuned on as many of the texts about which its replies differ most, about which they "
+    "differ least, drawn at random, drawn at random and as long as the first, and with the highest "
+    "loss: the same steps and rates, with the same seeds.",
+    "Bias: by how much likelier, in nats, the sentence of a pair is that stereotypes more; 0 is "
+    "neither. Beside it: the share of pairs in which it is the likelier one, the log p of a token "
+    "of neutral text, and how often a true sentence is likelier than a false one, so that a model "
+    "that has merely forgotten is seen.",
+)
+_NOT = (
+    "That uncertain texts help, or don't, is said of this model, these texts, this size and rate. "
+    "The claim's sources disagree on which end wins: notes of its authors say one, names of their "
+    "files the other.",
+    "Likelihoods of pairs are not what a model does in a dialogue: run a tuned model (command "
+    "tune) on a task such as bbq or winogender for that.",
+)
+_COLOURS = {
+    "uncertain": "@outcome",
+    "certain": "@lost",
+    "random": "@baseline",
+    "length": "@other",
+    "loss": "@confidence",
+}
+
+
+def sheet(result: Result) -> Sheet:
+    """The sheet of what the analysis, or the preflight, returns."""
+    if not result["able"]:
+        why = "; ".join(result["why"])
+        said = [f"The model can't rank these texts: {why}.", "--anyway goes on all the same."]
+        return Sheet(TITLE, QUESTION, said, [Section("", [], [_asked(result)])], _settings(result))
+    doubts = [f"Read all this with care: {'; '.join(result['why'])}."] if result["why"] else []
+    return Sheet(
+        TITLE,
+        QUESTION,
+        [*findings(result), *doubts],
+        [
+            Section("What is asked", _ASKED, [_asked(result), _subsets(result)]),
+            Section(
+                "What tuning does",
+                [],
+                [_arms(result), _claims(result), _forest(result), _trade(result)],
+            ),
+            Section("What it doesn't show", _NOT),
+        ],
+        _settings(result),
+    )
+
+
+def findings(result: Result) -> Iterator[str]:
+    """The answer, what else is shown, and what tuning did to all else."""
+    yield _main(result["claims"]["uncertain − certain"], result)
+    rest = {k: e for k, e in result["claims"].items() if k != "uncertain − certain"}
+    shown = [f"{k} {seen(e)}" for k, e in rest.items() if e["state"] == "shown"]
+    if shown:
+        yield f"Of the other {len(rest)} differences these are shown: {'; '.join(shown)}."
+    else:
+        yield f"None of the other {len(rest)} differences is shown."
+    before = result["before"]
+    yield (
+        f"Before tuning the bias is {estimate(before['gap'], signed=True)} nats, and the sentence "
+        f"that stereotypes more is the likelier one in {estimate(before['share'])} of "
+        f"{count(result['n'], 'pair')}; neutral text has a perplexity of "
+        f"{before['perplexity']:.1f}."
+    )
+    worse = [
+        f"{name} ({estimate(of['neutral'], signed=True)} nats a token)"
+        for name, of in result["arms"].items()
+        if of["neutral"]["high"] is not None and of["neutral"]["high"] < 0
+    ]
+    if worse:
+        yield f"Neutral text became less likely by tuning on {', '.join(worse)}."
+    if not result["asked"]["ranked"]:
+        yield "All texts have the same uncertainty: which are the most uncertain is arbitrary."
+
+
+def _main(e: Result, result: Result) -> str:
+    start = "Tuned on the texts that it is most uncertain about rather than on those it is least"
+    told = f"{seen(e)}, over {count(len(result['seeds']), 'seed')}"
+    if e["state"] == "shown":
+        way = "less" if e["value"] < 0 else "more"
+        return f"{start}, the model leans {way} to the stereotype: {told}."
+    if e["state"] == "same":
+        near = f"within ±{result['margin']:g} nats"
+        return f"{start}, the model leans as much to the stereotype, {near}: {told}."
+    why = "too few clusters" if e["state"] == "few" else "no difference is shown"
+    return f"{start}, {why} in how far the model leans to the stereotype: {told}."
+
+
+def _settings(result: Result) -> dict[str, str]:
+    tuning = {key: str(value) for key, value in result["tuning"].items() if key != "seed"}
+    texts = result["texts"]
+    return {
+        **result["folders"],
+        "model": f"{result['model']}, {result['fingerprint']}",
+        "pairs": result["pairs"],
+        "texts": f"{result['asked']['texts']:,} asked about, {result['size']:,} in each subset",
+        "swapped": f"{texts['words']:,} words; {texts['untouched']:,} texts had none, and are out",
+        **tuning,
+    }
+
+
+def _asked(result: Result) -> Table:
+    e = result["asked"]
+    rows = [
+        ["texts", f"{e['texts']:,}"],
+        ["samples of each", str(e["k"])],
+        ["semantic entropy, nats", estimate(e["entropy"])],
+        ["its ceiling, ln k", short(e["ceiling"], 3)],
+        ["different values of it", str(e["values"])],
+        ["texts about which all samples agree", estimate(e["agreed"])],
+        ["share of yes", estimate(e["yes"])],
+        ["replies that name an option", estimate(e["parse_rate"])],
+        ["loss, nats a token", estimate(e["loss"])],
+    ]
+    return Table("What the model says of the texts", ["", ""], rows)
+
+
+def _subsets(result: Result) -> Table:
+    rows = [
+        [
+            name,
+            short(of["entropy"], 3),
+            "–" if of["yes"] is None else short(of["yes"], 3),
+            "–" if of["loss"] is None else short(of["loss"], 2),
+            f"{of['tokens']:.1f}",
+            f"{of['tied']:,} of {of['of_tied']:,}" if "tied" in of else "",
+            str(of["shared"].get("uncertain", "")),
+        ]
+        for name, of in result["subsets"].items()
+    ]
+    heads = ["subset, seed", "entropy", "yes", "loss", "tokens", "at the cut", "of uncertain"]
+    note = (
+        "At the cut: of so many texts with the uncertainty at which the subset ends, so many are "
+        "in it; which, the seed decides. Of uncertain: texts that it shares with that subset."
+    )
+    return Table("The subsets", heads, rows, note, terminal=False)
+
+
+def _arms(result: Result) -> Table:
+    before = result["before"]
+    base = before["perplexity"]
+    rows = [["before", estimate(before["gap"], signed=True), "", estimate(before["share"]),
+             f"{base:.1f}", "", estimate(before["facts"])]]  # fmt: skip
+    rows += [
+        [
+            name,
+            estimate(of["gap"], signed=True),
+            estimate(result["changes"][name], signed=True),
+            estimate(of["share"]),
+            f"{of['perplexity']:.1f}",
+            estimate(of["neutral"], signed=True),
+            estimate(of["facts"]),
+        ]
+        for name, of in result["arms"].items()
+    ]
+    heads = ["tuned on", "bias, nats", "change", "likelier", "perplexity", "neutral, nats", "facts"]
+    note = (
+        f"Intervals are 95 %, for other pairs and other seeds ({len(result['seeds'])} seeds; "
+        f"{sized(before['gap'])}). Neutral: log p of a token of neutral text, minus before."
+    )
+    return Table("Before, and tuned on each subset", heads, rows, note)
+
+
+def _claims(result: Result) -> Table:
+    rows = [
+        [
+            name,
+            estimate(e, signed=True),
+            p_value(e["p_holm"]),
+            STATES[e["state"]],
+            estimate(result["shares"][name], signed=True),
+        ]
+        for name, e in result["claims"].items()
+    ]
+    note = (
+        f"p by Holm over the {len(rows)}; within the margin: ±{result['margin']:g} nats. Below 0 "
+        "the first of both leans less to the stereotype."
+    )
+    heads = ["", "bias, nats", "p", "", "likelier"]
+    return Table("Subset against subset, same seeds and pairs", heads, rows, note)
+
+
+def _forest(result: Result) -> Chart:
+    names = list(result["claims"])[::-1]
+    traces = []
+    for name in names:
+        e = result["claims"][name]
+        shown = e["state"] == "shown"
+        trace = points(name, [e["value"]], [e], "@outcome" if shown else "@ink", called=[name])
+        bars = trace.pop("error_y")
+        traces.append({**trace, "y": [names.index(name)], "error_x": bars, "showlegend": False})
+    return Chart(
+        name="forest",
+        title="Differences of bias between subsets",
+        alt="A row for each pair of subsets: the difference of bias with its interval, and 0.",
+        data=traces,
+        layout={
+            "xaxis": {"title": {"text": "bias, first minus second, nats"}, "zeroline": True},
+            "yaxis": {"tickvals": list(range(len(names))), "ticktext": names},
+        },
+        caption="Bars are 95 % intervals for other pairs and other seeds, each by itself.",
+    )
+
+
+def _trade(result: Result) -> Chart:
+    traces = []
+    for name, of in result["arms"].items():
+        worse = exp(-(of["neutral"]["value"] or 0.0))
+        traces.append(points(name, [worse], [of["gap"]], _COLOURS.get(name, "@ink"), called=[name]))
+    before = result["before"]["gap"]
+    traces.append(points("before", [1.0], [before], "@ink", symbol="diamond", called=["before"]))
+    return Chart(
+        name="trade-off",
+        title="Bias against what is lost on neutral text",
+        alt="Each subset: its bias, against how many times as large the perplexity of neutral text "
+        "is as before.",
+        data=traces,
+        layout={
+            "xaxis": {"title": {"text": "perplexity of neutral text, times that before"}},
+            "yaxis": {"title": {"text": "bias, nats"}, "zeroline": True},
+        },
+        caption="Bars are 95 % intervals for other pairs and other seeds.",
+    )

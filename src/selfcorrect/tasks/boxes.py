@@ -1,0 +1,207 @@
+"""Boxes in replies: how a model writes them is declared, never found out from its answers.
+
+Public scorers keep whichever of several readings fits the gold best, or take small numbers of
+pixels for thousandths. Both let the gold, or luck, decide what a model said. Here the way is stated
+before the first answer, and said to the model in words.
+
+Boxes are told inside as four shares of the picture's width and height, from its left and top edge:
+left, top, right, bottom. Overlap is the same in shares and in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from selfcorrect.errors import UserError, nearest
+
+Box = tuple[float, float, float, float]
+Size = tuple[float, float]
+
+#: The ways by name, and a sentence that asks for each. ``{width}`` and ``{height}`` are the
+#: picture's.
+WAYS: dict[str, str] = {
+    "pixels": "Give one box as [left, top, right, bottom] in pixels of the picture, which is "
+    "{width} wide and {height} high.",
+    "unit": "Give one box as [left, top, right, bottom] in shares of the picture: 0 is its left "
+    "and its top edge, 1 its right and its bottom edge.",
+    "per-mille": "Give one box as [left, top, right, bottom] in thousandths of the picture: 0 is "
+    "its left and its top edge, 1000 its right and its bottom edge.",
+    "resized": "Give one box as [left, top, right, bottom] in pixels of the picture as you see it.",
+    "paligemma": "Give one box as four location tokens from <loc0000> to <loc1023>: top, left, "
+    "bottom, right.",
+    "florence": "Give one box as four location tokens from <loc_0> to <loc_999>: left, top, right, "
+    "bottom.",
+}
+#: Of ``resized``: pixels that a picture has at least and at most, if a model's files don't say.
+LEAST, MOST = 56 * 56, 14 * 14 * 4 * 1280
+_PATCH = 28
+_NUMBER = r"[-+]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12}|nan|inf(?:inity)?)"
+_BETWEEN = r"(?:\s{0,9}[,;]\s{0,9}|\s{1,9})"
+_CORNER = rf"(?:\s{{0,9}}[\])]\s{{0,9}},?\s{{0,9}}[\[(]\s{{0,9}}|{_BETWEEN})"
+_FOUR = re.compile(
+    rf"[\[(]\s{{0,9}}({_NUMBER}){_BETWEEN}({_NUMBER}){_CORNER}({_NUMBER}){_BETWEEN}({_NUMBER})"
+    rf"\s{{0,9}}[\])]"
+    # without brackets there must be commas, and no fifth number
+    rf"|(?<![\w.,-])(?<!, )({_NUMBER})\s?,\s?({_NUMBER})\s?,\s?({_NUMBER})\s?,\s?({_NUMBER})"
+    rf"(?!\w|\.\d|\s?,\s?[-+.\d])",
+    re.IGNORECASE,
+)
+_TOKENS = {
+    "paligemma": re.compile(r"<loc(\d{4})>\s?" * 4),
+    "florence": re.compile(r"<loc_(\d{1,3})>\s?" * 4),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a model writes boxes.
+
+    Attributes:
+        name: of :data:`WAYS`.
+        least, most: of ``resized``, pixels that a picture has at least and at most.
+    """
+
+    name: str
+    least: int = LEAST
+    most: int = MOST
+
+    def words(self, size: Size) -> str:
+        """The sentence that asks for a box of a picture of this width and height in pixels."""
+        width, height = (f"{side:g}" for side in size)
+        return WAYS[self.name].format(width=width, height=height)
+
+    def read(self, text: str) -> Found:
+        """The first box in a reply, in the reply's own numbers."""
+        boxes = self._numbers(text)
+        first = next(boxes, None)
+        if first is None:
+            return Found(None, "no box" if text.strip() else "empty")
+        further = sum(1 for _ in boxes)
+        if not all(map(math.isfinite, first)):
+            return Found(None, "a box without numbers", further)
+        left, top, right, bottom = first
+        ordered = (min(left, right), min(top, bottom), max(left, right), max(top, bottom))
+        return Found(ordered, None, further, swapped=ordered != first)
+
+    def shares(self, box: Box, size: Size) -> Box:
+        """A reply's numbers as shares of the picture, as far outside of it as they say."""
+        across, down = self._scale(size)
+        half = 0.5 if self.name == "florence" else 0.0
+        left, top, right, bottom = box
+        return (
+            (left + half) / across,
+            (top + half) / down,
+            (right + half) / across,
+            (bottom + half) / down,
+        )
+
+    def written(self, box: Box, size: Size) -> str:
+        """Shares of a picture as a reply says them."""
+        across, down = self._scale(size)
+        if self.name in _TOKENS:
+            most = across - 1
+            x0, y0, x1, y1 = (min(most, math.floor(share * across)) for share in box)
+            if self.name == "paligemma":
+                return "".join(f"<loc{round(n):04}>" for n in (y0, x0, y1, x1))
+            return "".join(f"<loc_{round(n)}>" for n in (x0, y0, x1, y1))
+        sides = (across, down, across, down)
+        numbers = [f"{share * side:.4f}" for share, side in zip(box, sides, strict=True)]
+        return f"[{', '.join(n.rstrip('0').rstrip('.') for n in numbers)}]"
+
+    def _numbers(self, text: str) -> Iterator[Box]:
+        """Every box of a text: left, top, right, bottom as they stand."""
+        if pattern := _TOKENS.get(self.name):
+            for found in pattern.finditer(text):
+                a, b, c, d = map(float, found.groups())
+                yield (b, a, d, c) if self.name == "paligemma" else (a, b, c, d)
+            return
+        for found in _FOUR.finditer(text):
+            a, b, c, d = (float(n) for n in found.groups() if n is not None)
+            yield a, b, c, d
+
+    def _scale(self, size: Size) -> Size:
+        """What a picture's right and bottom edge are called."""
+        return {
+            "pixels": size,
+            "unit": (1.0, 1.0),
+            "paligemma": (1024.0, 1024.0),
+            "resized": resized(size, self.least, self.most),
+        }.get(self.name, (1000.0, 1000.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found in a reply.
+
+    Attributes:
+        box: the first box, its corners in order; ``None`` without one that has numbers.
+        problem: why there is none.
+        further: how many boxes follow it.
+        swapped: its corners stood the other way round.
+    """
+
+    box: Box | None
+    problem: str | None = None
+    further: int = 0
+    swapped: bool = False
+
+
+def way_of(text: str) -> Way:
+    """A way by its name; ``resized`` may name its limits: ``resized:3136:1003520``.
+
+    Raises:
+        UserError: there is none of that name, or the limits are none.
+    """
+    name, *limits = text.split(":")
+    if name not in WAYS:
+        raise UserError(f"there is no box format {text!r}: {nearest(name, WAYS)}")
+    if not limits:
+        return Way(name)
+    whole = [int(each) if re.fullmatch(r"\d{1,12}", each, re.ASCII) else 0 for each in limits]
+    if name != "resized" or len(whole) != 2 or not _PATCH**2 <= whole[0] <= whole[1]:
+        raise UserError(
+            f"the box format {text!r} isn't understood: only resized has limits, the pixels that a "
+            f"picture has at least and at most, as resized:{LEAST}:{MOST}"
+        )
+    return Way(name, *whole)
+
+
+def resized(size: Size, least: int = LEAST, most: int = MOST) -> Size:
+    """A picture's width and height as a model of the Qwen2.5-VL family gets it: multiples of 28,
+    about the picture's own shape, with a number of pixels within these limits (arXiv 2502.13923;
+    the rule is that of the model's published processor)."""
+    width, height = size
+    across, down = (max(_PATCH, round(side / _PATCH) * _PATCH) for side in (width, height))
+    if across * down > most:
+        by = math.sqrt(width * height / most)
+        across, down = (
+            max(_PATCH, math.floor(side / by / _PATCH) * _PATCH) for side in (width, height)
+        )
+    elif across * down < least:
+        by = math.sqrt(least / (width * height))
+        across, down = (math.ceil(side * by / _PATCH) * _PATCH for side in (width, height))
+    return float(across), float(down)
+
+
+def inside(box: Box) -> Box:
+    """What of a box lies in the picture; one that lies outside of it has no area left."""
+    left, top, right, bottom = (min(1.0, max(0.0, share)) for share in box)
+    return left, top, right, bottom
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes whose corners are in order: 0 to 1; 0 where one of them
+    has no area."""
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    if across <= 0 or down <= 0:
+        return 0.0
+    common = across * down
+    return min(1.0, common / (_area(one) + _area(other) - common))
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])

@@ -1,0 +1,290 @@
+"""Tuning a causal language model on texts: next-token loss over real tokens, and nothing else.
+
+AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) with a rate that rises for a tenth of the steps
+and falls to 0, gradients clipped at norm 1. Weights are float32 while they are tuned: in 16 bits
+most steps would be rounded away. LoRA (Hu et al. 2021, arXiv 2106.09685) through peft.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from math import isfinite
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+
+from selfcorrect.errors import UserError
+
+#: Called with how many steps are done, of how many, and the last loss.
+Told = Callable[[int, int, float], object]
+_STATE = "state.safetensors"
+_IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a model is tuned.
+
+    Attributes:
+        steps: optimiser steps; 0 takes as many as three passes over the texts need.
+        rate: the largest learning rate.
+        batch: texts of a step.
+        seed: of the order of the texts, of dropout and of LoRA's first weights.
+        lora: rank of LoRA's matrices; 0 tunes all weights.
+        longest: tokens that are read of a text.
+        decay: weight decay.
+    """
+
+    steps: int = 0
+    rate: float = 2e-5
+    batch: int = 8
+    seed: int = 0
+    lora: int = 0
+    longest: int = 256
+    decay: float = 0.01
+
+    def for_texts(self, n: int) -> Settings:
+        """The same with the number of steps that it means for so many texts."""
+        steps = self.steps or max(1, -(-3 * n // self.batch))
+        return Settings(**{**asdict(self), "steps": steps})
+
+
+@dataclass(slots=True)
+class Fitted:
+    """A model that was tuned.
+
+    Attributes:
+        network: in float32; LoRA's matrices are merged into it.
+        losses: of each step, over real tokens, in nats.
+        stopped: the step whose loss was no number, before which the last good state is; ``None``
+            where all steps were made.
+    """
+
+    network: Any
+    losses: list[float] = field(default_factory=list)
+    stopped: int | None = None
+
+
+class NoNumberError(UserError):
+    """The loss is no number, and no earlier state is kept."""
+
+
+def encoded(tokenizer: Any, texts: Sequence[str], begins: Sequence[int], longest: int) -> Any:
+    """The tokens of texts, each after the token that begins one.
+
+    Raises:
+        UserError: none has a token.
+    """
+    plain = [tokenizer(text, add_special_tokens=False)["input_ids"][:longest] for text in texts]
+    found = [[*begins, *ids] for ids in plain if ids]
+    if not found:
+        raise UserError("none of the texts has a token: give others.")
+    return found
+
+
+def order(n: int, batch: int, steps: int, seed: int) -> list[list[int]]:
+    """Which texts each step sees [steps]: all of them once before any comes again, in an order that
+    follows from the seed alone."""
+    flat: list[int] = []
+    epoch = 0
+    while len(flat) < steps * batch:
+        numbers = list(range(n))
+        Random(f"{seed}:{epoch}").shuffle(numbers)
+        flat += numbers
+        epoch += 1
+    return [flat[at * batch : (at + 1) * batch] for at in range(steps)]
+
+
+def loss_of(network: Any, rows: Sequence[Sequence[int]], device: Any) -> Any:
+    """Mean −log p of the next token over all real tokens of some texts; what is padded counts for
+    nothing, and neither does the first token, which nothing predicts."""
+    width = max(map(len, rows))
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    labels = torch.full_like(ids, _IGNORED)
+    mask = torch.zeros_like(ids)
+    for at, row in enumerate(rows):
+        ids[at, : len(row)] = torch.tensor(row)
+        labels[at, : len(row)] = ids[at, : len(row)]
+        mask[at, : len(row)] = 1
+    logits = network(input_ids=ids.to(device), attention_mask=mask.to(device)).logits[:, :-1]
+    return torch.nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), labels[:, 1:].to(device).flatten(), ignore_index=_IGNORED
+    )
+
+
+def fit(
+    network: Any,
+    rows: Sequence[Sequence[int]],
+    settings: Settings,
+    *,
+    device: str = "cpu",
+    keep: Path | None = None,
+    every: int = 25,
+    told: Told = lambda *_: None,
+) -> Fitted:
+    """Tune a network, or go on where an earlier call was stopped.
+
+    Args:
+        network: of transformers, in float32.
+        rows: tokens of each text.
+        settings: with a number of steps.
+        device: where it is computed.
+        keep: a folder in which the state is kept; nothing is without one.
+        every: so many steps lie between two states.
+        told: after each step.
+
+    Returns:
+        The network; of a loss that is no number, as it was when its loss last was one.
+
+    Raises:
+        UserError: LoRA is asked for and peft isn't there.
+        NoNumberError: the loss is no number, and no state is kept that was good.
+    """
+    from accelerate import Accelerator
+
+    torch.manual_seed(settings.seed)
+    network = _with_lora(network, settings.lora)
+    network.train()
+    network.config.use_cache = False
+    accelerator = Accelerator(cpu=device == "cpu")
+    tuned = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    optimizer = torch.optim.AdamW(tuned.values(), lr=settings.rate, weight_decay=settings.decay)
+    network, optimizer = accelerator.prepare(network.to(accelerator.device), optimizer)
+    losses = _restored(keep, tuned, optimizer, settings, rows)
+    steps = order(len(rows), settings.batch, settings.steps, settings.seed)
+    stopped: int | None = None
+    for step in range(len(losses), settings.steps):
+        torch.manual_seed(settings.seed * 1_000_003 + step)  # dropout, wherever it was stopped
+        loss = loss_of(network, [rows[at] for at in steps[step]], accelerator.device)
+        value = float(loss.detach())
+        if not isfinite(value):
+            stopped = step
+            break
+        if keep is not None and step and step % every == 0:  # these weights gave a number
+            _kept(keep, tuned, optimizer, settings, rows, losses)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate * _share(step, settings.steps)
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(value)
+        told(step + 1, settings.steps, value)
+    network = accelerator.unwrap_model(network)
+    if stopped is None:  # the last step may be the one that spoils them
+        with torch.no_grad():
+            last = loss_of(network, [rows[at] for at in steps[-1]], accelerator.device)
+        stopped = None if isfinite(float(last)) else settings.steps
+    if stopped is not None:
+        if keep is None or not (keep / _STATE).is_file():
+            raise NoNumberError(
+                f"the loss became no number in step {stopped + 1} of {settings.steps} at the rate "
+                f"{settings.rate:g}, and no earlier state was kept: give a smaller --rate."
+            )
+        losses = _restored(keep, tuned, optimizer, settings, rows)
+    if settings.lora:
+        network = network.merge_and_unload()
+    network.config.use_cache = True
+    return Fitted(network.eval(), losses, stopped)
+
+
+def _share(step: int, steps: int) -> float:
+    """The share of the largest rate at a step: up for a tenth of the steps, then down."""
+    warm = max(1, steps // 10)
+    return (step + 1) / warm if step < warm else (steps - step) / max(1, steps - warm)
+
+
+def _with_lora(network: Any, rank: int) -> Any:
+    if not rank:
+        return network
+    check_lora()
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    return get_peft_model(network, config)
+
+
+def check_lora() -> None:
+    """Raises UserError where peft isn't installed."""
+    if importlib.util.find_spec("peft") is None:
+        raise UserError(
+            "LoRA needs the package peft: pip install 'selfcorrect[tune]', or tune all weights "
+            "(without --lora)."
+        )
+
+
+def digest(settings: Settings, rows: Sequence[Sequence[int]]) -> str:
+    """What decides a tuning beside its model."""
+    text = json.dumps([asdict(settings), [list(row) for row in rows]])
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _kept(
+    keep: Path,
+    tuned: dict[str, Any],
+    optimizer: Any,
+    settings: Settings,
+    rows: Sequence[Sequence[int]],
+    losses: list[float],
+) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {f"p.{name}": p.detach().cpu().contiguous() for name, p in tuned.items()}
+    for name, p in tuned.items():
+        for key, value in optimizer.state.get(p, {}).items():
+            value = value if torch.is_tensor(value) else torch.tensor(float(value))
+            tensors[f"o.{key}.{name}"] = value.detach().cpu().contiguous().clone()
+    notes = {"digest": digest(settings, rows), "losses": losses}
+    keep.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, keep / f"{_STATE}.new", {"notes": json.dumps(notes)})
+    os.replace(keep / f"{_STATE}.new", keep / _STATE)
+
+
+def _restored(
+    keep: Path | None,
+    tuned: dict[str, Any],
+    optimizer: Any,
+    settings: Settings,
+    rows: Sequence[Sequence[int]],
+) -> list[float]:
+    """Losses of the steps that a kept state has made, which is put in place; none without one.
+
+    Raises:
+        UserError: what is kept is another tuning's, or damaged.
+    """
+    file = None if keep is None else keep / _STATE
+    if file is None or not file.is_file():
+        return []
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as held:
+            notes = json.loads(held.metadata()["notes"])
+            if notes["digest"] != digest(settings, rows):
+                raise UserError(
+                    f"{keep} holds the beginning of another tuning, of other texts or settings: "
+                    "give another --out, or delete it."
+                )
+            for name, p in tuned.items():
+                with torch.no_grad():
+                    p.copy_(held.get_tensor(f"p.{name}"))
+                optimizer.state[p] = {
+                    key: held.get_tensor(f"o.{key}.{name}").to("cpu" if key == "step" else p.device)
+                    for key in ("step", "exp_avg", "exp_avg_sq")
+                }
+        losses: list[float] = list(map(float, notes["losses"]))
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
+        raise UserError(
+            f"what was kept in {keep} can't be gone on from ({error}): delete it and run the "
+            "command again."
+        ) from None
+    return losses
