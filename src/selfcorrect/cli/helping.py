@@ -29,7 +29,7 @@ EXAMPLES: Mapping[str, str] = {
     "check-task": "check-task choices --data questions.csv",
     "bias": "bias --data crows_pairs.csv",
     "choose": "choose --data texts.csv --out subsets",
-    "tune": "tune --data subsets/most.jsonl --out tuned",
+    "tune": "tune --texts subsets/most.jsonl --out tuned",
     "probe": "probe --model openai:NAME --base-url http://localhost:8000/v1",
     "verify": "verify sample-intrinsic",
     "list tasks": "list tasks",
