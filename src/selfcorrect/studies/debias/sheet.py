@@ -21,7 +21,7 @@ _ASKED = (
     "Of each text the model is asked several times whether it contains bias or stereotypes. Then "
     "it is tuned on as many of the texts about which its replies differ most, about which they "
     "differ least, drawn at random, drawn at random and as long as the first, and with the highest "
-    "loss: the same steps and rates, with the same seeds.",
+    "loss: the same steps and rates, with the same seeds. Each seed chooses from texts of its own.",
     "Bias: by how much likelier, in nats, the sentence of a pair is that stereotypes more; 0 is "
     "neither. Beside it: the share of pairs in which it is the likelier one, the log p of a token "
     "of neutral text, and how often a true sentence is likelier than a false one, so that a model "
@@ -114,7 +114,8 @@ def _settings(result: Result) -> dict[str, str]:
         **result["folders"],
         "model": f"{result['model']}, {result['fingerprint']}",
         "pairs": result["pairs"],
-        "texts": f"{result['asked']['texts']:,} asked about, {result['size']:,} in each subset",
+        "texts": f"{result['asked']['texts']:,} asked about, shared out over the seeds; "
+        f"{result['size']:,} in each subset",
         "swapped": f"{texts['words']:,} words; {texts['untouched']:,} texts had none, and are out",
         **tuning,
     }
