@@ -119,7 +119,8 @@ def held() -> Held:
 
 
 def asked(law: Law, seed: int, n: int = 800) -> Asked:
-    """Texts, 160 of each seed, a quarter of which help, and what the model is given out to say of them."""
+    """Texts, 160 for each seed, a quarter of which help, and what the model is given out to say of
+    them."""
     random, rng = Random(f"{law}:{seed}"), np.random.default_rng(seed)
     texts, helps = [], []
     for at in range(n):

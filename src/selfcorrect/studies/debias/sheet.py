@@ -177,7 +177,7 @@ def _arms(result: Result) -> Table:
     ]
     heads = ["tuned on", "bias, nats", "change", "likelier", "perplexity", "neutral, nats", "facts"]
     note = (
-        f"Intervals are 95 %, for other pairs and other seeds ({len(result['seeds'])} seeds; "
+        f"Intervals are 95 %, for other pairs, seeds and texts ({len(result['seeds'])} seeds; "
         f"{sized(before['gap'])}). Neutral: log p of a token of neutral text, minus before."
     )
     return Table("Before, and tuned on each subset", heads, rows, note)
@@ -220,7 +220,7 @@ def _forest(result: Result) -> Chart:
             "xaxis": {"title": {"text": "bias, first minus second, nats"}, "zeroline": True},
             "yaxis": {"tickvals": list(range(len(names))), "ticktext": names},
         },
-        caption="Bars are 95 % intervals for other pairs and other seeds, each by itself.",
+        caption="Bars are 95 % intervals for other pairs, seeds and texts, each by itself.",
     )
 
 
@@ -241,5 +241,5 @@ def _trade(result: Result) -> Chart:
             "xaxis": {"title": {"text": "perplexity of neutral text, times that before"}},
             "yaxis": {"title": {"text": "bias, nats"}, "zeroline": True},
         },
-        caption="Bars are 95 % intervals for other pairs and other seeds.",
+        caption="Bars are 95 % intervals for other pairs, seeds and texts.",
     )
