@@ -2,6 +2,7 @@
 
     python -m benchmarks.debias planted --runs 100     # an hour of one core; --law none by itself
     python -m benchmarks.debias choosing --texts 100   # against generate(), text by text
+    python -m benchmarks.debias shared --runs 2000     # seeds that choose from the same texts
 
 The result goes into benchmarks/debias.json.
 """
@@ -13,10 +14,12 @@ import json
 import tempfile
 import time
 from collections import Counter
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.debias_world import claimed, study
+import numpy as np
+from scipy import stats
 
 FILE = Path(__file__).with_suffix(".json")
 _LAWS = ("none", "uncertain", "certain", "loss")
@@ -24,6 +27,8 @@ _LAWS = ("none", "uncertain", "certain", "loss")
 
 def planted(runs: int, laws: tuple[str, ...] = _LAWS) -> dict[str, Any]:
     """How often each difference is claimed, by law and direction, in so many studies."""
+    from benchmarks.debias_world import claimed, study
+
     found: dict[str, Any] = {}
     for law in laws:
         names: Counter[str] = Counter()
@@ -82,15 +87,52 @@ def choosing(texts: int, k: int = 5) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def shared(runs: int) -> list[dict[str, Any]]:
+    """How often a difference is claimed though choosing does nothing, where what a subset holds by
+    chance moves the bias: for all seeds as much, as they choose from the same texts, or for each
+    by itself.
+
+    The analysis is written once more here, plainly, for many studies at once: variances over
+    templates and over seeds, t with as many degrees of freedom as there are seeds but one, five
+    differences by Bonferroni (a first claim is Holm's, too).
+    """
+    rng, templates, pairs = np.random.default_rng(0), 32, 5
+    differences = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2)]
+    found = []
+
+    def by_template(scale: float, *shape: int) -> Any:
+        size = (*shape, templates)
+        return rng.normal(0, scale, size) + rng.normal(0, scale / pairs**0.5, size)
+
+    def by_chance(scale: float, *shape: int) -> Any:
+        return rng.normal(0, scale, (*shape, 1)) + by_template(scale, *shape)
+
+    for same, seeds, scale in product((True, False), (3, 5, 8), (0.0, 0.05, 0.15, 0.5)):
+        bias = by_template(0.05, runs, 5, seeds) + rng.normal(0, 0.05, (runs, 5, seeds, 1))
+        bias = bias + by_chance(scale, runs, 5, 1 if same else seeds)
+        each = np.stack([bias[:, a] - bias[:, b] for a, b in differences], 1)
+        variance = sum(
+            each.mean(axis).var(-1, ddof=1) / n for axis, n in ((2, templates), (3, seeds))
+        )
+        p = 2 * stats.t.sf(abs(each.mean((2, 3))) / variance**0.5, seeds - 1)
+        share = float((p.min(1) * len(differences) < 0.05).mean())
+        found.append({"same_texts": same, "seeds": seeds, "chance": scale, "claimed": share})
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("planted", "choosing"))
+    parser.add_argument("what", choices=("planted", "choosing", "shared"))
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--law", choices=_LAWS)
     parser.add_argument("--texts", type=int, default=100)
     given = parser.parse_args()
     laws = (given.law,) if given.law else _LAWS
-    found = planted(given.runs, laws) if given.what == "planted" else choosing(given.texts)
+    found: Any
+    if given.what == "planted":
+        found = planted(given.runs, laws)
+    else:
+        found = choosing(given.texts) if given.what == "choosing" else shared(given.runs)
     kept = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {}
     kept[given.what] = {**kept.get("planted", {}), **found} if given.what == "planted" else found
     FILE.write_text(json.dumps(kept, indent=2) + "\n")

@@ -118,8 +118,9 @@ def held() -> Held:
     return pairs, things[20:], facts
 
 
-def asked(law: Law, seed: int, n: int = 160) -> Asked:
-    """Texts, a quarter of which help, and what the model is given out to say of them."""
+def asked(law: Law, seed: int, n: int = 800) -> Asked:
+    """Texts, 160 for each seed, a quarter of which help, and what the model is given out to say of
+    them."""
     random, rng = Random(f"{law}:{seed}"), np.random.default_rng(seed)
     texts, helps = [], []
     for at in range(n):

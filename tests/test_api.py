@@ -9,6 +9,7 @@ import tomllib
 from html import escape
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,7 +17,10 @@ from typer.testing import CliRunner
 
 import selfcorrect as sc
 from selfcorrect.cli import app
+from selfcorrect.cli.bias import bias as bias_command
 from selfcorrect.cli.shared import MEASURE, RUN
+from selfcorrect.cli.tuning import choose as choose_command
+from selfcorrect.cli.tuning import tune as tune_command
 from selfcorrect.models import planted
 
 ROOT = Path(__file__).parents[1]
@@ -103,6 +107,18 @@ def test_python_and_the_command_line_take_the_same_options() -> None:
     assert {{"controls": "no_controls"}.get(p, p) for p in in_python - {"spec"}} == set(RUN)
     in_python = {p for p in signature(sc.measure).parameters if p != "progress"}
     assert in_python - {"data"} == set(MEASURE)
+
+
+@pytest.mark.parametrize(
+    ("function", "command"),
+    [(sc.bias, bias_command), (sc.choose, choose_command), (sc.tune, tune_command)],
+)
+def test_functions_of_texts_take_what_their_commands_take(function: Any, command: Any) -> None:
+    ours, theirs = signature(function).parameters, signature(command).parameters
+    assert set(ours) - {"progress"} == set(theirs) - {"as_json"}
+    for name in set(ours) & set(theirs):
+        if theirs[name].default not in (None, theirs[name].empty):
+            assert Path(str(ours[name].default)) == Path(str(theirs[name].default)), name
 
 
 def test_a_task_that_gives_first_answers_says_what_goes_on_from_them(tmp_path: Path) -> None:

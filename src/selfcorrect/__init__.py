@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfcorrect import concepts
 from selfcorrect.arguments import nothing_beside_a_spec, options_of, reading, served
+from selfcorrect.choosing import bias, choose, tune
 from selfcorrect.errors import UserError
 from selfcorrect.existing import advise, compare, list_runs, open_run, read_spec, study
 
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "UserError", "advise", "check_task", "compare", "concepts", "list_runs", "measure", "open_run",
-    "read_spec", "run", "run_many", "study",
+    "UserError", "advise", "bias", "check_task", "choose", "compare", "concepts", "list_runs",
+    "measure", "open_run", "read_spec", "run", "run_many", "study", "tune",
 ]  # fmt: skip
 
 

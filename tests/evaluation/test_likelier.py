@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
@@ -59,15 +60,13 @@ def test_texts_are_as_likely_as_in_a_plain_pass(kind: str) -> None:
     assert model.scored(texts[4:5], 10, untold) == [None]
 
 
-def test_crows_pairs_on_the_bundled_model_are_as_in_a_plain_pass(smollm2: Any) -> None:
-    pairs = read_pairs(_crows())
-    some = pairs.items[::260]
-    tokenizer, network = smollm2.vocabulary.tokenizer, smollm2.twin
+def _checked_plainly(model: Any, begin: int, pairs: Sequence[Pair]) -> None:
+    """Both versions of each pair, against a plain pass of transformers and difflib."""
+    tokenizer, network = model.vocabulary.tokenizer, model.twin
     ours, theirs = [], []
-    for each in preference.scored_pairs(smollm2, some):
+    for each in preference.scored_pairs(model, pairs):
         assert each is not None
-        a, b = (plainly(network, tokenizer, tokenizer.bos_token_id, t)
-                for t in (each.pair.more, each.pair.less))  # fmt: skip
+        a, b = (plainly(network, tokenizer, begin, t) for t in (each.pair.more, each.pair.less))
         same = SequenceMatcher(None, a[0], b[0], autojunk=False).get_matching_blocks()
         shared = sum(sum(a[1][x.a : x.a + x.size]) - sum(b[1][x.b : x.b + x.size]) for x in same)
         ours.append([each.whole, each.shared])
@@ -76,6 +75,16 @@ def test_crows_pairs_on_the_bundled_model_are_as_in_a_plain_pass(smollm2: Any) -
     assert np.abs(one - other).max() < 1e-3  # of some 40 tokens in float32
     assert one.mean(0) == pytest.approx(other.mean(0), abs=1e-4)
     assert ((one > 0) == (other > 0)).all()
+
+
+def test_pairs_are_as_in_a_plain_pass() -> None:
+    _checked_plainly(tiny.model("llama"), 1, own_pairs().items[::20])
+
+
+@pytest.mark.slow
+def test_crows_pairs_on_the_bundled_model_are_as_in_a_plain_pass(smollm2: Any) -> None:
+    begin = smollm2.vocabulary.tokenizer.bos_token_id
+    _checked_plainly(smollm2, begin, read_pairs(_crows()).items[::260])
 
 
 def test_crows_pairs_are_read_whole() -> None:

@@ -69,6 +69,14 @@ class Asked:
         """Whether the uncertainties differ at all."""
         return len(np.unique(np.round(self.entropy, 9))) > 1
 
+    def part(self, which: Sequence[int]) -> Asked:
+        """The same of some of the texts, by their numbers."""
+        at = np.asarray(which, dtype=np.int64)
+        return Asked(
+            [self.texts[each] for each in which], self.entropy[at], self.yes[at], self.read[at],
+            self.loss[at], self.tokens[at], self.k,
+        )  # fmt: skip
+
     def table(self) -> dict[str, Any]:
         """What was found of all texts, as JSON has it; intervals over the texts' clusters."""
         names = np.array([each.cluster for each in self.texts])

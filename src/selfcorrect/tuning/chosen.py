@@ -15,6 +15,7 @@ from selfcorrect.report.sheet import Section, Sheet, Table
 from selfcorrect.runs import Progress, RunSpec
 from selfcorrect.runs import run as run_specs
 from selfcorrect.runs.prepare import open_model
+from selfcorrect.text import visible
 from selfcorrect.tuning.choose import SUBSETS, Asked, choose, described, spec_of
 from selfcorrect.tuning.made import stored, write
 
@@ -24,9 +25,9 @@ _OWN = 400
 _ALL = 10**9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Chosen:
-    """Subsets that were written.
+    """Subsets that were written. Shown, it is its findings; in a notebook, its sheet.
 
     Attributes:
         folder: it holds ``SUBSET.jsonl``, ``texts.jsonl`` (every text with what was found of it)
@@ -36,6 +37,19 @@ class Chosen:
 
     folder: Path
     table: Mapping[str, Any]
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Subset → its file."""
+        return {name: _file(self.folder, name) for name in self.table["subsets"]}
+
+    def __repr__(self) -> str:
+        return visible("\n".join(self.sheet().findings), lines=True)
+
+    def _repr_html_(self) -> str:
+        from selfcorrect.report.notebook import of_sheet
+
+        return of_sheet(self.sheet())
 
     def sheet(self) -> Sheet:
         """The subsets in words and a table."""
@@ -152,7 +166,7 @@ def _write(
 ) -> None:
     for name in SUBSETS:
         if name in chosen:
-            write(place / f"{name}.jsonl", [asked.texts[at] for at in chosen[name]])
+            write(_file(place, name), [asked.texts[at] for at in chosen[name]])
     lines = [
         json.dumps(
             {
@@ -168,6 +182,10 @@ def _write(
     ]
     (place / "texts.jsonl").write_text("\n".join(lines) + "\n", encoding="ascii")
     (place / "chosen.json").write_text(json.dumps(table, indent=2, allow_nan=False) + "\n")
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.jsonl"
 
 
 def _known(value: float) -> float | None:

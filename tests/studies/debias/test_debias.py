@@ -14,7 +14,7 @@ from selfcorrect.runs import RunSpec
 from selfcorrect.studies import load
 from selfcorrect.studies.base import NO_PARTS, Parts
 from selfcorrect.studies.debias.analysis import CLAIMS, claims, effects
-from selfcorrect.studies.debias.arms import arms
+from selfcorrect.studies.debias.arms import arms, shares
 from selfcorrect.tasks.data.texts import Text
 from selfcorrect.tuning.choose import SUBSETS, Asked, subsets
 from selfcorrect.tuning.fit import Settings
@@ -22,8 +22,11 @@ from selfcorrect.tuning.fit import Settings
 _PAIRS = [Pair(str(n), f"a{n}", f"b{n}", "x", "stereo", f"c{n // 5}", True) for n in range(160)]
 
 
-def _arms(rng: Any, seeds: int, gain: float, *, by_seed: float = 0.05) -> dict[str, Any]:
-    """What tuning would have done: pairs vary by template, seeds vary, and one end helps."""
+def _arms(
+    rng: Any, seeds: int, gain: float, *, by_seed: float = 0.05, by_texts: float = 0.0
+) -> dict[str, Any]:
+    """What tuning would have done: pairs vary by template, seeds vary, what each seed's texts are
+    by chance varies, for all templates and for each, and one end helps."""
 
     def clustered(scale: float) -> Any:
         return rng.normal(0, scale, 32).repeat(5) + rng.normal(0, scale, 160)
@@ -35,6 +38,8 @@ def _arms(rng: Any, seeds: int, gain: float, *, by_seed: float = 0.05) -> dict[s
         effect = clustered(0.1) - (gain if name == "uncertain" else 0.0)
         for seed in range(seeds):
             gaps = base + effect + rng.normal(0, by_seed) + clustered(0.05)
+            if by_texts:
+                gaps += rng.normal(0, by_texts) + clustered(by_texts)
             found[f"{name} {seed}"] = {**found["before"], "gaps": gaps.tolist(),
                                        "losses": [3.0, 2.0]}  # fmt: skip
             found[f"{name} {seed}"]["neutral"] = (-40.0 + rng.normal(0, 0.3, 48)).tolist()
@@ -48,10 +53,11 @@ def _claimed(found: dict[str, Any], seeds: int) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("by_texts", [0.0, 0.15, 0.5])
 @pytest.mark.parametrize("seeds", [3, 5])
-def test_with_no_difference_none_is_claimed_in_95_of_100(seeds: int) -> None:
-    false = sum(bool(_claimed(_arms(np.random.default_rng(n), seeds, 0.0), seeds))
-                for n in range(100))  # fmt: skip
+def test_with_no_difference_none_is_claimed_in_95_of_100(seeds: int, by_texts: float) -> None:
+    false = sum(bool(_claimed(_arms(np.random.default_rng(n), seeds, 0.0, by_texts=by_texts),
+                              seeds)) for n in range(100))  # fmt: skip
     assert false <= 5
 
 
@@ -91,6 +97,43 @@ class _Model:
         pass
 
 
+def test_each_seed_has_texts_of_its_own_and_clusters_stay_whole() -> None:
+    rng = np.random.default_rng(2)
+    names = [f"c{n}" for n in rng.integers(0, 30, 90)]
+    texts = [Text(f"t{n}", f"text {n}", name) for n, name in enumerate(names)]
+    found = shares(texts, [7, 8, 9])
+    assert sorted(at for own in found.values() for at in own) == list(range(90))
+    assert max(map(len, found.values())) - min(map(len, found.values())) <= 1
+    owners = {(names[at], seed) for seed, own in found.items() for at in own}
+    assert len(owners) == len(set(names))
+    assert shares(texts, [7, 8, 9]) == found != shares(texts, [8, 9, 10])
+    alone = [Text(str(n), str(n), str(n)) for n in range(3_000)]
+    own = shares(alone, [1, 2, 3])[2]
+    assert len(own) == 1_000
+    assert abs(np.mean(own) - 1_499.5) < 5 * 3_000 / 12**0.5 / 1_000**0.5  # not by their order
+
+
+def test_a_part_of_what_was_asked_is_of_its_texts() -> None:
+    asked = _planted_asked()
+    part = asked.part([5, 3])
+    assert [each.id for each in part.texts] == ["t5", "t3"]
+    assert part.loss.tolist() == asked.loss[[5, 3]].tolist()
+    assert part.entropy.tolist() == asked.entropy[[5, 3]].tolist()
+
+
+def test_what_is_not_known_for_every_seed_is_no_subset() -> None:
+    asked = _planted_asked()
+    own = shares(asked.texts, [0, 1])
+    asked.loss[own[1][3:]] = np.nan  # of three texts of the second seed alone
+    how: dict[str, Any] = {"size": 5, "seeds": [0, 1], "deciding": "x", "parts": NO_PARTS}
+    held = (_PAIRS[:10], ["It rains."], [("a b", "a c")])
+    found, chosen = arms(asked, held, lambda t, _: (_Model(t), []), Settings(steps=2), **how)
+    assert set(chosen[0][1]) == set(chosen[1][1]) == set(SUBSETS) - {"loss"}
+    assert set(claims(found, _PAIRS[:10], [0, 1])) == {
+        f"{a} − {b}" for a, b in CLAIMS if b != "loss"
+    }
+
+
 def test_arms_go_on_where_they_were_stopped_and_share_texts_and_steps() -> None:
     asked, made = _planted_asked(), []
 
@@ -100,13 +143,17 @@ def test_arms_go_on_where_they_were_stopped_and_share_texts_and_steps() -> None:
 
     kept: dict[str, Any] = {}
     held = (_PAIRS[:10], ["It rains."], [("a b", "a c")])
-    how: dict[str, Any] = {"size": 8, "seeds": [3, 4, 5], "deciding": "x"}
+    how: dict[str, Any] = {"size": 6, "seeds": [3, 4, 5], "deciding": "x"}
     settings = Settings(steps=2)
     found, chosen = arms(asked, held, tuner, settings, parts=Parts(keep=kept.__setitem__), **how)
     assert len(found) == len(made) == len(kept) == 1 + 5 * 3
     assert made[0][0] == ()
     assert {each.steps for _, each in made} == {2}
-    assert chosen[3] == subsets(asked, 8, 3)
+    own = shares(asked.texts, [3, 4, 5])
+    assert chosen[4][0].texts == [asked.texts[at] for at in own[4]]
+    assert chosen[4][1] == subsets(asked.part(own[4]), 6, 4)
+    tuned_on = {seed: {t for texts, s in made if s.seed == seed for t in texts} for seed in (3, 4)}
+    assert not tuned_on[3] & tuned_on[4]
     before = len(made)
     again, _ = arms(asked, held, tuner, settings, parts=Parts(done=kept), **how)
     assert again == found
@@ -115,7 +162,7 @@ def test_arms_go_on_where_they_were_stopped_and_share_texts_and_steps() -> None:
     assert len(made) == before + 16
     bad = ([*_PAIRS[:9], Pair("x", "Text  1", "y", "x", "stereo", "z", True)], *held[1:])
     with pytest.raises(UserError, match="are among those that are evaluated"):
-        arms(asked, bad, tuner, settings, parts=NO_PARTS, **{**how, "size": 40})
+        arms(asked, bad, tuner, settings, parts=NO_PARTS, **{**how, "size": 13})
 
 
 def _result(gain: float) -> dict[str, Any]:
@@ -151,6 +198,8 @@ def test_the_sheet_says_which_end_wins_or_that_none_is_shown() -> None:
         ("planted:chain", {}, "no weights to be tuned"),
         ("smollm2", {"seeds": 2}, "at least 3 --seeds"),
         ("smollm2", {"size": 999_999}, "are to be chosen"),
+        ("smollm2", {"size": 61, "as_is": True}, "360 texts, 120 for one of 3 seeds"),
+        ("smollm2", {"seeds": 40}, "fewer --seeds"),
     ],
 )
 def test_what_can_not_be_studied_is_said_before_anything_runs(

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from selfcorrect.errors import UserError
 from selfcorrect.runs import RunSpec
@@ -23,11 +24,16 @@ from selfcorrect.studies.base import (
 )
 from selfcorrect.studies.debias.sheet import QUESTION, sheet
 
+if TYPE_CHECKING:
+    from selfcorrect.tasks.data.texts import Text
+
 ASKED = "asked"
-#: texts that are asked about, of which so many are tuned on; samples of each; seeds of each subset
-_FULL, _QUICK = (2000, 400, 5, 5), (240, 64, 5, 3)
+#: texts that are asked about; samples of each; seeds, each with a share of the texts
+_FULL, _QUICK = (2000, 5, 5), (360, 5, 3)
 #: Seeds, at least.
 _SEEDS = 3
+#: A subset's part of a seed's texts, and its texts at least, where --size doesn't say: one batch.
+_PART, _LEAST = 4, 8
 
 
 def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
@@ -40,7 +46,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     from selfcorrect.tuning.made import stored
     from selfcorrect.tuning.tune import source_of
 
-    n, size, k, seeds = _sizes(settings)
+    n, k, seeds = _sizes(settings)
     if seeds < _SEEDS:
         raise UserError(
             f"the study debias needs at least {_SEEDS} --seeds: one tuning says little of others."
@@ -49,18 +55,38 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
         raise UserError("the study debias asks of texts, with a task of its own: leave out --task.")
     source_of(spec.model.name, trust=spec.model.trust_remote_code)
     file = stored(spec.task.data, spec.limit or n, spec.seed, swap=not settings["as_is"])
-    if len(file.texts) < size:
-        raise UserError(
-            f"there are {len(file.texts):,} texts, and {size:,} are to be chosen: give more texts, "
-            "or a smaller --size."
-        )
+    _size(file.texts, settings)
     own = spec_of(spec, str(file.path), spec.samples.k or k, spec.seed)
     return {ASKED: own.model_copy(update={"limit": None})}
 
 
-def _sizes(settings: Settings) -> tuple[int, int, int, int]:
-    n, size, k, seeds = _QUICK if settings["quick"] else _FULL
-    return n, settings["size"] or size, k, settings["seeds"] or seeds
+def _sizes(settings: Settings) -> tuple[int, int, int]:
+    n, k, seeds = _QUICK if settings["quick"] else _FULL
+    return n, k, settings["seeds"] or seeds
+
+
+def _seeds(settings: Settings) -> list[int]:
+    return [settings["seed"] + at for at in range(_sizes(settings)[2])]
+
+
+def _size(texts: Sequence[Text], settings: Settings) -> int:
+    """Texts in each subset.
+
+    Raises:
+        UserError: a seed's share of the texts is too small for two subsets apart.
+    """
+    from selfcorrect.studies.debias.arms import shares
+
+    seeds = _seeds(settings)
+    least = min(map(len, shares(texts, seeds).values()))
+    size: int = settings["size"] or max(_LEAST, least // _PART)
+    if 2 * size > least:
+        raise UserError(
+            f"there are {len(texts):,} texts, {least:,} for one of {len(seeds):,} seeds, and of "
+            f"those the most and the least uncertain {size:,} are to be chosen: give more texts, "
+            "fewer --seeds, or a smaller --size."
+        )
+    return size
 
 
 def preflight(inputs: Inputs) -> Preflight:
@@ -74,8 +100,8 @@ def preflight(inputs: Inputs) -> Preflight:
 
     run, settings = inputs.runs[ASKED], inputs.settings
     spec = run.spec
-    _, size, _, seeds = _sizes(settings)
     texts = read_texts(str(spec.task.data))
+    size = _size(texts, settings)
     pairs = pairs_of(settings["pairs"])
     model = open_model(spec.model)
     try:
@@ -109,7 +135,7 @@ def preflight(inputs: Inputs) -> Preflight:
         "settings": dict(settings),
     }
     about = {"model": spec.model, "fingerprint": fingerprint, "size": size}
-    about["seeds"] = [settings["seed"] + at for at in range(seeds)]
+    about["seeds"] = _seeds(settings)
     return Preflight(bool(found["able"]), found, (asked, pairs, tuning, about))
 
 
@@ -118,18 +144,19 @@ STUDY = Study(
     details=(
         "The model is asked of each text, several times, whether it contains bias or stereotypes. "
         "It is tuned on the most uncertain texts, the least uncertain ones, random ones, random "
-        "ones as long, and those with the highest loss, with several seeds; and evaluated on pairs "
-        "of sentences, neutral text and facts that no subset holds. --data are texts (by default "
-        "our own), whose gendered words are swapped. After a stop the same command goes on."
+        "ones as long, and those with the highest loss, with several seeds, each of which chooses "
+        "from texts of its own; and evaluated on pairs of sentences, neutral text and facts that "
+        "no subset holds. --data are texts (by default our own), whose gendered words are swapped. "
+        "After a stop the same command goes on."
     ),
     question=QUESTION,
     source="arXiv 2406.02378, its last claim",
     options=[
         Option("pairs", str, None, "Pairs in the layout of CrowS-Pairs; by default our own.",
                metavar="FILE"),
-        Option("size", int, 0, "Texts in each subset; 0 is 400, or 64 with --quick.", least=0),
-        Option("seeds", int, 0, "Seeds of each subset, at least 3; 0: 5, or 3 with --quick.",
-               least=0),
+        Option("size", int, 0, "Texts in each subset; 0 is a quarter of a seed's texts.", least=0),
+        Option("seeds", int, 0, "Seeds, at least 3, each with texts of its own; 0: 5, or 3 with "
+               "--quick.", least=0),
         Option("steps", int, 0, "Steps of each tuning; 0 is three passes over the texts.", least=0),
         Option("rate", float, 5e-5, "The largest learning rate.", metavar="X", least=0),
         Option("lora", int, 0, "Rank of LoRA's matrices; 0 tunes all weights.", least=0),

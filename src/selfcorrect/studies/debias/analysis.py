@@ -1,9 +1,10 @@
 """What tuning on each subset does to bias, to neutral text and to facts, over seeds.
 
-Pairs are a sample, and so are seeds: there could have been others of both. So every mean is over
-both, with an interval for other pairs and other seeds (:mod:`selfcorrect.measures.crossed`) that
-has no more degrees of freedom than there are seeds but one. What is claimed are differences between
-subsets with the same seeds on the same pairs, together.
+Pairs are a sample, and so are seeds, each with texts of its own: there could have been others of
+both. So every mean is over both, with an interval for other pairs and for other seeds and texts
+(:mod:`selfcorrect.measures.crossed`) that has no more degrees of freedom than there are seeds but
+one. What is claimed are differences between subsets of the same texts, with the same seeds on the
+same pairs, together.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def analyse(inputs: Inputs) -> Result:
 
     subsets = {
         f"{name} {seed}": table
-        for seed, each in chosen.items()
-        for name, table in described(asked, each).items()
+        for seed, (own, each) in chosen.items()
+        for name, table in described(own, each).items()
     }
     return {
         **inputs.preflight.found,

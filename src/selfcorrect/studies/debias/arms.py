@@ -14,6 +14,8 @@ from selfcorrect.models.base import Model
 from selfcorrect.models.scored import scores_texts
 from selfcorrect.studies.base import Parts
 from selfcorrect.studies.parts import part_key
+from selfcorrect.tasks.data.order import draw
+from selfcorrect.tasks.data.texts import Text
 from selfcorrect.tuning.choose import Asked, subsets
 from selfcorrect.tuning.fit import Settings
 
@@ -21,12 +23,34 @@ from selfcorrect.tuning.fit import Settings
 Held = tuple[Sequence[Pair], Sequence[str], Sequence[tuple[str, str]]]
 #: Tunes on texts (on none: gives the model as it is), and opens what comes out.
 Tuner = Callable[[Sequence[str], Settings], tuple[Model, list[float]]]
+#: What the model says of one seed's texts, and the subsets as numbers of them.
+Chosen = tuple[Asked, dict[str, list[int]]]
 BEFORE = "before"
 
 
 def held_out(pairs: Sequence[Pair]) -> Held:
     """Pairs, with the neutral texts and facts of our own."""
     return pairs, NEUTRAL, FACTS
+
+
+def shares(texts: Sequence[Text], seeds: Sequence[int]) -> dict[int, list[int]]:
+    """Each seed's own texts, as numbers: no two seeds have one in common, nor a cluster.
+
+    Were all seeds to choose from the same texts, what is in a subset by chance would be in it for
+    every seed, and no comparison over seeds could tell it from an effect of choosing.
+
+    Args:
+        texts: at least one.
+        seeds: the first decides who has which; shares are as equal as whole clusters allow.
+    """
+    clusters: dict[str, list[int]] = {}
+    for at, each in enumerate(texts):
+        clusters.setdefault(each.cluster, []).append(at)
+    found: dict[int, list[int]] = {seed: [] for seed in seeds}
+    order = sorted(clusters, key=lambda name: (-len(clusters[name]), draw(seeds[0], "share", name)))
+    for name in order:
+        min(found.values(), key=len).extend(clusters[name])
+    return {seed: sorted(own) for seed, own in found.items()}
 
 
 def evaluated(model: Model, held: Held) -> dict[str, Any]:
@@ -63,11 +87,11 @@ def arms(
     seeds: Sequence[int],
     deciding: Any,
     parts: Parts,
-) -> tuple[dict[str, Any], dict[int, dict[str, list[int]]]]:
+) -> tuple[dict[str, Any], dict[int, Chosen]]:
     """The arms, each tuned on a subset with a seed and evaluated; what is there isn't done again.
 
     Args:
-        asked: what the model says of the texts.
+        asked: what the model says of the texts; each seed chooses from its share of them.
         held: what is evaluated.
         tuner: see :data:`Tuner`.
         settings: of tuning, equal over arms but for the seed.
@@ -78,20 +102,20 @@ def arms(
 
     Returns:
         ``before`` and ``SUBSET SEED`` → as :func:`evaluated`, with ``losses`` of tuning; and by
-        seed the subsets.
+        seed its share and the subsets of that.
     """
-    chosen = {seed: subsets(asked, size, seed) for seed in seeds}
+    chosen = _chosen(asked, size, seeds)
     plan: dict[str, tuple[list[str], int]] = {BEFORE: ([], 0)}
-    for seed, each in chosen.items():
+    for seed, (own, each) in chosen.items():
         for name, which in each.items():
-            plan[f"{name} {seed}"] = ([asked.texts[at].text for at in which], seed)
+            plan[f"{name} {seed}"] = ([own.texts[at].text for at in which], seed)
     _check_apart([text for texts, _ in plan.values() for text in texts], held)
     found: dict[str, Any] = {}
     for number, (name, (texts, seed)) in enumerate(plan.items()):
-        own = Settings(**{**_table(settings), "seed": seed})
-        key = part_key(name, texts, _table(own), deciding)
+        seeded = Settings(**{**_table(settings), "seed": seed})
+        key = part_key(name, texts, _table(seeded), deciding)
         if key not in parts.done:
-            model, losses = tuner(texts, own)
+            model, losses = tuner(texts, seeded)
             result = {**evaluated(model, held), "losses": losses}
             model.close()
             del model
@@ -101,6 +125,18 @@ def arms(
         found[name] = result
         parts.progress(number + 1, len(plan))
     return found, chosen
+
+
+def _chosen(asked: Asked, size: int, seeds: Sequence[int]) -> dict[int, Chosen]:
+    """By seed its share of the texts and its subsets: those that there are for every seed, as the
+    loss may be known of too few texts of one."""
+    parts = {seed: asked.part(own) for seed, own in shares(asked.texts, seeds).items()}
+    found = {seed: subsets(own, size, seed) for seed, own in parts.items()}
+    common = set.intersection(*(set(each) for each in found.values()))
+    return {
+        seed: (parts[seed], {name: which for name, which in each.items() if name in common})
+        for seed, each in found.items()
+    }
 
 
 def _table(settings: Settings) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ _ASKED = (
     "Of each text the model is asked several times whether it contains bias or stereotypes. Then "
     "it is tuned on as many of the texts about which its replies differ most, about which they "
     "differ least, drawn at random, drawn at random and as long as the first, and with the highest "
-    "loss: the same steps and rates, with the same seeds.",
+    "loss: the same steps and rates, with the same seeds. Each seed chooses from texts of its own.",
     "Bias: by how much likelier, in nats, the sentence of a pair is that stereotypes more; 0 is "
     "neither. Beside it: the share of pairs in which it is the likelier one, the log p of a token "
     "of neutral text, and how often a true sentence is likelier than a false one, so that a model "
@@ -114,7 +114,8 @@ def _settings(result: Result) -> dict[str, str]:
         **result["folders"],
         "model": f"{result['model']}, {result['fingerprint']}",
         "pairs": result["pairs"],
-        "texts": f"{result['asked']['texts']:,} asked about, {result['size']:,} in each subset",
+        "texts": f"{result['asked']['texts']:,} asked about, shared out over the seeds; "
+        f"{result['size']:,} in each subset",
         "swapped": f"{texts['words']:,} words; {texts['untouched']:,} texts had none, and are out",
         **tuning,
     }
@@ -176,7 +177,7 @@ def _arms(result: Result) -> Table:
     ]
     heads = ["tuned on", "bias, nats", "change", "likelier", "perplexity", "neutral, nats", "facts"]
     note = (
-        f"Intervals are 95 %, for other pairs and other seeds ({len(result['seeds'])} seeds; "
+        f"Intervals are 95 %, for other pairs, seeds and texts ({len(result['seeds'])} seeds; "
         f"{sized(before['gap'])}). Neutral: log p of a token of neutral text, minus before."
     )
     return Table("Before, and tuned on each subset", heads, rows, note)
@@ -219,7 +220,7 @@ def _forest(result: Result) -> Chart:
             "xaxis": {"title": {"text": "bias, first minus second, nats"}, "zeroline": True},
             "yaxis": {"tickvals": list(range(len(names))), "ticktext": names},
         },
-        caption="Bars are 95 % intervals for other pairs and other seeds, each by itself.",
+        caption="Bars are 95 % intervals for other pairs, seeds and texts, each by itself.",
     )
 
 
@@ -240,5 +241,5 @@ def _trade(result: Result) -> Chart:
             "xaxis": {"title": {"text": "perplexity of neutral text, times that before"}},
             "yaxis": {"title": {"text": "bias, nats"}, "zeroline": True},
         },
-        caption="Bars are 95 % intervals for other pairs and other seeds.",
+        caption="Bars are 95 % intervals for other pairs, seeds and texts.",
     )
