@@ -33,7 +33,9 @@ def concluded(summary: Table, moved: Table | None) -> dict[str, Any]:
         summary: without them.
         moved: see :func:`selfcorrect.measures.advice.moved`.
     """
-    decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved)
+    ends = summary["rounds"][:1] + summary["rounds"][-1:]
+    lost = max((row["unparsed"] / row["n"] for row in ends if row["n"]), default=0.0)
+    decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved, lost)
     table = {**summary, "decision": decided}
     if decided is not None:
         decided["said"] = decision(table)
