@@ -64,6 +64,8 @@ def test_where_most_answers_cannot_be_read_nothing_is_decided() -> None:
     assert (found["decision"]["answer"], found["headline"]) == ("not known", "undecided")
     assert "most answers couldn't be read" in found["decision"]["said"]
     assert "worse at last" not in found["decision"]["said"]
+    assert "stayed the same" not in found["verdict"]
+    assert "repeating" not in found["verdict"]
 
 
 @pytest.mark.parametrize("first", ["undecided", None, "better"])
