@@ -160,6 +160,7 @@ def test_table_and_page_speak_of_the_outcome_alone(outcome: Outcome) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_intervals_of_a_mean_hold() -> None:
     """Planted: the difference is −.05; 95 % intervals hold it 95 times of 100."""
     held = 0
@@ -217,3 +218,18 @@ def test_a_number_of_examples_has_two_digits_and_is_never_less(n: int) -> None:
     told = int(about(n).removeprefix("about ").replace(",", ""))
     assert n <= told <= n * 1.1 + 1
     assert len(str(told).rstrip("0")) <= 2
+
+
+def test_every_control_has_its_outcome_beside_the_table() -> None:
+    """What another control came to can be read, not only what it took."""
+    values = falling(0.05)
+    found = summary(values, values, TOXICITY)
+    blind = summary(values, values + 0.1, TOXICITY)["controls"]["repeat"]
+    found["controls"]["blind"] = blind
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(table(found))
+    mean = blind["rounds"][-1]["measures"]["toxicity"]["value"]
+    (line,) = [line for line in shown.get().splitlines() if line.startswith("blind (round 5)")]
+    assert f"{mean:.3f}".lstrip("0") in line
+    assert "round 5 − blind: −.100" in line
