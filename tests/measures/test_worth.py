@@ -76,6 +76,8 @@ def test_what_is_worse_than_asking_again_is_not_worth_it(first: str | None) -> N
     against["accuracy"] = difference("worse", -0.075)
     found = concluded(summary, None)["decision"]
     assert (found["answer"], found["why"]) == ("not worth", "again")
+    if first == "undecided":
+        assert concluded(summary, None)["headline"] == "no better than asking again"
     assert "merely asking again does better (−7.5 points" in found["said"]
     against["accuracy"] = difference("same", 0.0)
     assert "merely asking again does as well" in concluded(summary, None)["decision"]["said"]

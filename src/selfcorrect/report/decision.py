@@ -9,6 +9,8 @@ from selfcorrect.report.phrases import Table, is_share, said_of
 
 _AGAIN = "merely asking again"
 _ONCE = {"round": "its own first round", "baseline": "the question asked once, without the goal"}
+#: What is known of a change that is itself undecided, by why it isn't worth it.
+_REFUTED = {"again": "no better than asking again", "stops": "no better, wherever one stops"}
 
 
 def headline(summary: Table) -> str | None:
@@ -18,6 +20,8 @@ def headline(summary: Table) -> str | None:
     decided = summary.get("decision")
     if decided is not None and decided["why"] == "unreadable":
         return "undecided"
+    if told == "undecided" and decided is not None and decided["why"] in _REFUTED:
+        return _REFUTED[decided["why"]]
     if told != "better" or decided is None or decided["answer"] == "worth":
         return told
     if decided["why"] == "again":
