@@ -233,11 +233,14 @@ def test_fewer_than_five_bins_rank_nothing() -> None:
 def test_a_note_says_of_which_intervals_whole_clusters_are_allowed_for() -> None:
     assert unseen(ACCURACY, 80, 80) == unseen(TOXICITY, 80, 80) == []
     (of_shares,) = unseen(ACCURACY, 80, 10)
-    assert of_shares.startswith("no interval allows for whole clusters of a kind that none")
+    assert of_shares.startswith("No interval allows for whole clusters of a kind that none")
     (of_means,) = unseen(TOXICITY, 80, 10)
-    assert of_means.startswith("only the intervals of toxicity allow for whole clusters")
-    assert "those of other means for single answers of one: the others hold as far" in of_means
+    assert of_means.startswith("Only the intervals of toxicity allow for whole clusters")
+    assert (
+        "Those of other means allow for single answers of such a kind. These others hold if"
+        in of_means
+    )
     endless = Outcome("score", bounds=(0, math.inf))
     one, other = unseen(endless, 80, 10)
     assert one.startswith("score has no upper bound, so its intervals allow for nothing that no")
-    assert other.startswith("no interval allows for whole clusters")
+    assert other.startswith("No interval allows for whole clusters")

@@ -49,10 +49,64 @@ def test_worth_it_is_said_only_where_all_three_are_shown(
     found = decided(*(difference(each) for each in (first, baseline, again)))
     assert (found["answer"] == "worth") == (first == baseline == again == "better")
     against = {"same", "worse"} & {first, baseline}
-    shown = first == baseline == "better"
-    assert (found["answer"] == "not worth") == bool(
-        against or (shown and again in ("same", "worse"))
-    )
+    assert (found["answer"] == "not worth") == bool(against or again in ("same", "worse"))
+
+
+def test_where_most_answers_cannot_be_read_nothing_is_decided() -> None:
+    """A task that knows what such an answer is worth has a narrow interval around nothing."""
+    summary = made_summary()
+    summary["changes"]["accuracy"] = difference("same", 0.0)
+    for row in summary["rounds"]:
+        row["unparsed"] = row["n"] // 2
+    assert concluded(summary, None)["decision"]["why"] == "same"
+    summary["rounds"][-1]["unparsed"] = row["n"] // 2 + 1
+    found = concluded(summary, None)
+    assert (found["decision"]["answer"], found["headline"]) == ("not known", "undecided")
+    assert "most answers couldn't be read" in found["decision"]["said"]
+    assert "worse at last" not in found["decision"]["said"]
+    assert "stayed the same" not in found["verdict"]
+    assert "repeating" not in found["verdict"]
+
+
+@pytest.mark.parametrize("first", ["undecided", None, "better"])
+def test_what_is_worse_than_asking_again_is_not_worth_it(first: str | None) -> None:
+    summary = made_summary()
+    summary["changes"]["accuracy"] = difference(first, 0.008)
+    against = summary["controls"]["repeat"]["against"]["difference"]
+    against["accuracy"] = difference("worse", -0.075)
+    found = concluded(summary, None)["decision"]
+    assert (found["answer"], found["why"]) == ("not worth", "again")
+    if first == "undecided":
+        assert concluded(summary, None)["headline"] == "no better than asking again"
+    assert "merely asking again does better (−7.5 points" in found["said"]
+    against["accuracy"] = difference("same", 0.0)
+    assert "merely asking again does as well" in concluded(summary, None)["decision"]["said"]
+
+
+def test_answers_that_go_back_and_forth_and_never_gain_are_not_worth_it() -> None:
+    """Everybody changes sides in every round: worse in rounds 2, 4, 6, as at first in 3 and 5."""
+    right = np.arange(300) < 180
+    turning = np.stack([right if t % 2 == 0 else ~right for t in range(6)], axis=1).astype(float)
+    for of, why in ((turning, "stops"), (turning[:, ::-1], "undecided")):  # the reverse may gain
+        table = rounds.summarize(made(of), margins(ACCURACY, {}), Own())
+        found = worth(table["changes"], {}, HIGHER, None)
+        assert found is not None
+        assert found["why"] == why
+        summary = made_summary()
+        summary["changes"]["accuracy"] = table["changes"]["accuracy"]
+        summary["controls"] = {}
+        said = concluded(summary, None)["decision"]["said"]
+        stop = "one stops in the last round or in" if why == "stops" else "depends on where one"
+        assert stop in said
+
+
+def test_of_a_number_it_says_how_many_got_better_beside_those_that_got_worse() -> None:
+    summary = made_summary()
+    summary["outcome"] = {**summary["outcome"], "kind": "mean"}
+    told = [{"value": x, "low": x - 0.1, "high": x + 0.1, "n": 60} for x in (0.4, 0.3)]
+    said = concluded(summary, {"harm": told[0], "mend": told[1]})["decision"]["said"]
+    assert "40 % [30, 50] of the 60 answers are worse at last than at first, 30 % [20, 40]" in said
+    assert "better (changes within ±.03" in said
 
 
 def test_what_hangs_on_unread_answers_is_not_known() -> None:

@@ -218,3 +218,18 @@ def test_a_number_of_examples_has_two_digits_and_is_never_less(n: int) -> None:
     told = int(about(n).removeprefix("about ").replace(",", ""))
     assert n <= told <= n * 1.1 + 1
     assert len(str(told).rstrip("0")) <= 2
+
+
+def test_every_control_has_its_outcome_beside_the_table() -> None:
+    """What another control came to can be read, not only what it took."""
+    values = falling(0.05)
+    found = summary(values, values, TOXICITY)
+    blind = summary(values, values + 0.1, TOXICITY)["controls"]["repeat"]
+    found["controls"]["blind"] = blind
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(table(found))
+    mean = blind["rounds"][-1]["measures"]["toxicity"]["value"]
+    (line,) = [line for line in shown.get().splitlines() if line.startswith("blind (round 5)")]
+    assert f"{mean:.3f}".lstrip("0") in line
+    assert "round 5 − blind: −.100" in line

@@ -78,7 +78,8 @@ def weighed(change: _Row, found: _Row | None, *, alternates: bool) -> dict[str, 
         alternates: whether many dialogues go back and forth.
 
     Returns:
-        The same; ``undecided`` and with ``depends`` true where the round before contradicts it;
+        The same; ``undecided`` and with ``depends`` true where the round before contradicts it,
+        then with the verdicts of both rounds as ``stops``, the last one first;
         without ``n_needed`` then, and where many dialogues go back and forth: more examples don't
         change where the rounds stop.
     """
@@ -87,7 +88,8 @@ def weighed(change: _Row, found: _Row | None, *, alternates: bool) -> dict[str, 
         told["n_needed"] = None
     if found is not None and not found["agree"]:
         decided = None if change["verdict"] is None else "undecided"
-        told |= {"verdict": decided, "n_needed": None, "depends": True}
+        both = [change["verdict"], found["previous"]["verdict"]]
+        told |= {"verdict": decided, "n_needed": None, "depends": True, "stops": both}
     return told
 
 

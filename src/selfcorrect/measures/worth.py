@@ -8,11 +8,17 @@ from typing import Any
 Table = Mapping[str, Any]
 
 #: What speaks against more rounds, then what leaves it open, then what speaks for them.
-_ORDER = ("worse", "same", "undecided", None, "better")
+_ORDER = ("worse", "same", "stops", "undecided", None, "better")
+#: Where a larger share of answers couldn't be read, the outcome is that of the reading.
+_MOST = 0.5
 
 
 def worth(
-    changes: Table, controls: Mapping[str, Table], outcome: Table, moved: Table | None
+    changes: Table,
+    controls: Mapping[str, Table],
+    outcome: Table,
+    moved: Table | None,
+    unread: float = 0.0,
 ) -> dict[str, Any] | None:
     """Decide it: more rounds have to be better than the question asked once, and than asking again.
 
@@ -25,12 +31,17 @@ def worth(
         outcome: ``name`` and which is ``better``, as in a run's summary.
         moved: how often good first answers were undone and bad ones mended
             (:func:`.advice.moved`).
+        unread: the share of answers that couldn't be read, the larger one of the first and the last
+            round. A task may know what such an answer is worth (no box, no overlap); a run of
+            little else still says nothing of its rounds.
 
     Returns:
         ``answer``: ``worth``, ``not worth``, ``not known``; ``why``: ``better``, ``same`` or
-        ``worse`` than one answer, ``again``: asking again does as well or better, ``instruction``:
+        ``worse`` than one answer, ``stops``: the same or worse in the last round and in the one
+        before, ``again``: asking again does as well or better, ``instruction``:
         better than one answer, but not shown to be than asking again, ``control``: there is none,
-        ``unread``: it hangs on answers that couldn't be read, ``undecided``; ``once``: the
+        ``unread``: it hangs on answers that couldn't be read, ``unreadable``: most couldn't be,
+        ``undecided``; ``once``: the
         difference from the single answer over which least is shown, and ``over``, what that is:
         ``round`` or ``baseline``; ``again``: that from asking again; ``harm`` and ``mend``.
         ``None`` where there is nothing to compare.
@@ -46,7 +57,7 @@ def worth(
 
     over = min(known, key=least)
     once, again = known[over], _against(controls, "repeat", name)
-    answer, why = _decided(once, again)
+    answer, why = ("not known", "unreadable") if unread > _MOST else _decided(once, again)
     told = moved or {}
     return {
         "answer": answer,
@@ -63,19 +74,18 @@ def _decided(once: Table, again: Table | None) -> tuple[str, str]:
     if once.get("hangs"):
         return "not known", "unread"
     shown = _shown(once)
-    if shown in ("same", "worse"):
+    if shown in ("same", "worse", "stops"):
         return "not worth", str(shown)
+    if again is not None and _shown(again) in ("same", "worse"):
+        return "not worth", "again"  # one of what has to be shown is refuted, whatever the rest
     if shown != "better":
         return "not known", "undecided"
     if again is None or again.get("value") is None:
         return "not known", "control"
     if again.get("hangs"):
         return "not known", "unread"
-    match _shown(again):
-        case "better":
-            return "worth", "better"
-        case "same" | "worse":
-            return "not worth", "again"
+    if _shown(again) == "better":
+        return "worth", "better"
     return "not known", "instruction"
 
 
@@ -86,6 +96,11 @@ def _against(controls: Mapping[str, Table], name: str, outcome: str) -> Table | 
 
 
 def _shown(e: Table) -> str | None:
-    """Its verdict, by the interval that allows for further looks."""
-    verdict: str | None = "undecided" if e.get("hangs") else e["verdict"]
+    """Its verdict, by the interval that allows for further looks; ``stops`` where it depends on the
+    round in which one stops, and none of them gains."""
+    if e.get("hangs"):
+        return "undecided"
+    if e.get("depends") and set(e.get("stops", ("undecided",))) <= {"same", "worse"}:
+        return "stops"
+    verdict: str | None = e["verdict"]
     return verdict

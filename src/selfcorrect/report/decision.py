@@ -9,6 +9,8 @@ from selfcorrect.report.phrases import Table, is_share, said_of
 
 _AGAIN = "merely asking again"
 _ONCE = {"round": "its own first round", "baseline": "the question asked once, without the goal"}
+#: What is known of a change that is itself undecided, by why it isn't worth it.
+_REFUTED = {"again": "no better than asking again", "stops": "no better, wherever one stops"}
 
 
 def headline(summary: Table) -> str | None:
@@ -16,6 +18,10 @@ def headline(summary: Table) -> str | None:
     that isn't shown to be the instruction's says so. ``None`` if there is no such difference."""
     told: str | None = summary["changes"].get(summary["outcome"]["name"], {}).get("verdict")
     decided = summary.get("decision")
+    if decided is not None and decided["why"] == "unreadable":
+        return "undecided"
+    if told == "undecided" and decided is not None and decided["why"] in _REFUTED:
+        return _REFUTED[decided["why"]]
     if told != "better" or decided is None or decided["answer"] == "worth":
         return told
     if decided["why"] == "again":
@@ -53,10 +59,17 @@ def _answer(told: Table, summary: Table) -> str:
                 f"More rounds aren't worth it here: they make {name} worse than {than}, by "
                 f"{_change(once, share)}{_undone(told, summary)}."
             )
-        case "again":
+        case "stops":
             return (
-                f"The instruction isn't worth it here: {gained}, but {_AGAIN} does as well "
-                f"({_change(again, share)} over that){_undone(told, summary)}."
+                f"More rounds aren't worth it here: {name} gains nothing over {than}, whether one "
+                f"stops in the last round or in the one before; {_change(once, share)} in the last"
+                f"{_undone(told, summary)}."
+            )
+        case "again":
+            well = "better" if again["verdict"] == "worse" else "as well"
+            return (
+                f"The instruction isn't worth it here: {_AGAIN} does {well} "
+                f"({_change(again, share)} against that), and {gained}{_undone(told, summary)}."
             )
         case "instruction":
             return (
@@ -73,8 +86,14 @@ def _answer(told: Table, summary: Table) -> str:
                 "Whether more rounds are worth it is not known: it hangs on answers that couldn't "
                 "be read."
             )
+        case "unreadable":
+            return (
+                "Whether more rounds are worth it is not known: most answers couldn't be read, so "
+                f"nothing here is about what {name} does over the rounds."
+            )
+    open_ = "depends on where one stops" if once.get("depends") else "is not known"
     also = f", {_change(again, share)} over {_AGAIN}" if again and _there(again) else ""
-    return f"Whether more rounds are worth it is not known: {gained}{also}{_undone(told, summary)}."
+    return f"Whether more rounds are worth it {open_}: {gained}{also}{_undone(told, summary)}."
 
 
 def _there(e: Table) -> bool:
@@ -86,15 +105,24 @@ def _change(e: Table, share: bool) -> str:
 
 
 def _undone(told: Table, summary: Table) -> str:
-    """Of how many answers that were right at first the last is wrong."""
-    harm = told["harm"]
-    if harm is None or harm["value"] is None or told["why"] == "unread":
+    """Of how many answers that were right at first the last is wrong. Of a number: how many got
+    worse, beside how many got better, as noise alone moves as many either way."""
+    harm, mend = told["harm"], told["mend"]
+    if harm is None or harm["value"] is None or told["why"] in ("unread", "unreadable"):
         return ""
-    ends = "" if harm["low"] is None else f" [{percent(harm['low'])}, {percent(harm['high'])}]"
-    share = f"{percent(harm['value'])} %{ends}"
     if is_share(summary):
-        return f"; {share} of the {harm['n']:,} answers right at first are wrong at last"
-    return f"; {share} of the {harm['n']:,} answers are worse at last than at first"
+        return f"; {_part(harm)} of the {harm['n']:,} answers right at first are wrong at last"
+    better = "" if mend is None or mend["value"] is None else f", {_part(mend)} better"
+    level = within(told["once"]["margin"], share=False)
+    return (
+        f"; {_part(harm)} of the {harm['n']:,} answers are worse at last than at first{better} "
+        f"(changes within {level} count as none)"
+    )
+
+
+def _part(e: Table) -> str:
+    ends = "" if e["low"] is None else f" [{percent(e['low'])}, {percent(e['high'])}]"
+    return f"{percent(e['value'])} %{ends}"
 
 
 def _costs(summary: Table) -> str:

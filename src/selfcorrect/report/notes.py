@@ -122,14 +122,14 @@ def unseen(outcome: Outcome, n: int, clusters: int) -> list[str]:
             "changes in few dialogues may go unseen."
         )
     if clusters < n:
-        whole, those, held = "no interval allows", "those of means", "they hold"
+        whole, those, held = "No interval allows", "Those of means allow", "They hold"
         if of_clusters:
-            whole = f"only the intervals of {name} allow"
-            those, held = "those of other means", "the others hold"
+            whole = f"Only the intervals of {name} allow"
+            those, held = "Those of other means allow", "These others hold"
         said.append(
             f"{whole} for whole clusters of a kind that none of these dialogues shows (all answers "
-            f"to one template changing together, say), {those} for single answers of one: {held} "
-            "as far as these clusters are all there are, or others would be like them."
+            f"to one template changing together, say). {those} for single answers of such a kind. "
+            f"{held} if these clusters are all there are, or if others are like them."
         )
     return said
 

@@ -190,7 +190,7 @@ def _any_hangs(controls: Mapping[str, Any]) -> bool:
 
 
 def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
-    """Numbers that have no column: n, the baseline, the task's own."""
+    """Numbers that have no column: n, the other controls, the task's own."""
     rounds, controls = summary["rounds"], summary["controls"]
     if not rounds:
         return []
@@ -198,21 +198,28 @@ def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
     told = []
     if not {"n", "K"} & set(heads):
         told.append(f"n {last['n']:,} in {clusters(_counted(last))}, which intervals count.")
-    if (baseline := controls.get("baseline")) and baseline["rounds"]:
-        places = places_of(summary["outcome"]["margin"])
-        asked = _cell(baseline["rounds"][0]["measures"][outcome], places)
-        said = f"{define(outcome).label} {asked}"
-        if baseline["against"]:
-            less = baseline["against"]["difference"][outcome]
-            why = f" ({hanging(less)})" if hanging(less) else ""
-            said += f"; round {last['round']} − baseline: {_cell(less, places)}{why}"
-        told.append(f"baseline (the question alone, once): {said}.")
+    for name, control in controls.items():
+        if name != "repeat" and control["rounds"]:  # that has a column
+            told.append(_control(name, control, summary, define(outcome).label))
     for name in own(rounds, outcome):
         shown = ((r["round"], r["measures"].get(name)) for r in ends(rounds))
         cells = (f"{_cell(each, _places(each))} in round {number}" for number, each in shown)
         what = visible(define(name).text).partition(". ")[0].rstrip(".")
         told.append(f"{visible(name)}: {', '.join(cells)}{f' ({what})' if what else ''}.")
     return told
+
+
+def _control(name: str, control: Mapping[str, Any], summary: Mapping[str, Any], label: str) -> str:
+    """A control's outcome in its last round, and what the run's own is beside it."""
+    outcome, places = summary["outcome"]["name"], places_of(summary["outcome"]["margin"])
+    its = control["rounds"][-1]
+    what = "the question alone, once" if name == "baseline" else f"round {its['round']}"
+    said = f"{label} {_cell(its['measures'][outcome], places)}"
+    if against := control["against"]:
+        less = against["difference"][outcome]
+        why = f" ({hanging(less)})" if hanging(less) else ""
+        said += f"; round {against['round']} − {visible(name)}: {_cell(less, places)}{why}"
+    return f"{visible(name)} ({what}): {said}."
 
 
 def _shown(summary: Mapping[str, Any]) -> tuple[str, ...]:

@@ -122,7 +122,7 @@ def many(summary: Table) -> str:
     ]
     if not told:
         return ""
-    many = f"Many answers couldn't be read: {' and '.join(told)}."
+    many = f"Many answers couldn't be read: {', '.join(told)}."
     return f"{many}\n{look}" if (look := look_first(summary).lstrip()) else many
 
 

@@ -33,7 +33,9 @@ def concluded(summary: Table, moved: Table | None) -> dict[str, Any]:
         summary: without them.
         moved: see :func:`selfcorrect.measures.advice.moved`.
     """
-    decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved)
+    ends = summary["rounds"][:1] + summary["rounds"][-1:]
+    lost = max((row["unparsed"] / row["n"] for row in ends if row["n"]), default=0.0)
+    decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved, lost)
     table = {**summary, "decision": decided}
     if decided is not None:
         decided["said"] = decision(table)
@@ -56,12 +58,19 @@ def verdict(summary: Table) -> str:
         _steered(summary),
         unread(summary) or many(summary),
         unscored(summary),
-        stops(summary),
-        _surer(summary),
-        _change(summary),
-        _convergence(summary),
-        _cause(summary),
     ]
+    told = summary.get("decision")
+    hangs = summary["changes"].get(outcome_of(summary), {}).get("hangs")
+    if told is None or told["why"] != "unreadable" or hangs:
+        # else a task knows what an answer is worth that nobody can read: of the rounds that says
+        # nothing, however narrow the intervals are
+        sentences += [
+            stops(summary),
+            _surer(summary),
+            _change(summary),
+            _convergence(summary),
+            _cause(summary),
+        ]
     said = "\n".join(sentence for sentence in sentences if sentence)
     if not summary["complete"]:
         return f"So far ({summary['dialogues']} of {summary['wanted']} dialogues): {said}"

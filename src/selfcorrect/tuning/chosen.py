@@ -62,8 +62,8 @@ class Chosen:
         )
         swaps = self.table["swapped"]
         told = (
-            [f"{swaps['words']:,} words were swapped; {count(swaps['untouched'], 'text')} had "
-             "none, and were left out."]
+            [f"{swaps['words']:,} words were swapped; {count(swaps['untouched'], 'text')} "
+             "without any of them left out."]
             if swaps["words"]
             else []
         )  # fmt: skip

@@ -100,6 +100,7 @@ def tune(
             number; then the folder holds the last good state, if there is one.
     """
     from selfcorrect.models.local.machine import resolve
+    from selfcorrect.models.local.reading import quiet
 
     place, part = _places(out)
     source = source_of(model, trust=trust)
@@ -113,7 +114,8 @@ def tune(
     fitted = fit(network, rows, settings, device=device, keep=part, every=every, told=told)
     made = part / "model"
     shutil.rmtree(made, ignore_errors=True)
-    fitted.network.cpu().save_pretrained(made)
+    with quiet():
+        fitted.network.cpu().save_pretrained(made)
     _copy_tokenizer(source.folder, made)
     tuned = _tuned(source, texts, settings, fitted, sum(map(len, rows)), name)
     (made / TUNED).write_bytes(tuned.toml())
