@@ -57,7 +57,7 @@ def test_an_examples_image_goes_with_its_question(
     shown = transcript(found.records.filter(pl.col("example") == "one"))
     assert [part.name for part in shown[0].images] == ["pictures/cat.png"]
     assert last["steps"][-1]["text"] == shown[-1].text
-    assert "cat.png" not in found.report().read_text("utf-8")  # it is packed
+    assert url not in found.report().read_text("utf-8")  # it is decoded and made anew
 
 
 def test_answers_depend_on_the_image(serve: Callable[..., Stub], tmp_path: Path) -> None:
