@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
@@ -15,11 +15,16 @@ class UserError(Exception):
     Attributes:
         trace: where it was a user's own code that failed, the traceback, cut short: shown once,
             before the sentence.
+        details: where one sentence is about several places, a line on each of the first.
     """
 
-    def __init__(self, sentence: str, trace: str = "") -> None:
+    def __init__(self, sentence: str, trace: str = "", details: Sequence[str] = ()) -> None:
         super().__init__(sentence)
         self.trace = trace
+        self.details = tuple(details)
+
+    def __str__(self) -> str:
+        return "\n".join((*map(str, self.args), *self.details))
 
 
 #: So many names are listed: a folder may hold a thousand runs, a table as many columns.

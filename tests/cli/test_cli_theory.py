@@ -18,8 +18,14 @@ def told(*arguments: str) -> tuple[int, str, str]:
 def test_a_command_prints_findings_tables_and_where_its_page_is(tmp_path: Path) -> None:
     """What ``--json`` prints is tested with each study."""
     arguments = ["--quick", "--n", "3", "--d", "2", "--steps", "1", "--out", str(tmp_path)]
-    status, printed, error = told("construct", *arguments)
+    status, plain, error = told("construct", *arguments)
     assert (status, error) == (0, "")
+    assert "It can: after 1 step" in plain
+    assert "Bradley-Terry" not in plain.partition("It can")[0]
+    status, printed, error = told("construct", *arguments, "--tables")
+    assert (status, error) == (0, "")
+    assert len(printed.splitlines()) > len(plain.splitlines()) + 5
+    assert told("construct", *arguments, "--tables")[1] == printed  # the same again
     lines = printed.splitlines()
     assert lines[0] == "Constructions"
     assert any(line.startswith("It can: after 1 step") for line in lines)

@@ -74,7 +74,9 @@ prefill = "{answer_prefill}"
 """
 
 
-@pytest.mark.parametrize(("strategy", "rounds"), [("intrinsic", 3), ("reasons", 2)])
+@pytest.mark.parametrize(
+    ("strategy", "rounds"), [pytest.param("intrinsic", 3, marks=pytest.mark.slow), ("reasons", 2)]
+)
 def test_it_finds_what_the_run_that_held_them_found(
     smollm2: Any, strategy: str, rounds: int, tmp_path: Path
 ) -> None:

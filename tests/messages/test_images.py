@@ -57,7 +57,9 @@ def test_an_examples_image_goes_with_its_question(
     shown = transcript(found.records.filter(pl.col("example") == "one"))
     assert [part.name for part in shown[0].images] == ["pictures/cat.png"]
     assert last["steps"][-1]["text"] == shown[-1].text
-    assert url not in found.report().read_text("utf-8")  # it is decoded and made anew
+    page = found.report().read_text("utf-8")
+    assert url not in page  # its pixels are encoded anew, and small
+    assert elsewhere not in page  # an address: nothing is fetched
 
 
 def test_answers_depend_on_the_image(serve: Callable[..., Stub], tmp_path: Path) -> None:

@@ -320,3 +320,40 @@ def test_a_servers_prompts_are_counted_whole_and_as_it_is_asked(able: Able, tmp_
     in_words = [begun in str(messages) for messages in sent]
     assert any(in_words) == (begun in shown.prompts[-1].text) == (not able.prefill)
     assert (begun in done.header.transcript) == (not able.prefill)
+
+
+def taken(run_: Any) -> int:
+    """The tokens that a run and its controls took together, as noted with the times."""
+    return sum(json.loads(file.read_text())["encoded"] for file in run_.folder.glob("timing/*"))
+
+
+STRATEGIES = (
+    "intrinsic", "intrinsic-cot", "feedback", "intrinsic-feedback-cot", "negation", "majority",
+    "checking", "verify-first", "afresh", "wait",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("samples", [0, 3])
+def test_a_planted_run_never_takes_more(strategy: str, samples: int, tmp_path: Path) -> None:
+    more = {"samples": samples} if samples else {}
+    spec = make_spec({**CHAIN, **more, "strategy": strategy, "limit": 40})
+    before = preview(spec, out=tmp_path).estimate
+    assert before.likely is None
+    found = taken(run(spec, out=tmp_path))
+    assert 0 < found <= before.tokens
+    after = preview(spec, out=tmp_path).estimate
+    assert (after.likely, after.tokens) == (found, before.tokens)
+    larger = preview(make_spec({**CHAIN, **more, "strategy": strategy, "limit": 80}), out=tmp_path)
+    assert larger.estimate.likely == pytest.approx(2 * found, abs=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", STRATEGIES[:8])
+def test_a_run_of_the_bundled_model_never_takes_more(strategy: str, tmp_path: Path) -> None:
+    more = {"samples": 2} if strategy == "intrinsic" else {}
+    spec = make_spec({"task": "sample", "strategy": strategy, "rounds": 3, "limit": 20, **more})
+    before = preview(spec, out=tmp_path).estimate
+    found = taken(run(spec, out=tmp_path))
+    print(strategy, found, before.tokens)
+    assert 0 < found <= before.tokens < 8 * found

@@ -160,6 +160,7 @@ def test_table_and_page_speak_of_the_outcome_alone(outcome: Outcome) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_intervals_of_a_mean_hold() -> None:
     """Planted: the difference is −.05; 95 % intervals hold it 95 times of 100."""
     held = 0

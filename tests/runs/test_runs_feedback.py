@@ -203,7 +203,7 @@ def test_the_most_tokens_are_the_specs_then_the_tasks(tmp_path: Path) -> None:
     line = command_line(make_spec({**TABLE, "models": {"feedback": "planted:chain"},
                                    "max_tokens": {"rationale": 1}}))  # fmt: skip
     assert "--feedback planted:chain" in line
-    assert "max_tokens.rationale=1" in line
+    assert "--max-tokens rationale=1" in line
 
 
 def test_the_seconds_of_feedback_are_noted_apart(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Crash(BaseException):
     """Stands for ``kill -9``: nothing catches it by name."""
 
 
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("after", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_crash_around_any_write_changes_no_bit(
     tmp_path: Path, monkeypatch: Any, after: bool
 ) -> None:

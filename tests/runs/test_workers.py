@@ -50,6 +50,7 @@ def test_processes_make_the_same_records(tmp_path: Path, one: Path) -> None:
     assert first[0] == first[1] != ""
 
 
+@pytest.mark.slow
 def test_a_ray_cluster_of_two_workers_makes_the_same_records(tmp_path: Path, one: Path) -> None:
     pytest.importorskip("ray")
     executor = ExecutorSettings(workers=2, ray="local", cpus=0.5)

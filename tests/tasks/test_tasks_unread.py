@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import selfcorrect as sc
+from pictures import png
 from received_runs import of_texts
 from selfcorrect.checking import check_task
 from selfcorrect.errors import UserError
@@ -31,6 +32,7 @@ LINES: dict[str, list[dict[str, Any]]] = {
                   {"prompt": "Q", "goal": "H", "method": "N", "category": "D"}],
     "over-refusal": [{"text": "A", "toxic": 0}, {"text": "B", "toxic": 0}],
     "harmful": [{"text": "A", "toxic": 1}, {"text": "B", "toxic": 0}],
+    "contains-bias": [{"text": "A"}, {"text": "B"}],
     "prompts": [{"prompt": "Say yes."}],
     "reasoning": GSM8K,
 }  # fmt: skip
@@ -46,6 +48,8 @@ def _data(name: str, folder: Path) -> str | None:
         return str(file)
     if name == "distinguish":
         return str(of_texts(folder / "run", {"a": [("mild", 0.1), ("rude", 0.8)]}))
+    if name in ("mmvp", "grounding"):
+        return _of_pictures(name, folder)
     if name not in PUBLISHED:
         return None
     if not (SHARED / PUBLISHED[name]).exists():
@@ -53,11 +57,27 @@ def _data(name: str, folder: Path) -> str | None:
     return str(SHARED / PUBLISHED[name])
 
 
+def _of_pictures(name: str, folder: Path) -> str:
+    """Two pictures of one pixel, and what is asked about them."""
+    for k in (1, 2):
+        png(folder, f"MMVP Images/{k}.png", k)
+    if name == "mmvp":
+        asked = "Is it open?,(a) Yes (b) No"
+        rows = [f"{k},{asked},({letter})" for k, letter in ((1, "a"), (2, "b"))]
+        text = "\n".join(["Index,Question,Options,Correct Answer", *rows, ""])
+        (folder / "Questions.csv").write_text(text)
+        return str(folder)
+    line = {"image": "MMVP Images/1.png", "expression": "it", "box": [0, 0, 1, 1], "format": "xyxy"}
+    (folder / "boxes.jsonl").write_text(json.dumps(line) + "\n")
+    return str(folder / "boxes.jsonl")
+
+
 @pytest.mark.parametrize("name", sorted(names()))
 def test_every_figure_is_undefined_or_holds_for_all(name: str, tmp_path: Path) -> None:
     if name == "commongen":
         pytest.importorskip("lemminflect")
-    task = make(name, data=_data(name, tmp_path))
+    options = {"box_format": "unit"} if name == "grounding" else None
+    task = make(name, data=_data(name, tmp_path), options=options)
     known = {
         "outcome": np.full(6, np.nan), "choice": np.full(6, np.nan), "parse_rate": np.zeros(6),
     }  # fmt: skip

@@ -21,6 +21,7 @@ from selfcorrect.cli.check import check
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
 from selfcorrect.cli.ending import Commands
+from selfcorrect.cli.helping import Command
 from selfcorrect.cli.known import runs as known
 from selfcorrect.cli.listing import listing
 from selfcorrect.cli.probe import probe
@@ -73,7 +74,7 @@ def _top(
     pass
 
 
-@app.command()
+@app.command(cls=Command)
 @takes(GIVEN, RUN)
 def run(chosen: Chosen) -> None:
     """Run a strategy, with its controls, print table and verdict, and write report.html.
@@ -83,7 +84,7 @@ def run(chosen: Chosen) -> None:
     _run(chosen, chosen.specs(), controls=not chosen.values["no_controls"])
 
 
-@app.command()
+@app.command(cls=Command)
 @takes(FILE, MEASURE)
 def measure(chosen: Chosen) -> None:
     """Measure dialogues that exist already: the answers as they are, the options by the model.
@@ -106,7 +107,7 @@ def score() -> None:
     raise UserError("this command is called measure now: selfcorrect measure FILE.")
 
 
-@app.command()
+@app.command(cls=Command)
 @takes(GIVEN, PREVIEW)
 def preview(chosen: Chosen) -> None:
     """Show what a run would say, and what it would cost.
@@ -121,7 +122,7 @@ def preview(chosen: Chosen) -> None:
     show(preview(chosen.specs(), out=chosen.values["out"], controls=controls), Console())
 
 
-@app.command()
+@app.command(cls=Command)
 def show(
     run: o.RunName,
     unread: o.Unread = False,
@@ -146,7 +147,7 @@ def show(
         _show(found.summary(), found.folder)
 
 
-@app.command()
+@app.command(cls=Command)
 def report(
     runs: o.RunNames,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
@@ -160,19 +161,22 @@ def report(
     One self-contained file: the verdict, the curves, and every dialogue that changed its answer.
     That of several runs goes beside the first one's folder as reports.html.
     """
+    from selfcorrect.cli.parts import waiting
     from selfcorrect.runs.report import write_pages
 
     found = [replace(find_run(name, out).seen_by(scorer), data=data) for name in runs]
-    if len(found) == 1:
-        path = found[0].report(report_to)
-    else:
-        path = write_pages(found, report_to or Path(str(found[0].folder)).parent / "reports.html")
+    with waiting(f"measuring {found[0].folder.name}, and writing its page"):
+        if len(found) == 1:
+            path = found[0].report(report_to)
+        else:
+            place = report_to or Path(str(found[0].folder)).parent / "reports.html"
+            path = write_pages(found, place)
     typer.echo(visible(str(path)))
     if open_it:
         typer.launch(str(path))
 
 
-@app.command()
+@app.command(cls=Command)
 def compare(
     runs: o.RunNames,
     reference: o.Reference = "",
@@ -192,7 +196,7 @@ def compare(
     compared(runs, reference, page, scorer, data, out, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def advise(
     runs: o.RunNames,
     as_json: o.AsJson = False,
@@ -209,7 +213,7 @@ def advise(
     told(runs, scorer, out, as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def grade(
     run: o.RunName,
     scorer: o.Grader = None,
@@ -242,7 +246,7 @@ def grade(
     typer.echo(json.dumps(table, indent=2, allow_nan=False) if as_json else "\n".join(lines(table)))
 
 
-@app.command()
+@app.command(cls=Command)
 def audit(
     run: o.RunName,
     simulations: o.Simulations = None,
@@ -255,16 +259,19 @@ def audit(
     folder, and stands under its verdict from then on.
     """
     from selfcorrect.cli.audit import table
+    from selfcorrect.cli.parts import waiting
     from selfcorrect.runs.audit import audit_run
 
-    found = audit_run(find_run(run, out), simulations=simulations)
+    of = find_run(run, out)
+    with waiting(f"simulating data like those of {of.folder.name}"):
+        found = audit_run(of, simulations=simulations)
     if as_json:
         typer.echo(json.dumps([each.table() for each in found], indent=2, allow_nan=False))
     else:
         Console().print(table(found))
 
 
-@app.command()
+@app.command(cls=Command)
 def plan(
     n: plan_options.Examples = None,
     difference: plan_options.Difference = None,
@@ -291,7 +298,7 @@ def plan(
     typer.echo(json.dumps(table, indent=2) if as_json else "\n".join(lines(table)))
 
 
-@app.command()
+@app.command(cls=Command)
 def export(
     run: o.RunName,
     jsonl: Annotated[Path, typer.Option("--jsonl", metavar="FILE", help="The file to write.")],
@@ -314,14 +321,14 @@ def export(
     typer.echo(f"{lines:,} {what} in {visible(str(jsonl))}")
 
 
-app.command("runs")(known)
-app.command()(check)
-app.command("check-task")(check_task)
-app.command()(bias)
-app.command()(choose)
-app.command()(tune)
-app.command()(probe)
-app.command()(verify)
+app.command("runs", cls=Command)(known)
+app.command(cls=Command)(check)
+app.command("check-task", cls=Command)(check_task)
+app.command(cls=Command)(bias)
+app.command(cls=Command)(choose)
+app.command(cls=Command)(tune)
+app.command(cls=Command)(probe)
+app.command(cls=Command)(verify)
 
 
 def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:

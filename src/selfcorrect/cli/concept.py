@@ -13,6 +13,7 @@ from rich.table import Table
 from selfcorrect.cli import options as o
 from selfcorrect.cli.concept_lines import ends, interval, lines, short
 from selfcorrect.cli.ending import Listed
+from selfcorrect.cli.helping import Command
 from selfcorrect.concepts.file import Concept
 from selfcorrect.report.numbers import legend
 from selfcorrect.text import clipped, visible
@@ -54,7 +55,7 @@ _Place = Annotated[
 ]
 
 
-@group.command()
+@group.command(cls=Command)
 def train(
     name: _Name,
     model: o.ModelName = None,
@@ -145,7 +146,7 @@ def train(
     _show(made, as_json)
 
 
-@group.command()
+@group.command(cls=Command)
 def show(
     concept: _File,
     model: o.ModelName = None,
@@ -158,7 +159,7 @@ def show(
     _show(_found(concept, model), as_json)
 
 
-@group.command()
+@group.command(cls=Command)
 def compare(
     a: _File,
     b: _File,
@@ -188,7 +189,7 @@ def compare(
     )
 
 
-@group.command()
+@group.command(cls=Command)
 def export(
     concept: _File,
     gguf: Annotated[
@@ -209,7 +210,7 @@ def export(
     typer.echo(f"{layers} directions of length 1 in {visible(str(gguf))}{left}.")
 
 
-@group.command("import")
+@group.command("import", cls=Command)
 def import_(
     name: _Name,
     gguf: Annotated[

@@ -18,6 +18,8 @@ from selfcorrect.text import visible
 
 #: Seconds between two lines where there is no terminal to draw a bar on.
 BETWEEN_LINES = 5.0
+#: Seconds until it is said what is waited for.
+OPENING = 3.0
 
 
 class Pace:
@@ -97,12 +99,12 @@ def shown(
 
 
 class _Bar(Bar):
-    """The bar on one line, what is under way on the next: together they don't fit 80 columns."""
+    """The bar on one line, what is under way on the next, or on two: none of it is cut off."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
         yield self.make_tasks_table(self.tasks)
         for task in self.tasks:
-            yield Text(task.description, overflow="ellipsis", no_wrap=True)
+            yield Text(task.description, overflow="fold")  # tokens and money are never cut off
 
 
 def _bar(bar: Bar, task: TaskID) -> Callable[[Progress], None]:
@@ -128,7 +130,7 @@ def _lines(console: Console, opening: str) -> Iterator[Callable[[Progress], None
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     # converting a model takes half a minute once; opening one that is at hand goes without a word
-    waiting = threading.Timer(BETWEEN_LINES, say, [opening])
+    waiting = threading.Timer(OPENING, say, [opening])
     waiting.daemon = True
     waiting.start()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -45,10 +46,11 @@ class Commands(Listed):
         return None if found is None else guarded(found)
 
     def invoke(self, ctx: Any) -> Any:
+        details: Sequence[str] = ()
         try:
             result = super().invoke(ctx)
         except UserError as error:
-            sentence = str(error)
+            sentence, details = str(error.args[0]), error.details
             if error.trace:
                 typer.echo(visible(error.trace, lines=True), err=True)
         except _UsageError as error:
@@ -89,4 +91,6 @@ class Commands(Listed):
         else:
             return result
         typer.echo(f"selfcorrect: error: {visible(clipped(sentence))}", err=True)
+        for each in details:
+            typer.echo(f"  {visible(clipped(each, 500))}", err=True)
         raise typer.Exit(2)

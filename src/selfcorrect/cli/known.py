@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def runs(out: o.Out = Path("runs"), as_json: o.AsJson = False) -> None:
     """List the runs in a folder, newest first: what was run, what it came to, what it took.
 
-    Controls stand with their runs. Example: selfcorrect runs --out runs
+    Controls stand with their runs.
     """
     from selfcorrect.runs.known import known
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from selfcorrect.cli import options as o
 from selfcorrect.cli.ending import Listed
+from selfcorrect.cli.helping import Command
 
 listing = typer.Typer(
     cls=Listed,
@@ -20,7 +21,7 @@ listing = typer.Typer(
 )
 
 
-@listing.command("tasks")
+@listing.command("tasks", cls=Command)
 def list_tasks(as_json: o.AsJson = False) -> None:
     """The tasks, with a sentence on each."""
     from selfcorrect import tasks
@@ -28,7 +29,7 @@ def list_tasks(as_json: o.AsJson = False) -> None:
     _list({"": tasks.names()}, as_json)
 
 
-@listing.command("strategies")
+@listing.command("strategies", cls=Command)
 def list_strategies(as_json: o.AsJson = False) -> None:
     """The built-in strategies by group, with a sentence on each."""
     from selfcorrect import strategies
@@ -36,7 +37,7 @@ def list_strategies(as_json: o.AsJson = False) -> None:
     _list(strategies.groups(), as_json)
 
 
-@listing.command("models")
+@listing.command("models", cls=Command)
 def list_models(as_json: o.AsJson = False) -> None:
     """What --model accepts, with a sentence on each."""
     from selfcorrect import models
@@ -44,7 +45,7 @@ def list_models(as_json: o.AsJson = False) -> None:
     _list({"": models.names()}, as_json)
 
 
-@listing.command("scorers")
+@listing.command("scorers", cls=Command)
 def list_scorers(as_json: o.AsJson = False) -> None:
     """What --scorer accepts, with a sentence on each."""
     from selfcorrect import scorers
@@ -52,7 +53,7 @@ def list_scorers(as_json: o.AsJson = False) -> None:
     _list({"": scorers.names()}, as_json)
 
 
-@listing.command("meanings")
+@listing.command("meanings", cls=Command)
 def list_meanings(as_json: o.AsJson = False) -> None:
     """What --meanings accepts, with a sentence on each."""
     from selfcorrect.scorers import meanings
@@ -60,7 +61,7 @@ def list_meanings(as_json: o.AsJson = False) -> None:
     _list({"": meanings.names()}, as_json)
 
 
-@listing.command("studies")
+@listing.command("studies", cls=Command)
 def list_studies(as_json: o.AsJson = False) -> None:
     """The studies, with a sentence on each."""
     from selfcorrect import studies

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.progress import Progress, TaskID
+from rich.text import Text
 
 from selfcorrect.cli.display import BETWEEN_LINES, duration
+from selfcorrect.text import visible
+
+#: Seconds between two lines about the same thing.
+AGAIN = 30.0
 
 
 @contextmanager
@@ -49,3 +55,38 @@ def counted(console: Console | None = None) -> Iterator[Callable[[int, int], Non
                 console.print(text, markup=False, highlight=False, soft_wrap=True)
 
         yield draw if console.is_terminal or console.is_jupyter else line
+
+
+@contextmanager
+def waiting(what: str, console: Console | None = None, after: float = 3.0) -> Iterator[None]:
+    """Say on standard error what takes long, while the context lasts.
+
+    Where there is no terminal, by a line after some seconds, and then every :data:`AGAIN`.
+
+    Args:
+        what: that is done: ``auditing the run x``.
+        console: where to say it.
+        after: seconds until the first line.
+    """
+    console = console or Console(stderr=True)
+    if console.is_terminal or console.is_jupyter:
+        with console.status(Text(f"{visible(what)} …")):
+            yield
+        return
+    over, began = threading.Event(), time.monotonic()
+
+    def say() -> None:
+        pause = after
+        while not over.wait(pause):
+            seconds = duration(time.monotonic() - began)
+            console.print(f"{visible(what)} ({seconds} so far)", markup=False, highlight=False,
+                          soft_wrap=True)  # fmt: skip
+            pause = AGAIN
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from selfcorrect.cli.display import duration
-from selfcorrect.preview import Preview, Prompt
+from selfcorrect.preview import Estimate, Preview, Prompt
 from selfcorrect.report.numbers import count
 from selfcorrect.text import visible
 
@@ -92,6 +92,7 @@ def _estimate(preview: Preview) -> list[str]:
         f"The whole run: {of.dialogues:,} dialogues of each of {arms}; at most {of.tokens:,} "
         f"tokens through the model{WHOLE if of.whole else ''}."
     ]
+    lines.append(_likely(of))
     if of.seconds is None:
         lines.append(f"Time: unknown ({of.basis}).")
     else:
@@ -99,11 +100,28 @@ def _estimate(preview: Preview) -> list[str]:
     if of.money is not None:
         lines.append(
             f"Cost at the stated price: at most {of.money:.3g}, tokens estimated, every prompt "
-            "paid for whole. A server that gives no likelihoods is asked for up to model.draws "
-            "short replies more beside every answer, to estimate the options' likelihoods; these "
-            "aren't in it."
+            "paid for whole; samples, and replies drawn to estimate likelihoods, aren't in it."
         )
     return lines
+
+
+def _likely(of: Estimate) -> str:
+    """What is likely beside what is possible, and how both go wrong."""
+    known = (
+        f"Likely: about {of.likely:,}, as the earlier run {of.told_by} took."
+        if of.likely is not None
+        else "Likely: not known before a run of this model, task and strategy; a small one tells."
+    )
+    wrong = (
+        "a server's own tokens, and requests that it has to be sent again, aren't known"
+        if of.whole
+        else "of more than 16 dialogues only the longest are counted, each for others, and a reply "
+        "that is read again is taken to have no more tokens than it may be generated with"
+    )
+    return (
+        f"{known} Replies are mostly shorter than they may be, so the run takes less; samples and "
+        f"what is read to measure are in it. It could take more: {wrong}."
+    )
 
 
 def _print(console: Console, text: Text) -> None:

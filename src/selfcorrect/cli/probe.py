@@ -39,11 +39,13 @@ def probe(
             f"{spec.name} is no model behind a server, so there is nothing to find out: name one, "
             "--model openai:NAME, with its --base-url."
         )
+    from selfcorrect.cli.parts import waiting
     from selfcorrect.models import load
 
     began = time.monotonic()
     how = {**spec.served, "wait": min(spec.wait, HURRY), "hurry": HURRY}
-    opened: Any = load(spec.name, **how)
+    with waiting(f"waiting for the server of {spec.name}"):
+        opened: Any = load(spec.name, **how)
     try:
         rows, about, able = opened.rows(), opened.about, opened.capabilities
         spent = opened.spent()

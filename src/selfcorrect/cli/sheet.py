@@ -18,8 +18,13 @@ from selfcorrect.text import visible
 _GAPS = (2, 1)
 
 
-def show(sheet: Sheet, console: Console) -> None:
+def show(sheet: Sheet, console: Console, *, tables: bool = True) -> None:
     """Print a sheet; what is too wide is wrapped, and a table's columns go into several tables.
+
+    Args:
+        sheet: what is shown.
+        console: where.
+        tables: its tables, too, and not its findings alone.
 
     Raises:
         ValueError: a table's row has not as many texts as there are columns.
@@ -29,11 +34,11 @@ def show(sheet: Sheet, console: Console) -> None:
     console.print()
     for place, finding in enumerate(sheet.findings):
         _print(console, finding, "" if place else "bold")
-    if sheet.units:
+    if sheet.units and tables:
         _print(console, sheet.units, "dim")
     for section in sheet.sections:
         for part in section.parts:
-            if isinstance(part, Table) and part.terminal:
+            if tables and isinstance(part, Table) and part.terminal:
                 console.print()
                 _print(console, part.title, "bold")
                 if part.rows:

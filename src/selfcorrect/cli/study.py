@@ -16,6 +16,7 @@ from selfcorrect import studies
 from selfcorrect.cli import options as o
 from selfcorrect.cli.display import shown
 from selfcorrect.cli.ending import Listed
+from selfcorrect.cli.helping import Command
 from selfcorrect.cli.parts import counted
 from selfcorrect.cli.shared import GIVEN, WORK, Chosen, parameter, parameter_of
 from selfcorrect.cli.sheet import show
@@ -61,7 +62,7 @@ def add(
     """Add a command that is a function with these parameters to a group."""
     function, parameters = command
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    group.command(name, help=text)(function)
+    group.command(name, help=text, cls=Command)(function)
 
 
 def command_line(
@@ -94,14 +95,17 @@ def _placed(out: Path) -> dict[str, str]:
     return {} if str(out) == "runs" else {"out": str(out)}
 
 
-def execute(name: str, settings: Settings, command: str, *, as_json: bool, **how: Any) -> None:
-    """Execute a study; print its tables and where its page is, or its result as JSON.
+def execute(
+    name: str, settings: Settings, command: str, *, as_json: bool, tables: bool = True, **how: Any
+) -> None:
+    """Execute a study; print its findings and tables and where its page is, or its result as JSON.
 
     Args:
         name: of the study.
         settings: see :func:`selfcorrect.studies.execute.execute`.
         command: the command line that does the same again.
         as_json: print the result.
+        tables: print the tables, too.
         how: further arguments of that function.
     """
     from selfcorrect.studies.execute import execute
@@ -111,7 +115,7 @@ def execute(name: str, settings: Settings, command: str, *, as_json: bool, **how
     if as_json:
         typer.echo(json.dumps(done.result, indent=2, allow_nan=False))
     else:
-        show(done.sheet, Console())
+        show(done.sheet, Console(), tables=tables)
         typer.echo(visible(str(done.page)))
 
 

@@ -32,6 +32,10 @@ theory = typer.Typer(
 Folder = Annotated[
     Path, typer.Option("--out", metavar="FOLDER", help="Where the page and its numbers go.")
 ]
+Tables = Annotated[
+    bool,
+    typer.Option("--tables", help="The tables, too; without it the findings and the page's place."),
+]
 Negation = Annotated[
     str | None,
     typer.Option(
@@ -53,12 +57,13 @@ Anchor = Annotated[
 def _mathematics(name: str, study: Study) -> tuple[Callable[..., None], list[inspect.Parameter]]:
     """The command of a study that needs no runs."""
 
-    def command(*, as_json: bool, out: Path, **given: Any) -> None:
+    def command(*, tables: bool, as_json: bool, out: Path, **given: Any) -> None:
         line = command_line(f"theory {name}", given)
-        execute(name, given, line, as_json=as_json, folder=out)
+        execute(name, given, line, as_json=as_json, tables=tables, folder=out)
 
     return command, [
         *map(parameter_of, study.options),
+        parameter("tables", Tables, False),
         parameter("as_json", o.AsJson, False),
         parameter("out", Folder, Path("theory")),
     ]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import overload
 
 from selfcorrect.converse import Arm, Record, converse
+from selfcorrect.messages import message
 from selfcorrect.models.base import Model
 from selfcorrect.models.function import Function
 from selfcorrect.models.kinds import kind_of
@@ -24,9 +26,12 @@ from selfcorrect.runs.concepts import steers_in
 from selfcorrect.runs.identity import ModelFacts
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.strategies.base import MAX_TOKENS, Strategy
+from selfcorrect.tasks.base import Example
 
-#: Examples whose prompts are counted for the estimate.
+#: Examples whose prompts are counted for the estimate, at most.
 COUNTED = 16
+#: Of so many examples each is tokenised, to find the longest; of more only letters are counted.
+RANKED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +100,9 @@ def _preview(ready: Prepared, out: str | Path) -> list[Preview]:
     shown_as = cache(
         lambda name: rendering(name, served, thinking.get(name, ""), trust=name in trusted)
     )
-    counted = min(COUNTED, ready.wanted)
-    trace, rows = _through(ready, ready.arms, counted, shown_as)
-    whole = estimate(ready, rows, trace.encoded, counted, folder_path(out))
+    longest, each = _longest(ready, shown_as(ready.facts.model.name))
+    trace, rows = _through(ready, ready.arms, longest, shown_as)
+    whole = estimate(ready, rows, trace, each, folder_path(out))
     able = [
         f"{model.name} at {model.about['url']}: {' '.join(model.about['can'])}"
         for model in ready.opened.values()
@@ -105,7 +110,7 @@ def _preview(ready: Prepared, out: str | Path) -> list[Preview]:
     ]
     previews = []
     for arm in ready.arms[: ready.asked]:
-        trace, _ = _through(ready, [arm], 1, shown_as)
+        trace, _ = _through(ready, [arm], ready.examples[:1], shown_as)
         assumed = list(dict.fromkeys(trace.assumed))
         if arm.strategy.stop is not None:
             assumed.append("no dialogue stops early, as the strategy would let it")
@@ -123,8 +128,34 @@ def _preview(ready: Prepared, out: str | Path) -> list[Preview]:
     return previews
 
 
+def _longest(ready: Prepared, shown: Rendering) -> tuple[list[Example], int]:
+    """Examples that stand for all: these are put in order by their tokens (many by their letters),
+    and cut into :data:`COUNTED` parts. Of each the longest, and how many are in it."""
+    examples = ready.examples[: ready.wanted]
+    each = math.ceil(len(examples) / COUNTED)
+
+    def length(example: Example) -> int:
+        text = "\n".join((*example.fields.values(), *example.choices, *_given(example)))
+        if len(examples) > RANKED:
+            return len(text)
+        return len(shown.render([message("user", text)], None).tokens)
+
+    ranked = sorted(examples, key=length, reverse=True) if each > 1 else list(examples)
+    return ranked[::each], each
+
+
+def _given(example: Example) -> Iterator[str]:
+    """What was said in a dialogue that exists already."""
+    for turn in example.turns:
+        yield from (message.text for message in turn.messages)
+        yield turn.text
+
+
 def _through(
-    ready: Prepared, arms: Sequence[RunArm], examples: int, shown_as: Callable[[str], Rendering]
+    ready: Prepared,
+    arms: Sequence[RunArm],
+    examples: Sequence[Example],
+    shown_as: Callable[[str], Rendering],
 ) -> tuple[Trace, dict[str, list[Record]]]:
     """Take some examples through the rounds of some arms."""
     trace = Trace(_preferred([arm.strategy for arm in arms]))
@@ -165,7 +196,7 @@ def _through(
     rows = converse(
         stand_in(ready.facts.model.name),
         ready.task,
-        list(ready.examples[:examples]),
+        list(examples),
         through,
         seed=ready.spec.seed,
         samples=drawn(ready.spec),

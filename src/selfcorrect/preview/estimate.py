@@ -15,7 +15,8 @@ from typing import Any
 from selfcorrect.converse import Record
 from selfcorrect.errors import UserError
 from selfcorrect.models.kinds import kind_of
-from selfcorrect.runs import Prepared, open_run
+from selfcorrect.preview.prompts import Trace
+from selfcorrect.runs import Prepared, RunSpec, open_run
 from selfcorrect.runs.arms import labels
 from selfcorrect.runs.costs import prices_of
 
@@ -44,6 +45,9 @@ class Estimate:
         arms: name → rounds.
         money: what a server's stated prices make of that at most; ``None`` without prices.
         whole: a server's prompts are among the tokens, each of them whole.
+        likely: the tokens that an earlier run of the same model, task, strategy and rounds makes
+            likely; ``None`` where there is none.
+        told_by: that run.
     """
 
     seconds: float | None
@@ -53,28 +57,37 @@ class Estimate:
     arms: Mapping[str, int]
     money: float | None = None
     whole: bool = False
+    likely: int | None = None
+    told_by: str = ""
 
 
 def estimate(
     ready: Prepared,
     rows: Mapping[str, Sequence[Record]],
-    encoded: int,
-    counted: int,
+    trace: Trace,
+    each: int,
     out: Path,
 ) -> Estimate:
     """Estimate a run from the records of some of its dialogues.
 
     Args:
         ready: the run.
-        rows: of each arm, the records of the first dialogues, with the most tokens of each step.
-        encoded: the tokens of all arms together.
-        counted: how many dialogues those are.
+        rows: of each arm, the records of some dialogues, with the most tokens of each step.
+        trace: what was written down on the way: the tokens of all arms together.
+        each: for how many dialogues each of those stands, as the longest of them.
         out: the folder in which the runs' folders lie.
     """
     asked = _asked(rows, ready.facts.model.name)
     again = sum(step["prompt_tokens"] + step["generated"] - step["encoded"] for step in asked)
-    tokens = math.ceil((encoded + max(0, again)) / counted * ready.wanted)
-    seconds, basis = _seconds(ready, _shares(rows, ready.facts.model.name), tokens, out)
+    tokens = (trace.encoded + max(0, again)) * each
+    earlier = _earlier(ready, out)
+    likely = (
+        None
+        if earlier is None or earlier.dialogue is None
+        else min(tokens, math.ceil(earlier.dialogue * ready.wanted))
+    )
+    usual = likely or max(1, trace.encoded - trace.spare) * each
+    seconds, basis = _seconds(ready, _shares(rows, ready.facts.model.name), usual, earlier)
     called = labels(ready.arms)
     return Estimate(
         seconds=seconds,
@@ -82,8 +95,10 @@ def estimate(
         dialogues=ready.wanted,
         tokens=tokens,
         arms={called[arm.folder]: arm.spec.rounds for arm in ready.arms},
-        money=_money(ready, rows, counted),
+        money=_money(ready, rows, each),
         whole=bool(asked),
+        likely=likely,
+        told_by="" if likely is None or earlier is None else earlier.folder,
     )
 
 
@@ -93,7 +108,7 @@ def _asked(rows: Mapping[str, Sequence[Any]], own: str) -> list[Any]:
     return [step for step in steps if kind_of(_model_of(step, own)) == "served"]
 
 
-def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], counted: int) -> float | None:
+def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], each: int) -> float | None:
     """What servers would charge, all of every prompt paid for; ``None`` where nothing is paid for,
     or not all prices are stated."""
     total, known = 0.0, False
@@ -107,7 +122,7 @@ def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], counted: int) -> 
             name = _model_of(step, arm.spec.model.name)
             prompt, _, generated = prices.get(name, (0.0, 0.0, 0.0))
             total += step["prompt_tokens"] * prompt + step["generated"] * generated
-    return total / 1e6 / counted * ready.wanted if known else None
+    return total / 1e6 * each if known else None
 
 
 def _model_of(step: Any, own: str) -> str:
@@ -127,14 +142,13 @@ def _shares(rows: Mapping[str, Sequence[Any]], own: str) -> dict[str, float]:
 
 
 def _seconds(
-    ready: Prepared, shares: Mapping[str, float], tokens: int, out: Path
+    ready: Prepared, shares: Mapping[str, float], tokens: int, earlier: _Earlier | None
 ) -> tuple[float | None, str]:
     """An estimate of the time that so many tokens take, and what it is based on."""
     if any(kind_of(name) == "served" for name in (ready.spec.model.name, *shares)):
         return None, "how fast a server is, a small run of it tells"
-    if earlier := _earlier(ready, out):
-        folder, per_token = earlier
-        return tokens * per_token, f"from the timing of the earlier run {folder}"
+    if earlier is not None:
+        return tokens * earlier.per_token, f"from the timing of the earlier run {earlier.folder}"
     name = ready.facts.model.name
     if kind_of(name) == "planted":
         return None, "a planted model has no matrices; a run of it tells"
@@ -157,10 +171,21 @@ def _seconds(
     )
 
 
-def _earlier(ready: Prepared, out: Path) -> tuple[str, float] | None:
-    """The run of the same model on this machine that tells most, and its seconds per token: the
-    one that is previewed, else one of the same task, of several the longest."""
-    timed: list[tuple[bool, bool, int, str, float]] = []
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What an earlier run tells: seconds a token, and the tokens that a dialogue took in all of its
+    arms, where those are the ones that are previewed."""
+
+    folder: str
+    per_token: float
+    dialogue: float | None
+
+
+def _earlier(ready: Prepared, out: Path) -> _Earlier | None:
+    """The run of the same model on this machine that tells most: the one that is previewed, else
+    one of the same task, strategy and rounds, else of the same task, of several the longest."""
+    timed: list[tuple[bool, bool, bool, int, str, _Earlier]] = []
+    asked = ready.arms[0].spec
     own = ready.facts.model.deciding
     others = [[each.deciding for each in arm.facts.others.values()] for arm in ready.arms]
     beside = [_foreign(own, each) for each in others]
@@ -177,10 +202,19 @@ def _earlier(ready: Prepared, out: Path) -> tuple[str, float] | None:
             encoded = sum(note.encoded for note in notes)
             if encoded:
                 seconds, name = sum(note.seconds for note in notes), run.folder.name
-                same = run.spec.task.name == ready.spec.task.name
+                same = run.spec.task.name == asked.task.name
                 mine = name == ready.arms[0].folder
-                timed.append((mine, same, encoded, name, seconds / encoded))
-    return max(timed)[3:] if timed else None
+                alike = same and _goes(run.spec) == _goes(asked)
+                whole = alike and all(note.arms == len(ready.arms) for note in notes)
+                each = encoded / sum(note.dialogues for note in notes) if whole else None
+                told = _Earlier(name, seconds / encoded, each)
+                timed.append((mine, whole, same, encoded, name, told))
+    return max(timed, key=lambda each: each[:-1])[-1] if timed else None
+
+
+def _goes(spec: RunSpec) -> tuple[object, ...]:
+    """What decides how long a spec's dialogues are, beside their texts."""
+    return spec.strategy.name, spec.rounds, spec.samples, dict(spec.max_tokens), spec.system
 
 
 def _foreign(own: Any, others: Iterable[Any]) -> set[str]:
@@ -194,6 +228,8 @@ class _Timing:
 
     seconds: float
     encoded: int
+    dialogues: int = 1
+    arms: int = 0
 
 
 def _timings(folder: Path) -> Iterator[_Timing]:
@@ -202,7 +238,8 @@ def _timings(folder: Path) -> Iterator[_Timing]:
     for file in folder.glob("timing/*.json"):
         try:
             note = json.loads(file.read_text())
-            timing = _Timing(float(note["seconds"]), int(note["encoded"]))
+            dialogues, arms = int(note.get("dialogues", 1)), len(note.get("arms", ()))
+            timing = _Timing(float(note["seconds"]), int(note["encoded"]), max(1, dialogues), arms)
             if note["host"] == host and 0 <= timing.seconds < math.inf and timing.encoded >= 0:
                 yield timing
         except (OSError, *_DAMAGED):

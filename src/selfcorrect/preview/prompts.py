@@ -57,7 +57,8 @@ class Trace:
         round: that is under way.
         replies: how many were asked for.
         longest: by placeholder, the most tokens that its reply may have.
-        encoded: tokens that would go through the models, what arms share counted once.
+        encoded: tokens that go through the models at most, what arms share counted once.
+        spare: those among them that seldom do: guesses that are wrong, replies read again.
     """
 
     preferred: Mapping[str, int]
@@ -67,3 +68,4 @@ class Trace:
     replies: int = 0
     longest: dict[str, int] = field(default_factory=dict)
     encoded: int = 0
+    spare: int = 0

@@ -35,6 +35,9 @@ class Rendering:
         in_words: of a model that can't be given the beginning of a reply: the messages that ask
             for it, made of those before, what stands in the open turn, and the beginning; and how
             many tokens more the reply may have, which says it first.
+        wrong: of the most tokens of a reply, how many more may be guessed wrong and read.
+        served: it stands behind a server.
+        draws: replies drawn to estimate the likelihoods of options; 0 where the model tells them.
     """
 
     fingerprint: str
@@ -44,6 +47,9 @@ class Rendering:
     thought: int = 0
     kept: bool = False
     in_words: Callable[[Sequence[Message], str, str], tuple[Sequence[Message], int]] | None = None
+    wrong: Callable[[int], int] = lambda _length: 0
+    served: bool = False
+    draws: int = 0
 
 
 def rendering(
@@ -66,6 +72,7 @@ def rendering(
 
 
 def _local(name: str, thinking: str, trust: bool) -> Rendering:
+    from selfcorrect.models.local.drafts import most_wrong
     from selfcorrect.models.local.files import locate
     from selfcorrect.models.local.loading import read_config, read_tokenizer, sees
     from selfcorrect.models.local.template import Template
@@ -92,6 +99,7 @@ def _local(name: str, thinking: str, trust: bool) -> Rendering:
         render=render,
         thought=int(most) if template.thinks else 0,
         kept=template.style is not None and bool(template.style.keeps),
+        wrong=most_wrong,
     )
 
 
@@ -141,4 +149,13 @@ def _served(model: Model) -> Rendering:
         return in_words(messages, spoken, prefill), said_first(prefill)
 
     asks = asked if able.chat and (not able.prefill or thought) else None
-    return Rendering(model.fingerprint, model.context, (), render, thought, in_words=asks)
+    return Rendering(
+        model.fingerprint,
+        model.context,
+        (),
+        render,
+        thought,
+        in_words=asks,
+        served=True,
+        draws=int(model.about.get("draws") or 0),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from selfcorrect.messages import Message, Transcript, message, restart_all, say_all
 from selfcorrect.models.base import InProcess, Likelihood, Reply, Request, Sample
@@ -51,10 +51,12 @@ class StandIn(InProcess):
 
 @dataclass(frozen=True, slots=True)
 class _Encoded:
-    """What of a dialogue is encoded, as text and as tokens."""
+    """What of a dialogue is encoded, as text and as tokens; ``more`` are those that its
+    placeholders stand for beside their own."""
 
     text: str = ""
     tokens: Sequence[Hashable] = ()
+    more: int = 0
 
 
 @dataclass
@@ -129,21 +131,47 @@ class StandInConversation:
         kept = thought if self.rendering.kept else 0
         self.trace.longest[prompt.reply] = request.max_tokens + kept
         earlier, turn = self.transcripts[row].open_turn()
-        turn += request.prefill + prompt.reply
-        self.transcripts[row].close_turn(turn)
-        shown = self.rendering.render(earlier, turn)
-        self.encoded[row] = _Encoded(shown.text, shown.tokens)
+        turn += request.prefill
+        options = self._options(row, earlier, turn, request.options)
+        self.transcripts[row].close_turn(turn + prompt.reply)
+        shown = self.rendering.render(earlier, turn + prompt.reply)
+        # the reply counts as new when it is read again: its text may have other tokens
+        self.encoded[row] = replace(self.encoded[row], text=shown.text)
+        wrong = self.rendering.wrong(prompt.max_tokens)
+        wrong += self.rendering.wrong(thought) if thought else 0
+        self.trace.spare += wrong + prompt.max_tokens
+        # a server reads the prompt again for each
+        again = prompt.tokens if self.rendering.served else 1 + thought
+        drawn = (prompt.tokens + prompt.max_tokens) * self.rendering.draws
         return Reply(
             prompt.reply,
             "stop",
             prompt_tokens=prompt.tokens,
-            encoded=prompt.encoded + thought,
+            # a prefill's last token may merge with the reply's first
+            encoded=prompt.encoded + thought + wrong + options + bool(request.prefill),
             generated=prompt.max_tokens + thought,
+            drafted=wrong,
+            beside=drawn if request.options else 0,
             samples=tuple(
-                Sample(prompt.reply, request.max_tokens, encoded=1 + request.max_tokens + thought)
+                Sample(
+                    prompt.reply, request.max_tokens, encoded=again + request.max_tokens + thought
+                )
                 for _ in request.samples
             ),
         )
+
+    def _options(
+        self, row: int, earlier: Sequence[Message], turn: str, options: Sequence[str]
+    ) -> int:
+        """Tokens read for the likelihoods of options; none where each is one token."""
+        prompt = self.encoded[row].tokens
+        if self.rendering.served or not self.rendering.wrong(1):
+            return 0
+        whole = [self.rendering.render(earlier, turn + option).tokens for option in options]
+        if all(each[:-1] == prompt for each in whole):
+            return 0
+        fork = min(_common(prompt, each) for each in whole)
+        return 1 + sum(len(each) - fork + 1 for each in whole)
 
     def _thought(self, row: int, request: Request) -> int:
         """Tokens that may be thought before a reply, whose turn mustn't have begun."""
@@ -162,7 +190,9 @@ class StandInConversation:
         length = len(shown.tokens)
         known = min(_common(self.encoded[row].tokens, shown.tokens), length - 1)
         placeholders = PLACEHOLDERS.findall(shown.text)
-        tokens = length + sum(self.trace.longest[p] - self._length(p) for p in placeholders)
+        more = sum(self.trace.longest[p] - self._length(p) for p in placeholders)
+        tokens = length + more
+        there = self.encoded[row].more if known >= len(self.encoded[row].tokens) - 1 else 0
         rendered = (self.rendering.render(earlier, turn + choice) for choice in choices)
         thought = 0 if turn else self.rendering.thought
         fits = tokens + thought + max_tokens <= self.rendering.context
@@ -173,7 +203,12 @@ class StandInConversation:
             known=_common(self.encoded[row].text, shown.text),
             tokens=tokens,
             exact=not placeholders,
-            encoded=length - known + max_tokens + sum(len(s.tokens) - length for s in rendered),
+            encoded=length
+            - known
+            + more
+            - there
+            + max_tokens
+            + sum(len(s.tokens) - length + 1 for s in rendered),
             reply=PLACEHOLDER.format(self.trace.replies),
             max_tokens=max_tokens,
             samples=self.copies,
@@ -185,7 +220,7 @@ class StandInConversation:
             ),
             fits=fits,
         )
-        self.encoded[row] = _Encoded(shown.text, shown.tokens)
+        self.encoded[row] = _Encoded(shown.text, shown.tokens, more)
         if row == 0:
             self.trace.prompts.append(prompt)
         return prompt

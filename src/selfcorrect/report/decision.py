@@ -110,6 +110,7 @@ def _costs(summary: Table) -> str:
 
 def _beyond(mine: Table, single: Table) -> Iterator[str]:
     if mine["alone"] is not None and single["alone"] is not None:
-        yield f"{1000 * (mine['alone'] - single['alone']):,.0f} tokens more than one answer"
+        more = float(f"{1000 * (mine['alone'] - single['alone']):.3g}")
+        yield f"{more:,.0f} tokens more than one answer".replace("-", "−")
     if mine["money"] is not None:
         yield f"{1000 * mine['money']:.3g} in money"

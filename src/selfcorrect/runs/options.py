@@ -300,3 +300,21 @@ _ALL = (
 
 #: By name, in the order of the help.
 OPTIONS: Mapping[str, Option] = {each.name: each for each in _ALL}
+
+#: The sections of a long help, and which options stand in each.
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "What is run": (
+        "model", "task", "data", "categories", "part", "strategy", "feedback", "rounds", "limit",
+        "seed", "system", "no_controls", "out",
+    ),
+    "Data": (
+        "field", "answers", "images_from", "remote_images", "skip_bad", "keep_harmful",
+    ),
+    "Replies": ("max_tokens", "thinking", "max_thinking", "lead_in", "read", "box_format"),
+    "What is measured": ("scorer", "samples", "meanings", "concepts", "steer"),
+    "A model on this machine": ("dtype", "device", "trust_remote_code", "chunk"),
+    "A model behind a server": (
+        "base_url", "in_flight", "price", "budget_tokens", "budget_money", "max_failed",
+    ),
+    "Who does the work": ("workers", "ray", "worker_cpus", "worker_gpus"),
+}  # fmt: skip

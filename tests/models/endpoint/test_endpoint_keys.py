@@ -95,7 +95,8 @@ def test_a_key_that_no_header_can_hold_is_named_as_that(
     spec = tmp_path / "spec.toml"
     headers = '[model.headers]\nx-key = "OTHER"\n' if name == "OTHER" else ""
     spec.write_text(f'[model]\nname = "openai:stub"\nbase_url = "{stub.url}"\n{headers}')
-    said = refused("run", spec, "--out", tmp_path)
+    asked = ["model.headers.x-key=OTHER"] if name == "OTHER" else []
+    said = refused("run", spec, *asked, "--out", tmp_path)
     assert "holds what no header can: character" in said
     assert ("OPENAI_API_KEY" if name == "OPENAI_API_KEY" else "model.headers.x-key") in said
     assert value[:6] not in said
@@ -193,8 +194,9 @@ def test_no_key_is_in_anything_that_is_written_or_shown(
         assert "Traceback" not in done.output
         said.append(done.output)
 
-    command("run", str(spec), "--out", str(out), "--no-controls")
-    command("preview", str(spec))
+    asked = "model.headers.authorization2=MY_TOKEN"
+    command("run", str(spec), asked, "--out", str(out), "--no-controls")
+    command("preview", str(spec), asked)
     [run] = out.glob("sample*")
     for name in ("show", "report", "verify"):
         command(name, str(run))

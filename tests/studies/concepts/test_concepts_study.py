@@ -177,6 +177,7 @@ def test_findings_follow_the_numbers(quick: dict[str, Any]) -> None:
     assert f"{n - 1} of {n} lie within 3 standard errors" in said
 
 
+@pytest.mark.slow
 def test_the_seed_decides() -> None:
     first, again, other = (
         concepts(rounds=2, paths=100, seed=seed, distributions=GOOD) for seed in (0, 0, 1)

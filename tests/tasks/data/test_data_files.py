@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -267,3 +268,24 @@ def test_no_row_is_lost_without_a_word(
                 range(begin, begin + sum(str(v).count("\n") for v in each.fields.values()) + 1)
             )
     assert named | read == set(range(2, 22))
+
+
+@pytest.mark.parametrize("bad", [1, 2, 5, 7])
+def test_the_first_five_bad_lines_are_told_and_how_many_there_are(bad: int, tmp_path: Path) -> None:
+    good = {"question": "Which?", "choices": ["a", "b"], "answer": 0}
+    lines = [good, *[{**good, "answer": 9}] * bad, good]
+    file = tmp_path / "d.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    with pytest.raises(UserError) as raised:
+        make("choices", data=str(file), options={"answers": "index-from-0"})
+    told = [f"{file}:{number}: " for number in range(2, 2 + min(bad, 5))]
+    sentence, *more = str(raised.value).splitlines()
+    if bad == 1:
+        assert (sentence.startswith(told[0]), more) == (True, [])
+        return
+    assert sentence.startswith(f"{bad} of {bad + 2} lines")
+    assert "--skip-bad" in sentence
+    assert [any(line.startswith(each) for line in more) for each in told] == [True] * len(told)
+    assert len(more) == len(told)
+    copy = pickle.loads(pickle.dumps(raised.value))  # from a worker's process
+    assert str(copy) == str(raised.value)

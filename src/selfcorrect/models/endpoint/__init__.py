@@ -85,8 +85,8 @@ def load(
         base_url = os.environ.get(BASE_URL) or None
     if base_url is None:
         raise UserError(
-            f"the address of {name} isn't known, so nothing is sent: give its base_url "
-            f"(--base-url), such as http://localhost:8000/v1, or set {BASE_URL}."
+            f"the address of {name} isn't known, so nothing is sent: give --base-url "
+            f"(base_url), such as http://localhost:8000/v1, or set {BASE_URL}."
         )
     secret, values = key(), _values(headers or {})
     keys = Keys((secret, *values.values()))

@@ -30,6 +30,14 @@ _DOUBTS = [0.0, *accumulate(math.log1p((2 / m) ** 1.5) for m in range(1, 1024))]
 _LONGEST = 512
 
 _LENGTHS = (3, 2, 1)
+
+
+def most_wrong(length: int) -> int:
+    """How many tokens of a reply of at most ``length`` are guessed wrong at most: no more is
+    drafted then, so that what a reply takes has a bound that can be told before."""
+    return max(min(length, FIRST), length // 2)
+
+
 _APART = -1
 
 
@@ -111,6 +119,7 @@ class Drafter:
         """``length`` is the most tokens that the reply has, ``before`` an earlier one of its kind,
         if there is one, which is probably repeated."""
         self.left = length
+        self.spare = most_wrong(length)
         self.short = length <= FIRST
         self.trust = FIRST
         self.vocabulary = vocabulary
@@ -122,18 +131,19 @@ class Drafter:
     def first(self, among: int) -> list[int]:
         """How the reply begins; ``among`` replies share the pass."""
         if self.short:
-            return self._before[: min(self.left - 1, self.trust)]
+            return self._before[: min(self.left - 1, self.trust, self.spare)]
         return self._probable(among) if self._before else []
 
     def next(self, tokens: Sequence[int], drafted: int, among: int) -> list[int]:
         """How it goes on, after the last pass gave some tokens and ``drafted`` had been guessed."""
         self.left -= len(tokens)
+        self.spare -= max(0, drafted - max(0, len(tokens) - 1))
         self.echoes.add(tokens)
         if drafted:
             self.trust = min(2 * len(tokens) - 1, MOST)
         if not self.short:
             return self._probable(among)
-        room = min(self.left - 1, self.trust)
+        room = min(self.left - 1, self.trust, self.spare)
         found: list[int] = []
         for token in self.echoes.following(room):
             if self.vocabulary.ends_line(token):
@@ -149,7 +159,7 @@ class Drafter:
         if not same:
             return []
         doubt = _DOUBTS[same - 1] + math.log1p(_PASS / among)
-        room = min(bisect_right(_DOUBTS, doubt) - same, self.left - 1, MOST)
+        room = min(bisect_right(_DOUBTS, doubt) - same, self.left - 1, self.spare, MOST)
         found = self.echoes.following(room)
         end = next((n for n, token in enumerate(found) if token in self.vocabulary.ends), None)
         return found if end is None else found[: end + 1]

@@ -26,6 +26,8 @@ __all__ = [
 T = TypeVar("T")
 #: Endings of files that :func:`rows` reads; the first kind that a folder holds is taken.
 TABLES = (".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".json")
+#: So many bad lines are told in full.
+SHOWN = 5
 _SEPARATED = (".csv", ".tsv", ".tab")
 
 
@@ -152,22 +154,37 @@ def build(
     Args:
         rows: from :func:`rows`, :func:`jsonl` or :func:`table`.
         make: ``None`` leaves a row out without a word (another category, say).
-        skipped: where to list bad lines; ``None`` raises the first instead.
+        skipped: where to list bad lines; ``None`` raises an error instead, once all were looked at.
 
     Raises:
-        UserError: for a bad row, unless they are listed.
+        UserError: for bad rows, unless they are listed: the one, or how many they are and what is
+            wrong with the first :data:`SHOWN`.
     """
     made: list[T] = []
+    first: list[UserError] = []
+    bad = looked = 0
     for row in rows:
+        looked += 1
         try:
             if isinstance(row, UserError):
                 raise row
             value = make(row)
         except UserError as problem:
-            if skipped is None:
-                raise
-            skipped.append(str(problem))
+            bad += 1
+            if skipped is not None:
+                skipped.append(str(problem))
+            elif len(first) < SHOWN:
+                first.append(problem)
             continue
-        if value is not None:
+        if value is not None and not first:  # with bad rows nothing of it is used
             made.append(value)
+    if len(first) == 1:
+        raise first[0]
+    if first:
+        raise UserError(
+            f"{bad:,} of {looked:,} lines can't be used"
+            f"{f', of which these are the first {SHOWN}' if bad > SHOWN else ''}: mend them, or "
+            "leave out what can't be used with --skip-bad.",
+            details=[str(problem) for problem in first],
+        )
     return made

@@ -1,0 +1,37 @@
+"""What takes long says so: in lines, and never cut off where tokens and money stand."""
+
+from __future__ import annotations
+
+import io
+import time
+
+from rich.console import Console
+
+from selfcorrect.cli.display import shown
+from selfcorrect.cli.parts import waiting
+from selfcorrect.runs import Progress
+
+
+def test_what_is_waited_for_is_said_once_it_takes_long() -> None:
+    file = io.StringIO()
+    with waiting("waiting for the server of [red]x\x1b[2J", Console(file=file), after=0.05):
+        time.sleep(0.3)
+    (line,) = file.getvalue().splitlines()
+    assert line.startswith("waiting for the server of [red]x␛[2J (")
+    file = io.StringIO()
+    with waiting("nothing", Console(file=file), after=30.0):
+        pass
+    assert not file.getvalue()
+
+
+def test_tokens_and_money_are_never_cut_off() -> None:
+    spent = "12,345 prompt tokens and 678 generated, 0.0123 spent"
+    told = Progress("intrinsic", 3, 5, 10, 20, 50, 100, 0.5, spent=spent)
+    for width in (30, 60, 100):
+        file = io.StringIO()
+        console = Console(file=file, force_terminal=True, width=width, color_system=None)
+        with shown("planted:chain", console) as tell:
+            tell(told)
+        plain = " ".join(file.getvalue().split())
+        assert all(word in plain for word in spent.split())
+        assert "…" not in plain.partition("accuracy")[2]
