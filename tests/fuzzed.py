@@ -23,6 +23,7 @@ from typing import Any
 import polars as pl
 from typer.testing import CliRunner
 
+import fuzzed_pictures
 import made_concepts
 from given_dialogues import AGAIN, ASK, TWO, dialogue, said
 from mutations import json_value, mutated, toml_value
@@ -321,6 +322,10 @@ KINDS: Mapping[str, tuple[int, Callable[[int, Path, Valid], list[int]]]] = {
     "reply": (250, _reply),
     "concept": (40, _concept),
     "label": (40, _label),
+    "pair": (120, lambda n, folder, _: fuzzed_pictures.pair(n, folder)),
+    "seen": (150, lambda n, folder, _: fuzzed_pictures.seen(n, folder, _command)),
+    "picture": (300, lambda n, _folder, _: fuzzed_pictures.picture(n)),
+    "tuned": (80, lambda n, folder, _: fuzzed_pictures.tuned(n, folder)),
 }
 
 

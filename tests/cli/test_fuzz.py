@@ -17,7 +17,7 @@ from mutations import mutated
 
 #: So many of each kind are run with every test.
 SAMPLE = {"data": 3, "log": 2, "spec": 2, "strategy": 2, "folder": 2, "values": 2, "reply": 20,
-          "concept": 2, "label": 2}  # fmt: skip
+          "concept": 2, "label": 2, "pair": 4, "seen": 4, "picture": 12, "tuned": 4}  # fmt: skip
 
 
 def _some() -> Iterator[Case]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from fractions import Fraction
 from itertools import product
 
@@ -147,3 +148,70 @@ def test_a_way_is_named() -> None:
 def test_reading_takes_no_time_on_hostile_replies() -> None:
     for part in ("[1,", "((((", "1, ", "[[1 2 3 ", "1 " * 9):
         assert Way("pixels").read(part * 10_000).box is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "left: 10, top: 20, right: 30, bottom: 40",
+        "bottom = 40; right = 30; top = 20; left = 10",
+        '{"x1": 10, "y1": 20, "x2": 30, "y2": 40}',
+        '{"bbox": {"xmin": "10", "ymin": "20", "xmax": "30", "ymax": "40"}}',
+        "x: 10, y: 20, width: 20, height: 20",
+        "- **left**: no\n- x_min: 10\n- y_min: 20\n- x_max: 30\n- y_max: 40",
+        "X1=10px, Y1=20px, X2=30px and Y2=40px.",
+        "[10px, 20px, 30px, 40px]",
+        "['10', '20', '30', '40']",
+        "from (10, 20) to (30, 40)",
+        "top-left (10, 20), bottom-right (30, 40)",
+        "The top-left corner is (10, 20) and the bottom-right corner is at (30, 40).",
+        "<box>10 20 30 40</box>",
+        "\uff3b10\uff0c20\uff0c30\uff0c40\uff3d",
+        "[10\u300120\u300130\u300140]",
+    ],
+)
+def test_a_box_is_read_however_it_is_said(reply: str) -> None:
+    found = way_of("pixels").read(reply)
+    assert (found.box, found.further, found.swapped) == ((10, 20, 30, 40), 0, False)
+
+
+def test_a_minus_is_one_on_every_keyboard() -> None:
+    assert way_of("pixels").read("[\u221210, 20, 30, 40]").box == (-10, 20, 30, 40)
+
+
+def test_the_first_box_counts_whatever_it_is_said_like() -> None:
+    mixed = "x1=1, y1=2, x2=3, y2=4, or [5, 6, 7, 8]"
+    found = way_of("pixels").read(mixed)
+    assert (found.box, found.further) == ((1, 2, 3, 4), 1)
+    found = way_of("pixels").read("[5, 6, 7, 8], that is x1=1, y1=2, x2=3, y2=4")
+    assert (found.box, found.further) == ((5, 6, 7, 8), 1)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "[10%, 20%, 30%, 40%]",
+        "left: 10%, top: 20%, right: 30%, bottom: 40%",
+        "x1=1, y1=2, x2=3",
+        "x1=1, x2=2, x1=3, x2=4",
+        "left: 1, top: 2, and then a dog that is right: 3, bottom: 4",
+        "the cup at (10, 20). The picture is (640, 480)",
+        "(1, 2, 3, 4, 5)",
+    ],
+)
+def test_what_is_not_said_as_a_box_is_none(reply: str) -> None:
+    assert way_of("pixels").read(reply).box is None
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["x1=1, ", "[1 ", "(1, 2) to ", "(1, 2)" + " and" * 9, "1, ", "left: 1 ", "<box>1 ", "'1' "],
+)
+def test_a_long_reply_is_read_in_time(piece: str) -> None:
+    took = []
+    for times in (1, 4):
+        text = piece * (40_000 * times // len(piece))
+        began = time.process_time()
+        way_of("pixels").read(text)
+        took.append(time.process_time() - began)
+    assert took[1] < 10 * took[0] + 0.1

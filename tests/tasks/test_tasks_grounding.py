@@ -224,3 +224,30 @@ def test_without_data_it_says_what_it_needs() -> None:
         make("grounding", options=UNIT)
     with pytest.raises(UserError, match="nobody has said: name one of pixels, unit"):
         make("grounding", data="x.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"format": ["xyxy"]}, "'format' can't be"),
+        ({"format": {"a": 1}}, "'format' can't be"),
+        ({"expression": " ?. "}, "has no words"),
+        ({"expression": None}, "'expression' has no value"),
+    ],
+)
+def test_a_value_of_another_kind_is_a_sentence(
+    tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        make("grounding", data=written(tmp_path, {**OWN, **changed}), options=UNIT)
+
+
+@pytest.mark.parametrize("number", [[1], {}, None, 1.5], ids=str)
+def test_an_id_of_coco_that_is_none_is_passed_over(tmp_path: Path, number: Any) -> None:
+    reference = {"ref_id": 1, "ann_id": 1, "image_id": 1, "split": "val", "sentences": ["the cup"]}
+    images = [{"id": 1, "file_name": "1.png"}, {"id": number, "file_name": "2.png"}]
+    boxes = [{"id": 1, "bbox": [1, 2, 30, 40]}, {"id": number, "bbox": []}]
+    written(tmp_path)
+    (tmp_path / "refs.json").write_text(json.dumps([reference]))
+    (tmp_path / "instances.json").write_text(json.dumps({"images": images, "annotations": boxes}))
+    assert len(make("grounding", data=tmp_path, options=UNIT).examples()) == 1

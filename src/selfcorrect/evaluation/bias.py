@@ -58,9 +58,10 @@ def bias(
         "shown": scorer.scored_as,
     }
     if path is not None and stereoset.is_stereoset(path):
-        items = stereoset.read_items(path)
+        skipped: list[str] | None = [] if skip_bad else None
+        items = stereoset.read_items(path, skipped)
         check_unseen(model, [text for item in items for text in item.texts], path.name)
-        found = stereoset.measured(items, stereoset.scores(model, items, told))
+        found = stereoset.measured(items, stereoset.scores(model, items, told), len(skipped or ()))
         digest = blake2b(repr(items).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
         return {**about, "data": path.name, "digest": digest, **found}
     pairs = pairs_of(path, skip_bad=skip_bad)

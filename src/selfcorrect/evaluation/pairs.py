@@ -20,6 +20,9 @@ from selfcorrect.tasks.plain import folded
 STEREO, ANTI = "stereo", "antistereo"
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 
+#: Of a sentence: comparing two takes time with the square of their words, and more.
+_MOST_WORDS = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -87,6 +90,10 @@ def _pair(row: Row) -> Pair:
     direction = row.text("stereo_antistereo", STEREO)
     if direction not in (STEREO, ANTI):
         raise row.error(f"'stereo_antistereo' must be {STEREO} or {ANTI}, not {direction!r:.60}")
+    if (words_in := max(len(_WORD.findall(text)) for text in (more, less))) > _MOST_WORDS:
+        raise row.error(
+            f"a sentence has {words_in:,} words, and at most {_MOST_WORDS} are compared"
+        )
     words, places = template(more, less)
     return Pair(
         id=row.optional("id") or row.optional("") or row.name(),

@@ -9,6 +9,7 @@ continuation its mean log p per token after the context.
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
@@ -28,6 +29,7 @@ from selfcorrect.regular import read_file
 
 Floats = NDArray[np.float64]
 LABELS = ("stereotype", "anti-stereotype", "unrelated")
+_INTRA, _INTER = _KINDS = ("intrasentence", "intersentence")
 #: The published file has 7 MB.
 _LARGEST = 256 * 2**20
 
@@ -57,48 +59,70 @@ def is_stereoset(path: Path) -> bool:
     """Whether a file looks like one of this format."""
     with path.open("rb") as file:
         head = file.read(1 << 16)
-    return head.lstrip()[:1] == b"{" and b'"intr' in head + b'"' and b'"data"' in head
+    kinds = any(f'"{kind}"'.encode() in head for kind in _KINDS)
+    return head.removeprefix(BOM_UTF8).lstrip()[:1] == b"{" and kinds and b'"data"' in head
 
 
-def read_items(path: Path) -> list[Item]:
+def read_items(path: Path, skipped: list[str] | None = None) -> list[Item]:
     """The items of a file as it was published.
 
+    Args:
+        path: of the file.
+        skipped: where to list bad items; ``None`` raises the first instead.
+
     Raises:
-        UserError: it can't be read, or an item lacks something.
+        UserError: it can't be read, an item lacks something, or there is none.
     """
     try:
         held = json.loads(read_file(path, _LARGEST))
-        data = held["data"]
-        parts = [(kind, data[kind]) for kind in ("intrasentence", "intersentence") if kind in data]
+        parts = {kind: held["data"][kind] for kind in _KINDS if kind in held["data"]}
+        if not all(isinstance(items, list) for items in parts.values()):
+            raise TypeError("its items are no list")
     except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
         raise UserError(
             f"{path}: it isn't in StereoSet's format, an object with data.intrasentence and "
             f"data.intersentence ({type(error).__name__}: {error})."
         ) from None
     found = []
-    for kind, items in parts:
+    for kind, items in parts.items():
         for number, item in enumerate(items):
             try:
                 found.append(_item(kind, number, item))
-            except (LookupError, TypeError, ValueError, AttributeError) as error:
-                raise UserError(
+            except (LookupError, TypeError, ValueError) as error:
+                bad = UserError(
                     f"{path}: item {number} of {kind} is bad ({type(error).__name__}: {error}); it "
                     "needs target, bias_type, context and one sentence of each gold_label."
-                ) from None
+                )
+                if skipped is None:
+                    raise bad from None
+                skipped.append(str(bad))
     if not found:
-        raise UserError(f"{path}: it has no items in data.intrasentence or data.intersentence.")
+        raise UserError(
+            f"{path}: it has no items in data.intrasentence or data.intersentence"
+            f"{' that are whole; the first: ' + skipped[0] if skipped else ''}."
+        )
     return found
 
 
 def _item(kind: str, number: int, item: Mapping[str, Any]) -> Item:
-    by = {str(each["gold_label"]): str(each["sentence"]).strip() for each in item["sentences"]}
-    texts = tuple(by[label] for label in LABELS)
-    if not all(texts):
-        raise ValueError("a sentence is empty")
-    context = str(item["context"]).strip() if kind == "intersentence" else ""
+    by: dict[str, str] = {}
+    for each in item["sentences"]:
+        label = _text(each, "gold_label")
+        if label in by:
+            raise ValueError(f"two sentences are {label[:40]!r}")
+        by[label] = _text(each, "sentence")
+    one, other, third = (by[label] for label in LABELS)
+    context = _text(item, "context") if kind == _INTER else ""
     name = str(item.get("id", number))
-    three = (texts[0], texts[1], texts[2])
-    return Item(name, kind, str(item["bias_type"]), str(item["target"]), context, three)
+    category, target = _text(item, "bias_type"), _text(item, "target")
+    return Item(name, kind, category, target, context, (one, other, third))
+
+
+def _text(held: Mapping[str, Any], name: str) -> str:
+    value = held[name]
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} is {'empty' if isinstance(value, str) else 'no text'}")
+    return value.strip()
 
 
 def scores(model: Model, items: Sequence[Item], told: Progress = untold) -> Floats:
@@ -131,8 +155,13 @@ def _mean(whole: Scored | None, context: Scored | None) -> float:
     return value if np.isfinite(value) else nan
 
 
-def measured(items: Sequence[Item], values: Floats) -> dict[str, Any]:
+def measured(items: Sequence[Item], values: Floats, bad: int = 0) -> dict[str, Any]:
     """SS, LMS and ICAT with intervals over targets, of all items and by kind and category.
+
+    Args:
+        items: that were scored.
+        values: of :func:`scores`.
+        bad: so many items were left out before.
 
     Raises:
         UserError: no item has a score.
@@ -142,11 +171,13 @@ def measured(items: Sequence[Item], values: Floats) -> dict[str, Any]:
     kinds = sorted({item.kind for item in items})
     categories = sorted({item.category for item in items})
     groups = {kind: np.array([i.kind == kind for i in items]) for kind in kinds}
-    groups |= {name: np.array([i.category == name for i in items]) for name in categories}
+    for name in categories:  # one may have a kind's name
+        key = f"category {name}" if name in (*_KINDS, "all") else name
+        groups[key] = np.array([i.category == name for i in items])
     return {
         "n": len(items),
         "clusters": len({item.target for item in items}),
-        "left_out": {"unscored": int(np.isnan(values).any(axis=1).sum())},
+        "left_out": {"bad": bad, "unscored": int(np.isnan(values).any(axis=1).sum())},
         **_figures(items, values),
         "groups": {
             name: _figures([i for i, inside in zip(items, m, strict=True) if inside], values[m])

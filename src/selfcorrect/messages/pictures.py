@@ -5,12 +5,17 @@ Sources: W3C PNG (third edition), ITU-T T.81 (JPEG), GIF89a, RFC 9649 (WebP).
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Callable
 
 #: No picture may have more pixels: whoever decodes it needs four bytes for each.
 MOST_PIXELS = 100_000_000
+#: No JPEG may have more scans: progressive ones have about ten.
+MOST_SCANS = 100
+#: A marker of a JPEG, but for those within a scan.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
 
 
@@ -29,14 +34,29 @@ def kind_of(data: bytes) -> str:
 
 
 def size_of(data: bytes) -> tuple[int, int]:
-    """The width and height of a picture in pixels, as it is shown: a JPEG that its EXIF turns to
-    its side is turned.
+    """The width and height of a picture in pixels, as it is shown: turned as its EXIF says.
 
     Raises:
         NoPictureError: as :func:`kind_of`.
     """
-    kind, width, height = _known(data)
-    return (height, width) if kind == "image/jpeg" and _on_its_side(data) else (width, height)
+    _, width, height = _known(data)
+    return (height, width) if orientation_of(data) >= 5 else (width, height)
+
+
+def orientation_of(data: bytes) -> int:
+    """How a picture's rows and columns lie, 1 to 8 (JEITA CP-3451); 1 is upright, and 5 to 8 lie on
+    their side. Broken EXIF says nothing.
+
+    Whoever decodes a picture turns it by this, and not by what its decoder finds: a box's numbers
+    are of the size that is told here.
+    """
+    kind = next((k for k, (begins, _) in _KINDS.items() if begins(data)), "")
+    try:
+        tiff = _EXIF[kind](data) if kind in _EXIF else b""
+        found = _orientation(tiff.removeprefix(b"Exif\0\0")) if tiff else 1
+    except (struct.error, IndexError):
+        return 1
+    return found if 1 <= found <= 8 else 1
 
 
 def _known(data: bytes) -> tuple[str, int, int]:
@@ -100,23 +120,54 @@ def _jpeg(data: bytes) -> tuple[int, int]:
         at += length
         if kind == 0xDA:
             break
-    if data.find(b"\xff\xd9", at) < 0:
-        raise NoPictureError("is a broken JPEG: it ends too early")
+    _scanned(data, at)
     return size
 
 
-def _on_its_side(data: bytes) -> bool:
-    """Whether a JPEG's EXIF says that its rows are columns (JEITA CP-3451: orientation 5 to 8)."""
+def _scanned(data: bytes, at: int) -> None:
+    """Look through a JPEG from its first scan to its end, as decoders do: each scan goes through
+    all pixels, and costs some bytes."""
+    scans = 1
+    while (found := _MARKER.search(data, at)) is not None:
+        kind, at = data[found.end() - 1], found.end()
+        if kind == 0xD9:
+            return
+        scans += kind == 0xDA
+        if scans > MOST_SCANS:
+            raise NoPictureError(
+                f"is a JPEG of more than {MOST_SCANS} scans, each of which goes through all pixels"
+            )
+        if kind != 0x01:
+            at += max(2, struct.unpack_from(">H", data, at)[0])
+    raise NoPictureError("is a broken JPEG: it ends too early")
+
+
+def _jpeg_exif(data: bytes) -> bytes:
     at = 2
-    try:
-        while data[at] == 0xFF and data[at + 1] != 0xDA:
-            (length,) = struct.unpack_from(">H", data, at + 2)
-            if data[at + 1] == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
-                return _orientation(data[at + 10 : at + 2 + length]) in (5, 6, 7, 8)
-            at += 2 + length
-    except (struct.error, IndexError):
-        pass  # broken EXIF says nothing
-    return False
+    while data[at] == 0xFF and data[at + 1] != 0xDA:
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        if data[at + 1] == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
+            return data[at + 10 : at + 2 + length]
+        at += 2 + length
+    return b""
+
+
+def _png_exif(data: bytes) -> bytes:
+    at = len(_PNG)
+    while True:
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind in (b"eXIf", b"IEND"):
+            return data[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def _webp_exif(data: bytes) -> bytes:
+    at = 12
+    while True:
+        kind, length = struct.unpack_from("<4sI", data, at)
+        if kind == b"EXIF":
+            return data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
 
 
 def _orientation(tiff: bytes) -> int:
@@ -174,4 +225,10 @@ _KINDS: dict[str, tuple[Callable[[bytes], bool], Callable[[bytes], tuple[int, in
     "image/jpeg": (lambda data: data.startswith(_JPEG), _jpeg),
     "image/gif": (lambda data: data.startswith(_GIF), _gif),
     "image/webp": (lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", _webp),
+}
+#: Where the kinds have their EXIF.
+_EXIF: dict[str, Callable[[bytes], bytes]] = {
+    "image/png": _png_exif,
+    "image/jpeg": _jpeg_exif,
+    "image/webp": _webp_exif,
 }

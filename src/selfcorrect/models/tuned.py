@@ -16,9 +16,11 @@ import tomli_w
 
 from selfcorrect import toml_lines
 from selfcorrect.errors import UserError
-from selfcorrect.regular import SMALL, read_file
+from selfcorrect.regular import read_file
 
 TUNED = "tuned.toml"
+#: Two million texts have 40 MB.
+_LARGEST = 128 * 2**20
 
 
 @dataclass(frozen=True)
@@ -79,17 +81,32 @@ def read_tuned(name: str) -> Tuned | None:
     try:
         if not file.is_file():
             return None
-        table = toml_lines.parse(read_file(file, SMALL).decode())
-        trained = table.get("trained", {})
+        table = toml_lines.parse(read_file(file, _LARGEST).decode())
+        trained = _table(table, "trained")
         clusters = {
-            str(task): frozenset(map(str, names))
-            for task, names in dict(trained.get("clusters", {})).items()
+            task: frozenset(_texts(names, f"clusters.{task}"))
+            for task, names in _table(trained, "clusters").items()
         }
-        parts = {k: dict(table.get(k, {})) for k in ("parent", "texts", "settings", "result")}
-        known = frozenset(map(str, trained.get("texts", ())))
+        parts = {part: _table(table, part) for part in ("parent", "texts", "settings", "result")}
+        known = frozenset(_texts(trained.get("texts"), "texts"))
         return Tuned(**parts, trained=known, clusters=clusters)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise UserError(
-            f"{file} can't be read ({error}), so what the model was trained on isn't known: tune "
-            "it again."
+            f"{file} can't be read ({why}), so what the model was trained on isn't known: tune it "
+            "again."
         ) from None
+
+
+def _table(held: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = held.get(name)
+    if not isinstance(found, dict):
+        raise ValueError(f"it has no table {name}")
+    return found
+
+
+def _texts(held: object, name: str) -> list[str]:
+    """A list of texts: of anything else nobody could say that it knows no text."""
+    if not isinstance(held, list) or not all(isinstance(each, str) for each in held):
+        raise ValueError(f"trained.{name} is no list of texts")
+    return held

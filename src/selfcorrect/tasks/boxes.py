@@ -39,16 +39,42 @@ WAYS: dict[str, str] = {
 LEAST, MOST = 56 * 56, 14 * 14 * 4 * 1280
 _PATCH = 28
 _NUMBER = r"[-+]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12}|nan|inf(?:inity)?)"
+_PLAIN = rf"({_NUMBER})"
+#: A number that may stand in quotes, or say that it is of pixels.
+_NUM = rf"[\"']?({_NUMBER})(?:\s?px)?[\"']?"
 _BETWEEN = r"(?:\s{0,9}[,;]\s{0,9}|\s{1,9})"
-_CORNER = rf"(?:\s{{0,9}}[\])]\s{{0,9}},?\s{{0,9}}[\[(]\s{{0,9}}|{_BETWEEN})"
+_OPEN, _CLOSE = r"(?:[\[(]|<box>)\s{0,9}", r"\s{0,9}(?:[\])]|</box>)"
+#: What may stand between two corners in prose: (1, 2) to (3, 4).
+_WORDS = r"(?:[\s,:;>–—-]|\b(?:to|and|the|its?|at|is|right|bottom|lower|corner)\b){0,20}"
+_CORNER = rf"(?:\s{{0,9}}[\])]{_WORDS}[\[(]\s{{0,9}}|{_BETWEEN})"
 _FOUR = re.compile(
-    rf"[\[(]\s{{0,9}}({_NUMBER}){_BETWEEN}({_NUMBER}){_CORNER}({_NUMBER}){_BETWEEN}({_NUMBER})"
-    rf"\s{{0,9}}[\])]"
+    rf"{_OPEN}{_NUM}{_BETWEEN}{_NUM}{_CORNER}{_NUM}{_BETWEEN}{_NUM}{_CLOSE}"
     # without brackets there must be commas, and no fifth number
-    rf"|(?<![\w.,-])(?<!, )({_NUMBER})\s?,\s?({_NUMBER})\s?,\s?({_NUMBER})\s?,\s?({_NUMBER})"
+    rf"|(?<![\w.,-])(?<!, ){_PLAIN}\s?,\s?{_PLAIN}\s?,\s?{_PLAIN}\s?,\s?{_PLAIN}"
     rf"(?!\w|\.\d|\s?,\s?[-+.\d])",
     re.IGNORECASE,
 )
+#: Numbers that say which edge they are: left, top, right, bottom, width, height.
+_EDGES = {
+    **dict.fromkeys(("left", "x1", "xmin", "x_min", "x0", "x"), 0),
+    **dict.fromkeys(("top", "y1", "ymin", "y_min", "y0", "y"), 1),
+    **dict.fromkeys(("right", "x2", "xmax", "x_max"), 2),
+    **dict.fromkeys(("bottom", "y2", "ymax", "y_max"), 3),
+    **dict.fromkeys(("width", "w"), 4),
+    **dict.fromkeys(("height", "h"), 5),
+}
+_NAMED = re.compile(
+    rf"[\"']?\b({'|'.join(sorted(_EDGES, key=len, reverse=True))})\b[\"']?\s{{0,9}}[:=]\s{{0,9}}"
+    rf"{_NUM}(?![\w%])",
+    re.IGNORECASE,
+)
+#: What may stand between two of them.
+_NEXT = re.compile(r"(?:[\s,;|*-]|\band\b){0,20}", re.IGNORECASE)
+#: Signs as other keyboards have them.
+_SIGNS = str.maketrans({
+    "\u2212": "-", "\uff3b": "[", "\uff3d": "]", "\uff08": "(", "\uff09": ")", "\uff0c": ",",
+    "\u3001": ",",
+})  # fmt: skip
 _TOKENS = {
     "paligemma": re.compile(r"<loc(\d{4})>\s?" * 4),
     "florence": re.compile(r"<loc_(\d{1,3})>\s?" * 4),
@@ -118,9 +144,12 @@ class Way:
                 a, b, c, d = map(float, found.groups())
                 yield (b, a, d, c) if self.name == "paligemma" else (a, b, c, d)
             return
+        text = text.translate(_SIGNS)
+        boxes = list(_named(text))
         for found in _FOUR.finditer(text):
             a, b, c, d = (float(n) for n in found.groups() if n is not None)
-            yield a, b, c, d
+            boxes.append((found.start(), (a, b, c, d)))
+        yield from (box for _, box in sorted(boxes, key=lambda each: each[0]))
 
     def _scale(self, size: Size) -> Size:
         """What a picture's right and bottom edge are called."""
@@ -130,6 +159,25 @@ class Way:
             "paligemma": (1024.0, 1024.0),
             "resized": resized(size, self.least, self.most),
         }.get(self.name, (1000.0, 1000.0))
+
+
+def _named(text: str) -> Iterator[tuple[int, Box]]:
+    """Boxes whose numbers say which edge they are, each with its place in the text: four in a row,
+    as left, top, right and bottom, or with a width and a height."""
+    row: list[re.Match[str]] = []
+    for found in _NAMED.finditer(text):
+        if row and not _NEXT.fullmatch(text, row[-1].end(), found.start()):
+            row.clear()
+        row.append(found)
+        if len(row) < 4:
+            continue
+        edges = {_EDGES[each[1].casefold()]: float(each[2]) for each in row[-4:]}
+        if edges.keys() == {0, 1, 2, 3}:
+            yield row[-4].start(), (edges[0], edges[1], edges[2], edges[3])
+            row.clear()
+        elif edges.keys() == {0, 1, 4, 5}:
+            yield row[-4].start(), (edges[0], edges[1], edges[0] + edges[4], edges[1] + edges[5])
+            row.clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,9 @@ def _item(row: Row, written: str, pictures: _Pictures, way: Way) -> Item:
     for name, value in values.items():
         if value is MISSING or value is None:
             raise row.missing(name)
-    expression = Row(row.where, values, row.form).text("expression").strip().rstrip("?.")
+    expression = Row(row.where, values, row.form).text("expression").strip().rstrip("?. ")
+    if not expression:
+        raise row.error(f"the expression {values['expression']!r:.60} has no words")
     told = pick(row.fields, _FORMAT)
     form = written if told is MISSING or told is None else told
     if not form:
@@ -215,5 +217,5 @@ def _number(value: object) -> float | None:
 
 
 def _check_format(form: object, what: str) -> None:
-    if form not in FORMATS:
+    if not isinstance(form, str) or form not in FORMATS:
         raise UserError(f"{what} can't be {short(form)}: {nearest(str(form), FORMATS)}")

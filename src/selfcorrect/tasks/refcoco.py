@@ -87,7 +87,8 @@ def _annotations(path: Path) -> tuple[Mapping[Any, Mapping[str, Any]], Mapping[A
             raise UserError(
                 f"{path}: it has no list of {part!r}, so these are no annotations of COCO"
             )
-        found.append({each.get("id"): each for each in listed})
+        # whatever else an id is, no reference can name it
+        found.append({each["id"]: each for each in listed if type(each.get("id")) in (int, str)})
     images, annotations = found
     return images, {key: each.get("bbox") for key, each in annotations.items()}
 

@@ -7,6 +7,8 @@ they have to beat: chance, chance among texts as long, and the loss, which costs
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
@@ -207,12 +209,22 @@ def _as_long(asked: Asked, like: Sequence[int], seed: int) -> list[int]:
     once, and none of the subset's own where there are enough others."""
     chance = np.array([draw(seed, "length", each.text) for each in asked.texts], dtype=np.uint64)
     own = set(like) if len(asked.texts) >= 2 * len(like) else set()
-    left = {int(at): float(asked.tokens[at]) for at in np.argsort(chance) if int(at) not in own}
+    left: dict[float, deque[int]] = {}  # by length, each in the order of chance
+    for at in np.argsort(chance).tolist():
+        if at not in own:
+            left.setdefault(float(asked.tokens[at]), deque()).append(at)
+    lengths = sorted(left)
     found = []
     for at in sorted(like, key=lambda at: int(chance[at])):
-        nearest = min(left, key=lambda other: abs(left[other] - asked.tokens[at]))
-        found.append(nearest)
-        del left[nearest]
+        wanted = float(asked.tokens[at])
+        near = bisect_left(lengths, wanted)
+        length = min(  # of equally near ones that which chance has first
+            (abs(each - wanted), int(chance[left[each][0]]), each)
+            for each in lengths[max(0, near - 1) : near + 1]
+        )[2]
+        found.append(left[length].popleft())
+        if not left[length]:
+            lengths.remove(length)
     return found
 
 

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("PIL")
 
 import PIL.Image
+import PIL.ImageOps
 
 import sighted
 from selfcorrect.errors import UserError
@@ -34,6 +35,46 @@ def test_exif_turns_a_picture(tmp_path: Path) -> None:
     found = picture.decoded(stored(tmp_path, "a.png", lying, "PNG", exif=exif)).pixels
     assert found.size == (8, 4)
     assert found.tobytes() == upright.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(10))
+def test_a_picture_is_as_large_as_it_is_shown(tmp_path: Path, kind: str, orientation: int) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    how = {"lossless": True} if kind == "WEBP" else {}
+    lying = stored(tmp_path, "a", sighted.drawn(1, 8, 4), kind, exif=exif, **how)
+    found = picture.decoded(lying).pixels
+    with PIL.Image.open(tmp_path / "a") as opened:
+        upright = PIL.ImageOps.exif_transpose(opened).convert("RGB")
+    assert lying.size == found.size == upright.size == ((4, 8) if 5 <= orientation <= 8 else (8, 4))
+    assert found.tobytes() == upright.tobytes()
+
+
+def test_a_picture_is_not_turned_by_what_its_size_does_not_go_by(tmp_path: Path) -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    lying = stored(tmp_path, "a", sighted.drawn(1, 8, 4), "JPEG", xmp=xmp)
+    assert lying.size == picture.decoded(lying).pixels.size == (8, 4)
+
+
+def _progressive(scans: int) -> bytes:
+    """A JPEG whose last scan stands there again and again."""
+    out = io.BytesIO()
+    PIL.Image.new("L", (64, 64)).save(out, "JPEG", progressive=True)
+    data = out.getvalue()
+    begins = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
+    comment = b"\xff\xfe\x00\x04\xff\xd9"  # what looks like an end is none within a part
+    return data[:-2] + (comment + data[begins[-1] : -2]) * (scans - len(begins)) + b"\xff\xd9"
+
+
+def test_a_picture_is_gone_through_a_hundred_times_at_most(tmp_path: Path) -> None:
+    for scans, name in ((100, "a.jpg"), (101, "b.jpg")):
+        (tmp_path / name).write_bytes(_progressive(scans))
+    assert picture.decoded(image("a.jpg", tmp_path)).pixels.size == (64, 64)
+    with pytest.raises(UserError, match=r"b\.jpg is a JPEG of more than 100 scans"):
+        image("b.jpg", tmp_path)
+    (tmp_path / "c.jpg").write_bytes(_progressive(50) + b"\xff\xda\x00\x04" * 500)  # a file's tail
+    assert image("c.jpg", tmp_path).size == (64, 64)
 
 
 def test_sixteen_bits_of_grey_keep_their_upper_eight(tmp_path: Path) -> None:

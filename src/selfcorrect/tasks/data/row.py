@@ -38,6 +38,8 @@ class Row:
 
     def missing(self, name: str) -> UserError:
         """An error that says that a field is missing, and what is there instead."""
+        if name in self.fields:
+            return self.error(f"the field {name!r} has no value")
         return self.error(f"the field {name!r} is missing; {self.there(name)}")
 
     def there(self, name: str) -> str:

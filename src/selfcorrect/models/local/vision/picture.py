@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image
+from selfcorrect.messages.pictures import orientation_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
@@ -75,7 +76,7 @@ def decoded(image: Image) -> Picture:
                     )
                 moves = bool(getattr(opened, "is_animated", False))
                 opened.load()
-                pixels = _rgb(library, _upright(opened))
+                pixels = _rgb(library, _upright(opened, orientation_of(data)))
     except UserError:
         raise
     except Exception as error:  # decoders fail in as many ways as files are broken
@@ -86,13 +87,19 @@ def decoded(image: Image) -> Picture:
     return Picture(pixels, (_ANIMATED.format(image.name),) if moves else ())
 
 
-def _upright(pixels: Pixels) -> Pixels:
-    from PIL import ImageOps
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    from PIL.Image import Transpose
 
-    try:
-        return ImageOps.exif_transpose(pixels)
-    except Exception:  # broken EXIF says nothing about which way is up
-        return pixels
+    turned = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    return pixels.transpose(turned[orientation]) if orientation in turned else pixels
 
 
 def _rgb(library: Any, pixels: Pixels) -> Pixels:
