@@ -65,7 +65,9 @@ def test_a_difference_is_weighed_by_the_round_before_and_stays_as_it_was(
     agree: bool | None, alternates: bool, verdict: str, needed: int | None
 ) -> None:
     change = {"value": 0.1, "verdict": "better", "n_needed": 500}
-    told = weighed(change, None if agree is None else {"agree": agree}, alternates=alternates)
+    found = None if agree is None else {"agree": agree, "previous": {"verdict": "worse"}}
+    told = weighed(change, found, alternates=alternates)
     assert (told["verdict"], told["n_needed"]) == (verdict, needed)
     assert told.get("depends", False) is (agree is False)
+    assert told.get("stops") == (["better", "worse"] if agree is False else None)
     assert change == {"value": 0.1, "verdict": "better", "n_needed": 500}

@@ -155,7 +155,7 @@ def test_metadata_beside_the_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"label": None}, "'label' is missing"),
+        ({"label": None}, "the field 'label' has no value"),
         ({"label": 3}, "0, 1 or 2"),
         ({"label": "two"}, "must be 0, 1 or 2"),
         ({"label": 0}, "doesn't fit the condition"),
@@ -166,7 +166,7 @@ def test_metadata_beside_the_data(tmp_path: Path) -> None:
         ({"answer_info": {"ans0": [], "ans1": [], "ans2": []}}, "a name and a tag"),
         ({"answer_info": [1]}, "must be an object"),
         ({"additional_metadata": {"stereotyped_groups": "old"}}, "must be a list"),
-        ({"question": None}, "'question' is missing"),
+        ({"question": None}, "the field 'question' has no value"),
     ],
 )
 def test_bad_lines(tmp_path: Path, changes: dict[str, Any], said: str) -> None:

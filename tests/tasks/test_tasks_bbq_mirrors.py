@@ -81,7 +81,7 @@ def test_mirrors_without_tags_go_to_choices(tmp_path: Path) -> None:
         ({"label": 3}, "'label' must be 0, 1 or 2, not 3"),
         ({"label": "ans3"}, "'label' must be 0, 1 or 2, not 'ans3'"),
         ({"answer_label": "x"}, "'answer_label' must be 0, 1 or 2"),
-        ({"label": None}, "the field 'label' is missing"),
+        ({"label": None}, "the field 'label' has no value"),
         ({"label": True}, "'label' must be 0, 1 or 2, not True"),
         ({"answer_info": "[1]"}, "'answer_info' must be an object"),
     ],
