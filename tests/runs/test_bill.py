@@ -130,6 +130,12 @@ def test_more_is_better_whichever_way_the_outcome_goes(summary: dict[str, Any]) 
     )
 
 
+def test_a_run_that_could_not_be_read_meets_nothing(summary: dict[str, Any]) -> None:
+    told = {**summary, "decision": {**summary["decision"], "why": "unreadable"}}
+    for name in ("gain", "again", "change"):
+        assert not check(told, [f"{name}.high > -1"])[0].holds
+
+
 def test_every_name_that_the_docs_promise_is_one(summary: dict[str, Any]) -> None:
     for name in NAMES:
         wanted = f"{name}.last" if name == "unread" else name

@@ -29,6 +29,7 @@ def test_a_run_is_listed_once_with_its_controls_and_what_it_came_to(
     (line,) = json.loads(printed("runs", "--out", tmp_path, "--json"))
     assert line["name"] == run.folder.name
     text = printed("runs", "--out", tmp_path)
+    assert text == printed("runs", tmp_path)
     assert run.folder.name in text  # whole, so that it can be copied
     assert "repeat" not in text
 

@@ -176,6 +176,18 @@ def test_a_bad_pair_is_left_out_and_counted(tmp_path: Path) -> None:
     assert len(task.skipped) == 1
 
 
+def test_halves_of_two_pairs_are_never_joined(tmp_path: Path) -> None:
+    """A row is missing, and the next pairs ask the same with the other answer first."""
+    asked = ("Is the door open or closed?", "(a) Open (b) Closed")
+    twice = [(3, *asked, "(a)"), (4, *asked, "(b)"), (5, *asked, "(a)"), (6, *asked, "(b)")]
+    folder = published(tmp_path, [*DOOR, *twice[1:], (7, *asked, "(a)")])
+    task = make("mmvp", data=folder, skip_bad=True)
+    assert [example.id for example in task.examples()] == ["1", "2"]
+    assert len(task.skipped) == 2
+    with pytest.raises(UserError, match="the indices 4 and 5 make no pair"):
+        make("mmvp", data=folder)
+
+
 def test_a_broken_picture_is_one_sentence(tmp_path: Path) -> None:
     folder = published(tmp_path)
     (folder / "MMVP Images" / "100.jpg").write_bytes(b"GIF89a")

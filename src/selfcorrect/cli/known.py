@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -21,13 +21,20 @@ if TYPE_CHECKING:
     from selfcorrect.runs.known import Known
 
 
-def runs(out: o.Out = Path("runs"), as_json: o.AsJson = False) -> None:
+Folder = Annotated[
+    Path | None,
+    typer.Argument(metavar="FOLDER", help="In which the runs' folders lie, as --out says it."),
+]
+
+
+def runs(folder: Folder = None, out: o.Out = Path("runs"), as_json: o.AsJson = False) -> None:
     """List the runs in a folder, newest first: what was run, what it came to, what it took.
 
     Controls stand with their runs.
     """
     from selfcorrect.runs.known import known
 
+    out = folder or out
     found = list(known(out))
     if as_json:
         typer.echo(json.dumps([each.table() for each in found], indent=2, allow_nan=False))

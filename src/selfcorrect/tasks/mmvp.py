@@ -86,9 +86,12 @@ def make(source: Source) -> Lettered:
     pairs: list[tuple[_Question, _Question]] = []
     exchanged: list[int] = []
     seen: set[int] = set()
+    start: int | None = None
     for number, (one, other) in enumerate(_two_by_two(_rows(source))):
         try:
             pair = _pair(one, other, number)
+            start = pair[0].index if start is None else start
+            _check_in_step(pair, start)
             _check_new(pair, seen)
         except UserError as error:
             if skipped is None:
@@ -204,6 +207,16 @@ def _pair(
         )
     cluster = str(number + 1)
     return _clustered(first, cluster), _clustered(second, cluster)
+
+
+def _check_in_step(pair: tuple[_Question, _Question], start: int) -> None:
+    """Raise UserError where a row before is missing, so that halves of two pairs stand together."""
+    first, second = pair
+    if second.index != first.index + 1 or (first.index - start) % 2:
+        raise second.row.error(
+            f"the indices {first.index} and {second.index} make no pair: a row before is missing, "
+            "or rows are in another order"
+        )
 
 
 def _check_new(pair: tuple[_Question, _Question], seen: set[int]) -> None:
