@@ -38,12 +38,12 @@ def worth(
     Returns:
         ``answer``: ``worth``, ``not worth``, ``not known``; ``why``: ``better``, ``same`` or
         ``worse`` than one answer, ``stops``: the same or worse in the last round and in the one
-        before, ``again``: asking again does as well or better, ``instruction``:
-        better than one answer, but not shown to be than asking again, ``control``: there is none,
-        ``unread``: it hangs on answers that couldn't be read, ``unreadable``: most couldn't be,
-        ``undecided``; ``once``: the
-        difference from the single answer over which least is shown, and ``over``, what that is:
-        ``round`` or ``baseline``; ``again``: that from asking again; ``harm`` and ``mend``.
+        before, ``again``: asking again does as well or better, ``instruction``: better than one
+        answer, but not shown to be than asking again, ``control``: there is none, ``unread``: it
+        hangs on answers that couldn't be read, ``unreadable``: most couldn't be, ``undecided``.
+        ``once``: the difference from the single answer over which least is shown, and ``over``,
+        what that is: ``round`` or ``baseline``; ``again``: that from asking again; ``harm`` and
+        ``mend``.
         ``None`` where there is nothing to compare.
     """
     name, sign = outcome["name"], 1 if outcome["better"] == "higher" else -1

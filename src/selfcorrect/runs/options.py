@@ -85,7 +85,7 @@ _ALL = (
     Option(
         "images_from", str, None,
         "The folder of the images that data name, and the only one that they may lie in "
-        "(choices, measure); the default is the data's own.",
+        "(choices, measure, mmvp, grounding); the default is the data's own.",
         metavar="DIR", key="task.options.images_from",
     ),
     Option(
