@@ -138,7 +138,7 @@ def test_bad_input_is_a_user_error() -> None:
         sc.run("openai:m", base_url="http://127.0.0.1:9", budget_money=1.0, progress=False)
 
 
-def test_in_a_notebook_a_run_shows_the_first_screen(tmp_path: Path) -> None:
+def test_in_a_notebook_a_run_shows_what_it_came_to(tmp_path: Path) -> None:
     run = sc.run(
         "planted:chain", "planted", rounds=2, limit=12, out=tmp_path / "<script>", progress=False
     )

@@ -157,7 +157,7 @@ def run(
 
     Returns:
         The run: ``.records``, ``.summary()``, ``.report()``, ``.folder``; in a notebook it shows
-        the report's first screen.
+        its decision, verdict, curves and rounds.
 
     Raises:
         UserError: something named isn't there, doesn't fit, or can't be written.
