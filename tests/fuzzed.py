@@ -13,7 +13,6 @@ import resource
 import shutil
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from given_dialogues import AGAIN, ASK, TWO, dialogue, said
 from mutations import json_value, mutated, toml_value
 from selfcorrect import concepts
 from selfcorrect.cli import app
+from timing import spent
 
 #: Of every command: CPU seconds, and bytes by which the process may grow over all of them.
 SECONDS, GROWTH = 20.0, 2**30
@@ -153,16 +153,15 @@ def valid(folder: Path) -> Valid:
 
 def _command(*words: Any) -> int:
     """The status of a command, which ends within its time, and not with a traceback."""
-    began = time.process_time()
-    done = CliRunner().invoke(app, [str(word) for word in words])
-    took = time.process_time() - began
+    with spent() as took:
+        done = CliRunner().invoke(app, [str(word) for word in words])
     what = " ".join(map(str, words))
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise AssertionError(f"{what}: {done.exception!r}") from done.exception
     assert done.exit_code in (0, 1, 2), f"{what}: status {done.exit_code}"
     assert "Traceback" not in done.output, f"{what}: {done.output}"
     assert done.exit_code == 0 or done.stderr.strip(), f"{what}: nothing said"
-    assert took < SECONDS, f"{what}: {took:.0f} s"
+    assert took.seconds < SECONDS, f"{what}: {took.seconds:.0f} s"
     return int(done.exit_code)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from selfcorrect.tasks import refusals
 from selfcorrect.tasks.base import Example
 from selfcorrect.tasks.refusals import ACTS, ADVERBS, BARS, HARMLESS, PHRASES, read, refuses
 from selfcorrect.tasks.wording import RESPONSIBLE
+from timing import within
 
 REFUSED = """
 I don't help with that.
@@ -286,6 +286,5 @@ def test_a_later_tag_hides_nothing() -> None:
     ],
 )
 def test_long_texts_take_time_in_proportion(piece: str) -> None:
-    began = time.process_time()
-    refuses(piece * (40_000 // len(piece)))
-    assert time.process_time() - began < 1
+    with within(1):
+        refuses(piece * (40_000 // len(piece)))

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import resource
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from selfcorrect.models.base import Request
 from selfcorrect.models.local import rendering
 from selfcorrect.models.local.program import SMALL, Program
 from selfcorrect.models.local.rendering import render
+from timing import within
 
 #: What a template does before it shows a dialogue, and what it passes by that.
 HOSTILE = {
@@ -199,11 +199,10 @@ def test_a_command_is_one_sentence(tmp_path: Path, command: str) -> None:
     tokens = tiny.tokenizer(HOSTILE["loops in loops"][0] + tiny.CHATML)
     tiny.network("llama", len(tokens)).save_pretrained(folder)
     tokens.save_pretrained(folder)
-    begun = time.process_time()
     words = [command, "--task", "sample", "--model", folder, "--limit", "1", "--out", tmp_path]
-    sentence = refused(*words)
+    with within(20):
+        sentence = refused(*words)
     assert f"the chat template of {folder} needs more than" in sentence
-    assert time.process_time() - begun < 20
 
 
 def test_a_template_that_waits_for_a_text() -> None:
