@@ -162,6 +162,13 @@ def test_one_group_s_likelier_words_are_no_leaning_where_directions_are_unequal(
     assert "nothing can be told from so few" in _said(found)
 
 
+def test_where_every_pair_goes_one_way_equal_weight_has_an_interval() -> None:
+    made, scored = _planted(1.0, 0.0, 40)
+    e = preference.measured(made, scored)["versions"]["whole"]["balanced"]
+    assert e["value"] == e["high"] == 1
+    assert 0.8 < e["low"] < 0.95
+
+
 @pytest.mark.slow
 def test_at_equal_weight_the_interval_holds_the_truth_and_no_more() -> None:
     rng, inside, runs = np.random.default_rng(3), 0, 2_000
