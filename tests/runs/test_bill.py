@@ -20,7 +20,8 @@ from panels import made
 from selfcorrect.cli import app
 from selfcorrect.measures import rounds
 from selfcorrect.measures.advice import moved
-from selfcorrect.measures.catalogue import Own, margins
+from selfcorrect.measures.catalogue import margins
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.worth import worth
 from selfcorrect.report.bill import of_run
