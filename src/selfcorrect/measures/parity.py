@@ -98,8 +98,8 @@ def weighed(change: _Row, found: _Row | None, *, alternates: bool) -> dict[str, 
 
 def _over(one: Sequence[float | None], other: Sequence[float | None]) -> list[float | None]:
     """From the lower one of two low ends to the higher one of two high ends."""
-    lows, highs = zip(one, other, strict=True)
-    return [None if None in lows else min(lows), None if None in highs else max(highs)]
+    lows, highs = ([x for x in pair if x is not None] for pair in zip(one, other, strict=True))
+    return [min(lows) if len(lows) == 2 else None, max(highs) if len(highs) == 2 else None]
 
 
 def contradict(last: _Row, before: _Row, alternates: bool) -> bool:
