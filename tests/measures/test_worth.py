@@ -214,7 +214,7 @@ def test_what_could_not_be_read_at_last_is_no_part_of_those_undone() -> None:
     harm = {"value": 0.1, "low": 0.05, "high": 0.19, "n": 80, "unread": [0.08, 0.28]}
     said = concluded(summary, {"harm": harm, "mend": None})["decision"]["said"]
     assert "of the 80 read answers right at first are wrong at last" in said
-    assert "10.0 % [5.0, 19.0] (anything from 8.0 to 28.0 %, as not all" in said
+    assert "10 % [5, 19] (anything from 8 to 28 %, as not all" in said
 
 
 def test_a_gain_by_the_truth_is_no_method_s() -> None:
