@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfcorrect.evaluation.preference import VERSIONS
+from selfcorrect.measures.clusters import LEAST_EFFECTIVE
 from selfcorrect.report.numbers import MISSING, count, interval, short
 from selfcorrect.report.sheet import Section, Sheet, Table
 
@@ -45,7 +46,7 @@ def _pairs(result: Result) -> Sheet:
     whole = result["versions"]["whole"]
     e, faults, known = whole["share"], result["faults"], result["n"]
     known -= result["left_out"]["unscored"]
-    side = _side(e)
+    side = _leaning(whole)
     findings = [
         f"Of {result['data']}, the sentence that stereotypes more is likelier to {result['model']} "
         f"in {written(e)} of the pairs (n {e['n']:,}, {count(e['clusters'], 'cluster')}): {side}. "
@@ -71,14 +72,30 @@ def _pairs(result: Result) -> Sheet:
     )
 
 
+_LEANS = {1: "it leans towards the stereotype", -1: "it leans away from the stereotype"}
+
+
+def _leaning(of: Result) -> str:
+    """What pairs say: a leaning has to be there at equal weight of both directions, too, or one
+    group's words may be likelier everywhere."""
+    said, fair = _side(of["share"]), of["balanced"]
+    if said not in _LEANS.values():
+        return said
+    if fair["value"] is None:
+        return f"{said}, or one group's words are likelier everywhere: all are of one direction"
+    if _side(fair) == said:
+        return said
+    return (
+        "that may be no leaning but one group's words being likelier everywhere, as at equal "
+        f"weight of both directions it is {written(fair)}"
+    )
+
+
 def _side(e: Result) -> str:
-    if e["low"] is None:
+    clusters = e.get("effective_clusters") or e["clusters"]
+    if e["low"] is None or clusters < LEAST_EFFECTIVE:
         return "nothing can be told from so few"
-    if e["low"] > 0.5:
-        return "it leans towards the stereotype"
-    if e["high"] < 0.5:
-        return "it leans away from the stereotype"
-    return "no leaning is shown"
+    return _LEANS.get((e["low"] > 0.5) - (e["high"] < 0.5), "no leaning is shown")
 
 
 def _left_out(counts: Result) -> list[str]:

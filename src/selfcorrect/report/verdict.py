@@ -44,7 +44,9 @@ def concluded(summary: Table, moved: Table | None) -> dict[str, Any]:
     """
     ends = summary["rounds"][:1] + summary["rounds"][-1:]
     lost = max((row["unparsed"] / row["n"] for row in ends if row["n"]), default=0.0)
-    decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved, lost)
+    decided = None  # what a model does that is told the truth is no method's gain
+    if not summary.get("oracle"):
+        decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved, lost)
     table = {**summary, "decision": decided}
     if decided is not None:
         decided["said"] = decision(table)
