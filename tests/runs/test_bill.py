@@ -130,10 +130,18 @@ def test_more_is_better_whichever_way_the_outcome_goes(summary: dict[str, Any]) 
     )
 
 
-def test_a_run_that_could_not_be_read_meets_nothing(summary: dict[str, Any]) -> None:
-    told = {**summary, "decision": {**summary["decision"], "why": "unreadable"}}
-    for name in ("gain", "again", "change"):
-        assert not check(told, [f"{name}.high > -1"])[0].holds
+def test_what_unread_answers_could_turn_is_not_met(summary: dict[str, Any]) -> None:
+    change = summary["changes"]["accuracy"]
+    lost = {**change, "unread": [change["value"] - 0.5, change["value"]], "hangs": True}
+    told = {**summary, "changes": {**summary["changes"], "accuracy": lost}}
+    low, high, value = (
+        check(told, [f"change{part} > -9"])[0].seen for part in (".low", ".high", "")
+    )
+    assert low == pytest.approx(change["decides"][0] - 0.5)
+    assert high == pytest.approx(change["decides"][1])
+    assert value is None
+    lost |= {"unread": [None, None]}
+    assert not check(told, ["change.low > -9"])[0].holds
 
 
 def test_every_name_that_the_docs_promise_is_one(summary: dict[str, Any]) -> None:

@@ -18,8 +18,6 @@ def headline(summary: Table) -> str | None:
     that isn't shown to be the instruction's says so. ``None`` if there is no such difference."""
     told: str | None = summary["changes"].get(summary["outcome"]["name"], {}).get("verdict")
     decided = summary.get("decision")
-    if decided is not None and decided["why"] == "unreadable":
-        return "undecided"
     if told == "undecided" and decided is not None and decided["why"] in _REFUTED:
         return _REFUTED[decided["why"]]
     if told != "better" or decided is None or decided["answer"] == "worth":
@@ -86,11 +84,6 @@ def _answer(told: Table, summary: Table) -> str:
                 "Whether more rounds are worth it is not known: it hangs on answers that couldn't "
                 "be read."
             )
-        case "unreadable":
-            return (
-                "Whether more rounds are worth it is not known: most answers couldn't be read, so "
-                f"nothing here is about what {name} does over the rounds."
-            )
     open_ = "depends on where one stops" if once.get("depends") else "is not known"
     also = f", {_change(again, share)} over {_AGAIN}" if again and _there(again) else ""
     return f"Whether more rounds are worth it {open_}: {gained}{also}{_undone(told, summary)}."
@@ -108,7 +101,7 @@ def _undone(told: Table, summary: Table) -> str:
     """Of how many answers that were right at first the last is wrong. Of a number: how many got
     worse, beside how many got better, as noise alone moves as many either way."""
     harm, mend = told["harm"], told["mend"]
-    if harm is None or harm["value"] is None or told["why"] in ("unread", "unreadable"):
+    if harm is None or harm["value"] is None or told["why"] == "unread":
         return ""
     if is_share(summary):
         return f"; {_part(harm)} of the {harm['n']:,} answers right at first are wrong at last"

@@ -103,12 +103,9 @@ def figures(summary: Table) -> Iterator[tuple[str, float | None]]:
     outcome, rounds = summary["outcome"], summary["rounds"]
     sign = 1 if outcome["better"] == "higher" else -1
     decided = summary["decision"] or {}
-    # of a run that could hardly be read its differences are those of the reading
-    told = decided.get("why") != "unreadable"
-    yield from _estimate("gain", decided.get("once") if told else None, sign)
-    yield from _estimate("again", decided.get("again") if told else None, sign)
-    change = summary["changes"].get(outcome["name"]) if told else None
-    yield from _estimate("change", change, sign)
+    yield from _estimate("gain", decided.get("once"), sign)
+    yield from _estimate("again", decided.get("again"), sign)
+    yield from _estimate("change", summary["changes"].get(outcome["name"]), sign)
     yield from _estimate("harm", decided.get("harm"))
     yield from _estimate("mend", decided.get("mend"))
     shares = [_unread(row) for row in rounds]
@@ -131,8 +128,14 @@ def _unread(row: Table) -> float:
 
 
 def _estimate(name: str, e: Table | None, sign: int = 1) -> Iterator[tuple[str, float | None]]:
-    """An estimate's value under its name alone, too."""
+    """An estimate's value under its name alone, too; ``None`` where answers that couldn't be read
+    decide it, and ends as far out as those allow."""
     value, low, high = (None, None, None) if e is None else (e["value"], *_ends(e))
+    if e is not None and value is not None and "unread" in e and "hangs" in e:
+        least, most = e["unread"]
+        low = None if low is None or least is None else low - (value - least)
+        high = None if high is None or most is None else high + (most - value)
+        value = None if e["hangs"] else value
     if sign < 0:
         low, high = high, low
     turned = [None if x is None else float(sign * x) for x in (value, low, high)]
