@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
 from selfcorrect.evaluation.pairs import ANTI, STEREO, Pair, Pairs
-from selfcorrect.measures.intervals import Estimate, mean, proportion
+from selfcorrect.measures.figures import of_sums
+from selfcorrect.measures.intervals import Estimate, enough, mean, proportion
 from selfcorrect.models.base import Model
 from selfcorrect.models.scored import Progress, Scored, scores_texts, untold
 
@@ -166,7 +167,7 @@ def _figures(pairs: Sequence[Pair], gaps: Floats) -> dict[str, Any]:
     }
     return {
         "share": proportion(likes, clusters).table(),
-        "gap": mean(gaps, clusters).table(),
+        "gap": enough(mean(gaps, clusters)).table(),
         "ties": int((gaps == 0).sum()),
         "directions": by,
         "balanced": _balanced(likes, directions, clusters).table(),
@@ -180,6 +181,14 @@ def _balanced(likes: Floats, directions: NDArray[Any], clusters: NDArray[Any]) -
     counts = {name: int((there & (directions == name)).sum()) for name in (STEREO, ANTI)}
     if not all(counts.values()):
         return Estimate(None, None, None, int(there.sum()), 0, "all pairs are of one direction")
-    n = sum(counts.values())
-    weights = np.where(directions == STEREO, n / (2 * counts[STEREO]), n / (2 * counts[ANTI]))
-    return mean(likes * weights, clusters)
+    terms = [
+        x
+        for name in counts
+        for x in (np.where(directions == name, likes, 0.0), (directions == name).astype(float))
+    ]
+
+    def value(s: Floats) -> Floats:
+        return np.asarray((s[..., 0] / s[..., 1] + s[..., 2] / s[..., 3]) / 2)
+
+    sums = np.stack(terms, axis=1)[there]
+    return enough(of_sums(sums, value, clusters[there], bounds=(0.0, 1.0)))
