@@ -20,7 +20,7 @@ THEORY = Path(__file__).parents[2] / "benchmarks" / "theory"
 NAMES = ("bridge", "concepts", "construct", "train")
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 #: What no element of MathML says by itself stays in its text: an unknown command, say.
-ODD = re.compile(r"\\|[{}^_]")
+ODD = re.compile(r"\\|[{}_]")
 
 
 def sheet(name: str) -> Sheet:
