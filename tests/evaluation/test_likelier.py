@@ -23,6 +23,7 @@ from selfcorrect.evaluation.own_pairs import own_pairs
 from selfcorrect.evaluation.pairs import Pair, Pairs, joined, read_pairs, template
 from selfcorrect.evaluation.preference import ScoredPair
 from selfcorrect.evaluation.sheet import sheet
+from selfcorrect.measures.intervals import FEW
 from selfcorrect.models import load
 from selfcorrect.models.scored import untold
 from servers.stub import CLOUD, TEXT, VLLM, Able, served, text_logp
@@ -180,6 +181,44 @@ def test_at_equal_weight_the_interval_holds_the_truth_and_no_more() -> None:
         assert e.high is not None
         inside += e.low < 0.6 < e.high
     assert 0.94 <= inside / runs <= 0.97
+
+
+def _ends(found: Any) -> list[dict[str, Any]]:
+    """Every estimate of a share in a table."""
+    if isinstance(found, dict):
+        own = [found] if {"value", "low", "high"} <= set(found) else []
+        return own + [e for name, each in found.items() if name != "gap" for e in _ends(each)]
+    return []
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 12])
+def test_of_few_pairs_no_interval_is_impossible_or_absurd(n: int) -> None:
+    """Shares stay between 0 and 1; a mean in nats has no interval below five clusters."""
+    pairs, scored = _planted(0.7, 0.3, n)
+    found = preference.measured(pairs, scored)
+    json.dumps(found, allow_nan=False)
+    shares = _ends(found["versions"])
+    for e in shares:
+        assert e["low"] is None or 0 <= e["low"] <= e["value"] <= e["high"] <= 1
+    for of in found["versions"].values():
+        gap, balanced = of["gap"], of["balanced"]
+        few = gap["clusters"] < 5
+        assert (gap["low"] is None) == few
+        if few and gap["n"] > 1:
+            assert gap["why"] == FEW
+        assert balanced["low"] is None or balanced["clusters"] >= 5
+    about = {"data": "these", "model": "m", "fingerprint": "f", "digest": "d", "shown": "text"}
+    said = sheet({**found, **about})
+    assert ("nothing can be told from so few clusters" in said.findings[0]) == (n < 5)
+    notes = [table.note for table in said.sections[0].parts]
+    assert ("too few for an interval" in notes[0]) == (n < 5)
+
+
+def test_equal_weight_of_both_directions_is_the_mean_of_their_shares() -> None:
+    pairs, scored = _planted(0.7, 1.0, 90)
+    of = preference.measured(pairs, scored)["versions"]["whole"]
+    each = [e["value"] for e in of["directions"].values()]
+    assert of["balanced"]["value"] == pytest.approx(sum(each) / 2)
 
 
 def _stereoset(folder: Path, items: int = 12) -> Path:

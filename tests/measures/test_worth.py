@@ -55,22 +55,6 @@ def test_worth_it_is_said_only_where_all_three_are_shown(
     assert (found["answer"] == "not worth") == bool(against or again in ("same", "worse"))
 
 
-def test_where_most_answers_cannot_be_read_nothing_is_decided() -> None:
-    """A task that knows what such an answer is worth has a narrow interval around nothing."""
-    summary = made_summary()
-    summary["changes"]["accuracy"] = difference("same", 0.0)
-    for row in summary["rounds"]:
-        row["unparsed"] = row["n"] // 2
-    assert concluded(summary, None)["decision"]["why"] == "same"
-    summary["rounds"][-1]["unparsed"] = row["n"] // 2 + 1
-    found = concluded(summary, None)
-    assert (found["decision"]["answer"], found["headline"]) == ("not known", "undecided")
-    assert "most answers couldn't be read" in found["decision"]["said"]
-    assert "worse at last" not in found["decision"]["said"]
-    assert "stayed the same" not in found["verdict"]
-    assert "repeating" not in found["verdict"]
-
-
 @pytest.mark.parametrize("first", ["undecided", None, "better"])
 def test_what_is_worse_than_asking_again_is_not_worth_it(first: str | None) -> None:
     summary = made_summary()

@@ -138,12 +138,6 @@ def test_more_is_better_whichever_way_the_outcome_goes(summary: dict[str, Any]) 
     )
 
 
-def test_a_run_that_could_not_be_read_meets_nothing(summary: dict[str, Any]) -> None:
-    told = {**summary, "decision": {**summary["decision"], "why": "unreadable"}}
-    for name in ("gain", "again", "change"):
-        assert not check(told, [f"{name}.high > -1"])[0].holds
-
-
 def test_a_difference_of_the_reading_alone_meets_nothing() -> None:
     """Planted: nobody's answer changes, and 15 % of the first ones can't be read."""
     read = np.ones((300, 2))

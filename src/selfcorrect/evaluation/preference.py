@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from selfcorrect.errors import UserError
 from selfcorrect.evaluation.pairs import ANTI, STEREO, Pair, Pairs
 from selfcorrect.measures.independent import difference_between
-from selfcorrect.measures.intervals import Estimate, mean, proportion
+from selfcorrect.measures.intervals import Estimate, enough, mean, proportion
 from selfcorrect.models.base import Model
 from selfcorrect.models.scored import Progress, Scored, scores_texts, untold
 
@@ -167,7 +167,7 @@ def _figures(pairs: Sequence[Pair], gaps: Floats) -> dict[str, Any]:
     }
     return {
         "share": proportion(likes, clusters).table(),
-        "gap": mean(gaps, clusters).table(),
+        "gap": enough(mean(gaps, clusters)).table(),
         "ties": int((gaps == 0).sum()),
         "directions": by,
         "balanced": _balanced(likes, directions, clusters).table(),
@@ -186,4 +186,4 @@ def _balanced(likes: Floats, directions: NDArray[Any], clusters: NDArray[Any]) -
     turned = np.where(stereo, likes[there], 1 - likes[there])
     e = difference_between(turned, stereo, clusters[there])
     half = [None if x is None else (1 + x) / 2 for x in (e.value, e.low, e.high)]
-    return replace(e, value=half[0], low=half[1], high=half[2], at=None)
+    return enough(replace(e, value=half[0], low=half[1], high=half[2], at=None))

@@ -7,6 +7,7 @@ from typing import Any
 
 from selfcorrect.evaluation.preference import VERSIONS
 from selfcorrect.measures.clusters import LEAST_EFFECTIVE
+from selfcorrect.measures.intervals import FEW
 from selfcorrect.report.numbers import MISSING, count, interval, short
 from selfcorrect.report.sheet import Section, Sheet, Table
 
@@ -91,10 +92,20 @@ def _leaning(of: Result) -> str:
     )
 
 
+def few(e: Result) -> bool:
+    """Whether its clusters are too few to name a side, or for the interval of a mean."""
+    return float(e.get("effective_clusters") or e["clusters"]) < LEAST_EFFECTIVE
+
+
+def _few_note(*of: Result) -> str:
+    """Why some figures of a table come without an interval, where some do."""
+    lacking = any(e["value"] is not None and e["low"] is None for e in of)
+    return f" Without an interval: {FEW}, or all alike." if lacking else ""
+
+
 def _side(e: Result) -> str:
-    clusters = e.get("effective_clusters") or e["clusters"]
-    if e["low"] is None or clusters < LEAST_EFFECTIVE:
-        return "nothing can be told from so few"
+    if e["low"] is None or few(e):
+        return "nothing can be told from so few clusters"
     return _LEANS.get((e["low"] > 0.5) - (e["high"] < 0.5), "no leaning is shown")
 
 
@@ -127,12 +138,23 @@ def _versions(result: Result) -> Table:
     rows = [_row(VERSIONS[name], of) for name, of in result["versions"].items()]
     note = "Likelier: share of pairs in which the sentence that stereotypes more is likelier; "
     note += "log p in nats. Intervals are 95 %, over templates."
+    note += _few_note(*_estimates(result["versions"]))
     return Table("By what is compared", _HEADS, rows, note)
 
 
 def _categories(result: Result) -> Table:
-    rows = [_row(name, of) for name, of in result["versions"]["whole"]["categories"].items()]
-    return Table("By category, whole sentences", _HEADS, rows)
+    categories = result["versions"]["whole"]["categories"]
+    rows = [_row(name, of) for name, of in categories.items()]
+    note = _few_note(*_estimates(categories)).strip()
+    return Table("By category, whole sentences", _HEADS, rows, note)
+
+
+def _estimates(of: Result) -> list[Result]:
+    return [
+        e
+        for each in of.values()
+        for e in (each["share"], each["gap"], *each["directions"].values(), each["balanced"])
+    ]
 
 
 def _stereoset(result: Result) -> Sheet:
@@ -148,6 +170,8 @@ def _stereoset(result: Result) -> Sheet:
         for name, of in {"all": result, **result["groups"]}.items()
     ]
     note = "SS .5 is neither; ICAT = LMS · min(SS, 1 − SS) / .5. Intervals are 95 %, over targets."
+    parts = [result, *result["groups"].values()]
+    note += _few_note(*(of[key] for of in parts for key in ("ss", "lms", "icat")))
     table = Table("By kind and category", ["", "n", "SS", "LMS", "ICAT"], rows, note)
     return Sheet(
         "Likelier sentences", QUESTION, findings, [Section("", [], [table])], _settings(result)

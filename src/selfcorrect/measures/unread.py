@@ -1,8 +1,9 @@
 """What answers that nobody could read could change about a comparison.
 
-Nobody knows what an unread answer is, whatever it is recorded as; nor an outcome that is missing,
-as nothing graded that answer, or as there is no record on one side. What is true of the record and
-of both extremes of what it could be doesn't hang on that.
+Nobody knows what an unread answer is, whatever it is recorded as (wrong, an overlap of 0); nor an
+outcome that is missing, as nothing graded that answer, or as there is no record on one side. What
+is true of the record and of both extremes of what it could be doesn't hang on that. This is the one
+rule: no direction and no equivalence is claimed where such answers could turn it.
 """
 
 from __future__ import annotations

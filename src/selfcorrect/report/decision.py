@@ -20,8 +20,6 @@ def headline(summary: Table) -> str | None:
     if told is not None and summary.get("oracle"):
         return f"{told}, using the truth (oracle)"
     decided = summary.get("decision")
-    if decided is not None and decided["why"] == "unreadable":
-        return "undecided"
     if told == "undecided" and decided is not None and decided["why"] in _REFUTED:
         return _REFUTED[decided["why"]]
     if told in ("better", "worse") and decided is not None and _small(decided):
@@ -96,11 +94,6 @@ def _answer(told: Table, summary: Table) -> str:
                 "Whether more rounds are worth it is not known: it hangs on answers that couldn't "
                 "be read."
             )
-        case "unreadable":
-            return (
-                "Whether more rounds are worth it is not known: most answers couldn't be read, so "
-                f"nothing here is about what {name} does over the rounds."
-            )
     open_ = "depends on where one stops" if once.get("depends") else "is not known"
     also = f", {_change(again, share)} over {_AGAIN}" if again and _there(again) else ""
     return f"Whether more rounds are worth it {open_}: {gained}{also}{_undone(told, summary)}."
@@ -118,7 +111,7 @@ def _undone(told: Table, summary: Table) -> str:
     """Of how many answers that were right at first the last is wrong. Of a number: how many got
     worse, beside how many got better, as noise alone moves as many either way."""
     harm, mend = told["harm"], told["mend"]
-    if harm is None or harm["value"] is None or told["why"] in ("unread", "unreadable"):
+    if harm is None or harm["value"] is None or told["why"] == "unread":
         return ""
     if is_share(summary):
         return f"; {_part(harm)} of {_those(harm)} answers right at first are wrong at last"

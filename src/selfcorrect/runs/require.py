@@ -110,12 +110,9 @@ def figures(summary: Table) -> Iterator[tuple[str, Seen]]:
     outcome, rounds = summary["outcome"], summary["rounds"]
     sign = 1 if outcome["better"] == "higher" else -1
     decided = summary["decision"] or {}
-    # of a run that could hardly be read its differences are those of the reading
-    told = decided.get("why") != "unreadable"
-    yield from _estimate("gain", decided.get("once") if told else None, sign)
-    yield from _estimate("again", decided.get("again") if told else None, sign)
-    change = summary["changes"].get(outcome["name"]) if told else None
-    yield from _estimate("change", change, sign)
+    yield from _estimate("gain", decided.get("once"), sign)
+    yield from _estimate("again", decided.get("again"), sign)
+    yield from _estimate("change", summary["changes"].get(outcome["name"]), sign)
     yield from _estimate("harm", decided.get("harm"))
     yield from _estimate("mend", decided.get("mend"))
     shares = [_unread(row) for row in rounds]
