@@ -157,9 +157,7 @@ class BlindSpot:
         return _ENDINGS[draw(self._seed, "right", name) % 2] == ending
 
     def _example(self, question: Example, ending: str) -> Example:
-        bare = replace(
-            question, id=question.id + ending, together=question.together or question.id
-        )
+        bare = replace(question, id=question.id + ending, together=question.together or question.id)
         said, labels = self._inner.ask(question), tuple(self._inner.labels(question))
         lead = said["answer_prefill"]
         asked = Message("user", (*question.images, f"{said['question']}\n\n{said['goal']}"))
