@@ -200,8 +200,8 @@ def test_hostile_pictures_boxes_and_names_do_nothing(tmp_path: Path, started: Ch
         held[name] = image(file.name, tmp_path)
     addresses = [address for _, address in thumbnails.small([*held.values()], BYTES)]
     huge, inf, nan = 1e308, float("inf"), float("nan")
-    edges = {"thin": (-huge, 0, huge, huge), "flat": (nan, 0, 1, 1), "one": (0.9, -inf, 0.1, 5e-324),
-             "turned": (-0.0, 0.25, 0.5, 0.75)}  # fmt: skip
+    edges = {"thin": (-huge, 0, huge, huge), "flat": (nan, 0, 1, 1),
+             "one": (0.9, -inf, 0.1, 5e-324), "turned": (-0.0, 0.25, 0.5, 0.75)}  # fmt: skip
     rounds, of = [], {}
     for number, name in enumerate(sizes):
         example = f"{name} {_HOSTILE}"
@@ -211,7 +211,10 @@ def test_hostile_pictures_boxes_and_names_do_nothing(tmp_path: Path, started: Ch
                 "say", f"Where is {_HOSTILE}?", images=[_HOSTILE, "https://e.invalid/x.png"]
             )
             told = {**box(GOLD, 0.1, 0.2, 0.3, 0.4), **box(BOX, *edges[name])}
-            values = [{"name": key, "value": value} for key, value in told.items()]
+            values = [
+                {"name": key, "value": None if value is None else float(value)}
+                for key, value in told.items()
+            ]
             made = record(example, at, None, [asked, step("answer", _HOSTILE)])
             rounds.append({**made, "values": values})
     records = frame(rounds)

@@ -25,7 +25,6 @@ from selfcorrect.models.local.model import LocalModel
 from selfcorrect.models.local.vision import gallery, picture
 from selfcorrect.models.local.vision.gallery import Gallery
 from selfcorrect.models.local.vision.seen import Look, Seen, runs
-from timing import within
 
 
 @pytest.fixture(scope="module")
@@ -213,53 +212,8 @@ def test_a_picture_of_a_billion_tokens_is_refused(
     folder = copied(seeing, tmp_path / "model")
     file = folder / "processor_config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **told}))
-    with pytest.raises(UserError, match="and no model's is below 0 or above 10,000"):
+    with pytest.raises(UserError, match=r"and no model's is below [01] or above 10,000"):
         models.check_images(str(folder), [sighted.picture(1)])
-
-
-#: By family what a stranger may claim of how pictures are prepared, and what is said of it. Each by
-#: itself would keep a machine busy for minutes, or fill its memory.
-CLAIMED: dict[str, tuple[str, dict[str, Any], str]] = {
-    "ratios of many parts": ("internvl", {"max_patches": 10_000}, "max_patches = 10,000"),
-    "many large parts": (
-        "internvl",
-        {"min_patches": 900, "max_patches": 1000, "size": {"height": 4096, "width": 4096}},
-        "can't be shown the image .* pixels",
-    ),
-    "many small parts": (
-        "idefics3",
-        {"size": {"longest_edge": 4096}, "max_image_size": {"longest_edge": 2}},
-        "max_image_size.longest_edge = 2, ",
-    ),
-    "a large least picture": ("qwen2_5_vl", {"min_pixels": 1 << 25}, "min_pixels = 33,554,432"),
-    "many small patches": ("qwen2_5_vl", {"min_pixels": 1 << 20, "max_pixels": 1 << 21},
-                           "pairs of patches"),
-    "time": ("qwen2_5_vl", {"temporal_patch_size": 9_000}, "temporal_patch_size = 9,000"),
-    "a place too large": ("llava_next", {"image_grid_pinpoints": [[9_000, 9_000]]},
-                          "image_grid_pinpoints = 9,000"),
-    "places without end": ("llava_next", {"image_grid_pinpoints": [[32, 32]] * 12_000},
-                           r"image_grid_pinpoints \(its length\) = 12,000"),
-    "a side that is no whole number": ("llava", {"crop_size": {"height": 1e9, "width": 16}},
-                                       "crop_size.height = 1,000,000,000.0"),
-    "a side by itself": ("llava", {"size": 100_000}, "size = 100,000"),
-}  # fmt: skip
-_SAVED: dict[str, Path] = {}
-
-
-@pytest.mark.parametrize("case", sorted(CLAIMED))
-def test_what_a_processor_claims_takes_little_time_and_memory(
-    case: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    family, told, says = CLAIMED[case]
-    if family not in _SAVED:
-        _SAVED[family] = sighted.saved(family, tmp_path_factory.mktemp("models") / family)
-    folder = copied(_SAVED[family], tmp_path / "model")
-    file = folder / "preprocessor_config.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **told}))
-    with within(8), pytest.raises(UserError, match=says) as caught:
-        opened = models.load(str(folder), "float32")
-        opened.engine.eyes.look(sighted.picture(1))
-    assert "\n" not in str(caught.value)
 
 
 def test_python_of_a_processor_is_not_run(seeing: Path, tmp_path: Path) -> None:
@@ -325,7 +279,7 @@ def test_a_model_that_reads_both_ways_before_a_reply_is_refused(
     seeing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("selfcorrect.models.local.vision.eyes._PREFIXED", ("llava",))
-    with pytest.raises(UserError, match="reads all that stands before a reply in both directions"):
+    with pytest.raises(UserError, match=r"in both directions, .*: it isn't shown .* Gemma 3 or I"):
         models.check_images(str(seeing), [sighted.picture(1)])
 
 

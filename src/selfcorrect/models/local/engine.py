@@ -17,7 +17,7 @@ from selfcorrect.models.local.layers import block, layers
 from selfcorrect.models.local.machine import out_of_memory
 from selfcorrect.models.local.pages import Cache, Pool, Segment
 from selfcorrect.models.local.prompts import Growing, Prompt, plain
-from selfcorrect.models.local.vision.eyes import Eyes
+from selfcorrect.models.local.vision.eyes import OTHERS, Eyes
 from selfcorrect.models.local.vision.seen import Look
 
 _PACKABLE = {"full_attention", "sliding_attention"}
@@ -250,8 +250,7 @@ class Engine:
         if ours is None or self._same(ours, theirs) is None:
             eyes.closed = (
                 f"models of type {self.network.config.model_type!r} see pictures in a way that is "
-                "not supported here; use a model of another type, or one behind a server "
-                "(openai:NAME)."
+                f"not supported here; use {OTHERS}, or a model behind a server (openai:NAME)."
             )
 
     def _same(self, ours: torch.Tensor, theirs: torch.Tensor) -> float | None:

@@ -27,8 +27,10 @@ _PREFIXED = ("paligemma",)
 _BACKWARDS = (
     "the model {name} is of type {kind!r}, which reads all that stands before a reply in both "
     "directions, so that no dialogue can go on from what was read: it isn't shown pictures here; "
-    "use a model of another type."
+    "use {others}."
 )
+#: What a model that can't be shown pictures may be exchanged for.
+OTHERS = "LLaVA, SmolVLM, Idefics3, Qwen-VL (2 to 3), Gemma 3 or InternVL"
 #: Side lengths of the picture that the engine is tried with.
 _TRIED = (64, 48)
 #: Pairs of patches that a vision tower may compare, in all parts of a picture; of that one, which
@@ -268,9 +270,8 @@ def read_eyes(source: Source, config: Any, tokenizer: Any, network: Any = None) 
         network: the model; ``None``: no image is encoded.
     """
     if config.model_type in _PREFIXED:
-        return Eyes(
-            None, network, _BACKWARDS.format(name=repr(source.name), kind=config.model_type)
-        )
+        names = {"name": repr(source.name), "kind": config.model_type, "others": OTHERS}
+        return Eyes(None, network, _BACKWARDS.format(**names))
     try:
         return Eyes(read_processor(source, config, tokenizer), network)
     except UserError as error:
