@@ -216,7 +216,8 @@ def test_hostile_pictures_boxes_and_names_do_nothing(tmp_path: Path, started: Ch
                 for key, value in told.items()
             ]
             made = record(example, at, None, [asked, step("answer", _HOSTILE)])
-            rounds.append({**made, "values": values})
+            no_options = {f"option_{each}": [] for each in ("logp", "tokens", "p")}
+            rounds.append({**made, **no_options, "choices": [], "values": values})
     records = frame(rounds)
     report = tmp_path / "report.html"
     report.write_text(
@@ -226,9 +227,9 @@ def test_hostile_pictures_boxes_and_names_do_nothing(tmp_path: Path, started: Ch
         items = it.page.locator("#list > li")
         for number in range(4):
             items.nth(number).locator("summary").first.click()
-        it.wait_for("[...document.querySelectorAll('.frame img')].every((i) => i.naturalWidth)")
+        it.wait_for("document.querySelectorAll('.frame img').length === 4")
+        it.wait_for("[...document.images].every((i) => i.naturalWidth)")
         frames = it.page.locator(".frame")
-        assert frames.count() == 4
         tall = frames.evaluate_all("(all) => all.map((e) => e.getBoundingClientRect().height)")
         assert max(tall) < 500
         said = it.page.locator(".frame rect").evaluate_all(
