@@ -17,7 +17,16 @@ from selfcorrect.report.numbers import (
     short,
     within,
 )
-from selfcorrect.report.phrases import Table, capital_of, is_share, outcome_of, places_told, said_of
+from selfcorrect.report.phrases import (
+    MORE_CLUSTERS,
+    Table,
+    capital_of,
+    is_share,
+    nothing_in_both,
+    outcome_of,
+    places_told,
+    said_of,
+)
 from selfcorrect.report.stops import stops
 from selfcorrect.report.unknown import between, many, nothing, unknown, unread, unscored
 
@@ -33,9 +42,9 @@ def concluded(summary: Table, moved: Table | None) -> dict[str, Any]:
         summary: without them.
         moved: see :func:`selfcorrect.measures.advice.moved`.
     """
-    ends = summary["rounds"][:1] + summary["rounds"][-1:]
-    lost = max((row["unparsed"] / row["n"] for row in ends if row["n"]), default=0.0)
-    decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved, lost)
+    decided = None  # what a model does that is told the truth is no method's gain
+    if not summary.get("oracle"):
+        decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved)
     table = {**summary, "decision": decided}
     if decided is not None:
         decided["said"] = decision(table)
@@ -58,19 +67,12 @@ def verdict(summary: Table) -> str:
         _steered(summary),
         unread(summary) or many(summary),
         unscored(summary),
+        stops(summary),
+        _surer(summary),
+        _change(summary),
+        _convergence(summary),
+        _cause(summary),
     ]
-    told = summary.get("decision")
-    hangs = summary["changes"].get(outcome_of(summary), {}).get("hangs")
-    if told is None or told["why"] != "unreadable" or hangs:
-        # else a task knows what an answer is worth that nobody can read: of the rounds that says
-        # nothing, however narrow the intervals are
-        sentences += [
-            stops(summary),
-            _surer(summary),
-            _change(summary),
-            _convergence(summary),
-            _cause(summary),
-        ]
     said = "\n".join(sentence for sentence in sentences if sentence)
     if not summary["complete"]:
         return f"So far ({summary['dialogues']} of {summary['wanted']} dialogues): {said}"
@@ -250,10 +252,7 @@ def _cause(summary: Table) -> str:
     against = repeat.get("against")
     difference: Table = against["difference"][outcome_of(summary)] if against else {"value": None}
     if against and difference["value"] is None:
-        return (
-            f"{name} can't be compared with {_TO}: no example has an answer in both that was read "
-            "and graded."
-        )
+        return nothing_in_both(name, _TO)
     if difference["value"] is None:
         return (
             "There is no control on the same examples, so nothing shows that a change comes from "
@@ -314,7 +313,7 @@ def _p(changed: Table, judged: Table) -> str:
 def _more(changed: Table, summary: Table) -> str:
     """What would settle it."""
     if changed.get("few"):
-        return "; more clusters, not more examples of these, would decide it"
+        return MORE_CLUSTERS
     if changed["n_needed"] is None:
         apart = [end for end in changed.get("unread", ()) if end is not None]
         if len(apart) == 2 and apart[0] <= 0 <= apart[1] and apart[0] < apart[1]:

@@ -55,6 +55,29 @@ def test_replies_do_not_depend_on_the_size_of_a_pass(
         )
 
 
+@pytest.mark.parametrize("name", ["llama", "gemma3", "gemma2", "gpt_oss"])
+def test_attention_in_parts_is_attention(name: str, monkeypatch: Any) -> None:
+    """With windows, soft caps and sinks, in prompts that are longer than two parts."""
+    model = tiny.model(name)
+    expected = _talk(model)
+    made: list[int] = []
+    parts = groups._parts
+
+    def counted(*given: Any) -> Any:
+        made.append(len(found := list(parts(*given))))
+        return found
+
+    monkeypatch.setattr(groups, "_parts", counted)
+    monkeypatch.setattr(groups, "_QUERIES", 8)
+    replies = _talk(model)
+    assert max(made) > 2
+    for mine, theirs in zip(replies, expected, strict=True):
+        assert tiny.agree(mine.token_ids, theirs.token_ids, [min(mine.gap or 0, theirs.gap or 0)])
+        assert [s.logp for s in mine.options] == pytest.approx(
+            [s.logp for s in theirs.options], abs=2e-4
+        )
+
+
 def test_a_reply_under_way_shares_the_pass_of_prompts_that_wait(monkeypatch: Any) -> None:
     model = tiny.model()
     monkeypatch.setattr(packed, "PACK", 60)

@@ -16,7 +16,7 @@ pytest.importorskip("PIL")
 import sighted
 from selfcorrect.messages import Image, Message, message
 from selfcorrect.models.base import Reply, Request, Site, Steer
-from selfcorrect.models.local import packed
+from selfcorrect.models.local import groups, packed
 from selfcorrect.models.local.doses import doses
 
 FAMILIES = sorted(sighted.FAMILIES)
@@ -213,6 +213,17 @@ def test_the_whole_transcript_way_sees_the_same_and_says_so(
 def test_a_pass_may_end_within_an_image(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "PACK", 7)
     opened = made(family)
+    turns = [sighted.asks("What is it?", sighted.picture(15), sighted.picture(16))]
+    talk = opened.open(1)
+    talk.restart([turns])
+    check(opened, turns, talk.elicit([Request(max_tokens=8)])[0])
+
+
+@pytest.mark.parametrize("family", ["llava", "gemma3"])
+def test_attention_in_parts_sees_whole_images(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "_QUERIES", 5)
+    opened = sighted.model(family)  # tried, too, in parts
+    assert opened.engine.packed
     turns = [sighted.asks("What is it?", sighted.picture(15), sighted.picture(16))]
     talk = opened.open(1)
     talk.restart([turns])
