@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import tiny
 from selfcorrect.messages import message
 from selfcorrect.models.base import OutOfMemoryError, Reply, Request
-from selfcorrect.models.local import drafts, packed
+from selfcorrect.models.local import drafts, groups, packed
 from selfcorrect.models.local.prepack import prepack
 
 PREFILL = "The best answer is ("
