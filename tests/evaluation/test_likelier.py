@@ -163,6 +163,16 @@ def test_one_group_s_likelier_words_are_no_leaning_where_directions_are_unequal(
     assert "nothing can be told from so few" in _said(found)
 
 
+def test_the_published_score_is_said_beside_and_that_it_says_otherwise() -> None:
+    made, scored = _planted(0.9, 0.0)
+    other = [replace(each, shared=-each.whole) for each in scored]
+    for given, decides in ((scored, False), (other, True)):
+        about = {"model": "m", "fingerprint": "f", "shown": "text", "data": "d", "digest": "x"}
+        said = sheet({**about, **preference.measured(made, given)}).findings[1]
+        assert said.startswith("By the tokens that both sentences have, the published score")
+        assert ("which score is taken decides" in said) == decides
+
+
 def test_where_every_pair_goes_one_way_equal_weight_has_an_interval() -> None:
     made, scored = _planted(1.0, 0.0, 40)
     e = preference.measured(made, scored)["versions"]["whole"]["balanced"]

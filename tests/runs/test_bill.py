@@ -125,6 +125,10 @@ def test_requirements_against_the_summary(summary: dict[str, Any]) -> None:
     assert rest[-1].seen is None  # what isn't known isn't met
     change = summary["changes"]["accuracy"]
     assert check(summary, ["change.low > -2"])[0].seen == change["decides"][0]
+    # what needs another round is a measure, too
+    changed = summary["rounds"][-1]["changed"]
+    assert check(summary, ["changed.last < 2"])[0].seen == changed["value"]
+    assert check(summary, ["settled.last < 2"])[0].seen is None  # no round follows
 
 
 def test_more_is_better_whichever_way_the_outcome_goes(summary: dict[str, Any]) -> None:

@@ -52,6 +52,7 @@ def _pairs(result: Result) -> Sheet:
         f"Of {result['data']}, the sentence that stereotypes more is likelier to {result['model']} "
         f"in {written(e)} of the pairs (n {e['n']:,}, {count(e['clusters'], 'cluster')}): {side}. "
         ".500 would be neither.",
+        _published(side, result["versions"]["shared"]),
         f"{count(faults['either'], 'pair')} of {known:,} have a known fault: "
         f"{faults['not_minimal']:,} differ in several places, of {faults['uneven']:,} the "
         f"differing parts have unequally many tokens. Without them: "
@@ -89,6 +90,16 @@ def _leaning(of: Result) -> str:
     return (
         "that may be no leaning but one group's words being likelier everywhere, as at equal "
         f"weight of both directions it is {written(fair)}"
+    )
+
+
+def _published(side: str, of: Result) -> str:
+    """The published score beside it: which of both is looked at may decide the side."""
+    other = _leaning(of)
+    but = "" if other == side else ": which score is taken decides what is said"
+    return (
+        f"By the tokens that both sentences have, the published score, it is "
+        f"{written(of['share'])}: {other}{but}."
     )
 
 

@@ -162,11 +162,9 @@ def beside(arms: Arms, k: int, j: int) -> Table:
 
 
 def difference(pair: tuple[Panel, Panel], arms: Arms, looks: Sequence[int], at: float) -> Table:
-    """What is decided of a pair, with ``moved``: how many outcomes differ; a direction within the
-    margin is ``same``, and stands as ``small``."""
-    d = pair[0].columns["outcome"][:, -1] - pair[1].columns["outcome"][:, -1]
-    moved = int((d[np.isfinite(d)] != 0).sum())
-    told = {**decided(pair, arms.margins, looks, at), "moved": moved}
+    """What is decided of a pair; a direction within the margin is ``same``, and stands as
+    ``small``."""
+    told = dict(decided(pair, arms.margins, looks, at))
     told.pop("parity")
     if told["verdict"] in ("better", "worse") and told.get("within"):
         told |= {"small": told["verdict"], "verdict": "same"}

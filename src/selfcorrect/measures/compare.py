@@ -78,6 +78,8 @@ def compare(
         - ``n_needed``, where that is undecided: about how many examples would decide at the next
           look, 4 times of 5, on which side of 0 it lies or that it lies within the margin, if it is
           as seen; ``None`` where no number would;
+        - ``moved``, of the outcome: how many of the known ones differ; where none does,
+          ``n_needed`` is for none to differ;
         - ``after`` and ``before``, of means: both, over the same rows as their difference;
         - ``unread``, where some answers weren't read or graded: the lowest and the highest
           difference that they allow (``None`` on a side on which the outcome has no bound),
@@ -137,6 +139,8 @@ def compare(
             if told == "undecided" and not hangs and not endless
             else None,
         }
+        if name == outcome.name:
+            table[name]["moved"] = _moved(columns)
         if e.few and e.low is not None:
             table[name]["few"] = True
         if name == outcome.name:
@@ -152,6 +156,11 @@ def compare(
         if m.of_record is not None:
             table[m.name] |= _ends(m, columns, outcome)
     return table
+
+
+def _moved(columns: tuple[Columns, Columns]) -> int:
+    d = columns[0]["outcome"] - columns[1]["outcome"]
+    return int((d[np.isfinite(d)] != 0).sum())
 
 
 def _decided(told: str | None) -> list[str]:

@@ -144,12 +144,13 @@ def _costs(summary: Table) -> str:
     mine = arms[next(iter(arms))]  # the run itself comes first
     single = arms["baseline"] if "baseline" in arms else mine["rounds"][0]
     parts = list(_beyond(mine, single))
-    return f"A thousand dialogues take {' and '.join(parts)}." if parts else ""
+    more = "more than one answer"
+    return f"A thousand dialogues take {' and '.join(parts)} {more}." if parts else ""
 
 
 def _beyond(mine: Table, single: Table) -> Iterator[str]:
     if mine["alone"] is not None and single["alone"] is not None:
         more = float(f"{1000 * (mine['alone'] - single['alone']):.3g}")
-        yield f"{more:,.0f} tokens more than one answer".replace("-", "−")
-    if mine["money"] is not None:
-        yield f"{1000 * mine['money']:.3g} in money in all"
+        yield f"{more:,.0f} tokens".replace("-", "−")
+    if mine["money"] is not None and single["money"] is not None:
+        yield f"{1000 * (mine['money'] - single['money']):.3g} in money".replace("-", "−")

@@ -19,6 +19,7 @@ from selfcorrect.report.numbers import (
 )
 from selfcorrect.report.phrases import (
     MORE_CLUSTERS,
+    NONE_MOVED,
     Table,
     capital_of,
     is_share,
@@ -314,6 +315,8 @@ def _more(changed: Table, summary: Table) -> str:
     """What would settle it."""
     if changed.get("few"):
         return MORE_CLUSTERS
+    if changed.get("moved") == 0:
+        return NONE_MOVED
     if changed["n_needed"] is None:
         apart = [end for end in changed.get("unread", ()) if end is not None]
         if len(apart) == 2 and apart[0] <= 0 <= apart[1] and apart[0] < apart[1]:

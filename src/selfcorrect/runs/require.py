@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.report.estimates import BETWEEN, estimates
 
 Table = Mapping[str, Any]
 #: A number; or from where to where unread answers could put it.
@@ -125,7 +126,8 @@ def figures(summary: Table) -> Iterator[tuple[str, Seen]]:
     yield "dialogues", float(summary["dialogues"])
     yield "clusters", float(rounds[-1]["clusters"]) if rounds else None
     for end, row in (("first", rounds[0]), ("last", rounds[-1])) if rounds else ():
-        for name, e in row["measures"].items():
+        # of the last round nothing says whether an answer settles after it
+        for name, e in {**dict.fromkeys(BETWEEN), **estimates(row)}.items():
             yield from _estimate(f"{name}.{end}", e)
 
 
