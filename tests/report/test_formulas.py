@@ -60,6 +60,7 @@ def test_texts_of_others_stay_texts() -> None:
     typeset, epsilon = typesetter({"p_t": "p_t", "ε": r"\varepsilon"}), mathml(r"\varepsilon")
     assert typeset("<b>ε</b> p_t2 xp_t") == f"&lt;b&gt;{epsilon}&lt;/b&gt; p_t2 xp_t"
     assert "\u202e" not in typeset("a \u202eε")
+    assert typeset("(ε, ε)") == f"({epsilon}&#8288;, {epsilon}&#8288;)"  # no line ends before these
     assert "<math" in page(Sheet("a", "b?", ["ε"], [Section("s", ["c"])], formulas={"ε": "x"}))
     assert "<math" not in page(Sheet("a", "b?", ["ε"], [Section("s", ["c"])]))
 

@@ -33,11 +33,21 @@ def typesetter(formulas: Mapping[str, str]) -> Callable[[str], Markup]:
     def typeset(text: str) -> Markup:
         made, at = Markup(), 0
         for each in found.finditer(text):
-            made += _told(text[at : each.start()]) + mathml(formulas[each[0]])
+            between = text[at : each.start()]
+            made += (_JOINED if at and _sticks(between) else "") + _told(between)
+            made += mathml(formulas[each[0]])
             at = each.end()
-        return made + _told(text[at:])
+        return made + (_JOINED if at and _sticks(text[at:]) else "") + _told(text[at:])
 
     return typeset
+
+
+#: A word joiner: else a line may end between a formula and the comma after it.
+_JOINED = Markup("&#8288;")
+
+
+def _sticks(text: str) -> bool:
+    return bool(text) and not text[0].isspace()
 
 
 def _told(text: str) -> Markup:
