@@ -229,32 +229,6 @@ def test_dialogues_without_a_round_are_as_unread() -> None:
     assert "couldn't be found.\nThey are 0 of 200 in round 1 and 90 of 200" in words(found)
 
 
-def test_a_number_recorded_of_an_unread_answer_is_not_known() -> None:
-    """No box has an overlap of 0 on record; of the rounds that says nothing."""
-    x = np.zeros((200, 6))
-    read = np.zeros((200, 6))
-    p = replace(
-        made(x, parse_rate=read), outcome=Outcome("iou", "mean", "higher", (0.0, 1.0), 0.02)
-    )
-    margins = {"iou": 0.02}
-    told = rounds.summarize(p, margins)
-    assert told["changes"]["iou"]["verdict"] == "undecided"
-    assert told["changes"]["iou"]["unread"] == [-1.0, 1.0]
-    assert told["convergence"]["iou"]["hangs"]
-    assert told["converged_at"] is None
-    # a rise that is nothing but boxes which could be read at last
-    rises = np.where(np.arange(6) > 0, 0.6, 0.0) + np.zeros((200, 1))
-    p.columns["outcome"][:] = rises
-    p.columns["parse_rate"][:] = rises > 0
-    assert between_named(p, "iou", margins)["hangs"]
-    p.columns["parse_rate"][:] = 1
-    assert between_named(p, "iou", margins)["verdict"] == "better"
-
-
-def between_named(p: Panel, name: str, margins: Mapping[str, float]) -> dict[str, Any]:
-    return compare(p, p, (p.rounds[-1], 1), margins)[name]
-
-
 def test_without_bounds_an_unread_answer_could_be_anything() -> None:
     before, after = np.full(400, 2.0), np.full(400, 1.8)
     after[:100] = 1.7
