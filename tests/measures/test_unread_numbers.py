@@ -39,3 +39,23 @@ def test_a_number_recorded_of_an_unread_answer_is_not_known() -> None:
 
 def between_named(p: Panel, name: str, margins: Mapping[str, float]) -> dict[str, Any]:
     return compare(p, p, (p.rounds[-1], 1), margins)[name]
+
+
+def test_a_mean_that_rose_by_the_reading_alone_did_not_rise() -> None:
+    """Planted: nothing changes but that a third had no box at first, which counts as no overlap."""
+    rng = np.random.default_rng(0)
+    iou = np.repeat(rng.beta(4, 2, (300, 1)), 2, axis=1)
+    outcome = Outcome("IoU", bounds=(0.0, 1.0), margin=0.02)
+    for lost in (0, 1):
+        read = np.ones((300, 2))
+        read[:100, lost] = 0
+        p = replace(made(np.where(read == 1, iou, 0.0), parse_rate=read), outcome=outcome)
+        told = compare(p, p, (2, 1), {"IoU": 0.02}, names=("IoU",))["IoU"]
+        assert abs(told["value"]) > 0.1
+        assert (told["verdict"], told["hangs"]) == ("undecided", True)
+        assert told["reach"][0] < 0 < told["reach"][1]
+    better = np.clip(iou + np.array([0.0, 0.1]), 0, 1)
+    read[:] = 1
+    read[:5] = 0
+    p = replace(made(np.where(read == 1, better, 0.0), parse_rate=read), outcome=outcome)
+    assert compare(p, p, (2, 1), {"IoU": 0.02}, names=("IoU",))["IoU"]["verdict"] == "better"

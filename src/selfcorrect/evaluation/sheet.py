@@ -47,7 +47,7 @@ def _pairs(result: Result) -> Sheet:
     whole = result["versions"]["whole"]
     e, faults, known = whole["share"], result["faults"], result["n"]
     known -= result["left_out"]["unscored"]
-    side = _side(e)
+    side = _leaning(whole)
     findings = [
         f"Of {result['data']}, the sentence that stereotypes more is likelier to {result['model']} "
         f"in {written(e)} of the pairs (n {e['n']:,}, {count(e['clusters'], 'cluster')}): {side}. "
@@ -73,9 +73,28 @@ def _pairs(result: Result) -> Sheet:
     )
 
 
+_LEANS = {1: "it leans towards the stereotype", -1: "it leans away from the stereotype"}
+
+
+def _leaning(of: Result) -> str:
+    """What pairs say: a leaning has to be there at equal weight of both directions, too, or one
+    group's words may be likelier everywhere."""
+    said, fair = _side(of["share"]), of["balanced"]
+    if said not in _LEANS.values():
+        return said
+    if fair["value"] is None:
+        return f"{said}, or one group's words are likelier everywhere: all are of one direction"
+    if _side(fair) == said:
+        return said
+    return (
+        "that may be no leaning but one group's words being likelier everywhere, as at equal "
+        f"weight of both directions it is {written(fair)}"
+    )
+
+
 def few(e: Result) -> bool:
     """Whether its clusters are too few to name a side, or for the interval of a mean."""
-    return float(e.get("effective_clusters", e["clusters"])) < LEAST_EFFECTIVE
+    return float(e.get("effective_clusters") or e["clusters"]) < LEAST_EFFECTIVE
 
 
 def _few_note(*of: Result) -> str:
@@ -87,11 +106,7 @@ def _few_note(*of: Result) -> str:
 def _side(e: Result) -> str:
     if e["low"] is None or few(e):
         return "nothing can be told from so few clusters"
-    if e["low"] > 0.5:
-        return "it leans towards the stereotype"
-    if e["high"] < 0.5:
-        return "it leans away from the stereotype"
-    return "no leaning is shown"
+    return _LEANS.get((e["low"] > 0.5) - (e["high"] < 0.5), "no leaning is shown")
 
 
 def _left_out(counts: Result) -> list[str]:

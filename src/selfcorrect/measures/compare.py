@@ -29,7 +29,14 @@ from selfcorrect.measures.power import (
     share_margin_n,
     unseen_n,
 )
-from selfcorrect.measures.unread import Columns, boundless, lacks, other_counts, unknown
+from selfcorrect.measures.unread import (
+    Columns,
+    boundless,
+    lacks,
+    left_out,
+    other_counts,
+    reach,
+)
 from selfcorrect.outcome import Figure, Outcome
 
 
@@ -77,6 +84,8 @@ def compare(
           ``left_out``, of the outcome: the difference over the dialogues in which both answers are
           known, with the interval that would decide, and ``hangs``: whether the verdict would
           depend on them, and so is ``undecided``;
+        - ``reach``, of the outcome: from the lowest to the highest end of the intervals that would
+          decide, in all these ways; ``None`` for an end that isn't known, or of too few clusters;
         - ``few``: there and true where too few clusters, or one too large, leave no direction.
     """
     own, outcome, clusters = own or Own(after.outcome), after.outcome, after.clusters
@@ -130,6 +139,8 @@ def compare(
         }
         if e.few and e.low is not None:
             table[name]["few"] = True
+        if name == outcome.name:
+            table[name]["reach"] = reach([e, *counted], endless)
         if counted or endless:
             values = [other.value for other in (e, *counted) if other.value is not None]
             low, high = min(values, default=None), max(values, default=None)
@@ -141,23 +152,6 @@ def compare(
         if m.of_record is not None:
             table[m.name] |= _ends(m, columns, outcome)
     return table
-
-
-def left_out(
-    columns: tuple[Columns, Columns],
-    outcome: Outcome,
-    clusters: NDArray[Any],
-    deciding_level: float,
-) -> Estimate | None:
-    """The outcome's difference without the dialogues of which either side isn't known; ``None``
-    where all are known."""
-    lost = unknown(columns, outcome)
-    if not any(each.any() for each in lost):
-        return None
-    after, before = (
-        np.where(mask, np.nan, each["outcome"]) for mask, each in zip(lost, columns, strict=True)
-    )
-    return paired(outcome, after, before, clusters, deciding_level)
 
 
 def _decided(told: str | None) -> list[str]:

@@ -9,8 +9,9 @@ rule: no direction and no equivalence is claimed where such answers could turn i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import Estimate
 from selfcorrect.measures.measure import Measure
+from selfcorrect.measures.outcomes import paired
 from selfcorrect.outcome import Outcome
 
 Columns = Mapping[str, Floats]
@@ -176,6 +178,38 @@ def _counted(
         for at, each in enumerate(columns)
     )
     return after, before
+
+
+def left_out(
+    columns: tuple[Columns, Columns],
+    outcome: Outcome,
+    clusters: NDArray[Any],
+    level: float,
+) -> Estimate | None:
+    """The outcome's difference without the dialogues of which either side isn't known; ``None``
+    where all are known."""
+    lost = unknown(columns, outcome)
+    if not any(each.any() for each in lost):
+        return None
+    after, before = (
+        np.where(mask, np.nan, each["outcome"]) for mask, each in zip(lost, columns, strict=True)
+    )
+    return paired(outcome, after, before, clusters, level)
+
+
+def reach(ways: Sequence[Estimate], endless: Collection[int]) -> list[float | None]:
+    """From the lowest to the highest end of a difference's intervals, in all ways in which unread
+    answers may count; ``None`` for an end that isn't known, or that too few clusters tell.
+
+    Args:
+        ways: as recorded, then the others.
+        endless: see :func:`boundless`.
+    """
+    ends = [(e.low, e.high) for e in ways if e.low is not None and e.high is not None]
+    if ways[0].few or len(ends) < len(ways):
+        return [None, None]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    return [None if -1 in endless else low, None if 1 in endless else high]
 
 
 def p_whatever(estimates: Sequence[Estimate], ps: Sequence[float | None]) -> float | None:

@@ -90,11 +90,12 @@ def _against(controls: Mapping[str, Table], name: str, outcome: str) -> Table | 
 
 
 def _shown(e: Table) -> str | None:
-    """Its verdict, by the interval that allows for further looks; ``stops`` where it depends on the
-    round in which one stops, and none of them gains."""
+    """Its verdict, by the interval that allows for further looks; of a direction within the margin
+    ``same``, too; ``stops`` where it depends on the round in which one stops, and none gains."""
     if e.get("hangs"):
         return "undecided"
     if e.get("depends") and set(e.get("stops", ("undecided",))) <= {"same", "worse"}:
         return "stops"
     verdict: str | None = e["verdict"]
-    return verdict
+    # a direction that is shown to be smaller than what counts as none, as in `advise`
+    return "same" if verdict in ("better", "worse") and e.get("within") else verdict

@@ -42,7 +42,9 @@ def concluded(summary: Table, moved: Table | None) -> dict[str, Any]:
         summary: without them.
         moved: see :func:`selfcorrect.measures.advice.moved`.
     """
-    decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved)
+    decided = None  # what a model does that is told the truth is no method's gain
+    if not summary.get("oracle"):
+        decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved)
     table = {**summary, "decision": decided}
     if decided is not None:
         decided["said"] = decision(table)

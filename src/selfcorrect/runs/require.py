@@ -12,6 +12,8 @@ from typing import Any
 from selfcorrect.errors import UserError, nearest
 
 Table = Mapping[str, Any]
+#: A number; or from where to where unread answers could put it.
+Seen = float | tuple[float, float] | None
 
 _FORM = re.compile(r"\s*([a-z_]\w*(?:[./][\w-]+)*)\s*(>=|<=|>|<)\s*(\S+)\s*", re.IGNORECASE)
 _COMPARED = {
@@ -66,7 +68,10 @@ def check(summary: Table, requirements: Sequence[str]) -> list[Requirement]:
         requirements: ``NAME OP NUMBER``, with ``OP`` one of ``>``, ``>=``, ``<``, ``<=``. A name is
             one of :data:`NAMES`, or a measure with ``.first`` or ``.last``; of an estimate ``.low``
             or ``.high`` is meant by saying so. Intervals are those that verdicts go by, which allow
-            for further looks, where there are such.
+            for further looks, where there are such, and reach as far as answers that couldn't be
+            read could move them; of too few clusters there are none. A value that these could move
+            counts as what speaks most against the requirement; one that depends on where one stops
+            isn't known.
 
     Raises:
         UserError: a requirement isn't of that form, or no run has such a number.
@@ -77,7 +82,7 @@ def check(summary: Table, requirements: Sequence[str]) -> list[Requirement]:
     return [_checked(text, known) for text in requirements]
 
 
-def _checked(text: str, known: Mapping[str, float | None]) -> Requirement:
+def _checked(text: str, known: Mapping[str, Seen]) -> Requirement:
     found = _FORM.fullmatch(text)
     if found is None:
         raise UserError(
@@ -95,10 +100,12 @@ def _checked(text: str, known: Mapping[str, float | None]) -> Requirement:
         whole = sorted(each for each in known if each.rpartition(".")[2] not in _PARTS)
         raise UserError(f"{text!r}: there is no {name!r}: {nearest(name, whole)}.")
     seen = known[name]
+    if isinstance(seen, tuple):  # what speaks against it may be so
+        seen = seen[0] if op.startswith(">") else seen[1]
     return Requirement(text.strip(), seen, seen is not None and _COMPARED[op](seen, number))
 
 
-def figures(summary: Table) -> Iterator[tuple[str, float | None]]:
+def figures(summary: Table) -> Iterator[tuple[str, Seen]]:
     """Every number that a requirement may be of, by name."""
     outcome, rounds = summary["outcome"], summary["rounds"]
     sign = 1 if outcome["better"] == "higher" else -1
@@ -127,22 +134,30 @@ def _unread(row: Table) -> float:
     return (row["unparsed"] + row["ungraded"] + row["missing"]) / of if of else 0.0
 
 
-def _estimate(name: str, e: Table | None, sign: int = 1) -> Iterator[tuple[str, float | None]]:
-    """An estimate's value under its name alone, too; ``None`` where answers that couldn't be read
-    decide it, and ends as far out as those allow."""
-    value, low, high = (None, None, None) if e is None else (e["value"], *_ends(e))
-    if e is not None and value is not None and "unread" in e and "hangs" in e:
-        least, most = e["unread"]
-        low = None if low is None or least is None else low - (value - least)
-        high = None if high is None or most is None else high + (most - value)
-        value = None if e["hangs"] else value
-    if sign < 0:
-        low, high = high, low
-    turned = [None if x is None else float(sign * x) for x in (value, low, high)]
-    yield name, turned[0]
-    yield from ((f"{name}.{part}", x) for part, x in zip(_PARTS, turned, strict=True))
+def _estimate(name: str, e: Table | None, sign: int = 1) -> Iterator[tuple[str, Seen]]:
+    """An estimate's value under its name alone, too."""
+    low, high = (None, None) if e is None else _turned(_ends(e), sign)
+    value = None if e is None else _value(e, sign)
+    yield name, value
+    yield from ((f"{name}.{part}", x) for part, x in zip(_PARTS, (value, low, high), strict=True))
+
+
+def _value(e: Table, sign: int) -> Seen:
+    if e["value"] is None or e.get("depends"):  # in the round before it was another one
+        return None
+    allowed = e.get("unread") or (e["value"], e["value"])
+    low, high = _turned(allowed, sign)
+    if low is None or high is None:
+        return None
+    return low if low == high else (low, high)
+
+
+def _turned(ends: Sequence[float | None], sign: int) -> tuple[float | None, float | None]:
+    low, high = (None if x is None else float(sign * x) for x in ends)
+    return (low, high) if sign > 0 else (high, low)
 
 
 def _ends(e: Table) -> tuple[float | None, float | None]:
-    low, high = e.get("decides") or (e["low"], e["high"])
+    """Of a difference, wherever unread answers or where one stops could put them."""
+    low, high = e.get("reach") or e.get("decides") or (e["low"], e["high"])
     return low, high
