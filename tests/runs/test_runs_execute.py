@@ -179,3 +179,22 @@ def test_a_larger_limit_extends(tmp_path: Path, whole: Path) -> None:
 def test_a_limit_beyond_the_data_is_all_of_it(tmp_path: Path, whole: Path) -> None:
     run(a_spec(limit=10_000), out=tmp_path)
     assert contents(tmp_path) == contents(whole)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rounds", "controls"),
+    [
+        ("intrinsic", 1, {"baseline"}),
+        ("intrinsic", 2, {"baseline", "repeat"}),
+        ("cot", 1, {"baseline", "repeat"}),  # its first round is another one
+        ("repeat", 1, {"baseline"}),
+    ],
+)
+def test_a_control_that_would_be_the_run_again_is_left_out_with_a_word(
+    strategy: str, rounds: int, controls: set[str], tmp_path: Path, caplog: Any
+) -> None:
+    done = run(a_spec(strategy=strategy, rounds=rounds, limit=2), out=tmp_path)
+    assert set(done.header.controls) == controls
+    assert len(list(tmp_path.iterdir())) == 1 + len(controls)
+    word = "the control repeat would be the run itself" in caplog.text
+    assert word == ("repeat" not in controls and strategy != "repeat")
