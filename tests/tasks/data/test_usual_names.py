@@ -10,7 +10,9 @@ import pytest
 
 from commands import refused
 from selfcorrect.errors import UserError
+from selfcorrect.evaluation.pairs import read_pairs
 from selfcorrect.tasks import make
+from selfcorrect.tasks.data.texts import read_texts
 from written import jsonl, right, table
 
 LETTERED = {"A": "cork", "B": "lead", "C": "wax"}
@@ -108,3 +110,27 @@ def test_a_field_that_is_turned_round_is_turned_back(tmp_path: Path) -> None:
 def test_a_list_is_called_by_the_name_that_is_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'options' must be a list of texts"):
         read(tmp_path, {"question": "Which?", "options": "x", "answer": "x"})
+
+
+def test_a_file_without_a_usable_line_gets_one_sentence(tmp_path: Path) -> None:
+    """In texts, pairs and the like: five times the same, and the advice to leave all out, help
+    nobody."""
+    data = jsonl(tmp_path / "t.jsonl", [{"sentence_a": f"x{n}"} for n in range(9)])
+    for read in (read_texts, lambda path: read_pairs(Path(path))):
+        with pytest.raises(UserError) as caught:
+            read(data)
+        said = str(caught.value)
+        assert said.count("is missing") == 1
+        assert "t.jsonl:1: the field '" in said
+        assert said.endswith("(so it is with all 9 lines: is it the right file?)")
+        assert "--skip-bad" not in said
+    data = jsonl(tmp_path / "t.jsonl", [{"a": 1}, [2], {"a": 3}])
+    with pytest.raises(UserError, match="none of the 3 lines can be used: is it the right"):
+        read_texts(data)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_json_that_breaks_off_says_where(end: str, tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"a": 1' + end)
+    with pytest.raises(UserError, match=r"q\.jsonl:1: not valid JSON \(.*, at the line's end\)"):
+        read_texts(str(tmp_path / "q.jsonl"))
