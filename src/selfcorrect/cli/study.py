@@ -48,7 +48,7 @@ def group() -> typer.Typer:
     )
     for name in studies.names():
         study = studies.load(name)
-        text = f"{study.about}\n\n{study.details}\n\n{study.question} Source: {study.source}."
+        text = f"{study.about}\n\n{study.details} {study.takes}\n\n{study.question} Source: {study.source}."
         add(made, name, text, _with_runs(name, study) if study.plan else _without(name, study))
     return made
 
@@ -110,6 +110,10 @@ def execute(
     """
     from selfcorrect.studies.execute import execute
 
+    if (takes := studies.load(name).takes) and not (
+        settings.get("quick") or settings.get("preset")
+    ):
+        typer.echo(f"selfcorrect: {takes} What is finished is kept.", err=True)
     with counted() as progress:
         done = execute(name, settings, command=command, counted=progress, **how)
     if as_json:

@@ -34,6 +34,8 @@ _LOG = logging.getLogger("selfcorrect")
 SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad", "scorer", "samples", "concepts",
           "meanings", "max_tokens", "max_failed")  # fmt: skip
 _MOST = 3
+#: From so many answers on it is said how many there are to be.
+_MANY = 500
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,22 @@ class Prepared:
         every = (
             each for arm in self.arms for each in (arm.facts.model, *arm.facts.others.values())
         )
+        size = self._size()
         told = (models.advice(each.dtype, each.device) for each in every)
-        for sentence in dict.fromkeys(filter(None, (*self.task.read_as, *self.said, *told))):
+        for sentence in dict.fromkeys(filter(None, (*self.task.read_as, *self.said, size, *told))):
             _LOG.warning("selfcorrect: %s", visible(sentence))  # a column's name may be anything
+
+    def _size(self) -> str:
+        """How many answers are to be given, a sentence, where they are many and nobody has said how
+        many examples there are to be."""
+        answers = self.wanted * sum(arm.spec.rounds for arm in self.arms)
+        if self.spec.limit is not None or answers < _MANY:
+            return ""
+        arms = ", ".join(f"{arm.name} {arm.spec.rounds}" for arm in self.arms)
+        return (
+            f"All {self.wanted:,} examples are asked, in so many rounds: {arms}; that makes "
+            f"{answers:,} answers. Fewer with --limit (limit), 20 for a first look; see: preview."
+        )
 
     def close(self) -> None:
         """Close the connections to servers."""
