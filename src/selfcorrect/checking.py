@@ -143,15 +143,16 @@ def look_at(task: Task) -> TaskCheck:
             shown = shown or tried
             for problem in _wrong(task, tried):
                 found.add(example.id, problem)
-    more: list[str] = []
     if failed < MOST:
         try:
-            more += task.check()
+            for problem in task.check():
+                found.add(problem.partition(": ")[0], problem)
             _compute_figures(task, graded)
         except UserError as error:
-            more.append(str(error))
+            if not found.fails_alike(str(error)):
+                found.add("", str(error))
             traces.append(error.trace)
-    problems += [*found.told(), *(each for each in more if each not in found)]
+    problems += found.told()
     return TaskCheck(
         task=task.name,
         outcome=task.outcome,
@@ -172,25 +173,26 @@ class _Same:
 
     def __init__(self) -> None:
         self._first: dict[str, str] = {}
-        self._every: dict[str, int] = {}
-        self._texts: set[str] = set()
+        self._every: dict[str, set[str]] = {}
 
     def add(self, example: str, problem: str) -> None:
-        """Enter a problem of an example, by its id."""
-        whole = problem.removeprefix(f"{example}: ").replace(f" of the example {example!r}", "")
-        key = re.sub(rf"(?<!\w){re.escape(example)}(?!\w)", "…", whole)
+        """Enter a problem of an example, by its id; of none where that is empty."""
+        key = problem.removeprefix(f"{example}: ").replace(f" of the example {example!r}", "")
+        if example:
+            key = re.sub(rf"(?<!\w){re.escape(example)}(?!\w)", "…", key)
         self._first.setdefault(key, problem)
-        self._every[key] = self._every.get(key, 0) + 1
-        self._texts.add(problem)
+        self._every.setdefault(key, set()).add(example)
 
     def told(self) -> Iterator[str]:
         """Each with the first example that has it, and how many have."""
         for key, first in self._first.items():
-            n = self._every[key]
+            n = len(self._every[key])
             yield first if n == 1 else f"{first} (so it is with {n:,} examples)"
 
-    def __contains__(self, problem: str) -> bool:
-        return problem in self._texts
+    def fails_alike(self, problem: str) -> bool:
+        """Whether the user's code failed so in an example, too: then that is the same mistake."""
+        _, failed, how = problem.partition(" failed with ")
+        return bool(failed) and any(each.endswith(how) for each in self._first.values())
 
 
 def _unknown_kinds(task: Task) -> Iterator[str]:

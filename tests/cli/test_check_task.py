@@ -175,13 +175,10 @@ def test_a_mistake_is_told_once_and_counted_once(tmp_path: Path) -> None:
     def odd(item: Item, _: Any) -> Grade:
         if int(item.example.id) % 2:
             raise KeyError("a")
-        return Grade(1.0)  # whatever is answered
+        return Grade(1.0)
 
-    one, other = sc.check_task(own(judge=odd)).problems
-    assert "an empty answer is as good as the reference" in one + other
-    assert "KeyError: 'a' (so it is with 15 examples)" in one + other
-    assert "(so it is with 15 examples)" in one
-    assert "(so it is with 15 examples)" in other
+    (problem,) = sc.check_task(own(judge=odd)).problems
+    assert problem.endswith("KeyError: 'a' (so it is with 15 examples)")
 
 
 @pytest.mark.parametrize("name", ["n", "round", "clusters", "outcome"])

@@ -119,7 +119,7 @@ MISTAKES = [
     (
         FIRST.replace("{question}", "{question} {wordng}") + AGAIN + "[parameters]\nwording='x'\n",
         11,
-        r"'wording' is used nowhere; is it what \{wordng\} in the step of line 3 means\?",
+        r"'wording' is used nowhere; is it what \{wordng\} in the step of line 2 means\?",
     ),
     (FIRST + AGAIN + "[parameters]\nanswer = 2\n", 11, "can't be called 'answer'"),
     (FIRST + AGAIN + "[parameters]\nk = 1979-05-27\n", 11, "must be a list of rounds"),

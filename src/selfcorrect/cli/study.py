@@ -48,7 +48,8 @@ def group() -> typer.Typer:
     )
     for name in studies.names():
         study = studies.load(name)
-        text = f"{study.about}\n\n{study.details} {study.takes}\n\n{study.question} Source: {study.source}."
+        details = f"{study.details} {study.takes}".rstrip()
+        text = f"{study.about}\n\n{details}\n\n{study.question} Source: {study.source}."
         add(made, name, text, _with_runs(name, study) if study.plan else _without(name, study))
     return made
 
