@@ -8,6 +8,7 @@ from typing import Any
 
 from selfcorrect.report.costs import REQUESTS, large, of_requests, seconds_of
 from selfcorrect.report.findings import many_unread
+from selfcorrect.report.ledger import none_moved
 from selfcorrect.report.numbers import (
     MISSING,
     about,
@@ -89,10 +90,13 @@ def _headline(table: _Table) -> str:
         if advice["votes"]:
             what = "with one round of samples"
         return f"Do: use {arm}, {what}.{_why(table)}"
-    rest = f"What follows is of {arm}, which looks best of those with more than one answer."
+    rest = f"What follows is of {arm}{_leads(advice)}."
     if advice["word"] == "don't":
         if advice["gain"].get("small") == "better":
             return f"Don't: ask once. What {arm} gains is too small to matter. {rest}"
+        if advice["open"]:
+            names = " or ".join(advice["open"])
+            return f"Don't: ask once. Whether {names} gains anything isn't known. {rest}"
         return f"Don't: ask once. Nothing here is shown to be better, or may still be. {rest}"
     if advice["alike"]:
         return (
@@ -100,6 +104,12 @@ def _headline(table: _Table) -> str:
             f"{_does(advice)} as well as far as this shows."
         )
     return f"Not on this evidence: nothing here is shown to be better than asking once. {rest}"
+
+
+def _leads(advice: _Table) -> str:
+    """Why an arm is told of that isn't advised; nothing where there is no other."""
+    told = [name for name, each in advice["gains"].items() if each is not None]
+    return ", which looks best of what is tried here" if len(told) > 1 else ""
 
 
 def _why(table: _Table) -> str:
@@ -158,7 +168,7 @@ def _word(e: _Table, table: _Table) -> str:
     if e.get("moved") == 0:
         margin = within(e["margin"], share)
         sure = f"the same within {margin}" if e["verdict"] == "same" else "undecided"
-        return f"{sure}, not one of {e['n']:,} answers being better or worse"
+        return f"{sure}, {none_moved(e)}"
     match e["verdict"]:
         case "better" | "worse" as told:
             return f"shown to be {told}"

@@ -205,13 +205,13 @@ def _frontier(table: _Table) -> list[str]:
     unread = [run for run in ranked if run["frontier"]["on"] and run["frontier"]["open"]]
     if not sure:
         return [
-            f"Which of {_list([run['name'] for run in ranked], 'and')} is worth its tokens can't "
-            "be told, as answers that couldn't be read or graded decide it."
+            f"Which of {_list([run['name'] for run in ranked], 'and')} does best for its tokens "
+            "can't be told, as answers that couldn't be read or graded decide it."
         ]
-    worth = "is worth its" if len(sure) == 1 else "are worth their"
     said = [
-        f"By the estimates {_list(names, 'and')} {worth} tokens (a dialogue's mean in brackets): "
-        f"no other run is better in {said_of(table)} for no more of them, or as good for fewer"
+        f"By the estimates alone, shown or not, no other run is better in {said_of(table)} than "
+        f"{_list(names, 'or')} for no more tokens, or as good for fewer (a dialogue's mean in "
+        "brackets)"
     ]
     for run in off:
         edge = run["frontier"]
@@ -219,16 +219,16 @@ def _frontier(table: _Table) -> list[str]:
         take = "takes" if len(others) == 1 else "take"
         how = "shown" if edge["shown"] else "seen, not shown"
         said.append(
-            f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) isn't: it is no better than "
+            f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) is no better than "
             f"{_list(others, 'and')}, which {take} no more ({how})"
         )
     for run in unread:
         others = run["frontier"]["open"]
         take = "takes" if len(others) == 1 else "take"
         said.append(
-            f"whether {run['name']} ({run['cost']['tokens']['value']:,.0f}) is can't be told: "
-            f"{_list(others, 'and')} {take} no more, and answers that couldn't be read or graded "
-            "decide which is better"
+            f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) may be better than "
+            f"{_list(others, 'and')}, which {take} no more, or not: answers that couldn't be read "
+            "or graded decide it"
         )
     return [f"{'; '.join(said)}."]
 
