@@ -32,7 +32,8 @@ class Listed(TyperGroup):
             every = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
             known = [name for name, each in every.items() if each is not None and not each.hidden]
             raise UserError(
-                f"{ctx.command_path} has no command {args[0]!r}: {nearest(args[0], known)}."
+                f"{ctx.command_path} has no command {args[0]!r}: {nearest(args[0], known)}; see "
+                f"{ctx.command_path} --help."
             )
         return super().resolve_command(ctx, args)
 

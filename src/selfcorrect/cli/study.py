@@ -111,17 +111,29 @@ def execute(
     """
     from selfcorrect.studies.execute import execute
 
-    if (takes := studies.load(name).takes) and not (
-        settings.get("quick") or settings.get("preset")
-    ):
-        typer.echo(f"selfcorrect: {takes} What is finished is kept.", err=True)
+    part = settings.get("quick") or settings.get("preset")
+    takes = "" if part else studies.load(name).takes
     with counted() as progress:
-        done = execute(name, settings, command=command, counted=progress, **how)
+        done = execute(name, settings, command=command, counted=_timed(takes, progress), **how)
     if as_json:
         typer.echo(json.dumps(done.result, indent=2, allow_nan=False))
     else:
         show(done.sheet, Console(), tables=tables)
         typer.echo(visible(str(done.page)))
+
+
+def _timed(takes: str, progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Tell how far a study is, and, once it has begun, how long all of it takes."""
+    begun = False
+
+    def tell(now: int, every: int) -> None:
+        nonlocal begun
+        if takes and not begun:
+            typer.echo(f"selfcorrect: {takes} What is finished is kept.", err=True)
+        begun = True
+        progress(now, every)
+
+    return tell
 
 
 def _without(name: str, study: Study) -> tuple[Callable[..., None], list[inspect.Parameter]]:
