@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfcorrect.arguments import public
 from selfcorrect.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from selfcorrect.tuning.chosen import Chosen
 
 
+@public
 def bias(
     model: str | Model = "smollm2",
     data: str | Path | None = None,
@@ -77,6 +79,7 @@ def bias(
     return found
 
 
+@public
 def choose(
     model: str = "smollm2",
     data: str | Path | None = None,
@@ -128,6 +131,7 @@ def choose(
         return choose_to(spec, file, size, place, limit=limit, swap=swap, out=out, progress=told)
 
 
+@public
 def tune(
     texts: str | Path | Sequence[str],
     out: str | Path,

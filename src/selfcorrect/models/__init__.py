@@ -19,7 +19,7 @@ from selfcorrect.models.base import (
     Site,
 )
 from selfcorrect.models.given import check_model
-from selfcorrect.models.kinds import MIXTURE, Kind, kind_of
+from selfcorrect.models.kinds import MIXTURE, PLANTED_MODELS, Kind, kind_of
 from selfcorrect.models.local.files import BUNDLED, DTYPES
 from selfcorrect.models.thought import MOST, Thinking
 
@@ -61,12 +61,7 @@ def names() -> dict[str, str]:
         "FILE.gguf": "a GGUF file, converted once",
         "OWNER/NAME": "a model of the Hugging Face hub",
         "openai:NAME": "a model behind an OpenAI-compatible server: give --base-url",
-        "planted:chain": "a model with stated behaviour, for the task 'planted'",
-        "planted:eye": "a model that sees the task 'shapes', and errs as stated",
-        "planted:mixture": "a small transformer whose exact posterior is known ('planted-mixture')",
-        "planted:logits": "the same: without concepts, its logits sharpen, drift or copy",
-        "planted:scores": "the same for 'planted-scores': free text that states a number",
-        "planted:two-concept": "the same: it mixes two concepts, and instructions move the odds",
+        **PLANTED_MODELS,
     }
 
 

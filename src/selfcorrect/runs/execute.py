@@ -28,7 +28,7 @@ from selfcorrect.runs.grade import Grader, graders_of, kept
 from selfcorrect.runs.header import RUN, Header, provenance
 from selfcorrect.runs.held import looking
 from selfcorrect.runs.identity import strategy_table
-from selfcorrect.runs.made_here import made_here, sign
+from selfcorrect.runs.made_here import SIGNATURE, made_here, sign
 from selfcorrect.runs.manifest import put_noted
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import Piece, check_piece, pieces
@@ -126,16 +126,22 @@ def run(
         for folder in mine:
             check_margins(folder)
         if any(folder.missing for folder in folders) or any(f.lacks_controls for f in mine):
+            fresh: list[Store] = []
             try:
                 for folder in folders:
                     # a control that is complete is only read, so that many runs can share it
                     if folder in mine or folder.missing:
                         opened.enter_context(folder.store.lock())
                         folder.refresh()  # only under the lock is it certain what is missing
+                        fresh += [folder.store] if folder.header is None else []
                 _clear_journals(folders)
                 if any(folder.missing for folder in folders):
                     ready.advise()
                 _fill(ready, folders, model, progress, executor, graders)
+            except UserError:
+                for store in fresh:  # nothing was run: no folder says that something is to come
+                    store.discard((RUN, SIGNATURE))
+                raise
             except KeyboardInterrupt:
                 one = len(mine) == 1
                 raise Interrupted(mine[0].store.root if one else folder_path(out)) from None
