@@ -26,6 +26,8 @@ from selfcorrect.errors import UserError
 Told = Callable[[int, int, float], object]
 _STATE = "state.safetensors"
 _IGNORED = -100
+#: What a pass of its own takes, in tokens.
+_PASS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,29 @@ def order(n: int, batch: int, steps: int, seed: int) -> list[list[int]]:
     return [flat[at * batch : (at + 1) * batch] for at in range(steps)]
 
 
-def loss_of(network: Any, rows: Sequence[Sequence[int]], device: Any) -> Any:
+def alike(rows: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
+    """Texts in one or two parts of like length, whichever takes less time to compute: a text is
+    padded to the longest of its part."""
+    by_length = sorted(rows, key=len)
+
+    def cost(cut: int) -> int:
+        parts = [part for part in (by_length[:cut], by_length[cut:]) if part]
+        return sum(len(part) * len(part[-1]) + _PASS for part in parts)
+
+    best = min(range(len(rows)), key=cost)
+    return [part for part in (by_length[:best], by_length[best:]) if part]
+
+
+def loss_of(network: Any, rows: Sequence[Sequence[int]], device: Any, of: int | None = None) -> Any:
     """Mean −log p of the next token over all real tokens of some texts; what is padded counts for
-    nothing, and neither does the first token, which nothing predicts."""
+    nothing, and neither does the first token, which nothing predicts.
+
+    Args:
+        network: of transformers.
+        rows: tokens of each text.
+        device: where it is computed.
+        of: the sum is divided by so many tokens; by default those that are predicted in the rows.
+    """
     width = max(map(len, rows))
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     labels = torch.full_like(ids, _IGNORED)
@@ -114,9 +136,18 @@ def loss_of(network: Any, rows: Sequence[Sequence[int]], device: Any) -> Any:
         labels[at, : len(row)] = ids[at, : len(row)]
         mask[at, : len(row)] = 1
     logits = network(input_ids=ids.to(device), attention_mask=mask.to(device)).logits[:, :-1]
-    return torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), labels[:, 1:].to(device).flatten(), ignore_index=_IGNORED
+    total = torch.nn.functional.cross_entropy(
+        logits.float().flatten(0, 1),
+        labels[:, 1:].to(device).flatten(),
+        ignore_index=_IGNORED,
+        reduction="sum",
     )
+    return total / (predicted(rows) if of is None else of)
+
+
+def predicted(rows: Sequence[Sequence[int]]) -> int:
+    """How many tokens of some texts are predicted: all but the first of each."""
+    return sum(len(row) - 1 for row in rows)
 
 
 def fit(
@@ -149,21 +180,31 @@ def fit(
     """
     from accelerate import Accelerator
 
+    from selfcorrect.models.local.machine import keep_freed_memory
+
+    keep_freed_memory()
     torch.manual_seed(settings.seed)
     network = _with_lora(network, settings.lora)
     network.train()
     network.config.use_cache = False
     accelerator = Accelerator(cpu=device == "cpu")
     tuned = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.AdamW(tuned.values(), lr=settings.rate, weight_decay=settings.decay)
+    optimizer = torch.optim.AdamW(  # in one pass over the weights, which on a CPU counts
+        tuned.values(), lr=settings.rate, weight_decay=settings.decay,
+        fused=accelerator.device.type == "cpu",
+    )  # fmt: skip
     network, optimizer = accelerator.prepare(network.to(accelerator.device), optimizer)
     losses = _restored(keep, tuned, optimizer, settings, rows)
     steps = order(len(rows), settings.batch, settings.steps, settings.seed)
     stopped: int | None = None
     for step in range(len(losses), settings.steps):
         torch.manual_seed(settings.seed * 1_000_003 + step)  # dropout, wherever it was stopped
-        loss = loss_of(network, [rows[at] for at in steps[step]], accelerator.device)
-        value = float(loss.detach())
+        batch = [rows[at] for at in steps[step]]
+        value = 0.0
+        for some in alike(batch):
+            loss = loss_of(network, some, accelerator.device, predicted(batch))
+            accelerator.backward(loss)
+            value += float(loss.detach())
         if not isfinite(value):
             stopped = step
             break
@@ -171,7 +212,6 @@ def fit(
             _kept(keep, tuned, optimizer, settings, rows, losses)
         for group in optimizer.param_groups:
             group["lr"] = settings.rate * _share(step, settings.steps)
-        accelerator.backward(loss)
         accelerator.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

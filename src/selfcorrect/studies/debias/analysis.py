@@ -19,8 +19,10 @@ from selfcorrect.evaluation.pairs import Pair
 from selfcorrect.measures.crossed import Crossed, crossed
 from selfcorrect.measures.intervals import LEVEL, mean, proportion
 from selfcorrect.measures.paired import holm_by_name
+from selfcorrect.measures.unseen import ANYWHERE, Room
 from selfcorrect.studies.base import Inputs, Result
 from selfcorrect.studies.debias.arms import BEFORE, arms, held_out, tuner_of
+from selfcorrect.studies.debias.figures import FIGURES
 
 Floats = NDArray[np.float64]
 
@@ -32,13 +34,14 @@ CLAIMS = (
     ("uncertain", "loss"),
     ("certain", "random"),
 )
+_SHARE = Room(0.0, 1.0)
 #: Up to what size a difference of the mean log p difference counts as none, in nats.
 MARGIN = 0.05
 
 
 def analyse(inputs: Inputs) -> Result:
     """Tune and evaluate every arm, and compare them: see :func:`effects`."""
-    asked, pairs, settings, about = inputs.preflight.data
+    asked, pairs, settings, about, sets = inputs.preflight.data
     model = about["model"]
     found, chosen = arms(
         asked,
@@ -49,6 +52,7 @@ def analyse(inputs: Inputs) -> Result:
         seeds=about["seeds"],
         deciding=[about["fingerprint"], pairs.digest],
         parts=inputs.parts,
+        sets=sets,
     )
     from selfcorrect.tuning.choose import described
 
@@ -60,6 +64,12 @@ def analyse(inputs: Inputs) -> Result:
     return {
         **inputs.preflight.found,
         **effects(found, pairs.items, about["seeds"]),
+        "figures": {
+            name: figure(found, name, each.clusters, about["seeds"])
+            for each in sets
+            for name in FIGURES
+            if name.partition(" ")[0] == each.name
+        },
         "subsets": subsets,
     }
 
@@ -102,8 +112,8 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         "arms": {
             name: {
                 "gap": over(gaps[name], clusters).table(),
-                "share": over(_above(gaps[name]), clusters).table(),
-                "facts": over(_above(facts[name]), statements).table(),
+                "share": over(_above(gaps[name]), clusters, _SHARE).table(),
+                "facts": over(_above(facts[name]), statements, _SHARE).table(),
                 "neutral": over(per_token[name], texts).table(),
                 "perplexity": float(np.exp(-np.nansum(neutral[name].mean(axis=1)) / tokens.sum())),
                 "losses": [
@@ -117,13 +127,47 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         },
         "claims": claims(found, pairs, seeds),
         "shares": {
-            f"{a} − {b}": over(_above(gaps[a]) - _above(gaps[b]), clusters).table()
+            f"{a} − {b}": over(_above(gaps[a]) - _above(gaps[b]), clusters, _SHARE.apart()).table()
             for a, b in pairs_of
         },
         "margin": MARGIN,
         "seeds": list(seeds),
         "n": len(pairs),
         "clusters": len(set(clusters.tolist())),
+    }
+
+
+def figure(
+    found: Mapping[str, Any], name: str, clusters: Sequence[str], seeds: Sequence[int]
+) -> Result:
+    """A figure of what the model answers: ``before``, by subset in ``arms`` and ``changes`` (after
+    minus before), and by pair of subsets in ``differences``; nothing of it is claimed.
+
+    Args:
+        found: of :func:`.arms.arms`.
+        name: of the figure.
+        clusters: of each question.
+        seeds: at least 2.
+    """
+    names, groups = _subsets(found), np.array(clusters)
+    signed = name.endswith("bias")
+    room = Room(-1.0, 1.0) if signed else _SHARE
+    before = _values(found[BEFORE]["figures"][name])
+    each = {
+        arm: np.stack([_values(found[f"{arm} {seed}"]["figures"][name]) for seed in seeds], axis=1)
+        for arm in names
+    }
+    return {
+        "before": mean(before, groups, room=room).table(),
+        "arms": {arm: over(x, groups, room).table() for arm, x in each.items()},
+        "changes": {
+            arm: over(x - before[:, None], groups, room.apart()).table() for arm, x in each.items()
+        },
+        "differences": {
+            f"{a} − {b}": over(each[a] - each[b], groups, room.apart()).table()
+            for a, b in CLAIMS
+            if {a, b} <= set(names)
+        },
     }
 
 
@@ -137,9 +181,9 @@ def claims(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int]
     return judged(contrasts, MARGIN)
 
 
-def over(values: Floats, clusters: NDArray[Any]) -> Crossed:
+def over(values: Floats, clusters: NDArray[Any], room: Room = ANYWHERE) -> Crossed:
     """The mean of [pairs, seeds], for other pairs and other seeds: of so few seeds cautiously."""
-    return crossed(values, clusters, cautious=True)
+    return crossed(values, clusters, room=room, cautious=True)
 
 
 def judged(contrasts: Mapping[str, Crossed], margin: float) -> Result:
