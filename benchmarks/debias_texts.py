@@ -25,7 +25,7 @@ from selfcorrect.tasks.data.texts import digest_of, read_texts
 from selfcorrect.tuning.swap import swapped
 
 N, LEAST, MOST = 2000, 5, 40
-PAIRS = 750
+PAIRS = 500
 SOURCES = (
     ("realtoxicityprompts.jsonl", "prompt"),
     ("wiki-toxicity.jsonl", "text"),
