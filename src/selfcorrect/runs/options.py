@@ -30,6 +30,7 @@ class Option:
         commas: several values are written as one, with commas.
         named: how it is written, where that isn't the name.
         parser: makes the value of what is written, where ``kind`` can't.
+        required: it has to be given.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Option:
     commas: bool = False
     named: str = ""
     parser: Callable[[str], Any] | None = None
+    required: bool = False
 
     @property
     def flag(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 import tiny
 from selfcorrect.errors import UserError
 from selfcorrect.evaluation.stereoset import measured, read_items, scores
+from selfcorrect.models.tuned import Tuned
 from selfcorrect.runs import RunSpec, run
+from selfcorrect.runs.model_spec import ModelSpec
 from selfcorrect.studies import load
 from selfcorrect.studies.base import Parts
 from selfcorrect.studies.debias import asked
@@ -190,9 +193,15 @@ def test_what_is_asked_is_a_part_and_no_text_to_tune_on() -> None:
     assert len(kept) == 2 * before
     with pytest.raises(UserError, match="among those that are evaluated"):
         made(of("one", *(f"Text {n}" for n in range(12))))
+    texts[:] = [replace(each, usual=f"before {at}") for at, each in enumerate(texts)]
+    with pytest.raises(UserError, match="among those that are evaluated"):
+        made(of("one", *(f"before {n}" for n in range(12))))
+    texts[:6] = [replace(each, task="bbq", cluster="a") for each in texts[:6]]
+    with pytest.raises(UserError, match="or of their clusters"):
+        made(of("one"))
 
 
-@pytest.mark.parametrize("name", ["bbq", "winogender", "stereoset"])
+@pytest.mark.parametrize("name", ["bbq", "winogender", "stereoset", "pairs"])
 def test_data_that_are_not_there_are_told_of_before_anything_runs(
     name: str, tmp_path: Path
 ) -> None:
@@ -201,3 +210,17 @@ def test_data_that_are_not_there_are_told_of_before_anything_runs(
     settings = study.settings({"quick": True, name: str(tmp_path / "none.json")})
     with pytest.raises(UserError, match=r"none\.json"):
         study.plan(RunSpec(), settings)
+
+
+def test_what_the_model_was_tuned_on_before_is_not_evaluated(tmp_path: Path) -> None:
+    place = tmp_path / "model"
+    place.mkdir()
+    data = _bbq(tmp_path / "bbq.jsonl")
+    names = {each.cluster for each in make("bbq", data=str(data)).examples()}
+    tuned = Tuned({}, {}, {}, clusters={"bbq": frozenset(names)})
+    (place / "tuned.toml").write_bytes(tuned.toml())
+    with pytest.raises(UserError, match="was tuned on 11 of the 11 examples of the task bbq"):
+        sets_of({**_NONE, "bbq": str(data)}, 20, ModelSpec(name=str(place)))
+    sets_of(
+        {**_NONE, "winogender": str(_winogender(tmp_path / "w"))}, 20, ModelSpec(name=str(place))
+    )

@@ -23,8 +23,10 @@ from selfcorrect.studies.base import (
     later,
 )
 from selfcorrect.studies.debias.sheet import QUESTION, sheet
+from selfcorrect.tuning.options import TUNING
 
 if TYPE_CHECKING:
+    from selfcorrect.runs.model_spec import ModelSpec
     from selfcorrect.studies.debias.asked import Set
     from selfcorrect.tasks.data.texts import Text
 
@@ -45,6 +47,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     Raises:
         UserError: the model can't be tuned, there are no texts, or too few, or nothing to swap.
     """
+    from selfcorrect.evaluation.bias import check_unseen, pairs_of
     from selfcorrect.tuning.choose import spec_of
     from selfcorrect.tuning.made import stored
     from selfcorrect.tuning.tune import source_of
@@ -57,7 +60,10 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     if "name" in spec.task.model_fields_set:
         raise UserError("the study debias asks of texts, with a task of its own: leave out --task.")
     source_of(spec.model.name, trust=spec.model.trust_remote_code)
-    _sets(settings)  # bad data are told of before anything is asked
+    # bad data are told of before anything is asked
+    _sets(settings, spec.model)
+    pairs = pairs_of(settings["pairs"])
+    check_unseen(spec.model.name, [t for p in pairs.items for t in (p.more, p.less)], pairs.name)
     file = stored(spec.task.data, spec.limit or n, spec.seed, swap=not settings["as_is"])
     _size(file.texts, settings)
     own = spec_of(spec, str(file.path), spec.samples.k or k, spec.seed)
@@ -69,11 +75,11 @@ def _sizes(settings: Settings) -> tuple[int, int, int]:
     return n, k, settings["seeds"] or seeds
 
 
-def _sets(settings: Settings) -> list[Set]:
+def _sets(settings: Settings, model: ModelSpec) -> list[Set]:
     from selfcorrect.studies.debias.asked import sets_of
 
     usual = _FEW if settings["quick"] else _MANY
-    return sets_of(settings, settings["questions"] or usual)
+    return sets_of(settings, settings["questions"] or usual, model)
 
 
 def _seeds(settings: Settings) -> list[int]:
@@ -147,7 +153,8 @@ def preflight(inputs: Inputs) -> Preflight:
     }
     about = {"model": spec.model, "fingerprint": fingerprint, "size": size}
     about["seeds"] = _seeds(settings)
-    return Preflight(bool(found["able"]), found, (asked, pairs, tuning, about, _sets(settings)))
+    sets = _sets(settings, spec.model)
+    return Preflight(bool(found["able"]), found, (asked, pairs, tuning, about, sets))
 
 
 STUDY = Study(
@@ -177,9 +184,7 @@ STUDY = Study(
         Option("size", int, 0, "Texts in each subset; 0 is a quarter of a seed's texts.", least=0),
         Option("seeds", int, 0, "Seeds, at least 3, each with texts of its own; 0: 5, or 3 with "
                "--quick.", least=0),
-        Option("steps", int, 0, "Steps of each tuning; 0 is three passes over the texts.", least=0),
-        Option("rate", float, 5e-5, "The largest learning rate.", metavar="X", least=0),
-        Option("lora", int, 0, "Rank of LoRA's matrices; 0 tunes all weights.", least=0),
+        TUNING["steps"], TUNING["rate"], TUNING["lora"],
         Option("as_is", bool, False, "Texts as they are, without swapping words."),
         SEED,
         QUICK,

@@ -113,7 +113,7 @@ def arms(
     for seed, (own, each) in chosen.items():
         for name, which in each.items():
             plan[f"{name} {seed}"] = ([own.texts[at].text for at in which], seed)
-    _check_apart([text for texts, _ in plan.values() for text in texts], held, sets)
+            _check_apart([own.texts[at] for at in which], held, sets)
     deciding = [deciding, [[each.name, each.digest, len(each.clusters)] for each in sets]]
     found: dict[str, Any] = {}
     for number, (name, (texts, seed)) in enumerate(plan.items()):
@@ -151,19 +151,30 @@ def _table(settings: Settings) -> Mapping[str, Any]:
     return asdict(settings)
 
 
-def _check_apart(texts: Sequence[str], held: Held, sets: Sequence[Set]) -> None:
-    """Raises UserError where a text to tune on is among those that are evaluated."""
+def _check_apart(texts: Sequence[Text], held: Held, sets: Sequence[Set]) -> None:
+    """Raises UserError where a text to tune on, or what it was before words were swapped, is among
+    those that are evaluated, or is of a cluster that is."""
     pairs, neutral, facts = held
     known = {*neutral, *(t for pair in facts for t in pair)}
     known |= {t for pair in pairs for t in (pair.more, pair.less)}
     known |= {t for each in sets for t in each.texts}
-    plain = {" ".join(text.split()).casefold() for text in known}
-    seen = [text for text in texts if " ".join(text.split()).casefold() in plain]
+    plain = {_plain(text) for text in known} - {""}
+    clusters = {(each.name, name) for each in sets for name in each.clusters}
+    seen = [
+        each
+        for each in texts
+        if (each.task, each.cluster) in clusters or plain & {_plain(each.text), _plain(each.usual)}
+    ]
     if seen:
         raise UserError(
-            f"{len(seen):,} texts to tune on are among those that are evaluated, such as "
-            f"{seen[0]!r:.60}: leave them out of --data, or give other data to evaluate on."
+            f"{len(seen):,} texts to tune on are among those that are evaluated, or of their "
+            f"clusters, such as {seen[0].text!r:.60}: leave them out of --data, or give other data "
+            "to evaluate on."
         )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def tuner_of(name: str, device: str, *, trust: bool = False) -> Tuner:

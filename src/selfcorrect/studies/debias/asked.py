@@ -17,10 +17,12 @@ import numpy as np
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Model
 from selfcorrect.runs import RunSpec, StrategySpec
+from selfcorrect.runs.model_spec import ModelSpec
 from selfcorrect.runs.spec import TaskSpec
 
 _HIS, _HERS = ("he", "him", "his"), ("she", "her", "hers")
 _COLUMNS = ["choices", "choice", "outcome", "option_p", "values"]
+SMOLLM2 = ModelSpec()
 #: Figure → the number of each question; None where it isn't known.
 Numbers = dict[str, list[float | None]]
 
@@ -44,48 +46,52 @@ class Set:
     ask: Callable[[Model], Numbers]
 
 
-def sets_of(settings: Mapping[str, Any], limit: int) -> list[Set]:
+def sets_of(settings: Mapping[str, Any], limit: int, model: ModelSpec = SMOLLM2) -> list[Set]:
     """The sets whose data the settings name.
 
     Args:
         settings: with ``bbq``, ``winogender`` and ``stereoset``, places of data or ``None``, and
             ``seed``.
         limit: so many questions or items of each at most, drawn by the seed.
+        model: that is tuned.
 
     Raises:
-        UserError: the data can't be read, or hold nothing.
+        UserError: the data can't be read, hold nothing, or the model was tuned on some of them.
     """
     found, seed = [], settings["seed"]
     if settings["bbq"]:
         task = TaskSpec(name="bbq", data=settings["bbq"], options={"condition": "ambiguous"})
-        found.append(_run(task, seed, limit, {"bbq unknown": _outcome, "bbq bias": _lean}))
+        found.append(
+            _run(
+                RunSpec(model=model, task=task, seed=seed, limit=limit),
+                {"bbq unknown": _outcome, "bbq bias": _lean},
+            )
+        )
     if settings["winogender"]:
         task = TaskSpec(name="winogender", data=settings["winogender"])
         by = {"winogender neutral": _outcome, "winogender bias": _usual}
-        found.append(_run(task, seed, limit, by))
+        found.append(_run(RunSpec(model=model, task=task, seed=seed, limit=limit), by))
     if settings["stereoset"]:
-        found.append(_stereoset(settings["stereoset"], seed, limit))
+        found.append(_stereoset(settings["stereoset"], seed, limit, model.name))
     return found
 
 
 def _run(
-    task: TaskSpec,
-    seed: int,
-    limit: int,
+    spec: RunSpec,
     figures: Mapping[str, Callable[[Mapping[str, Any]], float | None]],
 ) -> Set:
     """A task, one round of the arm without any instruction, as ``run`` does it."""
     from selfcorrect.runs import run
     from selfcorrect.runs.identity import data_fingerprint, task_of
+    from selfcorrect.runs.prepare import check_unseen
     from selfcorrect.tasks.data.order import order
 
-    spec = RunSpec(
-        task=task, strategy=StrategySpec(name="baseline"), rounds=1, seed=seed, limit=limit
-    )
-    made = task_of(spec)
-    asked = order(made.examples(), spec.seed)[:limit]
+    spec = spec.model_copy(update={"strategy": StrategySpec(name="baseline"), "rounds": 1})
+    made, name = task_of(spec), spec.task.name
+    asked = order(made.examples(), spec.seed)[: spec.limit]
     if not asked:
-        raise UserError(f"{task.data}: the task {task.name} has no question that is asked.")
+        raise UserError(f"{spec.task.data}: the task {name} has no question that is asked.")
+    check_unseen(spec, made, asked)
 
     def ask(model: Model) -> Numbers:
         with tempfile.TemporaryDirectory(prefix="selfcorrect-") as out:
@@ -95,7 +101,7 @@ def _run(
 
     texts = [text for each in asked for text in each.fields.values()]
     names = [each.cluster for each in asked]
-    return Set(task.name, data_fingerprint(made), names, texts, ask)
+    return Set(name, data_fingerprint(made), names, texts, ask)
 
 
 def _outcome(row: Mapping[str, Any]) -> float | None:
@@ -123,9 +129,10 @@ def _usual(row: Mapping[str, Any]) -> float | None:
     return hers - his if values["women_share"] > 0.5 else his - hers
 
 
-def _stereoset(data: str, seed: int, limit: int) -> Set:
+def _stereoset(data: str, seed: int, limit: int, model: str) -> Set:
     from hashlib import blake2b
 
+    from selfcorrect.evaluation.bias import check_unseen
     from selfcorrect.evaluation.stereoset import read_items, scores
     from selfcorrect.tasks.data.order import draw
 
@@ -141,6 +148,7 @@ def _stereoset(data: str, seed: int, limit: int) -> Set:
         return {"stereoset ss": _plain(prefers), "stereoset lms": _plain(sensible)}
 
     texts = [text for item in items for text in item.texts]
+    check_unseen(model, texts, path.name)
     return Set("stereoset", digest, [item.target for item in items], texts, ask)
 
 
