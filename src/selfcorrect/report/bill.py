@@ -25,7 +25,7 @@ _COLUMNS: tuple[tuple[str, str, str], ...] = (
 _SAID = {
     "tokens": "tokens = prompt − cached + generated, as if each run had gone alone",
     "drafted": "drafted: guesses of what would be generated; those that weren't kept were read",
-    "measuring": "measuring: samples and likelihoods beside the answers",
+    "measuring": "measuring: samples and likelihoods beside the answers; money is without them",
     "uncached": "uncached: money if all of every prompt were paid for",
     "seconds": "seconds: of the time in which dialogues went together, each one's share",
 }
