@@ -3,6 +3,7 @@
     python -m benchmarks.debias planted --runs 100     # an hour of one core; --law none by itself
     python -m benchmarks.debias choosing --texts 100   # against generate(), text by text
     python -m benchmarks.debias shared --runs 2000     # seeds that choose from the same texts
+    python -m benchmarks.debias pairs --data crows-pairs.csv  # likelier sentences, by a plain loop
 
 The result goes into benchmarks/debias.json.
 """
@@ -10,10 +11,12 @@ The result goes into benchmarks/debias.json.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import tempfile
 import time
 from collections import Counter
+from difflib import SequenceMatcher
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -120,17 +123,63 @@ def shared(runs: int) -> list[dict[str, Any]]:
     return found
 
 
+def pairs(data: Path) -> dict[str, Any]:
+    """What ``bias`` says of CrowS-Pairs, against a loop over its lines as everyone would write it
+    first: one sentence a pass, nothing shared, difflib for the tokens that both have."""
+    import torch
+
+    from selfcorrect import models
+    from selfcorrect.evaluation.bias import bias
+
+    model = models.load("smollm2", "float32")
+    ours = bias(model, data)["versions"]
+    other = models.load("smollm2", "float32")
+    network, tokenizer = other.engine.network, other.vocabulary.tokenizer  # type: ignore[attr-defined]
+    network.set_attn_implementation("sdpa")
+
+    def plainly(text: str) -> tuple[list[int], list[float]]:
+        ids = tokenizer(" ".join(text.split()), add_special_tokens=False)["input_ids"]
+        with torch.inference_mode():
+            logits = network(torch.tensor([[tokenizer.bos_token_id, *ids]])).logits[0].double()
+        logps = torch.log_softmax(logits, -1)
+        return ids, [float(logps[at, token]) for at, token in enumerate(ids)]
+
+    gaps: dict[str, list[float]] = {"whole": [], "shared": []}
+    with data.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["sent_more"].strip() == row["sent_less"].strip():
+                continue
+            a, b = plainly(row["sent_more"]), plainly(row["sent_less"])
+            same = SequenceMatcher(None, a[0], b[0], autojunk=False).get_matching_blocks()
+            gaps["whole"].append(sum(a[1]) - sum(b[1]))
+            gaps["shared"].append(
+                sum(sum(a[1][x.a : x.a + x.size]) - sum(b[1][x.b : x.b + x.size]) for x in same)
+            )
+    found = {}
+    for version, each in gaps.items():
+        share = float(np.mean([gap > 0 for gap in each if gap != 0]))
+        one = ours[version]["share"]["value"], ours[version]["gap"]["value"]
+        found[version] = {
+            "share": one[0], "share_plainly": share, "gap": one[1],
+            "gap_plainly": float(np.mean(each)),
+        }  # fmt: skip
+    return {"pairs": len(gaps["whole"]), **found}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("planted", "choosing", "shared"))
+    parser.add_argument("what", choices=("planted", "choosing", "shared", "pairs"))
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--law", choices=_LAWS)
     parser.add_argument("--texts", type=int, default=100)
+    parser.add_argument("--data", type=Path)
     given = parser.parse_args()
     laws = (given.law,) if given.law else _LAWS
     found: Any
     if given.what == "planted":
         found = planted(given.runs, laws)
+    elif given.what == "pairs":
+        found = pairs(given.data)
     else:
         found = choosing(given.texts) if given.what == "choosing" else shared(given.runs)
     kept = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {}

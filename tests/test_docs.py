@@ -227,3 +227,25 @@ def test_a_studys_results_are_the_measured_ones() -> None:
     for kind, sign in (("given", 1), ("right", -1)):
         lowered = result["likelihood"][kind]["rationale"]
         assert f"{sign * lowered['value']:.3f}".removeprefix("0") in page
+
+
+def test_what_tuning_on_chosen_texts_did_is_as_measured() -> None:
+    from selfcorrect.report.numbers import p_value
+    from selfcorrect.studies.words import estimate
+
+    page = (ROOT / "docs" / "studies" / "debias.md").read_text("utf-8")
+    result = json.loads(
+        (ROOT / "benchmarks" / "studies" / "debias-smollm2.json").read_text("utf-8")
+    )
+    for name, claim in result["claims"].items():
+        cells = [estimate(claim, signed=True), p_value(claim["p_holm"])]
+        cells.append(estimate(result["shares"][name], signed=True))
+        assert f"| {name} | {' | '.join(cells)} |" in page
+    for name, arm in result["arms"].items():
+        cells = [estimate(arm["gap"], signed=True), estimate(result["changes"][name], signed=True)]
+        cells += [estimate(arm["share"]), f"{arm['perplexity']:.1f}", estimate(arm["facts"])]
+        assert f"| {name} | {' | '.join(cells)} |" in page
+    for name, figure in result["figures"].items():
+        each = [figure["before"], *figure["arms"].values()]
+        cells = [estimate(e, signed=name.endswith("bias")) for e in each]
+        assert f"| {name} | {' | '.join(cells)} |" in page

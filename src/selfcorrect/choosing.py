@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfcorrect.arguments import public
 from selfcorrect.errors import UserError
+from selfcorrect.tuning.options import BATCH, LONGEST, RATE, TUNING
 
 if TYPE_CHECKING:
     from selfcorrect.evaluation.shown import Bias
@@ -138,10 +139,10 @@ def tune(
     *,
     model: str = "smollm2",
     steps: int = 0,
-    rate: float = 5e-5,
-    batch: int = 8,
+    rate: float = RATE,
+    batch: int = BATCH,
     lora: int = 0,
-    longest: int = 256,
+    longest: int = LONGEST,
     seed: int = 0,
     device: str = "auto",
     trust_remote_code: bool = False,
@@ -176,14 +177,16 @@ def tune(
     from selfcorrect.tuning.fit import Settings
     from selfcorrect.tuning.tune import tune as made
 
-    for name, value, least in (("steps", steps, 0), ("rate", rate, 0), ("batch", batch, 1),
-                               ("lora", lora, 0), ("longest", longest, 2)):  # fmt: skip
-        if not isinstance(value, (int, float)) or not value >= least:
-            raise UserError(f"{name} must be at least {least}, not {value!r:.60}.")
+    own = {"steps": steps, "rate": rate, "batch": batch, "lora": lora, "longest": longest}
+    for name, value in own.items():
+        least, whole = TUNING[name].least or 0, TUNING[name].kind is int
+        if not isinstance(value, int if whole else (int, float)) or not value >= least:
+            number = "whole number" if whole else "number"
+            raise UserError(f"{name} must be a {number}, at least {least}, not {value!r:.60}.")
     named = isinstance(texts, (str, Path))
     found = read_texts(texts) if isinstance(texts, (str, Path)) else _plain(texts)
     spec = _spec(model, "auto", device, trust_remote_code, None, seed=seed)
-    settings = Settings(steps, rate, batch, spec.seed, lora, longest)
+    settings = Settings(**own, seed=spec.seed)
     with counted() if progress else nullcontext(_untold) as told:
         return made(
             spec.model.name,
@@ -223,6 +226,11 @@ def _plain(texts: Sequence[str]) -> list[Text]:
     said = list(dict.fromkeys(text for each in texts if (text := each.strip())))
     if not said:
         raise UserError("there is no text to tune on: give at least one.")
+    if half := [each for each in said if any("\ud800" <= c <= "\udfff" for c in each)]:
+        raise UserError(
+            f"the text {half[0]!r:.60} holds half a character (a lone surrogate), which no "
+            "tokenizer knows: leave it out."
+        )
     return [Text(str(at), text, str(at)) for at, text in enumerate(said)]
 
 

@@ -16,7 +16,7 @@ from selfcorrect.models import load
 from selfcorrect.models.tuned import read_tuned
 from selfcorrect.tasks.data.texts import Text
 from selfcorrect.tuning import fit as fitting
-from selfcorrect.tuning.fit import NoNumberError, Settings, fit, loss_of, order
+from selfcorrect.tuning.fit import NoNumberError, Settings, fit, loss_of, step_texts
 from selfcorrect.tuning.tune import tune
 
 _SAID = ["the grandfather and the grandson", "What is the capital of France?", "nobody knows",
@@ -46,11 +46,15 @@ def test_padding_counts_for_nothing() -> None:
 
 
 def test_every_text_is_seen_before_any_comes_again() -> None:
-    seen = order(10, 4, 10, seed=3)
+    def order(seed: int) -> list[list[int]]:
+        return [step_texts(10, 4, step, seed) for step in range(10)]
+
+    seen = order(3)
     flat = [at for step in seen for at in step]
     assert len(seen) == 10
     assert all(sorted(flat[k : k + 10]) == list(range(10)) for k in range(0, 40, 10))
-    assert order(10, 4, 10, seed=3) == seen != order(10, 4, 10, seed=4)
+    assert order(3) == seen != order(4)
+    assert len(step_texts(10, 4, 10**15, 3)) == 4  # none before it is made
 
 
 def _weights(network: Any) -> torch.Tensor:

@@ -1,16 +1,22 @@
-"""``tuned.toml`` of a stranger, and choosing among many texts."""
+"""Folders and ``tuned.toml`` of strangers, and choosing among many texts."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
+import tiny
 from selfcorrect.errors import UserError
 from selfcorrect.models.tuned import Tuned, read_tuned, text_key
 from selfcorrect.tasks.data.texts import Text
 from selfcorrect.tuning.choose import Asked, subsets
+from selfcorrect.tuning.fit import Settings
+from selfcorrect.tuning.tune import tune
 from timing import within
 
 WHOLE = Tuned({"name": "m"}, {"n": 1}, {"seed": 0}, {}, frozenset({text_key("a")}),
@@ -50,6 +56,101 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tuned.toml").write_bytes(b"")
     with pytest.raises(UserError, match="isn't known"):
         read_tuned(str(tmp_path))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    model = tiny.model("llama")
+    place = tmp_path / "parent"
+    model.engine.network.save_pretrained(place)
+    model.vocabulary.tokenizer.save_pretrained(place)
+    return place
+
+
+_SETTINGS = Settings(steps=4, rate=1e-3, batch=2)
+_TEXTS = [Text(str(n), f"the grandson {n}", f"c{n}", "bbq") for n in range(4)]
+
+
+def test_a_model_that_is_tuned_again_has_seen_what_its_parent_has(
+    folder: Path, tmp_path: Path
+) -> None:
+    one = tune(str(folder), _TEXTS[:2], tmp_path / "one", _SETTINGS)
+    other = tune(str(one), [Text("x", "nobody knows", "d", "winogender")], tmp_path / "other",
+                 _SETTINGS)  # fmt: skip
+    found = read_tuned(str(other))
+    assert found is not None
+    assert found.knows(["The grandson 1"])
+    assert found.knows(["nobody knows"])
+    assert found.clusters == {"bbq": frozenset({"c0", "c1"}), "winogender": frozenset({"d"})}
+    assert (found.texts["n"], found.settings["batch"]) == (1, 1)  # no step sees a text twice
+    (one / "tuned.toml").write_text("trained = 3")
+    with pytest.raises(UserError, match="what the model was trained on isn't known"):
+        tune(str(one), _TEXTS, tmp_path / "third", _SETTINGS)
+    assert not list(tmp_path.glob("third*"))
+
+
+def test_what_a_link_leads_to_outside_the_model_is_not_copied(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    (folder / "notes.txt").symlink_to(tmp_path / "secret")
+    (folder / "own.txt").symlink_to("config.json")
+    made = tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS)
+    assert not (made / "notes.txt").exists()
+    assert (made / "own.txt").is_file()
+
+
+def test_the_hubs_cache_is_a_model_of_links(folder: Path, tmp_path: Path) -> None:
+    repository = tmp_path / "models--a--b"
+    blobs, place = repository / "blobs", repository / "snapshots" / "0"
+    blobs.mkdir(parents=True)
+    place.mkdir(parents=True)
+    for number, file in enumerate(sorted(folder.iterdir())):
+        file.rename(blobs / str(number))
+        (place / file.name).symlink_to(Path("../../blobs") / str(number))
+    made = tune(str(place), _TEXTS, tmp_path / "made", _SETTINGS)
+    assert (made / "tokenizer.json").is_file()
+
+
+def test_weights_that_are_no_numbers_are_the_models_fault(folder: Path, tmp_path: Path) -> None:
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    weights["model.norm.weight"][0] = float("nan")
+    save_file(weights, file, {"format": "pt"})
+    with pytest.raises(UserError, match="weights aren't all numbers"):
+        tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS)
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_kept_state_of_other_shapes_or_lengths_is_refused(folder: Path, tmp_path: Path) -> None:
+    def stop(step: int, *_: object) -> None:
+        if step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS, every=2, told=stop)
+    file = tmp_path / "made.part" / "state.safetensors"
+    whole = load_file(file)
+    with safe_open(file, "pt") as held:
+        notes = held.metadata()
+    name = "p.model.norm.weight"
+    save_file({**whole, name: whole[name][:1].clone()}, file, notes)  # which torch would stretch
+    with pytest.raises(UserError, match=r"has the shape \(1,\)"):
+        tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS)
+    told = json.loads(notes["notes"])
+    save_file(whole, file, {"notes": json.dumps({**told, "losses": [1.0] * 99})})
+    with pytest.raises(UserError, match="99 steps of 4"):
+        tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS)
+
+
+def test_a_place_that_is_a_link_to_nowhere_is_in_the_way(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "made.part").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="is in the way"):
+        tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS)
+
+
+def test_a_rank_larger_than_the_model_is_a_sentence(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    with pytest.raises(UserError, match="rank 1,000,000 is more than the 32 numbers"):
+        tune(str(folder), _TEXTS, tmp_path / "made", Settings(steps=1, lora=10**6))
 
 
 def _asked(n: int) -> Asked:

@@ -22,7 +22,7 @@ def info(option: Option) -> Any:
 def annotation(option: Option) -> Any:
     """The annotation of the parameter that an option is."""
     kind: Any = list[option.kind] if option.repeatable else option.kind  # type: ignore[name-defined]
-    needed = option.kind is bool or option.default is not None
+    needed = option.required or option.kind is bool or option.default is not None
     return operator.getitem(Annotated, (kind if needed else kind | None, info(option)))
 
 

@@ -21,7 +21,8 @@ def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 def parameter_of(option: Option) -> inspect.Parameter:
     """The parameter of a command's function that an option is."""
-    return parameter(option.name, o.annotation(option), option.default)
+    default = inspect.Parameter.empty if option.required else option.default
+    return parameter(option.name, o.annotation(option), default)
 
 
 #: A spec, of which a command makes or shows a run.
@@ -94,16 +95,17 @@ class Chosen:
 
 
 def takes(
-    argument: inspect.Parameter, options: Mapping[str, Option]
+    argument: inspect.Parameter | None, options: Mapping[str, Option]
 ) -> Callable[[Callable[[Chosen], None]], Any]:
-    """Make a command of a function: it has this argument and these options, and is called with
-    what was chosen."""
+    """Make a command of a function: it has this argument, if any, and these options, and is called
+    with what was chosen."""
 
     def make(function: Callable[[Chosen], None]) -> Callable[..., None]:
         def command(**values: Any) -> None:
             function(Chosen(options, values))
 
-        parameters = [argument, *map(parameter_of, options.values())]
+        first = [] if argument is None else [argument]
+        parameters = [*first, *map(parameter_of, options.values())]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__name__, command.__doc__ = function.__name__, function.__doc__
         return command

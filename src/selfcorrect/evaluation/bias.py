@@ -60,23 +60,23 @@ def bias(
     if path is not None and stereoset.is_stereoset(path):
         skipped: list[str] | None = [] if skip_bad else None
         items = stereoset.read_items(path, skipped)
-        check_unseen(model, [text for item in items for text in item.texts], path.name)
+        check_unseen(model.name, [text for item in items for text in item.texts], path.name)
         found = stereoset.measured(items, stereoset.scores(model, items, told), len(skipped or ()))
         digest = blake2b(repr(items).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
         return {**about, "data": path.name, "digest": digest, **found}
     pairs = pairs_of(path, skip_bad=skip_bad)
-    check_unseen(model, [t for p in pairs.items for t in (p.more, p.less)], pairs.name)
+    check_unseen(model.name, [t for p in pairs.items for t in (p.more, p.less)], pairs.name)
     scored = preference.scored_pairs(model, pairs.items, told)
     found = preference.measured(pairs, scored)
     return {**about, "data": pairs.name, "digest": pairs.digest, **found}
 
 
-def check_unseen(model: Model, texts: Sequence[str], name: str) -> None:
-    """Raises UserError where a model was tuned on one of some texts."""
-    tuned = read_tuned(model.name)
+def check_unseen(model: str, texts: Sequence[str], name: str) -> None:
+    """Raises UserError where the model of this name was tuned on one of some texts."""
+    tuned = read_tuned(model)
     if tuned is not None and (seen := [text for text in texts if tuned.knows([text])]):
         raise UserError(
-            f"the model {model.name} was tuned on {len(seen):,} of the {len(texts):,} texts of "
+            f"the model {model} was tuned on {len(seen):,} of the {len(texts):,} texts of "
             f"{name}, such as {seen[0]!r:.60}: give data that it hasn't seen."
         )
 

@@ -7,7 +7,7 @@ A stranger's folder may hold one too, so nothing in it is opened or run; it only
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,15 @@ class Tuned:
             },
         }
         return tomli_w.dumps(table).encode("utf-8", "replace")
+
+    def after(self, before: Tuned) -> Tuned:
+        """The same of a model that was tuned already, as ``before`` says: it knows those texts and
+        clusters, too."""
+        clusters = {
+            task: self.clusters.get(task, frozenset()) | before.clusters.get(task, frozenset())
+            for task in {**before.clusters, **self.clusters}
+        }
+        return replace(self, trained=self.trained | before.trained, clusters=clusters)
 
     def knows(self, texts: Iterable[str]) -> bool:
         """Whether one of some texts was trained on."""

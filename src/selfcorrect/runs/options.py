@@ -32,6 +32,7 @@ class Option:
         commas: several values are written as one, separated by commas.
         named: the flag, where it isn't made of the name (``--concept`` for ``concepts``).
         parser: turns the text into the value, where ``kind`` can't.
+        required: it has to be given.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Option:
     commas: bool = False
     named: str = ""
     parser: Callable[[str], Any] | None = None
+    required: bool = False
 
     @property
     def flag(self) -> str:

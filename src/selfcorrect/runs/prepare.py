@@ -140,7 +140,7 @@ def prepare(
     examples = task.examples()
     if not examples:
         raise UserError(f"the task {task.name} has no examples{_of(specs[0])}.")
-    _check_unseen(specs[0], task, examples)
+    check_unseen(specs[0], task, examples)
     for strategy in loaded:
         strategies.check_names(strategy, set(task.ask(examples[0])))
         strategies.check_given(strategy, len(examples[0].turns), task.name, task.continued_by)
@@ -265,8 +265,9 @@ def open_model(spec: ModelSpec) -> Model:
     )
 
 
-def _check_unseen(spec: RunSpec, task: Task, examples: Sequence[Example]) -> None:
-    """Refuse examples that the model was tuned on, or that are of a cluster that it was."""
+def check_unseen(spec: RunSpec, task: Task, examples: Sequence[Example]) -> None:
+    """Raise UserError where the model was tuned on some of the examples, or on others of their
+    clusters."""
     tuned = read_tuned(spec.model.name)
     if tuned is None:
         return

@@ -11,7 +11,8 @@ import importlib.util
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from hashlib import blake2b
 from math import isfinite
 from pathlib import Path
@@ -22,11 +23,14 @@ import torch
 
 from selfcorrect.errors import UserError
 from selfcorrect.places import writing
+from selfcorrect.tuning.options import BATCH, LONGEST, RATE
 
 #: Called with how many steps are done, of how many, and the last loss.
 Told = Callable[[int, int, float], object]
 _STATE = "state.safetensors"
 _IGNORED = -100
+#: What a pass of its own takes, in tokens.
+_PASS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +48,18 @@ class Settings:
     """
 
     steps: int = 0
-    rate: float = 2e-5
-    batch: int = 8
+    rate: float = RATE
+    batch: int = BATCH
     seed: int = 0
     lora: int = 0
-    longest: int = 256
+    longest: int = LONGEST
     decay: float = 0.01
 
     def for_texts(self, n: int) -> Settings:
-        """The same with the number of steps that it means for so many texts."""
-        steps = self.steps or max(1, -(-3 * n // self.batch))
-        return Settings(**{**asdict(self), "steps": steps})
+        """The same with the number of steps that it means for so many texts, none of which a step
+        sees twice."""
+        batch = min(self.batch, n)
+        return replace(self, batch=batch, steps=self.steps or max(1, -(-3 * n // batch)))
 
 
 @dataclass(slots=True)
@@ -90,22 +95,43 @@ def encoded(tokenizer: Any, texts: Sequence[str], begins: Sequence[int], longest
     return found
 
 
-def order(n: int, batch: int, steps: int, seed: int) -> list[list[int]]:
-    """Which texts each step sees [steps]: all of them once before any comes again, in an order that
+def step_texts(n: int, batch: int, step: int, seed: int) -> list[int]:
+    """Which of n texts a step sees: all of them once before any comes again, in an order that
     follows from the seed alone."""
-    flat: list[int] = []
-    epoch = 0
-    while len(flat) < steps * batch:
-        numbers = list(range(n))
-        Random(f"{seed}:{epoch}").shuffle(numbers)
-        flat += numbers
-        epoch += 1
-    return [flat[at * batch : (at + 1) * batch] for at in range(steps)]
+    places = range(step * batch, (step + 1) * batch)
+    return [_epoch(n, at // n, seed)[at % n] for at in places]
 
 
-def loss_of(network: Any, rows: Sequence[Sequence[int]], device: Any) -> Any:
+@lru_cache(maxsize=2)
+def _epoch(n: int, epoch: int, seed: int) -> list[int]:
+    numbers = list(range(n))
+    Random(f"{seed}:{epoch}").shuffle(numbers)
+    return numbers
+
+
+def alike(rows: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
+    """Texts in one or two parts of like length, whichever takes less time to compute: a text is
+    padded to the longest of its part."""
+    by_length = sorted(rows, key=len)
+
+    def cost(cut: int) -> int:
+        parts = [part for part in (by_length[:cut], by_length[cut:]) if part]
+        return sum(len(part) * len(part[-1]) + _PASS for part in parts)
+
+    best = min(range(len(rows)), key=cost)
+    return [part for part in (by_length[:best], by_length[best:]) if part]
+
+
+def loss_of(network: Any, rows: Sequence[Sequence[int]], device: Any, of: int | None = None) -> Any:
     """Mean −log p of the next token over all real tokens of some texts; what is padded counts for
-    nothing, and neither does the first token, which nothing predicts."""
+    nothing, and neither does the first token, which nothing predicts.
+
+    Args:
+        network: of transformers.
+        rows: tokens of each text.
+        device: where it is computed.
+        of: the sum is divided by so many tokens; by default those that are predicted in the rows.
+    """
     width = max(map(len, rows))
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     labels = torch.full_like(ids, _IGNORED)
@@ -115,9 +141,18 @@ def loss_of(network: Any, rows: Sequence[Sequence[int]], device: Any) -> Any:
         labels[at, : len(row)] = ids[at, : len(row)]
         mask[at, : len(row)] = 1
     logits = network(input_ids=ids.to(device), attention_mask=mask.to(device)).logits[:, :-1]
-    return torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), labels[:, 1:].to(device).flatten(), ignore_index=_IGNORED
+    total = torch.nn.functional.cross_entropy(
+        logits.float().flatten(0, 1),
+        labels[:, 1:].to(device).flatten(),
+        ignore_index=_IGNORED,
+        reduction="sum",
     )
+    return total / (predicted(rows) if of is None else of)
+
+
+def predicted(rows: Sequence[Sequence[int]]) -> int:
+    """How many tokens of some texts are predicted: all but the first of each."""
+    return sum(len(row) - 1 for row in rows)
 
 
 def fit(
@@ -145,26 +180,41 @@ def fit(
         The network; of a loss that is no number, as it was when its loss last was one.
 
     Raises:
-        UserError: LoRA is asked for and peft isn't there.
+        UserError: LoRA is asked for and peft isn't there, or the rank is larger than the network.
         NoNumberError: the loss is no number, and no state is kept that was good.
     """
     from accelerate import Accelerator
 
+    from selfcorrect.models.local.machine import keep_freed_memory
+
+    keep_freed_memory()
     torch.manual_seed(settings.seed)
     network = _with_lora(network, settings.lora)
     network.train()
     network.config.use_cache = False
     accelerator = Accelerator(cpu=device == "cpu")
     tuned = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.AdamW(tuned.values(), lr=settings.rate, weight_decay=settings.decay)
+    optimizer = torch.optim.AdamW(  # in one pass over the weights, which on a CPU counts
+        tuned.values(), lr=settings.rate, weight_decay=settings.decay,
+        fused=accelerator.device.type == "cpu",
+    )  # fmt: skip
     network, optimizer = accelerator.prepare(network.to(accelerator.device), optimizer)
     losses = _restored(keep, tuned, optimizer, settings, rows)
-    steps = order(len(rows), settings.batch, settings.steps, settings.seed)
+
+    def seen(step: int) -> list[Sequence[int]]:
+        return [rows[at] for at in step_texts(len(rows), settings.batch, step, settings.seed)]
+
     stopped: int | None = None
     for step in range(len(losses), settings.steps):
-        torch.manual_seed(settings.seed * 1_000_003 + step)  # dropout, wherever it was stopped
-        loss = loss_of(network, [rows[at] for at in steps[step]], accelerator.device)
-        value = float(loss.detach())
+        torch.manual_seed(
+            (settings.seed * 1_000_003 + step) % 2**63
+        )  # dropout, wherever it was stopped
+        batch = seen(step)
+        value = 0.0
+        for some in alike(batch):
+            loss = loss_of(network, some, accelerator.device, predicted(batch))
+            accelerator.backward(loss)
+            value += float(loss.detach())
         if not isfinite(value):
             stopped = step
             break
@@ -172,7 +222,6 @@ def fit(
             _kept(keep, tuned, optimizer, settings, rows, losses)
         for group in optimizer.param_groups:
             group["lr"] = settings.rate * _share(step, settings.steps)
-        accelerator.backward(loss)
         accelerator.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -181,8 +230,13 @@ def fit(
     network = accelerator.unwrap_model(network)
     if stopped is None:  # the last step may be the one that spoils them
         with torch.no_grad():
-            last = loss_of(network, [rows[at] for at in steps[-1]], accelerator.device)
+            last = loss_of(network, seen(settings.steps - 1), accelerator.device)
         stopped = None if isfinite(float(last)) else settings.steps
+    if stopped == 0:
+        raise NoNumberError(
+            "the loss is no number before anything was tuned, so the model's weights aren't all "
+            "numbers: get the model's files again."
+        )
     if stopped is not None:
         if keep is None or not (keep / _STATE).is_file():
             raise NoNumberError(
@@ -206,6 +260,12 @@ def _with_lora(network: Any, rank: int) -> Any:
     if not rank:
         return network
     check_lora()
+    most = int(network.config.get_text_config().hidden_size)
+    if rank > most:
+        raise UserError(
+            f"LoRA's rank {rank:,} is more than the {most:,} numbers of the model's states, where "
+            "it saves nothing: give a smaller --lora, or tune all weights (without it)."
+        )
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
@@ -276,17 +336,28 @@ def _restored(
                     f"{keep} holds the beginning of another tuning, of other texts or settings: "
                     "give another --out, or delete it."
                 )
+            losses: list[float] = list(map(float, notes["losses"]))
+            if not 0 < len(losses) <= settings.steps:
+                raise ValueError(f"{len(losses):,} steps of {settings.steps:,}")
             for name, p in tuned.items():
                 with torch.no_grad():
-                    p.copy_(held.get_tensor(f"p.{name}"))
+                    p.copy_(_alike(held, f"p.{name}", p))
                 optimizer.state[p] = {
-                    key: held.get_tensor(f"o.{key}.{name}").to("cpu" if key == "step" else p.device)
-                    for key in ("step", "exp_avg", "exp_avg_sq")
-                }
-        losses: list[float] = list(map(float, notes["losses"]))
+                    "step": held.get_tensor(f"o.step.{name}").reshape(()),
+                    **{key: _alike(held, f"o.{key}.{name}", p).to(p.device)
+                       for key in ("exp_avg", "exp_avg_sq")},
+                }  # fmt: skip
     except (SafetensorError, OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
         raise UserError(
             f"what was kept in {keep} can't be gone on from ({error}): delete it and run the "
             "command again."
         ) from None
     return losses
+
+
+def _alike(held: Any, name: str, p: Any) -> Any:
+    """A tensor of a kept state, of a weight's shape, where torch would stretch another one."""
+    found = held.get_tensor(name)
+    if found.shape != p.shape:
+        raise ValueError(f"{name} has the shape {tuple(found.shape)}, not {tuple(p.shape)}")
+    return found

@@ -12,7 +12,7 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.models.local.files import Source, locate
-from selfcorrect.models.tuned import TUNED, Tuned, text_key
+from selfcorrect.models.tuned import TUNED, Tuned, read_tuned, text_key
 from selfcorrect.places import writing
 from selfcorrect.tasks.data.texts import Text, digest_of
 from selfcorrect.tuning.fit import Fitted, Settings, Told, check_lora, encoded, fit
@@ -97,14 +97,16 @@ def tune(
         The folder, which holds the model, its tokenizer and ``tuned.toml``.
 
     Raises:
-        UserError: the model can't be tuned, the folder is there already, or the loss became no
-            number; then the folder holds the last good state, if there is one.
+        UserError: the model can't be tuned, it isn't known what it was tuned on before, the folder
+            is there already, or the loss became no number; then the folder holds the last good
+            state, if there is one.
     """
     from selfcorrect.models.local.machine import resolve
     from selfcorrect.models.local.reading import quiet
 
     place, part = _places(out)
     source = source_of(model, trust=trust)
+    before = read_tuned(model)
     if settings.lora:
         check_lora()
     settings = settings.for_texts(len(texts))
@@ -117,6 +119,8 @@ def tune(
     made = part / "model"
     shutil.rmtree(made, ignore_errors=True)
     tuned = _tuned(source, texts, settings, fitted, sum(map(len, rows)), name)
+    if before is not None:  # it has seen what its parent has
+        tuned = tuned.after(before)
     with quiet(), writing(place):
         fitted.network.cpu().save_pretrained(made)
         _copy_tokenizer(source.folder, made)
@@ -147,17 +151,22 @@ def _places(out: str | Path) -> tuple[Path, Path]:
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"{str(out)!r:.200} can't be a folder's place: {error}.") from None
     part = place.with_name(place.name + _PART)
-    if part.exists() and not part.is_dir():
+    if part.is_symlink() or (part.exists() and not part.is_dir()):
         raise UserError(f"{part} is in the way, and is no folder: move it away.")
     return place, part
 
 
 def _copy_tokenizer(folder: Path, made: Path) -> None:
-    """All that isn't weights or configuration, as it stands: tokenizer and template."""
+    """All that isn't weights or configuration, as it stands: tokenizer and template. What a link
+    leads to outside of the model is left where it is: a tuned folder may be given away."""
+    inside = folder.resolve()
+    if inside.parent.name == "snapshots":  # the hub's cache, where files are links to its blobs
+        inside = inside.parent.parent
     for file in sorted(folder.iterdir()):
         kept = file.suffix in (".json", ".jinja", ".model", ".txt", ".py")
         weights = file.name.endswith(_WEIGHTS)
-        if file.is_file() and kept and not weights and not (made / file.name).exists():
+        own = file.resolve().is_relative_to(inside)
+        if own and file.is_file() and kept and not weights and not (made / file.name).exists():
             shutil.copyfile(file, made / file.name)
 
 

@@ -23,13 +23,18 @@ from selfcorrect.studies.base import (
     later,
 )
 from selfcorrect.studies.debias.sheet import QUESTION, sheet
+from selfcorrect.tuning.options import TUNING
 
 if TYPE_CHECKING:
+    from selfcorrect.runs.model_spec import ModelSpec
+    from selfcorrect.studies.debias.asked import Set
     from selfcorrect.tasks.data.texts import Text
 
 ASKED = "asked"
 #: texts that are asked about; samples of each; seeds, each with a share of the texts
 _FULL, _QUICK = (2000, 5, 5), (360, 5, 3)
+#: Questions of each set that tuned models are asked.
+_MANY, _FEW = 100, 30
 #: Seeds, at least.
 _SEEDS = 3
 #: A subset's part of a seed's texts, and its texts at least, where --size doesn't say: one batch.
@@ -42,6 +47,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     Raises:
         UserError: the model can't be tuned, there are no texts, or too few, or nothing to swap.
     """
+    from selfcorrect.evaluation.bias import check_unseen, pairs_of
     from selfcorrect.tuning.choose import spec_of
     from selfcorrect.tuning.made import stored
     from selfcorrect.tuning.tune import source_of
@@ -54,6 +60,10 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
     if "name" in spec.task.model_fields_set:
         raise UserError("the study debias asks of texts, with a task of its own: leave out --task.")
     source_of(spec.model.name, trust=spec.model.trust_remote_code)
+    # bad data are told of before anything is asked
+    _sets(settings, spec.model)
+    pairs = pairs_of(settings["pairs"])
+    check_unseen(spec.model.name, [t for p in pairs.items for t in (p.more, p.less)], pairs.name)
     file = stored(spec.task.data, spec.limit or n, spec.seed, swap=not settings["as_is"])
     _size(file.texts, settings)
     own = spec_of(spec, str(file.path), spec.samples.k or k, spec.seed)
@@ -63,6 +73,13 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
 def _sizes(settings: Settings) -> tuple[int, int, int]:
     n, k, seeds = _QUICK if settings["quick"] else _FULL
     return n, k, settings["seeds"] or seeds
+
+
+def _sets(settings: Settings, model: ModelSpec) -> list[Set]:
+    from selfcorrect.studies.debias.asked import sets_of
+
+    usual = _FEW if settings["quick"] else _MANY
+    return sets_of(settings, settings["questions"] or usual, model)
 
 
 def _seeds(settings: Settings) -> list[int]:
@@ -136,7 +153,8 @@ def preflight(inputs: Inputs) -> Preflight:
     }
     about = {"model": spec.model, "fingerprint": fingerprint, "size": size}
     about["seeds"] = _seeds(settings)
-    return Preflight(bool(found["able"]), found, (asked, pairs, tuning, about))
+    sets = _sets(settings, spec.model)
+    return Preflight(bool(found["able"]), found, (asked, pairs, tuning, about, sets))
 
 
 STUDY = Study(
@@ -146,7 +164,8 @@ STUDY = Study(
         "It is tuned on the most uncertain texts, the least uncertain ones, random ones, random "
         "ones as long, and those with the highest loss, with several seeds, each of which chooses "
         "from texts of its own; and evaluated on pairs of sentences, neutral text and facts that "
-        "no subset holds. --data are texts (by default our own), whose gendered words are swapped. "
+        "no subset holds, and on questions of BBQ and Winogender where their files are given. "
+        "--data are texts (by default our own), whose gendered words are swapped. "
         "After a stop the same command goes on."
     ),
     question=QUESTION,
@@ -154,12 +173,18 @@ STUDY = Study(
     options=[
         Option("pairs", str, None, "Pairs in the layout of CrowS-Pairs; by default our own.",
                metavar="FILE"),
+        Option("bbq", str, None, "BBQ's files; tuned models are asked ambiguous questions of it.",
+               metavar="PLACE"),
+        Option("winogender", str, None, "Winogender's files; tuned models are asked of it.",
+               metavar="PLACE"),
+        Option("stereoset", str, None, "A file in StereoSet's format; how likely tuned models find "
+               "its sentences.", metavar="FILE"),
+        Option("questions", int, 0, "Of each of these so many at most, drawn by the seed; 0: 100, "
+               "or 30 with --quick.", least=0),
         Option("size", int, 0, "Texts in each subset; 0 is a quarter of a seed's texts.", least=0),
         Option("seeds", int, 0, "Seeds, at least 3, each with texts of its own; 0: 5, or 3 with "
                "--quick.", least=0),
-        Option("steps", int, 0, "Steps of each tuning; 0 is three passes over the texts.", least=0),
-        Option("rate", float, 5e-5, "The largest learning rate.", metavar="X", least=0),
-        Option("lora", int, 0, "Rank of LoRA's matrices; 0 tunes all weights.", least=0),
+        TUNING["steps"], TUNING["rate"], TUNING["lora"],
         Option("as_is", bool, False, "Texts as they are, without swapping words."),
         SEED,
         QUICK,

@@ -23,6 +23,7 @@ from selfcorrect.measures.paired import holm_by_name
 from selfcorrect.measures.unseen import ANYWHERE, Room
 from selfcorrect.studies.base import Inputs, Result
 from selfcorrect.studies.debias.arms import BEFORE, arms, held_out, tuner_of
+from selfcorrect.studies.debias.figures import FIGURES
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +42,7 @@ MARGIN = 0.05
 
 def analyse(inputs: Inputs) -> Result:
     """Tune and evaluate every arm, and compare them: see :func:`effects`."""
-    asked, pairs, settings, about = inputs.preflight.data
+    asked, pairs, settings, about, sets = inputs.preflight.data
     model = about["model"]
     found, chosen = arms(
         asked,
@@ -52,6 +53,7 @@ def analyse(inputs: Inputs) -> Result:
         seeds=about["seeds"],
         deciding=[about["fingerprint"], pairs.digest],
         parts=inputs.parts,
+        sets=sets,
     )
     from selfcorrect.tuning.choose import described
 
@@ -63,6 +65,12 @@ def analyse(inputs: Inputs) -> Result:
     return {
         **inputs.preflight.found,
         **effects(found, pairs.items, about["seeds"]),
+        "figures": {
+            name: figure(found, name, each.clusters, about["seeds"])
+            for each in sets
+            for name in FIGURES
+            if name.partition(" ")[0] == each.name
+        },
         "subsets": subsets,
     }
 
@@ -127,6 +135,40 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         "seeds": list(seeds),
         "n": len(pairs),
         "clusters": len(set(clusters.tolist())),
+    }
+
+
+def figure(
+    found: Mapping[str, Any], name: str, clusters: Sequence[str], seeds: Sequence[int]
+) -> Result:
+    """A figure of what the model answers: ``before``, by subset in ``arms`` and ``changes`` (after
+    minus before), and by pair of subsets in ``differences``; nothing of it is claimed.
+
+    Args:
+        found: of :func:`.arms.arms`.
+        name: of the figure.
+        clusters: of each question.
+        seeds: at least 2.
+    """
+    names, groups = _subsets(found), np.array(clusters)
+    signed = name.endswith("bias")
+    room = Room(-1.0, 1.0) if signed else _SHARE
+    before = _values(found[BEFORE]["figures"][name])
+    each = {
+        arm: np.stack([_values(found[f"{arm} {seed}"]["figures"][name]) for seed in seeds], axis=1)
+        for arm in names
+    }
+    return {
+        "before": enough(mean(before, groups, room=room)).table(),
+        "arms": {arm: _told(x, groups, room) for arm, x in each.items()},
+        "changes": {
+            arm: _told(x - before[:, None], groups, room.apart()) for arm, x in each.items()
+        },
+        "differences": {
+            f"{a} − {b}": _told(each[a] - each[b], groups, room.apart())
+            for a, b in CLAIMS
+            if {a, b} <= set(names)
+        },
     }
 
 

@@ -13,6 +13,7 @@ from selfcorrect.evaluation.preference import scored_pairs
 from selfcorrect.models.base import Model
 from selfcorrect.models.scored import scores_texts
 from selfcorrect.studies.base import Parts
+from selfcorrect.studies.debias.asked import Set
 from selfcorrect.studies.parts import part_key
 from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.data.texts import Text
@@ -87,6 +88,7 @@ def arms(
     seeds: Sequence[int],
     deciding: Any,
     parts: Parts,
+    sets: Sequence[Set] = (),
 ) -> tuple[dict[str, Any], dict[int, Chosen]]:
     """The arms, each tuned on a subset with a seed and evaluated; what is there isn't done again.
 
@@ -99,17 +101,20 @@ def arms(
         seeds: of chance in choosing and in tuning.
         deciding: what else decides what comes out.
         parts: of the analysis.
+        sets: of questions that each is asked.
 
     Returns:
-        ``before`` and ``SUBSET SEED`` → as :func:`evaluated`, with ``losses`` of tuning; and by
-        seed its share and the subsets of that.
+        ``before`` and ``SUBSET SEED`` → as :func:`evaluated`, with ``losses`` of tuning, and
+        ``figures``: figure → a number of each question; and by seed its share and the subsets of
+        that.
     """
     chosen = _chosen(asked, size, seeds)
     plan: dict[str, tuple[list[str], int]] = {BEFORE: ([], 0)}
     for seed, (own, each) in chosen.items():
         for name, which in each.items():
             plan[f"{name} {seed}"] = ([own.texts[at].text for at in which], seed)
-    _check_apart([text for texts, _ in plan.values() for text in texts], held)
+            _check_apart([own.texts[at] for at in which], held, sets)
+    deciding = [deciding, [[each.name, each.digest, len(each.clusters)] for each in sets]]
     found: dict[str, Any] = {}
     for number, (name, (texts, seed)) in enumerate(plan.items()):
         seeded = Settings(**{**_table(settings), "seed": seed})
@@ -117,6 +122,7 @@ def arms(
         if key not in parts.done:
             model, losses = tuner(texts, seeded)
             result = {**evaluated(model, held), "losses": losses}
+            result["figures"] = {k: v for each in sets for k, v in each.ask(model).items()}
             model.close()
             del model
             parts.keep(key, result)
@@ -145,18 +151,30 @@ def _table(settings: Settings) -> Mapping[str, Any]:
     return asdict(settings)
 
 
-def _check_apart(texts: Sequence[str], held: Held) -> None:
-    """Raises UserError where a text to tune on is among those that are evaluated."""
+def _check_apart(texts: Sequence[Text], held: Held, sets: Sequence[Set]) -> None:
+    """Raises UserError where a text to tune on, or what it was before words were swapped, is among
+    those that are evaluated, or is of a cluster that is."""
     pairs, neutral, facts = held
     known = {*neutral, *(t for pair in facts for t in pair)}
     known |= {t for pair in pairs for t in (pair.more, pair.less)}
-    plain = {" ".join(text.split()).casefold() for text in known}
-    seen = [text for text in texts if " ".join(text.split()).casefold() in plain]
+    known |= {t for each in sets for t in each.texts}
+    plain = {_plain(text) for text in known} - {""}
+    clusters = {(each.name, name) for each in sets for name in each.clusters}
+    seen = [
+        each
+        for each in texts
+        if (each.task, each.cluster) in clusters or plain & {_plain(each.text), _plain(each.usual)}
+    ]
     if seen:
         raise UserError(
-            f"{len(seen):,} texts to tune on are among those that are evaluated, such as "
-            f"{seen[0]!r:.60}: leave them out of --data, or give other --pairs."
+            f"{len(seen):,} texts to tune on are among those that are evaluated, or of their "
+            f"clusters, such as {seen[0].text!r:.60}: leave them out of --data, or give other data "
+            "to evaluate on."
         )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def tuner_of(name: str, device: str, *, trust: bool = False) -> Tuner:
@@ -166,6 +184,7 @@ def tuner_of(name: str, device: str, *, trust: bool = False) -> Tuner:
         UserError: it can't be tuned or read.
     """
     from selfcorrect.models.local.model import LocalModel
+    from selfcorrect.models.local.prepack import prepack
     from selfcorrect.tuning.fit import encoded, fit
     from selfcorrect.tuning.tune import opened, source_of
 
@@ -178,8 +197,9 @@ def tuner_of(name: str, device: str, *, trust: bool = False) -> Tuner:
             rows = encoded(tokenizer, texts, begins, settings.longest)
             fitted = fit(network, rows, settings, device=device)
             network, losses = fitted.network, fitted.losses
-        model = LocalModel(name, source.fingerprint, network.eval().to(device), tokenizer,
-                           "float32", device)  # fmt: skip
+        network = network.eval().to(device)
+        prepack(network)
+        model = LocalModel(name, source.fingerprint, network, tokenizer, "float32", device)
         return model, losses
 
     return tune

@@ -10,6 +10,7 @@ from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import count, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, seen
+from selfcorrect.studies.debias.figures import FIGURES
 from selfcorrect.studies.words import estimate, sized
 
 QUESTION = "Do texts that a model is uncertain about make better texts to debias it with?"
@@ -31,8 +32,12 @@ _NOT = (
     "That uncertain texts help, or don't, is said of this model, these texts, this size and rate. "
     "The claim's sources disagree on which end wins: notes of its authors say one, names of their "
     "files the other.",
-    "Likelihoods of pairs are not what a model does in a dialogue: run a tuned model (command "
-    "tune) on a task such as bbq or winogender for that.",
+    "Likelihoods of pairs are not what a model does in a dialogue: --bbq and --winogender have it "
+    "answer questions as well, and one kept by the command tune can be run on any task.",
+)
+_ANSWERS = (
+    "Each model answers the same questions, once and without any instruction. These rows are there "
+    "to be seen beside the likelihoods; no difference of theirs is claimed.",
 )
 _COLOURS = {
     "uncertain": "@outcome",
@@ -60,6 +65,11 @@ def sheet(result: Result) -> Sheet:
                 "What tuning does",
                 [],
                 [_arms(result), _claims(result), _forest(result), _trade(result)],
+            ),
+            *(
+                [Section("What tuned models answer", _ANSWERS, [_answers(result)])]
+                if result.get("figures")
+                else []
             ),
             Section("What it doesn't show", _NOT),
         ],
@@ -200,6 +210,25 @@ def _claims(result: Result) -> Table:
     )
     heads = ["", "bias, nats", "p", "", "likelier"]
     return Table("Subset against subset, same seeds and pairs", heads, rows, note)
+
+
+def _answers(result: Result) -> Table:
+    rows = []
+    for name, of in result["figures"].items():
+        rows.append([name, "before", estimate(of["before"], signed=_signed(name)), ""])
+        rows += [
+            ["", arm, estimate(e, signed=_signed(name)), estimate(of["changes"][arm], signed=True)]
+            for arm, e in of["arms"].items()
+        ]
+    note = "; ".join(
+        f"{name}: {FIGURES[name]} (n {of['before']['n']:,})"
+        for name, of in result["figures"].items()
+    )
+    return Table("Questions and items", ["", "tuned on", "", "change"], rows, f"{note}.")
+
+
+def _signed(name: str) -> bool:
+    return name.endswith("bias")
 
 
 def _forest(result: Result) -> Chart:
