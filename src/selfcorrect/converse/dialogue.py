@@ -44,6 +44,8 @@ class Dialogue:
         answered: in this round.
         drawn: beside the answer of this round.
         activations: of concepts, where the answer of this round was elicited.
+        waited: the seconds of each reply of this round, ``None`` for one that was made together
+            with those of other dialogues.
         over: why no more steps are taken.
     """
 
@@ -63,6 +65,7 @@ class Dialogue:
     answered: bool = False
     drawn: Drawn = NOTHING_DRAWN
     activations: Sequence[ActivationRecord] = ()
+    waited: list[float | None] = field(default_factory=list)
     over: Literal["context", "overflow", "lost", "settled", "done", "ended"] | None = None
 
     @property
@@ -134,7 +137,11 @@ class Dialogue:
     def copy(self) -> Dialogue:
         """One that goes its own way."""
         return replace(
-            self, replies=dict(self.replies), steps=list(self.steps), notes=list(self.notes)
+            self,
+            replies=dict(self.replies),
+            steps=list(self.steps),
+            notes=list(self.notes),
+            waited=list(self.waited),
         )
 
 

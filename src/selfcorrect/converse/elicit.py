@@ -75,6 +75,7 @@ def elicit(
         failed = reply.finish in UNMADE
         # A reply that wasn't made was never part of the transcript.
         shown = step.source is None and not failed
+        dialogue.waited.append(reply.seconds)
         dialogue.steps += thoughts.steps(speaker.name, reply)
         if step.choices and not failed:
             dialogue.steps.append(
@@ -215,6 +216,7 @@ def _choose(
             prompt_tokens=each[0].prompt_tokens,
             encoded=each[0].encoded,
             reused=each[0].reused,
+            seconds=each[0].seconds,
         )
     conversation.say(messages)
     return replies
@@ -243,7 +245,8 @@ def _choose_begun(
         if request is None or reply is None or reply.finish == "overflow":
             continue
         if (told_apart := found[i]) is not None:
-            replies[i] = replace(told_apart, thought=reply.thought)
+            seconds = _sum(reply.seconds, told_apart.seconds)
+            replies[i] = replace(told_apart, thought=reply.thought, seconds=seconds)
             continue
         if not reply.options:
             replies[i] = replace(reply, text="", finish="context")
@@ -260,6 +263,7 @@ def _choose_begun(
             reused=reply.reused,
             notes=reply.notes,
             thought=reply.thought,
+            seconds=reply.seconds,
         )
     conversation.say(messages)
     return replies
@@ -331,4 +335,15 @@ def _with_all_costs(taken: Reply, drawn: Sequence[Reply]) -> Reply:
         drafted=sum(reply.drafted for reply in drawn),
         beside=sum(reply.beside for reply in drawn),
         thought=thoughts.with_all_costs(taken, drawn),
+        seconds=_longest([reply.seconds for reply in drawn]),
     )
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
+def _longest(seconds: Sequence[float | None]) -> float | None:
+    """Of replies that are waited for together."""
+    known = [each for each in seconds if each is not None]
+    return max(known) if len(known) == len(seconds) else None

@@ -46,6 +46,8 @@ from selfcorrect.tasks.base import Example, Task
 
 #: Called as each arm finishes each round, with that round's records.
 OnRound = Callable[[str, int, Sequence[Record]], None]
+#: Seconds that each reply of a round took, by example; ``None``: not by itself.
+Waited = Mapping[str, Sequence[float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def converse(
     on_round: OnRound | None = None,
     on_encoded: Callable[[int], None] | None = None,
     on_asked: Callable[[str, float], None] | None = None,
+    on_waited: Callable[[str, Waited], None] | None = None,
 ) -> dict[str, list[Record]]:
     """Take a chunk of examples through all rounds of every arm.
 
@@ -97,6 +100,8 @@ def converse(
         on_encoded: called with the tokens that went through the models in a round; one that several
             arms share is counted once.
         on_asked: called with the name of a ``from`` and the seconds that its replies took.
+        on_waited: called as each arm finishes each round, with how long its replies took; one that
+            several arms share is told of each.
 
     Returns:
         Per arm its records (the columns of ``records.SCHEMA``), by example as they stand in
@@ -116,8 +121,10 @@ def converse(
         _check(arm, fresh, task, steers or {})
     records: dict[str, list[Record]] = {arm.name: [] for arm in arms}
 
-    def tell(arm: Arm, number: int, rows: list[Record]) -> None:
+    def tell(arm: Arm, number: int, rows: list[Record], batch: Batch) -> None:
         records[arm.name] += rows
+        if on_waited:
+            on_waited(arm.name, {d.example.id: tuple(d.waited) for d in batch.dialogues})
         if on_round:
             on_round(arm.name, number, rows)
 
@@ -151,7 +158,7 @@ def converse(
             else:
                 alone = first
             for arm in group:
-                tell(arm, 1, [{**row, "oracle": arm.strategy.oracle} for row in first])
+                tell(arm, 1, [{**row, "oracle": arm.strategy.oracle} for row in first], batch)
             if place == 0 and len(groups) > 1:
                 root = own.branch()  # so that the next group finds this one's beginning encoded
             for arm in group:
@@ -159,7 +166,7 @@ def converse(
                 setting = replace(setting, others=arm.others)
                 _stop(mine, arm.strategy)
                 for number in range(2, arm.rounds + 1):
-                    tell(arm, number, through(mine, arm.strategy, number, setting))
+                    tell(arm, number, through(mine, arm.strategy, number, setting), mine)
                     _stop(mine, arm.strategy)
                 mine.close()
     index = {example.id: at for at, example in enumerate(examples)}
@@ -299,7 +306,7 @@ def _round(
     """All steps of one round; returns its records."""
     for dialogue in batch.dialogues:
         dialogue.steps, dialogue.notes, dialogue.answered = [], [], False
-        dialogue.drawn, dialogue.activations = NOTHING_DRAWN, ()
+        dialogue.drawn, dialogue.activations, dialogue.waited = NOTHING_DRAWN, (), []
         dialogue.before = None if dialogue.answer is None else dialogue.answer.text
         if number == 1:
             earlier = dialogue.example.before

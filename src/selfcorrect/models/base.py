@@ -156,6 +156,7 @@ class Likelihood:
         prompt_tokens, encoded, reused: as in :class:`Reply`, for all texts of the call together;
             on the first one, 0 on the others.
         drawn: from how many drawn replies ``logp`` was estimated; 0 where the model tells it.
+        seconds: as in :class:`Reply`, for all texts of the call; on the first one.
     """
 
     logp: float
@@ -166,6 +167,7 @@ class Likelihood:
     encoded: int = 0
     reused: int = 0
     drawn: int = 0
+    seconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,8 @@ class Reply(Generated):
             those take requests of their own (a server's); in none of its other numbers.
         notes: what had to be done differently (a role folded, a cache re-encoded), a sentence each.
         thought: what it thought before, with its own tokens, counted in none of its numbers.
+        seconds: that were waited for it alone; ``None`` where replies of many dialogues are made
+            together (a local model's).
     """
 
     options: tuple[Likelihood, ...] = ()
@@ -194,6 +198,7 @@ class Reply(Generated):
     beside: int = 0
     notes: tuple[str, ...] = ()
     thought: Thought | None = None
+    seconds: float | None = field(default=None, compare=False)
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ import numpy as np
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.panel import Panel
-from selfcorrect.runs.costs import cost_of, seconds_of
+from selfcorrect.runs.costs import cost_of, latency_of, seconds_of
 from selfcorrect.runs.run import Run
 
 Table = dict[str, Any]
@@ -24,15 +24,19 @@ def bill(arms: Mapping[str, tuple[Run, Panel]]) -> Table:
 
     Returns:
         ``{"arms": {name: {"dialogues", "prompt", "cached", "generated", "drafted", "alone",
-        "measuring", "money", "money_uncached", "seconds", "rounds": [...]}}}``. Tokens a dialogue:
+        "measuring", "money", "money_uncached", "seconds", "latency", "rounds": [...]}}}``. Tokens a
+        dialogue:
         ``prompt``, all that were read at all steps, ``cached`` among them (what the dialogue has in
         the cache), ``generated``; ``alone``: prompt − cached + generated, what the arm takes by
         itself; ``drafted``: guesses of what would be generated, a local model's: those that weren't
         kept were read; ``measuring``: for samples and likelihoods beside. ``None`` where the model
         counts none. ``money``: by the spec's prices, cached tokens at theirs if that is stated;
         ``money_uncached``: all of every prompt paid for. ``seconds``: as of
-        :func:`selfcorrect.runs.costs.seconds_of`, without its interval. ``rounds``: the tokens of
-        each round.
+        :func:`selfcorrect.runs.costs.seconds_of`, without its interval: the dialogue's share of the
+        time in which it went together with others. ``latency``: ``{"request", "dialogue"}``, each
+        ``{"n", "p50", "p95"}`` in seconds, how long a served model was waited for without what is
+        asked beside the answers (:func:`selfcorrect.runs.waited.latency`); ``None`` elsewhere, and
+        in runs of before that was noted. ``rounds``: tokens, seconds and latency of each round.
     """
     return {"arms": {name: _of_arm(run, records) for name, (run, records) in arms.items()}}
 
@@ -43,13 +47,23 @@ def _of_arm(run: Run, panel: Panel) -> Table:
     cost = cost_of(run, panel) if dialogues else {}
     for name in ("money", "money_uncached"):
         table[name] = float(cost[name].mean()) if name in cost else None
-    timed = seconds_of(run)
+    timed, waited = seconds_of(run), latency_of(run, panel.rounds)
     table["seconds"] = timed["value"] if timed else None
+    table["latency"] = {name: waited[name] for name in ("request", "dialogue")}
     table["rounds"] = [
-        {"round": number, **_tokens(panel, slice(at, at + 1))}
+        {"round": number, **_tokens(panel, slice(at, at + 1)), "latency": waited["rounds"][number]}
         for at, number in enumerate(panel.rounds)
     ]
+    whole = _work(table)
+    for each in table["rounds"]:  # as runs that went together have their seconds: by tokens
+        known = timed and whole
+        each["seconds"] = table["seconds"] * _work(each) / whole if known else None
     return table
+
+
+def _work(tokens: Table) -> float:
+    """All tokens that went through the model; 0 where they aren't counted."""
+    return float((tokens["alone"] or 0.0) + (tokens["measuring"] or 0.0))
 
 
 def _tokens(panel: Panel, rounds: slice) -> Table:

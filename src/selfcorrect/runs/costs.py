@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from selfcorrect.measures.intervals import mean
 from selfcorrect.measures.panel import Panel, codes_of
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs.model_spec import Rates
-from selfcorrect.runs.pieces import pieces
+from selfcorrect.runs.pieces import Piece, pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.store import Store
+from selfcorrect.runs.waited import latency, read
 
 Table = dict[str, Any]
 
@@ -110,13 +112,29 @@ def seconds_of(run: Run) -> Table | None:
     }
 
 
-def _timings(run: Run) -> Iterator[Table]:
+def latency_of(run: Run, rounds: Sequence[int]) -> Table:
+    """How long the replies of a served model were waited for, from the notes in ``timing/``: see
+    :func:`selfcorrect.runs.waited.latency`."""
+    every = []
+    for piece, note in _notes(run):
+        told = note.get("waited") if isinstance(note, dict) else None
+        if isinstance(told, list) and len(told) == piece.end - piece.start:
+            every += [waits for each in told[: run.wanted - piece.start] if (waits := read(each))]
+    return latency(every, rounds)
+
+
+def _notes(run: Run) -> Iterator[tuple[Piece, Any]]:
+    """What was noted of each of a run's pieces that was timed."""
     store = Store(run.folder)
     for piece in pieces(store):
-        if piece.start >= run.wanted or not store.has(piece.timing):
-            continue
+        if piece.start < run.wanted and store.has(piece.timing):
+            with suppress(ValueError, RecursionError):  # a damaged note is as none
+                yield piece, json.loads(store.read(piece.timing))
+
+
+def _timings(run: Run) -> Iterator[Table]:
+    for _, note in _notes(run):
         try:
-            note = json.loads(store.read(piece.timing))
             seconds, n = float(note["seconds"]), int(note["dialogues"])
             arms_of, host = len(note.get("arms", ())) or 1, str(note["host"])
             alone = {str(arm): float(tokens) for arm, tokens in note.get("alone", {}).items()}

@@ -216,7 +216,7 @@ def _fill(
         counter.start()
         for result in who.work(_jobs(ready, shares)):
             for name, piece, data in result.files:
-                store, note = stores[name], json.dumps(result.note).encode()
+                store, note = stores[name], json.dumps(result.note_of(name, piece)).encode()
                 store.put(piece.timing, note, replace=True)
                 if not ready.task.keeps_texts:  # first, as their scores can't be made again
                     for grader in graders:

@@ -12,11 +12,17 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of a request: of its prompt, of those the cached ones, and generated ones."""
+    """What a request used.
+
+    Attributes:
+        prompt, cached, completion: tokens; ``cached`` are the prompt's that the server had.
+        seconds: from when it was first sent until the answer that could be used.
+    """
 
     prompt: int
     cached: int
     completion: int
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def encoded(self) -> int:

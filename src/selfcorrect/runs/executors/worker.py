@@ -30,6 +30,7 @@ from selfcorrect.runs.model_spec import ModelSpec
 from selfcorrect.runs.pieces import Piece, piece_bytes, timing_note
 from selfcorrect.runs.prepare import open_model
 from selfcorrect.runs.tally import Graded, tally
+from selfcorrect.runs.waited import rounded
 from selfcorrect.strategies import Steering
 from selfcorrect.tasks.base import Example
 
@@ -141,6 +142,11 @@ class Worker:
         def on_asked(name: str, seconds: float) -> None:
             taken.asked = added(taken.asked, {name: seconds})
 
+        def on_waited(arm: str, waited: loop.Waited) -> None:
+            mine = taken.waited.setdefault(arm, {})
+            for example, seconds in waited.items():
+                mine.setdefault(example, []).append(rounded(seconds))
+
         arms = [
             loop.Arm(name, arm.strategy, arm.spec.rounds, arm.spec.system, self._bound(arm))
             for name, arm in ((name, self.setup.arms[name]) for name in job.arms)
@@ -159,6 +165,7 @@ class Worker:
             on_round=on_round,
             on_encoded=on_encoded,
             on_asked=on_asked,
+            on_waited=on_waited,
         )
         if not task.keeps_texts:
             if self.look is not None:
@@ -247,4 +254,4 @@ def job_result(
         },
         **({"asked": {k: round(s, 3) for k, s in taken.asked.items()}} if taken.asked else {}),
     }
-    return JobResult(job, files, note, graded, lost)
+    return JobResult(job, files, note, graded, lost, taken.waited)
