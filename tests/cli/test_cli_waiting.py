@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import time
+from typing import Any
 
+import typer
 from rich.console import Console
 
+from selfcorrect.cli import app
 from selfcorrect.cli.display import shown
+from selfcorrect.cli.helping import Command
 from selfcorrect.cli.parts import waiting
+from selfcorrect.cli.pulse import heard, pulse, speaking
 from selfcorrect.runs import Progress
 
 
@@ -35,3 +40,31 @@ def test_tokens_and_money_are_never_cut_off() -> None:
         plain = " ".join(file.getvalue().split())
         assert all(word in plain for word in spent.split())
         assert "…" not in plain.partition("accuracy")[2]
+
+
+def test_a_command_that_says_nothing_is_said_to_be_at_work() -> None:
+    file = io.StringIO()
+    console = Console(file=file, width=40)
+    with pulse("selfcorrect theory train", console, first=0.05):
+        heard("2/14 finished")
+        time.sleep(0.3)
+    (line,) = file.getvalue().splitlines()  # and not again before some time
+    assert line.startswith("2/14 finished · selfcorrect theory train: at work for ")
+    file.truncate(0)
+    with pulse("quiet", console, first=0.05), speaking():
+        time.sleep(0.3)
+    with pulse("quick", console, first=30.0):
+        pass
+    assert "quiet" not in file.getvalue()
+    assert "quick" not in file.getvalue()
+
+
+def test_every_command_is_watched() -> None:
+    def check(group: Any) -> None:
+        for command in group.commands.values():
+            if hasattr(command, "commands"):
+                check(command)
+            elif not command.hidden:
+                assert isinstance(command, Command)
+
+    check(typer.main.get_command(app))

@@ -259,12 +259,12 @@ def audit(
     folder, and stands under its verdict from then on.
     """
     from selfcorrect.cli.audit import table
-    from selfcorrect.cli.parts import waiting
+    from selfcorrect.cli.parts import counted
     from selfcorrect.runs.audit import audit_run
 
     of = find_run(run, out)
-    with waiting(f"simulating data like those of {of.folder.name}"):
-        found = audit_run(of, simulations=simulations)
+    with counted("simulations") as progress:
+        found = audit_run(of, simulations=simulations, told=progress)
     if as_json:
         typer.echo(json.dumps([each.table() for each in found], indent=2, allow_nan=False))
     else:

@@ -50,7 +50,7 @@ def bias(
     place = None if page is None else new_file(page, "a page of ours", is_page)
     opened = open_named(model, dtype, device, base_url, trust=trust_remote_code)
     try:
-        with counted() as progress:
+        with counted("texts") as progress:
             found = measure(opened, data, skip_bad=skip_bad, told=progress)
     finally:
         opened.close()

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, TaskID
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from selfcorrect.cli.pulse import duration, heard, say, speaking
 from selfcorrect.report.numbers import short
 from selfcorrect.runs import Progress
 from selfcorrect.text import visible
@@ -47,14 +48,16 @@ class Pace:
 
 
 def line(progress: Progress, pace: tuple[float | None, float | None]) -> str:
-    """``intrinsic round 3/5 · 128/200 dialogues · 1.7/s · 42 s left · accuracy .512``."""
+    """``intrinsic round 3/5: 140 · 128/200 dialogues · 66 % · 1.7/s · 42 s left · accuracy .512``:
+    140 are through that round, and 128 through all rounds of all arms."""
     rate, left = pace
-    parts = [
-        f"{visible(progress.arm)} round {progress.round}/{progress.rounds}"
-        if progress.round
-        else visible(progress.arm),
-        f"{progress.dialogues}/{progress.wanted} dialogues",
-    ]
+    arm = visible(progress.arm)
+    if progress.round:
+        through = "" if progress.through is None else f": {progress.through}"
+        arm = f"{arm} round {progress.round}/{progress.rounds}{through}"
+    parts = [arm, f"{progress.dialogues}/{progress.wanted} dialogues"]
+    if progress.steps not in (0, progress.all_steps):
+        parts.append(f"{100 * progress.steps // progress.all_steps} %")
     if rate is not None:
         parts.append(f"{rate:.3g}/s")
     if left is not None:
@@ -64,16 +67,6 @@ def line(progress: Progress, pace: tuple[float | None, float | None]) -> str:
     if progress.spent:
         parts.append(progress.spent)
     return " · ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """``42 s``, ``3 min``, ``2 h 5 min``: as exact as a forecast is."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 @contextmanager
@@ -94,7 +87,7 @@ def shown(
             yield tell
         return
     bar = _Bar(BarColumn(bar_width=None), console=console, transient=True, expand=True)
-    with bar:
+    with speaking(), bar:
         yield _bar(bar, bar.add_task(f"{opening} …", total=None))
 
 
@@ -123,22 +116,20 @@ def _bar(bar: Bar, task: TaskID) -> Callable[[Progress], None]:
 def _lines(console: Console, opening: str) -> Iterator[Callable[[Progress], None]]:
     pace = Pace()
     last = time.monotonic()
-
-    def say(text: str) -> None:
-        nonlocal last
-        last = time.monotonic()
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
     # converting a model takes half a minute once; opening one that is at hand goes without a word
-    waiting = threading.Timer(OPENING, say, [opening])
+    waiting = threading.Timer(OPENING, say, [console, opening])
     waiting.daemon = True
     waiting.start()
 
     def tell(progress: Progress) -> None:
+        nonlocal last
         waiting.cancel()
-        told = pace.told(progress)
+        text = line(progress, pace.told(progress))
         if time.monotonic() - last >= BETWEEN_LINES:
-            say(line(progress, told))
+            last = time.monotonic()
+            say(console, text)
+        else:
+            heard(text)
 
     try:
         yield tell

@@ -11,18 +11,20 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.text import Text
 
-from selfcorrect.cli.display import BETWEEN_LINES, duration
+from selfcorrect.cli.display import BETWEEN_LINES
+from selfcorrect.cli.pulse import AGAIN, duration, heard, say, speaking
 from selfcorrect.text import visible
-
-#: Seconds between two lines about the same thing.
-AGAIN = 30.0
 
 
 @contextmanager
-def counted(console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
+def counted(what: str = "", console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
     """Show on standard error how many parts are finished, once there is something to count.
 
     Where there is no terminal to draw a bar on, a line is written every few seconds.
+
+    Args:
+        what: the parts are: ``simulations``.
+        console: where to show it.
     """
     console = console or Console(stderr=True)
     last = time.monotonic()
@@ -32,7 +34,7 @@ def counted(console: Console | None = None) -> Iterator[Callable[[int, int], Non
     def said(now: int, every: int) -> str:
         nonlocal first
         first = first or (now, time.monotonic())
-        text = f"{now}/{every} finished"
+        text = f"{now:,}/{every:,}{f' {what}' if what else ''} finished"
         if now in (first[0], every):
             return text
         left = (time.monotonic() - first[1]) * (every - now) / (now - first[0])
@@ -43,6 +45,7 @@ def counted(console: Console | None = None) -> Iterator[Callable[[int, int], Non
         def draw(now: int, every: int) -> None:
             nonlocal bar
             if bar is None:
+                shown.enter_context(speaking())
                 progress = shown.enter_context(Progress(console=console, transient=True))
                 bar = progress, progress.add_task("", total=None)
             bar[0].update(bar[1], description=said(now, every), completed=now, total=every)
@@ -52,7 +55,9 @@ def counted(console: Console | None = None) -> Iterator[Callable[[int, int], Non
             text = said(now, every)
             if time.monotonic() - last >= BETWEEN_LINES:
                 last = time.monotonic()
-                console.print(text, markup=False, highlight=False, soft_wrap=True)
+                say(console, text)
+            else:
+                heard(text)
 
         yield draw if console.is_terminal or console.is_jupyter else line
 
@@ -70,23 +75,23 @@ def waiting(what: str, console: Console | None = None, after: float = 3.0) -> It
     """
     console = console or Console(stderr=True)
     if console.is_terminal or console.is_jupyter:
-        with console.status(Text(f"{visible(what)} …")):
+        with speaking(), console.status(Text(f"{visible(what)} …")):
             yield
         return
     over, began = threading.Event(), time.monotonic()
 
-    def say() -> None:
+    def watch() -> None:
         pause = after
         while not over.wait(pause):
             seconds = duration(time.monotonic() - began)
-            console.print(f"{visible(what)} ({seconds} so far)", markup=False, highlight=False,
-                          soft_wrap=True)  # fmt: skip
+            say(console, f"{what} ({seconds} so far)")
             pause = AGAIN
 
-    thread = threading.Thread(target=say, daemon=True)
+    thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield
+        with speaking():
+            yield
     finally:
         over.set()
         thread.join()

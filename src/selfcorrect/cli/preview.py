@@ -9,7 +9,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from selfcorrect.cli.display import duration
+from selfcorrect.cli.pulse import duration
 from selfcorrect.preview import Estimate, Preview, Prompt
 from selfcorrect.report.numbers import count
 from selfcorrect.text import visible

@@ -121,7 +121,7 @@ def tune(
     spec = spec_from(None, {"model.name": model, "seed": seed})
     settings = Settings(steps, rate, batch, spec.seed, lora, longest)
     found = read_texts(texts)
-    with counted() as progress:
+    with counted("steps") as progress:
         place = make(
             spec.model.name,
             found,

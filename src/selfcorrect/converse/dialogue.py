@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -185,6 +185,7 @@ class Setting:
         recorder: reads concepts where it answers.
         steers: what the model is given for the steers that strategies state.
         max_tokens: of a reply, by kind, where they aren't the task's.
+        on_answer: called with each example as its dialogue has its answer.
     """
 
     model: Model
@@ -196,6 +197,7 @@ class Setting:
     recorder: Recorder | None = None
     steers: Mapping[Steering, Steer | None] = field(default_factory=dict)
     max_tokens: Mapping[str, int] = field(default_factory=dict)
+    on_answer: Callable[[str], object] | None = None
 
     def most(self, kind: str) -> int:
         """Tokens that a reply of a kind may have where its step doesn't say."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from selfcorrect.converse import thoughts
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting
@@ -184,6 +185,8 @@ def _request(dialogue: Dialogue, step: Step, number: int, at: int, setting: Sett
         options=dialogue.labels if kind == "answer" else (),
         steer=None if step.steer is None else setting.steers[step.steer],
     )
+    if kind == "answer" and setting.on_answer is not None:
+        request = replace(request, on_made=partial(setting.on_answer, dialogue.example.id))
     if kind != "answer" or step.choices:
         return request
     if setting.recorder is not None and step.source is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -111,6 +111,8 @@ class Request:
             whole transcript is read as this steer has it, whatever earlier replies had: the reply
             is that of a fresh start under it.
         thinks: a model that thinks before it replies does so here, unless its turn has begun.
+        on_made: called once the reply is there, by models that make those of many dialogues
+            together, as these become ready one by one.
     """
 
     prefill: str = ""
@@ -123,6 +125,7 @@ class Request:
     sample_temperature: float = 1.0
     steer: Steer | None = None
     thinks: bool = True
+    on_made: Callable[[], object] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

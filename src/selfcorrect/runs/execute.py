@@ -276,7 +276,7 @@ def _executor(
     if (settings.workers or 1) > 1:
         from selfcorrect.runs.executors import processes
 
-        return processes.executor(setup, settings.workers or 1)
+        return processes.executor(setup, settings.workers or 1, counter)
     worker = Worker.open(setup, model, ready.opened)
     if graders and not ready.task.keeps_texts:
         worker.look = looking([grader.look for grader in graders])

@@ -185,12 +185,21 @@ class Observer(Protocol):
         """An arm finished a round of these dialogues."""
         ...
 
+    def answered(self, job: Job, arms: Sequence[str], round: int, example: str) -> None:
+        """A dialogue has its answer of a round, of one arm or of several that share it, and others
+        of the job don't have theirs yet."""
+        ...
+
     def again(self, job: Job) -> None:
         """What was reported of the job since its last :meth:`keep` doesn't count."""
         ...
 
     def keep(self, job: Job) -> None:
         """What was reported of the job so far counts."""
+        ...
+
+    def lost(self, job: Job) -> None:
+        """Nothing of what was reported of the job counts: whoever had it is gone."""
         ...
 
 
@@ -213,6 +222,16 @@ class Executor:
         opened = (about for every in self.opened.values() for about in every.values())
         for said in dict.fromkeys(about["thinking"] for about in opened if "thinking" in about):
             _LOG.warning("selfcorrect: %s", said)
+
+
+def is_missing(job: Job, arm: str, example: str) -> bool:
+    """Whether a dialogue of a job is one that the arm lacks."""
+    start = job.piece.start
+    return any(
+        each.id == example
+        for low, high in job.missing[arm]
+        for each in job.examples[low - start : high - start]
+    )
 
 
 def rows_at(rows: Rows, job: Job, intervals: Sequence[tuple[int, int]]) -> Rows:

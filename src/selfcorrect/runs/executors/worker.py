@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from selfcorrect import converse as loop
@@ -166,6 +167,7 @@ class Worker:
             on_encoded=on_encoded,
             on_asked=on_asked,
             on_waited=on_waited,
+            on_answer=None if observer is None else partial(observer.answered, job),
         )
         if not task.keeps_texts:
             if self.look is not None:
