@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+import socket
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 from rich.console import Console
+from typer.testing import CliRunner
 
 from selfcorrect.cli import app
 from selfcorrect.cli.display import shown
@@ -68,3 +73,33 @@ def test_every_command_is_watched() -> None:
                 assert isinstance(command, Command)
 
     check(typer.main.get_command(app))
+
+
+def _slowly(*commands: str) -> list[Any]:
+    return [pytest.param(command, marks=pytest.mark.slow) for command in commands]
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that takes requests and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["run", "preview", "probe", *_slowly("bias", "choose", "concept train biased", "study role")],
+)
+def test_what_a_command_waits_for_is_a_server(
+    command: str, silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("selfcorrect.cli.pulse.OPENING", 0.05)
+    monkeypatch.setattr("selfcorrect.cli.pulse.LEAST", 0.01)
+    monkeypatch.setattr("selfcorrect.models.endpoint.server._OPTIONAL_SECONDS", 0.1)
+    monkeypatch.setattr("selfcorrect.models.endpoint.server._UNANSWERED", 0.3)
+    asked = [*command.split(), "--model", "openai:m", "--base-url", silent]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("waiting for the server of openai:m")
+    assert done.stdout == ""

@@ -115,11 +115,15 @@ def preview(chosen: Chosen) -> None:
     One example's transcript in every round, special tokens visible, with token counts and the
     estimated time of the whole run. Nothing is run; the options are those of run.
     """
+    from selfcorrect.cli.parts import waiting
     from selfcorrect.cli.preview import show
+    from selfcorrect.cli.pulse import opening
     from selfcorrect.preview import preview
 
-    controls = not chosen.values["no_controls"]
-    show(preview(chosen.specs(), out=chosen.values["out"], controls=controls), Console())
+    controls, specs = not chosen.values["no_controls"], chosen.specs()
+    with waiting(opening(specs[0].model.name)):
+        found = preview(specs, out=chosen.values["out"], controls=controls)
+    show(found, Console())
 
 
 @app.command(cls=Command)

@@ -76,8 +76,12 @@ def open_named(
     Raises:
         UserError: it can't be.
     """
+    from selfcorrect.cli.parts import waiting
+    from selfcorrect.cli.pulse import opening
     from selfcorrect.runs.prepare import open_model
 
     values: dict[str, Any] = {"model.name": model, "model.dtype": dtype, "model.device": device}
     values |= {"model.base_url": base_url, "model.trust_remote_code": trust or None}
-    return open_model(spec_from(None, values).model)
+    spec = spec_from(None, values).model
+    with waiting(opening(spec.name)):
+        return open_model(spec)

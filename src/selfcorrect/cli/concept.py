@@ -122,9 +122,10 @@ def train(
     shuffled labels, and the same texts without the concept's own words.
     """
     from selfcorrect.cli.parts import counted
+    from selfcorrect.cli.pulse import opening
     from selfcorrect.concepts.make import make
 
-    with counted() as progress:
+    with counted(begins=opening(model or "smollm2")) as progress:
         made = make(
             name,
             model or "smollm2",
@@ -234,6 +235,8 @@ def import_(
     Such a file doesn't say of which weights or texts it was made, and nobody can check that.
     """
     from selfcorrect import models
+    from selfcorrect.cli.parts import waiting
+    from selfcorrect.cli.pulse import opening
     from selfcorrect.concepts import control_vectors
     from selfcorrect.concepts.file import is_concept
     from selfcorrect.concepts.make import kept
@@ -241,7 +244,8 @@ def import_(
 
     if out is not None:  # before the model is opened
         new_file(out, "a concept's", is_concept)
-    opened = models.load(model or "smollm2", dtype or "auto", device or "auto")
+    with waiting(opening(model or "smollm2")):
+        opened = models.load(model or "smollm2", dtype or "auto", device or "auto")
     made = control_vectors.load(gguf, name, opened, layer)
     _show(kept(made, out), as_json=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,15 +11,14 @@ from rich.progress import BarColumn, TaskID
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from selfcorrect.cli.pulse import duration, heard, say, speaking
+from selfcorrect.cli.pulse import doing, duration, heard, opening, said_if_slow, say, speaking
+from selfcorrect.models.kinds import kind_of
 from selfcorrect.report.numbers import short
 from selfcorrect.runs import Progress
 from selfcorrect.text import visible
 
 #: Seconds between two lines where there is no terminal to draw a bar on.
 BETWEEN_LINES = 5.0
-#: Seconds until it is said what is waited for.
-OPENING = 3.0
 
 
 class Pace:
@@ -71,24 +69,26 @@ def line(progress: Progress, pace: tuple[float | None, float | None]) -> str:
 
 @contextmanager
 def shown(
-    model: str, console: Console | None = None, what: str = "model"
+    model: str, console: Console | None = None, what: str = ""
 ) -> Iterator[Callable[[Progress], None]]:
     """Show a run's progress on standard error while the context lasts.
 
     Args:
         model: what is being opened, said until the first dialogue is under way.
-        what: what that is.
+        what: what that is, if it isn't a model.
         console: where to show it.
     """
     console = console or Console(stderr=True)
-    opening = f"opening the {what} {visible(model)}"
+    begins = f"opening the {what} {model}" if what else opening(model)
+    # a server that doesn't answer any more is what is waited for later on, too
+    served = not what and kind_of(model) == "served"
     if not (console.is_terminal or console.is_jupyter):
-        with _lines(console, opening) as tell:
-            yield tell
+        with doing(begins if served else ""), said_if_slow(console, begins) as begun:
+            yield _lines(console, begun)
         return
     bar = _Bar(BarColumn(bar_width=None), console=console, transient=True, expand=True)
     with speaking(), bar:
-        yield _bar(bar, bar.add_task(f"{opening} …", total=None))
+        yield _bar(bar, bar.add_task(f"{visible(begins)} …", total=None))
 
 
 class _Bar(Bar):
@@ -112,18 +112,13 @@ def _bar(bar: Bar, task: TaskID) -> Callable[[Progress], None]:
     return tell
 
 
-@contextmanager
-def _lines(console: Console, opening: str) -> Iterator[Callable[[Progress], None]]:
+def _lines(console: Console, begun: Callable[[], None]) -> Callable[[Progress], None]:
     pace = Pace()
     last = time.monotonic()
-    # converting a model takes half a minute once; opening one that is at hand goes without a word
-    waiting = threading.Timer(OPENING, say, [console, opening])
-    waiting.daemon = True
-    waiting.start()
 
     def tell(progress: Progress) -> None:
         nonlocal last
-        waiting.cancel()
+        begun()
         text = line(progress, pace.told(progress))
         if time.monotonic() - last >= BETWEEN_LINES:
             last = time.monotonic()
@@ -131,7 +126,4 @@ def _lines(console: Console, opening: str) -> Iterator[Callable[[Progress], None
         else:
             heard(text)
 
-    try:
-        yield tell
-    finally:
-        waiting.cancel()
+    return tell

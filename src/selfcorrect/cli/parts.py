@@ -12,12 +12,14 @@ from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from selfcorrect.cli.display import BETWEEN_LINES
-from selfcorrect.cli.pulse import AGAIN, duration, heard, say, speaking
+from selfcorrect.cli.pulse import AGAIN, duration, heard, said_if_slow, say, soon, speaking
 from selfcorrect.text import visible
 
 
 @contextmanager
-def counted(what: str = "", console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
+def counted(
+    what: str = "", console: Console | None = None, begins: str = ""
+) -> Iterator[Callable[[int, int], None]]:
     """Show on standard error how many parts are finished, once there is something to count.
 
     Where there is no terminal to draw a bar on, a line is written every few seconds.
@@ -25,6 +27,7 @@ def counted(what: str = "", console: Console | None = None) -> Iterator[Callable
     Args:
         what: the parts are: ``simulations``.
         console: where to show it.
+        begins: what goes on before there is something to count, said once that takes long.
     """
     console = console or Console(stderr=True)
     last = time.monotonic()
@@ -41,9 +44,11 @@ def counted(what: str = "", console: Console | None = None) -> Iterator[Callable
         return f"{text} · about {duration(left)} left"
 
     with ExitStack() as shown:
+        begun = shown.enter_context(said_if_slow(console, begins)) if begins else lambda: None
 
         def draw(now: int, every: int) -> None:
             nonlocal bar
+            begun()
             if bar is None:
                 shown.enter_context(speaking())
                 progress = shown.enter_context(Progress(console=console, transient=True))
@@ -52,6 +57,7 @@ def counted(what: str = "", console: Console | None = None) -> Iterator[Callable
 
         def line(now: int, every: int) -> None:
             nonlocal last
+            begun()
             text = said(now, every)
             if time.monotonic() - last >= BETWEEN_LINES:
                 last = time.monotonic()
@@ -63,7 +69,9 @@ def counted(what: str = "", console: Console | None = None) -> Iterator[Callable
 
 
 @contextmanager
-def waiting(what: str, console: Console | None = None, after: float = 3.0) -> Iterator[None]:
+def waiting(
+    what: str, console: Console | None = None, after: float | None = None
+) -> Iterator[None]:
     """Say on standard error what takes long, while the context lasts.
 
     Where there is no terminal, by a line after some seconds, and then every :data:`AGAIN`.
@@ -71,7 +79,7 @@ def waiting(what: str, console: Console | None = None, after: float = 3.0) -> It
     Args:
         what: that is done: ``auditing the run x``.
         console: where to say it.
-        after: seconds until the first line.
+        after: seconds until the first line; by default as of :func:`.pulse.soon`.
     """
     console = console or Console(stderr=True)
     if console.is_terminal or console.is_jupyter:
@@ -81,7 +89,7 @@ def waiting(what: str, console: Console | None = None, after: float = 3.0) -> It
     over, began = threading.Event(), time.monotonic()
 
     def watch() -> None:
-        pause = after
+        pause = soon() if after is None else after
         while not over.wait(pause):
             seconds = duration(time.monotonic() - began)
             say(console, f"{what} ({seconds} so far)")

@@ -40,11 +40,12 @@ def probe(
             "--model openai:NAME, with its --base-url."
         )
     from selfcorrect.cli.parts import waiting
+    from selfcorrect.cli.pulse import opening
     from selfcorrect.models import load
 
     began = time.monotonic()
     how = {**spec.served, "wait": min(spec.wait, HURRY), "hurry": HURRY}
-    with waiting(f"waiting for the server of {spec.name}"):
+    with waiting(opening(spec.name)):
         opened: Any = load(spec.name, **how)
     try:
         rows, about, able = opened.rows(), opened.about, opened.capabilities

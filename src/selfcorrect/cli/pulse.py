@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from selfcorrect.models.kinds import kind_of
 from selfcorrect.text import visible
 
+#: Seconds of a command until it is said what is waited for, and the least of the wait itself.
+OPENING, LEAST = 2.5, 0.5
 #: Seconds without a word after which one is said, and then between two of them.
 FIRST, AGAIN = 4.0, 30.0
 
@@ -21,13 +24,17 @@ class _Heard:
     """What a command has said so far.
 
     Attributes:
-        at: when that was.
+        began: when the command did; ``None`` in Python.
+        at: when the latest was said.
         text: the latest of it.
+        doing: what is going on.
         speaking: how many others say by themselves what is going on.
     """
 
+    began: float | None = None
     at: float = 0.0
     text: str = ""
+    doing: str = ""
     speaking: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -44,6 +51,23 @@ def say(console: Console, text: str) -> None:
 def heard(text: str) -> None:
     """Note how far a command is where no line of it is due yet."""
     _heard.text = text
+
+
+@contextmanager
+def doing(what: str) -> Iterator[None]:
+    """While the context lasts that is what takes long."""
+    before, _heard.doing = _heard.doing, what
+    try:
+        yield
+    finally:
+        _heard.doing = before
+
+
+def opening(name: str) -> str:
+    """What is going on until a model has answered."""
+    if kind_of(name) == "served":
+        return f"waiting for the server of {name}"
+    return f"opening the model {name}"
 
 
 def _print(console: Console, text: str) -> None:
@@ -65,6 +89,28 @@ def speaking() -> Iterator[None]:
             _heard.at = time.monotonic()
 
 
+def soon() -> float:
+    """Seconds until it is said what is waited for."""
+    if _heard.began is None:
+        return OPENING
+    return max(LEAST, OPENING - (time.monotonic() - _heard.began))
+
+
+@contextmanager
+def said_if_slow(console: Console, what: str) -> Iterator[Callable[[], None]]:
+    """Say what is waited for once that takes long, unless what is given is called before.
+
+    Converting a model takes half a minute once; opening one that is at hand goes without a word.
+    """
+    waiting = threading.Timer(soon(), say, [console, what])
+    waiting.daemon = True
+    waiting.start()
+    try:
+        yield waiting.cancel
+    finally:
+        waiting.cancel()
+
+
 @contextmanager
 def pulse(what: str, console: Console | None = None, first: float = FIRST) -> Iterator[None]:
     """Say now and then that a command is at work, where nothing else is said.
@@ -75,7 +121,8 @@ def pulse(what: str, console: Console | None = None, first: float = FIRST) -> It
         first: seconds without a word until it is said.
     """
     over, began = threading.Event(), time.monotonic()
-    _heard.at, _heard.text = began, ""
+    _heard.began = _heard.at = began
+    _heard.text = _heard.doing = ""
 
     def watch() -> None:
         pause = first
@@ -83,8 +130,10 @@ def pulse(what: str, console: Console | None = None, first: float = FIRST) -> It
             if _heard.speaking or _left(pause) > 0:
                 continue
             so_far = f"{_heard.text} · " if _heard.text else ""
+            doing = f", {_heard.doing}" if _heard.doing and _heard.doing != _heard.text else ""
             seconds = duration(time.monotonic() - began)
-            _print(console or Console(stderr=True), f"{so_far}{what}: at work for {seconds}")
+            text = f"{so_far}{what}: at work for {seconds}{doing}"
+            _print(console or Console(stderr=True), text)
             pause = AGAIN
 
     thread = threading.Thread(target=watch, name="pulse", daemon=True)
@@ -94,6 +143,7 @@ def pulse(what: str, console: Console | None = None, first: float = FIRST) -> It
     finally:
         over.set()
         thread.join()
+        _heard.began = None
 
 
 def _left(pause: float) -> float:
