@@ -126,7 +126,7 @@ def pulse(what: str, console: Console | None = None, first: float = FIRST) -> It
 
     def watch() -> None:
         pause = first
-        while not over.wait(pause if _heard.speaking else _left(pause)):
+        while not over.wait(min(first, max(_left(pause), 0.01))):
             if _heard.speaking or _left(pause) > 0:
                 continue
             so_far = f"{_heard.text} · " if _heard.text else ""

@@ -12,6 +12,7 @@ from selfcorrect.messages import Image, Message, reads_text_only
 from selfcorrect.models.generated import Generated
 from selfcorrect.models.thought import Thought
 from selfcorrect.models.unsteerable import unsteerable
+from selfcorrect.models.used import Used
 
 if TYPE_CHECKING:
     import torch
@@ -329,6 +330,11 @@ class Model(Protocol):
         """What was used so far, in words; "" if nothing is paid for, or nothing was used yet."""
         ...
 
+    @property
+    def used(self) -> Used:
+        """The same in numbers."""
+        ...
+
     def cancel(self) -> None:
         """End what is under way in other threads; the model can't be used after that."""
         ...
@@ -365,6 +371,10 @@ class InProcess:
 
     def spent(self) -> str:
         return ""
+
+    @property
+    def used(self) -> Used:
+        return Used()
 
     def cancel(self) -> None:
         pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfcorrect.report.numbers import MISSING
+from selfcorrect.report.numbers import MISSING, count
 from selfcorrect.report.sheet import Table
 
 _Table = Mapping[str, Any]
@@ -55,12 +55,28 @@ def of_run(summary: _Table, *, by_round: bool = False) -> Table | None:
         return None
     said = [_SAID[head] for head, _, _ in kept if head in _SAID]
     said += filter(None, [_requests(arms)])
+    told = [f"{'; '.join(said)}.", *_spent(summary["cost"].get("spent"))]
     return Table(
         "The bill: what a dialogue used",
         ["", *(head for head, _, _ in kept)],
         [[name, *(_cell(row.get(key), form) for _, key, form in kept)] for name, row in rows],
-        f"{'; '.join(said)}.",
+        " ".join(told),
     )
+
+
+def _spent(spent: _Table | None) -> list[str]:
+    """What was really used, beside what each arm would take alone."""
+    if spent is None:
+        return []
+    paid = "" if spent["money"] is None else f", {spent['money']:.4g} in money"
+    runs = "" if spent["runs"] == 1 else f" (of {spent['runs']} runs together)"
+    return [
+        f"Really spent{runs}: {spent['tokens']:,} tokens{paid}, in "
+        f"{count(spent['requests'], 'request')} and {count(spent['commands'], 'command')}: "
+        f"{spent['prompt']:,} of prompts, {spent['cached']:,} of them cached, "
+        f"{spent['generated']:,} generated. What arms share is in it once; so is what was asked to "
+        "find out what the servers can, and what was lost."
+    ]
 
 
 def _requests(arms: _Table) -> str:

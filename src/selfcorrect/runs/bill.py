@@ -11,6 +11,8 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.panel import Panel
 from selfcorrect.runs.costs import cost_of, latency_of, seconds_of
 from selfcorrect.runs.run import Run
+from selfcorrect.runs.spent import spent_on
+from selfcorrect.runs.store import Store
 
 Table = dict[str, Any]
 
@@ -20,7 +22,7 @@ def bill(arms: Mapping[str, tuple[Run, Panel]]) -> Table:
     other dialogues would take, and have no intervals.
 
     Args:
-        arms: the run and its controls, by name, each with its records.
+        arms: the run first and then its controls, by name, each with its records.
 
     Returns:
         ``{"arms": {name: {"dialogues", "prompt", "cached", "generated", "drafted", "alone",
@@ -37,8 +39,13 @@ def bill(arms: Mapping[str, tuple[Run, Panel]]) -> Table:
         ``{"n", "p50", "p95"}`` in seconds, how long a served model was waited for without what is
         asked beside the answers (:func:`selfcorrect.runs.waited.latency`); ``None`` elsewhere, and
         in runs of before that was noted. ``rounds``: tokens, seconds and latency of each round.
+        Beside ``arms``, ``spent``: see :func:`selfcorrect.runs.spent.spent_on`.
     """
-    return {"arms": {name: _of_arm(run, records) for name, (run, records) in arms.items()}}
+    asked, _ = next(iter(arms.values()))
+    return {
+        "arms": {name: _of_arm(run, records) for name, (run, records) in arms.items()},
+        "spent": spent_on(Store(asked.folder)),
+    }
 
 
 def _of_arm(run: Run, panel: Panel) -> Table:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from selfcorrect.models.used import Used
 from selfcorrect.runs.executors.base import Job, JobResult, Rows, is_missing, rows_at
 from selfcorrect.runs.pieces import Piece
 from selfcorrect.runs.tally import Graded, tally
@@ -76,7 +77,7 @@ class Counter:
         wanted: dialogues of each arm.
         tell: called with the progress.
         outcome_name: what the task calls its outcome.
-        spent: says what was spent so far.
+        spent, used: say what was spent so far, in words and in numbers.
     """
 
     names: Mapping[str, str]
@@ -85,6 +86,7 @@ class Counter:
     tell: Callable[[Progress], None] | None
     outcome_name: str = "accuracy"
     spent: Callable[[], str] = lambda: ""
+    used: Callable[[], Sequence[Used]] = lambda: ()
     _graded: Graded = field(default_factory=dict)
     _dialogues: dict[str, int] = field(default_factory=dict)
     _live: dict[tuple[Piece, tuple[str, ...]], _Live] = field(default_factory=dict)
@@ -102,6 +104,12 @@ class Counter:
 
     def start(self) -> None:
         self._say(next(iter(self.rounds)), 0)
+
+    def end(self) -> None:
+        """Tell what was spent at last, where the work ended before its end."""
+        if self.spent():
+            arm = next(iter(self.rounds))
+            self._say(arm, self.rounds[arm])
 
     def round(self, job: Job, arm: str, round: int, rows: Rows) -> None:
         """See :class:`selfcorrect.runs.executors.base.Observer`."""

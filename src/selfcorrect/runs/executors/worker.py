@@ -13,6 +13,7 @@ from selfcorrect.concepts.recording import Recorder
 from selfcorrect.concepts.states import check_model
 from selfcorrect.converse.withheld import withheld
 from selfcorrect.models.base import LostError, Model, OutOfMemoryError, Steer
+from selfcorrect.models.used import Used
 from selfcorrect.runs.arms import Arm, drawn
 from selfcorrect.runs.aside import Aside, around
 from selfcorrect.runs.concepts import steers_of
@@ -99,6 +100,10 @@ class Worker:
     def spent(self) -> str:
         """What the servers' models have used so far, in words."""
         return " + ".join(filter(None, (model.spent() for model in self.models)))
+
+    def used(self) -> list[Used]:
+        """The same of each of them, in numbers."""
+        return [model.used for model in self.models]
 
     def transcripts(self) -> dict[str, str]:
         """What each arm shows the model before it first speaks, special tokens in place."""
