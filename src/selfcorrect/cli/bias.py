@@ -6,9 +6,9 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli.consoles import printing
 from selfcorrect.cli.parts import counted
 from selfcorrect.cli.sheet import show
 from selfcorrect.cli.spec import spec_from
@@ -60,7 +60,7 @@ def bias(
     if as_json:
         typer.echo(json.dumps(found, indent=2, allow_nan=False))
     else:
-        show(made, Console())
+        show(made, printing())
 
 
 def open_named(

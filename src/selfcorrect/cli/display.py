@@ -11,6 +11,7 @@ from rich.progress import BarColumn, TaskID
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from selfcorrect.cli.consoles import moves, telling
 from selfcorrect.cli.pulse import doing, duration, heard, opening, said_if_slow, say, speaking
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.report.numbers import short
@@ -78,11 +79,11 @@ def shown(
         what: what that is, if it isn't a model.
         console: where to show it.
     """
-    console = console or Console(stderr=True)
+    console = console or telling()
     begins = f"opening the {what} {model}" if what else opening(model)
     # a server that doesn't answer any more is what is waited for later on, too
     served = not what and kind_of(model) == "served"
-    if not (console.is_terminal or console.is_jupyter):
+    if not moves(console):
         with doing(begins if served else ""), said_if_slow(console, begins) as begun:
             yield _lines(console, begun)
         return

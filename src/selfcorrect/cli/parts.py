@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.text import Text
 
+from selfcorrect.cli.consoles import moves, telling
 from selfcorrect.cli.display import BETWEEN_LINES
 from selfcorrect.cli.pulse import AGAIN, duration, heard, said_if_slow, say, soon, speaking
 from selfcorrect.text import visible
@@ -29,7 +30,7 @@ def counted(
         console: where to show it.
         begins: what goes on before there is something to count, said once that takes long.
     """
-    console = console or Console(stderr=True)
+    console = console or telling()
     last = time.monotonic()
     first: tuple[int, float] | None = None
     bar: tuple[Progress, TaskID] | None = None
@@ -65,7 +66,7 @@ def counted(
             else:
                 heard(text)
 
-        yield draw if console.is_terminal or console.is_jupyter else line
+        yield draw if moves(console) else line
 
 
 @contextmanager
@@ -81,8 +82,8 @@ def waiting(
         console: where to say it.
         after: seconds until the first line; by default as of :func:`.pulse.soon`.
     """
-    console = console or Console(stderr=True)
-    if console.is_terminal or console.is_jupyter:
+    console = console or telling()
+    if moves(console):
         with speaking(), console.status(Text(f"{visible(what)} …")):
             yield
         return

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from selfcorrect.cli.consoles import telling
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.text import visible
 
@@ -112,14 +113,15 @@ def said_if_slow(console: Console, what: str) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def pulse(what: str, console: Console | None = None, first: float = FIRST) -> Iterator[None]:
+def pulse(what: str, console: Console | None = None, first: float | None = None) -> Iterator[None]:
     """Say now and then that a command is at work, where nothing else is said.
 
     Args:
         what: the command.
         console: where to say it; by default standard error.
-        first: seconds without a word until it is said.
+        first: seconds without a word until it is said; by default :data:`FIRST`.
     """
+    first = FIRST if first is None else first
     over, began = threading.Event(), time.monotonic()
     _heard.began = _heard.at = began
     _heard.text = _heard.doing = ""
@@ -133,7 +135,7 @@ def pulse(what: str, console: Console | None = None, first: float = FIRST) -> It
             doing = f", {_heard.doing}" if _heard.doing and _heard.doing != _heard.text else ""
             seconds = duration(time.monotonic() - began)
             text = f"{so_far}{what}: at work for {seconds}{doing}"
-            _print(console or Console(stderr=True), text)
+            _print(console or telling(), text)
             pause = AGAIN
 
     thread = threading.Thread(target=watch, name="pulse", daemon=True)

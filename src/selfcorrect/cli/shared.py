@@ -100,6 +100,11 @@ class Chosen:
         ]
 
     @property
+    def as_json(self) -> bool:
+        """Whether the result is printed as JSON."""
+        return bool(self.values["as_json"])
+
+    @property
     def executor(self) -> ExecutorSettings:
         """Who does the work."""
         return ExecutorSettings(*(self.values[name] for name in WORK))
@@ -108,14 +113,15 @@ class Chosen:
 def takes(
     argument: inspect.Parameter, options: Mapping[str, Option]
 ) -> Callable[[Callable[[Chosen], None]], Any]:
-    """Make a command of a function: it has this argument and these options, and is called with
-    what was chosen."""
+    """Make a command of a function: it has this argument, these options and ``--json``, and is
+    called with what was chosen."""
 
     def make(function: Callable[[Chosen], None]) -> Callable[..., None]:
         def command(**values: Any) -> None:
             function(Chosen(options, values))
 
-        parameters = [argument, *map(parameter_of, options.values())]
+        as_json = parameter("as_json", o.AsJson, False)
+        parameters = [argument, *map(parameter_of, options.values()), as_json]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__name__, command.__doc__ = function.__name__, function.__doc__
         return command

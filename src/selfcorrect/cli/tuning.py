@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli.consoles import printing
 from selfcorrect.cli.sheet import show
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
@@ -78,7 +78,7 @@ def choose(
     if as_json:
         typer.echo(json.dumps(done.table, indent=2, allow_nan=False))
         return
-    show(done.sheet(), Console())
+    show(done.sheet(), printing())
     typer.echo(visible(str(done.folder)))
 
 
