@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from selfcorrect.cli import app
 from selfcorrect.cli.display import shown
 from selfcorrect.cli.helping import Command
-from selfcorrect.cli.parts import waiting
+from selfcorrect.cli.parts import counted, waiting
 from selfcorrect.cli.pulse import heard, pulse, speaking
 from selfcorrect.runs import Progress
 
@@ -103,3 +103,26 @@ def test_what_a_command_waits_for_is_a_server(
     assert done.exit_code == 2
     assert done.stderr.startswith("waiting for the server of openai:m")
     assert done.stdout == ""
+
+
+def test_without_colours_progress_is_lines_on_a_terminal_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("selfcorrect.cli.display.BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("selfcorrect.cli.parts.BETWEEN_LINES", 0.0)
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, color_system=None)
+    told = Progress("intrinsic", 3, 5, 10, 20, 50, 100, 0.5, through=12)
+    with shown("planted:chain", console) as tell, counted("steps", console) as count:
+        tell(told)
+        count(1, 2)
+    with waiting("a model", console, after=0.02):
+        time.sleep(0.1)
+    said = file.getvalue()
+    assert "\x1b" not in said
+    assert said.splitlines()[:2] == [
+        "intrinsic round 3/5: 12 · 10/20 dialogues · 50 % · accuracy .500",
+        "1/2 steps finished",
+    ]
+    assert said.splitlines()[2].startswith("a model (")
