@@ -113,6 +113,20 @@ def test_texts_that_are_the_same_are_never_judged(judge: nli.ByEntailment) -> No
     assert judge.judged[0] == 0
 
 
+def test_the_way_back_is_judged_only_where_the_way_there_entails(
+    judge: nli.ByEntailment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def entail(_self: object, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+        asked.extend(pairs)
+        return [pair in (("a", "b"), ("b", "a"), ("a", "c")) for pair in pairs]
+
+    monkeypatch.setattr(nli.ByEntailment, "entail", entail)
+    assert judge.group([Asked("", ("a", "b", "c", "d"), (None,) * 4)]) == [[0, 0, 1, 2]]
+    assert asked == [("a", "b"), ("b", "a"), ("a", "c"), ("c", "a"), ("a", "d"), ("c", "d")]
+
+
 @pytest.mark.parametrize(
     ("labels", "options", "found"),
     [

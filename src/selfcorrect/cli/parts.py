@@ -32,16 +32,17 @@ def counted(
     """
     console = console or telling()
     last = time.monotonic()
-    first: tuple[int, float] | None = None
+    first: tuple[int, int, float] | None = None
     bar: tuple[Progress, TaskID] | None = None
 
     def said(now: int, every: int) -> str:
         nonlocal first
-        first = first or (now, time.monotonic())
+        if first is None or first[1] != every or now < first[0]:  # other parts take another time
+            first = (now, every, time.monotonic())
         text = f"{now:,}/{every:,}{f' {what}' if what else ''} finished"
         if now in (first[0], every):
             return text
-        left = (time.monotonic() - first[1]) * (every - now) / (now - first[0])
+        left = (time.monotonic() - first[2]) * (every - now) / (now - first[0])
         return f"{text} · about {duration(left)} left"
 
     with ExitStack() as shown:

@@ -51,7 +51,7 @@ class ByEntailment:
     def group(self, rows: Sequence[Asked]) -> list[list[int]]:
         """As published: each sample goes into the first group whose first member it and that entail
         each other. All rows go on together, so that pairs are judged in batches; each is judged
-        once."""
+        at most once, and its way back only where it entails."""
         texts = [[text.strip() for text in row.texts] for row in rows]
         groups: list[list[int]] = [[] for _ in rows]
         heads: list[list[int]] = [[] for _ in rows]
@@ -66,7 +66,11 @@ class ByEntailment:
                     for row in todo
                     if place[row] < len(heads[row])
                 }  # fmt: skip
-                self._judge({p for pairs in asked.values() for p in pairs} - known.keys(), known)
+                # the way back only where the way there entails: the other verdict is no already
+                self._judge({pairs[0] for pairs in asked.values() if pairs}, known)
+                self._judge(
+                    {pairs[1] for pairs in asked.values() if pairs and known[pairs[0]]}, known
+                )
                 going = []
                 for row in todo:
                     if row not in asked:
@@ -98,13 +102,13 @@ class ByEntailment:
         return (one, other), (other, one)
 
     def _same(self, a: str, b: str, pairs: Sequence[Pair], known: Mapping[Pair, bool]) -> bool:
-        return a == b if not pairs else all(known[pair] for pair in pairs)
+        return a == b if not pairs else known[pairs[0]] and known[pairs[1]]
 
     def _judge(self, pairs: set[Pair], known: dict[Pair, bool]) -> None:
-        ordered = sorted(pairs, key=_length)
+        ordered = sorted(pairs - known.keys(), key=_length)
         with blamed("the model of entailment can't read them"):
             known.update(zip(ordered, self.entail(ordered), strict=True))
-        self.judged[0] += len(pairs)
+        self.judged[0] += len(ordered)
 
     def entail(self, pairs: Sequence[Pair]) -> list[bool]:
         """Whether each premise entails its hypothesis: that label is the likeliest."""
