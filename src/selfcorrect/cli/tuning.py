@@ -10,6 +10,7 @@ import typer
 
 from selfcorrect.cli import options as o
 from selfcorrect.cli.consoles import printing
+from selfcorrect.cli.pulse import heard
 from selfcorrect.cli.sheet import show
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
@@ -74,12 +75,17 @@ def choose(
     }  # fmt: skip
     spec = spec_from(None, values)
     with shown(spec.model.name) as progress:
-        done = choose_to(spec, data, size, to, limit=limit, swap=swap, out=out, progress=progress)
+        how: Any = {"limit": limit, "swap": swap, "out": out, "progress": progress, "told": _scored}
+        done = choose_to(spec, data, size, to, **how)
     if as_json:
         typer.echo(json.dumps(done.table, indent=2, allow_nan=False))
         return
     show(done.sheet(), printing())
     typer.echo(visible(str(done.folder)))
+
+
+def _scored(now: int, every: int) -> None:
+    heard(f"{now:,}/{every:,} texts have their loss")
 
 
 def tune(

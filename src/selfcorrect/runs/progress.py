@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from selfcorrect.models.used import Used
-from selfcorrect.runs.executors.base import Job, JobResult, Rows, is_missing, rows_at
+from selfcorrect.runs.executors.base import Job, JobResult, Rows, missing_of, rows_at
 from selfcorrect.runs.pieces import Piece
 from selfcorrect.runs.tally import Graded, tally
 
@@ -51,12 +51,15 @@ class _Live:
         through: dialogues that are through a round, by arm and round.
         answered: those that have their answers of rounds that aren't over.
         kept: the first two of its batches that are through.
+        missing: the examples that an arm lacks; others only go along.
     """
 
     graded: Graded = field(default_factory=dict)
     through: dict[tuple[str, int], int] = field(default_factory=dict)
     answered: dict[tuple[str, int], set[str]] = field(default_factory=dict)
     kept: tuple[Graded, dict[tuple[str, int], int]] = field(default_factory=lambda: ({}, {}))
+
+    missing: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def count(self, arm: str, round: int) -> int:
         """Dialogues that have their answers of a round."""
@@ -125,9 +128,9 @@ class Counter:
 
     def answered(self, job: Job, arms: Sequence[str], round: int, example: str) -> None:
         """See :class:`selfcorrect.runs.executors.base.Observer`."""
-        mine = [arm for arm in arms if is_missing(job, arm, example)]
         with self._lock:
             live = self._of(job)
+            mine = [arm for arm in arms if example in live.missing[arm]]
             for arm in mine:
                 live.answered.setdefault((arm, round), set()).add(example)
             if mine:
@@ -161,7 +164,10 @@ class Counter:
             self._say(arm, self.rounds[arm])
 
     def _of(self, job: Job) -> _Live:
-        return self._live.setdefault((job.piece, job.arms), _Live())
+        if (found := self._live.get((job.piece, job.arms))) is None:
+            found = _Live(missing={arm: missing_of(job, arm) for arm in job.arms})
+            self._live[job.piece, job.arms] = found
+        return found
 
     def _finished(self, arm: str, dialogues: int) -> None:
         # by the plan, not by the rows: a dialogue that stopped early is finished too

@@ -224,14 +224,11 @@ class Executor:
             _LOG.warning("selfcorrect: %s", said)
 
 
-def is_missing(job: Job, arm: str, example: str) -> bool:
-    """Whether a dialogue of a job is one that the arm lacks."""
+def missing_of(job: Job, arm: str) -> frozenset[str]:
+    """The examples of a job that an arm lacks."""
     start = job.piece.start
-    return any(
-        each.id == example
-        for low, high in job.missing[arm]
-        for each in job.examples[low - start : high - start]
-    )
+    lacks = job.missing[arm]
+    return frozenset(e.id for a, b in lacks for e in job.examples[a - start : b - start])
 
 
 def rows_at(rows: Rows, job: Job, intervals: Sequence[tuple[int, int]]) -> Rows:
