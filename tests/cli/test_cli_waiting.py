@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from selfcorrect.cli import app
-from selfcorrect.cli.display import shown
+from selfcorrect.cli.display import fitted, shown
 from selfcorrect.cli.helping import Command
 from selfcorrect.cli.parts import counted, waiting
 from selfcorrect.cli.pulse import heard, pulse, speaking
@@ -126,3 +127,18 @@ def test_without_colours_progress_is_lines_on_a_terminal_too(
         "1/2 steps finished",
     ]
     assert said.splitlines()[2].startswith("a model (")
+
+
+@pytest.mark.parametrize("width", [40, 50, 60, 80, 120])
+def test_below_a_bar_two_lines_are_enough(width: int) -> None:
+    spent = "12,345,678 tokens, 12.34 of 50"
+    told = Progress("intrinsic", 3, 5, 10, 200, 50, 100, 0.5, spent=spent, through=12)
+    text = fitted(told, (1.234, 7200.0), width)
+    assert len(wrap(text, width)) <= 2
+    begins = "intrinsic 3/5: 12 · 10/200 ·" if width == 40 else "intrinsic round 3/5: 12 · 10/200 d"
+    assert text.startswith(begins)
+    assert text.endswith(spent)
+    assert ("accuracy" in text) == (width >= 60)
+    assert fitted(told, (1.0, 0.0), 120) == (
+        f"intrinsic round 3/5: 12 · 10/200 dialogues · 1/s · accuracy .500 · {spent}"
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from textwrap import wrap
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, TaskID
@@ -20,6 +21,9 @@ from selfcorrect.text import visible
 
 #: Seconds between two lines where there is no terminal to draw a bar on.
 BETWEEN_LINES = 5.0
+#: What stands below a bar takes so many lines, and what is left out first where it takes more.
+_MOST_LINES = 2
+LEAST = ("share", "rate", "outcome", "left")
 
 
 class Pace:
@@ -46,26 +50,46 @@ class Pace:
         return dialogues, (progress.all_steps - progress.steps) / per_second
 
 
-def line(progress: Progress, pace: tuple[float | None, float | None]) -> str:
+def line(
+    progress: Progress, pace: tuple[float | None, float | None], without: Collection[str] = ()
+) -> str:
     """``intrinsic round 3/5: 140 · 128/200 dialogues · 66 % · 1.7/s · 42 s left · accuracy .512``:
-    140 are through that round, and 128 through all rounds of all arms."""
+    140 are through that round, and 128 through all rounds of all arms.
+
+    Args:
+        progress: how far the run is.
+        pace: see :class:`Pace`.
+        without: parts that are left out, of :data:`LEAST`.
+    """
     rate, left = pace
     arm = visible(progress.arm)
     if progress.round:
         through = "" if progress.through is None else f": {progress.through}"
         arm = f"{arm} round {progress.round}/{progress.rounds}{through}"
-    parts = [arm, f"{progress.dialogues}/{progress.wanted} dialogues"]
+    parts = {"arm": arm, "dialogues": f"{progress.dialogues}/{progress.wanted} dialogues"}
     if progress.steps not in (0, progress.all_steps):
-        parts.append(f"{100 * progress.steps // progress.all_steps} %")
+        parts["share"] = f"{100 * progress.steps // progress.all_steps} %"
     if rate is not None:
-        parts.append(f"{rate:.3g}/s")
-    if left is not None:
-        parts.append(f"{duration(left)} left")
+        parts["rate"] = f"{rate:.3g}/s"
+    if left:
+        parts["left"] = f"{duration(left)} left"
     if progress.outcome is not None:
-        parts.append(f"{progress.outcome_name} {short(progress.outcome, 3)}")
+        parts["outcome"] = f"{progress.outcome_name} {short(progress.outcome, 3)}"
     if progress.spent:
-        parts.append(progress.spent)
-    return " · ".join(parts)
+        parts["spent"] = progress.spent
+    return " · ".join(text for name, text in parts.items() if name not in without)
+
+
+def fitted(progress: Progress, pace: tuple[float | None, float | None], width: int) -> str:
+    """The same for below a bar, which shows the share: on two lines at most, if that leaves what is
+    spent whole."""
+    for fewer in range(1, len(LEAST) + 1):
+        text = line(progress, pace, LEAST[:fewer])
+        if len(wrap(text, max(width, 1))) <= _MOST_LINES:
+            return text
+    return text.replace(f" round {progress.round}/", f" {progress.round}/").replace(
+        f"/{progress.wanted} dialogues", f"/{progress.wanted}"
+    )
 
 
 @contextmanager
@@ -105,7 +129,7 @@ def _bar(bar: Bar, task: TaskID) -> Callable[[Progress], None]:
     pace = Pace()
 
     def tell(progress: Progress) -> None:
-        description = line(progress, pace.told(progress))
+        description = fitted(progress, pace.told(progress), bar.console.width)
         bar.update(
             task, description=description, total=progress.all_steps, completed=progress.steps
         )
