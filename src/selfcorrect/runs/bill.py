@@ -9,7 +9,7 @@ import numpy as np
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.panel import Panel
-from selfcorrect.runs.costs import cost_of, latency_of, seconds_of
+from selfcorrect.runs.costs import MONEY, cost_of, latency_of, money_of_rounds, seconds_of
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.spent import spent_on
 from selfcorrect.runs.store import Store
@@ -38,7 +38,8 @@ def bill(arms: Mapping[str, tuple[Run, Panel]]) -> Table:
         time in which it went together with others. ``latency``: ``{"request", "dialogue"}``, each
         ``{"n", "p50", "p95"}`` in seconds, how long a served model was waited for without what is
         asked beside the answers (:func:`selfcorrect.runs.waited.latency`); ``None`` elsewhere, and
-        in runs of before that was noted. ``rounds``: tokens, seconds and latency of each round.
+        in runs of before that was noted. ``rounds``: tokens, money, seconds and latency of each
+        round.
         Beside ``arms``, ``spent``: see :func:`selfcorrect.runs.spent.spent_on`.
     """
     asked, _ = next(iter(arms.values()))
@@ -52,13 +53,19 @@ def _of_arm(run: Run, panel: Panel) -> Table:
     dialogues = len(panel.examples)
     table: Table = {"dialogues": dialogues, **_tokens(panel, slice(None))}
     cost = cost_of(run, panel) if dialogues else {}
-    for name in ("money", "money_uncached"):
+    for name in MONEY:
         table[name] = float(cost[name].mean()) if name in cost else None
+    paid = money_of_rounds(run) if dialogues else {}
     timed, waited = seconds_of(run), latency_of(run, panel.rounds)
     table["seconds"] = timed["value"] if timed else None
     table["latency"] = {name: waited[name] for name in ("request", "dialogue")}
     table["rounds"] = [
-        {"round": number, **_tokens(panel, slice(at, at + 1)), "latency": waited["rounds"][number]}
+        {
+            "round": number,
+            **_tokens(panel, slice(at, at + 1)),
+            **{name: paid[number][name] / dialogues if paid else None for name in MONEY},
+            "latency": waited["rounds"][number],
+        }
         for at, number in enumerate(panel.rounds)
     ]
     whole = _work(table)

@@ -24,6 +24,8 @@ from selfcorrect.runs.store import Store
 from selfcorrect.runs.waited import latency, read
 
 Table = dict[str, Any]
+#: What is paid, and what would be without a discount for cached tokens.
+MONEY = ("money", "money_uncached")
 
 
 def cost_of(run: Run, panel: Panel, until: int | None = None) -> dict[str, Floats]:
@@ -40,20 +42,36 @@ def cost_of(run: Run, panel: Panel, until: int | None = None) -> dict[str, Float
     prices = prices_of(run.spec)
     if prices is None:
         return found
-    paid = {
-        "money": prices,
-        "money_uncached": {name: (p, p, g) for name, (p, _, g) in prices.items()},
-    }
     wanted = pl.lit(True) if until is None else pl.col("round") <= until
-    parts = [
-        frame.filter(wanted).select("example", **{n: _paid(each) for n, each in paid.items()})
-        for frame in run.chunks(["example", "round", "steps"])
-    ]
+    parts = [frame.filter(wanted).drop("round") for frame in _paid_for(run, prices)]
     sums = pl.concat(parts).group_by("example", maintain_order=True).sum()
     codes = codes_of(sums["example"])
     order = np.argsort(codes)
     at = order[np.searchsorted(codes[order], panel.examples)]
-    return found | {name: sums[name].to_numpy()[at] / 1e6 for name in paid}
+    return found | {name: sums[name].to_numpy()[at] / 1e6 for name in MONEY}
+
+
+def money_of_rounds(run: Run) -> dict[int, dict[str, float]]:
+    """What all dialogues of a run paid in each round, by its number: ``money`` and
+    ``money_uncached`` as of :func:`cost_of`; nothing where that isn't known."""
+    prices = prices_of(run.spec)
+    if prices is None:
+        return {}
+    every = pl.concat(frame.drop("example") for frame in _paid_for(run, prices))
+    # fsum: the same to the last bit, whoever adds up what first
+    return {
+        number: {name: math.fsum(of[name]) / 1e6 for name in MONEY}
+        for (number,), of in every.partition_by("round", as_dict=True).items()
+    }
+
+
+def _paid_for(run: Run, prices: Mapping[str, Rates]) -> Iterator[pl.DataFrame]:
+    """What each record cost by prices of a million tokens: ``example``, ``round`` and
+    :data:`MONEY`."""
+    uncached = {name: (p, p, g) for name, (p, _, g) in prices.items()}
+    paid = [_paid(each).alias(name) for name, each in zip(MONEY, (prices, uncached), strict=True)]
+    for frame in run.chunks(["example", "round", "steps"]):
+        yield frame.select("example", "round", *paid)
 
 
 def _paid(prices: Mapping[str, Rates]) -> pl.Expr:
