@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from panels import MARGINS, made
-from selfcorrect.measures.catalogue import Own
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.panel import Panel
 from selfcorrect.outcome import ACCURACY
 from selfcorrect.report.sheet import page

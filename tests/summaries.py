@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from selfcorrect.measures.catalogue import Own
+from selfcorrect.measures.own import Own
 from selfcorrect.records import frame
 from selfcorrect.report.dialogues import choose, embed
 from selfcorrect.report.page import page

@@ -107,7 +107,7 @@ def check_task(
 
 def _taken_names(task: Task) -> Iterator[str]:
     """Numbers of the task that have the name of a measure."""
-    from selfcorrect.measures.catalogue import Own, check_own
+    from selfcorrect.measures.own import Own, check_own
 
     try:
         check_own(Own(task.outcome, task.values, task.figures))

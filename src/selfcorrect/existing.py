@@ -91,16 +91,16 @@ def list_runs(out: str | Path = "runs") -> pl.DataFrame:
     What ``selfcorrect runs`` lists.
 
     Returns:
-        Columns as :class:`selfcorrect.runs.known.Known` has them: ``name``, ``when``, ``model``,
-        ``task``, ``strategy``, ``rounds``, ``dialogues``, ``wanted``, ``controls``, ``headline``,
-        ``tokens``, ``money``, and ``problem``: why one can't be read, else empty.
+        Columns as :class:`selfcorrect.runs.listed.ListedRun` has them: ``name``, ``when``,
+        ``model``, ``task``, ``strategy``, ``rounds``, ``dialogues``, ``wanted``, ``controls``,
+        ``headline``, ``tokens``, ``money``, and ``problem``: why one can't be read, else empty.
 
     Raises:
         UserError: there is no such folder.
     """
     import polars as pl
 
-    from selfcorrect.runs.known import known
+    from selfcorrect.runs.listed import list_runs as listed
 
     kinds: dict[str, Any] = {
         "name": pl.String, "when": pl.String, "model": pl.String, "task": pl.String,
@@ -108,7 +108,7 @@ def list_runs(out: str | Path = "runs") -> pl.DataFrame:
         "controls": pl.List(pl.String), "headline": pl.String, "tokens": pl.Float64,
         "money": pl.Float64, "problem": pl.String,
     }  # fmt: skip
-    return pl.DataFrame([each.table() for each in known(out)], schema=kinds)
+    return pl.DataFrame([each.table() for each in listed(out)], schema=kinds)
 
 
 def study(

@@ -36,7 +36,7 @@ STEP = pl.Struct(
         "text": pl.String,
         "images": pl.List(pl.String),  # shown with it, by path or address as the data give it
         "prefill": pl.String,
-        "finish": pl.String,  # stop, length, context, overflow, choice, given; null for say
+        "finish": pl.String,  # stop, length, context, overflow, lost, choice, given; null for say
         "choices": pl.List(pl.String),  # the step's own choices, where the reply is one of them
         "choice_logp": pl.List(pl.Float64),  # Σ log p of each, prefill included, in nats
         "token_ids": pl.List(pl.Int32),

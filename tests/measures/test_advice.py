@@ -174,6 +174,23 @@ def test_a_method_has_to_be_better_than_asking_again_and_a_majority_for_no_more_
     assert (told.word, told.arm, told.alike) == ("undecided", 0, (1,))
 
 
+def test_advice_is_about_the_method_where_no_control_is_shown_to_gain() -> None:
+    """The method stays as it is; asking again, of which little is known, looks better by chance."""
+    rng = np.random.default_rng(3)
+    first = (rng.random(400) < 0.5).astype(float)
+    method = made(np.stack([first, first], axis=1))
+    again = first.copy()
+    again[:60] = 1 - again[:60]
+    again[np.flatnonzero(first[:60] == 1)[:4]] = 1.0
+    repeat = made(np.stack([first, again], axis=1))
+    found = of([method, repeat], [100, 100], repeats=[False, True])
+    gained = advice.gains(found)
+    assert [each and each["verdict"] for each in gained] == ["same", "undecided"]
+    assert choose(found, gained) == Choice("don't", 0, open=(1,))
+    alone = of([repeat], [100], repeats=[True])
+    assert choose(alone, advice.gains(alone)) == Choice("undecided", 0)
+
+
 def test_tokens_that_nobody_counted_are_not_none() -> None:
     rng = np.random.default_rng(10)
     one = dialogues(rng, 0.4, 0.75)

@@ -11,8 +11,8 @@ import pytest
 
 from panels import MARGINS, made
 from selfcorrect.measures import arms, paired
-from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.intervals import LEVEL
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.paired import holm, joint_level, mcnemar, tango
 from selfcorrect.measures.panel import Panel
 

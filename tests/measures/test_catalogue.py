@@ -23,9 +23,10 @@ from outcomes import records
 from panels import made
 from selfcorrect.cli import app
 from selfcorrect.errors import UserError
-from selfcorrect.measures.catalogue import MEASURES, Own, check_own, margins, measures
+from selfcorrect.measures.catalogue import MEASURES, margins, measures
 from selfcorrect.measures.families import each_round
 from selfcorrect.measures.measure import GROUPS, Measure
+from selfcorrect.measures.own import Own, check_own
 from selfcorrect.measures.panel import panel, quality
 from selfcorrect.measures.rounds import summarize
 from selfcorrect.outcome import ACCURACY, Number, Outcome, Share, Sums
@@ -255,7 +256,9 @@ def test_a_brier_score_that_falls_is_better(step: float, expected: str) -> None:
     assert told == ("higher" if step > 0 else "lower")
 
 
-@pytest.mark.parametrize("name", ["toxicity", "tokens", "confidence", "answer", "quality", "gain"])
+@pytest.mark.parametrize(
+    "name", ["toxicity", "tokens", "confidence", "answer", "offered", "quality", "gain"]
+)
 @pytest.mark.parametrize("kind", ["values", "figures"])
 def test_a_task_s_own_number_can_not_take_a_measure_s_name(name: str, kind: str) -> None:
     numbers: dict[str, Any] = {"values": {name: "so"}, "figures": {name: lambda _: 0.5}}

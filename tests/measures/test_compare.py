@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 import plain
 from panels import MARGINS, made
 from selfcorrect.errors import UserError
-from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.intervals import Estimate
 from selfcorrect.measures.looks import FIRST
 from selfcorrect.measures.outcomes import paired
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel, panel
 from selfcorrect.measures.rounds import against, summarize

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from panels import made
 from selfcorrect import records
-from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.intervals import mean, share_ends
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.panel import panel
 from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import ACCURACY, Share

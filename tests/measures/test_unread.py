@@ -16,10 +16,10 @@ from test_verdict_words import summary
 
 from panels import MARGINS, made
 from selfcorrect.measures import rounds
-from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.looks import FIRST
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unread import unknown

@@ -10,7 +10,8 @@ import pytest
 
 from panels import made
 from selfcorrect.measures import rounds
-from selfcorrect.measures.catalogue import Own, margins
+from selfcorrect.measures.catalogue import margins
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.worth import worth
 from selfcorrect.outcome import ACCURACY
 from selfcorrect.report.decision import headline

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from browser import Chromium, Opened, opened
-from selfcorrect.measures.catalogue import Own
+from selfcorrect.measures.own import Own
 from selfcorrect.outcome import Outcome
 from selfcorrect.records import frame
 from summaries import embedded, in_words, no_charts, record, step, written_to

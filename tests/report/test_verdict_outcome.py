@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from outcomes import records
-from selfcorrect.measures.catalogue import Own, margins
+from selfcorrect.measures.catalogue import margins
 from selfcorrect.measures.compare import compare
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.panel import Panel, panel
 from selfcorrect.measures.rounds import against, summarize
 from selfcorrect.outcome import Outcome

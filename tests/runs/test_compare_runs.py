@@ -101,15 +101,15 @@ def test_what_is_planted_is_found(table: dict[str, Any]) -> None:
     assert "highest accuracy" in table["finding"]
 
 
-def test_what_is_worth_its_tokens_is_said_simply(table: dict[str, Any]) -> None:
+def test_what_does_best_for_its_tokens_is_said_simply(table: dict[str, Any]) -> None:
     """They all cost the same, so that only the best is; and one that is as good isn't beaten."""
     best, *_ = [run["name"] for run in table["runs"] if run["frontier"]["on"]]
     said = table["findings"][-1]
-    assert said.startswith(f"By the estimates {best} (")
-    assert "is worth its tokens (a dialogue's mean in brackets): no other run is better" in said
+    assert said.startswith("By the estimates alone, shown or not, no other run is better in accur")
+    assert f" than {best} (" in said
     assert "(shown)" in said
     for run in table["runs"]:
-        told = f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) isn't: it is no better than "
+        told = f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) is no better than "
         assert (told in said) == (not run["frontier"]["on"])
 
 
@@ -303,7 +303,7 @@ def test_seconds_are_divided_by_what_each_run_takes(tmp_path: Path) -> None:
     assert cost[1]["seconds"]["value"] < cost[0]["seconds"]["value"] / 2
 
 
-def test_nothing_is_worth_its_tokens_while_unread_answers_decide(tmp_path: Path) -> None:
+def test_nothing_does_best_for_its_tokens_while_unread_answers_decide(tmp_path: Path) -> None:
     runs = [planted(tmp_path, f"planted:chain?accuracy={a}", rounds=2) for a in (0.3, 0.9)]
     for place in (runs[0].folder / "records").iterdir():
         frame = pl.read_parquet(place)
@@ -312,7 +312,7 @@ def test_nothing_is_worth_its_tokens_while_unread_answers_decide(tmp_path: Path)
     table = compare(runs)
     said = " ".join(findings(table))
     assert "can't be told, as answers that couldn't be read or graded decide it" in said
-    assert "worth their tokens" not in said
+    assert "By the estimates alone" not in said
 
 
 def test_names_tell_what_differs_and_whose_it_is(tmp_path: Path) -> None:

@@ -62,15 +62,15 @@ def test_a_users_strategy_may_not_pass_for_a_control(tmp_path: Path) -> None:
 
 def test_figures_of_changed_data_are_left_out(tmp_path: Path) -> None:
     """Numbers in the records (of categories, say) would stand for something else."""
-    from selfcorrect.runs import summary
+    from selfcorrect.runs.task_at_hand import task_of_run
 
     whole = run(a_spec(limit=8), out=tmp_path)
     again = open_run(whole.folder)
-    assert summary.task_of_run(again)[1] == ""
+    assert task_of_run(again)[1] == ""
     header = again.header
     prints = {**header.about["fingerprints"], "data": "0" * 16}
     changed = Run(again.folder, replace(header, about={**header.about, "fingerprints": prints}))
-    assert summary.task_of_run(changed)[0] is None
+    assert task_of_run(changed)[0] is None
     assert any("changed since the run" in note for note in changed.summary()["notes"])
 
 

@@ -107,3 +107,26 @@ def test_a_study_goes_by_what_a_task_offers(study: str, said: str) -> None:
     assert found.plan is not None
     with pytest.raises(UserError, match=said):
         found.plan(spec, found.settings({}))
+
+
+@pytest.mark.parametrize("name", sorted(tasks.names()))
+def test_a_task_says_whether_its_questions_lie_in_the_package(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise UserError("nothing is fetched here")
+
+    monkeypatch.setattr("selfcorrect.tasks.bbq.dataset_files", unreachable)
+    try:
+        made = bool(tasks.make(name).examples())
+    except UserError:
+        made = False
+    assert tasks.brings_all(name, None, {}) == made
+    assert not tasks.brings_all(name, "data.jsonl", {})
+    assert not tasks.brings_all(name, None, {"images_from": "."})
+
+
+def test_a_task_that_asks_anothers_questions_brings_what_that_brings() -> None:
+    assert tasks.brings_all("blind-spot", None, {"of": "reasoning"})
+    assert not tasks.brings_all("blind-spot", None, {"of": "choices"})
+    assert not tasks.brings_all("blind-spot", None, {"of": "nothing such"})

@@ -16,7 +16,6 @@ from selfcorrect.theory.contexts import KINDS, Contexts, sample
 from selfcorrect.theory.preferences import (
     SCORES,
     Score,
-    bradley_terry,
     loss_and_gradient,
     plackett_luce,
     prefixes,
@@ -83,13 +82,11 @@ def test_the_likelihoods_of_all_orders_sum_to_one() -> None:
     assert float(total) == pytest.approx(1, abs=1e-12)
 
 
-def test_bradley_terry_is_the_logistic_loss_of_the_difference() -> None:
+def test_of_two_responses_it_is_the_logistic_loss_of_the_difference() -> None:
     scores = torch.tensor([[0.3, -1.2], [2.0, 5.0]], dtype=DOUBLE)
     rewards = torch.tensor([[1.0, 0.0], [0.7, 0.2]], dtype=DOUBLE)
     stated = torch.tensor([math.log1p(math.exp(-1.5)), math.log1p(math.exp(3.0))], dtype=DOUBLE)
-    assert torch.allclose(bradley_terry(scores, rewards), stated, atol=1e-12)
-    with pytest.raises(UserError, match="two responses, not 3"):
-        bradley_terry(torch.zeros(3), torch.arange(3.0))
+    assert torch.allclose(plackett_luce(scores, rewards), stated, atol=1e-12)
 
 
 def test_far_responses_underflow_to_nothing_and_not_to_nan() -> None:

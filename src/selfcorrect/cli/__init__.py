@@ -22,9 +22,9 @@ from selfcorrect.cli.concept import group as concept
 from selfcorrect.cli.consoles import printing
 from selfcorrect.cli.ending import Commands
 from selfcorrect.cli.helping import Command
-from selfcorrect.cli.known import runs as known
 from selfcorrect.cli.listing import listing
 from selfcorrect.cli.probe import probe
+from selfcorrect.cli.runs import runs as list_runs
 from selfcorrect.cli.shared import FILE, GIVEN, MEASURE, PREVIEW, RUN, Chosen, takes
 from selfcorrect.cli.study import group as study_group
 from selfcorrect.cli.theory import theory
@@ -333,7 +333,7 @@ def export(
     typer.echo(f"{lines:,} {what} in {visible(str(jsonl))}")
 
 
-app.command("runs", cls=Command)(known)
+app.command("runs", cls=Command)(list_runs)
 app.command(cls=Command)(check)
 app.command("check-task", cls=Command)(check_task)
 app.command(cls=Command)(bias)

@@ -42,26 +42,14 @@ RUN: Mapping[str, Option] = {
 }
 #: The same, with nobody to do the work.
 PREVIEW: Mapping[str, Option] = {name: each for name, each in RUN.items() if name not in WORK}
-_MEASURED = {
-    "task",
-    "data",
-    "categories",
-    "strategy",
-    "seed",
-    "system",
-    "no_controls",
-    "box_format",
-} | {
-    "scorer",
-    "steer",
-    "feedback",
-    "keep_harmful",
-    "part",
-    "max_tokens",
-}
+#: What is settled of dialogues that exist already: how they came about, and how they are graded.
+_SETTLED = {
+    "task", "data", "categories", "part", "strategy", "seed", "system", "no_controls", "max_tokens",
+    "feedback", "steer", "scorer", "box_format", "keep_harmful",
+}  # fmt: skip
 #: Dialogues that exist already, to be measured.
 MEASURE: Mapping[str, Option] = {
-    **{name: each for name, each in OPTIONS.items() if name not in _MEASURED},
+    **{name: each for name, each in OPTIONS.items() if name not in _SETTLED},
     "rounds": replace(
         OPTIONS["rounds"],
         help="Only so many rounds; by default as many as the longest dialogue has.",

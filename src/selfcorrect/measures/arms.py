@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.compare import compare, hanging, verdict
 from selfcorrect.measures.ends import at_ends, stopped
 from selfcorrect.measures.intervals import Estimate, finite, mean, p_of
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.outcomes import room_of
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.paired import holm, joint_level, share_test, sign_flip
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.rounds import by_round

@@ -12,8 +12,7 @@ those of samples stand in :mod:`.of_samples`. A new number is one entry and its 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from math import inf
 from typing import Any
 
@@ -27,7 +26,7 @@ from selfcorrect.measures.of_samples import (
     QUALITY_OF_SAMPLES,
     UNCERTAINTY_OF_SAMPLES,
 )
-from selfcorrect.outcome import ACCURACY, Figure, Floats, Outcome
+from selfcorrect.outcome import ACCURACY, Outcome
 
 _READ = pl.col("problem").is_null()
 _CONFIDENCE = pl.when(_READ).then(pl.col("confidence"))
@@ -227,62 +226,6 @@ MEASURES: list[Measure] = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Own:
-    """What a task states of its own numbers.
-
-    Attributes:
-        outcome: how good an answer is.
-        values: names of those of its numbers per record whose mean is worth knowing, a sentence on
-            each, with its bounds where it is a :class:`~selfcorrect.outcome.Number`.
-        figures: its figures per round.
-        columns: names of further numbers per record, which only the figures need.
-        recorded: the one among them that is the task's own outcome, where a scorer gave another in
-            its place: figures are made of that. Empty where the outcome is the task's.
-    """
-
-    outcome: Outcome = ACCURACY
-    values: Mapping[str, str] = field(default_factory=dict)
-    figures: Mapping[str, Figure] = field(default_factory=dict)
-    columns: Collection[str] = ()
-    recorded: str = ""
-
-    def seen(self, columns: Mapping[str, Floats]) -> Mapping[str, Floats]:
-        """A round's columns as its figures are made of them."""
-        return {**columns, "outcome": columns[self.recorded]} if self.recorded else columns
-
-    def terms(self) -> dict[str, dict[str, Any]]:
-        """Label, text, form and better direction of each, as JSON: for whoever shows them."""
-        of_outcome = measure_of(self.outcome)
-        found = {of_outcome.name: _term(of_outcome)}
-        for name, text in self.values.items():
-            found[name] = {"label": label_of(name), "text": text, "form": "score"}
-        for name, figure in self.figures.items():
-            if "/" not in name:
-                told = {key: getattr(figure, key, "") for key in ("label", "text", "form")}
-                found[name] = found.get(name, {}) | {k: v for k, v in told.items() if v}
-        return found
-
-
-def label_of(name: str) -> str:
-    """What a number is called that states no label: a task's own, or a concept's activation, which
-    mustn't be taken for a number of the concept's name."""
-    concept = name.removeprefix("activation_")
-    if concept == name:
-        return name.replace("_", " ")
-    at = " in the reply" if concept.endswith("_first") else ""
-    return f"activation of “{concept.removesuffix('_first')}”{at}"
-
-
-def _term(measure: Measure) -> dict[str, Any]:
-    return {
-        "label": measure.label,
-        "text": measure.text,
-        "form": measure.form,
-        "better": measure.better,
-    }
-
-
 def measure_of(outcome: Outcome) -> Measure:
     """A task's outcome as the measure that a run is about."""
     better = "" if outcome == ACCURACY else f" {outcome.better.capitalize()} is better."
@@ -327,44 +270,6 @@ def measures(
         if names.count(name) > 1:
             raise UserError(f"the outcome {name!r} has the name of another measure: rename it.")
     return every
-
-
-#: Columns of a panel that are no measures.
-_RESERVED = (
-    "answer",
-    "choice",
-    "gradable",
-    "outcome",
-    "quality",
-    "gain",
-    "leak_free",
-    "leak_free_gain",
-    "alternating",
-    "unparsed",
-)
-
-
-#: Names of a round's numbers that are no measures.
-_BESIDE = ("n", "round", "clusters")
-
-
-def reserved() -> set[str]:
-    """Names that no further number of a task or a scorer may have: of measures, and of what stands
-    beside them."""
-    return {m.name for m in MEASURES} | {*_RESERVED, *_BESIDE}
-
-
-def check_own(own: Own) -> None:
-    """Raises UserError where a task's own number has the name of another one."""
-    if own.outcome.name in {*_RESERVED, *_BESIDE}:
-        raise UserError(f"the outcome {own.outcome.name!r} has the name of another number: "
-                        "rename it.")  # fmt: skip
-    known = {m.name for m in measures(own.outcome)} | {*_RESERVED, *_BESIDE}
-    for kind, names in (("value", own.values), ("figure", own.figures)):
-        for name in names:
-            if name in known:
-                raise UserError(f"the task's {kind} {name!r} has the name of another measure: "
-                                "rename it.")  # fmt: skip
 
 
 def _needed(measure: Measure, outcome: Outcome) -> str:

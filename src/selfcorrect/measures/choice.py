@@ -25,12 +25,14 @@ class Choice:
         alike: arms that may do as well, as far as this shows.
         cheapest: whether the arm is the cheapest of those that are left; ``None`` where tokens
             aren't known.
+        open: of ``don't``, the controls of which it isn't settled that they gain nothing.
     """
 
     word: str
     arm: int
     alike: tuple[int, ...] = ()
     cheapest: bool | None = None
+    open: tuple[int, ...] = ()
 
 
 def choose(arms: Arms, gained: Sequence[Table | None]) -> Choice:
@@ -42,9 +44,10 @@ def choose(arms: Arms, gained: Sequence[Table | None]) -> Choice:
         arms are at hand, and is the cheapest of those that are. Where no method is, it is of all
         that aren't told apart the cheapest; of arms at about equal tokens, or unknown ones, asking
         again or a majority. Where that one isn't shown to gain it is ``undecided``, about the
-        method. ``don't``: none may gain more than the margin; else ``undecided``: it isn't shown;
-        the arm is then the one that looks best of those that may be the best, or of all where these
-        are single answers.
+        method. ``don't``: no method may gain more than the margin, or no arm where there is no
+        method; else ``undecided``: it isn't shown. Both are about the method that looks best of
+        those that may be the best, or of all where these are single answers; about another arm only
+        where there is no method.
     """
     several = [k for k, told in enumerate(gained) if told is not None]
     fit = [k for k in several if arms.left[k]]
@@ -57,9 +60,15 @@ def choose(arms: Arms, gained: Sequence[Table | None]) -> Choice:
         known = y[np.isfinite(y)]
         return (arms.panels[k].outcome.sign * float(known.mean()) if len(known) else -np.inf, -k)
 
-    leader = max(fit or several, key=looks_good)
-    settled = all(_verdict(gained, k) in ("same", "worse") for k in (fit or several))
-    return Choice("don't" if settled or not fit else "undecided", leader)
+    def settled(k: int) -> bool:
+        return _verdict(gained, k) in ("same", "worse")
+
+    left = fit or several
+    asked = [k for k in left if not arms.plain(k)] or left
+    leader = max(asked, key=looks_good)
+    if fit and not all(map(settled, asked)):
+        return Choice("undecided", leader)
+    return Choice("don't", leader, open=tuple(k for k in left if not settled(k)) if fit else ())
 
 
 def _among(arms: Arms, shown: Sequence[int]) -> Choice:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.figures import figure_named
 from selfcorrect.measures.intervals import (
     LEVEL,
@@ -20,6 +19,7 @@ from selfcorrect.measures.intervals import (
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.outcomes import paired, paired_test, room_of
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.paired import share_difference
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.power import (

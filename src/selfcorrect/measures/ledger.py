@@ -113,10 +113,10 @@ class Ledger:
         if outcome.kind == "share" and outcome.sign < 0:
             limit = -0.5
         bad = y < limit
-        return {"all": np.ones(len(y), bool), "wrong": bad & read, "right": ~bad & read}
+        return dict(zip(WHOSE, (np.ones(len(y), bool), bad & read, ~bad & read), strict=True))
 
 
-def known(
+def ledger_of_arms(
     panels: Mapping[str, Panel], margins: Mapping[str, float], looks: Sequence[int] = ()
 ) -> Ledger:
     """The arms, with which of the dialogues have an outcome in every arm.

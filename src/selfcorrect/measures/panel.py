@@ -19,11 +19,11 @@ from selfcorrect.outcome import ACCURACY, Outcome
 
 Floats = NDArray[np.float64]
 
-#: Besides the measures' columns: what an answer is, and whether it could be read.
 _HASHED = (1 << 52) - 1  # what a float holds exactly
 #: Notes of records whose answer is that of the round before.
 _STANDING = ("settled", "done", "ended", "kept")
-_BASE = {
+#: Columns besides those of measures: what an answer is, and whether it could be read.
+BASE = {
     "offered": pl.col("choices").list.len().cast(pl.Int16),
     "parse_rate": pl.col("problem").is_null(),
     "answer": pl.when(pl.col("key").is_not_null())
@@ -48,7 +48,7 @@ _ALWAYS = ("example", "cluster", "round", "choices", "values")
 
 def expressions(outcome: Outcome = ACCURACY) -> dict[str, pl.Expr]:
     """A panel's columns, each as an expression over the records' columns."""
-    found = dict(_BASE)
+    found = dict(BASE)
     for measure in measures(outcome):
         if measure.of_record is not None and measure.name != outcome.name:
             found[measure.name] = measure.of_record

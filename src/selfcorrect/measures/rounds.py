@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selfcorrect.measures import transitions
-from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.compare import compare, verdict
 from selfcorrect.measures.convergence import convergence
 from selfcorrect.measures.figures import figure_named
@@ -18,6 +17,7 @@ from selfcorrect.measures.leaks import leak_free
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.measure import Measure
 from selfcorrect.measures.outcomes import paired, paired_test, room_of
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.paired import holm_by_name, joint_level
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.parity import ALTERNATING, parity, weighed

@@ -89,10 +89,13 @@ def _headline(table: _Table) -> str:
         if advice["votes"]:
             what = "with one round of samples"
         return f"Do: use {arm}, {what}.{_why(table)}"
-    rest = f"What follows is of {arm}, which looks best of those with more than one answer."
+    rest = f"What follows is of {arm}{_leads(advice)}."
     if advice["word"] == "don't":
         if advice["gain"].get("small") == "better":
             return f"Don't: ask once. What {arm} gains is too small to matter. {rest}"
+        if advice["open"]:
+            names = " or ".join(advice["open"])
+            return f"Don't: ask once. Whether {names} gains anything isn't known. {rest}"
         return f"Don't: ask once. Nothing here is shown to be better, or may still be. {rest}"
     if advice["alike"]:
         return (
@@ -100,6 +103,12 @@ def _headline(table: _Table) -> str:
             f"{_does(advice)} as well as far as this shows."
         )
     return f"Not on this evidence: nothing here is shown to be better than asking once. {rest}"
+
+
+def _leads(advice: _Table) -> str:
+    """Why an arm is told of that isn't advised; nothing where there is no other."""
+    told = [name for name, each in advice["gains"].items() if each is not None]
+    return ", which looks best of what is tried here" if len(told) > 1 else ""
 
 
 def _why(table: _Table) -> str:

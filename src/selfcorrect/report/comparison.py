@@ -9,9 +9,10 @@ from selfcorrect.report.advice import section as advice_section
 from selfcorrect.report.charts.traces import error_bars, scatter
 from selfcorrect.report.costs import of_dialogue
 from selfcorrect.report.definitions import definer
-from selfcorrect.report.findings import outcome_of, together
+from selfcorrect.report.findings import together
 from selfcorrect.report.ledger import section as ledger_section
 from selfcorrect.report.numbers import MISSING, count, interval, p_value, places_of, short, written
+from selfcorrect.report.phrases import said_of
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 
 _Table = Mapping[str, Any]
@@ -41,7 +42,7 @@ _ORACLE = "oracle: uses the truth, not ranked"
 
 def sheet(table: _Table) -> Sheet:
     """The sheet of what :func:`selfcorrect.runs.compare.compare` returns."""
-    said = outcome_of(table)
+    said = said_of(table)
     of = f"{table['shared']:,} shared examples, {count(table['clusters'], 'cluster')}"
     return Sheet(
         title="Runs compared",
@@ -119,7 +120,7 @@ def _runs(table: _Table) -> Table:
         )
     return Table(
         "The runs",
-        ["run", "n", "round", f"{outcome_of(table)} [95 %]", "change in it", "the best?", "tokens"],
+        ["run", "n", "round", f"{said_of(table)} [95 %]", "change in it", "the best?", "tokens"],
         rows,
         "The best?: the run against the best of the others, above 0 where it is better, by Hsu's "
         "multiple comparisons with the best, together at 95 %; a run is excluded (no) where "
@@ -147,7 +148,7 @@ def _outcome(table: _Table) -> Table:
             ]
         )
     return Table(
-        f"{outcome_of(table).capitalize()} minus that of {table['reference']}",
+        f"{said_of(table).capitalize()} minus that of {table['reference']}",
         ["run", "n", "K", "difference", "together", "p (Holm)", "verdict", "its change, less"],
         rows,
         "Together: the interval that holds with those of all comparisons at once. Its change, "
@@ -244,7 +245,7 @@ def _forest(table: _Table) -> Chart:
     margin = table["outcome"]["margin"]
     rows_said = [f"{_brief(t['run'])}, n {t['difference'][name]['n']:,}" for t in there]
     layout = {
-        "xaxis": {"title": {"text": f"difference in {outcome_of(table)}"},
+        "xaxis": {"title": {"text": f"difference in {said_of(table)}"},
                   "zeroline": True},
         "yaxis": {"tickvals": list(range(len(there))), "ticktext": rows_said,
                   "range": [-0.6, len(there) - 0.4], "automargin": True},
@@ -254,7 +255,7 @@ def _forest(table: _Table) -> Chart:
     }  # fmt: skip
     return Chart(
         "forest",
-        f"{outcome_of(table).capitalize()}, less {table['reference']}",
+        f"{said_of(table).capitalize()}, less {table['reference']}",
         "; ".join(f"{t['run']}: {_signed(together({**t['difference'][name], 'verdict': None}), 3)}"
                   for t in reversed(there)) or "No difference to show.",
         data,
@@ -297,11 +298,11 @@ def _by_round(table: _Table) -> Chart:
                                 symbol=how["symbol"], dash=how["dash"], aside=aside))  # fmt: skip
     return Chart(
         "rounds",
-        f"{outcome_of(table).capitalize()} by round",
+        f"{said_of(table).capitalize()} by round",
         "; ".join(f"{_name(run)}: {_cell(run['outcome'], 3)}" for run in table["runs"]),
         data,
         {"xaxis": {"title": {"text": "round"}, "dtick": 1, "tickformat": "d"},
-         "yaxis": {"title": {"text": outcome_of(table).capitalize()}}},
+         "yaxis": {"title": {"text": said_of(table).capitalize()}}},
         f"On the {table['shared']:,} shared examples, with 95 % intervals, each by itself.",
     )  # fmt: skip
 
@@ -335,11 +336,11 @@ def _plane(table: _Table) -> Sequence[Chart]:
     return [
         Chart(
             "frontier",
-            f"{outcome_of(table).capitalize()} and cost",
+            f"{said_of(table).capitalize()} and cost",
             "; ".join(str(each["hovertext"][0]) for each in data),
             data,
             {"xaxis": {"title": {"text": "tokens of a dialogue"}, "rangemode": "tozero"},
-             "yaxis": {"title": {"text": outcome_of(table).capitalize()}}},
+             "yaxis": {"title": {"text": said_of(table).capitalize()}}},
             f"n {table['shared']:,}; bars are 95 % intervals, each by itself. Large: no other run "
             "has an outcome at least as good for no more tokens, by the estimates.",
         )

@@ -17,6 +17,7 @@ from selfcorrect.report.numbers import (
     short,
     within,
 )
+from selfcorrect.report.phrases import MORE_CLUSTERS, is_share, nothing_in_both, said_of
 from selfcorrect.report.unknown import MUCH, between, called, left_out
 
 _Table = Mapping[str, Any]
@@ -67,19 +68,9 @@ def together(difference: _Table) -> _Table:
     return decides(difference)
 
 
-def outcome_of(table: _Table) -> str:
-    """The outcome as a text calls it."""
-    name: str = table["outcome"]["name"]
-    return name.replace("_", " ")
-
-
-def _share(table: _Table) -> bool:
-    return bool(table["outcome"]["kind"] == "share")
-
-
 def _most(table: _Table) -> str:
     end = "highest" if table["outcome"]["better"] == "higher" else "lowest"
-    return f"the {end} {outcome_of(table)}"
+    return f"the {end} {said_of(table)}"
 
 
 def _list(names: Sequence[str], word: str) -> str:
@@ -116,7 +107,7 @@ def _against(told: _Table, table: _Table) -> str:
     """A run beside the reference."""
     name, other = told["run"], table["reference"]
     difference: _Table = told["difference"][table["outcome"]["name"]]
-    share, said = _share(table), outcome_of(table)
+    share, said = is_share(table), said_of(table)
     places = f"n {difference['n']:,}, {clusters(difference)}, {_rounds(told)}"
     if told["oracle"]:
         return (
@@ -124,10 +115,7 @@ def _against(told: _Table, table: _Table) -> str:
             f"{change(decides(difference), share)} of {said} beside {other} ({places})."
         )
     if difference["value"] is None:
-        return (
-            f"{name} can't be compared with {other}: no example has an answer in both that was "
-            "read and graded."
-        )
+        return nothing_in_both(name, other)
     seen = together(difference)
     p = difference.get("p_holm")
     of = places if p is None else f"{places}, p {p_value(p)} after Holm"
@@ -176,7 +164,7 @@ def _rounds(told: _Table) -> str:
 
 def _more(difference: _Table) -> str:
     if difference.get("few"):
-        return "; more clusters, not more examples of these, would decide it"
+        return MORE_CLUSTERS
     if difference.get("n_needed") is None:
         return ""
     return f"; {about(difference['n_needed'])} examples would decide it, if it is as seen"
@@ -198,7 +186,7 @@ def _others(table: _Table) -> list[str]:
                 f"{told['run']} differs from {table['reference']} in {_list(words, 'and')}, too."
             )
         if (changed := told["change"]) and changed["verdict"] in ("better", "worse"):
-            by = change(together(changed), _share(table))
+            by = change(together(changed), is_share(table))
             said.append(
                 f"From its first round to its last {told['run']} changed {changed['verdict']} than "
                 f"{table['reference']}: a difference of {by}."
@@ -217,13 +205,13 @@ def _frontier(table: _Table) -> list[str]:
     unread = [run for run in ranked if run["frontier"]["on"] and run["frontier"]["open"]]
     if not sure:
         return [
-            f"Which of {_list([run['name'] for run in ranked], 'and')} is worth its tokens can't "
-            "be told, as answers that couldn't be read or graded decide it."
+            f"Which of {_list([run['name'] for run in ranked], 'and')} does best for its tokens "
+            "can't be told, as answers that couldn't be read or graded decide it."
         ]
-    worth = "is worth its" if len(sure) == 1 else "are worth their"
     said = [
-        f"By the estimates {_list(names, 'and')} {worth} tokens (a dialogue's mean in brackets): "
-        f"no other run is better in {outcome_of(table)} for no more of them, or as good for fewer"
+        f"By the estimates alone, shown or not, no other run is better in {said_of(table)} than "
+        f"{_list(names, 'or')} for no more tokens, or as good for fewer (a dialogue's mean in "
+        "brackets)"
     ]
     for run in off:
         edge = run["frontier"]
@@ -231,16 +219,16 @@ def _frontier(table: _Table) -> list[str]:
         take = "takes" if len(others) == 1 else "take"
         how = "shown" if edge["shown"] else "seen, not shown"
         said.append(
-            f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) isn't: it is no better than "
+            f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) is no better than "
             f"{_list(others, 'and')}, which {take} no more ({how})"
         )
     for run in unread:
         others = run["frontier"]["open"]
         take = "takes" if len(others) == 1 else "take"
         said.append(
-            f"whether {run['name']} ({run['cost']['tokens']['value']:,.0f}) is can't be told: "
-            f"{_list(others, 'and')} {take} no more, and answers that couldn't be read or graded "
-            "decide which is better"
+            f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) may be better than "
+            f"{_list(others, 'and')}, which {take} no more, or not: answers that couldn't be read "
+            "or graded decide it"
         )
     return [f"{'; '.join(said)}."]
 

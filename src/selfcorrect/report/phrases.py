@@ -1,4 +1,4 @@
-"""What several sentences on a run have in common: its outcome's name, counts."""
+"""What sentences on a run and on several have in common: the outcome's name, counts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from selfcorrect.report.numbers import clusters
 
 #: A summary, or a part of one.
 Table = Mapping[str, Any]
+
+#: What would settle a difference that has too few clusters, after its sentence.
+MORE_CLUSTERS = "; more clusters, not more examples of these, would decide it"
 
 
 def outcome_of(summary: Table) -> str:
@@ -31,6 +34,14 @@ def capital_of(summary: Table) -> str:
 def is_share(summary: Table) -> bool:
     """Whether the outcome is a share of answers, so that it is told in points."""
     return bool(summary["outcome"]["kind"] == "share")
+
+
+def nothing_in_both(name: str, other: str) -> str:
+    """That two runs have no answers to compare, a sentence."""
+    return (
+        f"{name} can't be compared with {other}: no example has an answer in both that was read "
+        "and graded."
+    )
 
 
 def places_told(e: Table) -> str:

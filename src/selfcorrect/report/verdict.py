@@ -17,7 +17,16 @@ from selfcorrect.report.numbers import (
     short,
     within,
 )
-from selfcorrect.report.phrases import Table, capital_of, is_share, outcome_of, places_told, said_of
+from selfcorrect.report.phrases import (
+    MORE_CLUSTERS,
+    Table,
+    capital_of,
+    is_share,
+    nothing_in_both,
+    outcome_of,
+    places_told,
+    said_of,
+)
 from selfcorrect.report.stops import stops
 from selfcorrect.report.unknown import between, many, nothing, unknown, unread, unscored
 
@@ -250,10 +259,7 @@ def _cause(summary: Table) -> str:
     against = repeat.get("against")
     difference: Table = against["difference"][outcome_of(summary)] if against else {"value": None}
     if against and difference["value"] is None:
-        return (
-            f"{name} can't be compared with {_TO}: no example has an answer in both that was read "
-            "and graded."
-        )
+        return nothing_in_both(name, _TO)
     if difference["value"] is None:
         return (
             "There is no control on the same examples, so nothing shows that a change comes from "
@@ -314,7 +320,7 @@ def _p(changed: Table, judged: Table) -> str:
 def _more(changed: Table, summary: Table) -> str:
     """What would settle it."""
     if changed.get("few"):
-        return "; more clusters, not more examples of these, would decide it"
+        return MORE_CLUSTERS
     if changed["n_needed"] is None:
         apart = [end for end in changed.get("unread", ()) if end is not None]
         if len(apart) == 2 and apart[0] <= 0 <= apart[1] and apart[0] < apart[1]:

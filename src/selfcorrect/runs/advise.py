@@ -61,7 +61,7 @@ def advise(
 
     Returns:
         ``word`` (``do``, ``don't``, ``undecided``), ``arm`` and ``over`` (whose first round the
-        single answer is) by name, ``alike`` and ``cheapest`` as
+        single answer is) by name, ``alike``, ``cheapest`` and ``open`` as
         :class:`~selfcorrect.measures.choice.Choice` has them, and ``rounds``; ``gain`` over one
         round; ``gains`` of all arms by name; ``majority``
         (:func:`~selfcorrect.measures.advice.sampled`) and ``control``, the arm minus ``repeat``;
@@ -110,6 +110,7 @@ def advise(
         "arm": names[k],
         "alike": [names[j] for j in choice.alike],
         "cheapest": choice.cheapest,
+        "open": [names[j] for j in choice.open],
         "over": names[over],
         "rounds": list(panel.rounds),
         "gain": {**gain, "over": names[over]},

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
 from selfcorrect.measures import arms
-from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.compare import compare as compare_rounds
 from selfcorrect.measures.intervals import mean, proportion
 from selfcorrect.measures.outcomes import room_of
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.panel import Panel
 from selfcorrect.places import new_file
 from selfcorrect.report.advice import said as said_of

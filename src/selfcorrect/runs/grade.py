@@ -32,6 +32,7 @@ from selfcorrect.runs.scores import (
     write_about,
 )
 from selfcorrect.runs.store import Store
+from selfcorrect.runs.task_at_hand import opened_task
 from selfcorrect.scorers.base import Answered, Score, Scorer, checked_scores
 from selfcorrect.scorers.meanings import PREFIX, usual
 from selfcorrect.tasks import is_own
@@ -366,8 +367,6 @@ def _known_of(run: Run, scorer: Scorer) -> Known:
         UserError: the data aren't there, or aren't those of the run: what a scorer was shown of
             some answers, it has to be shown of all.
     """
-    from selfcorrect.runs.summary import opened_task  # which brings what measuring needs
-
     task, why, _ = opened_task(run)
     if task is not None:
         return _known(task, task.examples())

@@ -27,8 +27,6 @@ RUN = "run.toml"
 READ = (3, records.VERSION)
 _LIBRARIES = ("selfcorrect", "torch", "transformers", "polars", "numpy", "safetensors")
 _MOVE = "move the folder away and run the command again"
-#: Parts that say what of the data and the answers was counted, or isn't there.
-_TABLES = ("skipped", "data", "copies", "clusters", "answers")
 _KEYS = (
     "record_version",
     "hash",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from selfcorrect.measures.ledger import known, split
+from selfcorrect.measures.ledger import ledger_of_arms, split
 from selfcorrect.measures.panel import Panel
 from selfcorrect.runs.run import Run
 
@@ -46,7 +46,7 @@ def ledgers(
             continue
         pairs = [tuple(sorted(pair)) for pair in combinations(arms.values(), 2)]
         seen = sorted({n for i, j in pairs for n in looks[i, j]})
-        told = split(known({role: panels[j] for role, j in arms.items()}, margins, seen))
+        told = split(ledger_of_arms({role: panels[j] for role, j in arms.items()}, margins, seen))
         found.append({"run": names[k], "arms": {r: names[j] for r, j in arms.items()}, **told})
     return found
 

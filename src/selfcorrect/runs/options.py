@@ -19,17 +19,18 @@ class Option:
     """An option of a command or a study.
 
     Attributes:
-        name: of the value; on the command line ``released_size`` is ``--released-size``.
+        name: as Python has it; on the command line ``released_size`` is ``--released-size``.
         kind: ``int``, ``float``, ``str``, ``Path``, or ``bool``, which is a flag without a value.
-        default: ``None`` where none is given, and the help says what is taken then.
+        default: ``None`` where the option isn't given; the help then says what is taken.
         help: a sentence.
         metavar: what stands for the value in the help.
         least: the smallest number allowed.
         repeatable: may be given several times; the value is a list.
-        key: of the setting of a spec that the value is; "" where it is none.
-        commas: several values are written as one, with commas.
-        named: how it is written, where that isn't the name.
-        parser: makes the value of what is written, where ``kind`` can't.
+        key: the setting of a spec that the option sets, dotted (``model.name``); empty where it
+            sets none.
+        commas: several values are written as one, separated by commas.
+        named: the flag, where it isn't made of the name (``--concept`` for ``concepts``).
+        parser: turns the text into the value, where ``kind`` can't.
     """
 
     name: str

@@ -177,7 +177,8 @@ def _arms(
     concepts: Mapping[str, Concept],
 ) -> Iterator[Arm]:
     """The arms that were asked for."""
-    from selfcorrect.measures.catalogue import Own, check_own, margins
+    from selfcorrect.measures.catalogue import margins
+    from selfcorrect.measures.own import Own, check_own
 
     check_own(Own(task.outcome, task.values, task.figures))
     data = data_fingerprint(task)

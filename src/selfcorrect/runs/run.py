@@ -161,7 +161,7 @@ class Run:
     def taken(self) -> set[str]:
         """Names of measures and of the task's own numbers, which a scorer's further ones are kept
         apart from."""
-        from selfcorrect.measures.catalogue import reserved  # numpy and scipy, for who measures
+        from selfcorrect.measures.own import reserved  # numpy and scipy, for who measures
 
         scores = self.scores
         names = {*reserved(), *self.header.values, *self.header.figures, self.header.outcome.name}

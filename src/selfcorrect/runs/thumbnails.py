@@ -16,7 +16,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.messages import Image
 from selfcorrect.report.pictures import BYTES, Pictures
 from selfcorrect.runs.run import Run
-from selfcorrect.runs.summary import opened_task
+from selfcorrect.runs.task_at_hand import opened_task
 
 #: Longest side in pixels and quality, the best first: the first with which all pictures fit.
 _LEVELS = ((384, 75), (256, 72), (192, 68), (144, 64), (112, 60), (80, 55))

@@ -18,7 +18,6 @@ __all__ = [
     "Answered",
     "Score",
     "Scorer",
-    "check_name",
     "checked_scores",
     "label",
     "load",
@@ -61,11 +60,6 @@ _KINDS = {
 def names() -> dict[str, str]:
     """What ``--scorer`` accepts, with a sentence on each."""
     return {form: about for _, form, about in _KINDS.values()}
-
-
-def check_name(name: str) -> None:
-    """Raises UserError, with the nearest name, where no scorer can be called so."""
-    _parts(name)
 
 
 def load(name: str, options: Mapping[str, Any] | None = None) -> Scorer:

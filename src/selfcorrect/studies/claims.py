@@ -53,6 +53,11 @@ def allowed(ends: Sequence[float | None] | None) -> str:
     return " to ".join(MISSING if end is None else short(end, 3, signed=True) for end in ends)
 
 
+def beside(e: Claim) -> str:
+    """`` (unread answers allow −.020 to +.140)``; empty where all were read."""
+    return "" if e.get("unread") is None else f" (unread answers allow {allowed(e['unread'])})"
+
+
 def counted(missing: Mapping[str, int]) -> str:
     """``intrinsic 3, repeat 1``: of each name that has any, how many; empty where none has."""
     return ", ".join(f"{name} {n:,}" for name, n in missing.items() if n)

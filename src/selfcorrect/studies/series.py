@@ -9,9 +9,9 @@ import numpy as np
 
 from selfcorrect.errors import UserError
 from selfcorrect.measures.activations import reference
-from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.outcomes import room_of
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unseen import ANYWHERE, Room
 from selfcorrect.models.kinds import MIXTURE, kind_of

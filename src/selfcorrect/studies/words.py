@@ -31,7 +31,8 @@ LINES = {
 
 def label(name: str) -> str:
     """A measure's name for readers."""
-    from selfcorrect.measures.catalogue import MEASURES, label_of  # imports scipy
+    from selfcorrect.measures.catalogue import MEASURES  # imports scipy
+    from selfcorrect.measures.own import label_of
 
     labels = {m.name: m.label for m in MEASURES}
     return labels.get(name) or label_of(name)

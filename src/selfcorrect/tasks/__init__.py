@@ -107,17 +107,16 @@ def offers(name: str) -> Offers:
     return found
 
 
-#: Tasks whose questions lie in this package, unless data are named.
-_BRING = ("planted", "planted-mixture", "planted-scores", "reasoning", "sample", "shapes")
 #: Options that name a place, or a run.
 PLACES = ("images_from", "metadata", "of", "questions")
 
 
 def brings_all(name: str, data: str | None, options: Mapping[str, object]) -> bool:
     """Whether making a task opens nothing but files of this package."""
-    if name == "blind-spot" and str(options.get("of", "sample")) in _BRING:
-        options = {key: value for key, value in options.items() if key != "of"}
-    elif name not in _BRING:
+    asks = offers(name).asks
+    if asks is not None:
+        name, options = asks(options), {k: v for k, v in options.items() if k != "of"}
+    if not offers(name).bundled:
         return False
     return data is None and not any(key in options for key in PLACES)
 

@@ -28,9 +28,9 @@ from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 
 NAME = "blind-spot"
-OFFERS = Offers(continued_by="blind-spot")
 #: The task whose questions are asked where nobody says which.
 OF = "sample"
+OFFERS = Offers(continued_by="blind-spot", asks=lambda options: str(options.get("of", OF)))
 #: What ids end in: which of both has the wrong answer is drawn.
 _ENDINGS = ("/1", "/2")
 #: Whether the answer that was given is right, among a grade's values.

@@ -22,6 +22,7 @@ from selfcorrect.tasks.coverage import claims_all, is_listed, matching, missing,
 from selfcorrect.tasks.data.rows import TABLES, Row, build, files, text_lines
 from selfcorrect.tasks.data.rows import rows as table_of
 from selfcorrect.tasks.free import Free, Item, unique
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import Wording, review
 
@@ -62,6 +63,7 @@ _NO_WORD = re.compile(r"[][,;:\"{}()<>=|]")
 #: The hard sets have 30; what takes hundreds of words is another task.
 _MOST = 200
 _OWN = "commongen_sets.jsonl"
+OFFERS = Offers(bundled=True)
 
 
 def make(source: Source) -> Free:

@@ -22,6 +22,8 @@ class Offers:
         concept: the concept that is read of a model's states where nobody names one.
         continued_by: the strategy that goes on from the first answers that it gives; empty where
             the model gives them.
+        bundled: its questions lie in this package, unless data are named.
+        asks: by its options, the task whose questions it asks; ``None`` where it has its own.
         published: where its data are read from by default; empty where they aren't published.
         evidence: it has the option ``evidence``, hints that leave its questions open.
         attacks: its prompts are attacks, graded by whether a model gives in.
@@ -35,6 +37,8 @@ class Offers:
 
     concept: str = "correct"
     continued_by: str = ""
+    bundled: bool = False
+    asks: Callable[[Mapping[str, object]], str] | None = None
     published: str = ""
     evidence: bool = False
     attacks: bool = False

@@ -11,6 +11,7 @@ from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.lettered import Item, Lettered
 from selfcorrect.tasks.lettered.letters import LETTERS
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import CORRECT
 
@@ -21,6 +22,7 @@ _SLIPS = tuple(
 #: the second terms of one cluster are different three-digit numbers
 _TERMS = 900
 _STEP = 577
+OFFERS = Offers(bundled=True)
 
 
 def make(source: Source) -> Lettered:

@@ -52,7 +52,7 @@ WORDINGS = {
     "neutral": _wording(MANNERS[2], MANNERS[2][::-1]),
 }
 
-OFFERS = Offers(concept="planted")
+OFFERS = Offers(concept="planted", bundled=True)
 
 
 def make(source: Source) -> Lettered:

@@ -13,6 +13,7 @@ from selfcorrect.outcome import Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.free import Free, Item, last_number
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import Wording, review
 
@@ -22,6 +23,7 @@ WORDING = Wording(
     review=review("be as the better end has it"),
     reversed_review=review("be as the worse end has it"),
 )
+OFFERS = Offers(bundled=True)
 
 
 def make(source: Source) -> Free:

@@ -21,6 +21,7 @@ from selfcorrect.outcome import ACCURACY, Figure, Floats, Number, Share
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.data.rows import Row, build, files, rows
 from selfcorrect.tasks.free import Free, Item, final_number, only_number, stated, unique
+from selfcorrect.tasks.offers import Offers
 from selfcorrect.tasks.source import Source
 from selfcorrect.tasks.wording import Wording
 
@@ -57,6 +58,7 @@ VALUES = {
 COLUMNS = {"steps": "how many operations the given derivation takes; missing where none is given"}
 #: derivations of more steps are taken together
 _MOST_STEPS = 5
+OFFERS = Offers(bundled=True)
 
 
 def make(source: Source) -> Free:

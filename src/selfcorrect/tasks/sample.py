@@ -50,7 +50,7 @@ class _Template:
     positive: str
 
 
-OFFERS = Offers(concept="biased")
+OFFERS = Offers(concept="biased", bundled=True)
 
 
 def make(source: Source) -> Lettered:

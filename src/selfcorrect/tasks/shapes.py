@@ -32,7 +32,7 @@ def _boxes(options: Mapping[str, object]) -> bool:
     return options.get("kind") == "grounding"
 
 
-OFFERS = Offers(boxes=_boxes)
+OFFERS = Offers(boxes=_boxes, bundled=True)
 
 
 def make(source: Source) -> Lettered | Free:

@@ -63,7 +63,7 @@ _FIGURES = {
     ),
 }
 
-OFFERS = Offers(concept="toxic", continuations=True)
+OFFERS = Offers(concept="toxic", continuations=True, bundled=True)
 
 
 def make(source: Source) -> Free:

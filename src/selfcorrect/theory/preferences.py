@@ -75,15 +75,6 @@ def plackett_luce(scores: Tensor, rewards: Tensor, ranked: Tensor | None = None)
     )
 
 
-def bradley_terry(scores: Tensor, rewards: Tensor) -> Tensor:
-    """−log σ(s_w − s_l), w the response with the larger reward: Plackett-Luce of two, [..., 2]."""
-    if scores.shape[-1] != 2:
-        raise UserError(
-            f"Bradley-Terry compares two responses, not {scores.shape[-1]}: use Plackett-Luce."
-        )
-    return plackett_luce(scores, rewards)
-
-
 def loss_and_gradient(
     prediction: Tensor,
     responses: Tensor,

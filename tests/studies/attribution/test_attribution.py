@@ -14,7 +14,7 @@ from panels import MARGINS, made
 from selfcorrect import runs as running
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.ends import turning
-from selfcorrect.measures.ledger import PARTS, Ledger, known, split
+from selfcorrect.measures.ledger import PARTS, Ledger, ledger_of_arms, split
 from selfcorrect.measures.paired import tango
 from selfcorrect.measures.panel import Panel
 from selfcorrect.report.comparison import sheet
@@ -50,7 +50,7 @@ def drawn(rng: np.random.Generator, hardness: Floats) -> dict[str, Floats]:
 
 
 def ledger_of(ends: dict[str, Floats], clusters: Any = None, **read: Floats) -> Ledger:
-    return known(panels_of(ends, clusters, **read), MARGINS)
+    return ledger_of_arms(panels_of(ends, clusters, **read), MARGINS)
 
 
 def told(found: dict[str, Any], **more: Any) -> list[str]:
@@ -140,7 +140,7 @@ def test_answers_that_go_back_and_forth_show_no_gain() -> None:
     y = np.repeat(ends["first"][:, None], 5, axis=1)
     y[:90, 1:] = [0.0, 1.0, 0.0, 1.0]
     panels["method"] = made(y)
-    found = split(known(panels, MARGINS))
+    found = split(ledger_of_arms(panels, MARGINS))
     whole = found["all"]["whole"]
     assert whole["low"] > 0
     assert (whole["verdict"], whole["depends"]) == ("undecided", True)
@@ -152,7 +152,7 @@ def test_answers_that_go_back_and_forth_show_no_gain() -> None:
 
 def test_a_ledger_that_was_looked_at_before_has_less_to_spend() -> None:
     ends = drawn(np.random.default_rng(9), np.zeros(300))
-    once, again = (known(panels_of(ends), MARGINS, n) for n in ((300,), (100, 200, 300)))
+    once, again = (ledger_of_arms(panels_of(ends), MARGINS, n) for n in ((300,), (100, 200, 300)))
     widths = [np.ptp(split(each)["all"]["whole"]["decides"]) for each in (once, again)]
     assert widths[1] > widths[0]
 

@@ -10,8 +10,8 @@ import pytest
 
 from panels import MARGINS, made
 from selfcorrect.measures import chains
-from selfcorrect.measures.catalogue import Own
 from selfcorrect.measures.clusters import Floats
+from selfcorrect.measures.own import Own
 from selfcorrect.measures.panel import Panel
 from selfcorrect.outcome import ACCURACY
 from selfcorrect.studies.base import Inputs, Preflight

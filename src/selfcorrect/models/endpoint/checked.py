@@ -39,15 +39,6 @@ class BrokenError(ValueError):
     """An answer that isn't whole or holds what can't be: it is asked for again."""
 
 
-def parse(raw: bytes) -> dict[str, Any]:
-    """The JSON object that an answer is.
-
-    Raises:
-        BrokenError: it is no JSON, or something else than an object.
-    """
-    return fields(parse_any(raw), "the answer")
-
-
 def parse_any(raw: bytes) -> Any:
     """The JSON that an answer is.
 

@@ -39,7 +39,7 @@ _TURN, _FLAT = 35, 0.82
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class Axes:
     """One pair of axes: its traces, its scale, and where it stands."""
 
     axis: Mapping[str, Any]
@@ -137,7 +137,7 @@ def _split(
 
 def _panels(
     traces: Sequence[marks.Trace], layout: Layout, top: float, bottom: float, wide: float
-) -> Iterator[Panel]:
+) -> Iterator[Axes]:
     for axis, mine in _split(traces, layout):
         low, high = axis.get("domain", (0, 1))
         above, under = top + (1 - high) * (bottom - top), top + (1 - low) * (bottom - top)
@@ -146,7 +146,7 @@ def _panels(
         inner = above + (LINE * len(title) + 4 if title else 0)
         values = list(_values(mine, layout, "y"))
         y = scale(axis, values, under, inner)
-        yield Panel(
+        yield Axes(
             axis, mine, y, ticks(axis, y, max(2, round((under - inner) / 42))), title, inner, under
         )
 
@@ -179,7 +179,7 @@ def _least(traces: Sequence[marks.Trace], layout: Layout, wide: float) -> float:
 
 
 def _grid(
-    panel: Panel, x: Scale, marked: Sequence[Tick], xaxis: Mapping[str, Any], paint: Paint
+    panel: Axes, x: Scale, marked: Sequence[Tick], xaxis: Mapping[str, Any], paint: Paint
 ) -> str:
     """Lines at the ticks, and those of zero."""
     left, right = sorted((x.start, x.end))
@@ -223,7 +223,7 @@ def _at(of: Scale, tick: Tick) -> float | None:
     return place
 
 
-def _ticks(panel: Panel, left: float, above: bool, wide: float, paint: Paint) -> str:
+def _ticks(panel: Axes, left: float, above: bool, wide: float, paint: Paint) -> str:
     """What stands at the ticks of y, and the axis' name above them."""
     said = []
     for tick in panel.ticks:
@@ -242,7 +242,7 @@ def _ticks(panel: Panel, left: float, above: bool, wide: float, paint: Paint) ->
     return element("g", *said, **paint.of("@soft")) + "".join(title)
 
 
-def _drawn(panel: Panel, x: Scale, paint: Paint) -> Iterator[str]:
+def _drawn(panel: Axes, x: Scale, paint: Paint) -> Iterator[str]:
     """The traces, in their order; intervals below the markers of all of them."""
     heights: dict[Any, float] = {}
     on_top: list[str] = []
@@ -263,7 +263,7 @@ def _drawn(panel: Panel, x: Scale, paint: Paint) -> Iterator[str]:
     yield from on_top
 
 
-def _cut(points: Sequence[Any], panel: Panel, trace: marks.Trace) -> list[Any]:
+def _cut(points: Sequence[Any], panel: Axes, trace: marks.Trace) -> list[Any]:
     """Points no further out than the panel: what lies beyond it is drawn along its edge for an
     area, and left out for a line."""
     area = trace.get("fill") == "toself"
@@ -355,7 +355,7 @@ def _tick_rows(
         yield text(row, middle, height, anchor="middle")
 
 
-def _shapes(layout: Layout, x: Scale, panel: Panel, paint: Paint) -> str:
+def _shapes(layout: Layout, x: Scale, panel: Axes, paint: Paint) -> str:
     """Rectangles behind everything: a margin, a range."""
     drawn = []
     for shape in layout.get("shapes", []):

@@ -16,8 +16,6 @@ from selfcorrect.errors import UserError
 from selfcorrect.runs.executors.base import Executor, Job, JobResult, Setup
 from selfcorrect.runs.executors.worker import Worker
 
-#: Where a cluster of this machine alone is to be started.
-LOCAL = "local"
 _TRIES = 3
 _PATIENCE = 10.0  # seconds
 

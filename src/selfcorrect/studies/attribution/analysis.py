@@ -11,7 +11,7 @@ from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.ends import turning
 from selfcorrect.measures.figures import of_sums
 from selfcorrect.measures.intervals import mean
-from selfcorrect.measures.ledger import known, split
+from selfcorrect.measures.ledger import ledger_of_arms, split
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.panel import Panel
 from selfcorrect.measures.unseen import Room
@@ -38,7 +38,7 @@ def analyse(inputs: Inputs) -> Result:
     arms: Series = inputs.preflight.data
     method = inputs.runs["method"]
     spec = method.spec.strategy
-    ledger = known(arms.panels, arms.margins, inputs.looks)
+    ledger = ledger_of_arms(arms.panels, arms.margins, inputs.looks)
     return {
         **inputs.preflight.found,
         "outcome": arms.outcome.name,

@@ -38,7 +38,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
 
 
 STUDY = Study(
-    about="Does a model correct an error shown as the user's, but not the same one as its own?",
+    about=QUESTION,
     details=(
         "Each lettered question is asked after a wrong answer and after a right one, which stands "
         "there as the model's own turn or as the user's. How many wrong answers are corrected in "

@@ -49,7 +49,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
 
 
 STUDY = Study(
-    about="Does a model's check of its own answer, left in the dialogue, make the next one better?",
+    about=QUESTION,
     details=(
         "Answer, check, the same question again: as many checks as later rounds. Beyond the "
         "question merely repeated; by category, whether gains go with how well the model checks "

@@ -64,7 +64,7 @@ def injected(settings: Settings, rounds: int) -> tuple[int, ...]:
 
 
 STUDY = Study(
-    about="How many rounds does one reversed instruction last?",
+    about=QUESTION,
     details=(
         "The run, and the same with the reversed instruction in some of its rounds, on the same "
         "examples: their difference in outcome, uncertainty and activation in the injected round "

@@ -85,7 +85,7 @@ def _check_sibling(spec: RunSpec, other: str) -> None:
 
 
 STUDY = Study(
-    about="Does a base model correct itself as its instruction-tuned sibling does?",
+    about=QUESTION,
     details=(
         "Both models go through the same examples: with goal and review, merely asked again, and "
         "with feedback and reasons besides. Of each: what it gains, what the goal, feedback and "

@@ -9,7 +9,7 @@ from typing import Any
 from selfcorrect.report.charts.traces import error_bars, said
 from selfcorrect.report.numbers import MISSING, p_value, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.claims import allowed
+from selfcorrect.studies.claims import beside
 from selfcorrect.studies.innate.arms import MODELS
 from selfcorrect.studies.mechanism.sheet import PARTS, SITES, part_findings, state
 from selfcorrect.studies.words import change, estimate, preflight, sheet_of, sized
@@ -95,7 +95,7 @@ def findings(result: Result) -> Iterator[str]:
 def _gain(result: Result) -> str:
     each = [
         f"{result['names'][which]} gains {change(result['gains'][which]['gain'])}"
-        f"{_unread(result['gains'][which]['gain'])}"
+        f"{beside(result['gains'][which]['gain'])}"
         for which in MODELS
     ]
     e = result["gains"]["difference"]
@@ -103,12 +103,8 @@ def _gain(result: Result) -> str:
     return (
         f"By goal and review, over merely being asked again, {' and '.join(each)} of "
         f"{result['outcome']} in round {result['last']}; {what}: {change(e)}, {sized(e)}"
-        f"{_unread(e)}."
+        f"{beside(e)}."
     )
-
-
-def _unread(e: Result) -> str:
-    return "" if e.get("unread") is None else f" (unread answers allow {allowed(e['unread'])})"
 
 
 def _acceptance(name: str, told: Result) -> str:

@@ -64,7 +64,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
 
 
 STUDY = Study(
-    about="Which defence holds off attacks, and does it refuse harmless instructions, too?",
+    about=QUESTION,
     details=(
         "Attack prompts from a published file (--data; see the task jailbreak) without a defence, "
         "with a reminder in the system message, with refused requests as demonstrations, and with "

@@ -72,7 +72,7 @@ def with_states(spec: RunSpec, name: str) -> RunSpec:
 
 
 STUDY = Study(
-    about="Where is the concept activated: by the goal, by feedback, or by the model's reasons?",
+    about=QUESTION,
     details=(
         "Eight arms: goal, external feedback and chain of thought, each on or off. Their recorded "
         "dialogues are encoded again: as they were, with a part taken out, with a part alone, and "

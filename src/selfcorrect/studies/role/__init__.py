@@ -31,7 +31,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
 
 
 STUDY = Study(
-    about="Does it matter whose turn the earlier answer is: its own, the user's, or a tool's?",
+    about=QUESTION,
     details=(
         "The model's own first answer is shown to it again, word for word, as its own turn, in the "
         "user's message, and as what a tool has returned, with the same request; on the same "

@@ -8,7 +8,7 @@ from typing import Any
 from selfcorrect.report.charts.traces import points
 from selfcorrect.report.numbers import p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
-from selfcorrect.studies.claims import allowed, unread
+from selfcorrect.studies.claims import allowed, beside, unread
 from selfcorrect.studies.words import estimate, label, sheet_of, sized
 
 QUESTION = "Does it matter whose turn the earlier answer is: its own, the user's, or a tool's?"
@@ -70,7 +70,7 @@ def findings(result: Result) -> Iterator[str]:
 def _differ(pairs: Mapping[str, Result], result: Result, many: int) -> str:
     """Between which roles a measure differs, is the same, or neither can be told."""
     shown = [
-        f"{pair} {estimate(e, signed=True)}{_unread(e)}, p {p_value(e['p_holm'])} (Holm over "
+        f"{pair} {estimate(e, signed=True)}{beside(e)}, p {p_value(e['p_holm'])} (Holm over "
         f"{many}), {sized(e)}"
         for pair, e in pairs.items()
         if e["state"] in ("more", "less")
@@ -85,17 +85,13 @@ def _differ(pairs: Mapping[str, Result], result: Result, many: int) -> str:
     }
     for state, words in kinds.items():
         these = [
-            f"{pair} {estimate(e, signed=True)}{_unread(e)}"
+            f"{pair} {estimate(e, signed=True)}{beside(e)}"
             for pair, e in pairs.items()
             if e["state"] == state
         ]
         if these:
             parts.append(f"{words}: {'; '.join(these)}")
     return ". ".join(parts)
-
-
-def _unread(e: Result) -> str:
-    return "" if e.get("unread") is None else f" (unread answers allow {allowed(e['unread'])})"
 
 
 def _tool(result: Result) -> Iterator[str]:

@@ -45,7 +45,7 @@ def plan(spec: RunSpec, settings: Settings) -> Mapping[str, RunSpec]:
 
 
 STUDY = Study(
-    about="Can later rounds be forecast from how answers moved in the first ones?",
+    about=QUESTION,
     details=(
         "How often right answers stay right (CL) and wrong ones are mended (CS) in the first "
         "rounds; what a simple chain, movers and stayers, and no change at all forecast of the "

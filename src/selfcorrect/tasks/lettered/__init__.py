@@ -13,7 +13,7 @@ from selfcorrect.tasks.lettered.kind import (
     right,
     surely,
 )
-from selfcorrect.tasks.lettered.letters import LETTERS, letter_position
+from selfcorrect.tasks.lettered.letters import LETTERS
 
 __all__ = [
     "LEAD_IN",
@@ -22,7 +22,6 @@ __all__ = [
     "Judge",
     "Lettered",
     "OutcomeOf",
-    "letter_position",
     "no_values",
     "problem_with",
     "question",

@@ -16,7 +16,7 @@ from selfcorrect.tasks.plain import EDGE, bare, folded, tidy, too_long, visible
 from selfcorrect.tasks.reader import Reader
 from selfcorrect.tasks.said import own_part, said
 
-__all__ = ["LETTERS", "Found", "find", "found_by", "letter_position", "read"]
+__all__ = ["LETTERS", "Found", "find", "found_by", "read"]
 
 #: Part of a run's identity: another number where replies are read in another way.
 VERSION = 4
@@ -126,13 +126,6 @@ def read(
     """The option's index and ``None``, or ``None`` and the problem: see :func:`find`."""
     found = find(text, choices, (prefill, *heard))
     return found.choice, found.problem
-
-
-def letter_position(
-    text: str, choices: Sequence[str], prefill: str, heard: Sequence[str] = ()
-) -> int | None:
-    """Where in a reply the letter stands that :func:`read` read; ``None`` if it read none."""
-    return find(text, choices, (prefill, *heard)).at
 
 
 def _beginning(body: str, leads: Sequence[str]) -> int:

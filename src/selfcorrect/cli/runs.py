@@ -19,7 +19,7 @@ from selfcorrect.report.numbers import MISSING
 from selfcorrect.text import visible
 
 if TYPE_CHECKING:
-    from selfcorrect.runs.known import Known
+    from selfcorrect.runs.listed import ListedRun
 
 
 Folder = Annotated[
@@ -33,10 +33,10 @@ def runs(folder: Folder = None, out: o.Out = Path("runs"), as_json: o.AsJson = F
 
     Controls stand with their runs.
     """
-    from selfcorrect.runs.known import known
+    from selfcorrect.runs.listed import list_runs
 
     out = folder or out
-    found = list(known(out))
+    found = list(list_runs(out))
     if as_json:
         typer.echo(json.dumps([each.table() for each in found], indent=2, allow_nan=False))
         return
@@ -54,7 +54,7 @@ def runs(folder: Folder = None, out: o.Out = Path("runs"), as_json: o.AsJson = F
             typer.echo(f"{visible(each.name)}: {visible(each.problem)}")
 
 
-def _table(found: Sequence[Known]) -> Table:
+def _table(found: Sequence[ListedRun]) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     paid = any(each.money is not None for each in found)
     heads = ["run", "when (UTC)", "rounds", "n", "headline", "tokens", *["money"] * paid]

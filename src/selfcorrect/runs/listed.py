@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from selfcorrect.runs.run import Run, meant, open_run
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ListedRun:
     """One run.
 
     Attributes:
@@ -49,7 +49,7 @@ class Known:
         return {**asdict(self), "controls": list(self.controls)}
 
 
-def known(out: str | Path) -> Iterator[Known]:
+def list_runs(out: str | Path) -> Iterator[ListedRun]:
     """The runs in a folder that aren't merely controls of others, newest first.
 
     Raises:
@@ -66,7 +66,7 @@ def known(out: str | Path) -> Iterator[Known]:
         yield _of(run, when)
     for name, (run_or_none, problem) in opened.items():
         if run_or_none is None:
-            yield Known(name, "", "", "", "", 0, 0, 0, (), problem=problem)
+            yield ListedRun(name, "", "", "", "", 0, 0, 0, (), problem=problem)
 
 
 def _opened(folder: Path) -> tuple[Run | None, str]:
@@ -76,9 +76,9 @@ def _opened(folder: Path) -> tuple[Run | None, str]:
         return None, str(error)
 
 
-def _of(run: Run, when: str) -> Known:
+def _of(run: Run, when: str) -> ListedRun:
     spec = run.spec
-    told = Known(
+    told = ListedRun(
         name=run.folder.name,
         when=when,
         model=spec.model.name,
@@ -92,16 +92,10 @@ def _of(run: Run, when: str) -> Known:
     try:
         summary = run.summary()
     except UserError as error:
-        return Known(**{**asdict(told), "problem": str(error)})
+        return replace(told, problem=str(error))
     cost = next(iter(summary["cost"]["arms"].values()))
-    return Known(
-        **{
-            **asdict(told),
-            "headline": summary["headline"] or "",
-            "tokens": cost["alone"],
-            "money": cost["money"],
-        }
-    )
+    headline = summary["headline"] or ""
+    return replace(told, headline=headline, tokens=cost["alone"], money=cost["money"])
 
 
 def _when(folder: Path) -> str:

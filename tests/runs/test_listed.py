@@ -11,7 +11,7 @@ import pytest
 import selfcorrect as sc
 from commands import printed, refused
 from selfcorrect.runs import Run
-from selfcorrect.runs.known import known
+from selfcorrect.runs.listed import list_runs
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> Run:
 def test_a_run_is_listed_once_with_its_controls_and_what_it_came_to(
     run: Run, tmp_path: Path
 ) -> None:
-    (told,) = known(tmp_path)
+    (told,) = list_runs(tmp_path)
     assert (told.name, told.controls) == (run.folder.name, ("repeat", "baseline"))
     assert told.headline == run.summary()["headline"]
     assert told.tokens == run.summary()["cost"]["arms"]["intrinsic"]["alone"]
@@ -45,7 +45,7 @@ def test_a_damaged_run_is_named_and_the_others_are_listed(run: Run, tmp_path: Pa
     broken = tmp_path / "broken"
     shutil.copytree(run.folder, broken)
     (broken / "run.toml").write_text("x = [", "utf-8")
-    found = list(known(tmp_path))
+    found = list(list_runs(tmp_path))
     assert [bool(each.problem) for each in found] == [False, True]
     assert "broken:" in printed("runs", "--out", tmp_path)
 
