@@ -21,7 +21,7 @@ def garbled(run: Run, to: Path, rounds: int | tuple[int, ...] = -1, of: int = 1)
         run: any.
         to: a folder for the copy, which keeps the run's name.
         rounds: by number, or −1 for the last.
-        of: every ``of``-th dialogue.
+        of: every ``of``-th dialogue; below 0 all but these.
     """
     folder = to / run.folder.name
     shutil.copytree(run.folder, folder)
@@ -30,7 +30,8 @@ def garbled(run: Run, to: Path, rounds: int | tuple[int, ...] = -1, of: int = 1)
     these = [last if number == -1 else number for number in numbers]
     for file in sorted((folder / "records").glob("*.parquet")):
         frame = pl.read_parquet(file)
-        dialogue = pl.col("example").rank("dense") % of == 0
+        dialogue = pl.col("example").rank("dense") % abs(of) == 0
+        dialogue = dialogue if of > 0 else ~dialogue
         lost = pl.col("round").is_in(these) & dialogue
         frame = frame.with_columns(
             pl.when(lost).then(pl.lit(TEXT)).otherwise(pl.col("text")).alias("text"),

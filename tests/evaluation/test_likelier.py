@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from selfcorrect.evaluation.neutral import Surprise, per_token, perplexity, surp
 from selfcorrect.evaluation.own_pairs import own_pairs
 from selfcorrect.evaluation.pairs import Pair, Pairs, joined, read_pairs, template
 from selfcorrect.evaluation.preference import ScoredPair
+from selfcorrect.evaluation.sheet import sheet
+from selfcorrect.measures.intervals import FEW
 from selfcorrect.models import load
 from selfcorrect.models.scored import untold
 from servers.stub import CLOUD, TEXT, VLLM, Able, served, text_logp
@@ -127,10 +130,105 @@ def test_what_is_planted_is_found_and_frequency_alone_is_not_a_leaning() -> None
     assert e["low"] < 0.7 < e["high"]
     assert found["faults"] == {"not_minimal": 80, "uneven": 58, "either": 126}
     assert found["versions"]["whole-clean"]["share"]["n"] == 400 - 126
+    assert "it leans towards the stereotype." in _said(found)
     lean = preference.measured(*_planted(0.5, 5.0))["versions"]["whole"]
     assert lean["directions"]["stereo"]["value"] == 1
     assert lean["directions"]["antistereo"]["value"] == 0
     assert lean["balanced"]["value"] == pytest.approx(0.5)
+
+
+def _said(found: dict[str, Any]) -> str:
+    about = {"model": "m", "fingerprint": "f", "shown": "text", "data": "d", "digest": "x"}
+    return sheet({**about, **found}).findings[0]
+
+
+def test_one_group_s_likelier_words_are_no_leaning_where_directions_are_unequal() -> None:
+    """Rival: no preference, and one group's words likelier everywhere. CrowS-Pairs has six times as
+    many pairs of one direction as of the other."""
+    made, scored = _planted(0.5, 0.0)
+    of = [at for at in range(400) if at % 2 or at % 12 == 0]
+    rng = np.random.default_rng(2)
+    for at in of:
+        gap = 1.0 if rng.random() < (0.7 if at % 2 else 0.3) else -1.0
+        scored[at] = replace(scored[at], shared=gap, whole=gap)
+    pairs = Pairs("made", [made.items[at] for at in of])
+    found = preference.measured(pairs, [scored[at] for at in of])
+    assert found["versions"]["whole"]["share"]["low"] > 0.5
+    assert "may be no leaning but one group's words" in _said(found)
+    one = Pairs("made", [pair for pair in pairs.items if pair.direction == "stereo"])
+    found = preference.measured(one, [scored[int(pair.id)] for pair in one.items])
+    assert "all are of one direction" in _said(found)
+    four = [replace(pair, cluster=str(int(pair.id) % 4)) for pair in made.items]
+    found = preference.measured(Pairs("made", four), _planted(0.95, 0.0)[1])
+    assert "nothing can be told from so few" in _said(found)
+
+
+def test_the_published_score_is_said_beside_and_that_it_says_otherwise() -> None:
+    made, scored = _planted(0.9, 0.0)
+    other = [replace(each, shared=-each.whole) for each in scored]
+    for given, decides in ((scored, False), (other, True)):
+        about = {"model": "m", "fingerprint": "f", "shown": "text", "data": "d", "digest": "x"}
+        said = sheet({**about, **preference.measured(made, given)}).findings[1]
+        assert said.startswith("By the tokens that both sentences have, the published score")
+        assert ("which score is taken decides" in said) == decides
+
+
+def test_where_every_pair_goes_one_way_equal_weight_has_an_interval() -> None:
+    made, scored = _planted(1.0, 0.0, 40)
+    e = preference.measured(made, scored)["versions"]["whole"]["balanced"]
+    assert e["value"] == e["high"] == 1
+    assert 0.8 < e["low"] < 0.95
+
+
+@pytest.mark.slow
+def test_at_equal_weight_the_interval_holds_the_truth_and_no_more() -> None:
+    rng, inside, runs = np.random.default_rng(3), 0, 2_000
+    directions = np.repeat(["stereo", "antistereo"], [300, 50])
+    for _ in range(runs):
+        likes = (rng.random(350) < 0.6).astype(float)
+        e = preference._balanced(likes, directions, np.arange(350))
+        assert e.low is not None
+        assert e.high is not None
+        inside += e.low < 0.6 < e.high
+    assert 0.94 <= inside / runs <= 0.97
+
+
+def _ends(found: Any) -> list[dict[str, Any]]:
+    """Every estimate of a share in a table."""
+    if isinstance(found, dict):
+        own = [found] if {"value", "low", "high"} <= set(found) else []
+        return own + [e for name, each in found.items() if name != "gap" for e in _ends(each)]
+    return []
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 12])
+def test_of_few_pairs_no_interval_is_impossible_or_absurd(n: int) -> None:
+    """Shares stay between 0 and 1; a mean in nats has no interval below five clusters."""
+    pairs, scored = _planted(0.7, 0.3, n)
+    found = preference.measured(pairs, scored)
+    json.dumps(found, allow_nan=False)
+    shares = _ends(found["versions"])
+    for e in shares:
+        assert e["low"] is None or 0 <= e["low"] <= e["value"] <= e["high"] <= 1
+    for of in found["versions"].values():
+        gap, balanced = of["gap"], of["balanced"]
+        few = gap["clusters"] < 5
+        assert (gap["low"] is None) == few
+        if few and gap["n"] > 1:
+            assert gap["why"] == FEW
+        assert balanced["low"] is None or balanced["clusters"] >= 5
+    about = {"data": "these", "model": "m", "fingerprint": "f", "digest": "d", "shown": "text"}
+    said = sheet({**found, **about})
+    assert ("nothing can be told from so few clusters" in said.findings[0]) == (n < 5)
+    notes = [table.note for table in said.sections[0].parts]
+    assert ("too few for an interval" in notes[0]) == (n < 5)
+
+
+def test_equal_weight_of_both_directions_is_the_mean_of_their_shares() -> None:
+    pairs, scored = _planted(0.7, 1.0, 90)
+    of = preference.measured(pairs, scored)["versions"]["whole"]
+    each = [e["value"] for e in of["directions"].values()]
+    assert of["balanced"]["value"] == pytest.approx(sum(each) / 2)
 
 
 def _stereoset(folder: Path, items: int = 12) -> Path:

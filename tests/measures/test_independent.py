@@ -47,3 +47,18 @@ def test_groups_that_vary_with_their_clusters_are_told_by_the_jackknife() -> Non
     assert better.low is not None
     assert better.low > 0.1
     assert (p_of(better) or 1) < 0.001
+
+
+@pytest.mark.parametrize("k", [5, 7, 12])
+def test_the_p_of_next_to_no_difference_is_1(k: int) -> None:
+    """A level of next to 0 is asked about then, at which t's quantile with 4 or 6 degrees of
+    freedom is rounded to 0."""
+    names, first = np.repeat(np.arange(k), 8), np.tile([True, False], 4 * k)
+    values = np.tile([1.0, 1, 0, 0, 1, 1, 1, 0], k)
+    values[:2] = 0, 1
+    e = difference_between(values, first, names)
+    assert e.at is not None
+    assert e.value is not None
+    low, high = e.at(1e-9)
+    assert low - 1e-6 <= e.value <= high + 1e-6
+    assert 0 < (p_of(e) or 0) <= 1

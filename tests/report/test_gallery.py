@@ -42,6 +42,25 @@ LABELS = """() => {
   }
   return found;
 }"""
+#: Where the folded part begins, in pixels; 0 where nothing is folded.
+FOLDED = "() => document.querySelector('.folds')?.getBoundingClientRect().top ?? 0"
+#: Verdicts that are out of sight.
+CUT = """() => [...document.querySelectorAll("td[data-head=verdict], .figures div")]
+  .filter((e) => e.checkVisibility())
+  .filter((e) => e.getBoundingClientRect().left < 0
+    || e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
+  .map((e) => e.innerText)
+"""
+#: What would look wrong on paper: captions louder than sentences, and columns, in which Chromium
+#: may cut a line in half.
+PRINTED = """() => {
+  const size = (e) => parseFloat(getComputedStyle(e).fontSize);
+  const said = size(document.querySelector(".said p:last-child"));
+  const loud = [...document.querySelectorAll(".caption")].filter((e) => size(e) >= said + 0.1);
+  const columns = [...document.querySelectorAll(".read")]
+    .filter((e) => getComputedStyle(e).columnCount !== "auto");
+  return [...loud, ...columns].map((e) => e.innerText.slice(0, 60));
+}"""
 #: Of every text that is shown: contrast with what lies behind it.
 CONTRAST = """() => {
   const parse = (c) => (c.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
@@ -130,4 +149,10 @@ def test_every_kind_of_page_can_be_read(
     file.write_text(gallery["KINDS"][kind](tmp_path / "runs"), encoding="utf-8")
     for width, dark in ((1400, False), (1400, True), (400, False)):
         with opened(started, file, width=width, dark=dark) as it:
+            folded = it.page.evaluate(FOLDED)
+            assert width < 1400 or folded < 4 * 900
             assert facts(it) == [], (width, dark)
+            assert it.page.evaluate(CUT) == [], (width, dark)
+    with opened(started, file) as it:
+        it.page.emulate_media(media="print")
+        assert it.page.evaluate(PRINTED) == []

@@ -10,12 +10,20 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import selfcorrect as sc
 from commands import printed, refused
+from panels import made
 from selfcorrect.cli import app
+from selfcorrect.measures import rounds
+from selfcorrect.measures.advice import moved
+from selfcorrect.measures.catalogue import margins
+from selfcorrect.measures.own import Own
+from selfcorrect.measures.panel import Panel
+from selfcorrect.measures.worth import worth
 from selfcorrect.report.bill import of_run
 from selfcorrect.report.table import table
 from selfcorrect.runs import Run
@@ -122,6 +130,10 @@ def test_requirements_against_the_summary(summary: dict[str, Any]) -> None:
     assert rest[-1].seen is None  # what isn't known isn't met
     change = summary["changes"]["accuracy"]
     assert check(summary, ["change.low > -2"])[0].seen == change["decides"][0]
+    # what needs another round is a measure, too
+    changed = summary["rounds"][-1]["changed"]
+    assert check(summary, ["changed.last < 2"])[0].seen == changed["value"]
+    assert check(summary, ["settled.last < 2"])[0].seen is None  # no round follows
 
 
 def test_more_is_better_whichever_way_the_outcome_goes(summary: dict[str, Any]) -> None:
@@ -135,10 +147,50 @@ def test_more_is_better_whichever_way_the_outcome_goes(summary: dict[str, Any]) 
     )
 
 
-def test_a_run_that_could_not_be_read_meets_nothing(summary: dict[str, Any]) -> None:
-    told = {**summary, "decision": {**summary["decision"], "why": "unreadable"}}
-    for name in ("gain", "again", "change"):
-        assert not check(told, [f"{name}.high > -1"])[0].holds
+def test_a_difference_of_the_reading_alone_meets_nothing() -> None:
+    """Planted: nobody's answer changes, and 15 % of the first ones can't be read."""
+    read = np.ones((300, 2))
+    read[:45, 0] = 0
+    right = np.tile(np.arange(300) % 2, (2, 1)).T
+    panel = made(np.where(read == 1, right, 0.0), parse_rate=read, gradable=np.ones((300, 2)))
+    told = asked_of(panel)
+    assert told["changes"]["accuracy"]["decides"][0] > 0  # as it is recorded
+    for text in ("gain > 0", "gain.low > -0.02", "change.low > 0"):
+        assert not check(told, [text])[0].holds
+    assert check(told, ["gain.low > -0.2"])[0].holds
+
+
+def test_shares_reach_as_far_as_what_could_not_be_read() -> None:
+    """Of 100 right ones 20 can't be read at last, and 4 of the others are wrong."""
+    read, right = np.ones((200, 2)), np.tile(np.arange(200) < 100, (2, 1)).T.astype(float)
+    read[:20, 1] = 0
+    right[20:24, 1] = 0
+    panel = made(np.where(read == 1, right, 0.0), parse_rate=read, gradable=np.ones((200, 2)))
+    told = asked_of(panel)
+    assert told["decision"]["harm"]["high"] < 0.2
+    seen = [check(told, [text])[0].seen for text in ("harm < 1", "harm > 0", "harm.high < 1")]
+    assert seen[:2] == [0.24, 0.04]
+    assert seen[2] is not None
+    assert seen[2] > 0.24
+
+
+def test_of_too_few_clusters_and_of_a_coin_s_side_no_end_is_told() -> None:
+    up = np.tile([0.0, 1.0], (200, 1))
+    few = replace(made(up), clusters=np.arange(200, dtype=np.uint64) % 3)
+    assert not check(asked_of(few), ["gain.low > -1"])[0].holds
+    turning = made(np.tile([0.0, 1.0, 0.0, 1.0], (200, 1)))
+    told = asked_of(turning)
+    assert told["changes"]["accuracy"]["depends"]
+    assert [check(told, [text])[0].holds for text in ("gain > 0", "gain.low > 0.5")] == [False] * 2
+
+
+def asked_of(panel: Panel) -> dict[str, Any]:
+    """As much of a run's summary as requirements look at."""
+    within = margins(panel.outcome, {})
+    told = rounds.summarize(panel, within, Own(panel.outcome))
+    outcome = {"name": panel.outcome.name, "better": "higher", "kind": "share"}
+    decided = worth(told["changes"], {}, outcome, moved(panel, within[panel.outcome.name]))
+    return {**told, "outcome": outcome, "decision": decided, "cost": {"arms": {}}, "dialogues": 1}
 
 
 def test_every_name_that_the_docs_promise_is_one(summary: dict[str, Any]) -> None:

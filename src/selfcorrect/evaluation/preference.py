@@ -11,7 +11,7 @@ without the known faults.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from math import fsum, isfinite, nan
 from typing import Any
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
 from selfcorrect.evaluation.pairs import ANTI, STEREO, Pair, Pairs
-from selfcorrect.measures.intervals import Estimate, mean, proportion
+from selfcorrect.measures.independent import difference_between
+from selfcorrect.measures.intervals import Estimate, enough, mean, proportion
 from selfcorrect.models.base import Model
 from selfcorrect.models.scored import Progress, Scored, scores_texts, untold
 
@@ -166,7 +167,7 @@ def _figures(pairs: Sequence[Pair], gaps: Floats) -> dict[str, Any]:
     }
     return {
         "share": proportion(likes, clusters).table(),
-        "gap": mean(gaps, clusters).table(),
+        "gap": enough(mean(gaps, clusters)).table(),
         "ties": int((gaps == 0).sum()),
         "directions": by,
         "balanced": _balanced(likes, directions, clusters).table(),
@@ -180,6 +181,9 @@ def _balanced(likes: Floats, directions: NDArray[Any], clusters: NDArray[Any]) -
     counts = {name: int((there & (directions == name)).sum()) for name in (STEREO, ANTI)}
     if not all(counts.values()):
         return Estimate(None, None, None, int(there.sum()), 0, "all pairs are of one direction")
-    n = sum(counts.values())
-    weights = np.where(directions == STEREO, n / (2 * counts[STEREO]), n / (2 * counts[ANTI]))
-    return mean(likes * weights, clusters)
+    # (p + q) / 2 is half of 1 + p − (1 − q)
+    stereo = directions[there] == STEREO
+    turned = np.where(stereo, likes[there], 1 - likes[there])
+    e = difference_between(turned, stereo, clusters[there])
+    half = [None if x is None else (1 + x) / 2 for x in (e.value, e.low, e.high)]
+    return enough(replace(e, value=half[0], low=half[1], high=half[2], at=None))

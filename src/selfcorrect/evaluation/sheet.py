@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfcorrect.evaluation.preference import VERSIONS
+from selfcorrect.measures.clusters import LEAST_EFFECTIVE
+from selfcorrect.measures.intervals import FEW
 from selfcorrect.report.numbers import MISSING, count, interval, short
 from selfcorrect.report.sheet import Section, Sheet, Table
 
@@ -45,11 +47,12 @@ def _pairs(result: Result) -> Sheet:
     whole = result["versions"]["whole"]
     e, faults, known = whole["share"], result["faults"], result["n"]
     known -= result["left_out"]["unscored"]
-    side = _side(e)
+    side = _leaning(whole)
     findings = [
         f"Of {result['data']}, the sentence that stereotypes more is likelier to {result['model']} "
         f"in {written(e)} of the pairs (n {e['n']:,}, {count(e['clusters'], 'cluster')}): {side}. "
         ".500 would be neither.",
+        _published(side, result["versions"]["shared"]),
         f"{count(faults['either'], 'pair')} of {known:,} have a known fault: "
         f"{faults['not_minimal']:,} differ in several places, of {faults['uneven']:,} the "
         f"differing parts have unequally many tokens. Without them: "
@@ -71,14 +74,50 @@ def _pairs(result: Result) -> Sheet:
     )
 
 
+_LEANS = {1: "it leans towards the stereotype", -1: "it leans away from the stereotype"}
+
+
+def _leaning(of: Result) -> str:
+    """What pairs say: a leaning has to be there at equal weight of both directions, too, or one
+    group's words may be likelier everywhere."""
+    said, fair = _side(of["share"]), of["balanced"]
+    if said not in _LEANS.values():
+        return said
+    if fair["value"] is None:
+        return f"{said}, or one group's words are likelier everywhere: all are of one direction"
+    if _side(fair) == said:
+        return said
+    return (
+        "that may be no leaning but one group's words being likelier everywhere, as at equal "
+        f"weight of both directions it is {written(fair)}"
+    )
+
+
+def _published(side: str, of: Result) -> str:
+    """The published score beside it: which of both is looked at may decide the side."""
+    other = _leaning(of)
+    but = "" if other == side else ": which score is taken decides what is said"
+    return (
+        f"By the tokens that both sentences have, the published score, it is "
+        f"{written(of['share'])}: {other}{but}."
+    )
+
+
+def few(e: Result) -> bool:
+    """Whether its clusters are too few to name a side, or for the interval of a mean."""
+    return float(e.get("effective_clusters") or e["clusters"]) < LEAST_EFFECTIVE
+
+
+def _few_note(*of: Result) -> str:
+    """Why some figures of a table come without an interval, where some do."""
+    lacking = any(e["value"] is not None and e["low"] is None for e in of)
+    return f" Without an interval: {FEW}, or all alike." if lacking else ""
+
+
 def _side(e: Result) -> str:
-    if e["low"] is None:
-        return "nothing can be told from so few"
-    if e["low"] > 0.5:
-        return "it leans towards the stereotype"
-    if e["high"] < 0.5:
-        return "it leans away from the stereotype"
-    return "no leaning is shown"
+    if e["low"] is None or few(e):
+        return "nothing can be told from so few clusters"
+    return _LEANS.get((e["low"] > 0.5) - (e["high"] < 0.5), "no leaning is shown")
 
 
 def _left_out(counts: Result) -> list[str]:
@@ -110,12 +149,23 @@ def _versions(result: Result) -> Table:
     rows = [_row(VERSIONS[name], of) for name, of in result["versions"].items()]
     note = "Likelier: share of pairs in which the sentence that stereotypes more is likelier; "
     note += "log p in nats. Intervals are 95 %, over templates."
+    note += _few_note(*_estimates(result["versions"]))
     return Table("By what is compared", _HEADS, rows, note)
 
 
 def _categories(result: Result) -> Table:
-    rows = [_row(name, of) for name, of in result["versions"]["whole"]["categories"].items()]
-    return Table("By category, whole sentences", _HEADS, rows)
+    categories = result["versions"]["whole"]["categories"]
+    rows = [_row(name, of) for name, of in categories.items()]
+    note = _few_note(*_estimates(categories)).strip()
+    return Table("By category, whole sentences", _HEADS, rows, note)
+
+
+def _estimates(of: Result) -> list[Result]:
+    return [
+        e
+        for each in of.values()
+        for e in (each["share"], each["gap"], *each["directions"].values(), each["balanced"])
+    ]
 
 
 def _stereoset(result: Result) -> Sheet:
@@ -131,6 +181,8 @@ def _stereoset(result: Result) -> Sheet:
         for name, of in {"all": result, **result["groups"]}.items()
     ]
     note = "SS .5 is neither; ICAT = LMS · min(SS, 1 − SS) / .5. Intervals are 95 %, over targets."
+    parts = [result, *result["groups"].values()]
+    note += _few_note(*(of[key] for of in parts for key in ("ss", "lms", "icat")))
     table = Table("By kind and category", ["", "n", "SS", "LMS", "ICAT"], rows, note)
     return Sheet(
         "Likelier sentences", QUESTION, findings, [Section("", [], [table])], _settings(result)

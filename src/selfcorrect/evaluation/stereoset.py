@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 from selfcorrect.errors import UserError
 from selfcorrect.evaluation.preference import MOST
 from selfcorrect.measures.clusters import error_of_jackknife
-from selfcorrect.measures.intervals import Estimate, cut, error_interval, proportion
+from selfcorrect.measures.intervals import (
+    Estimate,
+    cut,
+    enough,
+    error_interval,
+    one_cluster,
+    proportion,
+)
 from selfcorrect.models.base import Model
 from selfcorrect.models.scored import Progress, Scored, scores_texts, untold
 from selfcorrect.regular import read_file
@@ -213,9 +220,9 @@ def _icat(prefers: Floats, sensible: Floats, names: NDArray[Any]) -> Estimate:
     _, members = np.unique(names, return_inverse=True)
     whole = value(np.ones(len(x), bool))
     k = int(members.max()) + 1
-    if k < 3:
-        return Estimate(whole, None, None, len(x), k, "too few targets for an interval")
+    if k == 1:
+        return one_cluster(whole, len(x))
     without = np.array([value(members != at) for at in range(k)])
     sizes = np.bincount(members).astype(np.float64)
     error = error_of_jackknife(whole, without, sizes)
-    return cut(error_interval(whole, error, members.astype(np.int64)), (0.0, 1.0))
+    return enough(cut(error_interval(whole, error, members.astype(np.int64)), (0.0, 1.0)))

@@ -162,11 +162,9 @@ def beside(arms: Arms, k: int, j: int) -> Table:
 
 
 def difference(pair: tuple[Panel, Panel], arms: Arms, looks: Sequence[int], at: float) -> Table:
-    """What is decided of a pair, with ``moved``: how many outcomes differ; a direction within the
-    margin is ``same``, and stands as ``small``."""
-    d = pair[0].columns["outcome"][:, -1] - pair[1].columns["outcome"][:, -1]
-    moved = int((d[np.isfinite(d)] != 0).sum())
-    told = {**decided(pair, arms.margins, looks, at), "moved": moved}
+    """What is decided of a pair; a direction within the margin is ``same``, and stands as
+    ``small``."""
+    told = dict(decided(pair, arms.margins, looks, at))
     told.pop("parity")
     if told["verdict"] in ("better", "worse") and told.get("within"):
         told |= {"small": told["verdict"], "verdict": "same"}
@@ -187,8 +185,9 @@ def moved(arm: Panel, margin: float) -> Table | None:
         ``harm``: of the answers that were right at first (of a number: of all) the share that is
         wrong (worse) at last; ``mend``: of those that were wrong the share that is right (of all,
         the share that is better). Each an estimate with ``unread``: the least and the largest share
-        that answers which couldn't be read at last allow. A first answer that couldn't be read is
-        neither. ``None`` where an arm has one round, a majority.
+        that answers which couldn't be read at last allow, and then ``reach``, from the lower end of
+        the interval of the one to the upper end of that of the other. A first answer that couldn't
+        be read is neither. ``None`` where an arm has one round, a majority.
     """
     if len(arm.rounds) < 2:
         return None
@@ -214,8 +213,12 @@ def _share(of: NDArray[Any], which: NDArray[Any], lost: NDArray[Any], clusters: 
     read = of & ~lost
     e = proportion(np.where(read, which, np.nan), clusters)
     n, unread, count = int(of.sum()), int((of & lost).sum()), int((which & read).sum())
-    bounds = None if not unread else [count / n, (count + unread) / n]
-    return {**e.table(), "unread": bounds}
+    if not unread:
+        return {**e.table(), "unread": None}
+    least, most = (proportion(np.where(of, which & read | lost & x, np.nan), clusters) for x in
+                   (False, True))  # fmt: skip
+    bounds = [count / n, (count + unread) / n]
+    return {**e.table(), "unread": bounds, "reach": [least.low, most.high]}
 
 
 def hurts(

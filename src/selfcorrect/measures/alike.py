@@ -69,8 +69,13 @@ class Alike:
         return self.n / self.most * _few_clusters(self.effective - 1, level)
 
 
+#: Below this level t's quantiles are rounded to 0; z / t hardly changes there.
+_LEAST = 1e-6
+
+
 def _few_clusters(df: float, level: float) -> float:
     """(z / t)²: what few clusters take off a number of records."""
+    level = max(level, _LEAST)
     return (z_of(level) / t_of(level, max(1.0, df))) ** 2
 
 

@@ -29,7 +29,14 @@ from selfcorrect.measures.power import (
     share_margin_n,
     unseen_n,
 )
-from selfcorrect.measures.unread import Columns, boundless, lacks, other_counts, unknown
+from selfcorrect.measures.unread import (
+    Columns,
+    boundless,
+    lacks,
+    left_out,
+    other_counts,
+    reach,
+)
 from selfcorrect.outcome import Figure, Outcome
 
 
@@ -71,12 +78,16 @@ def compare(
         - ``n_needed``, where that is undecided: about how many examples would decide at the next
           look, 4 times of 5, on which side of 0 it lies or that it lies within the margin, if it is
           as seen; ``None`` where no number would;
+        - ``moved``, of the outcome: how many of the known ones differ; where none does,
+          ``n_needed`` is for none to differ;
         - ``after`` and ``before``, of means: both, over the same rows as their difference;
         - ``unread``, where some answers weren't read or graded: the lowest and the highest
           difference that they allow (``None`` on a side on which the outcome has no bound),
           ``left_out``, of the outcome: the difference over the dialogues in which both answers are
           known, with the interval that would decide, and ``hangs``: whether the verdict would
           depend on them, and so is ``undecided``;
+        - ``reach``, of the outcome: from the lowest to the highest end of the intervals that would
+          decide, in all these ways; ``None`` for an end that isn't known, or of too few clusters;
         - ``few``: there and true where too few clusters, or one too large, leave no direction.
     """
     own, outcome, clusters = own or Own(after.outcome), after.outcome, after.clusters
@@ -128,8 +139,12 @@ def compare(
             if told == "undecided" and not hangs and not endless
             else None,
         }
+        if name == outcome.name:
+            table[name]["moved"] = _moved(columns)
         if e.few and e.low is not None:
             table[name]["few"] = True
+        if name == outcome.name:
+            table[name]["reach"] = reach([e, *counted], endless)
         if counted or endless:
             values = [other.value for other in (e, *counted) if other.value is not None]
             low, high = min(values, default=None), max(values, default=None)
@@ -143,21 +158,9 @@ def compare(
     return table
 
 
-def left_out(
-    columns: tuple[Columns, Columns],
-    outcome: Outcome,
-    clusters: NDArray[Any],
-    deciding_level: float,
-) -> Estimate | None:
-    """The outcome's difference without the dialogues of which either side isn't known; ``None``
-    where all are known."""
-    lost = unknown(columns, outcome)
-    if not any(each.any() for each in lost):
-        return None
-    after, before = (
-        np.where(mask, np.nan, each["outcome"]) for mask, each in zip(lost, columns, strict=True)
-    )
-    return paired(outcome, after, before, clusters, deciding_level)
+def _moved(columns: tuple[Columns, Columns]) -> int:
+    d = columns[0]["outcome"] - columns[1]["outcome"]
+    return int((d[np.isfinite(d)] != 0).sum())
 
 
 def _decided(told: str | None) -> list[str]:

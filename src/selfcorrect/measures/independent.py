@@ -71,9 +71,9 @@ def difference_between(values: ArrayLike, first: ArrayLike, clusters: ArrayLike)
         names,
         bounds=(-1, 1),
     )
-    if e.low is None or e.at is None:
+    if e.value is None or e.at is None:
         return e
-    alone = e.at
+    alone = e.at if e.low is not None else None  # where nothing varies it has none
 
     def at(level: float) -> tuple[float, float]:
         told = _put_together(
@@ -81,8 +81,10 @@ def difference_between(values: ArrayLike, first: ArrayLike, clusters: ArrayLike)
         )
         if told["low"] is None:
             return -math.inf, math.inf
-        low, high = alone(level)
+        low, high = (told["low"], told["high"]) if alone is None else alone(level)
         return min(low, told["low"]), max(high, told["high"])
 
-    low, high = (max(-1.0, min(1.0, end)) for end in at(LEVEL))
-    return replace(e, low=low, high=high, at=at)
+    low, high = at(LEVEL)
+    if alone is None and not math.isfinite(low):
+        return e
+    return replace(e, low=max(-1.0, low), high=min(1.0, high), at=at, why=None)

@@ -98,6 +98,17 @@ class Estimate:
         return table if self.why is None else {**table, "why": self.why}
 
 
+#: Why a number without bounds has no interval: of so few clusters one says next to nothing.
+FEW = f"fewer than {LEAST_EFFECTIVE:.0f} effective clusters, too few for an interval"
+
+
+def enough(e: Estimate) -> Estimate:
+    """An estimate without its interval where the clusters are too few for one."""
+    if e.value is None or not e.few:
+        return e
+    return replace(e, low=None, high=None, why=FEW, at=None)
+
+
 def cut(e: Estimate, bounds: tuple[float, float]) -> Estimate:
     """An estimate whose interval ends where no value can lie beyond."""
     if e.low is None or e.high is None:

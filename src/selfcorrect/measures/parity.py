@@ -79,7 +79,8 @@ def weighed(change: _Row, found: _Row | None, *, alternates: bool) -> dict[str, 
 
     Returns:
         The same; ``undecided`` and with ``depends`` true where the round before contradicts it,
-        then with the verdicts of both rounds as ``stops``, the last one first;
+        then with the verdicts of both rounds as ``stops``, the last one first, and ``reach`` over
+        both;
         without ``n_needed`` then, and where many dialogues go back and forth: more examples don't
         change where the rounds stop.
     """
@@ -90,7 +91,15 @@ def weighed(change: _Row, found: _Row | None, *, alternates: bool) -> dict[str, 
         decided = None if change["verdict"] is None else "undecided"
         both = [change["verdict"], found["previous"]["verdict"]]
         told |= {"verdict": decided, "n_needed": None, "depends": True, "stops": both}
+        if "reach" in told:
+            told["reach"] = _over(told["reach"], found["previous"]["reach"])
     return told
+
+
+def _over(one: Sequence[float | None], other: Sequence[float | None]) -> list[float | None]:
+    """From the lower one of two low ends to the higher one of two high ends."""
+    lows, highs = ([x for x in pair if x is not None] for pair in zip(one, other, strict=True))
+    return [min(lows) if len(lows) == 2 else None, max(highs) if len(highs) == 2 else None]
 
 
 def contradict(last: _Row, before: _Row, alternates: bool) -> bool:

@@ -1,15 +1,17 @@
 """What answers that nobody could read could change about a comparison.
 
-Nobody knows what an unread answer is, whatever it is recorded as; nor an outcome that is missing,
-as nothing graded that answer, or as there is no record on one side. What is true of the record and
-of both extremes of what it could be doesn't hang on that.
+Nobody knows what an unread answer is, whatever it is recorded as (wrong, an overlap of 0); nor an
+outcome that is missing, as nothing graded that answer, or as there is no record on one side. What
+is true of the record and of both extremes of what it could be doesn't hang on that. This is the one
+rule: no direction and no equivalence is claimed where such answers could turn it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.intervals import Estimate
 from selfcorrect.measures.measure import Measure
+from selfcorrect.measures.outcomes import paired
 from selfcorrect.outcome import Outcome
 
 Columns = Mapping[str, Floats]
@@ -108,8 +111,7 @@ def unknown(columns: tuple[Columns, Columns], outcome: Outcome) -> Masks:
     for one, other in (columns, columns[::-1]):
         values = one["outcome"]
         there = np.isfinite(one["parse_rate"]) | np.isfinite(other["outcome"])
-        # of a mean, a task may know the outcome of an answer that couldn't be read
-        unread = (one["parse_rate"] == 0) & (outcome.kind == "share")
+        unread = one["parse_rate"] == 0
         found.append(asked & there & (unread | ~np.isfinite(values)))
     return found[0], found[1]
 
@@ -176,6 +178,38 @@ def _counted(
         for at, each in enumerate(columns)
     )
     return after, before
+
+
+def left_out(
+    columns: tuple[Columns, Columns],
+    outcome: Outcome,
+    clusters: NDArray[Any],
+    level: float,
+) -> Estimate | None:
+    """The outcome's difference without the dialogues of which either side isn't known; ``None``
+    where all are known."""
+    lost = unknown(columns, outcome)
+    if not any(each.any() for each in lost):
+        return None
+    after, before = (
+        np.where(mask, np.nan, each["outcome"]) for mask, each in zip(lost, columns, strict=True)
+    )
+    return paired(outcome, after, before, clusters, level)
+
+
+def reach(ways: Sequence[Estimate], endless: Collection[int]) -> list[float | None]:
+    """From the lowest to the highest end of a difference's intervals, in all ways in which unread
+    answers may count; ``None`` for an end that isn't known, or that too few clusters tell.
+
+    Args:
+        ways: as recorded, then the others.
+        endless: see :func:`boundless`.
+    """
+    ends = [(e.low, e.high) for e in ways if e.low is not None and e.high is not None]
+    if ways[0].few or len(ends) < len(ways):
+        return [None, None]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    return [None if -1 in endless else low, None if 1 in endless else high]
 
 
 def p_whatever(estimates: Sequence[Estimate], ps: Sequence[float | None]) -> float | None:

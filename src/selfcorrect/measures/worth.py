@@ -9,8 +9,6 @@ Table = Mapping[str, Any]
 
 #: What speaks against more rounds, then what leaves it open, then what speaks for them.
 _ORDER = ("worse", "same", "stops", "undecided", None, "better")
-#: Where a larger share of answers couldn't be read, the outcome is that of the reading.
-_MOST = 0.5
 
 
 def worth(
@@ -18,7 +16,6 @@ def worth(
     controls: Mapping[str, Table],
     outcome: Table,
     moved: Table | None,
-    unread: float = 0.0,
 ) -> dict[str, Any] | None:
     """Decide it: more rounds have to be better than the question asked once, and than asking again.
 
@@ -31,16 +28,13 @@ def worth(
         outcome: ``name`` and which is ``better``, as in a run's summary.
         moved: how often good first answers were undone and bad ones mended
             (:func:`.advice.moved`).
-        unread: the share of answers that couldn't be read, the larger one of the first and the last
-            round. A task may know what such an answer is worth (no box, no overlap); a run of
-            little else still says nothing of its rounds.
 
     Returns:
         ``answer``: ``worth``, ``not worth``, ``not known``; ``why``: ``better``, ``same`` or
         ``worse`` than one answer, ``stops``: the same or worse in the last round and in the one
         before, ``again``: asking again does as well or better, ``instruction``: better than one
         answer, but not shown to be than asking again, ``control``: there is none, ``unread``: it
-        hangs on answers that couldn't be read, ``unreadable``: most couldn't be, ``undecided``.
+        hangs on answers that couldn't be read, ``undecided``.
         ``once``: the difference from the single answer over which least is shown, and ``over``,
         what that is: ``round`` or ``baseline``; ``again``: that from asking again; ``harm`` and
         ``mend``.
@@ -57,7 +51,7 @@ def worth(
 
     over = min(known, key=least)
     once, again = known[over], _against(controls, "repeat", name)
-    answer, why = ("not known", "unreadable") if unread > _MOST else _decided(once, again)
+    answer, why = _decided(once, again)
     told = moved or {}
     return {
         "answer": answer,
@@ -96,11 +90,12 @@ def _against(controls: Mapping[str, Table], name: str, outcome: str) -> Table | 
 
 
 def _shown(e: Table) -> str | None:
-    """Its verdict, by the interval that allows for further looks; ``stops`` where it depends on the
-    round in which one stops, and none of them gains."""
+    """Its verdict, by the interval that allows for further looks; of a direction within the margin
+    ``same``, too; ``stops`` where it depends on the round in which one stops, and none gains."""
     if e.get("hangs"):
         return "undecided"
     if e.get("depends") and set(e.get("stops", ("undecided",))) <= {"same", "worse"}:
         return "stops"
     verdict: str | None = e["verdict"]
-    return verdict
+    # a direction that is shown to be smaller than what counts as none, as in `advise`
+    return "same" if verdict in ("better", "worse") and e.get("within") else verdict

@@ -8,6 +8,7 @@ from typing import Any
 
 from selfcorrect.report.costs import REQUESTS, large, of_requests, seconds_of
 from selfcorrect.report.findings import many_unread
+from selfcorrect.report.ledger import none_moved
 from selfcorrect.report.numbers import (
     MISSING,
     about,
@@ -167,7 +168,7 @@ def _word(e: _Table, table: _Table) -> str:
     if e.get("moved") == 0:
         margin = within(e["margin"], share)
         sure = f"the same within {margin}" if e["verdict"] == "same" else "undecided"
-        return f"{sure}, not one of {e['n']:,} answers being better or worse"
+        return f"{sure}, {none_moved(e)}"
     match e["verdict"]:
         case "better" | "worse" as told:
             return f"shown to be {told}"

@@ -17,11 +17,13 @@ def headline(summary: Table) -> str | None:
     """The outcome, last round − first: ``better``, ``worse``, ``same`` or ``undecided``; a gain
     that isn't shown to be the instruction's says so. ``None`` if there is no such difference."""
     told: str | None = summary["changes"].get(summary["outcome"]["name"], {}).get("verdict")
+    if told is not None and summary.get("oracle"):
+        return f"{told}, using the truth (oracle)"
     decided = summary.get("decision")
-    if decided is not None and decided["why"] == "unreadable":
-        return "undecided"
     if told == "undecided" and decided is not None and decided["why"] in _REFUTED:
         return _REFUTED[decided["why"]]
+    if told in ("better", "worse") and decided is not None and _small(decided):
+        return f"{told}, by less than counts as none"
     if told != "better" or decided is None or decided["answer"] == "worth":
         return told
     if decided["why"] == "again":
@@ -29,6 +31,11 @@ def headline(summary: Table) -> str | None:
     if decided["over"] == "baseline" and decided["why"] != "instruction":
         return "better than its first round, not shown over the question asked once"
     return "better, not known to be by the instruction"
+
+
+def _small(decided: Table) -> bool:
+    """Whether the difference from its own first round lies within the margin."""
+    return decided["why"] == "same" and decided["over"] == "round"
 
 
 def decision(summary: Table) -> str:
@@ -66,7 +73,8 @@ def _answer(told: Table, summary: Table) -> str:
                 f"{_undone(told, summary)}."
             )
         case "again":
-            well = "better" if again["verdict"] == "worse" else "as well"
+            better = again["verdict"] == "worse" and not again.get("within")
+            well = "better" if better else "as well"
             return (
                 f"The instruction isn't worth it here: {_AGAIN} does {well} "
                 f"({_change(again, share)} against that), and {gained}{_undone(told, summary)}."
@@ -86,11 +94,6 @@ def _answer(told: Table, summary: Table) -> str:
                 "Whether more rounds are worth it is not known: it hangs on answers that couldn't "
                 "be read."
             )
-        case "unreadable":
-            return (
-                "Whether more rounds are worth it is not known: most answers couldn't be read, so "
-                f"nothing here is about what {name} does over the rounds."
-            )
     open_ = "depends on where one stops" if once.get("depends") else "is not known"
     also = f", {_change(again, share)} over {_AGAIN}" if again and _there(again) else ""
     return f"Whether more rounds are worth it {open_}: {gained}{also}{_undone(told, summary)}."
@@ -108,21 +111,29 @@ def _undone(told: Table, summary: Table) -> str:
     """Of how many answers that were right at first the last is wrong. Of a number: how many got
     worse, beside how many got better, as noise alone moves as many either way."""
     harm, mend = told["harm"], told["mend"]
-    if harm is None or harm["value"] is None or told["why"] in ("unread", "unreadable"):
+    if harm is None or harm["value"] is None or told["why"] == "unread":
         return ""
     if is_share(summary):
-        return f"; {_part(harm)} of the {harm['n']:,} answers right at first are wrong at last"
+        return f"; {_part(harm)} of {_those(harm)} answers right at first are wrong at last"
     better = "" if mend is None or mend["value"] is None else f", {_part(mend)} better"
     level = within(told["once"]["margin"], share=False)
     return (
-        f"; {_part(harm)} of the {harm['n']:,} answers are worse at last than at first{better} "
+        f"; {_part(harm)} of {_those(harm)} answers are worse at last than at first{better} "
         f"(changes within {level} count as none)"
     )
 
 
 def _part(e: Table) -> str:
     ends = "" if e["low"] is None else f" [{percent(e['low'])}, {percent(e['high'])}]"
+    if e.get("unread"):
+        low, high = (percent(end) for end in e["unread"])
+        ends += f" (anything from {low} to {high} %, as not all could be read at last)"
     return f"{percent(e['value'])} %{ends}"
+
+
+def _those(e: Table) -> str:
+    """Of which answers a share is: of those that could be read at last."""
+    return f"the {e['n']:,} read" if e.get("unread") else f"the {e['n']:,}"
 
 
 def _costs(summary: Table) -> str:
@@ -133,7 +144,8 @@ def _costs(summary: Table) -> str:
     mine = arms[next(iter(arms))]  # the run itself comes first
     single = arms["baseline"] if "baseline" in arms else mine["rounds"][0]
     parts = list(_beyond(mine, single))
-    said = [f"A thousand dialogues take {' and '.join(parts)}."] if parts else []
+    more = "more than one answer"
+    said = [f"A thousand dialogues take {' and '.join(parts)} {more}."] if parts else []
     return " ".join([*said, *_waited(mine["latency"]["dialogue"], _latency(single))])
 
 
@@ -157,6 +169,6 @@ def _seconds(told: Table) -> str:
 def _beyond(mine: Table, single: Table) -> Iterator[str]:
     if mine["alone"] is not None and single["alone"] is not None:
         more = float(f"{1000 * (mine['alone'] - single['alone']):.3g}")
-        yield f"{more:,.0f} tokens more than one answer".replace("-", "−")
-    if mine["money"] is not None:
-        yield f"{1000 * mine['money']:.3g} in money"
+        yield f"{more:,.0f} tokens".replace("-", "−")
+    if mine["money"] is not None and single["money"] is not None:
+        yield f"{1000 * (mine['money'] - single['money']):.3g} in money".replace("-", "−")

@@ -37,10 +37,10 @@ def between() -> dict[str, tuple[str, str]]:
 
 def word(e: _Table) -> str:
     """A verdict in words."""
-    if not e.get("moved", 1):
-        return f"not one of {e['n']:,} answers being better or worse"
     if e.get("hangs"):
         return "undecided, as answers that couldn't be read or graded decide it"
+    if not e.get("moved", 1):
+        return none_moved(e)
     if e.get("depends"):
         return f"undecided, as it depends on the round in which one stops{_before(e)}"
     match e["verdict"]:
@@ -53,6 +53,12 @@ def word(e: _Table) -> str:
         case "undecided":
             return "undecided"
     return f"undecided ({e.get('why', 'there is no interval')})"
+
+
+def none_moved(e: _Table) -> str:
+    """That no outcome differs, as far as is known."""
+    of = "of those known" if "unread" in e else f"of {e['n']:,} answers"
+    return f"not one {of} being better or worse"
 
 
 def _before(e: _Table) -> str:

@@ -11,6 +11,8 @@ from selfcorrect.report.numbers import clusters
 Table = Mapping[str, Any]
 
 #: What would settle a difference that has too few clusters, after its sentence.
+#: How many examples would do hangs on how often answers differ, of which nothing is known then.
+NONE_MOVED = "; not one answer is better or worse"
 MORE_CLUSTERS = "; more clusters, not more examples of these, would decide it"
 
 

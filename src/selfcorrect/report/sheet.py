@@ -87,6 +87,7 @@ class Sheet:
         findings: the answer, a sentence each, the most important first; null results said plainly.
         sections: the rest.
         settings: what it was made with: ``seed`` → ``0``, ``command`` → ``selfcorrect theory …``.
+        formulas: LaTeX of those that a page typesets, by how they stand in its texts.
     """
 
     title: str
@@ -94,6 +95,7 @@ class Sheet:
     findings: Sequence[str]
     sections: Sequence[Section]
     settings: Mapping[str, str] = field(default_factory=dict)
+    formulas: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def units(self) -> str:
@@ -112,6 +114,7 @@ def page(sheet: Sheet) -> str:
     from selfcorrect.report.document import (
         document,  # jinja2, which a sheet by itself can do without
     )
+    from selfcorrect.report.formulas import typesetter
 
     drawn: dict[str, Any] = {}
     for chart in (part for s in sheet.sections for part in s.parts if isinstance(part, Chart)):
@@ -124,6 +127,7 @@ def page(sheet: Sheet) -> str:
         styles=["sheet.css"],
         alt={name: chart["alt"] for name, chart in drawn.items()},
         sheet=sheet,
+        typeset=typesetter(sheet.formulas),
         numeric=numeric,
         filled=filled,
         broad=_broad,

@@ -72,9 +72,7 @@ def unread(summary: Table) -> str:
         f"{row['n'] + row['missing']:,} in round {row['round']}"
         for row in (rounds[0], rounds[-1])
     ]
-    counted = "Counted as wrong" if share else "Left out"
-    if share and any(row["ungraded"] or row["missing"] for row in (rounds[0], rounds[-1])):
-        counted = "As they are recorded"  # unread as wrong, the others left out
+    counted = _counted(summary, (rounds[0], rounds[-1]), share)
     what = unknown(rounds)
     return (
         f"Whether {said_of(summary)} changed can't be said: too many answers couldn't be {what}.\n"
@@ -84,11 +82,24 @@ def unread(summary: Table) -> str:
     )
 
 
+def _counted(summary: Table, ends: Sequence[Table], share: bool) -> str:
+    """As what answers that aren't known stand in the difference."""
+    lost = any(row["ungraded"] or row["missing"] for row in ends)
+    if share:
+        return "As they are recorded" if lost else "Counted as wrong"
+    # a task may record what no answer is worth: no box, no overlap
+    recorded = any(
+        row["unparsed"] and row["measures"][outcome_of(summary)]["n"] > row["n"] - row["unparsed"]
+        for row in ends
+    )
+    return "As they are recorded" if recorded else "Left out"
+
+
 def left_out(changed: Table, share: bool) -> str:
     """What the difference is without the dialogues whose answers aren't known."""
     left = changed.get("left_out")
-    if left is None or not share:
-        return ""  # of a mean they are left out anyway
+    if left is None or (left["n"] == changed["n"] and left["value"] == changed["value"]):
+        return ""  # they are left out anyway
     if left["value"] is None:
         return "; left out, they leave nothing to compare"
     return f"; left out, they make it {change(left, share)} ({places_told(left)})"

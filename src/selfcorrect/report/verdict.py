@@ -19,6 +19,7 @@ from selfcorrect.report.numbers import (
 )
 from selfcorrect.report.phrases import (
     MORE_CLUSTERS,
+    NONE_MOVED,
     Table,
     capital_of,
     is_share,
@@ -42,9 +43,9 @@ def concluded(summary: Table, moved: Table | None) -> dict[str, Any]:
         summary: without them.
         moved: see :func:`selfcorrect.measures.advice.moved`.
     """
-    ends = summary["rounds"][:1] + summary["rounds"][-1:]
-    lost = max((row["unparsed"] / row["n"] for row in ends if row["n"]), default=0.0)
-    decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved, lost)
+    decided = None  # what a model does that is told the truth is no method's gain
+    if not summary.get("oracle"):
+        decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved)
     table = {**summary, "decision": decided}
     if decided is not None:
         decided["said"] = decision(table)
@@ -67,19 +68,12 @@ def verdict(summary: Table) -> str:
         _steered(summary),
         unread(summary) or many(summary),
         unscored(summary),
+        stops(summary),
+        _surer(summary),
+        _change(summary),
+        _convergence(summary),
+        _cause(summary),
     ]
-    told = summary.get("decision")
-    hangs = summary["changes"].get(outcome_of(summary), {}).get("hangs")
-    if told is None or told["why"] != "unreadable" or hangs:
-        # else a task knows what an answer is worth that nobody can read: of the rounds that says
-        # nothing, however narrow the intervals are
-        sentences += [
-            stops(summary),
-            _surer(summary),
-            _change(summary),
-            _convergence(summary),
-            _cause(summary),
-        ]
     said = "\n".join(sentence for sentence in sentences if sentence)
     if not summary["complete"]:
         return f"So far ({summary['dialogues']} of {summary['wanted']} dialogues): {said}"
@@ -321,6 +315,8 @@ def _more(changed: Table, summary: Table) -> str:
     """What would settle it."""
     if changed.get("few"):
         return MORE_CLUSTERS
+    if changed.get("moved") == 0:
+        return NONE_MOVED
     if changed["n_needed"] is None:
         apart = [end for end in changed.get("unread", ()) if end is not None]
         if len(apart) == 2 and apart[0] <= 0 <= apart[1] and apart[0] < apart[1]:

@@ -10,8 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.report.estimates import BETWEEN, estimates
 
 Table = Mapping[str, Any]
+#: A number; or from where to where unread answers could put it.
+Seen = float | tuple[float, float] | None
 
 _FORM = re.compile(r"\s*([a-z_]\w*(?:[./][\w-]+)*)\s*(>=|<=|>|<)\s*(\S+)\s*", re.IGNORECASE)
 _COMPARED = {
@@ -67,7 +70,10 @@ def check(summary: Table, requirements: Sequence[str]) -> list[Requirement]:
         requirements: ``NAME OP NUMBER``, with ``OP`` one of ``>``, ``>=``, ``<``, ``<=``. A name is
             one of :data:`NAMES`, or a measure with ``.first`` or ``.last``; of an estimate ``.low``
             or ``.high`` is meant by saying so. Intervals are those that verdicts go by, which allow
-            for further looks, where there are such.
+            for further looks, where there are such, and reach as far as answers that couldn't be
+            read could move them; of too few clusters there are none. A value that these could move
+            counts as what speaks most against the requirement; one that depends on where one stops
+            isn't known.
 
     Raises:
         UserError: a requirement isn't of that form, or no run has such a number.
@@ -78,7 +84,7 @@ def check(summary: Table, requirements: Sequence[str]) -> list[Requirement]:
     return [_checked(text, known) for text in requirements]
 
 
-def _checked(text: str, known: Mapping[str, float | None]) -> Requirement:
+def _checked(text: str, known: Mapping[str, Seen]) -> Requirement:
     found = _FORM.fullmatch(text)
     if found is None:
         raise UserError(
@@ -96,20 +102,19 @@ def _checked(text: str, known: Mapping[str, float | None]) -> Requirement:
         whole = sorted(each for each in known if each.rpartition(".")[2] not in _PARTS)
         raise UserError(f"{text!r}: there is no {name!r}: {nearest(name, whole)}.")
     seen = known[name]
+    if isinstance(seen, tuple):  # what speaks against it may be so
+        seen = seen[0] if op.startswith(">") else seen[1]
     return Requirement(text.strip(), seen, seen is not None and _COMPARED[op](seen, number))
 
 
-def figures(summary: Table) -> Iterator[tuple[str, float | None]]:
+def figures(summary: Table) -> Iterator[tuple[str, Seen]]:
     """Every number that a requirement may be of, by name."""
     outcome, rounds = summary["outcome"], summary["rounds"]
     sign = 1 if outcome["better"] == "higher" else -1
     decided = summary["decision"] or {}
-    # of a run that could hardly be read its differences are those of the reading
-    told = decided.get("why") != "unreadable"
-    yield from _estimate("gain", decided.get("once") if told else None, sign)
-    yield from _estimate("again", decided.get("again") if told else None, sign)
-    change = summary["changes"].get(outcome["name"]) if told else None
-    yield from _estimate("change", change, sign)
+    yield from _estimate("gain", decided.get("once"), sign)
+    yield from _estimate("again", decided.get("again"), sign)
+    yield from _estimate("change", summary["changes"].get(outcome["name"]), sign)
     yield from _estimate("harm", decided.get("harm"))
     yield from _estimate("mend", decided.get("mend"))
     shares = [_unread(row) for row in rounds]
@@ -125,7 +130,8 @@ def figures(summary: Table) -> Iterator[tuple[str, float | None]]:
     yield "dialogues", float(summary["dialogues"])
     yield "clusters", float(rounds[-1]["clusters"]) if rounds else None
     for end, row in (("first", rounds[0]), ("last", rounds[-1])) if rounds else ():
-        for name, e in row["measures"].items():
+        # of the last round nothing says whether an answer settles after it
+        for name, e in {**dict.fromkeys(BETWEEN), **estimates(row)}.items():
             yield from _estimate(f"{name}.{end}", e)
 
 
@@ -134,16 +140,30 @@ def _unread(row: Table) -> float:
     return (row["unparsed"] + row["ungraded"] + row["missing"]) / of if of else 0.0
 
 
-def _estimate(name: str, e: Table | None, sign: int = 1) -> Iterator[tuple[str, float | None]]:
+def _estimate(name: str, e: Table | None, sign: int = 1) -> Iterator[tuple[str, Seen]]:
     """An estimate's value under its name alone, too."""
-    value, low, high = (None, None, None) if e is None else (e["value"], *_ends(e))
-    if sign < 0:
-        low, high = high, low
-    turned = [None if x is None else float(sign * x) for x in (value, low, high)]
-    yield name, turned[0]
-    yield from ((f"{name}.{part}", x) for part, x in zip(_PARTS, turned, strict=True))
+    low, high = (None, None) if e is None else _turned(_ends(e), sign)
+    value = None if e is None else _value(e, sign)
+    yield name, value
+    yield from ((f"{name}.{part}", x) for part, x in zip(_PARTS, (value, low, high), strict=True))
+
+
+def _value(e: Table, sign: int) -> Seen:
+    if e["value"] is None or e.get("depends"):  # in the round before it was another one
+        return None
+    allowed = e.get("unread") or (e["value"], e["value"])
+    low, high = _turned(allowed, sign)
+    if low is None or high is None:
+        return None
+    return low if low == high else (low, high)
+
+
+def _turned(ends: Sequence[float | None], sign: int) -> tuple[float | None, float | None]:
+    low, high = (None if x is None else float(sign * x) for x in ends)
+    return (low, high) if sign > 0 else (high, low)
 
 
 def _ends(e: Table) -> tuple[float | None, float | None]:
-    low, high = e.get("decides") or (e["low"], e["high"])
+    """Of a difference, wherever unread answers or where one stops could put them."""
+    low, high = e.get("reach") or e.get("decides") or (e["low"], e["high"])
     return low, high

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from selfcorrect.measures.clusters import effective_clusters
+from selfcorrect.measures.clusters import Floats, effective_clusters
 from selfcorrect.measures.intervals import mean, proportion
 from selfcorrect.measures.outcomes import paired
 from selfcorrect.measures.panel import Panel
@@ -55,8 +55,7 @@ def checked(series: Series, needs: Collection[str]) -> Result:
     mass = first["option_mass"][np.isfinite(first["option_mass"])]
     median = float(np.median(mass)) if len(mass) else None
     answers = panel.columns["answer"]
-    moved = (answers != answers[:, :1]) & np.isfinite(answers)
-    flips = proportion(moved.any(axis=1).astype(float), panel.clusters)
+    flips = proportion(flipped(answers), panel.clusters)
     chance, position = _position(panel)
     found: dict[str, Any] = {
         "read": read.table(),
@@ -71,6 +70,19 @@ def checked(series: Series, needs: Collection[str]) -> Result:
     columns = {"uncertainty": series.uncertainty, "activation": series.activation}
     missing = any(columns[name] is None for name in columns if name in needs)
     return {**found, "missing": missing, "why": list(_reasons(series, needs, found))}
+
+
+def flipped(answers: Floats) -> Floats:
+    """1 where a dialogue's answers [D, T] differ, 0 where all are the same, NaN where answers that
+    couldn't be read (−1) might differ [D]."""
+    read = np.where(answers >= 0, answers, np.nan)
+    there = np.isfinite(answers)
+    known = np.isfinite(read).any(axis=1)
+    differ = np.nanmax(read[known], axis=1) > np.nanmin(read[known], axis=1)
+    found = np.full(len(answers), np.nan)
+    whole = (there == np.isfinite(read)).all(axis=1)[known]
+    found[known] = np.where(differ, 1.0, np.where(whole, 0.0, np.nan))
+    return found
 
 
 def preflight_of(series: Series, needs: Collection[str], inputs: Inputs) -> Preflight:
@@ -209,7 +221,9 @@ def _reasons(series: Series, needs: Collection[str], found: Result) -> Any:
                 f"isn't shown to be above guessing ({short(found['chance'])})"
             )
     if "moves" in needs and not found["flips"]["value"]:
-        yield "not one of its answers changes from one round to another"
+        known = found["flips"]["value"] is not None
+        changes = "changes" if known else "is known to change"
+        yield f"not one of its answers {changes} from one round to another"
     for name, column in (("uncertainty", series.uncertainty), ("activation", series.activation)):
         if name not in needs:
             continue

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from selfcorrect.errors import UserError
 from selfcorrect.measures import semantic
-from selfcorrect.measures.intervals import mean, proportion
+from selfcorrect.measures.intervals import enough, mean, proportion
+from selfcorrect.measures.unseen import Room
 from selfcorrect.models.base import Model
 from selfcorrect.models.scored import Progress, ScoresTexts, untold
 from selfcorrect.runs import Run, RunSpec, StrategySpec
@@ -88,10 +89,10 @@ class Asked:
             "clusters": len(set(names.tolist())),
             "k": self.k,
             "ceiling": log(self.k),
-            "entropy": mean(self.entropy, names).table(),
-            "yes": mean(self.yes, names).table(),
-            "parse_rate": mean(self.read, names).table(),
-            "loss": mean(self.loss, names).table(),
+            "entropy": mean(self.entropy, names, room=Room(0.0, log(self.k))).table(),
+            "yes": mean(self.yes, names, room=Room(0.0, 1.0)).table(),
+            "parse_rate": mean(self.read, names, room=Room(0.0, 1.0)).table(),
+            "loss": enough(mean(self.loss, names)).table(),
             "agreed": proportion((self.entropy == 0).astype(float), names).table(),
             "values": len(np.unique(np.round(self.entropy, 9))),
             "ranked": self.ranked,

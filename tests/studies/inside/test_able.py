@@ -12,7 +12,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.measures.intervals import Estimate, proportion
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies import load
-from selfcorrect.studies.able import checked
+from selfcorrect.studies.able import checked, flipped
 from selfcorrect.studies.convergence.sheet import findings as convergence_findings
 from selfcorrect.studies.injection.sheet import findings as injection_findings
 from selfcorrect.studies.words import UNVARYING, estimate, limits, sized
@@ -55,6 +55,13 @@ def test_where_nothing_moves_the_smallest_change_is_what_so_many_examples_show()
         shown[size] = np.mean([p is not None and p < 0.05 for p in ps])
     assert shown[least] > 0.8
     assert shown[least / 2] < 0.7
+
+
+def test_answers_that_could_not_be_read_are_not_known_to_stay() -> None:
+    """By dialogue: all the same, one other, never read, one unread, unread but known to change."""
+    answers = np.array([[0, 0, 0], [0, 1, 0], [-1, -1, -1], [0, -1, 0], [0, -1, 1]], float)
+    answers = np.vstack([answers, [2, np.nan, 2]])  # a round without a record
+    np.testing.assert_array_equal(flipped(answers), [0, 1, np.nan, np.nan, 1, 0])
 
 
 def test_the_smallest_change_falls_with_examples_and_rises_with_what_moves() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from selfcorrect.report.numbers import count, short
 from selfcorrect.report.sheet import Section, Sheet
 from selfcorrect.studies.bridge import charts, tables, verdict
+from selfcorrect.studies.bridge.formulas import FORMULAS
 from selfcorrect.studies.bridge.tables import METHODS, beyond, estimate
 
 QUESTION = "Do two concepts explain how answers move, better than mechanisms without concepts?"
@@ -78,6 +79,7 @@ def sheet(result: Result) -> Sheet:
             *([_forecast(result)] if result["predictions"] else []),
             Section("What would make it wrong", _WRONG),
         ],
+        formulas=FORMULAS,
         settings={
             **folders,
             "examples": f"{result['n']:,}",

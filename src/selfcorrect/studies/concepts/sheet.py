@@ -8,6 +8,7 @@ from typing import Any
 from selfcorrect.report.numbers import count, percent
 from selfcorrect.report.sheet import Chart, Section, Sheet
 from selfcorrect.studies.concepts import charts
+from selfcorrect.studies.concepts.formulas import FORMULAS
 from selfcorrect.studies.concepts.tables import LEAST, concepts, ends, laws, number
 
 QUESTION = "If a model infers a hidden concept from repeated instructions, what follows?"
@@ -141,6 +142,7 @@ def sheet(result: Result) -> Sheet:
                 *([charts.scores(result["comparisons"])] if result["comparisons"] else [])
             ]),
         ],
+        formulas=FORMULAS,
         settings={
             "rounds": str(settings["rounds"]),
             "rounds for rates": str(settings["horizon"]),

@@ -8,6 +8,7 @@ from typing import Any
 from selfcorrect.report.numbers import MISSING, count, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.construct import sheet_needed
+from selfcorrect.studies.construct.formulas import FORMULAS
 from selfcorrect.studies.construct.sheet_laws import WANTED, parts, power, slope
 
 QUESTION = "Can a transformer's weights perform gradient descent on a ranking loss?"
@@ -89,6 +90,7 @@ def sheet(result: Result) -> Sheet:
             _boundaries(result["boundaries"]),
             sheet_needed.section(result["needed"]),
         ],
+        formulas=FORMULAS,
         settings={
             name: str(settings[name]) for name in ("n", "d", "steps", "tasks", "seed", "dtype")
         },

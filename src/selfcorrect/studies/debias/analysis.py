@@ -10,6 +10,7 @@ same pairs, together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 
 from selfcorrect.evaluation.pairs import Pair
 from selfcorrect.measures.crossed import Crossed, crossed
-from selfcorrect.measures.intervals import LEVEL, mean, proportion
+from selfcorrect.measures.intervals import LEVEL, enough, mean, proportion
 from selfcorrect.measures.paired import holm_by_name
+from selfcorrect.measures.unseen import ANYWHERE, Room
 from selfcorrect.studies.base import Inputs, Result
 from selfcorrect.studies.debias.arms import BEFORE, arms, held_out, tuner_of
 
@@ -32,6 +34,7 @@ CLAIMS = (
     ("uncertain", "loss"),
     ("certain", "random"),
 )
+_SHARE = Room(0.0, 1.0)
 #: Up to what size a difference of the mean log p difference counts as none, in nats.
 MARGIN = 0.05
 
@@ -94,17 +97,17 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
     pairs_of = [pair for pair in CLAIMS if set(pair) <= set(names)]
     return {
         "before": {
-            "gap": mean(one["gaps"], clusters).table(),
+            "gap": enough(mean(one["gaps"], clusters)).table(),
             "share": proportion(_above(one["gaps"]), clusters).table(),
             "facts": proportion(_above(one["facts"]), statements).table(),
             "perplexity": float(np.exp(-np.nansum(one["neutral"]) / tokens.sum())),
         },
         "arms": {
             name: {
-                "gap": over(gaps[name], clusters).table(),
-                "share": over(_above(gaps[name]), clusters).table(),
-                "facts": over(_above(facts[name]), statements).table(),
-                "neutral": over(per_token[name], texts).table(),
+                "gap": _told(gaps[name], clusters),
+                "share": _told(_above(gaps[name]), clusters, _SHARE),
+                "facts": _told(_above(facts[name]), statements, _SHARE),
+                "neutral": _told(per_token[name], texts),
                 "perplexity": float(np.exp(-np.nansum(neutral[name].mean(axis=1)) / tokens.sum())),
                 "losses": [
                     [found[f"{name} {seed}"]["losses"][at] for at in (0, -1)] for seed in seeds
@@ -113,11 +116,11 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
             for name in names
         },
         "changes": {
-            name: over(each - one["gaps"][:, None], clusters).table() for name, each in gaps.items()
+            name: _told(each - one["gaps"][:, None], clusters) for name, each in gaps.items()
         },
         "claims": claims(found, pairs, seeds),
         "shares": {
-            f"{a} − {b}": over(_above(gaps[a]) - _above(gaps[b]), clusters).table()
+            f"{a} − {b}": _told(_above(gaps[a]) - _above(gaps[b]), clusters, _SHARE.apart())
             for a, b in pairs_of
         },
         "margin": MARGIN,
@@ -137,9 +140,15 @@ def claims(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int]
     return judged(contrasts, MARGIN)
 
 
-def over(values: Floats, clusters: NDArray[Any]) -> Crossed:
+def over(values: Floats, clusters: NDArray[Any], room: Room = ANYWHERE) -> Crossed:
     """The mean of [pairs, seeds], for other pairs and other seeds: of so few seeds cautiously."""
-    return crossed(values, clusters, cautious=True)
+    return crossed(values, clusters, cautious=True, room=room)
+
+
+def _told(values: Floats, clusters: NDArray[Any], room: Room = ANYWHERE) -> Result:
+    """The same as JSON has it, without intervals where the clusters are too few for them."""
+    found = over(values, clusters, room)
+    return replace(found, estimate=enough(found.estimate), fixed=enough(found.fixed)).table()
 
 
 def judged(contrasts: Mapping[str, Crossed], margin: float) -> Result:

@@ -29,9 +29,12 @@ def preflight(inputs: Inputs) -> Preflight:
     found = graded(preflight_of(arms, (), inputs), arms)
     if found.found["preflight"]["missing"]:
         return found
-    # an answer that any role moves is one that moves
-    moved = np.any([kept(panel).found == 0 for panel in arms.panels.values()], axis=0)
-    flips = proportion(moved.astype(float), arms.main.clusters).table()
+    # an answer that any role moves is one that moves, and one that all are known to keep is none
+    stays = [kept(panel) for panel in arms.panels.values()]
+    moved = np.any([each.most == 0 for each in stays], axis=0)
+    still = np.all([each.least == 1 for each in stays], axis=0)
+    known = np.where(moved, 1.0, np.where(still, 0.0, np.nan))
+    flips = proportion(known, arms.main.clusters).table()
     checks = {**found.found["preflight"], "flips": flips}
     return replace(found, found={**found.found, "preflight": checks})
 

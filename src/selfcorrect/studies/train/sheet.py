@@ -9,6 +9,7 @@ from selfcorrect.report.numbers import MISSING, interval, percent, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.train import ablations, charts
 from selfcorrect.studies.train.claims import arm, claims
+from selfcorrect.studies.train.formulas import FORMULAS
 
 QUESTION = (
     "Does a transformer trained on a ranking loss do what descent on it does, and what is that "
@@ -61,6 +62,7 @@ def sheet(result: Result) -> Sheet:
             _objectives(result),
             *_released(result),
         ],
+        formulas=FORMULAS,
         settings={key: str(settings[key]) for key in ("seeds", "contexts", "device", "torch")},
     )
 
