@@ -70,7 +70,7 @@ def bias(
     else:
         opened = open_model(_spec(model, dtype, device, trust_remote_code, base_url).model)
     try:
-        with counted() if progress else nullcontext(_untold) as told:
+        with counted("texts") if progress else nullcontext(_untold) as told:
             found = Bias(measured(opened, data, skip_bad=skip_bad, told=told))
     finally:
         if opened is not model:
@@ -187,7 +187,7 @@ def tune(
     found = read_texts(texts) if isinstance(texts, (str, Path)) else _plain(texts)
     spec = _spec(model, "auto", device, trust_remote_code, None, seed=seed)
     settings = Settings(**own, seed=spec.seed)
-    with counted() if progress else nullcontext(_untold) as told:
+    with counted("steps") if progress else nullcontext(_untold) as told:
         return made(
             spec.model.name,
             found,

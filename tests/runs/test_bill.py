@@ -87,6 +87,11 @@ def test_money_with_and_without_the_price_of_what_is_cached(
     assert told["money_uncached"] == pytest.approx(whole / 1e6)
     less = (price[0] - price[1]) * cached if len(price) == 3 else 0
     assert told["money"] == pytest.approx((whole - less) / 1e6)
+    for name in ("money", "money_uncached"):
+        assert sum(each[name] for each in told["rounds"]) == pytest.approx(told[name])
+    last = told["rounds"][-1]
+    whole = price[0] * last["prompt"] + price[-1] * last["generated"]
+    assert last["money_uncached"] == pytest.approx(whole / 1e6)
 
 
 def test_the_table_of_the_bill_names_every_arm(run: Run, summary: dict[str, Any]) -> None:
@@ -190,7 +195,7 @@ def asked_of(panel: Panel) -> dict[str, Any]:
 
 def test_every_name_that_the_docs_promise_is_one(summary: dict[str, Any]) -> None:
     for name in NAMES:
-        wanted = f"{name}.last" if name == "unread" else name
+        wanted = name + {"unread": ".last", "latency": ".p95"}.get(name, "")
         assert check(summary, [f"{wanted} > 0"])
 
 

@@ -56,9 +56,9 @@ def check(
 ) -> None:
     """Look whether a run meets what is required of it: status 0 if so, 1 if not.
 
-    Names: gain, again, change, harm, mend, unread.last, tokens, money, seconds, dialogues,
-    clusters, and every measure's .first and .last; of estimates .low and .high, too. What a run
-    doesn't tell isn't met.
+    Names: gain, again, change, harm, mend, unread.last, tokens, money, seconds, latency.p95,
+    dialogues, clusters, and every measure's .first and .last; of estimates .low and .high, too.
+    What a run doesn't tell isn't met.
 
     Example: selfcorrect check RUN --require 'gain.low > -0.02' --require 'unread.last < 0.05'
     """

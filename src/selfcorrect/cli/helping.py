@@ -7,6 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from selfcorrect.cli.pulse import pulse
 from selfcorrect.runs.options import SECTIONS
 
 #: With so many options or fewer a command's help has one list of them.
@@ -62,7 +63,12 @@ def example(path: str, options: set[str]) -> str:
 
 
 class Command(TyperCommand):
-    """A command whose help has its options in sections, where they are many, and an example."""
+    """A command whose help has its options in sections, where they are many, and an example; it
+    says that it is at work where that takes long and nothing else is said."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with pulse(ctx.command_path):
+            return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         kinds: dict[str, list[tuple[str, tuple[str, str]]]] = {"argument": [], "option": []}

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli.consoles import printing
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
 from selfcorrect.models.endpoint.capabilities import Row
@@ -52,12 +52,13 @@ def probe(
             "--model openai:NAME, with its --base-url."
         )
     from selfcorrect.cli.parts import waiting
+    from selfcorrect.cli.pulse import opening
     from selfcorrect.models import load
 
     began = time.monotonic()
     how = {**spec.served, "wait": min(spec.wait, patience), "hurry": patience}
     try:
-        with waiting(f"waiting for the server of {spec.name}"):
+        with waiting(opening(spec.name)):
             opened: Any = load(spec.name, **how)
     except UserError as error:
         said, stopped, _ = str(error.args[0]).partition(", so the run stopped")
@@ -84,7 +85,7 @@ def probe(
         }
         typer.echo(json.dumps(found, indent=2, allow_nan=False))
         return
-    console = Console()
+    console = printing()
     console.print(Text(visible(f"{spec.name} at {about['url']}"), style="bold"), soft_wrap=True)
     console.print(_table(rows))
     console.print(Text(visible(f"{spent or 'no tokens'}, {seconds:.1f} s")), soft_wrap=True)

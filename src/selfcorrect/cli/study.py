@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from selfcorrect import studies
 from selfcorrect.cli import options as o
+from selfcorrect.cli.consoles import printing
 from selfcorrect.cli.display import shown
 from selfcorrect.cli.ending import Listed
 from selfcorrect.cli.helping import Command
@@ -118,7 +118,7 @@ def execute(
     if as_json:
         typer.echo(json.dumps(done.result, indent=2, allow_nan=False))
     else:
-        show(done.sheet, Console(), tables=tables)
+        show(done.sheet, printing(), tables=tables)
         typer.echo(visible(str(done.page)))
 
 

@@ -182,13 +182,13 @@ def load(
     if (kind := kind_of(name)) == "served":
         from selfcorrect.models import endpoint
 
-        # a budget counts no discount for what is cached: nobody knows before how much that is
-        prompt_price, *_, completion_price = served.pop("price", None) or (0.0, 0.0)
+        prompt_price, *cached_price, completion_price = served.pop("price", None) or (0.0, 0.0)
         budget = endpoint.Budget(
             tokens=served.pop("budget_tokens", None),
             money=served.pop("budget_money", None),
             prompt_price=prompt_price,
             completion_price=completion_price,
+            cached_price=cached_price[0] if cached_price else None,
         )
         served |= {"thinking": thinking, "max_thinking": max_thinking}
         return endpoint.load(name, budget=budget, **served)

@@ -37,6 +37,7 @@ NAMES: Mapping[str, str] = {
     "generated": "tokens that a dialogue generates",
     "money": "a dialogue, by the stated prices",
     "seconds": "a dialogue",
+    "latency": "seconds that a dialogue waited for a served model: latency.p50, .p95",
     "dialogues": "how many there are",
     "clusters": "how many there are",
 }
@@ -153,6 +154,9 @@ def figures(summary: Table) -> Iterator[tuple[str, Seen]]:
     mine: Table = next(iter(summary["cost"]["arms"].values()), {})
     for name, key in (("tokens", "alone"), *((n, n) for n in ("generated", "money", "seconds"))):
         yield name, mine.get(key)
+    waited = (mine.get("latency") or {}).get("dialogue") or {}
+    for name in ("p50", "p95"):
+        yield f"latency.{name}", waited.get(name)
     yield "dialogues", float(summary["dialogues"])
     yield "clusters", float(rounds[-1]["clusters"]) if rounds else None
     for end, row in (("first", rounds[0]), ("last", rounds[-1])) if rounds else ():

@@ -11,6 +11,7 @@ from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.evaluation.sheet import written as estimate
+from selfcorrect.models.scored import untold
 from selfcorrect.report.numbers import MISSING, count, short
 from selfcorrect.report.sheet import Section, Sheet, Table
 from selfcorrect.runs import Progress, RunSpec
@@ -106,6 +107,7 @@ def choose_to(
     swap: bool = False,
     out: str | Path = "runs",
     progress: Callable[[Progress], None] | None = None,
+    told: Callable[[int, int], object] = untold,
 ) -> Chosen:
     """Ask a model of texts and write the subsets; a run that was stopped goes on.
 
@@ -118,6 +120,7 @@ def choose_to(
         swap: swap gendered words first.
         out: the folder of the run.
         progress: of the run.
+        told: called with how many texts have their loss, and of how many.
 
     Raises:
         UserError: bad data, too few texts, a folder that is there, a model that can't be asked.
@@ -143,7 +146,7 @@ def choose_to(
         return done
 
     try:
-        asked, chosen = choose(made, model, own, file.texts, size)
+        asked, chosen = choose(made, model, own, file.texts, size, told)
         name, fingerprint = model.name, model.fingerprint
     finally:
         model.close()
