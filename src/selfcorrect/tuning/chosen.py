@@ -164,8 +164,8 @@ def choose_to(
     place = to.expanduser() if to is not None else folder / f"chosen-{size}"
     store = Store(place)
     try:
-        for name, data in _files(asked, chosen, table).items():
-            store.put(name, data, replace=True)
+        for name, content in _files(asked, chosen, table).items():
+            store.put(name, content, replace=True)
     except BaseException:
         if to is not None:  # else the same command would find it there
             shutil.rmtree(place, ignore_errors=True)
