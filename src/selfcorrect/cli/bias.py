@@ -12,7 +12,7 @@ from selfcorrect.cli import options as o
 from selfcorrect.cli.parts import counted
 from selfcorrect.cli.sheet import show
 from selfcorrect.cli.spec import spec_from
-from selfcorrect.places import new_file
+from selfcorrect.places import new_file, put
 
 PairsFile = Annotated[
     str | None,
@@ -56,7 +56,7 @@ def bias(
         opened.close()
     made = sheet(found)
     if place is not None:
-        place.write_bytes(as_page(made).encode("utf-8", "replace"))
+        put(place, as_page(made).encode("utf-8", "replace"))
     if as_json:
         typer.echo(json.dumps(found, indent=2, allow_nan=False))
     else:
