@@ -57,10 +57,10 @@ def test_what_cannot_be_is_one_sentence(arguments: list[str], said: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("more", "says"), [([], True), (["--quick"], False), (["--preset", "formats"], False)]
+    ("more", "says"), [([], 1), (["--quick"], 0), (["--preset", "formats"], 0)]
 )
 def test_what_takes_long_says_so_once_it_has_begun(
-    more: list[str], says: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    more: list[str], says: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def begun(*_: Any, counted: Any, **__: Any) -> None:
         counted(0, 3)

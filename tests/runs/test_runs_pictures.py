@@ -107,7 +107,7 @@ def test_a_run_on_pictures_has_controls_of_its_own(tmp_path: Path) -> None:
     assert set(boxes.header.controls) == {"repeat", "baseline", "blind"}
     assert boxes.header.spec.task.options["box_format"] == "per-mille"
     text = sc.run("planted:chain", "planted", rounds=1, limit=2, out=tmp_path, progress=False)
-    assert set(text.header.controls) == {"repeat", "baseline"}
+    assert set(text.header.controls) == {"baseline"}
 
 
 def test_controls_show_no_truth() -> None:
