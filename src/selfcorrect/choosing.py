@@ -173,7 +173,13 @@ def tune(
     from selfcorrect.tuning.fit import Settings
     from selfcorrect.tuning.tune import tune as made
 
-    own = {"steps": steps, "rate": rate, "batch": batch, "lora": lora, "longest": longest}
+    own: dict[str, Any] = {
+        "steps": steps,
+        "rate": rate,
+        "batch": batch,
+        "lora": lora,
+        "longest": longest,
+    }
     for name, value in own.items():
         least, whole = TUNING[name].least or 0, TUNING[name].kind is int
         if not isinstance(value, int if whole else (int, float)) or not value >= least:

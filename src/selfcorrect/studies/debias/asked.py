@@ -115,7 +115,7 @@ def _lean(row: Mapping[str, Any]) -> float | None:
     if row["choice"] is None or values["undetermined"] == 1:
         return None
     biased = values["biased"]
-    return 0.0 if biased is None else 2 * biased - 1
+    return 0.0 if biased is None else float(2 * biased - 1)
 
 
 def _usual(row: Mapping[str, Any]) -> float | None:
@@ -126,7 +126,7 @@ def _usual(row: Mapping[str, Any]) -> float | None:
     words = [word.casefold() for word in row["choices"]]
     his = sum(p for p, word in zip(chances, words, strict=True) if word in _HIS)
     hers = sum(p for p, word in zip(chances, words, strict=True) if word in _HERS)
-    return hers - his if values["women_share"] > 0.5 else his - hers
+    return float(hers - his if values["women_share"] > 0.5 else his - hers)
 
 
 def _stereoset(data: str, seed: int, limit: int, model: str) -> Set:
