@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks.side import Held, Hold, arguments, serve
@@ -12,19 +13,35 @@ def load(arguments: Any) -> tuple[Hold, dict[str, Any]]:
     """Open the model; the function returned holds dialogues, ``concurrency`` at a time."""
     import torch
 
+    from selfcorrect.messages import Message, image
     from selfcorrect.models import Request, message
     from selfcorrect.models import load as open_model
+    from selfcorrect.models.local.vision.gallery import Gallery
 
     torch.set_num_threads(1)
 
-    model = open_model(arguments.model, arguments.dtype)
-    review = message("user", arguments.dialogues["review"])
+    model: Any = open_model(arguments.model, arguments.dtype)
+    told = arguments.dialogues
+    pictures = dict(zip(told["first"], told.get("pictures", ()), strict="pictures" in told))
+    review = message("user", told["review"])
     # The letters' likelihoods are part of what a run records, so they are part of the time.
-    prefill = arguments.dialogues["prefill"]
+    prefill = told["prefill"]
     letters = ("a", "b", "c") if prefill else ()
     request = Request(prefill, arguments.max_new_tokens, options=letters)
 
+    def asked(text: str) -> Message:
+        if not pictures:
+            return message("user", text)
+        path = Path(pictures[text])
+        return Message("user", (image(path.name, path.parent), text))
+
+    def encoded() -> int:
+        return int(model.engine.eyes.calls) if pictures else 0
+
     def hold(first: Sequence[str], concurrency: int) -> Held:
+        before = encoded()
+        if pictures:
+            model.engine.eyes.gallery = Gallery()  # no turn knows pictures of another
         answers: list[list[str]] = []
         tokens: list[list[list[int]]] = []
         generated = drafted = 0
@@ -33,7 +50,7 @@ def load(arguments: Any) -> tuple[Hold, dict[str, Any]]:
             held: list[list[str]] = [[] for _ in chunk]
             new: list[list[list[int]]] = [[] for _ in chunk]
             conversation = model.open(len(chunk))
-            conversation.say([message("user", text) for text in chunk])
+            conversation.say([asked(text) for text in chunk])
             for number in range(arguments.rounds):
                 if number:
                     conversation.say([review] * len(chunk))
@@ -45,9 +62,9 @@ def load(arguments: Any) -> tuple[Hold, dict[str, Any]]:
                     drafted += reply.drafted
             answers += held
             tokens += new
-        return Held(answers, generated, tokens, drafted)
+        return Held(answers, generated, tokens, drafted, encoded() - before)
 
-    return hold, {"torch": torch.__version__, "dtype": model.dtype}
+    return hold, {"torch": torch.__version__, "dtype": model.dtype, "packed": model.engine.packed}
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ from selfcorrect.models.local.machine import processor
 DIALOGUES, ROUNDS, TOKENS = 64, 5, 8
 DTYPE = "float32"
 _LISTS = ("first", "ids", "pictures")
-SIDES = {"ours": "benchmarks.pictures_ours", "loop": "benchmarks.pictures_loop"}
+SIDES = {"ours": "benchmarks.ours", "loop": "benchmarks.loop"}
 PATCH = 16
 #: Of ViT-S/16.
 VISION = {
@@ -131,9 +131,7 @@ def main() -> None:
                     for name in list(SIDES)[:: -1 if turn % 2 else 1]:
                         held[name].append(sides[name].hold(given.dialogues))
                     result = _figures(held)
-                    known = (
-                        json.loads(given.write.read_text("utf-8")) if given.write.exists() else {}
-                    )
+                    known = _known(given.write)
                     known[f"{(given.side // PATCH) ** 2}_tokens"] = result
                     given.write.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
                     console.print(f"turn {turn + 1} of {given.turns}: {result['speedup']:.2f}")

@@ -56,7 +56,7 @@ def bias(
     from selfcorrect.evaluation.bias import bias as measured
     from selfcorrect.evaluation.shown import Bias
     from selfcorrect.models import check_model
-    from selfcorrect.places import new_file
+    from selfcorrect.places import new_file, put
     from selfcorrect.report.sheet import is_page
     from selfcorrect.report.sheet import page as as_page
     from selfcorrect.runs.prepare import open_model
@@ -74,7 +74,7 @@ def bias(
         if opened is not model:
             opened.close()
     if place is not None:
-        place.write_bytes(as_page(found.sheet).encode("utf-8", "replace"))
+        put(place, as_page(found.sheet).encode("utf-8", "replace"))
     return found
 
 

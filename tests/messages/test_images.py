@@ -62,6 +62,15 @@ def test_an_examples_image_goes_with_its_question(
     assert elsewhere not in page  # an address: nothing is fetched
 
 
+@pytest.mark.parametrize("column", ["image", "images"])
+def test_both_names_of_the_column_show_pictures(column: str, tmp_path: Path) -> None:
+    """A list under the second was not shown, and a note said so."""
+    for name in ("a.png", "b.png"):
+        png(tmp_path, name)
+    task = make("choices", data=str(written(tmp_path, {**WORDS, column: ["a.png", "b.png"]})))
+    assert [each.name for each in task.examples()[0].images] == ["a.png", "b.png"]
+
+
 def test_answers_depend_on_the_image(serve: Callable[..., Stub], tmp_path: Path) -> None:
     server = serve(replace(VLLM, images="yes"))
     for tone in range(4):

@@ -18,6 +18,7 @@ import pytest
 import selfcorrect as sc
 from browser import Chromium, opened, worked
 from pictures import written
+from selfcorrect.messages import image
 from selfcorrect.outcome import BOX, GOLD
 from selfcorrect.report.dialogues import choose, embed
 from selfcorrect.report.page import page
@@ -178,6 +179,70 @@ def test_boxes_are_drawn_over_the_picture(tmp_path: Path, started: Chromium) -> 
         assert frame_.locator("rect.said").count() == len(boxes - {()})
         assert "round 1: " in frame_.get_attribute("aria-label")
         assert item.locator("img.thumb").count() == 2  # look-again shows it in both rounds
+        assert it.complaints == []
+        assert all(each.startswith(("file:", "data:")) for each in it.requests)
+
+
+_HOSTILE = "<img src=x onerror='window.planted = 1'>\"'><svg/onload=alert(2)>.png"
+
+
+def test_hostile_pictures_boxes_and_names_do_nothing(tmp_path: Path, started: Chromium) -> None:
+    """Names of files, what is to be found and what models say come from anywhere; boxes in a run
+    that somebody sent are any numbers; pictures have any shape."""
+    images = pytest.importorskip("PIL.Image")
+    sizes = {"thin": (1, 900), "flat": (900, 1), "one": (1, 1), "turned": (60, 20)}
+    held = {}
+    for name, size in sizes.items():
+        file = tmp_path / f"{name}.jpg"
+        turned = images.Exif()
+        turned[0x0112] = 6 if name == "turned" else 1
+        images.new("RGB", size, "red").save(file, exif=turned)
+        held[name] = image(file.name, tmp_path)
+    addresses = [address for _, address in thumbnails.small([*held.values()], BYTES)]
+    huge, inf, nan = 1e308, float("inf"), float("nan")
+    edges = {"thin": (-huge, 0, huge, huge), "flat": (nan, 0, 1, 1),
+             "one": (0.9, -inf, 0.1, 5e-324), "turned": (-0.0, 0.25, 0.5, 0.75)}  # fmt: skip
+    rounds, of = [], {}
+    for number, name in enumerate(sizes):
+        example = f"{name} {_HOSTILE}"
+        of[example] = {_HOSTILE: number}
+        for at in (1, 2):
+            asked = step(
+                "say", f"Where is {_HOSTILE}?", images=[_HOSTILE, "https://e.invalid/x.png"]
+            )
+            told = {**box(GOLD, 0.1, 0.2, 0.3, 0.4), **box(BOX, *edges[name])}
+            values = [
+                {"name": key, "value": None if value is None else float(value)}
+                for key, value in told.items()
+            ]
+            made = record(example, at, None, [asked, step("answer", _HOSTILE)])
+            no_options = {f"option_{each}": [] for each in ("logp", "tokens", "p")}
+            rounds.append({**made, **no_options, "choices": [], "values": values})
+    records = frame(rounds)
+    report = tmp_path / "report.html"
+    report.write_text(
+        page(made_summary(), embed([records], choose(records)), pictures=Pictures(addresses, of))
+    )
+    with opened(started, report, width=360) as it:
+        items = it.page.locator("#list > li")
+        for number in range(4):
+            items.nth(number).locator("summary").first.click()
+        it.wait_for("document.querySelectorAll('.frame img').length === 4")
+        it.wait_for("[...document.images].every((i) => i.naturalWidth)")
+        frames = it.page.locator(".frame")
+        tall = frames.evaluate_all("(all) => all.map((e) => e.getBoundingClientRect().height)")
+        assert max(tall) < 500
+        said = it.page.locator(".frame rect").evaluate_all(
+            "(all) => all.map((e) => ['x', 'y', 'width', 'height'].map((a) => e.getAttribute(a)))"
+        )
+        assert all(0 <= float(edge) <= 1000 for each in said for edge in each)
+        assert len(said) == 4 + 2  # none where an edge is no number, or none that is finite
+        wide = it.page.locator(".thumb").evaluate_all(
+            "(all) => all.map((e) => [e.naturalWidth, e.naturalHeight])"
+        )
+        assert [20, 60] in wide  # as its EXIF has it
+        assert it.fits()
+        assert it.page.evaluate("window.planted") is None
         assert it.complaints == []
         assert all(each.startswith(("file:", "data:")) for each in it.requests)
 

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from bundled_tasks import example
 from selfcorrect.errors import UserError
 from selfcorrect.tasks import Answer, make, names
 from selfcorrect.tasks.data.order import order
+from selfcorrect.tasks.lettered import Item, Lettered
+from selfcorrect.tasks.wording import CORRECT
 
 
 @settings(max_examples=50)
@@ -43,6 +47,54 @@ def test_order_depends_on_the_seed_and_is_stable() -> None:
 
 
 PINNED = ["20", "4", "8", "28", "23", "26", "10"]
+
+
+@settings(max_examples=50)
+@given(
+    st.dictionaries(st.text(max_size=5), st.tuples(st.integers(0, 3), st.integers(0, 3))),
+    st.integers(0, 99),
+)
+def test_what_is_measured_together_is_taken_together(
+    made: dict[str, tuple[int, int]], seed: int
+) -> None:
+    examples = [
+        replace(example(name, f"c{k}"), together=f"g{g}" if g else "")
+        for name, (k, g) in made.items()
+    ]
+    ordered = list(order(examples, seed))
+    assert sorted(e.id for e in ordered) == sorted(made)
+    assert list(order(examples[::-1], seed)) == ordered
+    groups = [(e.cluster, e.together or f"alone {e.id}") for e in ordered]
+    units = [name for name, _ in groupby(groups)]
+    assert len(set(units)) == len(units)  # each stands in one piece
+    # And any beginning is spread evenly, now by groups.
+    size = Counter(cluster for cluster, _ in units)
+    taken: Counter[str] = Counter()
+    for cluster, _ in units:
+        assert taken[cluster] == min(taken[k] for k in size if taken[k] < size[k])
+        taken[cluster] += 1
+
+
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [("shapes", {"n": 40}), ("blind-spot", {"of": "planted", "n": 30, "cluster_size": 3})],
+)
+def test_a_limit_leaves_groups_whole(task: str, options: dict[str, object]) -> None:
+    made = make(task, options=options)
+    ordered = order(made.examples(), 3)
+    assert all(e.together for e in ordered)
+    for limit in (2, 6, 20):
+        taken = Counter(e.together for e in ordered[:limit])
+        assert set(taken.values()) == {2}
+    assert Counter(Counter(e.together for e in ordered[:7]).values()) == {2: 3, 1: 1}
+
+
+def test_the_fingerprint_knows_what_is_taken_together() -> None:
+    """A run's records lie by their positions, and one with another order is another run."""
+    items = [Item(example(str(n), str(n // 2)), 0) for n in range(4)]
+    pairs = [replace(i, example=replace(i.example, together=i.example.cluster)) for i in items]
+    one, other = (Lettered("mine", each, wording=CORRECT).fingerprint for each in (items, pairs))
+    assert one != other
 
 
 def test_order_is_lazy() -> None:

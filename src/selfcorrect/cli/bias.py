@@ -11,7 +11,7 @@ from selfcorrect.cli.parts import counted
 from selfcorrect.cli.shared import Chosen, takes
 from selfcorrect.cli.sheet import show
 from selfcorrect.cli.spec import spec_from
-from selfcorrect.places import new_file
+from selfcorrect.places import new_file, put
 from selfcorrect.tuning.options import BIAS
 
 
@@ -39,7 +39,7 @@ def bias(chosen: Chosen) -> None:
         opened.close()
     made = sheet(found)
     if place is not None:
-        place.write_bytes(as_page(made).encode("utf-8", "replace"))
+        put(place, as_page(made).encode("utf-8", "replace"))
     if given["as_json"]:
         typer.echo(json.dumps(found, indent=2, allow_nan=False))
     else:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import typer
 
 from selfcorrect.cli import options as o
-from selfcorrect.places import new_file
+from selfcorrect.places import new_file, put
 from selfcorrect.runs import find_run
 from selfcorrect.text import visible
 
@@ -69,9 +69,9 @@ def check(
     found = replace(find_run(run, out).seen_by(scorer), data=data)
     looked = check(found.summary(), require or [])
     if junit is not None:
-        junit.write_bytes(_junit(found.folder.name, looked))
+        put(junit, _junit(found.folder.name, looked))
     if markdown is not None:
-        markdown.write_text(_markdown(looked), "utf-8")
+        put(markdown, _markdown(looked).encode())
     if as_json:
         told = {"holds": _all(looked), "requirements": [each.table() for each in looked]}
         typer.echo(json.dumps(told, indent=2, allow_nan=False))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,7 +11,7 @@ import polars as pl
 
 from selfcorrect.errors import UserError
 from selfcorrect.messages import inline
-from selfcorrect.places import new_file
+from selfcorrect.places import new_file, unfinished
 from selfcorrect.runs import Run
 from selfcorrect.tasks.lettered.letters import LETTERS
 
@@ -44,20 +42,10 @@ def to_jsonl(run: Run, path: Path, *, replace: bool, dialogues: bool = False) ->
             f"{run.folder} keeps no answers, so there are no dialogues to write: leave out "
             "--dialogues, or run it with --keep-harmful."
         )
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     lines = 0
-    try:
-        with unfinished.open("wb") as file:
-            for frame in run.chunks(_HELD if dialogues else None):
-                lines += _write_dialogues(frame, file) if dialogues else _write(frame, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
+    with unfinished(path) as part, part.open("wb") as file:
+        for frame in run.chunks(_HELD if dialogues else None):
+            lines += _write_dialogues(frame, file) if dialogues else _write(frame, file)
     return lines
 
 

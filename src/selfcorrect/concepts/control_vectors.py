@@ -6,9 +6,7 @@ none of layer 0. Nothing in such a file says of which weights, texts or kind the
 
 from __future__ import annotations
 
-import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from selfcorrect.concepts.states import ReadsTexts, bound_to, states_of
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Model
 from selfcorrect.models.local.gguf_header import check_header
-from selfcorrect.places import new_file
+from selfcorrect.places import new_file, unfinished
 
 ARCHITECTURE = "controlvector"
 #: What a control vector may hold: few settings, short lists, a tensor a layer.
@@ -59,8 +57,7 @@ def export(concept: Concept, path: Path, hint: str) -> int:
     if not there:
         raise UserError(f"the concept {concept.name} has no direction beyond layer 0.")
     place = new_file(path, "a control vector")
-    part = place.with_name(f"{place.name}.{os.getpid()}.part")
-    try:
+    with unfinished(place) as part:
         writer = gguf.GGUFWriter(str(part), ARCHITECTURE)
         writer.add_string(f"{ARCHITECTURE}.model_hint", hint)
         writer.add_uint32(f"{ARCHITECTURE}.layer_count", len(there))
@@ -70,12 +67,6 @@ def export(concept: Concept, path: Path, hint: str) -> int:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-        part.replace(place)
-    except OSError as error:
-        raise UserError(f"{path} can't be written: {error.strerror or error}.") from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
     return len(there)
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -23,7 +21,7 @@ from numpy.typing import NDArray
 from selfcorrect.concepts.figures import wrong
 from selfcorrect.concepts.names import check_name
 from selfcorrect.errors import UserError, nearest
-from selfcorrect.places import new_file
+from selfcorrect.places import new_file, put
 
 Floats = NDArray[np.float32]
 
@@ -186,19 +184,7 @@ def write(concept: Concept, path: str | Path) -> None:
         "figures": json.dumps(concept.figures, sort_keys=True, allow_nan=False),
     }
     arrays = {n: np.ascontiguousarray(getattr(concept, n), dtype=np.float32) for n in _ARRAYS}
-    part = place.with_name(f"{place.name}.{os.getpid()}.part")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(save(arrays, head))
-        part.replace(place)
-    except OSError as error:
-        raise UserError(
-            f"the concept can't be written to {path}: {error.strerror or error}; give another "
-            "place with --out."
-        ) from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
+    put(place, save(arrays, head))
 
 
 def read(path: str | Path) -> Concept:

@@ -35,7 +35,7 @@ def headline(summary: Table) -> str | None:
 
 def _small(decided: Table) -> bool:
     """Whether the difference from its own first round lies within the margin."""
-    return decided["why"] == "same" and decided["over"] == "round"
+    return bool(decided["why"] == "same" and decided["over"] == "round")
 
 
 def decision(summary: Table) -> str:

@@ -33,11 +33,25 @@ def typesetter(formulas: Mapping[str, str]) -> Callable[[str], Markup]:
     def typeset(text: str) -> Markup:
         made, at = Markup(), 0
         for each in found.finditer(text):
-            made += _told(text[at : each.start()]) + mathml(formulas[each[0]])
-            at = each.end()
+            made += _told(text[at : each.start()])
+            mark = _MARKS.match(text, each.end())
+            at = mark.end() if mark else each.end()
+            made += _kept(mathml(formulas[each[0]]), text[each.end() : at])
         return made + _told(text[at:])
 
     return typeset
+
+
+#: Marks that no line begins with.
+_MARKS = re.compile(r"[.,;:)\]]+")
+
+
+def _kept(formula: Markup, mark: str) -> Markup:
+    """A formula and the mark after it on one line, where browsers would break it."""
+    if not mark:
+        return formula
+    first, also, last = formula.rpartition("<wbr>")
+    return first + also + Markup('<span class="kept">') + last + _told(mark) + Markup("</span>")
 
 
 def _told(text: str) -> Markup:

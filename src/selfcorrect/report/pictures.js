@@ -3,6 +3,9 @@ function picturesOf(byId, read) {
   const { make } = shared;
   const SVG = "http://www.w3.org/2000/svg";
   const UNITS = 1000; // of a picture's side, in the drawing over it
+  const WIDE = 20; // rem: how wide a picture with boxes is drawn,
+  const HIGH = 28; // how high at most
+  const THIN = 2; // and how wide at least, however tall it is
   let held = null;
 
   /** What the page holds of pictures: read when the first dialogue is opened. */
@@ -35,6 +38,18 @@ function picturesOf(byId, read) {
     return made.length ? make("p", "thumbs", ...made) : null;
   }
 
+  /** A picture under boxes: as wide as others, but no taller than a screen. */
+  function under(address) {
+    const made = image(address, "", "");
+    made.addEventListener("load", () => {
+      const wide = (HIGH * made.naturalWidth) / made.naturalHeight;
+      if (wide >= WIDE) return;
+      made.style.width = `${Math.max(THIN, wide)}rem`;
+      made.style.height = `${HIGH}rem`;
+    });
+    return made;
+  }
+
   function rectangle([left, top, right, bottom], classes) {
     const made = document.createElementNS(SVG, "rect");
     const edges = { x: left, y: top, width: right - left, height: bottom - top };
@@ -64,7 +79,7 @@ function picturesOf(byId, read) {
     drawing.setAttribute("preserveAspectRatio", "none");
     drawing.setAttribute("aria-hidden", "true");
     const frame = make("div", address ? "frame" : "frame empty");
-    if (address) frame.append(image(address, "", ""));
+    if (address) frame.append(under(address));
     frame.append(drawing);
     drawing.append(rectangle(gold, "gold"));
     frame.append(label(gold, "right", "gold"));

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selfcorrect.errors import UserError
-from selfcorrect.places import new_file
+from selfcorrect.places import new_file, put
 from selfcorrect.report.dialogues import choose, embed
 from selfcorrect.report.flips import COLUMNS, flips
 from selfcorrect.report.page import page, together
@@ -34,7 +34,7 @@ def write_report(
     place = None if to is None else new_file(to, "a report", is_page)
     data = page_of(run, summary).encode("utf-8", "replace")
     if place is not None:
-        Store(place.parent).put(place.name, data, replace=True)
+        put(place, data)
         return place
     try:
         Store(run.folder).put(REPORT, data, replace=True)
@@ -67,5 +67,5 @@ def write_pages(runs: Sequence[Run], to: Path) -> Path:
         UserError: ``to`` is no file's place, or can't be written.
     """
     place = new_file(to, "a report", is_page)
-    Store(place.parent).put(place.name, pages_of(runs).encode("utf-8", "replace"), replace=True)
+    put(place, pages_of(runs).encode("utf-8", "replace"))
     return place

@@ -221,8 +221,7 @@ def _reasons(series: Series, needs: Collection[str], found: Result) -> Any:
                 f"isn't shown to be above guessing ({short(found['chance'])})"
             )
     if "moves" in needs and not found["flips"]["value"]:
-        known = found["flips"]["value"] is not None
-        changes = "changes" if known else "is known to change"
+        changes = "changes" if found["flips"]["value"] is not None else "is known to change"
         yield f"not one of its answers {changes} from one round to another"
     for name, column in (("uncertainty", series.uncertainty), ("activation", series.activation)):
         if name not in needs:

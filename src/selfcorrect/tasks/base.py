@@ -48,6 +48,9 @@ class Example:
             so a task that gives some says in ``fields`` which it is.
         others: the images of the example with which it makes a pair: the same question, another
             answer. Only a control that exchanges them shows them.
+        together: what it is measured together with, such as the other picture of its pair: the
+            examples of a cluster with the same text here stand side by side in a run's order, so
+            that a limit leaves them whole. Empty: it is measured by itself.
     """
 
     id: str
@@ -58,6 +61,7 @@ class Example:
     turns: tuple[Turn, ...] = ()
     before: tuple[Message, ...] = field(default=(), repr=False)
     others: tuple[Image, ...] = field(default=(), repr=False)
+    together: str = field(default="", repr=False)
 
     @property
     def all_images(self) -> tuple[Image, ...]:

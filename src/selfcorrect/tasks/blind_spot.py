@@ -102,7 +102,8 @@ class BlindSpot:
         self.keeps_texts = inner.keeps_texts
         self.continued_by = OFFERS.continued_by
         self.meanings = "key"
-        self.fingerprint = digest((NAME, seed), [inner.fingerprint])
+        # "together": since when a question's two dialogues stand side by side in a run's order
+        self.fingerprint = digest((NAME, seed, "together"), [inner.fingerprint])
 
     def examples(self) -> Sequence[Example]:
         """Two of each of the other task's, in its order."""
@@ -156,7 +157,7 @@ class BlindSpot:
         return _ENDINGS[draw(self._seed, "right", name) % 2] == ending
 
     def _example(self, question: Example, ending: str) -> Example:
-        bare = replace(question, id=question.id + ending)
+        bare = replace(question, id=question.id + ending, together=question.together or question.id)
         said, labels = self._inner.ask(question), tuple(self._inner.labels(question))
         lead = said["answer_prefill"]
         asked = Message("user", (*question.images, f"{said['question']}\n\n{said['goal']}"))

@@ -293,6 +293,7 @@ class Checked:
             ("cluster", "a text that is not empty", _writable(found.cluster) and found.cluster),
             ("images", "a tuple of images", isinstance(found.images, tuple)),
             ("others", "a tuple of images", isinstance(found.others, tuple)),
+            ("together", "a text", _writable(found.together)),
             (
                 "turns",
                 "a tuple of turns",

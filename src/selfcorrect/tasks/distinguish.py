@@ -247,6 +247,7 @@ def _items(
             asked.choices[order],
             dialogue.cluster,
             before=before,
+            together=dialogue.example,
         )
         facts = {"order": float(order), "label": float(asked.label)}
         yield Item(example, asked.targets[order], facts)

@@ -66,7 +66,7 @@ def paired(items: Sequence[tuple[Item, Item]]) -> list[Item]:
     made = []
     for number, (one, other) in enumerate(items):
         for mine, its in ((one, other), (other, one)):
-            example = replace(mine.example, others=its.example.images)
+            example = replace(mine.example, others=its.example.images, together=str(number))
             facts = {"pair": float(number), "other": float(its.target or 0), **mine.facts}
             made.append(Item(example, mine.target, facts))
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,10 @@ from selfcorrect.report.sheet import Section, Sheet, Table
 from selfcorrect.runs import Progress, RunSpec
 from selfcorrect.runs import run as run_specs
 from selfcorrect.runs.prepare import open_model
+from selfcorrect.runs.store import Store
 from selfcorrect.text import visible
 from selfcorrect.tuning.choose import SUBSETS, Asked, choose, described, spec_of
-from selfcorrect.tuning.made import stored, write
+from selfcorrect.tuning.made import as_lines, stored
 
 _K = 5
 #: Texts of our own that are asked about where nobody says how many.
@@ -41,7 +43,7 @@ class Chosen:
     @property
     def files(self) -> dict[str, Path]:
         """Subset → its file."""
-        return {name: _file(self.folder, name) for name in self.table["subsets"]}
+        return {name: self.folder / _file(name) for name in self.table["subsets"]}
 
     def __repr__(self) -> str:
         return visible("\n".join(self.sheet().findings), lines=True)
@@ -157,16 +159,26 @@ def choose_to(
         "subsets": described(asked, chosen),
     }
     place = to.expanduser() if to is not None else folder / f"chosen-{size}"
-    _write(place, asked, chosen, table)
+    store = Store(place)
+    try:
+        for name, data in _files(asked, chosen, table).items():
+            store.put(name, data, replace=True)
+    except BaseException:
+        if to is not None:  # else the same command would find it there
+            shutil.rmtree(place, ignore_errors=True)
+        raise
     return Chosen(place, table)
 
 
-def _write(
-    place: Path, asked: Asked, chosen: Mapping[str, list[int]], table: Mapping[str, Any]
-) -> None:
-    for name in SUBSETS:
-        if name in chosen:
-            write(_file(place, name), [asked.texts[at] for at in chosen[name]])
+def _files(
+    asked: Asked, chosen: Mapping[str, list[int]], table: Mapping[str, Any]
+) -> dict[str, bytes]:
+    """Name → what is in it; the last one is written when all others are."""
+    files = {
+        _file(name): as_lines([asked.texts[at] for at in chosen[name]])
+        for name in SUBSETS
+        if name in chosen
+    }
     lines = [
         json.dumps(
             {
@@ -180,12 +192,13 @@ def _write(
         )
         for at, each in enumerate(asked.texts)
     ]
-    (place / "texts.jsonl").write_text("\n".join(lines) + "\n", encoding="ascii")
-    (place / "chosen.json").write_text(json.dumps(table, indent=2, allow_nan=False) + "\n")
+    files["texts.jsonl"] = ("\n".join(lines) + "\n").encode("ascii")
+    files["chosen.json"] = (json.dumps(table, indent=2, allow_nan=False) + "\n").encode()
+    return files
 
 
-def _file(folder: Path, name: str) -> Path:
-    return folder / f"{name}.jsonl"
+def _file(name: str) -> str:
+    return f"{name}.jsonl"
 
 
 def _known(value: float) -> float | None:

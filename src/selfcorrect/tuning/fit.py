@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from selfcorrect.errors import UserError
+from selfcorrect.places import writing
 from selfcorrect.tuning.options import BATCH, LONGEST, RATE
 
 #: Called with how many steps are done, of how many, and the last loss.
@@ -304,9 +305,10 @@ def _kept(
             value = value if torch.is_tensor(value) else torch.tensor(float(value))
             tensors[f"o.{key}.{name}"] = value.detach().cpu().contiguous().clone()
     notes = {"digest": digest(settings, rows), "losses": losses}
-    keep.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, keep / f"{_STATE}.new", {"notes": json.dumps(notes)})
-    os.replace(keep / f"{_STATE}.new", keep / _STATE)
+    with writing(keep):
+        keep.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, keep / f"{_STATE}.new", {"notes": json.dumps(notes)})
+        os.replace(keep / f"{_STATE}.new", keep / _STATE)
 
 
 def _restored(

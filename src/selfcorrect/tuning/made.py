@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from selfcorrect.errors import UserError
+from selfcorrect.places import put
 from selfcorrect.tasks.data.order import draw
 from selfcorrect.tasks.data.texts import Text, digest_of, read_texts
 from selfcorrect.tuning.own_texts import own_texts
@@ -54,7 +53,7 @@ def stored(data: str | None, n: int, seed: int, *, swap: bool) -> Stored:
     made = f"{digest_of(texts)}-{words}-{untouched}.jsonl"
     path = user_cache_path("selfcorrect") / "texts" / made
     if not path.is_file():
-        write(path, texts)
+        put(path, as_lines(texts))
     return Stored(path, texts, words, untouched)
 
 
@@ -75,17 +74,6 @@ def _some(texts: Sequence[Text], n: int, seed: int) -> list[Text]:
     return [texts[at] for at in sorted(kept)]
 
 
-def write(path: Path, texts: Sequence[Text]) -> None:
-    """Write texts as JSON lines, at once; ASCII, whatever they hold.
-
-    Raises:
-        UserError: it can't be written.
-    """
-    lines = "".join(json.dumps(each.row()) + "\n" for each in texts)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        part.write_text(lines, encoding="ascii")
-        os.replace(part, path)
-    except OSError as error:
-        raise UserError(f"{path} can't be written: {error.strerror or error}.") from None
+def as_lines(texts: Sequence[Text]) -> bytes:
+    """Texts as JSON lines; ASCII, whatever they hold."""
+    return "".join(json.dumps(each.row()) + "\n" for each in texts).encode("ascii")

@@ -13,6 +13,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.models.local.files import Source, locate
 from selfcorrect.models.tuned import TUNED, Tuned, read_tuned, text_key
+from selfcorrect.places import writing
 from selfcorrect.tasks.data.texts import Text, digest_of
 from selfcorrect.tuning.fit import Fitted, Settings, Told, check_lora, encoded, fit
 
@@ -112,18 +113,19 @@ def tune(
     network, tokenizer, begins = opened(source, settings.longest)
     rows = encoded(tokenizer, [each.text for each in texts], begins, settings.longest)
     device = resolve("float32", device)[1]
-    part.mkdir(exist_ok=True)
+    with writing(part):
+        part.mkdir(exist_ok=True)
     fitted = fit(network, rows, settings, device=device, keep=part, every=every, told=told)
     made = part / "model"
     shutil.rmtree(made, ignore_errors=True)
-    with quiet():
-        fitted.network.cpu().save_pretrained(made)
-    _copy_tokenizer(source.folder, made)
     tuned = _tuned(source, texts, settings, fitted, sum(map(len, rows)), name)
     if before is not None:  # it has seen what its parent has
         tuned = tuned.after(before)
-    (made / TUNED).write_bytes(tuned.toml())
-    os.replace(made, place)
+    with quiet(), writing(place):
+        fitted.network.cpu().save_pretrained(made)
+        _copy_tokenizer(source.folder, made)
+        (made / TUNED).write_bytes(tuned.toml())
+        os.replace(made, place)
     shutil.rmtree(part, ignore_errors=True)
     if fitted.stopped is not None:
         raise UserError(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import tiny
 from selfcorrect.messages import message
 from selfcorrect.models.base import OutOfMemoryError, Reply, Request
-from selfcorrect.models.local import drafts, packed
+from selfcorrect.models.local import drafts, groups, packed
 from selfcorrect.models.local.prepack import prepack
 
 PREFILL = "The best answer is ("
@@ -52,6 +52,29 @@ def test_replies_do_not_depend_on_the_size_of_a_pass(
         assert tiny.agree(mine.token_ids, theirs.token_ids, [min(mine.gap or 0, theirs.gap or 0)])
         assert [s.logp for s in mine.options] == pytest.approx(
             [s.logp for s in theirs.options], abs=2e-3
+        )
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma3", "gemma2", "gpt_oss"])
+def test_attention_in_parts_is_attention(name: str, monkeypatch: Any) -> None:
+    """With windows, soft caps and sinks, in prompts that are longer than two parts."""
+    model = tiny.model(name)
+    expected = _talk(model)
+    made: list[int] = []
+    parts = groups._parts
+
+    def counted(*given: Any) -> Any:
+        made.append(len(found := list(parts(*given))))
+        return found
+
+    monkeypatch.setattr(groups, "_parts", counted)
+    monkeypatch.setattr(groups, "_QUERIES", 8)
+    replies = _talk(model)
+    assert max(made) > 2
+    for mine, theirs in zip(replies, expected, strict=True):
+        assert tiny.agree(mine.token_ids, theirs.token_ids, [min(mine.gap or 0, theirs.gap or 0)])
+        assert [s.logp for s in mine.options] == pytest.approx(
+            [s.logp for s in theirs.options], abs=2e-4
         )
 
 

@@ -16,7 +16,7 @@ pytest.importorskip("PIL")
 import sighted
 from selfcorrect.messages import Image, Message, message
 from selfcorrect.models.base import Reply, Request, Site, Steer
-from selfcorrect.models.local import packed
+from selfcorrect.models.local import groups, packed
 from selfcorrect.models.local.doses import doses
 
 FAMILIES = sorted(sighted.FAMILIES)
@@ -88,7 +88,7 @@ def test_replies_of_mixed_dialogues_are_those_of_generate(family: str) -> None:
     assert opened.engine.eyes.calls - before == len(digests) == 3
 
 
-@pytest.mark.parametrize("family", ["qwen2_5_vl"])
+@pytest.mark.parametrize("family", EACH)
 def test_two_conversations_may_alternate(family: str) -> None:
     opened = made(family)
     histories = [[sighted.asks("What?", sighted.picture(5, 50, 20))],
@@ -108,9 +108,12 @@ def test_two_conversations_may_alternate(family: str) -> None:
 @pytest.mark.parametrize("family", EACH)
 def test_likelihoods_and_states_are_those_of_the_plain_pass(family: str) -> None:
     opened = made(family)
-    turns = [sighted.asks("Which is it?", sighted.picture(8, 40, 24))]
+    turns = [sighted.asks("What is it?", sighted.picture(8, 40, 24))]
     talk = opened.open(1)
     talk.restart([turns])
+    (reply,) = talk.elicit([Request(max_tokens=4)])
+    turns += [message("assistant", reply.text), sighted.asks("Which?", sighted.picture(4))]
+    talk.say([turns[-1]])
     options = ("a", "b", "nobody")  # the last has several tokens
     site = Site("residual", (0, 1))
     (reply,) = talk.elicit(
@@ -128,7 +131,7 @@ def test_likelihoods_and_states_are_those_of_the_plain_pass(family: str) -> None
         assert found.logp == pytest.approx(true, abs=5 * CLOSE)
 
 
-@pytest.mark.parametrize("family", ["llava", "qwen3_vl", "gemma3"])
+@pytest.mark.parametrize("family", EACH)
 def test_a_branch_and_its_origin_go_their_own_ways(family: str) -> None:
     opened = made(family)
     first = [sighted.asks("What is it?", sighted.picture(9))]
@@ -147,17 +150,24 @@ def test_a_branch_and_its_origin_go_their_own_ways(family: str) -> None:
     assert opened.engine.eyes.calls - before == 2
 
 
-def test_samples_are_drawn_from_what_the_plain_pass_says() -> None:
-    opened = made("smolvlm")
+@pytest.mark.parametrize("family", EACH)
+def test_samples_of_a_later_round_are_drawn_from_what_the_plain_pass_says(family: str) -> None:
+    opened = made(family)
     turns = [sighted.asks("What is it?", sighted.picture(12))]
     talk = opened.open(1)
     talk.restart([turns])
+    (reply,) = talk.elicit([Request(max_tokens=4)])
+    turns += [message("assistant", reply.text), sighted.asks("And this?", sighted.picture(4))]
+    talk.say([turns[-1]])
     (reply,) = talk.elicit([Request(max_tokens=1, samples=(1, 2, 3))])
     logps = torch.log_softmax(plain(opened, turns).logits[0, -1], dim=-1)
+    tokens = opened.vocabulary.tokenizer
+    said = [tokens.decode([token], skip_special_tokens=True) for token in range(len(logps))]
     assert len(reply.samples) == 3
     for sample in reply.samples:
-        near = (logps - sample.logp).abs().min()
-        assert near < CLOSE
+        # the log p of a token that reads so
+        known = [float(logps[at]) for at, text in enumerate(said) if text == sample.text]
+        assert min(abs(each - sample.logp) for each in known) < CLOSE
 
 
 @pytest.mark.parametrize("family", EACH)
@@ -203,6 +213,17 @@ def test_the_whole_transcript_way_sees_the_same_and_says_so(
 def test_a_pass_may_end_within_an_image(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed, "PACK", 7)
     opened = made(family)
+    turns = [sighted.asks("What is it?", sighted.picture(15), sighted.picture(16))]
+    talk = opened.open(1)
+    talk.restart([turns])
+    check(opened, turns, talk.elicit([Request(max_tokens=8)])[0])
+
+
+@pytest.mark.parametrize("family", ["llava", "gemma3"])
+def test_attention_in_parts_sees_whole_images(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "_QUERIES", 5)
+    opened = sighted.model(family)  # tried, too, in parts
+    assert opened.engine.packed
     turns = [sighted.asks("What is it?", sighted.picture(15), sighted.picture(16))]
     talk = opened.open(1)
     talk.restart([turns])

@@ -17,7 +17,8 @@ from selfcorrect.models.local.layers import block, layers
 from selfcorrect.models.local.machine import out_of_memory
 from selfcorrect.models.local.pages import Cache, Pool, Segment
 from selfcorrect.models.local.prompts import Growing, Prompt, plain
-from selfcorrect.models.local.vision.eyes import Eyes
+from selfcorrect.models.local.vision.eyes import OTHERS, Eyes
+from selfcorrect.models.local.vision.seen import Look
 
 _PACKABLE = {"full_attention", "sliding_attention"}
 #: What is raised where a network isn't as the packed way needs it.
@@ -195,10 +196,14 @@ class Engine:
         if self.eyes is None or self.eyes.closed:
             return True
         errors: dict[float, bool] = {}
+        try:
+            ids, looks, theirs = self._shown(self.eyes)
+        except _WRONG:
+            return False
         for both_ways in (False, True):
             self.eyes.both_ways = both_ways
             try:
-                prompt, theirs = self._shown(self.eyes)
+                prompt = self.eyes.prompt(ids, looks)
                 self._attend(packed.NAME)
                 cut = min(prompt.seen.places) - 2 if prompt.seen is not None else 0
                 device, cache = torch.device(self.device), Cache(self.pool, 1)
@@ -216,8 +221,8 @@ class Engine:
         self.eyes.both_ways = errors[min(errors)]
         return True
 
-    def _shown(self, eyes: Eyes) -> tuple[Prompt, torch.Tensor]:
-        """A made-up text with a picture in it, and the logits of the network's own pass."""
+    def _shown(self, eyes: Eyes) -> tuple[list[int], list[Look], torch.Tensor]:
+        """A made-up text, the picture in it, and the logits of the network's own pass."""
         look, given = eyes.tried()
         word = eyes.processor.placeholder
         size = self.network.config.get_text_config().vocab_size
@@ -228,7 +233,7 @@ class Engine:
         self._attend("eager")
         ids = torch.tensor([prompt.ids], device=self.device)
         theirs = self.network(input_ids=ids, use_cache=False, **given, **eyes.types(prompt))
-        return prompt, theirs.logits[0].float()
+        return prompt.ids, [look], theirs.logits[0].float()
 
     @torch.inference_mode()
     def _check_sight(self, eyes: Eyes) -> None:
@@ -236,7 +241,8 @@ class Engine:
         pass: the model can still read."""
         try:
             eyes.both_ways = False
-            prompt, theirs = self._shown(eyes)
+            ids, looks, theirs = self._shown(eyes)
+            prompt = eyes.prompt(ids, looks)
             assert prompt.seen is not None
             ours = self.head.logits(eyes.whole(prompt.ids, prompt.seen))
         except _WRONG:
@@ -244,8 +250,7 @@ class Engine:
         if ours is None or self._same(ours, theirs) is None:
             eyes.closed = (
                 f"models of type {self.network.config.model_type!r} see pictures in a way that is "
-                "not supported here; use a model of another type, or one behind a server "
-                "(openai:NAME)."
+                f"not supported here; use {OTHERS}, or a model behind a server (openai:NAME)."
             )
 
     def _same(self, ours: torch.Tensor, theirs: torch.Tensor) -> float | None:

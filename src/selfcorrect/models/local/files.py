@@ -19,6 +19,7 @@ from selfcorrect.models.kinds import MIXTURE
 from selfcorrect.models.local.folders import check_files, read_folder
 from selfcorrect.models.local.gguf import convert
 from selfcorrect.models.local.reading import first_line
+from selfcorrect.places import writing
 
 BUNDLED = "smollm2"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -130,7 +131,8 @@ def _converted(file: Path, label: str) -> Path:
     folder = root / name
     if (folder / "config.json").is_file():
         return folder
-    try:
+    advice = f"free space there, where {file.name} is to be converted, or set XDG_CACHE_HOME to "
+    with writing(root, f"{advice}another folder"):
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / f"{name}.lock"):
             if not (folder / "config.json").is_file():
@@ -139,11 +141,6 @@ def _converted(file: Path, label: str) -> Path:
                 part.mkdir()
                 convert(file, part)
                 os.replace(part, folder)
-    except OSError as error:
-        raise UserError(
-            f"{file.name} could not be converted into {root}: {error}; "
-            "free space there or set XDG_CACHE_HOME to another folder."
-        ) from error
     return folder
 
 

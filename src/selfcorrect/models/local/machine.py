@@ -6,6 +6,8 @@ import ctypes
 import platform
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -86,6 +88,26 @@ def _native(dtype: str, device: str) -> bool | None:
 def out_of_memory(error: Exception) -> bool:
     """Whether an error says that a device's memory is full."""
     return isinstance(error, torch.OutOfMemoryError) or _CPU_FULL in str(error)
+
+
+@contextmanager
+def room(size: int) -> Iterator[None]:
+    """The process may take so many bytes more while something is done that a stranger's file has a
+    say in; beyond that Python raises a MemoryError. Only where the system can (Linux)."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    wanted = pages * resource.getpagesize() + size
+    known = [each for each in before if each != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min([wanted, *known]), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def keep_freed_memory() -> None:

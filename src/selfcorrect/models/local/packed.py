@@ -18,59 +18,17 @@ from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
 from selfcorrect.models.local.fan import Fan
-from selfcorrect.models.local.pages import PAGE, Cache, Plan, Segment, wide
+from selfcorrect.models.local.groups import Group, groups
+from selfcorrect.models.local.pages import Cache, Plan, Segment, wide
 from selfcorrect.models.local.vision.feeding import fed
-from selfcorrect.models.local.vision.seen import Seen
 
 NAME = "selfcorrect_packed"
 
 #: Tokens per forward pass: beyond this the matrix products get no faster, only the memory grows.
 PACK = 1024
 
-# Attention is computed for several segments at once if their lengths differ by at most _SPREAD
-# columns, the scores of one head hold at most _AREA numbers, and the copied keys of one head at
-# most _KEYS tokens: what is copied should still be in the processor's cache when it is used.
-# Columns are whole pages: oneDNN compiles a kernel for every shape, and so there are few.
-_SPREAD = 64
-_AREA = 1 << 17
-_KEYS = 2048
-
 #: Marks the attention of a last layer that computes only what is read.
 _LAST = "_selfcorrect_last"
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Segments of a pack whose attention is computed together, their keys padded to one length.
-
-    Attributes:
-        count: how many segments.
-        most: tokens of the longest; the others' queries are padded to as many.
-        columns: how many columns of the cache they look at.
-        pages: [segments, pages], which hold these columns; 0 where a dialogue is shorter.
-        tokens: [segments, most], where each query stands in the pack; ``past the end`` if padding.
-        first: the first of the columns that some query must not look at.
-        mask: [segments, 1, 1, most, columns - first], 0 or -inf, to be added to the scores.
-    """
-
-    count: int
-    most: int
-    columns: int
-    pages: torch.Tensor
-    tokens: torch.Tensor
-    first: int
-    mask: torch.Tensor
-
-    def blocks(self, kv_heads: int) -> torch.Tensor:
-        """The blocks of a layer with so many heads, by segment, head and column."""
-        heads = torch.arange(kv_heads, device=self.pages.device)
-        return (self.pages[:, None] * kv_heads + heads[None, :, None]).flatten()
-
-    def rows(self, heads: int, per_head: int, per_token: int, last: int) -> torch.Tensor:
-        """Rows of a flat [heads · tokens, size], by segment, head and query."""
-        every = torch.arange(heads, device=self.tokens.device) * per_head
-        tokens = self.tokens.clamp(max=last)
-        return (every[None, :, None] + tokens[:, None] * per_token).flatten()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +44,7 @@ class _Pass:
     segments: Sequence[Segment]
     plan: Plan
     rows: torch.Tensor | None
-    groups: dict[tuple[int, bool], list[_Group]] = field(default_factory=dict)
+    groups: dict[tuple[int, bool], list[Group]] = field(default_factory=dict)
     indices: dict[tuple[Any, ...], torch.Tensor] = field(default_factory=dict)
 
     def index(self, make: Callable[..., torch.Tensor], *given: int, of: Any = None) -> torch.Tensor:
@@ -101,91 +59,6 @@ class _Active:
     """The attention function has no other way to know the pass it is called in."""
 
     now: _Pass | Fan | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """The tokens of a segment that look at its keys: ``new`` from place ``start`` in the pack on,
-    with ``past`` tokens of the dialogue before them, which may have images."""
-
-    row: int
-    start: int
-    new: int
-    past: int
-    seen: Seen | None
-
-    @property
-    def total(self) -> int:
-        return self.past + self.new
-
-    @property
-    def size(self) -> int:
-        """Segments of one size are computed together."""
-        return -(-self.new // 8)
-
-
-def _groups(now: _Pass, window: int, only_read: bool, like: torch.Tensor) -> list[_Group]:
-    """Put segments of similar lengths together; ``like`` gives device and dtype."""
-    asking, end = [], 0
-    for segment in now.segments:
-        end += len(segment.ids)
-        new = segment.tail if only_read else len(segment.ids)
-        if new:
-            past = segment.past + len(segment.ids) - new
-            asking.append(_Asking(segment.row, end - new, new, past, segment.seen))
-    bundles: list[list[_Asking]] = []
-    for each in sorted(asking, key=lambda a: (a.size, a.total)):
-        if bundles:
-            mates = bundles[-1]
-            near = each.total - mates[0].total <= _SPREAD
-            keys = (len(mates) + 1) * each.total
-            small = keys * each.new <= _AREA and keys <= _KEYS
-            if each.size == mates[0].size and near and small:
-                mates.append(each)
-                continue
-        bundles.append([each])
-    return [_group(now.cache, bundle, end, window, like) for bundle in bundles]
-
-
-def _group(
-    cache: Cache, asking: Sequence[_Asking], end: int, window: int, like: torch.Tensor
-) -> _Group:
-    most = max(a.new for a in asking)
-    high = -(-max(a.total for a in asking) // PAGE)
-    low = max(0, min(a.past for a in asking) + 1 - window) // PAGE if window else 0
-    first = 0 if window else min(a.past for a in asking)
-    tables = [cache.tables[a.row][low:high] for a in asking]
-    pages = [table + [0] * (high - low - len(table)) for table in tables]
-    tokens = [[*range(a.start, a.start + a.new), *[end] * (most - a.new)] for a in asking]
-    past = torch.tensor([a.past for a in asking], device=like.device)
-    query = past[:, None, None] + torch.arange(most, device=like.device)[None, :, None]
-    column = torch.arange(low * PAGE + first, high * PAGE, device=like.device)[None, None]
-    hidden = column > _furthest(asking, query)
-    if window:
-        hidden |= column <= query - window
-    mask = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device)
-    mask = mask.masked_fill_(hidden, float("-inf"))[:, None, None]
-    return _Group(
-        len(asking),
-        most,
-        (high - low) * PAGE,
-        torch.tensor(pages, device=like.device),
-        torch.tensor(tokens, device=like.device),
-        first,
-        mask,
-    )
-
-
-def _furthest(asking: Sequence[_Asking], query: torch.Tensor) -> torch.Tensor:
-    """The last column that each query looks at: its own, or that of the block it stands in."""
-    furthest = query
-    for n, each in enumerate(asking):
-        if each.seen is None or not each.seen.blocks:
-            continue
-        furthest = furthest.clone() if furthest is query else furthest
-        for position, last in each.seen.reach(each.past, each.total):
-            furthest[n, position - each.past, 0] = last
-    return furthest
 
 
 def _flat(states: torch.Tensor) -> tuple[torch.Tensor, int, int]:
@@ -244,7 +117,7 @@ def attention(
         out.zero_()  # the rest of the layer goes over all rows
     kind = (sliding_window or 0, only_read)
     if kind not in now.groups:
-        now.groups[kind] = _groups(now, *kind, query)
+        now.groups[kind] = groups(now.cache, now.segments, *kind, query)
     for n, group in enumerate(now.groups[kind]):
         count, most, columns = group.count, group.most, group.columns
         which = (kind, n)
@@ -254,19 +127,45 @@ def attention(
         q = _take(states, rows, count * kv_heads, per_kv * most, size)
         k = _take(keys, blocks, count * kv_heads, columns, size)
         v = _take(values, blocks, count * kv_heads, columns, width)
-        scores = torch.bmm(q, k.transpose(1, 2)).view(count, kv_heads, per_kv, most, columns)
+        mixed = _mixed(group, q, k, v, per_kv, softcap, s_aux)
+        wide(out).index_copy_(0, there, wide(mixed))
+    return out[: tokens * heads].view(1, tokens, heads, width), None
+
+
+def _mixed(
+    group: Group,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    per_kv: int,
+    softcap: float | None,
+    s_aux: torch.Tensor | None,
+) -> torch.Tensor:
+    """What the queries of a group get of its values, as [segments · heads · most, width]."""
+    pairs, _, size = query.shape
+    most, width = group.most, value.shape[2]
+    queries = query.view(pairs, per_kv, most, size)
+    whole = value.new_empty(pairs, per_kv, most, width)
+    for start, end, columns in group.parts:
+        new = end - start
+        q = queries[:, :, start:end].reshape(pairs, per_kv * new, size)
+        scores = torch.bmm(q, key[:, :columns].transpose(1, 2))
+        scores = scores.view(group.count, -1, per_kv, new, columns)
         if softcap is not None:
             scores = torch.tanh(scores / softcap) * softcap
-        scores[..., group.first :].add_(group.mask)  # += would copy them, too
+        mask = group.mask[..., start:end, : columns - group.first]
+        scores[..., group.first :].add_(mask)  # += would copy them, too
         if s_aux is not None:
-            sink = s_aux.view(1, kv_heads, per_kv, 1, 1).expand(count, -1, -1, most, 1)
+            sink = s_aux.view(1, -1, per_kv, 1, 1).expand(group.count, -1, -1, new, 1)
             scores = torch.cat([scores, sink.to(scores.dtype)], dim=-1)
         weights = torch.softmax(scores, dim=-1)
         if s_aux is not None:
             weights = weights[..., :-1].contiguous()
-        mixed = torch.bmm(weights.view(count * kv_heads, per_kv * most, columns), v)
-        wide(out).index_copy_(0, there, wide(mixed.view(-1, width)))
-    return out[: tokens * heads].view(1, tokens, heads, width), None
+        found = torch.bmm(weights.view(pairs, per_kv * new, columns), value[:, :columns])
+        if new == most:
+            return found.view(-1, width)
+        whole[:, :, start:end] = found.view(pairs, per_kv, new, width)
+    return whole.view(-1, width)
 
 
 def _no_mask(*_: Any, **__: Any) -> None:

@@ -34,6 +34,10 @@ _NOT = (
     "The first answer is the run's own, mostly the likeliest one, and another first answer is "
     "drawn at temperature 1. Where the likeliest is better than a drawn one, regression to the "
     "mean holds that, too, and sampling gives it back.",
+    "Of dialogues that were wrong, or right, at first, the question again, neutral words and the "
+    "method go on from that answer, and another first answer and a majority don't. So repetition "
+    "holds there what merely keeping the first answer does, and is no harm, or help, of asking "
+    "again.",
     "Neutral words are as many as the method's, and not as many tokens to the last one; and other "
     "neutral words might do otherwise.",
 )

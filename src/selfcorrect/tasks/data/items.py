@@ -59,6 +59,12 @@ def digest(about: object, parts: Iterable[object]) -> str:
     return found.hexdigest()
 
 
+def together(items: Iterable[_HasExample]) -> list[tuple[str, str]]:
+    """What is measured together, for a fingerprint: a run's order goes by it. Empty where nothing
+    is, so that such a task keeps the fingerprint that it had."""
+    return [(item.example.id, item.example.together) for item in items if item.example.together]
+
+
 def source_of(function: Callable[..., object]) -> str:
     """What makes a user's function another one; of ours, its name."""
     name = f"{function.__module__}.{getattr(function, '__qualname__', '')}"

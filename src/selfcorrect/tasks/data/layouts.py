@@ -51,7 +51,7 @@ class Layout:
     names: str = ""
     stated: str = ""
     context: str = CONTEXTS
-    image: str = "image"
+    image: str = "image|images"
     id: tuple[str, ...] = ("id",)
     cluster: tuple[str, ...] = ("cluster",)
     needs: tuple[str, ...] = ()

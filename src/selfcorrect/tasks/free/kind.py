@@ -10,7 +10,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.outcome import Figure, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.copies import copies_of, moved
-from selfcorrect.tasks.data.items import check_some, digest, source_of
+from selfcorrect.tasks.data.items import check_some, digest, source_of, together
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.free.reading import (
     VERSION,
@@ -140,7 +140,9 @@ class Free:
         code = (source_of(read), source_of(self._judge))
         if self._reader:
             about = (*about, self._reader)
-        return digest((about, code), self._items if self._identity is None else [self._identity])
+        if self._identity is not None:
+            return digest((about, code), [self._identity])
+        return digest((about, code), [*self._items, *together(self._items)])
 
     def ask(self, example: Example) -> Mapping[str, str]:
         """What a strategy's templates may use; a reply isn't begun, so the prefill is empty."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from selfcorrect.outcome import ACCURACY, Figure, Outcome
 from selfcorrect.tasks.base import Answer, Example, Grade
 from selfcorrect.tasks.copies import copies_of, moved
-from selfcorrect.tasks.data.items import check_some, digest, source_of
+from selfcorrect.tasks.data.items import check_some, digest, source_of, together
 from selfcorrect.tasks.data.lazy import Lazy
 from selfcorrect.tasks.lettered.letters import LETTERS, VERSION, found_by
 from selfcorrect.tasks.plain import tidy
@@ -190,7 +190,9 @@ class Lettered:
             about = (*about, self.reader)
         if self.outcome != ACCURACY or self._outcome_of is not right:
             about = (*about, self.outcome, source_of(self._outcome_of))
-        return digest(about, self._items if self._identity is None else [self._identity])
+        if self._identity is not None:
+            return digest(about, [self._identity])
+        return digest(about, [*self._items, *together(self._items)])
 
     def ask(self, example: Example) -> Mapping[str, str]:
         """What a strategy's templates may use; ``repeat`` is the question with nothing added."""

@@ -27,10 +27,19 @@ _PREFIXED = ("paligemma",)
 _BACKWARDS = (
     "the model {name} is of type {kind!r}, which reads all that stands before a reply in both "
     "directions, so that no dialogue can go on from what was read: it isn't shown pictures here; "
-    "use a model of another type."
+    "use {others}."
 )
+#: What a model that can't be shown pictures may be exchanged for.
+OTHERS = "LLaVA, SmolVLM, Idefics3, Qwen-VL (2 to 3), Gemma 3 or InternVL"
 #: Side lengths of the picture that the engine is tried with.
 _TRIED = (64, 48)
+#: Pairs of patches that a vision tower may compare, in all parts of a picture; of that one, which
+#: every model makes little of, fewer. The sides of both are as a stranger's files have them.
+_MOST_PAIRS, _TRIED_PAIRS = 1 << 33, 1 << 25
+#: Tokens that may stand for it.
+_TRIED_TOKENS = 1 << 13
+#: The side of a patch where a configuration doesn't say.
+_PATCH = 14
 
 
 class Eyes:
@@ -53,6 +62,8 @@ class Eyes:
         self.closed = closed
         self._body: Any = None if network is None else network.base_model
         self._listed = False
+        text = None if network is None else network.config.get_text_config()
+        self._window = getattr(text, "max_position_embeddings", None) or 1 << 20
 
     @property
     def processor(self) -> Processor:
@@ -82,6 +93,7 @@ class Eyes:
         if found is None:
             picture = decoded(image)
             prepared = self.processor(picture, image.name)
+            self._check_work(prepared, image.name, _MOST_PAIRS)
             self.calls += self.network is not None
             try:
                 found = self._encoded(image.digest, prepared, picture.notes)
@@ -124,6 +136,13 @@ class Eyes:
         noise = torch.randint(256, (height, width, 3), generator=torch.Generator().manual_seed(0))
         pixels = pillow().fromarray(noise.to(torch.uint8).numpy())
         prepared = self.processor(Picture(pixels), "of noise")
+        self._check_work(prepared, "of noise", _TRIED_PAIRS)
+        if prepared.tokens > _TRIED_TOKENS:
+            raise UserError(
+                f"the processor of {self.processor.name} makes {prepared.tokens:,} tokens of a "
+                f"picture of {width} × {height} pixels, and no model's makes more than "
+                f"{_TRIED_TOKENS:,}: download it again."
+            )
         return self._encoded("noise", prepared, ()), self._given(prepared.inputs, self.network)
 
     def whole(self, ids: list[int], seen: Seen) -> torch.Tensor:
@@ -141,13 +160,34 @@ class Eyes:
         hidden: torch.Tensor = out.last_hidden_state[0]
         return hidden
 
+    def _check_work(self, prepared: Prepared, named: str, most: int) -> None:
+        """Raise UserError where the vision tower would compare more patches with each other."""
+        if self.network is None or prepared.tokens > self._window:
+            return  # it isn't encoded
+        sight = getattr(getattr(self.network, "config", None), "vision_config", None)
+        patch = getattr(sight, "patch_size", None)
+        side = patch if isinstance(patch, int) else patch[0] if isinstance(patch, list) else _PATCH
+        pairs = 0
+        for key, each in prepared.inputs.items():
+            if key.startswith("pixel_values") and each.ndim > 3:  # parts, as [..., 3, high, wide]
+                pixels = each.shape[-1] * each.shape[-2]
+                pairs += each.numel() // (3 * pixels) * (pixels // side**2) ** 2
+            elif key.startswith("pixel_values"):  # patches, one after another
+                pairs += len(each) ** 2
+        if pairs > most:
+            raise UserError(
+                f"{self.processor.name} would compare {pairs:,} pairs of patches of the image "
+                f"{named} as its files say it is prepared, and at most {most:,} are compared: make "
+                "the image smaller, or download the model again."
+            )
+
     def _encoded(self, digest: str, prepared: Prepared, notes: tuple[str, ...]) -> Look:
         shape = {
             key: each
             for key, each in prepared.inputs.items()
             if each.numel() <= _FEW and not key.startswith("pixel")
         }
-        if self.network is None:
+        if self.network is None or prepared.tokens > self._window:  # it is never fed
             return Look(digest, prepared.text, prepared.tokens, None, shape, notes)
         encode = self._body.get_image_features
         with torch.inference_mode():
@@ -230,9 +270,8 @@ def read_eyes(source: Source, config: Any, tokenizer: Any, network: Any = None) 
         network: the model; ``None``: no image is encoded.
     """
     if config.model_type in _PREFIXED:
-        return Eyes(
-            None, network, _BACKWARDS.format(name=repr(source.name), kind=config.model_type)
-        )
+        names = {"name": repr(source.name), "kind": config.model_type, "others": OTHERS}
+        return Eyes(None, network, _BACKWARDS.format(**names))
     try:
         return Eyes(read_processor(source, config, tokenizer), network)
     except UserError as error:

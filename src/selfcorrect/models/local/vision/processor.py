@@ -6,6 +6,7 @@ needed. Their part for video needs it, and is left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,17 +17,29 @@ import torch
 from selfcorrect.errors import UserError
 from selfcorrect.models.local.files import Source
 from selfcorrect.models.local.loading import own_processor
+from selfcorrect.models.local.machine import room
 from selfcorrect.models.local.reading import first_line, json_of, needs_code, reading
 from selfcorrect.models.local.vision.picture import Picture, pillow
 
 _OWN, _IMAGES = "processor_config.json", "preprocessor_config.json"
 #: Pixels that a picture may be made of, and how long a side of it, or of a part, is.
-_MOST_AREA, _SHORTEST_SIDE, _LONGEST_SIDE = 1 << 25, 2, 4096
-_SIDES = ("height", "width", "max_height", "max_width")
-#: The edges are sides in some processors, and areas in others.
-_AREAS = ("max_pixels", "min_pixels", "longest_edge", "shortest_edge")
-#: No other number of a processor is larger (tokens of a picture, parts, levels of grey).
+_MOST_AREA, _SHORTEST_SIDE, _LONGEST_SIDE = 1 << 25, 16, 4096
+_SIDES = ("height", "width", "max_height", "max_width", "size", "crop_size")
+#: A side each where one of them stands alone; together they are areas in some processors.
+_EDGES = ("longest_edge", "shortest_edge")
+#: Pairs of sides.
+_PLACES = ("image_grid_pinpoints",)
+_AREAS = ("max_pixels", "min_pixels", *_EDGES)
+#: Into how many parts a picture is cut: ratios of as many are tried, each with each.
+_MOST_PARTS = 1000
+_PARTS = re.compile(r"patches|tiles|crops|splits|frames|temporal")
+#: A picture is made no smaller than this by any model.
+_MOST_LEAST = 1 << 20
+#: No other number of a processor is larger (tokens of a picture, levels of grey).
 _MOST = 10_000
+#: Bytes that preparing a picture may take, numbers that it comes to, and tokens that stand for it:
+#: the sizes in a file may be small by themselves, and multiply.
+_ROOM, _MOST_NUMBERS, _MOST_TOKENS = 4 << 30, 1 << 28, 1 << 17
 #: Its processor asks for a package that only its videos need; this one's pictures are the same.
 _INSTEAD = {"SmolVLMProcessor": "Idefics3Processor"}
 
@@ -70,9 +83,9 @@ class Processor:
             UserError: this model can't be shown it.
         """
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), room(_ROOM):
                 made = self._made.image_processor(images=[picture.pixels], **self._how)
-            text = self._made.replace_image_token(made, image_idx=0)
+                text = str(self._made.replace_image_token(made, image_idx=0))
         except Exception as error:  # of a shape that this model's preparation can't do
             raise UserError(
                 f"{self.name} can't be shown the image {named} of {picture.pixels.width} × "
@@ -82,12 +95,20 @@ class Processor:
             key: value if isinstance(value, torch.Tensor) else torch.as_tensor(value)
             for key, value in made.items()
         }
+        numbers, tokens = sum(each.numel() for each in inputs.values()), text.count(self._word)
+        if numbers > _MOST_NUMBERS or tokens > _MOST_TOKENS:
+            raise UserError(
+                f"the processor of {self.name} makes {numbers:,} numbers and {tokens:,} tokens of "
+                f"the image {named} of {picture.pixels.width} × {picture.pixels.height} pixels; at "
+                f"most {_MOST_NUMBERS:,} and {_MOST_TOKENS:,} are taken: change its size, or "
+                "download the model again."
+            )
         if not all(each.isfinite().all() for each in inputs.values()):
             raise UserError(
                 f"the processor of {self.name} makes numbers of the image {named} that aren't "
                 "finite: download the model again."
             )
-        return Prepared(str(text), str(text).count(self._word), inputs)
+        return Prepared(text, tokens, inputs)
 
 
 def read_processor(source: Source, config: Any, tokenizer: Any) -> Processor:
@@ -195,9 +216,13 @@ def _check_sizes(what: str, held: Mapping[str, Any]) -> None:
     """
     for table, key, value in _numbers("", held):
         name = key.rpartition(".")[2]
-        side = name in _SIDES or (name == "shortest_edge" and "longest_edge" not in table)
-        area = name in _AREAS and not side
-        low, high = (_SHORTEST_SIDE, _LONGEST_SIDE) if side else (0, _MOST_AREA if area else _MOST)
+        alone = name in _EDGES and len({*_EDGES} & {*table}) == 1
+        side = alone or name in _SIDES or name in _PLACES
+        low, high = (_SHORTEST_SIDE, _LONGEST_SIDE) if side else (0, _most(name))
+        if not isinstance(value, int):  # a mean, say
+            low = -high
+        elif "patch_size" in key:
+            low = 1
         if not low <= value <= high:
             raise UserError(
                 f"{what} has {key} = {value:,}, and no model's is below {low:,} or above {high:,}; "
@@ -205,14 +230,22 @@ def _check_sizes(what: str, held: Mapping[str, Any]) -> None:
             )
 
 
-def _numbers(key: str, held: Any) -> Iterator[tuple[Mapping[str, Any], str, int]]:
-    """The whole numbers in a table and in what it holds, each with its table and its place."""
+def _most(name: str) -> int:
+    """How large a number of this name may be that is no side."""
+    if name in _AREAS:
+        return _MOST_AREA if name in ("max_pixels", "longest_edge") else _MOST_LEAST
+    return _MOST_PARTS if _PARTS.search(name) else _MOST
+
+
+def _numbers(key: str, held: Any) -> Iterator[tuple[Mapping[str, Any], str, float]]:
+    """The numbers in a table and in what it holds, each with its table and its place."""
     for name, value in held.items():
         place = f"{key}.{name}".strip(".")
         if isinstance(value, dict):
             yield from _numbers(place, value)
-        elif type(value) is int:
+        elif type(value) in (int, float):
             yield held, place, value
         elif isinstance(value, list):
+            yield held, f"{place} (its length)", len(value)
             flat = [n for each in value for n in (each if isinstance(each, list) else [each])]
-            yield from ((held, place, n) for n in [len(flat), *flat] if type(n) is int)
+            yield from ((held, place, n) for n in flat if type(n) in (int, float))
