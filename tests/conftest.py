@@ -36,6 +36,15 @@ def unsynced() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def unhurried() -> Iterator[None]:
+    """No command says that it is at work still, however slow the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("FIRST", "OPENING"):
+            patch.setattr(f"selfcorrect.cli.pulse.{name}", 3600.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def built_once() -> Iterator[None]:
     """The commands are made from their functions once, not at every call of one."""
     with pytest.MonkeyPatch.context() as patch:

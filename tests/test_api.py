@@ -212,6 +212,39 @@ def test_advice_is_what_the_command_prints_and_shows_itself(tmp_path: Path) -> N
         sc.advise([alone])
 
 
+def test_a_run_is_checked_as_by_the_command(tmp_path: Path) -> None:
+    run = sc.run("planted:chain", "planted", rounds=2, limit=8, out=tmp_path, progress=False)
+    first, second = sc.check(run, ["gain > -0.9", "dialogues > 8"])
+    assert (first.holds, second.holds, second.seen) == (True, False, 8)
+    assert sc.check("planted-intrinsic", "dialogues >= 8", out=tmp_path)[0].holds
+    with pytest.raises(sc.UserError, match=r"it is a share, and -2 points are -0\.02"):
+        sc.check(run, "gain > -2")
+    done = CliRunner().invoke(app, ["check", *map(str, tmp_path.iterdir()), "--require", "gain<1"])
+    assert done.exit_code == 0, done.output  # its controls beside it
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: sc.run(round=4), r"run has no argument 'round': did you mean 'rounds'"),
+        (lambda: sc.measure("x", modle="y"), r"measure has no argument 'modle': did you mean 'mod"),
+        (lambda: sc.open_run(), "open_run can't be called so: missing a required argument: 'name'"),
+        (lambda: sc.tune("x", "y", step=3), "tune has no argument 'step': did you mean 'steps'"),
+        (lambda: sc.advise("x"), r"takes a list of runs, not a str alone: write advise\(\[run\]\)"),
+        (lambda: sc.study("nosuch", out="x"), "nosuch"),
+    ],
+)
+def test_a_call_that_no_function_has_is_a_sentence(call: Any, said: str) -> None:
+    with pytest.raises(sc.UserError, match=said):
+        call()
+
+
+def test_errors_speak_of_arguments_where_they_speak_of_options(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("Frage,A,B,C\nWas?,x,y,z\n")
+    with pytest.raises(sc.UserError, match=r"--field is the argument field\.\)$"):
+        sc.run("planted:chain", "choices", data=tmp_path / "q.csv", progress=False)
+
+
 def test_the_report_is_a_file_in_the_folder(tmp_path: Path) -> None:
     run = sc.run("planted:chain", "planted", rounds=2, limit=12, out=tmp_path, progress=False)
     assert run.report() == run.folder / "report.html"

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfcorrect import concepts
-from selfcorrect.arguments import nothing_beside_a_spec, options_of, reading, served
+from selfcorrect.arguments import nothing_beside_a_spec, options_of, public, reading, served
 from selfcorrect.choosing import bias, choose, tune
 from selfcorrect.errors import UserError
-from selfcorrect.existing import advise, compare, list_runs, open_run, read_spec, study
+from selfcorrect.existing import advise, check, compare, list_runs, open_run, read_spec, study
 
 if TYPE_CHECKING:
     from selfcorrect.checking import TaskCheck
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "UserError", "advise", "bias", "check_task", "choose", "compare", "concepts", "list_runs",
-    "measure", "open_run", "read_spec", "run", "run_many", "study", "tune",
+    "UserError", "advise", "bias", "check", "check_task", "choose", "compare", "concepts",
+    "list_runs", "measure", "open_run", "read_spec", "run", "run_many", "study", "tune",
 ]  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
 
 
+@public
 @nothing_beside_a_spec
 def run(
     model: str | Model = "smollm2",
@@ -205,6 +206,7 @@ def run(
     return run_shown([spec], opened, **how)[0]
 
 
+@public
 def run_many(
     specs: Sequence[RunSpec],
     model: Model | None = None,
@@ -246,6 +248,7 @@ def run_many(
     )
 
 
+@public
 def measure(
     data: Any,
     model: str | Model = "smollm2",
@@ -328,6 +331,7 @@ def measure(
     return run_shown([spec], opened, **done)[0]  # type: ignore[arg-type]
 
 
+@public
 def check_task(
     task: str | Task,
     *,

@@ -4,16 +4,63 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from selfcorrect.errors import UserError
+from selfcorrect.errors import UserError, nearest
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 #: Arguments of :func:`selfcorrect.run` that say how a spec is run, not what is run.
 _HOW = {"spec", "workers", "ray", "worker_cpus", "worker_gpus", "out", "controls", "progress"}
+
+
+#: What an option of the command line is called in Python, where that isn't its own name.
+_CALLED = {"no_controls": "controls", "concept": "concepts"}
+_FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
+
+
+def public(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A function of the Python side: an argument that it doesn't have is a sentence, and what its
+    errors say of the command line's options is said of its arguments, too."""
+    has = inspect.signature(function)
+    name = function.__name__
+    free = any(each.kind is each.VAR_KEYWORD for each in has.parameters.values())
+
+    @functools.wraps(function)
+    def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for given in kwargs if not free else ():
+            if given not in has.parameters:
+                known = nearest(given, has.parameters)
+                raise UserError(f"{name} has no argument {given!r}: {known}")
+        try:
+            has.bind(*args, **kwargs)
+        except TypeError as error:
+            raise UserError(f"{name} can't be called so: {error}.") from None
+        try:
+            return function(*args, **kwargs)
+        except UserError as error:
+            _say_arguments(error, has.parameters)
+            raise
+
+    return called
+
+
+def _say_arguments(error: UserError, known: Collection[str]) -> None:
+    """Add to an error which arguments the options that it speaks of are."""
+    sentence = str(error.args[0])
+    flags = dict.fromkeys(_FLAG.findall(sentence))
+    names = {flag: flag.replace("-", "_") for flag in flags}
+    told = {flag: _CALLED.get(each, each) for flag, each in names.items()}
+    here = [
+        f"--{flag} is the argument {each}"
+        for flag, each in told.items()
+        if each in known and f"({each})" not in sentence
+    ]
+    if here and "(In Python " not in sentence:
+        error.args = (f"{sentence} (In Python {', '.join(here)}.)", *error.args[1:])
 
 
 def nothing_beside_a_spec(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -69,7 +116,10 @@ def several(function: str, runs: Sequence[_R]) -> Sequence[_R]:
         UserError: they are no list.
     """
     if isinstance(runs, str) or not isinstance(runs, Sequence):
-        raise UserError(f"{function} takes a list of runs, not {runs!r:.60}.")
+        what = "one run" if type(runs).__name__ == "Run" else f"a {type(runs).__name__}"
+        raise UserError(
+            f"{function} takes a list of runs, not {what} alone: write {function}([run])."
+        )
     return runs
 
 

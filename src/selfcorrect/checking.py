@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from selfcorrect.outcome import Floats, Outcome
 from selfcorrect.strategies import KINDS
 from selfcorrect.tasks import Answer, Example, Grade, Task
 
-#: So many examples at most are named for what is wrong with them.
+#: After so many examples that fail the others aren't looked at.
 MOST = 20
 
 
@@ -52,8 +53,10 @@ class TaskCheck:
         skipped: lines of the data that were left out, a sentence each.
         read_as: what the data were taken for, a sentence each.
         shown: the first example, if it can be asked and graded at all.
-        problems: what is wrong, a sentence each; empty when all is well.
+        problems: what is wrong, a sentence for each mistake, however many examples it is of;
+            empty when all is well.
         trace: of the first failure of a user's own code, its traceback.
+        unseen: so many examples weren't looked at, as :data:`MOST` had failed.
     """
 
     task: str
@@ -66,6 +69,7 @@ class TaskCheck:
     problems: Sequence[str]
     trace: str = ""
     read_as: Sequence[str] = ()
+    unseen: int = 0
 
     def table(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -118,29 +122,37 @@ def _taken_names(task: Task) -> Iterator[str]:
 def look_at(task: Task) -> TaskCheck:
     """What :func:`check_task` finds of a task that is open and checks what it gives."""
     problems = [*_unknown_kinds(task), *_taken_names(task)]
+    found = _Same()
+    failed = 0
     shown: Shown | None = None
     graded: list[tuple[Answer, Grade]] = []
     traces: list[str] = []
+    looked = 0
     for example in task.examples():
+        looked += 1
         try:
             tried, grade = _try(task, example)
             graded.append(grade)
         except UserError as error:
-            problems.append(str(error))
+            found.add(example.id, str(error))
             traces.append(error.trace)
-            if len(problems) >= MOST:
-                problems.append("the other examples weren't looked at")
+            failed += 1
+            if failed >= MOST:
                 break
         else:
             shown = shown or tried
-            problems += _wrong(task, tried)
-    else:
+            for problem in _wrong(task, tried):
+                found.add(example.id, problem)
+    if failed < MOST:
         try:
-            problems += task.check()
+            for problem in task.check():
+                found.add(problem.partition(": ")[0], problem)
             _compute_figures(task, graded)
         except UserError as error:
-            problems.append(str(error))
+            if not found.fails_alike(str(error)):
+                found.add("", str(error))
             traces.append(error.trace)
+    problems += found.told()
     return TaskCheck(
         task=task.name,
         outcome=task.outcome,
@@ -152,7 +164,35 @@ def look_at(task: Task) -> TaskCheck:
         shown=shown,
         problems=tuple(dict.fromkeys(problems)),
         trace=next(filter(None, traces), ""),
+        unseen=len(task.examples()) - looked,
     )
+
+
+class _Same:
+    """Problems of examples, each mistake once, whatever example it is of."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, str] = {}
+        self._every: dict[str, set[str]] = {}
+
+    def add(self, example: str, problem: str) -> None:
+        """Enter a problem of an example, by its id; of none where that is empty."""
+        key = problem.removeprefix(f"{example}: ").replace(f" of the example {example!r}", "")
+        if example:
+            key = re.sub(rf"(?<!\w){re.escape(example)}(?!\w)", "…", key)
+        self._first.setdefault(key, problem)
+        self._every.setdefault(key, set()).add(example)
+
+    def told(self) -> Iterator[str]:
+        """Each with the first example that has it, and how many have."""
+        for key, first in self._first.items():
+            n = len(self._every[key])
+            yield first if n == 1 else f"{first} (so it is with {n:,} examples)"
+
+    def fails_alike(self, problem: str) -> bool:
+        """Whether the user's code failed so in an example, too: then that is the same mistake."""
+        _, failed, how = problem.partition(" failed with ")
+        return bool(failed) and any(each.endswith(how) for each in self._first.values())
 
 
 def _unknown_kinds(task: Task) -> Iterator[str]:

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfcorrect.arguments import public
 from selfcorrect.errors import UserError
 from selfcorrect.tuning.options import BATCH, LONGEST, RATE, TUNING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from selfcorrect.tuning.chosen import Chosen
 
 
+@public
 def bias(
     model: str | Model = "smollm2",
     data: str | Path | None = None,
@@ -68,7 +70,7 @@ def bias(
     else:
         opened = open_model(_spec(model, dtype, device, trust_remote_code, base_url).model)
     try:
-        with counted() if progress else nullcontext(_untold) as told:
+        with counted("texts") if progress else nullcontext(_untold) as told:
             found = Bias(measured(opened, data, skip_bad=skip_bad, told=told))
     finally:
         if opened is not model:
@@ -78,6 +80,7 @@ def bias(
     return found
 
 
+@public
 def choose(
     model: str = "smollm2",
     data: str | Path | None = None,
@@ -129,6 +132,7 @@ def choose(
         return choose_to(spec, file, size, place, limit=limit, swap=swap, out=out, progress=told)
 
 
+@public
 def tune(
     texts: str | Path | Sequence[str],
     out: str | Path,
@@ -189,7 +193,7 @@ def tune(
     found = read_texts(texts) if isinstance(texts, (str, Path)) else _plain(texts)
     spec = _spec(model, "auto", device, trust_remote_code, None, seed=seed)
     settings = Settings(**own, seed=spec.seed)
-    with counted() if progress else nullcontext(_untold) as told:
+    with counted("steps") if progress else nullcontext(_untold) as told:
         return made(
             spec.model.name,
             found,

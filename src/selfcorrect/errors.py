@@ -41,5 +41,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED + 1 else ""
     listed = ", ".join(names[:_NAMED] if more else names) + more
     if not close:
-        return f"known are {listed}"
+        return f"known are {listed}" if len(names) > 1 else f"the only one is {listed}"
     return f"did you mean {' or '.join(map(repr, close))}? (known: {listed})"

@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfcorrect.arguments import several
+from selfcorrect.arguments import public, several
 
 if TYPE_CHECKING:
     import polars as pl
 
     from selfcorrect.runs import Run, RunSpec
     from selfcorrect.runs.advised import Advice
+    from selfcorrect.runs.require import Requirement
     from selfcorrect.studies.execute import Done
 
 
+@public
 def compare(
     runs: Sequence[Run | str | Path],
     *,
@@ -49,6 +51,7 @@ def compare(
     return table
 
 
+@public
 def advise(
     runs: Sequence[Run | str | Path], *, scorer: str = "", out: str | Path = "runs"
 ) -> Advice:
@@ -68,6 +71,43 @@ def advise(
     return advised(several("advise", runs), scorer, Path(out))
 
 
+@public
+def check(
+    run: Run | str | Path,
+    require: str | Sequence[str],
+    *,
+    scorer: str = "",
+    data: str | None = None,
+    out: str | Path = "runs",
+) -> list[Requirement]:
+    """Look whether a run meets what is required of it: what ``selfcorrect check`` does.
+
+    Args:
+        run: a run, its folder, or the beginning of its name in ``out``.
+        require: what has to hold, one or several: ``"gain.low > -0.02"``. Differences and shares
+            are decimals, −0.02 being 2 points less.
+        scorer: by whose scores, where there are several.
+        data: where the data of the run's task lie; only of a run that wasn't made here.
+        out: the folder in which the runs' folders lie.
+
+    Returns:
+        A requirement each: its ``.text``, the number ``.seen`` (``None`` where the run doesn't tell
+        it), and whether it ``.holds``.
+
+    Raises:
+        UserError: there is no such run, or a requirement isn't of that form or can't but hold.
+    """
+    from dataclasses import replace
+
+    from selfcorrect.runs import compare as comparing
+    from selfcorrect.runs.require import check as checked
+
+    [found], _ = comparing.chosen([run], None, scorer, Path(out))
+    summary = (found if data is None else replace(found, data=data)).summary()
+    return checked(summary, [require] if isinstance(require, str) else list(require))
+
+
+@public
 def open_run(name: str | Path, *, scorer: str = "", out: str | Path = "runs") -> Run:
     """Open a run that exists, complete or not: what ``selfcorrect show`` takes.
 
@@ -85,6 +125,7 @@ def open_run(name: str | Path, *, scorer: str = "", out: str | Path = "runs") ->
     return found.seen_by(scorer) if scorer else found
 
 
+@public
 def list_runs(out: str | Path = "runs") -> pl.DataFrame:
     """The runs in a folder, a row each, newest first: what was run, and what it came to.
 
@@ -111,6 +152,7 @@ def list_runs(out: str | Path = "runs") -> pl.DataFrame:
     return pl.DataFrame([each.table() for each in listed(out)], schema=kinds)
 
 
+@public
 def study(
     name: str,
     *,
@@ -143,6 +185,7 @@ def study(
     return execute(name, options, spec=spec, runs=runs, out=Path(out))
 
 
+@public
 def read_spec(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunSpec:
     """Read a spec from a TOML file, then apply overrides such as ``model.dtype=float32``.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 import sys
 import traceback
@@ -63,9 +64,15 @@ def load(path: Path, name: str) -> tuple[Callable[..., Any], str]:
     module = _module(path.absolute(), digest)
     found = getattr(module, name, None)
     if not callable(found):
-        mine = [k for k, v in vars(module).items() if callable(v) and not k.startswith("_")]
-        what = f"{path} has no function {name!r}" if found is None else f"{name!r} is no function"
-        raise UserError(f"{path}: {what}: {nearest(name, mine) if mine else 'it has none'}")
+        mine = [
+            key
+            for key, value in vars(module).items()
+            if not key.startswith("_")
+            and inspect.isfunction(value)
+            and value.__module__ == module.__name__  # none imported
+        ]
+        what = f"there is no function {name!r}" if found is None else f"{name!r} is no function"
+        raise UserError(f"{path}: {what} in it: {nearest(name, mine) if mine else 'it has none'}")
     return found, digest
 
 

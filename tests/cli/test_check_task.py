@@ -166,6 +166,21 @@ def test_a_judge_that_changes_its_mind_is_found() -> None:
     assert "an outcome must be the same each time" in found.problems[0]
 
 
+def test_a_mistake_is_told_once_and_counted_once(tmp_path: Path) -> None:
+    done = check(written(tmp_path, "1 / 0"))
+    told = [line for line in done.stdout.splitlines() if line.startswith("problem: ")]
+    assert len(told) == 1
+    assert "has 1 problem: " in done.stderr
+
+    def odd(item: Item, _: Any) -> Grade:
+        if int(item.example.id) % 2:
+            raise KeyError("a")
+        return Grade(1.0)
+
+    (problem,) = sc.check_task(own(judge=odd)).problems
+    assert problem.endswith("KeyError: 'a' (so it is with 15 examples)")
+
+
 @pytest.mark.parametrize("name", ["n", "round", "clusters", "outcome"])
 def test_an_outcome_has_a_name_of_its_own(name: str) -> None:
     task = own(outcome=Outcome(name), judge=lambda _item, answer: Grade(len(answer.text) / 99))
@@ -177,8 +192,9 @@ def test_many_failures_are_cut_short() -> None:
         raise ValueError(item.example.id)
 
     found = sc.check_task(own(judge=fails))
-    assert len(found.problems) == 21
-    assert found.problems[-1] == "the other examples weren't looked at"
+    (problem,) = found.problems
+    assert problem.endswith("ValueError: 0 (so it is with 20 examples)")
+    assert found.unseen == 10
     assert "raise ValueError(item.example.id)" in found.trace
 
 

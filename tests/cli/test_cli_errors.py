@@ -168,7 +168,7 @@ def test_as_a_process() -> None:
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "selfcorrect: error: rounds must be at least 1, not 0.\n"
+    assert done.stderr == "selfcorrect: error: --rounds must be at least 1, not 0.\n"
 
 
 def test_ctrl_c_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

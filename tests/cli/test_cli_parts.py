@@ -14,7 +14,7 @@ def test_each_kind_of_parts_is_timed_by_itself(monkeypatch: pytest.MonkeyPatch) 
     clock = [0.0]
     monkeypatch.setattr(parts.time, "monotonic", lambda: clock[0])
     out = io.StringIO()
-    with parts.counted(Console(file=out)) as tell:
+    with parts.counted(console=Console(file=out)) as tell:
         for now in range(1, 101):  # 100 texts, a second each
             clock[0] += 1
             tell(now, 100)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from selfcorrect.cli import app
+from selfcorrect.errors import UserError
 
 
 def told(*arguments: str) -> tuple[int, str, str]:
@@ -52,3 +54,20 @@ def test_what_cannot_be_is_one_sentence(arguments: list[str], said: str) -> None
     assert not printed
     assert said in error
     assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "says"), [([], True), (["--quick"], False), (["--preset", "formats"], False)]
+)
+def test_what_takes_long_says_so_once_it_has_begun(
+    more: list[str], says: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begun(*_: Any, counted: Any, **__: Any) -> None:
+        counted(0, 3)
+        counted(1, 3)
+        raise UserError("stopped here")
+
+    monkeypatch.setattr("selfcorrect.studies.execute.execute", begun)
+    _, _, error = told("train", *more, "--out", str(tmp_path))
+    assert error.count("All of it takes about an hour on two processors") == says
+    assert "takes about an hour" in " ".join(told("train", "--help")[1].split())

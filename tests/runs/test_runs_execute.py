@@ -14,6 +14,7 @@ from executed import SIZE, _copy, a_spec, contents, the_run
 from selfcorrect import models, records
 from selfcorrect.errors import UserError
 from selfcorrect.runs import Progress, find_run, open_run, run
+from selfcorrect.runs.prepare import prepare
 
 
 def refuse(*_: Any, **__: Any) -> Any:
@@ -179,3 +180,34 @@ def test_a_larger_limit_extends(tmp_path: Path, whole: Path) -> None:
 def test_a_limit_beyond_the_data_is_all_of_it(tmp_path: Path, whole: Path) -> None:
     run(a_spec(limit=10_000), out=tmp_path)
     assert contents(tmp_path) == contents(whole)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rounds", "controls"),
+    [
+        ("intrinsic", 1, {"baseline"}),
+        ("intrinsic", 2, {"baseline", "repeat"}),
+        ("cot", 1, {"baseline", "repeat"}),  # its first round is another one
+        ("repeat", 1, {"baseline"}),
+    ],
+)
+def test_a_control_that_would_be_the_run_again_is_left_out_with_a_word(
+    strategy: str, rounds: int, controls: set[str], tmp_path: Path, caplog: Any
+) -> None:
+    done = run(a_spec(strategy=strategy, rounds=rounds, limit=2), out=tmp_path)
+    assert set(done.header.controls) == controls
+    assert len(list(tmp_path.iterdir())) == 1 + len(controls)
+    word = "the control repeat would be the run itself" in caplog.text
+    assert word == ("repeat" not in controls and strategy != "repeat")
+
+
+@pytest.mark.parametrize(("n", "limit"), [(100, None), (100, 100), (20, None)])
+def test_how_much_is_asked_for_is_said_before_the_model_is_opened(
+    n: int, limit: int | None, caplog: Any
+) -> None:
+    spec = a_spec(task={"name": "planted", "options": {"n": n}}, rounds=5, limit=limit)
+    prepare([spec]).advise()
+    told = "All 100 examples are asked, in so many rounds: intrinsic 5, repeat 5, baseline 1; that"
+    assert (f"{told} makes 1,100 answers. Fewer with --limit" in caplog.text) == (
+        n == 100 and limit is None
+    )

@@ -101,6 +101,37 @@ def test_a_bound_model_that_is_never_asked_changes_nothing(tmp_path: Path, whole
     assert again.spec.models == {}
 
 
+def test_a_run_that_is_refused_before_its_first_dialogue_leaves_no_folder(tmp_path: Path) -> None:
+    refused = a_spec(model="planted:eye", limit=4)
+    with pytest.raises(UserError, match="answers the task 'shapes' only"):
+        run(refused, out=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_refused_run_found_in_its_folder_stays(tmp_path: Path) -> None:
+    """A run that has begun, and whatever else lies in the folder that it would have had."""
+    from selfcorrect.models.planted import load
+
+    class Failing(type(load("planted:chain"))):  # type: ignore[misc]
+        def open(self, _: int) -> Any:
+            raise UserError("out of order")
+
+    chain = load("planted:chain")
+    broken = Failing(chain.name, chain.law)
+    done = run(a_spec(limit=4), out=tmp_path, controls=False)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="out of order"):
+        run(a_spec(limit=16), out=tmp_path, controls=False, model=broken)
+    assert before.items() <= {p: p.read_bytes() for p in before}.items()
+    assert open_run(done.folder).dialogues == 4
+    other = tmp_path / "other" / done.folder.name
+    other.mkdir(parents=True)
+    (other / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="out of order"):
+        run(a_spec(limit=16), out=tmp_path / "other", controls=False, model=broken)
+    assert (other / "notes.txt").read_text() == "mine"
+
+
 def test_a_damaged_control_does_not_hide_the_run(tmp_path: Path) -> None:
     done = run(a_spec(limit=8), out=tmp_path)
     (file,) = next(tmp_path.glob("planted-repeat-*")).glob("records/*.parquet")

@@ -96,6 +96,9 @@ def test_the_texts_can_be_looked_at(runs: tuple[Run, Run]) -> None:
     assert f"12 times, no option (round 2, such as {text['example']})\n{TEXT}" in shown
     told = json.loads(printed("show", str(unread.folder), "--unread", "--json"))
     assert told == found
+    a, *_ = text["choices"]
+    assert f"{TEXT}\noptions: (a) {a}  (b) " in shown
+    assert "no option: no letter and no text of an option is given as the answer." in shown
     assert "Every answer was read." in printed("show", str(read.folder), "--unread")
 
 

@@ -149,12 +149,14 @@ class Stub:
     Attributes:
         able: what it can do.
         requests: what it answered, in the order of arrival (JSON, without probes' and lists').
+        used: tokens of all that it answered and counted.
     """
 
     def __init__(self, able: Able = VLLM, name: str = "stub") -> None:
         self.able = able
         self.name = name
         self.requests: list[dict[str, Any]] = []
+        self.used: list[dict[str, int]] = []
         self.delay = 0.0
         self.running, self.most_running = 0, 0
         self._lock = threading.Lock()
@@ -277,6 +279,7 @@ class Stub:
         data: dict[str, Any] = {"model": self.name, "choices": choices}
         if able.usage:
             data["usage"] = {"prompt_tokens": len(prompt), "completion_tokens": generated}
+            self.used.append(data["usage"])
         if able.prompt_logprobs and sent.get("prompt_logprobs") is not None:
             data["prompt_logprobs"] = _given(context, begun)
         if able.states and "vllm_xargs" in sent:

@@ -115,7 +115,12 @@ MISTAKES = [
     (FIRST + AGAIN + "[stop]\nunchanged = 0\n", 11, "unchanged must be a whole number from 1"),
     (FIRST + AGAIN + "[stop]\n", 10, "needs `unchanged`.*or `when`"),
     (FIRST + AGAIN + "[stop]\nunchanged = 2\nafter = 1\n", 12, "unknown key 'after'"),
-    (FIRST + AGAIN + "[parameters]\nk = 2\n", 11, "'k' is used nowhere"),
+    (FIRST + AGAIN + "[parameters]\nk = 2\n", 11, "'k' is used nowhere$"),
+    (
+        FIRST.replace("{question}", "{question} {wordng}") + AGAIN + "[parameters]\nwording='x'\n",
+        11,
+        r"'wording' is used nowhere; is it what \{wordng\} in the step of line 2 means\?",
+    ),
     (FIRST + AGAIN + "[parameters]\nanswer = 2\n", 11, "can't be called 'answer'"),
     (FIRST + AGAIN + "[parameters]\nk = 1979-05-27\n", 11, "must be a list of rounds"),
     (FIRST + AGAIN + "[parameters]\nk = [1, 2.5]\n", 11, "must be a list of rounds"),

@@ -199,7 +199,7 @@ def test_a_study_that_was_stopped_goes_on(tiny: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nosuch"], "No such command 'nosuch'"),
+        (["nosuch"], "study has no command 'nosuch': "),
         (["tiny", "strategy.name=repeat"], "sets the strategy of its runs itself: leave it out"),
         (["tiny", "--strategy", "repeat"], "--strategy"),
         (["tiny", "--least", "0"], "--least"),

@@ -113,7 +113,7 @@ def test_it_goes_to_another_process(file: Path) -> None:
         ("{}", "name the function that makes the task, too, such as {}:make"),
         ("{}:", "name the function that makes the task, too"),
         ("{}:a b", "name the function that makes the task, too"),
-        ("{}:mak", "{}: {} has no function 'mak': did you mean 'make'?"),
+        ("{}:mak", "{}: there is no function 'mak' in it: did you mean 'make'? (known: make)"),
         ("{}:number", "'number' is no function"),
         ("{}.py:make", "{}.py can't be read: no such file"),
         ("nothing", "there is no task 'nothing'"),

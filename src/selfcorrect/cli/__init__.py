@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from selfcorrect import __version__
@@ -20,6 +19,7 @@ from selfcorrect.cli.bias import bias
 from selfcorrect.cli.check import check
 from selfcorrect.cli.check_task import check_task
 from selfcorrect.cli.concept import group as concept
+from selfcorrect.cli.consoles import printing
 from selfcorrect.cli.ending import Commands
 from selfcorrect.cli.helping import Command
 from selfcorrect.cli.listing import listing
@@ -115,11 +115,18 @@ def preview(chosen: Chosen) -> None:
     One example's transcript in every round, special tokens visible, with token counts and the
     estimated time of the whole run. Nothing is run; the options are those of run.
     """
-    from selfcorrect.cli.preview import show
+    from selfcorrect.cli.parts import waiting
+    from selfcorrect.cli.preview import show, table_of
+    from selfcorrect.cli.pulse import opening
     from selfcorrect.preview import preview
 
-    controls = not chosen.values["no_controls"]
-    show(preview(chosen.specs(), out=chosen.values["out"], controls=controls), Console())
+    controls, specs = not chosen.values["no_controls"], chosen.specs()
+    with waiting(opening(specs[0].model.name)):
+        found = preview(specs, out=chosen.values["out"], controls=controls)
+    if chosen.as_json:
+        typer.echo(json.dumps(table_of(found), indent=2, allow_nan=False))
+    else:
+        show(found, printing())
 
 
 @app.command(cls=Command)
@@ -139,7 +146,7 @@ def show(
     if unread:
         from selfcorrect.cli.unread import show as show_unread
 
-        show_unread(found, Console(), as_json=as_json)
+        show_unread(found, printing(), as_json=as_json)
     elif as_json:
         # ASCII: nothing in a data set's texts can steer the terminal
         typer.echo(json.dumps(found.summary(), indent=2, allow_nan=False))
@@ -154,6 +161,7 @@ def report(
     report_to: o.ReportTo = None,
     scorer: o.SeenBy = "",
     data: o.SeenData = None,
+    as_json: o.AsJson = False,
     out: o.Out = Path("runs"),
 ) -> None:
     """Write a run's report.html again, complete or not; of several runs one page with a switch.
@@ -171,7 +179,7 @@ def report(
         else:
             place = report_to or Path(str(found[0].folder)).parent / "reports.html"
             path = write_pages(found, place)
-    typer.echo(visible(str(path)))
+    typer.echo(json.dumps({"page": str(path)}) if as_json else visible(str(path)))
     if open_it:
         typer.launch(str(path))
 
@@ -259,16 +267,16 @@ def audit(
     folder, and stands under its verdict from then on.
     """
     from selfcorrect.cli.audit import table
-    from selfcorrect.cli.parts import waiting
+    from selfcorrect.cli.parts import counted
     from selfcorrect.runs.audit import audit_run
 
     of = find_run(run, out)
-    with waiting(f"simulating data like those of {of.folder.name}"):
-        found = audit_run(of, simulations=simulations)
+    with counted("simulations") as progress:
+        found = audit_run(of, simulations=simulations, told=progress)
     if as_json:
         typer.echo(json.dumps([each.table() for each in found], indent=2, allow_nan=False))
     else:
-        Console().print(table(found))
+        printing().print(table(found))
 
 
 @app.command(cls=Command)
@@ -308,6 +316,7 @@ def export(
     dialogues: Annotated[
         bool, typer.Option("--dialogues", help="One dialogue a line, as measure reads it.")
     ] = False,
+    as_json: o.AsJson = False,
     out: o.Out = Path("runs"),
 ) -> None:
     """Write a run's records as JSON lines.
@@ -318,6 +327,9 @@ def export(
 
     lines = to_jsonl(find_run(run, out), jsonl, replace=force, dialogues=dialogues)
     what = "dialogues" if dialogues else "records"
+    if as_json:
+        typer.echo(json.dumps({"file": str(jsonl), what: lines}))
+        return
     typer.echo(f"{lines:,} {what} in {visible(str(jsonl))}")
 
 
@@ -346,24 +358,32 @@ def _run(chosen: Chosen, specs: Sequence[RunSpec], *, controls: bool) -> None:
             progress=progress,
             executor=chosen.executor,
         )
+    summaries = []
     for spec, done in zip(specs, found, strict=True):
-        if len(found) > 1:
+        if len(found) > 1 and not chosen.as_json:
             name = visible(done.spec.strategy.name)
-            Console().print(Text(f"── {name} ──", style="bold"), soft_wrap=True)
+            printing().print(Text(f"── {name} ──", style="bold"), soft_wrap=True)
         summary = summarize(done)
-        _show(summary, written(done, summary))
+        place = written(done, summary)
+        if chosen.as_json:
+            summaries.append(summary)
+        else:
+            _show(summary, place)
         if "rounds" in chosen.settings and done.spec.rounds < spec.rounds:
             typer.echo(
                 f"selfcorrect: this strategy has at most {done.spec.rounds} "
                 f"{'round' if done.spec.rounds == 1 else 'rounds'}, so {spec.rounds} were not run.",
                 err=True,
             )
+    if chosen.as_json:  # of several strategies a list, in their order
+        several = len(summaries) > 1
+        typer.echo(json.dumps(summaries if several else summaries[0], indent=2, allow_nan=False))
 
 
 def _show(summary: dict[str, Any], where: Path) -> None:
     from selfcorrect.report.table import table
 
-    console = Console()
+    console = printing()
     shown = {
         "notes": visible_values(summary["notes"]),
         "verdict": visible(summary["verdict"], lines=True),

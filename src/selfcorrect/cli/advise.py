@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
+from selfcorrect.cli.consoles import printing
 from selfcorrect.cli.sheet import show
 
 
@@ -20,4 +20,4 @@ def advise(names: Sequence[str], scorer: str, out: Path, *, as_json: bool) -> No
     if as_json:
         typer.echo(json.dumps(advice, indent=2, allow_nan=False))
     else:
-        show(advice.sheet, Console())
+        show(advice.sheet, printing())

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import typer
-from rich.console import Console
 
-from selfcorrect.cli.parts import counted
+from selfcorrect.cli.consoles import printing
+from selfcorrect.cli.parts import counted, waiting
+from selfcorrect.cli.pulse import opening
 from selfcorrect.cli.shared import Chosen, takes
 from selfcorrect.cli.sheet import show
 from selfcorrect.cli.spec import spec_from
@@ -31,16 +32,18 @@ def bias(chosen: Chosen) -> None:
     given = chosen.values
     page = given["page"]
     place = None if page is None else new_file(page, "a page of ours", is_page)
-    opened = open_model(spec_from(None, chosen.settings).model)
+    named = spec_from(None, chosen.settings).model
+    with waiting(opening(named.name)):
+        opened = open_model(named)
     try:
-        with counted() as progress:
+        with counted("texts") as progress:
             found = measure(opened, given["data"], skip_bad=given["skip_bad"], told=progress)
     finally:
         opened.close()
     made = sheet(found)
     if place is not None:
         put(place, as_page(made).encode("utf-8", "replace"))
-    if given["as_json"]:
+    if chosen.as_json:
         typer.echo(json.dumps(found, indent=2, allow_nan=False))
     else:
-        show(made, Console())
+        show(made, printing())

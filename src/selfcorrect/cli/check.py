@@ -14,7 +14,7 @@ import typer
 
 from selfcorrect.cli import options as o
 from selfcorrect.places import new_file, put
-from selfcorrect.runs import find_run
+from selfcorrect.runs.run import find_alone
 from selfcorrect.text import visible
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ Markdown = Annotated[
 
 
 def check(
-    run: o.RunName,
+    run: o.RunAlone,
     require: Require = None,
     junit: JUnit = None,
     markdown: Markdown = None,
@@ -56,9 +56,9 @@ def check(
 ) -> None:
     """Look whether a run meets what is required of it: status 0 if so, 1 if not.
 
-    Names: gain, again, change, harm, mend, unread.last, tokens, money, seconds, dialogues,
-    clusters, and every measure's .first and .last; of estimates .low and .high, too. What a run
-    doesn't tell isn't met.
+    Names: gain, again, change, harm, mend, unread.last, tokens, money, seconds, latency.p95,
+    dialogues, clusters, and every measure's .first and .last; of estimates .low and .high, too.
+    What a run doesn't tell isn't met.
 
     Example: selfcorrect check RUN --require 'gain.low > -0.02' --require 'unread.last < 0.05'
     """
@@ -66,7 +66,7 @@ def check(
 
     junit = None if junit is None else new_file(junit, "a JUnit file", _is_junit)
     markdown = None if markdown is None else new_file(markdown, "a table of ours", _is_table)
-    found = replace(find_run(run, out).seen_by(scorer), data=data)
+    found = replace(find_alone(run, out).seen_by(scorer), data=data)
     looked = check(found.summary(), require or [])
     if junit is not None:
         put(junit, _junit(found.folder.name, looked))

@@ -103,6 +103,8 @@ def _lines(found: TaskCheck) -> Iterator[str]:
         yield f"\nAn answer that says nothing has {_worth(outcome.name, shown.empty)}."
     yield ""
     yield from (f"problem: {problem}" for problem in found.problems)
+    if found.unseen:
+        yield f"The other {_count(found.unseen, 'example')} weren't looked at."
     if not found.problems:
         yield "No problems were found."
 

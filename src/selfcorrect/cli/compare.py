@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from selfcorrect.cli.consoles import printing
 from selfcorrect.cli.sheet import show
 from selfcorrect.text import visible
 
@@ -37,10 +37,10 @@ def compared(
     if as_json:
         typer.echo(json.dumps(table, indent=2, allow_nan=False))
         return
-    show(sheet(table), Console())
+    show(sheet(table), printing())
     for note in table["notes"]:
         typer.echo(visible(note))
-    console = Console()
+    console = printing()
     console.print()
     console.print(Text("Advice", style="bold"))
     console.print(Text(visible(" ".join(table["advice"]["said"]))))

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from selfcorrect.cli import options as o
 from selfcorrect.cli.concept_lines import ends, interval, lines, short
+from selfcorrect.cli.consoles import printing
 from selfcorrect.cli.ending import Listed
 from selfcorrect.cli.helping import Command
 from selfcorrect.concepts.file import Concept
-from selfcorrect.report.numbers import legend
+from selfcorrect.report.numbers import count, legend
 from selfcorrect.text import clipped, visible
 
 group = typer.Typer(
@@ -122,9 +122,10 @@ def train(
     shuffled labels, and the same texts without the concept's own words.
     """
     from selfcorrect.cli.parts import counted
+    from selfcorrect.cli.pulse import opening
     from selfcorrect.concepts.make import make
 
-    with counted() as progress:
+    with counted(begins=opening(model or "smollm2")) as progress:
         made = make(
             name,
             model or "smollm2",
@@ -200,14 +201,18 @@ def export(
         str,
         typer.Option(metavar="KIND", help="The kind of model that the file names (model_hint)."),
     ] = "llama",
+    as_json: o.AsJson = False,
 ) -> None:
     """Write a concept's directions as a control vector in GGUF, as llama.cpp and repeng read it."""
     from selfcorrect.concepts import control_vectors
 
     found = _found(concept, model)
     layers = control_vectors.export(found, gguf.expanduser(), hint)
+    if as_json:
+        typer.echo(json.dumps({"file": str(gguf), "directions": layers}))
+        return
     left = "; layer 0 is left out, as the format has none" if 0 in found.there else ""
-    typer.echo(f"{layers} directions of length 1 in {visible(str(gguf))}{left}.")
+    typer.echo(f"{count(layers, 'direction')} of length 1 in {visible(str(gguf))}{left}.")
 
 
 @group.command("import", cls=Command)
@@ -228,12 +233,15 @@ def import_(
     dtype: o.Dtype = None,
     device: o.Device = None,
     out: _Place = None,
+    as_json: o.AsJson = False,
 ) -> None:
     """Make a concept of a control vector in GGUF, for a model whose layers and size it fits.
 
     Such a file doesn't say of which weights or texts it was made, and nobody can check that.
     """
     from selfcorrect import models
+    from selfcorrect.cli.parts import waiting
+    from selfcorrect.cli.pulse import opening
     from selfcorrect.concepts import control_vectors
     from selfcorrect.concepts.file import is_concept
     from selfcorrect.concepts.make import kept
@@ -241,9 +249,10 @@ def import_(
 
     if out is not None:  # before the model is opened
         new_file(out, "a concept's", is_concept)
-    opened = models.load(model or "smollm2", dtype or "auto", device or "auto")
+    with waiting(opening(model or "smollm2")):
+        opened = models.load(model or "smollm2", dtype or "auto", device or "auto")
     made = control_vectors.load(gguf, name, opened, layer)
-    _show(kept(made, out), as_json=False)
+    _show(kept(made, out), as_json)
 
 
 def _found(concept: str, model: str | None) -> Concept:
@@ -271,7 +280,7 @@ def _found(concept: str, model: str | None) -> Concept:
 
 def _print(grid: Table) -> None:
     """A table, and below it what its dashes mean."""
-    Console().print(grid)
+    printing().print(grid)
     if dashes := legend(str(cell) for column in grid.columns for cell in column.cells):
         typer.echo(dashes)
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from textwrap import wrap
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, TaskID
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from selfcorrect.cli.consoles import moves, telling
+from selfcorrect.cli.pulse import doing, duration, heard, opening, said_if_slow, say, speaking
+from selfcorrect.models.kinds import kind_of
 from selfcorrect.report.numbers import short
 from selfcorrect.runs import Progress
 from selfcorrect.text import visible
 
 #: Seconds between two lines where there is no terminal to draw a bar on.
 BETWEEN_LINES = 5.0
-#: Seconds until it is said what is waited for.
-OPENING = 3.0
+#: What stands below a bar takes so many lines, and what is left out first where it takes more.
+_MOST_LINES = 2
+LEAST = ("share", "rate", "outcome", "left")
 
 
 class Pace:
@@ -46,56 +50,70 @@ class Pace:
         return dialogues, (progress.all_steps - progress.steps) / per_second
 
 
-def line(progress: Progress, pace: tuple[float | None, float | None]) -> str:
-    """``intrinsic round 3/5 · 128/200 dialogues · 1.7/s · 42 s left · accuracy .512``."""
+def line(
+    progress: Progress, pace: tuple[float | None, float | None], without: Collection[str] = ()
+) -> str:
+    """``intrinsic round 3/5: 140 · 128/200 dialogues · 66 % · 1.7/s · 42 s left · accuracy .512``:
+    140 are through that round, and 128 through all rounds of all arms.
+
+    Args:
+        progress: how far the run is.
+        pace: see :class:`Pace`.
+        without: parts that are left out, of :data:`LEAST`.
+    """
     rate, left = pace
-    parts = [
-        f"{visible(progress.arm)} round {progress.round}/{progress.rounds}"
-        if progress.round
-        else visible(progress.arm),
-        f"{progress.dialogues}/{progress.wanted} dialogues",
-    ]
+    arm = visible(progress.arm)
+    if progress.round:
+        through = "" if progress.through is None else f": {progress.through}"
+        arm = f"{arm} round {progress.round}/{progress.rounds}{through}"
+    parts = {"arm": arm, "dialogues": f"{progress.dialogues}/{progress.wanted} dialogues"}
+    if progress.steps not in (0, progress.all_steps):
+        parts["share"] = f"{100 * progress.steps // progress.all_steps} %"
     if rate is not None:
-        parts.append(f"{rate:.3g}/s")
-    if left is not None:
-        parts.append(f"{duration(left)} left")
+        parts["rate"] = f"{rate:.3g}/s"
+    if left:
+        parts["left"] = f"{duration(left)} left"
     if progress.outcome is not None:
-        parts.append(f"{progress.outcome_name} {short(progress.outcome, 3)}")
+        parts["outcome"] = f"{progress.outcome_name} {short(progress.outcome, 3)}"
     if progress.spent:
-        parts.append(progress.spent)
-    return " · ".join(parts)
+        parts["spent"] = progress.spent
+    return " · ".join(text for name, text in parts.items() if name not in without)
 
 
-def duration(seconds: float) -> str:
-    """``42 s``, ``3 min``, ``2 h 5 min``: as exact as a forecast is."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
+def fitted(progress: Progress, pace: tuple[float | None, float | None], width: int) -> str:
+    """The same for below a bar, which shows the share: on two lines at most, if that leaves what is
+    spent whole."""
+    for fewer in range(1, len(LEAST) + 1):
+        text = line(progress, pace, LEAST[:fewer])
+        if len(wrap(text, max(width, 1))) <= _MOST_LINES:
+            return text
+    return text.replace(f" round {progress.round}/", f" {progress.round}/").replace(
+        f"/{progress.wanted} dialogues", f"/{progress.wanted}"
+    )
 
 
 @contextmanager
 def shown(
-    model: str, console: Console | None = None, what: str = "model"
+    model: str, console: Console | None = None, what: str = ""
 ) -> Iterator[Callable[[Progress], None]]:
     """Show a run's progress on standard error while the context lasts.
 
     Args:
         model: what is being opened, said until the first dialogue is under way.
-        what: what that is.
+        what: what that is, if it isn't a model.
         console: where to show it.
     """
-    console = console or Console(stderr=True)
-    opening = f"opening the {what} {visible(model)}"
-    if not (console.is_terminal or console.is_jupyter):
-        with _lines(console, opening) as tell:
-            yield tell
+    console = console or telling()
+    begins = f"opening the {what} {model}" if what else opening(model)
+    # a server that doesn't answer any more is what is waited for later on, too
+    served = not what and kind_of(model) == "served"
+    if not moves(console):
+        with doing(begins if served else ""), said_if_slow(console, begins) as begun:
+            yield _lines(console, begun)
         return
     bar = _Bar(BarColumn(bar_width=None), console=console, transient=True, expand=True)
-    with bar:
-        yield _bar(bar, bar.add_task(f"{opening} …", total=None))
+    with speaking(), bar:
+        yield _bar(bar, bar.add_task(f"{visible(begins)} …", total=None))
 
 
 class _Bar(Bar):
@@ -111,7 +129,7 @@ def _bar(bar: Bar, task: TaskID) -> Callable[[Progress], None]:
     pace = Pace()
 
     def tell(progress: Progress) -> None:
-        description = line(progress, pace.told(progress))
+        description = fitted(progress, pace.told(progress), bar.console.width)
         bar.update(
             task, description=description, total=progress.all_steps, completed=progress.steps
         )
@@ -119,28 +137,18 @@ def _bar(bar: Bar, task: TaskID) -> Callable[[Progress], None]:
     return tell
 
 
-@contextmanager
-def _lines(console: Console, opening: str) -> Iterator[Callable[[Progress], None]]:
+def _lines(console: Console, begun: Callable[[], None]) -> Callable[[Progress], None]:
     pace = Pace()
     last = time.monotonic()
 
-    def say(text: str) -> None:
-        nonlocal last
-        last = time.monotonic()
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    # converting a model takes half a minute once; opening one that is at hand goes without a word
-    waiting = threading.Timer(OPENING, say, [opening])
-    waiting.daemon = True
-    waiting.start()
-
     def tell(progress: Progress) -> None:
-        waiting.cancel()
-        told = pace.told(progress)
+        nonlocal last
+        begun()
+        text = line(progress, pace.told(progress))
         if time.monotonic() - last >= BETWEEN_LINES:
-            say(line(progress, told))
+            last = time.monotonic()
+            say(console, text)
+        else:
+            heard(text)
 
-    try:
-        yield tell
-    finally:
-        waiting.cancel()
+    return tell

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from selfcorrect.cli.limits import guarded
-from selfcorrect.errors import INTERRUPTED, UserError
+from selfcorrect.errors import INTERRUPTED, UserError, nearest
 from selfcorrect.runs import Interrupted
 from selfcorrect.text import clipped, visible
 
@@ -24,7 +24,18 @@ _PANIC = "PanicException"
 
 
 class Listed(TyperGroup):
-    """A group whose help says what each command does in a whole sentence, over several lines."""
+    """A group whose help says what each command does in a whole sentence, over several lines, and
+    which lists its commands where one is asked for that it hasn't got."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            every = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+            known = [name for name, each in every.items() if each is not None and not each.hidden]
+            raise UserError(
+                f"{ctx.command_path} has no command {args[0]!r}: {nearest(args[0], known)}; see "
+                f"{ctx.command_path} --help."
+            )
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         every = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}

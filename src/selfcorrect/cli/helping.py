@@ -7,6 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from selfcorrect.cli.pulse import pulse
 from selfcorrect.runs.options import SECTIONS
 
 #: With so many options or fewer a command's help has one list of them.
@@ -28,8 +29,8 @@ EXAMPLES: Mapping[str, str] = {
     "check": "check sample-intrinsic --require 'gain.low > -0.02'",
     "check-task": "check-task choices --data questions.csv",
     "bias": "bias --data crows_pairs.csv",
-    "choose": "choose --data texts.csv --out subsets",
-    "tune": "tune --texts subsets/most.jsonl --out tuned",
+    "choose": "choose --data texts.csv --to subsets",
+    "tune": "tune --texts subsets/uncertain.jsonl --out tuned",
     "probe": "probe --model openai:NAME --base-url http://localhost:8000/v1",
     "verify": "verify sample-intrinsic",
     "list tasks": "list tasks",
@@ -62,7 +63,12 @@ def example(path: str, options: set[str]) -> str:
 
 
 class Command(TyperCommand):
-    """A command whose help has its options in sections, where they are many, and an example."""
+    """A command whose help has its options in sections, where they are many, and an example; it
+    says that it is at work where that takes long and nothing else is said."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with pulse(ctx.command_path):
+            return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         kinds: dict[str, list[tuple[str, tuple[str, str]]]] = {"argument": [], "option": []}

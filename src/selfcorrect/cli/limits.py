@@ -38,6 +38,10 @@ _MOST: Mapping[str, int] = {
     "tie": 1,
 }
 LARGEST = 10**9
+#: The smallest that an option may be, where its own definition doesn't say; of any other 0.
+_LEAST: Mapping[str, int] = {
+    "rounds": 1, "limit": 1, "chunk": 1, "max_thinking": 1, "in_flight": 1, "budget_tokens": 1,
+}  # fmt: skip
 #: Those of a command that has an option of that name with another meaning.
 _OF: Mapping[tuple[str, str], int] = {("construct", "n"): 1000}
 
@@ -62,7 +66,7 @@ def check_numbers(command: Any, values: Mapping[str, Any]) -> None:
     """Check what was given for the options of a command.
 
     Raises:
-        UserError: a number isn't finite, is below 0, or larger than makes sense.
+        UserError: a number isn't finite, is too small, or larger than makes sense.
     """
     for option in numbers(command):
         value = values.get(option.name)
@@ -71,8 +75,9 @@ def check_numbers(command: Any, values: Mapping[str, Any]) -> None:
         flag = next((name for name in option.opts if name.startswith("--")), option.name)
         if isinstance(value, float) and not isfinite(value):
             raise UserError(f"{flag} must be a finite number, not {value}.")
-        if value < 0:
-            raise UserError(f"{flag} must be at least {option.min or 0:g}, not {_shown(value)}.")
+        least = _LEAST.get(option.name, 0) if option.min is None else option.min
+        if value < least:
+            raise UserError(f"{flag} must be at least {least:g}, not {_shown(value)}.")
         limit = most(command.name, option)
         if value > limit:
             raise UserError(f"{flag} must be at most {limit:,}, not {_shown(value)}.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli.consoles import printing
 from selfcorrect.cli.ending import Listed
 from selfcorrect.cli.helping import Command
 
@@ -85,4 +85,4 @@ def _list(groups: dict[str, dict[str, str]], as_json: bool) -> None:
             grid.add_row(Text("\n" * (k > 0) + f"{group}:"))
         for name, about in names.items():
             grid.add_row(Text("  " * bool(group) + name, style="bold"), Text(about))
-    Console().print(grid)
+    printing().print(grid)

@@ -132,7 +132,14 @@ RunName = Annotated[
 ]
 RunNames = Annotated[
     list[str],
-    typer.Argument(metavar="RUN RUN...", help="Runs' folders, or the beginnings of their names."),
+    typer.Argument(metavar="RUN", help="Runs' folders, or the beginnings of their names."),
+]
+RunAlone = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN",
+        help="A run's folder, or the beginning of its name; its controls' may stand beside it.",
+    ),
 ]
 Reference = Annotated[
     str,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import groupby
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from selfcorrect.cli.display import duration
+from selfcorrect.cli.pulse import duration
 from selfcorrect.preview import Estimate, Preview, Prompt
 from selfcorrect.report.numbers import count
 from selfcorrect.text import visible
@@ -26,6 +28,21 @@ def show(previews: Sequence[Preview], console: Console) -> None:
             _print(console, Text(visible(line)))
     for line in (*previews[0].served, *_estimate(previews[0])):
         _print(console, Text(visible(line)))
+
+
+def table_of(previews: Sequence[Preview]) -> dict[str, Any]:
+    """The same as JSON: ``runs``, one for each strategy, and ``estimate`` of all of them."""
+    runs = [
+        {
+            "strategy": each.spec.strategy.name,
+            "example": each.example,
+            "prompts": [asdict(prompt) for prompt in each.prompts],
+            "assumed": list(each.assumed),
+        }
+        for each in previews
+    ]
+    estimate = asdict(previews[0].estimate)
+    return {"runs": runs, "served": list(previews[0].served), "estimate": estimate}
 
 
 def _show_prompts(preview: Preview, console: Console) -> None:

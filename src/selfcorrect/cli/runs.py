@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from selfcorrect.cli import options as o
+from selfcorrect.cli.consoles import printing
 from selfcorrect.report.numbers import MISSING
 from selfcorrect.text import visible
 
@@ -45,7 +46,9 @@ def runs(folder: Folder = None, out: o.Out = Path("runs"), as_json: o.AsJson = F
     grid = _table([each for each in found if not each.problem])
     # a name that is cut off can't be copied: a line that is too long is left to the terminal
     wide = Console(width=10_000).measure(grid).maximum
-    Console(width=max(wide, Console().width)).print(grid)
+    console = printing()
+    console.width = max(wide, console.width)
+    console.print(grid)
     for each in found:
         if each.problem:
             typer.echo(f"{visible(each.name)}: {visible(each.problem)}")

@@ -89,6 +89,11 @@ class Chosen:
         ]
 
     @property
+    def as_json(self) -> bool:
+        """Whether the result is printed as JSON."""
+        return bool(self.values["as_json"])
+
+    @property
     def executor(self) -> ExecutorSettings:
         """Who does the work."""
         return ExecutorSettings(*(self.values[name] for name in WORK))
@@ -97,15 +102,16 @@ class Chosen:
 def takes(
     argument: inspect.Parameter | None, options: Mapping[str, Option]
 ) -> Callable[[Callable[[Chosen], None]], Any]:
-    """Make a command of a function: it has this argument, if any, and these options, and is called
-    with what was chosen."""
+    """Make a command of a function: it has this argument, if any, these options and ``--json``, and
+    is called with what was chosen."""
 
     def make(function: Callable[[Chosen], None]) -> Callable[..., None]:
         def command(**values: Any) -> None:
             function(Chosen(options, values))
 
         first = [] if argument is None else [argument]
-        parameters = [*first, *map(parameter_of, options.values())]
+        as_json = parameter("as_json", o.AsJson, False)
+        parameters = [*first, *map(parameter_of, options.values()), as_json]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__name__, command.__doc__ = function.__name__, function.__doc__
         return command

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from selfcorrect import studies
 from selfcorrect.cli import options as o
+from selfcorrect.cli.consoles import printing
 from selfcorrect.cli.display import shown
 from selfcorrect.cli.ending import Listed
 from selfcorrect.cli.helping import Command
@@ -48,7 +48,8 @@ def group() -> typer.Typer:
     )
     for name in studies.names():
         study = studies.load(name)
-        text = f"{study.about}\n\n{study.details}\n\n{study.question} Source: {study.source}."
+        details = f"{study.details} {study.takes}".rstrip()
+        text = f"{study.about}\n\n{details}\n\n{study.question} Source: {study.source}."
         add(made, name, text, _with_runs(name, study) if study.plan else _without(name, study))
     return made
 
@@ -110,13 +111,29 @@ def execute(
     """
     from selfcorrect.studies.execute import execute
 
+    part = settings.get("quick") or settings.get("preset")
+    takes = "" if part else studies.load(name).takes
     with counted() as progress:
-        done = execute(name, settings, command=command, counted=progress, **how)
+        done = execute(name, settings, command=command, counted=_timed(takes, progress), **how)
     if as_json:
         typer.echo(json.dumps(done.result, indent=2, allow_nan=False))
     else:
-        show(done.sheet, Console(), tables=tables)
+        show(done.sheet, printing(), tables=tables)
         typer.echo(visible(str(done.page)))
+
+
+def _timed(takes: str, progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Tell how far a study is, and, once it has begun, how long all of it takes."""
+    begun = False
+
+    def tell(now: int, every: int) -> None:
+        nonlocal begun
+        if takes and not begun:
+            typer.echo(f"selfcorrect: {takes} What is finished is kept.", err=True)
+        begun = True
+        progress(now, every)
+
+    return tell
 
 
 def _without(name: str, study: Study) -> tuple[Callable[..., None], list[inspect.Parameter]]:

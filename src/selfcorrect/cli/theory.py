@@ -105,7 +105,7 @@ def _bridge(study: Study) -> tuple[Callable[..., None], list[inspect.Parameter]]
 
 for _name in ("construct", "train", "concepts", "bridge"):
     _study = studies.load(_name)
-    _text = f"{_study.about}\n\n{_study.details}"
+    _text = f"{_study.about}\n\n{_study.details} {_study.takes}".rstrip()
     if _name == "bridge":
         _text += " The page goes into the run's folder; of a run that wasn't made here beside it."
         add(theory, _name, _text, _bridge(_study))

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
+from selfcorrect.cli.consoles import printing
+from selfcorrect.cli.pulse import heard
 from selfcorrect.cli.shared import Chosen, takes
 from selfcorrect.cli.sheet import show
 from selfcorrect.cli.spec import spec_from
@@ -32,12 +33,17 @@ def choose(chosen: Chosen) -> None:
         done = choose_to(
             spec, given["data"], given["size"], given["to"],
             limit=given["limit"], swap=given["swap"], out=given["out"], progress=progress,
+            told=_scored,
         )  # fmt: skip
-    if given["as_json"]:
+    if chosen.as_json:
         typer.echo(json.dumps(done.table, indent=2, allow_nan=False))
         return
-    show(done.sheet(), Console())
+    show(done.sheet(), printing())
     typer.echo(visible(str(done.folder)))
+
+
+def _scored(now: int, every: int) -> None:
+    heard(f"{now:,}/{every:,} texts have their loss")
 
 
 @takes(None, TUNE)
@@ -57,7 +63,7 @@ def tune(chosen: Chosen) -> None:
     spec = spec_from(None, chosen.settings)
     settings = Settings(**{name: given[name] for name in TUNING}, seed=spec.seed)
     found = read_texts(given["texts"])
-    with counted() as progress:
+    with counted("steps") as progress:
         place = make(
             spec.model.name,
             found,
@@ -71,7 +77,7 @@ def tune(chosen: Chosen) -> None:
     tuned = read_tuned(str(place))
     if tuned is None:
         raise UserError(f"{place} is gone: somebody has moved it.")
-    if given["as_json"]:
+    if chosen.as_json:
         table = {"folder": str(place), "parent": tuned.parent, "texts": tuned.texts}
         table |= {"settings": tuned.settings, "result": tuned.result}
         typer.echo(json.dumps(table, indent=2, allow_nan=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from string import ascii_lowercase as LETTERS
 
 import typer
 from rich.console import Console
@@ -11,8 +12,14 @@ from rich.text import Text
 from selfcorrect.report.numbers import count
 from selfcorrect.runs import Run
 from selfcorrect.runs.unread import unread_of
-from selfcorrect.text import visible
+from selfcorrect.text import clipped, visible
 
+#: What is wrong with a reply, where its name doesn't say it.
+_MEANS = {
+    "several options": "one option's letter stands with another one's text, or several options are "
+    "given as the answer, so that nobody can say which is meant",
+    "no option": "no letter and no text of an option is given as the answer",
+}
 #: Texts that are printed, and characters of each; --json has all of them.
 _MOST, _LONGEST = 40, 1_000
 
@@ -42,10 +49,18 @@ def show(run: Run, console: Console, *, as_json: bool) -> None:
         _print(console, f"{count(each['count'], 'time')}, {each['problem']} ({where})", "dim")
         text = each["text"] or "(nothing)"
         _print(console, text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …")
+        if each["choices"]:
+            options = (
+                f"({letter}) {text}" for letter, text in zip(LETTERS, each["choices"], strict=False)
+            )
+            _print(console, clipped(f"options: {'  '.join(options)}", _LONGEST), "dim")
     if len(found["texts"]) > _MOST:
         console.print()
         _print(console, f"And {len(found['texts']) - _MOST:,} more texts: --json has them.")
     console.print()
+    for problem in dict.fromkeys(each["problem"] for each in found["texts"][:_MOST]):
+        if problem in _MEANS:
+            _print(console, f"{problem}: {_MEANS[problem]}.", "dim")
     _print(
         console,
         "If they give an answer after all, say how to read it: --lead-in TEXT, or --read REGEX.",

@@ -14,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfcorrect.arguments import public
 from selfcorrect.concepts.activations import Activation, Projector, activation
 from selfcorrect.concepts.file import KINDS, SITES, Bound, Concept, read, write
 from selfcorrect.concepts.steering import steer
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 
+@public
 def train(
     name: str,
     model: str | Model = "smollm2",
@@ -102,6 +104,7 @@ def train(
     )
 
 
+@public
 def load(path: str | Path, model: Model | None = None) -> Concept:
     """Read a concept's file, and check that it was made for a model.
 

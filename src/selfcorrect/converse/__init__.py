@@ -1,7 +1,8 @@
 """The loop: a chunk of examples through all rounds of one or several strategies, as records."""
 
+from selfcorrect.converse.arms import Arm, beginning
 from selfcorrect.converse.dialogue import NO_SAMPLES, Samples
-from selfcorrect.converse.loop import Arm, OnRound, beginning, converse
+from selfcorrect.converse.loop import OnRound, Waited, converse
 from selfcorrect.converse.record import DONE, ENDED, OWN_NOTES, STOPPED, Note, Record, StepRecord
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Record",
     "Samples",
     "StepRecord",
+    "Waited",
     "beginning",
     "converse",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -44,6 +44,8 @@ class Dialogue:
         answered: in this round.
         drawn: beside the answer of this round.
         activations: of concepts, where the answer of this round was elicited.
+        waited: the seconds of each reply of this round, ``None`` for one that was made together
+            with those of other dialogues.
         over: why no more steps are taken.
     """
 
@@ -63,6 +65,7 @@ class Dialogue:
     answered: bool = False
     drawn: Drawn = NOTHING_DRAWN
     activations: Sequence[ActivationRecord] = ()
+    waited: list[float | None] = field(default_factory=list)
     over: Literal["context", "overflow", "lost", "settled", "done", "ended"] | None = None
 
     @property
@@ -134,7 +137,11 @@ class Dialogue:
     def copy(self) -> Dialogue:
         """One that goes its own way."""
         return replace(
-            self, replies=dict(self.replies), steps=list(self.steps), notes=list(self.notes)
+            self,
+            replies=dict(self.replies),
+            steps=list(self.steps),
+            notes=list(self.notes),
+            waited=list(self.waited),
         )
 
 
@@ -178,6 +185,7 @@ class Setting:
         recorder: reads concepts where it answers.
         steers: what the model is given for the steers that strategies state.
         max_tokens: of a reply, by kind, where they aren't the task's.
+        on_answer: called with each example as its dialogue has its answer.
     """
 
     model: Model
@@ -189,6 +197,7 @@ class Setting:
     recorder: Recorder | None = None
     steers: Mapping[Steering, Steer | None] = field(default_factory=dict)
     max_tokens: Mapping[str, int] = field(default_factory=dict)
+    on_answer: Callable[[str], object] | None = None
 
     def most(self, kind: str) -> int:
         """Tokens that a reply of a kind may have where its step doesn't say."""

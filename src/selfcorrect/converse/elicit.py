@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from selfcorrect.converse import thoughts
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting
@@ -75,6 +76,7 @@ def elicit(
         failed = reply.finish in UNMADE
         # A reply that wasn't made was never part of the transcript.
         shown = step.source is None and not failed
+        dialogue.waited.append(reply.seconds)
         dialogue.steps += thoughts.steps(speaker.name, reply)
         if step.choices and not failed:
             dialogue.steps.append(
@@ -183,6 +185,8 @@ def _request(dialogue: Dialogue, step: Step, number: int, at: int, setting: Sett
         options=dialogue.labels if kind == "answer" else (),
         steer=None if step.steer is None else setting.steers[step.steer],
     )
+    if kind == "answer" and setting.on_answer is not None:
+        request = replace(request, on_made=partial(setting.on_answer, dialogue.example.id))
     if kind != "answer" or step.choices:
         return request
     if setting.recorder is not None and step.source is None:
@@ -215,6 +219,7 @@ def _choose(
             prompt_tokens=each[0].prompt_tokens,
             encoded=each[0].encoded,
             reused=each[0].reused,
+            seconds=each[0].seconds,
         )
     conversation.say(messages)
     return replies
@@ -243,7 +248,8 @@ def _choose_begun(
         if request is None or reply is None or reply.finish == "overflow":
             continue
         if (told_apart := found[i]) is not None:
-            replies[i] = replace(told_apart, thought=reply.thought)
+            seconds = _sum(reply.seconds, told_apart.seconds)
+            replies[i] = replace(told_apart, thought=reply.thought, seconds=seconds)
             continue
         if not reply.options:
             replies[i] = replace(reply, text="", finish="context")
@@ -260,6 +266,7 @@ def _choose_begun(
             reused=reply.reused,
             notes=reply.notes,
             thought=reply.thought,
+            seconds=reply.seconds,
         )
     conversation.say(messages)
     return replies
@@ -331,4 +338,15 @@ def _with_all_costs(taken: Reply, drawn: Sequence[Reply]) -> Reply:
         drafted=sum(reply.drafted for reply in drawn),
         beside=sum(reply.beside for reply in drawn),
         thought=thoughts.with_all_costs(taken, drawn),
+        seconds=_longest([reply.seconds for reply in drawn]),
     )
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
+def _longest(seconds: Sequence[float | None]) -> float | None:
+    """Of replies that are waited for together."""
+    known = [each for each in seconds if each is not None]
+    return max(known) if len(known) == len(seconds) else None

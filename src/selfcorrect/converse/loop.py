@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 
 from selfcorrect.concepts.recording import Recorder
+from selfcorrect.converse.arms import Arm, alike, widest_first
 from selfcorrect.converse.dialogue import (
     NO_SAMPLES,
     Batch,
@@ -19,10 +21,9 @@ from selfcorrect.converse.dialogue import (
     Samples,
     Setting,
     begin,
-    start,
 )
 from selfcorrect.converse.elicit import elicit
-from selfcorrect.converse.given import enter, entry
+from selfcorrect.converse.given import enter
 from selfcorrect.converse.grading import graded, rightness
 from selfcorrect.converse.record import (
     DONE,
@@ -46,23 +47,10 @@ from selfcorrect.tasks.base import Example, Task
 
 #: Called as each arm finishes each round, with that round's records.
 OnRound = Callable[[str, int, Sequence[Record]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """A strategy, and what it is run with.
-
-    Attributes:
-        rounds: how many rounds of it are run.
-        system: a system prompt for every dialogue.
-        others: models that the strategy's ``from`` names.
-    """
-
-    name: str
-    strategy: Strategy
-    rounds: int
-    system: str | None = None
-    others: Mapping[str, Model] = field(default_factory=dict)
+#: Seconds that each reply of a round took, by example; ``None``: not by itself.
+Waited = Mapping[str, Sequence[float | None]]
+#: Called as a dialogue has its answer of a round: with the arms of which it is, round and example.
+OnAnswer = Callable[[Sequence[str], int, str], object]
 
 
 def converse(
@@ -79,6 +67,8 @@ def converse(
     on_round: OnRound | None = None,
     on_encoded: Callable[[int], None] | None = None,
     on_asked: Callable[[str, float], None] | None = None,
+    on_waited: Callable[[str, Waited], None] | None = None,
+    on_answer: OnAnswer | None = None,
 ) -> dict[str, list[Record]]:
     """Take a chunk of examples through all rounds of every arm.
 
@@ -97,6 +87,10 @@ def converse(
         on_encoded: called with the tokens that went through the models in a round; one that several
             arms share is counted once.
         on_asked: called with the name of a ``from`` and the seconds that its replies took.
+        on_waited: called as each arm finishes each round, with how long its replies took; one that
+            several arms share is told of each.
+        on_answer: called, by models that make the replies of many dialogues together, as each of
+            them has its answer; those of a round are all there before ``on_round`` says so.
 
     Returns:
         Per arm its records (the columns of ``records.SCHEMA``), by example as they stand in
@@ -116,19 +110,23 @@ def converse(
         _check(arm, fresh, task, steers or {})
     records: dict[str, list[Record]] = {arm.name: [] for arm in arms}
 
-    def tell(arm: Arm, number: int, rows: list[Record]) -> None:
+    def tell(arm: Arm, number: int, rows: list[Record], batch: Batch) -> None:
         records[arm.name] += rows
+        if on_waited:
+            on_waited(arm.name, {d.example.id: tuple(d.waited) for d in batch.dialogues})
         if on_round:
             on_round(arm.name, number, rows)
 
-    def through(batch: Batch, strategy: Strategy, number: int, setting: Setting) -> list[Record]:
-        rows = _round(batch, strategy, number, setting, on_asked)
+    def through(batch: Batch, who: Sequence[Arm], number: int, setting: Setting) -> list[Record]:
+        if on_answer:
+            setting = replace(setting, on_answer=partial(on_answer, [a.name for a in who], number))
+        rows = _round(batch, who[0].strategy, number, setting, on_asked)
         if on_encoded:
             on_encoded(sum(row["encoded"] + row["sampled"] for row in rows))
         return rows
 
-    for groups in _alike(arms):
-        _widest_first(groups, task, examples)
+    for groups in alike(arms):
+        widest_first(groups, task, examples)
         root = model.open(len(fresh))
         alone: list[Record] = []
         for place, group in enumerate(groups):
@@ -144,14 +142,14 @@ def converse(
             )
             setting = Setting(model, task, seed, *told)
             own.restart([setting.start(dialogue.example) for dialogue in fresh])
-            first = through(batch, group[0].strategy, 1, setting)
+            first = through(batch, group, 1, setting)
             if alone:
                 k = _samples(group[0].strategy)
                 first = [_as_if_alone(*pair, k) for pair in zip(first, alone, strict=True)]
             else:
                 alone = first
             for arm in group:
-                tell(arm, 1, [{**row, "oracle": arm.strategy.oracle} for row in first])
+                tell(arm, 1, [{**row, "oracle": arm.strategy.oracle} for row in first], batch)
             if place == 0 and len(groups) > 1:
                 root = own.branch()  # so that the next group finds this one's beginning encoded
             for arm in group:
@@ -159,7 +157,7 @@ def converse(
                 setting = replace(setting, others=arm.others)
                 _stop(mine, arm.strategy)
                 for number in range(2, arm.rounds + 1):
-                    tell(arm, number, through(mine, arm.strategy, number, setting))
+                    tell(arm, number, through(mine, [arm], number, setting), mine)
                     _stop(mine, arm.strategy)
                 mine.close()
     index = {example.id: at for at, example in enumerate(examples)}
@@ -211,22 +209,6 @@ def _first_reply(steps: Sequence[StepRecord]) -> int | None:
     return at - 1 if at and steps[at - 1]["kind"] == THINKING else at
 
 
-def beginning(
-    task: Task, example: Example, strategy: Strategy, system: str | None
-) -> tuple[list[Message], str]:
-    """The messages of round 1 up to its first reply, and what the reply starts with."""
-    dialogue = begin(task, example)
-    messages = start(system, example)
-    for step in strategy.steps(1):
-        if step.given:
-            first = entry(example.turns, 1, messages)
-            return list(first.shown), first.request.prefill
-        if step.say is None:
-            return messages, dialogue.says(step.prefill, 1)
-        messages.append(dialogue.message(step, 1))
-    return messages, ""
-
-
 def _check(
     arm: Arm, dialogues: Sequence[Dialogue], task: Task, steers: Mapping[Steering, Steer | None]
 ) -> None:
@@ -249,46 +231,6 @@ def _check(
             )
 
 
-def _alike(arms: Sequence[Arm]) -> list[list[list[Arm]]]:
-    """The arms by system prompt, which stands before all they could share, and of those with the
-    same one by what they share: groups whose first rounds are the same."""
-    systems: dict[str | None, list[list[Arm]]] = {}
-    for arm in arms:
-        groups = systems.setdefault(arm.system, [])
-        alike = next((group for group in groups if _same_first_round(group[0], arm)), None)
-        if alike is None:
-            groups.append([arm])
-        else:
-            alike.append(arm)
-    return list(systems.values())
-
-
-def _widest_first(groups: list[list[Arm]], task: Task, examples: Sequence[Example]) -> None:
-    """Put first the group with whose beginning the others share most, as they find it encoded."""
-    if len(groups) < 3 or not examples:
-        return
-    texts = []
-    for group in groups:
-        messages, _ = beginning(task, examples[0], group[0].strategy, group[0].system)
-        parts = (part for message in messages for part in message.parts)
-        texts.append("\n\n".join(part for part in parts if isinstance(part, str)))
-    shared = [sum(_common(one, other) for other in texts) - len(one) for one in texts]
-    groups.insert(0, groups.pop(shared.index(max(shared))))
-
-
-def _common(one: str, other: str) -> int:
-    """Length of the longest common beginning."""
-    pairs = zip(one, other, strict=False)
-    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
-
-
-def _same_first_round(one: Arm, other: Arm) -> bool:
-    speakers = {step.source for step in one.strategy.first if step.source is not None}
-    return one.strategy.first == other.strategy.first and all(
-        one.others[name] is other.others[name] for name in speakers
-    )
-
-
 def _round(
     batch: Batch,
     strategy: Strategy,
@@ -299,7 +241,7 @@ def _round(
     """All steps of one round; returns its records."""
     for dialogue in batch.dialogues:
         dialogue.steps, dialogue.notes, dialogue.answered = [], [], False
-        dialogue.drawn, dialogue.activations = NOTHING_DRAWN, ()
+        dialogue.drawn, dialogue.activations, dialogue.waited = NOTHING_DRAWN, (), []
         dialogue.before = None if dialogue.answer is None else dialogue.answer.text
         if number == 1:
             earlier = dialogue.example.before

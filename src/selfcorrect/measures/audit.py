@@ -27,6 +27,8 @@ from selfcorrect.outcome import Outcome
 
 #: Simulations of each figure: so many, or as many as make up this number of records.
 SIMULATIONS, RECORDS = 2_000, 4_000_000
+#: After so many it is told how many are finished.
+_TOLD = 20
 #: An interval at 95 % should hold the truth at least so often, and what isn't there should be
 #: claimed at most so often.
 LEAST, MOST = 0.94, 0.03
@@ -62,13 +64,20 @@ class Audited:
         return asdict(self)
 
 
-def audit(panel: Panel, *, simulations: int | None = None, seed: int = 0) -> list[Audited]:
+def audit(
+    panel: Panel,
+    *,
+    simulations: int | None = None,
+    seed: int = 0,
+    told: Callable[[int, int], object] = lambda *_: None,
+) -> list[Audited]:
     """Audit the figures of a run's first and last rounds.
 
     Args:
         panel: the records.
         simulations: of each figure; by default as many as take about a minute.
         seed: of the simulations.
+        told: called with how many simulations are finished, and of how many.
 
     Returns:
         The outcome in the last round and its change since the first; where answers are right or
@@ -79,9 +88,14 @@ def audit(panel: Panel, *, simulations: int | None = None, seed: int = 0) -> lis
         return []
     wanted = simulations or min(SIMULATIONS, max(200, RECORDS // max(1, len(panel.examples))))
     rng = np.random.default_rng(seed)
-    found = []
-    for name, (once, claimed) in _figures(panel).items():
-        counted = [once(rng) for _ in range(wanted)]
+    found: list[Audited] = []
+    figures = _figures(panel)
+    for name, (once, claimed) in figures.items():
+        counted = []
+        for done in range(wanted):
+            counted.append(once(rng))
+            if done % _TOLD == 0:
+                told(len(found) * wanted + done, len(figures) * wanted)
         found.append(_audited(name, [each for each in counted if each is not None], claimed))
     return found
 

@@ -51,7 +51,8 @@ def reads_text_only(image: Image) -> UserError:
     """The error of a model that takes no images and is to be shown one."""
     return UserError(
         f"this model reads text only, and it is to be shown the image {image.name}; use a local "
-        "model that sees, or one behind a server that takes images (openai:NAME)."
+        "model that sees, one behind a server that takes images (openai:NAME), or, for the task "
+        "shapes, planted:eye."
     )
 
 

@@ -19,7 +19,7 @@ from selfcorrect.models.base import (
     Site,
 )
 from selfcorrect.models.given import check_model
-from selfcorrect.models.kinds import MIXTURE, Kind, kind_of
+from selfcorrect.models.kinds import MIXTURE, PLANTED_MODELS, Kind, kind_of
 from selfcorrect.models.local.files import BUNDLED, DTYPES
 from selfcorrect.models.thought import MOST, Thinking
 
@@ -61,12 +61,7 @@ def names() -> dict[str, str]:
         "FILE.gguf": "a GGUF file, converted once",
         "OWNER/NAME": "a model of the Hugging Face hub",
         "openai:NAME": "a model behind an OpenAI-compatible server: give --base-url",
-        "planted:chain": "a model with stated behaviour, for the task 'planted'",
-        "planted:eye": "a model that sees the task 'shapes', and errs as stated",
-        "planted:mixture": "a small transformer whose exact posterior is known ('planted-mixture')",
-        "planted:logits": "the same: without concepts, its logits sharpen, drift or copy",
-        "planted:scores": "the same for 'planted-scores': free text that states a number",
-        "planted:two-concept": "the same: it mixes two concepts, and instructions move the odds",
+        **PLANTED_MODELS,
     }
 
 
@@ -187,13 +182,13 @@ def load(
     if (kind := kind_of(name)) == "served":
         from selfcorrect.models import endpoint
 
-        # a budget counts no discount for what is cached: nobody knows before how much that is
-        prompt_price, *_, completion_price = served.pop("price", None) or (0.0, 0.0)
+        prompt_price, *cached_price, completion_price = served.pop("price", None) or (0.0, 0.0)
         budget = endpoint.Budget(
             tokens=served.pop("budget_tokens", None),
             money=served.pop("budget_money", None),
             prompt_price=prompt_price,
             completion_price=completion_price,
+            cached_price=cached_price[0] if cached_price else None,
         )
         served |= {"thinking": thinking, "max_thinking": max_thinking}
         return endpoint.load(name, budget=budget, **served)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -12,6 +12,7 @@ from selfcorrect.messages import Image, Message, reads_text_only
 from selfcorrect.models.generated import Generated
 from selfcorrect.models.thought import Thought
 from selfcorrect.models.unsteerable import unsteerable
+from selfcorrect.models.used import Used
 
 if TYPE_CHECKING:
     import torch
@@ -111,6 +112,8 @@ class Request:
             whole transcript is read as this steer has it, whatever earlier replies had: the reply
             is that of a fresh start under it.
         thinks: a model that thinks before it replies does so here, unless its turn has begun.
+        on_made: called once the reply is there, by models that make those of many dialogues
+            together, as these become ready one by one.
     """
 
     prefill: str = ""
@@ -123,6 +126,7 @@ class Request:
     sample_temperature: float = 1.0
     steer: Steer | None = None
     thinks: bool = True
+    on_made: Callable[[], object] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,7 @@ class Likelihood:
         prompt_tokens, encoded, reused: as in :class:`Reply`, for all texts of the call together;
             on the first one, 0 on the others.
         drawn: from how many drawn replies ``logp`` was estimated; 0 where the model tells it.
+        seconds: as in :class:`Reply`, for all texts of the call; on the first one.
     """
 
     logp: float
@@ -166,6 +171,7 @@ class Likelihood:
     encoded: int = 0
     reused: int = 0
     drawn: int = 0
+    seconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,8 @@ class Reply(Generated):
             those take requests of their own (a server's); in none of its other numbers.
         notes: what had to be done differently (a role folded, a cache re-encoded), a sentence each.
         thought: what it thought before, with its own tokens, counted in none of its numbers.
+        seconds: that were waited for it alone; ``None`` where replies of many dialogues are made
+            together (a local model's).
     """
 
     options: tuple[Likelihood, ...] = ()
@@ -194,6 +202,7 @@ class Reply(Generated):
     beside: int = 0
     notes: tuple[str, ...] = ()
     thought: Thought | None = None
+    seconds: float | None = field(default=None, compare=False)
 
 
 @runtime_checkable
@@ -321,6 +330,11 @@ class Model(Protocol):
         """What was used so far, in words; "" if nothing is paid for, or nothing was used yet."""
         ...
 
+    @property
+    def used(self) -> Used:
+        """The same in numbers."""
+        ...
+
     def cancel(self) -> None:
         """End what is under way in other threads; the model can't be used after that."""
         ...
@@ -357,6 +371,10 @@ class InProcess:
 
     def spent(self) -> str:
         return ""
+
+    @property
+    def used(self) -> Used:
+        return Used()
 
     def cancel(self) -> None:
         pass

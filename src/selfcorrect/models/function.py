@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -15,6 +16,7 @@ from typing import NoReturn
 from selfcorrect.code_digest import digest_of, name_of
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import InProcess, Reply
+from selfcorrect.models.generated import Finish
 from selfcorrect.models.kinds import FUNCTION
 from selfcorrect.models.thought import parted
 from selfcorrect.user_code import blamed
@@ -58,7 +60,9 @@ class Function(InProcess):
             UserError: it fails, or gives something else than text or ``None``.
         """
         with self._turn, blamed(self.name, f"the function, on {where},"):
+            began = time.monotonic()
             found = self.function(question, response)
+            seconds = time.monotonic() - began
         if found is not None and not isinstance(found, str):
             raise UserError(
                 f"{self.name}: on {where}, the function gave {_short(found)}; it must give text, "
@@ -73,7 +77,8 @@ class Function(InProcess):
                 "surrogate); correct it."
             ) from None
         shown = _within(text, most + count(""), count)
-        return Reply(shown, "stop" if shown == text else "length", thought=thought)
+        finish: Finish = "stop" if shown == text else "length"
+        return Reply(shown, finish, thought=thought, seconds=seconds)
 
     def open(self, dialogues: int) -> NoReturn:  # noqa: ARG002 - a function holds none
         raise UserError(f"{self.name} is a function and gives feedback only; name a model.")

@@ -145,7 +145,25 @@ def _costs(summary: Table) -> str:
     single = arms["baseline"] if "baseline" in arms else mine["rounds"][0]
     parts = list(_beyond(mine, single))
     more = "more than one answer"
-    return f"A thousand dialogues take {' and '.join(parts)} {more}." if parts else ""
+    said = [f"A thousand dialogues take {' and '.join(parts)} {more}."] if parts else []
+    return " ".join([*said, *_waited(mine["latency"]["dialogue"], _latency(single))])
+
+
+def _latency(single: Table) -> Table | None:
+    """How long one answer was waited for, be it an arm's or the first round's."""
+    told: Table | None = single["latency"]
+    return told["dialogue"] if told is not None and "dialogue" in told else told
+
+
+def _waited(mine: Table | None, single: Table | None) -> Iterator[str]:
+    """How long a dialogue with a served model is waited for, beside one answer."""
+    if mine is not None:
+        one = f", one answer {_seconds(single)}" if single is not None else ""
+        yield f"A dialogue takes {_seconds(mine)}{one}."
+
+
+def _seconds(told: Table) -> str:
+    return f"{told['p50']:.3g} s (95 % at most {told['p95']:.3g})"
 
 
 def _beyond(mine: Table, single: Table) -> Iterator[str]:

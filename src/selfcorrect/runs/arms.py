@@ -112,8 +112,28 @@ def _controls(arm: Arm, names: Sequence[str]) -> list[Arm]:
         if name != arm.name:
             spec = arm.spec.model_copy(update={"strategy": StrategySpec(name=name), "models": {}})
             control = steered(spec, strategies.load(name, {}))
-            found.append(make_arm(spec, control, replace(arm.facts, others={})))
+            if not _the_same(arm, control):
+                found.append(make_arm(spec, control, replace(arm.facts, others={})))
     return found
+
+
+def _the_same(arm: Arm, control: Strategy) -> bool:
+    """Whether a control would only say again what the arm says: both have one round, and the same
+    steps in it."""
+    return arm.spec.rounds == 1 and arm.strategy.steps(1) == control.steps(1)
+
+
+def left_out(arms: Iterable[Arm]) -> str:
+    """A sentence where a run has no control ``repeat``, as that would be the run again; else
+    empty."""
+    repeat = CONTROLS[0]
+    control = strategies.load(repeat, {})
+    if any(arm.name != repeat and _the_same(arm, control) for arm in arms):
+        return (
+            f"With one round nothing is asked again, so that the control {repeat} would be the run "
+            "itself: it is left out."
+        )
+    return ""
 
 
 def labels(arms: Sequence[Arm]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -20,12 +20,18 @@ AUDIT = "audit.json"
 VERSION = 1
 
 
-def audit_run(run: Run, *, simulations: int | None = None) -> list[Audited]:
+def audit_run(
+    run: Run,
+    *,
+    simulations: int | None = None,
+    told: Callable[[int, int], object] = lambda *_: None,
+) -> list[Audited]:
     """Simulate a run's figures (:func:`selfcorrect.measures.audit.audit`), or read what was found.
 
     Args:
         run: complete or not.
         simulations: of each figure; by default as many as take about a minute.
+        told: called with how many simulations are finished, and of how many.
 
     Raises:
         UserError: the run has no records.
@@ -37,7 +43,7 @@ def audit_run(run: Run, *, simulations: int | None = None) -> list[Audited]:
     n = len(records.examples)
     if simulations is None and (known := read_audit(run, n)):
         return known
-    found = audit(records, simulations=simulations, seed=run.spec.seed)
+    found = audit(records, simulations=simulations, seed=run.spec.seed, told=told)
     if simulations is None and not run.received:
         table = {"version": VERSION, "n": n, "figures": [each.table() for each in found]}
         with suppress(UserError):  # it was computed, even where nothing can be written

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,15 @@ from selfcorrect.measures.intervals import mean
 from selfcorrect.measures.panel import Panel, codes_of
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs.model_spec import Rates
-from selfcorrect.runs.pieces import pieces
+from selfcorrect.runs.pieces import Piece, pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.store import Store
+from selfcorrect.runs.waited import latency, read
 
 Table = dict[str, Any]
+#: What is paid, and what would be without a discount for cached tokens.
+MONEY = ("money", "money_uncached")
 
 
 def cost_of(run: Run, panel: Panel, until: int | None = None) -> dict[str, Floats]:
@@ -38,20 +42,36 @@ def cost_of(run: Run, panel: Panel, until: int | None = None) -> dict[str, Float
     prices = prices_of(run.spec)
     if prices is None:
         return found
-    paid = {
-        "money": prices,
-        "money_uncached": {name: (p, p, g) for name, (p, _, g) in prices.items()},
-    }
     wanted = pl.lit(True) if until is None else pl.col("round") <= until
-    parts = [
-        frame.filter(wanted).select("example", **{n: _paid(each) for n, each in paid.items()})
-        for frame in run.chunks(["example", "round", "steps"])
-    ]
+    parts = [frame.filter(wanted).drop("round") for frame in _paid_for(run, prices)]
     sums = pl.concat(parts).group_by("example", maintain_order=True).sum()
     codes = codes_of(sums["example"])
     order = np.argsort(codes)
     at = order[np.searchsorted(codes[order], panel.examples)]
-    return found | {name: sums[name].to_numpy()[at] / 1e6 for name in paid}
+    return found | {name: sums[name].to_numpy()[at] / 1e6 for name in MONEY}
+
+
+def money_of_rounds(run: Run) -> dict[int, dict[str, float]]:
+    """What all dialogues of a run paid in each round, by its number: ``money`` and
+    ``money_uncached`` as of :func:`cost_of`; nothing where that isn't known."""
+    prices = prices_of(run.spec)
+    if prices is None:
+        return {}
+    every = pl.concat(frame.drop("example") for frame in _paid_for(run, prices))
+    # fsum: the same to the last bit, whoever adds up what first
+    return {
+        number: {name: math.fsum(of[name]) / 1e6 for name in MONEY}
+        for (number,), of in every.partition_by("round", as_dict=True).items()
+    }
+
+
+def _paid_for(run: Run, prices: Mapping[str, Rates]) -> Iterator[pl.DataFrame]:
+    """What each record cost by prices of a million tokens: ``example``, ``round`` and
+    :data:`MONEY`."""
+    uncached = {name: (p, p, g) for name, (p, _, g) in prices.items()}
+    paid = [_paid(each).alias(name) for name, each in zip(MONEY, (prices, uncached), strict=True)]
+    for frame in run.chunks(["example", "round", "steps"]):
+        yield frame.select("example", "round", *paid)
 
 
 def _paid(prices: Mapping[str, Rates]) -> pl.Expr:
@@ -110,13 +130,29 @@ def seconds_of(run: Run) -> Table | None:
     }
 
 
-def _timings(run: Run) -> Iterator[Table]:
+def latency_of(run: Run, rounds: Sequence[int]) -> Table:
+    """How long the replies of a served model were waited for, from the notes in ``timing/``: see
+    :func:`selfcorrect.runs.waited.latency`."""
+    every = []
+    for piece, note in _notes(run):
+        told = note.get("waited") if isinstance(note, dict) else None
+        if isinstance(told, list) and len(told) == piece.end - piece.start:
+            every += [waits for each in told[: run.wanted - piece.start] if (waits := read(each))]
+    return latency(every, rounds)
+
+
+def _notes(run: Run) -> Iterator[tuple[Piece, Any]]:
+    """What was noted of each of a run's pieces that was timed."""
     store = Store(run.folder)
     for piece in pieces(store):
-        if piece.start >= run.wanted or not store.has(piece.timing):
-            continue
+        if piece.start < run.wanted and store.has(piece.timing):
+            with suppress(ValueError, RecursionError):  # a damaged note is as none
+                yield piece, json.loads(store.read(piece.timing))
+
+
+def _timings(run: Run) -> Iterator[Table]:
+    for _, note in _notes(run):
         try:
-            note = json.loads(store.read(piece.timing))
             seconds, n = float(note["seconds"]), int(note["dialogues"])
             arms_of, host = len(note.get("arms", ())) or 1, str(note["host"])
             alone = {str(arm): float(tokens) for arm, tokens in note.get("alone", {}).items()}

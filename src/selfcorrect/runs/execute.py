@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.base import Model
+from selfcorrect.models.endpoint.budget import BudgetError
 from selfcorrect.runs.arm_folder import ArmFolder, check_margins
 from selfcorrect.runs.arms import Arm, labels
 from selfcorrect.runs.aside import add, noted
@@ -28,7 +29,7 @@ from selfcorrect.runs.grade import Grader, graders_of, kept
 from selfcorrect.runs.header import RUN, Header, provenance
 from selfcorrect.runs.held import looking
 from selfcorrect.runs.identity import strategy_table
-from selfcorrect.runs.made_here import made_here, sign
+from selfcorrect.runs.made_here import SIGNATURE, made_here, sign
 from selfcorrect.runs.manifest import put_noted
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.pieces import Piece, check_piece, pieces
@@ -37,6 +38,7 @@ from selfcorrect.runs.prepare import Prepared, prepare
 from selfcorrect.runs.progress import Counter, Progress
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.spec import RunSpec
+from selfcorrect.runs.spent import accounted
 from selfcorrect.runs.store import Store
 
 HERE = ExecutorSettings()
@@ -126,16 +128,22 @@ def run(
         for folder in mine:
             check_margins(folder)
         if any(folder.missing for folder in folders) or any(f.lacks_controls for f in mine):
+            fresh: list[Store] = []
             try:
                 for folder in folders:
                     # a control that is complete is only read, so that many runs can share it
                     if folder in mine or folder.missing:
                         opened.enter_context(folder.store.lock())
                         folder.refresh()  # only under the lock is it certain what is missing
+                        fresh += [folder.store] if folder.header is None else []
                 _clear_journals(folders)
                 if any(folder.missing for folder in folders):
                     ready.advise()
                 _fill(ready, folders, model, progress, executor, graders)
+            except UserError:
+                for store in fresh:  # nothing was run: no folder says that something is to come
+                    store.discard((RUN, SIGNATURE))
+                raise
             except KeyboardInterrupt:
                 one = len(mine) == 1
                 raise Interrupted(mine[0].store.root if one else folder_path(out)) from None
@@ -208,7 +216,12 @@ def _fill(
     for folder in folders:
         _check_stored(folder, ready, counter)
     stores = {folder.arm.folder: folder.store for folder in folders}
-    with noted(stores) as lost, _executor(ready, folders, model, counter, settings, graders) as who:
+    with (
+        noted(stores) as lost,
+        _counted_to_the_end(counter),
+        accounted([folder.store for folder in mine], lambda: counter.used()) as account,
+        _executor(ready, folders, model, counter, settings, graders) as who,
+    ):
         for folder in folders:
             if folder in mine or folder.missing:
                 _write_header(folder, ready, who, shares)
@@ -216,7 +229,7 @@ def _fill(
         counter.start()
         for result in who.work(_jobs(ready, shares)):
             for name, piece, data in result.files:
-                store, note = stores[name], json.dumps(result.note).encode()
+                store, note = stores[name], json.dumps(result.note_of(name, piece)).encode()
                 store.put(piece.timing, note, replace=True)
                 if not ready.task.keeps_texts:  # first, as their scores can't be made again
                     for grader in graders:
@@ -225,8 +238,20 @@ def _fill(
                 put_noted(store, piece.name, data)
                 for grader in graders if ready.task.keeps_texts else ():
                     _grade(grader, store, piece, name, counter)
+            account()
             counter.stored(result)
             add(lost, result.aside, ready.spec.max_failed, ready.wanted)
+
+
+@contextmanager
+def _counted_to_the_end(counter: Counter) -> Iterator[None]:
+    """What is said of a budget, in the error and as progress, is what was spent at last: requests
+    that were under way are waited for."""
+    try:
+        yield
+    except BudgetError as error:
+        counter.end()
+        raise error.at_last() from None
 
 
 def _grade(grader: Grader, store: Store, piece: Piece, arm: str, counter: Counter) -> None:
@@ -276,11 +301,11 @@ def _executor(
     if (settings.workers or 1) > 1:
         from selfcorrect.runs.executors import processes
 
-        return processes.executor(setup, settings.workers or 1)
+        return processes.executor(setup, settings.workers or 1, counter)
     worker = Worker.open(setup, model, ready.opened)
     if graders and not ready.task.keeps_texts:
         worker.look = looking([grader.look for grader in graders])
-    counter.spent = worker.spent
+    counter.spent, counter.used = worker.spent, worker.used
     if threads.dialogues_at_a_time(worker.models):
         return nullcontext(
             threads.executor(worker, [f.store for f in folders[: ready.asked]], counter)

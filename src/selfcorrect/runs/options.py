@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selfcorrect.models.kinds import PLANTED_MODELS
 from selfcorrect.runs.paths import folder_path
 
 
@@ -57,8 +58,7 @@ _ALL = (
     Option(
         "model", str, None,
         "smollm2 (the default), a folder, a .gguf file, a Hugging Face id, openai:NAME "
-        "behind a server, planted:chain, planted:logits, planted:mixture, planted:scores, "
-        "planted:two-concept.",
+        f"behind a server, {', '.join(sorted(PLANTED_MODELS))}.",
         metavar="MODEL", key="model.name",
     ),
     Option(

@@ -17,7 +17,7 @@ from selfcorrect.models.kinds import kind_of
 from selfcorrect.models.thought import MOST
 from selfcorrect.models.tuned import read_tuned
 from selfcorrect.models.unsteerable import unsteerable
-from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, make_arm, steered
+from selfcorrect.runs.arms import CONTROLS, Arm, choose_arms, left_out, make_arm, steered
 from selfcorrect.runs.concepts import concepts_of, steers_of, with_steering
 from selfcorrect.runs.identity import Facts, ModelFacts, data_fingerprint, task_of
 from selfcorrect.runs.model_spec import ModelSpec
@@ -34,6 +34,8 @@ _LOG = logging.getLogger("selfcorrect")
 SHARED = ("model", "task", "seed", "limit", "chunk", "skip_bad", "scorer", "samples", "concepts",
           "meanings", "max_tokens", "max_failed")  # fmt: skip
 _MOST = 3
+#: From so many answers on it is said how many there are to be.
+_MANY = 500
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Prepared:
         asked: how many were asked for.
         opened: the models behind servers, which are known once they are asked.
         concepts: that are read where the model answers, by name.
+        said: what the user should know of the arms, sentences.
     """
 
     task: Task
@@ -57,6 +60,7 @@ class Prepared:
     asked: int = 1
     opened: Mapping[ModelSpec, Model] = field(default_factory=dict)
     concepts: Mapping[str, Concept] = field(default_factory=dict)
+    said: Sequence[str] = ()
 
     @cached_property
     def clusters(self) -> int:
@@ -84,9 +88,22 @@ class Prepared:
         every = (
             each for arm in self.arms for each in (arm.facts.model, *arm.facts.others.values())
         )
+        size = self._size()
         told = (models.advice(each.dtype, each.device) for each in every)
-        for sentence in dict.fromkeys(filter(None, (*self.task.read_as, *told))):
+        for sentence in dict.fromkeys(filter(None, (*self.task.read_as, *self.said, size, *told))):
             _LOG.warning("selfcorrect: %s", visible(sentence))  # a column's name may be anything
+
+    def _size(self) -> str:
+        """How many answers are to be given, a sentence, where they are many and nobody has said how
+        many examples there are to be."""
+        answers = self.wanted * sum(arm.spec.rounds for arm in self.arms)
+        if self.spec.limit is not None or answers < _MANY:
+            return ""
+        arms = ", ".join(f"{arm.name} {arm.spec.rounds}" for arm in self.arms)
+        return (
+            f"All {self.wanted:,} examples are asked, in so many rounds: {arms}; that makes "
+            f"{answers:,} answers. Fewer with --limit (limit), 20 for a first look; see: preview."
+        )
 
     def close(self) -> None:
         """Close the connections to servers."""
@@ -150,6 +167,7 @@ def prepare(
         further = controls_for(examples[0])
         asked_for = _arms(specs, loaded, task, main, facts, read)
         arms = choose_arms(asked_for, controls=(*CONTROLS, *further) if controls else ())
+        said = filter(None, [left_out(arms[: len(specs)]) if controls else ""])
     except BaseException:
         for each in opened.values():
             each.close()
@@ -158,7 +176,7 @@ def prepare(
     wanted = min(specs[0].limit or len(ordered), len(ordered))
     facts[specs[0].model] = main
     resolved = {_resolved(each, facts[each]): server for each, server in opened.items()}
-    return Prepared(task, ordered, wanted, arms, len(specs), resolved, read)
+    return Prepared(task, ordered, wanted, arms, len(specs), resolved, read, [*said])
 
 
 def _strategy(spec: RunSpec) -> Strategy:

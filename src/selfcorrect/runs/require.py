@@ -37,6 +37,7 @@ NAMES: Mapping[str, str] = {
     "generated": "tokens that a dialogue generates",
     "money": "a dialogue, by the stated prices",
     "seconds": "a dialogue",
+    "latency": "seconds that a dialogue waited for a served model: latency.p50, .p95",
     "dialogues": "how many there are",
     "clusters": "how many there are",
 }
@@ -75,15 +76,44 @@ def check(summary: Table, requirements: Sequence[str]) -> list[Requirement]:
             isn't known.
 
     Raises:
-        UserError: a requirement isn't of that form, or no run has such a number.
+        UserError: a requirement isn't of that form, no run has such a number, or it holds, or
+            fails, whatever a run shows.
     """
     if not requirements:
         raise UserError("nothing is required: give --require 'gain.low > -0.02', say.")
-    known = dict(figures(summary))
-    return [_checked(text, known) for text in requirements]
+    known, ranges = dict(figures(summary)), _ranges(summary)
+    return [_checked(text, known, ranges) for text in requirements]
 
 
-def _checked(text: str, known: Mapping[str, Seen]) -> Requirement:
+def _ranges(summary: Table) -> Mapping[str, tuple[float, float]]:
+    """Between what shares, and differences of shares, lie, by the first part of their names."""
+    outcome = summary["outcome"]
+    of_outcome: Mapping[str, tuple[float, float]] = (
+        {"gain": (-1, 1), "again": (-1, 1), "change": (-1, 1), outcome["name"]: (0, 1)}
+        if outcome["kind"] == "share"
+        else {}
+    )
+    return {**of_outcome} | dict.fromkeys(("harm", "mend", "unread"), (0.0, 1.0))
+
+
+def _check_range(
+    text: str, name: str, number: float, ranges: Mapping[str, tuple[float, float]]
+) -> None:
+    """Raises UserError for a number that a figure can't reach, so that the requirement holds, or
+    fails, whatever the run shows."""
+    of = name.split(".")[0]
+    low, high = ranges.get(of, (-math.inf, math.inf))
+    if low <= number <= high:
+        return
+    raise UserError(
+        f"{text!r} says nothing, as {of} lies between {low:g} and {high:g} whatever a run shows: "
+        f"it is a share, and {number:g} points are {number / 100:g}."
+    )
+
+
+def _checked(
+    text: str, known: Mapping[str, Seen], ranges: Mapping[str, tuple[float, float]]
+) -> Requirement:
     found = _FORM.fullmatch(text)
     if found is None:
         raise UserError(
@@ -100,6 +130,7 @@ def _checked(text: str, known: Mapping[str, Seen]) -> Requirement:
     if name not in known:
         whole = sorted(each for each in known if each.rpartition(".")[2] not in _PARTS)
         raise UserError(f"{text!r}: there is no {name!r}: {nearest(name, whole)}.")
+    _check_range(text, name, number, ranges)
     seen = known[name]
     if isinstance(seen, tuple):  # what speaks against it may be so
         seen = seen[0] if op.startswith(">") else seen[1]
@@ -123,6 +154,9 @@ def figures(summary: Table) -> Iterator[tuple[str, Seen]]:
     mine: Table = next(iter(summary["cost"]["arms"].values()), {})
     for name, key in (("tokens", "alone"), *((n, n) for n in ("generated", "money", "seconds"))):
         yield name, mine.get(key)
+    waited = (mine.get("latency") or {}).get("dialogue") or {}
+    for name in ("p50", "p95"):
+        yield f"latency.{name}", waited.get(name)
     yield "dialogues", float(summary["dialogues"])
     yield "clusters", float(rounds[-1]["clusters"]) if rounds else None
     for end, row in (("first", rounds[0]), ("last", rounds[-1])) if rounds else ():

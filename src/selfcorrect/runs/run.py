@@ -312,6 +312,21 @@ def find_run(name: str, out: Path) -> Run:
     )
 
 
+def find_alone(names: Sequence[str], out: Path) -> Run:
+    """The one run that these names mean, as of :func:`find_run`; its controls may be among them
+    (``runs/*``).
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    found = {run.folder.name: run for run in (find_run(name, out) for name in names)}
+    places = {run.folder.parent for run in found.values()}
+    mine = meant(list(found), places.pop()) if len(places) == 1 else list(found)
+    if len(mine) != 1:
+        raise UserError(f"these are {len(mine)} runs, {', '.join(mine[:8])}: give one of them.")
+    return found[mine[0]]
+
+
 def _place_of(name: str) -> tuple[Path, str] | None:
     """The folder of runs and the beginning of a name in it that a path stands for, if it does."""
     path = folder_path(name)

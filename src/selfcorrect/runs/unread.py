@@ -20,12 +20,13 @@ def unread_of(run: Run) -> Table:
     Returns:
         ``folder``; ``rounds``: of each ``round`` the number ``n`` of its answers and how many are
         ``unread``; ``texts``: each different text once, the most frequent first, with ``text``,
-        ``problem``, ``count``, ``rounds`` and one ``example`` that has it. Only JSON's types.
+        ``problem``, ``count``, ``rounds``, one ``example`` that has it and that one's ``choices``.
+        Only JSON's types.
 
     Raises:
         UserError: a file of the run is damaged.
     """
-    frame = run.read(["example", "round", "text", "key", "problem"])
+    frame = run.read(["example", "round", "text", "key", "problem", "choices"])
     rounds = (
         frame.group_by("round").agg(n=pl.len(), unread=pl.col("key").is_null().sum()).sort("round")
     )
@@ -36,6 +37,7 @@ def unread_of(run: Run) -> Table:
             count=pl.len(),
             rounds=pl.col("round").unique().sort(),
             example=pl.col("example").first(),
+            choices=pl.col("choices").first(),
         )
         .sort("count", descending=True, maintain_order=True)
     )

@@ -28,7 +28,7 @@ from selfcorrect.strategies.schema import (
     shown,
 )
 from selfcorrect.strategies.steering import read_steering
-from selfcorrect.strategies.templates import placeholders
+from selfcorrect.strategies.templates import misspelt, placeholders
 from selfcorrect.toml_lines import Place, TomlError, key_lines, line_of
 
 FOLDER = Path(__file__).parent
@@ -121,7 +121,11 @@ def parse(text: str, path: str | Path, parameters: Mapping[str, Any] | None = No
     stop = read_stop(file, top, (*first, *again), resolved, used)
     own = read_own(file, top, {step.source for step in (*first, *again)})
     if unused := sorted(set(resolved) - used):
-        raise file.error(("parameters", unused[0]), f"the parameter {unused[0]!r} is used nowhere")
+        said = [(text, step.line) for step in (*first, *again) for text in (step.say, step.prefill)]
+        raise file.error(
+            ("parameters", unused[0]),
+            f"the parameter {unused[0]!r} is used nowhere{misspelt(unused[0], said)}",
+        )
     if not top.get("oracle"):
         for step in again:
             if step.replaced is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 
 from selfcorrect.errors import UserError, nearest
@@ -42,6 +43,21 @@ def placeholders(template: str) -> set[str]:
         UserError: if it has a brace that is neither part of ``{name}`` nor doubled.
     """
     return {text for text, named in _pieces(template) if named}
+
+
+def misspelt(parameter: str, templates: Iterable[tuple[str | None, int]]) -> str:
+    """Which placeholder is most likely meant for a parameter that no template uses.
+
+    Args:
+        parameter: its name.
+        templates: each with its line.
+
+    Returns:
+        What to add to an error; empty where no name is near.
+    """
+    at = {name: line for text, line in templates for name in placeholders(text or "")}
+    close = get_close_matches(parameter, at, n=1, cutoff=0.7)
+    return f"; is it what {{{close[0]}}} in the step of line {at[close[0]]} means?" if close else ""
 
 
 def render(template: str, values: Mapping[str, object]) -> str:

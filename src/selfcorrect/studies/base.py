@@ -121,6 +121,8 @@ class Study:
         details: the rest of the help.
         question: what it answers.
         source: where the question comes from, such as ``arXiv 2406.02378``.
+        takes: a sentence on how long it takes, where that is long: said in its help and at its
+            start, unless it is ``quick`` or a part of it is asked for.
         options: in the order of the command's help.
         analyse: the result. It depends on the runs, how often they were looked at, and the
             settings only.
@@ -142,6 +144,7 @@ class Study:
     options: Sequence[Option]
     analyse: Callable[[Inputs], Result]
     sheet: Callable[[Result], Sheet]
+    takes: str = ""
     plan: Callable[[RunSpec, Settings], Mapping[str, RunSpec]] | None = None
     then: Callable[[RunSpec, Settings, Mapping[str, Run]], Mapping[str, RunSpec]] | None = None
     fixed: Sequence[str] = ()

@@ -145,7 +145,7 @@ def _choices(row: Row, layout: Layout) -> tuple[list[str], list[str]]:
             called += [tidy(str(key)) for key in value]
             value = ["" if each is None else each for each in value.values()]
         if len(layout.choices) == 1 and not isinstance(value, list):
-            raise row.error(f"{path!r} must be a list of texts, not {short(value)}")
+            raise row.error(f"{_one(row, path)!r} must be a list of texts, not {short(value)}")
         if isinstance(value, list):
             found += [_choice(row, path, each) for each in value]
         else:
@@ -175,9 +175,15 @@ def _choice(row: Row, path: str, value: object) -> str:
     if isinstance(value, bool | int | float):
         value = str(value)
     if not isinstance(value, str):
-        raise row.error(f"{path!r} must be a list of texts, and {short(value)} is none")
+        raise row.error(f"{_one(row, path)!r} must be a list of texts, and {short(value)} is none")
     row.writable(path, value)
     return value
+
+
+def _one(row: Row, path: str) -> str:
+    """Of several names of a column the one that is there."""
+    each = [path] if path in row.fields else path.split("|")
+    return next((one for one in each if pick(row.fields, one) is not MISSING), each[0])
 
 
 def _distinct(choices: Sequence[str]) -> list[str]:

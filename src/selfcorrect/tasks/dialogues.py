@@ -18,6 +18,7 @@ from selfcorrect.messages import Image, Message
 from selfcorrect.tasks.base import Example, Turn
 from selfcorrect.tasks.data.dialogue_rows import PARTS, dialogue_rows, frame_dialogues
 from selfcorrect.tasks.data.rows import TABLES, Row, build, files
+from selfcorrect.tasks.data.usual_names import turned_round
 from selfcorrect.tasks.lettered import LEAD_IN, Item, Lettered, problem_with, unique
 from selfcorrect.tasks.lettered.letters import LETTERS, found_by
 from selfcorrect.tasks.lettered.targets import Keyed, Reading, reading_of
@@ -60,8 +61,10 @@ def make(source: Source) -> Lettered:
     reader = source.reader
     lead_in = reader.lead_ins[0] if reader.lead_ins else LEAD_IN
     said = source.pairs("field")
-    for part in said:
+    for part, columns in said.items():
         if part not in PARTS:
+            if len(columns) == 1 and columns[0] in PARTS:
+                raise UserError(turned_round(part, columns[0]))
             raise UserError(f"there is no field {part!r} of a dialogue: {nearest(part, PARTS)}")
     skipped: list[str] | None = [] if source.skip_bad else None
     drafts: list[_Draft] = []

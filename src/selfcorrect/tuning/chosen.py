@@ -11,6 +11,7 @@ from typing import Any
 
 from selfcorrect.errors import UserError
 from selfcorrect.evaluation.sheet import written as estimate
+from selfcorrect.models.scored import untold
 from selfcorrect.report.numbers import MISSING, count, short
 from selfcorrect.report.sheet import Section, Sheet, Table
 from selfcorrect.runs import Progress, RunSpec
@@ -106,6 +107,7 @@ def choose_to(
     swap: bool = False,
     out: str | Path = "runs",
     progress: Callable[[Progress], None] | None = None,
+    told: Callable[[int, int], object] = untold,
 ) -> Chosen:
     """Ask a model of texts and write the subsets; a run that was stopped goes on.
 
@@ -118,6 +120,7 @@ def choose_to(
         swap: swap gendered words first.
         out: the folder of the run.
         progress: of the run.
+        told: called with how many texts have their loss, and of how many.
 
     Raises:
         UserError: bad data, too few texts, a folder that is there, a model that can't be asked.
@@ -143,7 +146,7 @@ def choose_to(
         return done
 
     try:
-        asked, chosen = choose(made, model, own, file.texts, size)
+        asked, chosen = choose(made, model, own, file.texts, size, told)
         name, fingerprint = model.name, model.fingerprint
     finally:
         model.close()
@@ -161,8 +164,8 @@ def choose_to(
     place = to.expanduser() if to is not None else folder / f"chosen-{size}"
     store = Store(place)
     try:
-        for name, data in _files(asked, chosen, table).items():
-            store.put(name, data, replace=True)
+        for name, content in _files(asked, chosen, table).items():
+            store.put(name, content, replace=True)
     except BaseException:
         if to is not None:  # else the same command would find it there
             shutil.rmtree(place, ignore_errors=True)

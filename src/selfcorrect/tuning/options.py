@@ -16,7 +16,6 @@ from selfcorrect.runs.options import OPTIONS, Option
 RATE, BATCH, LONGEST = 5e-5, 8, 256
 
 _OPENED = [OPTIONS[name] for name in ("dtype", "device", "trust_remote_code", "base_url")]
-_JSON = Option("as_json", bool, False, "Everything, as JSON.", named="--json")
 
 
 def _by_name(*options: Option) -> Mapping[str, Option]:
@@ -41,7 +40,6 @@ BIAS = _by_name(
     OPTIONS["skip_bad"],
     *_OPENED,
     Option("page", Path, None, "Where the page goes.", metavar="FILE"),
-    _JSON,
 )  # fmt: skip
 
 CHOOSE = _by_name(
@@ -58,7 +56,6 @@ CHOOSE = _by_name(
            "A new folder for the subsets; by default one in that of the run which asks.",
            metavar="FOLDER"),
     *_OPENED,
-    _JSON,
     OPTIONS["out"],
 )  # fmt: skip
 
@@ -70,5 +67,4 @@ TUNE = _by_name(
     OPTIONS["seed"],
     OPTIONS["device"],
     OPTIONS["trust_remote_code"],
-    _JSON,
 )

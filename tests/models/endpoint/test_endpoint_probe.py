@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +54,8 @@ def test_the_table_says_what_the_server_can(stub: Stub) -> None:
     assert f"openai:stub at {stub.url}" in table
 
 
-def test_it_takes_no_longer_than_it_says(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_takes_no_longer_than_it_says(stub: Stub) -> None:
     """What hangs isn't known; what doesn't is."""
-    monkeypatch.setattr(import_module("selfcorrect.cli.probe"), "HURRY", 1.5)
     hung = threading.Event()
 
     def respond(request: Asked) -> Response:
@@ -67,11 +65,29 @@ def test_it_takes_no_longer_than_it_says(stub: Stub, monkeypatch: pytest.MonkeyP
 
     stub.loopback.respond = respond
     began = time.monotonic()
-    said = " ".join(_probed(stub).split())
+    said = " ".join(_probed(stub, "--patience", "1.5").split())
     assert time.monotonic() - began < 8
     hung.set()
+    assert "not known: the server didn't tell within 1.5 seconds" in said
+    assert "give --patience 15" in said
     assert "likeliest first tokens not known" in said
     assert "messages yes" in said
+
+
+def test_a_slow_server_is_no_run_that_stopped(stub: Stub) -> None:
+    hung = threading.Event()
+
+    def respond(request: Asked) -> Response:
+        hung.wait(10)
+        return stub._respond(request)
+
+    stub.loopback.respond = respond
+    where = ["--base-url", stub.url, "--patience", "0.5"]
+    said = refused("probe", "--model", "openai:stub", *where)
+    hung.set()
+    assert "gave no answer for" in said
+    assert said.rstrip().endswith("give it more, such as --patience 5.")
+    assert "the run" not in said
 
 
 def test_what_can_not_be_probed_is_one_sentence(stub: Stub) -> None:

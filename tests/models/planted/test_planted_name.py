@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from pictures import png
 from selfcorrect.errors import UserError
-from selfcorrect.models.planted import Law, load
+from selfcorrect.messages import held
+from selfcorrect.models import names
+from selfcorrect.models.kinds import MIXTURE, PLANTED_MODELS
+from selfcorrect.models.planted import LAWS, Law, load
+from selfcorrect.runs.options import OPTIONS
 
 
 def test_settings_are_read_from_the_name() -> None:
@@ -18,6 +24,14 @@ def test_settings_are_read_from_the_name() -> None:
     assert load("planted:chain?seed=12,cl=0.90,accuracy=5e-1").fingerprint == model.fingerprint
     assert load("planted:chain").fingerprint != model.fingerprint
     assert load("planted:chain").law == load("planted:chain?").law == Law()
+
+
+def test_every_planted_model_is_listed_where_models_are_named(tmp_path: Path) -> None:
+    every = {*LAWS, MIXTURE}
+    assert set(PLANTED_MODELS) == every == {n for n in names() if n.startswith("planted:")}
+    assert all(each in OPTIONS["model"].help for each in every)
+    with pytest.raises(UserError, match="planted:eye"):
+        load("planted:chain").check_images([held(png(tmp_path, "a.png"), "a.png")])
 
 
 @pytest.mark.parametrize(

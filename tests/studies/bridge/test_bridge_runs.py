@@ -112,11 +112,13 @@ def test_a_run_that_is_missing_comes_with_its_command(runs: dict[str, Run]) -> N
         "planted:chain?seed=3", "planted", rounds=4, limit=20, out=run.folder.parent, seed=2,
         task_options={"choices_per": 4}, controls=False, progress=False,
     )  # fmt: skip
-    with pytest.raises(UserError, match="there is no negation run") as told:
+    with pytest.raises(UserError, match="there is no negation and no anchor run") as told:
         bridge(lone)
     said = str(told.value)
-    assert said.endswith(command(lone, "negation"))
-    assert "--model 'planted:chain?seed=3' --task planted --strategy negation" in said
+    assert command(lone, "negation", "anchor") in said
+    assert "--task planted --strategy negation --strategy anchor --rounds 4" in said
+    assert "margins" not in said  # those that were taken by default
+    assert said.endswith("(study bridge makes all three at once)")
     for part in ("--task planted", "--rounds 4", "--limit 20", "--seed 2", "choices_per=4"):
         assert part in said
     with pytest.raises(UserError, match="has another model, task or data"):

@@ -277,7 +277,7 @@ def test_mmlu_as_published_has_no_header(tmp_path: Path) -> None:
     for head in ("question,answer,A,B,C,D", "id,question,A,B,C,D"):
         (tmp_path / "physics_test.csv").write_text(f"{head}\nWhich?,B,x,y,z,w\n")
         if head.startswith("id"):
-            with pytest.raises(UserError, match="'answer' is missing"):
+            with pytest.raises(UserError, match="known by its name as answer"):
                 make("choices", data=str(tmp_path))
         else:
             assert right(make("choices", data=str(tmp_path))) == ["y"]
@@ -355,18 +355,16 @@ def test_a_field_inside_another_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "field", "says"),
     [
-        (OWN, {}, r"d\.csv:2: the field 'question' is missing \(nor 'choices' or 'answer'\)"),
+        (OWN, {}, r"d\.csv:2: no column is known by its name as question, choices and answer;"),
+        (OWN, {}, "--field question=COLUMN --field choices=COLUMN --field answer=COLUMN$"),
         (OWN, {}, "a table .* with the fields Frage, Wahl 1, Wahl 2, Loesung, Nr, Thema"),
-        (OWN, {"question": "frage"}, r"no column 'frage' for question; .*did you mean 'Frage'\?"),
+        (OWN, {"question": "Frge"}, r"no column 'Frge' for question; .*did you mean 'Frage'\?"),
         (OWN, {"qestion": "Frage"}, "no field 'qestion' of a question: did you mean 'question'"),
         (OWN, {"question": ""}, "gives columns to fields, as question=Frage"),
         (OWN, 5, "gives columns to fields, as question=Frage"),
         (OWN, ["question"], "gives columns to fields, as question=Frage"),
-        (
-            [{"Question": "x", "choices": "['a', 'b']", "answer": "a"}],
-            {},
-            r"'question' is missing, .*did you mean 'Question'\?.*--field question=FIELD",
-        ),
+        (OWN, {"Frage": "question"}, "wrong way round, .*: write --field question=Frage$"),
+        (OWN, ["Wahl 1=choices"], "wrong way round, .*: write --field 'choices=Wahl 1'$"),
     ],
 )
 def test_what_is_there_is_said(tmp_path: Path, rows: Any, field: Any, says: str) -> None:

@@ -12,11 +12,17 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of a request: of its prompt, of those the cached ones, and generated ones."""
+    """What a request used.
+
+    Attributes:
+        prompt, cached, completion: tokens; ``cached`` are the prompt's that the server had.
+        seconds: from when it was first sent until the answer that could be used.
+    """
 
     prompt: int
     cached: int
     completion: int
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def encoded(self) -> int:
@@ -25,6 +31,17 @@ class Usage:
 
 class BudgetError(UserError):
     """The next request could exceed the budget. What was finished is kept."""
+
+    def __init__(self, meter: Meter, limit: str) -> None:
+        super().__init__(
+            f"the next request could exceed the budget of {limit} ({meter.so_far} are spent), so "
+            "the run stopped; the same command with a larger budget goes on."
+        )
+        self.meter, self.limit = meter, limit
+
+    def at_last(self) -> BudgetError:
+        """The same with what is spent by now: requests under way were waited for."""
+        return BudgetError(self.meter, self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +55,16 @@ class Budget:
     Attributes:
         tokens: at most so many, prompts and replies together.
         money: at most so much, in the currency of the prices.
-        prompt_price, completion_price: of a million tokens. A server's discount for cached
-            prompts isn't counted.
+        prompt_price, completion_price: of a million tokens.
+        cached_price: of those of prompts that the server says it had; before a request nobody
+            knows how many they will be. ``None``: as others.
     """
 
     tokens: int | None = None
     money: float | None = None
     prompt_price: float = 0.0
     completion_price: float = 0.0
+    cached_price: float | None = None
 
     def __post_init__(self) -> None:
         prices = (self.prompt_price, self.completion_price)
@@ -54,8 +73,19 @@ class Budget:
                 "a budget in money needs prices; give those of a million prompt and completion "
                 "tokens."
             )
-        if min(*prices, self.tokens or 0, self.money or 0) < 0:
+        if min(*prices, self.cached_price or 0, self.tokens or 0, self.money or 0) < 0:
             raise UserError("a budget or a price is below 0; give numbers from 0.")
+
+    @property
+    def paid(self) -> bool:
+        """Whether there are prices."""
+        return bool(self.prompt_price or self.completion_price)
+
+    def price(self, prompt: int, completion: int, cached: int = 0) -> float:
+        """What so many tokens cost, ``cached`` of the prompt among them."""
+        discount = 0.0 if self.cached_price is None else self.prompt_price - self.cached_price
+        paid = prompt * self.prompt_price + completion * self.completion_price - cached * discount
+        return paid / _MILLION
 
 
 @dataclass(slots=True)
@@ -83,30 +113,28 @@ class Meter:
     @property
     def money(self) -> float:
         """Spent, in the currency of the prices; 0 without prices."""
-        return self._price(self.prompt, self.completion)
-
-    def _price(self, prompt: int, completion: int) -> float:
-        b = self.budget
-        return (prompt * b.prompt_price + completion * b.completion_price) / _MILLION
+        return self.budget.price(self.prompt, self.completion, self.cached)
 
     def _exceeded(self, prompt: int, completion: int) -> str:
-        """Which limit that much in all would pass, in words."""
+        """Which limit so much more would pass, in words."""
         b = self.budget
-        if b.tokens is not None and prompt + completion > b.tokens:
-            return f"of {b.tokens:,} tokens ({self.tokens:,} are spent)"
-        if b.money is not None and self._price(prompt, completion) > b.money:
-            return f"of {b.money:g} ({self.money:.4g} are spent)"
+        if b.tokens is not None and self.tokens + prompt + completion > b.tokens:
+            return f"{b.tokens:,} tokens"
+        if b.money is not None and self.money + b.price(prompt, completion) > b.money:
+            return f"{b.money:g}"
         return ""
 
+    @property
+    def so_far(self) -> str:
+        """In words: ``12,340 tokens``, with prices ``12,340 tokens, .0123``."""
+        return f"{self.tokens:,} tokens" + (f", {self.money:.4g}" if self.budget.paid else "")
+
     def spent(self) -> str:
-        """In words: ``12,340 tokens``, with prices ``12,340 tokens, .0123``; empty before any."""
-        if not self.tokens:
-            return ""
+        """The same, of the budget where it is one of money; empty before anything is used."""
         b = self.budget
-        said = f"{self.tokens:,} tokens"
-        if b.prompt_price or b.completion_price:
-            said += f", {self.money:.3g}" + (f" of {b.money:g}" if b.money is not None else "")
-        return said
+        return (
+            self.so_far + (f" of {b.money:g}" if b.money is not None else "") if self.tokens else ""
+        )
 
     async def hold(self, prompt: int, completion: int) -> None:
         """Set aside what a request may use at most. Waits while requests under way hold what it
@@ -141,16 +169,10 @@ class Meter:
     async def _room(self, prompt: int, completion: int) -> None:
         while True:
             held, spoken = self._held
-            if not self._exceeded(
-                self.prompt + held + prompt, self.completion + spoken + completion
-            ):
+            if not self._exceeded(held + prompt, spoken + completion):
                 return
-            limit = self._exceeded(self.prompt + prompt, self.completion + completion)
-            if limit:
-                raise BudgetError(
-                    f"the next request could exceed the budget {limit}, so the run stopped; "
-                    "the same command with a larger budget goes on."
-                )
+            if limit := self._exceeded(prompt, completion):
+                raise BudgetError(self, limit)
             await self._changed.wait()
 
     async def release(self, prompt: int, completion: int) -> None:

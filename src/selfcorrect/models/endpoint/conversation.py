@@ -134,7 +134,7 @@ class EndpointConversation:
         thinking = 0 if given else self.served.thinking
         ask = Ask(earlier, spoken, begun, seed=int.from_bytes(seed), thinking=thinking)
         try:
-            return await likelihoods(self.served, ask, rests, must=True)
+            return _with_costs(await likelihoods(self.served, ask, rests, must=True))
         except TooLongError:
             return Likelihoods((), (_TOO_LONG,))
 
@@ -163,6 +163,20 @@ class EndpointConversation:
             layers=states.layers(request.states, len(earlier)),
             thinking=self.served.thinking if request.thinks and not spoken else 0,
         )
+
+
+def _with_costs(found: Likelihoods) -> Likelihoods:
+    """Likelihoods the first of which has what they cost together, however they were found."""
+    if not found.found or not found.used:
+        return found
+    first = replace(
+        found.found[0],
+        prompt_tokens=found.found[0].prompt_tokens or found.used[0].prompt,
+        encoded=sum(usage.encoded for usage in found.used),
+        reused=sum(usage.cached for usage in found.used),
+        seconds=max(usage.seconds for usage in found.used),
+    )
+    return replace(found, found=(first, *found.found[1:]))
 
 
 async def _reply_or_lost(served: Served, ask: Ask, request: Request, before: Shown) -> Reply:
@@ -213,6 +227,7 @@ async def _reply(served: Served, ask: Ask, request: Request, before: Shown) -> R
         beside=sum(usage.encoded for usage in likely.used),
         notes=tuple(dict.fromkeys((*notes, *first.notes, *likely.notes, *more))),
         thought=thought,
+        seconds=used.seconds,
     )
 
 

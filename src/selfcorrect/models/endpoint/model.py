@@ -26,6 +26,7 @@ from selfcorrect.models.kinds import SERVED
 from selfcorrect.models.scored import Progress, Scored
 from selfcorrect.models.thought import MOST, Thinking
 from selfcorrect.models.unsteerable import unsteerable
+from selfcorrect.models.used import Used
 
 _LOG = logging.getLogger("selfcorrect")
 _NOT_FOUND = 404
@@ -111,6 +112,13 @@ class EndpointModel:
     def spent(self) -> str:
         """What was used so far, in words; empty before anything was."""
         return self.served.server.meter.spent()
+
+    @property
+    def used(self) -> Used:
+        """The same in numbers."""
+        meter = self.served.server.meter
+        money = meter.money if meter.budget.paid else None
+        return Used(meter.requests, meter.prompt, meter.cached, meter.completion, money)
 
     def rows(self) -> list[Row]:
         """What the server can and can't, each with what is done then."""

@@ -157,6 +157,11 @@ class Served:
         sent |= more
         most = most_tokens(sent, able.length)
         silent = bad = 0
+        seconds = 0.0
+
+        def timed(took: float) -> None:
+            nonlocal seconds
+            seconds = took
 
         def read(data: Mapping[str, Any]) -> Completion:
             nonlocal silent, bad
@@ -182,8 +187,9 @@ class Served:
             cost=lambda found: _cost(found, sent, most),
             mode=mode,
             largest=largest(most, given=ask.given, layers=len(ask.layers)),
+            timed=timed,
         )
-        return found, notes
+        return replace(found, usage=replace(found.usage, seconds=seconds)), notes
 
     def _read(
         self,

@@ -179,6 +179,7 @@ class Server:
         cost: Callable[[T], Usage] | None = None,
         mode: Mode = "chat",
         largest: int = LARGEST,
+        timed: Callable[[float], object] | None = None,
     ) -> T:
         """Ask, and go on asking while the server fails in a way that may pass.
 
@@ -190,6 +191,9 @@ class Server:
             cost: what it used; ``None``: it costs nothing.
             mode: what the request is.
             largest: bytes that an answer can have, unpacked.
+            timed: called with the seconds from when it was first sent until the answer, those in
+                which the server was waited for among them; without what it waited here for a
+                place among the requests under way.
 
         Raises:
             RefusedError: the server says no to this request.
@@ -208,6 +212,7 @@ class Server:
 
         async with self._slots:
             await self.meter.hold(*most)
+            began = time.monotonic()
             try:
                 with at_most(largest):
                     answer = await self._answer(
@@ -218,6 +223,8 @@ class Server:
                         mode,
                         lost=most if cost is not None else (0, 0),
                     )
+                if timed is not None:
+                    timed(time.monotonic() - began)
                 if cost is not None:
                     self.meter.count(cost(answer))
                 return answer

@@ -40,6 +40,9 @@ def decode(
             now = fitting(waiting)
             _advance(engine, vocabulary, cache, now, reader)
             waiting = [job for job in now if not job.finish] + waiting[len(now) :]
+            for job in now:
+                if job.finish and job.request.on_made is not None:
+                    job.request.on_made()
 
 
 def _advance(

@@ -166,7 +166,7 @@ def _from_hub(name: str, given: str, trust: bool) -> Path:
 
 def _meant(name: str) -> str:
     close = get_close_matches(name, [BUNDLED], cutoff=0.6)
-    return f": did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def _check_folder(folder: Path, name: str) -> None:

@@ -20,6 +20,7 @@ from selfcorrect.runs.aside import Aside
 from selfcorrect.runs.pieces import Piece
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.tally import Graded
+from selfcorrect.runs.waited import Waits
 from selfcorrect.tasks.base import Example, Task
 
 _LOG = logging.getLogger("selfcorrect")
@@ -127,15 +128,21 @@ class Taken:
         rows: arm → its records.
         encoded: tokens that went through the models for all arms together.
         asked: seconds that the replies of further models took, by their name in the strategies.
+        waited: arm → how long each of the dialogues was waited for.
     """
 
     rows: dict[str, Rows]
     encoded: int = 0
     asked: dict[str, float] = field(default_factory=dict)
+    waited: dict[str, dict[str, Waits]] = field(default_factory=dict)
 
     def __add__(self, other: Taken) -> Taken:
         rows = {name: [*mine, *other.rows[name]] for name, mine in self.rows.items()}
-        return Taken({**rows}, self.encoded + other.encoded, added(self.asked, other.asked))
+        waited = {
+            name: {**self.waited.get(name, {}), **other.waited.get(name, {})} for name in rows
+        }
+        asked = added(self.asked, other.asked)
+        return Taken({**rows}, self.encoded + other.encoded, asked, waited)
 
 
 def added(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
@@ -151,6 +158,7 @@ class JobResult:
         files: arm, piece and the bytes of its records.
         note: how long it took, for ``timing/``.
         graded: of the records in ``files``.
+        waited: as of :class:`Taken`.
         aside: dialogues of it that have none, by position.
     """
 
@@ -159,6 +167,15 @@ class JobResult:
     note: Mapping[str, Any]
     graded: Graded
     aside: Mapping[int, Aside] = field(default_factory=dict)
+    waited: Mapping[str, Mapping[str, Waits]] = field(default_factory=dict)
+
+    def note_of(self, arm: str, piece: Piece) -> Mapping[str, Any]:
+        """What is noted of one of its files."""
+        start, waited = self.job.piece.start, self.waited.get(arm, {})
+        mine = self.job.examples[piece.start - start : piece.end - start]
+        told = [waited.get(example.id) for example in mine]
+        known = (each is not None for waits in told for seconds in waits or () for each in seconds)
+        return {**self.note, "waited": told} if any(known) else self.note
 
 
 class Observer(Protocol):
@@ -168,12 +185,21 @@ class Observer(Protocol):
         """An arm finished a round of these dialogues."""
         ...
 
+    def answered(self, job: Job, arms: Sequence[str], round: int, example: str) -> None:
+        """A dialogue has its answer of a round, of one arm or of several that share it, and others
+        of the job don't have theirs yet."""
+        ...
+
     def again(self, job: Job) -> None:
         """What was reported of the job since its last :meth:`keep` doesn't count."""
         ...
 
     def keep(self, job: Job) -> None:
         """What was reported of the job so far counts."""
+        ...
+
+    def lost(self, job: Job) -> None:
+        """Nothing of what was reported of the job counts: whoever had it is gone."""
         ...
 
 
@@ -196,6 +222,13 @@ class Executor:
         opened = (about for every in self.opened.values() for about in every.values())
         for said in dict.fromkeys(about["thinking"] for about in opened if "thinking" in about):
             _LOG.warning("selfcorrect: %s", said)
+
+
+def missing_of(job: Job, arm: str) -> frozenset[str]:
+    """The examples of a job that an arm lacks."""
+    start = job.piece.start
+    lacks = job.missing[arm]
+    return frozenset(e.id for a, b in lacks for e in job.examples[a - start : b - start])
 
 
 def rows_at(rows: Rows, job: Job, intervals: Sequence[tuple[int, int]]) -> Rows:

@@ -11,7 +11,7 @@ import os
 import signal
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,11 +22,13 @@ from typing import Any
 import cloudpickle
 
 from selfcorrect.errors import UserError
-from selfcorrect.runs.executors.base import Executor, Job, JobResult, Setup
+from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Rows, Setup
 from selfcorrect.runs.executors.worker import Worker
 
 #: So often a piece may be under way when its process dies, before that is taken to be its fault.
 DEATHS = 3
+#: What is told of a record that isn't finished.
+_COUNTED = ("example", "round", "outcome")
 
 
 @dataclass
@@ -42,13 +44,48 @@ class _Process:
             self.pipe.send(job)
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What an observer is to be told of the piece that a process is at."""
+
+    what: str
+    args: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Piped:
+    """An observer on the other side of the pipe."""
+
+    pipe: Connection
+
+    def round(self, job: Job, arm: str, round: int, rows: Rows) -> None:  # noqa: ARG002
+        short = [{name: row[name] for name in _COUNTED} for row in rows]
+        self._tell("round", arm, round, short)
+
+    def answered(self, job: Job, arms: Sequence[str], round: int, example: str) -> None:  # noqa: ARG002
+        self._tell("answered", arms, round, example)
+
+    def again(self, job: Job) -> None:  # noqa: ARG002
+        self._tell("again")
+
+    def keep(self, job: Job) -> None:  # noqa: ARG002
+        self._tell("keep")
+
+    def lost(self, job: Job) -> None:  # noqa: ARG002
+        self._tell("lost")
+
+    def _tell(self, what: str, *args: Any) -> None:
+        self.pipe.send(("told", _Told(what, args)))
+
+
 @contextmanager
-def executor(setup: Setup, number: int) -> Iterator[Executor]:
+def executor(setup: Setup, number: int, observer: Observer) -> Iterator[Executor]:
     """An executor with several processes, a worker in each.
 
     Args:
         setup: what each of them is given; each opens the models for itself.
         number: how many.
+        observer: told what each of them tells of its piece.
 
     Raises:
         UserError: what a process raised; or one piece's processes died again and again.
@@ -64,7 +101,8 @@ def executor(setup: Setup, number: int) -> Iterator[Executor]:
                 f"a worker died while it opened the models{_how(workers[0])}: give fewer workers."
             ) from None
         workers[0].ready = True
-        yield Executor(transcripts, opened, lambda jobs: _work(jobs, workers, packed, threads))
+        work = partial(_work, workers=workers, setup=packed, threads=threads, observer=observer)
+        yield Executor(transcripts, opened, work)
     finally:
         for worker in workers:
             worker.process.kill()
@@ -72,7 +110,7 @@ def executor(setup: Setup, number: int) -> Iterator[Executor]:
 
 
 def _work(
-    jobs: Iterable[Job], workers: list[_Process], setup: bytes, threads: int
+    jobs: Iterable[Job], workers: list[_Process], setup: bytes, threads: int, observer: Observer
 ) -> Iterator[JobResult]:
     queue, again = iter(jobs), deque[Job]()
     deaths: Counter[str] = Counter()
@@ -100,9 +138,13 @@ def _work(
                         "or a smaller chunk, and run the same command again."
                     ) from None
                 if worker.job:
+                    observer.lost(worker.job)
                     again.append(worker.job)
                 worker.pipe.close()
                 workers[at] = _start(setup, threads)
+                continue
+            if worker.job and isinstance(heard, _Told):
+                getattr(observer, heard.what)(worker.job, *heard.args)
                 continue
             if worker.ready:
                 worker.job = None
@@ -150,7 +192,7 @@ def _main(pipe: Connection, threads: int) -> None:
         pipe.send((kind, said))
         while kind == "done":
             job: Job = pipe.recv()
-            kind, said = _attempt(partial(worker.take, job))
+            kind, said = _attempt(partial(worker.take, job, _Piped(pipe)))
             pipe.send((kind, said))
 
 

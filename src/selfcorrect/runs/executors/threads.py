@@ -18,10 +18,11 @@ from dataclasses import asdict, dataclass, field
 
 from selfcorrect.models.base import LostError, Model
 from selfcorrect.runs.aside import Aside, add
-from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Taken, added
+from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Taken
 from selfcorrect.runs.executors.worker import Worker, job_result
 from selfcorrect.runs.pieces import Piece, gaps, pieces
 from selfcorrect.runs.store import Store
+from selfcorrect.runs.waited import read_waits
 
 _JOURNAL = "journal"
 _KEPT = re.compile(r"journal/(?P<at>\d{7,12})-(?P<arms>[0-9a-f]{8})\.json")
@@ -71,7 +72,8 @@ class Journal:
             return None
         try:
             kept = json.loads(self._kept[name].read(name))
-            taken = Taken(kept["rows"], int(kept["encoded"]), dict(kept.get("asked", {})))
+            asked, waited = dict(kept.get("asked", {})), kept.get("waited", {})
+            taken = Taken(kept["rows"], int(kept["encoded"]), asked, read_waits(waited))
             ids = {row["example"] for mine in taken.rows.values() for row in mine}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
@@ -200,11 +202,9 @@ def _finished(opened: _OpenJob, journal: Journal, most: int) -> Iterator[JobResu
     if len(opened.taken) + len(opened.aside) < len(opened.wanted):
         return
     every = [opened.taken[at] for at in sorted(opened.taken)]
-    rows = {name: [row for taken in every for row in taken.rows[name]] for name in job.arms}
-    asked: dict[str, float] = {}
+    whole = Taken({name: [] for name in job.arms})
     for taken in every:
-        asked = added(asked, taken.asked)
-    whole = Taken({**rows}, sum(taken.encoded for taken in every), asked)
+        whole += taken
     seconds = time.perf_counter() - opened.since
     lost = {job.piece.start + at: each for at, each in opened.aside.items()}
     result = job_result(job, whole, seconds, min(most, len(every) or 1), lost)

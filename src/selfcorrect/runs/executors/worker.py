@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from selfcorrect import converse as loop
@@ -12,6 +13,7 @@ from selfcorrect.concepts.recording import Recorder
 from selfcorrect.concepts.states import check_model
 from selfcorrect.converse.withheld import withheld
 from selfcorrect.models.base import LostError, Model, OutOfMemoryError, Steer
+from selfcorrect.models.used import Used
 from selfcorrect.runs.arms import Arm, drawn
 from selfcorrect.runs.aside import Aside, around
 from selfcorrect.runs.concepts import steers_of
@@ -30,6 +32,7 @@ from selfcorrect.runs.model_spec import ModelSpec
 from selfcorrect.runs.pieces import Piece, piece_bytes, timing_note
 from selfcorrect.runs.prepare import open_model
 from selfcorrect.runs.tally import Graded, tally
+from selfcorrect.runs.waited import rounded
 from selfcorrect.strategies import Steering
 from selfcorrect.tasks.base import Example
 
@@ -98,6 +101,10 @@ class Worker:
         """What the servers' models have used so far, in words."""
         return " + ".join(filter(None, (model.spent() for model in self.models)))
 
+    def used(self) -> list[Used]:
+        """The same of each of them, in numbers."""
+        return [model.used for model in self.models]
+
     def transcripts(self) -> dict[str, str]:
         """What each arm shows the model before it first speaks, special tokens in place."""
         found = {}
@@ -141,6 +148,11 @@ class Worker:
         def on_asked(name: str, seconds: float) -> None:
             taken.asked = added(taken.asked, {name: seconds})
 
+        def on_waited(arm: str, waited: loop.Waited) -> None:
+            mine = taken.waited.setdefault(arm, {})
+            for example, seconds in waited.items():
+                mine.setdefault(example, []).append(rounded(seconds))
+
         arms = [
             loop.Arm(name, arm.strategy, arm.spec.rounds, arm.spec.system, self._bound(arm))
             for name, arm in ((name, self.setup.arms[name]) for name in job.arms)
@@ -159,6 +171,8 @@ class Worker:
             on_round=on_round,
             on_encoded=on_encoded,
             on_asked=on_asked,
+            on_waited=on_waited,
+            on_answer=None if observer is None else partial(observer.answered, job),
         )
         if not task.keeps_texts:
             if self.look is not None:
@@ -247,4 +261,4 @@ def job_result(
         },
         **({"asked": {k: round(s, 3) for k, s in taken.asked.items()}} if taken.asked else {}),
     }
-    return JobResult(job, files, note, graded, lost)
+    return JobResult(job, files, note, graded, lost, taken.waited)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from selfcorrect.errors import UserError
+from selfcorrect.measures.catalogue import margins
 from selfcorrect.runs import Run, RunSpec, StrategySpec, open_run
 from selfcorrect.runs.command import command_line
 from selfcorrect.runs.header import RUN
@@ -41,9 +42,19 @@ def three(run: Run, negation: Run | None = None, anchor: Run | None = None) -> M
             other data; two of them are the same; or there are too few rounds.
     """
     check_rounds(run.spec.rounds)
-    negation = _checked(run, negation, "negation") if negation else beside(run, "negation")
-    anchor = _checked(run, anchor, "anchor") if anchor else beside(run, "anchor")
-    found = dict(zip(ARMS, (run, negation, anchor), strict=True))
+    given = {"negation": negation, "anchor": anchor}
+    others = {
+        name: _checked(run, other, name) if other else beside(run, name)
+        for name, other in given.items()
+    }
+    if lacking := [name for name, other in others.items() if other is None]:
+        one = len(lacking) == 1
+        raise UserError(
+            f"there is no {' and no '.join(lacking)} run beside {run.folder} on the same model, "
+            f"data and seed: make {'it' if one else 'them'} with {command(run, *lacking)} (study "
+            "bridge makes all three at once)"
+        )
+    found = {ARMS[0]: run, **{name: other for name, other in others.items() if other}}
     for name, other in (("intrinsic", "negation"), ("intrinsic", "anchor"), ("negation", "anchor")):
         folder = found[name].folder.resolve()
         if folder == found[other].folder.resolve():
@@ -61,12 +72,9 @@ def check_rounds(rounds: int) -> None:
         )
 
 
-def beside(run: Run, strategy: str) -> Run:
+def beside(run: Run, strategy: str) -> Run | None:
     """The run of a strategy on the same model, task, data, seed and system message, if there is one
     among the folders beside this run's; of several the one with most dialogues, then rounds.
-
-    Raises:
-        UserError: there is none, with the command that makes it.
     """
     found = [
         other
@@ -76,18 +84,18 @@ def beside(run: Run, strategy: str) -> Run:
         and (other.spec.seed, other.spec.system) == (run.spec.seed, run.spec.system)
         and other.dialogues
     ]
-    if not found:
-        raise UserError(
-            f"there is no {strategy} run beside {run.folder} on the same model, data and seed: "
-            f"make one with {command(run, strategy)}"
-        )
-    return max(found, key=lambda other: (other.dialogues, other.spec.rounds))
+    return max(found, key=lambda other: (other.dialogues, other.spec.rounds), default=None)
 
 
-def command(run: Run, strategy: str) -> str:
-    """The command that makes a run of another strategy on the same examples, beside this one."""
-    spec = run.spec.model_copy(update={"strategy": StrategySpec(name=strategy), "models": {}})
-    return command_line(spec, out=run.folder.parent, controls=False)
+def command(run: Run, *strategies: str) -> str:
+    """The command that makes runs of other strategies on the same examples, beside this one."""
+    usual = margins(run.header.outcome, {})
+    stated = {k: v for k, v in run.spec.margins.items() if v != usual.get(k)}
+    first, *more = strategies
+    update = {"strategy": StrategySpec(name=first), "models": {}, "margins": stated}
+    line = command_line(run.spec.model_copy(update=update), out=run.folder.parent, controls=False)
+    flag = f"--strategy {first}"
+    return line.replace(flag, " ".join([flag, *(f"--strategy {each}" for each in more)]), 1)
 
 
 def _siblings(run: Run) -> Iterator[Run]:

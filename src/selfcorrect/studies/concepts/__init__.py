@@ -15,7 +15,7 @@ from selfcorrect.studies.concepts.sheet import QUESTION, sheet
 def _analyse(inputs: Inputs) -> Result:
     from selfcorrect.studies.concepts.analysis import concepts  # imports scipy
 
-    return concepts(**inputs.settings)
+    return concepts(**inputs.settings, told=inputs.parts.progress)
 
 
 STUDY = Study(

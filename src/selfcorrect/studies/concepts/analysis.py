@@ -8,7 +8,7 @@ histories; where all histories can be enumerated, on all of them. Source: arXiv 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,8 @@ HORIZON = 200
 _MARKOV_HORIZON = 100
 _SIDES_ROUNDS = 40
 _LEAST_PATHS = 100
+#: Kinds of laws, each measured by itself.
+_PARTS = 11
 
 
 def concepts(
@@ -70,6 +72,7 @@ def concepts(
     prior: Sequence[float] | None = None,
     tokens: int = TOKENS,
     wrong: Sequence[float] = WRONG,
+    told: Callable[[int, int], object] = lambda *_: None,
 ) -> dict[str, Any]:
     """Every law, predicted and measured.
 
@@ -82,6 +85,7 @@ def concepts(
         prior: p(concept); the same for all if not given.
         tokens: of an instruction.
         wrong: shares of wrong instructions.
+        told: called with how many parts are finished, and of how many.
 
     Returns:
         As ``--json`` prints it: ``laws``, each with ``predicted``, ``measured``, ``low``, ``high``
@@ -108,21 +112,28 @@ def concepts(
     speed = speeds(known)
     pair = known.pair(speed.nearest)
     rngs = iter(np.random.default_rng(seed).spawn(9))
-    found = Results()
+    found, added = Results(), 0
+
+    def add(part: Results) -> None:
+        nonlocal added
+        found.add(part)
+        added += 1
+        told(added, _PARTS)
+
     walked = follow(known, spaced(HORIZON), n, next(rngs))
-    found.add(typical(known, walked))
-    found.add(mean(known, HORIZON, n, next(rngs)))
+    add(typical(known, walked))
+    add(mean(known, HORIZON, n, next(rngs)))
     found.laws.append(_ratio(found, speed))
-    found.add(pathwise(known, walked))
-    found.add(calibration(known, rounds, n, next(rngs)))
-    found.add(noise(pair, shares, _SIDES_ROUNDS, HORIZON, n, next(rngs)))
-    found.add(answered(pair, rounds, n, next(rngs)))
-    found.add(locked(pair, PRIORS, HORIZON // 2, n, next(rngs)))
-    found.add(between(rounds))
+    add(pathwise(known, walked))
+    add(calibration(known, rounds, n, next(rngs)))
+    add(noise(pair, shares, _SIDES_ROUNDS, HORIZON, n, next(rngs)))
+    add(answered(pair, rounds, n, next(rngs)))
+    add(locked(pair, PRIORS, HORIZON // 2, n, next(rngs)))
+    add(between(rounds))
     models = [_sticky(stay) for stay in _STAYS]
-    found.add(markov(models, _LENGTH, _MARKOV_HORIZON, n, next(rngs)))
-    found.add(third(HORIZON, n, next(rngs)))
-    found.add(bounded(known, rounds, next(rngs)))
+    add(markov(models, _LENGTH, _MARKOV_HORIZON, n, next(rngs)))
+    add(third(HORIZON, n, next(rngs)))
+    add(bounded(known, rounds, next(rngs)))
     why = indistinguishable(float(speed.kl.min()), HORIZON)
     rates = [each for each in found.laws if each["kind"] == "rate" and each["relative_error"]]
     return {

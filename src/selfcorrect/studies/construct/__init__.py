@@ -14,7 +14,7 @@ from selfcorrect.studies.construct.sheet import QUESTION, sheet
 def _analyse(inputs: Inputs) -> Result:
     from selfcorrect.studies.construct.analysis import construct  # imports torch
 
-    return construct(**inputs.settings)
+    return construct(**inputs.settings, told=inputs.parts.progress)
 
 
 STUDY = Study(

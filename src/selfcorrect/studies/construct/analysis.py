@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -31,7 +32,14 @@ Result = dict[str, Any]
 
 
 def construct(
-    *, n: int = 8, d: int = 5, steps: int = 20, tasks: int = 100, seed: int = 0, quick: bool = False
+    *,
+    n: int = 8,
+    d: int = 5,
+    steps: int = 20,
+    tasks: int = 100,
+    seed: int = 0,
+    quick: bool = False,
+    told: Callable[[int, int], object] = lambda *_: None,
 ) -> Result:
     """Build the three constructions and compare them with descent by autograd, in float64.
 
@@ -42,6 +50,7 @@ def construct(
         tasks: number of contexts that each construction is checked on.
         seed: of the contexts.
         quick: at most 20 tasks, and only N = n instead of N = n and N = 20.
+        told: called with how many parts are finished, and of how many.
 
     Returns:
         What ``--json`` prints. ``constructions``: sizes and errors of each; ``laws``: see
@@ -58,19 +67,30 @@ def construct(
         raise UserError(f"steps is {steps}: give at least 1")
     tasks = min(tasks, QUICK_TASKS) if quick else tasks
     pairs, ranked = sample(tasks, 2, d, seed=seed), sample(tasks, n, d, seed=seed)
-    found = [_checked("Bradley-Terry", pairs, steps)]
     sizes = [ranked] if quick or n == LARGE else [ranked, sample(tasks, LARGE, d, seed=seed)]
-    for contexts in sizes:
-        found += [_checked(name, contexts, steps) for name in list(MAKERS)[1:]]
+    every = [("Bradley-Terry", pairs)]
+    every += [(name, contexts) for contexts in sizes for name in list(MAKERS)[1:]]
+    parts = len(every) + 4
+    found: list[Result] = []
+    more: Result = {}
+    for name, contexts in every:
+        found.append(_checked(name, contexts, steps))
+        told(len(found), parts)
     # with two responses none is excluded, so there are no masks to measure
     some = ranked if n > 2 else sample(tasks, EXAMPLE, d, seed=seed)
     wide = sample(tasks, some.r.shape[1], d, seed=seed, size=1.0)
+    beyond: dict[str, Callable[[], Any]] = {
+        "laws": lambda: laws(pairs, some),
+        "boundaries": lambda: boundaries(pairs, some, wide, steps),
+        "needed": lambda: needed(pairs, some, steps, seed=seed, quick=quick),
+        "attention": lambda: _attention(d, seed),
+    }
+    for done, (name, measure) in enumerate(beyond.items(), start=1):
+        more[name] = measure()
+        told(len(found) + done, parts)
     return {
         "constructions": found,
-        "laws": laws(pairs, some),
-        "boundaries": boundaries(pairs, some, wide, steps),
-        "needed": needed(pairs, some, steps, seed=seed, quick=quick),
-        "attention": _attention(d, seed),
+        **more,
         "settings": {
             "n": n,
             "d": d,

@@ -55,5 +55,6 @@ STUDY = Study(
         QUICK,
     ],
     analyse=_analyse,
+    takes="All of it takes about an hour on two processors; --quick or one --preset takes less.",
     sheet=sheet,
 )

@@ -58,9 +58,10 @@ def jsonl(path: Path) -> Iterator[Row | UserError]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = json.loads(line.rstrip())
         except json.JSONDecodeError as wrong:
-            yield UserError(f"{where}: not valid JSON ({wrong.msg}, column {wrong.colno})")
+            at = "at the line's end" if wrong.pos >= len(line.rstrip()) else f"column {wrong.colno}"
+            yield UserError(f"{where}: not valid JSON ({wrong.msg}, {at})")
         except (ValueError, RecursionError):  # a number of 5,000 digits; 10,000 brackets
             yield UserError(f"{where}: JSON with numbers or nesting beyond reason")
         else:

@@ -1,18 +1,20 @@
 """In which columns known data sets keep question, choices and answer.
 
 A data set more is an entry more in :data:`LAYOUTS`, and a test. They are found by their columns;
-the first that fits is taken, so that those with more columns stand before those with fewer.
+the first that fits is taken, so that those with more columns stand before those with fewer. Where
+none does, usual names say what is what (:mod:`selfcorrect.tasks.data.usual_names`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.tasks.data.cells import MISSING, pick
-from selfcorrect.tasks.data.row import Row, there
+from selfcorrect.tasks.data.row import Row, nearest_column, there
+from selfcorrect.tasks.data.usual_names import command, found_in, inside, named, turned_round
 
 #: What a right answer may be called, the first that is there.
 ANSWERS = "answer|target|label|gold"
@@ -84,10 +86,9 @@ class Layout:
     def _leaves(self, name: str) -> bool:
         """Whether a column is of no use."""
         paths = [self.question, *self.choices, self.answer, self.context, self.image, self.names]
-        used = {
-            p.split(".")[0] for path in (*paths, *self.id, *self.cluster) for p in path.split("|")
-        }
-        return name not in used
+        each = (*paths, *self.id, *self.cluster)
+        used = {p.split(".")[0] for path in each for p in path.split("|")}
+        return name not in used and name not in each
 
 
 def _there(fields: Mapping[str, Any], path: str) -> str:
@@ -202,21 +203,53 @@ def layout_of(rows: Sequence[Row], said: Mapping[str, Sequence[str]]) -> Layout:
             there.
     """
     looked, row = rows[:_LOOK], rows[0]
-    for part, columns in said.items():
-        if part not in PARTS:
-            raise UserError(f"there is no field {part!r} of a question: {nearest(part, PARTS)}")
-        for column in columns:
-            if all(pick(each.fields, column) is MISSING for each in looked):
-                raise row.error(
-                    f"there is no column {column!r} for {part}; "
-                    f"{there(row.form, row.fields, column)}"
-                )
+    said = {part: _columns(part, columns, looked) for part, columns in said.items()}
     known = [_with(each, said) for each in LAYOUTS if not said or not each.name]
     for some in looked:  # the first may be a bad line
         for each in known:
             if each.fits(some):
                 return _settled(each, rows)
+    for some in looked:
+        own = _by_usual_names(some, said)
+        if own is not None and own.fits(some):
+            return _settled(own, rows)
     raise _unknown(row, said)
+
+
+def _columns(part: str, columns: Sequence[str], looked: Sequence[Row]) -> list[str]:
+    """The columns that a user says for a part, each as the data write it."""
+    there_are = list(dict.fromkeys(name for each in looked for name in each.fields))
+    if part not in PARTS:
+        if len(columns) == 1 and columns[0] in PARTS:
+            raise UserError(turned_round(part, columns[0]))
+        raise UserError(f"there is no field {part!r} of a question: {nearest(part, PARTS)}")
+    found = []
+    for column in columns:
+        if all(pick(each.fields, column) is MISSING for each in looked):
+            same = named(there_are, column)
+            if len(same) != 1:
+                row = looked[0]
+                raise row.error(
+                    f"there is no column {column!r} for {part}; "
+                    f"{there(row.form, row.fields, column)}"
+                )
+            column = same[0]
+        found.append(column)
+    return found
+
+
+def _by_usual_names(row: Row, said: Mapping[str, Sequence[str]]) -> Layout | None:
+    """The layout that the usual names of columns say; ``None`` where a part isn't found."""
+    found = found_in(row.fields, said)
+    if found.gap or len({*found.columns, *said} & {"question", "choices", "answer"}) < 3:
+        return None
+    columns = {part: list(each) for part, each in found.columns.items()} | dict(said)
+    choices, names = tuple(columns["choices"]), ""
+    if len(choices) == 1 and "choices" not in said:
+        path, names = inside(row.fields, choices[0])
+        choices = (path,)
+    own = Layout("", columns["question"][-1], choices, columns["answer"][-1], names=names)
+    return _with(own, {part: each for part, each in said.items() if part != "choices"})
 
 
 def _settled(layout: Layout, rows: Sequence[Row]) -> Layout:
@@ -227,6 +260,24 @@ def _settled(layout: Layout, rows: Sequence[Row]) -> Layout:
         each = paths.split("|")
         filled = (p for p in each if any(pick(r.fields, p) not in _EMPTY for r in rows))
         found[part] = next(filled, paths)
+    return _whatever_the_case(replace(layout, **found), rows)
+
+
+def _whatever_the_case(layout: Layout, rows: Sequence[Row]) -> Layout:
+    """One's own layout with what it finds beside question, choices and answer, whatever the case
+    and the blanks of its columns: ``Passage`` is one, and ``ID``."""
+    if layout.name:
+        return layout
+    columns = list(dict.fromkeys(name for row in rows[:_LOOK] for name in row.fields))
+    found: dict[str, Any] = {}
+    for part in ("context", "image", "id", "cluster"):
+        path = getattr(layout, part)
+        each = path.split("|") if isinstance(path, str) else list(path)
+        if any(pick(row.fields, p) is not MISSING for row in rows[:_LOOK] for p in each):
+            continue
+        same = [column for p in each for column in named(columns, p) if layout._leaves(column)]
+        if len(same) == 1:
+            found[part] = same[0] if isinstance(path, str) else (same[0],)
     return replace(layout, **found)
 
 
@@ -242,19 +293,27 @@ def _with(layout: Layout, said: Mapping[str, Sequence[str]]) -> Layout:
 
 def _unknown(row: Row, said: Mapping[str, Sequence[str]]) -> UserError:
     """What is missing for a layout of one's own, and what is there instead."""
-    if problem := left_out(row):
+    found = found_in(row.fields, said)
+    if problem := left_out(row) or ("choices" not in found.columns and found.gap):
         return row.error(problem)
-    own = {"question": "question", "choices": "choices|options|choice_a|A", "answer": ANSWERS}
-    lacking = [
-        part for part, path in own.items() if part not in said and pick(row.fields, path) is MISSING
+    wanted = ("question", "choices", "answer")
+    lacking = [part for part in wanted if part not in said and part not in found.columns]
+    lacking = lacking or ["choices"]
+    several = [
+        f"{' or '.join(map(repr, columns))} may be the {part}"
+        for part, columns in found.open.items()
     ]
-    part = lacking[0] if lacking else "choices"
-    others = f" (nor {' or '.join(map(repr, lacking[1:]))})" if lacking[1:] else ""
+    guess = {part: nearest_column(part, row.fields) for part in lacking if part not in found.open}
+    more = f" ({'; '.join(several)})" if several else ""
     return row.error(
-        f"the field {part!r} is missing{others}, and the fields are those of no known data set "
-        f"({', '.join(_known())}); {there(row.form, row.fields, part)}; say which it is with "
-        f"--field {part}=FIELD"
+        f"no column is known by its name as {_and(lacking)}{more}; "
+        f"{there(row.form, row.fields)}; say which it is with {command(lacking, guess.get)}"
     )
+
+
+def _and(names: Sequence[str]) -> str:
+    """Names as a sentence has them."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def left_out(row: Row) -> str:
@@ -263,7 +322,3 @@ def left_out(row: Row) -> str:
     columns = [name for name in row.fields if name in _LETTERED]
     missing = [name for name in _LETTERED[: len(columns)] if name not in columns]
     return f"there is a column {max(columns)!r} but no {missing[0]!r}" if missing else ""
-
-
-def _known() -> Iterable[str]:
-    return dict.fromkeys(each.name for each in LAYOUTS if each.name)

@@ -174,12 +174,13 @@ def there(form: str, columns: Iterable[str], wanted: str = "") -> str:
 def nearest_column(wanted: str, columns: Iterable[str]) -> str | None:
     """The column whose name is nearest to one that isn't there: but for capitals, spaces and
     underscores, else by letters; ``None`` if none is near."""
-    plain = {_plain(name): name for name in columns}
-    close = difflib.get_close_matches(_plain(wanted), plain, n=1, cutoff=0.6)
+    plain = {plain_name(name): name for name in columns}
+    close = difflib.get_close_matches(plain_name(wanted), plain, n=1, cutoff=0.6)
     return plain[close[0]] if close else None
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A column's name in small letters, without blanks and signs."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 

@@ -28,6 +28,8 @@ T = TypeVar("T")
 TABLES = (".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".json")
 #: So many bad lines are told in full.
 SHOWN = 5
+#: Where a line stands, at the beginning of what is wrong with it.
+_PLACE = re.compile(r".+?:(?:row )?\d+: ")
 _SEPARATED = (".csv", ".tsv", ".tab")
 
 
@@ -162,6 +164,7 @@ def build(
     """
     made: list[T] = []
     first: list[UserError] = []
+    reasons: set[str] = set()
     bad = looked = 0
     for row in rows:
         looked += 1
@@ -173,13 +176,16 @@ def build(
             bad += 1
             if skipped is not None:
                 skipped.append(str(problem))
-            elif len(first) < SHOWN:
-                first.append(problem)
+            else:
+                first += [problem] if len(first) < SHOWN else []
+                reasons |= {_reason(problem)} if len(reasons) < SHOWN else set()
             continue
         if value is not None and not first:  # with bad rows nothing of it is used
             made.append(value)
     if len(first) == 1:
         raise first[0]
+    if first and bad == looked:
+        raise _all_bad(first, len(reasons), looked)
     if first:
         raise UserError(
             f"{bad:,} of {looked:,} lines can't be used"
@@ -188,3 +194,20 @@ def build(
             details=[str(problem) for problem in first],
         )
     return made
+
+
+def _reason(problem: UserError) -> str:
+    """What is wrong with a line, without its place."""
+    return _PLACE.sub("", str(problem), count=1)
+
+
+def _all_bad(first: Sequence[UserError], reasons: int, looked: int) -> UserError:
+    """The error of a file of which no line can be used: most likely it is another one than was
+    meant, and leaving lines out wouldn't help."""
+    if reasons == 1:
+        return UserError(f"{first[0]} (so it is with all {looked:,} lines: is it the right file?)")
+    more = f", of which these are the first {len(first)}" if looked > len(first) else ""
+    return UserError(
+        f"none of the {looked:,} lines can be used{more}: is it the right file?",
+        details=[str(problem) for problem in first],
+    )
