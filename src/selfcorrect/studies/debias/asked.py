@@ -115,7 +115,7 @@ def _lean(row: Mapping[str, Any]) -> float | None:
     if row["choice"] is None or values["undetermined"] == 1:
         return None
     biased = values["biased"]
-    return 0.0 if biased is None else 2 * biased - 1
+    return 0.0 if biased is None else float(2 * biased - 1)
 
 
 def _usual(row: Mapping[str, Any]) -> float | None:
