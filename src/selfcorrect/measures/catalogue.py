@@ -115,7 +115,8 @@ MEASURES: list[Measure] = [
         "calibration_gap", "calibration gap",
         "Mean confidence minus accuracy: above 0 the model is too sure of itself.",
         CALIBRATION, bounds=(-1, 1), margin=0.03, compared=True, band=True, column="gap",
-        explained="confidence − accuracy", of_record=_CONFIDENCE - pl.col("outcome"), **_RIGHT,
+        explained="confidence − accuracy, of answers that could be read",
+        of_record=_CONFIDENCE - pl.col("outcome"), **_RIGHT,
     ),
     Measure(
         "brier", "Brier score",

@@ -22,7 +22,7 @@ NAME, TEXT, LETTER = "name", "text", "letter"
 FROM_0, FROM_1, FLAGS = "index-from-0", "index-from-1", "flags"
 #: What an answer may be read as, with a phrase for each.
 READINGS: Mapping[str, str] = {
-    NAME: "the names that the data give the choices",
+    NAME: "the names of choices",
     TEXT: "texts of choices",
     LETTER: "letters",
     FROM_0: "indices from 0",
