@@ -19,9 +19,10 @@ from selfcorrect.tasks.base import Example
 from selfcorrect.tasks.data.cells import MISSING, nested, pick
 from selfcorrect.tasks.data.layouts import Layout, layout_of, left_out
 from selfcorrect.tasks.data.order import draw
-from selfcorrect.tasks.data.row import short
+from selfcorrect.tasks.data.row import plain_name, short
 from selfcorrect.tasks.data.rows import Row, build
 from selfcorrect.tasks.data.sources import rows_of
+from selfcorrect.tasks.data.usual_names import NAMES
 from selfcorrect.tasks.lettered import Item, Lettered, problem_with, unique
 from selfcorrect.tasks.lettered.targets import FROM_0, Keyed, Reading, reading_of
 from selfcorrect.tasks.plain import bare, tidy
@@ -72,6 +73,8 @@ def make(source: Source) -> Lettered:
         asked=source.option("answers", ""),
         stated=layout.stated or (FROM_0 if layout.first else ""),
     )
+    if not layout.name and "answer" not in source.pairs("field"):
+        _check_only_answer([each.keyed for each in drafts], reading, layout)
     of = {id(draft.keyed.row): draft for draft in drafts}
 
     def item(row: Row) -> tuple[str, Item]:
@@ -85,6 +88,34 @@ def make(source: Source) -> Lettered:
         skipped=skipped or (),
         read_as=[_told(next((r for r in rows if layout.fits(r)), rows[0]), layout, reading)],
     )
+
+
+def _check_only_answer(column: Sequence[Keyed], reading: Reading, layout: Layout) -> None:
+    """Raise UserError where another column of an answer's usual name says otherwise: one of the two
+    may be what some model answered. A column in which one value is no choice's is none."""
+    names = dict.fromkeys(name for each in column for name in each.row.fields)
+    used = {layout.answer, layout.question, *layout.choices}
+    for name in names:
+        if name in used or plain_name(name) not in NAMES["answer"]:
+            continue
+        differs = None
+        for each in column:
+            other = Keyed(each.row, each.choices, each.row.fields.get(name), each.names)
+            if each.unlabelled or other.unlabelled:
+                continue
+            fits = set(other.fits().values())
+            if not fits:
+                break
+            mine = {at for kind, at in each.fits().items() if kind in reading.kinds}
+            differs = differs or (None if mine & fits or not mine else other)
+        else:
+            if differs is not None:
+                value = short(differs.row.fields[layout.answer])
+                raise differs.row.error(
+                    f"{layout.answer!r} says {value} and {name!r} says {short(differs.value)}, and "
+                    f"both may be the right answer: say --field answer={layout.answer} or "
+                    f"--field answer={name}"
+                )
 
 
 def _told(row: Row, layout: Layout, reading: Reading) -> str:

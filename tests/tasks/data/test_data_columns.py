@@ -36,7 +36,7 @@ def test_an_answer_stands_in_the_first_column_that_is_not_empty(tmp_path: Path) 
     """As AGIEval's, whose ``answer`` is null; and never in one here and in another there."""
     row = {"question": "Which?", "choices": WORDS, "answer": None, "label": "B"}
     assert targets(read(tmp_path, row, {**row, "question": "And?"})) == [1, 1]
-    rows = [{**row, "answer": "A"}, {**row, "question": "And?"}]
+    rows = [{**row, "answer": "A", "label": "A"}, {**row, "question": "And?"}]
     task = read(tmp_path, *rows, skip_bad=True)
     assert (targets(task), len(task.skipped)) == ([0], 1)
 

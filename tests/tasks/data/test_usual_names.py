@@ -134,3 +134,57 @@ def test_json_that_breaks_off_says_where(end: str, tmp_path: Path) -> None:
     (tmp_path / "q.jsonl").write_text('{"a": 1' + end)
     with pytest.raises(UserError, match=r"q\.jsonl:1: not valid JSON \(.*, at the line's end\)"):
         read_texts(str(tmp_path / "q.jsonl"))
+
+
+def rows_of(folder: Path, *rows: dict[str, Any]) -> Any:
+    return make("choices", data=jsonl(folder / "q.jsonl", rows))
+
+
+@pytest.mark.parametrize("family", ["option", "Choice ", "ans_"])
+def test_options_that_count_from_0_are_all_shown(family: str, tmp_path: Path) -> None:
+    """The first was left out, and each answer was the option behind the right one."""
+    options = {f"{family}{n}": text for n, text in enumerate(LETTERED.values())}
+    rows = [{"question": f"{n}?", **options, "answer": n % 2} for n in range(4)]
+    task = rows_of(tmp_path, *rows)
+    assert {each.choices for each in task.examples()} == {("cork", "lead", "wax")}
+    assert right(task) == ["cork", "lead"] * 2
+
+
+@pytest.mark.parametrize("name", ["{}", "Option {}"])
+def test_options_that_some_rows_or_a_short_list_leave_out_are_shown(
+    name: str, tmp_path: Path
+) -> None:
+    options = {name.format(letter): f"it's {letter}" for letter in "ABCDEFGH"}
+    short = dict(list(options.items())[:3])
+    row = {"question": "Which?", "answer": "B"}
+    task = rows_of(tmp_path, {**row, **short}, {**row, "question": "And?", **options})
+    assert sorted(len(each.choices) for each in task.examples()) == [3, 8]
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"Option A": "x", "Option B": "y", "option_b": "z"}, "'Option B' and 'option_b' are the"),
+        ({"A": "x", "B": "y", "options": ["v", "w"]}, "'options' or 'A' may be the choices"),
+        ({"A": "x", "B": "y", "option_1": "v", "option_2": "w"}, "'A' or 'option_1' may be"),
+        ({"choice_1": "x", "choice_2": "y", "choice_a": "v", "choice_b": "w"}, "'choice_a' or"),
+        (dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "x"), "'A' to 'Z' are more than 10 options"),
+        ({f"opt{n}": str(n) for n in range(40)}, "are more than 26 options"),
+    ],
+)
+def test_columns_that_may_be_other_options_are_told(
+    more: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=why):
+        rows_of(tmp_path, {"question": "Which?", **more, "answer": "A"})
+
+
+def test_two_answers_that_differ_are_told_and_never_chosen_from(tmp_path: Path) -> None:
+    """One of them may be what a model answered. A column of other things is none."""
+    row = {"question": "Which sinks?", "options": list(LETTERED.values()), "answer": "B"}
+    assert right(rows_of(tmp_path, {**row, "label": 1, "solution": "Lead is heavy."})) == ["lead"]
+    with pytest.raises(UserError, match="'answer' says \"B\" and 'label' says \"C\""):
+        rows_of(tmp_path, {**row, "label": "C"})
+    said = {"field": {"answer": "label"}}
+    data = jsonl(tmp_path / "q.jsonl", [{**row, "label": "C"}])
+    assert right(make("choices", data=data, options=said)) == ["wax"]

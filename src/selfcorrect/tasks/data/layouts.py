@@ -102,6 +102,7 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:6])}{', …' if len(names) > 6 else ''}"
 
 
+_LETTERS = tuple("ABCDEF")
 _LETTERED = tuple(f"choice_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
 
 
@@ -177,7 +178,7 @@ LAYOUTS: tuple[Layout, ...] = (
         id=("category", "example_id"), cluster=("category", "question_index"), needs=("context",),
     ),
     # columns of letters, as C-Eval, CMMLU and many an export of MMLU have them
-    Layout("", "question|Question", ("A", "B", "C", "D", "E", "F"), f"{ANSWERS}|Answer"),
+    Layout("", "question|Question", _LETTERS, f"{ANSWERS}|Answer"),
     # one's own
     Layout("", "question", _LETTERED),
     Layout("", "question", ("choices.text",), names="choices.label"),
@@ -208,12 +209,44 @@ def layout_of(rows: Sequence[Row], said: Mapping[str, Sequence[str]]) -> Layout:
     for some in looked:  # the first may be a bad line
         for each in known:
             if each.fits(some):
-                return _settled(each, rows)
-    for some in looked:
+                return _settled(_whole(each, some, rows, said), rows)
+    # a row may leave out its last options: of all columns first
+    for some in (replace(row, fields=_columns_of(rows)), *looked):
         own = _by_usual_names(some, said)
-        if own is not None and own.fits(some):
+        if own is not None and any(own.fits(each) for each in looked):
             return _settled(own, rows)
     raise _unknown(row, said)
+
+
+def _columns_of(rows: Sequence[Row]) -> dict[str, Any]:
+    """All columns of data, each with what it holds where it is first there."""
+    found: dict[str, Any] = {}
+    for row in rows:
+        found.update({name: row.fields[name] for name in row.fields.keys() - found.keys()})
+    order = dict.fromkeys(name for row in rows for name in row.fields)
+    return {name: found[name] for name in order}
+
+
+def _whole(
+    layout: Layout, row: Row, rows: Sequence[Row], said: Mapping[str, Sequence[str]]
+) -> Layout:
+    """One's own layout with all its options: columns go on behind those that it has.
+
+    Raises:
+        UserError: other columns could be the options as well.
+    """
+    if layout.name or "choices" in said:
+        return layout
+    fields = _columns_of(rows)
+    found = found_in(fields, said)
+    if "choices" in found.open:
+        raise _unknown(replace(row, fields=fields), said)
+    lettered = layout.choices == _LETTERS
+    if lettered and all(name in fields for name in (*_LETTERS, "G")):
+        if found.gap:
+            raise row.error(found.gap)
+        return replace(layout, choices=found.columns.get("choices", layout.choices))
+    return layout
 
 
 def _columns(part: str, columns: Sequence[str], looked: Sequence[Row]) -> list[str]:

@@ -34,6 +34,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 _FAMILIES = ("", "choice", "option", "opt", "answer", "ans", "alternative")
 #: Columns called by a letter alone are options up to this many.
 _ALONE = 10
+#: There are no more options than letters.
+_MOST = len(ascii_lowercase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Found:
     Attributes:
         columns: part → its columns; ``choices`` may have several.
         open: part → the columns that could be it, where there are several.
-        gap: what is wrong with lettered columns of which one is left out; empty if none is.
+        gap: what is wrong with columns of options (one is left out, say); empty if nothing is.
     """
 
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -84,24 +86,34 @@ def found_in(fields: Mapping[str, object], said: Mapping[str, Sequence[str]]) ->
 
 
 def _families(columns: Sequence[str]) -> tuple[list[tuple[str, ...]], str]:
-    """Columns that are one option each, in order, and what is wrong where a letter is left out."""
-    by_name = {plain_name(each): each for each in columns}
+    """Columns that are one option each, in order, and what is wrong where a letter is left out, two
+    columns are the same option, or there are more than options can be."""
+    by_name: dict[str, list[str]] = {}
+    for each in columns:
+        by_name.setdefault(plain_name(each), []).append(each)
     found: list[tuple[str, ...]] = []
     gap = ""
     for family in _FAMILIES:
-        rows: list[Sequence[str]] = [ascii_lowercase if family else ascii_lowercase[:_ALONE]]
-        if family:
-            rows += [[str(n) for n in range(start, start + 26)] for start in (1, 0)]
+        rows: list[Sequence[str]] = [ascii_lowercase]
+        if family:  # from 0 where there is a 0: it is an option, too
+            start = 0 if f"{family}0" in by_name else 1
+            rows.append([str(n) for n in range(start, start + _MOST + 1)])
         for marks in rows:
             there = [n for n, mark in enumerate(marks) if family + mark in by_name]
             if len(there) < 2 or there[0]:
                 continue
-            if there[-1] != len(there) - 1:
-                last, missing = marks[there[-1]], next(n for n, m in enumerate(there) if n != m)
-                gap = f"there is a column {by_name[family + last]!r} but none for {marks[missing]}"
-                continue
-            found.append(tuple(by_name[family + marks[n]] for n in there))
-            break
+            first, last = (by_name[family + marks[n]][0] for n in (there[0], there[-1]))
+            missing = next((n for n, m in enumerate(there) if n != m), len(there))
+            twice = next((c for n in there if len(c := by_name[family + marks[n]]) > 1), None)
+            most = _MOST if family else _ALONE
+            if missing > most:
+                gap = f"the columns {first!r} to {last!r} are more than {most} options"
+            elif missing < len(there) and (family or missing < _ALONE > there[-1]):
+                gap = f"there is a column {last!r} but none for {marks[missing]}"
+            elif twice:
+                gap = f"the columns {' and '.join(map(repr, twice[:2]))} are the same option"
+            else:
+                found.append(tuple(by_name[family + marks[n]][0] for n in there[:missing]))
     return found, gap
 
 
