@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,10 @@ from selfcorrect.measures.worth import worth
 from selfcorrect.report.bill import of_run
 from selfcorrect.report.table import table
 from selfcorrect.runs import Run
+from selfcorrect.runs.costs import latency_of, seconds_of
 from selfcorrect.runs.require import NAMES, check
+from selfcorrect.runs.spent import spent_on
+from selfcorrect.runs.store import Store
 
 N = 30
 
@@ -206,6 +210,11 @@ def test_every_name_that_the_docs_promise_is_one(summary: dict[str, Any]) -> Non
         ("gain.low > -2", "it is a share, and -2 points are -0.02"),
         ("unread.last < 5", "and 5 points are 0.05"),
         ("accuracy.last.low >= 60", "accuracy lies between 0 and 1"),
+        ("unread.last >= 0", "unread lies between 0 and 1 whatever a run shows"),
+        ("harm <= 1", "harm lies between 0 and 1 whatever a run shows"),
+        ("gain > 1", "gain lies between -1 and 1 whatever a run shows"),
+        ("brier.last <= 2", "brier lies between 0 and 2 whatever a run shows"),
+        ("seconds > -1", "seconds lies at 0 or above whatever a run shows"),
         ("gain > x", "is no number"),
         ("gain > nan", "is no number"),
         ("gain > 1_0", "is no number"),
@@ -226,7 +235,7 @@ def test_statuses_and_files(run: Run, tmp_path: Path) -> None:
     told = json.loads(printed(*asked))
     assert told["holds"] is True
     assert told["requirements"][0]["seen"] == 0
-    failing = CliRunner().invoke(app, [*asked, "--require", "harm < 0"], catch_exceptions=False)
+    failing = CliRunner().invoke(app, [*asked, "--require", "gain > 0.9"], catch_exceptions=False)
     assert failing.exit_code == 1  # and the files of before are ours to replace
     suite = ElementTree.parse(junit).getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
@@ -237,3 +246,21 @@ def test_statuses_and_files(run: Run, tmp_path: Path) -> None:
     assert "isn't a table of ours" in said
     assert other.read_text("utf-8") == "mine"
     assert math.isfinite(told["requirements"][0]["seen"])
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1", "1e400", "1e300", f"1{'0' * 400}"])
+def test_damaged_times_are_as_none(run: Run, value: str, tmp_path: Path) -> None:
+    """Whole numbers that no float can be ended in a traceback, of every command."""
+    shutil.copytree(run.folder, tmp_path / run.folder.name)
+    copy = replace(run, folder=tmp_path / run.folder.name)
+    (note,) = (copy.folder / "timing").glob("chunk-*.json")
+    whole = json.loads(note.read_text())
+    for name in ("seconds", "dialogues", "waited"):
+        text = json.dumps({**whole, name: [[["@"]]] * N if name == "waited" else "@"})
+        note.write_text(text.replace('"@"', value))
+        assert (seconds_of(copy) is None) == (name != "waited")
+        assert latency_of(copy, [1])["request"] is None
+    spent = {"requests": 1, "prompt": 1, "cached": 0, "generated": 1, "tokens": 2, "runs": 1}
+    file = copy.folder / "timing" / "spent-20260101T000000Z-1.json"
+    file.write_text(json.dumps({**spent, "money": "@"}).replace('"@"', value))
+    assert spent_on(Store(copy.folder)) is None

@@ -21,9 +21,11 @@ from selfcorrect.runs.pieces import Piece, pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.store import Store
-from selfcorrect.runs.waited import latency, read
+from selfcorrect.runs.waited import LONGEST, latency, read
 
 Table = dict[str, Any]
+#: A note of more dialogues is damaged.
+_MOST = 10**9
 #: What is paid, and what would be without a discount for cached tokens.
 MONEY = ("money", "money_uncached")
 
@@ -156,11 +158,11 @@ def _timings(run: Run) -> Iterator[Table]:
             seconds, n = float(note["seconds"]), int(note["dialogues"])
             arms_of, host = len(note.get("arms", ())) or 1, str(note["host"])
             alone = {str(arm): float(tokens) for arm, tokens in note.get("alone", {}).items()}
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             continue  # a damaged note is no reason not to compare
         whole = sum(alone.values())
         share = alone.get(run.folder.name, 0.0) / whole if whole > 0 else 1 / arms_of
-        if 0 <= seconds < math.inf and n > 0 and 0 <= share <= 1:
+        if 0 <= seconds <= LONGEST and 0 < n <= _MOST and 0 <= share <= 1:
             yield {
                 "seconds": seconds,
                 "dialogues": n,

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
+from selfcorrect.measures.catalogue import MEASURES
 from selfcorrect.report.estimates import BETWEEN, estimates
 
 Table = Mapping[str, Any]
@@ -86,29 +87,33 @@ def check(summary: Table, requirements: Sequence[str]) -> list[Requirement]:
 
 
 def _ranges(summary: Table) -> Mapping[str, tuple[float, float]]:
-    """Between what shares, and differences of shares, lie, by the first part of their names."""
+    """Between what figures lie whatever a run shows, by the first part of their names."""
     outcome = summary["outcome"]
     of_outcome: Mapping[str, tuple[float, float]] = (
         {"gain": (-1, 1), "again": (-1, 1), "change": (-1, 1), outcome["name"]: (0, 1)}
         if outcome["kind"] == "share"
         else {}
     )
-    return {**of_outcome} | dict.fromkeys(("harm", "mend", "unread"), (0.0, 1.0))
+    counts = ("tokens", "generated", "money", "seconds", "latency", "dialogues", "clusters")
+    of_measures = {each.name: each.bounds for each in MEASURES}
+    shares = dict.fromkeys(("harm", "mend", "unread"), (0.0, 1.0))
+    return of_measures | dict.fromkeys(counts, (0.0, math.inf)) | shares | dict(of_outcome)
 
 
 def _check_range(
-    text: str, name: str, number: float, ranges: Mapping[str, tuple[float, float]]
+    text: str, name: str, op: str, number: float, ranges: Mapping[str, tuple[float, float]]
 ) -> None:
-    """Raises UserError for a number that a figure can't reach, so that the requirement holds, or
+    """Raises UserError for a number that a figure can't pass, so that the requirement holds, or
     fails, whatever the run shows."""
     of = name.split(".")[0]
     low, high = ranges.get(of, (-math.inf, math.inf))
-    if low <= number <= high:
+    settled = (op in (">=", "<") and number == low) or (op in ("<=", ">") and number == high)
+    if low <= number <= high and not settled:
         return
-    raise UserError(
-        f"{text!r} says nothing, as {of} lies between {low:g} and {high:g} whatever a run shows: "
-        f"it is a share, and {number:g} points are {number / 100:g}."
-    )
+    share = (low, high) in ((0, 1), (-1, 1)) and not low <= number <= high
+    more = f": it is a share, and {number:g} points are {number / 100:g}" if share else ""
+    between = f"between {low:g} and {high:g}" if high < math.inf else f"at {low:g} or above"
+    raise UserError(f"{text!r} says nothing, as {of} lies {between} whatever a run shows{more}.")
 
 
 def _checked(
@@ -130,7 +135,7 @@ def _checked(
     if name not in known:
         whole = sorted(each for each in known if each.rpartition(".")[2] not in _PARTS)
         raise UserError(f"{text!r}: there is no {name!r}: {nearest(name, whole)}.")
-    _check_range(text, name, number, ranges)
+    _check_range(text, name, op, number, ranges)
     seen = known[name]
     if isinstance(seen, tuple):  # what speaks against it may be so
         seen = seen[0] if op.startswith(">") else seen[1]

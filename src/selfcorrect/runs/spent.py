@@ -7,7 +7,6 @@ and what was lost among them.
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import socket
@@ -90,5 +89,5 @@ def _read(store: Store, name: str) -> Mapping[str, Any] | None:
         return None
     if not all(type(each) is int and 0 <= each < _MOST for each in counts):
         return None
-    paid = type(money) in (int, float) and 0 <= money < math.inf
+    paid = type(money) in (int, float) and 0 <= money < _MOST
     return note if money is None or paid else None

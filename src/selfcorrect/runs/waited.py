@@ -5,13 +5,14 @@ Of models behind servers alone: a local model makes the replies of many dialogue
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 Table = dict[str, Any]
+#: Seconds that no run takes, some thirty years: a note that says more is damaged. Sums stay finite.
+LONGEST = 1e9
 #: Of one dialogue: a list for each round with the seconds of each reply, ``None`` for a reply that
 #: wasn't made by itself.
 Waits = list[list[float | None]]
@@ -45,7 +46,7 @@ def read(value: object) -> Waits | None:
 
 def _is_time(value: object) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and 0 <= value < math.inf  # type: ignore[operator]
+    return number and 0 <= value <= LONGEST  # type: ignore[operator]
 
 
 def latency(every: Sequence[Waits], rounds: Sequence[int]) -> Table:
