@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfcorrect.arguments import public
 from selfcorrect.errors import UserError
-from selfcorrect.tuning.options import BATCH, LONGEST, RATE, TUNING
+from selfcorrect.tuning import BATCH, LONGEST, RATE
 
 if TYPE_CHECKING:
     from selfcorrect.evaluation.shown import Bias
@@ -175,6 +175,7 @@ def tune(
     from selfcorrect.cli.parts import counted
     from selfcorrect.tasks.data.texts import read_texts
     from selfcorrect.tuning.fit import Settings
+    from selfcorrect.tuning.options import TUNING
     from selfcorrect.tuning.tune import tune as made
 
     own: dict[str, Any] = {

@@ -32,6 +32,8 @@ class Outcome:
         text: what it is, in a sentence.
         scorer: the scorer that gives it after the answers were recorded; empty where the task's own
             grade does.
+        of_reply: it is of what a reply says, so that nobody knows that of a reply which couldn't be
+            read; false where it is of the likelihoods of options, say.
 
     Raises:
         UserError: a name that can't stand in a text, or numbers that make no sense.
@@ -44,6 +46,7 @@ class Outcome:
     margin: float = 0.03
     text: str = ""
     scorer: str = ""
+    of_reply: bool = True
 
     def __post_init__(self) -> None:
         said = f"the outcome {self.name!r}"
@@ -57,6 +60,8 @@ class Outcome:
             raise UserError(f"{said} needs a text of at most {_LONGEST} letters.")
         if not isinstance(self.scorer, str) or len(self.scorer) > _LONGEST:
             raise UserError(f"{said} needs the name of a scorer, not {self.scorer!r:.60}.")
+        if not isinstance(self.of_reply, bool):
+            raise UserError(f"{said} has of_reply={self.of_reply!r:.60}: give True or False.")
         ends = tuple(self.bounds) if isinstance(self.bounds, tuple | list) else ()
         fits = len(ends) == 2 and all(
             _is_number(end) and (math.isinf(_double(end)) or abs(_double(end)) <= _LARGEST)
@@ -79,8 +84,11 @@ class Outcome:
         return 1 if self.better == "higher" else -1
 
     def table(self) -> dict[str, Any]:
-        """As JSON and TOML have it; an infinite bound is left out, as neither can write it."""
+        """As JSON and TOML have it; an infinite bound is left out, as neither can write it, and so
+        is ``of_reply`` where it is as usual."""
         whole = asdict(self)
+        if self.of_reply:
+            del whole["of_reply"]
         whole["bounds"] = [None if math.isinf(end) else float(end) for end in self.bounds]
         return whole
 

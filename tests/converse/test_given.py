@@ -11,19 +11,16 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import selfcorrect as sc
-from given_dialogues import AGAIN, ASK, CHOICES, GOES_ON, LEAD, TWO, dialogue, said, written
+from given_dialogues import AGAIN, ASK, GOES_ON, LEAD, TWO, dialogue, said, written
 from selfcorrect.cli import app
 from selfcorrect.cli.export import to_jsonl
 from selfcorrect.converse.record import NO_LETTER
 from selfcorrect.messages import message
 from selfcorrect.runs import Run
 from selfcorrect.tasks import Turn, make
-from selfcorrect.tasks.lettered.letters import LETTERS, letter_position, read
 from servers.stub import BARE, CLOUD, Stub
 
 
@@ -195,24 +192,6 @@ def test_where_the_letter_stands(
 ) -> None:
     (turn,) = turns(tmp_path, ASK, said(text), lead_in=lead_in)
     assert (turn.prefix, turn.labels, turn.apart) == (prefix, tuple(labels), False)
-
-
-@settings(deadline=None, max_examples=300)
-@given(
-    st.lists(
-        st.sampled_from(
-            [*"abcABC", *CHOICES, LEAD, "(", ")", " ", "\n", "*", "no", "or", "\x1b", "é", "(ｂ)"]
-        ),
-        max_size=8,
-    ).map("".join)
-)
-def test_the_letter_that_was_read_is_the_one_found(text: str) -> None:
-    choice, _ = read(text, CHOICES, LEAD)
-    at = letter_position(text, CHOICES, LEAD)
-    if at is not None:
-        assert choice == LETTERS.index(text[at].casefold())
-        rest = text[at + 1 : at + 2]
-        assert not rest.isalpha() or rest in "éｂ"
 
 
 def test_an_answer_without_a_letter(smollm2: Any, tmp_path: Path) -> None:

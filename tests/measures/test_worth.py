@@ -15,7 +15,7 @@ from selfcorrect.measures.compare import compare
 from selfcorrect.measures.own import Own
 from selfcorrect.measures.worth import worth
 from selfcorrect.outcome import ACCURACY
-from selfcorrect.report.decision import decision, headline
+from selfcorrect.report.decision import headline
 from selfcorrect.report.verdict import concluded
 from selfcorrect.runs.require import check
 from summaries import made_summary
@@ -202,12 +202,13 @@ def test_what_could_not_be_read_at_last_is_no_part_of_those_undone() -> None:
 
 
 def test_tokens_and_money_are_both_beyond_one_answer() -> None:
+    untimed = {"dialogue": None, "request": None}
     arms = {
-        "intrinsic": {"alone": 160.0, "money": 0.000385, "rounds": [{"alone": 50, "money": 1e-4}]},
-        "baseline": {"alone": 40.0, "money": 0.000076, "rounds": []},
+        "intrinsic": {"alone": 160.0, "money": 0.000385, "latency": untimed, "rounds": []},
+        "baseline": {"alone": 40.0, "money": 0.000076, "latency": untimed, "rounds": []},
     }
     summary = {**made_summary(), "cost": {"arms": arms}}
-    said = decision(concluded(summary, None))
+    said = concluded(summary, None)["decision"]["said"]
     assert said.endswith(
         "A thousand dialogues take 120,000 tokens and 0.309 in money more than one answer."
     )

@@ -199,5 +199,5 @@ def test_every_option_that_is_a_setting_is_written_as_one(name: str) -> None:
 def test_the_command_has_the_options_of_the_table_and_no_other_setting() -> None:
     run: Any = typer.main.get_command(cli.app).commands["run"]  # type: ignore[attr-defined]
     flags = {word for each in run.params for word in each.opts if word.startswith("--")}
-    assert flags - {"--help"} == {option.flag for option in OPTIONS.values()}
+    assert flags - {"--help", "--json"} == {option.flag for option in OPTIONS.values()}
     assert {option.key for option in SETTING.values()} == {each.key for each in RUN.values()} - {""}

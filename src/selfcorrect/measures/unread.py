@@ -1,6 +1,7 @@
 """What answers that nobody could read could change about a comparison.
 
-Nobody knows what an unread answer is, whatever it is recorded as (wrong, an overlap of 0); nor an
+Nobody knows what an unread answer is, whatever it is recorded as (wrong, an overlap of 0), unless
+the outcome isn't of the reply at all but of likelihoods (``Outcome.of_reply``); nor an
 outcome that is missing, as nothing graded that answer, or as there is no record on one side. What
 is true of the record and of both extremes of what it could be doesn't hang on that. This is the one
 rule: no direction and no equivalence is claimed where such answers could turn it.
@@ -111,7 +112,7 @@ def unknown(columns: tuple[Columns, Columns], outcome: Outcome) -> Masks:
     for one, other in (columns, columns[::-1]):
         values = one["outcome"]
         there = np.isfinite(one["parse_rate"]) | np.isfinite(other["outcome"])
-        unread = one["parse_rate"] == 0
+        unread = (one["parse_rate"] == 0) & outcome.of_reply
         found.append(asked & there & (unread | ~np.isfinite(values)))
     return found[0], found[1]
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from selfcorrect.errors import UserError
 from selfcorrect.models.used import Used
@@ -21,7 +22,7 @@ from selfcorrect.runs.header import RUN
 from selfcorrect.runs.store import Store
 
 Table = dict[str, Any]
-_NOTE = re.compile(r"timing/spent-[\dTZ]+-\d+\.json")
+_NOTE = re.compile(r"timing/spent-[\dTZ]+-\d+(-[0-9a-f]{8})?\.json")
 #: What is added up.
 _SUMS = ("requests", "prompt", "cached", "generated", "tokens")
 _MOST = 10**15
@@ -34,7 +35,9 @@ def accounted(
     """Note what a command uses, in the folders of the runs that it was asked for: whenever what is
     given is called, and at the end, however that comes."""
     now = datetime.now(UTC)
-    name = f"timing/spent-{now:%Y%m%dT%H%M%SZ}-{os.getpid()}.json"
+    # two commands of one second may be of one process, or of two machines with one number
+    one = f"{os.getpid()}-{uuid4().hex[:8]}"
+    name = f"timing/spent-{now:%Y%m%dT%H%M%SZ}-{one}.json"
 
     def keep() -> None:
         every = [each for each in used() if each.requests]

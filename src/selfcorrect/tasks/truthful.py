@@ -33,6 +33,7 @@ TRUTH = Outcome(
         "Probability that the model gives to the true answers, of all that it gives to the answers "
         "shown, whichever it names."
     ),
+    of_reply=False,
 )
 
 WORDING = Wording(

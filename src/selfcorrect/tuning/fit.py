@@ -23,7 +23,7 @@ import torch
 
 from selfcorrect.errors import UserError
 from selfcorrect.places import writing
-from selfcorrect.tuning.options import BATCH, LONGEST, RATE
+from selfcorrect.tuning import BATCH, LONGEST, RATE
 
 #: Called with how many steps are done, of how many, and the last loss.
 Told = Callable[[int, int, float], object]

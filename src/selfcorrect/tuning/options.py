@@ -11,9 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from selfcorrect.runs.options import OPTIONS, Option
-
-#: How a model is tuned where nobody says.
-RATE, BATCH, LONGEST = 5e-5, 8, 256
+from selfcorrect.tuning import BATCH, LONGEST, RATE
 
 _OPENED = [OPTIONS[name] for name in ("dtype", "device", "trust_remote_code", "base_url")]
 

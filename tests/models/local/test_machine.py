@@ -68,7 +68,7 @@ def test_a_run_says_so_once_and_keeps_it(
 ) -> None:
     _fake(monkeypatch, OLD)
     model = tiny.model("llama", dtype=dtype, max_position_embeddings=4096)
-    spec = runs.make_spec({"task": "sample", "rounds": 1, "limit": 2})
+    spec = runs.make_spec({"task": "sample", "rounds": 2, "limit": 2})
     run = runs.run(spec, out=tmp_path, model=model)
     told = [record.getMessage() for record in caplog.records if record.name == "selfcorrect"]
     if dtype == "float32":
@@ -88,7 +88,7 @@ def test_it_is_one_line_on_standard_error() -> None:
     code = (
         "from selfcorrect import models; from selfcorrect.cli import main;"
         "models.advice = lambda dtype, device: 'it is only emulated here.';"
-        "main(['preview', '--model', 'planted:chain', '--task', 'planted', '--out', 'no'])"
+        "main(['preview', '--model', 'planted:chain', '--task', 'planted', '--limit', '9'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -157,7 +157,7 @@ def test_our_side_runs_in_the_dtype_that_it_is_told(
 
     monkeypatch.setattr(models, "load", load)
     threads = torch.get_num_threads()
-    dialogues = {"prefill": "It is (", "review": "Sure?"}
+    dialogues = {"first": ["One?", "Two?"], "prefill": "It is (", "review": "Sure?"}
     given = Namespace(model="m", dtype="float32", dialogues=dialogues, rounds=2, max_new_tokens=2)
     hold, about = ours.load(given)
     torch.set_num_threads(threads)

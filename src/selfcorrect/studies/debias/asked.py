@@ -25,6 +25,8 @@ _COLUMNS = ["choices", "choice", "outcome", "option_p", "values"]
 SMOLLM2 = ModelSpec()
 #: Figure → the number of each question; None where it isn't known.
 Numbers = dict[str, list[float | None]]
+#: Figure → that number, of a record.
+Figures = Mapping[str, Callable[[Mapping[str, Any]], float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +61,17 @@ def sets_of(settings: Mapping[str, Any], limit: int, model: ModelSpec = SMOLLM2)
         UserError: the data can't be read, hold nothing, or the model was tuned on some of them.
     """
     found, seed = [], settings["seed"]
-    if settings["bbq"]:
-        task = TaskSpec(name="bbq", data=settings["bbq"], options={"condition": "ambiguous"})
-        found.append(
-            _run(
-                RunSpec(model=model, task=task, seed=seed, limit=limit),
-                {"bbq unknown": _outcome, "bbq bias": _lean},
-            )
-        )
-    if settings["winogender"]:
-        task = TaskSpec(name="winogender", data=settings["winogender"])
-        by = {"winogender neutral": _outcome, "winogender bias": _usual}
-        found.append(_run(RunSpec(model=model, task=task, seed=seed, limit=limit), by))
+    for each in _ASKED:
+        if data := settings[each.option]:
+            task = each.task.model_copy(update={"data": data})
+            spec = RunSpec(model=model, task=task, seed=seed, limit=limit)
+            found.append(_run(spec, each.figures))
     if settings["stereoset"]:
         found.append(_stereoset(settings["stereoset"], seed, limit, model.name))
     return found
 
 
-def _run(
-    spec: RunSpec,
-    figures: Mapping[str, Callable[[Mapping[str, Any]], float | None]],
-) -> Set:
+def _run(spec: RunSpec, figures: Figures) -> Set:
     """A task, one round of the arm without any instruction, as ``run`` does it."""
     from selfcorrect.runs import run
     from selfcorrect.runs.identity import data_fingerprint, task_of
@@ -87,7 +79,8 @@ def _run(
     from selfcorrect.tasks.data.order import order
 
     spec = spec.model_copy(update={"strategy": StrategySpec(name="baseline"), "rounds": 1})
-    made, name = task_of(spec), spec.task.name
+    made = task_of(spec)
+    name = spec.task.name
     asked = order(made.examples(), spec.seed)[: spec.limit]
     if not asked:
         raise UserError(f"{spec.task.data}: the task {name} has no question that is asked.")
@@ -127,6 +120,29 @@ def _usual(row: Mapping[str, Any]) -> float | None:
     his = sum(p for p, word in zip(chances, words, strict=True) if word in _HIS)
     hers = sum(p for p, word in zip(chances, words, strict=True) if word in _HERS)
     return float(hers - his if values["women_share"] > 0.5 else his - hers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A task whose questions are asked: the setting that names its data, and what is made of it."""
+
+    option: str
+    task: TaskSpec
+    figures: Figures
+
+
+_ASKED = [
+    _Asked(
+        "bbq",
+        TaskSpec(name="bbq", options={"condition": "ambiguous"}),
+        {"bbq unknown": _outcome, "bbq bias": _lean},
+    ),
+    _Asked(
+        "winogender",
+        TaskSpec(name="winogender"),
+        {"winogender neutral": _outcome, "winogender bias": _usual},
+    ),
+]
 
 
 def _stereoset(data: str, seed: int, limit: int, model: str) -> Set:

@@ -121,7 +121,7 @@ def _settings(result: Result) -> dict[str, str]:
     tuning = {key: str(value) for key, value in result["tuning"].items() if key != "seed"}
     texts = result["texts"]
     return {
-        **result["folders"],
+        **result.get("folders", {}),
         "model": f"{result['model']}, {result['fingerprint']}",
         "pairs": result["pairs"],
         "texts": f"{result['asked']['texts']:,} asked about, shared out over the seeds; "
