@@ -98,7 +98,10 @@ def _line(each: Requirement) -> str:
 
 
 def _seen(each: Requirement) -> str:
-    return "not known" if each.seen is None else f"it is {each.seen:.4g}"
+    if each.seen is None:
+        return "not known"
+    why = ", as answers that couldn't be read allow" if each.worst else ""
+    return f"{'at worst' if each.worst else 'it is'} {each.seen:.4g}{why}"
 
 
 def _junit(name: str, looked: Sequence[Requirement]) -> bytes:

@@ -117,7 +117,8 @@ def _estimate(preview: Preview) -> list[str]:
     if of.money is not None:
         lines.append(
             f"Cost at the stated price: at most {of.money:.3g}, tokens estimated, every prompt "
-            "paid for whole; samples, and replies drawn to estimate likelihoods, aren't in it."
+            "paid for whole; samples, and replies drawn to estimate likelihoods, are in it at the "
+            "dearer of both prices."
         )
     return lines
 

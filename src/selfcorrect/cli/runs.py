@@ -49,6 +49,8 @@ def runs(folder: Folder = None, out: o.Out = Path("runs"), as_json: o.AsJson = F
     console = printing()
     console.width = max(wide, console.width)
     console.print(grid)
+    if any(not each.problem for each in found):
+        typer.echo("tokens, money: a dialogue's mean, without what was read to measure.")
     for each in found:
         if each.problem:
             typer.echo(f"{visible(each.name)}: {visible(each.problem)}")

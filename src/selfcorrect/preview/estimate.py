@@ -122,6 +122,9 @@ def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], each: int) -> flo
             name = _model_of(step, arm.spec.model.name)
             prompt, _, generated = prices.get(name, (0.0, 0.0, 0.0))
             total += step["prompt_tokens"] * prompt + step["generated"] * generated
+        # of samples and draws only the sum is known here: at the dearer price it is a bound
+        prompt, _, generated = prices.get(arm.spec.model.name, (0.0, 0.0, 0.0))
+        total += sum(row["sampled"] for row in rows[arm.folder]) * max(prompt, generated)
     return total / 1e6 * each if known else None
 
 

@@ -109,7 +109,7 @@ def _headline(table: _Table) -> str:
 def _leads(advice: _Table) -> str:
     """Why an arm is told of that isn't advised; nothing where there is no other."""
     told = [name for name, each in advice["gains"].items() if each is not None]
-    return ", which looks best of what is tried here" if len(told) > 1 else ""
+    return ", which looks best of those that ask more than once" if len(told) > 1 else ""
 
 
 def _why(table: _Table) -> str:

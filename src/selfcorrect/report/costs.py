@@ -79,7 +79,7 @@ def of_requests(table: _Table) -> str:
         parts.append(f"{large(money)} more in money (n {money['n']:,})")
     if (seconds := costs["seconds"]) is not None:
         value, _, of = seconds_of(seconds).partition(" (")
-        parts.append(f"{value} seconds in all ({of}")
+        parts.append(f"{value} seconds in all, measuring among them ({of}")
     if not parts:
         return f"What {REQUESTS} cost isn't known."
     return f"{REQUESTS.capitalize()} take {'; '.join(parts)}."

@@ -144,7 +144,7 @@ def _costs(summary: Table) -> str:
     mine = arms[next(iter(arms))]  # the run itself comes first
     single = arms["baseline"] if "baseline" in arms else mine["rounds"][0]
     parts = list(_beyond(mine, single))
-    more = "more than one answer"
+    more = "more than one answer" if "baseline" in arms else "more than the first round alone"
     said = [f"A thousand dialogues take {' and '.join(parts)} {more}."] if parts else []
     return " ".join([*said, *_waited(mine["latency"]["dialogue"], _latency(single))])
 

@@ -52,11 +52,14 @@ class Requirement:
         text: as it was given.
         seen: the number; ``None`` where the run doesn't tell it.
         holds: whether it is met. What isn't known doesn't hold.
+        worst: the number is what speaks most against the requirement of what answers that couldn't
+            be read allow.
     """
 
     text: str
     seen: float | None
     holds: bool
+    worst: bool = False
 
     def table(self) -> dict[str, Any]:
         """JSON types."""
@@ -137,9 +140,11 @@ def _checked(
         raise UserError(f"{text!r}: there is no {name!r}: {nearest(name, whole)}.")
     _check_range(text, name, op, number, ranges)
     seen = known[name]
+    worst = isinstance(seen, tuple)
     if isinstance(seen, tuple):  # what speaks against it may be so
         seen = seen[0] if op.startswith(">") else seen[1]
-    return Requirement(text.strip(), seen, seen is not None and _COMPARED[op](seen, number))
+    holds = seen is not None and _COMPARED[op](seen, number)
+    return Requirement(text.strip(), seen, holds, worst)
 
 
 def figures(summary: Table) -> Iterator[tuple[str, Seen]]:

@@ -54,12 +54,12 @@ def test_a_budget_that_is_used_up_says_the_same_number(stub: Stub, tmp_path: Pat
     told: list[runs.Progress] = []
     with pytest.raises(UserError) as stopped:
         runs.run(
-            spec(stub.url, **{"model.budget_tokens": 6_000}), out=tmp_path, progress=told.append
+            spec(stub.url, **{"model.budget_tokens": 2_000}), out=tmp_path, progress=told.append
         )
     said = str(stopped.value)
-    assert "budget of 6,000 tokens" in said
+    assert "budget of 2,000 tokens" in said
     first = number(said.partition("(")[2])
-    assert first == number(told[-1].spent) == really(stub) <= 6_000
+    assert first == number(told[-1].spent) == really(stub) <= 2_000
     (folder,) = [path.parent for path in tmp_path.glob("*intrinsic*/run.toml")]
     noted = spent_on(Store(folder))
     assert noted is not None
