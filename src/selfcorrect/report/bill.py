@@ -27,7 +27,7 @@ _COLUMNS: tuple[tuple[str, str, str], ...] = (
 _SAID = {
     "tokens": "tokens = prompt − cached + generated, as if each run had gone alone",
     "p50 s": "p50, p95: seconds that half and 95 % of the dialogues waited for replies at most",
-    "seconds": "seconds: each one's share of the time in which dialogues went together, measuring too",
+    "seconds": "seconds: each one's share of the time that dialogues took together, measuring too",
     "uncached": "uncached: money if all of every prompt were paid for",
     "measuring": "measuring: samples and likelihoods beside the answers; money is without them",
     "drafted": "drafted: guesses of what would be generated; those that weren't kept were read",
