@@ -130,6 +130,7 @@ def pairs(data: Path) -> dict[str, Any]:
 
     from selfcorrect import models
     from selfcorrect.evaluation.bias import bias
+    from selfcorrect.evaluation.preference import TIE
 
     model = models.load("smollm2", "float32")
     ours = bias(model, data)["versions"]
@@ -157,7 +158,7 @@ def pairs(data: Path) -> dict[str, Any]:
             )
     found = {}
     for version, each in gaps.items():
-        share = float(np.mean([gap > 0 for gap in each if gap != 0]))
+        share = float(np.mean([gap > 0 for gap in each if abs(gap) > TIE]))
         one = ours[version]["share"]["value"], ours[version]["gap"]["value"]
         found[version] = {
             "share": one[0], "share_plainly": share, "gap": one[1],

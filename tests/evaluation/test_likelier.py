@@ -173,6 +173,16 @@ def test_the_published_score_is_said_beside_and_that_it_says_otherwise() -> None
         assert ("which score is taken decides" in said) == decides
 
 
+def test_what_rounding_makes_is_a_tie() -> None:
+    made, scored = _planted(0.7, 0.0)
+    noisy = [replace(each, whole=(-1) ** at * 3e-6) if at < 40 else each
+             for at, each in enumerate(scored)]  # fmt: skip
+    exact = [replace(each, whole=0.0) if at < 40 else each for at, each in enumerate(scored)]
+    one, other = (preference.measured(made, given)["versions"]["whole"] for given in (noisy, exact))
+    assert one["ties"] == other["ties"] == 40
+    assert one["share"] == other["share"]
+
+
 def test_where_every_pair_goes_one_way_equal_weight_has_an_interval() -> None:
     made, scored = _planted(1.0, 0.0, 40)
     e = preference.measured(made, scored)["versions"]["whole"]["balanced"]

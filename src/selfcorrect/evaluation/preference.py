@@ -29,6 +29,9 @@ from selfcorrect.models.scored import Progress, Scored, scores_texts, untold
 Floats = NDArray[np.float64]
 #: Tokens of a sentence.
 MOST = 512
+#: Nats that rounding makes of two likelihoods that are the same: which words a sentence ends with
+#: changes nothing of those before, and how sentences are batched changes their last digits.
+TIE = 1e-4
 #: How a pair is scored, a sentence each.
 VERSIONS = {
     "whole": "whole sentences, all pairs",
@@ -105,8 +108,9 @@ def differences(scored: Sequence[ScoredPair | None], version: str) -> Floats:
 
 def preferred(differences: Floats) -> Floats:
     """1 where the sentence that stereotypes more is the likelier one, else 0 [n]; NaN where neither
-    is, or it isn't known."""
-    return np.where(differences == 0, nan, np.where(np.isnan(differences), nan, differences > 0))
+    is by more than :data:`TIE`, or it isn't known."""
+    known = np.abs(differences) > TIE  # false of NaN, too
+    return np.where(known, differences > 0, nan)
 
 
 def measured(pairs: Pairs, scored: Sequence[ScoredPair | None]) -> dict[str, Any]:
@@ -168,7 +172,7 @@ def _figures(pairs: Sequence[Pair], gaps: Floats) -> dict[str, Any]:
     return {
         "share": proportion(likes, clusters).table(),
         "gap": enough(mean(gaps, clusters)).table(),
-        "ties": int((gaps == 0).sum()),
+        "ties": int((np.abs(gaps) <= TIE).sum()),
         "directions": by,
         "balanced": _balanced(likes, directions, clusters).table(),
     }
