@@ -113,6 +113,19 @@ def test_what_does_best_for_its_tokens_is_said_simply(table: dict[str, Any]) -> 
         assert (told in said) == (not run["frontier"]["on"])
 
 
+def test_where_no_answer_differs_no_number_of_examples_is_named(tmp_path: Path) -> None:
+    """Two runs in which everything stands as it did: a wide interval, and nothing to go by."""
+    runs = [planted(tmp_path, rounds=r, limit=20) for r in (1, 2)]
+    for run in runs:
+        for place in (run.folder / "records").iterdir():
+            put_records(place, pl.read_parquet(place).with_columns(outcome=pl.lit(1.0)))
+    table = compare(runs)
+    assert table["comparisons"][0]["difference"]["accuracy"]["moved"] == 0
+    said = " ".join(findings(table))
+    assert "not one answer is better or worse" in said
+    assert "examples would decide" not in said
+
+
 def test_tokens_are_those_of_the_records(models: list[Run], table: dict[str, Any]) -> None:
     for run, told in zip(models, table["runs"], strict=True):
         assert told["cost"]["tokens"]["value"] == pytest.approx(run.records["encoded"].sum() / N)

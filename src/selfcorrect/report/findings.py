@@ -17,7 +17,7 @@ from selfcorrect.report.numbers import (
     short,
     within,
 )
-from selfcorrect.report.phrases import MORE_CLUSTERS, is_share, nothing_in_both, said_of
+from selfcorrect.report.phrases import MORE_CLUSTERS, NONE_MOVED, is_share, nothing_in_both, said_of
 from selfcorrect.report.unknown import MUCH, between, called, left_out
 
 _Table = Mapping[str, Any]
@@ -52,7 +52,7 @@ def many_unread(table: _Table) -> list[str]:
     if not told:
         return []
     *some, last = told[:_NAMED]
-    more = f", and in {len(told) - _NAMED} more rounds" if len(told) > _NAMED else ""
+    more = f", and in {count(len(told) - _NAMED, 'more round')}" if len(told) > _NAMED else ""
     said = f"{', '.join(some)} and {last}" if some else last
     return [
         f"Many answers couldn't be read: {said}{more}. Look at them first: selfcorrect show "
@@ -165,6 +165,8 @@ def _rounds(told: _Table) -> str:
 def _more(difference: _Table) -> str:
     if difference.get("few"):
         return MORE_CLUSTERS
+    if difference.get("moved") == 0:
+        return NONE_MOVED
     if difference.get("n_needed") is None:
         return ""
     return f"; {about(difference['n_needed'])} examples would decide it, if it is as seen"
