@@ -41,6 +41,7 @@ def unhurried() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("FIRST", "OPENING"):
             patch.setattr(f"selfcorrect.cli.pulse.{name}", 3600.0)
+        patch.setattr("selfcorrect.cli.parts.BETWEEN_LINES", 3600.0)
         yield
 
 

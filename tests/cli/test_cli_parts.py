@@ -13,6 +13,7 @@ from selfcorrect.cli import parts
 def test_each_kind_of_parts_is_timed_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr(parts.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(parts, "BETWEEN_LINES", 5.0)
     out = io.StringIO()
     with parts.counted(console=Console(file=out)) as tell:
         for now in range(1, 101):  # 100 texts, a second each
