@@ -92,7 +92,9 @@ def test_it_is_one_line_on_standard_error() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "selfcorrect: it is only emulated here.\n"
+    # a slow machine has the command say that it is at work
+    said = [line for line in done.stderr.splitlines() if "at work for" not in line]
+    assert said == ["selfcorrect: it is only emulated here."]
 
 
 def test_a_preview_says_it_too(
