@@ -122,7 +122,7 @@ def test_where_no_answer_differs_no_number_of_examples_is_named(tmp_path: Path) 
     table = compare(runs)
     assert table["comparisons"][0]["difference"]["accuracy"]["moved"] == 0
     said = " ".join(findings(table))
-    assert "not one answer is better or worse" in said
+    assert "not one of 20 answers being better or worse" in said
     assert "examples would decide" not in said
 
 

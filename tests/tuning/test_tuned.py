@@ -24,15 +24,6 @@ _SAID = ["the grandfather and the grandson", "What is the capital of France?", "
 TEXTS = [Text(f"t{n}", text, f"c{n % 3}", "bbq") for n, text in enumerate(_SAID)]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    model = tiny.model("llama")
-    place = tmp_path / "parent"
-    model.engine.network.save_pretrained(place)
-    model.vocabulary.tokenizer.save_pretrained(place)
-    return place
-
-
 def test_padding_counts_for_nothing() -> None:
     network = tiny.network("llama", 300)
     rows = [[1, 5, 9, 7], [1, 8], [1, 20, 21, 22, 23, 24, 25]]

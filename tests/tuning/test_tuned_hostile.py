@@ -10,7 +10,6 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-import tiny
 from selfcorrect.errors import UserError
 from selfcorrect.models.tuned import Tuned, read_tuned, text_key
 from selfcorrect.tasks.data.texts import Text
@@ -56,15 +55,6 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tuned.toml").write_bytes(b"")
     with pytest.raises(UserError, match="isn't known"):
         read_tuned(str(tmp_path))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    model = tiny.model("llama")
-    place = tmp_path / "parent"
-    model.engine.network.save_pretrained(place)
-    model.vocabulary.tokenizer.save_pretrained(place)
-    return place
 
 
 _SETTINGS = Settings(steps=4, rate=1e-3, batch=2)

@@ -8,7 +8,6 @@ from typing import Any
 
 from selfcorrect.report.costs import REQUESTS, large, of_requests, seconds_of
 from selfcorrect.report.findings import many_unread
-from selfcorrect.report.ledger import none_moved
 from selfcorrect.report.numbers import (
     MISSING,
     about,
@@ -22,6 +21,7 @@ from selfcorrect.report.numbers import (
     short,
     within,
 )
+from selfcorrect.report.phrases import none_moved
 from selfcorrect.report.sheet import Section, Sheet, Table
 
 _Table = Mapping[str, Any]

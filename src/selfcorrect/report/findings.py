@@ -17,7 +17,7 @@ from selfcorrect.report.numbers import (
     short,
     within,
 )
-from selfcorrect.report.phrases import MORE_CLUSTERS, NONE_MOVED, is_share, nothing_in_both, said_of
+from selfcorrect.report.phrases import MORE_CLUSTERS, is_share, none_moved, nothing_in_both, said_of
 from selfcorrect.report.unknown import MUCH, between, called, left_out
 
 _Table = Mapping[str, Any]
@@ -166,7 +166,7 @@ def _more(difference: _Table) -> str:
     if difference.get("few"):
         return MORE_CLUSTERS
     if difference.get("moved") == 0:
-        return NONE_MOVED
+        return f", {none_moved(difference)}"
     if difference.get("n_needed") is None:
         return ""
     return f"; {about(difference['n_needed'])} examples would decide it, if it is as seen"

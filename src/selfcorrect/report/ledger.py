@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from selfcorrect.report.numbers import MISSING, change, decides, interval, short, within
+from selfcorrect.report.phrases import none_moved
 from selfcorrect.report.sheet import Section, Table
 
 _Table = Mapping[str, Any]
@@ -53,12 +54,6 @@ def word(e: _Table) -> str:
         case "undecided":
             return "undecided"
     return f"undecided ({e.get('why', 'there is no interval')})"
-
-
-def none_moved(e: _Table) -> str:
-    """That no outcome differs, as far as is known."""
-    of = "of those known" if "unread" in e else f"of {e['n']:,} answers"
-    return f"not one {of} being better or worse"
 
 
 def _before(e: _Table) -> str:

@@ -11,8 +11,6 @@ from selfcorrect.report.numbers import clusters
 Table = Mapping[str, Any]
 
 #: What would settle a difference that has too few clusters, after its sentence.
-#: How many examples would do hangs on how often answers differ, of which nothing is known then.
-NONE_MOVED = "; not one answer is better or worse"
 MORE_CLUSTERS = "; more clusters, not more examples of these, would decide it"
 
 
@@ -49,3 +47,9 @@ def nothing_in_both(name: str, other: str) -> str:
 def places_told(e: Table) -> str:
     """``n 96, 12 clusters``."""
     return f"n {e['n']:,}, {clusters(e)}"
+
+
+def none_moved(e: Table) -> str:
+    """That no outcome differs, as far as is known; then nothing tells how many examples would do."""
+    of = "of those known" if "unread" in e else f"of {e['n']:,} answers"
+    return f"not one {of} being better or worse"

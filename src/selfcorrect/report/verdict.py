@@ -19,10 +19,10 @@ from selfcorrect.report.numbers import (
 )
 from selfcorrect.report.phrases import (
     MORE_CLUSTERS,
-    NONE_MOVED,
     Table,
     capital_of,
     is_share,
+    none_moved,
     nothing_in_both,
     outcome_of,
     places_told,
@@ -316,7 +316,7 @@ def _more(changed: Table, summary: Table) -> str:
     if changed.get("few"):
         return MORE_CLUSTERS
     if changed.get("moved") == 0:
-        return NONE_MOVED
+        return f", {none_moved(changed)}"
     if changed["n_needed"] is None:
         apart = [end for end in changed.get("unread", ()) if end is not None]
         if len(apart) == 2 and apart[0] <= 0 <= apart[1] and apart[0] < apart[1]:

@@ -22,7 +22,7 @@ from selfcorrect.runs.header import RUN
 from selfcorrect.runs.store import Store
 
 Table = dict[str, Any]
-_NOTE = re.compile(r"timing/spent-[\dTZ]+-\d+(-[0-9a-f]{8})?\.json")
+_NOTE = re.compile(r"timing/spent-[\dTZ]+-\d+-[0-9a-f]{8}\.json")
 #: What is added up.
 _SUMS = ("requests", "prompt", "cached", "generated", "tokens")
 _MOST = 10**15

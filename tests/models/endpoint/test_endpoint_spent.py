@@ -85,13 +85,13 @@ def test_several_runs_share_what_they_spent(stub: Stub, tmp_path: Path) -> None:
 def test_damaged_notes_are_no_notes(tmp_path: Path, text: str) -> None:
     store = Store(tmp_path)
     assert spent_on(store) is None
-    store.put("timing/spent-20260101T000000Z-1.json", text.encode())
+    store.put("timing/spent-20260101T000000Z-1-0a1b2c3d.json", text.encode())
     store.put("timing/spent-mine.json", b"{}")
     assert spent_on(store) is None
     good = {"requests": 1, "prompt": 5, "cached": 2, "generated": 3, "tokens": 8, "runs": 1}
     for at, money in enumerate((0.5, None)):
         note = json.dumps({**good, "money": money})
-        store.put(f"timing/spent-20260101T00000{at + 1}Z-1.json", note.encode())
+        store.put(f"timing/spent-20260101T00000{at + 1}Z-1-0a1b2c3d.json", note.encode())
         found = spent_on(store)
         assert found is not None
         assert (found["tokens"], found["money"]) == ((8, 0.5), (16, None))[at]
