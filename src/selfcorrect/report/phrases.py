@@ -50,6 +50,6 @@ def places_told(e: Table) -> str:
 
 
 def none_moved(e: Table) -> str:
-    """That no outcome differs, as far as is known; then nothing tells how many examples would do."""
+    """That no outcome differs, as far as is known; then nothing tells how many examples suffice."""
     of = "of those known" if "unread" in e else f"of {e['n']:,} answers"
     return f"not one {of} being better or worse"
