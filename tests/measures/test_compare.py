@@ -164,7 +164,11 @@ def test_two_records_of_one_round_are_refused() -> None:
         ("outcome", 1e308, "above 1"),
         ("confidence", 7.0, "confidence 7"),
         ("encoded", -1, "below 0"),
-        ("values", [{"name": "mine", "value": 1e308}], "mine 1e\\+308, and none can have it as large"),
+        (
+            "values",
+            [{"name": "mine", "value": 1e308}],
+            "mine 1e\\+308, and none can have it as large",
+        ),
     ],
 )
 def test_numbers_that_no_record_can_have_are_refused(name: str, value: object, said: str) -> None:
