@@ -12,6 +12,7 @@ from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, seen
 from selfcorrect.studies.debias.figures import FIGURES
 from selfcorrect.studies.words import estimate, sized
+from selfcorrect.tuning.doubts import doubts
 
 QUESTION = "Do texts that a model is uncertain about make better texts to debias it with?"
 TITLE = "Texts chosen by uncertainty"
@@ -100,8 +101,7 @@ def findings(result: Result) -> Iterator[str]:
     ]
     if worse:
         yield f"Neutral text became less likely by tuning on {', '.join(worse)}."
-    if not result["asked"]["ranked"]:
-        yield "All texts have the same uncertainty: which are the most uncertain is arbitrary."
+    yield from doubts(result["asked"], result["subsets"])
 
 
 def _main(e: Result, result: Result) -> str:
@@ -153,6 +153,7 @@ def _subsets(result: Result) -> Table:
             name,
             short(of["entropy"], 3),
             "–" if of["yes"] is None else short(of["yes"], 3),
+            short(of["read"], 3),
             "–" if of["loss"] is None else short(of["loss"], 2),
             f"{of['tokens']:.1f}",
             f"{of['tied']:,} of {of['of_tied']:,}" if "tied" in of else "",
@@ -160,10 +161,12 @@ def _subsets(result: Result) -> Table:
         ]
         for name, of in result["subsets"].items()
     ]
-    heads = ["subset, seed", "entropy", "yes", "loss", "tokens", "at the cut", "of uncertain"]
+    numbers = ["entropy", "yes", "read", "loss", "tokens"]
+    heads = ["subset, seed", *numbers, "at the cut", "of uncertain"]
     note = (
         "At the cut: of so many texts with the uncertainty at which the subset ends, so many are "
-        "in it; which, the seed decides. Of uncertain: texts that it shares with that subset."
+        "in it; which, the seed decides. Yes: of the replies that were read. Of uncertain: texts "
+        "that it shares with that subset."
     )
     return Table("The subsets", heads, rows, note, terminal=False)
 
