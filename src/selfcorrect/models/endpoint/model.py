@@ -21,6 +21,7 @@ from selfcorrect.models.endpoint.scored import scored
 from selfcorrect.models.endpoint.served import UNKNOWN_CONTEXT, Served
 from selfcorrect.models.endpoint.server import Server
 from selfcorrect.models.endpoint.thinking import sentence
+from selfcorrect.models.endpoint.trials import Trials
 from selfcorrect.models.endpoint.wire import estimate
 from selfcorrect.models.kinds import SERVED
 from selfcorrect.models.scored import Progress, Scored
@@ -190,11 +191,13 @@ async def _connect(
     }
     digest = hashlib.blake2b(json.dumps(stated, sort_keys=True).encode(), digest_size=8)
     context = answers.context(facts) or UNKNOWN_CONTEXT
+    trials = Trials(lambda said: _LOG.warning("selfcorrect: of the server at %s: %s", place, said))
+    thoughts = most if able.thinks else 0
     return EndpointModel(
         name=name,
         fingerprint=digest.hexdigest(),
         served=Served(
-            server, wanted, able, draws, context=context, thinking=most if able.thinks else 0
+            server, wanted, able, draws, context=context, thinking=thoughts, trials=trials
         ),
         in_flight=server.in_flight,
         device=place,
