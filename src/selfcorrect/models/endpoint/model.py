@@ -12,7 +12,7 @@ from typing import Any
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Image, Transcript
 from selfcorrect.models.base import Steer
-from selfcorrect.models.endpoint import answers, probing
+from selfcorrect.models.endpoint import answers, probing, repeating
 from selfcorrect.models.endpoint.capabilities import Capabilities, Row
 from selfcorrect.models.endpoint.conversation import EndpointConversation
 from selfcorrect.models.endpoint.extras import Extras
@@ -122,14 +122,17 @@ class EndpointModel:
         return Used(meter.requests, meter.prompt, meter.cached, meter.completion, money)
 
     def rows(self) -> list[Row]:
-        """What the server can and can't, each with what is done then."""
+        """What the server can and can't, each with what is done then. Whether the same seed draws
+        the same reply is told from more draws than a run has, in the time that is left."""
+        extras = list(self._extras.rows())
+        self.served.able = self.served.server.run(repeating.again(self.served))
         known = self.context < UNKNOWN_CONTEXT
         window = Row(
             "the context window",
             f"{self.context:,} tokens" if known else "not told",
             "longer dialogues end there" if known else "learned from its first refusal",
         )
-        return [*self.served.able.rows(), window, *self._extras.rows()]
+        return [*self.served.able.rows(), window, *extras]
 
     @property
     def about(self) -> dict[str, Any]:
