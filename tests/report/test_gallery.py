@@ -148,7 +148,7 @@ def test_the_facts_tell_what_is_wrong(tmp_path: Path, started: Chromium) -> None
               const [one, other] = document.querySelectorAll(".curves svg.wide text");
               for (const name of ["x", "y"]) one.setAttribute(name, other.getAttribute(name));
               document.querySelector(".said").style.color = "#aaa";
-              Object.assign(document.querySelector("h1").style, { height: "4px", overflow: "hidden" });
+              document.querySelector("h1").style = "height: 4px; overflow: hidden";
             }"""
         )
         told = json.dumps(facts(it))
