@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 
+from selfcorrect.interrupts import waking
 from selfcorrect.models.base import LostError, Model
 from selfcorrect.runs.aside import Aside, add
 from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Taken
@@ -147,6 +148,7 @@ def _work(
     dialogues = _dialogues(jobs, journal)
     waiting: dict[Future[Taken], tuple[_OpenJob, int]] = {}
     aside: dict[int, Aside] = {}
+    waking()
     with ThreadPoolExecutor(most, thread_name_prefix="dialogue") as threads:
         try:
             more = True
