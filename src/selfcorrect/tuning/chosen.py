@@ -83,15 +83,17 @@ class Chosen:
                 MISSING if of["yes"] is None else short(of["yes"], 3),
                 MISSING if of["loss"] is None else short(of["loss"], 2),
                 f"{of['tokens']:.1f}",
+                short(of["read"], 2),
                 f"{of['tied']:,} of {of['of_tied']:,}" if "tied" in of else "",
             ]
             for name, of in self.table["subsets"].items()
         ]
         note = (
             "At the cut: of so many texts with the uncertainty at which the subset ends, so many "
-            "are in it; which, the seed decides."
+            "are in it; which, the seed decides. Read: share of the replies that name an option; "
+            "subsets that differ in it differ in more than uncertainty."
         )
-        heads = ["subset", "entropy", "yes", "loss", "tokens", "at the cut"]
+        heads = ["subset", "entropy", "yes", "loss", "tokens", "read", "at the cut"]
         table = Table(f"Subsets of {self.table['size']:,} texts", heads, rows, note)
         question = "About which texts is the model unsure whether they contain bias?"
         return Sheet("Chosen texts", question, findings, [Section("", [], [table])])

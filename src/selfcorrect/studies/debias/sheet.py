@@ -82,6 +82,8 @@ def findings(result: Result) -> Iterator[str]:
     yield _main(result["claims"]["uncertain − certain"], result)
     rest = {k: e for k, e in result["claims"].items() if k != "uncertain − certain"}
     shown = [f"{k} {seen(e)}" for k, e in rest.items() if e["state"] == "shown"]
+    if rivals := _rivals(result):
+        yield f"That it is their uncertainty which does it isn't shown: {'; '.join(rivals)}."
     if shown:
         yield f"Of the other {len(rest)} differences these are shown: {'; '.join(shown)}."
     else:
@@ -93,6 +95,12 @@ def findings(result: Result) -> Iterator[str]:
         f"{count(result['n'], 'pair')}; neutral text has a perplexity of "
         f"{before['perplexity']:.1f}."
     )
+    if result.get("known"):
+        moved = [f"{estimate(e, signed=True)} on {name}" for name, e in result["known"].items()]
+        yield (
+            f"A true sentence is likelier than a false one in {estimate(before['facts'])} of "
+            f"{count(before['facts']['n'], 'case')}; tuning changes that by {', '.join(moved)}."
+        )
     worse = [
         f"{name} ({estimate(of['neutral'], signed=True)} nats a token)"
         for name, of in result["arms"].items()
@@ -109,12 +117,52 @@ def _main(e: Result, result: Result) -> str:
     told = f"{seen(e)}, over {count(len(result['seeds']), 'seed')}"
     if e["state"] == "shown":
         way = "less" if e["value"] < 0 else "more"
-        return f"{start}, the model leans {way} to the stereotype: {told}."
+        if (doubt := _doubt(e, result)) is None:
+            return f"{start}, the model leans {way} to the stereotype: {told}."
+        return f"{start}, sentences that stereotype more are {way} likely ({told}), but {doubt}."
     if e["state"] == "same":
         near = f"within ±{result['margin']:g} nats"
         return f"{start}, the model leans as much to the stereotype, {near}: {told}."
     why = "too few clusters" if e["state"] == "few" else "no difference is shown"
     return f"{start}, {why} in how far the model leans to the stereotype: {told}."
+
+
+def _rivals(result: Result) -> list[str]:
+    """Of a shown difference of both ends: what the end that leans less isn't told from."""
+    e = result["claims"]["uncertain − certain"]
+    if e["state"] != "shown" or _doubt(e, result) is not None:
+        return []
+    end = "uncertain" if e["value"] < 0 else "certain"
+    others = {k: of for k, of in result["claims"].items() if k.startswith(end) and of is not e}
+    return [
+        f"{k} {seen(of)}"
+        for k, of in others.items()
+        if not (of["state"] == "shown" and of["value"] < 0)
+    ]
+
+
+def _doubt(e: Result, result: Result) -> str | None:
+    """What else than a leaning makes the shown difference of nats, where it isn't told from that:
+    words of one group that became likelier everywhere, or a model less sure of everything."""
+    name = "uncertain − certain"
+    fair, share = result.get("balanced", {}).get(name), result["shares"][name]
+    if fair is not None and not _alike(fair, e):
+        return (
+            "no leaning is shown, as one group's words may be likelier everywhere: at equal weight "
+            f"of both directions of pairs it is {estimate(fair, signed=True)}"
+        )
+    if not _alike(share, e):
+        return (
+            "which sentence is the likelier one isn't shown to differ "
+            f"({estimate(share, signed=True)} of the pairs), as where a model has only grown more "
+            "or less sure of everything"
+        )
+    return None
+
+
+def _alike(e: Result, other: Result) -> bool:
+    """Whether an interval lies on the side of 0 on which another value is."""
+    return e["low"] is not None and (e["low"] > 0 if other["value"] > 0 else e["high"] < 0)
 
 
 def _settings(result: Result) -> dict[str, str]:
@@ -155,13 +203,17 @@ def _subsets(result: Result) -> Table:
             "–" if of["yes"] is None else short(of["yes"], 3),
             "–" if of["loss"] is None else short(of["loss"], 2),
             f"{of['tokens']:.1f}",
+            short(of["read"], 2),
             f"{of['tied']:,} of {of['of_tied']:,}" if "tied" in of else "",
             str(of["shared"].get("uncertain", "")),
         ]
         for name, of in result["subsets"].items()
     ]
-    heads = ["subset, seed", "entropy", "yes", "loss", "tokens", "at the cut", "of uncertain"]
+    heads = ["subset, seed", "entropy", "yes", "loss", "tokens", "read", "at the cut",
+             "of uncertain"]  # fmt: skip
     note = (
+        "Read: share of the replies that name an option; subsets that differ in it differ in more "
+        "than uncertainty. "
         "At the cut: of so many texts with the uncertainty at which the subset ends, so many are "
         "in it; which, the seed decides. Of uncertain: texts that it shares with that subset."
     )
@@ -201,14 +253,17 @@ def _claims(result: Result) -> Table:
             p_value(e["p_holm"]),
             STATES[e["state"]],
             estimate(result["shares"][name], signed=True),
+            estimate(result.get("balanced", {}).get(name), signed=True),
         ]
         for name, e in result["claims"].items()
     ]
     note = (
         f"p by Holm over the {len(rows)}; within the margin: ±{result['margin']:g} nats. Below 0 "
-        "the first of both leans less to the stereotype."
+        "the first of both finds sentences that stereotype more less likely. Equal weight: of both "
+        "directions of pairs, as one group's words may be likelier everywhere; a dash where all "
+        "are of one."
     )
-    heads = ["", "bias, nats", "p", "", "likelier"]
+    heads = ["", "bias, nats", "p", "", "likelier", "equal weight"]
     return Table("Subset against subset, same seeds and pairs", heads, rows, note)
 
 
