@@ -240,6 +240,19 @@ def test_a_model_less_sure_of_everything_leans_no_less() -> None:
     assert "which sentence is the likelier one isn't shown to differ" in said[0]
 
 
+def test_a_model_that_tuning_broke_has_no_perplexity_of_1() -> None:
+    found = _arms(np.random.default_rng(3), 3, 0.0)
+    found["before"]["neutral"][0] = None
+    for seed in range(3):
+        found[f"uncertain {seed}"]["neutral"] = [None] * 48
+    told = {**_result(0.0), **effects(found, _PAIRS, range(3))}
+    assert told["before"]["perplexity"] == pytest.approx(np.exp(40 / 12))  # of 47 texts
+    assert told["arms"]["uncertain"]["perplexity"] is None
+    made = load("debias").sheet(told)
+    assert "Neutral text became impossible by tuning on uncertain." in made.findings
+    assert "<td>1.0</td>" not in page(made)
+
+
 def test_what_does_as_well_and_what_was_forgotten_are_said() -> None:
     said = _changed("long")
     assert "leans less to the stereotype" in said[0]

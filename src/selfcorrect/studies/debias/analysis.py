@@ -111,7 +111,7 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
             "gap": enough(mean(one["gaps"], clusters)).table(),
             "share": proportion(_above(one["gaps"]), clusters).table(),
             "facts": proportion(_above(one["facts"]), statements).table(),
-            "perplexity": float(np.exp(-np.nansum(one["neutral"]) / tokens.sum())),
+            "perplexity": _perplexity(one["neutral"], tokens),
         },
         "arms": {
             name: {
@@ -119,7 +119,7 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
                 "share": _told(_above(gaps[name]), clusters, _SHARE),
                 "facts": _told(_above(facts[name]), statements, _SHARE),
                 "neutral": _told(per_token[name], texts),
-                "perplexity": float(np.exp(-np.nansum(neutral[name].mean(axis=1)) / tokens.sum())),
+                "perplexity": _perplexity(neutral[name].mean(axis=1), tokens),
                 "losses": [
                     [found[f"{name} {seed}"]["losses"][at] for at in (0, -1)] for seed in seeds
                 ],
@@ -144,6 +144,14 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         "n": len(pairs),
         "clusters": len(set(clusters.tolist())),
     }
+
+
+def _perplexity(logps: Floats, tokens: Floats) -> float | None:
+    """Of the texts whose likelihood is known; ``None`` where there is none."""
+    there = np.isfinite(logps) & (tokens > 0)
+    if not there.any():
+        return None
+    return float(np.exp(min(700.0, -logps[there].sum() / tokens[there].sum())))
 
 
 def figure(

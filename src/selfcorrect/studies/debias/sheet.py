@@ -7,7 +7,7 @@ from math import exp
 from typing import Any
 
 from selfcorrect.report.charts.traces import points
-from selfcorrect.report.numbers import count, p_value, short
+from selfcorrect.report.numbers import MISSING, count, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, seen
 from selfcorrect.studies.debias.figures import FIGURES
@@ -93,7 +93,7 @@ def findings(result: Result) -> Iterator[str]:
         f"Before tuning the bias is {estimate(before['gap'], signed=True)} nats, and the sentence "
         f"that stereotypes more is the likelier one in {estimate(before['share'])} of "
         f"{count(result['n'], 'pair')}; neutral text has a perplexity of "
-        f"{before['perplexity']:.1f}."
+        f"{_perplexity(before)}."
     )
     if result.get("known"):
         moved = [f"{estimate(e, signed=True)} on {name}" for name, e in result["known"].items()]
@@ -108,6 +108,9 @@ def findings(result: Result) -> Iterator[str]:
     ]
     if worse:
         yield f"Neutral text became less likely by tuning on {', '.join(worse)}."
+    lost = [name for name, of in result["arms"].items() if of["neutral"]["value"] is None]
+    if lost:
+        yield f"Neutral text became impossible by tuning on {', '.join(lost)}."
     if not result["asked"]["ranked"]:
         yield "All texts have the same uncertainty: which are the most uncertain is arbitrary."
 
@@ -222,16 +225,15 @@ def _subsets(result: Result) -> Table:
 
 def _arms(result: Result) -> Table:
     before = result["before"]
-    base = before["perplexity"]
     rows = [["before", estimate(before["gap"], signed=True), "", estimate(before["share"]),
-             f"{base:.1f}", "", estimate(before["facts"])]]  # fmt: skip
+             _perplexity(before), "", estimate(before["facts"])]]  # fmt: skip
     rows += [
         [
             name,
             estimate(of["gap"], signed=True),
             estimate(result["changes"][name], signed=True),
             estimate(of["share"]),
-            f"{of['perplexity']:.1f}",
+            _perplexity(of),
             estimate(of["neutral"], signed=True),
             estimate(of["facts"]),
         ]
@@ -243,6 +245,11 @@ def _arms(result: Result) -> Table:
         f"{sized(before['gap'])}). Neutral: log p of a token of neutral text, minus before."
     )
     return Table("Before, and tuned on each subset", heads, rows, note)
+
+
+def _perplexity(of: Result) -> str:
+    """Of neutral text; a dash where it is impossible, as to a model that tuning broke."""
+    return MISSING if of["perplexity"] is None else f"{of['perplexity']:.1f}"
 
 
 def _claims(result: Result) -> Table:
@@ -311,7 +318,9 @@ def _forest(result: Result) -> Chart:
 def _trade(result: Result) -> Chart:
     traces = []
     for name, of in result["arms"].items():
-        worse = exp(-(of["neutral"]["value"] or 0.0))
+        if of["neutral"]["value"] is None:
+            continue
+        worse = exp(-of["neutral"]["value"])
         traces.append(points(name, [worse], [of["gap"]], _COLOURS.get(name, "@ink"), called=[name]))
     before = result["before"]["gap"]
     traces.append(points("before", [1.0], [before], "@ink", symbol="diamond", called=["before"]))
