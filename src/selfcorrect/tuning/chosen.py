@@ -87,8 +87,9 @@ class Chosen:
             for name, of in self.table["subsets"].items()
         ]
         note = (
-            "Yes: of the replies that were read. At the cut: of so many texts with the uncertainty "
-            "at which the subset ends, so many are in it; which, the seed decides."
+            "Yes: of the replies that name an option. Read: share of the replies that do; subsets "
+            "that differ in it differ in more than uncertainty. At the cut: of so many texts with "
+            "the uncertainty at which the subset ends, so many are in it; which, the seed decides."
         )
         heads = ["subset", "entropy", "yes", "read", "loss", "tokens", "at the cut"]
         table = Table(f"Subsets of {self.table['size']:,} texts", heads, rows, note)
