@@ -12,6 +12,7 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.evaluation.sheet import written as estimate
 from selfcorrect.models.scored import untold
+from selfcorrect.places import writing
 from selfcorrect.report.numbers import MISSING, count, short
 from selfcorrect.report.sheet import Section, Sheet, Table
 from selfcorrect.runs import Progress, RunSpec
@@ -126,7 +127,7 @@ def choose_to(
         UserError: bad data, too few texts, a folder that is there, a model that can't be asked.
     """
     if to is not None and to.expanduser().exists():
-        raise UserError(f"{to} is there already: give the name of a new folder with --to.")
+        raise _taken(to)
     n = limit or (_OWN if data is None else _ALL)
     file = stored(data, n, spec.seed, swap=swap)
     size = max(1, len(file.texts) // 4) if size is None else size
@@ -163,6 +164,8 @@ def choose_to(
     }
     place = to.expanduser() if to is not None else folder / f"chosen-{size}"
     store = Store(place)
+    if to is not None:
+        _new(place)
     try:
         for name, content in _files(asked, chosen, table).items():
             store.put(name, content, replace=True)
@@ -171,6 +174,24 @@ def choose_to(
             shutil.rmtree(place, ignore_errors=True)
         raise
     return Chosen(place, table)
+
+
+def _new(place: Path) -> None:
+    """Make a folder that wasn't there: somebody may have made one while the model was asked, and
+    whatever lies in it is neither replaced nor taken away.
+
+    Raises:
+        UserError: it is there, or can't be made.
+    """
+    with writing(place):
+        try:
+            place.mkdir(parents=True)
+        except FileExistsError:
+            raise _taken(place) from None
+
+
+def _taken(place: Path) -> UserError:
+    return UserError(f"{place} is there already: give the name of a new folder with --to.")
 
 
 def _files(
