@@ -21,6 +21,7 @@ from selfcorrect.runs.prepare import open_model
 from selfcorrect.runs.store import Store
 from selfcorrect.text import visible
 from selfcorrect.tuning.choose import SUBSETS, Asked, choose, described, spec_of
+from selfcorrect.tuning.doubts import doubts
 from selfcorrect.tuning.made import as_lines, stored
 
 _K = 5
@@ -58,12 +59,6 @@ class Chosen:
     def sheet(self) -> Sheet:
         """The subsets in words and a table."""
         e = self.table["asked"]
-        ranked = (
-            f"Semantic entropy is {estimate(e['entropy'])} nats, of at most {short(e['ceiling'])}, "
-            f"and has {e['values']} different values."
-            if e["ranked"]
-            else "All texts have the same uncertainty, so any ranking of them is arbitrary."
-        )
         swaps = self.table["swapped"]
         told = (
             [f"{swaps['words']:,} words were swapped; {count(swaps['untouched'], 'text')} "
@@ -74,7 +69,10 @@ class Chosen:
         findings = [
             f"{self.table['model']} says in {estimate(e['yes'])} of its replies that a text "
             f"contains bias or stereotypes ({count(e['texts'], 'text')}, {e['k']} samples of each, "
-            f"{estimate(e['parse_rate'])} of them read). {ranked}",
+            f"{estimate(e['parse_rate'])} of them read). Semantic entropy is "
+            f"{estimate(e['entropy'])} nats, of at most {short(e['ceiling'])}, and has "
+            f"{count(e['values'], 'different value')}.",
+            *doubts(e, self.table["subsets"]),
             *told,
         ]
         rows = [
@@ -82,6 +80,7 @@ class Chosen:
                 name,
                 short(of["entropy"], 3),
                 MISSING if of["yes"] is None else short(of["yes"], 3),
+                short(of["read"], 3),
                 MISSING if of["loss"] is None else short(of["loss"], 2),
                 f"{of['tokens']:.1f}",
                 f"{of['tied']:,} of {of['of_tied']:,}" if "tied" in of else "",
@@ -89,10 +88,11 @@ class Chosen:
             for name, of in self.table["subsets"].items()
         ]
         note = (
-            "At the cut: of so many texts with the uncertainty at which the subset ends, so many "
-            "are in it; which, the seed decides."
+            "Yes: of the replies that name an option. Read: share of the replies that do; subsets "
+            "that differ in it differ in more than uncertainty. At the cut: of so many texts with "
+            "the uncertainty at which the subset ends, so many are in it; which, the seed decides."
         )
-        heads = ["subset", "entropy", "yes", "loss", "tokens", "at the cut"]
+        heads = ["subset", "entropy", "yes", "read", "loss", "tokens", "at the cut"]
         table = Table(f"Subsets of {self.table['size']:,} texts", heads, rows, note)
         question = "About which texts is the model unsure whether they contain bias?"
         return Sheet("Chosen texts", question, findings, [Section("", [], [table])])

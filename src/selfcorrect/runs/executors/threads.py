@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 import polars as pl
 
 from selfcorrect import records
+from selfcorrect.interrupts import waking
 from selfcorrect.models.base import LostError, Model
 from selfcorrect.runs.aside import Aside, add
 from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Taken, added
@@ -167,6 +168,7 @@ def _work(
     dialogues = _dialogues(jobs, journal)
     waiting: dict[Future[Taken], tuple[_OpenJob, int]] = {}
     aside: dict[int, Aside] = {}
+    waking()
     with ThreadPoolExecutor(most, thread_name_prefix="dialogue") as threads:
         try:
             more = True
