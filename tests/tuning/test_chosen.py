@@ -88,6 +88,10 @@ def test_texts_are_read_from_rows_and_lines_each_once(tmp_path: Path) -> None:
     lines.write_text("\n")
     with pytest.raises(UserError, match=r"b\.txt"):
         read_texts(lines)
+    names = ["s", "s-2", "s", "s-1", "s", "t"]
+    rows.write_text("".join(f'{{"text": "{k}", "id": "{n}"}}\n' for k, n in enumerate(names)))
+    found = [each.id for each in read_texts(rows)]
+    assert found == ["s", "s-2", "s-3", "s-1", "s-4", "t"]  # a name of another text isn't taken
     rows.write_text('{"words": "One."}\n')
     with pytest.raises(UserError, match="the field 'text' is missing"):
         read_texts(rows)
