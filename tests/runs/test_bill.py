@@ -269,6 +269,18 @@ def test_statuses_and_files(run: Run, tmp_path: Path) -> None:
     assert "isn't a table of ours" in said
     assert other.read_text("utf-8") == "mine"
     assert math.isfinite(told["requirements"][0]["seen"])
+    (tmp_path / "link.xml").symlink_to(tmp_path / "new")
+    (tmp_path / "link.md").symlink_to(tmp_path / "new")
+    said = refused(*asked[:5], "--junit", str(tmp_path / "link.xml"),
+                   "--markdown", str(tmp_path / "link.md"))  # fmt: skip
+    assert "can't be a JUnit file and a table" in said
+
+
+def test_a_junit_file_of_a_strange_folder_is_xml(run: Run, tmp_path: Path) -> None:
+    odd = shutil.copytree(run.folder, tmp_path / "a\uffff]]><b>&\x0b")
+    asked = ("check", str(odd), "--require", "unread.last < 0.05", "--junit", str(tmp_path / "j"))
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    assert ElementTree.parse(tmp_path / "j").getroot().get("name") == "a<U+FFFF>]]><b>&␋"
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-1", "1e400", "1e300", f"1{'0' * 400}"])
@@ -284,6 +296,6 @@ def test_damaged_times_are_as_none(run: Run, value: str, tmp_path: Path) -> None
         assert (seconds_of(copy) is None) == (name != "waited")
         assert latency_of(copy, [1])["request"] is None
     spent = {"requests": 1, "prompt": 1, "cached": 0, "generated": 1, "tokens": 2, "runs": 1}
-    file = copy.folder / "timing" / "spent-20260101T000000Z-1.json"
+    file = copy.folder / "timing" / "spent-20260101T000000Z-1-0123abcd.json"
     file.write_text(json.dumps({**spent, "money": "@"}).replace('"@"', value))
     assert spent_on(Store(copy.folder)) is None

@@ -47,6 +47,7 @@ def said(table: _Table) -> list[str]:
         _headline(table),
         *_rounds(table),
         _gain(table),
+        *_wider(advice),
         *_beside(table),
         _moved(table),
         *_hurts(table),
@@ -145,6 +146,15 @@ def _gain(table: _Table) -> str:
         f"{advice['arm']} changes {_outcome(table)} by "
         f"{_change(e, table)}: {_word(e, table)}."
     )
+
+
+def _wider(advice: _Table) -> Iterator[str]:
+    """Why the interval isn't that of the run's own decision."""
+    if (n := advice["gain"]["together"]) > 1 and advice["gain"]["low"] is not None:
+        yield (
+            f"That interval is wider than the one of {advice['arm']}'s own decision, as it holds "
+            f"together with those of {n} arms that may be advised."
+        )
 
 
 def _change(e: _Table, table: _Table) -> str:
@@ -347,8 +357,9 @@ def advised(table: _Table) -> Table:
         f"Advice on {advice['arm']}",
         ["", "estimate [95 %]", "n", "shown"],
         rows,
-        "Gains go by intervals that hold together for all arms and allow for earlier looks; each "
-        "is over the single answer that it gains least over. p is Holm's over the groups.",
+        "Gains go by intervals that hold together for all methods and allow for earlier looks, one "
+        "method's as in its own decision, a control's for all arms; each is over the single answer "
+        "that it gains least over. p is Holm's over the groups.",
     )
 
 

@@ -12,6 +12,7 @@ from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, seen
 from selfcorrect.studies.debias.figures import FIGURES
 from selfcorrect.studies.words import estimate, sized
+from selfcorrect.tuning.doubts import doubts
 
 QUESTION = "Do texts that a model is uncertain about make better texts to debias it with?"
 TITLE = "Texts chosen by uncertainty"
@@ -111,8 +112,7 @@ def findings(result: Result) -> Iterator[str]:
     lost = [name for name, of in result["arms"].items() if of["neutral"]["value"] is None]
     if lost:
         yield f"Neutral text became impossible by tuning on {', '.join(lost)}."
-    if not result["asked"]["ranked"]:
-        yield "All texts have the same uncertainty: which are the most uncertain is arbitrary."
+    yield from doubts(result["asked"], result["subsets"])
 
 
 def _main(e: Result, result: Result) -> str:
@@ -204,21 +204,21 @@ def _subsets(result: Result) -> Table:
             name,
             short(of["entropy"], 3),
             "–" if of["yes"] is None else short(of["yes"], 3),
+            short(of["read"], 3),
             "–" if of["loss"] is None else short(of["loss"], 2),
             f"{of['tokens']:.1f}",
-            short(of["read"], 2),
             f"{of['tied']:,} of {of['of_tied']:,}" if "tied" in of else "",
             str(of["shared"].get("uncertain", "")),
         ]
         for name, of in result["subsets"].items()
     ]
-    heads = ["subset, seed", "entropy", "yes", "loss", "tokens", "read", "at the cut",
-             "of uncertain"]  # fmt: skip
+    numbers = ["entropy", "yes", "read", "loss", "tokens"]
+    heads = ["subset, seed", *numbers, "at the cut", "of uncertain"]
     note = (
-        "Read: share of the replies that name an option; subsets that differ in it differ in more "
-        "than uncertainty. "
-        "At the cut: of so many texts with the uncertainty at which the subset ends, so many are "
-        "in it; which, the seed decides. Of uncertain: texts that it shares with that subset."
+        "Yes: of the replies that name an option. Read: share of the replies that do; subsets that "
+        "differ in it differ in more than uncertainty. At the cut: of so many texts with the "
+        "uncertainty at which the subset ends, so many are in it; which, the seed decides. Of "
+        "uncertain: texts that it shares with that subset."
     )
     return Table("The subsets", heads, rows, note, terminal=False)
 
