@@ -189,7 +189,7 @@ def test_the_sheet_says_which_end_wins_or_that_none_is_shown() -> None:
     html = page(shown)
     assert "<b>m</b>" not in html
     assert "forest" in html
-    assert "Read: share of the replies that name an option" in html
+    assert "Read: share of the replies that do" in html
     unable = sheet({**_result(0.0), "able": False, "why": ["all texts have the same uncertainty"]})
     assert "can't rank" in unable.findings[0]
 
