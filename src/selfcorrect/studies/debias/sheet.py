@@ -202,7 +202,7 @@ def _subsets(result: Result) -> Table:
     rows = [
         [
             name,
-            short(of["entropy"], 3),
+            "–" if of["entropy"] is None else short(of["entropy"], 3),
             "–" if of["yes"] is None else short(of["yes"], 3),
             short(of["read"], 3),
             "–" if of["loss"] is None else short(of["loss"], 2),
