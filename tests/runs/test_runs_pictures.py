@@ -185,6 +185,19 @@ def test_how_a_family_writes_boxes_is_declared(
     assert box_format(family(tmp_path / "s", "qwen2_5_vl", size=sizes)) == "resized:784:7840"
     odd = family(tmp_path / "odd", "qwen2_5_vl", min_pixels="many", max_pixels=-1)
     assert box_format(odd) == "resized"
+    # what isn't said is the usual; the usual needs no word
+    most = family(tmp_path / "most", "qwen2_5_vl", max_pixels=50_176)
+    assert box_format(most) == "resized:3136:50176"
+    usual = family(tmp_path / "usual", "qwen2_5_vl", min_pixels=3136, patch_size=14)
+    assert box_format(usual) == "resized"
+    parts = family(tmp_path / "parts", "qwen2_5_vl", size=sizes, patch_size=4, merge_size=2)
+    assert box_format(parts) == "resized:784:7840:8"
+    # as transformers saves a processor by now, and which file it goes by where there are two
+    for kind, apart in (("one", {}), ("both", {"max_pixels": 99_999})):
+        folder = Path(family(tmp_path / kind, "qwen2_5_vl", **apart))
+        told = {"image_processor": {"size": sizes}, "processor_class": "Qwen2_5_VLProcessor"}
+        (folder / "processor_config.json").write_text(json.dumps(told))
+        assert box_format(str(folder)) == "resized:784:7840"
     assert box_format("openai:Qwen/Qwen3-VL") == ""  # what runs behind a server nobody can see
 
 

@@ -138,9 +138,19 @@ def test_overlap_is_that_of_the_pixels(
 def test_a_way_is_named() -> None:
     assert way_of("per-mille") == Way("per-mille")
     assert way_of("resized:3136:1003520") == Way("resized", 3136, 1_003_520)
+    assert way_of("resized:64:1024:8") == Way("resized", 64, 1024, 8)
     with pytest.raises(UserError, match="no box format 'permille': did you mean 'per-mille'"):
         way_of("permille")
-    for wrong in ("resized:1:2", "resized:9999", "unit:1:2", "resized:5000:4000", "resized:a:b"):
+    for wrong in (
+        "resized:1:2",
+        "resized:9999",
+        "unit:1:2",
+        "resized:5000:4000",
+        "resized:a:b",
+        "resized:64:1024:0",
+        "resized:64:1024:33",
+        "resized:1:2:1:1",
+    ):
         with pytest.raises(UserError, match="isn't understood"):
             way_of(wrong)
 

@@ -4,6 +4,8 @@ found out from what they answer."""
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,14 @@ FAMILIES = {
 }
 #: Of planted models.
 _PLANTED = {"planted:eye": "per-mille"}
-#: Where a processor's settings lie, and what they call the least and the most pixels of a picture.
-_SETTINGS = "preprocessor_config.json"
+#: Where a processor's settings lie: its own, and its pictures' where they stand by themselves.
+_OWN, _SETTINGS = "processor_config.json", "preprocessor_config.json"
+#: What they call the least and the most pixels of a picture, and what transformers takes where
+#: they don't say.
 _LEAST, _MOST = ("min_pixels", "shortest_edge"), ("max_pixels", "longest_edge")
+_USUAL = (56 * 56, 28 * 28 * 1280)
+#: The sides of a resized picture are multiples of their product.
+_PARTS = {"patch_size": 14, "merge_size": 2}
 
 
 def box_format(name: str, *, trust: bool = False) -> str:
@@ -50,17 +57,42 @@ def box_format(name: str, *, trust: bool = False) -> str:
 
     folder = locate(name, trust=trust).folder
     way = FAMILIES.get(str(_held(folder / "config.json").get("model_type", "")), "")
-    return way + _limits(_held(folder / _SETTINGS)) if way == "resized" else way
+    if way != "resized":
+        return way
+    return way + _limits(picture_settings(_held(folder / _OWN), _held(folder / _SETTINGS)))
 
 
-def _limits(settings: dict[str, Any]) -> str:
-    """``:least:most``; empty where a processor has the usual ones."""
+def picture_settings(own: Mapping[str, Any], apart: Mapping[str, Any]) -> dict[str, Any]:
+    """How a processor prepares pictures, as transformers decides between its two files: what its
+    own file holds of it goes before the file of that alone (a processor that is saved today has no
+    such file).
+
+    Args:
+        own: what ``processor_config.json`` holds.
+        apart: what ``preprocessor_config.json`` holds.
+    """
+    within = own.get("image_processor")
+    if within is None:
+        return dict(apart)
+    return within if isinstance(within, dict) else {}
+
+
+def _limits(settings: Mapping[str, Any]) -> str:
+    """``:least:most``, and of what the sides are multiples where that isn't usual; empty where a
+    processor has the usual ones."""
     inner = settings.get("size")
     told = {**(inner if isinstance(inner, dict) else {}), **settings}
-    found = [next((told[n] for n in names if n in told), None) for names in (_LEAST, _MOST)]
-    if all(type(each) is int and each > 0 for each in found):
-        return ":" + ":".join(map(str, found))
-    return ""
+    found = []
+    for names, usual in zip((_LEAST, _MOST), _USUAL, strict=True):
+        values = (told[name] for name in names if told.get(name) is not None)
+        found.append(next(values, usual))
+    parts = [settings.get(name, usual) for name, usual in _PARTS.items()]
+    if not all(type(each) is int and each > 0 for each in (*found, *parts)):
+        return ""
+    multiple = math.prod(parts)
+    if multiple != math.prod(_PARTS.values()):
+        found.append(multiple)
+    return "" if tuple(found) == _USUAL else ":" + ":".join(map(str, found))
 
 
 def _held(file: Path) -> dict[str, Any]:

@@ -35,9 +35,9 @@ WAYS: dict[str, str] = {
     "florence": "Give one box as four location tokens from <loc_0> to <loc_999>: left, top, right, "
     "bottom.",
 }
-#: Of ``resized``: pixels that a picture has at least and at most, if a model's files don't say.
-LEAST, MOST = 56 * 56, 14 * 14 * 4 * 1280
-_PATCH = 28
+#: Of ``resized``: pixels that a picture has at least and at most, and what its sides are multiples
+#: of, if a model's files don't say.
+LEAST, MOST, MULTIPLE = 56 * 56, 14 * 14 * 4 * 1280, 28
 _NUMBER = r"[-+]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12}|nan|inf(?:inity)?)"
 _PLAIN = rf"({_NUMBER})"
 #: A number that may stand in quotes, or say that it is of pixels.
@@ -88,11 +88,13 @@ class Way:
     Attributes:
         name: of :data:`WAYS`.
         least, most: of ``resized``, pixels that a picture has at least and at most.
+        multiple: of ``resized``, what its sides are multiples of.
     """
 
     name: str
     least: int = LEAST
     most: int = MOST
+    multiple: int = MULTIPLE
 
     def words(self, size: Size) -> str:
         """The sentence that asks for a box of a picture of this width and height in pixels."""
@@ -157,7 +159,7 @@ class Way:
             "pixels": size,
             "unit": (1.0, 1.0),
             "paligemma": (1024.0, 1024.0),
-            "resized": resized(size, self.least, self.most),
+            "resized": resized(size, self.least, self.most, self.multiple),
         }.get(self.name, (1000.0, 1000.0))
 
 
@@ -198,7 +200,8 @@ class Found:
 
 
 def way_of(text: str) -> Way:
-    """A way by its name; ``resized`` may name its limits: ``resized:3136:1003520``.
+    """A way by its name; ``resized`` may name its limits, ``resized:3136:1003520``, and what sides
+    are multiples of, ``resized:3136:1003520:28``.
 
     Raises:
         UserError: there is none of that name, or the limits are none.
@@ -209,28 +212,30 @@ def way_of(text: str) -> Way:
     if not limits:
         return Way(name)
     whole = [int(each) if re.fullmatch(r"\d{1,12}", each, re.ASCII) else 0 for each in limits]
-    if name != "resized" or len(whole) != 2 or not _PATCH**2 <= whole[0] <= whole[1]:
+    least, most, multiple = [*whole, MULTIPLE, 0, 0][:3]
+    possible = 1 <= least <= most and 1 <= multiple**2 <= most
+    if name != "resized" or len(whole) not in (2, 3) or not possible:
         raise UserError(
             f"the box format {text!r} isn't understood: only resized has limits, the pixels that a "
             f"picture has at least and at most, as resized:{LEAST}:{MOST}"
         )
-    return Way(name, *whole)
+    return Way(name, least, most, multiple)
 
 
-def resized(size: Size, least: int = LEAST, most: int = MOST) -> Size:
+def resized(size: Size, least: int = LEAST, most: int = MOST, multiple: int = MULTIPLE) -> Size:
     """A picture's width and height as a model of the Qwen2.5-VL family gets it: multiples of 28,
     about the picture's own shape, with a number of pixels within these limits (arXiv 2502.13923;
     the rule is that of the model's published processor)."""
     width, height = size
-    across, down = (max(_PATCH, round(side / _PATCH) * _PATCH) for side in (width, height))
+    across, down = (max(multiple, round(side / multiple) * multiple) for side in (width, height))
     if across * down > most:
         by = math.sqrt(width * height / most)
         across, down = (
-            max(_PATCH, math.floor(side / by / _PATCH) * _PATCH) for side in (width, height)
+            max(multiple, math.floor(side / by / multiple) * multiple) for side in (width, height)
         )
     elif across * down < least:
         by = math.sqrt(least / (width * height))
-        across, down = (math.ceil(side * by / _PATCH) * _PATCH for side in (width, height))
+        across, down = (math.ceil(side * by / multiple) * multiple for side in (width, height))
     return float(across), float(down)
 
 

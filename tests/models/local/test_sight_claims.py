@@ -66,3 +66,19 @@ def test_what_a_processor_claims_takes_little_time_and_memory(
     with within(8), pytest.raises(UserError, match=says) as caught:
         shown(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_checked_is_what_transformers_takes(tmp_path: Path) -> None:
+    """A harmless file beside the one that counts hides nothing."""
+    folder = sighted.saved("qwen2_5_vl", tmp_path / "model")
+    told = json.loads((folder / "processor_config.json").read_text())
+    images = json.loads((folder / "preprocessor_config.json").read_text())
+    for inside, says in (
+        ({**images, "size": {"shortest_edge": 64, "longest_edge": 10**12}}, "longest_edge = 1,000"),
+        ("all of them", "has no preprocessor_config.json"),
+    ):
+        (folder / "processor_config.json").write_text(
+            json.dumps({**told, "image_processor": inside})
+        )
+        with pytest.raises(UserError, match=says):
+            shown(folder)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from selfcorrect.errors import UserError
+from selfcorrect.models.box_formats import picture_settings
 from selfcorrect.models.local.files import Source
 from selfcorrect.models.local.loading import own_processor
 from selfcorrect.models.local.machine import room
@@ -120,8 +121,8 @@ def read_processor(source: Source, config: Any, tokenizer: Any) -> Processor:
     """
     pillow()
     what = f"the processor of {source.name!r} in {source.folder}"
-    told, images = json_of(source.folder / _OWN), json_of(source.folder / _IMAGES)
-    images = images or told.get("image_processor") or {}
+    told = json_of(source.folder / _OWN)
+    images = picture_settings(told, json_of(source.folder / _IMAGES))
     if not images:
         raise UserError(
             f"the model {source.name!r} sees, but its folder {source.folder} has no {_IMAGES}, "
