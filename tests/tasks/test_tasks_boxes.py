@@ -164,6 +164,7 @@ def test_reading_takes_no_time_on_hostile_replies() -> None:
     "reply",
     [
         "left: 10, top: 20, right: 30, bottom: 40",
+        "- **Left:** 10\n- **Top:** 20\n- **Right**: 30\n- **Bottom:** 40",
         "bottom = 40; right = 30; top = 20; left = 10",
         '{"x1": 10, "y1": 20, "x2": 30, "y2": 40}',
         '{"bbox": {"xmin": "10", "ymin": "20", "xmax": "30", "ymax": "40"}}',

@@ -64,8 +64,8 @@ _EDGES = {
     **dict.fromkeys(("height", "h"), 5),
 }
 _NAMED = re.compile(
-    rf"[\"']?\b({'|'.join(sorted(_EDGES, key=len, reverse=True))})\b[\"']?\s{{0,9}}[:=]\s{{0,9}}"
-    rf"{_NUM}(?![\w%])",
+    rf"[\"']?\b({'|'.join(sorted(_EDGES, key=len, reverse=True))})\b[\"']?"
+    rf"\*{{0,2}}\s{{0,9}}[:=]\*{{0,2}}\s{{0,9}}{_NUM}(?![\w%])",
     re.IGNORECASE,
 )
 #: What may stand between two of them.
