@@ -18,7 +18,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from benchmarks.bridge_truths import RHO, TRUTHS, Setting, made, unsettled
 
 import selfcorrect as sc
 from selfcorrect.measures.intervals import mean, wilson
+from selfcorrect.runs.executors.pool import Pool
 from selfcorrect.studies.bridge.arrays import Aligned
 from selfcorrect.studies.bridge.forecasts import folds_of
 from selfcorrect.studies.bridge.measured import fitting, last_steps
@@ -215,7 +215,7 @@ def main() -> None:
     given = parser.parse_args()
     started, n, rows = time.time(), given.runs, Rows(given.runs)
     found: dict[str, Any] = {"named": {}, "rho": {}}
-    with ProcessPoolExecutor(given.processes) as pool:
+    with Pool(given.processes) as pool:
 
         def every(work: Callable[..., Any], *what: str) -> list[Any]:
             return list(pool.map(work, *([w] * n for w in what), range(n), chunksize=5))
@@ -240,4 +240,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    documented.command(main)

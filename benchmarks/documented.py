@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 DOCS = Path(__file__).parents[1] / "docs"
+
+
+def command(main: Callable[[], object]) -> None:
+    """Do it; Ctrl-C is one sentence and status 130."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("interrupted: no table is written, as one is of one state of the code; the same "
+              "command begins again", file=sys.stderr)  # fmt: skip
+        raise SystemExit(130) from None
 
 
 def goal(low: float, high: float) -> str:

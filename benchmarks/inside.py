@@ -12,7 +12,6 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from selfcorrect.measures.crossed import crossed
 from selfcorrect.measures.intervals import wilson
 from selfcorrect.measures.lagged import order
 from selfcorrect.measures.unseen import Room
+from selfcorrect.runs.executors.pool import Pool
 from selfcorrect.studies.words import estimate
 
 RESULTS = Path(__file__).with_name("inside.json")
@@ -89,7 +89,7 @@ def share(told: list[bool]) -> dict[str, Any]:
     return {"runs": len(told), "share": sum(told) / len(told), "low": low, "high": high}
 
 
-def leads(pool: ProcessPoolExecutor, runs: int) -> dict[str, Any]:
+def leads(pool: Pool, runs: int) -> dict[str, Any]:
     """By law and number of dialogues, what was named first."""
     rows: dict[str, Any] = {}
     for law in LAWS:
@@ -111,7 +111,7 @@ def skewed(kind: str, apart: float, seed: int) -> dict[str, bool]:
     return wordings(kind, apart, seed, skewed=True)
 
 
-def held(pool: ProcessPoolExecutor, runs: int) -> dict[str, Any]:
+def held(pool: Pool, runs: int) -> dict[str, Any]:
     """By clusters and by how far wordings lie apart, how often the intervals hold."""
     rows: dict[str, Any] = {}
     for kind in CLUSTERS:
@@ -228,7 +228,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=160)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    with ProcessPoolExecutor(given.processes) as pool:
+    with Pool(given.processes) as pool:
         leading = leads(pool, given.runs or 500)
         wording = held(pool, given.runs or 2000)
     found = {"rounds": ROUNDS, "leads": leading, "wordings": wording}
@@ -241,4 +241,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    documented.command(main)

@@ -11,7 +11,6 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from benchmarks import documented
 import selfcorrect as sc
 from selfcorrect.measures.intervals import wilson
 from selfcorrect.models.planted import Law
+from selfcorrect.runs.executors.pool import Pool
 
 RESULTS = Path(__file__).with_name("planted.json")
 PAGE = documented.DOCS / "statistics.md"
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     started, tables = time.time(), {}
-    with ProcessPoolExecutor(given.processes) as pool:
+    with Pool(given.processes) as pool:
         for name in given.only:
             seeds = range(given.runs or PLANTS[name].runs)
             found = list(pool.map(once, [name] * len(seeds), seeds, chunksize=5))
@@ -200,4 +200,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    documented.command(main)

@@ -14,7 +14,6 @@ import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from benchmarks.scenarios_unequal import UNEQUAL
 from benchmarks.scenarios_unseen import UNSEEN
 
 from selfcorrect.measures.intervals import wilson
+from selfcorrect.runs.executors.pool import Pool
 
 RESULTS = Path(__file__).with_name("statistics.json")
 PAGE = documented.DOCS / "statistics.md"
@@ -101,7 +101,7 @@ def main() -> None:
         parser.error(f"no scenario has {' or '.join(given.only)} in its name")
     started, spent = time.time(), 0.0
     found: dict[str, dict[str, Any]] = {}
-    with ProcessPoolExecutor(given.processes) as pool:
+    with Pool(given.processes) as pool:
         sizes = sizes_of(given.simulations)
         waiting = {
             name: [pool.submit(part, name, size, number) for number, size in enumerate(sizes)]
@@ -122,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    documented.command(main)

@@ -38,7 +38,7 @@ def imported(module: str) -> frozenset[str]:
 
 #: What anything may import.
 GROUND = {"errors", "text", "outcome", "places", "regular", "planted_words", "messages"}
-GROUND |= {"code_digest", "user_code", "scenes"}
+GROUND |= {"code_digest", "user_code", "scenes", "interrupts"}
 
 
 def test_the_map_in_contributing_is_the_tree() -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-#: Control characters, lone surrogates, line and paragraph separators, and characters that are
-#: invisible or reorder the text around them; but not the joiners, which scripts and emoji need.
+#: Control characters, lone surrogates, line and paragraph separators, what is no character in any
+#: text (XML refuses it), and characters that are invisible or reorder the text around them; but not
+#: joiners and single variation selectors, which scripts and emoji need. A row of those selectors
+#: chooses nothing: each can stand for a byte of a hidden text.
 _HIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
+    "|(?<=[\ufe00-\ufe0f\U000e0100-\U000e01ef])[\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
 _DELETE = 0x7F
 _PICTURES = 0x2400  # ␀, ␁, … stand for the control characters 0, 1, …

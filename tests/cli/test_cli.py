@@ -310,10 +310,10 @@ def test_pace_counts_only_what_this_command_did() -> None:
 
 
 def test_line_has_rounds_rate_time_and_accuracy() -> None:
-    begins = "intrinsic round 2/5 · 64/200 dialogues"
+    begins = "intrinsic round 2/5: 64/200 dialogues"
     text = line(told(500), (1.7, 130.0))
     assert text == f"{begins} · 22 % · 1.7/s · 2 min left · accuracy .500"
-    assert line(told(0, round=0, outcome=None), (None, None)) == "intrinsic · 64/200 dialogues"
+    assert line(told(0, round=0, outcome=None), (None, None)) == "intrinsic: 64/200 dialogues"
     assert line(told(0, arm="\x1b[2J"), (None, None)).startswith("␛[2J")
     assert [duration(s) for s in (0.2, 89, 600, 7500)] == ["1 s", "89 s", "10 min", "2 h 5 min"]
 

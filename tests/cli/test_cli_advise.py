@@ -60,6 +60,25 @@ def test_of_one_run_its_controls_are_taken_along(out: Path) -> None:
     assert "intrinsic does as well as far as this shows" in said
 
 
+def test_one_run_has_one_interval_and_a_wider_one_says_why(out: Path) -> None:
+    """Its controls are no further methods; another method is."""
+    mine = run(out, controls=True)  # as it is there
+    decided = mine.summary()["decision"]
+    table = json.loads(call("advise", "planted-intrinsic", "--out", out, "--json").stdout)
+    gain, control = table["gains"]["intrinsic"], table["gains"]["repeat"]
+    assert (gain["together"], control["together"]) == (1, 2)
+    assert decided["once"]["value"] == gain["value"]
+    for name in ("low", "high", "decides"):
+        assert decided["once"][name] == gain[name]
+    assert not any("wider" in each for each in sc.advise([mine])["said"] if "intrinsic" in each)
+    other = run(out, strategy="negation")
+    told = sc.advise([mine, other])
+    assert told["gains"]["intrinsic"]["together"] == told["gains"]["negation"]["together"] == 2
+    assert sum("wider than the one of" in each for each in told["said"]) == 1
+    low, high = told["gains"]["intrinsic"]["decides"]
+    assert low < gain["decides"][0] < gain["decides"][1] < high
+
+
 def test_tokens_and_harm_are_those_of_an_arms_own_dialogues(tmp_path: Path) -> None:
     """Three rounds over a first round of three, and beside another arm's own first answers."""
     done = run(tmp_path, "planted:chain?accuracy=0.5,cl=0.95,cs=0.25,stay=0.2", rounds=3,

@@ -123,22 +123,22 @@ def test_without_colours_progress_is_lines_on_a_terminal_too(
     said = file.getvalue()
     assert "\x1b" not in said
     assert said.splitlines()[:2] == [
-        "intrinsic round 3/5: 12 · 10/20 dialogues · 50 % · accuracy .500",
+        "intrinsic round 3/5: 12/20 dialogues · 50 % · 10 finished · accuracy .500",
         "1/2 steps finished",
     ]
     assert said.splitlines()[2].startswith("a model (")
 
 
-@pytest.mark.parametrize("width", [40, 50, 60, 80, 120])
+@pytest.mark.parametrize("width", [36, 50, 60, 80, 120])
 def test_below_a_bar_two_lines_are_enough(width: int) -> None:
     spent = "12,345,678 tokens, 12.34 of 50"
     told = Progress("intrinsic", 3, 5, 10, 200, 50, 100, 0.5, spent=spent, through=12)
     text = fitted(told, (1.234, 7200.0), width)
     assert len(wrap(text, width)) <= 2
-    begins = "intrinsic 3/5: 12 · 10/200 ·" if width == 40 else "intrinsic round 3/5: 12 · 10/200 d"
+    begins = "intrinsic 3/5: 12/200 ·" if width == 36 else "intrinsic round 3/5: 12/200 d"
     assert text.startswith(begins)
     assert text.endswith(spent)
     assert ("accuracy" in text) == (width >= 60)
     assert fitted(told, (1.0, 0.0), 120) == (
-        f"intrinsic round 3/5: 12 · 10/200 dialogues · 1/s · accuracy .500 · {spent}"
+        f"intrinsic round 3/5: 12/200 dialogues · 10 finished · 1/s · accuracy .500 · {spent}"
     )

@@ -7,6 +7,7 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from browser import Chromium, Opened, opened
@@ -50,6 +51,13 @@ CUT = """() => [...document.querySelectorAll("td[data-head=verdict], .figures di
   .filter((e) => e.getBoundingClientRect().left < 0
     || e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
   .map((e) => e.innerText)
+"""
+#: Parts that hide what doesn't fit into them, but for what is there for screen readers alone.
+HIDING = """() => [...document.querySelectorAll("body *")]
+  .filter((e) => e.checkVisibility() && !e.closest("svg") && e.clientWidth > 1)
+  .filter((e) => ["hidden", "clip"].some((how) => getComputedStyle(e).overflow.includes(how)))
+  .filter((e) => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 2)
+  .map((e) => `${e.tagName}.${e.className}: ${e.textContent.slice(0, 60)}`)
 """
 #: What would look wrong on paper: captions louder than sentences, and columns, in which Chromium
 #: may cut a line in half.
@@ -97,7 +105,8 @@ def facts(it: Opened) -> list[str]:
     labels: list[str] = it.page.evaluate(LABELS)
     contrast: list[str] = it.page.evaluate(CONTRAST)
     sideways = [] if it.fits() else ["the page is wider than the screen"]
-    return [*labels, *contrast, *sideways, *it.complaints]
+    hiding = [f"hides its end: {each}" for each in it.page.evaluate(HIDING)]
+    return [*labels, *contrast, *sideways, *hiding, *it.complaints]
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1400, False), (400, True)])
@@ -120,6 +129,17 @@ def test_a_report_can_be_read(tmp_path: Path, started: Chromium, width: int, dar
             assert 0 <= box["x"] <= box["x"] + box["width"] <= width
 
 
+def test_long_names_of_dialogues_are_whole_on_a_phone(tmp_path: Path, started: Chromium) -> None:
+    name = pl.concat_str(pl.lit("Age/a/template/of/everything_that_it_is_about/"), "example")
+    made = made_records(6).with_columns(
+        name.alias("example"), pl.concat_str(name, name).alias("cluster")
+    )
+    with opened(started, written_to(tmp_path, made_summary(), embedded(made)), width=400) as it:
+        shown = it.page.locator("#list summary .id, #list summary .cluster").all()
+        assert len(shown) == 12
+        assert facts(it) == []
+
+
 def test_the_facts_tell_what_is_wrong(tmp_path: Path, started: Chromium) -> None:
     file = written_to(tmp_path, made_summary())
     with opened(started, file) as it:
@@ -128,11 +148,13 @@ def test_the_facts_tell_what_is_wrong(tmp_path: Path, started: Chromium) -> None
               const [one, other] = document.querySelectorAll(".curves svg.wide text");
               for (const name of ["x", "y"]) one.setAttribute(name, other.getAttribute(name));
               document.querySelector(".said").style.color = "#aaa";
+              document.querySelector("h1").style = "height: 4px; overflow: hidden";
             }"""
         )
         told = json.dumps(facts(it))
     assert "overlap" in told
     assert ": 2.32" in told
+    assert "hides its end: H1" in told
 
 
 @pytest.fixture(scope="module")

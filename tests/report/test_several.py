@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -44,6 +46,16 @@ def test_each_run_works_as_on_a_page_of_its_own(tmp_path: Path, browser: Chromiu
         it.page.emulate_media(media="print")
         assert it.page.locator("[data-run]:visible").count() == 2
         assert it.complaints == []
+
+
+def test_a_text_that_ends_as_an_attribute_begins_stays_as_it_is() -> None:
+    """The runs' ids are told apart, and JSON that was no JSON any more left the page without any
+    script."""
+    texts = [" id=", " for=", ' id="', '="url(#', 'href="#']
+    held = f'<script type="application/json" id="terms">{json.dumps(texts)}</script>'
+    whole = together(dict.fromkeys(("one", "two"), f"<!--part-->{held}<!--/part-->"))
+    found = re.findall(r'id="r\d-terms">(.*?)</script>', whole)
+    assert [json.loads(each) for each in found] == [texts, texts]
 
 
 def test_the_command_writes_them_beside_the_first(tmp_path: Path) -> None:

@@ -188,6 +188,29 @@ def test_of_too_few_clusters_and_of_a_coin_s_side_no_end_is_told() -> None:
     assert [check(told, [text])[0].holds for text in ("gain > 0", "gain.low > 0.5")] == [False] * 2
 
 
+def test_a_gain_is_over_every_single_answer_not_the_one_best_known() -> None:
+    """Shown to be as its first round is says nothing of the question alone: planted, 2 points less
+    than that, `gain.low > -0.02` held in 60 % of runs."""
+    e = {"margin": 0.03, "n": 400, "clusters": 400, "reach": None}
+    first = {**e, "value": 0.0, "verdict": "same", "low": -0.01, "high": 0.01}
+    alone = {**e, "value": 0.01, "verdict": "undecided", "low": -0.04, "high": 0.06}
+    for better, sign in (("higher", 1), ("lower", -1)):
+        turned: list[dict[str, Any]] = []
+        for x in (first, alone):
+            low, high = sorted((sign * x["low"], sign * x["high"]))  # type: ignore[operator]
+            value = sign * x["value"]  # type: ignore[operator]
+            turned.append({**x, "value": value, "low": low, "high": high})
+        outcome = {"name": "accuracy", "better": better, "kind": "share"}
+        against = {"against": {"difference": {"accuracy": turned[1]}}}
+        decided = worth({"accuracy": turned[0]}, {"baseline": against}, outcome, None)
+        told = {**asked_of(made(np.ones((9, 2)))), "outcome": outcome, "decision": decided}
+        seen = [check(told, [f"gain{part} > -0.5"])[0].seen for part in ("", ".low", ".high")]
+        assert seen == [0.0, -0.04, 0.01]
+    assert decided is not None
+    decided["singles"]["baseline"] = {**alone, "value": None, "low": None, "high": None}
+    assert check(told, ["gain.low > -0.5"])[0].seen is None
+
+
 def asked_of(panel: Panel) -> dict[str, Any]:
     """As much of a run's summary as requirements look at."""
     within = margins(panel.outcome, {})
@@ -246,6 +269,18 @@ def test_statuses_and_files(run: Run, tmp_path: Path) -> None:
     assert "isn't a table of ours" in said
     assert other.read_text("utf-8") == "mine"
     assert math.isfinite(told["requirements"][0]["seen"])
+    (tmp_path / "link.xml").symlink_to(tmp_path / "new")
+    (tmp_path / "link.md").symlink_to(tmp_path / "new")
+    said = refused(*asked[:5], "--junit", str(tmp_path / "link.xml"),
+                   "--markdown", str(tmp_path / "link.md"))  # fmt: skip
+    assert "can't be a JUnit file and a table" in said
+
+
+def test_a_junit_file_of_a_strange_folder_is_xml(run: Run, tmp_path: Path) -> None:
+    odd = shutil.copytree(run.folder, tmp_path / "a\uffff]]><b>&\x0b")
+    asked = ("check", str(odd), "--require", "unread.last < 0.05", "--junit", str(tmp_path / "j"))
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    assert ElementTree.parse(tmp_path / "j").getroot().get("name") == "a<U+FFFF>]]><b>&␋"
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-1", "1e400", "1e300", f"1{'0' * 400}"])
@@ -261,6 +296,6 @@ def test_damaged_times_are_as_none(run: Run, value: str, tmp_path: Path) -> None
         assert (seconds_of(copy) is None) == (name != "waited")
         assert latency_of(copy, [1])["request"] is None
     spent = {"requests": 1, "prompt": 1, "cached": 0, "generated": 1, "tokens": 2, "runs": 1}
-    file = copy.folder / "timing" / "spent-20260101T000000Z-1.json"
+    file = copy.folder / "timing" / "spent-20260101T000000Z-1-0123abcd.json"
     file.write_text(json.dumps({**spent, "money": "@"}).replace('"@"', value))
     assert spent_on(Store(copy.folder)) is None

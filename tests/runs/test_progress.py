@@ -82,5 +82,16 @@ def test_workers_tell_of_their_rounds(tmp_path: Path) -> None:
 def test_a_line_says_what_is_through() -> None:
     told = Progress("intrinsic", 3, 5, 12, 96, 200, 480, 0.5, through=37, spent="1,234 tokens")
     assert line(told, (None, None)) == (
-        "intrinsic round 3/5: 37 · 12/96 dialogues · 41 % · accuracy .500 · 1,234 tokens"
+        "intrinsic round 3/5: 37/96 dialogues · 41 % · 12 finished · accuracy .500 · 1,234 tokens"
     )
+
+
+def test_what_is_counted_moves_in_every_round_of_every_arm(tmp_path: Path) -> None:
+    """Dialogues of a local model go through the rounds together, and are finished at the end."""
+    told: list[Progress] = []
+    runs.run(spec("planted:chain", chunk=N), out=tmp_path, progress=told.append)
+    said = [line(each, (None, None)) for each in told if each.round]
+    for arm, rounds in (("intrinsic", ROUNDS), ("repeat", ROUNDS)):
+        for number in range(1, rounds + 1):
+            mine = [each for each in said if each.startswith(f"{arm} round {number}/{rounds}: ")]
+            assert any(f": {N}/{N} dialogues" in each for each in mine), (arm, number)

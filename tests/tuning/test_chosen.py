@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from selfcorrect.errors import UserError
 from selfcorrect.evaluation.own_pairs import own_pairs
 from selfcorrect.tasks.data.texts import Text, read_texts
 from selfcorrect.tuning.choose import Asked, asked_of, described, spec_of, subsets
+from selfcorrect.tuning.doubts import doubts
 from selfcorrect.tuning.made import stored, swaps_of
 from selfcorrect.tuning.own_texts import most, own_texts
 from selfcorrect.tuning.swap import swap_all, swapped
@@ -128,6 +130,32 @@ def test_where_all_are_equal_chance_decides_and_it_is_said() -> None:
     assert places.max() < 22  # of 30, each third of the time: no text is always taken
     assert set(found[0]) != set(subsets(asked, 100, 0)["certain"])
     assert described(asked, subsets(asked, 100, 0))["uncertain"]["of_tied"] == 300
+
+
+def _doubts(asked: Asked, size: int) -> list[str]:
+    return list(doubts(asked.table(), described(asked, subsets(asked, size, 0))))
+
+
+def test_what_speaks_against_a_ranking_is_said() -> None:
+    texts = [Text(f"t{at}", f"text {at}", f"c{at}") for at in range(100)]
+    steps, ones = np.arange(100) / 100, np.ones(100)
+    apart = Asked(texts, steps, ones, ones, ones, ones, 5)
+    assert _doubts(apart, 25) == []
+    assert _doubts(replace(apart, entropy=0 * ones), 25) == [
+        "All texts have the same uncertainty, so any ranking of them is arbitrary."
+    ]
+    few = replace(apart, entropy=np.where(steps < 0.1, 0.0, 0.67))  # 90 equally uncertain
+    assert _doubts(few, 25) == [
+        "The most and the least uncertain texts end at the same uncertainty: some of the one's "
+        "could as well be the other's.",
+        "Which texts are the most uncertain is decided by chance for 25 of 25: 90 are equally "
+        "uncertain.",
+        "Which texts are the least uncertain is decided by chance for 15 of 25: 90 are equally "
+        "uncertain.",
+    ]
+    assert _doubts(replace(few, entropy=np.where(steps < 0.25, 0.0, steps)), 25) == []  # all of 25
+    (unread,) = _doubts(replace(apart, read=0.6 * ones), 25)
+    assert unread.startswith("40 % of the replies name no answer")
 
 
 def test_too_few_texts_are_a_sentence() -> None:

@@ -122,6 +122,27 @@ def test_subsets_are_there_all_or_none(
     assert all(len(file.read_text().splitlines()) == 2 for file in found.files.values())
 
 
+def test_a_folder_made_while_the_model_was_asked_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Any
+) -> None:
+    asked = Asked(TEXTS, np.zeros(6), np.ones(6), np.ones(6), np.ones(6), np.ones(6), 5)
+    mine = tmp_path / "to" / "mine.txt"
+
+    def meanwhile(made: Any, *_: object) -> Any:
+        made(run.spec)
+        mine.parent.mkdir()
+        mine.write_text("mine")
+        return asked, {"random": [0]}
+
+    monkeypatch.setattr("selfcorrect.tuning.made.user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(chosen, "choose", meanwhile)
+    monkeypatch.setattr(chosen, "run_specs", lambda *_, **__: run)
+    spec = runs.read_spec(values={"model": "planted:chain"})
+    with pytest.raises(UserError, match="is there already"):
+        chosen.choose_to(spec, None, 1, mine.parent, limit=6)
+    assert [mine] == [*mine.parent.iterdir()]
+
+
 def test_a_cache_that_is_no_folder_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

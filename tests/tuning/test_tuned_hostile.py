@@ -126,9 +126,46 @@ def test_a_kept_state_of_other_shapes_or_lengths_is_refused(folder: Path, tmp_pa
     with pytest.raises(UserError, match=r"has the shape \(1,\)"):
         tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS)
     told = json.loads(notes["notes"])
-    save_file(whole, file, {"notes": json.dumps({**told, "losses": [1.0] * 99})})
-    with pytest.raises(UserError, match="99 steps of 4"):
+    for losses, said in (([1.0] * 99, "99 steps of 4"), ([10**400], "int too large"),
+                         ([float("nan")], "a loss is no number")):  # fmt: skip
+        save_file(whole, file, {"notes": json.dumps({**told, "losses": losses})})
+        with pytest.raises(UserError, match=said):
+            tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS)
+    mean = "o.exp_avg.model.norm.weight"
+    for spoiled in (whole[mean].double(), whole[mean] * float("nan")):
+        save_file({**whole, mean: spoiled}, file, notes)
+        with pytest.raises(UserError, match="other than the finite numbers"):
+            tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS)
+
+
+def test_a_kept_state_of_another_model_is_not_gone_on_from(folder: Path, tmp_path: Path) -> None:
+    def stop(step: int, *_: object) -> None:
+        if step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS, every=2, told=stop)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"] += 0.5
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})  # the same shapes
+    with pytest.raises(UserError, match="beginning of another tuning, of another model"):
         tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS)
+    assert not (tmp_path / "made").exists()
+
+
+def test_two_tunings_into_one_folder_do_not_share_their_files(folder: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def again(step: int, *_: object) -> None:
+        if step == 1:
+            with pytest.raises(UserError) as refused:
+                tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS)
+            said.append(str(refused.value))
+
+    made = tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS, told=again)
+    assert "another process" in said[0]
+    assert (made / "model.safetensors").is_file()
+    assert not (tmp_path / "made.part").exists()
 
 
 def test_a_place_that_is_a_link_to_nowhere_is_in_the_way(folder: Path, tmp_path: Path) -> None:

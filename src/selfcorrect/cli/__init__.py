@@ -31,6 +31,7 @@ from selfcorrect.cli.theory import theory
 from selfcorrect.cli.tuning import choose, tune
 from selfcorrect.cli.verify import verify
 from selfcorrect.errors import UserError
+from selfcorrect.interrupts import waking
 from selfcorrect.runs import RunSpec, find_run
 from selfcorrect.text import visible, visible_values
 
@@ -55,6 +56,7 @@ def main(args: Sequence[str] | None = None) -> None:
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")  # a terminal that lacks a character is no reason to stop
+    waking()
     app(args=args, prog_name="selfcorrect")
 
 

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import typer
 
 from selfcorrect.cli import options as o
+from selfcorrect.errors import UserError
 from selfcorrect.places import new_file, put
 from selfcorrect.runs.run import find_alone
 from selfcorrect.text import visible
@@ -66,6 +67,8 @@ def check(
 
     junit = None if junit is None else new_file(junit, "a JUnit file", _is_junit)
     markdown = None if markdown is None else new_file(markdown, "a table of ours", _is_table)
+    if junit is not None and junit == markdown:
+        raise UserError(f"{junit} can't be a JUnit file and a table: give each a file of its own.")
     found = replace(find_alone(run, out).seen_by(scorer), data=data)
     looked = check(found.summary(), require or [])
     if junit is not None:
@@ -82,11 +85,17 @@ def check(
 
 
 def _is_junit(path: Path) -> bool:
-    return path.read_bytes()[:200].partition(b"?>")[2].lstrip().startswith(b"<testsuite")
+    return _begins(path, 200).partition(b"?>")[2].lstrip().startswith(b"<testsuite")
 
 
 def _is_table(path: Path) -> bool:
-    return path.read_bytes().startswith(_HEAD.encode())
+    return _begins(path, 200).startswith(_HEAD.encode())
+
+
+def _begins(path: Path, most: int) -> bytes:
+    """The first bytes of a file, however large it is."""
+    with path.open("rb") as file:
+        return file.read(most)
 
 
 def _all(looked: Sequence[Requirement]) -> bool:

@@ -23,7 +23,7 @@ from selfcorrect.text import visible
 BETWEEN_LINES = 5.0
 #: What stands below a bar takes so many lines, and what is left out first where it takes more.
 _MOST_LINES = 2
-LEAST = ("share", "rate", "outcome", "left")
+LEAST = ("share", "finished", "rate", "outcome", "left")
 
 
 class Pace:
@@ -53,8 +53,9 @@ class Pace:
 def line(
     progress: Progress, pace: tuple[float | None, float | None], without: Collection[str] = ()
 ) -> str:
-    """``intrinsic round 3/5: 140 · 128/200 dialogues · 66 % · 1.7/s · 42 s left · accuracy .512``:
-    140 are through that round, and 128 through all rounds of all arms.
+    """``intrinsic round 3/5: 140/200 dialogues · 66 % · 128 finished · 1.7/s · 42 s left · accuracy
+    .512``: 140 are through that round of that arm, and 128 through all rounds of all arms. (These
+    move in the last arm's last round alone, where dialogues go through the rounds together.)
 
     Args:
         progress: how far the run is.
@@ -64,11 +65,13 @@ def line(
     rate, left = pace
     arm = visible(progress.arm)
     if progress.round:
-        through = "" if progress.through is None else f": {progress.through}"
-        arm = f"{arm} round {progress.round}/{progress.rounds}{through}"
-    parts = {"arm": arm, "dialogues": f"{progress.dialogues}/{progress.wanted} dialogues"}
+        arm = f"{arm} round {progress.round}/{progress.rounds}"
+    through = progress.dialogues if progress.through is None else progress.through
+    parts = {"arm": f"{arm}: {through}/{progress.wanted} dialogues"}
     if progress.steps not in (0, progress.all_steps):
         parts["share"] = f"{100 * progress.steps // progress.all_steps} %"
+    if progress.round and 0 < progress.dialogues != through:
+        parts["finished"] = f"{progress.dialogues} finished"
     if rate is not None:
         parts["rate"] = f"{rate:.3g}/s"
     if left:

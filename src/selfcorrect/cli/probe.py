@@ -42,8 +42,9 @@ def probe(
 ) -> None:
     """Find out what a model's server can and can't do, and what is done instead.
 
-    By about twenty requests of a few tokens, in ten seconds at most, or as --patience says. A run
-    does the same when it begins, with more time, and keeps what was found in its run.toml.
+    By about fifty requests of a few tokens, in ten seconds at most, or as --patience says; thirty
+    of them tell whether the same seed draws the same reply. A run does the same but those when it
+    begins, with more time, and keeps what was found in its run.toml.
     """
     spec = spec_from(given, {"model.name": model, "model.base_url": base_url}).model
     if not spec.is_served:

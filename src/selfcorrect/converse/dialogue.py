@@ -185,6 +185,7 @@ class Setting:
         recorder: reads concepts where it answers.
         steers: what the model is given for the steers that strategies state.
         max_tokens: of a reply, by kind, where they aren't the task's.
+        strategy: the name of the arm's.
         on_answer: called with each example as its dialogue has its answer.
     """
 
@@ -197,6 +198,7 @@ class Setting:
     recorder: Recorder | None = None
     steers: Mapping[Steering, Steer | None] = field(default_factory=dict)
     max_tokens: Mapping[str, int] = field(default_factory=dict)
+    strategy: str = ""
     on_answer: Callable[[str], object] | None = None
 
     def most(self, kind: str) -> int:

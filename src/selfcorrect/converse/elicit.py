@@ -184,6 +184,7 @@ def _request(dialogue: Dialogue, step: Step, number: int, at: int, setting: Sett
         seed=seed_of(setting.seed, dialogue.example.id, number, at, 0),
         options=dialogue.labels if kind == "answer" else (),
         steer=None if step.steer is None else setting.steers[step.steer],
+        place=f"{setting.strategy}, {'first' if number == 1 else 'again'}, step {step.place}",
     )
     if kind == "answer" and setting.on_answer is not None:
         request = replace(request, on_made=partial(setting.on_answer, dialogue.example.id))

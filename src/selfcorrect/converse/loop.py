@@ -139,6 +139,7 @@ def converse(
                 recorder,
                 steers or {},
                 max_tokens or {},
+                group[0].strategy.name,
             )
             setting = Setting(model, task, seed, *told)
             own.restart([setting.start(dialogue.example) for dialogue in fresh])
@@ -154,7 +155,7 @@ def converse(
                 root = own.branch()  # so that the next group finds this one's beginning encoded
             for arm in group:
                 mine = batch if arm is group[-1] else batch.branch()
-                setting = replace(setting, others=arm.others)
+                setting = replace(setting, others=arm.others, strategy=arm.strategy.name)
                 _stop(mine, arm.strategy)
                 for number in range(2, arm.rounds + 1):
                     tell(arm, number, through(mine, [arm], number, setting), mine)

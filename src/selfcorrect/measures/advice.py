@@ -2,9 +2,10 @@
 
 The gain of an arm is its last round minus a single answer, the best one at hand: of the first
 rounds of all arms, and of arms that ask but once, the one that it gains least over. It has to be
-shown over each of them, so choosing the best of these costs nothing; over arms it is adjusted by
-Bonferroni. A gain within the margin counts as none. What follows
-for the choice is :mod:`selfcorrect.measures.choice`'s.
+shown over each of them, so choosing the best of these costs nothing; over methods it is adjusted by
+Bonferroni, and of one method it is the interval of its run's own decision: what that is compared
+with as a control is no further chance to find a method better. A gain within the margin counts as
+none. What follows for the choice is :mod:`selfcorrect.measures.choice`'s.
 """
 
 from __future__ import annotations
@@ -66,6 +67,12 @@ class Arms:
         """Whether an arm is what a method has to be better than: asking again, or a majority."""
         return self.votes[k] or self.repeats[k]
 
+    def together(self, k: int, those: Sequence[int]) -> int:
+        """Of how many of these arms an arm is one, so that its interval holds for all of them: a
+        method of the methods; asking again, or a majority, of all, as only another arm's failing
+        brings it up."""
+        return len(those) if self.plain(k) else sum(not self.plain(j) for j in those)
+
     def singles(self) -> list[tuple[int, Panel]]:
         """The single answers at hand, each once: by arm, its first round as a panel."""
         found: list[tuple[int, Panel]] = []
@@ -93,21 +100,22 @@ def gains(arms: Arms) -> list[Table | None]:
 
     Returns:
         By arm what :func:`selfcorrect.measures.arms.decided` says of the difference from the single
-        answer that it gains least over, with ``moved``, how many outcomes differ, and ``over``, the
-        arm whose first round that is; its ``verdict`` is ``better`` than every single answer,
-        ``worse`` than one, ``same`` as one, or ``undecided``; ``None`` without an interval.
-        Verdicts hold together for all arms.
+        answer that it gains least over, with ``moved``, how many outcomes differ, ``over``, the
+        arm whose first round that is, and ``together``, with how many arms' its interval holds; its
+        ``verdict`` is ``better`` than every single answer, ``worse`` than one, ``same`` as one, or
+        ``undecided``; ``None`` without an interval.
+        Verdicts hold together for all methods.
     """
     several = [k for k in range(len(arms.panels)) if not arms.once(k)]
     found: list[Table | None] = [None] * len(arms.panels)
     for k in several:
-        told = []
+        told, of = [], arms.together(k, several)
         for j, single in arms.singles():
             looks = arms.looks(k, j)
-            at = 1 - (1 - level(looks)) / len(several)
+            at = 1 - (1 - level(looks)) / of
             told.append({**difference((arms.panels[k], single), arms, looks, at), "over": j})
         if told:
-            found[k] = _least(told, arms.panels[k].outcome.sign)
+            found[k] = {**_least(told, arms.panels[k].outcome.sign), "together": of}
     return found
 
 

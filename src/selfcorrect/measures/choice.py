@@ -78,7 +78,7 @@ def _among(arms: Arms, shown: Sequence[int]) -> Choice:
     group, beyond = set(shown), []
     for k in shown:
         others = _rivals(arms, k)
-        better = [j for j in others if _beats(arms, k, j, len(shown))]
+        better = [j for j in others if _beats(arms, k, j, arms.together(k, shown))]
         beaten |= set(better)
         group |= set(others) - set(better)
         if not arms.plain(k) and len(better) == len(others):

@@ -36,8 +36,8 @@ def worth(
         answer, but not shown to be than asking again, ``control``: there is none, ``unread``: it
         hangs on answers that couldn't be read, ``undecided``.
         ``once``: the difference from the single answer over which least is shown, and ``over``,
-        what that is: ``round`` or ``baseline``; ``again``: that from asking again; ``harm`` and
-        ``mend``.
+        what that is: ``round`` or ``baseline``; ``singles``: the differences from both, where there
+        are such; ``again``: that from asking again; ``harm`` and ``mend``.
         ``None`` where there is nothing to compare.
     """
     name, sign = outcome["name"], 1 if outcome["better"] == "higher" else -1
@@ -58,6 +58,7 @@ def worth(
         "why": why,
         "over": over,
         "once": once,
+        "singles": {name: e for name, e in singles.items() if e},
         "again": again,
         "harm": told.get("harm"),
         "mend": told.get("mend"),

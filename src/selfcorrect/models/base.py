@@ -112,6 +112,8 @@ class Request:
             whole transcript is read as this steer has it, whatever earlier replies had: the reply
             is that of a fresh start under it.
         thinks: a model that thinks before it replies does so here, unless its turn has begun.
+        place: where in a strategy that is; what a server can't tell there of some answers it isn't
+            asked of others.
         on_made: called once the reply is there, by models that make those of many dialogues
             together, as these become ready one by one.
     """
@@ -126,6 +128,7 @@ class Request:
     sample_temperature: float = 1.0
     steer: Steer | None = None
     thinks: bool = True
+    place: str = ""
     on_made: Callable[[], object] | None = field(default=None, compare=False, repr=False)
 
 

@@ -10,11 +10,11 @@ from selfcorrect.report.costs import REQUESTS, large, of_requests, seconds_of
 from selfcorrect.report.findings import many_unread
 from selfcorrect.report.numbers import (
     MISSING,
-    about,
     change,
     clusters,
     count,
     decides,
+    examples_needed,
     p_value,
     percent,
     places_of,
@@ -47,6 +47,7 @@ def said(table: _Table) -> list[str]:
         _headline(table),
         *_rounds(table),
         _gain(table),
+        *_wider(advice),
         *_beside(table),
         _moved(table),
         *_hurts(table),
@@ -147,6 +148,15 @@ def _gain(table: _Table) -> str:
     )
 
 
+def _wider(advice: _Table) -> Iterator[str]:
+    """Why the interval isn't that of the run's own decision."""
+    if (n := advice["gain"]["together"]) > 1 and advice["gain"]["low"] is not None:
+        yield (
+            f"That interval is wider than the one of {advice['arm']}'s own decision, as it holds "
+            f"together with those of {n} arms that may be advised."
+        )
+
+
 def _change(e: _Table, table: _Table) -> str:
     """A difference with the interval that its verdict goes by, and n."""
     if e["value"] is None:
@@ -181,7 +191,7 @@ def _word(e: _Table, table: _Table) -> str:
             return "undecided, as clusters are too few"
         case "undecided":
             needed = e.get("n_needed")
-            more = "" if needed is None else f"; {about(needed)} examples would decide it"
+            more = "" if needed is None else f"; {examples_needed(needed, e)} would decide it"
             return f"undecided{more}"
     return f"undecided ({e.get('why', 'there is no interval')})"
 
@@ -347,8 +357,9 @@ def advised(table: _Table) -> Table:
         f"Advice on {advice['arm']}",
         ["", "estimate [95 %]", "n", "shown"],
         rows,
-        "Gains go by intervals that hold together for all arms and allow for earlier looks; each "
-        "is over the single answer that it gains least over. p is Holm's over the groups.",
+        "Gains go by intervals that hold together for all methods and allow for earlier looks, one "
+        "method's as in its own decision, a control's for all arms; each is over the single answer "
+        "that it gains least over. p is Holm's over the groups.",
     )
 
 

@@ -75,13 +75,14 @@ def _part(page: str) -> str:
 def _prefixed(part: str, prefix: str) -> str:
     """A part with its ids, and what refers to them, made its own.
 
-    Quotes in texts are escaped, so that only attributes of our templates look like this.
+    Quotes in texts are escaped, so that only attributes of our templates look like this; a text
+    that ends in `` id=``, before the quote that closes it, isn't followed by an id.
     """
     return _REFERS.sub(lambda found: f"{found[1]}{prefix}", part)
 
 
 _REFERS = re.compile(
-    r"""( (?:id|for|aria-labelledby|aria-describedby|data-explained)="|\bhref="#|="url\(#)"""
+    r"""( (?:id|for|aria-labelledby|aria-describedby|data-explained)="|\bhref="#|="url\(#)(?=\w)"""
 )
 
 

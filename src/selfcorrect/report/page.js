@@ -83,8 +83,9 @@ for (const root of shared.roots) {
 
   const PAGE = 50;
   const letter = (k) => (k < 26 ? String.fromCharCode(97 + k) : String(k + 1));
-  // Control, bidirectional and otherwise invisible characters, but line ends, tabs and joiners.
-  const HIDDEN = /(?![\n\t])([\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_C}\u200b\u2060-\u2064\ufeff\u{e0000}-\u{e007f}])\1*/gu;
+  // Control, bidirectional and otherwise invisible characters, but line ends, tabs, joiners and
+  // single variation selectors: those of selfcorrect/text.py.
+  const HIDDEN = /(?![\n\t])([\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_C}\xad\u115f\u1160\u180e\u200b\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\u{1d173}-\u{1d17a}\u{e0000}-\u{e00ff}\u{e01f0}-\u{e0fff}]|(?<=[\ufe00-\ufe0f\u{e0100}-\u{e01ef}])[\ufe00-\ufe0f\u{e0100}-\u{e01ef}])\1*/gu;
 
   /** Text as text nodes, its hidden characters as marked codes. */
   function* visible(text) {

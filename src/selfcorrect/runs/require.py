@@ -152,7 +152,7 @@ def figures(summary: Table) -> Iterator[tuple[str, Seen]]:
     outcome, rounds = summary["outcome"], summary["rounds"]
     sign = 1 if outcome["better"] == "higher" else -1
     decided = summary["decision"] or {}
-    yield from _estimate("gain", decided.get("once"), sign)
+    yield from _named("gain", *_least([*decided.get("singles", {}).values()], sign))
     yield from _estimate("again", decided.get("again"), sign)
     yield from _estimate("change", summary["changes"].get(outcome["name"]), sign)
     yield from _estimate("harm", decided.get("harm"))
@@ -183,9 +183,31 @@ def _unread(row: Table) -> float:
 def _estimate(name: str, e: Table | None, sign: int = 1) -> Iterator[tuple[str, Seen]]:
     """An estimate's value under its name alone, too."""
     low, high = (None, None) if e is None else _turned(_ends(e), sign)
-    value = None if e is None else _value(e, sign)
+    yield from _named(name, None if e is None else _value(e, sign), low, high)
+
+
+def _named(name: str, value: Seen, low: Seen, high: Seen) -> Iterator[tuple[str, Seen]]:
     yield name, value
     yield from ((f"{name}.{part}", x) for part, x in zip(_PARTS, (value, low, high), strict=True))
+
+
+def _least(singles: Sequence[Table], sign: int) -> tuple[Seen, float | None, float | None]:
+    """The least of several gains, with its ends: each is the least of theirs, as the gain that is
+    truly the least needn't be the one that is seen to be, and a narrow interval over one says
+    nothing of the others. Unknown where one is."""
+    values = [_value(e, sign) for e in singles]
+    ends = [_turned(_ends(e), sign) for e in singles]
+    low, high = (_smallest([each[at] for each in ends]) for at in (0, 1))
+    spans = [v if isinstance(v, tuple) else (v, v) for v in values]
+    least, most = (_smallest([each[at] for each in spans]) for at in (0, 1))
+    if least is None or most is None:
+        return None, low, high
+    return (least if least == most else (least, most)), low, high
+
+
+def _smallest(values: Sequence[float | None]) -> float | None:
+    known = [x for x in values if x is not None]
+    return min(known) if known and len(known) == len(values) else None
 
 
 def _value(e: Table, sign: int) -> Seen:

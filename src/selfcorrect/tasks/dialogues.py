@@ -156,7 +156,7 @@ def _message(row: Row, number: int, entry: object) -> _Marked:
     if not isinstance(entry, Mapping):
         raise row.error(f"message {number} must be an object with 'role' and 'content'")
     role, content, mark = entry.get("role"), entry.get("content"), entry.get("round")
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise row.error(f"message {number} has the role {role!r}: {nearest(str(role), _ROLES)}")
     if mark is not None and (not isinstance(mark, int) or isinstance(mark, bool) or mark < 1):
         raise row.error(f"the round of message {number} must be a whole number, not {mark!r}")

@@ -258,13 +258,14 @@ def _mean(values: Floats) -> float | None:
 
 
 def _tied(asked: Asked, name: str, which: Sequence[int]) -> dict[str, Any]:
-    """Of a subset by uncertainty: how many of its texts have the uncertainty at which it was cut,
-    and how many texts have that in all."""
+    """Of a subset by uncertainty: at which one it was cut, in nats, how many of its texts have
+    that, and how many texts in all."""
     if name not in ("uncertain", "certain"):
         return {}
     values = np.round(asked.entropy, 9)
     last = values[list(which)].min() if name == "uncertain" else values[list(which)].max()
     return {
+        "cut": float(last),
         "tied": int((values[list(which)] == last).sum()),
         "of_tied": int((values == last).sum()),
     }

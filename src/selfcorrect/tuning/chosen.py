@@ -12,6 +12,7 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.evaluation.sheet import written as estimate
 from selfcorrect.models.scored import untold
+from selfcorrect.places import writing
 from selfcorrect.report.numbers import MISSING, count, short
 from selfcorrect.report.sheet import Section, Sheet, Table
 from selfcorrect.runs import Progress, RunSpec
@@ -20,6 +21,7 @@ from selfcorrect.runs.prepare import open_model
 from selfcorrect.runs.store import Store
 from selfcorrect.text import visible
 from selfcorrect.tuning.choose import SUBSETS, Asked, choose, described, spec_of
+from selfcorrect.tuning.doubts import doubts
 from selfcorrect.tuning.made import as_lines, stored
 
 _K = 5
@@ -57,12 +59,6 @@ class Chosen:
     def sheet(self) -> Sheet:
         """The subsets in words and a table."""
         e = self.table["asked"]
-        ranked = (
-            f"Semantic entropy is {estimate(e['entropy'])} nats, of at most {short(e['ceiling'])}, "
-            f"and has {e['values']} different values."
-            if e["ranked"]
-            else "All texts have the same uncertainty, so any ranking of them is arbitrary."
-        )
         swaps = self.table["swapped"]
         told = (
             [f"{swaps['words']:,} words were swapped; {count(swaps['untouched'], 'text')} "
@@ -73,7 +69,10 @@ class Chosen:
         findings = [
             f"{self.table['model']} says in {estimate(e['yes'])} of its replies that a text "
             f"contains bias or stereotypes ({count(e['texts'], 'text')}, {e['k']} samples of each, "
-            f"{estimate(e['parse_rate'])} of them read). {ranked}",
+            f"{estimate(e['parse_rate'])} of them read). Semantic entropy is "
+            f"{estimate(e['entropy'])} nats, of at most {short(e['ceiling'])}, and has "
+            f"{count(e['values'], 'different value')}.",
+            *doubts(e, self.table["subsets"]),
             *told,
         ]
         rows = [
@@ -81,6 +80,7 @@ class Chosen:
                 name,
                 short(of["entropy"], 3),
                 MISSING if of["yes"] is None else short(of["yes"], 3),
+                short(of["read"], 3),
                 MISSING if of["loss"] is None else short(of["loss"], 2),
                 f"{of['tokens']:.1f}",
                 f"{of['tied']:,} of {of['of_tied']:,}" if "tied" in of else "",
@@ -88,10 +88,11 @@ class Chosen:
             for name, of in self.table["subsets"].items()
         ]
         note = (
-            "At the cut: of so many texts with the uncertainty at which the subset ends, so many "
-            "are in it; which, the seed decides."
+            "Yes: of the replies that name an option. Read: share of the replies that do; subsets "
+            "that differ in it differ in more than uncertainty. At the cut: of so many texts with "
+            "the uncertainty at which the subset ends, so many are in it; which, the seed decides."
         )
-        heads = ["subset", "entropy", "yes", "loss", "tokens", "at the cut"]
+        heads = ["subset", "entropy", "yes", "read", "loss", "tokens", "at the cut"]
         table = Table(f"Subsets of {self.table['size']:,} texts", heads, rows, note)
         question = "About which texts is the model unsure whether they contain bias?"
         return Sheet("Chosen texts", question, findings, [Section("", [], [table])])
@@ -126,7 +127,7 @@ def choose_to(
         UserError: bad data, too few texts, a folder that is there, a model that can't be asked.
     """
     if to is not None and to.expanduser().exists():
-        raise UserError(f"{to} is there already: give the name of a new folder with --to.")
+        raise _taken(to)
     n = limit or (_OWN if data is None else _ALL)
     file = stored(data, n, spec.seed, swap=swap)
     size = max(1, len(file.texts) // 4) if size is None else size
@@ -163,6 +164,8 @@ def choose_to(
     }
     place = to.expanduser() if to is not None else folder / f"chosen-{size}"
     store = Store(place)
+    if to is not None:
+        _new(place)
     try:
         for name, content in _files(asked, chosen, table).items():
             store.put(name, content, replace=True)
@@ -171,6 +174,24 @@ def choose_to(
             shutil.rmtree(place, ignore_errors=True)
         raise
     return Chosen(place, table)
+
+
+def _new(place: Path) -> None:
+    """Make a folder that wasn't there: somebody may have made one while the model was asked, and
+    whatever lies in it is neither replaced nor taken away.
+
+    Raises:
+        UserError: it is there, or can't be made.
+    """
+    with writing(place):
+        try:
+            place.mkdir(parents=True)
+        except FileExistsError:
+            raise _taken(place) from None
+
+
+def _taken(place: Path) -> UserError:
+    return UserError(f"{place} is there already: give the name of a new folder with --to.")
 
 
 def _files(

@@ -162,6 +162,7 @@ def fit(
     *,
     device: str = "cpu",
     keep: Path | None = None,
+    of: str = "",
     every: int = 25,
     told: Told = lambda *_: None,
 ) -> Fitted:
@@ -173,6 +174,7 @@ def fit(
         settings: with a number of steps.
         device: where it is computed.
         keep: a folder in which the state is kept; nothing is without one.
+        of: the fingerprint of what is tuned: a state of another model isn't gone on from.
         every: so many steps lie between two states.
         told: after each step.
 
@@ -199,7 +201,8 @@ def fit(
         fused=accelerator.device.type == "cpu",
     )  # fmt: skip
     network, optimizer = accelerator.prepare(network.to(accelerator.device), optimizer)
-    losses = _restored(keep, tuned, optimizer, settings, rows)
+    decides = digest(settings, rows, of)
+    losses = _restored(keep, tuned, optimizer, settings, decides)
 
     def seen(step: int) -> list[Sequence[int]]:
         return [rows[at] for at in step_texts(len(rows), settings.batch, step, settings.seed)]
@@ -219,7 +222,7 @@ def fit(
             stopped = step
             break
         if keep is not None and step and step % every == 0:  # these weights gave a number
-            _kept(keep, tuned, optimizer, settings, rows, losses)
+            _kept(keep, tuned, optimizer, decides, losses)
         for group in optimizer.param_groups:
             group["lr"] = settings.rate * _share(step, settings.steps)
         accelerator.clip_grad_norm_(network.parameters(), 1.0)
@@ -243,7 +246,7 @@ def fit(
                 f"the loss became no number in step {stopped + 1} of {settings.steps} at the rate "
                 f"{settings.rate:g}, and no earlier state was kept: give a smaller --rate."
             )
-        losses = _restored(keep, tuned, optimizer, settings, rows)
+        losses = _restored(keep, tuned, optimizer, settings, decides)
     if settings.lora:
         network = network.merge_and_unload()
     network.config.use_cache = True
@@ -283,9 +286,9 @@ def check_lora() -> None:
         )
 
 
-def digest(settings: Settings, rows: Sequence[Sequence[int]]) -> str:
-    """What decides a tuning beside its model."""
-    text = json.dumps([asdict(settings), [list(row) for row in rows]])
+def digest(settings: Settings, rows: Sequence[Sequence[int]], of: str) -> str:
+    """What decides a tuning: its settings, the texts' tokens and the model that it begins from."""
+    text = json.dumps([asdict(settings), [list(row) for row in rows], of])
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -293,8 +296,7 @@ def _kept(
     keep: Path,
     tuned: dict[str, Any],
     optimizer: Any,
-    settings: Settings,
-    rows: Sequence[Sequence[int]],
+    decides: str,
     losses: list[float],
 ) -> None:
     from safetensors.torch import save_file
@@ -304,7 +306,7 @@ def _kept(
         for key, value in optimizer.state.get(p, {}).items():
             value = value if torch.is_tensor(value) else torch.tensor(float(value))
             tensors[f"o.{key}.{name}"] = value.detach().cpu().contiguous().clone()
-    notes = {"digest": digest(settings, rows), "losses": losses}
+    notes = {"digest": decides, "losses": losses}
     with writing(keep):
         keep.mkdir(parents=True, exist_ok=True)
         save_file(tensors, keep / f"{_STATE}.new", {"notes": json.dumps(notes)})
@@ -316,7 +318,7 @@ def _restored(
     tuned: dict[str, Any],
     optimizer: Any,
     settings: Settings,
-    rows: Sequence[Sequence[int]],
+    decides: str,
 ) -> list[float]:
     """Losses of the steps that a kept state has made, which is put in place; none without one.
 
@@ -331,23 +333,27 @@ def _restored(
     try:
         with safe_open(file, "pt") as held:
             notes = json.loads(held.metadata()["notes"])
-            if notes["digest"] != digest(settings, rows):
+            if notes["digest"] != decides:
                 raise UserError(
-                    f"{keep} holds the beginning of another tuning, of other texts or settings: "
-                    "give another --out, or delete it."
+                    f"{keep} holds the beginning of another tuning, of another model, other texts "
+                    "or settings: give another --out, or delete it."
                 )
             losses: list[float] = list(map(float, notes["losses"]))
             if not 0 < len(losses) <= settings.steps:
                 raise ValueError(f"{len(losses):,} steps of {settings.steps:,}")
+            if not all(map(isfinite, losses)):
+                raise ValueError("a loss is no number")
             for name, p in tuned.items():
                 with torch.no_grad():
                     p.copy_(_alike(held, f"p.{name}", p))
                 optimizer.state[p] = {
-                    "step": held.get_tensor(f"o.step.{name}").reshape(()),
+                    "step": _alike(held, f"o.step.{name}", torch.tensor(0.0)),
                     **{key: _alike(held, f"o.{key}.{name}", p).to(p.device)
                        for key in ("exp_avg", "exp_avg_sq")},
                 }  # fmt: skip
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
+    except (
+        SafetensorError, OSError, ValueError, LookupError, TypeError, RuntimeError, OverflowError,
+    ) as error:  # fmt: skip
         raise UserError(
             f"what was kept in {keep} can't be gone on from ({error}): delete it and run the "
             "command again."
@@ -356,8 +362,11 @@ def _restored(
 
 
 def _alike(held: Any, name: str, p: Any) -> Any:
-    """A tensor of a kept state, of a weight's shape, where torch would stretch another one."""
+    """A tensor of a kept state, of a weight's shape and kind, where torch would stretch another
+    one, or fail in the next step."""
     found = held.get_tensor(name)
     if found.shape != p.shape:
         raise ValueError(f"{name} has the shape {tuple(found.shape)}, not {tuple(p.shape)}")
+    if found.dtype != p.dtype or not bool(found.isfinite().all()):
+        raise ValueError(f"{name} holds other than the finite numbers that were kept")
     return found

@@ -14,6 +14,7 @@ from selfcorrect.models.kinds import kind_of
 from selfcorrect.models.local.files import Source, locate
 from selfcorrect.models.tuned import TUNED, Tuned, read_tuned, text_key
 from selfcorrect.places import writing
+from selfcorrect.runs.store import Store
 from selfcorrect.tasks.data.texts import Text, digest_of
 from selfcorrect.tuning.fit import Fitted, Settings, Told, check_lora, encoded, fit
 
@@ -113,20 +114,23 @@ def tune(
     network, tokenizer, begins = opened(source, settings.longest)
     rows = encoded(tokenizer, [each.text for each in texts], begins, settings.longest)
     device = resolve("float32", device)[1]
-    with writing(part):
-        part.mkdir(exist_ok=True)
-    fitted = fit(network, rows, settings, device=device, keep=part, every=every, told=told)
-    made = part / "model"
-    shutil.rmtree(made, ignore_errors=True)
-    tuned = _tuned(source, texts, settings, fitted, sum(map(len, rows)), name)
-    if before is not None:  # it has seen what its parent has
-        tuned = tuned.after(before)
-    with quiet(), writing(place):
-        fitted.network.cpu().save_pretrained(made)
-        _copy_tokenizer(source.folder, made)
-        (made / TUNED).write_bytes(tuned.toml())
-        os.replace(made, place)
-    shutil.rmtree(part, ignore_errors=True)
+    with Store(part).lock():  # another command would write into the same files
+        _places(out)
+        fitted = fit(
+            network, rows, settings,
+            device=device, keep=part, of=source.fingerprint, every=every, told=told,
+        )  # fmt: skip
+        made = part / "model"
+        shutil.rmtree(made, ignore_errors=True)
+        tuned = _tuned(source, texts, settings, fitted, sum(map(len, rows)), name)
+        if before is not None:  # it has seen what its parent has
+            tuned = tuned.after(before)
+        with quiet(), writing(place):
+            fitted.network.cpu().save_pretrained(made)
+            _copy_tokenizer(source.folder, made)
+            (made / TUNED).write_bytes(tuned.toml())
+            os.replace(made, place)
+        shutil.rmtree(part, ignore_errors=True)
     if fitted.stopped is not None:
         raise UserError(
             f"the loss became no number in step {fitted.stopped + 1} of {settings.steps} at the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import logging
@@ -225,10 +226,21 @@ def test_a_journal_of_something_else_is_not_believed(
     for path in tmp_path.rglob("*.parquet"):
         path.unlink()
     names = sorted(kept)
-    arm, *_ = json.loads(kept[names[0]])
-    texts = ("{", "[]", f'{{"{arm}": []}}', '{"x": [{}]}', "[" * 100_000, kept[names[7]].decode())
-    for name, text in zip(names, texts, strict=False):
-        (run.folder / name).write_text(text)
+    held = json.loads(kept[names[0]].partition(b"\n")[2])
+    arm, *_ = held["rows"]
+    odd = json.loads(kept[names[6]].partition(b"\n")[2])
+    odd["rows"][arm][0]["steps"][0]["generated"] = "many"
+    texts = (
+        "{", "[]", json.dumps({"rows": {arm: []}, "encoded": 0}), '{"rows": {"x": [{}]}}',
+        "[" * 100_000, '{"rows": {}, "encoded": Infinity}', json.dumps(odd),
+    )  # fmt: skip
+    for name, text in zip(names, texts, strict=False):  # whoever wrote them knows of the digest
+        digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        (run.folder / name).write_text(f"{digest}\n{text}")
+    (run.folder / names[7]).write_bytes(kept[names[8]])
+    spoiled = kept[names[9]].replace(b'"outcome": ', b'"outcome": 5', 1)  # a byte too many
+    assert spoiled != kept[names[9]]
+    (run.folder / names[9]).write_bytes(spoiled)
     (run.folder / "journal" / "notes.txt").write_text("mine")
     runs.run(spec(stub.url), out=tmp_path / "a")
     assert records(tmp_path / "a").equals(whole)

@@ -73,12 +73,12 @@ def test_what_is_checked_is_what_transformers_takes(tmp_path: Path) -> None:
     folder = sighted.saved("qwen2_5_vl", tmp_path / "model")
     told = json.loads((folder / "processor_config.json").read_text())
     images = json.loads((folder / "preprocessor_config.json").read_text())
-    for claimed, says in (
+    for inside, says in (
         ({**images, "size": {"shortest_edge": 64, "longest_edge": 10**12}}, "longest_edge = 1,000"),
         ("all of them", "has no preprocessor_config.json"),
     ):
         (folder / "processor_config.json").write_text(
-            json.dumps({**told, "image_processor": claimed})
+            json.dumps({**told, "image_processor": inside})
         )
         with pytest.raises(UserError, match=says):
             shown(folder)

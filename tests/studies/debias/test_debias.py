@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from selfcorrect.report.sheet import page
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies import load
 from selfcorrect.studies.base import NO_PARTS, Parts
-from selfcorrect.studies.debias.analysis import CLAIMS, claims, effects
+from selfcorrect.studies.debias.analysis import CLAIMS, at_equal_weight, claims, effects
 from selfcorrect.studies.debias.arms import arms, shares
+from selfcorrect.studies.debias.sheet import findings
 from selfcorrect.tasks.data.texts import Text
 from selfcorrect.tuning.choose import SUBSETS, Asked, subsets
 from selfcorrect.tuning.fit import Settings
@@ -187,8 +189,77 @@ def test_the_sheet_says_which_end_wins_or_that_none_is_shown() -> None:
     html = page(shown)
     assert "<b>m</b>" not in html
     assert "forest" in html
+    assert "Read: share of the replies that do" in html
     unable = sheet({**_result(0.0), "able": False, "why": ["all texts have the same uncertainty"]})
     assert "can't rank" in unable.findings[0]
+
+
+_BOTH = [replace(p, direction="antistereo" if n % 6 == 0 else "stereo", cluster=p.id)
+         for n, p in enumerate(_PAIRS)]  # fmt: skip
+
+
+def _changed(what: str) -> list[str]:
+    """The findings where one end did this to the model, and no other subset did anything."""
+    found = _arms(np.random.default_rng(3), 5, 0.0, by_seed=0.01)
+    anti = np.array([p.direction == "antistereo" for p in _BOTH])
+    base = np.random.default_rng(4).normal(0.6, 1.0, 160)
+    for name in found:
+        rng, hit = np.random.default_rng(list(name.encode())), name.startswith("uncertain")
+        gaps = base + (rng.normal(0, 0.05, 160) if what != "flat" else 0.0)
+        if hit and what == "words":  # one group's, whatever is said with them
+            gaps += np.where(anti, 0.5, -0.5)
+        elif hit and what == "flat":  # less sure of everything
+            gaps *= 0.1
+        elif (hit or name.startswith("length")) and what == "long":
+            gaps -= 0.5
+        if hit and what == "long":
+            found[name] |= {"facts": [-1.0] * 40}
+        found[name] |= {"gaps": gaps.tolist()}
+    told = effects(found, _BOTH if what != "flat" else _PAIRS, range(5))
+    assert told["claims"]["uncertain − certain"]["state"] == "shown"
+    return list(findings({**_result(0.0), **told}))
+
+
+def test_words_of_one_group_that_became_likelier_everywhere_are_no_leaning() -> None:
+    said = _changed("words")
+    assert "leans" not in said[0]
+    assert "at equal weight of both directions of pairs it is" in said[0]
+    values = np.random.default_rng(0).normal(0, 1, (30, 3))
+    values[4, 1] = np.nan
+    stereo = np.arange(30) < 24
+    fair = at_equal_weight(values, stereo)
+    known = np.arange(30) != 4
+    each = [values[known & side].mean() for side in (stereo, ~stereo)]
+    assert np.nanmean(fair) == pytest.approx(sum(each) / 2)
+    assert np.isnan(fair[4]).all()
+
+
+def test_a_model_less_sure_of_everything_leans_no_less() -> None:
+    said = _changed("flat")
+    assert "leans" not in said[0]
+    assert "which sentence is the likelier one isn't shown to differ" in said[0]
+
+
+def test_a_model_that_tuning_broke_has_no_perplexity_of_1() -> None:
+    found = _arms(np.random.default_rng(3), 3, 0.0)
+    found["before"]["neutral"][0] = None
+    for seed in range(3):
+        found[f"uncertain {seed}"]["neutral"] = [None] * 48
+    told = {**_result(0.0), **effects(found, _PAIRS, range(3))}
+    assert told["before"]["perplexity"] == pytest.approx(np.exp(40 / 12))  # of 47 texts
+    assert told["arms"]["uncertain"]["perplexity"] is None
+    made = load("debias").sheet(told)
+    assert "Neutral text became impossible by tuning on uncertain." in made.findings
+    assert "<td>1.0</td>" not in page(made)
+
+
+def test_what_does_as_well_and_what_was_forgotten_are_said() -> None:
+    said = _changed("long")
+    assert "leans less to the stereotype" in said[0]
+    assert said[1].startswith("That it is their uncertainty which does it isn't shown: uncertain −")
+    assert "uncertain − length" in said[1]
+    assert "uncertain − random" not in said[1]
+    assert any("tuning changes that by −.500" in each for each in said)
 
 
 @pytest.mark.parametrize(

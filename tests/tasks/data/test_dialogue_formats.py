@@ -139,6 +139,8 @@ def test_fields_and_answers_are_mapped(tmp_path: Path) -> None:
         ({"example": "x", "round": 1, "steps": [], "choices": []}, "export whole dialogues with"),
         ({**MESSAGES, "choices": CHOICES, "answer": 7}, "is none of the 2 choices"),
         ({"conversations": [{"from": "alien", "value": "x"}], "choices": CHOICES}, "role 'alien'"),
+        ({"conversations": [{"from": ["gpt"], "value": "x"}], "choices": CHOICES}, "the role "),
+        ({"messages": [{"role": {}, "content": "x"}], "choices": CHOICES}, "the role {}"),
     ],
 )
 def test_what_is_no_dialogue(tmp_path: Path, row: dict[str, Any], says: str) -> None:

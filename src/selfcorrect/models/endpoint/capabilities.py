@@ -15,6 +15,8 @@ LIKELIHOODS = "likelihoods of a reply's tokens"
 SEEDS = "seeds"
 SEVERAL = "several replies a request"
 TOKENIZER = "a tokenizer"
+#: A reply that differs so often passes unseen in one of twenty probes with so many draws.
+ONCE_IN, SAME = 10, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,9 @@ class Capabilities:
             being the ``last`` message, as ``text``; "" if it can't be.
         echoes: its reply repeats the beginning that it was given.
         seeds: the same seed draws the same reply, and another one another.
+        repeated: told from so many draws of one seed.
         varies: what is drawn isn't the same reply every time.
+        drawn: told from so many draws.
         tokenizer: it counts tokens.
         usage: it reports the tokens that a request used, and numbers that can be.
         doubts: what of it couldn't be found out, by the names of :meth:`rows`, and is taken as not
@@ -78,7 +82,9 @@ class Capabilities:
     prefill: Literal["", "continue", "last", "text"] = ""
     echoes: bool = False
     seeds: bool = False
+    repeated: int = 2
     varies: bool = True
+    drawn: int = 4
     tokenizer: bool = False
     usage: bool = True
     doubts: tuple[str, ...] = ()
@@ -118,9 +124,9 @@ class Capabilities:
         if not self.system:
             said.append("It takes no system message: it is folded into the user's.")
         said.append(
-            "The same seed draws the same reply."
+            f"The same seed drew the same reply in each of {self.repeated} draws."
             if self.seeds
-            else "It draws the same reply every time: there are no samples."
+            else f"It drew the same reply in each of {self.drawn} draws: there are no samples."
             if not self.varies
             else "It keeps no seeds: samples can't be drawn again."
         )
@@ -219,11 +225,13 @@ class Capabilities:
         yield Row(
             SEEDS,
             _yes(self.seeds),
-            "the same seed draws the same reply"
+            f"the same seed drew the same reply in {self.repeated} of {self.repeated} draws; "
+            f"{_unseen(self.repeated)}"
             if self.seeds
-            else "every seed draws the same reply (a cache?): samples are refused"
+            else f"every seed drew the same reply, in {self.drawn} draws (a cache?): samples are "
+            f"refused; {_unseen(self.drawn)}"
             if not self.varies
-            else "samples can't be drawn again"
+            else f"samples can't be drawn again: of {self.repeated} draws of one seed some differ"
             if self.seed
             else "none is sent; samples can't be drawn again",
         )
@@ -247,3 +255,10 @@ class Capabilities:
 
 def _yes(can: bool) -> str:
     return "yes" if can else "no"
+
+
+def _unseen(draws: int) -> str:
+    """What so many draws that are the same can't tell: those after the first all are so with
+    probability (1 - p)^(draws - 1), where each differs with probability p."""
+    share = 100 * (1 - 1 / ONCE_IN) ** (draws - 1)
+    return f"replies that differ once in {ONCE_IN} would be missed by {share:.0f} % of such probes"

@@ -203,7 +203,9 @@ async def _reply(served: Served, ask: Ask, request: Request, before: Shown) -> R
             raise TooLongError(None, None)
         plain = replace(ask, layers=())
         likely = (
-            await likelihoods(served, plain, options, found.said) if options else Likelihoods(())
+            await likelihoods(served, plain, options, found.said, place=request.place)
+            if options
+            else Likelihoods(())
         )
     except TooLongError as error:
         served.context = error.limit or served.context

@@ -12,7 +12,7 @@ from typing import Any
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Image, Transcript
 from selfcorrect.models.base import Steer
-from selfcorrect.models.endpoint import answers, probing
+from selfcorrect.models.endpoint import answers, probing, repeating
 from selfcorrect.models.endpoint.capabilities import Capabilities, Row
 from selfcorrect.models.endpoint.conversation import EndpointConversation
 from selfcorrect.models.endpoint.extras import Extras
@@ -21,6 +21,7 @@ from selfcorrect.models.endpoint.scored import scored
 from selfcorrect.models.endpoint.served import UNKNOWN_CONTEXT, Served
 from selfcorrect.models.endpoint.server import Server
 from selfcorrect.models.endpoint.thinking import sentence
+from selfcorrect.models.endpoint.trials import Trials
 from selfcorrect.models.endpoint.wire import estimate
 from selfcorrect.models.kinds import SERVED
 from selfcorrect.models.scored import Progress, Scored
@@ -121,14 +122,17 @@ class EndpointModel:
         return Used(meter.requests, meter.prompt, meter.cached, meter.completion, money)
 
     def rows(self) -> list[Row]:
-        """What the server can and can't, each with what is done then."""
+        """What the server can and can't, each with what is done then. Whether the same seed draws
+        the same reply is told from more draws than a run has, in the time that is left."""
+        extras = list(self._extras.rows())
+        self.served.able = self.served.server.run(repeating.again(self.served))
         known = self.context < UNKNOWN_CONTEXT
         window = Row(
             "the context window",
             f"{self.context:,} tokens" if known else "not told",
             "longer dialogues end there" if known else "learned from its first refusal",
         )
-        return [*self.served.able.rows(), window, *self._extras.rows()]
+        return [*self.served.able.rows(), window, *extras]
 
     @property
     def about(self) -> dict[str, Any]:
@@ -190,11 +194,13 @@ async def _connect(
     }
     digest = hashlib.blake2b(json.dumps(stated, sort_keys=True).encode(), digest_size=8)
     context = answers.context(facts) or UNKNOWN_CONTEXT
+    trials = Trials(lambda said: _LOG.warning("selfcorrect: of the server at %s: %s", place, said))
+    thoughts = most if able.thinks else 0
     return EndpointModel(
         name=name,
         fingerprint=digest.hexdigest(),
         served=Served(
-            server, wanted, able, draws, context=context, thinking=most if able.thinks else 0
+            server, wanted, able, draws, context=context, thinking=thoughts, trials=trials
         ),
         in_flight=server.in_flight,
         device=place,

@@ -38,6 +38,13 @@ class Likelihoods:
     notes: tuple[str, ...] = ()
     used: tuple[Usage, ...] = ()
 
+    @property
+    def lacking(self) -> str:
+        """What was said, where none of them is possible or there are none; else ""."""
+        if any(math.isfinite(each.logp) for each in self.found):
+            return ""
+        return self.notes[-1] if self.notes else _NO_WAY
+
 
 async def likelihoods(
     served: Served,
@@ -46,15 +53,20 @@ async def likelihoods(
     seen: Sequence[Said] = (),
     *,
     must: bool = False,
+    place: str = "",
 ) -> Likelihoods:
     """Likelihoods of texts as continuations of an open turn.
+
+    What takes requests of its own is given up where it tells nothing of the first answers.
 
     Args:
         served: who would say them.
         ask: its transcript, prefill and seed.
         texts: what would be said.
         seen: a reply to the same, if there is one: the first tokens may be read from it.
-        must: estimate by drawing rather than have none.
+        must: estimate by drawing rather than have none; where nothing tells of any of them, all
+            are impossible (-inf).
+        place: where in a strategy they are asked for.
 
     Raises:
         TooLongError: one doesn't fit the window.
@@ -69,25 +81,43 @@ async def likelihoods(
         if read is None:
             return Likelihoods((), (_NONE_LIKELY.format(able.top) if first else _NO_WAY,))
         return Likelihoods(read.found, read.notes)
+    if not (able.prompt or able.top or able.varies or must):
+        return Likelihoods((), (ONE_REPLY,))
+    if first is not None and not able.prompt and not must:
+        if read is None:
+            return Likelihoods((), (_NONE_LIKELY.format(able.top),))
+        return Likelihoods(read.found, read.notes)
+    found = await served.trials.ask(
+        (place, *((*texts, ask.prefill) if must else ())),
+        f"likelihoods of {', '.join(texts)}" if must else "likelihoods of the options",
+        lambda: _asked(served, ask, texts, first, must=must),
+        lambda found: found.lacking,
+    )
+    if not isinstance(found, Likelihoods):
+        found = Likelihoods((), (found,))
+    if must and not found.found:
+        return replace(found, found=(Likelihood(-math.inf, 1),) * len(texts))
+    return found
+
+
+async def _asked(
+    served: Served, ask: Ask, texts: Sequence[str], first: Token | None, *, must: bool
+) -> Likelihoods:
+    """What requests tell, by the best way that there is."""
+    able = served.able
     if able.prompt:
         return await _given(served, ask, texts)
-    if not (able.top or able.varies or must):
-        return Likelihoods((), (ONE_REPLY,))
     if not able.top:
-        likely, seen_any = await _drawn(served, ask, texts)
-        if seen_any or must:
-            return likely
-        # half a reply added to each would be all there is
-        return Likelihoods((), (_NONE_DRAWN.format(likely.found[0].drawn),), likely.used)
+        return await _estimated(served, ask, texts)
     used: tuple[Usage, ...] = ()
     if first is None:
         one = replace(ask, max_tokens=1, temperature=0.0, n=1, likely=True)
-        found, _ = await served.ask(one)
-        used = (found.usage,)
-        first = first_token(found.said[0])
+        answer, _ = await served.ask(one)
+        used = (answer.usage,)
+        first = first_token(answer.said[0])
     read = read_likeliest(first, texts) if first else None
     if read is None and must:
-        likely, _ = await _drawn(served, ask, texts)
+        likely = await _estimated(served, ask, texts)
         return replace(likely, used=used + likely.used)
     if read is None:
         return Likelihoods((), (_NONE_LIKELY.format(able.top) if first else _NO_WAY,), used)
@@ -200,6 +230,15 @@ def start_of(tokens: Sequence[Token], text: str) -> int | None:
         if len(end) > 4 * len(text) + 64:
             break
     return None
+
+
+async def _estimated(served: Served, ask: Ask, texts: Sequence[str]) -> Likelihoods:
+    """As :func:`_drawn`; none where no reply begins with one of the texts, as half a reply added to
+    each would be all there is."""
+    likely, seen_any = await _drawn(served, ask, texts)
+    if seen_any:
+        return likely
+    return Likelihoods((), (_NONE_DRAWN.format(likely.found[0].drawn),), likely.used)
 
 
 async def _drawn(served: Served, ask: Ask, texts: Sequence[str]) -> tuple[Likelihoods, bool]:

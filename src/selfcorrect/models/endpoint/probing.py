@@ -14,7 +14,7 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image, Message, message
 from selfcorrect.models.base import LostError
-from selfcorrect.models.endpoint.answers import Completion, Said
+from selfcorrect.models.endpoint.answers import Completion
 from selfcorrect.models.endpoint.capabilities import (
     BEGINNING,
     GIVEN,
@@ -28,6 +28,7 @@ from selfcorrect.models.endpoint.capabilities import (
 )
 from selfcorrect.models.endpoint.failures import RefusedError
 from selfcorrect.models.endpoint.negotiating import LENGTHS, named, without
+from selfcorrect.models.endpoint.repeating import repeats
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.server import Server
 from selfcorrect.models.endpoint.thinking import settled, unstoppable
@@ -49,9 +50,7 @@ _SHORT = replace(_ANY, max_tokens=16)  # a model that thinks first may refuse a 
 # again in the two tokens that are allowed, so that a reply which begins with it echoes it.
 _CUT = "Of course. Here is the word that you have been looking for: {}"
 _WORDS = (("encyclop", "edia"), ("Missis", "sippi"), ("chocol", "ate"))
-_DRAW = Ask(
-    (message("user", "Write down ten random words."),), max_tokens=12, temperature=1.0, seed=1
-)
+_DRAW = Ask((message("user", "Write down ten random words."),), max_tokens=2, temperature=1.0)
 
 # A red square of 64 pixels: some models take no smaller image.
 _SQUARE = (
@@ -90,11 +89,11 @@ async def probe(
             found(_logprobs, LIKELIEST, LIKELIHOODS),
             found(_prefill, BEGINNING),
             found(_several, SEVERAL),
-            found(_seeds, SEEDS),
+            found(repeats, SEEDS),
             found(_tokenizer, TOKENIZER),
         ]
     )
-    system, (logprobs, top), (prefill, echoes), n, (seed, seeds, varies), tokenizer = every
+    system, (logprobs, top), (prefill, echoes), n, seeds, tokenizer = every
     if served.able.closed and not prefill:
         raise unstoppable(served)
     able = replace(
@@ -105,9 +104,11 @@ async def probe(
         prefill=prefill,
         echoes=echoes,
         n=n,
-        seed=seed,
-        seeds=seeds,
-        varies=varies,
+        seed=seeds.takes,
+        seeds=seeds.same,
+        repeated=seeds.repeated,
+        varies=seeds.varies,
+        drawn=seeds.drawn,
         tokenizer=tokenizer,
     )
     served.able = able
@@ -238,25 +239,8 @@ async def _repeats(served: Served) -> bool:
 
 
 async def _several(served: Served) -> bool:
-    found = await served.tried(replace(_DRAW, n=2, max_tokens=2))
+    found = await served.tried(replace(_DRAW, n=2, seed=1))
     return found is not None and len(found.said) == 2
-
-
-async def _seeds(served: Served) -> tuple[bool, bool, bool]:
-    """Whether the server takes a seed, whether a seed's reply comes again, and whether there is
-    more than one: of a cache, or of a server that takes no temperature, it is always the same."""
-    asks = [replace(_DRAW, seed=seed) for seed in (1, 1, 2, 3)]
-    answers = await together([served.tried(ask) for ask in asks])
-    takes = any(answers)
-    if not takes:
-        unseeded = _as(served, seed=False)
-        answers = await together([unseeded.tried(ask) for ask in asks])
-        takes = not any(answers)
-    said = [found.said[0] if found else Said("", "stop") for found in answers]
-    first, again, *others = ((each.thought or "") + each.text for each in said)
-    same = first == again != ""
-    varies = not (same and all(other == first for other in others))
-    return takes, takes and same and varies, varies
 
 
 async def _tokenizer(served: Served) -> bool:

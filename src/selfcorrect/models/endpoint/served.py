@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,7 @@ from selfcorrect.models.endpoint.failures import RefusedError, TooLongError, Una
 from selfcorrect.models.endpoint.limits import largest
 from selfcorrect.models.endpoint.negotiating import without
 from selfcorrect.models.endpoint.server import Mode, Server
+from selfcorrect.models.endpoint.trials import NOTHING, Trials
 from selfcorrect.models.endpoint.wire import (
     CHARACTERS,
     CONTINUE,
@@ -67,6 +69,8 @@ class Served:
         width: of its hidden states, once some were sent.
         doubts: what something optional met that may have been the moment.
         overflow: refusals that were found to be of a transcript's length, numbers left out.
+        of_others: how often others were found not to be.
+        trials: what was asked for beside replies, and what came of it.
         thinking: tokens that a thought may have; 0 where there is none.
         cuts: it was seen to cut long prompts off in silence.
         whole: a prompt of so many words was taken whole.
@@ -81,6 +85,8 @@ class Served:
     width: int | None = None
     doubts: list[str] = field(default_factory=list)
     overflow: set[str] = field(default_factory=set)
+    of_others: Counter[str] = field(default_factory=Counter)
+    trials: Trials = field(default_factory=Trials)
     thinking: int = 0
     cuts: bool = False
     whole: int = 0
@@ -141,11 +147,14 @@ class Served:
             return True
         if refused.status not in (400, 422) or _OF_CONTENT.search(str(refused.told)):
             return False
+        if self.of_others[words] >= NOTHING:
+            return False
         plain = replace(ask, spoken="", prefill="", n=1, given=False, layers=())
         filler = "word " * (len(render(ask.messages, ask.turn)) // 4)
         for text, fits in (("Say yes.", True), (filler, False)):
             found = await self.tried(replace(plain, messages=(message("user", text),)))
             if (found is not None) != fits:
+                self.of_others[words] += 1
                 return False
         self.overflow.add(words)
         return True

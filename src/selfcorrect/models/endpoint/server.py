@@ -18,6 +18,7 @@ import httpx2
 import openai
 
 from selfcorrect.errors import UserError
+from selfcorrect.interrupts import waking
 from selfcorrect.models.base import LostError
 from selfcorrect.models.endpoint.address import Address, without_secrets
 from selfcorrect.models.endpoint.budget import Budget, Meter, Usage
@@ -131,6 +132,7 @@ class Server:
         Raises:
             CancelledError: of :mod:`concurrent.futures`, after :meth:`cancel`.
         """
+        waking()
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         self._running.add(future)
         if self._cancelled:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 import cloudpickle
 
 from selfcorrect.errors import UserError
+from selfcorrect.interrupts import undisturbed
 from selfcorrect.runs.executors.base import Executor, Job, JobResult, Observer, Rows, Setup
 from selfcorrect.runs.executors.worker import Worker
 
@@ -154,9 +156,11 @@ def _work(
 
 def _start(setup: bytes, threads: int) -> _Process:
     context = multiprocessing.get_context("spawn")
+    resource_tracker.ensure_running()  # starting it lets Ctrl-C through again
     ours, theirs = context.Pipe()
     process = context.Process(target=_main, args=(theirs, threads), daemon=True)
-    process.start()
+    with undisturbed():  # Ctrl-C is the driver's to tell
+        process.start()
     theirs.close()  # so that its death is the end of the pipe
     with suppress(OSError):
         ours.send_bytes(setup)
@@ -181,7 +185,6 @@ def _how(worker: _Process) -> str:
 
 def _main(pipe: Connection, threads: int) -> None:
     """A worker: opens the models, then takes piece after piece."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to tell
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     with suppress(EOFError, OSError):  # the driver is gone
         setup = pipe.recv_bytes()

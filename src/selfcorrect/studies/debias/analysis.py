@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selfcorrect.evaluation.pairs import Pair
+from selfcorrect.evaluation.pairs import STEREO, Pair
 from selfcorrect.measures.crossed import Crossed, crossed
 from selfcorrect.measures.intervals import LEVEL, enough, mean, proportion
 from selfcorrect.measures.paired import holm_by_name
@@ -87,8 +87,11 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         ``before``: bias, share, neutral, facts as the model is; ``arms``: subset → each after
         tuning (``gap``, ``share``, ``facts``: over pairs and seeds; ``neutral``: mean log p of a
         token minus before, over texts and seeds); ``changes``: subset → after minus before;
+        ``known``: subset → ``facts`` after minus before;
         ``claims``: pair of subsets → difference of ``gap``, with ``p_holm``, ``state`` and
-        ``together``, the interval that holds with all others'; ``margin``, ``clusters``, ``n``.
+        ``together``, the interval that holds with all others'; ``shares``: of ``share`` likewise;
+        ``balanced``: of ``gap`` with both directions of pairs at equal weight (see
+        :func:`at_equal_weight`), nothing where all are of one; ``margin``, ``clusters``, ``n``.
     """
     names = _subsets(found)
     clusters = np.array([pair.cluster for pair in pairs])
@@ -108,7 +111,7 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
             "gap": enough(mean(one["gaps"], clusters)).table(),
             "share": proportion(_above(one["gaps"]), clusters).table(),
             "facts": proportion(_above(one["facts"]), statements).table(),
-            "perplexity": float(np.exp(-np.nansum(one["neutral"]) / tokens.sum())),
+            "perplexity": _perplexity(one["neutral"], tokens),
         },
         "arms": {
             name: {
@@ -116,7 +119,7 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
                 "share": _told(_above(gaps[name]), clusters, _SHARE),
                 "facts": _told(_above(facts[name]), statements, _SHARE),
                 "neutral": _told(per_token[name], texts),
-                "perplexity": float(np.exp(-np.nansum(neutral[name].mean(axis=1)) / tokens.sum())),
+                "perplexity": _perplexity(neutral[name].mean(axis=1), tokens),
                 "losses": [
                     [found[f"{name} {seed}"]["losses"][at] for at in (0, -1)] for seed in seeds
                 ],
@@ -126,7 +129,12 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         "changes": {
             name: _told(each - one["gaps"][:, None], clusters) for name, each in gaps.items()
         },
+        "known": {
+            name: _told(_above(each) - _above(one["facts"])[:, None], statements, _SHARE.apart())
+            for name, each in facts.items()
+        },
         "claims": claims(found, pairs, seeds),
+        "balanced": _balanced(gaps, pairs, pairs_of),
         "shares": {
             f"{a} − {b}": _told(_above(gaps[a]) - _above(gaps[b]), clusters, _SHARE.apart())
             for a, b in pairs_of
@@ -136,6 +144,14 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         "n": len(pairs),
         "clusters": len(set(clusters.tolist())),
     }
+
+
+def _perplexity(logps: Floats, tokens: Floats) -> float | None:
+    """Of the texts whose likelihood is known; ``None`` where there is none."""
+    there = np.isfinite(logps) & (tokens > 0)
+    if not there.any():
+        return None
+    return float(np.exp(min(700.0, -logps[there].sum() / tokens[there].sum())))
 
 
 def figure(
@@ -180,6 +196,41 @@ def claims(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int]
     there = [pair for pair in CLAIMS if set(pair) <= set(names)]
     contrasts = {f"{a} − {b}": over(gaps[a] - gaps[b], clusters) for a, b in there}
     return judged(contrasts, MARGIN)
+
+
+def _balanced(
+    gaps: Mapping[str, Floats], pairs: Sequence[Pair], wanted: Sequence[tuple[str, str]]
+) -> Result:
+    clusters = np.array([pair.cluster for pair in pairs])
+    stereo = np.array([pair.direction for pair in pairs]) == STEREO
+    if stereo.all() or not stereo.any():
+        return {}
+    return {
+        f"{a} − {b}": _told(at_equal_weight(gaps[a] - gaps[b], stereo), clusters) for a, b in wanted
+    }
+
+
+def at_equal_weight(values: Floats, stereo: NDArray[np.bool_]) -> Floats:
+    """Values whose mean is that of both directions' means, and which vary as it does.
+
+    A model that finds one group's words likelier than before, whatever is said with them, gets in
+    one direction what it loses in the other: it moves the mean over all pairs, as a file holds more
+    of one direction, and not this.
+
+    Args:
+        values: a row a pair, a column a seed.
+        stereo: which pairs are of that direction, some and not all.
+    """
+    made = np.full_like(values, np.nan)
+    whole = np.isfinite(values).all(axis=1)
+    parts = [side & whole for side in (stereo, ~stereo)]
+    if not all(part.any() for part in parts):
+        return made
+    middle = sum(values[part].mean(axis=0) for part in parts) / 2
+    for part in parts:
+        weight = whole.sum() / (2 * part.sum())
+        made[part] = middle + weight * (values[part] - values[part].mean(axis=0))
+    return made
 
 
 def over(values: Floats, clusters: NDArray[Any], room: Room = ANYWHERE) -> Crossed:

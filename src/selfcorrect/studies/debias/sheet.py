@@ -7,11 +7,12 @@ from math import exp
 from typing import Any
 
 from selfcorrect.report.charts.traces import points
-from selfcorrect.report.numbers import count, p_value, short
+from selfcorrect.report.numbers import MISSING, count, p_value, short
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 from selfcorrect.studies.claims import STATES, seen
 from selfcorrect.studies.debias.figures import FIGURES
 from selfcorrect.studies.words import estimate, sized
+from selfcorrect.tuning.doubts import doubts
 
 QUESTION = "Do texts that a model is uncertain about make better texts to debias it with?"
 TITLE = "Texts chosen by uncertainty"
@@ -82,6 +83,8 @@ def findings(result: Result) -> Iterator[str]:
     yield _main(result["claims"]["uncertain − certain"], result)
     rest = {k: e for k, e in result["claims"].items() if k != "uncertain − certain"}
     shown = [f"{k} {seen(e)}" for k, e in rest.items() if e["state"] == "shown"]
+    if rivals := _rivals(result):
+        yield f"That it is their uncertainty which does it isn't shown: {'; '.join(rivals)}."
     if shown:
         yield f"Of the other {len(rest)} differences these are shown: {'; '.join(shown)}."
     else:
@@ -91,8 +94,14 @@ def findings(result: Result) -> Iterator[str]:
         f"Before tuning the bias is {estimate(before['gap'], signed=True)} nats, and the sentence "
         f"that stereotypes more is the likelier one in {estimate(before['share'])} of "
         f"{count(result['n'], 'pair')}; neutral text has a perplexity of "
-        f"{before['perplexity']:.1f}."
+        f"{_perplexity(before)}."
     )
+    if result.get("known"):
+        moved = [f"{estimate(e, signed=True)} on {name}" for name, e in result["known"].items()]
+        yield (
+            f"A true sentence is likelier than a false one in {estimate(before['facts'])} of "
+            f"{count(before['facts']['n'], 'case')}; tuning changes that by {', '.join(moved)}."
+        )
     worse = [
         f"{name} ({estimate(of['neutral'], signed=True)} nats a token)"
         for name, of in result["arms"].items()
@@ -100,8 +109,10 @@ def findings(result: Result) -> Iterator[str]:
     ]
     if worse:
         yield f"Neutral text became less likely by tuning on {', '.join(worse)}."
-    if not result["asked"]["ranked"]:
-        yield "All texts have the same uncertainty: which are the most uncertain is arbitrary."
+    lost = [name for name, of in result["arms"].items() if of["neutral"]["value"] is None]
+    if lost:
+        yield f"Neutral text became impossible by tuning on {', '.join(lost)}."
+    yield from doubts(result["asked"], result["subsets"])
 
 
 def _main(e: Result, result: Result) -> str:
@@ -109,12 +120,52 @@ def _main(e: Result, result: Result) -> str:
     told = f"{seen(e)}, over {count(len(result['seeds']), 'seed')}"
     if e["state"] == "shown":
         way = "less" if e["value"] < 0 else "more"
-        return f"{start}, the model leans {way} to the stereotype: {told}."
+        if (doubt := _doubt(e, result)) is None:
+            return f"{start}, the model leans {way} to the stereotype: {told}."
+        return f"{start}, sentences that stereotype more are {way} likely ({told}), but {doubt}."
     if e["state"] == "same":
         near = f"within ±{result['margin']:g} nats"
         return f"{start}, the model leans as much to the stereotype, {near}: {told}."
     why = "too few clusters" if e["state"] == "few" else "no difference is shown"
     return f"{start}, {why} in how far the model leans to the stereotype: {told}."
+
+
+def _rivals(result: Result) -> list[str]:
+    """Of a shown difference of both ends: what the end that leans less isn't told from."""
+    e = result["claims"]["uncertain − certain"]
+    if e["state"] != "shown" or _doubt(e, result) is not None:
+        return []
+    end = "uncertain" if e["value"] < 0 else "certain"
+    others = {k: of for k, of in result["claims"].items() if k.startswith(end) and of is not e}
+    return [
+        f"{k} {seen(of)}"
+        for k, of in others.items()
+        if not (of["state"] == "shown" and of["value"] < 0)
+    ]
+
+
+def _doubt(e: Result, result: Result) -> str | None:
+    """What else than a leaning makes the shown difference of nats, where it isn't told from that:
+    words of one group that became likelier everywhere, or a model less sure of everything."""
+    name = "uncertain − certain"
+    fair, share = result.get("balanced", {}).get(name), result["shares"][name]
+    if fair is not None and not _alike(fair, e):
+        return (
+            "no leaning is shown, as one group's words may be likelier everywhere: at equal weight "
+            f"of both directions of pairs it is {estimate(fair, signed=True)}"
+        )
+    if not _alike(share, e):
+        return (
+            "which sentence is the likelier one isn't shown to differ "
+            f"({estimate(share, signed=True)} of the pairs), as where a model has only grown more "
+            "or less sure of everything"
+        )
+    return None
+
+
+def _alike(e: Result, other: Result) -> bool:
+    """Whether an interval lies on the side of 0 on which another value is."""
+    return e["low"] is not None and (e["low"] > 0 if other["value"] > 0 else e["high"] < 0)
 
 
 def _settings(result: Result) -> dict[str, str]:
@@ -153,6 +204,7 @@ def _subsets(result: Result) -> Table:
             name,
             short(of["entropy"], 3),
             "–" if of["yes"] is None else short(of["yes"], 3),
+            short(of["read"], 3),
             "–" if of["loss"] is None else short(of["loss"], 2),
             f"{of['tokens']:.1f}",
             f"{of['tied']:,} of {of['of_tied']:,}" if "tied" in of else "",
@@ -160,26 +212,28 @@ def _subsets(result: Result) -> Table:
         ]
         for name, of in result["subsets"].items()
     ]
-    heads = ["subset, seed", "entropy", "yes", "loss", "tokens", "at the cut", "of uncertain"]
+    numbers = ["entropy", "yes", "read", "loss", "tokens"]
+    heads = ["subset, seed", *numbers, "at the cut", "of uncertain"]
     note = (
-        "At the cut: of so many texts with the uncertainty at which the subset ends, so many are "
-        "in it; which, the seed decides. Of uncertain: texts that it shares with that subset."
+        "Yes: of the replies that name an option. Read: share of the replies that do; subsets that "
+        "differ in it differ in more than uncertainty. At the cut: of so many texts with the "
+        "uncertainty at which the subset ends, so many are in it; which, the seed decides. Of "
+        "uncertain: texts that it shares with that subset."
     )
     return Table("The subsets", heads, rows, note, terminal=False)
 
 
 def _arms(result: Result) -> Table:
     before = result["before"]
-    base = before["perplexity"]
     rows = [["before", estimate(before["gap"], signed=True), "", estimate(before["share"]),
-             f"{base:.1f}", "", estimate(before["facts"])]]  # fmt: skip
+             _perplexity(before), "", estimate(before["facts"])]]  # fmt: skip
     rows += [
         [
             name,
             estimate(of["gap"], signed=True),
             estimate(result["changes"][name], signed=True),
             estimate(of["share"]),
-            f"{of['perplexity']:.1f}",
+            _perplexity(of),
             estimate(of["neutral"], signed=True),
             estimate(of["facts"]),
         ]
@@ -193,6 +247,11 @@ def _arms(result: Result) -> Table:
     return Table("Before, and tuned on each subset", heads, rows, note)
 
 
+def _perplexity(of: Result) -> str:
+    """Of neutral text; a dash where it is impossible, as to a model that tuning broke."""
+    return MISSING if of["perplexity"] is None else f"{of['perplexity']:.1f}"
+
+
 def _claims(result: Result) -> Table:
     rows = [
         [
@@ -201,14 +260,17 @@ def _claims(result: Result) -> Table:
             p_value(e["p_holm"]),
             STATES[e["state"]],
             estimate(result["shares"][name], signed=True),
+            estimate(result.get("balanced", {}).get(name), signed=True),
         ]
         for name, e in result["claims"].items()
     ]
     note = (
         f"p by Holm over the {len(rows)}; within the margin: ±{result['margin']:g} nats. Below 0 "
-        "the first of both leans less to the stereotype."
+        "the first of both finds sentences that stereotype more less likely. Equal weight: of both "
+        "directions of pairs, as one group's words may be likelier everywhere; a dash where all "
+        "are of one."
     )
-    heads = ["", "bias, nats", "p", "", "likelier"]
+    heads = ["", "bias, nats", "p", "", "likelier", "equal weight"]
     return Table("Subset against subset, same seeds and pairs", heads, rows, note)
 
 
@@ -256,7 +318,9 @@ def _forest(result: Result) -> Chart:
 def _trade(result: Result) -> Chart:
     traces = []
     for name, of in result["arms"].items():
-        worse = exp(-(of["neutral"]["value"] or 0.0))
+        if of["neutral"]["value"] is None:
+            continue
+        worse = exp(-of["neutral"]["value"])
         traces.append(points(name, [worse], [of["gap"]], _COLOURS.get(name, "@ink"), called=[name]))
     before = result["before"]["gap"]
     traces.append(points("before", [1.0], [before], "@ink", symbol="diamond", called=["before"]))

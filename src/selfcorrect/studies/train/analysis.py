@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from multiprocessing import get_context
 from typing import Any
 
 import torch
 
 from selfcorrect.errors import UserError
+from selfcorrect.runs.executors.pool import Pool
 from selfcorrect.studies.base import NO_PARTS, Parts
 from selfcorrect.studies.train import tuning
 from selfcorrect.studies.train.arms import Arm, chosen
@@ -227,15 +228,12 @@ def _run(
     if device.type != "cpu" or workers < 2:
         yield from ((key, do(*given, contexts, device)) for key, (do, given) in tasks.items())
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
-    try:
+    with Pool(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         waiting = {
             pool.submit(do, *given, contexts, device): key for key, (do, given) in tasks.items()
         }
         for future in as_completed(waiting):
             yield waiting[future], future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _once(arm: Arm, seed: int, contexts: int, device: torch.device) -> Found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +99,8 @@ def table(
                 )
         elif header is None:
             header = [cell.strip() for cell in cells]
-            if twice := sorted({name for name in header if header.count(name) > 1}):
-                raise UserError(f"{where}: the header names the column {twice[0]!r} twice")
+            if twice := sorted(name for name, n in Counter(header).items() if n > 1):
+                raise UserError(f"{where}: the header names the column {twice[0]!r:.200} twice")
         else:
             found = True
             yield Row(where, dict(zip(header, cells, strict=True)), form.name)

@@ -1,0 +1,54 @@
+"""What speaks against taking a ranking by uncertainty at its word: a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from selfcorrect.report.numbers import percent
+
+#: A smaller share of replies that were read is said.
+_READ = 0.95
+#: Chance is said to decide where it takes at least this share of a subset.
+_CHANCE = 0.5
+_ENDS = {"uncertain": "most", "certain": "least"}
+
+
+def doubts(asked: Mapping[str, Any], subsets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Of texts that a model was asked about.
+
+    Args:
+        asked: of :meth:`~selfcorrect.tuning.choose.Asked.table`.
+        subsets: of :func:`~selfcorrect.tuning.choose.described`, of one choice or of several (then
+            each name has its number after a space).
+    """
+    if not asked["ranked"]:
+        yield "All texts have the same uncertainty, so any ranking of them is arbitrary."
+    else:
+        found = [(name.partition(" "), of) for name, of in subsets.items()]
+        ends = {each: [of for (name, *_), of in found if name == each] for each in _ENDS}
+        both = list(zip(*ends.values(), strict=True))
+        if any(most["cut"] <= least["cut"] for most, least in both):
+            yield (
+                "The most and the least uncertain texts end at the same uncertainty: some of the "
+                "one's could as well be the other's."
+            )
+        yield from (each for name in ends if (each := _by_chance(name, ends[name])))
+    read = asked["parse_rate"]["value"]
+    if read < _READ:
+        yield (
+            f"{percent(1 - read)} % of the replies name no answer, and count as a meaning of their "
+            "own: part of the uncertainty is about how to answer."
+        )
+
+
+def _by_chance(name: str, each: list[Mapping[str, Any]]) -> str | None:
+    decided = [of for of in each if of["tied"] < of["of_tied"]]
+    if not decided or max(of["tied"] / of["texts"] for of in decided) < _CHANCE:
+        return None
+    of = max(decided, key=lambda of: of["tied"] / of["texts"])
+    others = f", in the subset of {len(each)} where it is most" if len(each) > 1 else ""
+    return (
+        f"Which texts are the {_ENDS[name]} uncertain is decided by chance for {of['tied']:,} of "
+        f"{of['texts']:,}{others}: {of['of_tied']:,} are equally uncertain."
+    )
