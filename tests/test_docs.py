@@ -221,9 +221,17 @@ def test_a_studys_results_are_the_measured_ones() -> None:
         ("feedback", "the feedback"),
         ("rationale", "the rationale"),
     ):
-        told = result["parts"][part]["residual"]
-        cells = [estimate(told[way], signed=True) for way in ("raw", "mere", "beyond")]
+        told = result["parts"][part]
+        cells = [estimate(told["residual"][way], signed=True) for way in ("raw", "mere", "beyond")]
         assert f"| {title} | {' | '.join(cells)} |" in page
+        cells = [estimate(told[site]["beyond"], signed=True) for site in result["sites"]]
+        assert f"| {title} | {' | '.join(cells)} |" in page
+    words = {"instruction": "goal", "cot": "chain of thought"}
+    for name, of in result["factors"].items():
+        parts = [words.get(each, each) for each in name.split(" × ")]
+        cells = [estimate(of[site], signed=True) for site in result["sites"]]
+        row = f"| {' × '.join(parts)} | {' | '.join(cells)} |"
+        assert (row in page) == (len(parts) < 3)
     for kind, sign in (("given", 1), ("right", -1)):
         lowered = result["likelihood"][kind]["rationale"]
         assert f"{sign * lowered['value']:.3f}".removeprefix("0") in page

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfcorrect.measures.worth import worth
 from selfcorrect.report.decision import decision, headline
 from selfcorrect.report.numbers import (
     at_least,
@@ -36,19 +35,13 @@ _STILL = 0.05
 _TO = "merely repeating the question"
 
 
-def concluded(summary: Table, moved: Table | None) -> dict[str, Any]:
-    """A summary with what follows from its numbers: decision, headline, verdict.
-
-    Args:
-        summary: without them.
-        moved: see :func:`selfcorrect.measures.advice.moved`.
-    """
-    decided = None  # what a model does that is told the truth is no method's gain
-    if not summary.get("oracle"):
-        decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved)
-    table = {**summary, "decision": decided}
+def in_words(summary: Table) -> dict[str, Any]:
+    """A summary with what its numbers and its decision say: ``said`` of the decision, headline and
+    verdict. Nothing is decided here."""
+    decided = summary["decision"]
+    table = dict(summary)
     if decided is not None:
-        decided["said"] = decision(table)
+        table["decision"] = {**decided, "said": decision(summary)}
     return {**table, "headline": headline(table), "verdict": verdict(table)}
 
 
