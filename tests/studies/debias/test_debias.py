@@ -253,8 +253,8 @@ def test_a_model_less_sure_of_everything_leans_no_less() -> None:
 
 
 def test_facts_that_lost_by_their_topic_leave_a_planted_leaning() -> None:
-    """By the ratio of means 30 of 40 planted studies of 8 seeds were a model less sure of everything
-    where true sentences lost 1 of 2.5 nats, and 14 were missed where their mean is .3."""
+    """By the ratio of means 30 of 40 planted studies of 8 seeds were a model less sure of all it
+    says where true sentences lost 1 of 2.5 nats, and 14 were missed where their mean is .3."""
     assert "leans less to the stereotype" in _changed("topic")[0]
     rng = np.random.default_rng(0)
     for middle in (0.1, 2.5):
