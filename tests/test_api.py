@@ -144,14 +144,15 @@ def test_in_a_notebook_a_run_shows_what_it_came_to(tmp_path: Path) -> None:
     )
     shown = run._repr_html_()
     assert "<script" not in shown
-    verdict = run.summary()["verdict"]
-    assert escape(verdict.splitlines()[0]) in shown
+    summary = run.summary()
+    first, *rest = summary["decision"]["said"], *summary["verdict"].splitlines()
+    assert f"<p><b>{escape(first)}</b></p>" in shown
     assert "report.html" not in shown
     run.report()
     assert "report.html" in run._repr_html_()
     shown = run._repr_html_()
     both = run._repr_mimebundle_()
-    assert both == {"text/html": shown, "text/plain": f"{run!r}\n{verdict}"}
+    assert both == {"text/html": shown, "text/plain": "\n".join([first, *rest, repr(run)])}
 
 
 def test_runs_are_listed_opened_by_the_beginning_of_a_name_and_taken_to_pandas(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from selfcorrect.report.costs import beyond, large
 from selfcorrect.report.numbers import change, decides, percent, within
 from selfcorrect.report.phrases import Table, is_share, said_of
 
@@ -137,16 +138,17 @@ def _those(e: Table) -> str:
 
 
 def _costs(summary: Table) -> str:
-    """What a thousand dialogues take beyond one answer."""
+    """What dialogues take beyond one answer each."""
     arms = summary["cost"]["arms"]
     if not arms:
         return ""
     mine = arms[next(iter(arms))]  # the run itself comes first
     single = arms["baseline"] if "baseline" in arms else mine["rounds"][0]
     parts = list(_beyond(mine, single))
-    more = "more than one answer" if "baseline" in arms else "more than the first round alone"
-    said = [f"A thousand dialogues take {' and '.join(parts)} {more}."] if parts else []
-    return " ".join([*said, *_waited(mine["latency"]["dialogue"], _latency(single))])
+    said = beyond(parts, asked="baseline" in arms)
+    return " ".join(
+        [*filter(None, [said]), *_waited(mine["latency"]["dialogue"], _latency(single))]
+    )
 
 
 def _latency(single: Table) -> Table | None:
@@ -168,7 +170,10 @@ def _seconds(told: Table) -> str:
 
 def _beyond(mine: Table, single: Table) -> Iterator[str]:
     if mine["alone"] is not None and single["alone"] is not None:
-        more = float(f"{1000 * (mine['alone'] - single['alone']):.3g}")
-        yield f"{more:,.0f} tokens".replace("-", "−")
+        yield f"{_thousand(mine['alone'] - single['alone'])} tokens"
     if mine["money"] is not None and single["money"] is not None:
-        yield f"{1000 * (mine['money'] - single['money']):.3g} in money".replace("-", "−")
+        yield f"{_thousand(mine['money'] - single['money'])} in money"
+
+
+def _thousand(each: float) -> str:
+    return large({"value": 1000 * each, "low": None, "high": None})

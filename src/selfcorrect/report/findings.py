@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.numbers import (
-    about,
     change,
     clusters,
     count,
     decides,
+    examples,
     interval,
     p_value,
     short,
     within,
 )
-from selfcorrect.report.phrases import MORE_CLUSTERS, is_share, none_moved, nothing_in_both, said_of
+from selfcorrect.report.phrases import (
+    MORE_CLUSTERS,
+    is_share,
+    listed,
+    none_moved,
+    nothing_in_both,
+    said_of,
+)
 from selfcorrect.report.unknown import MUCH, between, called, left_out
 
 _Table = Mapping[str, Any]
@@ -73,11 +80,6 @@ def _most(table: _Table) -> str:
     return f"the {end} {said_of(table)}"
 
 
-def _list(names: Sequence[str], word: str) -> str:
-    *first, last = names
-    return f"{', '.join(first)} {word} {last}" if first else last
-
-
 def _best(table: _Table) -> str:
     """The one sentence: which runs may be the best."""
     ranked = [run for run in table["runs"] if run["best"] is not None]
@@ -89,7 +91,7 @@ def _best(table: _Table) -> str:
     held = f"at 95 % for all comparisons together, {of}"
     out = [run["name"] for run in ranked if run["name"] not in left]
     if not out:
-        names = _list([run["name"] for run in ranked], "and")
+        names = listed([run["name"] for run in ranked], "and")
         return (
             f"Which of {names} has {_most(table)} can't be told: none is shown to be worse than "
             f"another ({held})."
@@ -98,7 +100,7 @@ def _best(table: _Table) -> str:
         others = "the other is" if len(out) == 1 else f"the other {len(out)} are each"
         return f"{left[0]} has {_most(table)}: {others} shown to be worse than another ({held})."
     return (
-        f"Any of {_list(left, 'and')} may have {_most(table)}; {_list(out, 'and')} "
+        f"Any of {listed(left, 'and')} may have {_most(table)}; {listed(out, 'and')} "
         f"{'is' if len(out) == 1 else 'are'} shown to be worse than another ({held})."
     )
 
@@ -149,7 +151,7 @@ def _against(told: _Table, table: _Table) -> str:
         case "undecided":
             return (
                 f"Whether {name} is better or worse than {other} is undecided: "
-                f"{change(seen, share)} of {said} ({of}){_more(difference)}."
+                f"{change(seen, share)} of {said} ({of}){_more(difference, table)}."
             )
     return (
         f"{name} and {other} differ by {change(seen, share)} of {said}, but that says nothing of "
@@ -162,14 +164,15 @@ def _rounds(told: _Table) -> str:
     return f"round {mine}" if mine == theirs else f"round {mine} and round {theirs}"
 
 
-def _more(difference: _Table) -> str:
+def _more(difference: _Table, table: _Table) -> str:
     if difference.get("few"):
         return MORE_CLUSTERS
     if difference.get("moved") == 0:
-        return f", {none_moved(difference)}"
+        return f", as {none_moved(difference)}"
     if difference.get("n_needed") is None:
         return ""
-    return f"; {about(difference['n_needed'])} examples would decide it, if it is as seen"
+    needed = examples(difference["n_needed"], table["examples"])
+    return f"; {needed} would decide it, if it is as seen"
 
 
 def _others(table: _Table) -> list[str]:
@@ -185,7 +188,7 @@ def _others(table: _Table) -> list[str]:
         ]
         if words:
             said.append(
-                f"{told['run']} differs from {table['reference']} in {_list(words, 'and')}, too."
+                f"{told['run']} differs from {table['reference']} in {listed(words, 'and')}, too."
             )
         if (changed := told["change"]) and changed["verdict"] in ("better", "worse"):
             by = change(together(changed), is_share(table))
@@ -207,12 +210,12 @@ def _frontier(table: _Table) -> list[str]:
     unread = [run for run in ranked if run["frontier"]["on"] and run["frontier"]["open"]]
     if not sure:
         return [
-            f"Which of {_list([run['name'] for run in ranked], 'and')} does best for its tokens "
+            f"Which of {listed([run['name'] for run in ranked], 'and')} does best for its tokens "
             "can't be told, as answers that couldn't be read or graded decide it."
         ]
     said = [
         f"By the estimates alone, shown or not, no other run is better in {said_of(table)} than "
-        f"{_list(names, 'or')} for no more tokens, or as good for fewer (a dialogue's mean in "
+        f"{listed(names, 'or')} for no more tokens, or as good for fewer (a dialogue's mean in "
         "brackets)"
     ]
     for run in off:
@@ -222,14 +225,14 @@ def _frontier(table: _Table) -> list[str]:
         how = "shown" if edge["shown"] else "seen, not shown"
         said.append(
             f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) is no better than "
-            f"{_list(others, 'and')}, which {take} no more ({how})"
+            f"{listed(others, 'and')}, which {take} no more ({how})"
         )
     for run in unread:
         others = run["frontier"]["open"]
         take = "takes" if len(others) == 1 else "take"
         said.append(
             f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) may be better than "
-            f"{_list(others, 'and')}, which {take} no more, or not: answers that couldn't be read "
+            f"{listed(others, 'and')}, which {take} no more, or not: answers that couldn't be read "
             "or graded decide it"
         )
     return [f"{'; '.join(said)}."]

@@ -160,6 +160,11 @@ def about(n: int) -> str:
     return f"about {-(-n // step) * step:,}"
 
 
+def examples(n: int, there: int) -> str:
+    """So many examples as would tell something, and whether the data have them."""
+    return f"{about(n)} examples" + (f", more than the {there:,} there are," if n > there else "")
+
+
 def count(n: int, thing: str) -> str:
     """``1 cluster``, ``50 clusters``."""
     return f"{n:,} {thing}{'' if n == 1 else 's'}"

@@ -7,10 +7,10 @@ from typing import Any
 from selfcorrect.measures.worth import worth
 from selfcorrect.report.decision import decision, headline
 from selfcorrect.report.numbers import (
-    about,
     at_least,
     change,
     decides,
+    examples,
     interval,
     percent,
     places_of,
@@ -227,7 +227,7 @@ def _convergence(summary: Table) -> str:
         return f"{said}."
     short_margin = margin.removesuffix(" points")
     if told["n_needed"] is not None:
-        needed = f"{_examples(told['n_needed'], summary)} would show {short_margin}"
+        needed = f"{examples(told['n_needed'], summary['examples'])} would show {short_margin}"
         return f"{said}; {needed} if nothing moves."
     return f"{said}, and if nothing moved {short_margin} would most likely have been shown."
 
@@ -316,16 +316,12 @@ def _more(changed: Table, summary: Table) -> str:
     if changed.get("few"):
         return MORE_CLUSTERS
     if changed.get("moved") == 0:
-        return f", {none_moved(changed)}"
+        return f", as {none_moved(changed)}"
     if changed["n_needed"] is None:
         apart = [end for end in changed.get("unread", ()) if end is not None]
         if len(apart) == 2 and apart[0] <= 0 <= apart[1] and apart[0] < apart[1]:
             return "; no number of examples would decide it while answers are unread"
         return ""
-    return f"; {_examples(changed['n_needed'], summary)} would decide it, if it is as seen"
-
-
-def _examples(n: int, summary: Table) -> str:
-    """How many examples would tell, and whether the data have them."""
-    there = summary["examples"]
-    return f"{about(n)} examples" + (f", more than the {there:,} there are," if n > there else "")
+    return (
+        f"; {examples(changed['n_needed'], summary['examples'])} would decide it, if it is as seen"
+    )
