@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from selfcorrect import tasks
+from selfcorrect.checking_said import lines
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Floats, Outcome
 from selfcorrect.strategies import KINDS
 from selfcorrect.tasks import Answer, Example, Grade, Task
+from selfcorrect.text import clipped, visible
 
 #: After so many examples that fail the others aren't looked at.
 MOST = 20
@@ -42,9 +44,9 @@ class Shown:
     empty: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TaskCheck:
-    """What was found.
+    """What was found. Shown, it is what the command prints.
 
     Attributes:
         task: its name.
@@ -70,6 +72,9 @@ class TaskCheck:
     trace: str = ""
     read_as: Sequence[str] = ()
     unseen: int = 0
+
+    def __repr__(self) -> str:
+        return visible("\n".join(map(clipped, lines(self))), lines=True)
 
     def table(self) -> dict[str, Any]:
         """As JSON has it."""

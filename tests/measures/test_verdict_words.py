@@ -204,7 +204,7 @@ def test_all_right_and_all_wrong_and_all_unread() -> None:
         table = summary(made(right), made(right))
         said = words(table)
         # no flip is no certainty: 40 examples can't show ±3 points
-        assert "is undecided: 0.0 points [−10.3, 10.3] (n 40, 40 clusters), not one" in said
+        assert "is undecided: 0.0 points [−10.3, 10.3] (n 40, 40 clusters), as none" in said
         assert table["rounds"][0]["measures"]["auroc"]["value"] is None
     unread = np.full((40, 5), -1.0)
     table = summary(made(np.zeros((40, 5)), answer=unread, parse_rate=np.zeros((40, 5))))

@@ -297,13 +297,13 @@ def _hurts(table: _Table) -> Iterator[str]:
             for each in hurt[:_NAMED]
         )
         more = f", and {len(hurt) - _NAMED} more" if len(hurt) > _NAMED else ""
-        yield f"It is shown to hurt in {len(hurt)} of {n} categories (Holm): {names}{more}{blind}."
+        yield f"It is shown to hurt in {len(hurt)} of {_categories(n)}: {names}{more}{blind}."
     elif could:
-        yield f"Of {n} categories none is shown to be hurt (Holm){blind}."
+        yield f"Of {_categories(n)} none is shown to be hurt{blind}."
     elif n:
         yield (
-            f"Whether it hurts in any of {n} categories can't be told: clusters are too few to "
-            "show any loss, however large."
+            f"Whether it hurts in any of {_categories(n, holm=False)} can't be told: clusters are "
+            "too few to show any loss, however large."
         )
     if few := told["few"]:
         names = ", ".join(
@@ -311,6 +311,10 @@ def _hurts(table: _Table) -> Iterator[str]:
         )
         more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""
         yield f"Too small to say anything of: {names}{more}."
+
+
+def _categories(n: int, *, holm: bool = True) -> str:
+    return "1 category" if n == 1 else f"{n} categories{' (Holm)' if holm else ''}"
 
 
 def _rounds(table: _Table) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfcorrect.report.definitions import definer
@@ -88,21 +88,27 @@ def _best(table: _Table) -> str:
         (only,) = [run for run in table["runs"] if not run["oracle"]]
         return f"Only {only['name']} doesn't use the truth (oracle), so nothing is ranked."
     of = f"n {table['shared']:,}, {count(table['clusters'], 'cluster')}"
-    held = f"at 95 % for all comparisons together, {of}"
-    out = [run["name"] for run in ranked if run["name"] not in left]
+    joint = " for all comparisons together" if len(ranked) > 2 else ""
+    held = f"at 95 %{joint}, {of}"
+    out = [run for run in ranked if run["name"] not in left]
     if not out:
         names = listed([run["name"] for run in ranked], "and")
         return (
             f"Which of {names} has {_most(table)} can't be told: none is shown to be worse than "
             f"another ({held})."
         )
-    if len(left) == 1:
-        others = "the other is" if len(out) == 1 else f"the other {len(out)} are each"
-        return f"{left[0]} has {_most(table)}: {others} shown to be worse than another ({held})."
-    return (
-        f"Any of {listed(left, 'and')} may have {_most(table)}; {listed(out, 'and')} "
-        f"{'is' if len(out) == 1 else 'are'} shown to be worse than another ({held})."
-    )
+    first = f"{left[0]} has" if len(left) == 1 else f"Any of {listed(left, 'and')} may have"
+    return f"{first} {_most(table)}: {_worse(out, left)} ({held})."
+
+
+def _worse(out: Sequence[_Table], left: Sequence[str]) -> str:
+    """Which runs can't be the best, and what is better: those that may be, where it is one."""
+    if len(out) > 1:
+        names = listed([run["name"] for run in out], "and")
+        return f"{names} are each shown to be worse than another run"
+    (run,) = out
+    better = [name for name in run["best"]["worse_than"] if name in left] or left
+    return f"{run['name']} is shown to be worse than {listed(better, 'and')}"
 
 
 def _against(told: _Table, table: _Table) -> str:
@@ -120,7 +126,8 @@ def _against(told: _Table, table: _Table) -> str:
         return nothing_in_both(name, other)
     seen = together(difference)
     p = difference.get("p_holm")
-    of = places if p is None else f"{places}, p {p_value(p)} after Holm"
+    holm = " after Holm" if table["tests"] > 1 else ""
+    of = places if p is None else f"{places}, p {p_value(p)}{holm}"
     if difference.get("hangs"):
         return (
             f"Whether {name} is better or worse than {other} can't be said, as answers that "
@@ -205,7 +212,6 @@ def _frontier(table: _Table) -> list[str]:
     if not ranked:
         return []
     sure = [run for run in ranked if run["frontier"]["on"] and not run["frontier"]["open"]]
-    names = [f"{run['name']} ({run['cost']['tokens']['value']:,.0f})" for run in sure]
     off = [run for run in ranked if not run["frontier"]["on"]]
     unread = [run for run in ranked if run["frontier"]["on"] and run["frontier"]["open"]]
     if not sure:
@@ -213,29 +219,35 @@ def _frontier(table: _Table) -> list[str]:
             f"Which of {listed([run['name'] for run in ranked], 'and')} does best for its tokens "
             "can't be told, as answers that couldn't be read or graded decide it."
         ]
+    first, *more = (_at(run) for run in sure)
+    names = listed([f"{first[:-1]} tokens a dialogue)", *more], "and")
+    do, for_ = ("do", "one of them") if more else ("does", "it")
     said = [
-        f"By the estimates alone, shown or not, no other run is better in {said_of(table)} than "
-        f"{listed(names, 'or')} for no more tokens, or as good for fewer (a dialogue's mean in "
-        "brackets)"
+        f"By the estimates, {names} {do} best for {'their' if more else 'its'} tokens: no other "
+        f"run is better than {for_} for no more, or as good for fewer."
     ]
     for run in off:
         edge = run["frontier"]
         others = edge["shown"] or edge["beaten_by"]
-        take = "takes" if len(others) == 1 else "take"
+        verb, take = ("is", "takes") if len(others) == 1 else ("are", "take")
         how = "shown" if edge["shown"] else "seen, not shown"
         said.append(
-            f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) is no better than "
-            f"{listed(others, 'and')}, which {take} no more ({how})"
+            f"{_at(run)} doesn't: {listed(others, 'and')} {verb} as good or better, and {take} no "
+            f"more ({how})."
         )
     for run in unread:
         others = run["frontier"]["open"]
         take = "takes" if len(others) == 1 else "take"
         said.append(
-            f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) may be better than "
-            f"{listed(others, 'and')}, which {take} no more, or not: answers that couldn't be read "
-            "or graded decide it"
+            f"Of {_at(run)} it can't be told: answers that couldn't be read or graded decide "
+            f"whether it is better than {listed(others, 'and')}, which {take} no more."
         )
-    return [f"{'; '.join(said)}."]
+    return [" ".join(said)]
+
+
+def _at(run: _Table) -> str:
+    """A run with the tokens of a dialogue: ``repeat (54)``."""
+    return f"{run['name']} ({run['cost']['tokens']['value']:,.0f})"
 
 
 def notes(table: _Table) -> list[str]:
@@ -282,7 +294,11 @@ def notes(table: _Table) -> list[str]:
     if table["tests"] * least > limit:
         said.append(
             f"No test can show a direction here: of {count(table['clusters'], 'cluster')} p is "
-            f"{least:.2g} at least, and of {table['tests']} comparisons the first needs "
+            f"{least:.2g} at least, and {_least_of(table['tests'])} needs "
             f"{limit / table['tests']:.2g}. Compare fewer runs, or run more clusters."
         )
     return said
+
+
+def _least_of(tests: int) -> str:
+    return "the comparison" if tests == 1 else f"of {tests} comparisons the first"

@@ -31,6 +31,11 @@ def capital_of(summary: Table) -> str:
     return said[:1].upper() + said[1:]
 
 
+def strategy_of(name: str) -> str:
+    """What a strategy is called wherever a run is shown: one of a file by the file's name alone."""
+    return name.rsplit("/", 1)[-1].removesuffix(".toml")
+
+
 def is_share(summary: Table) -> bool:
     """Whether the outcome is a share of answers, so that it is told in points."""
     return bool(summary["outcome"]["kind"] == "share")

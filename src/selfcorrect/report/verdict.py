@@ -27,6 +27,7 @@ from selfcorrect.report.phrases import (
     outcome_of,
     places_told,
     said_of,
+    strategy_of,
 )
 from selfcorrect.report.stops import stops
 from selfcorrect.report.unknown import between, many, nothing, unknown, unread, unscored
@@ -83,7 +84,7 @@ def verdict(summary: Table) -> str:
 def _truth(summary: Table) -> str:
     if not summary.get("oracle"):
         return ""
-    name = summary["spec"]["strategy"]["name"]
+    name = strategy_of(summary["spec"]["strategy"]["name"])
     return (
         f"{name} uses the truth (oracle): it shows what a model does that is told, and none of it "
         "is a method's gain."
@@ -216,13 +217,18 @@ def _convergence(summary: Table) -> str:
     smallest = told["smallest_margin"]
     places = places_of(told["margin"])
     least = f"±{at_least(smallest)} points" if share else f"±{short(_up(smallest, places), places)}"
+    alternates = summary["alternating"].get("alternates")
     said = f"It isn't shown to have converged: {least} is the smallest margin this run could show"
+    if alternates:  # that these answers don't is no open question
+        said = (
+            f"Answers that go back and forth don't converge; that {name} does on average isn't "
+            f"shown: {least} is the smallest margin this run could show"
+        )
     if (looks := len(summary.get("looks", ()))) > 1:
         said += f" at look {looks} (each look takes some width)"
     if told.get("hangs"):
         return f"{said}, as {told['why']}."
     parity = summary["parity"]
-    alternates = summary["alternating"].get("alternates")
     if told.get("few") or alternates or (parity and not parity["agree"]):
         return f"{said}."
     short_margin = margin.removesuffix(" points")
@@ -243,7 +249,7 @@ def _needs(why: str) -> str:
 
 
 def _cause(summary: Table) -> str:
-    name = summary["spec"]["strategy"]["name"].rsplit("/", 1)[-1].removesuffix(".toml")
+    name = strategy_of(summary["spec"]["strategy"]["name"])
     rounds, share = summary["rounds"], is_share(summary)
     if len(rounds) < 2:
         return ""
