@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -274,7 +275,9 @@ def test_margins_are_part_of_the_spec_and_of_the_verdict(tmp_path: Path) -> None
 
 def test_whatever_is_returned_shows_itself(tmp_path: Path) -> None:
     runs = [
-        sc.run("planted:chain", "planted", strategy, rounds=2, limit=20, out=tmp_path, progress=False)
+        sc.run(
+            "planted:chain", "planted", strategy, rounds=2, limit=20, out=tmp_path, progress=False
+        )
         for strategy in ("intrinsic", "negation")
     ]
     table = sc.compare(runs)
@@ -283,7 +286,9 @@ def test_whatever_is_returned_shows_itself(tmp_path: Path) -> None:
     shown = table._repr_html_()
     assert escape(table["finding"])[:40] in shown
     assert len(shown) < 80_000
-    assert re.fullmatch(r"\[(holds|fails): tokens < 60 \(it is [\d.]+\)\]", repr(sc.check(runs[0], "tokens < 60")))
+    assert re.fullmatch(
+        r"\[(holds|fails): tokens < 60 \(it is [\d.]+\)\]", repr(sc.check(runs[0], "tokens < 60"))
+    )
     assert repr(sc.check_task("planted")).endswith("No problems were found.")
 
 

@@ -79,7 +79,7 @@ def check(
         told = {"holds": _all(looked), "requirements": [each.table() for each in looked]}
         typer.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
-        typer.echo(visible("\n".join(map(_line, looked)), lines=True))
+        typer.echo(visible("\n".join(map(repr, looked)), lines=True))
     if not _all(looked):
         raise typer.Exit(NOT_MET)
 

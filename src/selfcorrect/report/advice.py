@@ -14,7 +14,7 @@ from selfcorrect.report.numbers import (
     clusters,
     count,
     decides,
-    examples,
+    examples_needed,
     p_value,
     percent,
     places_of,
@@ -228,7 +228,8 @@ def _word(e: _Table, table: _Table) -> str:
             needed = e.get("n_needed")
             more = ""
             if needed is not None:
-                more = f"; {examples(needed, table['examples'])} would decide it, if it is as seen"
+                said = examples_needed(needed, e, table["examples"])
+                more = f"; {said} would decide it, if it is as seen"
             return f"undecided{more}"
     return f"undecided ({e.get('why', 'there is no interval')})"
 

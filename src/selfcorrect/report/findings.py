@@ -11,7 +11,7 @@ from selfcorrect.report.numbers import (
     clusters,
     count,
     decides,
-    examples,
+    examples_needed,
     interval,
     p_value,
     short,
@@ -178,7 +178,7 @@ def _more(difference: _Table, table: _Table) -> str:
         return f", as {none_moved(difference)}"
     if difference.get("n_needed") is None:
         return ""
-    needed = examples(difference["n_needed"], table["examples"])
+    needed = examples_needed(difference["n_needed"], difference, table["examples"])
     return f"; {needed} would decide it, if it is as seen"
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfcorrect.measures.worth import worth
 from selfcorrect.report.decision import decision, headline
 from selfcorrect.report.numbers import (
     at_least,
     change,
     decides,
-    examples,
+    examples_needed,
     interval,
     percent,
     places_of,
@@ -37,19 +36,13 @@ _STILL = 0.05
 _TO = "merely repeating the question"
 
 
-def concluded(summary: Table, moved: Table | None) -> dict[str, Any]:
-    """A summary with what follows from its numbers: decision, headline, verdict.
-
-    Args:
-        summary: without them.
-        moved: see :func:`selfcorrect.measures.advice.moved`.
-    """
-    decided = None  # what a model does that is told the truth is no method's gain
-    if not summary.get("oracle"):
-        decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved)
-    table = {**summary, "decision": decided}
+def in_words(summary: Table) -> dict[str, Any]:
+    """A summary with what its numbers and its decision say: ``said`` of the decision, headline and
+    verdict. Nothing is decided here."""
+    decided = summary["decision"]
+    table = dict(summary)
     if decided is not None:
-        decided["said"] = decision(table)
+        table["decision"] = {**decided, "said": decision(summary)}
     return {**table, "headline": headline(table), "verdict": verdict(table)}
 
 
@@ -233,7 +226,8 @@ def _convergence(summary: Table) -> str:
         return f"{said}."
     short_margin = margin.removesuffix(" points")
     if told["n_needed"] is not None:
-        needed = f"{examples(told['n_needed'], summary['examples'])} would show {short_margin}"
+        of = examples_needed(told["n_needed"], rounds[-1], summary["examples"])
+        needed = f"{of} would show {short_margin}"
         return f"{said}; {needed} if nothing moves."
     return f"{said}, and if nothing moved {short_margin} would most likely have been shown."
 
@@ -328,6 +322,5 @@ def _more(changed: Table, summary: Table) -> str:
         if len(apart) == 2 and apart[0] <= 0 <= apart[1] and apart[0] < apart[1]:
             return "; no number of examples would decide it while answers are unread"
         return ""
-    return (
-        f"; {examples(changed['n_needed'], summary['examples'])} would decide it, if it is as seen"
-    )
+    needed = examples_needed(changed["n_needed"], changed, summary["examples"])
+    return f"; {needed} would decide it, if it is as seen"
