@@ -223,8 +223,7 @@ def test_so_many_examples_would_decide_it_in_so_many_clusters() -> None:
     said = words(found)
     assert re.search(r"about [\d,]+ examples \(in about [\d,]+ clusters\) would decide it", said)
     assert "(in about" not in words(summary(p))
-    assert (
-        examples_needed(590, {"n": 200, "clusters": 25})
-        == "about 590 examples (in about 74 clusters)"
-    )
-    assert examples_needed(590, {"n": 200, "clusters": 200}) == "about 590 examples"
+    few = {"n": 200, "clusters": 25}
+    assert examples_needed(590, few, 590) == "about 590 examples (in about 74 clusters)"
+    alone = examples_needed(590, {"n": 200, "clusters": 200}, 300)
+    assert alone == "about 590 examples, more than the 300 there are,"

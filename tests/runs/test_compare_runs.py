@@ -365,3 +365,27 @@ def test_what_dialogues_take_is_one_figure(tmp_path: Path) -> None:
         assert f"1,000 dialogues take {more:,.0f} tokens more than {than}." in " ".join(
             told["said"]
         )
+
+
+def test_of_two_runs_it_is_said_plainly_which_is_the_best(models: list[Run]) -> None:
+    table = compare([models[0], models[2]])
+    worse, best = (run["name"] for run in table["runs"])
+    assert table["finding"].startswith(
+        f"{best} has the highest accuracy: {worse} is shown to be worse than {best} (at 95 %, n "
+    )
+    text = page(sheet(table))
+    assert "yes +" in text
+    assert "may be +" not in text
+    table["tests"] = 1
+    assert "all 1" not in page(sheet(table))
+
+
+def test_a_strategy_of_a_file_has_one_name_wherever_it_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "mine6.toml"
+    file.write_text((Path(sc.__file__).parent / "strategies" / "intrinsic.toml").read_text("utf-8"))
+    run = planted(tmp_path, strategy=str(file), controls=True, limit=12)
+    summary = run.summary()
+    assert list(summary["cost"]["arms"]) == ["mine6", "repeat", "baseline"]
+    assert "Whether mine6 gains" in summary["verdict"]
+    assert "mine6.toml" not in run._repr_html_().replace("mine6.toml-", "")
+    assert sc.list_runs(tmp_path)["strategy"].to_list() == ["mine6"]

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from selfcorrect.checking import look_at
-from selfcorrect.checking_said import lines
+from selfcorrect.checking import lines, look_at
 from selfcorrect.cli import options as o
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError

@@ -138,10 +138,10 @@ class SideBySide:
             return mean(x, panel.clusters, room=room_of(outcome)).table()
 
         name, ends = outcome.name, (last, first)
-        told = {"looks": looks, "names": (name,)}
         change: Table | None = None
         if last > first:
-            change = compare_rounds(panel, panel, ends, self.margins, own, **told)[name]
+            told = compare_rounds(panel, panel, ends, self.margins, own, looks=looks, names=(name,))
+            change = told[name]
         at = panel.at(last)
         unknown = (at["parse_rate"] == 0) | (~np.isfinite(at["outcome"]) & (at["gradable"] == 1))
         return {
