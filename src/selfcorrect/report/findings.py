@@ -224,7 +224,7 @@ def _frontier(table: _Table) -> list[str]:
     do, for_ = ("do", "one of them") if more else ("does", "it")
     said = [
         f"By the estimates, {names} {do} best for {'their' if more else 'its'} tokens: no other "
-        f"run is better than {for_} for no more, or as good for fewer."
+        f"run beats {for_} for no more, or equals it for fewer."
     ]
     for run in off:
         edge = run["frontier"]
@@ -240,7 +240,7 @@ def _frontier(table: _Table) -> list[str]:
         take = "takes" if len(others) == 1 else "take"
         said.append(
             f"Of {_at(run)} it can't be told: answers that couldn't be read or graded decide "
-            f"whether it is better than {listed(others, 'and')}, which {take} no more."
+            f"whether it beats {listed(others, 'and')}, which {take} no more."
         )
     return [" ".join(said)]
 
