@@ -31,6 +31,7 @@ from selfcorrect.report.numbers import (
     written,
     written_interval,
 )
+from selfcorrect.report.phrases import strategy_of
 
 #: Rounds that stand side by side in a table; more go into the next one.
 _ABREAST = 8
@@ -112,6 +113,7 @@ def title(summary: _Summary) -> dict[str, str]:
     """What was run on what."""
     spec = summary["spec"]
     names = {key: str(spec[key]["name"]) for key in ("model", "task", "strategy")}
+    names["strategy"] = strategy_of(names["strategy"])
     if steers := summary.get("steered"):
         names["strategy"] += f", steered by {', '.join(steers)}"
     return {"run": Path(summary["folder"]).name or "run", **names}

@@ -26,6 +26,7 @@ from selfcorrect.report.numbers import (
     short,
     units,
 )
+from selfcorrect.report.phrases import conclusion
 from selfcorrect.report.sheet import Table as Billed
 from selfcorrect.text import visible
 
@@ -85,10 +86,8 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
         told.append(f"{'; '.join(explained)}.")
     if fewer:
         told.append(f"Too narrow for all columns: {', '.join(without[:fewer])} left out.")
-    decided = summary.get("decision")
-    said = [Text(decided["said"], style="bold")] if decided and decided["said"] else []
-    first, *others = summary["verdict"].split("\n")
-    said += [Text(first, style="" if said else "bold"), *(Text(line) for line in others)]
+    first, *others = conclusion(summary)
+    said = [Text(first, style="bold"), *(Text(line) for line in others)]
     lines = (*said, Text(), *(Text(note) for note in told))
     if not rounds:
         return Group(*lines)

@@ -44,9 +44,9 @@ NAMES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Requirement:
-    """One that was looked at.
+    """One that was looked at. Shown, it is a line.
 
     Attributes:
         text: as it was given.
@@ -60,6 +60,17 @@ class Requirement:
     seen: float | None
     holds: bool
     worst: bool = False
+
+    @property
+    def said(self) -> str:
+        """What it was compared with, in words."""
+        if self.seen is None:
+            return "not known"
+        why = ", as answers that couldn't be read allow" if self.worst else ""
+        return f"{'at worst' if self.worst else 'it is'} {self.seen:.4g}{why}"
+
+    def __repr__(self) -> str:
+        return f"{'holds' if self.holds else 'fails'}: {self.text} ({self.said})"
 
     def table(self) -> dict[str, Any]:
         """JSON types."""
