@@ -59,7 +59,9 @@ def check(
 
     Names: gain, again, change, harm, mend, unread.last, tokens, money, seconds, latency.p95,
     dialogues, clusters, and every measure's .first and .last; of estimates .low and .high, too.
-    What a run doesn't tell isn't met.
+    Intervals reach as far as answers that couldn't be read, or another choice of the last round,
+    could move them, so a low or high may lie outside what show has in brackets. What a run doesn't
+    tell isn't met.
 
     Example: selfcorrect check RUN --require 'gain.low > -0.02' --require 'unread.last < 0.05'
     """
@@ -110,6 +112,8 @@ def _seen(each: Requirement) -> str:
     if each.seen is None:
         return "not known"
     why = ", as answers that couldn't be read allow" if each.worst else ""
+    if each.reach:
+        why = ", further than show has it, by what unread answers or the choice of a round allow"
     return f"{'at worst' if each.worst else 'it is'} {each.seen:.4g}{why}"
 
 
