@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from selfcorrect.report.numbers import change, decides, percent, within
-from selfcorrect.report.phrases import Table, is_share, said_of
+from selfcorrect.report.phrases import Table, is_share, of_others, said_of
 
 _AGAIN = "merely asking again"
 _ONCE = {"round": "its own first round", "baseline": "the question asked once, without the goal"}
@@ -139,7 +139,7 @@ def _those(e: Table) -> str:
 def _costs(summary: Table) -> str:
     """What a thousand dialogues take beyond one answer."""
     arms = summary["cost"]["arms"]
-    if not arms:
+    if not arms or of_others(summary):  # what measuring took isn't what the dialogues did
         return ""
     mine = arms[next(iter(arms))]  # the run itself comes first
     single = arms["baseline"] if "baseline" in arms else mine["rounds"][0]

@@ -31,6 +31,12 @@ def capital_of(summary: Table) -> str:
     return said[:1].upper() + said[1:]
 
 
+def of_others(summary: Table) -> bool:
+    """Whether the answers were given, and are only measured."""
+    spec: Table = summary.get("spec") or {}
+    return bool((spec.get("strategy") or {}).get("name") == "given")
+
+
 def is_share(summary: Table) -> bool:
     """Whether the outcome is a share of answers, so that it is told in points."""
     return bool(summary["outcome"]["kind"] == "share")
