@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.documented import DOCS, filled
 
-from selfcorrect.report.numbers import MISSING, p_value
+from selfcorrect.report.numbers import MISSING, p_value, percent
 from selfcorrect.studies.words import estimate
 
 FOLDER = Path(__file__).parent
@@ -233,17 +233,19 @@ def data(of: str, model: str = BUNDLED) -> Result | None:
 
 
 def size(of: str, result: Result) -> str:
-    """Examples and rounds."""
+    """Examples, rounds, and how many of the first answers could be read."""
     if task := of.partition(":")[2]:
         result = result["SmolLM2-135M-Instruct"][task]
         return f"{result['dialogues']}, {result['rounds']}"
     rounds = result.get("rounds", [1, 2])
-    return f"{result.get('whole', result['n'])}, {rounds[-1]}"
+    read = (result.get("preflight") or {}).get("read")
+    share = "" if not read else f", {percent(read['value'], 0)} %"
+    return f"{result.get('whole', result['n'])}, {rounds[-1]}{share}"
 
 
 def head(model: str) -> tuple[str, ...]:
     """The columns of a model's table."""
-    return ("source", "published", f"here, {MODELS[model]}", "examples, rounds", "by")
+    return ("source", "published", f"here, {MODELS[model]}", "examples, rounds, read", "by")
 
 
 def table(model: str = BUNDLED) -> list[list[str]]:

@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 
 from selfcorrect.measures.own import Own
+from selfcorrect.measures.worth import decision_of_run
 from selfcorrect.records import frame
+from selfcorrect.report import verdict
 from selfcorrect.report.dialogues import choose, embed
 from selfcorrect.report.page import page
-from selfcorrect.report.verdict import concluded
 from selfcorrect.tasks import make
 
 
@@ -197,6 +198,11 @@ def made_summary(rounds: int = 5, n: int = 200, seed: int = 0) -> dict[str, Any]
         "notes": [],
     }
     return in_words(summary)
+
+
+def concluded(summary: Mapping[str, Any], moved: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A summary with its decision, and what is said of both."""
+    return verdict.in_words({**summary, "decision": decision_of_run(summary, moved)})
 
 
 def in_words(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -113,3 +113,9 @@ def test_what_docstrings_refer_to_is_there() -> None:
             if not any(map(_there, names)):
                 lost[module] = name
     assert lost == {}
+
+
+def test_words_are_made_where_nothing_is_decided() -> None:
+    """A run's decision is a number of its summary; page, terminal and `check` take it there."""
+    worth = "selfcorrect.measures.worth"
+    assert [m for m in MODULES if worth in imported(m)] == ["selfcorrect.runs.summary"]

@@ -137,3 +137,28 @@ def test_a_long_text_takes_no_longer_than_it_must() -> None:
     text = "".join(f"k{n} = '''\n{'x' * 90}\n'''\n" for n in range(10_000))
     with within(2):
         assert key_lines(text)["k9999",] == 29_998
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{} = 1",
+        "x = 1\n  [{}]",
+        "[[{}]]\n",
+        "x = {{a = 1, {} = 2}}",
+        "x = {{{}=2}}",
+        '"q".{} = 1',
+    ],
+)
+@pytest.mark.parametrize("dot", [".", " . ", ".'b'."])
+@within(1)
+def test_keys_of_very_many_names_are_refused(text: str, dot: str) -> None:
+    with pytest.raises(TomlError, match=r"line [12]: a key has more than 64 names"):
+        parse(text.format(dot.join(["a"] * 50_000)))
+
+
+@within(1)
+def test_texts_with_many_dots_are_no_keys() -> None:
+    dots = ".".join("x" * 9 for _ in range(50_000))
+    told = parse(f"a = '''\n{dots}\n'''\nb = [\"{dots}\", ', {dots}']\nc.d.e = 1\n# {dots} = 1\n")
+    assert (told["a"].strip(), told["b"][0], told["c"]) == (dots, dots, {"d": {"e": 1}})

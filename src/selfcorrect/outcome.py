@@ -64,7 +64,7 @@ class Outcome:
             raise UserError(f"{said} has of_reply={self.of_reply!r:.60}: give True or False.")
         ends = tuple(self.bounds) if isinstance(self.bounds, tuple | list) else ()
         fits = len(ends) == 2 and all(
-            _is_number(end) and (math.isinf(_double(end)) or abs(_double(end)) <= _LARGEST)
+            _is_number(end) and (math.isinf(_double(end)) or abs(_double(end)) <= LARGEST)
             for end in (*ends, self.margin)
         )
         if fits:  # a whole number of hundreds of digits is no double
@@ -113,7 +113,7 @@ class Outcome:
         if not _is_number(value):
             return f"{value!r} is no number"
         low, high = self.bounds
-        if abs(_double(value)) > _LARGEST:  # infinities, too
+        if abs(_double(value)) > LARGEST:  # infinities, too
             return "is not finite, or larger than can be averaged"
         if not low <= float(value) <= high:  # NaN, too
             return f"{value} is not within {low:g} to {high:g}"
@@ -123,7 +123,7 @@ class Outcome:
 
 
 #: Squares of larger values overflow.
-_LARGEST = 1e100
+LARGEST = 1e100
 #: A name and a sentence are no longer.
 _LONGEST_NAME, _LONGEST = 60, 1_000
 

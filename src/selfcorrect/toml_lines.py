@@ -19,6 +19,14 @@ _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _HEADER = re.compile(rf"(\[\[?)((?:{_LINE_STRING}|[^\]\"'\n])+)\]")
 _KEY = re.compile(rf"((?:{_LINE_STRING}|[^=\"'\n\[])+)=")
 _PLAIN = re.compile(r"[^\"'\[\]{}#\n]+")
+#: Names, with dots between them, that lead to one value. tomllib's time grows with more than the
+#: square of their number: a key of 100 kB took half a minute.
+_MOST_NAMES = 64
+_NAME = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_LONG = re.compile(
+    rf"(?:^[ \t]*+\[?+\[?+|[{{,])[ \t]*+(?:{_NAME}\.[ \t]*+){{{_MOST_NAMES},}}+{_NAME}[=\]]",
+    re.MULTILINE,
+)
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -41,6 +49,9 @@ def parse(text: str) -> dict[str, Any]:
     Raises:
         TomlError: it isn't valid, or nested too deeply.
     """
+    if found := _LONG.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise TomlError(line, f"a key has more than {_MOST_NAMES} names, with dots between them")
     try:
         return tomllib.loads(text)
     except RecursionError:

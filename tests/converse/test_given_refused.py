@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -13,6 +15,7 @@ import selfcorrect as sc
 from commands import refused
 from given_dialogues import AGAIN, ASK, CHOICES, GOES_ON, TWO, dialogue, said, written
 from selfcorrect.cli import app
+from selfcorrect.cli.export import _write_dialogues as write_dialogues
 from selfcorrect.errors import UserError
 from selfcorrect.strategies import parse
 from servers.stub import Stub
@@ -159,3 +162,11 @@ def test_what_is_no_one_list_of_messages_is_not_exported(
     sentence = refused("export", run.folder, "--jsonl", tmp_path / "x.jsonl", "--dialogues")
     assert says in sentence
     assert list(tmp_path.glob("*x.jsonl*")) == []
+
+
+@pytest.mark.parametrize("target", [99, -1])
+def test_a_right_answer_that_is_no_choice_is_not_exported(target: int) -> None:
+    """Of a run that somebody sent: it was a letter of the alphabet's end, or a traceback."""
+    row = {"example": "a", "round": 1, "cluster": "c", "choices": ["x", "y"], "steps": []}
+    with pytest.raises(UserError, match=f"right answer {target}, and 2 choices"):
+        write_dialogues(pl.DataFrame([{**row, "target": target}]), BytesIO())

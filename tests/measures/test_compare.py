@@ -157,6 +157,30 @@ def test_two_records_of_one_round_are_refused() -> None:
         panel(records.frame([row("a", 1), row("a", 2), row("a", 1)]))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("outcome", -5.0, "accuracy -5, and none can have it below 0 or above 1"),
+        ("outcome", 1e308, "above 1"),
+        ("confidence", 7.0, "confidence 7"),
+        ("encoded", -1, "below 0"),
+        (
+            "values",
+            [{"name": "mine", "value": 1e308}],
+            "mine 1e\\+308, and none can have it as large",
+        ),
+    ],
+)
+def test_numbers_that_no_record_can_have_are_refused(name: str, value: object, said: str) -> None:
+    """Of those that somebody sent: an interval of such outcomes was no number."""
+    from test_measures import row
+
+    from selfcorrect import records
+
+    with pytest.raises(UserError, match=said):
+        panel(records.frame([row("a", 1), {**row("b", 1), name: value}]))
+
+
 def test_a_round_that_some_lack() -> None:
     from test_measures import row
 

@@ -16,9 +16,8 @@ from selfcorrect.measures.own import Own
 from selfcorrect.measures.worth import worth
 from selfcorrect.outcome import ACCURACY
 from selfcorrect.report.decision import headline
-from selfcorrect.report.verdict import concluded
 from selfcorrect.runs.require import check
-from summaries import made_summary
+from summaries import concluded, made_summary
 
 HIGHER = {"name": "accuracy", "better": "higher", "kind": "share", "margin": 0.03}
 

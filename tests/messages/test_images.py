@@ -190,3 +190,19 @@ def test_the_budget_counts_images(serve: Callable[..., Stub], tmp_path: Path) ->
     assert server.requests == [] or all(
         isinstance(m["content"], str) for r in server.requests for m in r["messages"]
     )
+
+
+def test_columns_that_hold_images_whatever_they_are_called(tmp_path: Path) -> None:
+    """A question was asked without its picture, as that stood in another column."""
+    png(tmp_path, "1.png")
+    png(tmp_path, "2.png", tone=9)
+    for column in ("image", "images", "image_path", "Image Path", "img", "picture"):
+        task = make("choices", data=written(tmp_path, {**WORDS, column: "1.png"}))
+        assert [image.name for image in task.examples()[0].images] == ["1.png"]
+    both = written(tmp_path, {**WORDS, "image": "1.png", "img": "2.png"})
+    with pytest.raises(UserError, match="'image' and 'img' could all be its images: say which"):
+        make("choices", data=both)
+    named = make("choices", data=both, options={"field": {"image": "img"}})
+    assert [image.name for image in named.examples()[0].images] == ["2.png"]
+    empty = written(tmp_path, {**WORDS, "image": None, "images": ["1.png", "2.png"], "img": ""})
+    assert len(make("choices", data=empty).examples()[0].images) == 2

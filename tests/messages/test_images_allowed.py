@@ -205,3 +205,12 @@ def test_any_change_is_a_picture_or_a_phrase(kind: str, at: int, new: bytes) -> 
         except NoPictureError as error:
             said = str(error)
             assert json.dumps(said)
+
+
+def test_base64_without_an_address_is_told_and_not_shown_whole(tmp_path: Path) -> None:
+    """A path of a hundred thousand characters was printed whole."""
+    for kind in sorted(GOOD):
+        held = base64.b64encode(GOOD[kind] + b"." * 90_000).decode()
+        with pytest.raises(UserError, match="must be a data: URL") as caught:
+            image(held, tmp_path)
+        assert len(str(caught.value)) < 200

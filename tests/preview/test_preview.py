@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 from itertools import pairwise
@@ -225,6 +226,9 @@ def test_damaged_notes_of_times_are_left_out(tmp_path: Path) -> None:
     for number, note in enumerate(notes):
         (tmp_path / "timing" / f"{number}.json").write_text(json.dumps(note))
     (tmp_path / "timing" / "deep.json").write_text("[" * 9999)
+    os.mkfifo(tmp_path / "timing" / "pipe.json")  # which nobody writes to
+    with (tmp_path / "timing" / "large.json").open("wb") as file:
+        file.truncate(2**40)
     assert [(t.seconds, t.encoded) for t in _timings(tmp_path)] == [(2.5, 7)]
 
 

@@ -164,6 +164,7 @@ def test_reading_takes_no_time_on_hostile_replies() -> None:
     "reply",
     [
         "left: 10, top: 20, right: 30, bottom: 40",
+        "- **Left:** 10\n- **Top:** 20\n- **Right**: 30\n- **Bottom:** 40",
         "bottom = 40; right = 30; top = 20; left = 10",
         '{"x1": 10, "y1": 20, "x2": 30, "y2": 40}',
         '{"bbox": {"xmin": "10", "ymin": "20", "xmax": "30", "ymax": "40"}}',
@@ -219,3 +220,12 @@ def test_what_is_not_said_as_a_box_is_none(reply: str) -> None:
 )
 def test_a_long_reply_is_read_in_time(piece: str) -> None:
     grows_in_proportion(lambda times: way_of("pixels").read(piece * (40_000 * times // len(piece))))
+
+
+def test_a_box_that_breaks_off_is_none() -> None:
+    """Of 78 the reply has said 7: read so, the corners were even put in order."""
+    for way in ("pixels", "unit", "per-mille", "resized"):
+        for reply in ("Here: [12, 34, 56, 7", "[[12, 34, 56, 7", "( 12, 34, 56, 7 "):
+            assert Way(way).read(reply).box is None
+        for reply in ("[12, 34, 56, 78, 'a cup']", "12, 34, 56, 78", "[12, 34, 56, 78]"):
+            assert Way(way).read(reply).box == (12, 34, 56, 78)

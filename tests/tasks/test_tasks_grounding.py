@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,28 @@ def test_refcoco(tmp_path: Path) -> None:
     assert check_task("grounding", data=folder, task_options=UNIT).problems == ()
 
 
+def test_which_references_are_meant_is_said(tmp_path: Path) -> None:
+    """RefCOCO comes with the splits of two authors in one folder."""
+    folder = refcoco(tmp_path / "r")
+    other = json.loads((folder / "refs(unc).json").read_text())[:1]
+    (folder / "refs(google).json").write_text(json.dumps(other))
+    with pytest.raises(UserError, match=r"several files of references \(refs\(google\)\.json, re"):
+        make("grounding", data=folder, options=UNIT)
+    for name, many in (("refs(google).json", 2), ("refs(unc).json", 3)):
+        assert len(make("grounding", data=folder / name, options=UNIT).examples()) == many
+
+
+def test_pictures_of_references_may_lie_elsewhere(tmp_path: Path) -> None:
+    folder = refcoco(tmp_path / "r")
+    for home in ("coco", "deep/train2014"):
+        (tmp_path / home).mkdir(parents=True)
+        (tmp_path / home / "7.png").write_bytes((folder / "images" / "7.png").read_bytes())
+    (folder / "images" / "7.png").unlink()
+    for given in ("coco", "deep"):
+        options = {**UNIT, "images_from": str(tmp_path / given)}
+        assert golds(make("grounding", data=folder, options=options)) == [SHARES] * 3
+
+
 @pytest.mark.parametrize(
     ("changed", "wanted"),
     [
@@ -251,3 +274,20 @@ def test_an_id_of_coco_that_is_none_is_passed_over(tmp_path: Path, number: Any) 
     (tmp_path / "refs.json").write_text(json.dumps([reference]))
     (tmp_path / "instances.json").write_text(json.dumps({"images": images, "annotations": boxes}))
     assert len(make("grounding", data=tmp_path, options=UNIT).examples()) == 1
+
+
+def test_that_pictures_are_turned_is_said(tmp_path: Path) -> None:
+    """A server that doesn't follow EXIF sees another picture than the right boxes are of."""
+    file = written(tmp_path, OWN, {**OWN, "id": "b", "image": "2.png"}, {**OWN, "id": "c"})
+    tiff = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 0x112, 3, 1, 6, 0)
+    plain = drawn([])
+    chunk = b"eXIf" + tiff
+    told = struct.pack(">I", len(tiff)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "2.png").write_bytes(plain[:33] + told + plain[33:])
+    assert make("grounding", data=file, options=UNIT).read_as == (
+        "A picture is turned by EXIF. Right boxes are those of what is seen then, as a local model "
+        "sees it; a server gets the file as it is, and its boxes are wrong if it doesn't turn it: "
+        "save such pictures upright.",
+    )
+    (tmp_path / "2.png").write_bytes(plain)
+    assert make("grounding", data=file, options=UNIT).read_as == ()

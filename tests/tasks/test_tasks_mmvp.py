@@ -62,6 +62,14 @@ def test_the_published_folder(tmp_path: Path, images: str) -> None:
     assert task.check() == []
 
 
+def test_a_camera_writes_endings_in_capitals(tmp_path: Path) -> None:
+    folder = published(tmp_path / "MMVP")
+    for file in (folder / "MMVP Images").iterdir():
+        file.rename(file.with_suffix(".JPG"))
+    images = [example.images[0].name for example in make("mmvp", data=folder).examples()]
+    assert images[0] == "MMVP Images/1.JPG"
+
+
 def test_wrong_answers_are_exchanged_once(tmp_path: Path) -> None:
     task = make("mmvp", data=published(tmp_path))
     assert targets(task) == [0, 1, 1, 0, 1, 0]

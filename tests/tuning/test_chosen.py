@@ -17,7 +17,7 @@ from selfcorrect import tasks
 from selfcorrect.errors import UserError
 from selfcorrect.evaluation.own_pairs import own_pairs
 from selfcorrect.tasks.data.texts import Text, read_texts
-from selfcorrect.tuning.choose import Asked, asked_of, described, spec_of, subsets
+from selfcorrect.tuning.choose import Asked, _said, asked_of, described, spec_of, subsets
 from selfcorrect.tuning.doubts import doubts
 from selfcorrect.tuning.made import stored, swaps_of
 from selfcorrect.tuning.own_texts import most, own_texts
@@ -88,6 +88,10 @@ def test_texts_are_read_from_rows_and_lines_each_once(tmp_path: Path) -> None:
     lines.write_text("\n")
     with pytest.raises(UserError, match=r"b\.txt"):
         read_texts(lines)
+    names = ["s", "s-2", "s", "s-1", "s", "t"]
+    rows.write_text("".join(f'{{"text": "{k}", "id": "{n}"}}\n' for k, n in enumerate(names)))
+    found = [each.id for each in read_texts(rows)]
+    assert found == ["s", "s-2", "s-3", "s-1", "s-4", "t"]  # a name of another text isn't taken
     rows.write_text('{"words": "One."}\n')
     with pytest.raises(UserError, match="the field 'text' is missing"):
         read_texts(rows)
@@ -132,6 +136,15 @@ def test_where_all_are_equal_chance_decides_and_it_is_said() -> None:
     assert described(asked, subsets(asked, 100, 0))["uncertain"]["of_tied"] == 300
 
 
+def test_no_uncertainty_is_known_of_a_text_that_no_reply_answers() -> None:
+    assert np.isnan(_said([None] * 5)[0])
+    assert _said(["a", None, None, None, "a"])[0] > 0
+    none = replace(_asked(20), entropy=np.full(20, np.nan), read=np.zeros(20))
+    assert not none.ranked
+    told = described(none, subsets(none, 5, 0))["uncertain"]
+    assert (told["cut"], told["tied"], told["of_tied"], told["entropy"]) == (None, 5, 20, None)
+
+
 def _doubts(asked: Asked, size: int) -> list[str]:
     return list(doubts(asked.table(), described(asked, subsets(asked, size, 0))))
 
@@ -154,8 +167,14 @@ def test_what_speaks_against_a_ranking_is_said() -> None:
         "uncertain.",
     ]
     assert _doubts(replace(few, entropy=np.where(steps < 0.25, 0.0, steps)), 25) == []  # all of 25
+    silent = replace(apart, entropy=np.where(steps < 0.1, np.nan, steps))
+    (said,) = _doubts(silent, 25)
+    assert said.startswith("At neither end: 10 texts")
+    found = subsets(silent, 25, 0)
+    assert not {*found["uncertain"], *found["certain"]} & set(range(10))
+    assert silent.table()["entropy"]["n"] == 90
     (unread,) = _doubts(replace(apart, read=0.6 * ones), 25)
-    assert unread.startswith("40 % of the replies name no answer")
+    assert unread.startswith("Only .600 [")
 
 
 def test_too_few_texts_are_a_sentence() -> None:

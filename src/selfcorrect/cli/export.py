@@ -72,7 +72,14 @@ def _dialogue(rows: list[dict[str, Any]]) -> dict[str, Any]:
             f"the dialogue {first['example']!r} has no new answer in some round before its last: "
             "it can't be written as rounds of messages; leave out --dialogues."
         )
-    answer = {} if first["target"] is None else {"answer": f"({LETTERS[first['target']]})"}
+    target, choices = first["target"], first["choices"] or ()
+    if target is not None and not 0 <= target < len(choices):
+        raise UserError(
+            f"the dialogue {first['example']!r:.200} has the right answer {target}, and "
+            f"{len(choices)} choices: the run's files were damaged, or made by hand; see: "
+            "selfcorrect verify."
+        )
+    answer = {} if target is None else {"answer": f"({LETTERS[target]})"}
     about = {"id": first["example"], "cluster": first["cluster"], "choices": first["choices"]}
     return {**about, **answer, "messages": messages}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from selfcorrect.errors import UserError
 from selfcorrect.measures.catalogue import MEASURES, measures
 from selfcorrect.measures.measure import Measure
-from selfcorrect.outcome import ACCURACY, Outcome
+from selfcorrect.outcome import ACCURACY, LARGEST, Outcome
 
 Floats = NDArray[np.float64]
 
@@ -195,7 +195,7 @@ def panel(
         drawn: how many samples are drawn beside an answer, where there are any.
 
     Raises:
-        UserError: an example has two records of one round.
+        UserError: an example has two records of one round; a number is beyond what it can be.
     """
     frames = [records] if isinstance(records, pl.DataFrame) else records
     wanted = expressions(outcome)
@@ -241,6 +241,7 @@ def panel(
         found = np.concatenate(parts.pop(name))
         columns[name] = np.full(shape, np.nan, found.dtype)
         columns[name][row, column_of] = found
+    _check_numbers(columns, outcome)
     columns["quality"] = quality(columns["outcome"], outcome)
     _stand(columns, columns.pop("stands") == 1)
     mine: dict[str, Floats] = {}
@@ -248,6 +249,7 @@ def panel(
         mine[name] = np.full(shape, np.nan)
         for start, rows, column_of_task in given:
             mine[name][row[start + rows], column_of[start + rows]] = column_of_task
+        _check_number(name, mine[name], -np.inf, np.inf)
     return Panel(
         rounds=tuple(int(t) for t in rounds),
         examples=examples,
@@ -260,6 +262,27 @@ def panel(
         choices=choices,
         drawn=drawn if samples else 0,
     )
+
+
+def _check_numbers(columns: Mapping[str, Floats], outcome: Outcome) -> None:
+    """Raises UserError where a number of a record isn't one that it can be: whoever sent a run may
+    have written anything, and what is computed of it has no value, or an impossible one."""
+    for measure in measures(outcome):
+        name = "outcome" if measure.name == outcome.name else measure.name
+        if name in columns:
+            _check_number(measure.name, columns[name], *measure.bounds)
+
+
+def _check_number(name: str, values: Floats, low: float, high: float) -> None:
+    largest = min(LARGEST, float(np.finfo(values.dtype).max))  # whole numbers are held in half
+    beyond = (values < low - _ROUNDED) | (values > high + _ROUNDED) | (abs(values) > largest)
+    if beyond.any():
+        ends = [f"below {low:g}"] * (low > -np.inf) + [f"above {high:g}"] * (high < np.inf)
+        raise UserError(
+            f"a record has {name} {values[beyond][0]:g}, and none can have it "
+            f"{' or '.join(ends) or 'as large'}: the run's files were damaged, or made by hand; "
+            "see: selfcorrect verify."
+        )
 
 
 def _stand(columns: Mapping[str, Floats], stands: NDArray[np.bool_]) -> None:
@@ -280,6 +303,8 @@ def quality(values: Floats, outcome: Outcome) -> Floats:
         return scaled if outcome.sign > 0 else 1 - scaled
 
 
+#: Of a number that rounding has put beyond its bounds.
+_ROUNDED = 1e-4
 _SHORT = (pl.Boolean, pl.Int8, pl.Int16, pl.Int32)
 
 

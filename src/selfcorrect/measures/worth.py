@@ -11,6 +11,22 @@ Table = Mapping[str, Any]
 _ORDER = ("worse", "same", "stops", "undecided", None, "better")
 
 
+def decision_of_run(summary: Table, moved: Table | None) -> dict[str, Any] | None:
+    """The decision, from a run's numbers and its controls': the one place where it is made.
+
+    Args:
+        summary: as ``Run.summary`` has it: ``changes``, ``controls``, ``outcome`` and ``oracle``.
+        moved: as in :func:`worth`.
+
+    Returns:
+        As :func:`worth`; ``None`` also where the strategy uses the truth: what a model does that is
+        told is no method's gain.
+    """
+    if summary.get("oracle"):
+        return None
+    return worth(summary["changes"], summary["controls"], summary["outcome"], moved)
+
+
 def worth(
     changes: Table,
     controls: Mapping[str, Table],

@@ -14,6 +14,8 @@ from selfcorrect.errors import UserError
 from selfcorrect.messages.pictures import NoPictureError, kind_of, size_of
 
 _DATA = re.compile(r"data:(image/[\w.+-]+);base64,", re.IGNORECASE)
+#: How the bytes of a PNG, JPEG, GIF or WebP begin in base64.
+_BASE64 = re.compile(r"(?:iVBORw0KGgo|/9j/|R0lGOD|UklGR)[A-Za-z0-9+/\s]{32,}={0,2}\s*")
 _SCHEME = re.compile(r"file:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 #: No image may have more bytes.
 MOST_BYTES = 20 * 2**20
@@ -143,6 +145,11 @@ def image(place: str, folder: Path, allowed: Allowed = CONFINED) -> Image:
         _kind(data, "a data: URL")
         digest = _digest(data)
         return Image(f"{found[1].lower()}:{digest}", digest, place)
+    if _BASE64.fullmatch(place):
+        raise UserError(
+            f"{place[:24]!r}… is no path: a picture in base64 must be a data: URL, "
+            "data:image/png;base64,… (image/jpeg, image/gif, image/webp)"
+        )
     path = _within(place, folder, allowed)
     data, _ = _read(path)
     return Image(place, _digest(data), str(path))

@@ -18,9 +18,11 @@ from selfcorrect.models.base import Model
 from selfcorrect.models.kinds import kind_of
 from selfcorrect.models.used import Used
 from selfcorrect.preview.prompts import Trace
+from selfcorrect.regular import open_file, read_file
 from selfcorrect.runs import Prepared, RunSpec, open_run
 from selfcorrect.runs.arms import labels
 from selfcorrect.runs.costs import prices_of
+from selfcorrect.runs.waited import LONGEST_NOTE
 
 #: Share of a plain matrix product's rate that a run reaches, all parameters and the longest replies
 #: counted. The bundled model in bfloat16 on one core: .98, as packed weights, shared beginnings and
@@ -291,7 +293,7 @@ def _timings(folder: Path) -> Iterator[_Timing]:
     host = socket.gethostname()
     for file in folder.glob("timing/*.json"):
         try:
-            note = json.loads(file.read_text())
+            note = json.loads(read_file(file, LONGEST_NOTE))
             dialogues, arms = int(note.get("dialogues", 1)), len(note.get("arms", ()))
             timing = _Timing(float(note["seconds"]), int(note["encoded"]), max(1, dialogues), arms)
             if note["host"] == host and 0 <= timing.seconds < math.inf and timing.encoded >= 0:
@@ -305,7 +307,7 @@ def _parameters(folder: Path) -> int:
     total = 0
     for file in folder.glob("*.safetensors"):
         try:
-            with file.open("rb") as stream:
+            with open_file(file) as stream:
                 (length,) = struct.unpack("<Q", stream.read(8))
                 header = json.loads(stream.read(min(length, _LONGEST_HEADER)))
             total += sum(math.prod(t["shape"]) for n, t in header.items() if n != "__metadata__")

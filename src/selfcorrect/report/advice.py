@@ -10,11 +10,11 @@ from selfcorrect.report.costs import REQUESTS, large, of_requests, seconds_of
 from selfcorrect.report.findings import many_unread
 from selfcorrect.report.numbers import (
     MISSING,
-    about,
     change,
     clusters,
     count,
     decides,
+    examples_needed,
     p_value,
     percent,
     places_of,
@@ -191,7 +191,7 @@ def _word(e: _Table, table: _Table) -> str:
             return "undecided, as clusters are too few"
         case "undecided":
             needed = e.get("n_needed")
-            more = "" if needed is None else f"; {about(needed)} examples would decide it"
+            more = "" if needed is None else f"; {examples_needed(needed, e)} would decide it"
             return f"undecided{more}"
     return f"undecided ({e.get('why', 'there is no interval')})"
 

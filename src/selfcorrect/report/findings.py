@@ -7,11 +7,11 @@ from typing import Any
 
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.numbers import (
-    about,
     change,
     clusters,
     count,
     decides,
+    examples_needed,
     interval,
     p_value,
     short,
@@ -169,7 +169,8 @@ def _more(difference: _Table) -> str:
         return f", {none_moved(difference)}"
     if difference.get("n_needed") is None:
         return ""
-    return f"; {about(difference['n_needed'])} examples would decide it, if it is as seen"
+    needed = examples_needed(difference["n_needed"], difference)
+    return f"; {needed} would decide it, if it is as seen"
 
 
 def _others(table: _Table) -> list[str]:

@@ -160,6 +160,20 @@ def about(n: int) -> str:
     return f"about {-(-n // step) * step:,}"
 
 
+def examples_needed(n: int, seen: Mapping[str, Any]) -> str:
+    """``about 590 examples``, and in how many clusters, where those that were seen hold several: as
+    many more of the same clusters tell less.
+
+    Args:
+        n: examples.
+        seen: ``n`` and ``clusters`` of what they follow from.
+    """
+    said = f"{about(n)} examples"
+    if not 0 < seen["clusters"] < seen["n"]:
+        return said
+    return f"{said} (in {about(-(-n * seen['clusters'] // seen['n']))} clusters)"
+
+
 def count(n: int, thing: str) -> str:
     """``1 cluster``, ``50 clusters``."""
     return f"{n:,} {thing}{'' if n == 1 else 's'}"

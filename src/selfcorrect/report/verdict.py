@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfcorrect.measures.worth import worth
 from selfcorrect.report.decision import decision, headline
 from selfcorrect.report.numbers import (
-    about,
     at_least,
     change,
     decides,
+    examples_needed,
     interval,
     percent,
     places_of,
@@ -36,19 +35,13 @@ _STILL = 0.05
 _TO = "merely repeating the question"
 
 
-def concluded(summary: Table, moved: Table | None) -> dict[str, Any]:
-    """A summary with what follows from its numbers: decision, headline, verdict.
-
-    Args:
-        summary: without them.
-        moved: see :func:`selfcorrect.measures.advice.moved`.
-    """
-    decided = None  # what a model does that is told the truth is no method's gain
-    if not summary.get("oracle"):
-        decided = worth(summary["changes"], summary["controls"], summary["outcome"], moved)
-    table = {**summary, "decision": decided}
+def in_words(summary: Table) -> dict[str, Any]:
+    """A summary with what its numbers and its decision say: ``said`` of the decision, headline and
+    verdict. Nothing is decided here."""
+    decided = summary["decision"]
+    table = dict(summary)
     if decided is not None:
-        decided["said"] = decision(table)
+        table["decision"] = {**decided, "said": decision(summary)}
     return {**table, "headline": headline(table), "verdict": verdict(table)}
 
 
@@ -227,7 +220,7 @@ def _convergence(summary: Table) -> str:
         return f"{said}."
     short_margin = margin.removesuffix(" points")
     if told["n_needed"] is not None:
-        needed = f"{_examples(told['n_needed'], summary)} would show {short_margin}"
+        needed = f"{_examples(told['n_needed'], rounds[-1], summary)} would show {short_margin}"
         return f"{said}; {needed} if nothing moves."
     return f"{said}, and if nothing moved {short_margin} would most likely have been shown."
 
@@ -322,10 +315,11 @@ def _more(changed: Table, summary: Table) -> str:
         if len(apart) == 2 and apart[0] <= 0 <= apart[1] and apart[0] < apart[1]:
             return "; no number of examples would decide it while answers are unread"
         return ""
-    return f"; {_examples(changed['n_needed'], summary)} would decide it, if it is as seen"
+    return f"; {_examples(changed['n_needed'], changed, summary)} would decide it, if it is as seen"
 
 
-def _examples(n: int, summary: Table) -> str:
+def _examples(n: int, seen: Table, summary: Table) -> str:
     """How many examples would tell, and whether the data have them."""
     there = summary["examples"]
-    return f"{about(n)} examples" + (f", more than the {there:,} there are," if n > there else "")
+    more = f", more than the {there:,} there are," if n > there else ""
+    return examples_needed(n, seen) + more

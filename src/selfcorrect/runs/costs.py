@@ -21,7 +21,7 @@ from selfcorrect.runs.pieces import Piece, pieces
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.spec import RunSpec
 from selfcorrect.runs.store import Store
-from selfcorrect.runs.waited import LONGEST, latency, read
+from selfcorrect.runs.waited import LONGEST, LONGEST_NOTE, latency, read
 
 Table = dict[str, Any]
 #: A note of more dialogues is damaged.
@@ -149,7 +149,7 @@ def _notes(run: Run) -> Iterator[tuple[Piece, Any]]:
     for piece in pieces(store):
         if piece.start < run.wanted and store.has(piece.timing):
             with suppress(ValueError, RecursionError):  # a damaged note is as none
-                yield piece, json.loads(store.read(piece.timing))
+                yield piece, json.loads(store.read(piece.timing, LONGEST_NOTE))
 
 
 def _timings(run: Run) -> Iterator[Table]:

@@ -22,6 +22,8 @@ from selfcorrect.runs.store import Store
 LOOKS = "looks.json"
 #: Nobody looks more often; a longer file isn't one of ours.
 _MOST = 1_000
+#: Bytes of so many.
+_LONGEST = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def read_looks(store: Store) -> list[Look]:
     if not store.has(LOOKS):
         return []
     try:
-        table = json.loads(store.read(LOOKS))
+        table = json.loads(store.read(LOOKS, _LONGEST))
         looks = [
             Look(row["n"], row["clusters"], row["at"], row.get("control", "")) for row in table
         ]

@@ -26,6 +26,8 @@ _NOTE = re.compile(r"timing/spent-[\dTZ]+-\d+-[0-9a-f]{8}\.json")
 #: What is added up.
 _SUMS = ("requests", "prompt", "cached", "generated", "tokens")
 _MOST = 10**15
+#: Bytes of a note.
+_LONGEST = 2**16
 
 
 @contextmanager
@@ -85,10 +87,10 @@ def _read(store: Store, name: str) -> Mapping[str, Any] | None:
     if _NOTE.fullmatch(name) is None:
         return None
     try:
-        note = json.loads(store.read(name))
+        note = json.loads(store.read(name, _LONGEST))
         counts = [note[each] for each in (*_SUMS, "runs")]
         money = note["money"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (UserError, ValueError, KeyError, TypeError, RecursionError):
         return None
     if not all(type(each) is int and 0 <= each < _MOST for each in counts):
         return None

@@ -112,15 +112,19 @@ class Store:
                 self._place(name).unlink(missing_ok=True)
             self.root.rmdir()
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int = LARGEST) -> bytes:
         """A file's content.
+
+        Args:
+            name: of the file.
+            most: bytes that it may have.
 
         Raises:
             UserError: also if there is no such file, or it is larger than any of a run is.
         """
         with _explained(self.root, name):
             path = self._place(name)
-            return read_file(path, LARGEST) if is_local(path) else path.read_bytes()
+            return read_file(path, most) if is_local(path) else path.read_bytes()
 
     def _place(self, name: str) -> Path:
         """Where a file lies.

@@ -15,8 +15,9 @@ from selfcorrect.measures.advice import moved
 from selfcorrect.measures.catalogue import margins
 from selfcorrect.measures.own import Own
 from selfcorrect.measures.panel import Panel, columns_needed, panel
+from selfcorrect.measures.worth import decision_of_run
 from selfcorrect.report.notes import unseen
-from selfcorrect.report.verdict import concluded
+from selfcorrect.report.verdict import in_words
 from selfcorrect.runs.activated import (
     centre,
     centred,
@@ -53,8 +54,9 @@ def summarize(run: Run) -> dict[str, Any]:
         {"folder", "dialogues", "against": {...}, "rounds": [...], …}}, "cost", "decision",
         "headline", "verdict", "notes"}``; ``wanted`` are the dialogues the run is to have,
         ``examples`` those its data have; ``cost`` is that of :func:`selfcorrect.runs.bill.bill`,
-        ``decision`` of :func:`selfcorrect.measures.worth.worth`, in words; a run's and a control's
-        own are of :func:`selfcorrect.measures.rounds.summarize`, ``against`` of ``against`` there.
+        ``decision`` of :func:`selfcorrect.measures.worth.decision_of_run`, with ``said``, its
+        words; a run's and a control's own are of :func:`selfcorrect.measures.rounds.summarize`,
+        ``against`` of ``against`` there.
 
     Raises:
         UserError: a file of the run is damaged.
@@ -127,7 +129,8 @@ def summarize(run: Run) -> dict[str, Any]:
         except UserError as error:  # what it was to be compared with is still worth showing
             table["notes"].append(f"the control {name} is left out: {error}")
     table["cost"] = bill(arms)
-    return concluded(table, moved(records, within[own.outcome.name]))
+    table["decision"] = decision_of_run(table, moved(records, within[own.outcome.name]))
+    return in_words(table)
 
 
 def _uses_truth(run: Run) -> bool:

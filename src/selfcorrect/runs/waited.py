@@ -13,6 +13,8 @@ import numpy as np
 Table = dict[str, Any]
 #: Seconds that no run takes, some thirty years: a note that says more is damaged. Sums stay finite.
 LONGEST = 1e9
+#: Bytes of a note in ``timing/``: of 4,096 dialogues with hundreds of replies each.
+LONGEST_NOTE = 2**26
 #: Of one dialogue: a list for each round with the seconds of each reply, ``None`` for a reply that
 #: wasn't made by itself.
 Waits = list[list[float | None]]

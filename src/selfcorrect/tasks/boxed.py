@@ -98,6 +98,7 @@ def boxed(
     way: Way,
     *,
     skipped: Sequence[str] = (),
+    read_as: Sequence[str] = (),
     find: Callable[[str], Item] | None = None,
     identity: str | None = None,
 ) -> Free:
@@ -133,7 +134,7 @@ def boxed(
             },
         )
 
-    return Free(
+    made = Free(
         name,
         items,
         wording=WORDING,
@@ -148,3 +149,5 @@ def boxed(
         find=find,
         identity=identity,
     )
+    made.read_as = tuple(read_as)
+    return made

@@ -64,8 +64,8 @@ _EDGES = {
     **dict.fromkeys(("height", "h"), 5),
 }
 _NAMED = re.compile(
-    rf"[\"']?\b({'|'.join(sorted(_EDGES, key=len, reverse=True))})\b[\"']?\s{{0,9}}[:=]\s{{0,9}}"
-    rf"{_NUM}(?![\w%])",
+    rf"[\"']?\b({'|'.join(sorted(_EDGES, key=len, reverse=True))})\b[\"']?"
+    rf"\*{{0,2}}\s{{0,9}}[:=]\*{{0,2}}\s{{0,9}}{_NUM}(?![\w%])",
     re.IGNORECASE,
 )
 #: What may stand between two of them.
@@ -149,6 +149,8 @@ class Way:
         text = text.translate(_SIGNS)
         boxes = list(_named(text))
         for found in _FOUR.finditer(text):
+            if _breaks_off(text, found):
+                continue
             a, b, c, d = (float(n) for n in found.groups() if n is not None)
             boxes.append((found.start(), (a, b, c, d)))
         yield from (box for _, box in sorted(boxes, key=lambda each: each[0]))
@@ -161,6 +163,13 @@ class Way:
             "paligemma": (1024.0, 1024.0),
             "resized": resized(size, self.least, self.most, self.multiple),
         }.get(self.name, (1000.0, 1000.0))
+
+
+def _breaks_off(text: str, found: re.Match[str]) -> bool:
+    """Whether a text ends within a bracket after these numbers, the last of which may have more
+    digits: ``[12, 34, 56, 7``."""
+    opened = text[: found.start()].rstrip().endswith(("[", "("))
+    return opened and not text[found.end() :].strip()
 
 
 def _named(text: str) -> Iterator[tuple[int, Box]]:

@@ -250,8 +250,15 @@ def _joined(row: Row, paths: Sequence[str]) -> str:
 
 
 def _images(row: Row, layout: Layout) -> tuple[Image, ...]:
-    named = pick(row.fields, layout.image)
-    if named is MISSING or named in (None, "", []):
+    found = [(path, pick(row.fields, path)) for path in layout.image.split("|")]
+    filled = [(p, each) for p, each in found if each is not MISSING and each not in (None, "", [])]
+    if not filled:
         return ()
+    if len(filled) > 1:  # one of them would be left out in silence
+        names = " and ".join(repr(path) for path, _ in filled)
+        raise row.error(
+            f"{names} could all be its images: say which, as --field image={filled[0][0]}"
+        )
+    named = filled[0][1]
     images = named if isinstance(named, list) else [named]
     return tuple(row.image("the image", each) for each in images)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.messages import Image
+from selfcorrect.messages.pictures import orientation_of, size_of
 from selfcorrect.tasks.boxed import OPTION, boxed, boxed_item, way_asked
 from selfcorrect.tasks.boxes import Box, Size, Way
 from selfcorrect.tasks.data.cells import MISSING, nested, pick
@@ -76,7 +77,8 @@ def make(source: Source) -> Free:
     skipped: list[str] | None = [] if source.skip_bad else None
     split = source.option("split", "")
     if source.frame is None and is_refcoco(source.data or ""):
-        rows: Iterator[Row | UserError] = refcoco_rows(source.data or "", split)
+        home = source.images.folder
+        rows: Iterator[Row | UserError] = refcoco_rows(source.data or "", split, home)
         written = "xywh"
     elif split:
         raise UserError("option 'split' of task 'grounding' is of RefCOCO's references only")
@@ -87,9 +89,9 @@ def make(source: Source) -> Free:
     def item(row: Row) -> tuple[str, Item]:
         return row.where, _item(row, written, pictures, way)
 
-    return boxed(
-        "grounding", unique(build(rows, item, skipped), skipped), way, skipped=skipped or ()
-    )
+    items = unique(build(rows, item, skipped), skipped)
+    told = pictures.turned_words()
+    return boxed("grounding", items, way, skipped=skipped or (), read_as=told)
 
 
 class _Pictures:
@@ -98,6 +100,7 @@ class _Pictures:
     def __init__(self, source: Source) -> None:
         self._allowed = source.images
         self._known: dict[tuple[str, str], tuple[Image, Size | None]] = {}
+        self._turned: set[str] = set()
 
     def of(self, row: Row, place: object) -> tuple[Image, Size | None]:
         """The picture that a row names, with its width and height if it can be looked at.
@@ -109,11 +112,29 @@ class _Pictures:
         if isinstance(place, str) and key in self._known:
             return self._known[str(key[0]), place]
         image = replace(row, images=self._allowed).image("the picture", place)
-        size = image.size
+        size = None if image.is_elsewhere else self._size(image)
         found = image, None if size is None else (float(size[0]), float(size[1]))
         if isinstance(place, str):
             self._known[str(key[0]), place] = found
         return found
+
+    def _size(self, image: Image) -> tuple[int, int]:
+        data = image.data()
+        if orientation_of(data) != 1:
+            self._turned.add(image.digest)
+        return size_of(data)
+
+    def turned_words(self) -> list[str]:
+        """That pictures lie on their side until their EXIF is followed, in a sentence."""
+        if not self._turned:
+            return []
+        many = len(self._turned)
+        first = "A picture is turned" if many == 1 else f"{many:,} pictures are turned"
+        return [
+            f"{first} by EXIF. Right boxes are those of what is seen then, as a local model sees "
+            "it; a server gets the file as it is, and its boxes are wrong if it doesn't turn it: "
+            "save such pictures upright."
+        ]
 
 
 def _item(row: Row, written: str, pictures: _Pictures, way: Way) -> Item:

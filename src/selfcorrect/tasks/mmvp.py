@@ -33,7 +33,7 @@ from selfcorrect.tasks.wording import CORRECT
 
 _QUESTIONS = "questions.csv"
 _FOLDERS = ("MMVP Images", "MMVP Imgaes")
-_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".JPG", ".JPEG", ".PNG", ".WEBP")
 _MARK = re.compile(r"\(([a-z])\)", re.IGNORECASE)
 _COLUMNS = {
     "index": "Index|index|lndex|question_id",

@@ -18,28 +18,34 @@ _FOLDERS = ("images", "train2014", "")
 
 
 def is_refcoco(data: str) -> bool:
-    """Whether data are a folder that holds COCO's annotations."""
-    return (Path(data).expanduser() / _ANNOTATIONS).is_file()
+    """Whether data are a folder that holds COCO's annotations, or references in one."""
+    path = Path(data).expanduser()
+    return (_folder(path) / _ANNOTATIONS).is_file() and (path.is_dir() or _is_references(path))
 
 
-def refcoco_rows(data: str, split: str = "") -> Iterator[Row | UserError]:
+def refcoco_rows(
+    data: str, split: str = "", images_from: Path | None = None
+) -> Iterator[Row | UserError]:
     """A row for each sentence: expression, image, bbox, width, height, image_id, id.
 
     Args:
-        data: the folder.
+        data: the folder, or a file of references in it.
         split: only the references of this one; empty means all.
+        images_from: the folder of the pictures, in place of the data's own.
 
     Yields:
         Rows, named by the place of their reference, or the error that a reference is.
 
     Raises:
-        UserError: there are no references, or annotations that aren't COCO's; or none is of the
-            split.
+        UserError: there are no references, or several files of them; annotations that aren't
+            COCO's; or none is of the split.
     """
-    folder = Path(data).expanduser()
-    references = _references(folder)
+    path = Path(data).expanduser()
+    folder = _folder(path)
+    references = _references(folder) if path.is_dir() else path
     images, boxes = _annotations(folder / _ANNOTATIONS)
-    home = next(each for each in _FOLDERS if not each or (folder / each).is_dir())
+    pictures = images_from or folder
+    home = next(each for each in _FOLDERS if not each or (pictures / each).is_dir())
     splits: set[str] = set()
     some = False
     for row in rows(references):
@@ -62,11 +68,23 @@ def refcoco_rows(data: str, split: str = "") -> Iterator[Row | UserError]:
         raise UserError(f"{references}: no reference is of the split {split!r}; there are {told}")
 
 
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def _is_references(path: Path) -> bool:
+    return path.name.startswith(_BEGINS) and path.suffix in _ENDS and path.is_file()
+
+
 def _references(folder: Path) -> Path:
     held = sorted(p for p in folder.iterdir() if p.name.startswith(_BEGINS) and p.is_file())
-    for path in held:
-        if path.suffix in _ENDS:
-            return path
+    usable = [path for path in held if _is_references(path)]
+    if len(usable) > 1:  # RefCOCO has those of two authors, with other splits, in one folder
+        names = ", ".join(path.name for path in usable)
+        raise UserError(f"{folder}: there are several files of references ({names}): name one of "
+                        f"them, --data '{usable[0]}'")  # fmt: skip
+    if usable:
+        return usable[0]
     pickled = next((p.name for p in held if p.suffix in (".p", ".pkl", ".pickle")), "")
     why = (
         f"{pickled} is a pickle, which is a program and isn't run: save its list as refs.json"

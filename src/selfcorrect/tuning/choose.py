@@ -51,7 +51,8 @@ class Asked:
     Attributes:
         texts: in their order.
         entropy: semantic entropy of the samples, in nats [n]; a reply that names no answer counts
-            as a meaning of its own.
+            as a meaning of its own, and where none does there is none (NaN): saying nothing is no
+            certainty.
         yes: share of the samples that were read which say yes [n]; NaN where none was read.
         read: share of the samples that could be read [n].
         loss: mean −log p of a token, in nats [n]; NaN where it isn't known.
@@ -70,7 +71,12 @@ class Asked:
     @property
     def ranked(self) -> bool:
         """Whether the uncertainties differ at all."""
-        return len(np.unique(np.round(self.entropy, 9))) > 1
+        return self.values > 1
+
+    @property
+    def values(self) -> int:
+        """How many different uncertainties there are."""
+        return len(np.unique(np.round(self.entropy[np.isfinite(self.entropy)], 9)))
 
     def part(self, which: Sequence[int]) -> Asked:
         """The same of some of the texts, by their numbers."""
@@ -83,7 +89,8 @@ class Asked:
     def table(self) -> dict[str, Any]:
         """What was found of all texts, as JSON has it; intervals over the texts' clusters."""
         names = np.array([each.cluster for each in self.texts])
-        agreed = float((self.entropy == 0).mean())
+        known = np.isfinite(self.entropy)
+        agreed = np.where(known, self.entropy == 0, np.nan)
         return {
             "texts": len(self.texts),
             "clusters": len(set(names.tolist())),
@@ -93,10 +100,11 @@ class Asked:
             "yes": mean(self.yes, names, room=Room(0.0, 1.0)).table(),
             "parse_rate": mean(self.read, names, room=Room(0.0, 1.0)).table(),
             "loss": enough(mean(self.loss, names)).table(),
-            "agreed": proportion((self.entropy == 0).astype(float), names).table(),
-            "values": len(np.unique(np.round(self.entropy, 9))),
+            "agreed": proportion(agreed, names).table(),
+            "unsaid": int((~known).sum()),
+            "values": self.values,
             "ranked": self.ranked,
-            "all_agree": agreed == 1.0,
+            "all_agree": bool((agreed[known] == 1).all()),
         }
 
 
@@ -151,9 +159,11 @@ def asked_of(
 def _said(keys: Sequence[str | None]) -> tuple[float, float, float]:
     """Semantic entropy, share of yes among what was read, share that was read."""
     numbers = {key: at for at, key in enumerate(dict.fromkeys(keys))}
-    entropy = semantic.discrete(semantic.counts_of([numbers[key] for key in keys]))
     known = [key for key in keys if key is not None]
-    yes = sum(key == "a" for key in known) / len(known) if known else np.nan
+    if not known:
+        return np.nan, np.nan, 0.0
+    entropy = semantic.discrete(semantic.counts_of([numbers[key] for key in keys]))
+    yes = sum(key == "a" for key in known) / len(known)
     return entropy, yes, len(known) / len(keys)
 
 
@@ -173,7 +183,8 @@ def _losses(model: Model | None, texts: Sequence[Text], told: Progress) -> tuple
 def subsets(asked: Asked, size: int, seed: int) -> dict[str, list[int]]:
     """Subsets of one size, as numbers of texts; ``loss`` only where it is known.
 
-    What is equal is put in order by the seed, so that no ranking follows the file's order.
+    What is equal is put in order by the seed, so that no ranking follows the file's order. Texts
+    without an uncertainty are at neither end, unless there are too few others.
 
     Raises:
         UserError: there are fewer texts than asked for.
@@ -190,7 +201,8 @@ def subsets(asked: Asked, size: int, seed: int) -> dict[str, list[int]]:
 
     def first(name: str, values: Floats) -> list[int]:
         # each with chances of its own: where all are equal, no subset is another
-        found: list[int] = np.lexsort((chance(name), np.round(values, 9)))[:size].tolist()
+        last = np.where(np.isfinite(values), np.round(values, 9), np.inf)
+        found: list[int] = np.lexsort((chance(name), last))[:size].tolist()
         return found
 
     found = {
@@ -201,7 +213,7 @@ def subsets(asked: Asked, size: int, seed: int) -> dict[str, list[int]]:
     found["length"] = _as_long(asked, found["uncertain"], seed)
     known = np.isfinite(asked.loss)
     if known.sum() >= size:
-        found["loss"] = first("loss", np.where(known, -asked.loss, np.inf))
+        found["loss"] = first("loss", -asked.loss)
     return {name: found[name] for name in SUBSETS if name in found}
 
 
@@ -235,7 +247,7 @@ def described(asked: Asked, chosen: Mapping[str, Sequence[int]]) -> dict[str, An
     return {
         name: {
             "texts": len(which),
-            "entropy": float(asked.entropy[which].mean()),
+            "entropy": _mean(asked.entropy[which]),
             "yes": _mean(asked.yes[which]),
             "read": float(asked.read[which].mean()),
             "loss": _mean(asked.loss[which]),
@@ -258,15 +270,16 @@ def _mean(values: Floats) -> float | None:
 
 
 def _tied(asked: Asked, name: str, which: Sequence[int]) -> dict[str, Any]:
-    """Of a subset by uncertainty: at which one it was cut, in nats, how many of its texts have
-    that, and how many texts in all."""
+    """Of a subset by uncertainty: at which one it was cut, in nats (none where it takes texts
+    without), how many of its texts have that, and how many texts in all."""
     if name not in ("uncertain", "certain"):
         return {}
-    values = np.round(asked.entropy, 9)
-    last = values[list(which)].min() if name == "uncertain" else values[list(which)].max()
+    values = np.nan_to_num(np.round(asked.entropy, 9), nan=-1.0)  # none is the end of either
+    mine = values[list(which)]
+    last = mine.min() if name == "uncertain" or (mine < 0).any() else mine.max()
     return {
-        "cut": float(last),
-        "tied": int((values[list(which)] == last).sum()),
+        "cut": None if last < 0 else float(last),
+        "tied": int((mine == last).sum()),
         "of_tied": int((values == last).sum()),
     }
 

@@ -78,7 +78,7 @@ class Chosen:
         rows = [
             [
                 name,
-                short(of["entropy"], 3),
+                MISSING if of["entropy"] is None else short(of["entropy"], 3),
                 MISSING if of["yes"] is None else short(of["yes"], 3),
                 short(of["read"], 3),
                 MISSING if of["loss"] is None else short(of["loss"], 2),
@@ -207,7 +207,7 @@ def _files(
         json.dumps(
             {
                 **each.row(),
-                "entropy": float(asked.entropy[at]),
+                "entropy": _known(asked.entropy[at]),
                 "yes": _known(asked.yes[at]),
                 "read": float(asked.read[at]),
                 "loss": _known(asked.loss[at]),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.numbers import percent
+from selfcorrect.evaluation.sheet import written as estimate
+from selfcorrect.report.numbers import count
 
 #: A smaller share of replies that were read is said.
 _READ = 0.95
@@ -28,18 +29,27 @@ def doubts(asked: Mapping[str, Any], subsets: Mapping[str, Mapping[str, Any]]) -
         found = [(name.partition(" "), of) for name, of in subsets.items()]
         ends = {each: [of for (name, *_), of in found if name == each] for each in _ENDS}
         both = list(zip(*ends.values(), strict=True))
-        if any(most["cut"] <= least["cut"] for most, least in both):
+        if any(most["cut"] <= least["cut"] for most, least in both if _cut(most, least)):
             yield (
                 "The most and the least uncertain texts end at the same uncertainty: some of the "
                 "one's could as well be the other's."
             )
         yield from (each for name in ends if (each := _by_chance(name, ends[name])))
+    if asked.get("unsaid"):
+        yield (
+            f"At neither end: {count(asked['unsaid'], 'text')} of which no reply names an answer, "
+            "so that there is no uncertainty to tell."
+        )
     read = asked["parse_rate"]["value"]
     if read < _READ:
         yield (
-            f"{percent(1 - read)} % of the replies name no answer, and count as a meaning of their "
-            "own: part of the uncertainty is about how to answer."
+            f"Only {estimate(asked['parse_rate'])} of the replies name an answer; the others count "
+            "as a meaning of their own, so part of the uncertainty is about how to answer."
         )
+
+
+def _cut(*ends: Mapping[str, Any]) -> bool:
+    return all(of.get("cut") is not None for of in ends)
 
 
 def _by_chance(name: str, each: list[Mapping[str, Any]]) -> str | None:

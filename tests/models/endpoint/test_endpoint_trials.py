@@ -17,7 +17,7 @@ from servers.stub import CLOUD, VLLM, Able, Stub, served
 
 #: It tells no likelihoods at all, so that those of options are drawn.
 _DRAWN = replace(CLOUD, top=0)
-_GIVEN_UP = "no longer asked for, as none of the first 5 answers of this step had any"
+_GIVEN_UP = "were no longer asked for, as none of the first 5 answers of this step had any"
 
 
 def _asked(model: Any, count: int, prefill: str, place: str = "") -> Sequence[Any]:

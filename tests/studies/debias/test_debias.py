@@ -14,7 +14,7 @@ from selfcorrect.report.sheet import page
 from selfcorrect.runs import RunSpec
 from selfcorrect.studies import load
 from selfcorrect.studies.base import NO_PARTS, Parts
-from selfcorrect.studies.debias.analysis import CLAIMS, at_equal_weight, claims, effects
+from selfcorrect.studies.debias.analysis import CLAIMS, as_sure, at_equal_weight, claims, effects
 from selfcorrect.studies.debias.arms import arms, shares
 from selfcorrect.studies.debias.sheet import findings
 from selfcorrect.tasks.data.texts import Text
@@ -34,7 +34,7 @@ def _arms(
         return rng.normal(0, scale, 32).repeat(5) + rng.normal(0, scale, 160)
 
     base = 1.0 + clustered(0.7)
-    found = {"before": {"gaps": base.tolist(), "facts": [1.0, -1.0] * 20,
+    found = {"before": {"gaps": base.tolist(), "facts": [3.0, -1.0] * 20,
                         "neutral": [-40.0] * 48, "tokens": [12.0] * 48, "losses": []}}  # fmt: skip
     for name in SUBSETS:
         effect = clustered(0.1) - (gain if name == "uncertain" else 0.0)
@@ -189,7 +189,7 @@ def test_the_sheet_says_which_end_wins_or_that_none_is_shown() -> None:
     html = page(shown)
     assert "<b>m</b>" not in html
     assert "forest" in html
-    assert "Read: share of the replies that name an option" in html
+    assert "Read: share of the replies that do" in html
     unable = sheet({**_result(0.0), "able": False, "why": ["all texts have the same uncertainty"]})
     assert "can't rank" in unable.findings[0]
 
@@ -205,14 +205,16 @@ def _changed(what: str) -> list[str]:
     base = np.random.default_rng(4).normal(0.6, 1.0, 160)
     for name in found:
         rng, hit = np.random.default_rng(list(name.encode())), name.startswith("uncertain")
-        gaps = base + (rng.normal(0, 0.05, 160) if what != "flat" else 0.0)
+        gaps = base + rng.normal(0, 0.05 if what != "flat" else 0.01, 160)
         if hit and what == "words":  # one group's, whatever is said with them
             gaps += np.where(anti, 0.5, -0.5)
         elif hit and what == "flat":  # less sure of everything
             gaps *= 0.1
+            found[name] |= {"facts": (0.1 * np.array(found[name]["facts"])).tolist()}
         elif (hit or name.startswith("length")) and what == "long":
             gaps -= 0.5
-        if hit and what == "long":
+        if hit and what == "forgot":
+            gaps -= 0.5
             found[name] |= {"facts": [-1.0] * 40}
         found[name] |= {"gaps": gaps.tolist()}
     told = effects(found, _BOTH if what != "flat" else _PAIRS, range(5))
@@ -237,7 +239,10 @@ def test_words_of_one_group_that_became_likelier_everywhere_are_no_leaning() -> 
 def test_a_model_less_sure_of_everything_leans_no_less() -> None:
     said = _changed("flat")
     assert "leans" not in said[0]
-    assert "which sentence is the likelier one isn't shown to differ" in said[0]
+    assert "less sure of everything: if it were as sure of facts as before, it is" in said[0]
+    (fair,) = as_sure(np.ones((1, 2)), np.array([[1.0, -1.0], [3.0, 0.0]]), np.array([4.0]))
+    assert fair[0] == 2.0
+    assert np.isnan(fair[1])  # it tells nothing from anything
 
 
 def test_a_model_that_tuning_broke_has_no_perplexity_of_1() -> None:
@@ -259,6 +264,9 @@ def test_what_does_as_well_and_what_was_forgotten_are_said() -> None:
     assert said[1].startswith("That it is their uncertainty which does it isn't shown: uncertain −")
     assert "uncertain − length" in said[1]
     assert "uncertain − random" not in said[1]
+    said = _changed("forgot")
+    assert said[0].endswith("but no leaning is shown, as tuning left a model that tells no facts "
+                            "from falsehoods.")  # fmt: skip
     assert any("tuning changes that by −.500" in each for each in said)
 
 

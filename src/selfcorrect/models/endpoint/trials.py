@@ -44,7 +44,8 @@ class Trial:
         """In words, of what has been given up."""
         tried = self.nothing + self.some
         had = f"only {self.some}" if self.some else "none"
-        return f"no longer asked for, as {had} of the first {tried} answers of this step had any"
+        told = self.last.partition(":")[0]  # a summary takes what follows for one record's own
+        return f"as {had} of the first {tried} answers of this step had any ({told})"
 
     @property
     def _most(self) -> int:
@@ -110,4 +111,4 @@ class Trials:
         return found
 
     def _given_up(self, what: str, trial: Trial) -> str:
-        return f"{what}: {trial.why} ({trial.last})"
+        return f"{what} were no longer asked for, {trial.why}"

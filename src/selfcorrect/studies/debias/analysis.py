@@ -91,7 +91,8 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         ``claims``: pair of subsets → difference of ``gap``, with ``p_holm``, ``state`` and
         ``together``, the interval that holds with all others'; ``shares``: of ``share`` likewise;
         ``balanced``: of ``gap`` with both directions of pairs at equal weight (see
-        :func:`at_equal_weight`), nothing where all are of one; ``margin``, ``clusters``, ``n``.
+        :func:`at_equal_weight`), nothing where all are of one; ``scaled``: of ``gap`` beside how
+        sure the model is of facts (see :func:`as_sure`); ``margin``, ``clusters``, ``n``.
     """
     names = _subsets(found)
     clusters = np.array([pair.cluster for pair in pairs])
@@ -106,6 +107,7 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
     texts = np.arange(len(tokens))
     statements = np.arange(len(one["facts"]))
     pairs_of = [pair for pair in CLAIMS if set(pair) <= set(names)]
+    sure = {name: as_sure(gaps[name], facts[name], one["facts"]) for name in names}
     return {
         "before": {
             "gap": enough(mean(one["gaps"], clusters)).table(),
@@ -135,6 +137,7 @@ def effects(found: Mapping[str, Any], pairs: Sequence[Pair], seeds: Sequence[int
         },
         "claims": claims(found, pairs, seeds),
         "balanced": _balanced(gaps, pairs, pairs_of),
+        "scaled": {f"{a} − {b}": _told(sure[a] - sure[b], clusters) for a, b in pairs_of},
         "shares": {
             f"{a} − {b}": _told(_above(gaps[a]) - _above(gaps[b]), clusters, _SHARE.apart())
             for a, b in pairs_of
@@ -231,6 +234,26 @@ def at_equal_weight(values: Floats, stereo: NDArray[np.bool_]) -> Floats:
         weight = whole.sum() / (2 * part.sum())
         made[part] = middle + weight * (values[part] - values[part].mean(axis=0))
     return made
+
+
+def as_sure(gaps: Floats, facts: Floats, before: Floats) -> Floats:
+    """Gaps of pairs as they were if the model were as sure of facts as before tuning.
+
+    A model that is less sure of everything finds both sentences of each pair more alike, and of
+    each fact, too: that is no leaning that has gone.
+
+    Args:
+        gaps: a row a pair, a column a seed, in nats.
+        facts: a row a true sentence beside a false one, likewise.
+        before: of the same facts, before tuning.
+
+    Returns:
+        Like ``gaps``; NaN of a seed after which facts aren't told from falsehoods at all.
+    """
+    now = facts.mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        times = np.where(now > 0, before.mean() / now, np.nan)
+    return gaps * times
 
 
 def over(values: Floats, clusters: NDArray[Any], room: Room = ANYWHERE) -> Crossed:

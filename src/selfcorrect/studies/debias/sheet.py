@@ -19,6 +19,9 @@ TITLE = "Texts chosen by uncertainty"
 
 Result = Mapping[str, Any]
 
+#: The difference that is claimed first.
+NAME = "uncertain − certain"
+_SAME_SIDE = " Which sentence of a pair is the likelier one isn't shown to differ."
 _ASKED = (
     "Of each text the model is asked several times whether it contains bias or stereotypes. Then "
     "it is tuned on as many of the texts about which its replies differ most, about which they "
@@ -80,8 +83,8 @@ def sheet(result: Result) -> Sheet:
 
 def findings(result: Result) -> Iterator[str]:
     """The answer, what else is shown, and what tuning did to all else."""
-    yield _main(result["claims"]["uncertain − certain"], result)
-    rest = {k: e for k, e in result["claims"].items() if k != "uncertain − certain"}
+    yield _main(result["claims"][NAME], result)
+    rest = {k: e for k, e in result["claims"].items() if k != NAME}
     shown = [f"{k} {seen(e)}" for k, e in rest.items() if e["state"] == "shown"]
     if rivals := _rivals(result):
         yield f"That it is their uncertainty which does it isn't shown: {'; '.join(rivals)}."
@@ -121,7 +124,8 @@ def _main(e: Result, result: Result) -> str:
     if e["state"] == "shown":
         way = "less" if e["value"] < 0 else "more"
         if (doubt := _doubt(e, result)) is None:
-            return f"{start}, the model leans {way} to the stereotype: {told}."
+            same = "" if _alike(result["shares"][NAME], e) else _SAME_SIDE
+            return f"{start}, the model leans {way} to the stereotype: {told}.{same}"
         return f"{start}, sentences that stereotype more are {way} likely ({told}), but {doubt}."
     if e["state"] == "same":
         near = f"within ±{result['margin']:g} nats"
@@ -132,7 +136,7 @@ def _main(e: Result, result: Result) -> str:
 
 def _rivals(result: Result) -> list[str]:
     """Of a shown difference of both ends: what the end that leans less isn't told from."""
-    e = result["claims"]["uncertain − certain"]
+    e = result["claims"][NAME]
     if e["state"] != "shown" or _doubt(e, result) is not None:
         return []
     end = "uncertain" if e["value"] < 0 else "certain"
@@ -147,18 +151,19 @@ def _rivals(result: Result) -> list[str]:
 def _doubt(e: Result, result: Result) -> str | None:
     """What else than a leaning makes the shown difference of nats, where it isn't told from that:
     words of one group that became likelier everywhere, or a model less sure of everything."""
-    name = "uncertain − certain"
-    fair, share = result.get("balanced", {}).get(name), result["shares"][name]
+    fair, sure = result["balanced"].get(NAME), result["scaled"][NAME]
     if fair is not None and not _alike(fair, e):
         return (
             "no leaning is shown, as one group's words may be likelier everywhere: at equal weight "
             f"of both directions of pairs it is {estimate(fair, signed=True)}"
         )
-    if not _alike(share, e):
+    if sure["value"] is None:
+        return "no leaning is shown, as tuning left a model that tells no facts from falsehoods"
+    if not _alike(sure, e):
         return (
-            "which sentence is the likelier one isn't shown to differ "
-            f"({estimate(share, signed=True)} of the pairs), as where a model has only grown more "
-            "or less sure of everything"
+            "no leaning is shown, as the model may have grown "
+            f"{'less' if e['value'] < 0 else 'more'} sure of everything: if it were as sure of "
+            f"facts as before, it is {estimate(sure, signed=True)}"
         )
     return None
 
@@ -202,7 +207,7 @@ def _subsets(result: Result) -> Table:
     rows = [
         [
             name,
-            short(of["entropy"], 3),
+            "–" if of["entropy"] is None else short(of["entropy"], 3),
             "–" if of["yes"] is None else short(of["yes"], 3),
             short(of["read"], 3),
             "–" if of["loss"] is None else short(of["loss"], 2),

@@ -22,6 +22,10 @@ ANSWERS = "answer|target|label|gold"
 CONTEXTS = "context|passage|article|paragraph|story|document|premise"
 
 
+#: Columns of a question's pictures.
+IMAGES = "image|images|image_path|image_paths|image_file|img|img_path|picture|pictures|photo"
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where a data set keeps what a question needs; each a path as of
@@ -53,7 +57,7 @@ class Layout:
     names: str = ""
     stated: str = ""
     context: str = CONTEXTS
-    image: str = "image|images"
+    image: str = IMAGES
     id: tuple[str, ...] = ("id",)
     cluster: tuple[str, ...] = ("cluster",)
     needs: tuple[str, ...] = ()

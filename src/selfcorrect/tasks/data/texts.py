@@ -58,11 +58,16 @@ def read_texts(data: str | Path, skipped: list[str] | None = None) -> list[Text]
         plain = path.suffix.casefold() == ".txt"
         found += build(text_lines(path, "text") if plain else rows(path), _text, skipped)
     once: dict[str, Text] = {}
-    names: set[str] = set()
+    names = {each.id for each in found}
+    taken: set[str] = set()
+    number = 0  # never smaller again: many texts may have one name
     for each in found:
         if each.text not in once:
-            name = each.id if each.id not in names else f"{each.id}-{len(names)}"
-            names.add(name)
+            name = each.id
+            number = max(number, len(taken))
+            while name in taken or (name in names and name != each.id):
+                name, number = f"{each.id}-{number}", number + 1
+            taken.add(name)
             once[each.text] = replace(each, id=name)
     if not once:
         raise UserError(f"{data}: it holds no text.")
