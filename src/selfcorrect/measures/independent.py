@@ -44,8 +44,8 @@ def _correlation(y: NDArray[Any], one: NDArray[np.bool_], names: NDArray[Any]) -
 
     def parts(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
         n = np.bincount(which[rows], minlength=size)
-        found: NDArray[np.float64] = np.bincount(which[rows], y[rows], minlength=size)
-        return found - n * (found.sum() / n.sum())
+        sums = np.bincount(which[rows], y[rows], minlength=size)
+        return np.asarray(sums - n * (sums.sum() / n.sum()), dtype=np.float64)
 
     a, b = parts(one), parts(~one)
     scale = math.sqrt(float(a @ a) * float(b @ b))
@@ -99,9 +99,8 @@ def difference_between(values: ArrayLike, first: ArrayLike, clusters: ArrayLike)
     together = min(0.0, _correlation(y, one, names))
 
     def at(level: float) -> tuple[float, float]:
-        told = _put_together(
-            *(proportion(y[rows], names[rows], level=level) for rows in (one, ~one)), together
-        )
+        mine, other = (proportion(y[rows], names[rows], level=level) for rows in (one, ~one))
+        told = _put_together(mine, other, together)
         if told["low"] is not None:
             return told["low"], told["high"]
         return (-math.inf, math.inf) if alone is None else alone(level)
