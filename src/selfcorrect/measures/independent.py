@@ -31,7 +31,7 @@ def independent_difference(
     """
     found = _put_together(proportion(*one), proportion(*other))
     level = 1 - (1 - LEVEL) / family
-    sides = [proportion(*each, level=level) for each in (one, other)]
+    sides = proportion(*one, level=level), proportion(*other, level=level)
     low = _put_together(*sides)["low"]
     few = any(e.few for e in sides)
     return {**found, "shown": low is not None and low > 0 and not few}
