@@ -64,7 +64,8 @@ def test_a_budget_of_the_bound_lets_a_run_through(kind: str, own: int, tmp_path:
         shown = preview(make_spec({**asked, "model": model}), out=tmp_path)
         bound = shown.estimate
         assert shown.asked.requests
-        assert None not in (bound.money, bound.about)
+        assert bound.money is not None
+        assert bound.about is not None
         taken = sum(each["prompt_tokens"] + each["completion_tokens"] for each in server.used)
         assert bound.bounded == (kind != "bare")
         if kind != "bare":
