@@ -59,7 +59,9 @@ def check(
 
     Names: gain, again, change, harm, mend, unread.last, tokens, money, seconds, latency.p95,
     dialogues, clusters, and every measure's .first and .last; of estimates .low and .high, too.
-    What a run doesn't tell isn't met.
+    Intervals reach as far as answers that couldn't be read, or another choice of the last round,
+    could move them, so a low or high may lie outside what show has in brackets. What a run doesn't
+    tell isn't met.
 
     Example: selfcorrect check RUN --require 'gain.low > -0.02' --require 'unread.last < 0.05'
     """

@@ -21,7 +21,7 @@ from selfcorrect.report.estimates import (
     parts,
     wholes,
 )
-from selfcorrect.report.notes import few, hanging, looked, turning
+from selfcorrect.report.notes import doubtful, few, hanging, looked, turning
 from selfcorrect.report.numbers import (
     MISSING,
     clusters,
@@ -176,11 +176,19 @@ def around(form: str, margin: float | None) -> str:
 def _outcomes(summary: _Summary) -> list[KeyFigure]:
     name, define = summary["outcome"]["name"], definer(summary)
     return [
-        KeyFigure(
-            f"{define(name).label}, round {row['round']}", cell(define, name, row["measures"][name])
-        )
+        KeyFigure(f"{define(name).label}, round {row['round']}", _marked(summary, define, row))
         for row in ends(summary["rounds"])
     ]
+
+
+def _marked(summary: _Summary, define: Define, row: Round) -> Cell:
+    """A round's outcome, with a mark where answers that nobody could read may move it."""
+    name = summary["outcome"]["name"]
+    found = cell(define, name, row["measures"][name])
+    if not doubtful(row, summary["outcome"]) or found.text.endswith("?"):
+        return found
+    why = "unread or ungraded answers could move it by more than the margin"
+    return found._replace(text=f"{found.text}?", note="; ".join(filter(None, (found.note, why))))
 
 
 def _differences(summary: _Summary) -> list[KeyFigure]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from selfcorrect.report.costs import beyond, large
 from selfcorrect.report.numbers import change, count, decides, percent, within
-from selfcorrect.report.phrases import Table, is_share, said_of
+from selfcorrect.report.phrases import Table, is_share, of_others, said_of
 
 _AGAIN = "merely asking again"
 _ONCE = {"round": "the first round", "baseline": "the question asked once, without the goal"}
@@ -146,7 +146,7 @@ def _are(e: Table) -> str:
 def _costs(summary: Table) -> str:
     """What dialogues take beyond one answer each."""
     arms = summary["cost"]["arms"]
-    if not arms:
+    if not arms or of_others(summary):  # what measuring took isn't what the dialogues did
         return ""
     mine = arms[next(iter(arms))]  # the run itself comes first
     single = arms["baseline"] if "baseline" in arms else mine["rounds"][0]

@@ -36,6 +36,12 @@ def strategy_of(name: str) -> str:
     return name.rsplit("/", 1)[-1].removesuffix(".toml")
 
 
+def of_others(summary: Table) -> bool:
+    """Whether the answers were given, and are only measured."""
+    spec: Table = summary.get("spec") or {}
+    return bool((spec.get("strategy") or {}).get("name") == "given")
+
+
 def is_share(summary: Table) -> bool:
     """Whether the outcome is a share of answers, so that it is told in points."""
     return bool(summary["outcome"]["kind"] == "share")
