@@ -26,3 +26,16 @@ def test_what_measuring_took_is_not_what_given_dialogues_cost() -> None:
     assert of_others(given)
     assert _costs(given) == ""
     assert not of_others({"spec": {"strategy": {"name": "intrinsic"}}})
+
+
+def test_a_gain_is_written_as_the_outcome_is() -> None:
+    from selfcorrect.report.contents import cell
+    from selfcorrect.report.definitions import definer
+
+    e = {"value": 0.26, "low": 0.163, "high": 0.362, "n": 100, "clusters": 100}
+    for kind, text, interval in (
+        ("share", "+26.0 points", "[16.3, 36.2]"),
+        ("mean", "+.260", "[.163, .362]"),
+    ):
+        made = cell(definer({"outcome": {"kind": kind}}), "gain", e)
+        assert (made.text, made.interval) == (text, interval)

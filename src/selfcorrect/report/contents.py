@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from selfcorrect.report.definitions import Define, Definition, definer, words
+from selfcorrect.report.definitions import SIGNED, Define, Definition, definer, words
 from selfcorrect.report.estimates import (
     Estimate,
     Round,
@@ -91,7 +91,7 @@ def foremost(summary: _Summary) -> tuple[str, str]:
 
 def cell(define: Define, name: str, e: Estimate, *, signed: bool = False) -> Cell:
     """An estimate as a cell; hovering shows what it comes from."""
-    form = define(name).form
+    form, signed = define(name).form, signed or name in SIGNED
     note = []
     if e.get("n") is not None:
         note = [count(e["n"], "dialogue"), clusters(e)]

@@ -24,6 +24,8 @@ class Definition(NamedTuple):
     form: str = ""
 
 
+#: Of those below, differences: with their sign.
+SIGNED = frozenset({"gain", "leak_free_gain"})
 #: What isn't a measure of one round: numbers between rounds, counts, and words.
 WORDS: Mapping[str, Definition] = {
     "gain": Definition(
@@ -172,8 +174,10 @@ def words(summary: Mapping[str, Any]) -> dict[str, Definition]:
     every = {n: d for n, d in WORDS.items() if n not in unread}
     if not any(row.get("leak_free") for row in summary.get("rounds", ())):
         every = {n: d for n, d in every.items() if n not in LEAK_FREE}
-    if summary["outcome"]["kind"] == "share":
-        return every
+    if summary["outcome"]["kind"] == "share":  # in percent and points, as the outcome is
+        shares = {name: every[name]._replace(form="share") for name in ("gain", *LEAK_FREE)
+                  if name in every}  # fmt: skip
+        return {**every, **shares}
     return {name: d for name, d in {**every, **_OF_NUMBERS}.items() if name not in _OF_RIGHT}
 
 
