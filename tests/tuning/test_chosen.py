@@ -173,8 +173,20 @@ def test_what_speaks_against_a_ranking_is_said() -> None:
     found = subsets(silent, 25, 0)
     assert not {*found["uncertain"], *found["certain"]} & set(range(10))
     assert silent.table()["entropy"]["n"] == 90
+    most = replace(apart, entropy=np.where(steps < 0.9, np.nan, steps), read=(steps >= 0.9) * ones)
+    (said,) = _doubts(most, 25)  # nor are the silent ones' replies part of any uncertainty
+    assert said.startswith("Of 90 texts no reply names an answer")
+    assert (
+        "up to 15 of those are in it, and texts that have an uncertainty are at both ends" in said
+    )
+    (same, _) = _doubts(replace(most, entropy=most.entropy * 0), 5)
+    assert same.startswith("All texts that have an uncertainty have the same one")
+    none = replace(most, entropy=np.nan * ones, read=0 * ones)
+    (said,) = _doubts(none, 25)
+    assert said.startswith("No reply to any text names an answer")
+    assert not none.table()["all_agree"]
     (unread,) = _doubts(replace(apart, read=0.6 * ones), 25)
-    assert unread.startswith("40 % of the replies name no answer")
+    assert unread.startswith("Only .600 [")
 
 
 def test_too_few_texts_are_a_sentence() -> None:
@@ -236,7 +248,7 @@ def test_the_command_writes_subsets_that_can_be_read(
     model.vocabulary.tokenizer.save_pretrained(folder)
     words = ("choose", "--model", folder, "--limit", "16", "--out", tmp_path / "runs")
     said = " ".join(printed(*words, "--size", "4", "--swap", "--to", tmp_path / "chosen").split())
-    assert "All texts have the same uncertainty" in said
+    assert "no text has an uncertainty" in said
     assert len(read_texts(tmp_path / "chosen/length.jsonl")) == 4
     table = json.loads((tmp_path / "chosen/chosen.json").read_text())
     assert table["subsets"]["uncertain"]["texts"] == 4

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from math import isfinite
 
 from selfcorrect.converse import thoughts
 from selfcorrect.converse.dialogue import Batch, Dialogue, Setting
@@ -22,7 +23,7 @@ from selfcorrect.converse.record import (
     told,
 )
 from selfcorrect.messages import Message, message
-from selfcorrect.models.base import UNMADE, Conversation, Reply, Request
+from selfcorrect.models.base import UNMADE, Conversation, Likelihood, Reply, Request
 from selfcorrect.models.function import Function
 from selfcorrect.strategies import Step
 from selfcorrect.strategies.base import Replaced
@@ -32,6 +33,8 @@ from selfcorrect.tasks.base import Answer, cut_off
 _DRAWS = -2
 #: Stands in the place of feedback that came back empty.
 NOTHING = "(none)"
+#: Of a step's choices where no likelihood tells one from another.
+_UNTOLD = "nothing tells which of a step's choices is the likeliest: {!r} was put in, the first one"
 
 
 def elicit(
@@ -220,10 +223,15 @@ def _choose(
             prompt_tokens=each[0].prompt_tokens,
             encoded=each[0].encoded,
             reused=each[0].reused,
+            notes=_untold(each, choices[best]),
             seconds=each[0].seconds,
         )
     conversation.say(messages)
     return replies
+
+
+def _untold(likelihoods: Sequence[Likelihood], put: str) -> tuple[str, ...]:
+    return () if any(isfinite(each.logp) for each in likelihoods) else (_UNTOLD.format(put),)
 
 
 def _choose_begun(
@@ -265,7 +273,7 @@ def _choose_begun(
             prompt_tokens=reply.prompt_tokens,
             encoded=reply.encoded,
             reused=reply.reused,
-            notes=reply.notes,
+            notes=(*reply.notes, *_untold(reply.options, choices[best])),
             thought=reply.thought,
             seconds=reply.seconds,
         )

@@ -299,7 +299,7 @@ def _to_decide(
     ways: Sequence[Estimate], margin: float | None, looks: Sequence[int], family: float
 ) -> int | None:
     """Examples that would show on which side of 0 it lies, or that it lies within the margin, at
-    the next look; ``None`` where more examples of the same clusters wouldn't.
+    the next look; ``None`` where more examples of such clusters wouldn't.
 
     Args:
         ways: the difference, as recorded and as unread answers may have it. They must agree, and

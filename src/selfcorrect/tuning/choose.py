@@ -104,7 +104,7 @@ class Asked:
             "unsaid": int((~known).sum()),
             "values": self.values,
             "ranked": self.ranked,
-            "all_agree": bool((agreed[known] == 1).all()),
+            "all_agree": bool(known.any() and (agreed[known] == 1).all()),
         }
 
 

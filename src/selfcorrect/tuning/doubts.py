@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.numbers import count, percent
+from selfcorrect.evaluation.sheet import written as estimate
+from selfcorrect.report.numbers import count
 
 #: A smaller share of replies that were read is said.
 _READ = 0.95
@@ -22,11 +23,25 @@ def doubts(asked: Mapping[str, Any], subsets: Mapping[str, Mapping[str, Any]]) -
         subsets: of :func:`~selfcorrect.tuning.choose.described`, of one choice or of several (then
             each name has its number after a space).
     """
+    unsaid = asked.get("unsaid", 0)  # a result of an earlier version has neither it nor cuts
+    found = [(name.partition(" "), of) for name, of in subsets.items()]
+    ends = {each: [of for (name, *_), of in found if name == each] for each in _ENDS}
+    silent = max(
+        (of["tied"] for each in ends.values() for of in each if of.get("cut", 0) is None),
+        default=0,
+    )
+    if not asked["values"]:
+        yield (
+            "No reply to any text names an answer, so that no text has an uncertainty, and any "
+            "ranking of them is arbitrary."
+        )
+        return
     if not asked["ranked"]:
-        yield "All texts have the same uncertainty, so any ranking of them is arbitrary."
+        same = (
+            "that have an uncertainty have the same one" if unsaid else "have the same uncertainty"
+        )
+        yield f"All texts {same}, so any ranking of them is arbitrary."
     else:
-        found = [(name.partition(" "), of) for name, of in subsets.items()]
-        ends = {each: [of for (name, *_), of in found if name == each] for each in _ENDS}
         both = list(zip(*ends.values(), strict=True))
         if any(most["cut"] <= least["cut"] for most, least in both if _cut(most, least)):
             yield (
@@ -34,25 +49,32 @@ def doubts(asked: Mapping[str, Any], subsets: Mapping[str, Mapping[str, Any]]) -
                 "one's could as well be the other's."
             )
         yield from (each for name in ends if (each := _by_chance(name, ends[name])))
-    if asked["unsaid"]:
+    if silent:
         yield (
-            f"At neither end: {count(asked['unsaid'], 'text')} of which no reply names an answer, "
+            f"Of {count(unsaid, 'text')} no reply names an answer, so that there is no uncertainty "
+            f"to tell, and too few others fill an end: up to {silent:,} of those are in it, and "
+            "texts that have an uncertainty are at both ends."
+        )
+    elif unsaid:
+        yield (
+            f"At neither end: {count(unsaid, 'text')} of which no reply names an answer, "
             "so that there is no uncertainty to tell."
         )
-    read = asked["parse_rate"]["value"]
+    # of the texts that have an uncertainty: the others' replies are no part of any
+    read = asked["parse_rate"]["value"] * asked["texts"] / (asked["texts"] - unsaid)
     if read < _READ:
         yield (
-            f"{percent(1 - read)} % of the replies name no answer, and count as a meaning of their "
-            "own: part of the uncertainty is about how to answer."
+            f"Only {estimate(asked['parse_rate'])} of the replies name an answer; others count "
+            "as a meaning of their own, so part of the uncertainty is about how to answer."
         )
 
 
 def _cut(*ends: Mapping[str, Any]) -> bool:
-    return all(of["cut"] is not None for of in ends)
+    return all(of.get("cut") is not None for of in ends)
 
 
 def _by_chance(name: str, each: list[Mapping[str, Any]]) -> str | None:
-    decided = [of for of in each if of["tied"] < of["of_tied"]]
+    decided = [of for of in each if of.get("cut", 0) is not None and of["tied"] < of["of_tied"]]
     if not decided or max(of["tied"] / of["texts"] for of in decided) < _CHANCE:
         return None
     of = max(decided, key=lambda of: of["tied"] / of["texts"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from selfcorrect.converse.elicit import _choose
 from selfcorrect.messages import message
 from selfcorrect.models import Request
 from selfcorrect.models.endpoint.trials import NOTHING
@@ -65,6 +66,16 @@ def test_of_p_true_nothing_is_made_up() -> None:
         found = talk.likelihoods([["True", "False"]] * 12)
         assert _drawn(stub) - before == NOTHING
     assert {each.logp for options in found for each in options} == {float("-inf")}
+
+
+def test_a_steps_choice_that_nothing_tells_is_noted() -> None:
+    """The first choice is then what a method does, not what the model says."""
+    with served(_DRAWN) as (model, _):
+        talk = model.open(8)
+        talk.say([message("user", f"Question {k}?") for k in range(8)])
+        replies = _choose(talk, ["True", "False"], [Request("", 8)] * 8)
+    assert [reply and reply.text for reply in replies] == ["True"] * 8
+    assert all(reply and "'True' was put in, the first one" in reply.notes[0] for reply in replies)
 
 
 @pytest.mark.parametrize("able", [VLLM])

@@ -211,6 +211,9 @@ def _changed(what: str) -> list[str]:
         elif hit and what == "flat":  # less sure of everything
             gaps *= 0.1
             found[name] |= {"facts": (0.1 * np.array(found[name]["facts"])).tolist()}
+        elif hit and what == "topic":
+            gaps -= 0.5
+            found[name] |= {"facts": (np.array(found[name]["facts"]) - 0.6).tolist()}
         elif (hit or name.startswith("length")) and what == "long":
             gaps -= 0.5
         if hit and what == "forgot":
@@ -240,9 +243,24 @@ def test_a_model_less_sure_of_everything_leans_no_less() -> None:
     said = _changed("flat")
     assert "leans" not in said[0]
     assert "less sure of everything: if it were as sure of facts as before, it is" in said[0]
-    (fair,) = as_sure(np.ones((1, 2)), np.array([[1.0, -1.0], [3.0, 0.0]]), np.array([4.0]))
+    before = np.array([3.0, 1.0, -2.0, 5.0])
+    facts = np.stack([before / 2, -before, np.abs(before) * [1, 1, 1, -1]], axis=1)
+    (fair,) = as_sure(np.ones((1, 3)), facts, before)
     assert fair[0] == 2.0
-    assert np.isnan(fair[1])  # it tells nothing from anything
+    assert np.isnan(fair[1:]).all()  # nothing is left of what it said
+    facts[3] = before[3] = np.nan  # unknown is nothing that was forgotten
+    assert as_sure(np.ones((1, 3)), facts, before)[0, 0] == 2.0
+
+
+def test_facts_that_lost_by_their_topic_leave_a_planted_leaning() -> None:
+    """By the ratio of means 30 of 40 planted studies of 8 seeds were a model less sure of all it
+    says where true sentences lost 1 of 2.5 nats, and 14 were missed where their mean is .3."""
+    assert "leans less to the stereotype" in _changed("topic")[0]
+    rng = np.random.default_rng(0)
+    for middle in (0.1, 2.5):
+        before = rng.normal(middle, 2.5, 40)
+        facts = before[:, None] + rng.normal(0, 0.6, (40, 50))
+        assert np.abs(as_sure(np.ones((1, 50)), facts, before) - 1).max() < 0.2
 
 
 def test_a_model_that_tuning_broke_has_no_perplexity_of_1() -> None:

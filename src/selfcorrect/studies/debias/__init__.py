@@ -128,7 +128,9 @@ def preflight(inputs: Inputs) -> Preflight:
         model.close()
     table = asked.table()
     why = []
-    if not asked.ranked:
+    if not asked.values:
+        why.append("no answer names an option, so that no text has an uncertainty")
+    elif not asked.ranked:
         why.append("all texts have the same uncertainty, so that any ranking by it is arbitrary")
     read = table["parse_rate"]["value"]
     if read < 0.5:
