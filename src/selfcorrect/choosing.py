@@ -114,8 +114,8 @@ def choose(
         dtype, device, trust_remote_code, base_url, out, progress: as in :func:`selfcorrect.run`.
 
     Returns:
-        ``.files`` (subset → its file, which :func:`tune` takes), ``.folder``, and ``.table``, which
-        is what the command prints with ``--json``; it shows itself as its findings.
+        ``.files`` (subset → its file, which :func:`tune` takes), ``.folder``, and ``.table``; all
+        three are what the command prints with ``--json``. It shows itself as its findings.
 
     Raises:
         UserError: bad data, too few texts, a folder that is there, a model that can't be asked.

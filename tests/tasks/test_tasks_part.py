@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import cloudpickle
 import pytest
@@ -88,3 +90,32 @@ def test_what_a_model_was_tuned_on_is_refused(tmp_path: Path) -> None:
     (model / "tuned.toml").write_text("[trained]\ntexts = 3\n")
     with pytest.raises(UserError, match=r"tuned\.toml can't be read"):
         sc.run(**how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("task", "row"),
+    [
+        ("contains-bias", {"text": "{}"}),
+        ("harmful", {"text": "{}", "label": "harmful"}),
+        ("choices", {"question": "{}", "choices": ["1", "2"], "answer": "2"}),
+        ("reasoning", {"question": "{}", "answer": "#### 2"}),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_a_text_is_known_among_the_words_of_its_task(
+    tmp_path: Path, task: str, row: dict[str, Any]
+) -> None:
+    """``Text: …`` before it, or a request after it, isn't what the model was tuned on."""
+    text = "Nurses: two of them\tcame late. How many?"
+    data = tmp_path / "data.jsonl"
+    rows = [{k: text if v == "{}" else v for k, v in row.items()}]
+    rows += [{k: "It rained." if v == "{}" else v for k, v in row.items()}]
+    if task == "harmful":
+        rows[1]["label"] = "harmless"
+    data.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    model = tmp_path / "model"
+    model.mkdir()
+    tuned = Tuned({}, {}, {}, trained=frozenset({text_key(text)}))
+    (model / "tuned.toml").write_bytes(tuned.toml())
+    with pytest.raises(UserError, match=r"was tuned on 1 of the 2 examples .* it hasn't seen"):
+        sc.run(model=str(model), task=task, data=data, out=tmp_path, progress=False)

@@ -255,3 +255,6 @@ def test_the_command_writes_subsets_that_can_be_read(
     assert len((tmp_path / "chosen/texts.jsonl").read_text().splitlines()) == 15
     assert "is there already" in refused(*words, "--to", tmp_path / "chosen")
     assert "and 99 are to be chosen" in refused(*words, "--size", "99")
+    told = json.loads(printed(*words, "--size", "4", "--swap", "--json", "--to", tmp_path / "more"))
+    assert Path(told["files"]["uncertain"]).parent == Path(told["folder"]) == tmp_path / "more"
+    assert len(read_texts(told["files"]["uncertain"])) == 4

@@ -36,7 +36,9 @@ def choose(chosen: Chosen) -> None:
             told=_scored,
         )  # fmt: skip
     if chosen.as_json:
-        typer.echo(json.dumps(done.table, indent=2, allow_nan=False))
+        files = {name: str(file) for name, file in done.files.items()}
+        told = {"folder": str(done.folder), "files": files, **done.table}
+        typer.echo(json.dumps(told, indent=2, allow_nan=False))
         return
     show(done.sheet(), printing())
     typer.echo(visible(str(done.folder)))

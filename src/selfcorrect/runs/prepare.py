@@ -272,15 +272,25 @@ def check_unseen(spec: RunSpec, task: Task, examples: Sequence[Example]) -> None
     if tuned is None:
         return
     clusters = tuned.clusters.get(tasks.label(spec.task.name), frozenset())
-    seen = [e for e in examples if e.cluster in clusters or tuned.knows(e.fields.values())]
+    seen = [e for e in examples if e.cluster in clusters or tuned.knows(_texts_of(e))]
     if seen:
-        whole = "part" not in spec.task.options
-        way = "run it on the other part (--part test)" if whole else "give data that it hasn't seen"
+        other = clusters and "part" not in spec.task.options
+        way = "run it on the other part (--part test)" if other else "give data that it hasn't seen"
         raise UserError(
             f"the model {spec.model.name} was tuned on {len(seen):,} of the {len(examples):,} "
             f"examples of the task {task.name}, or on others of their clusters, such as "
             f"{seen[0].cluster!r:.60}: {way}."
         )
+
+
+def _texts_of(example: Example) -> Iterator[str]:
+    """An example's texts, and what they are of without a task's own words: after a lead-in such as
+    ``Text:``, and a paragraph at a time."""
+    for text in (*example.fields.values(), *(turn.text for turn in example.turns)):
+        yield from (text, *text.split("\n\n"))
+        lead, found, rest = text.partition(": ")
+        if found and lead.isalpha():
+            yield rest
 
 
 def _check_steer(spec: ModelSpec, model: Model | None) -> None:
