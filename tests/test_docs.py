@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
+_STRONGER = "qwen2.5-coder-0.5b"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
@@ -193,27 +194,33 @@ def test_a_studys_results_are_the_measured_ones() -> None:
 
     page = (ROOT / "docs" / "studies" / "convergence.md").read_text("utf-8")
     file = ROOT / "benchmarks" / "studies" / "convergence-smollm2.json"
-    result = json.loads(file.read_text("utf-8"))
-    names = ("accuracy", "entropy", "calibration_gap", result["activation"])
-    for control, told in result["against"].items():
-        cells = [estimate(told["difference"][name], signed=True) for name in names]
-        assert f"| `{control}` | {' | '.join(cells)} |" in page
+    for model in ("smollm2", _STRONGER):
+        result = json.loads((file.parent / f"convergence-{model}.json").read_text("utf-8"))
+        names = ("accuracy", "entropy", "calibration_gap", result["activation"])
+        for control, told in result["against"].items():
+            cells = [estimate(told["difference"][name], signed=True) for name in names]
+            assert f"| `{control}` | {' | '.join(cells)} |" in page
+    for name, ends in {"entropy": (0, -1), "confidence": (0, -1)}.items():  # the stronger model's
+        for at in ends:
+            value = result["curves"][name]["intrinsic"][at]["value"]
+            assert f"{value:.3f}".removeprefix("0") in page
     page = (ROOT / "docs" / "studies" / "injection.md").read_text("utf-8")
     result = json.loads((file.parent / "injection-smollm2.json").read_text("utf-8"))
     for rows in zip(*result["lags"].values(), strict=True):
         cells = [estimate(row, signed=True) for row in rows]
         assert f"| {rows[0]['lag']} | {' | '.join(cells)} |" in page
     page = (ROOT / "docs" / "studies" / "steering.md").read_text("utf-8")
-    result = json.loads((file.parent / "steering-smollm2.json").read_text("utf-8"))
-    for name, title in (
-        ("entropy", "entropy (nats)"),
-        ("p_right", "probability of the right option"),
-    ):
-        odd, even = (result["responses"][name]["chosen"][part] for part in ("odd", "even"))
-        as_far = round(odd["p"] * (1 + odd["null"]["n"])) - 1
-        cells = [estimate(odd["concept"], signed=True), str(as_far)]
-        cells.append(estimate(even["concept"], signed=True))
-        assert f"| {title} | {' | '.join(cells)} |" in page
+    for model in ("smollm2", _STRONGER):
+        result = json.loads((file.parent / f"steering-{model}.json").read_text("utf-8"))
+        for name, title in (
+            ("entropy", "entropy (nats)"),
+            ("p_right", "probability of the right option"),
+        ):
+            odd, even = (result["responses"][name]["chosen"][part] for part in ("odd", "even"))
+            as_far = round(odd["p"] * (1 + odd["null"]["n"])) - 1
+            cells = [estimate(odd["concept"], signed=True), str(as_far)]
+            cells.append(estimate(even["concept"], signed=True))
+            assert f"| {title} | {' | '.join(cells)} |" in page
     page = (ROOT / "docs" / "studies" / "mechanism.md").read_text("utf-8")
     result = json.loads((file.parent / "mechanism-smollm2.json").read_text("utf-8"))
     for part, title in (

@@ -181,6 +181,18 @@ def test_numbers_that_no_record_can_have_are_refused(name: str, value: object, s
         panel(records.frame([row("a", 1), {**row("b", 1), name: value}]))
 
 
+def test_a_free_text_that_could_not_be_read_has_no_chance_level() -> None:
+    from test_measures import row
+
+    from selfcorrect import records
+
+    text = {"choices": [], "option_p": None, "choice": None, "target": None}
+    unread = {**row("b", 1), **text, "problem": "none", "outcome": 0.0, "confidence": None}
+    made = panel(records.frame([{**row("a", 1), **text}, unread]))
+    for name in ("calibration_gap_all", "brier_all"):
+        assert not np.isinf(made.columns[name]).any()  # 1 / 0 options, an honest run was refused
+
+
 def test_a_round_that_some_lack() -> None:
     from test_measures import row
 

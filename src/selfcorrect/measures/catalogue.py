@@ -29,8 +29,10 @@ from selfcorrect.measures.of_samples import (
 from selfcorrect.outcome import ACCURACY, Outcome
 
 _READ = pl.col("problem").is_null()
+_NUMBER = pl.col("choices").list.len().cast(pl.Float64)
 _CONFIDENCE = pl.when(_READ).then(pl.col("confidence"))
-_CHANCE = 1 / pl.col("choices").list.len().cast(pl.Float64)
+# none of a free text, which has no options to guess among
+_CHANCE = 1 / pl.when(_NUMBER > 0).then(_NUMBER)
 # Σ_o (p_o − 1[o = y])² = Σ p_o² − 2 p_y + 1
 _BRIER = pl.when(pl.col("option_p").list.len() > 0).then(
     pl.col("option_p").list.eval(pl.element() ** 2).list.sum()

@@ -90,7 +90,7 @@ def _read(store: Store, name: str) -> Mapping[str, Any] | None:
         note = json.loads(store.read(name, _LONGEST))
         counts = [note[each] for each in (*_SUMS, "runs")]
         money = note["money"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (UserError, ValueError, KeyError, TypeError, RecursionError):
         return None
     if not all(type(each) is int and 0 <= each < _MOST for each in counts):
         return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.report.numbers import count, percent
+from selfcorrect.evaluation.sheet import written as estimate
+from selfcorrect.report.numbers import count, short
 
 #: A smaller share of replies that were read is said.
 _READ = 0.95
@@ -22,7 +23,7 @@ def doubts(asked: Mapping[str, Any], subsets: Mapping[str, Mapping[str, Any]]) -
         subsets: of :func:`~selfcorrect.tuning.choose.described`, of one choice or of several (then
             each name has its number after a space).
     """
-    unsaid = asked["unsaid"]
+    unsaid = asked.get("unsaid", 0)  # a result from before it was counted has none
     found = [(name.partition(" "), of) for name, of in subsets.items()]
     ends = {each: [of for (name, *_), of in found if name == each] for each in _ENDS}
     silent = max(
@@ -61,15 +62,20 @@ def doubts(asked: Mapping[str, Any], subsets: Mapping[str, Mapping[str, Any]]) -
     # of the texts that have an uncertainty: the others' replies are no part of any
     read = asked["parse_rate"]["value"] * asked["texts"] / (asked["texts"] - unsaid)
     if read < _READ:
-        others = " about the other texts" if unsaid else ""
+        share = estimate(asked["parse_rate"])
+        those = (
+            f"{short(read, 3)} of the replies about the other texts"
+            if unsaid
+            else f"{share} of the replies"
+        )
         yield (
-            f"{percent(1 - read)} % of the replies{others} name no answer, and count as a meaning "
-            "of their own: part of the uncertainty is about how to answer."
+            f"Only {those} name an answer; the others count as a meaning of their own, so part of "
+            "the uncertainty is about how to answer."
         )
 
 
 def _cut(*ends: Mapping[str, Any]) -> bool:
-    return all(of["cut"] is not None for of in ends)
+    return all(of.get("cut") is not None for of in ends)
 
 
 def _by_chance(name: str, each: list[Mapping[str, Any]]) -> str | None:

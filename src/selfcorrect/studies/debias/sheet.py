@@ -265,7 +265,7 @@ def _claims(result: Result) -> Table:
             p_value(e["p_holm"]),
             STATES[e["state"]],
             estimate(result["shares"][name], signed=True),
-            estimate(result["balanced"].get(name), signed=True),
+            estimate(result.get("balanced", {}).get(name), signed=True),
         ]
         for name, e in result["claims"].items()
     ]
